@@ -1,0 +1,36 @@
+# The developers' contract: every chore is one word, and CI calls only these.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format ci clean
+
+help: ## list the chores
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+.venv/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+setup: .venv/.installed ## make .venv and install everything
+
+demo: setup ## validate, plan, apply and status of the sample project against a local sms.by
+	$(BIN)/smsby-deploy demo
+
+test: setup ## all tests: unit, property and end-to-end
+	$(BIN)/python -m pytest -n 2
+
+lint: setup ## ruff, mypy strict, the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+ci: lint test ## what gates a landing
+
+clean: ## remove what the other chores made
+	rm -rf .venv dist .hypothesis .mypy_cache .ruff_cache .import_linter_cache

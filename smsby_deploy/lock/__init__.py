@@ -1,0 +1,1 @@
+"""What sms.by accepted: the lock file, its journal, and who holds it."""

@@ -1,0 +1,140 @@
+"""The lock in memory. No phone number, no text and no token is ever part of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+
+class ChunkState(StrEnum):
+    """What is known of one chunk. Only PENDING and REJECTED are surely not sent."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    DRAFT = "draft"  # a list mailing at sms.by that is not confirmed
+    SUPPRESSED = "suppressed"  # everybody in it opted out: done without a request
+
+
+SURELY_NOT_SENT = frozenset({ChunkState.PENDING, ChunkState.REJECTED})
+DONE = frozenset({ChunkState.ACCEPTED, ChunkState.SUPPRESSED})
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRecord:
+    """One chunk: `recipients` is None for a list mailing until sms.by has told it."""
+
+    fingerprint: str
+    recipients: int | None
+    digest: str
+    state: ChunkState = ChunkState.PENDING
+    uuid: str | None = None
+    message_id: int | None = None
+    accepted_at: str | None = None
+    error: str | None = None
+    step: str | None = None  # of a list mailing that is unknown: "draft" or "confirm"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Who brought a mailing to its present state."""
+
+    at: str
+    plan: str
+    commit: str | None
+    tool: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One mailing as it was sent, or as far as it was sent."""
+
+    revision: int
+    content_digest: str
+    audience_digest: str
+    transport: str
+    alphaname: str
+    alphaname_id: int | None
+    schedule_time: str | None
+    recipients: int | None
+    parts: int | None
+    cost: str | None
+    chunks: tuple[ChunkRecord, ...]
+    applied: Applied
+    earlier: tuple[Entry, ...] = ()  # older revisions, the newest first
+
+    @property
+    def is_complete(self) -> bool:
+        return all(chunk.state in DONE for chunk in self.chunks)
+
+    @property
+    def has_unknown(self) -> bool:
+        return any(chunk.state is ChunkState.UNKNOWN for chunk in self.chunks)
+
+    @property
+    def was_sent_in_part(self) -> bool:
+        return any(chunk.state is ChunkState.ACCEPTED for chunk in self.chunks)
+
+    @property
+    def state(self) -> str:
+        """complete, unknown, partial, draft, rejected or pending."""
+        states = {chunk.state for chunk in self.chunks}
+        if ChunkState.UNKNOWN in states:
+            return "unknown"
+        if states <= DONE:
+            return "complete"
+        if ChunkState.ACCEPTED in states:
+            return "partial"
+        for state in (ChunkState.DRAFT, ChunkState.REJECTED):
+            if state in states:
+                return state.value
+        return "pending"
+
+    def with_chunk(self, index: int, **changes: Any) -> Entry:
+        chunks = list(self.chunks)
+        chunks[index] = replace(chunks[index], **changes)
+        return replace(self, chunks=tuple(chunks))
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """One run of apply: what `plan` ids were used, by whom, and what came of it."""
+
+    plan: str
+    at: str
+    commit: str | None
+    tool: str
+    mailings: int = 0
+    recipients: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A person's word on an outcome that was unknown, or another change by hand."""
+
+    address: str
+    what: str
+    at: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Everything that was recorded. `serial` counts its versions; `lineage` names its life, None before its first write."""
+
+    project: str
+    serial: int = 0
+    lineage: str | None = None
+    mailings: dict[str, Entry] = field(default_factory=dict)
+    applies: tuple[Apply, ...] = ()
+    resolutions: tuple[Resolution, ...] = ()
+    folded: str | None = None  # the id of the journal that was folded in last
+
+    def with_entry(self, address: str, entry: Entry) -> Lock:
+        return replace(self, mailings={**self.mailings, address: entry})
+
+    def was_used(self, plan: str) -> bool:
+        return any(apply.plan == plan for apply in self.applies)

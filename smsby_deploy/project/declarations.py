@@ -1,0 +1,155 @@
+"""A project as its files declare it: frozen, typed, every name checked, nothing looked up yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from smsby_deploy.errors import Location
+
+Via = Literal["bulk", "list", "single"]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    url: str = "https://app.sms.by"
+    account_timezone: str = "Europe/Minsk"
+    requests_per_second: float = 5.0
+    recipients_per_request: int = 1000
+    timeout_seconds: float = 30.0
+    body: Literal["json", "form"] = "json"
+    reconcile_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """Local times of the campaign's zone between which nothing may go out; `start` > `end` spans midnight."""
+
+    start: time
+    end: time
+
+
+@dataclass(frozen=True, slots=True)
+class Guardrails:
+    """None means off."""
+
+    max_recipients: int | None = None
+    max_parts: int | None = None
+    max_cost: Decimal | None = None
+    quiet_hours: QuietHours | None = None
+    min_lead: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    currency: str
+    per_part: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class TextSource:
+    """A text or template. `location` is where its first character stands.
+
+    `line_starts` places the template's later lines: entry i is the (line, column) where template line i+1
+    begins in `location.file`.
+    """
+
+    text: str
+    location: Location
+    line_starts: tuple[tuple[int, int], ...] = ()
+    file: str | None = None  # the project path of a text_file, else None
+
+
+@dataclass(frozen=True, slots=True)
+class InlineRecipient:
+    """One recipient written in the campaign file; `phone` exactly as its author wrote it."""
+
+    phone: str
+    variables: Mapping[str, str]  # without phone and text
+    text: str | None
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class InlineRecipients:
+    rows: tuple[InlineRecipient, ...]
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientsFile:
+    """A CSV or JSONL file inside the project; `path` is absolute, `name` is relative to the project."""
+
+    path: Path
+    name: str
+    phone: str
+    location: Location
+    encoding: str | None = None
+    delimiter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactList:
+    """A list kept at sms.by; `ref` is its name or its id in digits."""
+
+    ref: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """What is planned and sent as one; defaults of campaign and project are already applied.
+
+    `alphaname` is a name or an id in digits ("0" is the system name). `schedule_time` is aware, in the campaign's
+    zone, or None: sent on apply.
+    """
+
+    campaign: str
+    name: str
+    file: str
+    location: Location
+    via: Via
+    audience: InlineRecipients | RecipientsFile | ContactList
+    text: TextSource | None
+    alphaname: str
+    alphaname_location: Location
+    schedule_time: datetime | None
+    schedule_location: Location | None
+    timezone: str
+    revision: int
+    on_invalid: Literal["fail", "drop"]
+
+    @property
+    def address(self) -> str:
+        return f"{self.campaign}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    name: str
+    file: str
+    mailings: tuple[Mailing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """`root` is the folder that holds smsby.yaml. File names in it are relative to `root`, with `/`."""
+
+    root: Path
+    name: str
+    api: ApiSettings
+    guardrails: Guardrails
+    price: Price | None
+    suppress: tuple[RecipientsFile, ...]
+    lock: Path
+    campaigns: tuple[Campaign, ...]
+    file: str = "smsby.yaml"
+    locations: Mapping[str, Location] = field(default_factory=dict)  # of smsby.yaml's keys, e.g. guardrails.max_cost
+
+    @property
+    def mailings(self) -> tuple[Mailing, ...]:
+        return tuple(mailing for campaign in self.campaigns for mailing in campaign.mailings)

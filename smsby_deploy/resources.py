@@ -1,0 +1,22 @@
+"""Where the shipped files lie: inside the wheel, or at the top of a checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def _shipped(name: str) -> Path:
+    in_wheel = _PACKAGE / name
+    return in_wheel if in_wheel.is_dir() else _PACKAGE.parent / name
+
+
+def schema_file(name: str) -> Path:
+    """The JSON Schema `name`: project, campaign, plan or lock."""
+    return _shipped("schema") / f"{name}.schema.json"
+
+
+def sample_project() -> Path:
+    """The sample project that `demo` runs and `init` copies."""
+    return _shipped("campaigns")
