@@ -1,0 +1,108 @@
+"""`apply`: send what was reviewed, and record it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from smsby_deploy.cli.context import Context
+
+
+@click.command("apply")
+@click.argument("plan_path", metavar="[PLANFILE]", required=False, type=click.Path(path_type=Path))
+@click.option("--select", multiple=True, help="An address or a glob on addresses; may be repeated.")
+@click.option("--auto-approve", is_flag=True, help="Do not ask.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Also write the JSON result to FILE."
+)
+@click.option("--lock-timeout", type=float, default=0.0, help="Seconds to wait for another run.")
+@click.pass_obj
+def command(
+    context: Context,
+    plan_path: Path | None,
+    select: tuple[str, ...],
+    auto_approve: bool,
+    form: str,
+    report: Path | None,
+    lock_timeout: float,
+) -> int:
+    """Send what PLANFILE says, exactly; without one, plan, show it and ask for `yes`.
+
+    \b
+    smsby-deploy plan --out reviewed.json && smsby-deploy apply reviewed.json
+    """
+    from smsby_deploy.apply.engine import ApplyRequest, run_apply
+    from smsby_deploy.cli.session import api_url, load, open_lock, read_token
+    from smsby_deploy.clock import SystemClock
+    from smsby_deploy.errors import UsageError
+    from smsby_deploy.plan.model import Plan
+    from smsby_deploy.plan.planfile import account_id, read_plan
+    from smsby_deploy.report.apply_text import apply_document, write_apply
+    from smsby_deploy.report.json_out import json_text
+    from smsby_deploy.report.plan_text import write_plan_text
+    from smsby_deploy.smsby.client import send_client
+
+    if plan_path is not None and select:
+        raise UsageError("a plan file says itself what it concerns: --select can't go with it")
+    reviewed = read_plan(plan_path) if plan_path is not None else None
+    loaded = load(context)
+    project, clock = loaded.project, SystemClock()
+    url, token = api_url(project, context.environ), read_token(context.environ)
+
+    def approve(plan: Plan) -> bool:
+        if reviewed is not None or auto_approve or not (plan.to_do):
+            return True
+        write_plan_text(plan, sys.stderr, color=context.color)
+        click.echo("Send this? It can't be undone. Only `yes` is taken: ", err=True, nl=False)
+        return sys.stdin.readline().strip() == "yes"
+
+    result = run_apply(
+        ApplyRequest(
+            loaded=loaded,
+            store=open_lock(project),
+            client=send_client(
+                url,
+                token,
+                timeout=project.api.timeout_seconds,
+                requests_per_second=project.api.requests_per_second,
+                body=project.api.body,
+                clock=clock,
+            ),
+            account=account_id(url, token),
+            clock=clock,
+            select=select,
+            plan_file=reviewed,
+            approve=approve,
+            tell=context.note,
+            commit=_git_commit(project.root),
+            lock_timeout=lock_timeout,
+        )
+    )
+    document = apply_document(result)
+    if report is not None:
+        report.write_text(json_text(document), encoding="utf-8")
+    if form == "json":
+        click.echo(json_text(document), nl=False)
+    else:
+        write_apply(result, sys.stdout, color=context.color)
+    return result.exit_code
+
+
+def _git_commit(folder: Path) -> str | None:
+    """The commit that is checked out, if the project is in git."""
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607  # git from the PATH is the user's git
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None if found.returncode == 0 else None

@@ -1,0 +1,176 @@
+"""The journal: what is about to happen, on disk before it happens.
+
+One JSON object a line, each with a checksum over itself and the line before, so that a torn last line is told
+from any other damage. Append-only, fsync'd line by line. A journal begins with a `begin` line that names it, and
+is folded into the lock when its run ends, or by the next command after a crash.
+
+Lines (`event`): begin, mailing (an entry before its first request), intent, result, chunk (a state change without
+a request), resolve.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from smsby_deploy.errors import LockDamaged
+from smsby_deploy.faults import fault_point
+from smsby_deploy.lock.document import read_entry
+from smsby_deploy.lock.model import Apply, ChunkState, Lock, Resolution
+
+_SUM = 16  # hex digits of a line's checksum
+
+
+class ResultNotSaved(Exception):
+    """The journal can't be written: nothing more may be sent."""
+
+
+class Journal:
+    """An open journal, with one writer: whoever holds the lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._previous = ""
+        self._file: int | None = None
+
+    def append(self, event: str, **fields: Any) -> None:
+        """Write one line and wait until the disk has it.
+
+        Raises:
+            ResultNotSaved: the disk did not take it.
+        """
+        line, self._previous = _seal_line({"event": event, **fields}, self._previous)
+        fault_point(f"journal.before:{event}")
+        try:
+            if self._file is None:
+                self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+                sync_folder(self.path.parent)
+            written = os.write(self._file, line)
+            if written != len(line):
+                raise OSError(f"only {written} of {len(line)} bytes were written")
+            os.fsync(self._file)
+        except OSError as error:
+            raise ResultNotSaved(str(error)) from error
+        fault_point(f"journal.after:{event}")
+
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def read_journal(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a journal; a torn last line is left out, it never took effect.
+
+    Raises:
+        LockDamaged: any other damage.
+    """
+    events: list[dict[str, Any]] = []
+    previous = ""
+    content = path.read_bytes()
+    lines = content.split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if number == len(lines):
+            break  # nothing after the last newline, or a torn line
+        try:
+            event, previous = _open_line(line, previous)
+        except (ValueError, KeyError) as error:
+            raise LockDamaged(
+                f"{path.name}:{number}: the journal is damaged: {error}",
+                hint=f"restore {path.name} from a backup; if there is none, move it away and settle each mailing "
+                "that was being sent with `smsby-deploy lock resolve`",
+            ) from error
+        events.append(event)
+    return events
+
+
+def fold(lock: Lock, events: list[dict[str, Any]]) -> Lock:
+    """The lock after `events`. An intent without a result leaves its chunks unknown. Folding twice changes nothing."""
+    if not events:
+        return lock
+    begin = events[0]
+    if begin["id"] == lock.folded:
+        return lock
+    if lock.lineage is not None and lock.lineage != begin["lineage"]:
+        raise LockDamaged(
+            "the journal beside the lock belongs to another lock",
+            hint="put back the lock file it was written with (git log shows it), then run the command again",
+        )
+    state = replace(lock, lineage=begin["lineage"], serial=lock.serial + 1, folded=begin["id"])
+    for event in events:
+        state = _apply_event(state, event)
+    return state
+
+
+def _apply_event(lock: Lock, event: dict[str, Any]) -> Lock:
+    match event["event"]:
+        case "begin":
+            if event["plan"] is None:
+                return lock
+            run = Apply(event["plan"], event["at"], event["commit"], event["tool"])
+            return replace(lock, applies=(*lock.applies, run))
+        case "mailing":
+            return lock.with_entry(event["address"], read_entry(event["entry"]))
+        case "intent":
+            for address, index in event["chunks"]:
+                lock = _change(lock, address, index, state=ChunkState.UNKNOWN, step=event.get("step"))
+            return lock
+        case "result" | "chunk":
+            changes = dict(event["changes"])
+            changes["state"] = ChunkState(changes["state"])
+            for address, index in event["chunks"]:
+                lock = _change(lock, address, index, **changes)
+            return lock
+        case "facts":
+            entry = lock.mailings[event["address"]]
+            return lock.with_entry(event["address"], replace(entry, **event["changes"]))
+        case "resolve":
+            return replace(lock, resolutions=(*lock.resolutions, Resolution(**event["resolution"])))
+        case "remove":
+            return replace(lock, mailings={a: e for a, e in lock.mailings.items() if a != event["address"]})
+        case "move":
+            mailings = {event["to"] if a == event["address"] else a: e for a, e in lock.mailings.items()}
+            return replace(lock, mailings=mailings)
+        case "end":
+            *before, last = lock.applies
+            done = replace(last, mailings=event["mailings"], recipients=event["recipients"])
+            return replace(lock, applies=(*before, done))
+        case other:
+            raise LockDamaged(
+                f"the journal holds an event this program does not know: {other}",
+                hint="use the smsby-deploy that wrote it, or a newer one",
+            )
+
+
+def _change(lock: Lock, address: str, index: int, **changes: Any) -> Lock:
+    return lock.with_entry(address, lock.mailings[address].with_chunk(index, **changes))
+
+
+def _seal_line(event: dict[str, Any], previous: str) -> tuple[bytes, str]:
+    body = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    checksum = hashlib.sha256((previous + body).encode()).hexdigest()[:_SUM]
+    return f'{{"sum":"{checksum}",{body[1:]}\n'.encode(), checksum
+
+
+def _open_line(line: bytes, previous: str) -> tuple[dict[str, Any], str]:
+    text = line.decode("utf-8")
+    start = len('{"sum":"')
+    checksum = text[start : start + _SUM]
+    body = "{" + text[start + _SUM + 2 :]
+    if hashlib.sha256((previous + body).encode()).hexdigest()[:_SUM] != checksum:
+        raise ValueError("its checksum does not fit")
+    event: dict[str, Any] = json.loads(body)
+    return event, checksum
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a new or renamed file's name durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

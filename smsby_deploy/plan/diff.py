@@ -1,0 +1,198 @@
+"""Desired × lock × remote: the one action of each mailing.
+
+`Desired` comes from the files, the entry from the lock, the view from getSMSMessages (None when offline).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from smsby_deploy.lock.model import DONE, SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry
+from smsby_deploy.plan.fingerprint import remote_name
+from smsby_deploy.plan.model import ActionKind, AudienceCounts, ChunkPlan
+from smsby_deploy.plan.remote import RemoteView
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """One mailing as the files want it, audience counted and hashed."""
+
+    address: str
+    revision: int
+    via: str
+    content_digest: str
+    audience_digest: str
+    chunks: tuple[ChunkPlan, ...]
+    audience: AudienceCounts
+    parts: int | None
+    gsm7: int
+    ucs2: int
+    longest: int
+    schedule_time: datetime | None
+
+    def names(self, project: str) -> list[str]:
+        """The remote names of its chunks."""
+        count = len(self.chunks)
+        return [
+            remote_name(project, self.address, self.revision, index, count, chunk.fingerprint)
+            for index, chunk in enumerate(self.chunks)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The action, why, and the state of each desired chunk (a found one is accepted)."""
+
+    action: ActionKind
+    reason: str
+    states: tuple[ChunkState, ...]
+    note: str = ""
+
+
+def merge_found(chunk: ChunkRecord, remote: RemoteView | None) -> ChunkState:
+    """What is known of a recorded chunk once the remote list was read: a listed one was accepted, whatever was
+    thought of it. A listed draft is a draft."""
+    if remote is None or chunk.state in DONE:
+        return chunk.state
+    listed = remote.by_fingerprint.get(chunk.fingerprint)
+    if listed is None:
+        return chunk.state
+    return ChunkState.DRAFT if listed.status.upper() == "DRAFT" else ChunkState.ACCEPTED
+
+
+def diff_mailing(
+    project: str, desired: Desired, entry: Entry | None, remote: RemoteView | None, now: datetime
+) -> Verdict:
+    """The one action of a mailing, guardrails aside."""
+    pending = (ChunkState.PENDING,) * len(desired.chunks)
+    if entry is not None:
+        states = tuple(merge_found(chunk, remote) for chunk in entry.chunks)
+        if ChunkState.UNKNOWN in states:
+            return Verdict(ActionKind.BLOCKED, _unknown_reason(desired.address), states)
+        if entry.revision > desired.revision:
+            reason = f"changed: revision {entry.revision} was sent, the file says {desired.revision}"
+            return Verdict(
+                ActionKind.BLOCKED, f"{reason}; raise it above {entry.revision} to send again", states
+            )
+        if entry.revision == desired.revision and not all(state in SURELY_NOT_SENT for state in states):
+            return _diff_recorded(project, desired, entry, states, remote, now)
+    return _diff_new(project, desired, entry, pending, remote, now)
+
+
+def _diff_recorded(
+    project: str,
+    desired: Desired,
+    entry: Entry,
+    states: tuple[ChunkState, ...],
+    remote: RemoteView | None,
+    now: datetime,
+) -> Verdict:
+    found = [new for old, new in zip(entry.chunks, states, strict=True) if old.state is not new]
+    if all(state in DONE for state in states):
+        if entry.content_digest != desired.content_digest:
+            return Verdict(
+                ActionKind.BLOCKED,
+                f"changed: its text, sender or time differs from what was sent; raise `revision` to "
+                f"{entry.revision + 1} to send it again, or put the file back",
+                states,
+            )
+        if found:
+            return Verdict(ActionKind.ADOPT, "sms.by has it already: only recorded", states)
+        note = ""
+        if entry.audience_digest != desired.audience_digest:
+            note = "the audience changed after it was sent: nothing is sent to the new rows"
+        return Verdict(ActionKind.NOOP, "sent, unchanged", states, note)
+    same = [chunk.fingerprint for chunk in entry.chunks] == [chunk.fingerprint for chunk in desired.chunks]
+    if not same or entry.transport != desired.via:
+        return Verdict(
+            ActionKind.BLOCKED,
+            "changed: a part of it was sent, and its content, recipients or chunk size changed since; put the files "
+            f"back to send the rest (revision {entry.revision + 1} would send to all again)",
+            states,
+        )
+    collision = _collision(project, desired, remote)
+    if collision:
+        return Verdict(ActionKind.BLOCKED, collision, states)
+    if _is_late(desired, now):
+        return Verdict(ActionKind.BLOCKED, _late_reason(desired), states)
+    if ChunkState.DRAFT in states:
+        return Verdict(ActionKind.CONFIRM, "its draft stands at sms.by, not confirmed", states)
+    done = sum(state in DONE for state in states)
+    return Verdict(ActionKind.RESUME, f"{done} of {len(states)} chunks were sent; the rest goes out", states)
+
+
+def _diff_new(
+    project: str,
+    desired: Desired,
+    entry: Entry | None,
+    pending: tuple[ChunkState, ...],
+    remote: RemoteView | None,
+    now: datetime,
+) -> Verdict:
+    if remote is not None:
+        listed = [remote.by_fingerprint.get(chunk.fingerprint) for chunk in desired.chunks]
+        if any(listed):
+            states = tuple(
+                ChunkState.UNKNOWN
+                if mailing is None
+                else ChunkState.DRAFT
+                if mailing.status.upper() == "DRAFT"
+                else ChunkState.ACCEPTED
+                for mailing in listed
+            )
+            if ChunkState.UNKNOWN in states:
+                missing = states.count(ChunkState.UNKNOWN)
+                return Verdict(
+                    ActionKind.BLOCKED,
+                    f"unknown: sms.by lists {len(states) - missing} of its {len(states)} chunks and the lock none; "
+                    f"absence proves nothing: see `smsby-deploy lock resolve {desired.address}`",
+                    states,
+                )
+            if ChunkState.DRAFT in states:
+                if _is_late(desired, now):
+                    return Verdict(ActionKind.BLOCKED, _late_reason(desired), states)
+                return Verdict(ActionKind.CONFIRM, "its draft stands at sms.by, not confirmed", states)
+            return Verdict(
+                ActionKind.ADOPT, "sms.by has it already, the lock does not: only recorded", states
+            )
+        collision = _collision(project, desired, remote)
+        if collision:
+            return Verdict(ActionKind.BLOCKED, collision, pending)
+    if _is_late(desired, now):
+        return Verdict(ActionKind.BLOCKED, _late_reason(desired), pending)
+    if entry is None:
+        return Verdict(ActionKind.CREATE, "new", pending)
+    if entry.revision < desired.revision:
+        again = sum(c.recipients or 0 for c in entry.chunks if c.state is ChunkState.ACCEPTED)
+        note = f"revision {desired.revision} sends a second time to up to {again} people who were sent {entry.revision}"
+        return Verdict(ActionKind.CREATE, f"revision {desired.revision}", pending, note if again else "")
+    return Verdict(ActionKind.CREATE, "nothing of it was sent so far", pending)
+
+
+def _collision(project: str, desired: Desired, remote: RemoteView | None) -> str:
+    if remote is None:
+        return ""
+    known = frozenset(chunk.fingerprint for chunk in desired.chunks)
+    ways = f"`smsby-deploy import {desired.address}` it, restore the lock, or raise `revision`"
+    foreign = remote.foreign(desired.address, desired.revision, known)
+    if foreign:
+        return f"collision: sms.by has it under another fingerprint ({foreign[0]}): {ways}"
+    if remote.cut_off(desired.names(project)):
+        return f"collision: sms.by lists a mailing whose cut-off name begins like this one: {ways}"
+    return ""
+
+
+def _unknown_reason(address: str) -> str:
+    return (
+        "unknown: whether an earlier request arrived is not known; look at sms.by, then "
+        f"`smsby-deploy lock resolve {address} --sent` or `--not-sent`"
+    )
+
+
+def _is_late(desired: Desired, now: datetime) -> bool:
+    return desired.schedule_time is not None and desired.schedule_time <= now
+
+
+def _late_reason(desired: Desired) -> str:
+    return f"expired: its schedule_time {desired.schedule_time:%Y-%m-%d %H:%M} has passed; set a new one"

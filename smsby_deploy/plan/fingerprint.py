@@ -1,0 +1,76 @@
+"""Digests, fingerprints and remote names: how a send is known again when the lock or its answer was lost.
+
+A fingerprint depends on every byte that people are sent, and on nothing else: neither on the order of keys, nor on
+the size of the request, nor on who opted out after the review.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+FINGERPRINT_DIGITS = 10
+NAME_LIMIT = 160
+
+_NAME = re.compile(
+    r"(?P<address>[a-z0-9-]{1,40}/[a-z0-9-]{1,40})(?: r(?P<revision>\d+))?(?: \[\d+/\d+\])?"
+    r" (?P<project>[a-z0-9-]{1,40})#(?P<fingerprint>[0-9a-f]{10})"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteName:
+    """What the name of a mailing at sms.by tells, if it is one of ours."""
+
+    address: str
+    revision: int
+    project: str
+    fingerprint: str
+
+
+def content_digest(header: dict[str, Any]) -> str:
+    """sha256 of what a mailing says and when: alphaname, time, kind, text; without its audience."""
+    return hashlib.sha256(canonical_json(header)).hexdigest()
+
+
+def row_line(phone: str, text: str | None) -> bytes:
+    """One recipient as the bytes that are hashed: the JSON that is sent, and a newline."""
+    row = phone if text is None else {"phone": phone, "text": text}
+    return canonical_json(row) + b"\n"
+
+
+def chunk_digest(content: str, lines: Iterable[bytes]) -> str:
+    """sha256 of one chunk: the mailing's content and the chunk's recipients, in order."""
+    digest = hashlib.sha256(content.encode() + b"\n")
+    for line in lines:
+        digest.update(line)
+    return digest.hexdigest()
+
+
+def fingerprint(project: str, address: str, revision: int, index: int, digest: str) -> str:
+    """The 10 hex digits that name one chunk; `index` counts from 0."""
+    parts = "\n".join((project, address, str(revision), str(index), digest))
+    return hashlib.sha256(parts.encode()).hexdigest()[:FINGERPRINT_DIGITS]
+
+
+def remote_name(project: str, address: str, revision: int, index: int, count: int, mark: str) -> str:
+    """The name a chunk bears at sms.by, at most 160 characters: `campaign/mailing r2 [1/3] project#fingerprint`."""
+    shown_revision = f" r{revision}" if revision != 1 else ""
+    place = f" [{index + 1}/{count}]" if count != 1 else ""
+    return f"{address}{shown_revision}{place} {project}#{mark}"
+
+
+def read_remote_name(name: str) -> RemoteName | None:
+    """The parts of one of our names, or None: somebody else's, or cut short."""
+    found = _NAME.fullmatch(name.strip())
+    if found is None:
+        return None
+    return RemoteName(found["address"], int(found["revision"] or 1), found["project"], found["fingerprint"])
+
+
+def canonical_json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()

@@ -1,0 +1,321 @@
+"""Make a plan: files, lock and remote list in, one action a mailing out. Nothing here can send."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from smsby_deploy import __version__
+from smsby_deploy.audience.phone_set import PhoneSet
+from smsby_deploy.audience.suppression import load_suppression
+from smsby_deploy.clock import Clock
+from smsby_deploy.errors import FilesInvalid, UsageError
+from smsby_deploy.lock.document import entry_digest
+from smsby_deploy.lock.model import Entry, Lock
+from smsby_deploy.message.price import cost_of
+from smsby_deploy.plan.diff import Desired, Verdict, diff_mailing
+from smsby_deploy.plan.fingerprint import canonical_json
+from smsby_deploy.plan.guardrails import check_mailing
+from smsby_deploy.plan.model import SENDING, Action, ActionKind, AudienceCounts, ChunkPlan, LockStamp, Plan
+from smsby_deploy.plan.pack import measure_mailing
+from smsby_deploy.plan.remote import RemoteView, view_remote
+from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.project.declarations import ContactList, Mailing, Project
+from smsby_deploy.project.load import LoadedProject, campaign_inputs
+from smsby_deploy.smsby.client import ReadClient
+
+TOOL = f"smsby-deploy {__version__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """alphaname and list names of the account → their ids; None offline."""
+
+    alphanames: dict[str, int] | None
+    lists: dict[str, int] | None
+
+    def alphaname_id(self, name: str) -> int | None:
+        if name.isdigit():
+            return int(name)
+        return None if self.alphanames is None else self.alphanames.get(name)
+
+    def list_id(self, ref: str) -> int | None:
+        if self.lists is not None and ref in self.lists:
+            return self.lists[ref]
+        return int(ref) if ref.isdigit() else None
+
+
+def read_names(client: ReadClient | None, mailings: Iterable[Mailing]) -> Names:
+    """The names that `mailings` need, asked only if one needs them."""
+    wanted = list(mailings)
+    alphanames = lists = None
+    if client is not None:
+        if any(not mailing.alphaname.isdigit() for mailing in wanted):
+            alphanames = {item.name: item.id for item in client.get_alphanames()}
+        if any(isinstance(mailing.audience, ContactList) for mailing in wanted):
+            lists = {item.name: item.id for item in client.get_subscriber_lists()}
+    return Names(alphanames, lists)
+
+
+def validate_project(loaded: LoadedProject) -> tuple[Problem, ...]:
+    """Every problem that can be found without a server: files, audiences, every text rendered."""
+    suppressed, problems = load_suppression(loaded.project.suppress)
+    found = [*loaded.problems, *problems]
+    for mailing in loaded.project.mailings:
+        found.extend(_measure(loaded.project, mailing, suppressed)[1])
+    return tuple(found)
+
+
+def select_mailings(project: Project, lock: Lock, select: Sequence[str]) -> tuple[list[Mailing], list[str]]:
+    """The mailings and the orphans (recorded, no longer in the files) that `select` names; all if it is empty.
+
+    Raises:
+        UsageError: a pattern that fits nothing.
+    """
+    mailings = {mailing.address: mailing for mailing in project.mailings}
+    known = [*mailings, *(address for address in sorted(lock.mailings) if address not in mailings)]
+    chosen = set(known) if not select else set()
+    for pattern in select:
+        hits = fnmatch.filter(known, pattern)
+        if not hits:
+            near = difflib.get_close_matches(pattern, known, n=3)
+            raise UsageError(
+                f"no mailing fits {pattern!r}",
+                hint=f"did you mean {', '.join(near)}?"
+                if near
+                else "addresses are campaign/mailing, `*` stands for any",
+            )
+        chosen.update(hits)
+    return [mailings[a] for a in known if a in chosen and a in mailings], [
+        a for a in known if a in chosen and a not in mailings
+    ]
+
+
+def make_plan(
+    loaded: LoadedProject,
+    *,
+    select: tuple[str, ...],
+    client: ReadClient | None,
+    account: str | None,
+    lock: Lock,
+    clock: Clock,
+    new_id: str,
+) -> Plan:
+    """The plan of what `select` names. Without a client it is made offline: no remote list, no ids.
+
+    Raises:
+        UsageError: a pattern that fits nothing.
+        SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
+    """
+    project = loaded.project
+    mailings, orphans = select_mailings(project, lock, select)
+    suppressed, problems = load_suppression(project.suppress)
+    found = [*loaded.problems, *problems]
+    names = read_names(client, mailings)
+    remote = view_remote(project.name, client.get_sms_messages()) if client is not None else None
+    now = clock.now()
+    actions: list[Action] = []
+    for mailing in mailings:
+        desired, own = _measure(project, mailing, suppressed)
+        found.extend(own)
+        found.extend(_unknown_names(mailing, names))
+        if desired is None:
+            continue
+        entry = lock.mailings.get(mailing.address)
+        verdict = diff_mailing(project.name, desired, entry, remote, now)
+        if entry is None and verdict.action is ActionKind.CREATE:
+            verdict = _check_renamed(desired, lock, project, verdict)
+        if verdict.action in SENDING:
+            breach = check_mailing(project.guardrails, mailing, desired, now)
+            if breach:
+                verdict = Verdict(ActionKind.BLOCKED, f"guardrail: {breach.message}", verdict.states)
+        if verdict.note:
+            found.append(_note(mailing, verdict.note))
+        found.extend(_differences(mailing, desired, remote, names))
+        actions.append(make_action(project, mailing, desired, verdict, names))
+    actions.extend(_orphan(address, lock.mailings[address]) for address in orphans)
+    addresses = {action.address for action in actions}
+    return Plan(
+        id=new_id,
+        created_at=now.isoformat(timespec="seconds"),
+        project=project.name,
+        account=account if client is not None else None,
+        tool=TOOL,
+        select=select,
+        inputs=hash_inputs(project, mailings),
+        lock=LockStamp(
+            lock.serial,
+            lock.lineage,
+            {a: entry_digest(e) for a, e in sorted(lock.mailings.items()) if a in addresses},
+        ),
+        actions=tuple(actions),
+        problems=tuple(found),
+        currency=project.price.currency if project.price else None,
+    )
+
+
+def _measure(
+    project: Project, mailing: Mailing, suppressed: PhoneSet
+) -> tuple[Desired | None, list[Problem]]:
+    try:
+        return measure_mailing(project, mailing, suppressed)
+    except FilesInvalid as error:
+        return None, [
+            Problem(p.severity, p.code, p.message, mailing.address, p.file, p.line, p.column)
+            for p in error.problems
+        ]
+
+
+def make_action(
+    project: Project, mailing: Mailing, desired: Desired, verdict: Verdict, names: Names
+) -> Action:
+    """The action as the plan shows it."""
+    is_list = desired.via == "list"
+    schedule = mailing.schedule_time
+    digest = hashlib.sha256(canonical_json([desired.content_digest, desired.audience_digest])).hexdigest()
+    return Action(
+        address=mailing.address,
+        action=verdict.action,
+        reason=verdict.reason,
+        via=desired.via,
+        recipients=None if is_list else desired.audience.final,
+        parts=desired.parts,
+        cost=None if is_list else cost_of(desired.parts or 0, project.price),
+        gsm7=desired.gsm7,
+        ucs2=desired.ucs2,
+        alphaname=mailing.alphaname,
+        alphaname_id=names.alphaname_id(mailing.alphaname),
+        schedule_time=schedule.isoformat() if schedule else None,
+        digest=digest,
+        content_digest=desired.content_digest,
+        audience_digest=desired.audience_digest,
+        chunks=desired.chunks,
+        audience=desired.audience,
+    )
+
+
+def _orphan(address: str, entry: Entry) -> Action:
+    chunks = tuple(ChunkPlan(chunk.fingerprint, chunk.recipients, chunk.digest) for chunk in entry.chunks)
+    return Action(
+        address=address,
+        action=ActionKind.ORPHAN,
+        reason=f"recorded ({entry.state}), no longer in the files: nothing happens",
+        via=entry.transport,
+        recipients=entry.recipients,
+        parts=entry.parts,
+        cost=None if entry.cost is None else Decimal(entry.cost),
+        gsm7=0,
+        ucs2=0,
+        alphaname=entry.alphaname,
+        alphaname_id=entry.alphaname_id,
+        schedule_time=entry.schedule_time,
+        digest=hashlib.sha256(canonical_json([entry.content_digest, entry.audience_digest])).hexdigest(),
+        content_digest=entry.content_digest,
+        audience_digest=entry.audience_digest,
+        chunks=chunks,
+        audience=AudienceCounts(),
+    )
+
+
+def _check_renamed(desired: Desired, lock: Lock, project: Project, verdict: Verdict) -> Verdict:
+    """A mailing that equals one that is gone from the files was renamed; sent anew, people would get it twice."""
+    in_files = {mailing.address for mailing in project.mailings}
+    for address, entry in lock.mailings.items():
+        if (
+            address not in in_files
+            and entry.was_sent_in_part
+            and (entry.content_digest, entry.audience_digest)
+            == (desired.content_digest, desired.audience_digest)
+        ):
+            return Verdict(
+                ActionKind.BLOCKED,
+                f"collision: the same text to the same people was sent as {address}; if it was renamed: "
+                f"`smsby-deploy lock move {address} {desired.address}`",
+                verdict.states,
+            )
+    return verdict
+
+
+def _unknown_names(mailing: Mailing, names: Names) -> Iterable[Problem]:
+    if names.alphanames is not None and names.alphaname_id(mailing.alphaname) is None:
+        known = ", ".join(sorted(names.alphanames)) or "none"
+        place = mailing.alphaname_location
+        message = f"sms.by knows no alphaname {mailing.alphaname!r}; it knows: {known}"
+        yield Problem(
+            Severity.ERROR,
+            "UNKNOWN_ALPHANAME",
+            message,
+            mailing.address,
+            place.file,
+            place.line,
+            place.column,
+        )
+    if isinstance(mailing.audience, ContactList) and names.lists is not None:
+        ref, place = mailing.audience.ref, mailing.audience.location
+        if ref not in names.lists and int(ref if ref.isdigit() else -1) not in names.lists.values():
+            known = ", ".join(sorted(names.lists)) or "none"
+            message = f"sms.by knows no contact list {ref!r}; it knows: {known}"
+            yield Problem(
+                Severity.ERROR, "UNKNOWN_LIST", message, mailing.address, place.file, place.line, place.column
+            )
+
+
+def _note(mailing: Mailing, text: str) -> Problem:
+    place = mailing.location
+    return Problem(
+        Severity.NOTE, "AUDIENCE_CHANGED", text, mailing.address, place.file, place.line, place.column
+    )
+
+
+def _differences(
+    mailing: Mailing, desired: Desired, remote: RemoteView | None, names: Names
+) -> Iterable[Problem]:
+    """What sms.by reports for our mailings against what was meant."""
+    if remote is None:
+        return
+    place = mailing.schedule_location or mailing.location
+    for chunk in desired.chunks:
+        listed = remote.by_fingerprint.get(chunk.fingerprint)
+        if listed is None:
+            continue
+        pairs: list[tuple[str, object, object]] = []
+        if mailing.schedule_time is not None and listed.d_schedule:
+            pairs.append(("d_schedule", int(mailing.schedule_time.timestamp()), listed.d_schedule))
+        if chunk.recipients is not None and listed.count_phones is not None:
+            pairs.append(("count_phones", chunk.recipients, listed.count_phones))
+        if listed.alphaname and not mailing.alphaname.isdigit():
+            pairs.append(("alphaname", mailing.alphaname, listed.alphaname))
+        for name, meant, reported in pairs:
+            if meant != reported:
+                message = f"{name}: {meant} was meant, sms.by reports {reported}"
+                yield Problem(
+                    Severity.WARNING,
+                    "REMOTE_DIFFERS",
+                    message,
+                    mailing.address,
+                    place.file,
+                    place.line,
+                    place.column,
+                )
+
+
+def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]:
+    """sha256 of every file that `mailings` are made of, by its path in the project.
+
+    Suppression files are left out: an opt-out that comes later is honoured and makes no plan stale.
+    """
+    paths: set[Path] = {project.root / project.file}
+    for mailing in mailings:
+        paths.update(campaign_inputs(project, mailing))
+    hashes = {}
+    for path in sorted(paths):
+        with path.open("rb") as file:
+            hashes[path.relative_to(project.root).as_posix()] = hashlib.file_digest(
+                file, "sha256"
+            ).hexdigest()
+    return hashes

@@ -1,0 +1,264 @@
+"""Mailings → chunks → requests. One stream from the recipients to the digests; no list of recipients is ever kept.
+
+The same stream feeds the plan (which keeps counts and digests) and apply (which sends each chunk, once its digest
+was found equal to the planned one).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC
+from typing import Any
+
+from smsby_deploy.audience.phone_set import PhoneSet
+from smsby_deploy.audience.source import AudienceReport, stream_audience
+from smsby_deploy.message.parts import MAX_PARTS, Encoding, TextSize, TextTooLong, measure_text
+from smsby_deploy.message.template import Template, compile_text
+from smsby_deploy.plan.diff import Desired
+from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint, row_line
+from smsby_deploy.plan.model import AudienceCounts, ChunkPlan
+from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.project.declarations import ApiSettings, ContactList, InlineRecipients, Mailing, Project
+
+# PHP reads at most 1,000 variables of a form; these many are left for what is not a recipient.
+_FORM_VARIABLES = 1000
+_FORM_OVERHEAD = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One chunk with its recipients, before suppression. `texts` is None for a bulk mailing: all get `text`."""
+
+    index: int
+    phones: list[str]
+    texts: list[str] | None
+    text: str | None
+    digest: str
+    fingerprint: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the stream counted on its way; complete when the stream is at its end."""
+
+    report: AudienceReport = field(default_factory=AudienceReport)
+    problems: list[Problem] = field(default_factory=list)
+    suppressed: int = 0
+    final: int = 0
+    parts: int = 0
+    gsm7: int = 0
+    ucs2: int = 0
+    longest: int = 0
+    audience: Any = field(default_factory=hashlib.sha256)
+
+
+def is_personal(mailing: Mailing, template: Template | None) -> bool:
+    """Whether each recipient has a text of its own."""
+    if template is None or template.is_personal:
+        return True
+    return isinstance(mailing.audience, InlineRecipients) and any(
+        r.text is not None for r in mailing.audience.rows
+    )
+
+
+def header_of(mailing: Mailing, personal: bool) -> dict[str, Any]:
+    """What a mailing says, and when: the instant, not its spelling; the text as its author wrote it."""
+    schedule = mailing.schedule_time
+    return {
+        "alphaname": mailing.alphaname,
+        "schedule_time": schedule.astimezone(UTC).isoformat() if schedule else None,
+        "kind": "list" if mailing.via == "list" else "personal" if personal else "bulk",
+        "text": mailing.text.text.strip() if mailing.text else None,
+        "list": mailing.audience.ref if isinstance(mailing.audience, ContactList) else None,
+    }
+
+
+def chunk_size(api: ApiSettings, personal: bool) -> int:
+    """Recipients of one chunk: `recipients_per_request`, lowered to what PHP reads of a form."""
+    if api.body == "json":
+        return api.recipients_per_request
+    fits = (_FORM_VARIABLES - _FORM_OVERHEAD) // (2 if personal else 1)
+    return min(api.recipients_per_request, fits)
+
+
+def stream_chunks(
+    project: Project, mailing: Mailing, template: Template | None, suppressed: PhoneSet, tally: Tally
+) -> Iterator[Chunk]:
+    """The chunks of a mailing with recipients, in order. Counts, problems and the audience's digest go to `tally`."""
+    assert not isinstance(mailing.audience, ContactList)
+    personal = is_personal(mailing, template)
+    content = content_digest(header_of(mailing, personal))
+    size = chunk_size(project.api, personal)
+    bulk_text = None if personal or template is None else template.render_once()
+    phones: list[str] = []
+    texts: list[str] = []
+    index = 0
+    rows_file = getattr(mailing.audience, "name", mailing.file)
+
+    def cut(count: int) -> Chunk:
+        chunk_phones, chunk_texts = phones[:count], texts[:count] if personal else None
+        lines = [
+            row_line(phone, text)
+            for phone, text in zip(chunk_phones, chunk_texts or [None] * len(chunk_phones), strict=True)
+        ]
+        digest = chunk_digest(content if bulk_text is None else f"{content}\n{bulk_text}", lines)
+        for line in lines:
+            tally.audience.update(line)
+        mark = fingerprint(project.name, mailing.address, mailing.revision, index, digest)
+        _count(chunk_phones, chunk_texts, bulk_text, suppressed, tally)
+        del phones[:count], texts[:count]
+        return Chunk(index, chunk_phones, chunk_texts, bulk_text, digest, mark)
+
+    batches = stream_audience(
+        mailing.audience,
+        address=mailing.address,
+        campaign_file=mailing.file,
+        has_text=mailing.text is not None,
+        on_invalid=mailing.on_invalid,
+        report=tally.report,
+    )
+    for batch in batches:
+        phones.extend(batch.phones)
+        if personal:
+            rendered = _render(template, batch, rows_file, mailing)
+            tally.problems.extend(rendered[1])
+            texts.extend(rendered[0])
+        while len(phones) >= size:
+            yield cut(size)
+            index += 1
+    if phones:
+        yield cut(len(phones))
+
+
+def _render(
+    template: Template | None, batch: Any, rows_file: str, mailing: Mailing
+) -> tuple[list[str], list[Problem]]:
+    if template is not None:
+        rendered = template.render_batch(batch, rows_file=rows_file, address=mailing.address)
+        return list(rendered.texts), list(rendered.problems)
+    texts = [(text or "").strip() for text in batch.texts or [""] * len(batch.phones)]
+    problems = [
+        Problem(Severity.ERROR, "TEMPLATE", "this recipient has no text", mailing.address, rows_file, line)
+        for text, line in zip(texts, batch.lines, strict=True)
+        if not text
+    ]
+    return texts, problems
+
+
+def _count(
+    phones: Sequence[str],
+    texts: Sequence[str] | None,
+    bulk_text: str | None,
+    suppressed: PhoneSet,
+    tally: Tally,
+) -> None:
+    bulk_size = _measure(bulk_text, tally) if bulk_text is not None else None
+    for position, phone in enumerate(phones):
+        if phone in suppressed:
+            tally.suppressed += 1
+            continue
+        size = bulk_size or _measure(texts[position] if texts else "", tally)
+        tally.final += 1
+        tally.parts += size.parts
+        tally.longest = max(tally.longest, size.parts)
+        if size.encoding is Encoding.GSM7:
+            tally.gsm7 += 1
+        else:
+            tally.ucs2 += 1
+
+
+def _measure(text: str, tally: Tally) -> TextSize:
+    try:
+        return measure_text(text)
+    except TextTooLong as error:
+        if not any(problem.code == "TOO_LONG" for problem in tally.problems):
+            tally.problems.append(Problem(Severity.ERROR, "TOO_LONG", error.message))
+        return TextSize(Encoding.UCS2, len(text), MAX_PARTS)
+
+
+def measure_mailing(
+    project: Project, mailing: Mailing, suppressed: PhoneSet
+) -> tuple[Desired, list[Problem]]:
+    """One mailing counted and hashed, and everything that is wrong with its recipients and texts.
+
+    Raises:
+        FilesInvalid: its template can't be compiled.
+    """
+    template = compile_text(mailing.text) if mailing.text else None
+    if isinstance(mailing.audience, ContactList):
+        return _measure_list(project, mailing, template)
+    tally = Tally()
+    chunks: list[ChunkPlan] = []
+    before = 0
+    for chunk in stream_chunks(project, mailing, template, suppressed, tally):
+        chunks.append(ChunkPlan(chunk.fingerprint, tally.final - before, chunk.digest))
+        before = tally.final
+    report = tally.report
+    desired = Desired(
+        address=mailing.address,
+        revision=mailing.revision,
+        via=mailing.via,
+        content_digest=content_digest(header_of(mailing, is_personal(mailing, template))),
+        audience_digest=tally.audience.hexdigest(),
+        chunks=tuple(chunks),
+        audience=AudienceCounts(report.rows, report.invalid, report.duplicate, tally.suppressed, tally.final),
+        parts=tally.parts,
+        gsm7=tally.gsm7,
+        ucs2=tally.ucs2,
+        longest=tally.longest,
+        schedule_time=mailing.schedule_time,
+    )
+    return desired, _placed(mailing, [*report.problems, *tally.problems])
+
+
+def _measure_list(
+    project: Project, mailing: Mailing, template: Template | None
+) -> tuple[Desired, list[Problem]]:
+    problems: list[Problem] = []
+    text = ""
+    if template is None or template.is_personal:
+        message = "a mailing to a list kept at sms.by has one text for all: no variables"
+        problems.append(Problem(Severity.ERROR, "LIST_TEXT", message))
+    else:
+        text = template.render_once()
+    tally = Tally()
+    size = _measure(text, tally)
+    content = content_digest(header_of(mailing, personal=False))
+    digest = chunk_digest(f"{content}\n{text}", ())
+    mark = fingerprint(project.name, mailing.address, mailing.revision, 0, digest)
+    desired = Desired(
+        address=mailing.address,
+        revision=mailing.revision,
+        via="list",
+        content_digest=content,
+        audience_digest=hashlib.sha256(b"").hexdigest(),
+        chunks=(ChunkPlan(mark, None, digest),),
+        audience=AudienceCounts(),
+        parts=None,
+        gsm7=int(size.encoding is Encoding.GSM7),
+        ucs2=int(size.encoding is Encoding.UCS2),
+        longest=size.parts,
+        schedule_time=mailing.schedule_time,
+    )
+    return desired, _placed(mailing, [*problems, *tally.problems])
+
+
+def _placed(mailing: Mailing, problems: list[Problem]) -> list[Problem]:
+    """Problems that know no place stand at the mailing's text."""
+    place = mailing.text.location if mailing.text else mailing.location
+    return [
+        problem
+        if problem.file
+        else Problem(
+            problem.severity,
+            problem.code,
+            problem.message,
+            mailing.address,
+            place.file,
+            place.line,
+            place.column,
+        )
+        for problem in problems
+    ]
