@@ -1,0 +1,22 @@
+"""The program's door: `--version` is answered before anything is imported."""
+
+from __future__ import annotations
+
+import sys
+
+from smsby_deploy import __version__
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    arguments = sys.argv[1:]
+    if arguments == ["--version"]:
+        sys.stdout.write(f"smsby-deploy {__version__}\n")
+        sys.exit(0)
+    from smsby_deploy.cli.main import run
+
+    sys.exit(run(arguments))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""`lock`: look at the lock file, or settle what it can't know. Never a send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from smsby_deploy import __version__
+from smsby_deploy.cli.context import Context
+
+if TYPE_CHECKING:
+    from smsby_deploy.lock.change import LockChange
+
+
+@click.group("lock")
+def command() -> None:
+    """Look at the lock file, or settle what it can't know."""
+
+
+@command.command("list")
+@click.pass_obj
+def list_entries(context: Context) -> int:
+    """One line a mailing: state, address, revision, recipients, when it was applied."""
+    from smsby_deploy.cli.session import load, open_lock
+
+    lock = open_lock(load(context).project).read()
+    for address, entry in sorted(lock.mailings.items()):
+        people = "?" if entry.recipients is None else str(entry.recipients)
+        click.echo(f"{entry.state:<9} {address} r{entry.revision}  {people} recipients  {entry.applied.at}")
+    if not lock.mailings:
+        context.note("the lock records no mailing yet")
+    return 0
+
+
+@command.command("show")
+@click.argument("address")
+@click.pass_obj
+def show(context: Context, address: str) -> int:
+    """Everything that is recorded of the mailing ADDRESS, as JSON."""
+    from smsby_deploy.cli.session import load, open_lock
+    from smsby_deploy.errors import UsageError
+    from smsby_deploy.lock.document import entry_document
+    from smsby_deploy.report.json_out import json_text
+
+    lock = open_lock(load(context).project).read()
+    entry = lock.mailings.get(address)
+    if entry is None:
+        raise UsageError(f"the lock has no mailing {address}", hint="`smsby-deploy lock list` names them all")
+    click.echo(json_text({"address": address, **entry_document(entry)}), nl=False)
+    return 0
+
+
+@command.command("resolve")
+@click.argument("address")
+@click.option("--sent/--not-sent", "sent", required=True, default=None, help="What you found out.")
+@click.option("--message-id", type=int, help="The draft's id at sms.by, for a list mailing.")
+@click.option("--reason", default="", help="How you know; it is recorded.")
+@click.pass_obj
+def resolve(context: Context, address: str, sent: bool, message_id: int | None, reason: str) -> int:
+    """Settle what is unknown of the mailing ADDRESS: it was sent, or it surely was not. Sends nothing."""
+    with _change(context, reason, f"lock resolve {address}") as change:
+        count = change.resolve(address, sent=sent, message_id=message_id)
+    context.note(f"{address}: {count} chunk(s) settled as {'sent' if sent else 'not sent'}")
+    return 0
+
+
+@command.command("move")
+@click.argument("old")
+@click.argument("new")
+@click.option("--reason", default="", help="Why; it is recorded.")
+@click.pass_obj
+def move(context: Context, old: str, new: str, reason: str) -> int:
+    """Give the record of the mailing OLD the address NEW, after it was renamed in the files."""
+    with _change(context, reason, f"lock move {old}") as change:
+        change.move(old, new)
+    context.note(f"{old} is recorded as {new} now")
+    return 0
+
+
+@command.command("remove")
+@click.argument("address")
+@click.option("--reason", default="", help="Why; it is recorded.")
+@click.pass_obj
+def remove(context: Context, address: str, reason: str) -> int:
+    """Forget the mailing ADDRESS. What sms.by lists of it is still found, and not sent again."""
+    with _change(context, reason, f"lock remove {address}") as change:
+        change.remove(address)
+    context.note(f"{address} is no longer recorded")
+    return 0
+
+
+@command.command("unlock")
+@click.pass_obj
+def unlock(context: Context) -> int:
+    """Tell who holds the lock. A dead process holds nothing: the system frees its lock, so nothing needs breaking."""
+    from smsby_deploy.cli.session import load, open_lock
+
+    with open_lock(load(context).project).held(command="lock unlock"):
+        context.note("nobody holds the lock")
+    return 0
+
+
+@contextmanager
+def _change(context: Context, reason: str, words: str) -> Iterator[LockChange]:
+    import getpass
+
+    from smsby_deploy.cli.session import load, open_lock
+    from smsby_deploy.clock import SystemClock
+    from smsby_deploy.lock.change import LockChange
+
+    at = SystemClock().now().isoformat(timespec="seconds")
+    with open_lock(load(context).project).held(command=words) as held:
+        yield LockChange(held, by=getpass.getuser(), at=at, tool=f"smsby-deploy {__version__}", reason=reason)

@@ -1,0 +1,69 @@
+"""The command group. A command's module is imported only when it is called, so `--help` stays instant."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Sequence
+
+import click
+
+from smsby_deploy import __version__
+from smsby_deploy.cli.context import Context
+from smsby_deploy.cli.errors import exit_code_of
+
+# name: (module, one line of help). The help stands here so that listing the commands imports none of them.
+_COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("init", "Start a project that works against the sandbox at once."),
+    "validate": ("validate", "Check every file, audience and text; offline, needs no token."),
+    "plan": ("plan", "Show what would be sent, to how many people, at what cost."),
+    "apply": ("apply", "Send what the plan says, and record it in the lock."),
+    "status": ("status", "Tell what became of the mailings that were sent."),
+    "lock": ("lock", "Look at the lock file, or settle what it can't know."),
+    "sandbox": ("sandbox", "Run a local sms.by that reaches nobody."),
+    "demo": ("demo", "Walk through validate, plan, apply and status in the sandbox."),
+    "schema": ("schema", "Print a JSON Schema: project, campaign, plan or lock."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in `smsby_deploy.cli.<module>`, each as `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"smsby_deploy.cli.{_COMMANDS[cmd_name][0]}")
+        command = module.command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module.__name__}.command is not a command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-C", "--project", metavar="DIR", help="The folder that holds smsby.yaml.")
+@click.option("-v", "--verbose", count=True, help="Say more on stderr.")
+@click.option("-q", "--quiet", is_flag=True, help="Say only errors on stderr.")
+@click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR.")
+@click.version_option(__version__, prog_name="smsby-deploy", message="%(prog)s %(version)s")
+@click.pass_context
+def group(ctx: click.Context, project: str | None, verbose: int, quiet: bool, no_color: bool) -> None:
+    """SMS campaigns as code for sms.by: reviewed before they are sent, and nobody gets a mailing twice."""
+    color = not no_color and not os.environ.get("NO_COLOR")
+    ctx.obj = Context(project, verbose, quiet, color, os.environ)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; every error is told on stderr."""
+    verbose = any(word in ("--verbose", "-v", "-vv") for word in arguments)
+    try:
+        result = group.main(list(arguments), prog_name="smsby-deploy", standalone_mode=False)
+    except BaseException as error:  # noqa: BLE001 - the last place that can turn an error into a sentence
+        return exit_code_of(error, verbose=verbose)
+    return result if isinstance(result, int) else 0

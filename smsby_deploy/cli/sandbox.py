@@ -1,0 +1,33 @@
+"""`sandbox`: a local sms.by that reaches nobody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from smsby_deploy.errors import SmsbyDeployError
+
+
+@click.command("sandbox")
+@click.option("--port", type=click.IntRange(0, 65535), default=8025, show_default=True, help="0: a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--data", type=click.Path(dir_okay=False, path_type=Path), help="Keep everything in FILE.")
+@click.option(
+    "--delay", type=click.FloatRange(0), default=0.5, show_default=True, help="Seconds to a delivery."
+)
+@click.option("--account-timezone", default="Europe/Minsk", show_default=True)
+def command(port: int, host: str, data: Path | None, delay: float, account_timezone: str) -> int:
+    """Run a local sms.by: any token, some alphanames, a list, a balance; it prints its URL."""
+    try:
+        from smsby_deploy.sandbox.app import SandboxSettings
+        from smsby_deploy.sandbox.server import serve
+    except ModuleNotFoundError as error:
+        if error.name not in ("flask", "werkzeug"):
+            raise
+        raise SmsbyDeployError(
+            "the sandbox needs Flask", hint="pip install 'smsby-deploy[sandbox]'"
+        ) from error
+    settings = SandboxSettings(delay=delay, account_timezone=account_timezone)
+    serve(host, port, settings, data, lambda url: click.echo(url))
+    return 0

@@ -1,0 +1,1 @@
+"""Plans, results and statuses as text, JSON and Markdown. Nothing here decides anything."""

@@ -1,0 +1,49 @@
+"""One rich console, the same in every report: 80 columns wherever no terminal tells its width."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_WIDTH = 80
+
+
+def make_console(stream: TextIO, *, color: bool) -> Console:
+    """A console on `stream` that takes every text literally: no markup, no emoji, no guessed highlights."""
+    from rich.console import Console
+
+    return Console(
+        file=stream,
+        width=None if stream.isatty() else _WIDTH,
+        no_color=not color,
+        force_terminal=None if color else False,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+
+
+def clean(text: str) -> str:
+    """`text` on one line and without control characters, which could redraw a reviewer's terminal."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def when(schedule_time: str | None) -> str:
+    """A schedule time as people read it: `2027-03-01 10:00 +03:00`, or `on apply`."""
+    if schedule_time is None:
+        return "on apply"
+    clock, offset = schedule_time[:19].replace("T", " "), schedule_time[19:]
+    return f"{clock.removesuffix(':00') if len(clock) == 19 else clock} {offset}".strip()
+
+
+def number(value: object) -> str:
+    """A count or a sum; `?` where only sms.by knows it."""
+    return "?" if value is None else str(value)
+
+
+def escape_markdown(text: str) -> str:
+    """`text` with everything escaped that Markdown, HTML or a mention could make of it."""
+    escaped = "".join(f"\\{char}" if char in "\\`*_{}[]()#+!|~" else char for char in clean(text))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "@\u200b")

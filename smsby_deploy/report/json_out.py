@@ -1,0 +1,78 @@
+"""The documents that `--format json` prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.status.model import MailingStatus, StatusReport
+
+
+def json_text(document: object) -> str:
+    """One JSON document, readable, ended by a newline."""
+    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+def problem_document(problem: Problem) -> dict[str, Any]:
+    return {
+        "severity": problem.severity.value,
+        "code": problem.code,
+        "address": problem.address,
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "message": problem.message,
+    }
+
+
+def validate_document(problems: Iterable[Problem]) -> dict[str, Any]:
+    """`{"problems": […], "summary": {"errors", "warnings", "notes"}}`."""
+    told = [problem_document(problem) for problem in problems]
+    counts = {f"{severity}s": sum(one["severity"] == severity for one in told) for severity in Severity}
+    return {"problems": told, "summary": counts}
+
+
+def status_document(report: StatusReport) -> dict[str, Any]:
+    """What `status --format json` prints; money is a string with a point."""
+    mailings = report.mailings
+    costs = [mailing.cost for mailing in mailings if mailing.cost is not None]
+    states = sorted({mailing.state.value for mailing in mailings})
+    return {
+        "summary": {
+            "mailings": len(mailings),
+            "recipients": sum(mailing.recipients for mailing in mailings),
+            "delivered": sum(mailing.delivered for mailing in mailings),
+            "undelivered": sum(mailing.undelivered for mailing in mailings),
+            "sent": sum(mailing.sent for mailing in mailings),
+            "pending": sum(mailing.pending for mailing in mailings),
+            "other": sum(sum(mailing.other.values()) for mailing in mailings),
+            "parts": sum(mailing.parts or 0 for mailing in mailings),
+            "cost": _money(sum(costs, Decimal(0))) if costs else None,
+            "states": {state: sum(mailing.state == state for mailing in mailings) for state in states},
+        },
+        "mailings": [_mailing(mailing) for mailing in mailings],
+    }
+
+
+def _mailing(mailing: MailingStatus) -> dict[str, Any]:
+    return {
+        "address": mailing.address,
+        "state": mailing.state.value,
+        "schedule_time": mailing.schedule_time,
+        "recipients": mailing.recipients,
+        "delivered": mailing.delivered,
+        "undelivered": mailing.undelivered,
+        "sent": mailing.sent,
+        "pending": mailing.pending,
+        "other": dict(sorted(mailing.other.items())),
+        "parts": mailing.parts,
+        "cost": None if mailing.cost is None else _money(mailing.cost),
+        "requests": list(mailing.requests),
+    }
+
+
+def _money(value: Decimal) -> str:
+    return format(value, "f")

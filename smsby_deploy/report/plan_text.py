@@ -1,0 +1,102 @@
+"""A plan at a glance: what happens to each mailing, what is wrong, what to do next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from typing import TextIO
+
+from smsby_deploy.plan.model import Action, ActionKind, Plan
+from smsby_deploy.report.console import clean, escape_markdown, make_console, number, when
+from smsby_deploy.report.problems_text import problem_line
+
+_SYMBOLS = {
+    ActionKind.CREATE: ("+", "green"),
+    ActionKind.RESUME: ("~", "yellow"),
+    ActionKind.CONFIRM: ("^", "green"),
+    ActionKind.ADOPT: ("&", "cyan"),
+    ActionKind.NOOP: ("=", "dim"),
+    ActionKind.ORPHAN: ("?", "dim"),
+    ActionKind.BLOCKED: ("!", "bold red"),
+}
+# What a reviewer must not miss comes with its reason below the table.
+_EXPLAINED = frozenset(ActionKind) - {ActionKind.CREATE, ActionKind.NOOP}
+
+
+def write_plan_text(plan: Plan, stream: TextIO, *, color: bool, next_command: str | None = None) -> None:
+    """Write the plan for people: a table, the reasons, the problems, the totals, the next command."""
+    from rich.table import Table
+    from rich.text import Text
+
+    console = make_console(stream, color=color)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("action", no_wrap=True)
+    table.add_column("mailing", overflow="fold")
+    table.add_column("when")
+    for name in ("people", "parts", "cost"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for action in plan.actions:
+        symbol, style = _SYMBOLS[action.action]
+        table.add_row(
+            Text(f"{symbol} {action.action}", style=style),
+            action.address,
+            when(action.schedule_time),
+            number(action.recipients),
+            number(action.parts),
+            number(action.cost),
+        )
+    if plan.actions:
+        console.print(table)
+    for action in plan.actions:
+        if action.reason and action.action in _EXPLAINED:
+            style = _SYMBOLS[action.action][1]
+            console.print(f"{action.address}: {clean(action.reason)}", style=style, soft_wrap=True)
+    for problem in plan.problems:
+        console.print(problem_line(problem), soft_wrap=True)
+    console.print(totals_line(plan), soft_wrap=True)
+    if next_command:
+        console.print(f"next: {next_command}", soft_wrap=True)
+
+
+def totals_line(plan: Plan) -> str:
+    """`3 create, 1 noop; to send: 40 people, 44 parts, 1.144 BYN`; lists are told apart, only sms.by counts them."""
+    counts = Counter(action.action for action in plan.actions)
+    told = ", ".join(f"{counts[kind]} {kind}" for kind in ActionKind if counts[kind]) or "no mailings"
+    sending = [action for action in plan.actions if action.sends]
+    if not sending:
+        return f"{told}; nothing to send"
+    people = sum(action.recipients or 0 for action in sending)
+    parts = sum(action.parts or 0 for action in sending)
+    costs = [action.cost for action in sending if action.cost is not None]
+    cost = f", {sum(costs, Decimal(0))} {plan.currency or ''}".rstrip() if costs else ""
+    lists = sum(action.recipients is None for action in sending)
+    more = f", and {lists} contact list{'s' if lists > 1 else ''} that only sms.by can count" if lists else ""
+    return f"{told}; to send: {people} people, {parts} parts{cost}{more}"
+
+
+def plan_markdown(plan: Plan) -> str:
+    """The plan as a comment on a pull request."""
+    lines = [f"### SMS plan: {escape_markdown(plan.project)}", "", escape_markdown(totals_line(plan)), ""]
+    if plan.actions:
+        lines += ["| action | mailing | when | people | parts | cost |", "|---|---|---|---:|---:|---:|"]
+        lines += [_markdown_row(action) for action in plan.actions]
+        lines.append("")
+    lines += [
+        f"- **{escape_markdown(action.address)}**: {escape_markdown(action.reason)}"
+        for action in plan.actions
+        if action.reason and action.action in _EXPLAINED
+    ]
+    lines += [f"- {escape_markdown(problem_line(problem))}" for problem in plan.problems]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _markdown_row(action: Action) -> str:
+    cells = (
+        f"{_SYMBOLS[action.action][0]} {action.action}",
+        action.address,
+        when(action.schedule_time),
+        number(action.recipients),
+        number(action.parts),
+        number(action.cost),
+    )
+    return "| " + " | ".join(escape_markdown(cell) for cell in cells) + " |"

@@ -1,0 +1,1 @@
+"""What sms.by says became of each mailing that the lock records."""

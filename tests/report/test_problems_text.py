@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.report.console import escape_markdown, when
+from smsby_deploy.report.json_out import validate_document
+from smsby_deploy.report.problems_text import github_annotations, problem_line
+
+PROBLEM = Problem(Severity.ERROR, "PHONE", "bad\n100%", "c/x", "lists/a,b.csv", 3, 1)
+
+
+def test_a_problem_is_one_line() -> None:
+    """The place comes first, and a line break in a message can't fake a second problem."""
+    assert problem_line(PROBLEM) == "lists/a,b.csv:3:1: error PHONE c/x: bad 100%"
+
+
+def test_annotations_are_escaped() -> None:
+    """Nothing in a file's name or a message ends the workflow command early."""
+    expected = "::error file=lists/a%2Cb.csv,line=3,col=1,title=PHONE::c/x: bad%0A100%25\n"
+    assert github_annotations([PROBLEM]) == expected
+
+
+def test_summary_counts_by_severity() -> None:
+    """The summary counts each severity, also those without a problem."""
+    assert validate_document([PROBLEM])["summary"] == {"errors": 1, "warnings": 0, "notes": 0}
+
+
+def test_markdown_and_times() -> None:
+    """A cell can't break its table, and a time reads like one."""
+    assert escape_markdown("a|<b>") == "a\\|&lt;b&gt;"
+    assert when("2027-03-01T10:00:00+03:00") == "2027-03-01 10:00 +03:00"
+    assert when(None) == "on apply"
