@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -330,7 +329,7 @@ class _Run:
         for action in wanted:
             mailing = self.mailings[action.address]
             entry = self.lock.mailings.get(action.address)
-            if entry is None or entry.revision < mailing.revision and not entry.has_unknown:
+            if entry is None or (entry.revision < mailing.revision and not entry.has_unknown):
                 self._adopt_new(mailing, action, remote)
             else:
                 self._note_found(action.address, remote)
@@ -667,12 +666,12 @@ class _Run:
 
     def _learn(self, address: str, recipients: int | None, parts: int | None, cost: Decimal | None) -> None:
         """Record what only sms.by knows of a list mailing."""
-        changes = {"recipients": recipients, "parts": parts, "cost": None if cost is None else money(cost)}
+        price = None if cost is None else money(cost)
+        changes = {"recipients": recipients, "parts": parts, "cost": price}
         self.journal.append("facts", address=address, changes=changes)
         entry = self.lock.mailings[address]
-        self.lock = self.lock.with_entry(
-            address, replace(entry, recipients=recipients, parts=parts, cost=changes["cost"])
-        )
+        known = replace(entry, recipients=recipients, parts=parts, cost=price)
+        self.lock = self.lock.with_entry(address, known)
         self.results[address].recipients = recipients
 
     # --- the end ---------------------------------------------------------------------------------------------------

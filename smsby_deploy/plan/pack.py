@@ -99,10 +99,11 @@ def stream_chunks(
 
     def cut(count: int) -> Chunk:
         chunk_phones, chunk_texts = phones[:count], texts[:count] if personal else None
-        lines = [
-            row_line(phone, text)
-            for phone, text in zip(chunk_phones, chunk_texts or [None] * len(chunk_phones), strict=True)
-        ]
+        lines = (
+            [row_line(phone, None) for phone in chunk_phones]
+            if chunk_texts is None
+            else [row_line(phone, text) for phone, text in zip(chunk_phones, chunk_texts, strict=True)]
+        )
         digest = chunk_digest(content if bulk_text is None else f"{content}\n{bulk_text}", lines)
         for line in lines:
             tally.audience.update(line)

@@ -1,0 +1,1 @@
+"""Who gets a mailing: recipients as a stream, phone numbers, duplicates, opt-outs."""

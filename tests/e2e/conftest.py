@@ -1,0 +1,108 @@
+"""The real command, in its own process, against a sandbox in another."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+PROJECT = """\
+version: 1
+project: shop
+api: {requests_per_second: 1000, recipients_per_request: 2, timeout_seconds: 5, reconcile_seconds: 1}
+price: {currency: BYN, per_part: 0.026}
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class Shop:
+    """A project folder with a sandbox of its own."""
+
+    root: Path
+    url: str
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def run(self, *arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> Result:
+        """Run `smsby-deploy ARGUMENTS` in the project."""
+        environ = {**os.environ, "SMSBY_API_URL": self.url, "SMSBY_TOKEN": "secret-token", **(env or {})}
+        done = subprocess.run(
+            [sys.executable, "-m", "smsby_deploy", *arguments],
+            cwd=self.root,
+            env=environ,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        assert "secret-token" not in done.stdout + done.stderr
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def inbox(self) -> dict[str, list[dict[str, Any]]]:
+        """What reached whom, as the sandbox tells it."""
+        answer: dict[str, list[dict[str, Any]]] = requests.get(f"{self.url}/_sandbox/inbox", timeout=5).json()
+        return answer
+
+    def fault(self, **fault: Any) -> None:
+        """Let a later call of a method fail."""
+        requests.post(f"{self.url}/_sandbox/faults", json=fault, timeout=5).raise_for_status()
+
+    def lock(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads((self.root / "smsby.lock.json").read_text(encoding="utf-8"))
+        return document
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """An empty project called shop, and a sandbox."""
+    with _sandbox(tmp_path) as url:
+        root = tmp_path / "project"
+        root.mkdir()
+        made = Shop(root, url)
+        made.write("smsby.yaml", PROJECT)
+        yield made
+
+
+class _sandbox:  # noqa: N801  # used as a with-statement only
+    def __init__(self, folder: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "smsby_deploy", "sandbox", "--port", "0", "--delay", "0"],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        return next(word for word in line.split() if word.startswith("http://")).rstrip("/")
+
+    def __exit__(self, *exc: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()

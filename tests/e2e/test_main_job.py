@@ -1,0 +1,178 @@
+"""validate → plan → apply → status, by the real command against the sandbox in another process."""
+
+from __future__ import annotations
+
+import json
+
+import requests
+
+from tests.e2e.conftest import Shop
+
+CAMPAIGN = """\
+version: 1
+campaign: sale
+alphaname: MyShop
+mailings:
+  - name: vip
+    recipients: {file: lists/vip.csv}
+    text: "{{ name }}, скидка {{ discount }}%"
+  - name: staff
+    recipients: ["+375291234567", {phone: "375297654321"}]
+    text: Shop is closed until noon
+"""
+VIP = "phone,name,discount\n375291111111,Анна,10\n375292222222,Борис,15\n80293333333,Вера,20\n"
+LIST = """\
+version: 1
+campaign: news
+alphaname: MyShop
+mailings:
+  - name: letter
+    list: Newsletter
+    text: New collection
+"""
+
+
+def _write(shop: Shop) -> None:
+    shop.write("sale.yaml", CAMPAIGN)
+    shop.write("lists/vip.csv", VIP)
+
+
+def test_the_whole_way(shop: Shop) -> None:
+    """Reviewed, applied once, recorded, reported; a second plan has nothing to do and nobody gets it twice."""
+    _write(shop)
+    assert shop.run("validate").code == 0
+    planned = shop.run("plan", "--out", "plan.json", "--format", "json", "--detailed-exitcode")
+    assert planned.code == 2, planned.err
+    assert planned.json["summary"]["recipients"] == 5
+    assert planned.json["summary"]["cost"] == "0.13"
+    applied = shop.run("apply", "plan.json", "--auto-approve", "--format", "json")
+    assert applied.code == 0, applied.err
+    assert applied.json["summary"]["sent"] == 2
+    inbox = shop.inbox()
+    assert {phone: len(messages) for phone, messages in inbox.items()} == dict.fromkeys(
+        ["375291111111", "375292222222", "375293333333", "375291234567", "375297654321"], 1
+    )
+    assert inbox["375293333333"][0]["text"] == "Вера, скидка 20%"
+    assert shop.run("plan", "--detailed-exitcode").code == 0
+    again = shop.run("apply", "--auto-approve", "--format", "json")
+    assert again.json["summary"] == {
+        "sent": 0,
+        "adopted": 0,
+        "confirmed": 0,
+        "skipped": 2,
+        "rejected": 0,
+        "unknown": 0,
+    }
+    assert all(len(messages) == 1 for messages in shop.inbox().values())
+    status = shop.run("status", "--format", "json")
+    assert status.code == 0, status.err
+    for mailing in status.json["mailings"]:
+        counted = sum(mailing[k] for k in ("delivered", "undelivered", "sent", "pending"))
+        assert counted + sum(mailing["other"].values()) == mailing["recipients"]
+    lock = (shop.root / "smsby.lock.json").read_text()
+    assert "375291111111" not in lock
+    assert "скидка" not in lock
+
+
+def test_mailings_of_one_campaign_share_a_request(shop: Shop) -> None:
+    """The last chunk of one mailing and the next mailing travel together when they fit, with one uuid."""
+    shop.write(
+        "smsby.yaml",
+        (shop.root / "smsby.yaml")
+        .read_text()
+        .replace("recipients_per_request: 2", "recipients_per_request: 9"),
+    )
+    _write(shop)
+    applied = shop.run("apply", "--auto-approve", "--format", "json")
+    assert applied.code == 0, applied.err
+    assert len({uuid for mailing in applied.json["mailings"] for uuid in mailing["uuids"]}) == 1
+
+
+def test_a_plan_is_used_once(shop: Shop) -> None:
+    """The second apply of the same plan file is refused, on a lock that was empty before."""
+    _write(shop)
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    assert shop.run("apply", "plan.json").code == 0
+    assert shop.run("apply", "plan.json").code == 5
+
+
+def test_a_plan_goes_stale_with_its_inputs(shop: Shop) -> None:
+    """One byte more in an input after the review: refused, nothing is sent."""
+    _write(shop)
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    shop.write("lists/vip.csv", VIP + "\n")
+    refused = shop.run("apply", "plan.json")
+    assert refused.code == 5
+    assert "lists/vip.csv changed" in refused.err
+    assert shop.inbox() == {}
+
+
+def test_an_edited_plan_is_refused(shop: Shop) -> None:
+    """A plan whose content was changed by hand does not pass its digest."""
+    _write(shop)
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    document = json.loads((shop.root / "plan.json").read_text())
+    document["actions"][0]["recipients"] = 1
+    shop.write("plan.json", json.dumps(document))
+    assert shop.run("apply", "plan.json").code == 5
+
+
+def test_a_list_is_drafted_and_confirmed(shop: Shop) -> None:
+    """sendSmsList, confirm 0, confirm 1: one draft, confirmed, counted by what sms.by told."""
+    shop.write("news.yaml", LIST)
+    applied = shop.run("apply", "--auto-approve", "--format", "json")
+    assert applied.code == 0, applied.err
+    assert applied.json["mailings"][0]["recipients"] == 25
+    assert shop.run("plan", "--detailed-exitcode").code == 0
+    calls = requests.get(f"{shop.url}/_sandbox/requests", timeout=5).text
+    assert calls.count('"sendSmsList"') == 1 or calls.lower().count("sendsmslist") >= 1
+
+
+def test_a_lost_answer_is_found_again(shop: Shop) -> None:
+    """The answer is lost after acceptance: the send is recognised by its name and not repeated."""
+    _write(shop)
+    shop.fault(method="sendBulkSms", nth=1, when="after", mode="reset")
+    applied = shop.run("apply", "--auto-approve", "--format", "json")
+    assert applied.code == 0, applied.err
+    assert all(len(messages) == 1 for messages in shop.inbox().values())
+    assert len(shop.inbox()) == 5
+
+
+def test_an_outcome_that_is_not_known_is_called_unknown(shop: Shop) -> None:
+    """The request is lost before acceptance: exit 6, blocked till a person settles it, then sent exactly once."""
+    _write(shop)
+    shop.fault(method="sendBulkSms", nth=1, when="before", mode="reset")
+    applied = shop.run("apply", "--auto-approve", "--format", "json")
+    assert applied.code == 6, applied.err
+    assert shop.run("plan").code == 4
+    assert shop.run("lock", "resolve", "sale/vip", "--not-sent", "--reason", "looked at sms.by").code == 0
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert {len(messages) for messages in shop.inbox().values()} == {1}
+    assert len(shop.inbox()) == 5
+    assert shop.lock()["resolutions"][0]["reason"] == "looked at sms.by"
+
+
+def test_a_lost_lock_is_adopted(shop: Shop) -> None:
+    """The lock is gone after the send: what sms.by has is recorded, not sent again."""
+    _write(shop)
+    assert shop.run("apply", "--auto-approve").code == 0
+    (shop.root / "smsby.lock.json").unlink()
+    planned = shop.run("plan", "--format", "json")
+    assert {action["action"] for action in planned.json["actions"]} == {"adopt"}
+    applied = shop.run("apply", "--auto-approve", "--format", "json")
+    assert applied.code == 0, applied.err
+    assert applied.json["summary"]["adopted"] == 2
+    assert {len(messages) for messages in shop.inbox().values()} == {1}
+
+
+def test_a_late_opt_out_is_honoured(shop: Shop) -> None:
+    """A number suppressed after the review is not sent to, and the plan is not stale."""
+    shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [lists/out.csv]\n")
+    shop.write("lists/out.csv", "phone\n375299999999\n")
+    _write(shop)
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    shop.write("lists/out.csv", "phone\n375299999999\n375292222222\n")
+    applied = shop.run("apply", "plan.json")
+    assert applied.code == 0, applied.err
+    assert "375292222222" not in shop.inbox()
+    assert shop.run("plan", "--detailed-exitcode").code == 0

@@ -1,0 +1,117 @@
+"""The lock file: identity, damage."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsby_deploy.errors import LockDamaged
+from smsby_deploy.lock.document import read_lock, write_lock
+from smsby_deploy.lock.model import Applied, Apply, ChunkRecord, ChunkState, Entry, Lock, Resolution
+
+_text = st.text(alphabet=st.characters(codec="utf-8"), max_size=12)
+_maybe_number = st.none() | st.integers(0, 10**9)
+_chunks = st.builds(
+    ChunkRecord,
+    fingerprint=st.text("0123456789abcdef", min_size=10, max_size=10),
+    recipients=_maybe_number,
+    digest=_text,
+    state=st.sampled_from(ChunkState),
+    uuid=st.none() | _text,
+    message_id=_maybe_number,
+    accepted_at=st.none() | _text,
+    error=st.none() | _text,
+    step=st.none() | st.sampled_from(["draft", "confirm"]),
+)
+_applied = st.builds(Applied, at=_text, plan=_text, commit=st.none() | _text, tool=_text)
+
+
+def _entries(earlier: st.SearchStrategy[tuple[Entry, ...]]) -> st.SearchStrategy[Entry]:
+    return st.builds(
+        Entry,
+        revision=st.integers(1, 9),
+        content_digest=_text,
+        audience_digest=_text,
+        transport=st.sampled_from(["bulk", "list", "single"]),
+        alphaname=_text,
+        alphaname_id=_maybe_number,
+        schedule_time=st.none() | _text,
+        recipients=_maybe_number,
+        parts=_maybe_number,
+        cost=st.none() | _text,
+        chunks=st.lists(_chunks, min_size=1, max_size=3).map(tuple),
+        applied=_applied,
+        earlier=earlier,
+    )
+
+
+_entry = _entries(st.lists(_entries(st.just(())), max_size=1).map(tuple))
+_locks = st.builds(
+    Lock,
+    project=_text,
+    serial=st.integers(0, 99),
+    lineage=st.none() | _text,
+    mailings=st.dictionaries(_text, _entry, max_size=3),
+    applies=st.lists(
+        st.builds(Apply, plan=_text, at=_text, commit=st.none() | _text, tool=_text), max_size=2
+    ).map(tuple),
+    resolutions=st.lists(
+        st.builds(Resolution, address=_text, what=_text, at=_text, by=_text, reason=_text), max_size=2
+    ).map(tuple),
+    folded=st.none() | _text,
+)
+
+
+@given(_locks)
+def test_lock_to_file_to_lock_is_the_identity(lock: Lock) -> None:
+    """What is written reads back equal, and is written the same again."""
+    text = write_lock(lock)
+    assert read_lock(text, "lock") == lock
+    assert write_lock(read_lock(text, "lock")) == text
+
+
+def _small() -> str:
+    entry = Entry(
+        1,
+        "c",
+        "a",
+        "bulk",
+        "Shop",
+        7,
+        None,
+        2,
+        2,
+        "0.05",
+        (ChunkRecord("0" * 10, 2, "d"),),
+        Applied("t", "p", None, "x"),
+    )
+    return write_lock(Lock("shop", 1, "line", {"a/b": entry}))
+
+
+def test_damage_at_every_byte_is_refused_or_harmless() -> None:
+    """Cut off or overwritten at any offset, the file is refused, or still says exactly the same."""
+    text = _small()
+    original = read_lock(text, "lock")
+    for offset in range(len(text) - 2):
+        with pytest.raises(LockDamaged):
+            read_lock(text[:offset], "lock")
+        for other in "\x00x9":
+            if text[offset] == other:
+                continue
+            try:
+                read = read_lock(text[:offset] + other + text[offset + 1 :], "lock")
+            except LockDamaged:
+                continue
+            assert read == original, offset
+
+
+def test_an_edited_lock_is_refused_with_the_way_back() -> None:
+    """A change by hand breaks the seal, and the error names the command that restores the file."""
+    document = json.loads(_small())
+    document["serial"] = 9
+    with pytest.raises(LockDamaged) as caught:
+        read_lock(json.dumps(document), "smsby.lock.json")
+    assert "git checkout -- smsby.lock.json" in caught.value.hint

@@ -1,0 +1,65 @@
+"""Fingerprints and remote names."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsby_deploy.plan.fingerprint import (
+    NAME_LIMIT,
+    chunk_digest,
+    content_digest,
+    fingerprint,
+    read_remote_name,
+    remote_name,
+    row_line,
+)
+
+_slug = st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True)
+_text = st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=20)
+_phone = st.from_regex(r"37529[0-9]{7}", fullmatch=True)
+
+
+@given(st.dictionaries(_text, _text, max_size=5))
+def test_the_order_of_keys_does_not_matter(header: dict[str, str]) -> None:
+    """The same header in another order has the same digest."""
+    assert content_digest(header) == content_digest(dict(reversed(header.items())))
+
+
+@given(st.lists(st.tuples(_phone, _text), min_size=1, max_size=4), st.data())
+def test_every_byte_that_is_sent_matters(rows: list[tuple[str, str]], data: st.DataObject) -> None:
+    """Another phone, another text, another order or one row less gives another fingerprint."""
+
+    def mark(some: list[tuple[str, str]]) -> str:
+        digest = chunk_digest("content", [row_line(phone, text) for phone, text in some])
+        return fingerprint("shop", "a/b", 1, 0, digest)
+
+    position = data.draw(st.integers(0, len(rows) - 1))
+    phone, text = rows[position]
+    for changed in (
+        [*rows[:position], (phone, text + "!"), *rows[position + 1 :]],
+        [*rows[:position], (phone[:-1] + str((int(phone[-1]) + 1) % 10), text), *rows[position + 1 :]],
+        rows[:position] + rows[position + 1 :],
+        rows[::-1] if rows[::-1] != rows else [*rows, rows[0]],
+    ):
+        assert mark(changed) != mark(rows)
+
+
+@given(_slug, _slug, _slug, st.integers(1, 999_999), st.integers(0, 9_999), st.integers(1, 10_000))
+def test_a_remote_name_fits_and_reads_back(
+    project: str, campaign: str, name: str, revision: int, index: int, count: int
+) -> None:
+    """Every name is at most 160 characters and gives back address, revision, project and fingerprint."""
+    address = f"{campaign}/{name}"
+    mark = fingerprint(project, address, revision, index, "d")
+    given_name = remote_name(project, address, revision, index, count, mark)
+    assert len(given_name) <= NAME_LIMIT
+    read = read_remote_name(given_name)
+    assert read is not None
+    assert (read.address, read.revision, read.project, read.fingerprint) == (address, revision, project, mark)
+
+
+def test_the_parts_that_say_nothing_are_left_out() -> None:
+    """Revision 1 and a single chunk are not spelt out; others are."""
+    assert remote_name("shop", "a/b", 1, 0, 1, "0" * 10) == "a/b shop#0000000000"
+    assert remote_name("shop", "a/b", 2, 1, 3, "0" * 10) == "a/b r2 [2/3] shop#0000000000"
