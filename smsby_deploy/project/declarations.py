@@ -148,7 +148,9 @@ class Project:
     lock: Path
     campaigns: tuple[Campaign, ...]
     file: str = "smsby.yaml"
-    locations: Mapping[str, Location] = field(default_factory=dict)  # of smsby.yaml's keys, e.g. guardrails.max_cost
+    locations: Mapping[str, Location] = field(
+        default_factory=dict
+    )  # of smsby.yaml's keys, e.g. guardrails.max_cost
 
     @property
     def mailings(self) -> tuple[Mailing, ...]:

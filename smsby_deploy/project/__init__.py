@@ -1,0 +1,1 @@
+"""A project's files: YAML with positions, JSON Schema, the typed declarations."""

@@ -1,0 +1,346 @@
+"""Files → a typed project. Every problem is collected; a campaign that is not valid is left out of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from smsby_deploy.errors import FilesInvalid, Location, UsageError
+from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.project.declarations import (
+    ApiSettings,
+    Campaign,
+    ContactList,
+    Guardrails,
+    InlineRecipient,
+    InlineRecipients,
+    Mailing,
+    Price,
+    Project,
+    QuietHours,
+    RecipientsFile,
+    TextSource,
+)
+from smsby_deploy.project.schema import check_document
+from smsby_deploy.project.yaml_nodes import Mark, YamlList, YamlMap, line_starts, read_yaml
+
+PROJECT_FILE = "smsby.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedProject:
+    """The valid part of a project, and everything that is wrong with its files."""
+
+    project: Project
+    problems: tuple[Problem, ...]
+
+
+def find_project(option: str | None, environ: Mapping[str, str]) -> Path:
+    """The project's folder: the option, SMSBY_PROJECT, ./ or ./campaigns/, whichever holds smsby.yaml.
+
+    Raises:
+        UsageError: none does.
+    """
+    asked = option or environ.get("SMSBY_PROJECT")
+    for folder in [Path(asked)] if asked else [Path(), Path("campaigns")]:
+        if (folder / PROJECT_FILE).is_file():
+            return folder.resolve()
+    place = f"{asked} holds" if asked else "neither this folder nor campaigns/ holds"
+    raise UsageError(
+        f"{place} no {PROJECT_FILE}", hint="name the folder with -C, or start one: smsby-deploy init"
+    )
+
+
+def load_project(folder: Path) -> LoadedProject:
+    """The project in `folder`.
+
+    Raises:
+        FilesInvalid: its smsby.yaml can't be used.
+    """
+    root = folder.resolve()
+    path = root / PROJECT_FILE
+    if not path.is_file():
+        raise FilesInvalid(
+            [Problem(Severity.ERROR, "FILE_MISSING", "there is no such file", None, PROJECT_FILE)]
+        )
+    document = read_yaml(path, PROJECT_FILE)
+    problems = check_document("project", document, PROJECT_FILE)
+    if problems:
+        raise FilesInvalid(problems)
+    return _Loader(root, document).load()
+
+
+def campaign_inputs(project: Project, mailing: Mailing) -> tuple[Path, ...]:
+    """The files that a mailing is made of; suppression files are not among them."""
+    names = [project.file, mailing.file]
+    if isinstance(mailing.audience, RecipientsFile):
+        names.append(mailing.audience.name)
+    if mailing.text is not None and mailing.text.file:
+        names.append(mailing.text.file)
+    return tuple(project.root / name for name in dict.fromkeys(names))
+
+
+class _Loader:
+    def __init__(self, root: Path, document: YamlMap) -> None:
+        self.root = root
+        self.document = document
+        self.problems: list[Problem] = []
+        self.defaults: YamlMap = document.get("defaults") or YamlMap((1, 1))
+
+    def load(self) -> LoadedProject:
+        document = self.document
+        api = ApiSettings(**(document.get("api") or {}))
+        locations = dict(_locations(document, ""))
+        self._zone(api.account_timezone, locations.get("api.account_timezone", Location(PROJECT_FILE, 1)))
+        price = document.get("price")
+        rails = self._guardrails(document.get("guardrails") or {}, locations, price is not None)
+        suppress = tuple(
+            source
+            for index, name in enumerate(document.get("suppress") or [])
+            if (
+                source := self._suppression(
+                    name, Location(PROJECT_FILE, *document["suppress"].items_at[index])
+                )
+            )
+        )
+        lock = self._inside(
+            document.get("lock", "smsby.lock.json"),
+            locations.get("lock", Location(PROJECT_FILE)),
+            must_exist=False,
+        )
+        project = Project(
+            root=self.root,
+            name=document["project"],
+            api=api,
+            guardrails=rails,
+            price=Price(price["currency"], Decimal(str(price["per_part"]))) if price else None,
+            suppress=suppress,
+            lock=lock or self.root / "smsby.lock.json",
+            campaigns=self._campaigns(),
+            locations=locations,
+        )
+        return LoadedProject(project, tuple(self.problems))
+
+    def _campaigns(self) -> tuple[Campaign, ...]:
+        found: dict[str, Campaign] = {}
+        for path in self._campaign_files():
+            name = path.relative_to(self.root).as_posix()
+            try:
+                document = read_yaml(path, name)
+                problems = check_document("campaign", document, name)
+            except FilesInvalid as error:
+                problems = list(error.problems)
+            if problems:
+                self.problems.extend(problems)
+                continue
+            if document["campaign"] in found:
+                message = f"the campaign {document['campaign']} stands in {found[document['campaign']].file} already"
+                self._problem("DUPLICATE_NAME", message, Location(name, *document.values_at["campaign"]))
+                continue
+            before = len(self.problems)
+            campaign = _CampaignLoader(self, path, name, document).load()
+            if not any(problem.severity is Severity.ERROR for problem in self.problems[before:]):
+                found[campaign.name] = campaign
+        return tuple(found.values())
+
+    def _campaign_files(self) -> list[Path]:
+        paths: set[Path] = set()
+        for pattern in self.document.get("campaigns") or ["**/*.yaml"]:
+            for path in self.root.glob(pattern):
+                parts = path.relative_to(self.root).parts
+                nested = any(
+                    (self.root.joinpath(*parts[:i]) / PROJECT_FILE).is_file() for i in range(1, len(parts))
+                )
+                hidden = any(part.startswith(".") for part in parts)
+                if path.is_file() and path.name != PROJECT_FILE and not nested and not hidden:
+                    paths.add(path)
+        return sorted(
+            path for path in paths if self._inside(str(path.relative_to(self.root)), Location(PROJECT_FILE))
+        )
+
+    def _guardrails(self, rails: Any, locations: Mapping[str, Location], has_price: bool) -> Guardrails:
+        quiet, lead, cost = rails.get("quiet_hours"), rails.get("min_lead_minutes"), rails.get("max_cost")
+        if cost is not None and not has_price:
+            message = "max_cost can't be held without a price: add `price:` to smsby.yaml"
+            self._problem("GUARDRAIL_PRICE", message, locations["guardrails.max_cost"])
+        return Guardrails(
+            max_recipients=rails.get("max_recipients"),
+            max_parts=rails.get("max_parts"),
+            max_cost=None if cost is None else Decimal(str(cost)),
+            quiet_hours=QuietHours(time.fromisoformat(quiet["from"]), time.fromisoformat(quiet["to"]))
+            if quiet
+            else None,
+            min_lead=None if lead is None else timedelta(minutes=lead),
+        )
+
+    def _suppression(self, name: str, location: Location) -> RecipientsFile | None:
+        path = self._inside(name, location)
+        return RecipientsFile(path, name, "phone", location) if path else None
+
+    def _inside(self, name: str, location: Location, *, must_exist: bool = True) -> Path | None:
+        """The path `name` of the project, or None and a problem: it leaves the folder, or is not there."""
+        path = self.root / name
+        if not path.resolve().is_relative_to(self.root):
+            self._problem("PATH_OUTSIDE", f"{name} leads out of the project's folder", location)
+            return None
+        if must_exist and not path.is_file():
+            self._problem("FILE_MISSING", f"there is no file {name}", location)
+            return None
+        return path
+
+    def _zone(self, name: str, location: Location) -> ZoneInfo | None:
+        try:
+            return ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            self._problem("TIMEZONE", f"there is no time zone {name}; one is e.g. Europe/Minsk", location)
+            return None
+
+    def _problem(self, code: str, message: str, location: Location, address: str | None = None) -> None:
+        self.problems.append(
+            Problem(Severity.ERROR, code, message, address, location.file, location.line, location.column)
+        )
+
+
+class _CampaignLoader:
+    def __init__(self, loader: _Loader, path: Path, file: str, document: YamlMap) -> None:
+        self.loader = loader
+        self.file = file
+        self.document = document
+        self.content = path.read_text(encoding="utf-8-sig")
+
+    def load(self) -> Campaign:
+        mailings: dict[str, Mailing] = {}
+        for index, node in enumerate(self.document["mailings"]):
+            mark = self.document["mailings"].items_at[index]
+            if node["name"] in mailings:
+                message = f"the mailing {node['name']} stands twice in this campaign"
+                self.loader._problem("DUPLICATE_NAME", message, self._at(node.values_at["name"]))
+                continue
+            mailings[node["name"]] = self._mailing(node, mark)
+        return Campaign(self.document["campaign"], self.file, tuple(mailings.values()))
+
+    def _mailing(self, node: YamlMap, mark: Mark) -> Mailing:
+        alphaname, alphaname_at = self._setting(node, "alphaname", "0", mark)
+        zone_name, zone_at = self._setting(node, "timezone", "Europe/Minsk", mark)
+        revision, _ = self._setting(node, "revision", 1, mark)
+        zone = self.loader._zone(zone_name, zone_at)
+        when, when_at = self._setting(node, "schedule_time", None, mark)
+        schedule = self._time(when, zone, when_at) if when is not None and zone is not None else None
+        is_list = "list" in node
+        if is_list and "via" in node:
+            message = "via is for mailings with recipients; a list has its own way"
+            self.loader._problem("VIA", message, self._at(node.keys_at["via"]))
+        if is_list and schedule is not None and schedule.second:
+            message = "a mailing to a list takes whole minutes"
+            self.loader._problem("WHOLE_MINUTES", message, when_at)
+        return Mailing(
+            campaign=self.document["campaign"],
+            name=node["name"],
+            file=self.file,
+            location=self._at(mark),
+            via="list" if is_list else node.get("via", "bulk"),
+            audience=self._audience(node),
+            text=self._text(node, mark),
+            alphaname=str(alphaname),
+            alphaname_location=alphaname_at,
+            schedule_time=schedule,
+            schedule_location=when_at if when is not None else None,
+            timezone=zone_name,
+            revision=revision,
+            on_invalid=node.get("on_invalid", "fail"),
+        )
+
+    def _setting(self, node: YamlMap, key: str, default: Any, mark: Mark) -> tuple[Any, Location]:
+        """A key of the mailing, else of the campaign, else of the project's defaults."""
+        for holder in (node, self.document):
+            if key in holder:
+                return holder[key], self._at(holder.values_at[key])
+        if key in self.loader.defaults:
+            return self.loader.defaults[key], Location(PROJECT_FILE, *self.loader.defaults.values_at[key])
+        return default, self._at(mark)
+
+    def _time(self, text: str, zone: ZoneInfo, location: Location) -> datetime | None:
+        try:
+            when = datetime.fromisoformat(text)
+        except ValueError:
+            self.loader._problem("TIME", f"there is no such time: {text}", location)
+            return None
+        if when.tzinfo is not None:
+            return when.astimezone(zone)
+        local = when.replace(tzinfo=zone)
+        if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != when:
+            self.loader._problem(
+                "DST", f"{text} does not exist in {zone.key}: the clock jumps over it", location
+            )
+        elif local.utcoffset() != local.replace(fold=1).utcoffset():
+            self.loader._problem(
+                "DST", f"{text} exists twice in {zone.key}: write it with an offset", location
+            )
+        return local
+
+    def _audience(self, node: YamlMap) -> InlineRecipients | RecipientsFile | ContactList:
+        if "list" in node:
+            return ContactList(str(node["list"]), self._at(node.values_at["list"]))
+        recipients, place = node["recipients"], self._at(node.values_at["recipients"])
+        if isinstance(recipients, YamlList):
+            rows = (self._recipient(row, at) for row, at in zip(recipients, recipients.items_at, strict=True))
+            return InlineRecipients(tuple(rows), place)
+        name = recipients["file"]
+        path = self.loader._inside(name, self._at(recipients.values_at["file"]))
+        return RecipientsFile(
+            path or self.loader.root / name,
+            name,
+            recipients.get("phone", "phone"),
+            place,
+            recipients.get("encoding"),
+            recipients.get("delimiter"),
+        )
+
+    def _recipient(self, row: Any, mark: Mark) -> InlineRecipient:
+        if not isinstance(row, YamlMap):
+            return InlineRecipient(str(row), {}, None, self._at(mark))
+        variables = {key: str(value) for key, value in row.items() if key not in ("phone", "text")}
+        return InlineRecipient(str(row["phone"]), variables, row.get("text"), self._at(mark))
+
+    def _text(self, node: YamlMap, mark: Mark) -> TextSource | None:
+        if "text" in node:
+            at = node.values_at["text"]
+            return TextSource(str(node["text"]), self._at(at), line_starts(self.content, at, node["text"]))
+        if "text_file" in node:
+            name = node["text_file"]
+            path = self.loader._inside(name, self._at(node.values_at["text_file"]))
+            if path is None:
+                return None
+            try:
+                text = path.read_text(encoding="utf-8-sig")
+            except UnicodeDecodeError:
+                self.loader._problem("ENCODING", "it is not UTF-8: save it as UTF-8", Location(name, 1))
+                return None
+            starts = tuple((line, 1) for line in range(1, text.count("\n") + 2))
+            return TextSource(text, Location(name, 1, 1), starts, name)
+        recipients = node.get("recipients")
+        own_texts = isinstance(recipients, YamlList) and all(
+            isinstance(row, YamlMap) and "text" in row for row in recipients
+        )
+        if "list" in node or (isinstance(recipients, YamlList) and not own_texts):
+            message = "the key text is missing (or text_file, or a text of their own for all recipients)"
+            self.loader._problem("SCHEMA", message, self._at(mark))
+        return None
+
+    def _at(self, mark: Mark) -> Location:
+        return Location(self.file, *mark)
+
+
+def _locations(node: YamlMap, prefix: str) -> list[tuple[str, Location]]:
+    """Where each key of smsby.yaml stands, by its dotted name."""
+    found = []
+    for key, value in node.items():
+        found.append((prefix + key, Location(PROJECT_FILE, *node.values_at[key])))
+        if isinstance(value, YamlMap):
+            found.extend(_locations(value, f"{prefix}{key}."))
+    return found
