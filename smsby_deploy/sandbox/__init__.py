@@ -1,0 +1,1 @@
+"""A local sms.by that reaches nobody: what it accepts it keeps, prices, schedules and "delivers"."""
