@@ -160,6 +160,8 @@ def _open_line(line: bytes, previous: str) -> tuple[dict[str, Any], str]:
     text = line.decode("utf-8")
     start = len('{"sum":"')
     checksum = text[start : start + _SUM]
+    if text[:start] != '{"sum":"' or text[start + _SUM : start + _SUM + 2] != '",':
+        raise ValueError("it is not a line of a journal")
     body = "{" + text[start + _SUM + 2 :]
     if hashlib.sha256((previous + body).encode()).hexdigest()[:_SUM] != checksum:
         raise ValueError("its checksum does not fit")

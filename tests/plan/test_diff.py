@@ -108,7 +108,13 @@ _CASES = {
     "unknown, revision raised": (_desired(revision=2), _entry(A, U), _remote(), "blocked", "unknown"),
     "unknown, found": (_desired(), _entry(A, U), _remote(*_BOTH), "adopt", ""),
     "said not sent too early": (_desired(), _entry(P, P), _remote(*_BOTH), "adopt", ""),
-    "revision raised": (_desired(revision=2), _entry(A, A), _remote(*_BOTH), "create", "revision 2"),
+    "revision raised": (
+        _desired(revision=2),
+        _entry(A, A),
+        _remote("spring-sale/vip shop#1111111111"),
+        "create",
+        "revision 2",
+    ),
     "revision lowered": (_desired(), _entry(A, A, revision=2), _remote(), "blocked", "changed"),
     "expired": (_desired(schedule_time=_NOW - timedelta(1)), None, _remote(), "blocked", "expired"),
     "expired in part": (
