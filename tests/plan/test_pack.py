@@ -1,0 +1,79 @@
+"""Chunking: nobody is lost, nobody is repeated, order is kept; opt-outs change no digest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsby_deploy.audience.phone_set import PhoneSet
+from smsby_deploy.errors import Location
+from smsby_deploy.message.template import compile_text
+from smsby_deploy.plan.pack import Tally, measure_mailing, stream_chunks
+from smsby_deploy.project.declarations import (
+    ApiSettings,
+    Guardrails,
+    InlineRecipient,
+    InlineRecipients,
+    Mailing,
+    Project,
+    TextSource,
+)
+
+_AT = Location("sale.yaml", 1, 1)
+_phones = st.lists(st.integers(0, 9_999_999).map(lambda n: f"37529{n:07d}"), min_size=1, max_size=40)
+
+
+def _mailing(phones: list[str], text: str) -> Mailing:
+    rows = tuple(InlineRecipient(phone, {"n": str(i)}, None, _AT) for i, phone in enumerate(phones))
+    return Mailing(
+        "sale", "vip", "sale.yaml", _AT, "bulk", InlineRecipients(rows, _AT), TextSource(text, _AT), "0", _AT,
+        None, None, "Europe/Minsk", 1, "fail",
+    )  # fmt: skip
+
+
+def _project(size: int) -> Project:
+    api = replace(ApiSettings(), recipients_per_request=size)
+    return Project(Path(), "shop", api, Guardrails(), None, (), Path("lock"), ())
+
+
+@given(_phones, st.integers(1, 7), st.sampled_from(["Hello", "Hello {{ n }}"]))
+def test_chunks_lose_and_repeat_nobody(phones: list[str], size: int, text: str) -> None:
+    """Joined, the chunks are the audience without its repeats, in order; all but the last are full."""
+    mailing = _mailing(phones, text)
+    template = compile_text(mailing.text) if mailing.text else None
+    chunks = list(stream_chunks(_project(size), mailing, template, PhoneSet(), Tally()))
+    assert [phone for chunk in chunks for phone in chunk.phones] == list(dict.fromkeys(phones))
+    assert all(len(chunk.phones) == size for chunk in chunks[:-1])
+    assert [chunk.index for chunk in chunks] == list(range(len(chunks)))
+    for chunk in chunks:
+        assert chunk.texts is None or len(chunk.texts) == len(chunk.phones)
+
+
+@given(_phones, st.data())
+def test_an_opt_out_changes_counts_and_no_fingerprint(phones: list[str], data: st.DataObject) -> None:
+    """Suppression is subtracted from every count; digests and fingerprints stay."""
+    mailing = _mailing(phones, "Hello {{ n }}")
+    out = data.draw(st.sets(st.sampled_from(phones)))
+    suppressed = PhoneSet()
+    for phone in out:
+        suppressed.add(phone)
+    before, _ = measure_mailing(_project(3), mailing, PhoneSet())
+    after, _ = measure_mailing(_project(3), mailing, suppressed)
+    assert [chunk.fingerprint for chunk in after.chunks] == [chunk.fingerprint for chunk in before.chunks]
+    assert after.audience_digest == before.audience_digest
+    assert after.audience.final == before.audience.final - len(out)
+    assert sum(chunk.recipients or 0 for chunk in after.chunks) == after.audience.final
+    counts = after.audience
+    assert counts.rows == counts.invalid + counts.duplicate + counts.suppressed + counts.final
+
+
+def test_the_size_of_a_request_changes_no_content() -> None:
+    """Another chunk size gives other chunks and the same content and audience."""
+    mailing = _mailing(["375291111111", "375292222222", "375293333333"], "Hello")
+    small, _ = measure_mailing(_project(1), mailing, PhoneSet())
+    large, _ = measure_mailing(_project(9), mailing, PhoneSet())
+    assert (small.content_digest, small.audience_digest) == (large.content_digest, large.audience_digest)
+    assert (len(small.chunks), len(large.chunks)) == (3, 1)
