@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError, meta
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from smsby_deploy.audience.source import Batch
@@ -18,6 +20,16 @@ from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import TextSource
 
+# What a template can raise beside Jinja2's own errors: {{ 1 / 0 }}, {{ name + 1 }}.
+_VALUE_ERRORS = (
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+    MemoryError,
+)
 _RANDOM = ("random", "shuffle")
 _PLACEHOLDER = re.compile(r"\*\|\w+\|\*|(?<!\{)\$?\{\w+\}(?!\})|%[A-Za-z_]{3,}%|\[\[\s*\w+\s*\]\]")
 
@@ -32,8 +44,17 @@ def _refuse_empty(value: Any) -> Any:
     return value
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
+class _Environment(ImmutableSandboxedEnvironment):
+    """Powers are refused: `9**9**9` would never end."""
+
+    intercepted_binops = frozenset(["**"])
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        raise SecurityError(f"the operator {operator} is not available in texts")
+
+
+def _environment() -> _Environment:
+    environment = _Environment(
         undefined=StrictUndefined, finalize=_refuse_empty, keep_trailing_newline=True, autoescape=False
     )
     for name in _RANDOM:
@@ -75,6 +96,11 @@ class Template:
         problems: list[Problem] = []
         for variables, own, line in zip(batch.variables, batch.texts, batch.lines, strict=True):
             try:
+                if own is not None and _PLACEHOLDER.search(own):
+                    message = (
+                        f"a recipient's own text holds a placeholder of another tool ({rows_file}:{line})"
+                    )
+                    problems.append(Problem(Severity.ERROR, "PLACEHOLDER", message, address, rows_file, line))
                 text = (own if own is not None else self._template.render(variables)).strip()
                 if not text:
                     raise _EmptyValue("the text is empty")
@@ -85,7 +111,7 @@ class Template:
                         self.source, "TEMPLATE", f"{error.message} ({rows_file}:{line})", None, address
                     )
                 )
-            except (TypeError, ValueError, ArithmeticError, OverflowError) as error:
+            except _VALUE_ERRORS as error:
                 text = ""
                 message = f"{type(error).__name__} for the recipient at {rows_file}:{line}"
                 problems.append(place_problem(self.source, "TEMPLATE", message, None, address))
@@ -115,6 +141,9 @@ def compile_text(source: TextSource) -> Template:
         raise FilesInvalid([place_problem(source, "TEMPLATE_SYNTAX", message, error.lineno)]) from error
     except TemplateError as error:
         message = error.message or "the template can't be rendered"
+        raise FilesInvalid([place_problem(source, "TEMPLATE", message, None)]) from error
+    except _VALUE_ERRORS as error:
+        message = f"the template can't be rendered: {type(error).__name__}"
         raise FilesInvalid([place_problem(source, "TEMPLATE", message, None)]) from error
     return template
 

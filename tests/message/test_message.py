@@ -104,7 +104,9 @@ def test_a_syntax_error_stands_at_its_line() -> None:
     assert (problem.code, problem.line, problem.column) == ("TEMPLATE_SYNTAX", 7, 5)
 
 
-@pytest.mark.parametrize("text", ["{{ ''.__class__ }}", "{{ [1, 2] | random }}"])
+@pytest.mark.parametrize(
+    "text", ["{{ ''.__class__ }}", "{{ [1, 2] | random }}", "{{ 1 / 0 }}", "{{ 9 ** 9 ** 9 }}"]
+)
 def test_nothing_dangerous_or_random_can_be_reached(text: str) -> None:
     """The sandbox holds, and a text comes out the same twice."""
     with pytest.raises(FilesInvalid):
