@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -12,15 +11,14 @@ from typing import TYPE_CHECKING
 from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.model import DONE, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.fingerprint import read_remote_name
-from smsby_deploy.status.model import MailingStatus, State, StatusReport
+from smsby_deploy.status.model import SETTLED, Details, Difference, MailingStatus, State, StatusReport
+from smsby_deploy.status.tally import Tally, tally_deliveries
 
 if TYPE_CHECKING:
     from smsby_deploy.clock import Clock
-    from smsby_deploy.smsby.answers import BulkMailingStatus, RemoteMailing
+    from smsby_deploy.smsby.answers import RemoteMailing
     from smsby_deploy.smsby.client import ReadClient
 
-# sms.by writes statuses in capitals or not, depending on the method.
-_KNOWN = {"DELIVERED": "delivered", "UNDELIVERED": "undelivered", "SENT": "sent", "NEW": "pending"}
 _NOT_SENT = {
     ChunkState.UNKNOWN: "unknown",
     ChunkState.REJECTED: "rejected",
@@ -28,21 +26,37 @@ _NOT_SENT = {
 }
 
 
-def collect_status(lock: Lock, client: ReadClient, *, select: tuple[str, ...], clock: Clock) -> StatusReport:
+def collect_status(
+    lock: Lock,
+    client: ReadClient,
+    *,
+    select: tuple[str, ...],
+    clock: Clock,
+    since: datetime | None = None,
+    previous: StatusReport | None = None,
+    keep_missed: bool = False,
+) -> StatusReport:
     """The status of the recorded mailings that `select` names (all, if it is empty), in the order of their addresses.
+
+    With `since` only those that go out or were applied at that time or later. What is settled in `previous` is not
+    asked again. With `keep_missed` the people who did not get it are listed one by one.
 
     Raises:
         UsageError: one of `select` fits no recorded mailing.
         SmsbyUnavailable, TokenRefused, ApiError: sms.by did not answer.
     """
-    chosen = _chosen(lock, select)
-    if not chosen:
-        return StatusReport(())
-    remote = _Remote(lock.project, client)
     now = clock.now()
-    return StatusReport(
-        tuple(_mailing_status(address, lock.mailings[address], remote, now) for address in chosen)
+    made_at = now.isoformat(timespec="seconds")
+    chosen = [address for address in _chosen(lock, select) if _is_since(lock.mailings[address], since)]
+    settled = {one.address: one for one in previous.mailings if one.state in SETTLED} if previous else {}
+    if not set(chosen) - settled.keys():
+        return StatusReport(tuple(settled[address] for address in chosen), lock.project, made_at)
+    remote = _Remote(lock.project, client, keep_missed=keep_missed)
+    mailings = tuple(
+        settled.get(address) or _mailing_status(address, lock.mailings[address], remote, now)
+        for address in chosen
     )
+    return StatusReport(mailings, lock.project, made_at)
 
 
 def _chosen(lock: Lock, select: tuple[str, ...]) -> list[str]:
@@ -58,13 +72,18 @@ def _chosen(lock: Lock, select: tuple[str, ...]) -> list[str]:
     )
 
 
+def _is_since(entry: Entry, since: datetime | None) -> bool:
+    return since is None or datetime.fromisoformat(entry.schedule_time or entry.applied.at) >= since
+
+
 class _Remote:
     """What sms.by says, each thing asked once."""
 
-    def __init__(self, project: str, client: ReadClient) -> None:
+    def __init__(self, project: str, client: ReadClient, *, keep_missed: bool) -> None:
         self._project = project
         self._client = client
-        self._by_uuid: dict[str, tuple[BulkMailingStatus, ...]] = {}
+        self._keep_missed = keep_missed
+        self._by_uuid: dict[str, tuple[tuple[int | None, str | None, Tally], ...]] = {}
         self._by_mark: dict[str, RemoteMailing] = {}
         self._by_id: dict[int, RemoteMailing] = {}
         for mailing in client.get_sms_messages():
@@ -80,20 +99,31 @@ class _Remote:
             found = self._by_id.get(chunk.message_id)
         return found
 
-    def statuses(self, chunk: ChunkRecord) -> Iterable[str]:
-        """One status for each delivery that sms.by reports of an accepted chunk."""
+    def tally(self, chunk: ChunkRecord) -> Tally:
+        """The deliveries that sms.by reports of an accepted chunk, counted: by its uuid, else by its message_id."""
         if chunk.uuid is not None:
-            if chunk.uuid not in self._by_uuid:
-                self._by_uuid[chunk.uuid] = tuple(self._client.status_bulk_sms(chunk.uuid))
-            for mailing in self._by_uuid[chunk.uuid]:
-                same_id = chunk.message_id is not None and mailing.message_id == chunk.message_id
-                if same_id or self._mark(mailing.name) == chunk.fingerprint:
-                    return [delivery.status for delivery in mailing.deliveries]
+            for message_id, mark, tally in self._request(chunk.uuid):
+                same_id = chunk.message_id is not None and message_id == chunk.message_id
+                if same_id or mark == chunk.fingerprint:
+                    return tally
         listed = self.listed(chunk)
         message_id = chunk.message_id if chunk.message_id is not None else listed.id if listed else None
         if message_id is None:
-            return []
-        return [delivery.status for delivery in self._client.get_sms_delivery_list(message_id)]
+            return Tally()
+        deliveries = self._client.get_sms_delivery_list(message_id)
+        return tally_deliveries(deliveries, keep_missed=self._keep_missed)
+
+    def _request(self, uuid: str) -> tuple[tuple[int | None, str | None, Tally], ...]:
+        if uuid not in self._by_uuid:
+            self._by_uuid[uuid] = tuple(
+                (
+                    mailing.message_id,
+                    self._mark(mailing.name),
+                    tally_deliveries(mailing.deliveries, keep_missed=self._keep_missed),
+                )
+                for mailing in self._client.status_bulk_sms(uuid)
+            )
+        return self._by_uuid[uuid]
 
     def _mark(self, name: str | None) -> str | None:
         found = read_remote_name(name or "")
@@ -103,23 +133,34 @@ class _Remote:
 def _mailing_status(address: str, entry: Entry, remote: _Remote, now: datetime) -> MailingStatus:
     counts: Counter[str] = Counter()
     other: Counter[str] = Counter()
+    whole = Tally()
+    accepted = 0
+    is_silent = False
     for chunk in entry.chunks:
         listed = remote.listed(chunk)
-        people = chunk.recipients if chunk.recipients is not None else listed.count_phones if listed else None
+        told = listed.count_phones if listed else None
+        people = chunk.recipients if chunk.recipients is not None else told
         if chunk.state in _NOT_SENT:
             other[_NOT_SENT[chunk.state]] += people or 0
         elif chunk.state is ChunkState.DRAFT:
             counts["pending"] += people or 0
         elif chunk.state is ChunkState.ACCEPTED:
-            reported = Counter(remote.statuses(chunk))
-            for status, count in reported.items():
-                known = _KNOWN.get(status.strip().upper())
-                (counts if known else other)[known or status] += count
-            counts["pending"] += max(0, (people or 0) - reported.total())
+            tally = remote.tally(chunk)
+            known, unknown_words = tally.counts()
+            counts += known
+            other += unknown_words
+            whole.add(tally)
+            reported = tally.words.total()
+            # Whom sms.by does not count can't become delivered: an opt-out between two runs, or a number it dropped.
+            taken = max(reported, min(people or 0, told) if told else people or 0)
+            counts["pending"] += taken - reported
+            other["not taken"] += max(0, (people or 0) - taken)
+            accepted += taken
+            is_silent |= people is None and not reported
     parts, cost = _bill(entry, remote)
     return MailingStatus(
         address=address,
-        state=_state(entry, counts, now),
+        state=_state(entry, counts, now, is_silent=is_silent),
         schedule_time=entry.schedule_time,
         recipients=counts.total() + other.total(),
         delivered=counts["delivered"],
@@ -130,6 +171,18 @@ def _mailing_status(address: str, entry: Entry, remote: _Remote, now: datetime) 
         parts=parts,
         cost=cost,
         requests=tuple(dict.fromkeys(chunk.uuid for chunk in entry.chunks if chunk.uuid is not None)),
+        details=Details(
+            planned=entry.recipients,
+            planned_parts=entry.parts,
+            planned_cost=None if entry.cost is None else Decimal(entry.cost),
+            accepted=accepted,
+            applied_at=entry.applied.at,
+            words=dict(sorted(whole.words.items())),
+            timeline=dict(sorted(whole.timeline.items())),
+            prefixes={name: (whole.delivered[name], seen) for name, seen in sorted(whole.seen.items())},
+            differences=tuple(_differences(entry, remote, parts, cost)),
+            missed=tuple(whole.missed),
+        ),
     )
 
 
@@ -146,16 +199,40 @@ def _bill(entry: Entry, remote: _Remote) -> tuple[int | None, Decimal | None]:
     return parts, cost
 
 
-def _state(entry: Entry, counts: Mapping[str, int], now: datetime) -> State:
+def _differences(entry: Entry, remote: _Remote, parts: int | None, cost: Decimal | None) -> list[Difference]:
+    """What sms.by reports otherwise than it was recorded, a difference once for the whole mailing."""
+    found: dict[Difference, None] = {}
+    for chunk in entry.chunks:
+        listed = remote.listed(chunk) if chunk.state is ChunkState.ACCEPTED else None
+        if listed is None:
+            continue
+        if entry.schedule_time and listed.d_schedule:
+            meant = datetime.fromisoformat(entry.schedule_time)
+            reported = datetime.fromtimestamp(listed.d_schedule, meant.tzinfo)
+            if meant != reported:
+                found[Difference("d_schedule", meant.isoformat(), reported.isoformat())] = None
+        if None not in (chunk.recipients, listed.count_phones) and chunk.recipients != listed.count_phones:
+            found[Difference("count_phones", str(chunk.recipients), str(listed.count_phones))] = None
+        if listed.alphaname and not entry.alphaname.isdigit() and listed.alphaname != entry.alphaname:
+            found[Difference("alphaname", entry.alphaname, listed.alphaname)] = None
+    if entry.is_complete and None not in (entry.parts, parts) and entry.parts != parts:
+        found[Difference("parts", str(entry.parts), str(parts))] = None
+    if entry.is_complete and entry.cost is not None and cost is not None and Decimal(entry.cost) != cost:
+        found[Difference("cost", entry.cost, format(cost, "f"))] = None
+    return list(found)
+
+
+def _state(entry: Entry, counts: Counter[str], now: datetime, *, is_silent: bool) -> State:
+    """`is_silent`: a chunk went out of which nobody knows how many people it has, or what became of them."""
     states = {chunk.state for chunk in entry.chunks}
     if ChunkState.UNKNOWN in states:
         return State.UNKNOWN
     if not states <= DONE:
-        if ChunkState.DRAFT in states:
-            return State.DRAFT
-        gone_out = ChunkState.ACCEPTED in states
-        return State.REJECTED if ChunkState.REJECTED in states and not gone_out else State.PARTIAL
-    if counts["pending"] == 0 and counts["sent"] == 0:
+        if ChunkState.ACCEPTED in states:
+            return State.PARTIAL
+        # Nothing left, and nothing was refused: the next apply sends it.
+        return State.REJECTED if ChunkState.REJECTED in states else State.DRAFT
+    if not (counts["pending"] or counts["sent"] or is_silent):
         return State.FINAL
     waits = entry.schedule_time is not None and datetime.fromisoformat(entry.schedule_time) > now
     return State.SCHEDULED if waits and not (counts["sent"] or counts["delivered"]) else State.SENDING

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -17,12 +18,56 @@ class State(StrEnum):
     REJECTED = "rejected"
 
 
+# Nothing that sms.by may still report changes these; a draft or a half-sent mailing waits for a person.
+SETTLED = frozenset({State.FINAL, State.REJECTED, State.UNKNOWN, State.PARTIAL, State.DRAFT})
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A value that sms.by reports otherwise than it was meant; `field` is sms.by's own word for it."""
+
+    field: str
+    meant: str
+    reported: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """One person who did not get it (yet): `status` verbatim, `at` as sms.by writes it."""
+
+    phone: str
+    status: str
+    at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What is known beyond the counts.
+
+    `planned…` are as recorded when it was applied; `accepted` is the people in chunks that sms.by took. `words` counts
+    sms.by's status words verbatim. `timeline` counts the delivered by minute, `YYYY-MM-DD HH:MM` in the account's
+    clock. `prefixes` tells (delivered, all reported) by the number's first digits. `missed` is empty unless asked for.
+    """
+
+    planned: int | None = None
+    planned_parts: int | None = None
+    planned_cost: Decimal | None = None
+    accepted: int = 0
+    applied_at: str = ""
+    words: Mapping[str, int] = field(default_factory=dict)
+    timeline: Mapping[str, int] = field(default_factory=dict)
+    prefixes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    differences: tuple[Difference, ...] = ()
+    missed: tuple[Missed, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class MailingStatus:
     """One mailing. recipients = delivered + undelivered + sent + pending + all of `other`.
 
-    `other` keeps statuses unknown to us as sms.by writes them, and people whom nothing was sent to:
-    `unknown`, `rejected`, `not sent`. `requests` are the uuids. `parts` and `cost` are None if nobody knows them.
+    `other` keeps statuses unknown to us as sms.by writes them, and people whom nothing was sent to: `unknown`,
+    `rejected`, `not sent`, `not taken` (in an accepted chunk, but not in sms.by's count). `requests` are the uuids.
+    `parts` and `cost` are None if nobody knows them.
     """
 
     address: str
@@ -37,11 +82,21 @@ class MailingStatus:
     parts: int | None
     cost: Decimal | None
     requests: tuple[str, ...]
+    details: Details = Details()
 
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
+    """`made_at` is ISO with offset, or "" if nobody said."""
+
     mailings: tuple[MailingStatus, ...]
+    project: str = ""
+    made_at: str = ""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether waiting longer changes nothing."""
+        return all(mailing.state in SETTLED for mailing in self.mailings)
 
     def exit_code(self, fail_under: float | None = None) -> int:
         """6 if an outcome is unknown or a mailing went out in part; 1 if one was rejected, or if less than
