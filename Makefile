@@ -2,10 +2,10 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format ci clean
+.PHONY: help setup demo test lint format docs-reference ci clean
 
 help: ## list the chores
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -29,6 +29,9 @@ lint: setup ## ruff, mypy strict, the import contract
 format: setup ## put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs-reference: setup ## write docs/commands.md and the outputs in README.md anew
+	UPDATE_DOCS=1 $(BIN)/python -m pytest -n 0 tests/test_docs.py tests/test_readme.py
 
 ci: lint test ## what gates a landing
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from smsby_deploy.cli.init import copy_sample
+from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import SmsbyDeployError
 
 _WAIT_SECONDS = 20.0
@@ -25,7 +26,7 @@ def command() -> int:
     """Walk through validate, plan, apply and status in the sandbox; exits 0 only if every step did."""
     with tempfile.TemporaryDirectory(prefix="smsby-demo-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        copy_sample(folder)
+        copy_sample(folder, SystemClock().now().date())
         with _sandbox() as url:
             environ = {**os.environ, "SMSBY_API_URL": url, "SMSBY_TOKEN": "demo"}
             environ.pop("SMSBY_PROJECT", None)

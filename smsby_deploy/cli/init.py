@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import click
@@ -11,19 +12,24 @@ from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.resources import sample_project, schema_file
 
 _SCHEMAS = ".schema"  # a dot folder holds no campaigns, so the schemas are never taken for some
+_SAMPLE_DAY = "2027-03-01"  # the day of the sample's scheduled mailings
 
 
-def copy_sample(folder: Path) -> list[Path]:
+def copy_sample(folder: Path, today: date) -> list[Path]:
     """Copy the sample project into `folder` and return the files written, relative to it.
+
+    Its scheduled mailings move to the first of March that comes after `today`: a copy made years from now is
+    as little expired as one made now.
 
     Raises:
         SmsbyDeployError: one of the files exists already; nothing is written then.
     """
     sample = sample_project()
+    day = next_first_of_march(today).isoformat()
     contents: dict[Path, str] = {}
     for path in sorted(sample.rglob("*")):
         if path.is_file() and not path.name.startswith("smsby.lock"):
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8").replace(_SAMPLE_DAY, day)
             contents[path.relative_to(sample)] = text.replace("$schema=../schema/", f"$schema={_SCHEMAS}/")
     for name in ("project", "campaign"):
         source = schema_file(name)
@@ -42,12 +48,20 @@ def copy_sample(folder: Path) -> list[Path]:
     return list(contents)
 
 
+def next_first_of_march(today: date) -> date:
+    """The first of March after `today`, in whatever zone `today` was read: at least two days off."""
+    this_year = date(today.year, 3, 1)
+    return this_year if today + timedelta(days=2) <= this_year else date(today.year + 1, 3, 1)
+
+
 @click.command("init")
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
 @click.pass_obj
 def command(context: Context, folder: Path) -> int:
     """Start a project in DIR (default: here) that works against the sandbox at once."""
-    for name in copy_sample(folder):
+    from smsby_deploy.clock import SystemClock
+
+    for name in copy_sample(folder, SystemClock().now().date()):
         click.echo(folder / name)
     context.note(
         "next: smsby-deploy validate; then, with `smsby-deploy sandbox` in another terminal,\n"

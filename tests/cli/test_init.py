@@ -1,0 +1,36 @@
+"""`init`: a project that works whenever it is made."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.cli.init import copy_sample, next_first_of_march
+from smsby_deploy.project.load import load_project
+
+
+@pytest.mark.parametrize(
+    ("today", "day"),
+    [
+        (date(2026, 11, 24), date(2027, 3, 1)),
+        (date(2027, 2, 27), date(2027, 3, 1)),
+        (date(2027, 2, 28), date(2028, 3, 1)),
+        (date(2028, 2, 29), date(2029, 3, 1)),
+        (date(2031, 3, 1), date(2032, 3, 1)),
+    ],
+)
+def test_the_next_first_of_march_is_at_least_two_days_off(today: date, day: date) -> None:
+    """Whatever the zone, it is still to come when the mailings are applied."""
+    assert next_first_of_march(today) == day
+
+
+def test_a_sample_made_years_from_now_is_not_expired(tmp_path: Path) -> None:
+    """Every scheduled mailing of the copy lies ahead of the day it was made."""
+    made = datetime.fromisoformat("2034-06-01T00:00:00+00:00")
+    copy_sample(tmp_path, made.date())
+    loaded = load_project(tmp_path)
+    times = [m.schedule_time for m in loaded.project.mailings if m.schedule_time is not None]
+    assert len(times) == 2
+    assert all(when > made for when in times)
