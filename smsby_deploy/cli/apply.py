@@ -9,17 +9,40 @@ from pathlib import Path
 import click
 
 from smsby_deploy.cli.context import Context
+from smsby_deploy.cli.examples import examples
 
 
-@click.command("apply")
+@click.command(
+    "apply",
+    epilog=examples(
+        "smsby-deploy plan --out reviewed.json && smsby-deploy apply reviewed.json",
+        "smsby-deploy apply --select spring-sale/vip",
+        "smsby-deploy apply reviewed.json --format json --report result.json --lock-timeout 600",
+    ),
+)
 @click.argument("plan_path", metavar="[PLANFILE]", required=False, type=click.Path(path_type=Path))
-@click.option("--select", multiple=True, help="An address or a glob on addresses; may be repeated.")
+@click.option(
+    "--select", multiple=True, metavar="SELECT", help="An address or a glob on addresses; may be repeated."
+)
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print it.",
+)
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Also write the JSON result to FILE."
 )
-@click.option("--lock-timeout", type=float, default=0.0, help="Seconds to wait for another run.")
+@click.option(
+    "--lock-timeout",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="SECONDS",
+    help="How long to wait for another run.",
+)
 @click.pass_obj
 def command(
     context: Context,
@@ -32,8 +55,7 @@ def command(
 ) -> int:
     """Send what PLANFILE says, exactly; without one, plan, show it and ask for `yes`.
 
-    \b
-    smsby-deploy plan --out reviewed.json && smsby-deploy apply reviewed.json
+    A plan file is applied once, and refused if one byte of its inputs changed since. Commit the lock file afterwards.
     """
     from smsby_deploy.apply.engine import ApplyRequest, run_apply
     from smsby_deploy.cli.session import api_url, load, open_lock, read_token

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from smsby_deploy.cli.examples import examples
 from smsby_deploy.cli.init import copy_sample
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import SmsbyDeployError
@@ -21,7 +22,7 @@ from smsby_deploy.errors import SmsbyDeployError
 _WAIT_SECONDS = 20.0
 
 
-@click.command("demo")
+@click.command("demo", epilog=examples("smsby-deploy demo"))
 def command() -> int:
     """Walk through validate, plan, apply and status in the sandbox; exits 0 only if every step did."""
     with tempfile.TemporaryDirectory(prefix="smsby-demo-", ignore_cleanup_errors=True) as name:

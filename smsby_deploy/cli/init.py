@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from smsby_deploy.cli.context import Context
+from smsby_deploy.cli.examples import examples
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.resources import sample_project, schema_file
 
@@ -54,7 +55,7 @@ def next_first_of_march(today: date) -> date:
     return this_year if today + timedelta(days=2) <= this_year else date(today.year + 1, 3, 1)
 
 
-@click.command("init")
+@click.command("init", epilog=examples("smsby-deploy init my-shop", "cd my-shop && smsby-deploy validate"))
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
 @click.pass_obj
 def command(context: Context, folder: Path) -> int:

@@ -10,17 +10,18 @@ import click
 
 from smsby_deploy import __version__
 from smsby_deploy.cli.context import Context
+from smsby_deploy.cli.examples import examples
 
 if TYPE_CHECKING:
     from smsby_deploy.lock.change import LockChange
 
 
-@click.group("lock")
+@click.group("lock", epilog=examples("smsby-deploy lock list", "smsby-deploy lock show spring-sale/vip"))
 def command() -> None:
     """Look at the lock file, or settle what it can't know."""
 
 
-@command.command("list")
+@command.command("list", epilog=examples("smsby-deploy lock list"))
 @click.pass_obj
 def list_entries(context: Context) -> int:
     """One line a mailing: state, address, revision, recipients, when it was applied."""
@@ -35,7 +36,7 @@ def list_entries(context: Context) -> int:
     return 0
 
 
-@command.command("show")
+@command.command("show", epilog=examples("smsby-deploy lock show spring-sale/vip"))
 @click.argument("address")
 @click.pass_obj
 def show(context: Context, address: str) -> int:
@@ -53,7 +54,14 @@ def show(context: Context, address: str) -> int:
     return 0
 
 
-@command.command("resolve")
+@command.command(
+    "resolve",
+    epilog=examples(
+        "smsby-deploy lock resolve spring-sale/vip --sent --reason 'seen at sms.by'",
+        "smsby-deploy lock resolve spring-sale/vip --not-sent --reason 'support says it never came'",
+        "smsby-deploy lock resolve newsletter/letter --sent --message-id 2604834",
+    ),
+)
 @click.argument("address")
 @click.option("--sent/--not-sent", "sent", required=True, default=None, help="What you found out.")
 @click.option("--message-id", type=int, help="The draft's id at sms.by, for a list mailing.")
@@ -67,7 +75,7 @@ def resolve(context: Context, address: str, sent: bool, message_id: int | None, 
     return 0
 
 
-@command.command("move")
+@command.command("move", epilog=examples("smsby-deploy lock move spring-sale/vip spring-sale/gold"))
 @click.argument("old")
 @click.argument("new")
 @click.option("--reason", default="", help="Why; it is recorded.")
@@ -80,7 +88,7 @@ def move(context: Context, old: str, new: str, reason: str) -> int:
     return 0
 
 
-@command.command("remove")
+@command.command("remove", epilog=examples("smsby-deploy lock remove old/vip --reason 'sent by hand'"))
 @click.argument("address")
 @click.option("--reason", default="", help="Why; it is recorded.")
 @click.pass_obj
@@ -92,7 +100,7 @@ def remove(context: Context, address: str, reason: str) -> int:
     return 0
 
 
-@command.command("unlock")
+@command.command("unlock", epilog=examples("smsby-deploy lock unlock"))
 @click.pass_obj
 def unlock(context: Context) -> int:
     """Tell who holds the lock. A dead process holds nothing: the system frees its lock, so nothing needs breaking."""

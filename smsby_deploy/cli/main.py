@@ -11,6 +11,7 @@ import click
 from smsby_deploy import __version__
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.errors import exit_code_of
+from smsby_deploy.cli.examples import examples
 
 # name: (module, one line of help). The help stands here so that listing the commands imports none of them.
 _COMMANDS: dict[str, tuple[str, str]] = {
@@ -46,7 +47,17 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=examples(
+        "smsby-deploy init my-shop && cd my-shop",
+        "smsby-deploy validate",
+        "smsby-deploy plan --out plan.json",
+        "smsby-deploy apply plan.json",
+        "smsby-deploy status",
+    ),
+)
 @click.option("-C", "--project", metavar="DIR", help="The folder that holds smsby.yaml.")
 @click.option("-v", "--verbose", count=True, help="Say more on stderr.")
 @click.option("-q", "--quiet", is_flag=True, help="Say only errors on stderr.")

@@ -8,12 +8,28 @@ from pathlib import Path
 import click
 
 from smsby_deploy.cli.context import Context
+from smsby_deploy.cli.examples import examples
 
 
-@click.command("plan")
+@click.command(
+    "plan",
+    epilog=examples(
+        "smsby-deploy plan",
+        "smsby-deploy plan 'spring-sale/*' --out spring.plan.json",
+        "smsby-deploy plan --format markdown --out plan.json > comment.md",
+        "smsby-deploy plan --offline --format json",
+    ),
+)
 @click.argument("select", nargs=-1)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan for apply.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="How to print it.",
+)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if there is something to apply.")
 @click.option("--offline", is_flag=True, help="Ask sms.by nothing; such a plan can't be applied.")
 @click.pass_obj
@@ -27,9 +43,7 @@ def command(
 ) -> int:
     """Show what apply would do. SELECT is an address (campaign/mailing) or a glob on addresses.
 
-    \b
-    smsby-deploy plan
-    smsby-deploy plan 'spring-sale/*' --out spring.plan.json
+    It exits 3 if the files are not valid and 4 if a mailing is blocked; the plan is printed all the same.
     """
     from uuid import uuid4
 

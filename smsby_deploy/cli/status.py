@@ -9,14 +9,33 @@ from pathlib import Path
 import click
 
 from smsby_deploy.cli.context import Context
+from smsby_deploy.cli.examples import examples
 
 
-@click.command("status")
+@click.command(
+    "status",
+    epilog=examples(
+        "smsby-deploy status",
+        "smsby-deploy status 'spring-sale/*' --format json",
+        "smsby-deploy status --format markdown --out status.md",
+        "smsby-deploy status spring-sale/vip --fail-under 95",
+    ),
+)
 @click.argument("select", nargs=-1)
-@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="How to print it.",
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to FILE, not to stdout.")
 @click.option(
-    "--fail-under", type=click.FloatRange(0, 100), help="Exit 1 if fewer than PCT % were delivered."
+    "--fail-under",
+    type=click.FloatRange(0, 100),
+    metavar="PCT",
+    help="Exit 1 if fewer than PCT % were delivered.",
 )
 @click.pass_obj
 def command(

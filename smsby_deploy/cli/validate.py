@@ -7,10 +7,25 @@ import sys
 import click
 
 from smsby_deploy.cli.context import Context
+from smsby_deploy.cli.examples import examples
 
 
-@click.command("validate")
-@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text")
+@click.command(
+    "validate",
+    epilog=examples(
+        "smsby-deploy validate",
+        "smsby-deploy -C my-shop validate --format json",
+        "smsby-deploy validate --format github",
+    ),
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="How to print it.",
+)
 @click.pass_obj
 def command(context: Context, form: str) -> int:
     """Check every file, audience and text; offline, needs no token."""
