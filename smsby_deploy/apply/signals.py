@@ -13,9 +13,11 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
+from smsby_deploy.clock import Clock
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 
 _STOP = object()
+_SLICE = 0.1  # seconds: the longest time until a signal ends a pause
 
 
 class Sender:
@@ -43,6 +45,12 @@ class Sender:
     @property
     def is_stopping(self) -> bool:
         return self.stops > 0
+
+    def pause(self, seconds: float, clock: Clock, *, until: int = 1) -> None:
+        """Sleep, but no longer than until the signal number `until` came."""
+        end = clock.monotonic() + seconds
+        while self.stops < until and (left := end - clock.monotonic()) > 0:
+            clock.sleep(min(left, _SLICE))
 
     def send(self, request: Callable[[], Outcome]) -> Outcome:
         """The outcome of `request`; unknown if a second signal came before its answer."""

@@ -71,8 +71,7 @@ def command(
     if plan_path is not None and select:
         raise UsageError("a plan file says itself what it concerns: --select can't go with it")
     reviewed = read_plan(plan_path) if plan_path is not None else None
-    loaded = load(context)
-    project, clock = loaded.project, SystemClock()
+    project, clock = load(context).project, SystemClock()
     url, token = api_url(project, context.environ), read_token(context.environ)
 
     def approve(plan: Plan) -> bool:
@@ -84,7 +83,7 @@ def command(
 
     result = run_apply(
         ApplyRequest(
-            loaded=loaded,
+            load=lambda: load(context),
             store=open_lock(project),
             client=send_client(
                 url,

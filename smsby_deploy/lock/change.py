@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from smsby_deploy.errors import UsageError
+from smsby_deploy.errors import SmsbyDeployError, UsageError
+from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.model import ChunkState, Entry
 from smsby_deploy.lock.store import HeldLock
+
+_LOOK = "`smsby-deploy lock show ADDRESS` tells what is recorded"
 
 
 class LockChange:
@@ -39,6 +42,30 @@ class LockChange:
         self._write(address, "resolved as sent" if sent else "resolved as not sent", events)
         return len(unknown)
 
+    def rescue(self, document: dict[str, Any]) -> int:
+        """Take in a result that could not be saved when it came; returns how many chunks it settled.
+
+        Raises:
+            UsageError: it is of another lock, or of chunks that are not recorded or known otherwise.
+        """
+        lock = self._held.lock
+        if (document["project"], document["lineage"]) != (lock.project, lock.lineage):
+            raise UsageError(
+                "this rescue file was written for another lock", hint="put it beside the lock it belongs to"
+            )
+        changes = document["changes"]
+        events: list[tuple[str, dict[str, Any]]] = []
+        for address, index, fingerprint in document["chunks"]:
+            chunks = self._entry(address).chunks
+            if index >= len(chunks) or chunks[index].fingerprint != fingerprint:
+                raise UsageError(f"the lock knows no chunk {fingerprint} of {address}", hint=_LOOK)
+            if chunks[index].state is ChunkState.UNKNOWN:
+                events.append(("chunk", {"chunks": [[address, index]], "changes": changes}))
+        if events:
+            addresses = sorted({address for address, _, _ in document["chunks"]})
+            self._write(", ".join(addresses), f"rescued: {changes['state']}", events)
+        return len(events)
+
     def move(self, address: str, to: str) -> None:
         """A mailing was renamed in the files: its record takes the new address."""
         self._entry(address)
@@ -47,8 +74,16 @@ class LockChange:
         self._write(address, f"moved to {to}", [("move", {"address": address, "to": to})])
 
     def remove(self, address: str) -> None:
-        """Forget a mailing. What sms.by lists of it is still found, and never sent again."""
-        self._entry(address)
+        """Forget a mailing. What sms.by lists of it is still found, and never sent again.
+
+        Raises:
+            UsageError: it is not recorded, or something of it is unknown.
+        """
+        if self._entry(address).has_unknown:
+            raise UsageError(
+                f"whether all of {address} was sent is unknown: forgotten, it could go out twice",
+                hint=f"settle it first: `smsby-deploy lock resolve {address} --sent` or `--not-sent`",
+            )
         self._write(address, "removed", [("remove", {"address": address})])
 
     def _entry(self, address: str) -> Entry:
@@ -76,21 +111,28 @@ class LockChange:
                 "reason": self._reason,
             }
             journal.append("resolve", resolution=resolution)
+        except ResultNotSaved as error:
+            raise SmsbyDeployError(
+                f"the journal beside the lock can't be written: {error}",
+                hint="make room on the disk, or mend its permissions, then say it again",
+            ) from error
         finally:
             journal.close()
         self._held.fold_in()
 
 
 def _settled(entry: Entry, index: int, sent: bool, message_id: int | None, at: str) -> dict[str, Any]:
+    """The changes of one unknown chunk. One that was said not to be sent bears that as its `error`, so that it is told
+    from one that was never tried."""
     chunk = entry.chunks[index]
-    if chunk.step == "draft":
+    settled: dict[str, Any] = {"step": None, "error": None}
+    if message_id is not None:
+        settled["message_id"] = message_id
+    if sent and chunk.step == "draft" and message_id is not None:
         # What was lost is the answer of sendSmsList: a draft reaches nobody before it is confirmed.
-        if sent and message_id is not None:
-            return {"state": ChunkState.DRAFT.value, "message_id": message_id, "error": None}
-        return {"state": (ChunkState.ACCEPTED if sent else ChunkState.PENDING).value, "error": None}
-    if chunk.step == "confirm" and not sent:
-        return {"state": ChunkState.DRAFT.value, "error": None}
+        return settled | {"state": ChunkState.DRAFT.value}
     if sent:
-        found = {} if message_id is None else {"message_id": message_id}
-        return {"state": ChunkState.ACCEPTED.value, "accepted_at": at, "error": None, **found}
-    return {"state": ChunkState.PENDING.value, "error": None}
+        return settled | {"state": ChunkState.ACCEPTED.value, "accepted_at": at}
+    if chunk.step == "confirm":
+        return settled | {"state": ChunkState.DRAFT.value}
+    return settled | {"state": ChunkState.PENDING.value, "error": "said not to be sent"}

@@ -26,7 +26,11 @@ _SUM = 16  # hex digits of a line's checksum
 
 
 class ResultNotSaved(Exception):
-    """The journal can't be written: nothing more may be sent."""
+    """The journal can't be written: nothing more may be sent. `event` is what it did not take."""
+
+    def __init__(self, reason: str, event: dict[str, Any]) -> None:
+        super().__init__(reason)
+        self.event = event
 
 
 class Journal:
@@ -35,6 +39,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._previous = ""
+        self._broken = False
         self._file: int | None = None
 
     def append(self, event: str, **fields: Any) -> None:
@@ -43,9 +48,12 @@ class Journal:
         Raises:
             ResultNotSaved: the disk did not take it.
         """
-        line, self._previous = _seal_line({"event": event, **fields}, self._previous)
+        content = {"event": event, **fields}
+        line, checksum = _seal_line(content, self._previous)
         fault_point(f"journal.before:{event}")
         try:
+            if self._broken:
+                raise OSError("an earlier line could not be written")
             if self._file is None:
                 self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
                 sync_folder(self.path.parent)
@@ -54,7 +62,9 @@ class Journal:
                 raise OSError(f"only {written} of {len(line)} bytes were written")
             os.fsync(self._file)
         except OSError as error:
-            raise ResultNotSaved(str(error)) from error
+            self._broken = True  # nothing may ever follow a line that may be torn
+            raise ResultNotSaved(error.strerror or str(error), content) from error
+        self._previous = checksum
         fault_point(f"journal.after:{event}")
 
     def close(self) -> None:
@@ -102,11 +112,12 @@ def fold(lock: Lock, events: list[dict[str, Any]]) -> Lock:
         )
     state = replace(lock, lineage=begin["lineage"], serial=lock.serial + 1, folded=begin["id"])
     for event in events:
-        state = _apply_event(state, event)
+        state = fold_event(state, event)
     return state
 
 
-def _apply_event(lock: Lock, event: dict[str, Any]) -> Lock:
+def fold_event(lock: Lock, event: dict[str, Any]) -> Lock:
+    """The lock after one event."""
     match event["event"]:
         case "begin":
             if event["plan"] is None:

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from smsby_deploy.lock.model import DONE, SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry
+from smsby_deploy.lock.model import DONE, SURELY_NOT_SENT, ChunkState, Entry
 from smsby_deploy.plan.fingerprint import remote_name
+from smsby_deploy.plan.known import merge_entry
 from smsby_deploy.plan.model import ActionKind, AudienceCounts, ChunkPlan
 from smsby_deploy.plan.remote import RemoteView
 
@@ -31,13 +33,9 @@ class Desired:
     longest: int
     schedule_time: datetime | None
 
-    def names(self, project: str) -> list[str]:
-        """The remote names of its chunks."""
-        count = len(self.chunks)
-        return [
-            remote_name(project, self.address, self.revision, index, count, chunk.fingerprint)
-            for index, chunk in enumerate(self.chunks)
-        ]
+    @property
+    def fingerprints(self) -> list[str]:
+        return [chunk.fingerprint for chunk in self.chunks]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +48,13 @@ class Verdict:
     note: str = ""
 
 
-def merge_found(chunk: ChunkRecord, remote: RemoteView | None) -> ChunkState:
-    """What is known of a recorded chunk once the remote list was read: a listed one was accepted, whatever was
-    thought of it. A listed draft is a draft."""
-    if remote is None or chunk.state in DONE:
-        return chunk.state
-    listed = remote.by_fingerprint.get(chunk.fingerprint)
-    if listed is None:
-        return chunk.state
-    return ChunkState.DRAFT if listed.status.upper() == "DRAFT" else ChunkState.ACCEPTED
-
-
 def diff_mailing(
     project: str, desired: Desired, entry: Entry | None, remote: RemoteView | None, now: datetime
 ) -> Verdict:
     """The one action of a mailing, guardrails aside."""
     pending = (ChunkState.PENDING,) * len(desired.chunks)
     if entry is not None:
-        states = tuple(merge_found(chunk, remote) for chunk in entry.chunks)
+        states = merge_entry(entry, remote)
         if ChunkState.UNKNOWN in states:
             return Verdict(ActionKind.BLOCKED, _unknown_reason(desired.address), states)
         if entry.revision > desired.revision:
@@ -103,7 +90,7 @@ def _diff_recorded(
         if entry.audience_digest != desired.audience_digest:
             note = "the audience changed after it was sent: nothing is sent to the new rows"
         return Verdict(ActionKind.NOOP, "sent, unchanged", states, note)
-    same = [chunk.fingerprint for chunk in entry.chunks] == [chunk.fingerprint for chunk in desired.chunks]
+    same = [chunk.fingerprint for chunk in entry.chunks] == desired.fingerprints
     if not same or entry.transport != desired.via:
         return Verdict(
             ActionKind.BLOCKED,
@@ -111,7 +98,7 @@ def _diff_recorded(
             f"back to send the rest (revision {entry.revision + 1} would send to all again)",
             states,
         )
-    collision = _collision(project, desired, remote)
+    collision = collision_of(project, desired.address, desired.revision, desired.fingerprints, remote)
     if collision:
         return Verdict(ActionKind.BLOCKED, collision, states)
     if _is_late(desired, now):
@@ -137,7 +124,7 @@ def _diff_new(
                 ChunkState.UNKNOWN
                 if mailing is None
                 else ChunkState.DRAFT
-                if mailing.status.upper() == "DRAFT"
+                if mailing.is_draft
                 else ChunkState.ACCEPTED
                 for mailing in listed
             )
@@ -156,7 +143,7 @@ def _diff_new(
             return Verdict(
                 ActionKind.ADOPT, "sms.by has it already, the lock does not: only recorded", states
             )
-        collision = _collision(project, desired, remote)
+        collision = collision_of(project, desired.address, desired.revision, desired.fingerprints, remote)
         if collision:
             return Verdict(ActionKind.BLOCKED, collision, pending)
     if _is_late(desired, now):
@@ -170,15 +157,19 @@ def _diff_new(
     return Verdict(ActionKind.CREATE, "nothing of it was sent so far", pending)
 
 
-def _collision(project: str, desired: Desired, remote: RemoteView | None) -> str:
+def collision_of(
+    project: str, address: str, revision: int, fingerprints: Sequence[str], remote: RemoteView | None
+) -> str:
+    """Why this mailing must not be created: sms.by lists one of its address and revision that is not it. Else empty."""
     if remote is None:
         return ""
-    known = frozenset(chunk.fingerprint for chunk in desired.chunks)
-    ways = f"`smsby-deploy import {desired.address}` it, restore the lock, or raise `revision`"
-    foreign = remote.foreign(desired.address, desired.revision, known)
+    ways = f"`smsby-deploy import {address}` it, restore the lock, or raise `revision`"
+    foreign = remote.foreign(address, revision, frozenset(fingerprints))
     if foreign:
         return f"collision: sms.by has it under another fingerprint ({foreign[0]}): {ways}"
-    if remote.cut_off(desired.names(project)):
+    count = len(fingerprints)
+    names = (remote_name(project, address, revision, i, count, mark) for i, mark in enumerate(fingerprints))
+    if remote.cut_off(names):
         return f"collision: sms.by lists a mailing whose cut-off name begins like this one: {ways}"
     return ""
 

@@ -19,11 +19,12 @@ from smsby_deploy.lock.document import entry_digest
 from smsby_deploy.lock.model import Entry, Lock
 from smsby_deploy.message.price import cost_of
 from smsby_deploy.plan.diff import Desired, Verdict, diff_mailing
+from smsby_deploy.plan.differences import find_differences
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.guardrails import check_mailing
 from smsby_deploy.plan.model import SENDING, Action, ActionKind, AudienceCounts, ChunkPlan, LockStamp, Plan
 from smsby_deploy.plan.pack import measure_mailing
-from smsby_deploy.plan.remote import RemoteView, view_remote
+from smsby_deploy.plan.remote import view_remote
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import ContactList, Mailing, Project
 from smsby_deploy.project.load import LoadedProject, campaign_inputs
@@ -135,8 +136,12 @@ def make_plan(
             if breach:
                 verdict = Verdict(ActionKind.BLOCKED, f"guardrail: {breach.message}", verdict.states)
         if verdict.note:
-            found.append(_note(mailing, verdict.note))
-        found.extend(_differences(mailing, desired, remote, names))
+            code = "SENT_AGAIN" if verdict.action is ActionKind.CREATE else "AUDIENCE_CHANGED"
+            found.append(_note(mailing, code, verdict.note))
+        if remote is not None:
+            is_recorded = entry is not None and entry.revision == mailing.revision
+            chunks = entry.chunks if entry is not None and is_recorded else desired.chunks
+            found.extend(find_differences(mailing, chunks, remote))
         actions.append(make_action(project, mailing, desired, verdict, names))
     actions.extend(_orphan(address, lock.mailings[address]) for address in orphans)
     addresses = {action.address for action in actions}
@@ -265,43 +270,9 @@ def _unknown_names(mailing: Mailing, names: Names) -> Iterable[Problem]:
             )
 
 
-def _note(mailing: Mailing, text: str) -> Problem:
+def _note(mailing: Mailing, code: str, text: str) -> Problem:
     place = mailing.location
-    return Problem(
-        Severity.NOTE, "AUDIENCE_CHANGED", text, mailing.address, place.file, place.line, place.column
-    )
-
-
-def _differences(
-    mailing: Mailing, desired: Desired, remote: RemoteView | None, names: Names
-) -> Iterable[Problem]:
-    """What sms.by reports for our mailings against what was meant."""
-    if remote is None:
-        return
-    place = mailing.schedule_location or mailing.location
-    for chunk in desired.chunks:
-        listed = remote.by_fingerprint.get(chunk.fingerprint)
-        if listed is None:
-            continue
-        pairs: list[tuple[str, object, object]] = []
-        if mailing.schedule_time is not None and listed.d_schedule:
-            pairs.append(("d_schedule", int(mailing.schedule_time.timestamp()), listed.d_schedule))
-        if chunk.recipients is not None and listed.count_phones is not None:
-            pairs.append(("count_phones", chunk.recipients, listed.count_phones))
-        if listed.alphaname and not mailing.alphaname.isdigit():
-            pairs.append(("alphaname", mailing.alphaname, listed.alphaname))
-        for name, meant, reported in pairs:
-            if meant != reported:
-                message = f"{name}: {meant} was meant, sms.by reports {reported}"
-                yield Problem(
-                    Severity.WARNING,
-                    "REMOTE_DIFFERS",
-                    message,
-                    mailing.address,
-                    place.file,
-                    place.line,
-                    place.column,
-                )
+    return Problem(Severity.NOTE, code, text, mailing.address, place.file, place.line, place.column)
 
 
 def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]:

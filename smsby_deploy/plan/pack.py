@@ -25,6 +25,8 @@ from smsby_deploy.project.declarations import ApiSettings, ContactList, InlineRe
 # PHP reads at most 1,000 variables of a form; these many are left for what is not a recipient.
 _FORM_VARIABLES = 1000
 _FORM_OVERHEAD = 20
+_FORM_PER_REQUEST = 4  # token, callback_url, and some to spare
+_FORM_PER_MESSAGE = 6  # alphaname_id, name, message_type, text, schedule_time, and one to spare
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,17 @@ def chunk_size(api: ApiSettings, personal: bool) -> int:
         return api.recipients_per_request
     fits = (_FORM_VARIABLES - _FORM_OVERHEAD) // (2 if personal else 1)
     return min(api.recipients_per_request, fits)
+
+
+def fits_request(api: ApiSettings, chunks: Sequence[tuple[int, bool]]) -> bool:
+    """Whether chunks, each given as its recipients and whether it is personal, can go out in one request."""
+    people = sum(recipients for recipients, _ in chunks)
+    if people > api.recipients_per_request:
+        return False
+    variables = sum(
+        _FORM_PER_MESSAGE + recipients * (2 if personal else 1) for recipients, personal in chunks
+    )
+    return api.body == "json" or _FORM_PER_REQUEST + variables <= _FORM_VARIABLES
 
 
 def stream_chunks(

@@ -46,6 +46,9 @@ def view_remote(project: str, mailings: Iterable[RemoteMailing]) -> RemoteView:
         if name is None:
             unmarked.add(mailing.name.strip())
         elif name.project == project:
-            by_fingerprint[name.fingerprint] = mailing
+            # Of two with one fingerprint the one that is no draft counts: it may have reached people.
+            known = by_fingerprint.get(name.fingerprint)
+            if known is None or known.is_draft:
+                by_fingerprint[name.fingerprint] = mailing
             ours.append(name)
     return RemoteView(by_fingerprint, tuple(ours), frozenset(unmarked))

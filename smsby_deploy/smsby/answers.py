@@ -27,6 +27,11 @@ class RemoteMailing:
     alphaname: str | None
     raw: Any
 
+    @property
+    def is_draft(self) -> bool:
+        """Made by sendSmsList and not confirmed: it reaches nobody."""
+        return self.status.upper() == "DRAFT"
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:

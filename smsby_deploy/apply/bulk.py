@@ -1,0 +1,93 @@
+"""sendBulkSms: the chunks of one campaign, checked against the plan and packed into requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from smsby_deploy.audience.phone_set import PhoneSet
+from smsby_deploy.audience.suppression import load_suppression
+from smsby_deploy.message.template import compile_text
+from smsby_deploy.plan.fingerprint import remote_name
+from smsby_deploy.plan.model import Action
+from smsby_deploy.plan.pack import Chunk, Tally, fits_request, stream_chunks
+from smsby_deploy.project.declarations import ApiSettings, Mailing, Project
+
+
+class FilesChanged(Exception):
+    """The files of a mailing are not those that were planned: what is left of it must not leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A chunk on its way: one of a request's `messages`. Its delivery list may be empty: everybody opted out."""
+
+    address: str
+    index: int
+    message: dict[str, Any]
+
+    @property
+    def ref(self) -> tuple[str, int]:
+        return (self.address, self.index)
+
+    @property
+    def recipients(self) -> int:
+        return len(self.message["delivery_list"])
+
+    @property
+    def is_personal(self) -> bool:
+        return bool(self.message["message_type"] == "personal")
+
+
+def stream_parts(project: Project, mailing: Mailing, action: Action) -> Iterator[Part]:
+    """The chunks of `mailing` as they go out, each checked against the plan just before it leaves.
+
+    Raises:
+        FilesChanged: a chunk is not the planned one.
+    """
+    suppressed, _ = load_suppression(project.suppress)
+    template = compile_text(mailing.text) if mailing.text else None
+    count = len(action.chunks)
+    for chunk in stream_chunks(project, mailing, template, suppressed, Tally()):
+        if chunk.index >= count or chunk.digest != action.chunks[chunk.index].digest:
+            raise FilesChanged(f"its files changed while it was being sent, at chunk {chunk.index + 1}")
+        yield Part(mailing.address, chunk.index, _message(project, mailing, action, chunk, suppressed))
+
+
+def pack_requests(api: ApiSettings, parts: Iterable[Part]) -> Iterator[list[Part]]:
+    """`parts` in order, as many in a request as fit."""
+    request: list[Part] = []
+    for part in parts:
+        sizes = [(p.recipients, p.is_personal) for p in [*request, part]]
+        if request and not fits_request(api, sizes):
+            yield request
+            request = []
+        request.append(part)
+    if request:
+        yield request
+
+
+def _message(
+    project: Project, mailing: Mailing, action: Action, chunk: Chunk, suppressed: PhoneSet
+) -> dict[str, Any]:
+    name = remote_name(
+        project.name, mailing.address, mailing.revision, chunk.index, len(action.chunks), chunk.fingerprint
+    )
+    message: dict[str, Any] = {"alphaname_id": str(action.alphaname_id or 0), "name": name}
+    if mailing.schedule_time is not None:
+        zone = ZoneInfo(project.api.account_timezone)
+        message["schedule_time"] = mailing.schedule_time.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S")
+    if chunk.texts is None:
+        message["message_type"] = "bulk"
+        message["text"] = chunk.text
+        message["delivery_list"] = [phone for phone in chunk.phones if phone not in suppressed]
+    else:
+        message["message_type"] = "personal"
+        message["delivery_list"] = [
+            {"phone": phone, "text": text}
+            for phone, text in zip(chunk.phones, chunk.texts, strict=True)
+            if phone not in suppressed
+        ]
+    return message

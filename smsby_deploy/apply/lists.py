@@ -1,0 +1,115 @@
+"""Lists kept at sms.by: sendSmsList makes a draft, confirm=0 tells what it would cost, confirm=1 starts it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from smsby_deploy.apply.exchange import Exchange, StopSending
+from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused
+from smsby_deploy.lock.model import ChunkState
+from smsby_deploy.message.price import money
+from smsby_deploy.message.template import compile_text
+from smsby_deploy.plan.fingerprint import remote_name
+from smsby_deploy.plan.model import Action
+from smsby_deploy.project.declarations import Mailing, Project
+from smsby_deploy.smsby.answers import ListInfo
+from smsby_deploy.smsby.client import SendClient
+from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
+
+_CONFIRMATIONS = 3  # in one run, of a draft that surely was not confirmed
+
+
+class ListSender:
+    """Sends a mailing to a list, from wherever the lock says it stands. Never makes a second draft."""
+
+    def __init__(
+        self,
+        project: Project,
+        client: SendClient,
+        exchange: Exchange,
+        *,
+        planned_cost: Decimal,
+        refuse: Callable[[str], None],
+    ) -> None:
+        self._project = project
+        self._client = client
+        self._exchange = exchange
+        self._recorder = exchange.recorder
+        self._cost = planned_cost  # of everything else in this apply, and of the lists confirmed so far
+        self._refuse = refuse  # hears the address of a mailing that a guardrail stops
+
+    def send(self, mailing: Mailing, action: Action, list_id: int) -> None:
+        """Draft it if there is no draft, then confirm it.
+
+        Raises:
+            StopSending, ResultNotSaved: as Exchange.send.
+        """
+        ref = (mailing.address, 0)
+        if self._recorder.chunk(ref).state is ChunkState.UNKNOWN:
+            # Its confirmation was lost in an earlier run: a listed DRAFT counts once it has stood for a while.
+            self._exchange.look_for([ref])
+        if self._recorder.chunk(ref).state in (ChunkState.PENDING, ChunkState.REJECTED):
+            self._exchange.send([ref], "draft", lambda: self._make_draft(mailing, action, list_id))
+        if mailing.address in self._exchange.stopped:
+            return
+        for _ in range(_CONFIRMATIONS):
+            if self._recorder.chunk(ref).state is not ChunkState.DRAFT:
+                break
+            if not self._confirm(mailing):
+                return
+        if self._recorder.chunk(ref).state is ChunkState.UNKNOWN:
+            self._exchange.stop([ref], "unknown: whether it was confirmed is not known")
+
+    def _make_draft(self, mailing: Mailing, action: Action, list_id: int) -> Outcome:
+        assert mailing.text is not None  # the schema demands it of a list mailing
+        zone = ZoneInfo(self._project.api.account_timezone)
+        when = (mailing.schedule_time or self._exchange.clock.now()).astimezone(zone)
+        mark = action.chunks[0].fingerprint
+        return self._client.send_sms_list(
+            name=remote_name(self._project.name, mailing.address, mailing.revision, 0, 1, mark),
+            message=compile_text(mailing.text).render_once(),
+            d_schedule=when.strftime("%Y-%m-%d %H:%M"),
+            list_id=list_id,
+            alphaname_id=action.alphaname_id or 0,
+        )
+
+    def _confirm(self, mailing: Mailing) -> bool:
+        """Confirm the draft; False if nothing more is to be tried in this run."""
+        address, ref = mailing.address, (mailing.address, 0)
+        message_id = self._recorder.chunk(ref).message_id
+        if message_id is None:
+            self._exchange.stop([ref], "the id of its draft is not recorded")
+            return False
+        self._exchange.check_stop()
+        try:
+            info = self._client.confirm_info(message_id)
+        except TokenRefused as error:
+            raise StopSending(error.message, 7) from error
+        except (ApiError, SmsbyUnavailable) as error:
+            self._exchange.stop([ref], f"its draft {message_id} stands, not confirmed: {error.message}")
+            return False
+        if info.status and info.status.upper() != "DRAFT":
+            self._recorder.note(ref, ChunkState.ACCEPTED, accepted_at=self._recorder.now(), error=None)
+            return False
+        breach = self._breach(info)
+        if breach:
+            self._exchange.stop([ref], f"guardrail: {breach}; its draft {message_id} stands, not confirmed")
+            self._refuse(address)
+            return False
+        self._recorder.learn(address, info.recipients, info.parts, info.cost)
+        outcome = self._exchange.send([ref], "confirm", lambda: self._client.confirm(message_id))
+        if self._recorder.chunk(ref).state is ChunkState.ACCEPTED:
+            self._cost += info.cost or 0
+        return outcome.kind is OutcomeKind.UNKNOWN
+
+    def _breach(self, info: ListInfo) -> str:
+        """The guardrail that what sms.by tells of the draft breaks, or nothing."""
+        guardrails = self._project.guardrails
+        most, dearest = guardrails.max_recipients, guardrails.max_cost
+        if most is not None and info.recipients is not None and info.recipients > most:
+            return f"max_recipients: {info.recipients} recipients, the limit is {most}"
+        if dearest is not None and info.cost is not None and self._cost + info.cost > dearest:
+            return f"max_cost: with it this apply costs {money(self._cost + info.cost)}, the limit is {money(dearest)}"
+        return ""

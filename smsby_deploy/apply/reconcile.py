@@ -1,0 +1,123 @@
+"""What sms.by has already: mailings that are listed under our fingerprints. Absence proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from smsby_deploy.apply.recorder import ChunkRef, Recorder
+from smsby_deploy.apply.signals import Sender
+from smsby_deploy.clock import Clock
+from smsby_deploy.errors import ApiError, SmsbyUnavailable
+from smsby_deploy.lock.model import ChunkRecord, ChunkState
+from smsby_deploy.plan.known import merge_entry
+from smsby_deploy.plan.model import Action
+from smsby_deploy.plan.remote import RemoteView, view_remote
+from smsby_deploy.smsby.client import ReadClient
+
+
+class Reconciler:
+    """Compares what is recorded with what sms.by lists, and records what it finds."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        client: ReadClient,
+        sender: Sender,
+        clock: Clock,
+        *,
+        project: str,
+        seconds: float,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._recorder = recorder
+        self._client = client
+        self._sender = sender
+        self._clock = clock
+        self._project = project
+        self._seconds = seconds
+        self._tell = tell
+
+    def read(self) -> RemoteView:
+        """The remote list.
+
+        Raises:
+            SmsbyUnavailable, TokenRefused, ApiError: it can't be read.
+        """
+        return view_remote(self._project, self._client.get_sms_messages())
+
+    def adopt(self, address: str, revision: int, action: Action, remote: RemoteView) -> None:
+        """Record a mailing that sms.by lists and the lock does not have; of one listed in part, the rest is unknown."""
+        records = []
+        for chunk in action.chunks:
+            listed = remote.by_fingerprint.get(chunk.fingerprint)
+            state = ChunkState.UNKNOWN
+            if listed is not None:
+                state = ChunkState.DRAFT if listed.is_draft else ChunkState.ACCEPTED
+            records.append(
+                ChunkRecord(
+                    chunk.fingerprint,
+                    chunk.recipients,
+                    chunk.digest,
+                    state,
+                    message_id=listed.id if listed else None,
+                    accepted_at=self._recorder.now() if state is ChunkState.ACCEPTED else None,
+                )
+            )
+        self._recorder.write_entry(address, revision, action, records)
+
+    def note_found(self, address: str, remote: RemoteView) -> int:
+        """Record what `remote` proves of the recorded chunks of `address`; returns how many changed."""
+        entry = self._recorder.lock.mailings.get(address)
+        if entry is None:
+            return 0
+        changed = 0
+        for index, (chunk, state) in enumerate(zip(entry.chunks, merge_entry(entry, remote), strict=True)):
+            if state is chunk.state or (state is ChunkState.DRAFT and _is_confirm_lost(chunk)):
+                continue  # a draft may be listed as one for a while although it is confirmed: see look_for
+            changed += 1
+            listed = remote.by_fingerprint.get(chunk.fingerprint)
+            if listed is None:
+                error = "the lock is older than what sms.by lists of this mailing"
+                self._recorder.note((address, index), state, error=error)
+            else:
+                when = self._recorder.now() if state is ChunkState.ACCEPTED else None
+                self._recorder.note(
+                    (address, index), state, message_id=listed.id, accepted_at=when, error=None
+                )
+        return changed
+
+    def look_for(self, chunks: Sequence[ChunkRef]) -> None:
+        """Look for unknown chunks in the remote list for `reconcile_seconds`; what is not found stays unknown.
+
+        A draft whose confirmation was lost counts as not confirmed only if it still stands as DRAFT at the end.
+        """
+        deadline = self._clock.monotonic() + self._seconds
+        wait = 0.25
+        while True:
+            remote: RemoteView | None = None
+            try:
+                remote = self.read()
+                for address in dict.fromkeys(address for address, _ in chunks):
+                    self.note_found(address, remote)
+            except (SmsbyUnavailable, ApiError) as error:
+                self._tell(f"looking for the lost request: {error}")
+            left = [ref for ref in chunks if self._recorder.chunk(ref).state is ChunkState.UNKNOWN]
+            if not left or self._sender.stops > 1:
+                return
+            remaining = deadline - self._clock.monotonic()
+            if remaining <= 0:
+                self._note_drafts_that_stood(left, remote)
+                return
+            self._sender.pause(min(wait, remaining), self._clock, until=2)
+            wait = min(wait * 2, 5.0)
+
+    def _note_drafts_that_stood(self, chunks: Sequence[ChunkRef], remote: RemoteView | None) -> None:
+        for ref in chunks:
+            chunk = self._recorder.chunk(ref)
+            listed = remote.by_fingerprint.get(chunk.fingerprint) if remote else None
+            if _is_confirm_lost(chunk) and listed is not None and listed.is_draft:
+                self._recorder.note(ref, ChunkState.DRAFT, message_id=listed.id, error=chunk.error)
+
+
+def _is_confirm_lost(chunk: ChunkRecord) -> bool:
+    return chunk.state is ChunkState.UNKNOWN and chunk.step == "confirm"

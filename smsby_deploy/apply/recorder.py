@@ -1,0 +1,118 @@
+"""What this run writes down: every step goes to the journal first, then into the lock in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+from smsby_deploy.clock import Clock
+from smsby_deploy.lock.document import entry_document
+from smsby_deploy.lock.journal import fold_event
+from smsby_deploy.lock.model import Applied, ChunkRecord, ChunkState, Entry
+from smsby_deploy.lock.store import HeldLock
+from smsby_deploy.message.price import money
+from smsby_deploy.plan.model import Action
+
+ChunkRef = tuple[str, int]  # address, index of the chunk
+
+
+class Recorder:
+    """The journal of one apply, and the lock as it stands after every line of it.
+
+    Every method that writes raises ResultNotSaved if the disk does not take the line; the lock in memory then stays
+    as it was.
+    """
+
+    def __init__(self, held: HeldLock, *, plan_id: str, commit: str | None, tool: str, clock: Clock) -> None:
+        self.lock = held.lock
+        self._held = held
+        self._journal = held.open_journal()
+        self._applied = (plan_id, commit, tool)
+        self._clock = clock
+        self._begun = False
+
+    def now(self) -> str:
+        return self._clock.now().isoformat(timespec="seconds")
+
+    def chunk(self, ref: ChunkRef) -> ChunkRecord:
+        address, index = ref
+        return self.lock.mailings[address].chunks[index]
+
+    def begin(self) -> None:
+        """Open the journal; the plan counts as used from here on. Other writes do it when it was not done."""
+        if self._begun:
+            return
+        plan_id, commit, tool = self._applied
+        lineage = self.lock.lineage or uuid4().hex
+        self._journal.append(
+            "begin", id=uuid4().hex, lineage=lineage, plan=plan_id, at=self.now(), commit=commit, tool=tool
+        )
+        self._begun = True
+
+    def write_entry(self, address: str, revision: int, action: Action, chunks: Sequence[ChunkRecord]) -> None:
+        """Record a mailing before its first request, or one that sms.by was found to have."""
+        before = self.lock.mailings.get(address)
+        earlier: tuple[Entry, ...] = ()
+        if before is not None:
+            earlier = before.earlier
+            if before.revision != revision:
+                earlier = (replace(before, earlier=()), *before.earlier)
+        plan_id, commit, tool = self._applied
+        entry = Entry(
+            revision=revision,
+            content_digest=action.content_digest,
+            audience_digest=action.audience_digest,
+            transport=action.via,
+            alphaname=action.alphaname,
+            alphaname_id=action.alphaname_id,
+            schedule_time=action.schedule_time,
+            recipients=action.recipients,
+            parts=action.parts,
+            cost=None if action.cost is None else money(action.cost),
+            chunks=tuple(chunks),
+            applied=Applied(self.now(), plan_id, commit, tool),
+            earlier=earlier,
+        )
+        self._write("mailing", address=address, entry=entry_document(entry))
+
+    def intent(self, chunks: Sequence[ChunkRef], step: str | None) -> None:
+        """A request with `chunks` is about to leave: from here on they are unknown until a result says more."""
+        self._write("intent", chunks=[list(ref) for ref in chunks], step=step)
+
+    def result(self, chunks: Sequence[ChunkRef], state: ChunkState, **changes: Any) -> None:
+        """What became of a request; `step` is only kept of an unknown one."""
+        changes = {"state": state.value, "step": None, **changes}
+        self._write("result", chunks=[list(ref) for ref in chunks], changes=changes)
+
+    def note(self, ref: ChunkRef, state: ChunkState, **changes: Any) -> None:
+        """What is known of a chunk without a request: found at sms.by, or everybody in it opted out."""
+        changes = {"state": state.value, "step": None, **changes}
+        self._write("chunk", chunks=[list(ref)], changes=changes)
+
+    def learn(self, address: str, recipients: int | None, parts: int | None, cost: Decimal | None) -> None:
+        """What only sms.by knows of a list mailing."""
+        price = None if cost is None else money(cost)
+        changes = {"recipients": recipients, "parts": parts, "cost": price}
+        self._write("facts", address=address, changes=changes)
+
+    def end(self, mailings: int, recipients: int) -> None:
+        """The run is over, with this many mailings and people; nothing is written if nothing happened."""
+        if self._begun:
+            self._journal.append("end", mailings=mailings, recipients=recipients)
+
+    def close(self) -> None:
+        """Close the journal and fold it into the lock file."""
+        self._journal.close()
+        self._held.fold_in()
+
+    def abandon(self) -> None:
+        """Close the journal as it stands: the disk does not take more. The next command folds it in."""
+        self._journal.close()
+
+    def _write(self, event: str, **fields: Any) -> None:
+        self.begin()
+        self._journal.append(event, **fields)
+        self.lock = fold_event(self.lock, {"event": event, **fields})

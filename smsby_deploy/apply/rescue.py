@@ -1,0 +1,64 @@
+"""A result that the disk did not take: kept where there is room, and taken in again by `lock rescue`."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from smsby_deploy.errors import OutcomeUnknown, UsageError
+from smsby_deploy.lock.journal import ResultNotSaved
+from smsby_deploy.lock.model import Lock
+
+FORMAT = "smsby-rescue"
+
+
+def write_rescue(error: ResultNotSaved, lock: Lock, lock_path: Path) -> OutcomeUnknown:
+    """Save the result that is in `error`, and say where; its text is part of the error, should no disk take it.
+
+    The document bears the chunks as [address, index, fingerprint] and their changes: no phone, text or token.
+    """
+    event = error.event
+    document = {
+        "format": FORMAT,
+        "project": lock.project,
+        "lineage": lock.lineage,
+        "chunks": [[a, i, lock.mailings[a].chunks[i].fingerprint] for a, i in event["chunks"]],
+        "changes": event["changes"],
+    }
+    text = json.dumps(document, ensure_ascii=False)
+    for folder in (lock_path.parent, Path(tempfile.gettempdir()), Path.home()):
+        try:
+            with tempfile.NamedTemporaryFile(
+                "w", dir=folder, prefix=f"{lock_path.name}.rescue-", delete=False, encoding="utf-8"
+            ) as file:
+                file.write(text + "\n")
+        except OSError:
+            continue
+        where, source = f"it is kept in {file.name}", file.name
+        break
+    else:
+        where, source = "no disk took it, so it stands here: save it into a file", "FILE"
+    return OutcomeUnknown(
+        f"the journal beside the lock can't be written ({error}): stopped sending. The last answer was not recorded; "
+        f"{where}\n{text}",
+        hint=f"make room on the disk, then `smsby-deploy lock rescue {source}`, then `smsby-deploy apply`",
+    )
+
+
+def read_rescue(path: Path) -> dict[str, Any]:
+    """The document of a rescue file.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if document["format"] != FORMAT or not {"project", "lineage", "chunks", "changes"} <= document.keys():
+            raise ValueError("keys are missing")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{path} is not a rescue file: {error}", hint="its path was told when apply stopped"
+        ) from error
+    return document

@@ -1,0 +1,43 @@
+"""The previews of the mailings that a selection names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from smsby_deploy.audience.suppression import load_suppression
+from smsby_deploy.errors import FilesInvalid, UsageError
+from smsby_deploy.lock.model import Lock
+from smsby_deploy.message.preview import Preview, preview_mailing
+from smsby_deploy.plan.make import select_mailings
+from smsby_deploy.problems import Problem, has_errors
+from smsby_deploy.project.load import LoadedProject
+
+
+def preview_mailings(
+    loaded: LoadedProject, select: Sequence[str], *, limit: int, rows: Sequence[int]
+) -> tuple[list[Preview], list[Problem]]:
+    """What the mailings of `select` look like, and everything that is wrong with their files.
+
+    Raises:
+        FilesInvalid: nothing fits, and campaigns that could are not valid.
+        UsageError: nothing fits, or there is no such row.
+    """
+    project = loaded.project
+    suppressed, found = load_suppression(project.suppress)
+    problems = [*loaded.problems, *found]
+    try:
+        mailings, _ = select_mailings(project, Lock(project.name), select)
+    except UsageError:
+        if has_errors(loaded.problems):
+            raise FilesInvalid(loaded.problems) from None
+        raise
+    previews = []
+    for mailing in mailings:
+        try:
+            preview = preview_mailing(project, mailing, suppressed, limit=limit, rows=rows)
+        except FilesInvalid as error:
+            problems.extend(error.problems)
+            continue
+        problems.extend(preview.problems)
+        previews.append(preview)
+    return previews, problems
