@@ -17,6 +17,7 @@ from smsby_deploy.cli.examples import examples
 _COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Start a project that works against the sandbox at once."),
     "validate": ("validate", "Check every file, audience and text; offline, needs no token."),
+    "render": ("render", "Show the texts that people would read, and their parts."),
     "plan": ("plan", "Show what would be sent, to how many people, at what cost."),
     "apply": ("apply", "Send what the plan says, and record it in the lock."),
     "status": ("status", "Tell what became of the mailings that were sent."),

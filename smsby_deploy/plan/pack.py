@@ -13,20 +13,22 @@ from datetime import UTC
 from typing import Any
 
 from smsby_deploy.audience.phone_set import PhoneSet
-from smsby_deploy.audience.source import AudienceReport, stream_audience
+from smsby_deploy.audience.source import AudienceReport, find_differing, stream_audience
 from smsby_deploy.message.parts import MAX_PARTS, Encoding, TextSize, TextTooLong, measure_text
 from smsby_deploy.message.template import Template, compile_text
+from smsby_deploy.message.texts import is_personal, render_texts
 from smsby_deploy.plan.diff import Desired
 from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint, row_line
 from smsby_deploy.plan.model import AudienceCounts, ChunkPlan
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.project.declarations import ApiSettings, ContactList, InlineRecipients, Mailing, Project
+from smsby_deploy.project.declarations import ApiSettings, ContactList, Mailing, Project
 
 # PHP reads at most 1,000 variables of a form; these many are left for what is not a recipient.
 _FORM_VARIABLES = 1000
 _FORM_OVERHEAD = 20
 _FORM_PER_REQUEST = 4  # token, callback_url, and some to spare
 _FORM_PER_MESSAGE = 6  # alphaname_id, name, message_type, text, schedule_time, and one to spare
+_LINES_TOLD = 10  # of repeated rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,6 @@ class Tally:
     ucs2: int = 0
     longest: int = 0
     audience: Any = field(default_factory=hashlib.sha256)
-
-
-def is_personal(mailing: Mailing, template: Template | None) -> bool:
-    """Whether each recipient has a text of its own."""
-    if template is None or template.is_personal:
-        return True
-    return isinstance(mailing.audience, InlineRecipients) and any(
-        r.text is not None for r in mailing.audience.rows
-    )
 
 
 def header_of(mailing: Mailing, personal: bool) -> dict[str, Any]:
@@ -108,7 +101,6 @@ def stream_chunks(
     phones: list[str] = []
     texts: list[str] = []
     index = 0
-    rows_file = getattr(mailing.audience, "name", mailing.file)
 
     def cut(count: int) -> Chunk:
         chunk_phones, chunk_texts = phones[:count], texts[:count] if personal else None
@@ -132,33 +124,20 @@ def stream_chunks(
         has_text=mailing.text is not None,
         on_invalid=mailing.on_invalid,
         report=tally.report,
+        countries=mailing.countries,
+        with_variables=personal and template is not None,
     )
     for batch in batches:
         phones.extend(batch.phones)
         if personal:
-            rendered = _render(template, batch, rows_file, mailing)
-            tally.problems.extend(rendered[1])
-            texts.extend(rendered[0])
+            rendered = render_texts(mailing, template, batch)
+            tally.problems.extend(rendered.problems)
+            texts.extend(rendered.texts)
         while len(phones) >= size:
             yield cut(size)
             index += 1
     if phones:
         yield cut(len(phones))
-
-
-def _render(
-    template: Template | None, batch: Any, rows_file: str, mailing: Mailing
-) -> tuple[list[str], list[Problem]]:
-    if template is not None:
-        rendered = template.render_batch(batch, rows_file=rows_file, address=mailing.address)
-        return list(rendered.texts), list(rendered.problems)
-    texts = [(text or "").strip() for text in batch.texts or [""] * len(batch.phones)]
-    problems = [
-        Problem(Severity.ERROR, "TEMPLATE", "this recipient has no text", mailing.address, rows_file, line)
-        for text, line in zip(texts, batch.lines, strict=True)
-        if not text
-    ]
-    return texts, problems
 
 
 def _count(
@@ -224,7 +203,39 @@ def measure_mailing(
         longest=tally.longest,
         schedule_time=mailing.schedule_time,
     )
-    return desired, _placed(mailing, [*report.problems, *tally.problems])
+    return desired, _placed(mailing, [*report.problems, *_repeated(mailing, report), *tally.problems])
+
+
+def _repeated(mailing: Mailing, report: AudienceReport) -> list[Problem]:
+    """What a reviewer is told of the rows that were dropped because their phone stands above."""
+    assert not isinstance(mailing.audience, ContactList)
+    if not report.duplicate:
+        return []
+    file = getattr(mailing.audience, "name", mailing.file)
+    rows = "1 row repeats a phone" if report.duplicate == 1 else f"{report.duplicate} rows repeat a phone"
+    first = min(repeat.line for repeats in report.repeats.values() for repeat in repeats)
+    problems = [
+        Problem(
+            Severity.NOTE,
+            "DUPLICATE",
+            f"{rows} of an earlier one: the first row wins",
+            mailing.address,
+            file,
+            first,
+        )
+    ]
+    lines = find_differing(
+        mailing.audience, report, has_text=mailing.text is not None, countries=mailing.countries
+    )
+    if lines:
+        told = ", ".join(map(str, lines[:_LINES_TOLD])) + (" …" if len(lines) > _LINES_TOLD else "")
+        message = (
+            f"{len(lines)} of the repeated rows have other values than the row that is kept (lines {told})"
+        )
+        problems.append(
+            Problem(Severity.WARNING, "DUPLICATE_DIFFERS", message, mailing.address, file, lines[0])
+        )
+    return problems
 
 
 def _measure_list(

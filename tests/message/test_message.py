@@ -1,17 +1,13 @@
-"""Texts: strict templates, and parts as sms.by bills them."""
+"""Texts: strict templates."""
 
 from __future__ import annotations
 
-import contextlib
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from smsby_deploy.audience.source import Batch
 from smsby_deploy.errors import FilesInvalid, Location
-from smsby_deploy.message.parts import Encoding, TextTooLong, measure_text
 from smsby_deploy.message.price import money
 from smsby_deploy.message.template import compile_text
 from smsby_deploy.project.declarations import TextSource
@@ -27,40 +23,6 @@ def _render(text: str, **variables: str) -> tuple[str, list[str]]:
     batch = Batch(["375291234567"], [variables | {"phone": "375291234567"}], [None], [3])
     rendered = compile_text(_source(text)).render_batch(batch, rows_file="list.csv", address="a/b")
     return rendered.texts[0], [problem.message for problem in rendered.problems]
-
-
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        ("a" * 160, 1), ("a" * 161, 2), ("a" * 459, 3), ("a" * 460, 4), ("a" * 628, 4), ("a" * 629, 5),
-        ("a" * 942, 6), ("a" * 943, 7), ("a" * 1530, 10), ("я" * 70, 1), ("я" * 71, 2), ("я" * 201, 3),
-        ("я" * 252, 4), ("я" * 253, 5), ("я" * 378, 6), ("я" * 379, 7), ("я" * 670, 10), ("[" * 80, 1),
-        ("[" * 81, 2), ("~" * 160, 1), ("[" * 1000, 10),
-    ],
-)  # fmt: skip
-def test_parts_are_counted_by_the_providers_table(text: str, parts: int) -> None:
-    """The test vectors of sms.by's own counter."""
-    assert measure_text(text).parts == parts
-
-
-@pytest.mark.parametrize("text", ["a" * 1531, "я" * 671])
-def test_more_than_ten_parts_is_an_error(text: str) -> None:
-    """What sms.by does not take is refused."""
-    with pytest.raises(TextTooLong):
-        measure_text(text)
-
-
-@given(st.text(max_size=300), st.text(max_size=3))
-def test_a_longer_text_never_takes_fewer_parts(text: str, more: str) -> None:
-    """Parts never fall when a text grows."""
-    with contextlib.suppress(TextTooLong):
-        assert measure_text(text).parts <= measure_text(text + more).parts
-
-
-def test_encoding_is_told() -> None:
-    """One character beyond ASCII makes a text unicode."""
-    assert measure_text("Hello").encoding is Encoding.GSM7
-    assert measure_text("Hello —").encoding is Encoding.UCS2
 
 
 @pytest.mark.parametrize(

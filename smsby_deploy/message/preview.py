@@ -1,0 +1,264 @@
+"""What people will read: a few texts of a mailing, chosen so that a reviewer sees the worst of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from itertools import pairwise
+
+from smsby_deploy.audience.phone_set import PhoneSet
+from smsby_deploy.audience.phones import mask_phone
+from smsby_deploy.audience.source import AudienceReport, stream_audience
+from smsby_deploy.errors import UsageError
+from smsby_deploy.message.parts import TextSize, TextTooLong, measure_gsm, measure_text, split_parts
+from smsby_deploy.message.price import cost_of
+from smsby_deploy.message.template import Template, compile_text
+from smsby_deploy.message.texts import is_personal, render_texts, rows_file
+from smsby_deploy.problems import Problem, Severity, has_errors
+from smsby_deploy.project.declarations import ContactList, Mailing, Price, Project
+
+DEFAULT_LIMIT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One text as one person reads it.
+
+    `row` counts the mailing's recipients from 1, after cleaning and before opt-outs; `line` is where it stands in
+    `file`. Both and the phone are None for a contact list kept at sms.by. `pieces` is the text cut at its parts'
+    borders, `gsm_parts` the count by GSM 03.38. `why` tells what it was chosen for.
+    """
+
+    row: int | None
+    file: str | None
+    line: int | None
+    phone: str | None
+    text: str
+    size: TextSize
+    gsm_parts: int
+    pieces: tuple[str, ...]
+    cost: Decimal | None
+    is_suppressed: bool = False
+    why: tuple[str, ...] = ()
+
+    def masked(self) -> Sample:
+        """The same without its whole phone, neither beside the text nor in it."""
+        if self.phone is None:
+            return self
+        text = mask_in_text(self.text, self.phone)
+        cuts = [0]
+        for piece in self.pieces:
+            cuts.append(cuts[-1] + len(piece))
+        pieces = tuple(text[start:end] for start, end in pairwise(cuts))
+        return replace(self, phone=mask_phone(self.phone), text=text, pieces=pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One mailing's samples in the order of its rows; `recipients` is None for a contact list."""
+
+    address: str
+    recipients: int | None
+    currency: str | None
+    samples: tuple[Sample, ...]
+    problems: tuple[Problem, ...] = ()
+
+    def masked(self) -> Preview:
+        """The same without a whole phone number."""
+        return replace(self, samples=tuple(sample.masked() for sample in self.samples))
+
+
+def preview_mailing(
+    project: Project,
+    mailing: Mailing,
+    suppressed: PhoneSet,
+    *,
+    limit: int = DEFAULT_LIMIT,
+    rows: Sequence[int] = (),
+) -> Preview:
+    """At most `limit` texts: the first, the most expensive, the longest, then those that follow the first; of a bulk
+    mailing its only one.
+
+    With `rows` these instead, also of people who opted out.
+
+    Raises:
+        FilesInvalid: the template can't be compiled.
+        UsageError: there is no such row.
+    """
+    template = compile_text(mailing.text) if mailing.text else None
+    currency = project.price.currency if project.price else None
+    if isinstance(mailing.audience, ContactList):
+        return _preview_list(mailing, template, project.price, currency)
+    problems: list[Problem] = []
+    chosen = _Chosen(limit if is_personal(mailing, template) else 1, frozenset(rows))
+    for candidate in _candidates(mailing, template, project.price, problems):
+        chosen.offer(candidate, is_suppressed=candidate.phone in suppressed)
+    missing = [row for row in rows if row not in chosen.by_row]
+    if missing and not has_errors(problems):
+        raise UsageError(
+            f"{mailing.address} has no row {missing[0]}: it has {chosen.count} recipients",
+            hint="rows count the recipients from 1, after cleaning",
+        )
+    file = rows_file(mailing)
+    samples = tuple(
+        _sample(candidate, file, candidate.phone in suppressed, tuple(why))
+        for candidate, why in chosen.finish()
+    )
+    return Preview(mailing.address, chosen.count - chosen.suppressed, currency, samples, tuple(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    row: int
+    line: int
+    phone: str
+    text: str
+    size: TextSize
+    cost: Decimal | None
+
+    @property
+    def expense(self) -> tuple[Decimal, int]:
+        return self.cost or Decimal(0), self.size.parts
+
+
+@dataclass(slots=True)
+class _Chosen:
+    """Keeps what may be shown of a stream of any length."""
+
+    limit: int
+    rows: frozenset[int]
+    by_row: dict[int, _Candidate] = field(default_factory=dict)
+    head: list[_Candidate] = field(default_factory=list)
+    dearest: _Candidate | None = None
+    longest: _Candidate | None = None
+    count: int = 0
+    suppressed: int = 0
+
+    def offer(self, candidate: _Candidate, *, is_suppressed: bool) -> None:
+        self.count += 1
+        if candidate.row in self.rows:
+            self.by_row[candidate.row] = candidate
+        if is_suppressed:
+            self.suppressed += 1
+            return
+        if len(self.head) < self.limit:
+            self.head.append(candidate)
+        if self.dearest is None or candidate.expense > self.dearest.expense:
+            self.dearest = candidate
+        if self.longest is None or len(candidate.text) > len(self.longest.text):
+            self.longest = candidate
+
+    def finish(self) -> list[tuple[_Candidate, list[str]]]:
+        """What is shown, in the order of the rows, and why."""
+        if self.rows:
+            return [(self.by_row[row], []) for row in sorted(self.by_row)]
+        if self.dearest is None or self.longest is None:
+            return []
+        reasons: dict[int, tuple[_Candidate, list[str]]] = {}
+        marked = [(self.head[0], "first"), (self.dearest, "most expensive"), (self.longest, "longest")]
+        for candidate, why in marked:
+            if candidate.row in reasons or len(reasons) < self.limit:
+                reasons.setdefault(candidate.row, (candidate, []))[1].append(why)
+        for candidate in self.head:
+            if len(reasons) < self.limit:
+                reasons.setdefault(candidate.row, (candidate, []))
+        return [reasons[row] for row in sorted(reasons)]
+
+
+def _candidates(
+    mailing: Mailing, template: Template | None, price: Price | None, problems: list[Problem]
+) -> Iterator[_Candidate]:
+    """Everybody who has a text that can be sent; what is wrong with the others goes to `problems`."""
+    assert not isinstance(mailing.audience, ContactList)
+    report = AudienceReport()
+    bulk = template.render_once() if template and not is_personal(mailing, template) else None
+    row = 0
+    for batch in stream_audience(
+        mailing.audience,
+        address=mailing.address,
+        campaign_file=mailing.file,
+        has_text=mailing.text is not None,
+        on_invalid=mailing.on_invalid,
+        report=report,
+    ):
+        if bulk is None:
+            rendered = render_texts(mailing, template, batch)
+            texts = rendered.texts
+            problems.extend(rendered.problems)
+        else:
+            texts = [bulk] * len(batch.phones)
+        for phone, text, line in zip(batch.phones, texts, batch.lines, strict=True):
+            row += 1
+            if not text:
+                continue
+            try:
+                size = measure_text(text)
+            except TextTooLong as error:
+                problems.append(_too_long(mailing, f"{error.message} ({rows_file(mailing)}:{line})"))
+                continue
+            yield _Candidate(row, line, phone, text, size, cost_of(size.parts, price))
+    problems.extend(report.problems)
+
+
+def _sample(candidate: _Candidate, file: str, is_suppressed: bool, why: tuple[str, ...]) -> Sample:
+    return Sample(
+        row=candidate.row,
+        file=file,
+        line=candidate.line,
+        phone=candidate.phone,
+        text=candidate.text,
+        size=candidate.size,
+        gsm_parts=measure_gsm(candidate.text).parts,
+        pieces=tuple(split_parts(candidate.text, candidate.size)),
+        cost=candidate.cost,
+        is_suppressed=is_suppressed,
+        why=why,
+    )
+
+
+def _preview_list(
+    mailing: Mailing, template: Template | None, price: Price | None, currency: str | None
+) -> Preview:
+    """The one text that everybody on a contact list reads; its cost is that of one copy."""
+    if template is None or template.is_personal:
+        place = mailing.text.location if mailing.text else mailing.location
+        message = "a mailing to a list kept at sms.by has one text for all: no variables"
+        problem = Problem(
+            Severity.ERROR, "LIST_TEXT", message, mailing.address, place.file, place.line, place.column
+        )
+        return Preview(mailing.address, None, currency, (), (problem,))
+    text = template.render_once()
+    try:
+        size = measure_text(text)
+    except TextTooLong as error:
+        return Preview(mailing.address, None, currency, (), (_too_long(mailing, error.message),))
+    sample = Sample(
+        None, None, None, None, text, size, measure_gsm(text).parts, tuple(split_parts(text, size)),
+        cost_of(size.parts, price), why=("to everybody on the list",),
+    )  # fmt: skip
+    return Preview(mailing.address, None, currency, (sample,))
+
+
+def _too_long(mailing: Mailing, message: str) -> Problem:
+    place = mailing.text.location if mailing.text else mailing.location
+    return Problem(Severity.ERROR, "TOO_LONG", message, mailing.address, place.file, place.line, place.column)
+
+
+def mask_in_text(text: str, phone: str) -> str:
+    """`text` with the digits of `phone` starred, however they are spaced, but for the first two and last two."""
+    national = phone[-9:]
+    pattern = re.compile(r"[\s()+.\-\u2010-\u2015\u00a0]*".join(national))
+
+    def star(found: re.Match[str]) -> str:
+        seen, out = 0, []
+        for character in found.group():
+            if character.isdigit():
+                seen += 1
+                out.append(character if seen <= 2 or seen > len(national) - 2 else "*")
+            else:
+                out.append(character)
+        return "".join(out)
+
+    return pattern.sub(star, text)

@@ -1,0 +1,94 @@
+"""What people will read, as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+from smsby_deploy.message.parts import Encoding
+from smsby_deploy.message.preview import Preview, Sample
+from smsby_deploy.message.price import money
+from smsby_deploy.report.console import clean, make_console
+
+_ENCODINGS = {Encoding.GSM7: "Latin", Encoding.UCS2: "unicode"}
+
+
+def write_previews(previews: Iterable[Preview], stream: TextIO, *, color: bool) -> None:
+    """Each text under a line that tells whose it is; a new part begins with its number, nothing is wrapped."""
+    console = make_console(stream, color=color)
+    for index, preview in enumerate(previews):
+        if index:
+            console.print()
+        console.print(_heading(preview), style="bold", soft_wrap=True)
+        for sample in preview.samples:
+            console.print()
+            console.print(_whose(sample), style="cyan", soft_wrap=True)
+            for line in _numbered(sample):
+                console.print(line, soft_wrap=True)
+            console.print(_size(sample, preview.currency), style="dim", soft_wrap=True)
+
+
+def previews_document(previews: Iterable[Preview]) -> dict[str, Any]:
+    """`{"mailings": [{"address", "recipients", "texts": [{"row", "file", "line", "phone", "text", "why", "encoding",
+    "units", "parts", "pieces", "gsm_parts", "cost", "suppressed"}]}]}`; money is a string with a point."""
+    return {
+        "mailings": [
+            {
+                "address": preview.address,
+                "recipients": preview.recipients,
+                "currency": preview.currency,
+                "texts": [_document(sample) for sample in preview.samples],
+            }
+            for preview in previews
+        ]
+    }
+
+
+def _document(sample: Sample) -> dict[str, Any]:
+    return {
+        "row": sample.row,
+        "file": sample.file,
+        "line": sample.line,
+        "phone": sample.phone,
+        "text": sample.text,
+        "why": list(sample.why),
+        "encoding": sample.size.encoding.value,
+        "units": sample.size.units,
+        "parts": sample.size.parts,
+        "pieces": list(sample.pieces),
+        "gsm_parts": sample.gsm_parts,
+        "cost": None if sample.cost is None else money(sample.cost),
+        "suppressed": sample.is_suppressed,
+    }
+
+
+def _heading(preview: Preview) -> str:
+    people = "a contact list" if preview.recipients is None else f"{preview.recipients} recipients"
+    return f"{preview.address}: {people}"
+
+
+def _whose(sample: Sample) -> str:
+    told = (
+        [] if sample.row is None else [f"row {sample.row} ({sample.file}:{sample.line})", sample.phone or ""]
+    )
+    told.extend(sample.why)
+    if sample.is_suppressed:
+        told.append("opted out: gets nothing")
+    return clean(", ".join(told))
+
+
+def _numbered(sample: Sample) -> Iterable[str]:
+    for number, piece in enumerate(sample.pieces, 1):
+        for index, line in enumerate(piece.split("\n")):
+            yield f"{'' if index else number:>4}| {clean(line)}"
+
+
+def _size(sample: Sample, currency: str | None) -> str:
+    size = sample.size
+    told = f"      {size.parts} part{'' if size.parts == 1 else 's'}, {_ENCODINGS[size.encoding]}, "
+    told += f"{size.units} of {size.capacity}"
+    if sample.cost is not None:
+        told += f", {money(sample.cost)} {currency}"
+    if sample.gsm_parts != size.parts:
+        told += f"; GSM 03.38 counts {sample.gsm_parts}"
+    return told

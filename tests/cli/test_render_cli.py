@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.cli.main import run
+
+_CAMPAIGN = """\
+version: 1
+campaign: sale
+mailings:
+  - name: vip
+    recipients: [{phone: "375291234567", n: Анна}, {phone: "375291234568", n: "Екатерина"}]
+    text: "{{ n }}, ваш номер {{ phone }}"
+  - name: bad
+    recipients: [{phone: "375291234567", n: ""}]
+    text: "Привет, {{ n }}"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> str:
+    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n", "utf-8")
+    (tmp_path / "sale.yaml").write_text(_CAMPAIGN, "utf-8")
+    return str(tmp_path)
+
+
+def test_phones_are_masked_unless_asked_for(project: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither beside a text nor in it stands a whole number; --unmask shows both."""
+    assert run(["-C", project, "render", "sale/vip"]) == 0
+    out = capsys.readouterr().out
+    assert "Анна, ваш номер 37529*****67" in out
+    assert "1234567" not in out
+    assert run(["-C", project, "render", "sale/vip", "--unmask"]) == 0
+    assert "Анна, ваш номер 375291234567" in capsys.readouterr().out
+
+
+def test_json_is_one_document(project: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Data to stdout, nothing else."""
+    assert run(["-C", project, "render", "sale/vip", "--row", "2", "--format", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [text["row"] for text in document["mailings"][0]["texts"]] == [2]
+
+
+def test_a_text_that_fails_is_3_and_told(project: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The problem goes to stderr with its place and its row."""
+    assert run(["-C", project, "render", "sale/*"]) == 3
+    captured = capsys.readouterr()
+    assert "sale/vip" in captured.out
+    assert "TEMPLATE" in captured.err
+    assert "sale.yaml:8" in captured.err
+
+
+def test_wrong_selections_are_64(project: str) -> None:
+    """No such mailing, no such row, nothing at all."""
+    assert run(["-C", project, "render", "sale/nope"]) == 64
+    assert run(["-C", project, "render", "sale/vip", "--row", "3"]) == 64
+    assert run(["-C", project, "render"]) == 64

@@ -1,0 +1,126 @@
+"""What a reviewer is shown: the worst texts of a mailing, and nobody's whole number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsby_deploy.audience.phone_set import PhoneSet
+from smsby_deploy.errors import Location, UsageError
+from smsby_deploy.message.preview import Preview, mask_in_text, preview_mailing
+from smsby_deploy.project.declarations import (
+    ApiSettings,
+    ContactList,
+    Guardrails,
+    InlineRecipient,
+    InlineRecipients,
+    Mailing,
+    Price,
+    Project,
+    TextSource,
+)
+
+_AT = Location("sale.yaml", 1, 1)
+_PROJECT = Project(
+    Path(), "shop", ApiSettings(), Guardrails(), Price("BYN", Decimal("0.026")), (), Path("lock"), ()
+)
+
+
+def _mailing(text: str, *rows: Mapping[str, str]) -> Mailing:
+    people = tuple(InlineRecipient(f"37529111111{i}", row, None, _AT) for i, row in enumerate(rows))
+    return Mailing(
+        "sale", "vip", "sale.yaml", _AT, "bulk", InlineRecipients(people, _AT), TextSource(text, _AT), "0", _AT,
+        None, None, "Europe/Minsk", 1, "fail",
+    )  # fmt: skip
+
+
+def _preview(mailing: Mailing, *, limit: int = 3, rows: tuple[int, ...] = (), out: str = "") -> Preview:
+    suppressed = PhoneSet()
+    if out:
+        suppressed.add(out)
+    return preview_mailing(_PROJECT, mailing, suppressed, limit=limit, rows=rows)
+
+
+_PERSONAL = _mailing("Hi {{ n }}", {"n": "a"}, {"n": "b"}, {"n": "я" * 80}, {"n": "c" * 120}, {"n": "d"})
+
+
+def test_first_most_expensive_and_longest_are_shown() -> None:
+    """In the order of the rows, each with what it was chosen for."""
+    shown = _preview(_PERSONAL).samples
+    assert [(sample.row, sample.why) for sample in shown] == [
+        (1, ("first",)),
+        (3, ("most expensive",)),
+        (4, ("longest",)),
+    ]
+    assert shown[1].cost == Decimal("0.052")
+
+
+def test_a_limit_is_kept_and_filled() -> None:
+    """Never more than asked for; what is left is filled from the top."""
+    assert [sample.row for sample in _preview(_PERSONAL, limit=1).samples] == [1]
+    assert [sample.row for sample in _preview(_PERSONAL, limit=4).samples] == [1, 2, 3, 4]
+    assert len(_preview(_PERSONAL, limit=99).samples) == 5
+
+
+def test_rows_by_number() -> None:
+    """Only these; one that is not there is wrong usage."""
+    assert [sample.row for sample in _preview(_PERSONAL, rows=(5, 2)).samples] == [2, 5]
+    with pytest.raises(UsageError, match="no row 6"):
+        _preview(_PERSONAL, rows=(6,))
+
+
+def test_who_opted_out_reads_nothing() -> None:
+    """Not counted and not chosen, but to be seen by number."""
+    shown = _preview(_PERSONAL, out="375291111110")
+    assert shown.recipients == 4
+    assert shown.samples[0].row == 2
+    assert _preview(_PERSONAL, rows=(1,), out="375291111110").samples[0].is_suppressed
+
+
+def test_a_bulk_text_is_shown_once() -> None:
+    """Everybody reads the same."""
+    assert len(_preview(_mailing("Hi", {}, {}, {})).samples) == 1
+
+
+def test_a_contact_list_has_one_text_and_no_count() -> None:
+    """Only sms.by knows who is on it."""
+    mailing = _mailing("Hi", {})
+    listed = Mailing(
+        "sale", "vip", "sale.yaml", _AT, "list", ContactList("News", _AT), mailing.text, "0", _AT, None, None,
+        "Europe/Minsk", 1, "fail",
+    )  # fmt: skip
+    shown = _preview(listed)
+    assert shown.recipients is None
+    assert [(sample.text, sample.phone) for sample in shown.samples] == [("Hi", None)]
+
+
+def test_a_text_that_fails_is_a_problem_and_not_shown() -> None:
+    """The others are."""
+    shown = _preview(_mailing("Hi {{ n }}", {"n": "a"}, {"n": ""}, {"n": "я" * 700}))
+    assert [sample.row for sample in shown.samples] == [1]
+    assert sorted(problem.code for problem in shown.problems) == ["TEMPLATE", "TOO_LONG"]
+
+
+@given(
+    st.integers(0, 9_999_999).map(lambda n: f"37529{n:07d}"),
+    st.sampled_from([" ", "-", " - ", "\u00a0"]),
+)
+def test_a_masked_text_never_holds_the_whole_number(phone: str, gap: str) -> None:
+    """However a template writes it, and the parts' borders stay where they are."""
+    written = gap.join([phone[:3], phone[3:5], phone[5:8], phone[8:10], phone[10:]])
+    for text in (f"call {phone}", f"call +{written}!", f"call 80{phone[3:]}"):
+        masked = mask_in_text(text, phone)
+        assert phone[-9:] not in "".join(character for character in masked if character.isdigit())
+        assert len(masked) == len(text)
+
+
+def test_masked_samples_hide_the_number_in_every_field() -> None:
+    """Beside the text, in it, and in its pieces."""
+    sample = _preview(_mailing("Hi " + "a" * 150 + "{{ phone }}", {})).masked().samples[0]
+    assert "375291111110" not in repr(sample)
+    assert "".join(sample.pieces) == sample.text

@@ -1,0 +1,52 @@
+"""Texts on paper: whose, which parts, what they cost; nothing in a text can redraw a terminal."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from io import StringIO
+
+from smsby_deploy.message.parts import measure_gsm, measure_text, split_parts
+from smsby_deploy.message.preview import Preview, Sample
+from smsby_deploy.report.render_text import previews_document, write_previews
+
+
+def _preview(text: str) -> Preview:
+    size = measure_text(text)
+    sample = Sample(
+        2, "lists/vip.csv", 3, "37529*****01", text, size, measure_gsm(text).parts,
+        tuple(split_parts(text, size)), Decimal("0.026") * size.parts, False, ("first",),
+    )  # fmt: skip
+    return Preview("sale/vip", 7, "BYN", (sample,))
+
+
+def _written(text: str) -> str:
+    stream = StringIO()
+    write_previews([_preview(text)], stream, color=False)
+    return stream.getvalue()
+
+
+def test_a_text_with_its_parts() -> None:
+    """Whose it is, each part from its number on, and the size against what would still fit."""
+    assert _written("я" * 80) == (
+        "sale/vip: 7 recipients\n\n"
+        "row 2 (lists/vip.csv:3), 37529*****01, first\n"
+        f"   1| {'я' * 67}\n   2| {'я' * 13}\n"
+        "      2 parts, unicode, 80 of 134, 0.052 BYN\n"
+    )
+
+
+def test_another_count_is_told() -> None:
+    """Where GSM 03.38 counts otherwise than sms.by bills."""
+    assert "4 parts, Latin, 620 of 628, 0.104 BYN; GSM 03.38 counts 5\n" in _written("a" * 620)
+
+
+def test_line_breaks_show_and_control_characters_do_not() -> None:
+    """A second line is indented under its part; an escape sequence stays harmless."""
+    written = _written("one\ntwo\x1b[2J")
+    assert "   1| one\n    | two [2J\n" in written
+
+
+def test_json_holds_the_same() -> None:
+    """Numbers as numbers, money as text."""
+    text = previews_document([_preview("Hi")])["mailings"][0]["texts"][0]
+    assert (text["parts"], text["cost"], text["pieces"], text["gsm_parts"]) == (1, "0.026", ["Hi"], 1)
