@@ -2,27 +2,194 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from smsby_deploy import errors
+from smsby_deploy.cli.errors import INTERRUPTED, WRONG_USAGE
+from smsby_deploy.cli.main import group
+from smsby_deploy.project.schema import load_schema
 
 ROOT = Path(__file__).resolve().parent.parent
+SCHEMAS = ("project", "campaign", "plan", "lock")
 _CODE = re.compile(
     r'(?:Problem\(\s*Severity\.\w+,|_problem\(|place_problem\(\w+(?:\.\w+)?,|complain\(|at\([^"]*,)\s*"([A-Z_]+)"'
 )
+_GENERATED = "<!-- generated -->\n"
+_WIDTH = 100
+
+
+def _doc(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def _commands(command: click.Command, parent: click.Context | None = None) -> Iterator[click.Context]:
+    """`command` and every command below it, each as the context that would run it."""
+    name = command.name if parent else "smsby-deploy"
+    context = click.Context(command, info_name=name, parent=parent, terminal_width=_WIDTH)
+    yield context
+    if isinstance(command, click.Group):
+        for child in command.list_commands(context):
+            found = command.get_command(context, child)
+            assert found is not None
+            found.name = child
+            yield from _commands(found, context)
+
+
+COMMANDS = list(_commands(group))
+_ids = [context.command_path for context in COMMANDS]
 
 
 def test_every_problem_code_is_documented() -> None:
     """Each code that the program can report has its row in docs/problems.md, and no row is left over."""
-    used = {
-        code
-        for path in (ROOT / "smsby_deploy").rglob("*.py")
-        for code in _CODE.findall(path.read_text("utf-8"))
-    } | {"ROW", "PHONE"}
-    rows = set(re.findall(r"^\| `([A-Z_]+)`", (ROOT / "docs/problems.md").read_text("utf-8"), re.MULTILINE))
-    assert used == rows
+    sources = [path.read_text("utf-8") for path in (ROOT / "smsby_deploy").rglob("*.py")]
+    used = {code for source in sources for code in _CODE.findall(source)}
+    rows = set(re.findall(r"^\| `([A-Z_]+)`", _doc("problems.md"), re.MULTILINE))
+    assert used <= rows
+    assert {code for code in rows if not any(f'"{code}"' in source for source in sources)} == set()
 
 
 def test_nothing_refers_to_what_lies_outside_the_project() -> None:
     """A reader of the project has all of it."""
     for path in [*ROOT.glob("docs/*.md"), ROOT / "README.md", *(ROOT / "smsby_deploy").rglob("*.py")]:
         assert "../shared" not in path.read_text("utf-8"), path
+
+
+def test_the_command_reference_is_what_help_prints() -> None:
+    """docs/commands.md shows the help of every command as it is now."""
+    sections = [f"## {context.command_path}\n\n```text\n{context.get_help()}\n```\n" for context in COMMANDS]
+    generated = "\n" + "\n".join(sections)
+    head, _, below = _doc("commands.md").partition(_GENERATED)
+    if os.environ.get("UPDATE_DOCS"):
+        (ROOT / "docs/commands.md").write_text(head + _GENERATED + generated, encoding="utf-8")
+        return
+    assert below == generated, "make docs-reference mends it"
+
+
+@pytest.mark.parametrize("context", COMMANDS, ids=_ids)
+def test_help_tells_all_of_a_command(context: click.Context) -> None:
+    """A sentence on what it does, one on every option, and examples at the end."""
+    assert context.command.help
+    for parameter in context.command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.opts
+    assert context.get_help().split("Examples:\n")[1].strip()
+
+
+@pytest.mark.parametrize("context", COMMANDS, ids=_ids)
+def test_the_examples_of_help_are_command_lines_that_parse(context: click.Context) -> None:
+    """Each `smsby-deploy …` in them names a command and options that exist; one at least is of this command."""
+    parsed = [_parse(words) for line in (context.command.epilog or "").splitlines() for words in _words(line)]
+    assert any(path.startswith(context.command_path) for path in parsed)
+
+
+def _words(line: str) -> Iterator[list[str]]:
+    """The arguments of each `smsby-deploy` in a line of shell."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    words: list[str] | None = None
+    for word in [*lexer, ";"]:
+        if set(word) <= set(";&|<>") and words is not None:
+            yield words
+            words = None
+        elif word == "smsby-deploy":
+            words = []
+        elif words is not None:
+            words.append(word)
+
+
+def _parse(words: list[str]) -> str:
+    """Parse a command line down to its last command, run nothing, and return that command's path."""
+    context = group.make_context("smsby-deploy", list(words))
+    while isinstance(context.command, click.Group):
+        name, command, rest = context.command.resolve_command(
+            context, [*context._protected_args, *context.args]
+        )
+        assert command is not None
+        context = command.make_context(name, rest, parent=context)
+    return context.command_path
+
+
+def test_every_exit_code_is_documented() -> None:
+    """docs/exit-codes.md has a row for each code that an error bears, and for those that tell no error."""
+    tree = [errors.SmsbyDeployError]
+    for cls in tree:
+        tree.extend(cls.__subclasses__())
+    rows = {int(code) for code in re.findall(r"^\| (\d+) \|", _doc("exit-codes.md"), re.MULTILINE)}
+    assert rows == {cls.exit_code for cls in tree} | {0, 2, WRONG_USAGE}
+    assert str(INTERRUPTED) in _doc("exit-codes.md")
+
+
+def _properties(schema: Any) -> Iterator[tuple[str, Any]]:
+    """Every property that a schema declares, wherever it stands, with its own schema."""
+    if isinstance(schema, dict):
+        for name, value in schema.get("properties", {}).items():
+            yield name, value
+        for key, value in schema.items():
+            if key not in ("examples", "default", "const", "enum", "required"):
+                yield from _properties(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from _properties(value)
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_key_of_every_file_is_documented(name: str) -> None:
+    """docs/files.md names each of them as code, in the section of that file."""
+    section = _doc("files.md").split(f"<!-- {name} -->")[1].split("<!--")[0]
+    named = set(re.findall(r"`([A-Za-z0-9_]+)`", section))
+    assert {key for key, _ in _properties(load_schema(name))} <= named
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_key_of_every_schema_explains_itself(name: str) -> None:
+    """An editor shows the title and the description of whatever key stands under the cursor."""
+    for key, schema in _properties(load_schema(name)):
+        assert schema.get("title"), key
+        assert schema.get("description", "").endswith("."), key
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_the_examples_of_a_schema_are_valid(name: str) -> None:
+    """What an editor offers is what the schema takes."""
+    from jsonschema import Draft202012Validator
+
+    whole = load_schema(name)
+    Draft202012Validator.check_schema(whole)
+    for key, schema in _properties(whole):
+        validator = Draft202012Validator(schema | {"$defs": whole.get("$defs", {})})
+        for example in [*schema.get("examples", []), *([schema["default"]] if "default" in schema else [])]:
+            assert validator.is_valid(example), (key, example)
+
+
+def test_the_architecture_names_every_room_and_module() -> None:
+    """docs/architecture.md has a row for each room, in prose, and one for each module, from its docstring."""
+    head, _, below = _doc("architecture.md").partition(_GENERATED)
+    package = ROOT / "smsby_deploy"
+    rooms = {path.parent.name for path in package.glob("*/__init__.py")}
+    assert set(re.findall(r"^\| `(\w+)/` \|", head, re.MULTILINE)) == rooms
+    rows = [
+        f"| `{path.relative_to(package).as_posix()}` | {_first_sentence(path)} |\n"
+        for path in sorted(package.rglob("*.py"), key=lambda path: (len(path.parts), path))
+        if path.name != "__init__.py"
+    ]
+    generated = "\n| module | what it is for |\n|---|---|\n" + "".join(rows)
+    if os.environ.get("UPDATE_DOCS"):
+        (ROOT / "docs/architecture.md").write_text(head + _GENERATED + generated, encoding="utf-8")
+        return
+    assert below == generated, "make docs-reference mends it"
+
+
+def _first_sentence(path: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert docstring, path
+    paragraph = " ".join(docstring.split("\n\n")[0].split())
+    return re.split(r"(?<=[.!?]) ", paragraph)[0].replace("|", "\\|")
