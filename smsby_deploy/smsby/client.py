@@ -2,121 +2,171 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused
+from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable
+from smsby_deploy.smsby.answer import Answer, find_value, read_int
 from smsby_deploy.smsby.answers import (
     Alphaname,
     Balance,
     BulkMailingStatus,
     Delivery,
+    ImportReport,
     ListInfo,
+    Message,
+    MessageState,
     RemoteMailing,
+    SmsState,
     SubscriberList,
     read_alphanames,
     read_balance,
     read_bulk_status,
     read_deliveries,
+    read_import,
     read_list_info,
     read_lists,
     read_mailings,
+    read_message_state,
+    read_messages,
+    read_sms_state,
 )
-from smsby_deploy.smsby.outcome import Outcome, OutcomeKind, find_value, judge_send, read_int
-from smsby_deploy.smsby.transport import Answer, AnswerLost, NotConnected, Transport
+from smsby_deploy.smsby.known_errors import NotFound, error_for, is_known, is_token_error
+from smsby_deploy.smsby.methods import METHODS, Effect, check_params
+from smsby_deploy.smsby.outcome import Outcome, judge_send
+from smsby_deploy.smsby.transport import AnswerLost, NotConnected, ReadTransport, SendTransport
 
 _TRIES = 4
+_LONGEST_PAUSE = 60.0  # seconds; a Retry-After beyond it is not waited for
 _PAGE = 1000
+
+_Row = TypeVar("_Row")
 
 
 class ReadClient:
     """Questions only; they are asked again after a connection failure, 429, 5xx or a lost answer.
 
-    Every method raises TokenRefused, ApiError (sms.by answered with an error) or SmsbyUnavailable.
+    Every method raises TokenRefused, ApiError (sms.by answered with an error; the known ones are its subclasses
+    in known_errors.py) or SmsbyUnavailable. HTTP 406 and an empty body are "nothing yet".
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: ReadTransport) -> None:
         self._transport = transport
 
-    def get_sms_messages(self, kind: str | None = None) -> tuple[RemoteMailing, ...]:
-        """All mailings; none is HTTP 406."""
-        answer = self._ask("GET", "/api/v1/getSMSMessages", {"type": kind} if kind else {}, nothing=406)
-        return tuple(read_mailings(answer.data)) if answer.status != 406 else ()
+    def get_sms_messages(self, kind: Literal["WEB", "API"] | None = None) -> tuple[RemoteMailing, ...]:
+        """All mailings, or those of one kind."""
+        answer = self._ask("getSMSMessages", {"type": kind} if kind else {})
+        return tuple(read_mailings(answer.data)) if answer.readable else ()
 
     def status_bulk_sms(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
         """What became of one request of sendBulkSms; empty for a while after it."""
-        return tuple(read_bulk_status(self._ask("POST", "/api/v1/statusBulkSms", {"uuid": uuid}).data))
+        answer = self._ask("statusBulkSms", {"uuid": uuid})
+        return tuple(read_bulk_status(answer.data)) if answer.readable else ()
 
     def get_sms_delivery_list(self, message_id: int) -> Iterator[Delivery]:
         """Every delivery of one mailing, page by page."""
-        offset, before = 0, None
-        while True:
-            params = {"message_id": message_id, "limit_offset": offset, "limit_rows": _PAGE}
-            page = tuple(
-                read_deliveries(self._ask("GET", "/api/v1/getSmsDeliveryList", params, nothing=406).data)
-            )
-            if not page or page == before:
-                return
-            yield from page
-            if len(page) < _PAGE:
-                return
-            offset, before = offset + len(page), page
+        return self._pages(
+            "getSmsDeliveryList", {"message_id": message_id}, read_deliveries, lambda d: d.phone
+        )
+
+    def get_messages_list(self) -> Iterator[Message]:
+        """Every message of createSmsMessage, page by page."""
+        return self._pages("getMessagesList", {}, read_messages, lambda message: message.message_id)
+
+    def check_sms_message_status(self, message_id: int) -> MessageState:
+        """Whether a message of createSmsMessage was approved."""
+        return read_message_state(self._ask("checkSMSMessageStatus", {"message_id": message_id}).data)
+
+    def check_sms(self, sms_id: int) -> SmsState:
+        """What became of one SMS of sendSMS or sendQuickSMS."""
+        return read_sms_state(self._ask("checkSMS", {"sms_id": sms_id}).data)
 
     def get_alphanames(self) -> tuple[Alphaname, ...]:
-        return tuple(read_alphanames(self._ask("GET", "/api/v1/getAlphanames", {}).data))
+        """The account's sender names."""
+        answer = self._ask("getAlphanames", {})
+        return tuple(read_alphanames(answer.data)) if answer.readable else ()
 
     def get_alphaname_id(self, name: str) -> int | None:
-        return read_int(find_value(self._ask("GET", "/api/v1/getAlphanameId", {"name": name}).data, "id"))
+        """The id of a sender name; None if the account has none of that name."""
+        try:
+            return read_int(find_value(self._ask("getAlphanameId", {"name": name}).data, "id"))
+        except NotFound:
+            return None
 
     def get_subscriber_lists(self) -> tuple[SubscriberList, ...]:
-        return tuple(read_lists(self._ask("GET", "/api/v2/getSubscriberLists", {}).data))
+        """The contact lists kept at sms.by."""
+        answer = self._ask("getSubscriberLists", {})
+        return tuple(read_lists(answer.data)) if answer.readable else ()
 
     def get_balance(self) -> Balance:
-        balance = read_balance(self._ask("GET", "/api/v1/getBalance", {}).data)
-        if balance is None:
-            raise ApiError("sms.by's answer to getBalance holds no balance", status=200)
-        return balance
+        """The account's money."""
+        return read_balance(self._ask("getBalance", {}).data)
 
-    def _ask(self, verb: str, path: str, params: Mapping[str, Any], *, nothing: int = 0) -> Answer:
-        method = path.rsplit("/", 1)[-1]
+    def get_limit(self) -> int | None:
+        """About how many messages the balance buys."""
+        return read_int(find_value(self._ask("getLimit", {}).data, "limit"))
+
+    def _pages(
+        self,
+        name: str,
+        params: Mapping[str, Any],
+        read: Callable[[Any], Iterable[_Row]],
+        key: Callable[[_Row], object],
+    ) -> Iterator[_Row]:
+        """Every row. A short page is not the last one: how many rows sms.by gives at most is not documented."""
+        offset = 0
+        before: list[object] = []
+        while True:
+            answer = self._ask(name, {**params, "limit_offset": offset, "limit_rows": _PAGE})
+            rows = list(read(answer.data)) if answer.readable else []
+            keys = [key(row) for row in rows]
+            # A page that begins as the one before: the offset was ignored, and that page was everything.
+            if not rows or (before and keys[: len(before)] == before):
+                return
+            yield from rows
+            offset, before = offset + len(rows), keys
+
+    def _ask(self, name: str, params: Mapping[str, Any]) -> Answer:
+        """The answer to a question, which may be asked several times."""
+        method = METHODS[name]
+        check_params(method, params)
         for attempt in range(1, _TRIES + 1):
-            failure: SmsbyUnavailable
+            failure: SmsbyDeployError
             wait = 0.25 * 2**attempt
             try:
-                answer = (
-                    self._transport.get(path, params) if verb == "GET" else self._transport.post(path, params)
-                )
+                answer = self._transport.ask(method, params)
             except (NotConnected, AnswerLost) as error:
                 failure = error
             else:
-                if nothing and answer.status == nothing:
+                if answer.status == 406 and not _is_about_the_token(answer):
+                    return Answer(406, is_empty=True)
+                if 200 <= answer.status < 300 and not answer.error and (answer.readable or answer.is_empty):
                     return answer
-                outcome = judge_send(answer, proof="confirmed")
-                if outcome.kind is OutcomeKind.TOKEN_REFUSED:
-                    raise TokenRefused("sms.by refuses the token", hint="check SMSBY_TOKEN")
-                if outcome.kind is OutcomeKind.REJECTED:
-                    raise ApiError(f"{method}: {outcome.error}", status=answer.status)
-                if 200 <= answer.status < 300 and answer.readable:
-                    return answer
-                if 400 <= answer.status < 500 and answer.status != 429:
-                    raise ApiError(f"{method}: HTTP {answer.status}", status=answer.status)
-                failure = SmsbyUnavailable(
-                    f"{method}: sms.by gave no usable answer (HTTP {answer.status})", hint="try again later"
-                )
-                wait = min(outcome.retry_after or wait, 60.0)
+                failure = failure_of(name, answer)
+                if not isinstance(failure, SmsbyUnavailable) or _is_about_the_token(answer):
+                    raise failure
+                if answer.retry_after is not None:
+                    wait = min(answer.retry_after, _LONGEST_PAUSE)
             if attempt < _TRIES:
                 self._transport.clock.sleep(wait)
         raise failure
 
 
 class SendClient(ReadClient):
-    """The sending methods. None is ever repeated here: what an answer means is the caller's table."""
+    """The methods that send or change something. None is ever repeated here: what an answer means is the caller's table.
+
+    All but the two about contact lists return an Outcome, and raise only UsageError, before anything leaves.
+    """
+
+    _transport: SendTransport
+
+    def __init__(self, transport: SendTransport) -> None:
+        super().__init__(transport)
 
     def send_bulk_sms(self, messages: Sequence[Mapping[str, Any]], callback_url: str = "") -> Outcome:
         """Send mailings in one request; accepted by its uuid."""
-        params = {"callback_url": callback_url, "messages": list(messages)}
-        return self._send("/api/v1/sendBulkSms", params, "uuid")
+        return self._send("sendBulkSms", {"callback_url": callback_url, "messages": list(messages)})
 
     def send_sms_list(
         self, *, name: str, message: str, d_schedule: str, list_id: int, alphaname_id: int
@@ -129,28 +179,123 @@ class SendClient(ReadClient):
             "list_id": list_id,
             "alphaname_id": alphaname_id,
         }
-        return self._send("/api/v1/sendSmsList", params, "message_id")
+        return self._send("sendSmsList", params)
 
     def confirm_info(self, message_id: int) -> ListInfo:
-        """What sms.by knows of a draft (confirm=0); starts nothing."""
-        params = {"message_id": message_id, "confirm": 0}
-        return read_list_info(self._ask("POST", "/api/v1/confirmSendMessageByList", params).data)
+        """What sms.by knows of a draft (confirm=0); starts nothing. Raises as a ReadClient's methods do."""
+        answer = self._ask("confirmSendMessageByList", {"message_id": message_id, "confirm": 0})
+        return read_list_info(answer.data)
 
     def confirm(self, message_id: int) -> Outcome:
         """Start a draft (confirm=1)."""
-        return self._send(
-            "/api/v1/confirmSendMessageByList", {"message_id": message_id, "confirm": 1}, "confirmed"
-        )
+        return self._send("confirmSendMessageByList", {"message_id": message_id, "confirm": 1})
 
-    def _send(
-        self, path: str, params: Mapping[str, Any], proof: Literal["uuid", "message_id", "confirmed"]
+    def send_quick_sms(
+        self,
+        *,
+        message: str,
+        phone: str,
+        alphaname_id: int,
+        show_cost: bool = False,
+        forwarding_minutes: int | None = None,
+        vibername_id: int | None = None,
     ) -> Outcome:
+        """Send one SMS; accepted by its sms_id. `forwarding_minutes` (5 to 60): then to Viber, if not delivered."""
+        params: dict[str, Any] = {"message": message, "phone": phone, "alphaname_id": alphaname_id}
+        if show_cost:
+            params["show_cost"] = 1
+        if forwarding_minutes is not None:
+            params |= {"forwarding_message": 1, "forwarding_time": forwarding_minutes}
+            if vibername_id is not None:
+                params["vibername_id"] = vibername_id
+        return self._send("sendQuickSMS", params)
+
+    def send_otp_telegram(self, *, code: str, phone: str) -> Outcome:
+        """Send a code of 1 to 16 digits by Telegram; accepted by its sms_id."""
+        return self._send("sendOtpTelegram", {"message": code, "phone": phone})
+
+    def send_otp_whatsapp(self, *, code: str, phone: str) -> Outcome:
+        """Send a code of 1 to 16 digits by WhatsApp; accepted by its sms_id."""
+        return self._send("sendOtpWhatsApp", {"message": code, "phone": phone})
+
+    def create_sms_message(
+        self, message: str, *, alphaname_id: int, name: str = "", time: str = ""
+    ) -> Outcome:
+        """Make a message for sendSMS; accepted by its message_id. Reaches nobody, so every error is an answer.
+
+        A rejection as a duplicate carries the message_id of the message that exists. `time` is YYYY-MM-DD HH:MM.
+        """
+        params: dict[str, Any] = {"message": message, "alphaname_id": alphaname_id}
+        params |= {key: value for key, value in (("name", name), ("time", time)) if value}
+        return self._send("createSmsMessage", params)
+
+    def send_sms(self, message_id: int, phone: str) -> Outcome:
+        """Send a message to one phone; accepted by its sms_id."""
+        return self._send("sendSMS", {"message_id": message_id, "phone": phone})
+
+    def create_subscriber_list(self, name: str) -> int:
+        """Make a contact list and return its id.
+
+        Raises:
+            NotConnected: surely not made. AnswerLost: maybe made. ApiError, TokenRefused: refused.
+        """
+        number = read_int(find_value(self._change("createSubscriberList", {"name": name}).data, "list_id"))
+        if number is None:
+            raise ApiError("createSubscriberList: sms.by's answer holds no list_id", status=200)
+        return number
+
+    def import_contacts(
+        self, list_id: int, field_names: Sequence[str], rows: Sequence[Sequence[str]]
+    ) -> ImportReport:
+        """Add or update up to 500 contacts of a list; the same call again changes nothing more.
+
+        Raises:
+            UsageError: too many rows or custom fields, or neither phone nor email among the fields.
+            NotConnected: surely not done. AnswerLost: maybe done. ApiError, TokenRefused: refused.
+        """
+        params = {"list_id": list_id, "field_names": list(field_names), "data": [list(row) for row in rows]}
+        return read_import(self._change("importContacts", params).data)
+
+    def _send(self, name: str, params: Mapping[str, Any]) -> Outcome:
+        method = METHODS[name]
+        check_params(method, params)
+        assert method.proof is not None
         answer: Answer | NotConnected | AnswerLost
         try:
-            answer = self._transport.post(path, params)
+            answer = self._transport.send(method, params)
         except (NotConnected, AnswerLost) as error:
             answer = error
-        return judge_send(answer, proof=proof)
+        return judge_send(answer, proof=method.proof, reaches_nobody=method.reaches_nobody)
+
+    def _change(self, name: str, params: Mapping[str, Any]) -> Answer:
+        method = METHODS[name]
+        assert method.effect is Effect.CHANGES
+        check_params(method, params)
+        answer = self._transport.send(method, params)
+        if 200 <= answer.status < 300 and answer.readable and not answer.error:
+            return answer
+        raise failure_of(name, answer)
+
+
+def failure_of(name: str, answer: Answer) -> SmsbyDeployError:
+    """The error that an answer without a result means: TokenRefused, an ApiError, or SmsbyUnavailable."""
+    error, status = answer.error, answer.status
+    if error and status == 401:
+        return error_for(name, f"{error} (the token is invalid)", status=status)
+    settled = status < 300 or 400 <= status < 500
+    if error and status != 429 and (settled or is_known(error) or is_token_error(error)):
+        number = read_int(find_value(answer.data, "message_id"))
+        return error_for(name, error, status=status, message_id=number)
+    if status == 429:
+        return SmsbyUnavailable(f"{name}: {error or 'too many requests'} (HTTP 429)", hint="try again later")
+    if 400 <= status < 500:
+        return ApiError(f"{name}: HTTP {status}", status=status)
+    told = f"{error} (HTTP {status})" if error else f"no usable answer (HTTP {status})"
+    return SmsbyUnavailable(f"{name}: {told}", hint="try again later")
+
+
+def _is_about_the_token(answer: Answer) -> bool:
+    return bool(answer.error) and (answer.status == 401 or is_token_error(answer.error or ""))
 
 
 def read_client(
@@ -164,7 +309,7 @@ def read_client(
 ) -> ReadClient:
     """A client that can't send."""
     return ReadClient(
-        Transport(
+        ReadTransport(
             url, token, timeout=timeout, requests_per_second=requests_per_second, body=body, clock=clock
         )
     )
@@ -181,7 +326,7 @@ def send_client(
 ) -> SendClient:
     """A client that can."""
     return SendClient(
-        Transport(
+        SendTransport(
             url, token, timeout=timeout, requests_per_second=requests_per_second, body=body, clock=clock
         )
     )

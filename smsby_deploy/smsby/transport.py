@@ -1,22 +1,44 @@
-"""HTTP to sms.by: one request, one answer. The token goes into the query of a GET and the body of a POST, nowhere else."""
+"""HTTP to sms.by: one request, one answer. The token goes into the query of a GET and the body of a POST, nowhere else.
+
+A ReadTransport refuses every method that sends; a SendTransport is one that does not.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
+import re
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import requests
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    MaxRetryError,
+    NewConnectionError,
+    ProxyError,
+)
 
+from smsby_deploy import __version__
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.faults import fault_point
+from smsby_deploy.smsby.answer import Answer
+from smsby_deploy.smsby.methods import Effect, Method
 
 _HINT = "check api.url (or SMSBY_API_URL) and the network, then try again"
+_NEVER_LEFT = (
+    requests.exceptions.ConnectTimeout,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidHeader,
+)
 
 
 class NotConnected(SmsbyUnavailable):
@@ -27,19 +49,8 @@ class AnswerLost(SmsbyUnavailable):
     """The request left, its answer did not arrive whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back; `data` is the parsed JSON, `readable` tells whether it could be parsed."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    data: Any
-    readable: bool
-
-
-class Transport:
-    """Paced requests to one service with one token; safe to share between threads."""
+class ReadTransport:
+    """Paced questions to one service with one token; safe to share between threads."""
 
     def __init__(
         self,
@@ -56,54 +67,75 @@ class Transport:
         self._timeout = timeout
         self._interval = 1 / requests_per_second
         self._form = body == "form"
-        self._session = requests.Session()
+        self._session = _new_session()
         self._pace = threading.Lock()
         self._next = 0.0
         self.clock = clock
+        _hide_tokens_in_logs()
 
     def __repr__(self) -> str:
-        return f"Transport({self._url!r}, token=<hidden>)"
+        return f"{type(self).__name__}({_place(self._url)!r}, token=<hidden>)"
 
-    def get(self, path: str, params: Mapping[str, Any]) -> Answer:
-        """Ask. Raises NotConnected or AnswerLost."""
-        return self._exchange("GET", path, params={**params, "token": self._token})
-
-    def post(self, path: str, params: Mapping[str, Any]) -> Answer:
-        """Post, on a connection of its own: a stale pooled one would make the outcome unknown. Redirects are not followed.
+    def ask(self, method: Method, params: Mapping[str, Any]) -> Answer:
+        """Call a method that only asks.
 
         Raises:
-            NotConnected: surely not sent.
-            AnswerLost: maybe sent.
+            NotConnected, AnswerLost: no answer came.
+            PermissionError: the method sends or changes something.
         """
-        content = {"token": self._token, **params}
-        if self._form:
-            data: Any = list(_brackets(content))
-            headers = {"Connection": "close"}
-        else:
-            data = json.dumps(content, ensure_ascii=False).encode()
-            headers = {"Connection": "close", "Content-Type": "application/json"}
-        method = path.rsplit("/", 1)[-1]
-        fault_point(f"http.before:{method}")
-        answer = self._exchange("POST", path, data=data, headers=headers)
-        fault_point(f"http.after:{method}")
-        return answer
+        if method.sends_with(params) or method.effect is Effect.CHANGES:
+            raise PermissionError(f"{method.name} is not a question")
+        return self._exchange(method, params, self._session)
 
-    def _exchange(self, verb: str, path: str, **arguments: Any) -> Answer:
-        self._wait_turn()
+    def _exchange(self, method: Method, params: Mapping[str, Any], session: requests.Session) -> Answer:
+        headers: dict[str, str] = {}
+        content = {**params, "token": self._token}
+        arguments: dict[str, Any]
         try:
-            response = self._session.request(
-                verb, self._url + path, timeout=self._timeout, allow_redirects=False, **arguments
+            if method.location == "query":
+                arguments = {"params": list(_brackets(content))}
+            elif self._form:
+                arguments = {"data": list(_brackets(content))}
+            else:
+                headers["Content-Type"] = "application/json"
+                arguments = {"data": json.dumps(content, ensure_ascii=False).encode()}
+            self._wait_turn()
+            response = session.request(
+                method.verb,
+                self._url + method.path,
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,
+                **arguments,
             )
-        except requests.RequestException as error:
+        except UnicodeEncodeError:
+            raise NotConnected("the request can't be written as UTF-8", hint="look for broken text") from None
+        except (requests.RequestException, HTTPError, OSError) as error:
             if _never_connected(error):
-                raise NotConnected(f"sms.by can't be reached at {self._url}", hint=_HINT) from None
+                raise NotConnected(f"sms.by can't be reached at {_place(self._url)}", hint=_HINT) from None
             raise AnswerLost(f"sms.by's answer was lost ({type(error).__name__})", hint=_HINT) from None
         try:
             data = json.loads(response.content) if response.content.strip() else None
-            readable = data is not None
-        except ValueError:
-            data, readable = None, False
-        return Answer(response.status_code, response.headers, response.content, data, readable)
+        except (ValueError, RecursionError):
+            data = None
+        return Answer(
+            response.status_code,
+            data,
+            readable=data is not None,
+            is_empty=not response.content.strip(),
+            retry_after=self._retry_after(response.headers.get("Retry-After", "")),
+            token=self._token,
+        )
+
+    def _retry_after(self, value: str) -> float | None:
+        """Seconds to wait: the header is a number of them or an HTTP date."""
+        value = value.strip()
+        if re.fullmatch(r"[0-9]{1,9}", value):
+            return float(value)
+        try:
+            return max(0.0, (parsedate_to_datetime(value) - self.clock.now()).total_seconds())
+        except (ValueError, TypeError, OverflowError):
+            return None
 
     def _wait_turn(self) -> None:
         with self._pace:
@@ -114,13 +146,52 @@ class Transport:
             self.clock.sleep(turn - now)
 
 
-def _never_connected(error: requests.RequestException) -> bool:
-    if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.InvalidURL):
+class SendTransport(ReadTransport):
+    """A transport that sends, too."""
+
+    def send(self, method: Method, params: Mapping[str, Any]) -> Answer:
+        """Call any method once, on a connection of its own: a stale pooled one would make the outcome unknown.
+
+        Raises:
+            NotConnected: surely not sent.
+            AnswerLost: maybe sent.
+        """
+        fault_point(f"http.before:{method.name}")
+        with _new_session() as session:
+            answer = self._exchange(method, params, session)
+        fault_point(f"http.after:{method.name}")
+        return answer
+
+
+def _new_session() -> requests.Session:
+    session = requests.Session()
+    session.headers["User-Agent"] = f"smsby-deploy/{__version__}"
+    session.auth = lambda request: request  # nothing from ~/.netrc goes to sms.by
+    return session
+
+
+def _place(url: str) -> str:
+    """The part of a URL that may be shown."""
+    try:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+    except ValueError:
+        return "the URL that is set"
+
+
+def _never_connected(error: BaseException) -> bool:
+    """Whether the request surely did not leave."""
+    if isinstance(error, _NEVER_LEFT):
         return True
     reason = error.args[0] if error.args else None
     if isinstance(reason, MaxRetryError):
         reason = reason.reason
-    if isinstance(reason, NewConnectionError | ConnectTimeoutError | ProxyError):
+    # urllib3 also says ProxyError when a proxy hangs up after it took the request; what lies below it tells.
+    if isinstance(reason, ProxyError):
+        reason = reason.original_error
+        if isinstance(reason, OSError) and str(reason).startswith("Tunnel connection failed"):
+            return True
+    if isinstance(reason, NewConnectionError | ConnectTimeoutError):
         return True
     cause: BaseException | None = error
     while cause is not None:
@@ -131,14 +202,34 @@ def _never_connected(error: requests.RequestException) -> bool:
 
 
 def _brackets(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """A nested value as PHP reads it: messages[0][delivery_list][0][phone]=…"""
+    """A nested value as PHP reads it: messages[0][delivery_list][0][phone]=…; true is 1, false 0, None is empty."""
     items: Any
     if isinstance(value, Mapping):
         items = value.items()
     elif isinstance(value, list | tuple):
         items = enumerate(value)
     else:
+        if value is None or isinstance(value, bool):
+            value = "" if value is None else int(value)
         yield name, str(value)
         return
     for key, item in items:
         yield from _brackets(item, f"{name}[{key}]" if name else str(key))
+
+
+class _HideTokens(logging.Filter):
+    """urllib3 logs the URLs it asks at DEBUG; a GET's holds the token."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if "token=" in text:
+            record.msg, record.args = re.sub(r"token=[^&\s\"']*", "token=<hidden>", text), None
+        return True
+
+
+_FILTER = _HideTokens()
+
+
+def _hide_tokens_in_logs() -> None:
+    for name in ("urllib3.connectionpool", "urllib3.util.retry"):
+        logging.getLogger(name).addFilter(_FILTER)  # adding it again changes nothing

@@ -1,0 +1,197 @@
+"""Every method of sms.by that the tool knows: verb, path, parameters, and whether calling it reaches people.
+
+Names, verbs and locations as in <https://sms.by/en/api-docs/sms-messages>; the /api/v2/ ones as on its page
+of mailing lists. The verb also tells where parameters go: a GET's into the query, a POST's into the body.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from smsby_deploy.errors import UsageError
+
+Proof = Literal["uuid", "message_id", "sms_id", "confirmed"]
+Verb = Literal["GET", "POST"]
+
+CONTACTS_PER_IMPORT = 500
+CUSTOM_FIELDS = 30
+
+
+class Effect(StrEnum):
+    """What a call does: `sends` reaches people or costs money, or prepares exactly that."""
+
+    ASKS = "asks"
+    CHANGES = "changes"
+    SENDS = "sends"
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method; `proof` is what its answer must hold for a send to be accepted."""
+
+    name: str
+    verb: Verb
+    path: str
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    effect: Effect = Effect.ASKS
+    proof: Proof | None = None
+    reaches_nobody: bool = False
+
+    @property
+    def location(self) -> Literal["query", "body"]:
+        """Where the parameters travel."""
+        return "query" if self.verb == "GET" else "body"
+
+    @property
+    def sends(self) -> bool:
+        return self.effect is Effect.SENDS
+
+    def sends_with(self, params: Mapping[str, Any]) -> bool:
+        """Whether a call with `params` sends; confirmSendMessageByList only asks when confirm is 0."""
+        return self.sends and not (self.proof == "confirmed" and str(params.get("confirm")).strip() == "0")
+
+
+def _v1(
+    name: str,
+    verb: Verb,
+    required: str = "",
+    optional: str = "",
+    *,
+    proof: Proof | None = None,
+    reaches_nobody: bool = False,
+) -> Method:
+    effect = Effect.SENDS if proof else Effect.ASKS
+    return Method(
+        name,
+        verb,
+        f"/api/v1/{name}",
+        tuple(required.split()),
+        tuple(optional.split()),
+        effect,
+        proof,
+        reaches_nobody,
+    )
+
+
+def _v2(name: str, verb: Verb, required: str = "", *, effect: Effect = Effect.ASKS) -> Method:
+    return Method(name, verb, f"/api/v2/{name}", tuple(required.split()), (), effect)
+
+
+_PAGES = "limit_offset limit_rows"
+_FORWARDING = "forwarding_message forwarding_time vibername_id"
+
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        _v1("sendBulkSms", "POST", "messages", "callback_url", proof="uuid"),
+        _v1("statusBulkSms", "POST", "uuid"),
+        _v1("sendQuickSMS", "POST", "message phone alphaname_id", f"show_cost {_FORWARDING}", proof="sms_id"),
+        _v1("sendOtpTelegram", "POST", "message phone", proof="sms_id"),
+        _v1("sendOtpWhatsApp", "POST", "message phone", proof="sms_id"),
+        _v1(
+            "createSmsMessage",
+            "GET",
+            "message",
+            "name alphaname_id time",
+            proof="message_id",
+            reaches_nobody=True,
+        ),
+        _v1("checkSMSMessageStatus", "GET", "message_id"),
+        _v1("sendSMS", "GET", "message_id phone", proof="sms_id"),
+        _v1("checkSMS", "GET", "sms_id"),
+        _v1("getMessagesList", "GET", "", _PAGES),
+        _v1("getSmsDeliveryList", "GET", "message_id", _PAGES),
+        _v1("sendSmsList", "POST", "name message d_schedule list_id alphaname_id", proof="message_id"),
+        _v1("confirmSendMessageByList", "POST", "message_id confirm", proof="confirmed"),
+        _v1("getSMSMessages", "GET", "", "type"),
+        _v1("getAlphanames", "GET"),
+        _v1("getAlphanameId", "GET", "name"),
+        _v1("getBalance", "GET"),
+        _v1("getLimit", "GET"),
+        _v2("getSubscriberLists", "GET"),
+        _v2("createSubscriberList", "POST", "name", effect=Effect.CHANGES),
+        _v2("importContacts", "POST", "list_id field_names data", effect=Effect.CHANGES),
+    )
+}
+
+# sms.by does not mind the case of a method's name, and its own SDKs spell some otherwise.
+_BY_LOWER = {name.lower(): method for name, method in METHODS.items()}
+
+
+def find_method(name: str) -> Method:
+    """The method called `name`, whatever its case.
+
+    Raises:
+        UsageError: there is none; the hint lists the known ones.
+    """
+    method = _BY_LOWER.get(name.lower())
+    if method is None:
+        near = difflib.get_close_matches(name.lower(), _BY_LOWER, n=1)
+        guess = f"did you mean {_BY_LOWER[near[0]].name}? " if near else ""
+        raise UsageError(f"unknown method {name!r}", hint=f"{guess}Known methods: {', '.join(METHODS)}")
+    return method
+
+
+def check_params(method: Method, params: Mapping[str, Any]) -> None:
+    """Refuse, before the call, what sms.by's documentation rules out.
+
+    Raises:
+        UsageError: a required parameter is missing or empty, or a value is out of its documented range.
+    """
+    missing = [name for name in method.required if params.get(name) in (None, "", [], {})]
+    if missing:
+        raise UsageError(
+            f"{method.name}: missing parameter{'s' if len(missing) > 1 else ''} {', '.join(missing)}",
+            hint=_parameters_of(method),
+        )
+    if params.get("limit_offset") not in (None, "") and params.get("limit_rows") in (None, ""):
+        raise UsageError(f"{method.name}: limit_rows is required with limit_offset")
+    if method.name in ("sendOtpTelegram", "sendOtpWhatsApp"):
+        _check_code(method, str(params["message"]))
+    elif method.name == "sendQuickSMS":
+        _check_forwarding(params)
+    elif method.name == "importContacts":
+        _check_contacts(params)
+
+
+def unknown_params(method: Method, params: Mapping[str, Any]) -> list[str]:
+    """The names in `params` that the method does not document; sms.by ignores such silently."""
+    known = {*method.required, *method.optional}
+    return [name for name in params if name.split("[", 1)[0] not in known]
+
+
+def _parameters_of(method: Method) -> str:
+    optional = f"; optional: {', '.join(method.optional)}" if method.optional else ""
+    return f"{method.name} takes {', '.join(method.required) or 'nothing'}{optional}"
+
+
+def _check_code(method: Method, code: str) -> None:
+    if not (code.isascii() and code.isdigit() and len(code) <= 16):
+        raise UsageError(f"{method.name}: message must be a code of 1 to 16 digits")
+
+
+def _check_forwarding(params: Mapping[str, Any]) -> None:
+    minutes = params.get("forwarding_time")
+    if minutes in (None, ""):
+        return
+    text = str(minutes)
+    if not (text.isascii() and text.isdigit() and 5 <= int(text) <= 60):
+        raise UsageError("sendQuickSMS: forwarding_time is a number of minutes from 5 to 60")
+
+
+def _check_contacts(params: Mapping[str, Any]) -> None:
+    names, rows = params["field_names"], params["data"]
+    if not isinstance(names, list | tuple) or not isinstance(rows, list | tuple):
+        raise UsageError("importContacts: field_names and data are lists", hint="give them with --input FILE")
+    known = {str(name).strip().lower() for name in names}
+    if not known & {"phone", "email"}:
+        raise UsageError("importContacts: field_names must hold phone or email")
+    if len(known - {"phone", "email"}) > CUSTOM_FIELDS:
+        raise UsageError(f"importContacts: at most {CUSTOM_FIELDS} custom fields")
+    if len(rows) > CONTACTS_PER_IMPORT:
+        raise UsageError(f"importContacts: at most {CONTACTS_PER_IMPORT} contacts a call, not {len(rows)}")

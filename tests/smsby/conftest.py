@@ -1,0 +1,187 @@
+"""A real HTTP server on loopback that answers what a test tells it, also brokenly, and keeps what it was asked."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from smsby_deploy.smsby.client import ReadClient, SendClient, read_client, send_client
+
+TOKEN = "4c6f766520697320616c6c207468657265"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer. `body` is JSON unless it is bytes; `break_off` tells how the wire fails instead."""
+
+    status: int = 200
+    body: Any = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    break_off: Literal["", "reset", "close", "truncated", "silence"] = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came over the wire."""
+
+    verb: str
+    path: str
+    query: dict[str, list[str]]
+    headers: dict[str, str]
+    body: bytes
+    connection: int
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def form(self) -> dict[str, list[str]]:
+        return parse_qs(self.body.decode(), keep_blank_values=True)
+
+
+class Wire:
+    """The server's script and memory. Without a script it answers an empty 200."""
+
+    def __init__(self) -> None:
+        self.replies: deque[Reply] = deque()
+        self.asked: list[Asked] = []
+        self.over = threading.Event()
+        self.url = ""
+
+    def answers(self, *replies: Reply) -> None:
+        self.replies.extend(replies)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wire: Wire
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self._answer()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing on stderr."""
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        parts = urlsplit(self.path)
+        self.wire.asked.append(
+            Asked(
+                self.command,
+                parts.path,
+                parse_qs(parts.query, keep_blank_values=True),
+                {name.lower(): value for name, value in self.headers.items()},
+                body,
+                self.client_address[1],
+            )
+        )
+        reply = self.wire.replies.popleft() if self.wire.replies else Reply()
+        match reply.break_off:
+            case "reset":
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self._hang_up()
+                return
+            case "close":
+                self._hang_up()
+                return
+            case "silence":
+                self.wire.over.wait(10)
+                self._hang_up()
+                return
+        content = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content) + (100 if reply.break_off == "truncated" else 0)))
+        self.end_headers()
+        self.wfile.write(content)
+        if reply.break_off == "truncated":
+            self.wfile.flush()
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        self.connection.close()
+        self.rfile.close()
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    """A server to talk to."""
+    made = Wire()
+    handler = type("Handler", (_Handler,), {"wire": made})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    server.block_on_close = False
+    server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    made.url = f"http://127.0.0.1:{server.server_address[1]}"
+    yield made
+    made.over.set()
+    server.shutdown()
+    server.server_close()
+
+
+class FakeClock:
+    """A clock that only moves when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return datetime(2026, 12, 1, 7, 0, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.seconds += seconds
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+MakeSender = Callable[..., SendClient]
+
+
+@pytest.fixture
+def reader(wire: Wire, clock: FakeClock) -> ReadClient:
+    """A client that can't send, paced so that pacing is not seen."""
+    return read_client(wire.url, TOKEN, timeout=5, requests_per_second=1e6, body="json", clock=clock)
+
+
+@pytest.fixture
+def make_sender(wire: Wire, clock: FakeClock) -> MakeSender:
+    """Makes a client that can send; the arguments win over the defaults."""
+
+    def make(**changes: Any) -> SendClient:
+        settings: dict[str, Any] = {"timeout": 5, "requests_per_second": 1e6, "body": "json"}
+        url = changes.pop("url", wire.url)
+        return send_client(url, changes.pop("token", TOKEN), **(settings | changes), clock=clock)
+
+    return make
+
+
+@pytest.fixture
+def sender(make_sender: MakeSender) -> SendClient:
+    return make_sender()

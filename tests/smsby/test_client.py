@@ -1,0 +1,556 @@
+"""The methods, typed: what they ask, how they read the answers, when they ask again."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused, UsageError
+from smsby_deploy.smsby.answers import Alphaname, Balance, Delivery, SubscriberList
+from smsby_deploy.smsby.client import ReadClient, SendClient
+from smsby_deploy.smsby.known_errors import (
+    AwaitingModeration,
+    DuplicateMessage,
+    LimitExceeded,
+    NoMoney,
+    NotFound,
+    TextTooLong,
+    UndefinedError,
+    WrongAlphaname,
+    WrongArguments,
+    WrongPhone,
+    error_for,
+)
+from smsby_deploy.smsby.methods import METHODS, Effect
+from smsby_deploy.smsby.outcome import OutcomeKind
+from smsby_deploy.smsby.transport import AnswerLost, NotConnected, ReadTransport
+from tests.smsby.conftest import FakeClock, MakeSender, Reply, Wire
+
+MAILING = {
+    "id": 1173020,
+    "name": "Notification",
+    "d_create": 1614154034,
+    "d_schedule": 1645612020,
+    "type": "API",
+    "parts": "27631",
+    "count_phones": 27631,
+    "status": "NEW",
+    "sms_delivered": "0",
+    "cost": "718.40600",
+    "alphaname": "SMS.by",
+}
+
+
+# --- asking ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(500, b""),
+        Reply(500, {"error": "Server is not available"}),
+        Reply(429, b""),
+        Reply(502, b"<html>"),
+        Reply(200, b"<html>"),
+        Reply(302, b"", {"Location": "/login"}),
+        Reply(break_off="reset"),
+        Reply(200, {"limit": 5}, break_off="truncated"),
+    ],
+)
+def test_a_question_without_an_answer_is_asked_again(
+    wire: Wire, reader: ReadClient, clock: FakeClock, reply: Reply
+) -> None:
+    """It reaches nobody, so it may be."""
+    wire.answers(reply, reply, Reply(200, {"limit": 5}))
+    assert reader.get_limit() == 5
+    assert [pause for pause in clock.slept if pause > 0.1] == [0.5, 1.0]
+
+
+@pytest.mark.parametrize("reply", [Reply(500, b""), Reply(429, b""), Reply(200, b"<html>"), Reply(302, b"")])
+def test_after_four_questions_sms_by_is_unavailable(wire: Wire, reader: ReadClient, reply: Reply) -> None:
+    wire.answers(*[reply] * 5)
+    with pytest.raises(SmsbyUnavailable, match="getLimit") as caught:
+        reader.get_limit()
+    assert not isinstance(caught.value, TokenRefused)
+    assert len(wire.asked) == 4
+
+
+def test_a_question_waits_as_long_as_it_is_told_but_a_minute_at_most(
+    wire: Wire, reader: ReadClient, clock: FakeClock
+) -> None:
+    wire.answers(
+        Reply(429, b"", {"Retry-After": "7"}),
+        Reply(503, b"", {"Retry-After": "86400"}),
+        Reply(429, b"", {"Retry-After": "0"}),
+        Reply(200, {"limit": 5}),
+    )
+    reader.get_limit()
+    assert [pause for pause in clock.slept if not 0 < pause < 0.1] == [7.0, 60.0, 0.0]
+
+
+@pytest.mark.parametrize(("status", "style"), [(200, "200 with error"), (400, "4xx"), (404, "4xx")])
+def test_an_error_is_raised_with_its_text_and_asked_once(
+    wire: Wire, reader: ReadClient, status: int, style: str
+) -> None:
+    """In both styles."""
+    wire.answers(Reply(status, {"error": "something odd"}))
+    with pytest.raises(ApiError, match="getLimit: something odd") as caught:
+        reader.get_limit()
+    assert caught.value.status == status
+    assert len(wire.asked) == 1
+
+
+def test_a_4xx_without_a_text_is_an_error_too(wire: Wire, reader: ReadClient) -> None:
+    wire.answers(Reply(404, b"<html>not here</html>"))
+    with pytest.raises(ApiError, match="getLimit: HTTP 404"):
+        reader.get_limit()
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 406, 500])
+def test_a_refused_token_is_told_at_once(wire: Wire, reader: ReadClient, status: int) -> None:
+    """Whatever the HTTP status: it was another in 2017, 2021 and 2026."""
+    wire.answers(Reply(status, {"error": "token is invalid"}))
+    with pytest.raises(TokenRefused) as caught:
+        reader.get_sms_messages()
+    assert caught.value.exit_code == 7 and "SMSBY_TOKEN" in caught.value.hint
+    assert len(wire.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("limit excided", LimitExceeded),
+        ("limit exceeded", LimitExceeded),
+        ("incorrect phone number", WrongPhone),
+        ("incorrect arguments", WrongArguments),
+        ("billing error", NoMoney),
+        ("Insufficient funds to continue", NoMoney),
+        ("message_id not found", NotFound),
+        ("access denied", AwaitingModeration),
+        ("not found", NotFound),
+        ("undefined error", UndefinedError),
+        ("The same message exists with ID=3", DuplicateMessage),
+        ("alphaname is error", WrongAlphaname),
+        ("Wrong alphaname. Check it is correct and approved.", WrongAlphaname),
+        ("ошибка в буквенном имени", WrongAlphaname),
+        ("Message is too long. Allowed size: 1530 chars for 10 sms (160 latin symbols /sms).", TextTooLong),
+        ("len value must be beetwen 1 and 16", WrongArguments),
+        ("token is invalid", TokenRefused),
+        ("never seen before", ApiError),
+    ],
+)
+def test_every_known_error_text_has_its_type_and_a_hint(text: str, kind: type[Exception]) -> None:
+    error = error_for("sendSMS", text, status=500, message_id=3)
+    assert type(error) is kind
+    assert text in error.message
+    assert bool(error.hint) is (kind is not ApiError)
+    if isinstance(error, DuplicateMessage):
+        assert error.message_id == 3
+
+
+def test_a_known_error_is_an_answer_even_with_status_500(wire: Wire, reader: ReadClient) -> None:
+    """sms.by of 2017 said most of them with 500; asking again would not help."""
+    wire.answers(Reply(500, {"error": "not found"}))
+    with pytest.raises(NotFound):
+        reader.check_sms(5)
+    assert len(wire.asked) == 1
+
+
+# --- reading -------------------------------------------------------------------------------------------------------
+
+
+def test_a_mailing_is_read_with_numbers_as_text(wire: Wire, reader: ReadClient) -> None:
+    wire.answers(Reply(200, {"status": "success", "data": [MAILING, {"id": "7", "status": "SOMETHING_NEW"}]}))
+    first, second = reader.get_sms_messages("API")
+    assert (first.id, first.parts, first.count_phones, first.sms_delivered) == (1173020, 27631, 27631, 0)
+    assert (first.cost, first.d_schedule, first.name) == (Decimal("718.406"), 1645612020, "Notification")
+    assert first.raw == MAILING
+    assert (second.id, second.name, second.parts, second.cost, second.status) == (
+        7,
+        "",
+        None,
+        None,
+        "SOMETHING_NEW",
+    )
+    assert wire.asked[0].query["type"] == ["API"]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(406, {"error": "Content not found"}),
+        Reply(406, b""),
+        Reply(406, b"<html>"),
+        Reply(200, b""),
+        Reply(200, b" \n"),
+        Reply(204, b""),
+        Reply(200, []),
+        Reply(200, {"status": "success", "data": []}),
+        Reply(200, {"status": "success", "data": None}),
+    ],
+)
+def test_no_mailings_yet(wire: Wire, reader: ReadClient, reply: Reply) -> None:
+    wire.answers(reply)
+    assert reader.get_sms_messages() == ()
+    assert len(wire.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"status": "error", "message": "Некорректный запрос"},
+        {"status": "success", "data": "many"},
+        {"status": "success", "data": ["a"]},
+        {"status": "success", "data": [{"name": "campaign/mailing shop#0123456789"}]},
+        "none",
+        17,
+    ],
+)
+def test_a_list_that_can_not_be_read_is_not_an_empty_one(wire: Wire, reader: ReadClient, data: Any) -> None:
+    """An empty list would mean "not sent yet", and everything would be sent again."""
+    wire.answers(Reply(200, data))
+    with pytest.raises(ApiError, match="can't be read"):
+        reader.get_sms_messages()
+
+
+ROWS = [{"message_id": 1, "name": "a", "alphaname_id": "1", "success": [{"phone": "375291111111"}]}]
+
+
+@pytest.mark.parametrize("data", [ROWS, {"result": ROWS}, [{"result": ROWS}], {"0": ROWS[0]}])
+def test_the_status_of_a_bulk_send(wire: Wire, reader: ReadClient, data: Any) -> None:
+    """A list of one mailing is not a wrapping."""
+    wire.answers(Reply(200, data))
+    (mailing,) = reader.status_bulk_sms("cc9c8043")
+    assert (mailing.message_id, mailing.alphaname_id) == (1, 1)
+    assert mailing.deliveries == (Delivery("375291111111", "", None),)
+    assert (wire.asked[0].verb, wire.asked[0].json["uuid"]) == ("POST", "cc9c8043")
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(200, []), Reply(406, b""), Reply(200, b""), Reply(200, {"status": "wait"})]
+)
+def test_the_status_of_a_bulk_send_may_be_empty_for_a_while(
+    wire: Wire, reader: ReadClient, reply: Reply
+) -> None:
+    wire.answers(reply)
+    assert reader.status_bulk_sms("cc9c8043") == ()
+
+
+def _page(*phones: int) -> Reply:
+    rows = [{"phone": phone, "status": "sent", "d_sent": "2021-03-22 11:32:32"} for phone in phones]
+    return Reply(200, {"result": rows})
+
+
+def test_all_pages_are_walked_however_short_they_are(wire: Wire, reader: ReadClient) -> None:
+    """How many rows sms.by gives at most is not documented, so a short page is not the last one."""
+    wire.answers(_page(1, 2), _page(3, 4), _page(5), _page())
+    assert [delivery.phone for delivery in reader.get_sms_delivery_list(9)] == ["1", "2", "3", "4", "5"]
+    assert [asked.query["limit_offset"] for asked in wire.asked] == [["0"], ["2"], ["4"], ["5"]]
+    assert {asked.query["message_id"][0] for asked in wire.asked} == {"9"}
+    assert all(int(asked.query["limit_rows"][0]) > 0 for asked in wire.asked)
+
+
+@pytest.mark.parametrize("second", [_page(1, 2), _page(1, 2, 3), Reply(406, b""), Reply(200, b"")])
+def test_an_ignored_offset_does_not_count_anybody_twice(
+    wire: Wire, reader: ReadClient, second: Reply
+) -> None:
+    wire.answers(_page(1, 2), second)
+    assert len(list(reader.get_sms_delivery_list(9))) == 2
+    assert len(wire.asked) == 2
+
+
+def test_messages_are_walked_page_by_page(wire: Wire, reader: ReadClient) -> None:
+    def page(*numbers: int) -> Reply:
+        row = {"message": "68755", "parts": 1, "d_create": "2021-03-22 11:32:32", "status": "moderated"}
+        return Reply(200, {"result": [{**row, "message_id": number} for number in numbers]})
+
+    wire.answers(page(7, 8), page(9), Reply(406))
+    messages = list(reader.get_messages_list())
+    assert [message.message_id for message in messages] == [7, 8, 9]
+    assert (messages[0].text, messages[0].status) == ("68755", "moderated")
+
+
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        ({"0": "System name (SMS.by)", "1363": "MyShop"}, [(0, "System name (SMS.by)"), (1363, "MyShop")]),
+        ([{"0": "System", "1363": "MyShop"}], [(0, "System"), (1363, "MyShop")]),
+        (["System name (SMS.by)"], [(0, "System name (SMS.by)")]),
+        ({"status": "OK", "result": {"1363": "MyShop"}}, [(1363, "MyShop")]),
+        ([], []),
+    ],
+)
+def test_alphanames_are_a_map_or_a_bare_list(
+    wire: Wire, reader: ReadClient, data: Any, names: list[tuple[int, str]]
+) -> None:
+    wire.answers(Reply(200, data))
+    assert reader.get_alphanames() == tuple(Alphaname(*name) for name in names)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"status": "OK", "result": [{"list_id": 3434, "name": "Newsletter"}]},
+        {"status": "OK", "data": [{"id": "3434", "title": "Newsletter"}]},
+        [{"list_id": "3434", "name": "Newsletter"}],
+        [{"status": "OK", "result": [{"list_id": 3434, "name": "Newsletter"}]}],
+        {"3434": "Newsletter"},
+        {"status": "OK", "result": {"3434": "Newsletter"}},
+        {"result": {"0": {"list_id": 3434, "name": "Newsletter"}}},
+    ],
+)
+def test_subscriber_lists_come_in_several_shapes(wire: Wire, reader: ReadClient, data: Any) -> None:
+    wire.answers(Reply(200, data))
+    assert reader.get_subscriber_lists() == (SubscriberList(3434, "Newsletter"),)
+    assert wire.asked[0].path == "/api/v2/getSubscriberLists"
+
+
+@pytest.mark.parametrize(
+    ("data", "balance"),
+    [
+        (
+            {"status": "OK", "currency": "RUR", "result": [{"balance": "2.86600", "viber_balance": "0"}]},
+            Balance(Decimal("2.866"), "RUR"),
+        ),
+        ({"currency": "EUR", "result": [{"balance": 18.62}]}, Balance(Decimal("18.62"), "EUR")),
+        ([{"balance": "7"}], Balance(Decimal(7), None)),
+    ],
+)
+def test_the_balance_is_exact(wire: Wire, reader: ReadClient, data: Any, balance: Balance) -> None:
+    wire.answers(Reply(200, data))
+    assert reader.get_balance() == balance
+
+
+@pytest.mark.parametrize("amount", ["many", None, "NaN", "Infinity"])
+def test_a_balance_that_is_no_amount_is_an_error(wire: Wire, reader: ReadClient, amount: Any) -> None:
+    wire.answers(Reply(200, {"result": [{"balance": amount}]}))
+    with pytest.raises(ApiError, match="no balance"):
+        reader.get_balance()
+
+
+def test_the_id_of_an_alphaname(wire: Wire, reader: ReadClient) -> None:
+    wire.answers(Reply(200, {"id": "1236"}), Reply(404, {"error": "not found"}), Reply(200, {"id": None}))
+    assert [reader.get_alphaname_id("MyShop") for _ in range(3)] == [1236, None, None]
+
+
+@pytest.mark.parametrize(
+    ("data", "sent", "delivered", "status"),
+    [
+        ({"sms_id": 5, "sent": 1616407661, "delivered": 1616407673}, 1616407661, 1616407673, None),
+        ({"sms_id": 5, "sent": "1616407661"}, 1616407661, None, None),
+        ([{"sms_id": 5, "sent": 0, "delivered": 0, "status": "NEW"}], None, None, "NEW"),
+        ({"sms_id": 5}, None, None, None),
+    ],
+)
+def test_the_state_of_one_sms(
+    wire: Wire, reader: ReadClient, data: Any, sent: int | None, delivered: int | None, status: str | None
+) -> None:
+    """Answers of 2021 held only what had happened, those of 2024 zeros."""
+    wire.answers(Reply(200, data))
+    state = reader.check_sms(5)
+    assert (state.sms_id, state.sent, state.delivered, state.status) == (5, sent, delivered, status)
+
+
+def test_whether_a_message_was_approved(wire: Wire, reader: ReadClient) -> None:
+    wire.answers(Reply(200, {"status": "new", "parts": 1}), Reply(200, [{"status": "Moderated"}]))
+    assert [reader.check_sms_message_status(5).is_moderated for _ in range(2)] == [False, True]
+
+
+# --- sending and changing --------------------------------------------------------------------------------------------
+
+_SENDS: dict[str, tuple[Callable[[SendClient], Any], dict[str, Any], dict[str, Any]]] = {
+    "sendQuickSMS": (
+        lambda client: client.send_quick_sms(
+            message="hi",
+            phone="375291111111",
+            alphaname_id=0,
+            show_cost=True,
+            forwarding_minutes=5,
+            vibername_id=3,
+        ),
+        {
+            "message": "hi",
+            "phone": "375291111111",
+            "alphaname_id": 0,
+            "show_cost": 1,
+            "forwarding_message": 1,
+            "forwarding_time": 5,
+            "vibername_id": 3,
+        },
+        {"sms_id": 2197871, "status": "NEW", "parts": 1},
+    ),
+    "sendOtpTelegram": (
+        lambda client: client.send_otp_telegram(code="0042", phone="375291111111"),
+        {"message": "0042", "phone": "375291111111"},
+        {"sms_id": 2197871},
+    ),
+    "sendOtpWhatsApp": (
+        lambda client: client.send_otp_whatsapp(code="1" * 16, phone="375291111111"),
+        {"message": "1" * 16, "phone": "375291111111"},
+        {"sms_id": 2197871},
+    ),
+    "createSmsMessage": (
+        lambda client: client.create_sms_message("hi", alphaname_id=7, name="n", time="2026-12-01 10:00"),
+        {"message": "hi", "alphaname_id": 7, "name": "n", "time": "2026-12-01 10:00"},
+        {"status": "ok", "message_id": 2604834},
+    ),
+    "sendSMS": (
+        lambda client: client.send_sms(5, "375291111111"),
+        {"message_id": 5, "phone": "375291111111"},
+        {"sms_id": 2204968, "status": "NEW"},
+    ),
+    "sendSmsList": (
+        lambda client: client.send_sms_list(
+            name="n", message="hi", d_schedule="2026-12-01 10:00", list_id=3434, alphaname_id=0
+        ),
+        {"name": "n", "message": "hi", "d_schedule": "2026-12-01 10:00", "list_id": 3434, "alphaname_id": 0},
+        {"status": "OK", "result": {"message_id": 5}},
+    ),
+    "confirmSendMessageByList": (
+        lambda client: client.confirm(5),
+        {"message_id": 5, "confirm": 1},
+        {"status": "OK"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _SENDS)
+def test_a_send_travels_as_documented_and_once(wire: Wire, sender: SendClient, name: str) -> None:
+    """Accepted by its proof; a lost answer is unknown and not asked for again, a GET's neither."""
+    call, params, answer = _SENDS[name]
+    wire.answers(Reply(200, answer), Reply(break_off="reset"), Reply(500), Reply(200, {"error": "no"}))
+    assert [call(sender).kind for _ in range(4)] == [
+        OutcomeKind.ACCEPTED,
+        OutcomeKind.UNKNOWN,
+        OutcomeKind.UNKNOWN,
+        OutcomeKind.REJECTED,
+    ]
+    assert len(wire.asked) == 4
+    asked = wire.asked[0]
+    assert (asked.verb, asked.path) == (METHODS[name].verb, METHODS[name].path)
+    if asked.verb == "GET":
+        del asked.query["token"]
+        assert asked.query == {key: [str(value)] for key, value in params.items()}
+    else:
+        assert {key: value for key, value in asked.json.items() if key != "token"} == params
+
+
+def test_a_duplicate_message_tells_which(wire: Wire, sender: SendClient) -> None:
+    wire.answers(Reply(500, {"error": "The same message exists with ID=3", "message_id": 3}))
+    outcome = sender.create_sms_message("hi", alphaname_id=0)
+    assert (outcome.kind, outcome.message_id) == (OutcomeKind.REJECTED, 3)
+
+
+@pytest.mark.parametrize("code", ["", "12a4", "1" * 17, "１２", "12 34"])
+def test_a_code_that_is_no_code_is_refused_before_the_call(wire: Wire, sender: SendClient, code: str) -> None:
+    for send in (sender.send_otp_telegram, sender.send_otp_whatsapp):
+        with pytest.raises(UsageError):
+            send(code=code, phone="375291111111")
+    assert wire.asked == []
+
+
+@pytest.mark.parametrize("minutes", [4, 61, 0])
+def test_forwarding_takes_5_to_60_minutes(wire: Wire, sender: SendClient, minutes: int) -> None:
+    with pytest.raises(UsageError, match="5 to 60"):
+        sender.send_quick_sms(message="hi", phone="375291111111", alphaname_id=0, forwarding_minutes=minutes)
+    assert wire.asked == []
+
+
+@pytest.mark.parametrize(
+    ("data", "recipients", "parts", "cost", "status"),
+    [
+        ({"status": "OK", "result": {"count_phones": 25, "parts": "25", "cost": "0.65000", "status": "DRAFT"}},
+         25, 25, Decimal("0.65"), "DRAFT"),
+        ([{"status": "OK", "data": {"count": "25", "status": "draft"}}], 25, None, None, "draft"),
+        ({"status": "OK", "result": {"info": {"count": 25}, "price": {"cost": 0.65}}},
+         25, None, Decimal("0.65"), None),
+        ({"status": "OK"}, None, None, None, None),
+        ([], None, None, None, None),
+    ],
+)  # fmt: skip
+def test_what_confirm_0_tells_of_a_draft(
+    wire: Wire,
+    sender: SendClient,
+    data: Any,
+    recipients: int | None,
+    parts: int | None,
+    cost: Decimal | None,
+    status: str | None,
+) -> None:
+    """Wherever it stands; what can't be found is None. It is a question: asked again when the answer is lost."""
+    wire.answers(Reply(break_off="close"), Reply(200, data))
+    info = sender.confirm_info(5)
+    assert (info.recipients, info.parts, info.cost, info.status) == (recipients, parts, cost, status)
+    assert [asked.json["confirm"] for asked in wire.asked] == [0, 0]
+
+
+def test_a_list_is_made_and_filled(wire: Wire, make_sender: MakeSender) -> None:
+    sender = make_sender(body="form")
+    log = [{"index": "1", "error_message": "wrong phone"}]
+    wire.answers(
+        Reply(200, {"status": "OK", "result": {"list_id": 3434}}),
+        Reply(200, {"status": "OK", "result": {"inserted": 1, "updated": "2", "invalid": 1, "log": log}}),
+    )
+    number = sender.create_subscriber_list("Newsletter")
+    report = sender.import_contacts(number, ["phone", "name"], [["375291111111", "Анна"], ["1", "x"]])
+    assert (number, report.inserted, report.updated, report.invalid) == (3434, 1, 2, 1)
+    assert report.log == ((1, "wrong phone"),)
+    form = wire.asked[1].form
+    assert (form["field_names[1]"], form["data[0][1]"], form["list_id"]) == (["name"], ["Анна"], ["3434"])
+    assert wire.asked[0].path == "/api/v2/createSubscriberList"
+
+
+def test_a_change_is_made_once_and_its_loss_is_told(wire: Wire, make_sender: MakeSender) -> None:
+    """Sure and unsure are told apart here too."""
+    wire.answers(Reply(break_off="reset"))
+    with pytest.raises(AnswerLost):
+        make_sender().create_subscriber_list("Newsletter")
+    with pytest.raises(NotConnected):
+        make_sender(url="http://127.0.0.1:1").create_subscriber_list("Newsletter")
+    wire.answers(Reply(200, {"status": "OK"}), Reply(400, {"error": "limit exceeded"}))
+    for kind in (ApiError, LimitExceeded):
+        with pytest.raises(kind):
+            make_sender().create_subscriber_list("Newsletter")
+    assert len(wire.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "rows"),
+    [(["name"], 1), (["phone"], 501), (["phone", *[f"f{i}" for i in range(31)]], 1), (["phone"], 0)],
+)
+def test_an_import_over_the_documented_limits_is_refused(
+    wire: Wire, sender: SendClient, fields: list[str], rows: int
+) -> None:
+    with pytest.raises(UsageError, match="importContacts"):
+        sender.import_contacts(1, fields, [["375291111111"]] * rows)
+    assert wire.asked == []
+
+
+# --- the client that can't send --------------------------------------------------------------------------------------
+
+
+def _public(kind: type) -> set[str]:
+    return {name for name, _ in inspect.getmembers(kind, callable) if not name.startswith("_")}
+
+
+def test_a_read_client_has_no_sending_method(reader: ReadClient) -> None:
+    """Its methods are questions, one for each method of sms.by that only asks; what it holds can't send either."""
+
+    def plain(name: str) -> str:
+        return name.replace("_", "").lower()
+
+    asks = {name.lower() for name, method in METHODS.items() if method.effect is Effect.ASKS}
+    assert {plain(name) for name in _public(ReadClient)} == asks
+    assert list(vars(reader)) == ["_transport"]
+    assert type(reader._transport) is ReadTransport
+    assert _public(ReadTransport) == {"ask"}
+
+
+def test_a_send_client_has_a_method_for_each_of_the_others() -> None:
+    more = {name.replace("_", "").lower() for name in _public(SendClient) - _public(ReadClient)}
+    others = {name.lower() for name, method in METHODS.items() if method.effect is not Effect.ASKS}
+    assert more == (others - {"confirmsendmessagebylist"}) | {"confirm", "confirminfo"}
