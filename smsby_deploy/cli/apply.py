@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import click
 
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
+from smsby_deploy.cli.git import git_commit
 
 
 @click.command(
@@ -99,7 +99,7 @@ def command(
             plan_file=reviewed,
             approve=approve,
             tell=context.note,
-            commit=_git_commit(project.root),
+            commit=git_commit(project.root),
             lock_timeout=lock_timeout,
         )
     )
@@ -111,19 +111,3 @@ def command(
     else:
         write_apply(result, sys.stdout, color=context.color)
     return result.exit_code
-
-
-def _git_commit(folder: Path) -> str | None:
-    """The commit that is checked out, if the project is in git."""
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607  # git from the PATH is the user's git
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return found.stdout.strip() or None if found.returncode == 0 else None

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
+from smsby_deploy.cli.machine import MACHINE_FORMATS, machine_text
+
+if TYPE_CHECKING:
+    from smsby_deploy.clock import Clock
+    from smsby_deploy.lock.model import Lock
+    from smsby_deploy.plan.model import Plan
+    from smsby_deploy.project.declarations import Project
 
 
 @click.command(
@@ -16,7 +24,7 @@ from smsby_deploy.cli.examples import examples
     epilog=examples(
         "smsby-deploy plan",
         "smsby-deploy plan 'spring-sale/*' --out spring.plan.json",
-        "smsby-deploy plan --format markdown --out plan.json > comment.md",
+        "smsby-deploy plan --format markdown --out plan.json --compare ../base > comment.md",
         "smsby-deploy plan --offline --format json",
     ),
 )
@@ -25,12 +33,18 @@ from smsby_deploy.cli.examples import examples
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "markdown"]),
+    type=click.Choice(["text", "json", "markdown", *MACHINE_FORMATS]),
     default="text",
     show_default=True,
     help="How to print it.",
 )
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if there is something to apply.")
+@click.option(
+    "--compare",
+    type=click.Path(path_type=Path),
+    metavar="BASE",
+    help="For markdown: a saved plan, or a folder with the base's project, to compare with (else: the lock).",
+)
 @click.option("--offline", is_flag=True, help="Ask sms.by nothing; such a plan can't be applied.")
 @click.pass_obj
 def command(
@@ -39,6 +53,7 @@ def command(
     out: Path | None,
     form: str,
     detailed_exitcode: bool,
+    compare: Path | None,
     offline: bool,
 ) -> int:
     """Show what apply would do. SELECT is an address (campaign/mailing) or a glob on addresses.
@@ -52,8 +67,9 @@ def command(
     from smsby_deploy.plan.guardrails import check_apply
     from smsby_deploy.plan.make import make_plan
     from smsby_deploy.plan.planfile import account_id, plan_document, write_plan
+    from smsby_deploy.report.findings import plan_problems
     from smsby_deploy.report.json_out import json_text
-    from smsby_deploy.report.plan_text import plan_markdown, write_plan_text
+    from smsby_deploy.report.plan_text import write_plan_text
 
     loaded = load(context)
     clock = SystemClock()
@@ -61,25 +77,31 @@ def command(
     if not offline:
         client = open_reader(loaded.project, context.environ, clock)
         account = account_id(api_url(loaded.project, context.environ), read_token(context.environ))
+    lock = open_lock(loaded.project).read()
     plan = make_plan(
         loaded,
         select=select,
         client=client,
         account=account,
-        lock=open_lock(loaded.project).read(),
+        lock=lock,
         clock=clock,
         new_id=uuid4().hex[:12],
     )
     if out is not None:
         write_plan(plan, out)
         context.note(f"saved: apply exactly this with `smsby-deploy apply {out}`")
+    breach = check_apply(loaded.project.guardrails, plan.actions)
+    refused = breach.message if breach else None
     if form == "json":
         click.echo(json_text(plan_document(plan)), nl=False)
     elif form == "markdown":
-        click.echo(plan_markdown(plan), nl=False)
+        click.echo(_comment(plan, loaded.project, lock, clock, compare, out, refused), nl=False)
+    elif form in MACHINE_FORMATS:
+        problems = plan_problems(plan, loaded.project, refused)
+        addresses = [action.address for action in plan.actions]
+        click.echo(machine_text(context, problems, form, addresses), nl=False)
     else:
         write_plan_text(plan, sys.stdout, color=context.color)
-    breach = check_apply(loaded.project.guardrails, plan.actions)
     if breach:
         click.echo(f"refused: {breach.message}", err=True)
     if plan.has_errors:
@@ -87,3 +109,32 @@ def command(
     if plan.blocked or breach:
         return 4
     return 2 if detailed_exitcode and plan.to_do else 0
+
+
+def _comment(
+    plan: Plan,
+    project: Project,
+    lock: Lock,
+    clock: Clock,
+    compare: Path | None,
+    out: Path | None,
+    refused: str | None,
+) -> str:
+    from smsby_deploy.audience.suppression import load_suppression
+    from smsby_deploy.cli.git import git_commit
+    from smsby_deploy.report.base import read_base
+    from smsby_deploy.report.compare import base_of_lock
+    from smsby_deploy.report.plan_markdown import CommentContext, plan_markdown
+    from smsby_deploy.report.samples import MailingDetails, detail_mailing
+
+    base = base_of_lock(lock) if compare is None else read_base(compare, clock)
+    suppressed, _ = load_suppression(project.suppress)
+    mailings = {mailing.address: mailing for mailing in project.mailings}
+
+    def details(address: str) -> MailingDetails | None:
+        return detail_mailing(mailings[address], suppressed) if address in mailings else None
+
+    return plan_markdown(
+        plan,
+        CommentContext(base, details, str(out) if out else None, git_commit(project.root), refused),
+    )

@@ -8,6 +8,7 @@ import click
 
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
+from smsby_deploy.cli.machine import MACHINE_FORMATS, machine_text
 
 
 @click.command(
@@ -16,12 +17,13 @@ from smsby_deploy.cli.examples import examples
         "smsby-deploy validate",
         "smsby-deploy -C my-shop validate --format json",
         "smsby-deploy validate --format github",
+        "smsby-deploy validate --format sarif > smsby.sarif",
     ),
 )
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "github"]),
+    type=click.Choice(["text", "json", *MACHINE_FORMATS]),
     default="text",
     show_default=True,
     help="How to print it.",
@@ -34,16 +36,19 @@ def command(context: Context, form: str) -> int:
     from smsby_deploy.plan.make import validate_project
     from smsby_deploy.problems import has_errors
     from smsby_deploy.report.json_out import json_text, validate_document
-    from smsby_deploy.report.problems_text import github_annotations, write_problems
+    from smsby_deploy.report.problems_text import write_problems
 
+    addresses: list[str] = []
     try:
-        problems = tuple(validate_project(load(context)))
+        loaded = load(context)
+        addresses = [mailing.address for mailing in loaded.project.mailings]
+        problems = tuple(validate_project(loaded))
     except FilesInvalid as error:
         problems = error.problems
     if form == "json":
         click.echo(json_text(validate_document(problems)), nl=False)
-    elif form == "github":
-        click.echo(github_annotations(problems), nl=False)
+    elif form in MACHINE_FORMATS:
+        click.echo(machine_text(context, problems, form, addresses), nl=False)
     else:
         write_problems(problems, sys.stdout, color=context.color)
     return FilesInvalid.exit_code if has_errors(problems) else 0

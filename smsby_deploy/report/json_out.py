@@ -16,6 +16,11 @@ def json_text(document: object) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
+def inert_json_text(document: object) -> str:
+    """`json_text` without a `<`, for readers who put what they read into a page."""
+    return json_text(document).replace("<", "\\u003c")
+
+
 def problem_document(problem: Problem) -> dict[str, Any]:
     return {
         "severity": problem.severity.value,

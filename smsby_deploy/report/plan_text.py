@@ -6,9 +6,9 @@ from collections import Counter
 from decimal import Decimal
 from typing import TextIO
 
-from smsby_deploy.plan.model import Action, ActionKind, Plan
-from smsby_deploy.report.console import clean, escape_markdown, make_console, number, when
-from smsby_deploy.report.problems_text import problem_line
+from smsby_deploy.plan.model import ActionKind, AudienceCounts, Plan
+from smsby_deploy.report.console import clean, make_console, number, when
+from smsby_deploy.report.problems_text import problem_lines
 
 _SYMBOLS = {
     ActionKind.CREATE: ("+", "green"),
@@ -51,8 +51,11 @@ def write_plan_text(plan: Plan, stream: TextIO, *, color: bool, next_command: st
         if action.reason and action.action in _EXPLAINED:
             style = _SYMBOLS[action.action][1]
             console.print(f"{action.address}: {clean(action.reason)}", style=style, soft_wrap=True)
-    for problem in plan.problems:
-        console.print(problem_line(problem), soft_wrap=True)
+    for action in plan.actions:
+        if action.audience.rows:
+            console.print(f"{action.address}: {waterfall(action.audience)}", style="dim", soft_wrap=True)
+    for _, line in problem_lines(plan.problems):
+        console.print(line, soft_wrap=True)
     console.print(totals_line(plan), soft_wrap=True)
     if next_command:
         console.print(f"next: {next_command}", soft_wrap=True)
@@ -74,29 +77,9 @@ def totals_line(plan: Plan) -> str:
     return f"{told}; to send: {people} people, {parts} parts{cost}{more}"
 
 
-def plan_markdown(plan: Plan) -> str:
-    """The plan as a comment on a pull request."""
-    lines = [f"### SMS plan: {escape_markdown(plan.project)}", "", escape_markdown(totals_line(plan)), ""]
-    if plan.actions:
-        lines += ["| action | mailing | when | people | parts | cost |", "|---|---|---|---:|---:|---:|"]
-        lines += [_markdown_row(action) for action in plan.actions]
-        lines.append("")
-    lines += [
-        f"- **{escape_markdown(action.address)}**: {escape_markdown(action.reason)}"
-        for action in plan.actions
-        if action.reason and action.action in _EXPLAINED
-    ]
-    lines += [f"- {escape_markdown(problem_line(problem))}" for problem in plan.problems]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _markdown_row(action: Action) -> str:
-    cells = (
-        f"{_SYMBOLS[action.action][0]} {action.action}",
-        action.address,
-        when(action.schedule_time),
-        number(action.recipients),
-        number(action.parts),
-        number(action.cost),
+def waterfall(counts: AudienceCounts) -> str:
+    """`1420 rows → 12 invalid → 41 duplicate → 96 suppressed → 1271 people`."""
+    return (
+        f"{counts.rows} rows → {counts.invalid} invalid → {counts.duplicate} duplicate → "
+        f"{counts.suppressed} suppressed → {counts.final} people"
     )
-    return "| " + " | ".join(escape_markdown(cell) for cell in cells) + " |"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.report.console import clean, make_console
+from smsby_deploy.report.findings import Finding
 
 _COLORS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+_ANNOTATIONS = 10  # of a kind in one step
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+_SHOWN = 20  # problems of one kind
 
 
 def problem_line(problem: Problem) -> str:
@@ -18,6 +21,21 @@ def problem_line(problem: Problem) -> str:
     place = f"{problem.location}: " if problem.location else ""
     address = f"{problem.address}: " if problem.address else ""
     return clean(f"{place}{problem.severity} {problem.code} {address}{problem.message}")
+
+
+def problem_lines(problems: Iterable[Problem]) -> Iterator[tuple[Severity, str]]:
+    """A line for each, but of those that one file has of one code in one mailing only the first 20; then how many more
+    there are. JSON holds all."""
+    seen: Counter[tuple[object, ...]] = Counter()
+    for problem in problems:
+        kind = (problem.severity, problem.code, problem.address, problem.file)
+        seen[kind] += 1
+        if seen[kind] <= _SHOWN:
+            yield problem.severity, problem_line(problem)
+    for (severity, code, address, file), count in seen.items():
+        if count > _SHOWN:
+            what = f"{clean(f'{file}: ' if file else '')}{severity} {code} {clean(f'{address}: ' if address else '')}"
+            yield Severity(str(severity)), f"{what}{count - _SHOWN} more like these; --format json shows all"
 
 
 def count_line(problems: Iterable[Problem]) -> str:
@@ -34,21 +52,47 @@ def count_line(problems: Iterable[Problem]) -> str:
 def write_problems(problems: Sequence[Problem], stream: TextIO, *, color: bool) -> None:
     """Every problem on a line of its own, never wrapped, then how many there are."""
     console = make_console(stream, color=color)
-    for problem in problems:
-        console.print(problem_line(problem), style=_COLORS[problem.severity], soft_wrap=True)
+    for severity, line in problem_lines(problems):
+        console.print(line, style=_COLORS[severity], soft_wrap=True)
     console.print(count_line(problems), soft_wrap=True)
 
 
-def github_annotations(problems: Iterable[Problem]) -> str:
-    """Workflow commands that GitHub shows beside the lines of a pull request."""
-    lines = []
-    for problem in problems:
-        places = (("file", problem.file), ("line", problem.line), ("col", problem.column))
-        told = [f"{key}={_property(str(value))}" for key, value in places if value is not None]
-        told.append(f"title={_property(problem.code)}")
-        address = f"{problem.address}: " if problem.address else ""
-        lines.append(f"::{_LEVELS[problem.severity]} {','.join(told)}::{_data(address + problem.message)}\n")
-    return "".join(lines)
+def github_annotations(findings: Sequence[Finding]) -> str:
+    """Workflow commands that GitHub shows beside the lines of a pull request, the worst first.
+
+    GitHub shows ten of a kind and drops the rest without a word: the tenth then says how many more there are, and
+    those follow as plain lines of the log.
+    """
+    lines: list[str] = []
+    rest: list[str] = []
+    for severity in Severity:
+        of_kind = [finding for finding in findings if finding.severity is severity]
+        shown = of_kind if len(of_kind) <= _ANNOTATIONS else of_kind[: _ANNOTATIONS - 1]
+        lines += [_annotation(finding) for finding in shown]
+        if more := of_kind[len(shown) :]:
+            level = _LEVELS[severity]
+            lines.append(
+                f"::{level} title={len(more)} more::{len(more)} more of this kind are told in the log\n"
+            )
+            rest += [f"- {_plain(finding)}\n" for finding in more]
+    return "".join(lines + rest)
+
+
+def _annotation(finding: Finding) -> str:
+    places = (
+        ("file", finding.file),
+        ("line", finding.line),
+        ("col", finding.column),
+        ("title", finding.code),
+    )
+    told = ",".join(f"{key}={_property(str(value))}" for key, value in places)
+    return f"::{_LEVELS[finding.severity]} {told}::{_data(finding.text)}\n"
+
+
+def _plain(finding: Finding) -> str:
+    place = f"{finding.file}:{finding.line}:{finding.column}"
+    # `##[` anywhere in a line is a command in the older syntax.
+    return f"{place}: {finding.severity} {finding.code} {finding.text}".replace("##[", "## [")
 
 
 def _data(text: str) -> str:

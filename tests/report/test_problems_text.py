@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.report.console import escape_markdown, when
+from smsby_deploy.report.findings import list_findings
 from smsby_deploy.report.json_out import validate_document
 from smsby_deploy.report.problems_text import github_annotations, problem_line
 
@@ -15,8 +16,8 @@ def test_a_problem_is_one_line() -> None:
 
 def test_annotations_are_escaped() -> None:
     """Nothing in a file's name or a message ends the workflow command early."""
-    expected = "::error file=lists/a%2Cb.csv,line=3,col=1,title=PHONE::c/x: bad%0A100%25\n"
-    assert github_annotations([PROBLEM]) == expected
+    expected = "::error file=lists/a%2Cb.csv,line=3,col=1,title=PHONE::c/x: bad 100%25\n"
+    assert github_annotations(list_findings([PROBLEM])) == expected
 
 
 def test_summary_counts_by_severity() -> None:
