@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Sequence
 
 _BELARUSIAN = 10**9  # nine digits follow 375
 
@@ -32,6 +33,26 @@ class PhoneSet:
         self._bits[index] = byte | mask
         self._count += 1
         return True
+
+    def add_all(self, phones: Sequence[str]) -> list[int]:
+        """Put all `phones` in; the positions of those that were there, or stood before in `phones`."""
+        if self._bits is None:
+            self._bits = mmap.mmap(-1, _BELARUSIAN // 8)
+        bits = self._bits
+        repeated = []
+        for position, phone in enumerate(phones):
+            if len(phone) == 12 and phone.startswith("375"):
+                number = int(phone[3:])
+                index, mask = number >> 3, 1 << (number & 7)
+                byte = bits[index]
+                if byte & mask:
+                    repeated.append(position)
+                else:
+                    bits[index] = byte | mask
+                    self._count += 1
+            elif not self.add(phone):
+                repeated.append(position)
+        return repeated
 
     def __contains__(self, phone: str) -> bool:
         if not (len(phone) == 12 and phone.startswith("375")):

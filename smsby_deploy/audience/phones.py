@@ -1,43 +1,135 @@
-"""Phone numbers: every way people write a Belarusian mobile number becomes 375XXXXXXXXX."""
+"""Phone numbers: every way people write a Belarusian mobile number becomes 375XXXXXXXXX; numbers of other countries
+are taken only where the project allows them, and only with their country code."""
 
 from __future__ import annotations
 
 import re
 
-_MOBILE = re.compile(r"375(?:25|29|33|44)\d{7}", re.ASCII)
-_PUNCTUATION = re.compile(r"[\s()+.\-\u2010-\u2015\u00a0]+")
+from smsby_deploy.project.declarations import HOME
+
+_MOBILE = re.compile(r"375(?:25|29|33|44)[0-9]{7}")
+# Spaces, dashes, brackets, dots, and the invisible marks that come along when a number is copied from an address book.
+_PUNCTUATION = re.compile(r"[\s().\-\u2010-\u2015\u2212\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]+")
+_EXCEL_TEXT = re.compile(
+    r'\s*(?:="([^"]*)"|\'(.*))\s*', re.DOTALL
+)  # ="375…" and '375…': text, said Excel's way
+_ROUNDED = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+")
+_SHORTEST = 7
+_LONGEST = 15  # digits, of any number (ITU-T E.164)
 
 
 class BadPhone(ValueError):  # it says what it is
     """Not a number that can be sent to; the message says why and never holds the number."""
 
 
-def normalize_phone(raw: str) -> str:
-    """The number as sms.by wants it: digits, country code first.
+def normalize_phone(raw: str, countries: tuple[str, ...] = (HOME,)) -> str:
+    """The number as sms.by wants it: digits, country code first. `countries` (ISO 3166, two letters) are allowed.
 
     Raises:
-        BadPhone: it is not a Belarusian mobile number.
+        BadPhone: it is not a mobile number of one of `countries`.
+    """
+    if _MOBILE.fullmatch(raw) and HOME in countries:
+        return raw
+    digits, is_international = _digits(raw)
+    home = digits if is_international else _with_home_code(digits)
+    if _MOBILE.fullmatch(home) and HOME in countries:
+        return home
+    if len(digits) < _SHORTEST:
+        raise BadPhone(f"it has only {len(digits)} digits")
+    if countries != (HOME,) and not home.startswith("375"):
+        return _foreign(digits, countries)
+    if HOME not in countries:
+        raise BadPhone(f"Belarusian numbers are not allowed here (countries: {', '.join(countries)})")
+    if not home.startswith("375"):
+        raise BadPhone("it is not a Belarusian number (375…); `countries:` allows others")
+    if len(home) != 12:
+        raise BadPhone(f"a Belarusian number has 12 digits, this one has {len(home)}")
+    raise BadPhone("it is not a mobile number (codes 25, 29, 33, 44)")
+
+
+def normalize_opt_out(raw: str) -> str:
+    """The number of somebody who opted out, of any country: no mailing's `countries` may hide an opt-out.
+
+    Numbers of other countries come out of `normalize_phone` as the digits they were written with, so here they are
+    taken as they stand.
+
+    Raises:
+        BadPhone: it can't be a number that something is sent to.
     """
     if _MOBILE.fullmatch(raw):
         return raw
-    digits = _PUNCTUATION.sub("", raw)
-    if not digits:
-        raise BadPhone("the phone is empty")
-    if not (digits.isascii() and digits.isdecimal()):
-        raise BadPhone("a phone has only digits, spaces and + - ( )")
-    if len(digits) == 11 and digits.startswith("80"):
-        digits = "375" + digits[2:]
-    elif len(digits) == 9:
-        digits = "375" + digits
-    if not digits.startswith("375"):
-        raise BadPhone("it is not a Belarusian number (375…)")
-    if len(digits) != 12:
-        raise BadPhone(f"a Belarusian number has 12 digits, this one has {len(digits)}")
-    if not _MOBILE.fullmatch(digits):
-        raise BadPhone("it is not a mobile number (codes 25, 29, 33, 44)")
+    digits, is_international = _digits(raw)
+    home = digits if is_international else _with_home_code(digits)
+    if home.startswith("375"):
+        return normalize_phone(raw)
+    if len(digits) < _SHORTEST:
+        raise BadPhone(f"it has only {len(digits)} digits")
     return digits
+
+
+def normalize_all(raw: list[str], countries: tuple[str, ...] = (HOME,)) -> list[str | BadPhone]:
+    """`normalize_phone` of each; what is no number is its error."""
+    if countries == (HOME,) and all(map(_MOBILE.fullmatch, raw)):
+        return list(raw)
+    found: list[str | BadPhone] = []
+    for phone in raw:
+        try:
+            found.append(normalize_phone(phone, countries))
+        except BadPhone as error:
+            found.append(error)
+    return found
 
 
 def mask_phone(phone: str) -> str:
     """The number as it may be shown: its code and its last two digits."""
     return phone[:5] + "*" * max(0, len(phone) - 7) + phone[-2:] if len(phone) > 8 else "*" * len(phone)
+
+
+def _digits(raw: str) -> tuple[str, bool]:
+    """The digits of a number, and whether it was written with its country code (+375…, 00375…)."""
+    if len(raw) > 100:
+        raise BadPhone("it is far too long for a phone")
+    excel = _EXCEL_TEXT.fullmatch(raw)
+    text = _PUNCTUATION.sub("", excel[1] or excel[2] or "" if excel else raw)
+    if not text:
+        raise BadPhone("the phone is empty")
+    if _ROUNDED.fullmatch(text):
+        raise BadPhone("a spreadsheet rounded it (3.75E+11): format the column as text and export it again")
+    is_international = text.startswith(("+", "00"))
+    digits = text[1:] if text.startswith("+") else text.removeprefix("00")
+    if not (digits.isascii() and digits.isdecimal()):
+        raise BadPhone("a phone has only digits, spaces and + - ( )")
+    if len(digits) > _LONGEST:
+        raise BadPhone(f"it has {len(digits)} digits, no number has more than {_LONGEST}")
+    return digits, is_international
+
+
+def _with_home_code(digits: str) -> str:
+    """Belarusian national spellings: 8 029 …, 029 …, 29 …"""
+    if len(digits) == 11 and digits.startswith("80"):
+        return "375" + digits[2:]
+    if len(digits) == 10 and digits.startswith("0"):
+        return "375" + digits[1:]
+    return "375" + digits if len(digits) == 9 else digits
+
+
+def _foreign(digits: str, countries: tuple[str, ...]) -> str:
+    import phonenumbers  # of 20 ms, and only for projects that write abroad
+
+    try:
+        number = phonenumbers.parse(f"+{digits}")
+    except phonenumbers.NumberParseException as error:
+        raise BadPhone("it is no number of any country; abroad a country code is wanted") from error
+    if not phonenumbers.is_valid_number(number):
+        raise BadPhone("it is not a valid number of its country")
+    region = phonenumbers.region_code_for_number(number)
+    if region not in countries:
+        raise BadPhone(f"numbers of {region} are not allowed here (countries: {', '.join(countries)})")
+    mobile = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
+    if phonenumbers.number_type(number) not in mobile:
+        raise BadPhone("it is not a mobile number")
+    found = f"{number.country_code}{number.national_number}"
+    if found != digits or _with_home_code(found) != found:
+        # Without its + it would be read as a Belarusian one, or as another.
+        raise BadPhone("it can't be told from another number once written as digits")
+    return found

@@ -1,114 +1,207 @@
-"""Recipients files as rows: CSV and JSONL, also as Excel writes them. A stream; each row knows its physical line."""
+"""Recipients files as rows: CSV and JSONL, also as Excel writes them. A stream of blocks; each row knows its physical
+line."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, islice
 
+from smsby_deploy.audience.shape import BadRows, FileShape, open_shaped
 from smsby_deploy.project.declarations import RecipientsFile
 
-_SAMPLE = 1 << 16
-
-
-class BadRows(Exception):  # it says what it is
-    """The file can't be read as rows; `line` is where."""
-
-    def __init__(self, message: str, line: int) -> None:
-        super().__init__(message)
-        self.line = line
+_BLOCK_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One row: its physical line, and its values by column name. `error` tells why it is none."""
+class Block:
+    """Consecutive rows of the same columns: `cells[i]` stands at the physical line `lines[i]`. `errors` are the rows
+    among them that are none: (line, why)."""
 
-    line: int
-    values: dict[str, str]
-    error: str | None = None
+    columns: tuple[str, ...]
+    lines: Sequence[int]
+    cells: list[list[str]]
+    errors: list[tuple[int, str]] = field(default_factory=list)
+    header_line: int | None = None  # of a CSV
 
 
-def read_rows(source: RecipientsFile) -> Iterator[Row]:
-    """The rows of `source`, blank ones left out.
+def read_blocks(source: RecipientsFile, size: int = _BLOCK_ROWS) -> Iterator[Block]:
+    """The rows of `source`, blank ones left out, at most `size` a block.
 
     Raises:
-        BadRows: it is not text, or has no header.
+        BadRows: it is no text, has no header, or one whose names can't be told apart.
     """
-    encoding = source.encoding or detect_encoding(source.path)
-    try:
-        with source.path.open(encoding=encoding, newline="") as file:
-            if source.path.suffix.lower() == ".jsonl":
-                yield from _json_rows(file)
-            else:
-                sample = file.read(_SAMPLE)
-                file.seek(0)
-                yield from _csv_rows(file, source.delimiter or detect_delimiter(sample))
-    except UnicodeDecodeError as error:
-        raise BadRows(f"it is not {encoding}; say `encoding:` in the campaign file", 1) from error
-    except LookupError as error:
-        raise BadRows(f"no such encoding: {encoding}", 1) from error
+    with open_shaped(source) as (shape, lines):
+        if shape.kind == "jsonl":
+            yield from _json_blocks(lines, size)
+        elif shape.kind == "txt":
+            yield from _txt_blocks(lines, source.phone, size)
+        else:
+            yield from _csv_blocks(lines, shape, size)
 
 
-def detect_encoding(path: Path) -> str:
-    """utf-8 (with or without BOM) if the whole file is, else cp1251, which Excel writes in a Russian locale."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            while file.read(1 << 20):
-                pass
-    except UnicodeDecodeError:
-        return "cp1251"
-    return "utf-8-sig"
+def find_column(columns: Sequence[str], wanted: str) -> int | None:
+    """The position of the column `wanted`: as written, else in any case."""
+    if wanted in columns:
+        return columns.index(wanted)
+    folded = wanted.casefold()
+    return next((index for index, name in enumerate(columns) if name.casefold() == folded), None)
 
 
-def detect_delimiter(sample: str) -> str:
-    """The delimiter that the header holds most of."""
-    header = sample.split("\n", 1)[0]
-    return max(",;\t|", key=header.count)
+def group_rows(rows: Sequence[tuple[int, dict[str, str]]]) -> Iterator[Block]:
+    """Rows as blocks of the same columns, in order."""
+    for columns, group in groupby(rows, key=lambda row: tuple(row[1])):
+        members = list(group)
+        yield Block(columns, [line for line, _ in members], [list(values.values()) for _, values in members])
 
 
-def _csv_rows(lines: Iterator[str], delimiter: str) -> Iterator[Row]:
+def _csv_blocks(lines: Iterator[str], shape: FileShape, size: int) -> Iterator[Block]:
+    delimiter = shape.delimiter or ","
+    if delimiter in '"\r\n\0 ':
+        raise BadRows(f"rows can't be split at {delimiter!r}; mend `delimiter:`", 1)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    header: list[str] | None = None
-    before = 0
-    while True:
+    line = shape.first  # of the next record
+    header: list[str] = []
+    header_line = 0
+    while not header_line:
         try:
             record = next(reader)
         except StopIteration:
-            break
+            raise BadRows("it is empty: a header and rows are wanted", 1) from None
         except csv.Error as error:
-            raise BadRows(f"it is not CSV: {error}", before + 1) from error
-        line, before = before + 1, reader.line_num
+            raise BadRows(f"it is not CSV: {error}", line) from error
+        if any(cell.strip() for cell in record):
+            header, header_line = [name.strip() for name in record], line
+        line = shape.first + reader.line_num
+    while header and not header[-1]:
+        header.pop()
+    _check_header(header, header_line)
+    columns = tuple(header)
+    failed: csv.Error | None = None
+    while failed is None:
+        records: list[list[str]] = []
+        before = reader.line_num
+        try:
+            # What was read before an error stays in `records`.
+            records.extend(islice(reader, size))
+        except csv.Error as error:
+            failed = error
+        if not records and failed is None:
+            return
+        # As many lines as records: each stands on one of its own, and the slow way to tell lines is not needed.
+        plain = failed is None and reader.line_num - before == len(records)
+        places = range(line, line + len(records)) if plain else _places(records, line)
+        after = shape.first + reader.line_num if failed is None else places.stop
+        yield _csv_block(columns, places, records, header_line)
+        line = after
+    raise BadRows(f"it is not CSV: {failed}", line)
+
+
+class _Places(list[int]):
+    """Physical lines of records, and the line after the last."""
+
+    stop: int = 0
+
+
+def _places(records: list[list[str]], line: int) -> _Places:
+    places = _Places()
+    for record in records:
+        places.append(line)
+        line += 1
+        for cell in record:
+            if "\n" in cell or "\r" in cell:
+                line += cell.count("\n") + cell.count("\r") - cell.count("\r\n")
+    places.stop = line
+    return places
+
+
+def _csv_block(
+    columns: tuple[str, ...], places: Sequence[int], records: list[list[str]], header_line: int
+) -> Block:
+    width = len(columns)
+    if all(map(width.__eq__, map(len, records))) and all(map(str.strip, map("".join, records))):
+        return Block(columns, places, records, header_line=header_line)
+    lines: list[int] = []
+    cells: list[list[str]] = []
+    errors: list[tuple[int, str]] = []
+    for line, record in zip(places, records, strict=True):
         if not any(cell.strip() for cell in record):
             continue
-        if header is None:
-            header = [name.strip() for name in record]
-            continue
-        if len(record) != len(header):
-            yield Row(line, {}, f"it has {len(record)} cells, the header has {len(header)}")
+        while len(record) > width and not record[-1].strip():
+            record.pop()  # Excel ends rows in empty cells
+        if len(record) == width:
+            lines.append(line)
+            cells.append(record)
         else:
-            yield Row(line, dict(zip(header, (cell.strip() for cell in record), strict=True)))
-    if header is None:
-        raise BadRows("it is empty: a header and rows are wanted", 1)
+            errors.append((line, f"it has {len(record)} cells, the header has {width}"))
+    return Block(columns, lines, cells, errors, header_line)
 
 
-def _json_rows(lines: Iterator[str]) -> Iterator[Row]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except ValueError:
-            yield Row(number, {}, "it is not JSON")
-            continue
-        if not isinstance(value, dict) or any(isinstance(item, dict | list) for item in value.values()):
-            yield Row(number, {}, "an object of plain values is wanted")
-            continue
-        yield Row(number, {key: _plain(item) for key, item in value.items()})
+def _check_header(header: Sequence[str], line: int) -> None:
+    twice = {name for name in header if name and header.count(name) > 1}
+    if twice:
+        raise BadRows(f"the header names a column twice: {', '.join(sorted(twice))}", line)
 
 
-def _plain(value: object) -> str:
-    if value is None:
-        return ""
-    return json.dumps(value) if isinstance(value, bool) else str(value)
+def _json_blocks(lines: Iterator[str], size: int) -> Iterator[Block]:
+    # Numbers stay as they were written: 1.50 is not 1.5.
+    decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_no_constant)
+    numbered = enumerate(lines, 1)
+    while batch := list(islice(numbered, size)):
+        rows: list[tuple[int, dict[str, str]]] = []
+        errors: list[tuple[int, str]] = []
+        for number, line in batch:
+            if not line.strip():
+                continue
+            values = _json_row(decoder, line)
+            if isinstance(values, str):
+                errors.append((number, values))
+            else:
+                rows.append((number, values))
+        if errors:
+            yield Block((), (), [], errors)
+        yield from group_rows(rows)
+
+
+def _json_row(decoder: json.JSONDecoder, line: str) -> dict[str, str] | str:
+    """The values of a line, or why it has none."""
+    try:
+        value = decoder.decode(line)
+    except (ValueError, RecursionError):
+        return "it is not JSON"
+    if not isinstance(value, dict):
+        return "an object of plain values is wanted"
+    row = {}
+    for key, item in value.items():
+        if isinstance(item, str):
+            row[key] = item
+        elif item is None:
+            row[key] = ""
+        elif isinstance(item, bool):
+            row[key] = "true" if item else "false"
+        else:
+            return "an object of plain values is wanted"
+    if "\\u" in line and any(not _is_text(part) for pair in row.items() for part in pair):
+        return "it holds half a character (a lone surrogate)"
+    return row
+
+
+def _is_text(part: str) -> bool:
+    try:
+        part.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _no_constant(name: str) -> str:
+    raise ValueError(name)
+
+
+def _txt_blocks(lines: Iterator[str], phone: str, size: int) -> Iterator[Block]:
+    numbered = enumerate(lines, 1)
+    while batch := list(islice(numbered, size)):
+        filled = [(number, line.strip()) for number, line in batch if line.strip()]
+        yield Block((phone,), [number for number, _ in filled], [[line] for _, line in filled])

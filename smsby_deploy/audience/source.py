@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
 from smsby_deploy.audience.phone_set import PhoneSet
-from smsby_deploy.audience.phones import BadPhone, normalize_phone
-from smsby_deploy.audience.rows import BadRows, Row, read_rows
+from smsby_deploy.audience.phones import BadPhone, normalize_all
+from smsby_deploy.audience.rows import Block, find_column, group_rows, read_blocks
+from smsby_deploy.audience.shape import BadRows
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.project.declarations import InlineRecipients, RecipientsFile
+from smsby_deploy.project.declarations import HOME, InlineRecipients, RecipientsFile
+
+# Repeated rows that are remembered for `find_differing`: 100,000 take about 30 MB.
+_MOST_REPEATS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Consecutive recipients. `variables[i]` are the template's variables of `phones[i]`; `texts[i]` is a text of
-    its own or None; `lines[i]` is its physical line."""
+    """Consecutive recipients. `variables[i]` are the template's variables of `phones[i]`, empty if none were wanted;
+    `texts[i]` is a text of its own or None; `lines[i]` is its physical line."""
 
     phones: list[str]
     variables: list[dict[str, str]]
@@ -24,14 +28,34 @@ class Batch:
     lines: list[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A row that was dropped because its phone stood above: its line, and a hash of its values."""
+
+    line: int
+    values: int
+
+
 @dataclass(slots=True)
 class AudienceReport:
-    """Counted on the way: rows = invalid + duplicate + those in the batches."""
+    """Counted on the way: rows = invalid + duplicate + those in the batches. `repeats` are the dropped rows by phone,
+    the first 100,000 of them."""
 
     rows: int = 0
     invalid: int = 0
     duplicate: int = 0
     problems: list[Problem] = field(default_factory=list)
+    repeats: dict[str, list[Repeat]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """A block as recipients: their phones as written, `own` the texts of their own."""
+
+    block: Block
+    phone: int | None  # the phone's column; None: the phones are `raw`
+    raw: list[str]
+    own: list[str | None]
 
 
 def stream_audience(
@@ -43,73 +67,148 @@ def stream_audience(
     on_invalid: str,
     report: AudienceReport,
     batch_rows: int = 1000,
+    countries: tuple[str, ...] = (HOME,),
+    with_variables: bool = True,
 ) -> Iterator[Batch]:
-    """The audience before suppression. What is wrong goes to `report`; with `drop` bad rows are only counted."""
+    """The audience before suppression, at most `batch_rows` a batch. What is wrong goes to `report`; with `drop` bad
+    rows are only counted. `with_variables` False spares a text for all its rows' values."""
     file = audience.name if isinstance(audience, RecipientsFile) else campaign_file
-    rows = _inline(audience) if isinstance(audience, InlineRecipients) else _from_file(audience, has_text)
-
-    def complain(code: str, message: str, line: int) -> None:
-        report.problems.append(Problem(Severity.ERROR, code, message, address, file, line))
-
     seen = PhoneSet()
-
-    def cleaned() -> Iterator[tuple[str, dict[str, str], str | None, int]]:
-        for row, raw, text in rows:
-            report.rows += 1
-            problem = ("ROW", row.error) if row.error else None
-            phone = ""
-            if problem is None:
-                try:
-                    phone = normalize_phone(raw)
-                except BadPhone as error:
-                    problem = ("PHONE", str(error))
-            if problem is not None:
-                report.invalid += 1
-                if on_invalid != "drop":
-                    complain(problem[0], problem[1] or "", row.line)
-            elif not seen.add(phone):
-                report.duplicate += 1
-            else:
-                yield phone, row.values | {"phone": phone}, text, row.line
-
-    stream = cleaned()
     try:
-        while batch := list(islice(stream, batch_rows)):
-            phones, variables, texts, lines = (list(column) for column in zip(*batch, strict=True))
-            yield Batch(phones, variables, texts, lines)
+        for candidates in _candidates(audience, has_text, batch_rows):
+            block = candidates.block
+            report.rows += len(block.lines) + len(block.errors)
+            report.invalid += len(block.errors)
+            phones = normalize_all(candidates.raw, countries)
+            bad = [position for position, phone in enumerate(phones) if isinstance(phone, BadPhone)]
+            if on_invalid != "drop" and (bad or block.errors):
+                found = [("ROW", message, line) for line, message in block.errors]
+                found += [("PHONE", str(phones[position]), block.lines[position]) for position in bad]
+                report.problems.extend(
+                    Problem(Severity.ERROR, code, message, address, file, line)
+                    for code, message, line in sorted(found, key=lambda problem: problem[2])
+                )
+            batch = _first_ones(candidates, phones, bad, seen, report, with_variables)
+            if batch.phones:
+                yield batch
     except BadRows as error:
-        complain("RECIPIENTS", str(error), error.line)
+        report.problems.append(Problem(Severity.ERROR, "RECIPIENTS", str(error), address, file, error.line))
         return
     if not report.rows or (not len(seen) and not report.problems):
-        line = audience.location.line or 1
+        at = audience.location
+        message = "there is nobody in it; an empty audience never means everyone"
         report.problems.append(
-            Problem(
-                Severity.ERROR,
-                "EMPTY_AUDIENCE",
-                "there is nobody in it; an empty audience never means everyone",
-                address,
-                audience.location.file,
-                line,
-                audience.location.column,
-            )
+            Problem(Severity.ERROR, "EMPTY_AUDIENCE", message, address, at.file, at.line or 1, at.column)
         )
 
 
-def _inline(audience: InlineRecipients) -> Iterator[tuple[Row, str, str | None]]:
-    for item in audience.rows:
-        yield Row(item.location.line or 1, dict(item.variables)), item.phone, item.text
+def find_differing(
+    audience: InlineRecipients | RecipientsFile,
+    report: AudienceReport,
+    *,
+    has_text: bool,
+    countries: tuple[str, ...] = (HOME,),
+) -> list[int]:
+    """The lines of dropped rows whose values, the phone aside, are not those of the row that was kept.
+
+    It reads the audience once more, and only as far as the last phone that repeats: so no row has to be kept.
+    """
+    wanted = dict(report.repeats)
+    lines: list[int] = []
+    if not wanted:
+        return lines
+    for candidates in _candidates(audience, has_text, 1000):
+        for position, phone in enumerate(normalize_all(candidates.raw, countries)):
+            if isinstance(phone, str) and phone in wanted:
+                kept = _hash_values(candidates, position)
+                lines.extend(repeat.line for repeat in wanted.pop(phone) if repeat.values != kept)
+        if not wanted:
+            break
+    return sorted(lines)
 
 
-def _from_file(source: RecipientsFile, has_text: bool) -> Iterator[tuple[Row, str, str | None]]:
-    column: str | None = None
-    for row in read_rows(source):
-        if row.error:
-            yield row, "", None
-            continue
-        if column is None or column not in row.values:
-            column = next((name for name in row.values if name.lower() == source.phone.lower()), None)
-            if column is None:
-                known = ", ".join(row.values)
-                raise BadRows(f"it has no column {source.phone!r}; its columns: {known}", 1)
-        text = None if has_text else row.values.get("text")
-        yield row, row.values[column], text
+def _first_ones(
+    candidates: _Candidates,
+    phones: list[str | BadPhone],
+    bad: list[int],
+    seen: PhoneSet,
+    report: AudienceReport,
+    with_variables: bool,
+) -> Batch:
+    """The recipients of a block that are valid and were not seen before."""
+    block, own, lines = candidates.block, candidates.own, list(candidates.block.lines)
+    report.invalid += len(bad)
+    positions = list(range(len(phones)))
+    if bad:
+        dropped = set(bad)
+        positions = [position for position in positions if position not in dropped]
+    valid = [phone for phone in phones if isinstance(phone, str)]
+    repeated = seen.add_all(valid)
+    if repeated:
+        report.duplicate += len(repeated)
+        again = set(repeated)
+        for index in repeated:
+            if report.duplicate <= _MOST_REPEATS:
+                repeat = Repeat(lines[positions[index]], _hash_values(candidates, positions[index]))
+                report.repeats.setdefault(valid[index], []).append(repeat)
+        valid = [phone for index, phone in enumerate(valid) if index not in again]
+        positions = [position for index, position in enumerate(positions) if index not in again]
+    cells = block.cells
+    if len(positions) < len(phones):
+        own = [own[position] for position in positions]
+        lines = [lines[position] for position in positions]
+        cells = [cells[position] for position in positions] if with_variables else []
+    variables = _variables(block.columns, cells, valid) if with_variables else []
+    return Batch(valid, variables, own, lines)
+
+
+def _variables(columns: Sequence[str], cells: list[list[str]], phones: list[str]) -> list[dict[str, str]]:
+    """The template's variables: a column by its name as written and, where the name is free, in small letters."""
+    small = [(name.lower(), index) for index, name in enumerate(columns) if name.lower() not in columns]
+    names = (*columns, *(name for name, _ in small), "phone")
+    rows = []
+    for phone, row in zip(phones, cells, strict=True):
+        values = list(map(str.strip, row))
+        for _, index in small:
+            values.append(values[index])
+        values.append(phone)
+        rows.append(dict(zip(names, values, strict=True)))
+    return rows
+
+
+def _hash_values(candidates: _Candidates, position: int) -> int:
+    """A hash of a row's values, the phone's spelling aside."""
+    cells = candidates.block.cells[position]
+    values = [cell.strip() for index, cell in enumerate(cells) if index != candidates.phone]
+    return hash((candidates.block.columns, tuple(values), candidates.own[position]))
+
+
+def _candidates(
+    audience: InlineRecipients | RecipientsFile, has_text: bool, batch_rows: int
+) -> Iterator[_Candidates]:
+    if isinstance(audience, InlineRecipients):
+        recipients = iter(audience.rows)
+        while some := list(islice(recipients, batch_rows)):
+            start = 0
+            for block in group_rows([(one.location.line or 1, dict(one.variables)) for one in some]):
+                members = some[start : start + len(block.lines)]
+                start += len(members)
+                yield _Candidates(block, None, [one.phone for one in members], [one.text for one in members])
+        return
+    for block in read_blocks(audience, batch_rows):
+        yield _from_block(audience, block, has_text)
+
+
+def _from_block(source: RecipientsFile, block: Block, has_text: bool) -> _Candidates:
+    if not block.lines:
+        return _Candidates(block, None, [], [])
+    phone = find_column(block.columns, source.phone)
+    if phone is None:
+        message = f"it has no column {source.phone!r}"
+        if block.header_line is not None:
+            raise BadRows(f"{message}; its columns: {', '.join(block.columns)}", block.header_line)
+        missing = [(line, message) for line in block.lines]
+        return _Candidates(Block(block.columns, [], [], [*block.errors, *missing]), None, [], [])
+    text = None if has_text else find_column(block.columns, "text")
+    own: list[str | None] = [None] * len(block.lines) if text is None else [row[text] for row in block.cells]
+    return _Candidates(block, phone, [row[phone] for row in block.cells], own)

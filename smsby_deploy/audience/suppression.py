@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from smsby_deploy.audience.phone_set import PhoneSet
-from smsby_deploy.audience.phones import BadPhone, normalize_phone
-from smsby_deploy.audience.rows import BadRows, detect_encoding, read_rows
+from smsby_deploy.audience.phones import BadPhone, normalize_opt_out
+from smsby_deploy.audience.rows import Block, find_column, read_blocks
+from smsby_deploy.audience.shape import BadRows
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import RecipientsFile
 
@@ -17,13 +18,8 @@ def load_suppression(files: Sequence[RecipientsFile]) -> tuple[PhoneSet, list[Pr
     problems: list[Problem] = []
     for source in files:
         try:
-            for line, raw in _phones(source):
-                try:
-                    suppressed.add(normalize_phone(raw))
-                except BadPhone as error:
-                    problems.append(
-                        Problem(Severity.WARNING, "SUPPRESS_PHONE", str(error), None, source.name, line)
-                    )
+            for block in read_blocks(source):
+                problems.extend(_add_block(source, block, suppressed))
         except BadRows as error:
             problems.append(
                 Problem(Severity.ERROR, "SUPPRESS_FILE", str(error), None, source.name, error.line)
@@ -31,15 +27,21 @@ def load_suppression(files: Sequence[RecipientsFile]) -> tuple[PhoneSet, list[Pr
     return suppressed, problems
 
 
-def _phones(source: RecipientsFile) -> Iterator[tuple[int, str]]:
-    if source.path.suffix.lower() == ".txt":
-        with source.path.open(encoding=source.encoding or detect_encoding(source.path)) as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield number, line.strip()
-        return
-    for row in read_rows(source):
-        column = next((name for name in row.values if name.lower() == source.phone.lower()), None)
-        if row.error or column is None:
-            raise BadRows(row.error or f"it has no column {source.phone!r}", row.line)
-        yield row.line, row.values[column]
+def _add_block(source: RecipientsFile, block: Block, suppressed: PhoneSet) -> list[Problem]:
+    if block.errors:
+        line, message = block.errors[0]
+        raise BadRows(message, line)  # an opt-out could stand there
+    column = find_column(block.columns, source.phone)
+    if column is None:
+        if not block.lines:
+            return []
+        raise BadRows(f"it has no column {source.phone!r}", block.header_line or block.lines[0])
+    phones: list[str] = []
+    problems: list[Problem] = []
+    for line, row in zip(block.lines, block.cells, strict=True):
+        try:
+            phones.append(normalize_opt_out(row[column]))
+        except BadPhone as error:
+            problems.append(Problem(Severity.WARNING, "SUPPRESS_PHONE", str(error), None, source.name, line))
+    suppressed.add_all(phones)
+    return problems

@@ -229,12 +229,10 @@ def _repeated(mailing: Mailing, report: AudienceReport) -> list[Problem]:
     )
     if lines:
         told = ", ".join(map(str, lines[:_LINES_TOLD])) + (" …" if len(lines) > _LINES_TOLD else "")
-        message = (
-            f"{len(lines)} of the repeated rows have other values than the row that is kept (lines {told})"
-        )
-        problems.append(
-            Problem(Severity.WARNING, "DUPLICATE_DIFFERS", message, mailing.address, file, lines[0])
-        )
+        rows = f"1 dropped row has other values than the row that is kept (line {told})"
+        if len(lines) > 1:
+            rows = f"{len(lines)} dropped rows have other values than the rows that are kept (lines {told})"
+        problems.append(Problem(Severity.WARNING, "DUPLICATE_DIFFERS", rows, mailing.address, file, lines[0]))
     return problems
 
 

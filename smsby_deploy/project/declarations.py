@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -12,6 +12,7 @@ from typing import Literal
 from smsby_deploy.errors import Location
 
 Via = Literal["bulk", "list", "single"]
+HOME = "BY"  # the country whose numbers are taken without a word about countries
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +35,36 @@ class QuietHours:
 
 
 @dataclass(frozen=True, slots=True)
+class Blackout:
+    """Dates of the campaign's zone on which nothing may go out, both included."""
+
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """How many recipients a mailing should have, opt-outs subtracted; None is open."""
+
+    least: int | None = None
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Guardrails:
-    """None means off."""
+    """None and () mean off. `required_words` and `forbidden_words` are regular expressions that compile."""
 
     max_recipients: int | None = None
     max_parts: int | None = None
     max_cost: Decimal | None = None
     quiet_hours: QuietHours | None = None
     min_lead: timedelta | None = None
+    expect_recipients: Expected | None = None
+    budget: Decimal | None = None  # of a calendar month
+    blackout: tuple[Blackout, ...] = ()
+    allowed_alphanames: tuple[str, ...] = ()
+    required_words: tuple[str, ...] = ()
+    forbidden_words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +105,7 @@ class InlineRecipients:
 
 @dataclass(frozen=True, slots=True)
 class RecipientsFile:
-    """A CSV or JSONL file inside the project; `path` is absolute, `name` is relative to the project."""
+    """A CSV, JSONL or .txt file inside the project; `path` is absolute, `name` is relative to the project."""
 
     path: Path
     name: str
@@ -105,7 +128,7 @@ class Mailing:
     """What is planned and sent as one; defaults of campaign and project are already applied.
 
     `alphaname` is a name or an id in digits ("0" is the system name). `schedule_time` is aware, in the campaign's
-    zone, or None: sent on apply.
+    zone, or None: sent on apply. `max_late` is how long after it the mailing may still go out.
     """
 
     campaign: str
@@ -122,6 +145,15 @@ class Mailing:
     timezone: str
     revision: int
     on_invalid: Literal["fail", "drop"]
+    countries: tuple[str, ...] = (HOME,)
+    max_late: timedelta | None = None
+    expect_recipients: Expected | None = None
+
+    def time_on_wire(self, now: datetime) -> datetime | None:
+        """The time to send with it; None if it goes out at once, also because it is late and may be."""
+        if self.schedule_time is None or (self.max_late is not None and self.schedule_time <= now):
+            return None
+        return self.schedule_time
 
     @property
     def address(self) -> str:
@@ -151,6 +183,12 @@ class Project:
     locations: Mapping[str, Location] = field(
         default_factory=dict
     )  # of smsby.yaml's keys, e.g. guardrails.max_cost
+
+    @property
+    def phone_files(self) -> tuple[RecipientsFile, ...]:
+        """The files of recipients and of those who opted out, each once."""
+        files = [m.audience for m in self.mailings if isinstance(m.audience, RecipientsFile)]
+        return tuple({source.name: source for source in (*files, *self.suppress)}.values())
 
     @property
     def mailings(self) -> tuple[Mailing, ...]:

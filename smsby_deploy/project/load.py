@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,19 @@ from zoneinfo import ZoneInfo
 from smsby_deploy.errors import FilesInvalid, Location, UsageError
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import (
+    HOME,
     ApiSettings,
     Campaign,
     ContactList,
-    Guardrails,
     InlineRecipient,
     InlineRecipients,
     Mailing,
     Price,
     Project,
-    QuietHours,
     RecipientsFile,
     TextSource,
 )
+from smsby_deploy.project.limits import read_countries, read_duration, read_expected, read_guardrails
 from smsby_deploy.project.schema import check_document
 from smsby_deploy.project.yaml_nodes import Mark, YamlList, YamlMap, line_starts, read_yaml
 
@@ -90,21 +90,26 @@ class _Loader:
         self.root = root
         self.document = document
         self.problems: list[Problem] = []
+        self.account_zone: ZoneInfo | None = None
         self.defaults: YamlMap = document.get("defaults") or YamlMap((1, 1))
 
     def load(self) -> LoadedProject:
         document = self.document
         api = ApiSettings(**(document.get("api") or {}))
         locations = dict(_locations(document, ""))
-        self._zone(api.account_timezone, locations.get("api.account_timezone", Location(PROJECT_FILE, 1)))
+        self.account_zone = self._zone(
+            api.account_timezone, locations.get("api.account_timezone", Location(PROJECT_FILE, 1))
+        )
         price = document.get("price")
-        rails = self._guardrails(document.get("guardrails") or {}, locations, price is not None)
+        rails = read_guardrails(
+            document.get("guardrails") or YamlMap((1, 1)), locations, price is not None, self._problem
+        )
         suppress = tuple(
             source
-            for index, name in enumerate(document.get("suppress") or [])
+            for index, entry in enumerate(document.get("suppress") or [])
             if (
                 source := self._suppression(
-                    name, Location(PROJECT_FILE, *document["suppress"].items_at[index])
+                    entry, Location(PROJECT_FILE, *document["suppress"].items_at[index])
                 )
             )
         )
@@ -163,24 +168,10 @@ class _Loader:
             path for path in paths if self._inside(str(path.relative_to(self.root)), Location(PROJECT_FILE))
         )
 
-    def _guardrails(self, rails: Any, locations: Mapping[str, Location], has_price: bool) -> Guardrails:
-        quiet, lead, cost = rails.get("quiet_hours"), rails.get("min_lead_minutes"), rails.get("max_cost")
-        if cost is not None and not has_price:
-            message = "max_cost can't be held without a price: add `price:` to smsby.yaml"
-            self._problem("GUARDRAIL_PRICE", message, locations["guardrails.max_cost"])
-        return Guardrails(
-            max_recipients=rails.get("max_recipients"),
-            max_parts=rails.get("max_parts"),
-            max_cost=None if cost is None else Decimal(str(cost)),
-            quiet_hours=QuietHours(time.fromisoformat(quiet["from"]), time.fromisoformat(quiet["to"]))
-            if quiet
-            else None,
-            min_lead=None if lead is None else timedelta(minutes=lead),
-        )
-
-    def _suppression(self, name: str, location: Location) -> RecipientsFile | None:
-        path = self._inside(name, location)
-        return RecipientsFile(path, name, "phone", location) if path else None
+    def _suppression(self, entry: Any, location: Location) -> RecipientsFile | None:
+        settings = entry if isinstance(entry, YamlMap) else {"file": entry}
+        path = self._inside(settings["file"], location)
+        return _recipients_file(path, settings, location) if path else None
 
     def _inside(self, name: str, location: Location, *, must_exist: bool = True) -> Path | None:
         """The path `name` of the project, or None and a problem: it leaves the folder, or is not there."""
@@ -231,7 +222,11 @@ class _CampaignLoader:
         zone = self.loader._zone(zone_name, zone_at)
         when, when_at = self._setting(node, "schedule_time", None, mark)
         schedule = self._time(when, zone, when_at) if when is not None and zone is not None else None
+        late, _ = self._setting(node, "max_late", None, mark)
+        expected = node.get("expect_recipients")
         is_list = "list" in node
+        if schedule is not None and (is_list or node.get("via") == "single"):
+            self._check_on_wire(schedule, when_at)
         if is_list and "via" in node:
             message = "via is for mailings with recipients; a list has its own way"
             self.loader._problem("VIA", message, self._at(node.keys_at["via"]))
@@ -253,7 +248,26 @@ class _CampaignLoader:
             timezone=zone_name,
             revision=revision,
             on_invalid=node.get("on_invalid", "fail"),
+            countries=self._countries(node, mark),
+            max_late=None if late is None else read_duration(late),
+            expect_recipients=read_expected(
+                expected, self._at(node.values_at["expect_recipients"]), self.loader._problem
+            )
+            if expected
+            else None,
         )
+
+    def _countries(self, node: YamlMap, mark: Mark) -> tuple[str, ...]:
+        """`countries` of the mailing, else of the campaign, else of smsby.yaml."""
+        for holder, file in (
+            (node, self.file),
+            (self.document, self.file),
+            (self.loader.document, PROJECT_FILE),
+        ):
+            if "countries" in holder:
+                place = Location(file, *holder.values_at["countries"])
+                return read_countries(holder["countries"], place, self.loader._problem)
+        return (HOME,)
 
     def _setting(self, node: YamlMap, key: str, default: Any, mark: Mark) -> tuple[Any, Location]:
         """A key of the mailing, else of the campaign, else of the project's defaults."""
@@ -267,21 +281,28 @@ class _CampaignLoader:
     def _time(self, text: str, zone: ZoneInfo, location: Location) -> datetime | None:
         try:
             when = datetime.fromisoformat(text)
-        except ValueError:
+            if when.tzinfo is not None:
+                return when.astimezone(zone)
+            local = when.replace(tzinfo=zone)
+            if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != when:
+                message = f"{text} does not exist in {zone.key}: the clock jumps over it"
+                self.loader._problem("DST", message, location)
+            elif _is_twice(local):
+                message = f"{text} exists twice in {zone.key}: write it with an offset"
+                self.loader._problem("DST", message, location)
+        except (ValueError, OverflowError):
             self.loader._problem("TIME", f"there is no such time: {text}", location)
             return None
-        if when.tzinfo is not None:
-            return when.astimezone(zone)
-        local = when.replace(tzinfo=zone)
-        if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != when:
-            self.loader._problem(
-                "DST", f"{text} does not exist in {zone.key}: the clock jumps over it", location
-            )
-        elif local.utcoffset() != local.replace(fold=1).utcoffset():
-            self.loader._problem(
-                "DST", f"{text} exists twice in {zone.key}: write it with an offset", location
-            )
         return local
+
+    def _check_on_wire(self, schedule: datetime, location: Location) -> None:
+        """These ways take a textual date, which sms.by reads in the account's clock: it must exist there once."""
+        account = self.loader.account_zone
+        if account is not None and _is_twice(schedule.astimezone(account)):
+            message = (
+                f"it exists twice in the account's clock ({account.key}), in which this way is told its time"
+            )
+            self.loader._problem("DST", message, location)
 
     def _audience(self, node: YamlMap) -> InlineRecipients | RecipientsFile | ContactList:
         if "list" in node:
@@ -290,16 +311,8 @@ class _CampaignLoader:
         if isinstance(recipients, YamlList):
             rows = (self._recipient(row, at) for row, at in zip(recipients, recipients.items_at, strict=True))
             return InlineRecipients(tuple(rows), place)
-        name = recipients["file"]
-        path = self.loader._inside(name, self._at(recipients.values_at["file"]))
-        return RecipientsFile(
-            path or self.loader.root / name,
-            name,
-            recipients.get("phone", "phone"),
-            place,
-            recipients.get("encoding"),
-            recipients.get("delimiter"),
-        )
+        path = self.loader._inside(recipients["file"], self._at(recipients.values_at["file"]))
+        return _recipients_file(path or self.loader.root / recipients["file"], recipients, place)
 
     def _recipient(self, row: Any, mark: Mark) -> InlineRecipient:
         if not isinstance(row, YamlMap):
@@ -334,6 +347,23 @@ class _CampaignLoader:
 
     def _at(self, mark: Mark) -> Location:
         return Location(self.file, *mark)
+
+
+def _is_twice(local: datetime) -> bool:
+    """Whether a clock shows this local time twice, as it is set back."""
+    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+
+
+def _recipients_file(path: Path, settings: Mapping[str, str], location: Location) -> RecipientsFile:
+    """A file of phones, with what the project says of how to read it."""
+    return RecipientsFile(
+        path,
+        settings["file"],
+        settings.get("phone", "phone"),
+        location,
+        settings.get("encoding"),
+        settings.get("delimiter"),
+    )
 
 
 def _locations(node: YamlMap, prefix: str) -> list[tuple[str, Location]]:
