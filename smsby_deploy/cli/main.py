@@ -22,6 +22,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "apply": ("apply", "Send what the plan says, and record it in the lock."),
     "status": ("status", "Tell what became of the mailings that were sent."),
     "lock": ("lock", "Look at the lock file, or settle what it can't know."),
+    "api": ("api", "Call any method of sms.by, raw."),
     "sandbox": ("sandbox", "Run a local sms.by that reaches nobody."),
     "demo": ("demo", "Walk through validate, plan, apply and status in the sandbox."),
     "schema": ("schema", "Print a JSON Schema: project, campaign, plan or lock."),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable
+from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.smsby.answer import Answer, find_value, read_int
 from smsby_deploy.smsby.answers import (
     Alphaname,
@@ -32,7 +32,7 @@ from smsby_deploy.smsby.answers import (
     read_messages,
     read_sms_state,
 )
-from smsby_deploy.smsby.known_errors import NotFound, error_for, is_known, is_token_error
+from smsby_deploy.smsby.known_errors import NotFound, error_for, is_known, refuses_token
 from smsby_deploy.smsby.methods import METHODS, Effect, check_params
 from smsby_deploy.smsby.outcome import Outcome, judge_send
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected, ReadTransport, SendTransport
@@ -139,12 +139,12 @@ class ReadClient:
             except (NotConnected, AnswerLost) as error:
                 failure = error
             else:
-                if answer.status == 406 and not _is_about_the_token(answer):
+                if answer.status == 406 and not refuses_token(answer.error, 406):
                     return Answer(406, is_empty=True)
                 if 200 <= answer.status < 300 and not answer.error and (answer.readable or answer.is_empty):
                     return answer
                 failure = failure_of(name, answer)
-                if not isinstance(failure, SmsbyUnavailable) or _is_about_the_token(answer):
+                if not isinstance(failure, SmsbyUnavailable) or isinstance(failure, TokenRefused):
                     raise failure
                 if answer.retry_after is not None:
                     wait = min(answer.retry_after, _LONGEST_PAUSE)
@@ -280,10 +280,8 @@ class SendClient(ReadClient):
 def failure_of(name: str, answer: Answer) -> SmsbyDeployError:
     """The error that an answer without a result means: TokenRefused, an ApiError, or SmsbyUnavailable."""
     error, status = answer.error, answer.status
-    if error and status == 401:
-        return error_for(name, f"{error} (the token is invalid)", status=status)
     settled = status < 300 or 400 <= status < 500
-    if error and status != 429 and (settled or is_known(error) or is_token_error(error)):
+    if error and status != 429 and (settled or is_known(error) or refuses_token(error, status)):
         number = read_int(find_value(answer.data, "message_id"))
         return error_for(name, error, status=status, message_id=number)
     if status == 429:
@@ -292,10 +290,6 @@ def failure_of(name: str, answer: Answer) -> SmsbyDeployError:
         return ApiError(f"{name}: HTTP {status}", status=status)
     told = f"{error} (HTTP {status})" if error else f"no usable answer (HTTP {status})"
     return SmsbyUnavailable(f"{name}: {told}", hint="try again later")
-
-
-def _is_about_the_token(answer: Answer) -> bool:
-    return bool(answer.error) and (answer.status == 401 or is_token_error(answer.error or ""))
 
 
 def read_client(

@@ -100,9 +100,9 @@ _TOKEN = re.compile(
 )
 
 
-def is_token_error(text: str) -> bool:
-    """Whether an error text says that the token is not taken."""
-    return _TOKEN.search(text) is not None
+def refuses_token(text: str | None, status: int) -> bool:
+    """Whether an answer with this error text and HTTP status says that the token is not taken."""
+    return bool(text) and (status == 401 or _TOKEN.search(text or "") is not None)
 
 
 def is_known(text: str) -> bool:
@@ -120,7 +120,7 @@ def hint_for(text: str) -> str:
 
 def error_for(method: str, text: str, *, status: int, message_id: int | None = None) -> SmsbyDeployError:
     """The typed error for what `method` answered with HTTP `status`."""
-    if is_token_error(text):
+    if refuses_token(text, status):
         return TokenRefused(f"sms.by refuses the token: {text}", hint="check SMSBY_TOKEN")
     for pattern, kind, hint in _KNOWN:
         if re.search(pattern, text, re.IGNORECASE):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from smsby_deploy.smsby.answer import Answer, find_value, read_int, unwrap
-from smsby_deploy.smsby.known_errors import is_token_error
+from smsby_deploy.smsby.known_errors import refuses_token
 from smsby_deploy.smsby.methods import Proof
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected
 
@@ -59,7 +59,7 @@ def judge_send(
         )
     proved = _proof_of(answer.data, proof)
     if error and (answer.status == 200 or 400 <= answer.status < (600 if reaches_nobody else 500)):
-        if answer.status == 401 or is_token_error(error):
+        if refuses_token(error, answer.status):
             return Outcome(OutcomeKind.TOKEN_REFUSED, error=error, raw=answer.data)
         if proved.uuid or proved.sms_id:
             # An error beside the proof of a send: neither "sent" nor "not sent" would be known.

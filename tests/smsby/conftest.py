@@ -57,6 +57,7 @@ class Wire:
     def __init__(self) -> None:
         self.replies: deque[Reply] = deque()
         self.asked: list[Asked] = []
+        self.was_asked = threading.Event()
         self.over = threading.Event()
         self.url = ""
 
@@ -90,6 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.client_address[1],
             )
         )
+        self.wire.was_asked.set()
         reply = self.wire.replies.popleft() if self.wire.replies else Reply()
         match reply.break_off:
             case "reset":

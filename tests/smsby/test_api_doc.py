@@ -1,0 +1,44 @@
+"""docs/api.md says what METHODS says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from smsby_deploy.cli.main import group
+from smsby_deploy.smsby.known_errors import is_known
+from smsby_deploy.smsby.methods import METHODS
+
+TEXT = (Path(__file__).resolve().parents[2] / "docs/api.md").read_text(encoding="utf-8")
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in TEXT.splitlines()
+    if re.match(r"^\| `\w+` \|", line)
+]
+
+
+def test_the_table_lists_every_method_as_it_is_called() -> None:
+    """In the same order, with the verb, the path, all parameters and what it does."""
+    expected = [
+        [
+            f"`{method.name}`",
+            f"{method.verb} {method.path}",
+            ", ".join([*method.required, *(f"*{name}*" for name in method.optional)]),
+            method.effect.value,
+        ]
+        for method in METHODS.values()
+    ]
+    assert [row[:4] for row in ROWS] == expected
+
+
+def test_every_error_in_the_table_is_known_to_the_code() -> None:
+    texts = [text for row in ROWS for text in re.findall(r"`([^`]+)`", row[5])]
+    assert len(texts) > 10
+    assert [text for text in texts if not is_known(text)] == []
+
+
+def test_every_command_in_the_table_exists() -> None:
+    commands = [name for row in ROWS for name in re.findall(r"`([^`]+)`", row[6])]
+    assert len(commands) >= len(METHODS)
+    for name in commands:
+        assert group.get_command(None, name) is not None, name  # type: ignore[arg-type]
