@@ -1,30 +1,43 @@
-"""What no test may touch: the network beyond loopback, the real home, the real token."""
+"""What no test may touch: the network beyond loopback, the real home, the real token, the real clock."""
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import socket
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+import tests.guard.sitecustomize  # noqa: F401  # the audit hook, in this process
+from smsby_deploy.clock import SystemClock
+
+GUARD = Path(__file__).resolve().parent / "guard"
+NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+
 
 @pytest.fixture(autouse=True)
 def _no_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only loopback can be reached, HOME is empty, and no SMSBY_* variable leaks in."""
+    """HOME is empty, no SMSBY_* variable leaks in, child processes are guarded as this one is."""
     for name in list(os.environ):
-        if name.startswith("SMSBY_"):
+        if name.startswith(("SMSBY_", "XDG_", "GIT_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     home: Path = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("NO_COLOR", "1")
-    connect = socket.socket.connect
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(GUARD), os.getenv("PYTHONPATH")])))
 
-    def only_loopback(self: socket.socket, address: object) -> None:
-        host = address[0] if isinstance(address, tuple) else "127.0.0.1"
-        if host not in ("localhost",) and not ipaddress.ip_address(host).is_loopback:
-            raise AssertionError(f"a test tried to reach {host}")
-        connect(self, address)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(socket.socket, "connect", only_loopback)
+@pytest.fixture(autouse=True)
+def _no_real_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process it is always the same moment: time passes only while somebody sleeps, and that takes none.
+
+    That nothing else reads the machine's clock is held by ruff (banned-api in pyproject.toml).
+    """
+    passed = [0.0]
+
+    def sleep(self: SystemClock, seconds: float) -> None:
+        passed[0] += seconds
+
+    monkeypatch.setattr(SystemClock, "now", lambda self: NOW + timedelta(seconds=passed[0]))
+    monkeypatch.setattr(SystemClock, "monotonic", lambda self: passed[0])
+    monkeypatch.setattr(SystemClock, "sleep", sleep)

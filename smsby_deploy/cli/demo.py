@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,8 +57,9 @@ def _step(arguments: tuple[str, ...], folder: Path, environ: Mapping[str, str]) 
 
 def _wait_for_final(folder: Path, environ: Mapping[str, str]) -> None:
     """Wait till sms.by has finished one mailing at least; it is no failure if it takes too long."""
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while time.monotonic() < deadline:
+    clock = SystemClock()
+    deadline = clock.monotonic() + _WAIT_SECONDS
+    while clock.monotonic() < deadline:
         answer = subprocess.run(  # noqa: S603
             _command_line(("status", "--format", "json")),
             cwd=folder,
@@ -71,7 +71,7 @@ def _wait_for_final(folder: Path, environ: Mapping[str, str]) -> None:
             return  # the status that is shown next tells why
         if any(mailing["state"] == "final" for mailing in json.loads(answer.stdout)["mailings"]):
             return
-        time.sleep(0.5)
+        clock.sleep(0.5)
 
 
 @contextmanager

@@ -1,0 +1,59 @@
+"""No way out of a test: an audit hook that lets nothing but loopback be reached, and the real home not be opened.
+
+tests/conftest.py imports it for the tests themselves. Python imports it by its name into every child process that
+finds this folder on PYTHONPATH, so that the real command is held as the tests are.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import site
+import sys
+import tempfile
+from typing import Any
+
+_LOOPBACK = ("127.", "localhost", "::1")
+_HOME = os.path.realpath(pwd.getpwuid(os.getuid()).pw_dir)
+_CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+# What may lie in a developer's home and is none of its business: the checkout, the interpreter, its packages.
+_ALLOWED = tuple(
+    os.path.realpath(path)
+    for path in (
+        _CHECKOUT,
+        sys.prefix,
+        sys.base_prefix,
+        site.getusersitepackages(),
+        tempfile.gettempdir(),
+        *filter(None, sys.path),
+    )
+)
+
+
+class ReachedOut(AssertionError):
+    """A test reached for the world."""
+
+
+def _below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _check_host(host: object) -> None:
+    name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+    if isinstance(name, str) and name and not name.startswith(_LOOPBACK):
+        raise ReachedOut(f"a test tried to reach {name}")
+
+
+def _guard(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+        if isinstance(arguments[1], tuple):
+            _check_host(arguments[1][0])
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"):
+        _check_host(arguments[0])
+    elif event == "open" and isinstance(arguments[0], str | bytes):
+        path = os.path.abspath(os.fsdecode(arguments[0]))
+        if _below(path, _HOME) and not any(_below(path, folder) for folder in _ALLOWED):
+            raise ReachedOut(f"a test opened {path} of the real home")
+
+
+sys.addaudithook(_guard)
