@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -40,14 +41,26 @@ from smsby_deploy.errors import SmsbyDeployError
 def command(port: int, host: str, data: Path | None, delay: float, account_timezone: str) -> int:
     """Run a local sms.by: any token, some alphanames, a list, a balance; it prints its URL."""
     try:
-        from smsby_deploy.sandbox.app import SandboxSettings
-        from smsby_deploy.sandbox.server import serve
+        from smsby_deploy.sandbox.server import make_service, serve
+        from smsby_deploy.sandbox.settings import BadSetting, SandboxSettings
     except ModuleNotFoundError as error:
         if error.name not in ("flask", "werkzeug"):
             raise
         raise SmsbyDeployError(
             "the sandbox needs Flask", hint="pip install 'smsby-deploy[sandbox]'"
         ) from error
-    settings = SandboxSettings(delay=delay, account_timezone=account_timezone)
-    serve(host, port, settings, data, lambda url: click.echo(url))
+    settings = SandboxSettings()
+    try:
+        settings.change({"delay": delay, "account_timezone": account_timezone})
+    except BadSetting as error:
+        raise click.UsageError(str(error)) from error
+    serve(make_service(settings, data), host, port, _tell)
     return 0
+
+
+def _tell(url: str) -> None:
+    """One line with the URL, for programs that start a sandbox; a person is told more."""
+    click.echo(url)
+    if sys.stdout.isatty():
+        click.echo(f"Open {url}/ to see what people get; Ctrl-C ends it. In another terminal:", err=True)
+        click.echo(f"  export SMSBY_API_URL={url} SMSBY_TOKEN=any", err=True)

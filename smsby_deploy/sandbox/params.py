@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Request
 
+from smsby_deploy.sandbox.refusal import Refusal, incorrect_arguments
+
+Params = Mapping[str, Any]
+
 _STEP = re.compile(r"\[([^\]]*)\]")
+_PHONE = re.compile(r"\+?\d{9,15}", re.ASCII)
 
 
 def read_params(request: Request) -> dict[str, Any]:
-    """All parameters of a request; a later source wins: query, then form, then JSON."""
+    """All parameters of a request; a later source wins: query, then form, then JSON whatever its content type."""
     found: dict[str, Any] = {}
     for pairs in (request.args, request.form):
         for name, values in pairs.lists():
@@ -21,6 +27,47 @@ def read_params(request: Request) -> dict[str, Any]:
     if isinstance(body, dict):
         found.update(body)
     return {name: _as_list(value) for name, value in found.items()}
+
+
+def text_of(params: Params, name: str, default: str | None = None) -> str:
+    """A parameter as text, just as it came; true is 1.
+
+    Raises:
+        Refusal: it is blank or not there and has no default, or is no single value.
+    """
+    value = params.get(name)
+    if isinstance(value, dict | list):
+        raise incorrect_arguments()
+    text = "" if value is None else str(int(value)) if isinstance(value, bool) else str(value)
+    if text.strip():
+        return text
+    if default is None:
+        raise incorrect_arguments()
+    return default
+
+
+def int_of(params: Params, name: str, default: int | None = None) -> int:
+    """A parameter as a number from 0 on; numbers may come as text.
+
+    Raises:
+        Refusal: it is no such number, or is not there and has no default.
+    """
+    text = text_of(params, name, None if default is None else str(default)).strip()
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise incorrect_arguments()
+    return int(text)
+
+
+def phone_of(value: Any) -> str:
+    """The digits of a phone; one plus before them is tolerated.
+
+    Raises:
+        Refusal: it is no phone number.
+    """
+    text = str(value or "").strip()
+    if isinstance(value, dict | list) or not _PHONE.fullmatch(text):
+        raise Refusal("incorrect phone number")
+    return text.lstrip("+")
 
 
 def _put(found: dict[str, Any], name: str, value: str) -> None:

@@ -1,122 +1,374 @@
-"""What the sandbox keeps: mailings and messages, in SQLite (a file, or memory)."""
+"""What the sandbox keeps: mailings, messages, contact lists and the balance, in SQLite (a file, or memory)."""
 
 from __future__ import annotations
 
-import hashlib
+import json
 import sqlite3
 import threading
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from smsby_deploy.errors import SmsbyDeployError
+
+_VERSION = 2  # of the tables; raised when they change
 _TABLES = """
-create table if not exists mailing (
-  id integer primary key, uuid text, name text, alphaname_id integer, alphaname text, kind text,
-  created real, goes_out real, scheduled integer, status text, parts integer, phones integer, cost text
+create table mailing (
+  id integer primary key autoincrement, uuid text, kind text, name text, alphaname_id integer, alphaname text,
+  text text, created real, goes_out real, status text, parts integer, phones integer, cost text,
+  moderated_at real, hidden_calls integer default 0, hidden_until real default 0, was_listed integer default 0
 );
-create table if not exists sms (
-  id integer primary key, mailing integer, phone text, text text, parts integer
+create table sms (
+  id integer primary key autoincrement, mailing integer, phone text, text text, parts integer, due real,
+  fate text, channel text
 );
-create table if not exists account (name text primary key, value text);
+create index sms_of_mailing on sms (mailing);
+create index sms_of_phone on sms (phone);
+create table list (id integer primary key autoincrement, name text);
+create table contact (list integer, key text, phone text, fields text, primary key (list, key));
+create table account (name text primary key, value text);
+insert into sqlite_sequence values ('mailing', 1173019), ('sms', 2197870), ('list', 3433);
 """
-_FIRST_ID = 1173020
+_EVERYTHING = ("mailing", "sms", "list", "contact", "account")
+_OUT = "where mailing in (select id from mailing where status != 'DRAFT')"  # drafts reach nobody
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """One mailing that was taken. Times are unix seconds."""
+class Mailing:
+    """One mailing that was taken, or a message made for single sends. Times are unix seconds.
+
+    `kind` is bulk | list | message | quick | otp, `status` DRAFT or NEW; `parts` and `cost` are over all phones.
+    `moderated_at` is None for what waits until a person approves it.
+    """
 
     id: int
     uuid: str | None
+    kind: str
     name: str
     alphaname_id: int
     alphaname: str
-    kind: str
+    text: str | None
     created: float
     goes_out: float
-    scheduled: bool
     status: str
     parts: int
     phones: int
     cost: Decimal
+    moderated_at: float | None
+    hidden_calls: int
+    hidden_until: float
+    was_listed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sms:
+    """One message to one phone; `fate` is the status it ends with, `due` unix seconds."""
+
+    id: int
+    mailing: int
+    phone: str
+    text: str
+    parts: int
+    due: float
+    fate: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewSms:
+    """A message to be taken."""
+
+    phone: str
+    text: str
+    parts: int
+    cost: Decimal
+    fate: str
+    channel: str = "sms"
+
+
+@dataclass(frozen=True, slots=True)
+class NewMailing:
+    """A mailing to be taken; a draft is not charged for."""
+
+    kind: str
+    name: str
+    alphaname_id: int
+    alphaname: str
+    created: float
+    goes_out: float
+    sms: Sequence[NewSms]
+    status: str = "NEW"
+    uuid: str | None = None
+    text: str | None = None
+    moderated_at: float | None = 0.0
 
 
 class Store:
-    """Safe to use from several threads."""
+    """Safe to use from several threads; each change is kept whole or not at all."""
 
     def __init__(self, path: Path | None, balance: Decimal) -> None:
+        """Open `path`, or memory when it is None; `balance` is the opening one.
+
+        Raises:
+            SmsbyDeployError: the file is not a sandbox's, or another version's.
+        """
         self._lock = threading.RLock()
-        self._base = sqlite3.connect(path or ":memory:", check_same_thread=False)
-        self._base.row_factory = sqlite3.Row
-        self._base.executescript(_TABLES)
-        self._base.execute("insert or ignore into account values ('balance', ?)", (str(balance),))
-        self._base.commit()
+        self._opening = balance
+        try:
+            self._base = sqlite3.connect(path or ":memory:", check_same_thread=False)
+            self._base.row_factory = sqlite3.Row
+            version = self._base.execute("pragma user_version").fetchone()[0]
+            is_empty = not self._base.execute("select count(*) from sqlite_master").fetchone()[0]
+        except sqlite3.Error as error:
+            raise SmsbyDeployError(f"{path} can't be opened as a sandbox's data: {error}") from None
+        if is_empty:
+            self._base.executescript(_TABLES)
+            self._fill()
+            self._base.execute(f"pragma user_version = {_VERSION}")
+        elif version != _VERSION:
+            raise SmsbyDeployError(
+                f"{path} was not made by this version's sandbox", hint="name another file, or remove it"
+            )
+
+    def clear(self) -> None:
+        """Forget everything and begin with the opening balance."""
+        with self._lock, self._base:
+            for table in _EVERYTHING:
+                self._base.execute(f"delete from {table}")  # noqa: S608  # the names are ours
+        self._fill()
+
+    def _fill(self) -> None:
+        with self._lock, self._base:
+            self.write("balance", str(self._opening))
+            for name, first, count in (("Newsletter", 1, 25), ("Regulars", 101, 8)):
+                number = self.add_list(name)
+                phones = (f"37529{index:07d}" for index in range(first, first + count))
+                self.put_contacts(number, [(phone, phone, {}) for phone in phones])
+
+    # --- the account -------------------------------------------------------------------------------------------
+
+    def read(self, name: str) -> str | None:
+        with self._lock:
+            row = self._base.execute("select value from account where name = ?", (name,)).fetchone()
+        return None if row is None else str(row["value"])
+
+    def write(self, name: str, value: str) -> None:
+        with self._lock, self._base:
+            self._base.execute("insert or replace into account values (?, ?)", (name, value))
 
     @property
     def balance(self) -> Decimal:
-        with self._lock:
-            row = self._base.execute("select value from account where name = 'balance'").fetchone()
-        return Decimal(row["value"])
+        return Decimal(self.read("balance") or 0)
 
     def set_balance(self, amount: Decimal) -> None:
-        with self._lock, self._base:
-            self._base.execute("update account set value = ? where name = 'balance'", (str(amount),))
+        self.write("balance", str(amount))
 
-    def add(
-        self, mailings: list[tuple[dict[str, Any], list[tuple[str, str, int]]]], charge: Decimal
-    ) -> list[int]:
-        """Take mailings with their (phone, text, parts) and charge for them, all or none. Returns their ids."""
+    # --- taking ------------------------------------------------------------------------------------------------
+
+    def add(self, mailings: Iterable[NewMailing]) -> list[int]:
+        """Take mailings and charge for those that are no drafts, all or none. Returns their ids."""
         ids = []
         with self._lock, self._base:
-            for fields, messages in mailings:
-                last = self._base.execute("select max(id) as last from mailing").fetchone()["last"]
-                number = (last or _FIRST_ID) + 1
-                columns = {"id": number, **fields}
-                names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-                self._base.execute(
-                    f"insert into mailing ({names}) values ({marks})",  # noqa: S608  # the names are ours
-                    list(columns.values()),
+            for new in mailings:
+                cost = sum((sms.cost for sms in new.sms), Decimal(0))
+                row = self._base.execute(
+                    "insert into mailing (uuid, kind, name, alphaname_id, alphaname, text, created, goes_out,"
+                    " status, parts, phones, cost, moderated_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        new.uuid,
+                        new.kind,
+                        new.name,
+                        new.alphaname_id,
+                        new.alphaname,
+                        new.text,
+                        new.created,
+                        new.goes_out,
+                        new.status,
+                        sum(sms.parts for sms in new.sms),
+                        len(new.sms),
+                        str(cost),
+                        new.moderated_at,
+                    ),
                 )
-                self._base.executemany(
-                    "insert into sms (mailing, phone, text, parts) values (?, ?, ?, ?)",
-                    [(number, *message) for message in messages],
-                )
+                number = int(row.lastrowid or 0)
+                self._insert_sms(number, new.sms, new.goes_out)
+                if new.status != "DRAFT":
+                    self._charge(cost)
                 ids.append(number)
-            self.set_balance(self.balance - charge)
         return ids
 
-    def start_draft(self, number: int, goes_out: float) -> None:
+    def add_sms(self, mailing: Mailing, sms: NewSms, due: float) -> int:
+        """Send one more message of `mailing` and charge for it. Returns its id."""
+        with self._lock, self._base:
+            self._insert_sms(mailing.id, [sms], due)
+            self._base.execute(
+                "update mailing set phones = phones + 1, parts = parts + ?, cost = ? where id = ?",
+                (sms.parts, str(mailing.cost + sms.cost), mailing.id),
+            )
+            self._charge(sms.cost)
+            return int(self._base.execute("select max(id) as last from sms").fetchone()["last"])
+
+    def _insert_sms(self, mailing: int, sms: Sequence[NewSms], due: float) -> None:
+        self._base.executemany(
+            "insert into sms (mailing, phone, text, parts, due, fate, channel) values (?, ?, ?, ?, ?, ?, ?)",
+            [(mailing, new.phone, new.text, new.parts, due, new.fate, new.channel) for new in sms],
+        )
+
+    def _charge(self, cost: Decimal) -> None:
+        # Not by set_balance: that would commit in the middle of what must be kept whole.
+        amount = str(self.balance - cost)
+        self._base.execute("update account set value = ? where name = 'balance'", (amount,))
+
+    def start_draft(self, mailing: Mailing, goes_out: float) -> None:
         """A confirmed draft becomes a mailing, and is paid."""
         with self._lock, self._base:
-            mailing = self.find(number)
-            if mailing is not None:
-                self.set_balance(self.balance - mailing.cost)
+            self._charge(mailing.cost)
             self._base.execute(
-                "update mailing set status = 'NEW', goes_out = ? where id = ?", (goes_out, number)
+                "update mailing set status = 'NEW', goes_out = ? where id = ?", (goes_out, mailing.id)
+            )
+            self._base.execute("update sms set due = ? where mailing = ?", (goes_out, mailing.id))
+
+    def moderate(self, number: int, at: float | None) -> None:
+        """A message counts as approved from `at` on; None: not yet."""
+        with self._lock, self._base:
+            self._base.execute("update mailing set moderated_at = ? where id = ?", (at, number))
+
+    # --- the list and its lag ----------------------------------------------------------------------------------
+
+    @property
+    def last_id(self) -> int:
+        with self._lock:
+            row = self._base.execute("select seq from sqlite_sequence where name = 'mailing'").fetchone()
+        return int(row["seq"])
+
+    def hide_after(self, number: int, calls: int, until: float) -> None:
+        """Mailings made after the one `number` stay off the list for `calls` looks and till `until`."""
+        with self._lock, self._base:
+            self._base.execute(
+                "update mailing set hidden_calls = ?, hidden_until = ? where id > ?", (calls, until, number)
             )
 
-    def find(self, number: int) -> Accepted | None:
-        return next(iter(self.mailings("where id = ?", number)), None)
+    def cut_names_after(self, number: int, characters: int) -> None:
+        """Mailings made after the one `number` keep only the beginning of their names."""
+        with self._lock, self._base:
+            self._base.execute(
+                "update mailing set name = substr(name, 1, ?) where id > ?", (characters, number)
+            )
 
-    def mailings(self, where: str = "", *values: Any) -> list[Accepted]:
+    def note_look(self, shown: Iterable[Mailing]) -> None:
+        """The list was looked at, and showed `shown`."""
+        with self._lock, self._base:
+            self._base.execute("update mailing set hidden_calls = hidden_calls - 1 where hidden_calls > 0")
+            self._base.executemany(
+                "update mailing set was_listed = 1 where id = ?",
+                [(mailing.id,) for mailing in shown if not mailing.was_listed],
+            )
+
+    # --- reading -----------------------------------------------------------------------------------------------
+
+    def find(self, number: int) -> Mailing | None:
+        return next(iter(self._mailings("where id = ?", number)), None)
+
+    def mailings(self, *kinds: str) -> list[Mailing]:
+        """Those of some kinds, or all; the oldest first."""
+        if not kinds:
+            return self._mailings("order by id")
+        return self._mailings(f"where kind in ({', '.join('?' * len(kinds))}) order by id", *kinds)
+
+    def of_request(self, uuid: str) -> list[Mailing]:
+        return self._mailings("where uuid = ? order by id", uuid)
+
+    def same_message(self, text: str, alphaname_id: int) -> Mailing | None:
+        """A message of createSmsMessage with this text and sender."""
+        found = self._mailings("where kind = 'message' and text = ? and alphaname_id = ?", text, alphaname_id)
+        return found[0] if found else None
+
+    def _mailings(self, where: str, *values: Any) -> list[Mailing]:
         with self._lock:
             rows = self._base.execute(f"select * from mailing {where}", values).fetchall()  # noqa: S608  # ours
         return [
-            Accepted(**{**dict(row), "scheduled": bool(row["scheduled"]), "cost": Decimal(row["cost"])})
+            Mailing(**{**dict(row), "was_listed": bool(row["was_listed"]), "cost": Decimal(row["cost"])})
             for row in rows
         ]
 
-    def messages(self, mailing: int) -> list[tuple[int, str, str]]:
-        """(id, phone, text) of each message of a mailing."""
+    def sms_of(self, mailing: int, first: int = 0, count: int = -1) -> list[Sms]:
+        """A mailing's messages in the order they came; `count` -1 is all."""
+        return self._sms("where mailing = ? order by id limit ? offset ?", mailing, count, first)
+
+    def find_sms(self, number: int) -> Sms | None:
+        return next(iter(self._sms("where id = ?", number)), None)
+
+    def sent_sms(self, phone: str | None = None) -> list[Sms]:
+        """All messages that go out or went out, of one phone or all; drafts reach nobody."""
+        if phone is None:
+            return self._sms(_OUT + " order by id")
+        return self._sms(_OUT + " and phone = ? order by id", phone)
+
+    def _sms(self, where: str, *values: Any) -> list[Sms]:
+        with self._lock:
+            rows = self._base.execute(f"select * from sms {where}", values).fetchall()  # noqa: S608  # ours
+        return [Sms(**dict(row)) for row in rows]
+
+    def count_fates(self, due_before: float, mailing: int) -> dict[str, int]:
+        """How many of a mailing's messages that were due by then end with each fate."""
         with self._lock:
             rows = self._base.execute(
-                "select id, phone, text from sms where mailing = ? order by id", (mailing,)
-            )
-            return [(row["id"], row["phone"], row["text"]) for row in rows.fetchall()]
+                "select fate, count(*) as number from sms where mailing = ? and due <= ? group by fate",
+                (mailing, due_before),
+            ).fetchall()
+        return {row["fate"]: row["number"] for row in rows}
 
+    def phones(self, like: str, most: int) -> list[tuple[str, int, int]]:
+        """(phone, messages, id of the last one), the latest first; `like` is a run of the phone's digits."""
+        with self._lock:
+            rows = self._base.execute(
+                f"select phone, count(*) as number, max(id) as last from sms {_OUT} and instr(phone, ?)"  # noqa: S608
+                " group by phone order by last desc limit ?",
+                (like, most),
+            ).fetchall()
+        return [(row["phone"], row["number"], row["last"]) for row in rows]
 
-def fate_of(phone: str) -> str:
-    """What becomes of a message to `phone`: always the same, about 90 % delivered, 6 % not, the rest on its way."""
-    draw = hashlib.sha256(phone.encode()).digest()[0]
-    return "DELIVERED" if draw < 230 else "UNDELIVERED" if draw < 246 else "SENT"
+    # --- contact lists -----------------------------------------------------------------------------------------
+
+    def add_list(self, name: str) -> int:
+        with self._lock, self._base:
+            return int(self._base.execute("insert into list (name) values (?)", (name,)).lastrowid or 0)
+
+    def lists(self) -> dict[int, str]:
+        with self._lock:
+            rows = self._base.execute("select id, name from list order by id").fetchall()
+        return {row["id"]: row["name"] for row in rows}
+
+    def put_contacts(
+        self, number: int, contacts: Iterable[tuple[str, str | None, Mapping[str, str]]]
+    ) -> tuple[int, int]:
+        """Put (key, phone, fields) into a list; the same key is the same contact. Returns (inserted, updated)."""
+        inserted = updated = 0
+        with self._lock, self._base:
+            for key, phone, fields in contacts:
+                known = self._base.execute(
+                    "select 1 from contact where list = ? and key = ?", (number, key)
+                ).fetchone()
+                self._base.execute(
+                    "insert or replace into contact values (?, ?, ?, ?)",
+                    (number, key, phone, json.dumps(dict(fields))),
+                )
+                inserted, updated = inserted + (known is None), updated + (known is not None)
+        return inserted, updated
+
+    def phones_of_list(self, number: int) -> list[str]:
+        with self._lock:
+            rows = self._base.execute(
+                "select phone from contact where list = ? and phone is not null order by rowid", (number,)
+            ).fetchall()
+        return [row["phone"] for row in rows]
+
+    def contacts(self, number: int) -> list[dict[str, Any]]:
+        """A list's contacts with their fields."""
+        with self._lock:
+            rows = self._base.execute(
+                "select phone, fields from contact where list = ? order by rowid", (number,)
+            ).fetchall()
+        return [{"phone": row["phone"], **json.loads(row["fields"])} for row in rows]

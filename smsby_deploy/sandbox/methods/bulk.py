@@ -1,0 +1,82 @@
+"""sendBulkSms and statusBulkSms."""
+
+from __future__ import annotations
+
+import uuid
+from decimal import Decimal
+from typing import Any
+
+from smsby_deploy.sandbox.account import Account
+from smsby_deploy.sandbox.params import Params, text_of
+from smsby_deploy.sandbox.refusal import incorrect_arguments
+from smsby_deploy.sandbox.store import NewMailing, NewSms
+
+
+def send_bulk_sms(account: Account, params: Params) -> Any:
+    """Take all mailings of a request, or none."""
+    messages = params.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise incorrect_arguments()
+    request = str(uuid.uuid1())  # version 1, as the documented sample's
+    mailings = [_mailing(account, message, request) for message in messages]
+    account.check_funds(sum((sms.cost for mailing in mailings for sms in mailing.sms), Decimal(0)))
+    account.store.add(mailings)
+    return {"uuid": request, "success": "OK"}
+
+
+def _mailing(account: Account, message: Any, request: str) -> NewMailing:
+    if not isinstance(message, dict):
+        raise incorrect_arguments()
+    is_personal = text_of(message, "message_type", "bulk") == "personal"
+    rows = message.get("delivery_list")
+    if not isinstance(rows, list) or not rows:
+        raise incorrect_arguments()
+    sms: list[NewSms] = []
+    for row in rows:
+        if is_personal != isinstance(row, dict):
+            raise incorrect_arguments()
+        text = text_of(row if is_personal else message, "text")
+        sms.append(account.new_sms(row.get("phone") if is_personal else row, text))
+    number, name = account.alphaname(message)
+    now = account.now()
+    scheduled = account.moment(message, "schedule_time")
+    return NewMailing(
+        kind="bulk",
+        name=text_of(message, "name", ""),
+        alphaname_id=number,
+        alphaname=name,
+        created=now,
+        goes_out=now if scheduled is None else scheduled,
+        sms=sms,
+        uuid=request,
+    )
+
+
+def status_bulk_sms(account: Account, params: Params) -> Any:
+    """What became of one request's messages; `[]` for a while after it, and for a uuid that is not known."""
+    lag = account.settings.status_lag
+    shown_from = account.now() - (account.settings.delay if lag is None else lag)
+    answer = []
+    for mailing in account.store.of_request(text_of(params, "uuid")):
+        if mailing.created > shown_from:
+            continue
+        success = []
+        for sms in account.store.sms_of(mailing.id):
+            status, since = account.status_of(sms, mailing)
+            success.append(
+                {
+                    "delivery_id": sms.id,
+                    "phone": sms.phone,
+                    "status": status,
+                    "status_time": account.written(since, "status_time", "%Y-%m-%d %H:%M:%S.%f"),
+                }
+            )
+        answer.append(
+            {
+                "message_id": mailing.id,
+                "name": mailing.name,
+                "alphaname_id": mailing.alphaname_id,
+                "success": success,
+            }
+        )
+    return answer

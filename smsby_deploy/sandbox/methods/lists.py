@@ -1,0 +1,119 @@
+"""Contact lists kept at sms.by, and mailings to them: a draft that is confirmed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from smsby_deploy.sandbox.account import Account
+from smsby_deploy.sandbox.params import Params, int_of, phone_of, text_of
+from smsby_deploy.sandbox.refusal import Refusal, incorrect_arguments
+from smsby_deploy.sandbox.store import Mailing, NewMailing
+
+_MOST_CONTACTS, _MOST_FIELDS = 500, 30
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+def send_sms_list(account: Account, params: Params) -> Any:
+    """Make a draft for the contacts that the list has now; nothing is charged."""
+    number = int_of(params, "list_id")
+    text = text_of(params, "message")
+    alphaname_id, alphaname = account.alphaname(params)
+    now = account.now()
+    time = account.moment(params, "d_schedule")
+    if number not in account.store.lists():
+        raise incorrect_arguments()
+    draft = NewMailing(
+        kind="list",
+        name=text_of(params, "name", ""),
+        alphaname_id=alphaname_id,
+        alphaname=alphaname,
+        created=now,
+        goes_out=now if time is None else time,
+        sms=[account.new_sms(phone, text) for phone in account.store.phones_of_list(number)],
+        status="DRAFT",
+        text=text,
+    )
+    (message,) = account.store.add([draft])
+    return {"status": "OK", "result": {"message_id": message}}
+
+
+def confirm_send_message_by_list(account: Account, params: Params) -> Any:
+    """Tell about a draft; with confirm=1 charge for it and start it. A second confirm=1 changes nothing."""
+    mailing = account.find_mailing(params, "list")
+    if mailing is None:
+        raise Refusal("message_id not found", 404)
+    confirm = int_of(params, "confirm")
+    if confirm > 1:
+        raise incorrect_arguments()
+    if confirm and mailing.status == "DRAFT":
+        account.check_funds(mailing.cost, "Insufficient funds to continue")
+        account.store.start_draft(mailing, max(mailing.goes_out, account.now()))
+        mailing = account.store.find(mailing.id) or mailing
+    return {"status": "OK", "result": _told(mailing)}
+
+
+def _told(mailing: Mailing) -> dict[str, Any]:
+    return {
+        "message_id": mailing.id,
+        "status": mailing.status,
+        "count_phones": mailing.phones,
+        "parts": str(mailing.parts),
+        "cost": f"{mailing.cost:.5f}",
+    }
+
+
+def get_subscriber_lists(account: Account, params: Params) -> Any:
+    lists = account.store.lists()
+    return {"status": "OK", "result": [{"list_id": number, "name": name} for number, name in lists.items()]}
+
+
+def create_subscriber_list(account: Account, params: Params) -> Any:
+    """Make an empty list; two may bear one name."""
+    return {"status": "OK", "result": {"list_id": account.store.add_list(text_of(params, "name"))}}
+
+
+def import_contacts(account: Account, params: Params) -> Any:
+    """Put contacts into a list; a known phone (or e-mail) is updated, what is invalid is logged and left out."""
+    number = int_of(params, "list_id")
+    if number not in account.store.lists():
+        raise incorrect_arguments()
+    names = {column: str(name) for column, name in _numbered(params.get("field_names")).items()}
+    rows = list(_numbered(params.get("data")).values())
+    custom = [name for name in names.values() if name not in ("phone", "email")]
+    if len(custom) == len(names) or len(custom) > _MOST_FIELDS or not 1 <= len(rows) <= _MOST_CONTACTS:
+        raise incorrect_arguments()
+    contacts: list[tuple[str, str | None, dict[str, str]]] = []
+    log: list[dict[str, Any]] = []
+    for index, row in enumerate(rows):
+        fields = {names[column]: str(value) for column, value in _numbered(row).items() if column in names}
+        try:
+            contacts.append(_contact(fields))
+        except Refusal as refusal:
+            log.append({"index": index, "error_message": str(refusal)})
+    inserted, updated = account.store.put_contacts(number, contacts)
+    result: dict[str, Any] = {"inserted": inserted, "updated": updated, "invalid": len(log)}
+    return {"status": "OK", "result": result | ({"log": log} if log else {})}
+
+
+def _contact(fields: dict[str, str]) -> tuple[str, str | None, dict[str, str]]:
+    """(key, phone, other fields): the phone is the key, without one the e-mail."""
+    others = {name: value for name, value in fields.items() if name != "phone"}
+    if fields.get("phone"):
+        phone = phone_of(fields["phone"])
+        return phone, phone, others
+    if not _EMAIL.fullmatch(fields.get("email", "")):
+        raise Refusal("incorrect email")
+    return fields["email"].lower(), None, others
+
+
+def _numbered(value: Any) -> dict[int, Any]:
+    """The items of a list, or of the map that brackets make when their numbers do not begin with 0, by number."""
+    if isinstance(value, list):
+        return dict(enumerate(value))
+    if isinstance(value, Mapping) and all(str(key).isdigit() for key in value):
+        return {
+            int(str(key)): item for key, item in sorted(value.items(), key=lambda pair: int(str(pair[0])))
+        }
+    raise incorrect_arguments()

@@ -1,0 +1,30 @@
+"""Billed parts of a text, by the table of the provider's own SDKs.
+
+Not shared with the rest of the program on purpose: the two are checked against each other.
+"""
+
+from __future__ import annotations
+
+from smsby_deploy.sandbox.refusal import Refusal
+
+_LATIN = (160, 306, 459, 628, 785, 942, 1071, 1224, 1377, 1530)
+_UNICODE = (70, 134, 201, 252, 315, 378, 469, 536, 603, 670)
+_DOUBLE = frozenset("\n[]\\^{}|")
+_TOO_LONG = (
+    "Message is too long. Allowed size: 1530 chars for 10 sms (160 latin symbols /sms). "
+    "670 chars for 10 ciryllic sms, and 70/sms for cyrillic symbols."  # sic
+)
+
+
+def count_parts(text: str) -> int:
+    """Parts that `text` is billed as, 1 to 10.
+
+    Raises:
+        Refusal: it is longer than that.
+    """
+    latin = text.isascii()
+    table = _LATIN if latin else _UNICODE
+    if len(text) > table[-1]:
+        raise Refusal(_TOO_LONG)
+    units = len(text) + (sum(character in _DOUBLE for character in text) if latin else 0)
+    return next((parts for parts, most in enumerate(table, 1) if units <= most), len(table))

@@ -1,0 +1,161 @@
+"""How the sandbox behaves: the switches that can be set at start and changed while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+# Once answered as a one-element list by the real service; old clients read `answer[0]`.
+ONCE_WRAPPED = ("createSmsMessage", "checkSMSMessageStatus", "checkSMS", "sendSMS", "sendQuickSMS")
+
+
+class BadSetting(ValueError):
+    """A setting is not known, or its value can't be."""
+
+
+@dataclass(slots=True)
+class SandboxSettings:
+    """How this sms.by behaves. Durations are seconds, money is in `currency`; docs/sandbox.md explains each."""
+
+    delay: float = 0.5
+    account_timezone: str = "Europe/Minsk"
+    timezones: dict[str, str] = field(default_factory=dict)
+    balance: Decimal = Decimal("1000.00")
+    currency: str = "BYN"
+    price: Decimal = Decimal("0.026")
+    prices: dict[str, Decimal] = field(default_factory=dict)
+    error_status: int = 400
+    wrap: tuple[str, ...] = ()
+    list_lag: float = 0.0
+    list_messages: str = "sent"
+    status_lag: float | None = None
+    name_limit: int = 0
+    max_rows: int = 0
+    moderation: bool = False
+    moderation_delay: float = 5.0
+    duplicates: bool = True
+    require_alphaname: bool = False
+    rate_limit: int = 0
+    keep_requests: int = 10_000
+    fates: dict[str, str] = field(default_factory=dict)
+    alphanames: dict[str, str] = field(
+        default_factory=lambda: {"0": "System name (SMS.by)", "1363": "MyShop", "1364": "Kvetka"}
+    )
+
+    def change(self, changes: Mapping[str, Any]) -> None:
+        """Set what `changes` names, all of it or nothing.
+
+        Raises:
+            BadSetting: a name is not known, or a value is not of its kind.
+        """
+        values = {}
+        for name, value in changes.items():
+            if name not in _READERS:
+                raise BadSetting(f"unknown setting {name!r}; known: {', '.join(sorted(_READERS))}")
+            try:
+                values[name] = _READERS[name](value)
+            except (ValueError, TypeError, AttributeError, InvalidOperation, ZoneInfoNotFoundError) as error:
+                raise BadSetting(f"{name}: {value!r} can't be its value") from error
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    def zone(self, name: str = "") -> ZoneInfo:
+        """The zone in which the textual date `name` is read or written."""
+        return ZoneInfo(self.timezones.get(name, self.account_timezone))
+
+    def price_of(self, phone: str) -> Decimal:
+        """The price of one part to `phone`: that of the longest prefix in `prices`, else `price`."""
+        fits = [prefix for prefix in self.prices if phone.startswith(prefix)]
+        return self.prices[max(fits, key=len)] if fits else self.price
+
+    def as_json(self) -> dict[str, Any]:
+        """All settings; money as text."""
+        return {name: _plain(value) for name, value in asdict(self).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _seconds(value: Any) -> float:
+    seconds = float(value)
+    if not 0 <= seconds < 1e9:
+        raise ValueError(seconds)
+    return seconds
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or int(value) < 0:
+        raise ValueError(value)
+    return int(value)
+
+
+def _money(value: Any) -> Decimal:
+    amount = Decimal(str(value))
+    if not amount.is_finite():
+        raise ValueError(value)
+    return amount
+
+
+def _switch(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(value)
+    return value
+
+
+def _zone(value: Any) -> str:
+    return ZoneInfo(str(value)).key
+
+
+def _one_of(*known: Any) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if value not in known:
+            raise ValueError(value)
+        return value
+
+    return read
+
+
+def _map(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: {str(key): read(item) for key, item in value.items()}
+
+
+def _wrapped(value: Any) -> tuple[str, ...]:
+    if isinstance(value, bool):
+        return ONCE_WRAPPED if value else ()
+    if isinstance(value, str):
+        raise TypeError(value)
+    return tuple(str(name) for name in value)
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "delay": _seconds,
+    "account_timezone": _zone,
+    "timezones": _map(_zone),
+    "balance": _money,
+    "currency": str,
+    "price": _money,
+    "prices": _map(_money),
+    "error_status": _one_of(200, 400),
+    "wrap": _wrapped,
+    "list_lag": _seconds,
+    "list_messages": _one_of("sent", "created", "never"),
+    "status_lag": lambda value: None if value is None else _seconds(value),
+    "name_limit": _count,
+    "max_rows": _count,
+    "moderation": _switch,
+    "moderation_delay": float,
+    "duplicates": _switch,
+    "require_alphaname": _switch,
+    "rate_limit": _count,
+    "keep_requests": _count,
+    "fates": _map(str),
+    "alphanames": _map(str),
+}
