@@ -66,13 +66,11 @@ class ReadClient:
 
     def get_sms_delivery_list(self, message_id: int) -> Iterator[Delivery]:
         """Every delivery of one mailing, page by page."""
-        return self._pages(
-            "getSmsDeliveryList", {"message_id": message_id}, read_deliveries, lambda d: d.phone
-        )
+        return self._pages("getSmsDeliveryList", {"message_id": message_id}, read_deliveries)
 
     def get_messages_list(self) -> Iterator[Message]:
         """Every message of createSmsMessage, page by page."""
-        return self._pages("getMessagesList", {}, read_messages, lambda message: message.message_id)
+        return self._pages("getMessagesList", {}, read_messages)
 
     def check_sms_message_status(self, message_id: int) -> MessageState:
         """Whether a message of createSmsMessage was approved."""
@@ -112,20 +110,18 @@ class ReadClient:
         name: str,
         params: Mapping[str, Any],
         read: Callable[[Any], Iterable[_Row]],
-        key: Callable[[_Row], object],
     ) -> Iterator[_Row]:
         """Every row. A short page is not the last one: how many rows sms.by gives at most is not documented."""
         offset = 0
-        before: list[object] = []
+        before: list[_Row] = []
         while True:
             answer = self._ask(name, {**params, "limit_offset": offset, "limit_rows": _PAGE})
             rows = list(read(answer.data)) if answer.readable else []
-            keys = [key(row) for row in rows]
             # A page that begins as the one before: the offset was ignored, and that page was everything.
-            if not rows or (before and keys[: len(before)] == before):
+            if not rows or (before and rows[: len(before)] == before):
                 return
             yield from rows
-            offset, before = offset + len(rows), keys
+            offset, before = offset + len(rows), rows
 
     def _ask(self, name: str, params: Mapping[str, Any]) -> Answer:
         """The answer to a question, which may be asked several times."""

@@ -123,8 +123,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
-    """A server to talk to."""
+def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+    """A server to talk to, and no proxy on the way."""
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
     made = Wire()
     handler = type("Handler", (_Handler,), {"wire": made})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused, UsageError
-from smsby_deploy.smsby.answers import Alphaname, Balance, Delivery, SubscriberList
+from smsby_deploy.smsby.answers import Alphaname, Balance, Delivery, SubscriberList, read_receipt
 from smsby_deploy.smsby.client import ReadClient, SendClient
 from smsby_deploy.smsby.known_errors import (
     AwaitingModeration,
@@ -263,6 +263,13 @@ def test_an_ignored_offset_does_not_count_anybody_twice(
     assert len(wire.asked) == 2
 
 
+def test_a_phone_that_got_a_message_twice_is_listed_twice(wire: Wire, reader: ReadClient) -> None:
+    """Pages of the same phones are two pages if their rows differ."""
+    again = [{"phone": 1, "status": "sent", "d_sent": "2021-03-23 11:32:32"}]
+    wire.answers(_page(1), Reply(200, {"result": again}), _page())
+    assert [delivery.phone for delivery in reader.get_sms_delivery_list(9)] == ["1", "1"]
+
+
 def test_messages_are_walked_page_by_page(wire: Wire, reader: ReadClient) -> None:
     def page(*numbers: int) -> Reply:
         row = {"message": "68755", "parts": 1, "d_create": "2021-03-22 11:32:32", "status": "moderated"}
@@ -437,6 +444,24 @@ def test_a_send_travels_as_documented_and_once(wire: Wire, sender: SendClient, n
         assert asked.query == {key: [str(value)] for key, value in params.items()}
     else:
         assert {key: value for key, value in asked.json.items() if key != "token"} == params
+
+
+@pytest.mark.parametrize(
+    ("data", "cost"),
+    [
+        ({"sms_id": "5", "status": "NEW", "parts": "2"}, None),
+        ({"sms_id": 5, "status": "NEW", "parts": 2, "cost": "0.05200"}, Decimal("0.052")),
+        ([{"sms_id": 5, "status": "NEW", "parts": 2, "info": {"cost": 0.052}}], Decimal("0.052")),
+        ({"sms_id": 5, "status": "NEW", "parts": 2, "cost": "n/a"}, None),
+    ],
+)
+def test_the_receipt_of_one_sms(wire: Wire, sender: SendClient, data: Any, cost: Decimal | None) -> None:
+    """What show_cost adds is not documented: a cost is read wherever it stands, and never guessed."""
+    wire.answers(Reply(200, data))
+    outcome = sender.send_quick_sms(message="hi", phone="375291111111", alphaname_id=0, show_cost=True)
+    receipt = read_receipt(outcome.raw)
+    assert outcome.sms_id == receipt.sms_id == 5
+    assert (receipt.status, receipt.parts, receipt.cost) == ("NEW", 2, cost)
 
 
 def test_a_duplicate_message_tells_which(wire: Wire, sender: SendClient) -> None:

@@ -81,7 +81,7 @@ def test_a_text_that_can_not_be_written_is_not_sent(make_sender: MakeSender) -> 
 
 
 @pytest.fixture
-def hanging_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
+def hanging_proxy(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
     """A proxy that takes a request and hangs up; what it took."""
     taken: list[bytes] = []
     server = socket.create_server(("127.0.0.1", 0))

@@ -1,0 +1,84 @@
+"""`smsby-deploy api` in its own process, against the sandbox."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.e2e.conftest import Shop
+
+PHONE = "375291111111"
+
+
+def api(shop: Shop, *arguments: str) -> Any:
+    done = shop.run("api", *arguments)
+    assert done.code == 0, done.err
+    return done.json
+
+
+def test_nothing_goes_out_without_yes(shop: Shop) -> None:
+    refused = shop.run("api", "sendQuickSMS", f"phone={PHONE}", "message=hi", "alphaname_id=0")
+    assert refused.code == 64
+    assert shop.inbox() == {}
+
+
+def test_a_quick_sms_arrives_once(shop: Shop) -> None:
+    quick = ["sendQuickSMS", f"phone={PHONE}", "message=привет", "alphaname_id=0", "--yes"]
+    assert api(shop, *quick)["sms_id"] > 0
+    assert [sms["text"] for sms in shop.inbox()[PHONE]] == ["привет"]
+
+
+def test_a_quick_sms_whose_answer_is_lost_is_not_repeated(shop: Shop) -> None:
+    """It did go out here, and the tool says that it does not know."""
+    shop.fault(method="sendQuickSMS", when="after", mode="reset")
+    lost = shop.run("api", "sendQuickSMS", f"phone={PHONE}", "message=hi", "alphaname_id=0", "--yes")
+    assert (lost.code, lost.out) == (6, "")
+    assert PHONE not in lost.err
+    assert len(shop.inbox()[PHONE]) == 1
+
+
+def test_a_message_is_made_once_and_sent_phone_by_phone(shop: Shop) -> None:
+    made = api(shop, "createSmsMessage", "message=привет", "alphaname_id=1363", "--yes")
+    message_id = f"message_id={made['message_id']}"
+    assert shop.inbox() == {}
+    api(shop, "checkSMSMessageStatus", message_id)
+    sent = api(shop, "sendSMS", message_id, f"phone={PHONE}", "--yes")
+    assert api(shop, "checkSMS", f"sms_id={sent['sms_id']}")["sms_id"] == sent["sms_id"]
+    assert [row["phone"] for row in api(shop, "getSmsDeliveryList", message_id)["result"]] == [int(PHONE)]
+    listed = [row["message_id"] for row in api(shop, "getMessagesList")["result"]]
+    assert made["message_id"] in listed
+    again = shop.run("api", "createSmsMessage", "message=привет", "alphaname_id=1363", "--yes")
+    assert (again.code, again.out) == (1, "")
+    assert "createSmsMessage: The same message exists" in again.err
+
+
+def test_a_contact_list_is_made_filled_and_sent_to(shop: Shop) -> None:
+    list_id = api(shop, "createSubscriberList", "name=Friends")["result"]["list_id"]
+    shop.write("in.json", f'{{"list_id": {list_id}, "field_names": ["phone"], "data": [["{PHONE}"]]}}')
+    assert api(shop, "importContacts", "--input", "in.json")["result"]["inserted"] == 1
+    assert list_id in [row["list_id"] for row in api(shop, "getSubscriberLists")["result"]]
+    shop.write(
+        "send.json",
+        f'{{"name": "n", "message": "hi", "d_schedule": "2020-01-01 10:00", "list_id": {list_id}, "alphaname_id": 0}}',
+    )
+    draft = api(shop, "sendSmsList", "--input", "send.json", "--yes")["result"]["message_id"]
+    assert shop.inbox() == {}
+    api(shop, "confirmSendMessageByList", f"message_id={draft}", "confirm=0")
+    assert shop.inbox() == {}
+    api(shop, "confirmSendMessageByList", f"message_id={draft}", "confirm=1", "--yes")
+    assert list(shop.inbox()) == [PHONE]
+
+
+def test_the_account_and_its_mailings(shop: Shop) -> None:
+    assert api(shop, "getSMSMessages") == []
+    assert api(shop, "getBalance")["currency"] == "BYN"
+    assert api(shop, "getLimit")["limit"] > 0
+    assert api(shop, "getAlphanameId", "name=MyShop")["id"] == 1363
+    missing = shop.run("api", "getAlphanameId", "name=Nobody")
+    assert (missing.code, missing.out) == (1, "")
+    assert "not found" in missing.err
+
+
+def test_a_code_by_messenger(shop: Shop) -> None:
+    for method in ("sendOtpTelegram", "sendOtpWhatsApp"):
+        assert api(shop, method, f"phone={PHONE}", "message=0042", "--yes")["sms_id"] > 0
+    assert shop.run("api", "sendOtpTelegram", f"phone={PHONE}", "message=code", "--yes").code == 64
