@@ -44,10 +44,10 @@ def exit_code_of(error: BaseException, *, verbose: bool) -> int:
 
 def _tell(error: SmsbyDeployError) -> None:
     if isinstance(error, FilesInvalid):
-        from smsby_deploy.report.problems_text import problem_line
+        from smsby_deploy.report.problems_text import problem_lines
 
-        for problem in error.problems:
-            click.echo(problem_line(problem), err=True)
+        for _, line in problem_lines(error.problems):
+            click.echo(line, err=True)
     click.echo(f"error: {error.message}", err=True)
     if error.location:
         click.echo(f"  at {error.location}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 import click
 
@@ -28,9 +29,11 @@ from smsby_deploy.cli.machine import MACHINE_FORMATS, machine_text
     show_default=True,
     help="How to print it.",
 )
+@click.option("-v", "--verbose", is_flag=True, help="Tell how each file of phones was read.")
 @click.pass_obj
-def command(context: Context, form: str) -> int:
+def command(context: Context, form: str, verbose: bool) -> int:
     """Check every file, audience and text; offline, needs no token."""
+    from smsby_deploy.audience.shape import BadRows, detect_shape
     from smsby_deploy.cli.session import load
     from smsby_deploy.errors import FilesInvalid
     from smsby_deploy.plan.make import validate_project
@@ -43,6 +46,10 @@ def command(context: Context, form: str) -> int:
         loaded = load(context)
         addresses = [mailing.address for mailing in loaded.project.mailings]
         problems = tuple(validate_project(loaded))
+        if verbose or context.verbosity:
+            for source in loaded.project.phone_files:
+                with suppress(BadRows):  # it is among the problems
+                    context.note(f"{source.name}: read as {detect_shape(source)}")
     except FilesInvalid as error:
         problems = error.problems
     if form == "json":

@@ -23,8 +23,8 @@ def find_differences(
         if listed is None:
             continue
         pairs: list[tuple[str, object, object]] = []
-        if mailing.schedule_time is not None and listed.d_schedule:
-            reported = datetime.fromtimestamp(listed.d_schedule, UTC)
+        reported = datetime.fromtimestamp(listed.d_schedule, UTC) if listed.d_schedule else None
+        if mailing.schedule_time is not None and reported and not _is_allowed_late(mailing, reported):
             pairs.append(("d_schedule", _spell(mailing.schedule_time, mailing), _spell(reported, mailing)))
         if chunk.recipients is not None and listed.count_phones is not None and _is_counted(chunk):
             pairs.append(("count_phones", chunk.recipients, listed.count_phones))
@@ -42,6 +42,13 @@ def find_differences(
                     place.line,
                     place.column,
                 )
+
+
+def _is_allowed_late(mailing: Mailing, reported: datetime) -> bool:
+    """Whether it went out at once because it was late, as `max_late` allows."""
+    if mailing.schedule_time is None or mailing.max_late is None:
+        return False
+    return mailing.schedule_time < reported <= mailing.schedule_time + mailing.max_late
 
 
 def _is_counted(chunk: ChunkRecord | ChunkPlan) -> bool:

@@ -1,16 +1,21 @@
-"""Guardrails: what a mailing or a whole apply may not exceed. They are changed in the file, in review; no flag lifts them."""
+"""Guardrails: what a mailing or a whole apply may not exceed. They are changed in the file, in review; no flag lifts them.
+
+Every breach names the key, the figure and the limit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, time
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from smsby_deploy.message.price import money
 from smsby_deploy.plan.diff import Desired
 from smsby_deploy.plan.model import Action
-from smsby_deploy.project.declarations import Guardrails, Mailing
+from smsby_deploy.plan.words import WordCheck
+from smsby_deploy.project.declarations import Expected, Guardrails, Mailing
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,46 +27,108 @@ class Breach:
 
 
 def check_mailing(
-    rails: Guardrails, mailing: Mailing, desired: Desired, now: datetime, *, for_list: int | None = None
-) -> Breach | None:
-    """The first guardrail that one mailing breaks. `for_list` is what confirm=0 told of a list's size."""
-    people = for_list if for_list is not None else desired.audience.final
+    rails: Guardrails,
+    mailing: Mailing,
+    desired: Desired,
+    now: datetime,
+    *,
+    for_list: int | None = None,
+    words: WordCheck | None = None,
+) -> tuple[Breach, ...]:
+    """Every guardrail that one mailing breaks. `for_list` is what confirm=0 told of a list's size; `words` looked at
+    its texts."""
+    people = for_list if for_list is not None or mailing.via == "list" else desired.audience.final
+    return (
+        *check_people(rails, mailing, people),
+        *_check_texts(rails, desired, words),
+        *_check_sender(rails, mailing),
+        *_check_time(rails, mailing, now),
+    )
+
+
+def check_people(rails: Guardrails, mailing: Mailing, people: int | None) -> Iterator[Breach]:
+    """The guardrails on how many people a mailing reaches; None: only sms.by knows, and tells it later."""
+    if people is None:
+        return
     if rails.max_recipients is not None and people > rails.max_recipients:
-        return Breach(
-            "max_recipients", f"max_recipients: {people} recipients, the limit is {rails.max_recipients}"
-        )
-    if rails.max_parts is not None and desired.longest > rails.max_parts:
-        return Breach(
-            "max_parts",
-            f"max_parts: the longest text takes {desired.longest} parts, the limit is {rails.max_parts}",
-        )
-    goes_out = mailing.schedule_time or now
-    if rails.quiet_hours is not None:
-        local = goes_out.astimezone(ZoneInfo(mailing.timezone))
-        start, end = rails.quiet_hours.start, rails.quiet_hours.end
-        if _within(local.time(), start, end):
-            return Breach(
-                "quiet_hours",
-                f"quiet_hours: it would go out at {local:%H:%M} {mailing.timezone}, "
-                f"quiet from {start:%H:%M} to {end:%H:%M}",
-            )
-    if rails.min_lead is not None and mailing.schedule_time is not None:
-        lead = mailing.schedule_time - now
-        if lead < rails.min_lead:
-            return Breach(
-                "min_lead_minutes",
-                f"min_lead_minutes: it is scheduled in {int(lead.total_seconds() // 60)} min, "
-                f"the least is {int(rails.min_lead.total_seconds() // 60)}",
-            )
-    return None
+        message = f"max_recipients: {people} recipients, the limit is {rails.max_recipients}"
+        yield Breach("max_recipients", message)
+    expected = mailing.expect_recipients or rails.expect_recipients or Expected()
+    if expected.least is not None and people < expected.least:
+        message = f"expect_recipients: {people} recipients, the least expected is {expected.least}"
+        yield Breach("expect_recipients", message)
+    if expected.most is not None and people > expected.most:
+        message = f"expect_recipients: {people} recipients, the most expected is {expected.most}"
+        yield Breach("expect_recipients", message)
 
 
 def check_apply(rails: Guardrails, actions: Iterable[Action]) -> Breach | None:
     """A guardrail on the whole apply."""
-    total = sum((action.cost or Decimal(0) for action in actions if action.sends), Decimal(0))
+    total = cost_of_sending(actions)
     if rails.max_cost is not None and total > rails.max_cost:
-        return Breach("max_cost", f"max_cost: this apply costs {total}, the limit is {rails.max_cost}")
+        message = f"max_cost: this apply costs {money(total)}, the limit is {money(rails.max_cost)}"
+        return Breach("max_cost", message)
     return None
+
+
+def check_budget(rails: Guardrails, planned: Decimal, spent: Decimal) -> Breach | None:
+    """The budget of the calendar month, `planned` on top of what was `spent` of it."""
+    if rails.budget is None or not planned or spent + planned <= rails.budget:
+        return None
+    return Breach(
+        "budget",
+        f"budget: with {money(planned)} planned and {money(spent)} spent this month costs "
+        f"{money(spent + planned)}, the limit is {money(rails.budget)}",
+    )
+
+
+def cost_of_sending(actions: Iterable[Action]) -> Decimal:
+    """What the actions that send cost, lists aside."""
+    return sum((action.cost or Decimal(0) for action in actions if action.sends), Decimal(0))
+
+
+def _check_texts(rails: Guardrails, desired: Desired, words: WordCheck | None) -> Iterator[Breach]:
+    if rails.max_parts is not None and desired.longest > rails.max_parts:
+        message = f"max_parts: the longest text takes {desired.longest} parts, the limit is {rails.max_parts}"
+        yield Breach("max_parts", message)
+    for (key, pattern), count in words.texts.items() if words is not None else ():
+        what = "is missing in" if key == "required_words" else "is found in"
+        texts = "1 text" if count == 1 else f"{count} texts"
+        yield Breach(key, f"{key}: {pattern!r} {what} {texts}, the limit is 0")
+
+
+def _check_sender(rails: Guardrails, mailing: Mailing) -> Iterator[Breach]:
+    if rails.allowed_alphanames and mailing.alphaname not in rails.allowed_alphanames:
+        allowed = ", ".join(rails.allowed_alphanames)
+        message = f"allowed_alphanames: it would be sent as {mailing.alphaname}, allowed are {allowed}"
+        yield Breach("allowed_alphanames", message)
+
+
+def _check_time(rails: Guardrails, mailing: Mailing, now: datetime) -> Iterator[Breach]:
+    schedule = mailing.schedule_time
+    local = max(schedule or now, now).astimezone(ZoneInfo(mailing.timezone))
+    if rails.quiet_hours is not None:
+        start, end = rails.quiet_hours.start, rails.quiet_hours.end
+        if _within(local.time(), start, end):
+            yield Breach(
+                "quiet_hours",
+                f"quiet_hours: it would go out at {local:%H:%M} {mailing.timezone}, "
+                f"quiet from {start:%H:%M} to {end:%H:%M}",
+            )
+    for days in rails.blackout:
+        if days.first <= local.date() <= days.last:
+            until = "" if days.first == days.last else f" to {days.last}"
+            message = f"blackout: it would go out on {local:%Y-%m-%d} {mailing.timezone}, nothing may on {days.first}{until}"
+            yield Breach("blackout", message)
+    # A mailing that is late and may be goes out at once, as one without a time: there is no lead to keep.
+    if rails.min_lead is not None and schedule is not None and schedule > now:
+        lead = schedule - now
+        if lead < rails.min_lead:
+            yield Breach(
+                "min_lead_minutes",
+                f"min_lead_minutes: it is scheduled in {int(lead.total_seconds() // 60)} min, "
+                f"the least is {int(rails.min_lead.total_seconds() // 60)}",
+            )
 
 
 def _within(at: time, start: time, end: time) -> bool:

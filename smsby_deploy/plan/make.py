@@ -6,7 +6,8 @@ import difflib
 import fnmatch
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,13 +19,16 @@ from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.lock.document import entry_digest
 from smsby_deploy.lock.model import Entry, Lock
 from smsby_deploy.message.price import cost_of
+from smsby_deploy.message.template import included_files
+from smsby_deploy.plan.budget import spent_in_month
 from smsby_deploy.plan.diff import Desired, Verdict, diff_mailing
 from smsby_deploy.plan.differences import find_differences
 from smsby_deploy.plan.fingerprint import canonical_json
-from smsby_deploy.plan.guardrails import check_mailing
+from smsby_deploy.plan.guardrails import check_budget, check_mailing, cost_of_sending
 from smsby_deploy.plan.model import SENDING, Action, ActionKind, AudienceCounts, ChunkPlan, LockStamp, Plan
 from smsby_deploy.plan.pack import measure_mailing
 from smsby_deploy.plan.remote import view_remote
+from smsby_deploy.plan.words import WordCheck
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import ContactList, Mailing, Project
 from smsby_deploy.project.load import LoadedProject, campaign_inputs
@@ -122,19 +126,25 @@ def make_plan(
     now = clock.now()
     actions: list[Action] = []
     for mailing in mailings:
-        desired, own = _measure(project, mailing, suppressed)
+        words = WordCheck(project.guardrails)
+        desired, own = _measure(project, mailing, suppressed, words)
         found.extend(own)
         found.extend(_unknown_names(mailing, names))
         if desired is None:
             continue
         entry = lock.mailings.get(mailing.address)
-        verdict = diff_mailing(project.name, desired, entry, remote, now)
+        # Too late is what is past schedule_time by more than max_late.
+        judged_at = now - (mailing.max_late or timedelta(0))
+        verdict = diff_mailing(project.name, desired, entry, remote, judged_at)
         if entry is None and verdict.action is ActionKind.CREATE:
             verdict = _check_renamed(desired, lock, project, verdict)
         if verdict.action in SENDING:
-            breach = check_mailing(project.guardrails, mailing, desired, now)
-            if breach:
-                verdict = Verdict(ActionKind.BLOCKED, f"guardrail: {breach.message}", verdict.states)
+            breaches = check_mailing(project.guardrails, mailing, desired, now, words=words)
+            if breaches:
+                reasons = "; ".join(breach.message for breach in breaches)
+                verdict = Verdict(ActionKind.BLOCKED, f"guardrail: {reasons}", verdict.states)
+            else:
+                found.extend(_lateness(mailing, now))
         if verdict.note:
             code = "SENT_AGAIN" if verdict.action is ActionKind.CREATE else "AUDIENCE_CHANGED"
             found.append(_note(mailing, code, verdict.note))
@@ -143,6 +153,7 @@ def make_plan(
             chunks = entry.chunks if entry is not None and is_recorded else desired.chunks
             found.extend(find_differences(mailing, chunks, remote))
         actions.append(make_action(project, mailing, desired, verdict, names))
+    actions = _hold_budget(project, actions, lock, now)
     actions.extend(_orphan(address, lock.mailings[address]) for address in orphans)
     addresses = {action.address for action in actions}
     return Plan(
@@ -165,15 +176,44 @@ def make_plan(
 
 
 def _measure(
-    project: Project, mailing: Mailing, suppressed: PhoneSet
+    project: Project, mailing: Mailing, suppressed: PhoneSet, words: WordCheck | None = None
 ) -> tuple[Desired | None, list[Problem]]:
     try:
-        return measure_mailing(project, mailing, suppressed)
+        return measure_mailing(project, mailing, suppressed, words)
     except FilesInvalid as error:
         return None, [
             Problem(p.severity, p.code, p.message, mailing.address, p.file, p.line, p.column)
             for p in error.problems
         ]
+
+
+def _hold_budget(project: Project, actions: Sequence[Action], lock: Lock, now: datetime) -> list[Action]:
+    """The actions, those that cost blocked if together they exceed what is left of the month's budget."""
+    sending = {action.address for action in actions if action.sends}
+    # Of a mailing that is resumed the plan's cost is that of all of it, and the lock's is the same once more.
+    revisions = {mailing.address: mailing.revision for mailing in project.mailings}
+    anew = {a for a in sending if a in lock.mailings and lock.mailings[a].revision == revisions[a]}
+    spent = spent_in_month(lock, now, project.api.account_timezone, anew=anew)
+    breach = check_budget(project.guardrails, cost_of_sending(actions), spent)
+    if breach is None:
+        return list(actions)
+    reason = f"guardrail: {breach.message}"
+    return [
+        replace(action, action=ActionKind.BLOCKED, reason=reason) if action.sends and action.cost else action
+        for action in actions
+    ]
+
+
+def _lateness(mailing: Mailing, now: datetime) -> Iterable[Problem]:
+    """That a mailing goes out after its time, which `max_late` allows."""
+    schedule, place = mailing.schedule_time, mailing.schedule_location or mailing.location
+    if schedule is not None and mailing.max_late is not None and schedule <= now:
+        minutes = int((now - schedule).total_seconds() // 60)
+        most = int(mailing.max_late.total_seconds() // 60)
+        message = f"its time passed {minutes} min ago: it goes out at once, max_late allows {most} min"
+        yield Problem(
+            Severity.WARNING, "LATE", message, mailing.address, place.file, place.line, place.column
+        )
 
 
 def make_action(
@@ -283,6 +323,7 @@ def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]
     paths: set[Path] = {project.root / project.file}
     for mailing in mailings:
         paths.update(campaign_inputs(project, mailing))
+        paths.update(project.root / name for name in included_files(mailing.text))
     hashes = {}
     for path in sorted(paths):
         with path.open("rb") as file:

@@ -20,6 +20,7 @@ from smsby_deploy.message.texts import is_personal, render_texts
 from smsby_deploy.plan.diff import Desired
 from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint, row_line
 from smsby_deploy.plan.model import AudienceCounts, ChunkPlan
+from smsby_deploy.plan.words import WordCheck
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import ApiSettings, ContactList, Mailing, Project
 
@@ -56,12 +57,14 @@ class Tally:
     ucs2: int = 0
     longest: int = 0
     audience: Any = field(default_factory=hashlib.sha256)
+    words: WordCheck | None = None
 
 
-def header_of(mailing: Mailing, personal: bool) -> dict[str, Any]:
-    """What a mailing says, and when: the instant, not its spelling; the text as its author wrote it."""
+def header_of(mailing: Mailing, template: Template | None, personal: bool) -> dict[str, Any]:
+    """What a mailing says, and when: the instant, not its spelling; the text, and what it includes, as written."""
     schedule = mailing.schedule_time
-    return {
+    includes = {"includes": template.inputs} if template is not None and template.inputs else {}
+    return includes | {
         "alphaname": mailing.alphaname,
         "schedule_time": schedule.astimezone(UTC).isoformat() if schedule else None,
         "kind": "list" if mailing.via == "list" else "personal" if personal else "bulk",
@@ -95,7 +98,7 @@ def stream_chunks(
     """The chunks of a mailing with recipients, in order. Counts, problems and the audience's digest go to `tally`."""
     assert not isinstance(mailing.audience, ContactList)
     personal = is_personal(mailing, template)
-    content = content_digest(header_of(mailing, personal))
+    content = content_digest(header_of(mailing, template, personal))
     size = chunk_size(project.api, personal)
     bulk_text = None if personal or template is None else template.render_once()
     phones: list[str] = []
@@ -148,10 +151,13 @@ def _count(
     tally: Tally,
 ) -> None:
     bulk_size = _measure(bulk_text, tally) if bulk_text is not None else None
+    before = tally.final
     for position, phone in enumerate(phones):
         if phone in suppressed:
             tally.suppressed += 1
             continue
+        if tally.words is not None and texts is not None:
+            tally.words.look_at(texts[position])
         size = bulk_size or _measure(texts[position] if texts else "", tally)
         tally.final += 1
         tally.parts += size.parts
@@ -160,6 +166,8 @@ def _count(
             tally.gsm7 += 1
         else:
             tally.ucs2 += 1
+    if tally.words is not None and bulk_text is not None and tally.final > before:
+        tally.words.look_at(bulk_text, tally.final - before)
 
 
 def _measure(text: str, tally: Tally) -> TextSize:
@@ -172,17 +180,19 @@ def _measure(text: str, tally: Tally) -> TextSize:
 
 
 def measure_mailing(
-    project: Project, mailing: Mailing, suppressed: PhoneSet
+    project: Project, mailing: Mailing, suppressed: PhoneSet, words: WordCheck | None = None
 ) -> tuple[Desired, list[Problem]]:
     """One mailing counted and hashed, and everything that is wrong with its recipients and texts.
+
+    `words` looks at every text that somebody would get.
 
     Raises:
         FilesInvalid: its template can't be compiled.
     """
     template = compile_text(mailing.text) if mailing.text else None
     if isinstance(mailing.audience, ContactList):
-        return _measure_list(project, mailing, template)
-    tally = Tally()
+        return _measure_list(project, mailing, template, words)
+    tally = Tally(words=words if words is not None and words.is_on else None)
     chunks: list[ChunkPlan] = []
     before = 0
     for chunk in stream_chunks(project, mailing, template, suppressed, tally):
@@ -237,7 +247,7 @@ def _repeated(mailing: Mailing, report: AudienceReport) -> list[Problem]:
 
 
 def _measure_list(
-    project: Project, mailing: Mailing, template: Template | None
+    project: Project, mailing: Mailing, template: Template | None, words: WordCheck | None
 ) -> tuple[Desired, list[Problem]]:
     problems: list[Problem] = []
     text = ""
@@ -246,9 +256,11 @@ def _measure_list(
         problems.append(Problem(Severity.ERROR, "LIST_TEXT", message))
     else:
         text = template.render_once()
+        if words is not None:
+            words.look_at(text)
     tally = Tally()
     size = _measure(text, tally)
-    content = content_digest(header_of(mailing, personal=False))
+    content = content_digest(header_of(mailing, template, personal=False))
     digest = chunk_digest(f"{content}\n{text}", ())
     mark = fingerprint(project.name, mailing.address, mailing.revision, 0, digest)
     desired = Desired(

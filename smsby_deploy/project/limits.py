@@ -33,6 +33,8 @@ def read_guardrails(
         _check_patterns(rails.get(key) or YamlList((1, 1)), at, key, complain)
     lead, quiet = rails.get("min_lead_minutes"), rails.get("quiet_hours")
     expected = rails.get("expect_recipients")
+    if quiet and quiet["from"] == quiet["to"]:
+        complain("GUARDRAIL", "quiet_hours: from and to are the same, so no hour is quiet", at("quiet_hours"))
     return Guardrails(
         max_recipients=rails.get("max_recipients"),
         max_parts=rails.get("max_parts"),

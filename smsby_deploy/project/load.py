@@ -225,7 +225,7 @@ class _CampaignLoader:
         late, _ = self._setting(node, "max_late", None, mark)
         expected = node.get("expect_recipients")
         is_list = "list" in node
-        if schedule is not None and (is_list or node.get("via") == "single"):
+        if schedule is not None:
             self._check_on_wire(schedule, when_at)
         if is_list and "via" in node:
             message = "via is for mailings with recipients; a list has its own way"
@@ -296,12 +296,10 @@ class _CampaignLoader:
         return local
 
     def _check_on_wire(self, schedule: datetime, location: Location) -> None:
-        """These ways take a textual date, which sms.by reads in the account's clock: it must exist there once."""
+        """sms.by takes textual dates and reads them in the account's clock: it must show this time once."""
         account = self.loader.account_zone
         if account is not None and _is_twice(schedule.astimezone(account)):
-            message = (
-                f"it exists twice in the account's clock ({account.key}), in which this way is told its time"
-            )
+            message = f"the account's clock ({account.key}), in which sms.by reads it, shows this time twice"
             self.loader._problem("DST", message, location)
 
     def _audience(self, node: YamlMap) -> InlineRecipients | RecipientsFile | ContactList:
