@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _HIDDEN = "<hidden>"
-_PHONE = re.compile(r"\+?\d(?:[\s().-]*\d){8,14}")
+# Any long run of digits, and what begins like a number that people write in groups; a date is neither.
+_PHONE = re.compile(r"\+\d(?:[\s().-]*\d){8,14}|(?<!\d)(?:375|8[\s().-]*0)(?:[\s().-]*\d){7,12}|\d{9,15}")
 _LONGEST_ERROR = 300
 
 

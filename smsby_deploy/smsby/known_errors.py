@@ -110,14 +110,6 @@ def is_known(text: str) -> bool:
     return any(re.search(pattern, text, re.IGNORECASE) for pattern, _, _ in _KNOWN)
 
 
-def hint_for(text: str) -> str:
-    """What to do about an error text; empty if it is not known."""
-    for pattern, _, hint in _KNOWN:
-        if re.search(pattern, text, re.IGNORECASE):
-            return hint
-    return ""
-
-
 def error_for(method: str, text: str, *, status: int, message_id: int | None = None) -> SmsbyDeployError:
     """The typed error for what `method` answered with HTTP `status`."""
     if refuses_token(text, status):

@@ -1,0 +1,131 @@
+"""Whatever sms.by answers: nothing breaks, and no more is concluded than the answer proves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from flask import Request
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from werkzeug.test import EnvironBuilder
+
+from smsby_deploy.errors import ApiError
+from smsby_deploy.sandbox.params import read_params
+from smsby_deploy.smsby.answer import Answer, find_value
+from smsby_deploy.smsby.answers import (
+    read_alphanames,
+    read_balance,
+    read_bulk_status,
+    read_deliveries,
+    read_import,
+    read_list_info,
+    read_lists,
+    read_mailings,
+    read_message_state,
+    read_messages,
+    read_receipt,
+    read_sms_state,
+)
+from smsby_deploy.smsby.methods import Proof
+from smsby_deploy.smsby.outcome import OutcomeKind, judge_send
+from smsby_deploy.smsby.transport import _brackets
+
+KEYS = [
+    "uuid",
+    "message_id",
+    "sms_id",
+    "error",
+    "status",
+    "success",
+    "result",
+    "data",
+    "id",
+    "list_id",
+    "name",
+]
+KEYS += ["balance", "cost", "count", "parts", "log", "0", "1363", "phone", "invalid"]
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=12),
+    st.sampled_from(["ok", "DRAFT", "5", "0.026", "NaN", "token is invalid", "1" * 5000, "²"]),
+)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
+    max_leaves=12,
+)
+PROOFS: list[Proof] = ["uuid", "message_id", "sms_id", "confirmed"]
+
+
+@given(st.integers(200, 599), JSON, st.sampled_from(PROOFS), st.booleans())
+def test_only_proof_is_accepted_and_only_429_may_be_sent_again(
+    status: int, data: Any, proof: Proof, reaches_nobody: bool
+) -> None:
+    answer = Answer(status, data, readable=data is not None)
+    outcome = judge_send(answer, proof=proof, reaches_nobody=reaches_nobody)
+    assert (outcome.kind is OutcomeKind.NOT_SENT) == (status == 429)
+    if outcome.kind is OutcomeKind.ACCEPTED:
+        assert status < 300 and not answer.error
+        if proof != "confirmed":
+            assert find_value(data, proof)
+            assert getattr(outcome, proof)
+    if outcome.kind in (OutcomeKind.REJECTED, OutcomeKind.TOKEN_REFUSED):
+        assert answer.error
+        assert status == 200 or 400 <= status < 500 or (reaches_nobody and status >= 500)
+    assert outcome.error is not None or outcome.kind is OutcomeKind.ACCEPTED
+
+
+def _all(read: Callable[[Any], Iterable[Any]]) -> Callable[[Any], Any]:
+    return lambda data: list(read(data))
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        _all(read_mailings),
+        _all(read_bulk_status),
+        _all(read_deliveries),
+        _all(read_messages),
+        _all(read_alphanames),
+        _all(read_lists),
+        read_balance,
+        read_list_info,
+        read_receipt,
+        read_sms_state,
+        read_message_state,
+        read_import,
+    ],
+    ids=lambda read: getattr(read, "__name__", "reader"),
+)
+@settings(max_examples=40)
+@given(JSON)
+def test_an_answer_is_read_or_told_to_be_unreadable(read: Callable[[Any], Any], data: Any) -> None:
+    try:
+        read(data)
+    except ApiError as error:
+        assert "can't be read" in error.message
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+NESTED = st.recursive(
+    TEXTS,
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "phone", "text"]), inner, min_size=1, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["messages", "name", "data"]), NESTED))
+def test_php_brackets_lose_nothing(params: dict[str, Any]) -> None:
+    """What the form says is what PHP, as the sandbox reads for it, makes of it."""
+    pairs = list(_brackets(params))
+    assert len(dict(pairs)) == len(pairs)
+    builder = EnvironBuilder(method="POST", data=dict(pairs))
+    assert read_params(Request(builder.get_environ())) == params
