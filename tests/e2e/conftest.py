@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import requests
 
+from tests.e2e.forked import Forked
+
 PROJECT = """\
 version: 1
 project: shop
@@ -33,6 +35,23 @@ class Result:
         return json.loads(self.out)
 
 
+@dataclass(frozen=True)
+class Run:
+    """A command on its way."""
+
+    forked: Forked
+
+    def signal(self, number: int) -> None:
+        assert self.forked.process.pid is not None
+        os.kill(self.forked.process.pid, number)
+
+    def finish(self) -> Result:
+        code, out, err = self.forked.finish()
+        assert "Traceback" not in err, err
+        assert "secret-token" not in out + err
+        return Result(code, out, err)
+
+
 @dataclass
 class Shop:
     """A project folder with a sandbox of its own."""
@@ -47,20 +66,12 @@ class Shop:
 
     def run(self, *arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> Result:
         """Run `smsby-deploy ARGUMENTS` in the project."""
+        return self.start(*arguments, env=env, stdin=stdin).finish()
+
+    def start(self, *arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> Run:
+        """Begin to run it, and come back at once."""
         environ = {**os.environ, "SMSBY_API_URL": self.url, "SMSBY_TOKEN": "secret-token", **(env or {})}
-        done = subprocess.run(
-            [sys.executable, "-m", "smsby_deploy", *arguments],
-            cwd=self.root,
-            env=environ,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        assert "secret-token" not in done.stdout + done.stderr
-        return Result(done.returncode, done.stdout, done.stderr)
+        return Run(Forked(arguments, self.root, environ, stdin))
 
     def inbox(self) -> dict[str, list[dict[str, Any]]]:
         """What reached whom, as the sandbox tells it."""
