@@ -182,6 +182,7 @@ def _candidates(
         has_text=mailing.text is not None,
         on_invalid=mailing.on_invalid,
         report=report,
+        countries=mailing.countries,
     ):
         if bulk is None:
             rendered = render_texts(mailing, template, batch)

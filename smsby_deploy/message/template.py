@@ -1,4 +1,4 @@
-"""Personal texts: Jinja2 in its immutable sandbox, strict, and the same twice.
+"""Personal texts: strict templates, each text the same twice, every error at its place.
 
 An undefined variable, and an empty value that would be printed, is an error; testing one is free. Nothing random or
 time-dependent can be reached.
@@ -6,22 +6,27 @@ time-dependent can be reached.
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from types import TracebackType
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError, meta
-from jinja2.exceptions import SecurityError
-from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import DictLoader, TemplateError, TemplateSyntaxError, UndefinedError
+from jinja2 import Template as JinjaTemplate
 
 from smsby_deploy.audience.source import Batch
-from smsby_deploy.errors import FilesInvalid
+from smsby_deploy.errors import FilesInvalid, Location
+from smsby_deploy.message.environment import LONGEST_SOURCE, TextEnvironment
+from smsby_deploy.message.includes import BadInclude, Gathered, gather
+from smsby_deploy.message.placeholders import find_placeholder, rows_with_placeholders
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import TextSource
+from smsby_deploy.project.text_places import place_in_runs
 
-# What a template can raise beside Jinja2's own errors: {{ 1 / 0 }}, {{ name + 1 }}.
-_VALUE_ERRORS = (
+# What a template can raise beside Jinja2's own errors: {{ 1 / 0 }}, {{ name + 1 }}; compiling deep nesting.
+_OTHER_ERRORS = (
     TypeError,
     ValueError,
     ArithmeticError,
@@ -29,38 +34,10 @@ _VALUE_ERRORS = (
     AttributeError,
     RecursionError,
     MemoryError,
+    SyntaxError,
 )
-_RANDOM = ("random", "shuffle")
-_PLACEHOLDER = re.compile(r"\*\|\w+\|\*|(?<!\{)\$?\{\w+\}(?!\})|%[A-Za-z_]{3,}%|\[\[\s*\w+\s*\]\]")
-
-
-class _EmptyValue(UndefinedError):
-    pass
-
-
-def _refuse_empty(value: Any) -> Any:
-    if value is None or (isinstance(value, str) and not value.strip()):
-        raise _EmptyValue("an empty value would be printed; `| default('…', true)` is the way out")
-    return value
-
-
-class _Environment(ImmutableSandboxedEnvironment):
-    """Powers are refused: `9**9**9` would never end."""
-
-    intercepted_binops = frozenset(["**"])
-
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        raise SecurityError(f"the operator {operator} is not available in texts")
-
-
-def _environment() -> _Environment:
-    environment = _Environment(
-        undefined=StrictUndefined, finalize=_refuse_empty, keep_trailing_newline=True, autoescape=False
-    )
-    for name in _RANDOM:
-        environment.filters.pop(name, None)
-    environment.globals.clear()
-    return environment
+_UNDEFINED = re.compile(r"^'(\w+)' is undefined$|has no attribute '(\w+)'$")
+_OPENING = re.compile(r"\{[{%][-+]?\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +49,15 @@ class RenderedBatch:
 
 
 class Template:
-    """A compiled text."""
+    """A compiled text. `inputs` are the project paths of the templates that it includes, with their texts."""
 
-    def __init__(self, source: TextSource) -> None:
+    def __init__(self, source: TextSource, environment: TextEnvironment, gathered: Gathered) -> None:
         self.source = source
-        environment = _environment()
-        # Literal text is data to `finalize`: blanks between two variables must pass it.
-        self.variables = frozenset(meta.find_undeclared_variables(environment.parse(source.text)))
+        self.variables = gathered.variables
+        self.inputs = {one.file: one.text for one in gathered.included.values()}
+        self._gathered = gathered
+        self._environment = environment
+        environment.loader = DictLoader({name: one.text for name, one in gathered.included.items()})
         self._template = environment.from_string(source.text)
 
     @property
@@ -88,71 +67,181 @@ class Template:
 
     def render_once(self) -> str:
         """The one text of a bulk mailing."""
-        return self._template.render().strip()
+        return self._render({})
 
     def render_batch(self, batch: Batch, *, rows_file: str, address: str) -> RenderedBatch:
         """The text of each recipient, blank ends cut off; a recipient's own text wins, literally."""
         texts: list[str] = []
         problems: list[Problem] = []
         for variables, own, line in zip(batch.variables, batch.texts, batch.lines, strict=True):
+            text, failed = "", "the text is empty"
+            place: Location | None = None
             try:
-                if own is not None and _PLACEHOLDER.search(own):
-                    message = (
-                        f"a recipient's own text holds a placeholder of another tool ({rows_file}:{line})"
-                    )
-                    problems.append(Problem(Severity.ERROR, "PLACEHOLDER", message, address, rows_file, line))
-                text = (own if own is not None else self._template.render(variables)).strip()
-                if not text:
-                    raise _EmptyValue("the text is empty")
-            except TemplateError as error:
-                text = ""
+                text = own.strip() if own is not None else self._render(variables)
+            except (TemplateError, *_OTHER_ERRORS) as error:
+                failed, place = self.explain(error, variables)
+            if not text:
+                where = place or self.source.location
+                message = f"{failed} ({rows_file}:{line})"
                 problems.append(
-                    place_problem(
-                        self.source, "TEMPLATE", f"{error.message} ({rows_file}:{line})", None, address
+                    Problem(
+                        Severity.ERROR, "TEMPLATE", message, address, where.file, where.line, where.column
                     )
                 )
-            except _VALUE_ERRORS as error:
-                text = ""
-                message = f"{type(error).__name__} for the recipient at {rows_file}:{line}"
-                problems.append(place_problem(self.source, "TEMPLATE", message, None, address))
             texts.append(text)
+        problems.extend(placeholder_problems(texts, batch, rows_file=rows_file, address=address))
         return RenderedBatch(texts, problems)
+
+    def _render(self, variables: Mapping[str, str]) -> str:
+        self._environment.start()
+        context = self._template.new_context(dict(variables), shared=True)
+        return "".join(self._template.root_render_func(context)).strip()
+
+    def explain(self, error: Exception, variables: Mapping[str, str]) -> tuple[str, Location | None]:
+        """What went wrong with one text, and where in the template; values are never told."""
+        name = ""
+        if isinstance(error, RecursionError):
+            message = "the template calls itself without end"
+        elif isinstance(error, TemplateError):
+            message = error.message or "the template can't be rendered"
+        else:
+            message = f"the template can't be rendered: {type(error).__name__}"
+        if isinstance(error, UndefinedError):
+            found = _UNDEFINED.search(message)
+            name = (found[1] or found[2]) if found else ""
+            near = difflib.get_close_matches(name, list(variables), n=1) if name else []
+            message += f"; did you mean {near[0]}?" if near else ""
+        unit, offset = _failed_at(error.__traceback__)
+        if offset is None:
+            return message, None
+        text, _ = _unit(self.source, self._gathered, unit)
+        return message, _locate(self.source, self._gathered, unit, _sharpen(text, offset, name))
+
+
+def placeholder_problems(
+    texts: list[str], batch: Batch, *, rows_file: str, address: str
+) -> Iterator[Problem]:
+    """The rendered texts, or texts taken literally, in which people would read a placeholder."""
+    for index in rows_with_placeholders(texts):
+        line = batch.lines[index]
+        message = f"the text of this recipient holds a placeholder ({rows_file}:{line})"
+        yield Problem(Severity.ERROR, "PLACEHOLDER", message, address, rows_file, line)
 
 
 def compile_text(source: TextSource) -> Template:
     """The template of `source`.
 
     Raises:
-        FilesInvalid: its syntax is wrong, it holds a placeholder of another tool, or nothing at all.
+        FilesInvalid: its syntax is wrong, it holds a placeholder of another tool, or nothing at all; it includes what
+            can't be included; it is a text without variables that can't be rendered.
     """
     if not source.text.strip():
-        raise FilesInvalid([place_problem(source, "TEXT", "the text is empty", None)])
-    found = _PLACEHOLDER.search(source.text)
-    if found:
-        line = source.text.count("\n", 0, found.start()) + 1
-        message = f"{found.group()} would be sent as it stands; variables are written {{{{ name }}}}"
-        raise FilesInvalid([place_problem(source, "PLACEHOLDER", message, line)])
+        raise FilesInvalid([place_problem(source, "TEXT", "the text is empty", source.location)])
+    if len(source.text) > LONGEST_SOURCE:
+        message = f"the text has over {LONGEST_SOURCE} characters: no text needs that"
+        raise FilesInvalid([place_problem(source, "TEXT", message, source.location)])
+    environment, gathered = TextEnvironment(), Gathered()
     try:
-        template = Template(source)
-        if not template.is_personal:
-            template.render_once()
+        gather(environment, source.text, source.root, gathered)
+        _check_literals(source, gathered)
+        template = Template(source, environment, gathered)
+    except BadInclude as error:
+        place = _locate(source, gathered, error.name, error.lineno - 1)
+        raise FilesInvalid([place_problem(source, "INCLUDE", error.message or "", place)]) from error
     except TemplateSyntaxError as error:
         message = error.message or "the template's syntax is wrong"
-        raise FilesInvalid([place_problem(source, "TEMPLATE_SYNTAX", message, error.lineno)]) from error
-    except TemplateError as error:
-        message = error.message or "the template can't be rendered"
-        raise FilesInvalid([place_problem(source, "TEMPLATE", message, None)]) from error
-    except _VALUE_ERRORS as error:
-        message = f"the template can't be rendered: {type(error).__name__}"
-        raise FilesInvalid([place_problem(source, "TEMPLATE", message, None)]) from error
+        place = _locate(source, gathered, error.name, error.lineno - 1)
+        raise FilesInvalid([place_problem(source, "TEMPLATE_SYNTAX", message, place)]) from error
+    except (TemplateError, *_OTHER_ERRORS) as error:
+        message = f"the template can't be compiled: {type(error).__name__}"
+        raise FilesInvalid([place_problem(source, "TEMPLATE_SYNTAX", message, source.location)]) from error
+    if not template.is_personal:
+        _check_once(template)
     return template
 
 
-def place_problem(
-    source: TextSource, code: str, message: str, line: int | None, address: str | None = None
-) -> Problem:
-    """A problem at line `line` of the text, in the file where that line stands."""
-    at_line, column = source.location.line, source.location.column
-    if line is not None and 1 <= line <= len(source.line_starts):
-        at_line, column = source.line_starts[line - 1]
-    return Problem(Severity.ERROR, code, message, address, source.location.file, at_line, column)
+def included_files(source: TextSource | None) -> tuple[str, ...]:
+    """The project paths of the templates that a text includes, as far as they can be read."""
+    gathered = Gathered()
+    if source is not None and "{%" in source.text:
+        with contextlib.suppress(TemplateError, *_OTHER_ERRORS):
+            gather(TextEnvironment(), source.text, source.root, gathered)
+    return tuple(sorted({one.file for one in gathered.included.values()}))
+
+
+def _check_literals(source: TextSource, gathered: Gathered) -> None:
+    problems = []
+    for unit, offset, literal in gathered.literals():
+        found = find_placeholder(literal)
+        if found:
+            message = f"{found.group()} would be sent as it stands; variables are written {{{{ name }}}}"
+            place = _locate(source, gathered, unit, offset + found.start())
+            problems.append(place_problem(source, "PLACEHOLDER", message, place))
+    for unit, offset, name in gathered.unknown_calls():
+        message = f"there is no function {name}; a column of the data is written {{{{ {name} }}}}"
+        place = _locate(source, gathered, unit, offset)
+        problems.append(place_problem(source, "TEMPLATE", message, place))
+    if problems:
+        raise FilesInvalid(problems)
+
+
+def _check_once(template: Template) -> None:
+    try:
+        text = template.render_once()
+    except (TemplateError, *_OTHER_ERRORS) as error:
+        message, place = template.explain(error, {})
+        raise FilesInvalid([place_problem(template.source, "TEMPLATE", message, place)]) from error
+    if not text:
+        raise FilesInvalid([place_problem(template.source, "TEXT", "the text is empty", None)])
+    if find_placeholder(text, rendered=True):
+        message = "the text holds a placeholder that people would read"
+        raise FilesInvalid([place_problem(template.source, "PLACEHOLDER", message, None)])
+
+
+def place_problem(source: TextSource, code: str, message: str, place: Location | None) -> Problem:
+    """An error at `place`, or where the text begins."""
+    where = place or source.location
+    return Problem(Severity.ERROR, code, message, None, where.file, where.line, where.column)
+
+
+def _unit(source: TextSource, gathered: Gathered, unit: str | None) -> tuple[str, str | None]:
+    """The text of a template, and the file in which it stands alone; None if that is a campaign."""
+    if unit is None or unit not in gathered.included:
+        return source.text, source.file
+    return gathered.included[unit].text, gathered.included[unit].file
+
+
+def _locate(source: TextSource, gathered: Gathered, unit: str | None, offset: int) -> Location:
+    """Where the character at `offset` of a template stands in the project's files."""
+    text, file = _unit(source, gathered, unit)
+    if file is not None:
+        before = text[:offset]
+        return Location(file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+    mark = place_in_runs(source.runs, offset)
+    return Location(source.location.file, *mark) if mark else source.location
+
+
+def _failed_at(traceback: TracebackType | None) -> tuple[str | None, int | None]:
+    """The template and the offset of the innermost node that was being rendered."""
+    unit, offset = None, None
+    while traceback is not None:
+        template = traceback.tb_frame.f_globals.get("__jinja_template__")
+        if isinstance(template, JinjaTemplate):
+            unit, offset = template.name, template.get_corresponding_lineno(traceback.tb_lineno) - 1
+        traceback = traceback.tb_next
+    return unit, offset
+
+
+def _sharpen(text: str, offset: int, name: str) -> int:
+    """From a node to what a reader looks for: the name that is wrong, or the first word in its tag."""
+    start = max(text.rfind("{{", 0, offset + 1), text.rfind("{%", 0, offset + 1))
+    if start < 0:
+        return offset
+    if name:
+        ends = (text.find(mark, start) for mark in ("}}", "%}"))
+        end = min((found for found in ends if found >= 0), default=len(text))
+        word = re.compile(rf"\b{re.escape(name)}\b").search(text, start, end)
+        if word:
+            return word.start()
+    opening = _OPENING.match(text, start)
+    return opening.end() if opening else offset

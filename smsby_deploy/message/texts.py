@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smsby_deploy.audience.source import Batch
-from smsby_deploy.message.template import RenderedBatch, Template
+from smsby_deploy.message.template import RenderedBatch, Template, placeholder_problems
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import InlineRecipients, Mailing, RecipientsFile
 
@@ -33,4 +33,5 @@ def render_texts(mailing: Mailing, template: Template | None, batch: Batch) -> R
         for text, line in zip(texts, batch.lines, strict=True)
         if not text
     ]
+    problems.extend(placeholder_problems(texts, batch, rows_file=file, address=mailing.address))
     return RenderedBatch(texts, problems)

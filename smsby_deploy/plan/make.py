@@ -19,6 +19,7 @@ from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.lock.document import entry_digest
 from smsby_deploy.lock.model import Entry, Lock
 from smsby_deploy.message.price import cost_of
+from smsby_deploy.message.template import included_files
 from smsby_deploy.plan.budget import spent_in_month
 from smsby_deploy.plan.diff import Desired, Verdict, diff_mailing
 from smsby_deploy.plan.differences import find_differences
@@ -322,6 +323,7 @@ def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]
     paths: set[Path] = {project.root / project.file}
     for mailing in mailings:
         paths.update(campaign_inputs(project, mailing))
+        paths.update(project.root / name for name in included_files(mailing.text))
     hashes = {}
     for path in sorted(paths):
         with path.open("rb") as file:

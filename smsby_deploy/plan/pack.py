@@ -203,7 +203,7 @@ def measure_mailing(
         address=mailing.address,
         revision=mailing.revision,
         via=mailing.via,
-        content_digest=content_digest(header_of(mailing, is_personal(mailing, template))),
+        content_digest=content_digest(header_of(mailing, template, is_personal(mailing, template))),
         audience_digest=tally.audience.hexdigest(),
         chunks=tuple(chunks),
         audience=AudienceCounts(report.rows, report.invalid, report.duplicate, tally.suppressed, tally.final),

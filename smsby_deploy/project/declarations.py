@@ -75,16 +75,17 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class TextSource:
-    """A text or template. `location` is where its first character stands.
+    """A text or template. `location` is where it begins.
 
-    `line_starts` places the template's later lines: entry i is the (line, column) where template line i+1
-    begins in `location.file`.
+    `runs` places the characters of a text in a campaign file: (offset, line, column), side by side up to the next run's
+    offset. `root` is the project's folder, from whose templates/ a text may include others.
     """
 
     text: str
     location: Location
-    line_starts: tuple[tuple[int, int], ...] = ()
+    runs: tuple[tuple[int, int, int], ...] = ()
     file: str | None = None  # the project path of a text_file, else None
+    root: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

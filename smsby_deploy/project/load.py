@@ -27,7 +27,8 @@ from smsby_deploy.project.declarations import (
 )
 from smsby_deploy.project.limits import read_countries, read_duration, read_expected, read_guardrails
 from smsby_deploy.project.schema import check_document
-from smsby_deploy.project.yaml_nodes import Mark, YamlList, YamlMap, line_starts, read_yaml
+from smsby_deploy.project.text_places import text_runs
+from smsby_deploy.project.yaml_nodes import Mark, YamlList, YamlMap, read_yaml
 
 PROJECT_FILE = "smsby.yaml"
 
@@ -321,7 +322,8 @@ class _CampaignLoader:
     def _text(self, node: YamlMap, mark: Mark) -> TextSource | None:
         if "text" in node:
             at = node.values_at["text"]
-            return TextSource(str(node["text"]), self._at(at), line_starts(self.content, at, node["text"]))
+            text = str(node["text"])
+            return TextSource(text, self._at(at), text_runs(self.content, at, text), root=self.loader.root)
         if "text_file" in node:
             name = node["text_file"]
             path = self.loader._inside(name, self._at(node.values_at["text_file"]))
@@ -332,8 +334,7 @@ class _CampaignLoader:
             except UnicodeDecodeError:
                 self.loader._problem("ENCODING", "it is not UTF-8: save it as UTF-8", Location(name, 1))
                 return None
-            starts = tuple((line, 1) for line in range(1, text.count("\n") + 2))
-            return TextSource(text, Location(name, 1, 1), starts, name)
+            return TextSource(text, Location(name, 1, 1), file=name, root=self.loader.root)
         recipients = node.get("recipients")
         own_texts = isinstance(recipients, YamlList) and all(
             isinstance(row, YamlMap) and "text" in row for row in recipients

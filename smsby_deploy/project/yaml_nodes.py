@@ -164,20 +164,3 @@ class _Builder:
 
 def _mark(event: Any) -> Mark:
     return event.start_mark.line + 1, event.start_mark.column + 1
-
-
-def line_starts(content: str, mark: Mark, text: str) -> tuple[tuple[int, int], ...]:
-    """Where each line of the scalar at `mark` stands in the file `content`; of folded or quoted ones, its first place."""
-    lines = content.split("\n")
-    head = lines[mark[0] - 1][mark[1] - 1 :]
-    if not head.startswith("|"):
-        return (mark,) * (text.count("\n") + 1)
-    starts = []
-    row = mark[0]
-    for text_line in text.split("\n"):
-        if row >= len(lines):
-            break
-        line = lines[row]
-        starts.append((row + 1, max(1, len(line) - len(text_line.rstrip("\r")) + 1)))
-        row += 1
-    return tuple(starts)

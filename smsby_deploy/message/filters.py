@@ -1,0 +1,148 @@
+"""Filters for texts: money, date, plural, phone. Each takes its value from the data; none knows the time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+
+from jinja2.exceptions import TemplateRuntimeError
+from jinja2.runtime import Undefined
+
+_LANGUAGES = ("ru", "be", "en")
+_MONTHS = {
+    "ru": "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
+    "be": "студзеня лютага сакавіка красавіка мая чэрвеня ліпеня жніўня верасня кастрычніка лістапада снежня",
+    "en": "January February March April May June July August September October November December",
+}
+_WEEKDAYS = {
+    "ru": "понедельник вторник среда четверг пятница суббота воскресенье",
+    "be": "панядзелак аўторак серада чацвер пятніца субота нядзеля",
+    "en": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
+}
+_DATE = "%-d %B %Y"
+_CODE = re.compile(r"%(-?.)")
+_DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ T](.+))?")
+_AMOUNT = re.compile(r"-?\d{1,15}(?:\.\d{1,6})?")
+_GROUP_GAPS = str.maketrans("", "", " _'\u00a0\u202f\u2009")
+
+
+def money(value: Any, currency: str = "", language: str = "ru") -> str:
+    """An amount with two digits: `1 234,50 BYN`, in English `1,234.50 BYN`."""
+    _check_language(language)
+    amount = _number("money", value).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    text = f"{amount:,.2f}"
+    if language != "en":
+        text = text.replace(",", " ").replace(".", ",")
+    return f"{text} {currency}".rstrip()
+
+
+def date(value: Any, *how: str) -> str:
+    """A date or time from the data, as `1 декабря 2026`; `how` names a language (ru, be, en) and a format.
+
+    In a format: %d %-d day, %m %-m month, %B its name, %Y %y year, %A weekday, %H:%M time, %% a percent sign.
+    """
+    language, form = "ru", _DATE
+    for word in how:
+        if "%" in word:
+            form = word
+        else:
+            language = word
+    _check_language(language)
+    when = _when(_wanted("date", value))
+    codes = {
+        "d": f"{when.day:02d}", "-d": str(when.day), "m": f"{when.month:02d}", "-m": str(when.month),
+        "B": _MONTHS[language].split()[when.month - 1], "A": _WEEKDAYS[language].split()[when.weekday()],
+        "Y": f"{when.year:04d}", "y": f"{when.year % 100:02d}", "H": f"{when.hour:02d}", "M": f"{when.minute:02d}",
+        "%": "%",
+    }  # fmt: skip
+
+    def spell(code: re.Match[str]) -> str:
+        if code[1] not in codes:
+            raise TemplateRuntimeError(f"date: %{code[1]} is not known; known are {' '.join(codes)}")
+        return codes[code[1]]
+
+    return _CODE.sub(spell, form)
+
+
+def plural(value: Any, *forms: str) -> str:
+    """The word that goes with a number: `балл`, `балла` or `баллов`; of two forms the English way.
+
+    The forms may also stand in one text: `plural('балл, балла, баллов')`.
+    """
+    words = [word.strip() for form in forms for word in form.split(",")]
+    number = abs(_number("plural", value))
+    if len(words) == 2:
+        return words[0] if number == 1 else words[1]
+    if len(words) != 3:
+        raise TemplateRuntimeError("plural: three forms are wanted ('балл', 'балла', 'баллов'), or two")
+    if number != number.to_integral_value():
+        return words[1]
+    ones, tens = int(number) % 10, int(number) % 100
+    if ones == 1 and tens != 11:
+        return words[0]
+    return words[1] if 2 <= ones <= 4 and not 12 <= tens <= 14 else words[2]
+
+
+def phone(value: Any, style: str = "international") -> str:
+    """A number as people read it: `+375 29 123-45-67`; in `national` style `8 029 123-45-67`."""
+    digits = re.sub(r"\D", "", _wanted("phone", value))
+    if len(digits) == 11 and digits.startswith("80"):
+        digits = "375" + digits[2:]
+    elif len(digits) == 9:
+        digits = "375" + digits
+    if not 7 <= len(digits) <= 15:
+        raise TemplateRuntimeError("phone: it is not a phone number")
+    if style not in ("international", "national"):
+        raise TemplateRuntimeError("phone: the style is 'international' or 'national'")
+    if not (digits.startswith("375") and len(digits) == 12):
+        return f"+{digits}"
+    code, rest = digits[3:5], f"{digits[5:8]}-{digits[8:10]}-{digits[10:]}"
+    return f"8 0{code} {rest}" if style == "national" else f"+375 {code} {rest}"
+
+
+def _wanted(name: str, value: Any) -> str:
+    if isinstance(value, Undefined):
+        return str(value)  # raises, and names the variable
+    text = "" if value is None else str(value).strip()
+    if not text:
+        raise TemplateRuntimeError(f"{name}: the value is empty; test it with {{% if %}}, or give a default")
+    return text
+
+
+def _number(name: str, value: Any) -> Decimal:
+    text = _wanted(name, value).translate(_GROUP_GAPS).replace(",", ".")
+    if not _AMOUNT.fullmatch(text):
+        raise TemplateRuntimeError(f"{name}: the value is not a number")
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise TemplateRuntimeError(f"{name}: the value is not a number") from error
+
+
+def _when(text: str) -> datetime:
+    dotted = _DOTTED.fullmatch(text)
+    if dotted:
+        day, month, year, clock = dotted.groups()
+        text = f"{year}-{int(month):02d}-{int(day):02d}" + (f"T{clock}" if clock else "")
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise TemplateRuntimeError(
+            "date: the value is not a date; 2026-12-01, 2026-12-01T10:00 and 01.12.2026 are"
+        ) from error
+
+
+def _check_language(language: str) -> None:
+    if language not in _LANGUAGES:
+        raise TemplateRuntimeError(f"there is no language {language!r} here: {', '.join(_LANGUAGES)}")
+
+
+TEXT_FILTERS: dict[str, Callable[..., str]] = {
+    "money": money,
+    "date": date,
+    "plural": plural,
+    "phone": phone,
+}

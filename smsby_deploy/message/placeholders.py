@@ -1,0 +1,29 @@
+"""Placeholders of other tools, which people would read as they stand: *|FNAME|*, {name}, %NAME%, [[name]], ${name}."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+# Each begins with literal characters, so that a long text is searched fast.
+_FOREIGN = tuple(
+    re.compile(pattern)
+    for pattern in (r"\*\|\w+\|\*", r"\$\{\w+\}", r"\{\w+\}", r"%[A-Za-z_]{3,}%", r"\[\[\s*\w+\s*\]\]")
+)
+# What a rendered text must not hold either: our own variables in a text that is taken literally, or in a value.
+_UNRENDERED = (*_FOREIGN, re.compile(r"\{\{.*?\}\}"), re.compile(r"\{%.*?%\}"))
+
+
+def find_placeholder(text: str, *, rendered: bool = False) -> re.Match[str] | None:
+    """The first placeholder in `text`; with `rendered` also one of Jinja2's."""
+    found = [match for pattern in (_UNRENDERED if rendered else _FOREIGN) if (match := pattern.search(text))]
+    return min(found, key=lambda match: match.start(), default=None)
+
+
+def rows_with_placeholders(texts: Sequence[str]) -> Iterable[int]:
+    """The indexes of the rendered texts that hold one."""
+    joined = "\n".join(texts)
+    if any(pattern.search(joined) for pattern in _UNRENDERED):
+        for index, text in enumerate(texts):
+            if find_placeholder(text, rendered=True):
+                yield index

@@ -1,0 +1,71 @@
+"""A template that would never end, or fill the memory, is an error within seconds."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+
+from smsby_deploy.audience.source import Batch
+from smsby_deploy.errors import FilesInvalid, Location
+from smsby_deploy.message.template import compile_text
+from smsby_deploy.project.declarations import TextSource
+
+_MEGABYTES = 64
+_AT = Location("text.j2", 1, 1)
+_LOOP = "{% for a in 'x' * 10000 %}"
+_MACRO = "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% else %}a{% endif %}{% endmacro %}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ 'a' * 10**9 }}", "{{ 'a' * 1000000000 }}", "{{ 1000000000 * 'a' }}", "{{ [0] * 1000000000 }}",
+        "{{ 'a' | center(1000000000) }}", "{{ 'a'.ljust(1000000000) }}", "{{ '%1000000000d' % 1 }}",
+        "{{ '%.1000000000f' % 1 }}", "{{ '%*d' % (1000000000, 1) }}", "{{ '%1000000000s' | format('a') }}",
+        "{{ '{:1000000000}'.format(1) }}", "{{ 'a'.zfill(1000000000) }}", "{{ 'a'.expandtabs(1000000000) }}",
+        "{{ 'aaaaaaaaaa'.replace('a', 'b' * 9999) }}", "{{ ('a' * 9999) | replace('', 'b' * 9999) }}",
+        "{{ ('a' * 9999) | join('b' * 9999) }}", "{{ 2.5 | round(1000000000, 'ceil') }}", "{{ 9 ** 9 ** 9 }}",
+        "{{ range(1000000000) }}", "{% for i in range(1000000000) %}x{% endfor %}",
+        "{{ 'a' | batch(1000000000, 'b') | list }}", "{{ [1] | slice(1000000000) | list }}",
+        "{{ 'a' | indent(1000000000) }}", "{{ {'a': 1} | tojson(indent=1000000000) }}",
+        f"{_LOOP}{_LOOP}{_LOOP}x{{% endfor %}}{{% endfor %}}{{% endfor %}}",
+        f"{_LOOP}{{{{ 'y' * 9999 }}}}{{% endfor %}}",
+        f"{{% set x %}}{_LOOP}{'text ' * 200}{{% endfor %}}{{% endset %}}{{{{ x }}}}",
+        f"{_MACRO}{{{{ f(40) }}}}", f"{_MACRO}{{{{ f(-1) }}}}",
+        "{% macro f(x) %}{{ f([x, x]) }}{% endmacro %}{{ f('a') }}",
+        "{% macro f(x) %}{{ f(x ~ x) }}{% endmacro %}{{ f('aaaa') }}",
+        "{% macro f(x) %}{{ f(x + x) }}{% endmacro %}{{ f([1]) }}",
+        "{% macro f(x) %}{{ f({'a': x, 'b': x}) }}{% endmacro %}{{ f('a') }}",
+        "{% macro f(x) %}{{ f(x * x) }}{% endmacro %}{{ f(99999) }}",
+        "{% for s in ['aaaaaaaaaaaa'] recursive %}{{ loop([s, s]) }}{% endfor %}",
+        "{% block a %}{{ self.a() }}{% endblock %}",
+        "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "{{ " + "-" * 20000 + "1 }}", "{{ 1" + " + 1" * 5000 + " }}",
+        "{{ a" + ".a" * 5000 + " }}", "{{ a" + "|upper" * 3000 + " }}",
+        "{% if 1 %}" * 3000 + "x" + "{% endif %}" * 3000, "{{ " + "9" * 50000 + " }}", "x" * 1_000_000,
+    ],
+)  # fmt: skip
+def test_a_runaway_template_is_an_error(text: str) -> None:
+    """Whether it is refused when compiled or when rendered; the memory it takes on the way is bounded."""
+    tracemalloc.start()
+    try:
+        batch = Batch(["375291234567"], [{"name": "x", "a": "b"}], [None], [3])
+        try:
+            problems = (
+                compile_text(TextSource(text, _AT, file="text.j2"))
+                .render_batch(batch, rows_file="list.csv", address="a/b")
+                .problems
+            )
+        except FilesInvalid as error:
+            problems = list(error.problems)
+        assert problems
+        assert tracemalloc.get_traced_memory()[1] < _MEGABYTES * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_long_value_of_the_data_is_no_runaway() -> None:
+    """Only what a template makes is limited; its parts decide about the rest."""
+    batch = Batch(["375291234567"], [{"name": "x" * 20_000}], [None], [3])
+    template = compile_text(TextSource("{{ name }}", _AT, file="text.j2"))
+    assert not template.render_batch(batch, rows_file="list.csv", address="a/b").problems

@@ -1,0 +1,46 @@
+"""What a text includes is reviewed with it: among the plan's inputs, and part of the content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.audience.phone_set import PhoneSet
+from smsby_deploy.plan.diff import Desired
+from smsby_deploy.plan.make import hash_inputs
+from smsby_deploy.plan.pack import measure_mailing
+from smsby_deploy.project.load import load_project
+
+_CAMPAIGN = """\
+version: 1
+campaign: sale
+mailings:
+  - name: vip
+    recipients: [{phone: "375291234567", n: Анна}]
+    text: "TEXT{% include 'footer.j2' %}"
+"""
+
+
+def _desired(folder: Path, text: str, footer: str) -> tuple[Desired, dict[str, str]]:
+    (folder / "templates").mkdir(exist_ok=True)
+    (folder / "smsby.yaml").write_text("version: 1\nproject: shop\n", "utf-8")
+    (folder / "sale.yaml").write_text(_CAMPAIGN.replace("TEXT", text), "utf-8")
+    (folder / "templates/footer.j2").write_text(footer, "utf-8")
+    loaded = load_project(folder)
+    assert not loaded.problems
+    mailing = loaded.project.mailings[0]
+    desired, problems = measure_mailing(loaded.project, mailing, PhoneSet())
+    assert not problems
+    return desired, hash_inputs(loaded.project, [mailing])
+
+
+@pytest.mark.parametrize("text", ["Hi", "Hi {{ n }}"])
+def test_another_footer_is_another_content(tmp_path: Path, text: str) -> None:
+    """A bulk text and a personal one: digest, fingerprint and input change with the included file."""
+    before, inputs = _desired(tmp_path, text, " Stop: 1")
+    after, inputs_after = _desired(tmp_path, text, " Stop: 2")
+    assert before.content_digest != after.content_digest
+    assert before.chunks[0].fingerprint != after.chunks[0].fingerprint
+    changed = {name for name in inputs if inputs[name] != inputs_after[name]}
+    assert changed == {"templates/footer.j2"}
