@@ -60,11 +60,10 @@ class Tally:
     words: WordCheck | None = None
 
 
-def header_of(mailing: Mailing, template: Template | None, personal: bool) -> dict[str, Any]:
-    """What a mailing says, and when: the instant, not its spelling; the text, and what it includes, as written."""
+def header_of(mailing: Mailing, personal: bool) -> dict[str, Any]:
+    """What a mailing says, and when: the instant, not its spelling; the text as its author wrote it."""
     schedule = mailing.schedule_time
-    includes = {"includes": template.inputs} if template is not None and template.inputs else {}
-    return includes | {
+    return {
         "alphaname": mailing.alphaname,
         "schedule_time": schedule.astimezone(UTC).isoformat() if schedule else None,
         "kind": "list" if mailing.via == "list" else "personal" if personal else "bulk",
@@ -98,7 +97,7 @@ def stream_chunks(
     """The chunks of a mailing with recipients, in order. Counts, problems and the audience's digest go to `tally`."""
     assert not isinstance(mailing.audience, ContactList)
     personal = is_personal(mailing, template)
-    content = content_digest(header_of(mailing, template, personal))
+    content = content_digest(header_of(mailing, personal))
     size = chunk_size(project.api, personal)
     bulk_text = None if personal or template is None else template.render_once()
     phones: list[str] = []
@@ -203,7 +202,7 @@ def measure_mailing(
         address=mailing.address,
         revision=mailing.revision,
         via=mailing.via,
-        content_digest=content_digest(header_of(mailing, template, is_personal(mailing, template))),
+        content_digest=content_digest(header_of(mailing, is_personal(mailing, template))),
         audience_digest=tally.audience.hexdigest(),
         chunks=tuple(chunks),
         audience=AudienceCounts(report.rows, report.invalid, report.duplicate, tally.suppressed, tally.final),
@@ -260,7 +259,7 @@ def _measure_list(
             words.look_at(text)
     tally = Tally()
     size = _measure(text, tally)
-    content = content_digest(header_of(mailing, template, personal=False))
+    content = content_digest(header_of(mailing, personal=False))
     digest = chunk_digest(f"{content}\n{text}", ())
     mark = fingerprint(project.name, mailing.address, mailing.revision, 0, digest)
     desired = Desired(
