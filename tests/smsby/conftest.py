@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections import deque
@@ -60,6 +61,7 @@ class Wire:
         self.was_asked = threading.Event()
         self.over = threading.Event()
         self.url = ""
+        self.speak_tls: Callable[[ssl.SSLContext], None] = lambda context: None
 
     def answers(self, *replies: Reply) -> None:
         self.replies.extend(replies)
@@ -134,6 +136,11 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
     server.daemon_threads = True
     server.block_on_close = False
     server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
+
+    def speak_tls(context: ssl.SSLContext) -> None:
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+
+    made.speak_tls = speak_tls
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     made.url = f"http://127.0.0.1:{server.server_address[1]}"

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -286,3 +290,30 @@ def test_a_read_transport_refuses_what_sends_or_changes(wire: Wire, clock: FakeC
         "importContacts",
     ]
     assert not {asked.path.rsplit("/", 1)[-1] for asked in wire.asked} & set(refused)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_a_certificate_that_is_not_trusted_ends_before_anything_is_sent(
+    wire: Wire, make_sender: MakeSender, tmp_path: Path
+) -> None:
+    """The handshake fails, so the request surely did not leave."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-subj",
+        "/CN=127.0.0.1",
+    ]
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    wire.speak_tls(context)
+    outcome = make_sender(url=wire.url.replace("http:", "https:")).send_bulk_sms([MESSAGE])
+    assert outcome.kind is OutcomeKind.NOT_SENT
+    assert wire.asked == []
