@@ -16,7 +16,8 @@ from smsby_deploy.audience.phone_set import PhoneSet
 from smsby_deploy.audience.source import AudienceReport, find_differing, stream_audience
 from smsby_deploy.message.parts import MAX_PARTS, Encoding, TextSize, TextTooLong, measure_text
 from smsby_deploy.message.template import Template, compile_text
-from smsby_deploy.message.texts import is_personal, render_texts
+from smsby_deploy.message.texts import is_personal as is_personal
+from smsby_deploy.message.texts import render_texts
 from smsby_deploy.plan.diff import Desired
 from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint, row_line
 from smsby_deploy.plan.model import AudienceCounts, ChunkPlan
@@ -60,10 +61,11 @@ class Tally:
     words: WordCheck | None = None
 
 
-def header_of(mailing: Mailing, personal: bool) -> dict[str, Any]:
-    """What a mailing says, and when: the instant, not its spelling; the text as its author wrote it."""
+def header_of(mailing: Mailing, template: Template | None, personal: bool) -> dict[str, Any]:
+    """What a mailing says, and when: the instant, not its spelling; the text, and what it includes, as written."""
     schedule = mailing.schedule_time
-    return {
+    includes = {"includes": template.inputs} if template is not None and template.inputs else {}
+    return includes | {
         "alphaname": mailing.alphaname,
         "schedule_time": schedule.astimezone(UTC).isoformat() if schedule else None,
         "kind": "list" if mailing.via == "list" else "personal" if personal else "bulk",
@@ -97,7 +99,7 @@ def stream_chunks(
     """The chunks of a mailing with recipients, in order. Counts, problems and the audience's digest go to `tally`."""
     assert not isinstance(mailing.audience, ContactList)
     personal = is_personal(mailing, template)
-    content = content_digest(header_of(mailing, personal))
+    content = content_digest(header_of(mailing, template, personal))
     size = chunk_size(project.api, personal)
     bulk_text = None if personal or template is None else template.render_once()
     phones: list[str] = []
@@ -202,7 +204,7 @@ def measure_mailing(
         address=mailing.address,
         revision=mailing.revision,
         via=mailing.via,
-        content_digest=content_digest(header_of(mailing, is_personal(mailing, template))),
+        content_digest=content_digest(header_of(mailing, template, is_personal(mailing, template))),
         audience_digest=tally.audience.hexdigest(),
         chunks=tuple(chunks),
         audience=AudienceCounts(report.rows, report.invalid, report.duplicate, tally.suppressed, tally.final),
@@ -259,7 +261,7 @@ def _measure_list(
             words.look_at(text)
     tally = Tally()
     size = _measure(text, tally)
-    content = content_digest(header_of(mailing, personal=False))
+    content = content_digest(header_of(mailing, template, personal=False))
     digest = chunk_digest(f"{content}\n{text}", ())
     mark = fingerprint(project.name, mailing.address, mailing.revision, 0, digest)
     desired = Desired(
