@@ -75,6 +75,7 @@ def _detail_personal(mailing: Mailing, template: Template | None, suppressed: Ph
         has_text=mailing.text is not None,
         on_invalid=mailing.on_invalid,
         report=AudienceReport(),
+        countries=mailing.countries,
     ):
         if template is None:
             texts = [(own or "").strip() for own in batch.texts]
