@@ -5,32 +5,46 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
 
+if TYPE_CHECKING:
+    from smsby_deploy.lock.model import Lock
+    from smsby_deploy.project.declarations import Project
+    from smsby_deploy.status.model import StatusReport
+
 
 @click.command(
     "status",
     epilog=examples(
         "smsby-deploy status",
+        "smsby-deploy status --watch",
         "smsby-deploy status 'spring-sale/*' --format json",
-        "smsby-deploy status --format markdown --out status.md",
-        "smsby-deploy status spring-sale/vip --fail-under 95",
+        "smsby-deploy status --campaign spring-sale --format html --out status.html",
+        "smsby-deploy status spring-sale/vip --format csv --out missed.csv",
+        "smsby-deploy status --since 7d --format junit --fail-under 95",
+        "smsby-deploy status --history",
     ),
 )
 @click.argument("select", nargs=-1)
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "markdown"]),
+    type=click.Choice(["text", "json", "markdown", "html", "junit", "csv"]),
     default="text",
     show_default=True,
-    help="How to print it.",
+    help="How to print it; csv lists who did not get it.",
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to FILE, not to stdout.")
+@click.option("--campaign", multiple=True, metavar="NAME", help="Only this campaign; may be repeated.")
+@click.option("--since", metavar="WHEN", help="Only what goes out since a date, a time, or 7d, 12h, 90min.")
+@click.option("--watch", is_flag=True, help="Look again, ever more seldom, until everything is final.")
+@click.option("--history", is_flag=True, help="Tell past applies instead; text, json or markdown.")
+@click.option("--unmask", is_flag=True, help="For csv: whole phone numbers.")
 @click.option(
     "--fail-under",
     type=click.FloatRange(0, 100),
@@ -39,33 +53,122 @@ from smsby_deploy.cli.examples import examples
 )
 @click.pass_obj
 def command(
-    context: Context, select: tuple[str, ...], form: str, out: Path | None, fail_under: float | None
+    context: Context,
+    select: tuple[str, ...],
+    form: str,
+    out: Path | None,
+    campaign: tuple[str, ...],
+    since: str | None,
+    watch: bool,
+    history: bool,
+    unmask: bool,
+    fail_under: float | None,
 ) -> int:
-    """Tell what became of the mailings that were sent. SELECT is an address or a glob on addresses."""
+    """Tell what became of the mailings that were sent. SELECT is an address or a glob on addresses.
+
+    Counts are sms.by's. With --fail-under only mailings that are final are judged.
+    """
     from smsby_deploy.cli.session import load, open_lock, open_reader
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.report.json_out import json_text, status_document
-    from smsby_deploy.report.status_text import status_markdown, write_status
+    from smsby_deploy.report.status_live import StatusDisplay
     from smsby_deploy.status.collect import collect_status
+    from smsby_deploy.status.since import read_since
+    from smsby_deploy.status.watch import watch_status
 
+    if unmask and form != "csv":
+        raise click.UsageError("--unmask is for --format csv: no other format tells of single people")
     project = load(context).project
     clock = SystemClock()
     lock = open_lock(project).read()
-    report = collect_status(lock, open_reader(project, context.environ, clock), select=select, clock=clock)
-    if form == "json":
-        text = json_text(status_document(report))
-    elif form == "markdown":
-        text = status_markdown(report)
-    elif out is None:
-        write_status(report, sys.stdout, color=context.color)
-        return report.exit_code(fail_under)
+    if history:
+        _write(context, _history(lock, form, context, out), out)
+        return 0
+    chosen = (*select, *(f"{name}/*" for name in campaign))
+    after = read_since(since, now=clock.now(), zone=project.api.account_timezone) if since else None
+    client = open_reader(project, context.environ, clock)
+
+    def collect(previous: StatusReport | None) -> StatusReport:
+        return collect_status(
+            lock,
+            client,
+            select=chosen,
+            clock=clock,
+            since=after,
+            previous=previous,
+            keep_missed=form == "csv",
+        )
+
+    if watch:
+        currency = project.price.currency if project.price else None
+        stream = sys.stdout if form == "text" and out is None else io.StringIO()
+        with StatusDisplay(stream, color=context.color, currency=currency, note=context.note) as display:
+            report = watch_status(collect, display.show, clock)
     else:
-        buffer = io.StringIO()
-        write_status(report, buffer, color=False)
-        text = buffer.getvalue()
+        report = collect(None)
+    _write(context, _text(report, form, context, project, out, unmask=unmask, fail_under=fail_under), out)
+    return report.exit_code(fail_under)
+
+
+def _text(
+    report: StatusReport,
+    form: str,
+    context: Context,
+    project: Project,
+    out: Path | None,
+    *,
+    unmask: bool,
+    fail_under: float | None,
+) -> str | None:
+    """The report in `form`; None if it was written to the terminal."""
+    from smsby_deploy.plan.make import TOOL
+    from smsby_deploy.report.json_out import json_text, status_document
+    from smsby_deploy.report.junit import status_junit
+    from smsby_deploy.report.status_csv import status_csv
+    from smsby_deploy.report.status_html import status_html
+    from smsby_deploy.report.status_text import status_markdown, write_status
+
+    currency = project.price.currency if project.price else None
+    if form == "json":
+        return json_text(status_document(report))
+    if form == "markdown":
+        return status_markdown(report)
+    if form == "html":
+        return status_html(report, currency=currency, tool=TOOL, zone=project.api.account_timezone)
+    if form == "junit":
+        return status_junit(report, fail_under)
+    if form == "csv":
+        return status_csv(report, unmask=unmask)
+    if out is None:
+        write_status(report, sys.stdout, color=context.color, currency=currency)
+        return None
+    buffer = io.StringIO()
+    write_status(report, buffer, color=False, currency=currency)
+    return buffer.getvalue()
+
+
+def _history(lock: Lock, form: str, context: Context, out: Path | None) -> str | None:
+    from smsby_deploy.report.history import history_document, history_markdown, write_history
+    from smsby_deploy.report.json_out import json_text
+
+    if form == "json":
+        return json_text(history_document(lock))
+    if form == "markdown":
+        return history_markdown(lock)
+    if form != "text":
+        raise click.UsageError(f"--history has no --format {form}; it has text, json and markdown")
+    if out is None:
+        write_history(lock, sys.stdout, color=context.color)
+        return None
+    buffer = io.StringIO()
+    write_history(lock, buffer, color=False)
+    return buffer.getvalue()
+
+
+def _write(context: Context, text: str | None, out: Path | None) -> None:
+    if text is None:
+        return
     if out is None:
         click.echo(text, nl=False)
     else:
         out.write_text(text, encoding="utf-8")
         context.note(f"written to {out}")
-    return report.exit_code(fail_under)

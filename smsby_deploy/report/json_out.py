@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from smsby_deploy.message.price import money
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.status.model import MailingStatus, StatusReport
 
@@ -55,7 +56,7 @@ def status_document(report: StatusReport) -> dict[str, Any]:
             "pending": sum(mailing.pending for mailing in mailings),
             "other": sum(sum(mailing.other.values()) for mailing in mailings),
             "parts": sum(mailing.parts or 0 for mailing in mailings),
-            "cost": _money(sum(costs, Decimal(0))) if costs else None,
+            "cost": money(sum(costs, Decimal(0))) if costs else None,
             "states": {state: sum(mailing.state == state for mailing in mailings) for state in states},
         },
         "mailings": [_mailing(mailing) for mailing in mailings],
@@ -74,10 +75,6 @@ def _mailing(mailing: MailingStatus) -> dict[str, Any]:
         "pending": mailing.pending,
         "other": dict(sorted(mailing.other.items())),
         "parts": mailing.parts,
-        "cost": None if mailing.cost is None else _money(mailing.cost),
+        "cost": None if mailing.cost is None else money(mailing.cost),
         "requests": list(mailing.requests),
     }
-
-
-def _money(value: Decimal) -> str:
-    return format(value, "f")

@@ -8,6 +8,7 @@ from typing import TextIO
 
 from smsby_deploy.plan.model import ActionKind, AudienceCounts, Plan
 from smsby_deploy.report.console import clean, make_console, number, when
+from smsby_deploy.report.masking import mask_numbers
 from smsby_deploy.report.problems_text import problem_lines
 
 _SYMBOLS = {
@@ -50,7 +51,9 @@ def write_plan_text(plan: Plan, stream: TextIO, *, color: bool, next_command: st
     for action in plan.actions:
         if action.reason and action.action in _EXPLAINED:
             style = _SYMBOLS[action.action][1]
-            console.print(f"{action.address}: {clean(action.reason)}", style=style, soft_wrap=True)
+            console.print(
+                f"{action.address}: {mask_numbers(clean(action.reason))}", style=style, soft_wrap=True
+            )
     for action in plan.actions:
         if action.audience.rows:
             console.print(f"{action.address}: {waterfall(action.audience)}", style="dim", soft_wrap=True)

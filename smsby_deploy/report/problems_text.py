@@ -9,6 +9,7 @@ from typing import TextIO
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.report.console import clean, make_console
 from smsby_deploy.report.findings import Finding
+from smsby_deploy.report.masking import mask_numbers
 
 _COLORS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 _ANNOTATIONS = 10  # of a kind in one step
@@ -20,7 +21,7 @@ def problem_line(problem: Problem) -> str:
     """`file:line:column: severity CODE address: message`; what is not known is left out."""
     place = f"{problem.location}: " if problem.location else ""
     address = f"{problem.address}: " if problem.address else ""
-    return clean(f"{place}{problem.severity} {problem.code} {address}{problem.message}")
+    return clean(f"{place}{problem.severity} {problem.code} {address}{mask_numbers(problem.message)}")
 
 
 def problem_lines(problems: Iterable[Problem]) -> Iterator[tuple[Severity, str]]:

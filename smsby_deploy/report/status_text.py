@@ -1,69 +1,187 @@
-"""What became of the mailings, for people and for a pull request."""
+"""What became of the mailings, for people at a terminal and for a pull request. 80 columns hold every line of numbers."""
 
 from __future__ import annotations
 
-from typing import TextIO
+from datetime import datetime
+from decimal import Decimal
+from textwrap import wrap
+from typing import TYPE_CHECKING, TextIO
 
-from smsby_deploy.report.console import clean, escape_markdown, make_console, number, when
-from smsby_deploy.status.model import MailingStatus, StatusReport
+from smsby_deploy.message.price import money
+from smsby_deploy.report.console import clean, make_console
+from smsby_deploy.report.markdown import Piece, escape, fit, table_row
+from smsby_deploy.report.masking import mask_numbers
+from smsby_deploy.report.times import day_and_clock, in_words
+from smsby_deploy.status.model import MailingStatus, State, StatusReport
 
-_COLUMNS = ("people", "delivered", "undelivered", "sent", "pending", "other", "cost")
-_COLORS = {"final": "green", "unknown": "bold red", "rejected": "red", "partial": "yellow"}
-
-
-def write_status(report: StatusReport, stream: TextIO, *, color: bool) -> None:
-    """Write one block a mailing: its state and time, below it the counts that are not zero."""
+if TYPE_CHECKING:
+    from rich.console import Console
     from rich.text import Text
 
+_COLORS = {"final": "green", "unknown": "bold red", "rejected": "red", "partial": "yellow", "sending": "cyan"}
+_BAR = 30
+_COLUMNS = 80
+_INDENT = " " * 10
+# What each kind of people is drawn as, where the terminal knows blocks and where it does not.
+_KINDS = (
+    ("delivered", "█", "#", "green"),
+    ("undelivered", "▓", "x", "red"),
+    ("sent", "▒", "+", "cyan"),
+    ("pending", "░", ".", "dim"),
+    ("other", "?", "?", "yellow"),
+)
+
+
+def write_status(report: StatusReport, stream: TextIO, *, color: bool, currency: str | None = None) -> None:
+    """A block a mailing: its state and time, a bar with share, people and cost, the counts that are not zero."""
     console = make_console(stream, color=color)
     if not report.mailings:
-        console.print("the lock records no mailing yet")
+        console.print("no mailing to tell of: the lock records none, or none that was asked for")
+        return
+    plain = not _can_draw(stream)
     for mailing in report.mailings:
-        line = Text(f"{mailing.state:<9} ", style=_COLORS.get(mailing.state, ""))
-        line.append(f"{mailing.address}  {_when(mailing)}", style="default")
+        _write_mailing(mailing, report, console, plain=plain, currency=currency)
+    _write_totals(report, console, plain=plain, currency=currency)
+
+
+def _can_draw(stream: TextIO) -> bool:
+    try:
+        "█▓▒░".encode(getattr(stream, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _write_mailing(
+    mailing: MailingStatus, report: StatusReport, console: Console, *, plain: bool, currency: str | None
+) -> None:
+    from rich.text import Text
+
+    head = Text(f"{mailing.state:<9} ", style=_COLORS.get(mailing.state, ""))
+    head.append(f"{mailing.address}  {when_words(mailing, report)}", style="default")
+    console.print(head, soft_wrap=True)
+    if mailing.recipients:
+        line = Text(_INDENT)
+        line.append_text(_bar(counts_of(mailing), plain=plain))
+        line.append(f" {share(mailing.delivered, mailing.recipients):>6}")
+        line.append(f" {mailing.recipients:>9,} people")
+        if mailing.cost is not None:
+            line.append(f" {_money(mailing.cost, currency):>14}")
         console.print(line, soft_wrap=True)
-        console.print(f"          {_counts(mailing)}", soft_wrap=True)
+    for line_of_counts in wrap(told_counts(mailing), _COLUMNS - len(_INDENT)):
+        console.print(f"{_INDENT}{line_of_counts}", soft_wrap=True)
+    for difference in mailing.details.differences:
+        told = f"{difference.field}: {difference.meant} was meant, sms.by reports {difference.reported}"
+        console.print(f"{_INDENT}! {mask_numbers(clean(told))}", style="yellow", soft_wrap=True)
 
 
-def status_markdown(report: StatusReport) -> str:
-    """The statuses as a table."""
-    if not report.mailings:
-        return "The lock records no mailing yet.\n"
-    lines = [
-        "| state | mailing | when | " + " | ".join(_COLUMNS) + " |",
-        "|---|---|---|" + "---:|" * len(_COLUMNS),
-    ]
-    for mailing in report.mailings:
-        cells = [
-            mailing.state.value,
-            mailing.address,
-            _when(mailing),
-            *map(str, (mailing.recipients, mailing.delivered, mailing.undelivered)),
-            *map(str, (mailing.sent, mailing.pending)),
-            _other(mailing),
-            number(mailing.cost),
-        ]
-        lines.append("| " + " | ".join(escape_markdown(cell) for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+def _write_totals(report: StatusReport, console: Console, *, plain: bool, currency: str | None) -> None:
+    people = sum(mailing.recipients for mailing in report.mailings)
+    delivered = sum(mailing.delivered for mailing in report.mailings)
+    costs = [mailing.cost for mailing in report.mailings if mailing.cost is not None]
+    cost = f", {_money(sum(costs, Decimal(0)), currency)}" if costs else ""
+    count = len(report.mailings)
+    console.print()
+    console.print(
+        f"{count} mailing{'s' * (count > 1)}: {delivered:,} of {people:,} people delivered "
+        f"({share(delivered, people).strip()}){cost}",
+        style="bold",
+        soft_wrap=True,
+    )
+    legend = "  ".join(f"{ascii_ if plain else block} {name}" for name, block, ascii_, _ in _KINDS)
+    console.print(legend, style="dim", soft_wrap=True)
+    states = {mailing.state for mailing in report.mailings}
+    if State.UNKNOWN in states:
+        console.print("next: look at sms.by, then `smsby-deploy lock resolve ADDRESS --sent|--not-sent`")
+    elif states & {State.PARTIAL, State.REJECTED, State.DRAFT}:
+        console.print("next: `smsby-deploy plan` tells what can be done about the rest")
+    elif not report.is_settled:
+        console.print("next: `smsby-deploy status --watch` waits until everything is final")
 
 
-def _when(mailing: MailingStatus) -> str:
-    return when(mailing.schedule_time) if mailing.schedule_time else "at once"
-
-
-def _counts(mailing: MailingStatus) -> str:
-    known = {
+def counts_of(mailing: MailingStatus) -> dict[str, int]:
+    """People by kind, in the order of the bars; they add up to the recipients."""
+    return {
         "delivered": mailing.delivered,
         "undelivered": mailing.undelivered,
         "sent": mailing.sent,
         "pending": mailing.pending,
+        "other": sum(mailing.other.values()),
     }
-    told = [f"{count} {name}" for name, count in known.items() if count]
-    if mailing.other:
-        told.append(_other(mailing))
-    cost = "" if mailing.cost is None else f"; cost {mailing.cost}"
-    return f"{mailing.recipients} people: {', '.join(told) or 'none'}{cost}"
 
 
-def _other(mailing: MailingStatus) -> str:
-    return ", ".join(f"{count} {clean(name)}" for name, count in sorted(mailing.other.items()))
+def told_counts(mailing: MailingStatus) -> str:
+    """`1,100 delivered, 80 undelivered, 15 Odd`: what is not zero, unknown words verbatim but on one line."""
+    counts = counts_of(mailing)
+    del counts["other"]
+    told = [f"{count:,} {name}" for name, count in counts.items() if count]
+    told += [f"{count:,} {mask_numbers(clean(name))}" for name, count in sorted(mailing.other.items())]
+    return ", ".join(told) or "nobody yet"
+
+
+def when_words(mailing: MailingStatus, report: StatusReport) -> str:
+    """`Tue 1 Dec 2026 10:00 +03:00, 2 h ago`, or `at once`; seen from when the report was made."""
+    if mailing.schedule_time is None:
+        return "at once"
+    moment = datetime.fromisoformat(mailing.schedule_time)
+    told = f"{day_and_clock(moment)} {mailing.schedule_time[19:]}".strip()
+    if not report.made_at:
+        return told
+    return f"{told}, {in_words(moment - datetime.fromisoformat(report.made_at))}"
+
+
+def share(part: int, whole: int) -> str:
+    """A percentage that never rounds up to all: `99.9 %` of a million less one; `-` of nobody."""
+    if not whole:
+        return "-"
+    tenths = part * 1000 // whole
+    return f"{tenths // 10}.{tenths % 10}%"
+
+
+def _bar(counts: dict[str, int], *, plain: bool) -> Text:
+    """Every kind that is not empty takes at least one cell; the largest gives way."""
+    from rich.text import Text
+
+    total = sum(counts.values())
+    cells = {name: max(1, count * _BAR // total) if count else 0 for name, count in counts.items()}
+    largest = max(counts, key=lambda name: counts[name])
+    cells[largest] += _BAR - sum(cells.values())
+    bar = Text()
+    for name, block, ascii_, style in _KINDS:
+        bar.append((ascii_ if plain else block) * cells[name], style=style)
+    return bar
+
+
+def _money(cost: Decimal, currency: str | None) -> str:
+    return f"{money(cost)} {currency or ''}".rstrip()
+
+
+def status_markdown(report: StatusReport) -> str:
+    """The statuses as a table that fits into a comment; nothing from a user's file is live in it."""
+    if not report.mailings:
+        return "The lock records no mailing yet.\n"
+    kinds = [kind[0] for kind in _KINDS]
+    pieces = [
+        Piece(table_row(["State", "Mailing", "When", "People", *map(str.capitalize, kinds), "Cost"])),
+        Piece("|---|---|---|" + "---:|" * (len(kinds) + 2) + "\n"),
+    ]
+    for mailing in report.mailings:
+        counts = counts_of(mailing)
+        other = ", ".join(f"{count:,} {escape(name)}" for name, count in sorted(mailing.other.items()))
+        cells = [
+            mailing.state.value,
+            escape(mailing.address),
+            escape(when_words(mailing, report)),
+            f"{mailing.recipients:,}",
+            *(f"{counts[kind]:,}" for kind in kinds[:-1]),
+            other or "0",
+            "?" if mailing.cost is None else money(mailing.cost),
+        ]
+        pieces.append(Piece(table_row(cells), 2, "mailing"))
+    for mailing in report.mailings:
+        for one in mailing.details.differences:
+            told = f"{one.field}: {one.meant} was meant, sms.by reports {one.reported}"
+            line = f"- ⚠️ **{escape(mailing.address)}** {escape(told)}\n"
+            pieces += [] if pieces[-1].name == "difference" else [Piece("\n")]
+            pieces.append(Piece(line, 1, "difference"))
+    return fit(pieces, rest="`status --format json` tells all of it.")

@@ -187,11 +187,14 @@ def _mailing_status(address: str, entry: Entry, remote: _Remote, now: datetime) 
 
 
 def _bill(entry: Entry, remote: _Remote) -> tuple[int | None, Decimal | None]:
-    """Parts and cost: as sms.by lists them if it lists every chunk that went out, else as recorded."""
+    """Parts and cost of what went out: as sms.by lists them if it lists every chunk that did, else as recorded if all
+    did; None if nobody knows."""
     listed = [remote.listed(chunk) for chunk in entry.chunks if chunk.state is ChunkState.ACCEPTED]
     found_parts = [mailing.parts for mailing in listed if mailing and mailing.parts is not None]
     found_costs = [mailing.cost for mailing in listed if mailing and mailing.cost is not None]
-    parts, cost = entry.parts, None if entry.cost is None else Decimal(entry.cost)
+    parts, cost = None, None
+    if entry.is_complete:
+        parts, cost = entry.parts, None if entry.cost is None else Decimal(entry.cost)
     if listed and len(found_parts) == len(listed):
         parts = sum(found_parts)
     if listed and len(found_costs) == len(listed):

@@ -13,6 +13,7 @@ from smsby_deploy.report.samples import MailingDetails, Sample
 from smsby_deploy.status.model import Details, Difference, MailingStatus, Missed, State, StatusReport
 
 NASTY = "a|b `c` <img src=x onerror=alert(1)> @team #12 [x](http://evil.example) </pre> ::error::"
+_FORMULA = "=cmd|' /C calc'!A0"
 PHONES = ("375291234567", "+375 (33) 765-43-21", "80291112233")
 
 
@@ -158,7 +159,7 @@ def status() -> StatusReport:
         planned_cost=Decimal("46.800"),
         accepted=1195,
         applied_at="2026-11-28T21:05:00+00:00",
-        words={"DELIVERED": 1100, "UNDELIVERED": 80, "<b>Odd|word</b>": 15},
+        words={"DELIVERED": 1100, "UNDELIVERED": 80, "<b>Odd|word</b>": 14, _FORMULA: 1},
         timeline={"2026-12-01 10:00": 600, "2026-12-01 10:01": 400, "2026-12-01 11:30": 100},
         prefixes={"375 25": (90, 100), "375 29": (600, 640), "375 33": (310, 350), "375 44": (100, 105)},
         differences=(
@@ -167,7 +168,7 @@ def status() -> StatusReport:
         ),
         missed=(
             Missed(PHONES[0], "UNDELIVERED", "2026-12-01 10:02:11.5"),
-            Missed("375337654321", "=cmd|' /C calc'!A0", None),
+            Missed("375337654321", _FORMULA, None),
         ),
     )
     return StatusReport(
@@ -182,7 +183,7 @@ def status() -> StatusReport:
                 "sale/vip",
                 State.FINAL,
                 (1100, 80, 0, 0),
-                other={"<b>Odd|word</b>": 15, "not taken": 5},
+                other={"<b>Odd|word</b>": 14, _FORMULA: 1, "not taken": 5},
                 parts=1793,
                 cost=Decimal("46.618"),
                 details=vip,

@@ -37,15 +37,15 @@ def test_the_marker_is_the_first_line_and_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "verdict"),
+    ("found", "verdict"),
     [
-        ({}, "✅ Ready: 1 mailing to send"),
-        ({"found": examples.problems()}, "❌ Not valid: 2 errors, nothing will be sent"),
+        ((), "✅ Ready: 1 mailing to send"),
+        (examples.problems(), "❌ Not valid: 2 errors, nothing will be sent"),
     ],
 )
-def test_the_verdict_comes_first(changes: dict[str, tuple[Problem, ...]], verdict: str) -> None:
+def test_the_verdict_comes_first(found: tuple[Problem, ...], verdict: str) -> None:
     """Who reads one line knows whether it may be merged."""
-    plan = examples.plan(examples.action("sale/vip", ActionKind.CREATE), **changes)
+    plan = examples.plan(examples.action("sale/vip", ActionKind.CREATE), found=found)
     assert plan_markdown(plan, examples.context()).split("\n")[1] == f"### {verdict} · shop"
 
 

@@ -205,6 +205,15 @@ def test_what_sms_by_reports_otherwise_is_told() -> None:
     assert mailing.details.planned_cost == 1
 
 
+@pytest.mark.parametrize("state", ["rejected", "unknown", "draft", "pending"])
+def test_what_did_not_go_out_has_no_bill(state: str) -> None:
+    """The planned cost of a mailing that was not sent is no cost of it."""
+    lock = Lock("shop", mailings={"c/x": entry(chunk(A, 3, ChunkState(state)))})
+    (mailing,) = collect(lock, TableClient()).mailings
+    assert (mailing.parts, mailing.cost) == (None, None)
+    assert mailing.details.planned_cost == 1
+
+
 def test_details_are_counted_on_the_way() -> None:
     """By minute, by the number's first digits, by sms.by's own words; people one by one only if asked for."""
     lock = Lock("shop", mailings={"c/x": entry(chunk(A, 3))})

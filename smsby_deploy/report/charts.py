@@ -1,0 +1,112 @@
+"""Charts as inline SVG: no script, nothing fetched, colours from the page so that they follow light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_WIDTH = 480  # drawn small and with large letters, so that a phone shows them readable
+_ROW = 34
+_MOST_ROWS = 24
+_LEGEND_COLUMNS = 3
+
+
+def bars(
+    name: str,
+    labels: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    *,
+    colors: Sequence[str],
+    stacked: bool = False,
+) -> str:
+    """Horizontal bars, the first label on top. `colors` are names of the page's CSS variables, one a series.
+
+    At most 24 rows are drawn; the table behind the chart has all.
+    """
+    import pygal
+
+    shown = list(labels)[:_MOST_ROWS]
+    per_row = 1 if stacked else len(series)
+    legend_rows = -(-len(series) // _LEGEND_COLUMNS) if len(series) > 1 else 0
+    height = 60 + _ROW * max(1, len(shown)) * (1 if per_row == 1 else 1.4) + 34 * legend_rows
+    kind = pygal.HorizontalStackedBar if stacked else pygal.HorizontalBar
+    # pygal leaves no room for a legend below the axis.
+    chart = kind(**_config(height, colors, legend=legend_rows > 0), margin_bottom=8 + 26 * legend_rows)
+    # pygal draws the first label at the bottom.
+    chart.x_labels = [_short(label) for label in reversed(shown)]
+    for title, values in series.items():
+        chart.add(title, list(reversed(list(values)[:_MOST_ROWS])))
+    return _svg(chart, name)
+
+
+def columns(name: str, labels: Sequence[str], values: Sequence[int], *, color: str) -> str:
+    """Upright bars along a time; every few labels are written out."""
+    import pygal
+
+    chart = pygal.Bar(**_config(260, [color], legend=False), show_minor_x_labels=False, margin_bottom=10)
+    chart.x_labels = list(labels)
+    every = max(1, -(-len(labels) // 4))
+    chart.x_labels_major = list(labels)[::every]
+    chart.add("", list(values))
+    return _svg(chart, name)
+
+
+def _config(height: float, colors: Sequence[str], *, legend: bool) -> dict[str, Any]:
+    from pygal.style import Style
+
+    ink = "var(--ink)"
+    style = Style(
+        background="transparent",
+        plot_background="transparent",
+        foreground=ink,
+        foreground_strong=ink,
+        foreground_subtle="var(--line)",
+        guide_stroke_color="var(--line)",
+        major_guide_stroke_color="var(--line)",
+        colors=tuple(f"var({color})" for color in colors),
+        opacity="1",
+        font_family="inherit",
+        label_font_size=14,
+        major_label_font_size=14,
+        legend_font_size=14,
+        no_data_font_size=18,
+    )
+    return {
+        "style": style,
+        "js": [],
+        "disable_xml_declaration": True,
+        "width": _WIDTH,
+        "height": int(height),
+        "show_legend": legend,
+        "legend_at_bottom": True,
+        "legend_at_bottom_columns": _LEGEND_COLUMNS,
+        "value_formatter": lambda value: f"{value:,.10g}" if value is not None else "",
+        "margin": 8,
+        "max_scale": 5,
+        "no_data_text": "nothing yet",
+        "truncate_legend": -1,
+        "truncate_label": -1,
+    }
+
+
+def _svg(chart: Any, name: str) -> str:
+    """The drawing only: no script, no comment, no ids that change from run to run."""
+    chart.uuid = name
+    chart.add_xml_filter(_strip)
+    svg: str = chart.render(is_unicode=True)
+    return svg.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
+
+
+def _strip(root: Any) -> Any:
+    for parent in list(root.iter()):
+        if parent is not root:
+            parent.attrib.pop("id", None)
+        for child in list(parent):
+            tag = child.tag
+            if not isinstance(tag, str) or tag.rpartition("}")[2] in ("script", "title", "desc"):
+                parent.remove(child)
+    return root
+
+
+def _short(label: str, length: int = 20) -> str:
+    return label if len(label) <= length else f"{label[: length - 1]}…"

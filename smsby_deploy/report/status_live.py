@@ -1,0 +1,77 @@
+"""The status while it changes: redrawn in place at a terminal, a line a change elsewhere."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, TextIO
+
+from smsby_deploy.report.console import make_console
+from smsby_deploy.report.status_text import share, write_status
+from smsby_deploy.status.model import SETTLED, StatusReport
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.live import Live
+
+
+class StatusDisplay(AbstractContextManager["StatusDisplay"]):
+    """Shows reports on `stream` in place if it is a terminal, else tells `note` one line whenever something changed."""
+
+    def __init__(
+        self, stream: TextIO, *, color: bool, currency: str | None, note: Callable[[str], None]
+    ) -> None:
+        self._stream, self._color, self._currency, self._note = stream, color, currency, note
+        self._live: Live | None = None
+        self._told = ""
+
+    def __enter__(self) -> StatusDisplay:
+        console = make_console(self._stream, color=self._color)
+        if console.is_terminal and not console.is_dumb_terminal:
+            from rich.live import Live
+
+            self._live = Live(console=console, auto_refresh=False, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self, report: StatusReport) -> None:
+        """Show `report` instead of the one before."""
+        if self._live is not None:
+            self._live.update(self._draw(report), refresh=True)
+            return
+        told = progress_line(report)
+        if told != self._told:
+            self._note(told)
+            self._told = told
+
+    def _draw(self, report: StatusReport) -> Group:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.text import Text
+
+        buffer = io.StringIO()
+        write_status(report, buffer, color=self._color, currency=self._currency)
+        people, settled = _progress(report)
+        bar = ProgressBar(total=max(1, people), completed=settled, width=60)
+        return Group(Text(buffer.getvalue()), Text(progress_line(report)), bar)
+
+
+def progress_line(report: StatusReport) -> str:
+    """`3 of 7 mailings settled, 82.0% of 1,267 people`."""
+    people, settled = _progress(report)
+    done = sum(mailing.state in SETTLED for mailing in report.mailings)
+    return f"{done} of {len(report.mailings)} mailings settled, {share(settled, people)} of {people:,} people"
+
+
+def _progress(report: StatusReport) -> tuple[int, int]:
+    people = sum(mailing.recipients for mailing in report.mailings)
+    waiting = sum(m.sent + m.pending for m in report.mailings if m.state not in SETTLED)
+    return people, people - waiting
