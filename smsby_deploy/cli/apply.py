@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import click
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
 from smsby_deploy.cli.git import git_commit
+
+_SENT = re.compile(r": (\d+) recipients: ")  # in the line that the engine tells of each request
 
 
 @click.command(
@@ -58,7 +61,7 @@ def command(
     A plan file is applied once, and refused if one byte of its inputs changed since. Commit the lock file afterwards.
     """
     from smsby_deploy.apply.engine import ApplyRequest, run_apply
-    from smsby_deploy.cli.session import api_url, load, open_lock, read_token
+    from smsby_deploy.cli.session import api_url, load, open_lock, progress_of, read_token
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import UsageError
     from smsby_deploy.plan.model import Plan
@@ -75,34 +78,46 @@ def command(
     url, token = api_url(project, context.environ), read_token(context.environ)
 
     def approve(plan: Plan) -> bool:
-        if reviewed is not None or auto_approve or not (plan.to_do):
-            return True
-        write_plan_text(plan, sys.stderr, color=context.color)
-        click.echo("Send this? It can't be undone. Only `yes` is taken: ", err=True, nl=False)
-        return sys.stdin.readline().strip() == "yes"
+        if reviewed is None and not auto_approve and plan.to_do:
+            progress.pause()
+            write_plan_text(plan, sys.stderr, color=context.color)
+            click.echo("Send this? It can't be undone. Only `yes` is taken: ", err=True, nl=False)
+            if sys.stdin.readline().strip() != "yes":
+                return False
+        if plan.to_do:
+            progress.step("sending", sum(action.recipients or 0 for action in plan.actions if action.sends))
+        return True
 
-    result = run_apply(
-        ApplyRequest(
-            load=lambda: load(context),
-            store=open_lock(project),
-            client=send_client(
-                url,
-                token,
-                timeout=project.api.timeout_seconds,
-                requests_per_second=project.api.requests_per_second,
-                body=project.api.body,
+    def tell(line: str) -> None:
+        progress.tell(line)
+        sent = _SENT.search(line)
+        if sent:
+            progress.advance(int(sent[1]))
+
+    with progress_of(context, clock) as progress:
+        progress.step("planning")
+        result = run_apply(
+            ApplyRequest(
+                load=lambda: load(context),
+                store=open_lock(project),
+                client=send_client(
+                    url,
+                    token,
+                    timeout=project.api.timeout_seconds,
+                    requests_per_second=project.api.requests_per_second,
+                    body=project.api.body,
+                    clock=clock,
+                ),
+                account=account_id(url, token),
                 clock=clock,
-            ),
-            account=account_id(url, token),
-            clock=clock,
-            select=select,
-            plan_file=reviewed,
-            approve=approve,
-            tell=context.note,
-            commit=git_commit(project.root),
-            lock_timeout=lock_timeout,
+                select=select,
+                plan_file=reviewed,
+                approve=approve,
+                tell=tell,
+                commit=git_commit(project.root),
+                lock_timeout=lock_timeout,
+            )
         )
-    )
     document = apply_document(result)
     if report is not None:
         report.write_text(json_text(document), encoding="utf-8")

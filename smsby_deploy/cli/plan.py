@@ -62,7 +62,15 @@ def command(
     """
     from uuid import uuid4
 
-    from smsby_deploy.cli.session import api_url, load, open_lock, open_reader, read_token
+    from smsby_deploy.cli.session import (
+        api_url,
+        load,
+        open_lock,
+        open_reader,
+        progress_of,
+        read_token,
+        watch_with,
+    )
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.guardrails import check_apply
     from smsby_deploy.plan.make import make_plan
@@ -78,15 +86,17 @@ def command(
         client = open_reader(loaded.project, context.environ, clock)
         account = account_id(api_url(loaded.project, context.environ), read_token(context.environ))
     lock = open_lock(loaded.project).read()
-    plan = make_plan(
-        loaded,
-        select=select,
-        client=client,
-        account=account,
-        lock=lock,
-        clock=clock,
-        new_id=uuid4().hex[:12],
-    )
+    with progress_of(context, clock) as progress:
+        plan = make_plan(
+            loaded,
+            select=select,
+            client=client,
+            account=account,
+            lock=lock,
+            clock=clock,
+            new_id=uuid4().hex[:12],
+            watch=watch_with(progress),
+        )
     if out is not None:
         write_plan(plan, out)
         context.note(f"saved: apply exactly this with `smsby-deploy apply {out}`")

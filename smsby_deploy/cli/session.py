@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from smsby_deploy.errors import TokenRefused
@@ -11,8 +13,10 @@ if TYPE_CHECKING:
     from smsby_deploy.cli.context import Context
     from smsby_deploy.clock import Clock
     from smsby_deploy.lock.store import LockStore
+    from smsby_deploy.plan.watch import Watch
     from smsby_deploy.project.declarations import Project
     from smsby_deploy.project.load import LoadedProject
+    from smsby_deploy.report.progress import Progress
     from smsby_deploy.smsby.client import ReadClient
 
 
@@ -64,6 +68,28 @@ def open_reader(project: Project, environ: Mapping[str, str], clock: Clock) -> R
         body=project.api.body,
         clock=clock,
     )
+
+
+@contextmanager
+def progress_of(context: Context, clock: Clock) -> Iterator[Progress]:
+    """Progress on stderr, as the global options and the terminal want it."""
+    from smsby_deploy.report.progress import open_progress
+
+    terminal = context.environ.get("TERM", "")
+    with open_progress(
+        sys.stderr, color=context.color, quiet=context.quiet, clock=clock, terminal=terminal
+    ) as progress:
+        yield progress
+
+
+def watch_with(progress: Progress) -> Watch:
+    """The reading of audiences, shown as steps of `progress`."""
+    from smsby_deploy.plan.watch import Watch
+
+    def begins(address: str, number: int, count: int) -> None:
+        progress.step(f"reading {address} ({number} of {count})")
+
+    return Watch(begins, progress.advance)
 
 
 def open_lock(project: Project) -> LockStore:

@@ -34,7 +34,8 @@ from smsby_deploy.cli.machine import MACHINE_FORMATS, machine_text
 def command(context: Context, form: str, verbose: bool) -> int:
     """Check every file, audience and text; offline, needs no token."""
     from smsby_deploy.audience.shape import BadRows, detect_shape
-    from smsby_deploy.cli.session import load
+    from smsby_deploy.cli.session import load, progress_of, watch_with
+    from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import FilesInvalid
     from smsby_deploy.plan.make import validate_project
     from smsby_deploy.problems import has_errors
@@ -45,7 +46,8 @@ def command(context: Context, form: str, verbose: bool) -> int:
     try:
         loaded = load(context)
         addresses = [mailing.address for mailing in loaded.project.mailings]
-        problems = tuple(validate_project(loaded))
+        with progress_of(context, SystemClock()) as progress:
+            problems = tuple(validate_project(loaded, watch_with(progress)))
         if verbose or context.verbosity:
             for source in loaded.project.phone_files:
                 with suppress(BadRows):  # it is among the problems

@@ -28,6 +28,7 @@ from smsby_deploy.plan.guardrails import check_budget, check_mailing, cost_of_se
 from smsby_deploy.plan.model import SENDING, Action, ActionKind, AudienceCounts, ChunkPlan, LockStamp, Plan
 from smsby_deploy.plan.pack import measure_mailing
 from smsby_deploy.plan.remote import view_remote
+from smsby_deploy.plan.watch import NOBODY, Watch
 from smsby_deploy.plan.words import WordCheck
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import ContactList, Mailing, Project
@@ -67,12 +68,12 @@ def read_names(client: ReadClient | None, mailings: Iterable[Mailing]) -> Names:
     return Names(alphanames, lists)
 
 
-def validate_project(loaded: LoadedProject) -> tuple[Problem, ...]:
+def validate_project(loaded: LoadedProject, watch: Watch = NOBODY) -> tuple[Problem, ...]:
     """Every problem that can be found without a server: files, audiences, every text rendered."""
     suppressed, problems = load_suppression(loaded.project.suppress)
     found = [*loaded.problems, *problems]
-    for mailing in loaded.project.mailings:
-        found.extend(_measure(loaded.project, mailing, suppressed)[1])
+    for mailing in watch.over(loaded.project.mailings):
+        found.extend(_measure(loaded.project, mailing, suppressed, None, watch)[1])
     return tuple(found)
 
 
@@ -110,6 +111,7 @@ def make_plan(
     lock: Lock,
     clock: Clock,
     new_id: str,
+    watch: Watch = NOBODY,
 ) -> Plan:
     """The plan of what `select` names. Without a client it is made offline: no remote list, no ids.
 
@@ -125,9 +127,9 @@ def make_plan(
     remote = view_remote(project.name, client.get_sms_messages()) if client is not None else None
     now = clock.now()
     actions: list[Action] = []
-    for mailing in mailings:
+    for mailing in watch.over(mailings):
         words = WordCheck(project.guardrails)
-        desired, own = _measure(project, mailing, suppressed, words)
+        desired, own = _measure(project, mailing, suppressed, words, watch)
         found.extend(own)
         found.extend(_unknown_names(mailing, names))
         if desired is None:
@@ -176,10 +178,10 @@ def make_plan(
 
 
 def _measure(
-    project: Project, mailing: Mailing, suppressed: PhoneSet, words: WordCheck | None = None
+    project: Project, mailing: Mailing, suppressed: PhoneSet, words: WordCheck | None, watch: Watch
 ) -> tuple[Desired | None, list[Problem]]:
     try:
-        return measure_mailing(project, mailing, suppressed, words)
+        return measure_mailing(project, mailing, suppressed, words, watch.read)
     except FilesInvalid as error:
         return None, [
             Problem(p.severity, p.code, p.message, mailing.address, p.file, p.line, p.column)

@@ -7,7 +7,7 @@ was found equal to the planned one).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
@@ -21,6 +21,7 @@ from smsby_deploy.message.texts import render_texts
 from smsby_deploy.plan.diff import Desired
 from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint, row_line
 from smsby_deploy.plan.model import AudienceCounts, ChunkPlan
+from smsby_deploy.plan.watch import read_by_nobody
 from smsby_deploy.plan.words import WordCheck
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import ApiSettings, ContactList, Mailing, Project
@@ -59,6 +60,7 @@ class Tally:
     longest: int = 0
     audience: Any = field(default_factory=hashlib.sha256)
     words: WordCheck | None = None
+    read: Callable[[int], None] = read_by_nobody
 
 
 def header_of(mailing: Mailing, template: Template | None, personal: bool) -> dict[str, Any]:
@@ -132,6 +134,7 @@ def stream_chunks(
         with_variables=personal and template is not None,
     )
     for batch in batches:
+        tally.read(len(batch.phones))
         phones.extend(batch.phones)
         if personal:
             rendered = render_texts(mailing, template, batch)
@@ -181,11 +184,15 @@ def _measure(text: str, tally: Tally) -> TextSize:
 
 
 def measure_mailing(
-    project: Project, mailing: Mailing, suppressed: PhoneSet, words: WordCheck | None = None
+    project: Project,
+    mailing: Mailing,
+    suppressed: PhoneSet,
+    words: WordCheck | None = None,
+    read: Callable[[int], None] = read_by_nobody,
 ) -> tuple[Desired, list[Problem]]:
     """One mailing counted and hashed, and everything that is wrong with its recipients and texts.
 
-    `words` looks at every text that somebody would get.
+    `words` looks at every text that somebody would get; `read` hears how many people more were read.
 
     Raises:
         FilesInvalid: its template can't be compiled.
@@ -193,7 +200,7 @@ def measure_mailing(
     template = compile_text(mailing.text) if mailing.text else None
     if isinstance(mailing.audience, ContactList):
         return _measure_list(project, mailing, template, words)
-    tally = Tally(words=words if words is not None and words.is_on else None)
+    tally = Tally(words=words if words is not None and words.is_on else None, read=read)
     chunks: list[ChunkPlan] = []
     before = 0
     for chunk in stream_chunks(project, mailing, template, suppressed, tally):

@@ -1,0 +1,106 @@
+"""Progress of the real command: drawn on a terminal, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from tests.e2e.conftest import Shop
+
+CAMPAIGN = """\
+version: 1
+campaign: sale
+mailings:
+  - name: vip
+    recipients: {file: people.csv}
+    text: Hello, {{ name }}
+"""
+PEOPLE = 3000
+ESCAPE = "\x1b["
+
+
+@pytest.fixture
+def big(shop: Shop) -> Shop:
+    """A mailing of some thousand people, a thousand a request."""
+    shop.write("smsby.yaml", "version: 1\nproject: shop\napi: {requests_per_second: 1000}\n")
+    shop.write("sale.yaml", CAMPAIGN)
+    rows = "".join(f"37529{number:07},Anna\n" for number in range(PEOPLE))
+    shop.write("people.csv", "phone,name\n" + rows)
+    return shop
+
+
+def _on_terminal(shop: Shop, *arguments: str, term: str = "xterm") -> tuple[str, str]:
+    """stdout, and what was written to a stderr that is a terminal."""
+    master, slave = pty.openpty()
+    environ = {**os.environ, "SMSBY_API_URL": shop.url, "SMSBY_TOKEN": "any", "TERM": term, "COLUMNS": "100"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "smsby_deploy", *arguments],
+        cwd=shop.root,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=slave,
+        text=True,
+    ) as process:
+        os.close(slave)
+        drawn = _read_all(master)
+        assert process.stdout is not None
+        return process.stdout.read(), drawn
+
+
+def _read_all(master: int) -> str:
+    parts = []
+    try:
+        while part := os.read(master, 65536):
+            parts.append(part)
+    except OSError:  # Linux tells the end of a terminal so
+        pass
+    os.close(master)
+    return b"".join(parts).decode()
+
+
+def test_reading_and_sending_draw_a_bar_on_a_terminal(big: Shop) -> None:
+    """It names the mailing and the people; what was told stays; stdout is as clean as ever."""
+    out, drawn = _on_terminal(big, "validate")
+    assert out == "no problems found\n"
+    assert "reading sale/vip (1 of 1)" in drawn
+    assert f"{PEOPLE:,} people" in drawn
+    _, drawn = _on_terminal(big, "plan", "--out", "plan.json")
+    assert f"{PEOPLE:,} people" in drawn
+    out, drawn = _on_terminal(big, "apply", "plan.json")
+    assert ESCAPE not in out
+    assert f"{PEOPLE:,} of {PEOPLE:,} people" in drawn
+    assert "sale/vip: 1000 recipients: accepted\r\n" in drawn
+
+
+@pytest.mark.parametrize("arguments", [["-q", "validate"], ["-q", "apply", "--auto-approve"]])
+def test_quiet_draws_nothing(big: Shop, arguments: list[str]) -> None:
+    """-q, on a terminal: stderr stays empty."""
+    assert _on_terminal(big, *arguments)[1] == ""
+
+
+def test_a_dumb_terminal_gets_plain_lines(big: Shop) -> None:
+    """Lines, no control characters."""
+    drawn = _on_terminal(big, "apply", "--auto-approve", term="dumb")[1]
+    assert ESCAPE not in drawn
+    assert drawn.count("1000 recipients: accepted\r\n") == PEOPLE // 1000
+
+
+def test_without_a_terminal_there_are_plain_lines(big: Shop) -> None:
+    """A pipeline's log: one line a request, no control characters."""
+    applied = big.run("apply", "--auto-approve")
+    assert applied.err.splitlines() == ["sale/vip: 1000 recipients: accepted"] * (PEOPLE // 1000)
+    assert ESCAPE not in applied.out
+
+
+def test_a_question_is_asked_while_nothing_is_drawn(big: Shop) -> None:
+    """The bar of the planning is gone before `yes` is asked for; nothing is sent without it."""
+    drawn = _on_terminal(big, "apply")[1]
+    assert "sending" not in drawn
+    assert not big.inbox()
+    question = drawn.index("Send this?")
+    assert ESCAPE not in drawn[question : drawn.index("not approved")]
