@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,10 @@ class Shop:
     def fault(self, **fault: Any) -> None:
         """Let a later call of a method fail."""
         requests.post(f"{self.url}/_sandbox/faults", json=fault, timeout=5).raise_for_status()
+
+    def wait_until(self, condition: Callable[[], bool], tries: int = 200) -> None:
+        """Ask for `condition`, which runs a command, until it holds."""
+        assert any(condition() for _ in range(tries)), "it never came true"
 
     def lock(self) -> dict[str, Any]:
         document: dict[str, Any] = json.loads((self.root / "smsby.lock.json").read_text(encoding="utf-8"))

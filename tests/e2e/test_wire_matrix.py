@@ -1,0 +1,143 @@
+"""Whatever becomes of a request on the wire: nobody gets a message twice, and what is not known is called unknown.
+
+Every way in which the sandbox can spoil a call, before and after it took it, at the first, a middle and the last request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import requests
+
+from tests.e2e.conftest import Shop
+from tests.e2e.trial import Case, apply, finish, received, start, unknown
+
+LOST = (
+    "reset",
+    "close",
+    "timeout",
+    "500",
+    "502",
+    "503",
+    "504",
+    "html",
+    "empty",
+    "no-proof",
+    "truncated",
+    "incomplete",
+    "redirect",
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A spoilt call, and what it means by the table of outcomes: sent, unknown or rejected."""
+
+    mode: str
+    when: str
+    means: str
+    more: dict[str, Any] = field(default_factory=dict)
+    api: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return "-".join([self.mode, self.when, *map(str, self.more.values())])
+
+
+FAULTS = [
+    *(Fault(mode, "before", "unknown") for mode in LOST),
+    *(Fault(mode, "after", "sent") for mode in LOST),
+    Fault("reset", "after", "sent", {"also": "lag"}, {"reconcile_seconds": 5}),
+    Fault("reset", "after", "unknown", {"also": "long lag"}),
+    Fault("slow", "before", "sent", {"seconds": 0.3}),
+    Fault("slow", "after", "sent", {"seconds": 0.3}),
+    Fault("slow", "after", "sent", {"seconds": 1}, {"timeout_seconds": 0.3, "reconcile_seconds": 3}),
+    Fault("429", "before", "sent", {"retry_after": "0"}),
+    Fault("429", "before", "sent", {"retry_after": ""}),
+    Fault("error", "before", "rejected"),
+    Fault("error", "before", "rejected", {"status": 200}),
+    Fault("error", "after", "rejected"),  # it lies: what is listed is never sent again all the same
+    Fault("error", "before", "unknown", {"status": 500}),
+    Fault("error", "after", "sent", {"status": 500}),
+]
+CODES = {"sent": {0}, "unknown": {6}, "rejected": {1, 6}}  # 6: rejected after a part of it went out
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_a_spoilt_request_sends_nothing_twice(shop: Shop, fault: Fault) -> None:
+    """One of three requests goes wrong; the lock says what the table of outcomes says; in the end each got it once."""
+    case = Case("bulk", 3, plan_file=False)
+    for nth in (1, 2, 3):
+        project = f"nth-{nth}"
+        start(shop, case, project, **fault.api)
+        _spoil(shop, fault, "sendBulkSms", nth)
+        done = apply(shop, case, {})
+        assert done.code in CODES[fault.means], f"request {nth}: {done.code}\n{done.err}"
+        states = [chunk["state"] for chunk in shop.lock()["mailings"]["sale/staff"]["chunks"]]
+        later = "pending" if fault.means != "sent" else "accepted"
+        this = "accepted" if fault.means == "sent" else fault.means
+        assert states == ["accepted"] * (nth - 1) + [this] + [later] * (3 - nth)
+        _settle(shop, case, project, took=fault.when == "after")
+
+
+# A confirmation has no proof but the answer's word, and changes a mailing that is listed already: nothing can lag.
+LIST_CASES = [
+    (fault, step)
+    for fault in FAULTS
+    for step in ("draft", "confirm")
+    if not (step == "confirm" and (fault.mode == "no-proof" or "also" in fault.more))
+]
+
+
+@pytest.mark.parametrize(("fault", "step"), LIST_CASES, ids=str)
+def test_a_spoilt_list_mailing_is_drafted_and_started_once(shop: Shop, fault: Fault, step: str) -> None:
+    """A lost answer never makes a second draft; a lost confirmation is settled by what sms.by says of the draft."""
+    case = Case("list", 1, plan_file=False)
+    start(shop, case, "lists", **fault.api)
+    params = {"confirm": "1"} if step == "confirm" else {}
+    _spoil(shop, fault, "confirmSendMessageByList" if params else "sendSmsList", 1, **params)
+    done = apply(shop, case, {})
+    if step == "draft" or fault.means == "sent" or fault.when == "after":
+        assert done.code in CODES[fault.means], done.err
+    else:
+        # A draft that was surely not started is confirmed again: that it still stands is proof.
+        assert done.code in {0, 1}, done.err
+    _settle(shop, case, "lists", took=fault.when == "after")
+    drafts = [call for call in _calls(shop) if call["method"] == "sendSmsList" and call["accepted"]]
+    assert len(drafts) == 1
+    started = [c for c in _calls(shop) if str(c["params"].get("confirm")) == "1" and c["accepted"]]
+    assert len(started) == 1
+
+
+def _spoil(shop: Shop, fault: Fault, method: str, nth: int, **params: str) -> None:
+    more = dict(fault.more)
+    also = more.pop("also", None)
+    target = {"method": method, "nth": nth, **({"params": params} if params else {})}
+    shop.fault(
+        mode=fault.mode,
+        when=fault.when,
+        **target,
+        **({"seconds": 0.1} if fault.mode == "timeout" else {}),
+        **more,
+    )
+    if also:
+        shop.fault(mode="lag", when="after", **target, **({"calls": 2} if also == "lag" else {"seconds": 3}))
+
+
+def _settle(shop: Shop, case: Case, project: str, *, took: bool) -> None:
+    """Nobody twice now; and once everything is settled, each exactly once."""
+    assert all(count == 1 for count in received(shop, project).values())
+    for address in unknown(shop):
+        if took:  # what sms.by took is found, and needs no person
+            shop.wait_until(lambda: apply(shop, case, {}).code != 6 or not unknown(shop))
+            assert address not in unknown(shop)
+    finish(shop, case, project)
+    counts = received(shop, project)
+    assert set(counts.values()) == {1}
+    assert len(counts) == (25 if case.via == "list" else case.people)
+
+
+def _calls(shop: Shop) -> list[dict[str, Any]]:
+    calls: list[dict[str, Any]] = requests.get(f"{shop.url}/_sandbox/requests", timeout=5).json()
+    return calls
