@@ -54,6 +54,22 @@ class PhoneSet:
                 repeated.append(position)
         return repeated
 
+    def find_all(self, phones: Sequence[str]) -> list[int]:
+        """The positions in `phones` of those that are in the set."""
+        if not self._count:
+            return []
+        bits, others = self._bits, self._others
+        found = []
+        for position, phone in enumerate(phones):
+            if len(phone) == 12 and phone.startswith("375"):
+                if bits is not None:
+                    number = int(phone[3:])
+                    if bits[number >> 3] & (1 << (number & 7)):
+                        found.append(position)
+            elif phone in others:
+                found.append(position)
+        return found
+
     def __contains__(self, phone: str) -> bool:
         if not (len(phone) == 12 and phone.startswith("375")):
             return phone in self._others

@@ -20,6 +20,8 @@ _NAME = re.compile(
     r"(?P<address>[a-z0-9-]{1,40}/[a-z0-9-]{1,40})(?: r(?P<revision>\d+))?(?: \[\d+/\d+\])?"
     r" (?P<project>[a-z0-9-]{1,40})#(?P<fingerprint>[0-9a-f]{10})"
 )
+# Made once: a million recipients are as many documents.
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +75,4 @@ def read_remote_name(name: str) -> RemoteName | None:
 
 
 def canonical_json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return _CANONICAL.encode(value).encode()

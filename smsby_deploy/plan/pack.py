@@ -154,24 +154,32 @@ def _count(
     suppressed: PhoneSet,
     tally: Tally,
 ) -> None:
-    bulk_size = _measure(bulk_text, tally) if bulk_text is not None else None
-    before = tally.final
-    for position, phone in enumerate(phones):
-        if phone in suppressed:
-            tally.suppressed += 1
-            continue
-        if tally.words is not None and texts is not None:
-            tally.words.look_at(texts[position])
-        size = bulk_size or _measure(texts[position] if texts else "", tally)
-        tally.final += 1
-        tally.parts += size.parts
-        tally.longest = max(tally.longest, size.parts)
-        if size.encoding is Encoding.GSM7:
-            tally.gsm7 += 1
-        else:
-            tally.ucs2 += 1
-    if tally.words is not None and bulk_text is not None and tally.final > before:
-        tally.words.look_at(bulk_text, tally.final - before)
+    out = suppressed.find_all(phones)
+    tally.suppressed += len(out)
+    people = len(phones) - len(out)
+    if bulk_text is not None:
+        _count_text(bulk_text, people, tally)
+        return
+    opted_out = set(out)
+    for position, text in enumerate(texts or [""] * len(phones)):
+        if position not in opted_out:
+            _count_text(text, 1, tally)
+
+
+def _count_text(text: str, people: int, tally: Tally) -> None:
+    """Count a text that `people` get."""
+    size = _measure(text, tally)
+    if not people:
+        return
+    tally.final += people
+    tally.parts += size.parts * people
+    tally.longest = max(tally.longest, size.parts)
+    if size.encoding is Encoding.GSM7:
+        tally.gsm7 += people
+    else:
+        tally.ucs2 += people
+    if tally.words is not None:
+        tally.words.look_at(text, people)
 
 
 def _measure(text: str, tally: Tally) -> TextSize:

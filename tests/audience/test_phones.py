@@ -152,5 +152,10 @@ def test_a_phone_set_is_a_set(phones: list[str]) -> None:
         if phone in plain:
             repeated.append(position)
         plain.add(phone)
+    assert blocks.find_all(phones) == []
     assert blocks.add_all(phones) == repeated
+    assert blocks.find_all(phones) == list(range(len(phones)))
+    half = PhoneSet()
+    half.add_all(phones[::2])
+    assert half.find_all(phones) == [i for i, phone in enumerate(phones) if phone in phones[::2]]
     assert len(ours) == len(blocks) == len(plain)
