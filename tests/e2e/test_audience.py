@@ -1,0 +1,102 @@
+"""Recipients, opt-outs and guardrails by the real command: as people have their files, and what is refused."""
+
+from __future__ import annotations
+
+from tests.e2e.conftest import Shop
+
+CAMPAIGN = """\
+version: 1
+campaign: sale
+mailings:
+  - name: vip
+    recipients: {file: lists/vip.csv}
+    text: "{{ name }}, hello"
+"""
+
+
+def _bytes(shop: Shop, name: str, content: bytes) -> None:
+    path = shop.root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def test_a_list_from_excel_is_sent_as_it_reads(shop: Shop) -> None:
+    """cp1251, semicolons, CRLF, blank lines, a header in capitals: the letters arrive, and validate -v says how."""
+    text = "PHONE;Name;\r\n+375 (29) 111-11-11;Анна;\r\n8 033 222-22-22;Борис;\r\n;;\r\n\r\n"
+    _bytes(shop, "lists/vip.csv", text.encode("cp1251"))
+    shop.write("sale.yaml", CAMPAIGN)
+    told = shop.run("validate", "-v")
+    assert told.code == 0, told.out
+    assert "lists/vip.csv: read as csv, cp1251, delimiter ';'" in told.err
+    assert shop.run("-v", "validate").err == told.err
+    assert shop.run("validate").err == ""
+    assert shop.run("apply", "--auto-approve").code == 0
+    inbox = {phone: [m["text"] for m in messages] for phone, messages in shop.inbox().items()}
+    assert inbox == {"375291111111": ["Анна, hello"], "375332222222": ["Борис, hello"]}
+
+
+def test_of_many_bad_rows_the_first_twenty_are_shown(shop: Shop) -> None:
+    """The rest is counted; JSON has all; with `drop` they are in the waterfall."""
+    rows = "".join(f"{number},x\n" for number in range(30))
+    shop.write("lists/vip.csv", f"phone,name\n{rows}375291111111,Anna\n80291111111,Olga\n")
+    shop.write("sale.yaml", CAMPAIGN)
+    shown = shop.run("validate")
+    assert shown.code == 3
+    assert shown.out.count("error PHONE") == 21
+    assert "lists/vip.csv:21: error PHONE sale/vip: it has only 2 digits" in shown.out
+    assert "lists/vip.csv: error PHONE sale/vip: 10 more like these; --format json shows all" in shown.out
+    problems = shop.run("validate", "--format", "json").json["problems"]
+    assert [p["line"] for p in problems if p["code"] == "PHONE"] == list(range(2, 32))
+    shop.write("sale.yaml", CAMPAIGN + "    on_invalid: drop\n")
+    planned = shop.run("plan")
+    assert planned.code == 0
+    assert "32 rows → 30 invalid → 1 duplicate → 0 suppressed → 1 people" in planned.out
+    found = {p["code"]: p for p in shop.run("plan", "--format", "json").json["problems"]}
+    assert (found["DUPLICATE"]["severity"], found["DUPLICATE_DIFFERS"]["severity"]) == ("note", "warning")
+    assert found["DUPLICATE_DIFFERS"]["line"] == 33
+
+
+def test_a_late_opt_out_is_honoured_and_told(shop: Shop) -> None:
+    """Added after the plan was made, in another spelling and a .txt: no message, no stale plan, a line that says it."""
+    shop.write("lists/out.txt", "")
+    settings = (shop.root / "smsby.yaml").read_text() + "suppress: [lists/out.txt]\n"
+    shop.write("smsby.yaml", settings)
+    shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n375332222222,Boris\n")
+    shop.write("sale.yaml", CAMPAIGN)
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    shop.write("lists/out.txt", "8 (033) 222-22-22\n")
+    applied = shop.run("apply", "plan.json", "--auto-approve")
+    assert applied.code == 0, applied.err
+    assert "1 recipients opted out since this plan was made" in applied.err
+    assert set(shop.inbox()) == {"375291111111"}
+
+
+def test_a_guardrail_refuses_with_its_key_figure_and_limit(shop: Shop) -> None:
+    """plan and apply exit 4, nothing is sent; once the limit is raised in the file, it goes out."""
+    base = (shop.root / "smsby.yaml").read_text()
+    shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n375332222222,Boris\n")
+    shop.write("sale.yaml", CAMPAIGN)
+    for rail, sentence in (
+        (
+            "budget: 0.05",
+            "budget: with 0.052 planned and 0.00 spent this month costs 0.052, the limit is 0.05",
+        ),
+        ("expect_recipients: {max: 1}", "expect_recipients: 2 recipients, the most expected is 1"),
+        ("allowed_alphanames: [MyShop]", "allowed_alphanames: it would be sent as 0, allowed are MyShop"),
+        ("forbidden_words: [boris]", "forbidden_words: 'boris' is found in 1 text, the limit is 0"),
+    ):
+        shop.write("smsby.yaml", f"{base}guardrails: {{{rail}}}\n")
+        planned = shop.run("plan", "--format", "json")
+        assert planned.code == 4
+        assert planned.json["actions"][0]["reason"] == f"guardrail: {sentence}"
+        applied = shop.run("apply", "--auto-approve", "--format", "json")
+        assert applied.code == 4
+        assert sentence in applied.json["mailings"][0]["error"]
+    assert shop.inbox() == {}
+    shop.write("smsby.yaml", f"{base}guardrails: {{budget: 0.06}}\n")
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert len(shop.inbox()) == 2
+    shop.write("sale.yaml", CAMPAIGN + "    revision: 2\n")
+    again = shop.run("plan", "--format", "json")
+    assert again.code == 4
+    assert "with 0.052 planned and 0.052 spent" in again.json["actions"][0]["reason"]
