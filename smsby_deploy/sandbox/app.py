@@ -10,6 +10,7 @@ from flask import Flask, Response, jsonify, request
 
 from smsby_deploy.sandbox.breakage import break_reply, write_reply
 from smsby_deploy.sandbox.clock import MovableClock
+from smsby_deploy.sandbox.doors import serve_page
 from smsby_deploy.sandbox.faults import BadFault, read_fault
 from smsby_deploy.sandbox.inbox import read_inbox, read_overview
 from smsby_deploy.sandbox.params import read_params
@@ -20,6 +21,7 @@ from smsby_deploy.sandbox.settings import BadSetting
 def create_app(service: Service) -> Flask:
     """The service as a Flask application."""
     app = Flask("sandbox", static_folder=None)
+    serve_page(app)
     _serve_api(app, service)
     _serve_views(app, service)
     _serve_switches(app, service)

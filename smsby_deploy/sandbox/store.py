@@ -321,14 +321,24 @@ class Store:
         return {row["fate"]: row["number"] for row in rows}
 
     def phones(self, like: str, most: int) -> list[tuple[str, int, int]]:
-        """(phone, messages, id of the last one), the latest first; `like` is a run of the phone's digits."""
+        """(phone, messages, id of the last one), the latest first; `like` is a run of the phone's digits.
+
+        Looks through the latest messages only: a page that asks every second must not slow down a million sends.
+        """
+        latest = f"select id, phone from sms {_OUT} and instr(phone, ?) order by id desc limit ?"  # noqa: S608
         with self._lock:
             rows = self._base.execute(
-                f"select phone, count(*) as number, max(id) as last from sms {_OUT} and instr(phone, ?)"  # noqa: S608
-                " group by phone order by last desc limit ?",
-                (like, most),
+                f"select phone, max(id) as last from ({latest}) group by phone order by last desc limit ?",  # noqa: S608
+                (like, 20 * most, most),
             ).fetchall()
-        return [(row["phone"], row["number"], row["last"]) for row in rows]
+            counts = [
+                self._base.execute(
+                    f"select count(*) from sms {_OUT} and phone = ?",  # noqa: S608
+                    (row["phone"],),
+                ).fetchone()[0]
+                for row in rows
+            ]
+        return [(row["phone"], count, row["last"]) for row, count in zip(rows, counts, strict=True)]
 
     # --- contact lists -----------------------------------------------------------------------------------------
 

@@ -1,0 +1,270 @@
+"""The inbox page in a real browser: what people would see, live, safe, on a phone and on a desk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from tests.sandbox.conftest import Client
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+PHONE = "375291234567"
+HOSTILE = (
+    "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">",
+    "w" * 600,
+    "A\u202eexe.gnp \u2066",
+    "كيف حالك؟ 20%",
+    "line one\n\n\tline  two",
+    "&lt;b&gt; </p><style>*{display:none}</style>",
+)
+_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+
+
+@pytest.fixture(scope="module")
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """One Chromium for all tests here."""
+    selenium = pytest.importorskip("selenium.webdriver", reason="the page's tests need selenium")
+    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if browser is None or driver is None:
+        pytest.skip("the page's tests need Chromium: apt-get install chromium chromium-driver")
+    options = selenium.ChromeOptions()
+    options.binary_location = browser
+    for flag in (*_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    running = selenium.Chrome(options=options, service=selenium.ChromeService(driver))
+    yield running
+    running.quit()
+
+
+class Page:
+    """The page at one width."""
+
+    def __init__(self, chrome: Chrome, url: str) -> None:
+        self.chrome = chrome
+        self.url = url
+
+    def open(self, place: str = "", width: int = 1200, scheme: str = "light") -> None:
+        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        self.chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        self.chrome.get("about:blank")
+        self.chrome.get(f"{self.url}/{place}")
+        self.wait("document.querySelector('#balance').textContent !== '…'")
+
+    def js(self, code: str) -> Any:
+        return self.chrome.execute_script(f"return {code}")
+
+    def wait(self, code: str) -> None:
+        """Till an expression holds; the page asks every second."""
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        WebDriverWait(self.chrome, 10, poll_frequency=0.02).until(lambda _: self.js(code))
+
+    def text(self, selector: str) -> str:
+        text: str = self.js(f"document.querySelector({selector!r}).innerText")
+        return text
+
+    def complaints(self) -> list[Any]:
+        """What the browser's console says: errors, and whatever the content policy refused."""
+        log: list[Any] = self.chrome.get_log("browser")  # type: ignore[no-untyped-call]
+        return log
+
+
+@pytest.fixture
+def page(chrome: Chrome, sms: Client) -> Page:
+    """The page of a sandbox of this test's own."""
+    chrome.get_log("browser")  # type: ignore[no-untyped-call]
+    return Page(chrome, sms.url)
+
+
+def _personal(sms: Client, *texts: str, name: str = "spring/vip shop#0a1b2c3d4e") -> None:
+    rows = [{"phone": PHONE, "text": text} for text in texts]
+    message = {"alphaname_id": "1363", "name": name, "message_type": "personal", "delivery_list": rows}
+    sms.ok("sendBulkSms", messages=[message])
+
+
+@pytest.mark.parametrize("width", [320, 1200])
+def test_hostile_texts_are_only_text(sms: Client, page: Page, width: int) -> None:
+    """Markup is shown, not run; nothing makes the page wider than the screen; the browser has no complaint."""
+    _personal(sms, *HOSTILE, name="<b>" + "W" * 150)
+    for place in ("", f"#/phone/{PHONE}", "#/mailings"):
+        page.open(place, width)
+        assert page.js("document.documentElement.scrollWidth <= innerWidth"), place
+        assert "owned" not in page.js("document.title")
+    page.open(f"#/phone/{PHONE}", width)
+    page.wait(f"document.querySelectorAll('#thread .text').length === {len(HOSTILE)}")
+    assert page.js("[...document.querySelectorAll('#thread .text')].map((text) => text.textContent)") == list(
+        HOSTILE
+    )
+    assert page.js("document.querySelectorAll('main script, main img, main style, main b').length") == 0
+    assert page.complaints() == []
+
+
+def test_a_message_as_a_person_sees_it(sms: Client, page: Page) -> None:
+    """Sender, text, time in the account's zone, parts, state, mailing."""
+    _personal(sms, "я" * 71)
+    page.open(f"#/phone/{PHONE}")
+    page.wait("document.querySelector('#thread .text')")
+    shown = page.text("#thread li")
+    for part in (
+        "MyShop",
+        "я" * 71,
+        "2026-12-01 15:00:00",
+        "2 parts",
+        "71 characters",
+        "new",
+        "spring/vip shop#",
+    ):
+        assert part in shown
+
+
+def test_the_page_follows_without_reloading(sms: Client, page: Page) -> None:
+    """A send appears, its state and the balance change, while one looks."""
+    sms.door("settings", {"fates": {PHONE: "DELIVERED"}})
+    page.open(f"#/phone/{PHONE}")
+    assert "This phone got nothing" in page.text("#thread-pane")
+    _personal(sms, "one")
+    page.wait("document.querySelector('#thread')?.innerText.includes('one')")
+    assert page.text("#balance") == "999.974 BYN"
+    page.js("(document.querySelector('#thread li').kept = true)")
+    sms.door("clock", {"advance": 10})
+    page.wait("document.querySelector('#thread')?.innerText.includes('delivered')")
+    assert page.js("document.querySelector('#thread li').kept"), "what is shown is changed, not made anew"
+    assert "got a message" in page.js("document.querySelector('#news').textContent")
+
+
+def test_mailings_with_state_and_cost(sms: Client, page: Page) -> None:
+    """Sent, scheduled and drafts, the latest first."""
+    sms.bulk(name="a/sent")
+    sms.bulk(name="b/later", schedule_time="2030-12-31T23:59:59")
+    sms.ok("sendSmsList", list_id=3434, message="Hi", name="c/draft", alphaname_id=0)
+    sms.door("clock", {"advance": 10})
+    page.open("#/mailings")
+    page.wait("document.querySelectorAll('#mailings li').length === 3")
+    draft, later, sent = page.js(
+        "[...document.querySelectorAll('#mailings li')].map((item) => item.innerText)"
+    )
+    assert "draft" in draft and "0.650 BYN" in draft
+    assert "scheduled" in later and "2030-12-31 23:59:59" in later
+    assert "sent" in sent and "0.052 BYN" in sent and "Delivered" in sent
+
+
+def test_a_phone_is_found_by_its_digits(sms: Client, page: Page) -> None:
+    """And what is not there is said to be not there."""
+    sms.bulk("375291111111", "375292222222")
+    page.open()
+    page.wait("document.querySelectorAll('#phones li').length === 2")
+    search = page.chrome.find_element("id", "search")
+    search.send_keys("2222")
+    page.wait("document.querySelectorAll('#phones li').length === 1")
+    assert "+375292222222" in page.text("#phones")
+    search.send_keys("999")
+    page.wait("!document.querySelector('#phones-empty').hidden")
+
+
+def test_a_phone_sized_screen_shows_one_thing_at_a_time(sms: Client, page: Page) -> None:
+    """The list, then the messages, and back; all that is touched is big enough for a finger."""
+    _personal(sms, "one")
+    page.open(width=360)
+    page.wait("document.querySelector('#phones a')")
+    assert page.js("getComputedStyle(document.querySelector('#thread-pane')).display") == "none"
+    page.chrome.find_element("css selector", "#phones a").click()
+    page.wait("document.querySelector('#thread .text')?.offsetParent")
+    assert page.js("getComputedStyle(document.querySelector('#phones-pane')).display") == "none"
+    heights = page.js(
+        "[...document.querySelectorAll('nav a, #back, input')].filter((one) => one.offsetParent)"
+        ".map((one) => one.getBoundingClientRect().height)"
+    )
+    assert min(heights) >= 44
+    page.chrome.find_element("id", "back").click()
+    page.wait("document.querySelector('#phones a')?.offsetParent")
+
+
+def test_it_can_be_used_by_keyboard_and_heard(sms: Client, page: Page) -> None:
+    """Names and roles as a screen reader gets them; the focus goes where the content goes."""
+    _personal(sms, "one")
+    page.open()
+    page.wait("document.querySelector('#phones a')")
+    assert page.js("document.documentElement.lang") == "en"
+    search = page.chrome.find_element("id", "search")
+    assert (search.aria_role, search.accessible_name) == ("searchbox", "Search by digits")
+    assert page.chrome.find_element("css selector", "nav").accessible_name == "Views"
+    link = page.chrome.find_element("css selector", "#phones a")
+    link.send_keys("\ue007")
+    page.wait("document.activeElement.id === 'thread-title'")
+    assert page.js("document.activeElement.textContent") == f"+{PHONE}"
+    assert link.get_attribute("aria-current") == "true"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_has_contrast(sms: Client, page: Page, scheme: str) -> None:
+    """At least 4.5 to 1 against what lies behind it, in both colour schemes."""
+    _personal(sms, "one")
+    sms.bulk("375291111111", schedule_time="2030-12-31T23:59:59")
+    sms.door("settings", {"fates": {"375297777777": "UNDELIVERED"}})
+    sms.bulk("375297777777")
+    sms.door("clock", {"advance": 20})
+    for place in (f"#/phone/{PHONE}", "#/phone/375291111111", "#/phone/375297777777", "#/mailings"):
+        page.open(place, scheme=scheme)
+        page.wait("document.querySelector('#thread .text, #mailings .name')")
+        assert page.js(_LEAST_CONTRAST) >= 4.5, place
+
+
+_LEAST_CONTRAST = """(() => {
+  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = (colour) => {
+    const [r, g, b] = numbers(colour).map((v) => v / 255).map((v) => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const behind = (one) => {
+    for (; one; one = one.parentElement) {
+      const colour = getComputedStyle(one).backgroundColor;
+      if (numbers(colour)[3] !== 0) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const texts = [...document.querySelectorAll("body *")].filter((one) => one.offsetParent
+    && [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
+  return Math.min(...texts.map((one) => {
+    const [a, b] = [light(getComputedStyle(one).color), light(behind(one))];
+    return (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+  }));
+})()"""
+
+
+def test_nothing_comes_from_elsewhere(sms: Client, page: Page) -> None:
+    """Every file of the page is the sandbox's own, and the policy allows no other."""
+    page.open()
+    addresses = page.js("performance.getEntriesByType('resource').map((entry) => entry.name)")
+    assert len(addresses) >= 3
+    assert all(address.startswith(sms.url) for address in addresses)
+    policy = requests.get(sms.url, timeout=5).headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_a_sandbox_that_ended_is_told(sms: Client, page: Page) -> None:
+    """What is shown then is old, and the page says so; it goes on by itself."""
+    page.open()
+    page.js("(window.trueFetch = window.fetch, window.fetch = () => Promise.reject(new Error('down')))")
+    page.wait("!document.querySelector('#offline').hidden")
+    page.js("(window.fetch = window.trueFetch)")
+    page.wait("document.querySelector('#offline').hidden")
