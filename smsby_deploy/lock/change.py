@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from smsby_deploy.errors import SmsbyDeployError, UsageError
 from smsby_deploy.lock.journal import ResultNotSaved
-from smsby_deploy.lock.model import ChunkState, Entry
+from smsby_deploy.lock.model import SAID_NOT_SENT, ChunkState, Entry
 from smsby_deploy.lock.store import HeldLock
 
 _LOOK = "`smsby-deploy lock show ADDRESS` tells what is recorded"
@@ -135,4 +135,4 @@ def _settled(entry: Entry, index: int, sent: bool, message_id: int | None, at: s
         return settled | {"state": ChunkState.ACCEPTED.value, "accepted_at": at}
     if chunk.step == "confirm":
         return settled | {"state": ChunkState.DRAFT.value}
-    return settled | {"state": ChunkState.PENDING.value, "error": "said not to be sent"}
+    return settled | {"state": ChunkState.PENDING.value, "error": SAID_NOT_SENT}

@@ -19,6 +19,7 @@ class ChunkState(StrEnum):
 
 
 SURELY_NOT_SENT = frozenset({ChunkState.PENDING, ChunkState.REJECTED})
+SAID_NOT_SENT = "said not to be sent"  # the `error` of a chunk that is pending by a person's word
 DONE = frozenset({ChunkState.ACCEPTED, ChunkState.SUPPRESSED})
 
 

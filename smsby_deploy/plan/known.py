@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from smsby_deploy.lock.model import DONE, ChunkRecord, ChunkState, Entry
+from smsby_deploy.lock.model import DONE, SAID_NOT_SENT, SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.remote import RemoteView
 
 
 def merge_entry(entry: Entry, remote: RemoteView | None) -> tuple[ChunkState, ...]:
     """The state of each chunk of `entry`, by the lock and by the list together.
 
-    A listed chunk was accepted, whatever was thought of it. If one is listed that the lock says was never tried, the
-    lock is older than what happened: its other chunks that were never tried may have gone out as well, and are unknown.
+    A listed chunk was accepted, whatever was thought of it. If one is listed that the lock calls surely not sent, the
+    lock is older than what happened, and nothing that it calls so is sure any more. Only a person's word may be wrong
+    for itself alone.
     """
     states = [_merge_chunk(chunk, remote) for chunk in entry.chunks]
-    is_outdated = any(
-        _was_never_tried(chunk) and state is not chunk.state
-        for chunk, state in zip(entry.chunks, states, strict=True)
-    )
-    if is_outdated:
+    chunks = list(zip(entry.chunks, states, strict=True))
+    if any(_is_sure(chunk) and state is not chunk.state for chunk, state in chunks):
         states = [
-            ChunkState.UNKNOWN if _was_never_tried(chunk) and state is chunk.state else state
-            for chunk, state in zip(entry.chunks, states, strict=True)
+            ChunkState.UNKNOWN if _is_sure(chunk) and state is chunk.state else state for chunk, state in chunks
         ]
     return tuple(states)
 
@@ -32,5 +29,6 @@ def _merge_chunk(chunk: ChunkRecord, remote: RemoteView | None) -> ChunkState:
     return ChunkState.DRAFT if listed.is_draft else ChunkState.ACCEPTED
 
 
-def _was_never_tried(chunk: ChunkRecord) -> bool:
-    return chunk.state is ChunkState.PENDING and chunk.error is None
+def _is_sure(chunk: ChunkRecord) -> bool:
+    """Whether the program itself knows that this chunk was not sent."""
+    return chunk.state in SURELY_NOT_SENT and chunk.error != SAID_NOT_SENT

@@ -82,6 +82,10 @@ class Shop:
         """Let a later call of a method fail."""
         requests.post(f"{self.url}/_sandbox/faults", json=fault, timeout=5).raise_for_status()
 
+    def settings(self, **settings: Any) -> None:
+        """Turn switches of the sandbox."""
+        requests.post(f"{self.url}/_sandbox/settings", json=settings, timeout=5).raise_for_status()
+
     def wait_until(self, condition: Callable[[], bool], tries: int = 200) -> None:
         """Ask for `condition`, which runs a command, until it holds."""
         assert any(condition() for _ in range(tries)), "it never came true"
