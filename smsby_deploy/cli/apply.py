@@ -82,7 +82,10 @@ def command(
             progress.pause()
             write_plan_text(plan, sys.stderr, color=context.color)
             click.echo("Send this? It can't be undone. Only `yes` is taken: ", err=True, nl=False)
-            if sys.stdin.readline().strip() != "yes":
+            answer = sys.stdin.readline()
+            if not answer.endswith("\n"):
+                click.echo(err=True)  # nobody pressed Enter: what follows begins on a line of its own
+            if answer.strip() != "yes":
                 return False
         if plan.to_do:
             progress.step("sending", sum(action.recipients or 0 for action in plan.actions if action.sends))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from smsby_deploy.errors import TokenRefused
+from smsby_deploy.errors import TokenRefused, UsageError
 
 if TYPE_CHECKING:
     from smsby_deploy.cli.context import Context
@@ -48,8 +49,18 @@ def read_token(environ: Mapping[str, str]) -> str:
 
 
 def api_url(project: Project, environ: Mapping[str, str]) -> str:
-    """Where sms.by is: SMSBY_API_URL wins over the project's `api.url`."""
-    return (environ.get("SMSBY_API_URL") or project.api.url).rstrip("/")
+    """Where sms.by is: SMSBY_API_URL wins over the project's `api.url`.
+
+    Raises:
+        UsageError: SMSBY_API_URL is no address.
+    """
+    asked = environ.get("SMSBY_API_URL", "").strip()
+    if asked and not re.match(r"https?://[^/\s]+", asked):
+        raise UsageError(
+            "SMSBY_API_URL is not an http or https address",
+            hint="e.g. https://app.sms.by, or what `smsby-deploy sandbox` prints",
+        )
+    return (asked or project.api.url).rstrip("/")
 
 
 def open_reader(project: Project, environ: Mapping[str, str], clock: Clock) -> ReadClient:

@@ -51,9 +51,9 @@ def find_project(option: str | None, environ: Mapping[str, str]) -> Path:
     for folder in [Path(asked)] if asked else [Path(), Path("campaigns")]:
         if (folder / PROJECT_FILE).is_file():
             return folder.resolve()
-    place = f"{asked} holds" if asked else "neither this folder nor campaigns/ holds"
+    place = f"{asked} holds no" if asked else "neither this folder nor campaigns/ holds a"
     raise UsageError(
-        f"{place} no {PROJECT_FILE}", hint="name the folder with -C, or start one: smsby-deploy init"
+        f"{place} {PROJECT_FILE}", hint="name the folder with -C, or start one: smsby-deploy init"
     )
 
 

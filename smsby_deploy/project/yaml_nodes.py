@@ -55,6 +55,19 @@ class _Refused(Exception):
         self.mark = mark
 
 
+# libyaml's words for what authors of campaigns get wrong most.
+_IN_OUR_WORDS = {
+    "mapping values are not allowed in this context": "a second `: ` on this line; a text that holds one wants quotes",
+    "did not find expected '-' indicator": "the indentation of this line does not fit the list above it",
+    "did not find expected key": "the indentation of this line, or the quotes above it, do not fit",
+    "did not find expected node content": "a value is missing here, or a bracket above was not closed",
+    "did not find expected ',' or ']'": "a comma or the closing ] is missing",
+    "did not find expected ',' or '}'": "a comma or the closing } is missing",
+    "found unexpected end of stream": "the quotes that began here are not closed",
+    "found character that cannot start any token": "a text that begins with this character wants quotes",
+}
+
+
 def read_yaml(path: Path, name: str) -> YamlMap:
     """The mapping that the file holds; `name` is what errors call it.
 
@@ -73,10 +86,10 @@ def read_yaml(path: Path, name: str) -> YamlMap:
     except _Refused as error:
         raise _invalid(name, str(error), error.mark) from error
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark, problem = error.problem_mark or error.context_mark, error.problem or "it is not YAML"
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        message = error.problem or "it is not YAML"
-        if "cannot start any token" in message and "\t" in text.split("\n")[place[0] - 1]:
+        message = _IN_OUR_WORDS.get(problem, problem)
+        if "cannot start any token" in problem and "\t" in text.split("\n")[place[0] - 1]:
             message = "a tab indents this line: YAML wants spaces"
         raise _invalid(name, message, place) from error
     except (yaml.YAMLError, RecursionError) as error:
@@ -140,7 +153,7 @@ class _Builder:
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             mark = _mark(event)
             if not isinstance(event, yaml.ScalarEvent):
-                raise _Refused("a key is a word", mark)
+                raise _Refused("a key is a word; a text that begins with { or [ wants quotes around it", mark)
             key = event.value
             if key == "<<":
                 raise _Refused("merge keys (<<) are not taken: write the keys out", mark)

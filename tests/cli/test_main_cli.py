@@ -34,3 +34,31 @@ def test_init_never_overwrites(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert run(["init", str(tmp_path)]) == 1
     assert (tmp_path / "smsby.yaml").read_text() == "mine"
     assert "exists already" in capsys.readouterr().err
+
+
+def test_a_misspelt_command_is_told_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    """`pln` is wrong usage, and the sentence names `plan`."""
+    assert run(["pln"]) == 64
+    assert "Did you mean 'plan'?" in capsys.readouterr().err
+
+
+def test_without_a_project_the_way_on_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty folder: wrong usage, and how to start a project."""
+    monkeypatch.chdir(tmp_path)
+    assert run(["validate"]) == 64
+    told = capsys.readouterr().err
+    assert "neither this folder nor campaigns/ holds a smsby.yaml" in told
+    assert "smsby-deploy init" in told
+
+
+def test_an_address_of_sms_by_that_is_none_is_wrong_usage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told by the variable's name, before anything is asked."""
+    assert run(["init", str(tmp_path)]) == 0
+    monkeypatch.setenv("SMSBY_API_URL", "localhost:8025")
+    monkeypatch.setenv("SMSBY_TOKEN", "any")
+    assert run(["-C", str(tmp_path), "plan"]) == 64
+    assert "SMSBY_API_URL is not an http or https address" in capsys.readouterr().err

@@ -115,6 +115,12 @@ def test_a_scalar_is_never_retyped(written: str, tmp_path: Path) -> None:
         ("- a\n", 1, 1, "mapping"),
         (CAMPAIGN.replace("text: Hello", "text: null"), 6, 11, "nothing"),
         (CAMPAIGN.replace("recipients:", "recipents:"), 5, 5, "did you mean recipients?"),
+        (CAMPAIGN.replace("Hello", "Sale: 50%"), 6, 15, "wants quotes"),
+        (CAMPAIGN.replace("Hello", "{{ name }}, hi"), 6, 12, "wants quotes"),
+        (CAMPAIGN.replace("Hello", "%NAME%, hi"), 6, 11, "wants quotes"),
+        (CAMPAIGN.replace("    text", "   text"), 6, 4, "indentation"),
+        (CAMPAIGN.replace('"]', '"'), 6, 5, "closing ]"),
+        (CAMPAIGN.replace("Hello", '"Hello'), 7, 1, "not closed"),
     ],
 )
 def test_a_mistake_is_told_at_its_place(text: str, line: int, column: int, says: str, tmp_path: Path) -> None:
