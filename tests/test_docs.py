@@ -34,7 +34,9 @@ def _doc(name: str) -> str:
 def _commands(command: click.Command, parent: click.Context | None = None) -> Iterator[click.Context]:
     """`command` and every command below it, each as the context that would run it."""
     name = command.name if parent else "smsby-deploy"
-    context = click.Context(command, info_name=name, parent=parent, terminal_width=_WIDTH)
+    context = click.Context(
+        command, info_name=name, parent=parent, terminal_width=_WIDTH, **command.context_settings
+    )
     yield context
     if isinstance(command, click.Group):
         for child in command.list_commands(context):
