@@ -21,6 +21,7 @@ from smsby_deploy.sandbox.settings import BadSetting
 def create_app(service: Service) -> Flask:
     """The service as a Flask application."""
     app = Flask("sandbox", static_folder=None)
+    app.config["MAX_FORM_MEMORY_SIZE"] = None  # the limit of a form is max_input_vars
     serve_page(app)
     _serve_api(app, service)
     _serve_views(app, service)
@@ -31,7 +32,8 @@ def create_app(service: Service) -> Flask:
 def _serve_api(app: Flask, service: Service) -> None:
     @app.route("/api/<version>/<method>", methods=["GET", "POST"])
     def api(version: str, method: str) -> Response:
-        outcome = service.call(method, request.method, request.path, read_params(request))
+        params = read_params(request, service.account.settings.max_input_vars)
+        outcome = service.call(method, request.method, request.path, params)
         if outcome.fault is None:
             response = write_reply(outcome.reply or Reply(500, {}))
         else:

@@ -14,9 +14,11 @@ _MOST_ROWS = 200
 
 def read_inbox(account: Account, phone: str | None = None) -> dict[str, list[dict[str, Any]]]:
     """What each phone (or one) got or is to get, the oldest first; drafts reach nobody."""
+    sent = account.store.sent_sms(phone)
+    # After the messages: while one looks more may come, and each of these must find its mailing.
     mailings = {mailing.id: mailing for mailing in account.store.mailings()}
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for sms in account.store.sent_sms(phone):
+    for sms in sent:
         found[sms.phone].append(_message(account, sms, mailings[sms.mailing]))
     return dict(found)
 
@@ -39,13 +41,16 @@ def _message(account: Account, sms: Sms, mailing: Mailing) -> dict[str, Any]:
 
 def read_overview(account: Account, search: str) -> dict[str, Any]:
     """All that the page shows at a glance: the account, the latest phones and the latest mailings."""
+    digits = "".join(character for character in search if character.isdigit())
+    latest = [
+        (phone, count, account.store.find_sms(last))
+        for phone, count, last in account.store.phones(digits, _MOST_ROWS)
+    ]
     mailings = account.store.mailings()
     by_id = {mailing.id: mailing for mailing in mailings}
-    digits = "".join(character for character in search if character.isdigit())
     phones = []
-    for phone, count, last in account.store.phones(digits, _MOST_ROWS):
-        sms = account.store.find_sms(last)
-        if sms is not None:
+    for phone, count, sms in latest:
+        if sms is not None and sms.mailing in by_id:
             shown = _message(account, sms, by_id[sms.mailing]) | {"text": sms.text[:120]}
             phones.append({"phone": phone, "messages": count, "last": shown})
     rows = [mailing for mailing in mailings if mailing.kind in ("bulk", "list", "message")]

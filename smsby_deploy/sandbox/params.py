@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from flask import Request
@@ -16,13 +17,15 @@ _STEP = re.compile(r"\[([^\]]*)\]")
 _PHONE = re.compile(r"\+?\d{9,15}", re.ASCII)
 
 
-def read_params(request: Request) -> dict[str, Any]:
-    """All parameters of a request; a later source wins: query, then form, then JSON whatever its content type."""
+def read_params(request: Request, most: int = 0) -> dict[str, Any]:
+    """All parameters of a request; a later source wins: query, then form, then JSON whatever its content type.
+
+    Of a query or a form only the first `most` variables are read, as PHP does without a word; 0 is all.
+    """
     found: dict[str, Any] = {}
     for pairs in (request.args, request.form):
-        for name, values in pairs.lists():
-            for value in values:
-                _put(found, name, value)
+        for name, value in islice(pairs.items(multi=True), most or None):
+            _put(found, name, value)
     body = request.get_json(silent=True, force=True) if not request.form else None
     if isinstance(body, dict):
         found.update(body)

@@ -39,6 +39,7 @@ class SandboxSettings:
     duplicates: bool = True
     require_alphaname: bool = False
     rate_limit: int = 0
+    max_input_vars: int = 1000
     keep_requests: int = 10_000
     fates: dict[str, str] = field(default_factory=dict)
     alphanames: dict[str, str] = field(
@@ -155,6 +156,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "duplicates": _switch,
     "require_alphaname": _switch,
     "rate_limit": _count,
+    "max_input_vars": _count,
     "keep_requests": _count,
     "fates": _map(str),
     "alphanames": _map(str),

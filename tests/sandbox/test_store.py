@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -75,10 +76,24 @@ def test_a_reset_makes_it_new(sms: Client) -> None:
 
 def test_nobody_overdraws_by_calling_at_once(sms: Client) -> None:
     """Calls are carried out one by one: ten at once spend what there is, not more."""
-    from concurrent.futures import ThreadPoolExecutor
-
     sms.door("settings", {"balance": "0.13"})
     with ThreadPoolExecutor(10) as pool:
         answers: list[requests.Response] = list(pool.map(lambda n: sms.bulk(f"37529111111{n}"), range(10)))
     assert sum(answer.status_code == 200 for answer in answers) == 5
     assert sms.look("settings")["balance"] == "0.000"
+
+
+def test_one_can_look_while_others_send(sms: Client) -> None:
+    """Every look is whole, and the last one has all."""
+
+    def send(n: int) -> int:
+        return sms.bulk(f"3752911111{n:02}").status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        sends = pool.map(send, range(40))
+        looks = [len(sms.inbox()) for _ in range(20)]
+        overviews = [len(sms.look("overview")["phones"]) for _ in range(20)]
+        assert set(sends) == {200}
+    assert looks == sorted(looks)
+    assert overviews == sorted(overviews)
+    assert len(sms.inbox()) == len(sms.look("overview")["phones"]) == 40

@@ -156,3 +156,26 @@ def test_hostile_parameters_never_break_a_method(sms: Client, method: str) -> No
         answer = sms.post(method, **dict.fromkeys(names, junk))
         assert answer.status_code < 500, (junk, answer.text)
         answer.json()
+
+
+def test_a_form_is_read_as_far_as_php_reads_it(sms: Client) -> None:
+    """The first 1,000 variables; whoever sends more loses the rest without a word. JSON has no such limit."""
+    form = {"token": "t", "messages[0][alphaname_id]": "0", "messages[0][text]": "x"}
+    form |= {f"messages[0][delivery_list][{n}]": f"37529{n:07}" for n in range(1500)}
+    url = f"{sms.url}/api/v1/sendBulkSms"
+    assert "uuid" in requests.post(url, data=form, timeout=5).json()
+    assert len(sms.inbox()) == 997
+    sms.door("settings", {"max_input_vars": 0})
+    requests.post(url, data=form, timeout=5)
+    assert len(sms.inbox()) == 1500
+    sms.bulk(*(f"37533{n:07}" for n in range(1500)))
+    assert len(sms.inbox()) == 3000
+
+
+def test_long_texts_fit_into_a_form(sms: Client) -> None:
+    """Three hundred personal texts of ten parts are over a megabyte in a form."""
+    form = {"token": "t", "messages[0][alphaname_id]": "0", "messages[0][message_type]": "personal"}
+    for n in range(300):
+        form[f"messages[0][delivery_list][{n}][phone]"] = f"37529{n:07}"
+        form[f"messages[0][delivery_list][{n}][text]"] = "я" * 670
+    assert "uuid" in requests.post(f"{sms.url}/api/v1/sendBulkSms", data=form, timeout=5).json()
