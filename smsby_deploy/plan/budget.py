@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.lock.model import ChunkState, Entry, Lock
+from smsby_deploy.plan.model import Action
+from smsby_deploy.project.declarations import Project
 
 _SPENT = frozenset({ChunkState.ACCEPTED, ChunkState.UNKNOWN})
+
+
+def spent_beside(project: Project, actions: Iterable[Action], lock: Lock, now: datetime) -> Decimal:
+    """What was spent this month, beside what those of `actions` cost that send.
+
+    Of a mailing that is resumed the plan's cost is that of all of it, and the lock's would be the same once more.
+    """
+    revisions = {mailing.address: mailing.revision for mailing in project.mailings}
+    anew = {
+        action.address
+        for action in actions
+        if action.sends
+        and action.address in lock.mailings
+        and lock.mailings[action.address].revision == revisions.get(action.address)
+    }
+    return spent_in_month(lock, now, project.api.account_timezone, anew=anew)
 
 
 def spent_in_month(lock: Lock, now: datetime, timezone: str, *, anew: Collection[str] = ()) -> Decimal:

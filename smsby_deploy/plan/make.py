@@ -20,7 +20,7 @@ from smsby_deploy.lock.document import entry_digest
 from smsby_deploy.lock.model import Entry, Lock
 from smsby_deploy.message.price import cost_of
 from smsby_deploy.message.template import included_files
-from smsby_deploy.plan.budget import spent_in_month
+from smsby_deploy.plan.budget import spent_beside
 from smsby_deploy.plan.diff import Desired, Verdict, diff_mailing
 from smsby_deploy.plan.differences import find_differences
 from smsby_deploy.plan.fingerprint import canonical_json
@@ -191,11 +191,7 @@ def _measure(
 
 def _hold_budget(project: Project, actions: Sequence[Action], lock: Lock, now: datetime) -> list[Action]:
     """The actions, those that cost blocked if together they exceed what is left of the month's budget."""
-    sending = {action.address for action in actions if action.sends}
-    # Of a mailing that is resumed the plan's cost is that of all of it, and the lock's is the same once more.
-    revisions = {mailing.address: mailing.revision for mailing in project.mailings}
-    anew = {a for a in sending if a in lock.mailings and lock.mailings[a].revision == revisions[a]}
-    spent = spent_in_month(lock, now, project.api.account_timezone, anew=anew)
+    spent = spent_beside(project, actions, lock, now)
     breach = check_budget(project.guardrails, cost_of_sending(actions), spent)
     if breach is None:
         return list(actions)
