@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# The steps of the action. Each is one command of smsby-deploy and what GitHub wants around it; its exit code is kept.
+set -euo pipefail
+
+venv="${RUNNER_TEMP:-/tmp}/smsby-deploy"
+smsby="${SMSBY_DEPLOY:-$venv/bin/smsby-deploy}"
+project="${SMSBY_PROJECT:-.}"
+summary="${GITHUB_STEP_SUMMARY:-/dev/null}"
+outputs="${GITHUB_OUTPUT:-/dev/null}"
+# An empty setting is none.
+[ -n "${SMSBY_API_URL:-}" ] || unset SMSBY_API_URL
+[ -n "${SMSBY_TOKEN:-}" ] || unset SMSBY_TOKEN
+export SMSBY_PROJECT="$project"
+
+finish() { # the exit code, for later steps too
+  echo "exit-code=$1" >>"$outputs"
+  exit "$1"
+}
+
+install_tool() { # the very version that the workflow names: from the action's own checkout
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check "$GITHUB_ACTION_PATH/../../.."
+}
+
+validate() {
+  local code=0
+  "$smsby" validate --format github || code=$?
+  finish "$code"
+}
+
+plan() {
+  if [ -z "${SMSBY_TOKEN:-}" ]; then
+    echo "::notice title=smsby-deploy::No token here (a fork?): only validated, no plan."
+    validate
+  fi
+  local code=0 compare=()
+  # A base that is not valid has nothing to compare with, and must not stop the pull request that mends it.
+  if [ -n "${BASE:-}" ] && "$smsby" -C "$BASE/$project" validate >/dev/null 2>&1; then
+    compare=(--compare "$BASE/$project")
+  fi
+  "$smsby" plan --out "$PLAN" --format markdown "${compare[@]}" >comment.md || code=$?
+  if [ ! -s comment.md ]; then
+    finish "$code"
+  fi
+  cat comment.md >>"$summary"
+  "$smsby" validate --format github || true
+  if [ -n "${PR_NUMBER:-}" ]; then
+    comment
+  fi
+  finish "$code"
+}
+
+comment() { # one comment a project, found again by its first line and written anew
+  local marker id
+  marker=$(head -n 1 comment.md)
+  id=$(gh api --paginate "repos/$GITHUB_REPOSITORY/issues/$PR_NUMBER/comments" |
+    jq -r --arg marker "$marker" '.[] | select(.user.type == "Bot" and (.body | startswith($marker))) | .id' | head -n 1)
+  jq -Rs '{body: .}' <comment.md >comment.json
+  if [ -n "$id" ]; then
+    gh api --method PATCH "repos/$GITHUB_REPOSITORY/issues/comments/$id" --input comment.json >/dev/null
+  else
+    gh api --method POST "repos/$GITHUB_REPOSITORY/issues/$PR_NUMBER/comments" --input comment.json >/dev/null
+  fi
+}
+
+fetch_plan() { # the plan of the last commit of the merged pull request, and of no other run
+  local number head id
+  read -r number head < <(gh api "repos/$GITHUB_REPOSITORY/commits/$GITHUB_SHA/pulls" |
+    jq -r '[.[] | select(.merged_at != null)][0] // empty | "\(.number) \(.head.sha)"') || true
+  if [ -z "${number:-}" ]; then
+    echo "::error title=smsby-deploy::$GITHUB_SHA belongs to no merged pull request, so nothing of it was reviewed."
+    finish 5
+  fi
+  id=$(gh api "repos/$GITHUB_REPOSITORY/actions/artifacts?name=smsby-plan-$number-$head" |
+    jq -r --arg head "$head" '[.artifacts[] | select(.expired | not) | select(.workflow_run.head_sha == $head)
+      | select(.workflow_run.head_repository_id == .workflow_run.repository_id)][0].id // empty')
+  if [ -z "$id" ]; then
+    echo "::error title=smsby-deploy::No plan of pull request $number at $head is kept: make a new one in a new pull request."
+    finish 5
+  fi
+  gh api "repos/$GITHUB_REPOSITORY/actions/artifacts/$id/zip" >plan.zip
+  unzip -oq plan.zip -d "$(dirname "$PLAN")"
+}
+
+apply() {
+  local code=0
+  [ -s "$PLAN" ] || fetch_plan
+  "$smsby" apply "$PLAN" --report smsby-result.json || code=$?
+  {
+    echo "### smsby-deploy apply: exit code $code"
+    [ ! -s smsby-result.json ] ||
+      jq -r '"| outcome | mailing | people |\n|---|---|---:|", (.mailings[] | "| \(.outcome) | \(.address) | \(.recipients // "?") |")' \
+        smsby-result.json
+  } >>"$summary"
+  finish "$code"
+}
+
+record() { # always, also after a failure: what was sent must not be forgotten
+  local lock
+  cd "$project"
+  for lock in ./*.lock.json ./*.lock.json.journal; do
+    [ ! -e "$lock" ] || git add -- "$lock"
+  done
+  git add -u -- ./*.lock.json.journal 2>/dev/null || true # folded in and gone
+  git diff --cached --quiet && return
+  git -c user.name="smsby-deploy" -c user.email="smsby-deploy@users.noreply.github.com" \
+    commit --quiet -m "Record what was sent [skip ci]"
+  for pause in 0 2 5 10 20; do
+    sleep "$pause"
+    git push --quiet origin "HEAD:${GITHUB_REF_NAME:?}" && return
+    git -c user.name="smsby-deploy" -c user.email="smsby-deploy@users.noreply.github.com" \
+      pull --quiet --rebase origin "$GITHUB_REF_NAME" || git rebase --abort || true
+  done
+  echo "::error title=smsby-deploy::The lock could not be pushed. Take it from this run's artifact and commit it by hand."
+  exit 1
+}
+
+status() {
+  local code=0 under=()
+  [ -z "${FAIL_UNDER:-}" ] || under=(--fail-under "$FAIL_UNDER")
+  "$smsby" status --since "${SINCE:-7d}" --format html --out smsby-status.html || true
+  "$smsby" status --since "${SINCE:-7d}" --format junit "${under[@]}" --out smsby-status.xml || true
+  "$smsby" status --since "${SINCE:-7d}" --format markdown "${under[@]}" >>"$summary" || code=$?
+  finish "$code"
+}
+
+case "${1:-}" in
+  install) install_tool ;;
+  validate | plan | apply | record | status) "$1" ;;
+  *)
+    echo "::error title=smsby-deploy::mode is validate, plan, apply or status, not '${1:-}'"
+    exit 64
+    ;;
+esac

@@ -1,0 +1,298 @@
+"""The shell of the pipelines, run for real: a repository, a remote, the sandbox, and a `gh` that keeps what it is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.e2e.conftest import Shop, shop  # noqa: F401  # the fixture
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ACTION = ROOT / ".github/actions/smsby-deploy"
+CAMPAIGN = """\
+version: 1
+campaign: sale
+mailings:
+  - name: staff
+    recipients: ["+375291234567", "+375297654321"]
+    text: Shop is closed until noon
+"""
+# Answers what run.sh asks of GitHub from files, and keeps what it posts.
+GH = """\
+#!/bin/bash
+echo "$*" >>"$GH_LOG"
+case "$*" in
+  *"/issues/7/comments"*POST*|*POST*"/issues/7/comments"*)
+    jq '[{id: 41, user: {type: "Bot"}, body: .body}]' comment.json >"$GH_STATE/comments.json" ;;
+  *PATCH*) jq '[{id: 41, user: {type: "Bot"}, body: .body}]' comment.json >"$GH_STATE/comments.json" ;;
+  *"/issues/7/comments"*) cat "$GH_STATE/comments.json" ;;
+  *"/pulls"*) cat "$GH_STATE/pulls.json" ;;
+  *"/artifacts?name="*) cat "$GH_STATE/artifacts.json" ;;
+  *"/zip"*) cat "$GH_STATE/plan.zip" ;;
+  *) exit 1 ;;
+esac
+"""
+
+pytestmark = pytest.mark.skipif(
+    not all(map(shutil.which, ("bash", "git", "jq", "unzip"))), reason="bash, git, jq and unzip are wanted"
+)
+
+
+@dataclass
+class Pipeline:
+    """A checkout of a project whose origin is a bare repository beside it, and a runner's environment."""
+
+    shop: Shop
+    bin: Path
+    state: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    def git(self, *arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], cwd=self.shop.root, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    def sh(self, script: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run `script` in the checkout as a runner's shell does."""
+        done = subprocess.run(
+            ["bash", "-eo", "pipefail", "-c", script],
+            cwd=self.shop.root,
+            env={**os.environ, **self.env, **env},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert "secret-token" not in done.stdout + done.stderr
+        return done
+
+    def step(self, name: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run one step of the action."""
+        return self.sh(f"bash {ACTION}/run.sh {name}", **env)
+
+    def comments(self) -> list[dict[str, str]]:
+        found: list[dict[str, str]] = json.loads((self.state / "comments.json").read_text("utf-8"))
+        return found
+
+
+@pytest.fixture
+def pipeline(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:  # noqa: F811
+    binaries, state = tmp_path / "bin", tmp_path / "state"
+    binaries.mkdir()
+    state.mkdir()
+    for name, text in (
+        ("smsby-deploy", f'#!/bin/bash\nexec {sys.executable} -m smsby_deploy "$@"\n'),
+        ("gh", GH),
+    ):
+        (binaries / name).write_text(text)
+        (binaries / name).chmod(0o755)
+    (state / "comments.json").write_text("[]")
+    shop.write("sale.yaml", CAMPAIGN)
+    made = Pipeline(shop, binaries, state)
+    made.env = {
+        "PATH": f"{binaries}:{os.environ['PATH']}",
+        "SMSBY_DEPLOY": str(binaries / "smsby-deploy"),
+        "SMSBY_API_URL": shop.url,
+        "SMSBY_TOKEN": "secret-token",
+        "SMSBY_PROJECT": ".",
+        "PLAN": "smsby-plan.json",
+        "GH_LOG": str(state / "gh.log"),
+        "GH_STATE": str(state),
+        "GITHUB_REPOSITORY": "shop/sms",
+        "GITHUB_REF_NAME": "main",
+        "GITHUB_STEP_SUMMARY": str(state / "summary.md"),
+        "GITHUB_OUTPUT": str(state / "output"),
+        "GIT_CONFIG_COUNT": "3",
+        "GIT_CONFIG_KEY_0": "user.name",
+        "GIT_CONFIG_VALUE_0": "Test",
+        "GIT_CONFIG_KEY_1": "user.email",
+        "GIT_CONFIG_VALUE_1": "test@localhost",
+        "GIT_CONFIG_KEY_2": "init.defaultBranch",
+        "GIT_CONFIG_VALUE_2": "main",
+    }
+    for name, value in made.env.items():
+        if name.startswith("GIT_CONFIG"):
+            monkeypatch.setenv(name, value)
+    origin = tmp_path / "origin.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", str(origin)], check=True)
+    made.git("init", "--quiet")
+    made.git("add", ".")
+    made.git("commit", "--quiet", "-m", "A campaign")
+    made.git("remote", "add", "origin", str(origin))
+    made.git("push", "--quiet", "origin", "HEAD:main")
+    return made
+
+
+def test_a_pull_request_gets_one_comment_that_is_written_anew(pipeline: Pipeline) -> None:
+    """The second run finds the first one's comment by its marker and replaces it; the plan is kept."""
+    assert pipeline.step("plan", PR_NUMBER="7").returncode == 0
+    assert "✅ Ready: 1 mailing to send" in pipeline.comments()[0]["body"]
+    pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two o'clock"))
+    assert pipeline.step("plan", PR_NUMBER="7").returncode == 0
+    assert (
+        "two o&#x27;clock" in pipeline.comments()[0]["body"]
+        or "two o'clock" in pipeline.comments()[0]["body"]
+    )
+    log = (pipeline.state / "gh.log").read_text()
+    assert (log.count("POST"), log.count("PATCH")) == (1, 1)
+    assert json.loads((pipeline.shop.root / "smsby-plan.json").read_text())["format"] == "smsby-plan"
+
+
+def test_the_comment_tells_what_changes_against_the_base(pipeline: Pipeline) -> None:
+    """A checkout of the base branch in a dot folder is compared with, word by word."""
+    pipeline.git("worktree", "add", "--quiet", ".base", "HEAD")
+    pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two").replace(', "+375297654321"', ""))
+    assert pipeline.step("plan", PR_NUMBER="7", BASE=".base").returncode == 0
+    body = pipeline.comments()[0]["body"]
+    assert "-1 people, -1 parts" in body
+    assert "<del>noon</del><ins>two</ins>" in body
+
+
+def test_a_fork_without_the_secret_only_validates(pipeline: Pipeline) -> None:
+    """No token: nothing is asked, nothing is commented, broken files still turn it red with annotations."""
+    done = pipeline.step("plan", SMSBY_TOKEN="", SMSBY_API_URL="", PR_NUMBER="7")
+    assert done.returncode == 0
+    assert not (pipeline.shop.root / "smsby-plan.json").exists()
+    pipeline.shop.write("sale.yaml", CAMPAIGN.replace("+375291234567", "12"))
+    done = pipeline.step("plan", SMSBY_TOKEN="", SMSBY_API_URL="", PR_NUMBER="7")
+    assert done.returncode == 3
+    assert "::error file=sale.yaml,line=5" in done.stdout
+    assert pipeline.comments() == []
+
+
+def test_a_plan_that_is_blocked_turns_the_check_red_and_is_told_all_the_same(pipeline: Pipeline) -> None:
+    """The comment is written before the exit code is given."""
+    config = (pipeline.shop.root / "smsby.yaml").read_text()
+    pipeline.shop.write("smsby.yaml", config + "guardrails: {max_recipients: 1}\n")
+    assert pipeline.step("plan", PR_NUMBER="7").returncode == 4
+    assert "⛔ 1 blocked" in pipeline.comments()[0]["body"]
+    assert "exit-code=4" in (pipeline.state / "output").read_text()
+
+
+def _merge(pipeline: Pipeline) -> str:
+    """What GitHub keeps of a merged pull request: the plan's artifact, and whose it is."""
+    assert pipeline.step("plan", PR_NUMBER="7").returncode == 0
+    head = pipeline.git("rev-parse", "HEAD")
+    with zipfile.ZipFile(pipeline.state / "plan.zip", "w") as archive:
+        archive.write(pipeline.shop.root / "smsby-plan.json", "smsby-plan.json")
+    (pipeline.shop.root / "smsby-plan.json").unlink()
+    run = {"head_sha": head, "head_repository_id": 1, "repository_id": 1}
+    artifacts = {"artifacts": [{"id": 9, "expired": False, "workflow_run": run}]}
+    (pipeline.state / "artifacts.json").write_text(json.dumps(artifacts))
+    pulls = [{"number": 7, "merged_at": "2026-11-02", "head": {"sha": head}}]
+    (pipeline.state / "pulls.json").write_text(json.dumps(pulls))
+    return head
+
+
+def test_after_the_merge_exactly_that_plan_is_applied_and_the_lock_is_pushed(pipeline: Pipeline) -> None:
+    """Fetched by pull request and commit, applied once, recorded on main; a second run sends nothing."""
+    head = _merge(pipeline)
+    done = pipeline.step("apply", GITHUB_SHA=head)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "| sent | sale/staff | 2 |" in (pipeline.state / "summary.md").read_text()
+    assert pipeline.step("record").returncode == 0
+    pipeline.git("fetch", "--quiet", "origin")
+    kept = pipeline.git("ls-tree", "--name-only", "origin/main")
+    assert "smsby.lock.json" in kept.split()
+    assert not {"smsby.lock.json.lock", "smsby-plan.json", "comment.md"} & set(kept.split())
+    assert pipeline.step("apply", GITHUB_SHA=head).returncode == 5
+    assert {len(messages) for messages in pipeline.shop.inbox().values()} == {1}
+
+
+def test_what_changed_after_the_review_is_not_sent(pipeline: Pipeline) -> None:
+    """main is not what was planned: exit 5, nobody gets anything."""
+    head = _merge(pipeline)
+    pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two"))
+    assert pipeline.step("apply", GITHUB_SHA=head).returncode == 5
+    assert pipeline.shop.inbox() == {}
+
+
+@pytest.mark.parametrize(
+    "run", [{"head_sha": "other"}, {"head_repository_id": 2}, {"expired": True}, {"none": True}]
+)
+def test_a_plan_of_another_origin_is_not_taken(pipeline: Pipeline, run: dict[str, object]) -> None:
+    """Another commit's, a fork's, an expired one or none: refused before anything is asked of sms.by."""
+    head = _merge(pipeline)
+    document = json.loads((pipeline.state / "artifacts.json").read_text())
+    document["artifacts"][0]["workflow_run"].update(run)
+    document["artifacts"][0]["expired"] = "expired" in run
+    if "none" in run:
+        document["artifacts"] = []
+    (pipeline.state / "artifacts.json").write_text(json.dumps(document))
+    done = pipeline.step("apply", GITHUB_SHA=head)
+    assert done.returncode == 5
+    assert "::error" in done.stdout
+    assert pipeline.shop.inbox() == {}
+
+
+def test_a_push_without_a_pull_request_sends_nothing(pipeline: Pipeline) -> None:
+    """What nobody reviewed is not applied."""
+    (pipeline.state / "pulls.json").write_text("[]")
+    assert pipeline.step("apply", GITHUB_SHA="abc").returncode == 5
+    assert pipeline.shop.inbox() == {}
+
+
+def test_the_lock_is_pushed_over_another_push(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Somebody pushed while the apply ran: the record is put on top of it."""
+    head = _merge(pipeline)
+    assert pipeline.step("apply", GITHUB_SHA=head).returncode == 0
+    other = tmp_path / "other"
+    subprocess.run(["git", "clone", "--quiet", str(tmp_path / "origin.git"), str(other)], check=True)
+    (other / "README").write_text("hello")
+    for arguments in (
+        ["add", "."],
+        ["commit", "--quiet", "-m", "Another"],
+        ["push", "--quiet", "origin", "HEAD:main"],
+    ):
+        subprocess.run(["git", *arguments], cwd=other, check=True)
+    done = pipeline.step("record")
+    assert done.returncode == 0, done.stderr
+    pipeline.git("fetch", "--quiet", "origin")
+    assert {"README", "smsby.lock.json"} <= set(pipeline.git("ls-tree", "--name-only", "origin/main").split())
+
+
+def test_status_by_schedule(pipeline: Pipeline) -> None:
+    """A summary, a page and a test report; an unreachable limit turns it red."""
+    head = _merge(pipeline)
+    assert pipeline.step("apply", GITHUB_SHA=head).returncode == 0
+    done = pipeline.step("status", SINCE="1d")
+    assert done.returncode == 0, done.stderr
+    assert "| sale/staff |" in (pipeline.state / "summary.md").read_text()
+    assert (pipeline.shop.root / "smsby-status.html").read_text().startswith("<!doctype html>")
+    assert "<testsuites" in (pipeline.shop.root / "smsby-status.xml").read_text()
+
+
+def test_the_gitlab_template(pipeline: Pipeline) -> None:
+    """Its scripts, line by line as GitLab runs them: validate, plan, apply on the target branch, push, status."""
+    jobs = yaml.safe_load((ROOT / "docs/ci/gitlab.yml").read_text("utf-8"))
+    pipeline.env["CI_MERGE_REQUEST_TARGET_BRANCH_NAME"] = "main"
+    pipeline.env["SMSBY_PUSH_URL"] = "origin"
+    for job in ("smsby:validate", "smsby:plan", "smsby:apply", "smsby:status"):
+        done = pipeline.sh("\n".join(jobs[job]["script"]))
+        assert done.returncode == 0, (job, done.stdout, done.stderr)
+    pipeline.git("fetch", "--quiet", "origin")
+    assert "smsby.lock.json" in pipeline.git("ls-tree", "--name-only", "origin/main").split()
+    assert {len(messages) for messages in pipeline.shop.inbox().values()} == {1}
+    for paths in (jobs[job]["artifacts"]["paths"] for job in ("smsby:plan", "smsby:status")):
+        assert all((pipeline.shop.root / path).exists() for path in paths)
+
+
+def test_the_jenkins_recipe(pipeline: Pipeline) -> None:
+    """Its shell steps, in their order; the install is ours already."""
+    steps = re.findall(r"sh '''(.*?)'''", (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8"), re.DOTALL)
+    assert len(steps) == 5
+    for step in steps[1:]:
+        done = pipeline.sh(step.replace(".venv/bin/smsby-deploy", "smsby-deploy"))
+        assert done.returncode == 0, (step, done.stdout, done.stderr)
+    pipeline.git("fetch", "--quiet", "origin")
+    assert "smsby.lock.json" in pipeline.git("ls-tree", "--name-only", "origin/main").split()
