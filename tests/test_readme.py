@@ -156,3 +156,9 @@ def test_a_yaml_example_is_a_valid_campaign(block: Block, tmp_path: Path) -> Non
 def test_a_link_of_the_readme_leads_somewhere(link: str) -> None:
     """Every relative link names a file of the project."""
     assert (ROOT / link).is_file()
+
+
+def test_every_page_of_the_docs_is_linked() -> None:
+    """Nobody has to guess that a page exists."""
+    pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")}
+    assert pages <= set(re.findall(r"\]\(([^)#]+)\)", README))
