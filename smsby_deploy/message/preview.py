@@ -199,7 +199,7 @@ def _candidates(
             except TextTooLong as error:
                 problems.append(_too_long(mailing, f"{error.message} ({rows_file(mailing)}:{line})"))
                 continue
-            yield _Candidate(row, line, phone, text, size, cost_of(size.parts, price))
+            yield _Candidate(row, line, phone, text, size, cost_of(size.parts, price, phone))
     problems.extend(report.problems)
 
 

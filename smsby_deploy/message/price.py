@@ -7,9 +7,11 @@ from decimal import Decimal
 from smsby_deploy.project.declarations import Price
 
 
-def cost_of(parts: int, price: Price | None) -> Decimal | None:
-    """What `parts` cost, or None without a price."""
-    return None if price is None else parts * price.per_part
+def cost_of(parts: int, price: Price | None, phone: str | None = None) -> Decimal | None:
+    """What `parts` cost, to `phone` if its prefix has a price of its own; None without a price."""
+    if price is None:
+        return None
+    return parts * (price.per_part if phone is None else price.for_phone(phone))
 
 
 def money(amount: Decimal) -> str:

@@ -21,6 +21,7 @@ from smsby_deploy.errors import FilesInvalid, Location
 from smsby_deploy.message.environment import LONGEST_SOURCE, TextEnvironment
 from smsby_deploy.message.includes import BadInclude, Gathered, gather
 from smsby_deploy.message.placeholders import find_placeholder, rows_with_placeholders
+from smsby_deploy.message.rewrite import Rewriter
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import TextSource
 from smsby_deploy.project.text_places import place_in_runs
@@ -42,10 +43,11 @@ _OPENING = re.compile(r"\{[{%][-+]?\s*")
 
 @dataclass(frozen=True, slots=True)
 class RenderedBatch:
-    """A text for each recipient ("" where it failed), and what failed."""
+    """A text for each recipient ("" where it failed), what failed, and what smart encoding replaced."""
 
     texts: list[str]
     problems: list[Problem] = field(default_factory=list)
+    replaced: set[str] = field(default_factory=set)
 
 
 class Template:
@@ -55,6 +57,7 @@ class Template:
         self.source = source
         self.variables = gathered.variables
         self.inputs = {one.file: one.text for one in gathered.included.values()}
+        self.rewriter = Rewriter(source.rewrite)
         self._gathered = gathered
         self._environment = environment
         environment.loader = DictLoader({name: one.text for name, one in gathered.included.items()})
@@ -77,7 +80,7 @@ class Template:
             text, failed = "", "the text is empty"
             place: Location | None = None
             try:
-                text = own.strip() if own is not None else self._render(variables)
+                text = self.rewriter.apply(own.strip()) if own is not None else self._render(variables)
             except (TemplateError, *_OTHER_ERRORS) as error:
                 failed, place = self.explain(error, variables)
             if not text:
@@ -90,12 +93,19 @@ class Template:
                 )
             texts.append(text)
         problems.extend(placeholder_problems(texts, batch, rows_file=rows_file, address=address))
-        return RenderedBatch(texts, problems)
+        return RenderedBatch(texts, problems, self.rewriter.replaced)
+
+    def find_literal(self, character: str) -> Location | None:
+        """Where `character` stands first in the template or in what it includes; None if it comes from the data."""
+        for unit, offset, literal in self._gathered.literals():
+            if character in literal:
+                return _locate(self.source, self._gathered, unit, offset + literal.index(character))
+        return None
 
     def _render(self, variables: Mapping[str, str]) -> str:
         self._environment.start()
         context = self._template.new_context(dict(variables), shared=True)
-        return "".join(self._template.root_render_func(context)).strip()
+        return self.rewriter.apply("".join(self._template.root_render_func(context)).strip())
 
     def explain(self, error: Exception, variables: Mapping[str, str]) -> tuple[str, Location | None]:
         """What went wrong with one text, and where in the template; values are never told."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from smsby_deploy.audience.source import Batch
+from smsby_deploy.message.rewrite import Rewriter
 from smsby_deploy.message.template import RenderedBatch, Template, placeholder_problems
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import InlineRecipients, Mailing, RecipientsFile
@@ -27,11 +28,12 @@ def render_texts(mailing: Mailing, template: Template | None, batch: Batch) -> R
     file = rows_file(mailing)
     if template is not None:
         return template.render_batch(batch, rows_file=file, address=mailing.address)
-    texts = [(text or "").strip() for text in batch.texts]
+    rewriter = Rewriter(mailing.rewrite)
+    texts = [rewriter.apply((text or "").strip()) for text in batch.texts]
     problems = [
         Problem(Severity.ERROR, "TEMPLATE", "this recipient has no text", mailing.address, file, line)
         for text, line in zip(texts, batch.lines, strict=True)
         if not text
     ]
     problems.extend(placeholder_problems(texts, batch, rows_file=file, address=mailing.address))
-    return RenderedBatch(texts, problems)
+    return RenderedBatch(texts, problems, rewriter.replaced)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from smsby_deploy.lock.model import DONE, SURELY_NOT_SENT, ChunkState, Entry
 from smsby_deploy.plan.fingerprint import remote_name
@@ -32,6 +33,7 @@ class Desired:
     ucs2: int
     longest: int
     schedule_time: datetime | None
+    cost: Decimal | None = None  # None without a price, and of a list
 
     @property
     def fingerprints(self) -> list[str]:

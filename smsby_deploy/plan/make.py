@@ -18,7 +18,6 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.lock.document import entry_digest
 from smsby_deploy.lock.model import Entry, Lock
-from smsby_deploy.message.price import cost_of
 from smsby_deploy.message.template import included_files
 from smsby_deploy.plan.budget import spent_beside
 from smsby_deploy.plan.diff import Desired, Verdict, diff_mailing
@@ -228,7 +227,7 @@ def make_action(
         via=desired.via,
         recipients=None if is_list else desired.audience.final,
         parts=desired.parts,
-        cost=None if is_list else cost_of(desired.parts or 0, project.price),
+        cost=desired.cost,
         gsm7=desired.gsm7,
         ucs2=desired.ucs2,
         alphaname=mailing.alphaname,

@@ -14,10 +14,12 @@ from typing import Any
 
 from smsby_deploy.audience.phone_set import PhoneSet
 from smsby_deploy.audience.source import AudienceReport, find_differing, stream_audience
+from smsby_deploy.message.figures import Figures
 from smsby_deploy.message.parts import MAX_PARTS, Encoding, TextSize, TextTooLong, measure_text
+from smsby_deploy.message.rewrite import Rewriter
 from smsby_deploy.message.template import Template, compile_text
 from smsby_deploy.message.texts import is_personal as is_personal
-from smsby_deploy.message.texts import render_texts
+from smsby_deploy.message.texts import render_texts, rows_file
 from smsby_deploy.plan.diff import Desired
 from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint, row_line
 from smsby_deploy.plan.model import AudienceCounts, ChunkPlan
@@ -32,6 +34,7 @@ _FORM_OVERHEAD = 20
 _FORM_PER_REQUEST = 4  # token, callback_url, and some to spare
 _FORM_PER_MESSAGE = 6  # alphaname_id, name, message_type, text, schedule_time, and one to spare
 _LINES_TOLD = 10  # of repeated rows
+_MOST_PROBLEMS = 1000  # of the texts of one mailing
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +62,31 @@ class Tally:
     ucs2: int = 0
     longest: int = 0
     audience: Any = field(default_factory=hashlib.sha256)
+    figures: Figures = field(default_factory=Figures)
+    rows_file: str = ""  # where the recipients stand
     words: WordCheck | None = None
     read: Callable[[int], None] = read_by_nobody
+    untold: int = 0  # problems of texts beyond the most that are kept
+
+    def keep(self, found: Sequence[Problem]) -> None:
+        """Add problems of single texts; beyond a thousand they are only counted, so that memory stays flat."""
+        room = max(0, _MOST_PROBLEMS - len(self.problems))
+        self.problems.extend(found[:room])
+        self.untold += len(found[room:])
 
 
 def header_of(mailing: Mailing, template: Template | None, personal: bool) -> dict[str, Any]:
-    """What a mailing says, and when: the instant, not its spelling; the text, and what it includes, as written."""
+    """What a mailing says, and when: the instant, not its spelling; the text, and what it includes, as written, but
+    for what smart encoding and transliteration make of their words."""
     schedule = mailing.schedule_time
-    includes = {"includes": template.inputs} if template is not None and template.inputs else {}
+    rewriter = Rewriter(mailing.rewrite)
+    inputs = template.inputs if template is not None else {}
+    includes = {"includes": {name: rewriter.apply(text) for name, text in inputs.items()}} if inputs else {}
     return includes | {
         "alphaname": mailing.alphaname,
         "schedule_time": schedule.astimezone(UTC).isoformat() if schedule else None,
         "kind": "list" if mailing.via == "list" else "personal" if personal else "bulk",
-        "text": mailing.text.text.strip() if mailing.text else None,
+        "text": rewriter.apply(mailing.text.text.strip()) if mailing.text else None,
         "list": mailing.audience.ref if isinstance(mailing.audience, ContactList) else None,
     }
 
@@ -104,8 +119,10 @@ def stream_chunks(
     content = content_digest(header_of(mailing, template, personal))
     size = chunk_size(project.api, personal)
     bulk_text = None if personal or template is None else template.render_once()
+    tally.figures.price = project.price
     phones: list[str] = []
     texts: list[str] = []
+    rows: list[int] = []  # of the texts
     index = 0
 
     def cut(count: int) -> Chunk:
@@ -119,8 +136,8 @@ def stream_chunks(
         for line in lines:
             tally.audience.update(line)
         mark = fingerprint(project.name, mailing.address, mailing.revision, index, digest)
-        _count(chunk_phones, chunk_texts, bulk_text, suppressed, tally)
-        del phones[:count], texts[:count]
+        _count(chunk_phones, chunk_texts, rows, bulk_text, suppressed, tally)
+        del phones[:count], texts[:count], rows[:count]
         return Chunk(index, chunk_phones, chunk_texts, bulk_text, digest, mark)
 
     batches = stream_audience(
@@ -138,8 +155,10 @@ def stream_chunks(
         phones.extend(batch.phones)
         if personal:
             rendered = render_texts(mailing, template, batch)
-            tally.problems.extend(rendered.problems)
+            tally.keep(rendered.problems)
+            tally.figures.replaced |= rendered.replaced
             texts.extend(rendered.texts)
+            rows.extend(batch.lines)
         while len(phones) >= size:
             yield cut(size)
             index += 1
@@ -150,27 +169,28 @@ def stream_chunks(
 def _count(
     phones: Sequence[str],
     texts: Sequence[str] | None,
+    rows: Sequence[int],
     bulk_text: str | None,
     suppressed: PhoneSet,
     tally: Tally,
 ) -> None:
-    out = suppressed.find_all(phones)
+    out = set(suppressed.find_all(phones))
     tally.suppressed += len(out)
-    people = len(phones) - len(out)
     if bulk_text is not None:
-        _count_text(bulk_text, people, tally)
+        _count_text(bulk_text, [phone for i, phone in enumerate(phones) if i not in out], None, tally)
         return
-    opted_out = set(out)
     for position, text in enumerate(texts or [""] * len(phones)):
-        if position not in opted_out:
-            _count_text(text, 1, tally)
+        if position not in out:
+            _count_text(text, phones[position : position + 1], rows[position], tally)
 
 
-def _count_text(text: str, people: int, tally: Tally) -> None:
-    """Count a text that `people` get."""
-    size = _measure(text, tally)
+def _count_text(text: str, phones: Sequence[str], row: int | None, tally: Tally) -> None:
+    """Count a text that all of `phones` get; `row` is the line of a single one."""
+    people = len(phones)
+    size = _measure(text, tally, row)
     if not people:
         return
+    tally.figures.count(text, size, phones, row)
     tally.final += people
     tally.parts += size.parts * people
     tally.longest = max(tally.longest, size.parts)
@@ -182,12 +202,14 @@ def _count_text(text: str, people: int, tally: Tally) -> None:
         tally.words.look_at(text, people)
 
 
-def _measure(text: str, tally: Tally) -> TextSize:
+def _measure(text: str, tally: Tally, row: int | None = None) -> TextSize:
     try:
         return measure_text(text)
     except TextTooLong as error:
-        if not any(problem.code == "TOO_LONG" for problem in tally.problems):
-            tally.problems.append(Problem(Severity.ERROR, "TOO_LONG", error.message))
+        where = f" ({tally.rows_file}:{row})" if row is not None else ""
+        problem = Problem(Severity.ERROR, "TOO_LONG", error.message + where)
+        if row is not None or problem not in tally.problems:  # a bulk text is measured once a chunk
+            tally.keep([problem])
         return TextSize(Encoding.UCS2, len(text), MAX_PARTS)
 
 
@@ -208,12 +230,19 @@ def measure_mailing(
     template = compile_text(mailing.text) if mailing.text else None
     if isinstance(mailing.audience, ContactList):
         return _measure_list(project, mailing, template, words)
-    tally = Tally(words=words if words is not None and words.is_on else None, read=read)
+    file = rows_file(mailing)
+    tally = Tally(rows_file=file, words=words if words is not None and words.is_on else None, read=read)
     chunks: list[ChunkPlan] = []
     before = 0
     for chunk in stream_chunks(project, mailing, template, suppressed, tally):
         chunks.append(ChunkPlan(chunk.fingerprint, tally.final - before, chunk.digest))
         before = tally.final
+    if template is not None:
+        tally.figures.replaced |= template.rewriter.replaced
+    if tally.untold:
+        message = f"{tally.untold} more texts of this mailing can't be sent as they are"
+        tally.problems.append(Problem(Severity.ERROR, "TEMPLATE", message))
+    tally.problems.extend(tally.figures.problems(mailing, template, file))
     report = tally.report
     desired = Desired(
         address=mailing.address,
@@ -228,6 +257,7 @@ def measure_mailing(
         ucs2=tally.ucs2,
         longest=tally.longest,
         schedule_time=mailing.schedule_time,
+        cost=tally.figures.cost,
     )
     return desired, _placed(mailing, [*report.problems, *_repeated(mailing, report), *tally.problems])
 
@@ -276,6 +306,10 @@ def _measure_list(
             words.look_at(text)
     tally = Tally()
     size = _measure(text, tally)
+    tally.figures.count(text, size, [""])  # of one copy; how many there are only sms.by knows
+    if template is not None:
+        tally.figures.replaced |= template.rewriter.replaced
+    tally.problems.extend(tally.figures.problems(mailing, template, mailing.file))
     content = content_digest(header_of(mailing, template, personal=False))
     digest = chunk_digest(f"{content}\n{text}", ())
     mark = fingerprint(project.name, mailing.address, mailing.revision, 0, digest)

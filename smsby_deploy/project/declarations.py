@@ -69,8 +69,23 @@ class Guardrails:
 
 @dataclass(frozen=True, slots=True)
 class Price:
+    """`per_prefix` are other prices of a part by the beginning of the phone, the longest prefix first."""
+
     currency: str
     per_part: Decimal
+    per_prefix: tuple[tuple[str, Decimal], ...] = ()
+
+    def for_phone(self, phone: str) -> Decimal:
+        """What a part to `phone` costs."""
+        return next((price for prefix, price in self.per_prefix if phone.startswith(prefix)), self.per_part)
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """How a mailing's texts are made cheaper: plain signs for typographic ones, Latin letters for Cyrillic ones."""
+
+    smart_encoding: bool = False
+    transliterate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +101,7 @@ class TextSource:
     runs: tuple[tuple[int, int, int], ...] = ()
     file: str | None = None  # the project path of a text_file, else None
     root: Path | None = None
+    rewrite: Rewrite = Rewrite()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +165,7 @@ class Mailing:
     countries: tuple[str, ...] = (HOME,)
     max_late: timedelta | None = None
     expect_recipients: Expected | None = None
+    rewrite: Rewrite = Rewrite()
 
     def time_on_wire(self, now: datetime) -> datetime | None:
         """The time to send with it; None if it goes out at once, also because it is late and may be."""

@@ -23,6 +23,7 @@ from smsby_deploy.project.declarations import (
     Price,
     Project,
     RecipientsFile,
+    Rewrite,
     TextSource,
 )
 from smsby_deploy.project.limits import read_countries, read_duration, read_expected, read_guardrails
@@ -124,7 +125,7 @@ class _Loader:
             name=document["project"],
             api=api,
             guardrails=rails,
-            price=Price(price["currency"], Decimal(str(price["per_part"]))) if price else None,
+            price=_read_price(price) if price else None,
             suppress=suppress,
             lock=lock or self.root / "smsby.lock.json",
             campaigns=self._campaigns(),
@@ -256,6 +257,7 @@ class _CampaignLoader:
             )
             if expected
             else None,
+            rewrite=_read_rewrite(node),
         )
 
     def _countries(self, node: YamlMap, mark: Mark) -> tuple[str, ...]:
@@ -323,7 +325,8 @@ class _CampaignLoader:
         if "text" in node:
             at = node.values_at["text"]
             text = str(node["text"])
-            return TextSource(text, self._at(at), text_runs(self.content, at, text), root=self.loader.root)
+            runs = text_runs(self.content, at, text)
+            return TextSource(text, self._at(at), runs, root=self.loader.root, rewrite=_read_rewrite(node))
         if "text_file" in node:
             name = node["text_file"]
             path = self.loader._inside(name, self._at(node.values_at["text_file"]))
@@ -334,7 +337,9 @@ class _CampaignLoader:
             except UnicodeDecodeError:
                 self.loader._problem("ENCODING", "it is not UTF-8: save it as UTF-8", Location(name, 1))
                 return None
-            return TextSource(text, Location(name, 1, 1), file=name, root=self.loader.root)
+            return TextSource(
+                text, Location(name, 1, 1), file=name, root=self.loader.root, rewrite=_read_rewrite(node)
+            )
         recipients = node.get("recipients")
         own_texts = isinstance(recipients, YamlList) and all(
             isinstance(row, YamlMap) and "text" in row for row in recipients
@@ -363,6 +368,17 @@ def _recipients_file(path: Path, settings: Mapping[str, str], location: Location
         settings.get("encoding"),
         settings.get("delimiter"),
     )
+
+
+def _read_price(node: YamlMap) -> Price:
+    prefixes = node.get("per_prefix") or {}
+    longest_first = sorted(prefixes, key=lambda prefix: (-len(prefix), prefix))
+    prices = tuple((prefix, Decimal(str(prefixes[prefix]))) for prefix in longest_first)
+    return Price(node["currency"], Decimal(str(node["per_part"])), prices)
+
+
+def _read_rewrite(node: YamlMap) -> Rewrite:
+    return Rewrite(node.get("smart_encoding", False), node.get("transliterate", False))
 
 
 def _locations(node: YamlMap, prefix: str) -> list[tuple[str, Location]]:

@@ -1,0 +1,193 @@
+"""What is wrong with texts, and what they cost, as a reviewer reads it: every code at its place, word for word."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.audience.phone_set import PhoneSet
+from smsby_deploy.plan.diff import Desired
+from smsby_deploy.plan.make import validate_project
+from smsby_deploy.plan.pack import measure_mailing
+from smsby_deploy.project.load import load_project
+from smsby_deploy.report.problems_text import problem_line
+
+_PROJECT = "version: 1\nproject: shop\nprice: {currency: BYN, per_part: 0.026}\n"
+_HEAD = "version: 1\ncampaign: sale\nmailings:\n  - name: vip\n    recipients: {file: list.csv}\n"
+_ROWS = "phone,name\n375291111111,Anna\n375292222222,\n375333333333,Nina\n"
+_LONG = "x" * 150
+
+
+def _write(folder: Path, body: str, project: str = _PROJECT, rows: str = _ROWS) -> None:
+    (folder / "templates").mkdir(exist_ok=True)
+    (folder / "templates/footer.j2").write_text("\nStop: {{ nmae }}", "utf-8")
+    (folder / "smsby.yaml").write_text(project, "utf-8")
+    (folder / "sale.yaml").write_text(_HEAD + body, "utf-8")
+    (folder / "list.csv").write_text(rows, "utf-8")
+
+
+def _desired(folder: Path, body: str, project: str = _PROJECT, rows: str = _ROWS) -> Desired:
+    _write(folder, body, project, rows)
+    loaded = load_project(folder)
+    return measure_mailing(loaded.project, loaded.project.mailings[0], PhoneSet())[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "lines"),
+    [
+        (
+            '    text: "Hi {{ nmae }}"\n',
+            [
+                "sale.yaml:6:18: error TEMPLATE sale/vip: 'nmae' is undefined; did you mean name? (list.csv:2)",
+                "sale.yaml:6:18: error TEMPLATE sale/vip: 'nmae' is undefined; did you mean name? (list.csv:3)",
+                "sale.yaml:6:18: error TEMPLATE sale/vip: 'nmae' is undefined; did you mean name? (list.csv:4)",
+            ],
+        ),
+        (
+            "    text: |\n      Hi,\n      {{ name }}!\n",
+            [
+                "sale.yaml:8:10: error TEMPLATE sale/vip: an empty value would be printed; "
+                "`| default('…', true)` is the way out (list.csv:3)"
+            ],
+        ),
+        (
+            "    text: >-\n      Hi\n      {{ name | upcase }}!\n",
+            ["sale.yaml:8:17: error TEMPLATE_SYNTAX sale/vip: No filter named 'upcase'."],
+        ),
+        (
+            "    text: Hi {{ range(9) }}\n",
+            [
+                "sale.yaml:6:17: error TEMPLATE sale/vip: there is no function range; "
+                "a column of the data is written {{ range }}"
+            ],
+        ),
+        (
+            "    text: Hi {name}\n",
+            [
+                "sale.yaml:6:14: error PLACEHOLDER sale/vip: {name} would be sent as it stands; "
+                "variables are written {{ name }}"
+            ],
+        ),
+        (
+            "    text: Hi{% include 'nope.j2' %}\n",
+            ["sale.yaml:6:24: error INCLUDE sale/vip: there is no file nope.j2 in the project's templates/"],
+        ),
+        (
+            "    text: \"{{ name | default('you', true) }}{% include 'footer.j2' %}\"\n",
+            [
+                f"templates/footer.j2:2:10: error TEMPLATE sale/vip: 'nmae' is undefined; did you mean name? (list.csv:{n})"
+                for n in (2, 3, 4)
+            ],
+        ),
+        (
+            '    text: "{% if false %}x{% endif %}"\n',
+            ["sale.yaml:6:11: error TEXT sale/vip: the text is empty"],
+        ),
+        (
+            f"    text: \"{{% if name == 'Nina' %}}{'я' * 671}{{% else %}}Hi{{% endif %}}\"\n",
+            [
+                "sale.yaml:6:11: error TOO_LONG sale/vip: the text has 671 characters, "
+                "over 10 parts (670) are not taken (list.csv:4)"
+            ],
+        ),
+        (
+            f"    text: {'x' * 1531}\n",
+            [
+                "sale.yaml:6:11: error TOO_LONG sale/vip: the text has 1531 characters, "
+                "over 10 parts (1530) are not taken"
+            ],
+        ),
+        (
+            f"    text: Hi — {_LONG}\n",
+            [
+                "sale.yaml:6:14: warning EXPENSIVE_CHARACTER sale/vip: 1 character, U+2014 —, adds 6 parts, 0.16 BYN: "
+                "write - instead, or `smart_encoding: true`"
+            ],
+        ),
+        (
+            f"    text: Hi — {_LONG}\n    smart_encoding: true\n",
+            ["sale.yaml:6:11: note SMART_ENCODING sale/vip: smart_encoding replaced U+2014 — by -"],
+        ),
+        (
+            f"    text: «H\u0456» {_LONG}\n",
+            [
+                "sale.yaml:6:11: warning EXPENSIVE_CHARACTER sale/vip: 3 characters, U+00AB «, U+00BB », U+0456 \u0456, "
+                'add 6 parts, 0.16 BYN: write " i instead'
+            ],
+        ),
+        (
+            f"    text: Hi {'y' * 620}\n",
+            ["sale.yaml:6:11: note GSM_PARTS sale/vip: by GSM 03.38 it would be 15 parts, sms.by bills 12"],
+        ),
+    ],
+)
+def test_problems_word_for_word(tmp_path: Path, body: str, lines: list[str]) -> None:
+    """Place, severity, code, address and sentence."""
+    _write(tmp_path, body)
+    assert [problem_line(problem) for problem in validate_project(load_project(tmp_path))] == lines
+
+
+def test_a_character_of_the_data_names_its_row(tmp_path: Path) -> None:
+    """The template is not to blame."""
+    _write(
+        tmp_path,
+        f'    text: "{{{{ name }}}} {_LONG}"\n',
+        rows="phone,name\n375291111111,Anna\n375292222222,Ann’a\n",
+    )
+    problem = validate_project(load_project(tmp_path))[0]
+    assert problem.message == (
+        "1 character, U+2019 ’, adds 2 parts, 0.05 BYN: write ' instead, or `smart_encoding: true` "
+        "(from the data, first at list.csv:3)"
+    )
+
+
+@pytest.mark.parametrize("text", ["Скидка — 5%", "Тэкст «так»", "Hi —", "Hi"])
+def test_no_warning_where_nothing_is_saved(tmp_path: Path, text: str) -> None:
+    """A Cyrillic text is unicode by nature, and a short one takes one part anyway."""
+    _write(tmp_path, f"    text: {text}\n")
+    assert not validate_project(load_project(tmp_path))
+
+
+def test_rewritten_texts_are_what_is_counted_and_sent(tmp_path: Path) -> None:
+    """Fewer parts, another content."""
+    before = _desired(tmp_path, f"    text: Привет — {'ж' * 75}\n")
+    after = _desired(
+        tmp_path, f"    text: Привет — {'ж' * 75}\n    transliterate: true\n    smart_encoding: true\n"
+    )
+    assert (before.parts, before.ucs2) == (6, 3)
+    assert (after.parts, after.gsm7) == (3, 3)
+    assert before.content_digest != after.content_digest
+
+
+def test_options_that_change_no_word_change_no_content(tmp_path: Path) -> None:
+    """A mailing that was sent is not `changed` by them."""
+    before = _desired(tmp_path, "    text: Hi {{ name | default('you', true) }}\n")
+    after = _desired(tmp_path, "    text: Hi {{ name | default('you', true) }}\n    smart_encoding: true\n")
+    assert (before.content_digest, before.chunks) == (after.content_digest, after.chunks)
+
+
+def test_own_texts_and_columns_of_texts_are_rewritten_too(tmp_path: Path) -> None:
+    """The option is the mailing's, wherever its texts come from."""
+    rows = "phone,text\n375291111111,Hi — Anna\n375292222222,Привет\n"
+    after = _desired(tmp_path, "    smart_encoding: true\n", rows=rows)
+    assert (after.gsm7, after.ucs2) == (1, 1)
+
+
+@pytest.mark.parametrize("text", ["Hi", '"Hi {{ phone }}"'])
+def test_cost_by_prefix(tmp_path: Path, text: str) -> None:
+    """The longest prefix wins, and money is never a float."""
+    project = _PROJECT.replace("0.026", '0.1, per_prefix: {"375": 0.2, "37533": "0.3"}')
+    assert _desired(tmp_path, f"    text: {text}\n", project).cost == Decimal("0.7")
+    assert _desired(tmp_path, f"    text: {text}\n").cost == Decimal("0.078")
+    assert _desired(tmp_path, f"    text: {text}\n", "version: 1\nproject: shop\n").cost is None
+
+
+def test_thousands_of_problems_are_counted_not_kept(tmp_path: Path) -> None:
+    """A column that is missing in a long list does not fill the memory."""
+    rows = "phone,name\n" + "".join(f"37529{n:07d},x\n" for n in range(1200))
+    _write(tmp_path, "    text: Hi {{ nope }}\n", rows=rows)
+    problems = validate_project(load_project(tmp_path))
+    assert len(problems) == 1001
+    assert problems[-1].message == "200 more texts of this mailing can't be sent as they are"
