@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
@@ -13,6 +14,7 @@ from smsby_deploy.audience.shape import BadRows, FileShape, open_shaped
 from smsby_deploy.project.declarations import RecipientsFile
 
 _BLOCK_ROWS = 1000
+_LIKE_A_PHONE = re.compile(r"(?:\d\W*){6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,13 @@ def find_column(columns: Sequence[str], wanted: str) -> int | None:
         return columns.index(wanted)
     folded = wanted.casefold()
     return next((index for index, name in enumerate(columns) if name.casefold() == folded), None)
+
+
+def name_columns(columns: Sequence[str]) -> str:
+    """`its columns: …`. A first line that holds a number is no header but a person, who is not shown."""
+    if any(_LIKE_A_PHONE.search(name) for name in columns):
+        return "its first line is no header: write the names of the columns above it"
+    return f"its columns: {', '.join(columns)}"
 
 
 def group_rows(rows: Sequence[tuple[int, dict[str, str]]]) -> Iterator[Block]:
@@ -142,7 +151,7 @@ def _csv_block(
 def _check_header(header: Sequence[str], line: int) -> None:
     twice = {name for name in header if name and header.count(name) > 1}
     if twice:
-        raise BadRows(f"the header names a column twice: {', '.join(sorted(twice))}", line)
+        raise BadRows(f"its header names a column twice; {name_columns(sorted(twice))}", line)
 
 
 def _json_blocks(lines: Iterator[str], size: int) -> Iterator[Block]:

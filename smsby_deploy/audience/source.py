@@ -8,7 +8,7 @@ from itertools import islice
 
 from smsby_deploy.audience.phone_set import PhoneSet
 from smsby_deploy.audience.phones import BadPhone, normalize_all
-from smsby_deploy.audience.rows import Block, find_column, group_rows, read_blocks
+from smsby_deploy.audience.rows import Block, find_column, group_rows, name_columns, read_blocks
 from smsby_deploy.audience.shape import BadRows
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import HOME, InlineRecipients, RecipientsFile
@@ -206,7 +206,7 @@ def _from_block(source: RecipientsFile, block: Block, has_text: bool) -> _Candid
     if phone is None:
         message = f"it has no column {source.phone!r}"
         if block.header_line is not None:
-            raise BadRows(f"{message}; its columns: {', '.join(block.columns)}", block.header_line)
+            raise BadRows(f"{message}; {name_columns(block.columns)}", block.header_line)
         missing = [(line, message) for line in block.lines]
         return _Candidates(Block(block.columns, [], [], [*block.errors, *missing]), None, [], [])
     text = None if has_text else find_column(block.columns, "text")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from smsby_deploy.audience.phone_set import PhoneSet
 from smsby_deploy.audience.phones import BadPhone, normalize_opt_out
-from smsby_deploy.audience.rows import Block, find_column, read_blocks
+from smsby_deploy.audience.rows import Block, find_column, name_columns, read_blocks
 from smsby_deploy.audience.shape import BadRows
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import RecipientsFile
@@ -35,7 +35,8 @@ def _add_block(source: RecipientsFile, block: Block, suppressed: PhoneSet) -> li
     if column is None:
         if not block.lines:
             return []
-        raise BadRows(f"it has no column {source.phone!r}", block.header_line or block.lines[0])
+        names = name_columns(block.columns)
+        raise BadRows(f"it has no column {source.phone!r}; {names}", block.header_line or block.lines[0])
     phones: list[str] = []
     problems: list[Problem] = []
     for line, row in zip(block.lines, block.cells, strict=True):

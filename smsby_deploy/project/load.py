@@ -232,8 +232,8 @@ class _CampaignLoader:
         if is_list and "via" in node:
             message = "via is for mailings with recipients; a list has its own way"
             self.loader._problem("VIA", message, self._at(node.keys_at["via"]))
-        if is_list and schedule is not None and schedule.second:
-            message = "a mailing to a list takes whole minutes"
+        if schedule is not None and schedule.second and (is_list or node.get("via") == "single"):
+            message = "a mailing to a list, and one with via: single, takes whole minutes"
             self.loader._problem("WHOLE_MINUTES", message, when_at)
         return Mailing(
             campaign=self.document["campaign"],

@@ -88,6 +88,18 @@ def test_a_missing_column_is_told_with_those_there_are(tmp_path: Path) -> None:
     assert "tel, name" in problem.message
 
 
+def test_a_file_without_a_header_shows_nobody(tmp_path: Path) -> None:
+    """Its first line is a person: neither the number nor the name is told."""
+    path = tmp_path / "list.csv"
+    for line in ("375291234567,Anna", "Anna,+375 (29) 123-45-67", "375291234567,375291234567"):
+        path.write_text(f"{line}\n{line}\n")
+        (problem,) = [*_read(_source(path))[1].problems]
+        assert problem.code == "RECIPIENTS"
+        assert "Anna" not in problem.message
+        assert "29" not in problem.message
+        assert "29" not in load_suppression([_source(path)])[1][0].message
+
+
 def test_dropped_rows_are_counted_and_not_told(tmp_path: Path) -> None:
     """With on_invalid: drop the bad ones are in the waterfall only; a file of bad ones only is empty."""
     path = tmp_path / "list.csv"

@@ -161,6 +161,14 @@ def test_a_time_exists_once_in_the_account_s_clock(when: str, tmp_path: Path) ->
     assert not _load(tmp_path, "api: {account_timezone: Europe/Minsk}\n", campaign).problems
 
 
+@pytest.mark.parametrize(("way", "code"), [("single", "WHOLE_MINUTES"), ("bulk", "")])
+def test_one_by_one_takes_whole_minutes(way: str, code: str, tmp_path: Path) -> None:
+    """Its method is told hours and minutes only: seconds would be lost without a word."""
+    changed = f"text: Hello\n    via: {way}\n    schedule_time: 2030-01-01T10:00:30"
+    problems = _load(tmp_path, campaign=CAMPAIGN.replace("text: Hello", changed)).problems
+    assert [problem.code for problem in problems] == ([code] if code else [])
+
+
 @pytest.mark.parametrize("written", ["30", "30 min", "-5m", "1.5h", "99999m", "m"])
 def test_a_duration_is_a_number_and_a_unit(written: str, tmp_path: Path) -> None:
     """Anything else is an error that shows how."""
