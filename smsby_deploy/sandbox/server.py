@@ -82,14 +82,18 @@ class _Server(ThreadedWSGIServer):
 
 def _bind(service: Service, host: str, port: int) -> BaseWSGIServer:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return _Server(host, port, create_app(service), _Handler)
-    except (OSError, SystemExit) as error:  # werkzeug exits when the port is taken
+        # Bound here, not by werkzeug, which would print and exit when the port is taken.
+        with socket.create_server((host, port), family=family) as listener:
+            return _Server(host, port, create_app(service), _Handler, fd=listener.fileno())
+    except OSError as error:
         raise SmsbyDeployError(
-            f"{host}:{port} can't be listened on", hint="choose another --port, 0 takes a free one"
+            f"{host}:{port} can't be listened on: {error.strerror}",
+            hint="choose another --port, 0 takes a free one",
         ) from error
 
 
 def _url(server: BaseWSGIServer) -> str:
     host = f"[{server.host}]" if ":" in server.host else server.host
-    return f"http://{host}:{server.server_port}"
+    return f"http://{host}:{server.socket.getsockname()[1]}"

@@ -69,4 +69,5 @@ def test_what_can_not_be_is_said_in_one_sentence(
     assert done.returncode == code, done.stderr
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+    assert "another program" not in done.stderr, "the server's own words"
     assert done.stdout == ""
