@@ -56,6 +56,7 @@ class ApplyRequest:
     plan_file: Plan | None = None
     approve: Callable[[Plan], bool] = lambda plan: True
     tell: Callable[[str], None] = lambda line: None
+    advance: Callable[[int], None] = lambda people: None  # hears of so many people more that are done
     commit: str | None = None
     lock_timeout: float = 0.0
 
@@ -180,6 +181,7 @@ class _Run:
         self.project = loaded.project
         self.client = request.client
         self.tell = request.tell
+        self.advance = request.advance
         self.actions = {action.address: action for action in plan.actions}
         self.mailings = {m.address: m for m in self.project.mailings if m.address in self.actions}
         self.results = {a.address: MailingResult(a.address, "skipped", a.recipients) for a in plan.actions}
@@ -229,10 +231,10 @@ class _Run:
                 differences = tuple(self._differences())
                 done = [r for r in self.results.values() if r.outcome in ("sent", "confirmed")]
                 self.recorder.end(len(done), sum(result.recipients or 0 for result in done))
+                self.recorder.close()
         except ResultNotSaved as error:
             self.recorder.abandon()
             raise self._not_saved(error) from error
-        self.recorder.close()
         return ApplyResult(self.plan, tuple(self.results.values()), differences, self._exit_code())
 
     # --- what sms.by has already -----------------------------------------------------------------------------------
@@ -346,6 +348,7 @@ class _Run:
         addresses = ", ".join(dict.fromkeys(part.address for part in parts))
         people = sum(part.recipients for part in parts)
         self.tell(f"{addresses}: {people} recipients: {outcome.kind.value}")
+        self.advance(people)
 
     # --- the end -----------------------------------------------------------------------------------------------------
 

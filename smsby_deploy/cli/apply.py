@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import click
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
 from smsby_deploy.cli.git import git_commit
-
-_SENT = re.compile(r": (\d+) recipients: ")  # in the line that the engine tells of each request
 
 
 @click.command(
@@ -91,12 +88,6 @@ def command(
             progress.step("sending", sum(action.recipients or 0 for action in plan.actions if action.sends))
         return True
 
-    def tell(line: str) -> None:
-        progress.tell(line)
-        sent = _SENT.search(line)
-        if sent:
-            progress.advance(int(sent[1]))
-
     with progress_of(context, clock) as progress:
         progress.step("planning")
         result = run_apply(
@@ -116,16 +107,19 @@ def command(
                 select=select,
                 plan_file=reviewed,
                 approve=approve,
-                tell=tell,
+                tell=progress.tell,
+                advance=progress.advance,
                 commit=git_commit(project.root),
                 lock_timeout=lock_timeout,
             )
         )
+    for difference in result.differences:
+        click.echo(f"warning: {difference.code}: {difference.address}: {difference.message}", err=True)
     document = apply_document(result)
-    if report is not None:
-        report.write_text(json_text(document), encoding="utf-8")
     if form == "json":
         click.echo(json_text(document), nl=False)
     else:
         write_apply(result, sys.stdout, color=context.color)
+    if report is not None:
+        report.write_text(json_text(document), encoding="utf-8")
     return result.exit_code

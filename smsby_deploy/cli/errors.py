@@ -9,7 +9,6 @@ import click
 from smsby_deploy.errors import FilesInvalid, SmsbyDeployError
 
 WRONG_USAGE = 64
-INTERRUPTED = 130
 
 
 def exit_code_of(error: BaseException, *, verbose: bool) -> int:
@@ -26,8 +25,8 @@ def exit_code_of(error: BaseException, *, verbose: bool) -> int:
         error.show()
         return 1
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
+        click.echo("error: interrupted\nhint: `smsby-deploy plan` shows what is left to do", err=True)
+        return 1
     if isinstance(error, OSError) and error.filename is not None:
         click.echo(f"error: {error.filename}: {error.strerror}", err=True)
         return 1

@@ -42,6 +42,8 @@ def write_apply(result: ApplyResult, stream: TextIO, *, color: bool) -> None:
     counts = {outcome: result.count(outcome) for outcome in _OUTCOMES}
     told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
     console.print(told or "nothing to do", soft_wrap=True)
+    if counts["sent"] or counts["confirmed"] or counts["adopted"]:
+        console.print("next: commit the lock file, then `smsby-deploy status`", soft_wrap=True)
     if counts["unknown"]:
         console.print(
             "hint: look at sms.by whether the unknown ones went out, then say so:\n"

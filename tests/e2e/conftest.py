@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,8 +46,8 @@ class Run:
         assert self.forked.process.pid is not None
         os.kill(self.forked.process.pid, number)
 
-    def finish(self) -> Result:
-        code, out, err = self.forked.finish()
+    def finish(self, timeout: float = 60) -> Result:
+        code, out, err = self.forked.finish(timeout)
         assert "Traceback" not in err, err
         assert "secret-token" not in out + err
         return Result(code, out, err)
@@ -82,13 +83,21 @@ class Shop:
         """Let a later call of a method fail."""
         requests.post(f"{self.url}/_sandbox/faults", json=fault, timeout=5).raise_for_status()
 
+    def calls(self) -> list[dict[str, Any]]:
+        """Every call that the sandbox got."""
+        calls: list[dict[str, Any]] = requests.get(f"{self.url}/_sandbox/requests", timeout=5).json()
+        return calls
+
+    def has_been_called(self, method: str) -> bool:
+        return any(call["method"] == method for call in self.calls())
+
     def settings(self, **settings: Any) -> None:
         """Turn switches of the sandbox."""
         requests.post(f"{self.url}/_sandbox/settings", json=settings, timeout=5).raise_for_status()
 
-    def wait_until(self, condition: Callable[[], bool], tries: int = 200) -> None:
-        """Ask for `condition`, which runs a command, until it holds."""
-        assert any(condition() for _ in range(tries)), "it never came true"
+    def wait_until(self, condition: Callable[[], bool], tries: int = 2000) -> None:
+        """Ask for `condition` every 10 ms until it holds."""
+        assert any(condition() or threading.Event().wait(0.01) for _ in range(tries)), "it never came true"
 
     def lock(self) -> dict[str, Any]:
         document: dict[str, Any] = json.loads((self.root / "smsby.lock.json").read_text(encoding="utf-8"))

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import requests
 
 from tests.e2e.conftest import Shop
 from tests.e2e.trial import Case, apply, finish, received, start, unknown
@@ -104,9 +103,9 @@ def test_a_spoilt_list_mailing_is_drafted_and_started_once(shop: Shop, fault: Fa
         # A draft that was surely not started is confirmed again: that it still stands is proof.
         assert done.code in {0, 1}, done.err
     _settle(shop, case, "lists", took=fault.when == "after")
-    drafts = [call for call in _calls(shop) if call["method"] == "sendSmsList" and call["accepted"]]
+    drafts = [call for call in shop.calls() if call["method"] == "sendSmsList" and call["accepted"]]
     assert len(drafts) == 1
-    started = [c for c in _calls(shop) if str(c["params"].get("confirm")) == "1" and c["accepted"]]
+    started = [c for c in shop.calls() if str(c["params"].get("confirm")) == "1" and c["accepted"]]
     assert len(started) == 1
 
 
@@ -136,8 +135,3 @@ def _settle(shop: Shop, case: Case, project: str, *, took: bool) -> None:
     counts = received(shop, project)
     assert set(counts.values()) == {1}
     assert len(counts) == (25 if case.via == "list" else case.people)
-
-
-def _calls(shop: Shop) -> list[dict[str, Any]]:
-    calls: list[dict[str, Any]] = requests.get(f"{shop.url}/_sandbox/requests", timeout=5).json()
-    return calls

@@ -1,0 +1,60 @@
+"""One apply at a time, whatever becomes of the one that holds the lock."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+from tests.e2e.conftest import Shop
+from tests.e2e.trial import Case, apply, received, start
+
+THREE = Case("bulk", 3, plan_file=False)
+
+
+def _is_held(shop: Shop) -> bool:
+    return (shop.root / "smsby.lock.json.holder").exists()
+
+
+def test_eight_at_once_send_everything_once(shop: Shop) -> None:
+    """Those that wait find it done; each recipient gets it once."""
+    start(shop, THREE, "shop")
+    runs = [
+        shop.start("apply", "--auto-approve", "--lock-timeout", "60", "--format", "json") for _ in range(8)
+    ]
+    results = [run.finish() for run in runs]
+    assert [result.code for result in results] == [0] * 8
+    assert sorted(result.json["summary"]["sent"] for result in results) == [0] * 7 + [1]
+    assert set(received(shop, "shop").values()) == {1}
+    assert sum(received(shop, "shop").values()) == THREE.people
+
+
+def test_the_holder_is_named_and_the_other_leaves_with_8(shop: Shop) -> None:
+    """Without --lock-timeout a second run gives up at once, and says who is in its way."""
+    start(shop, THREE, "shop")
+    shop.fault(method="sendBulkSms", mode="slow", when="before", seconds=1.5)
+    first = shop.start("apply", "--auto-approve")
+    shop.wait_until(lambda: _is_held(shop))
+    pid = json.loads((shop.root / "smsby.lock.json.holder").read_text(encoding="utf-8"))["pid"]
+    second = apply(shop, THREE, {})
+    assert second.code == 8
+    assert f"apply, process {pid}" in second.err
+    assert "--lock-timeout" in second.err
+    assert shop.run("lock", "resolve", "sale/staff", "--sent").code == 8
+    assert first.finish().code == 0
+    assert apply(shop, THREE, {}).code == 0
+    assert sum(received(shop, "shop").values()) == THREE.people
+
+
+def test_a_holder_that_is_killed_holds_nothing(shop: Shop) -> None:
+    """The system frees its lock; what it had sent is folded in by the next."""
+    start(shop, THREE, "shop")
+    shop.fault(method="sendBulkSms", nth=2, mode="slow", when="after", seconds=30)
+    first = shop.start("apply", "--auto-approve")
+    shop.wait_until(lambda: sum(received(shop, "shop").values()) == 4)
+    first.signal(signal.SIGKILL)
+    assert first.finish().code == -signal.SIGKILL
+    assert _is_held(shop)  # its name is left, its lock is not
+    assert shop.run("lock", "unlock").code == 0
+    assert apply(shop, THREE, {}).code == 0
+    assert set(received(shop, "shop").values()) == {1}
+    assert sum(received(shop, "shop").values()) == THREE.people

@@ -1,0 +1,170 @@
+"""A plan file is what was reviewed: used once, and refused as soon as anything that it says is no longer so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e.conftest import Shop
+from tests.e2e.trial import received
+
+CAMPAIGN = """\
+version: 1
+campaign: sale
+alphaname: MyShop
+mailings:
+  - name: vip
+    recipients: {file: lists/vip.csv}
+    text_file: templates/vip.j2
+  - name: staff
+    recipients: ["375291234561", "375291234562"]
+    text: Closed shop
+"""
+OTHER = """\
+version: 1
+campaign: other
+mailings:
+  - name: one
+    recipients: ["375291234569"]
+    text: Other shop
+"""
+
+
+def _write(shop: Shop) -> None:
+    shop.write(
+        "smsby.yaml",
+        "version: 1\nproject: shop\nsuppress: [lists/stop.csv]\n"
+        "api: {requests_per_second: 1000, recipients_per_request: 2, reconcile_seconds: 0.2}\n",
+    )
+    shop.write("sale.yaml", CAMPAIGN)
+    shop.write("other.yaml", OTHER)
+    shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n375292222222,Boris\n")
+    shop.write("lists/stop.csv", "phone\n375299999999\n")
+    shop.write("templates/vip.j2", "{{ name }}, sale shop")
+
+
+def _append(shop: Shop, name: str, text: str) -> None:
+    shop.write(name, (shop.root / name).read_text(encoding="utf-8") + text)
+
+
+def _in_plan(shop: Shop, change: Callable[[dict[str, object]], object]) -> None:
+    path = shop.root / "plan.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    change(document)
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+
+STALE: dict[str, Callable[[Shop], object]] = {
+    "a comment in the campaign": lambda shop: _append(shop, "sale.yaml", "# really\n"),
+    "a comment in smsby.yaml": lambda shop: _append(shop, "smsby.yaml", "# really\n"),
+    "a blank line in a recipients file": lambda shop: _append(shop, "lists/vip.csv", "\n"),
+    "a new recipient": lambda shop: _append(shop, "lists/vip.csv", "375293333333,Vera\n"),
+    "the template": lambda shop: shop.write("templates/vip.j2", "{{ name }}, big sale shop"),
+    "a mailing that is gone": lambda shop: shop.write("sale.yaml", CAMPAIGN.split("  - name: staff")[0]),
+    "its lock entries": lambda shop: shop.run("apply", "--select", "sale/staff", "--auto-approve"),
+    "edited": lambda shop: _in_plan(shop, lambda plan: plan.update(select=["other/*"])),
+    "its seal cut out": lambda shop: _in_plan(shop, lambda plan: plan.pop("digest")),
+    "truncated": lambda shop: shop.write("plan.json", (shop.root / "plan.json").read_text()[:-30]),
+    "empty": lambda shop: shop.write("plan.json", ""),
+    "of a later version": lambda shop: _in_plan(shop, lambda plan: plan.update(version=2)),
+}
+
+
+@pytest.mark.parametrize("change", STALE.values(), ids=STALE.keys())
+def test_a_plan_that_does_not_fit_is_refused(shop: Shop, change: Callable[[Shop], object]) -> None:
+    """Also on an empty lock: exit 5, nothing is sent, and the hint is a new plan; there is no force."""
+    _write(shop)
+    assert shop.run("plan", "sale/*", "--out", "plan.json").code == 0
+    change(shop)
+    before = received(shop, "shop")
+    refused = shop.run("apply", "plan.json", "--auto-approve")
+    assert refused.code == 5, refused.err
+    assert "make a new plan" in refused.err
+    assert received(shop, "shop") == before
+
+
+def test_a_plan_of_another_account_or_made_offline_is_refused(shop: Shop) -> None:
+    """The token belongs to the plan: another one is another account."""
+    _write(shop)
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    assert shop.run("apply", "plan.json", env={"SMSBY_TOKEN": "another-secret-token"}).code == 5
+    assert shop.run("plan", "--offline", "--out", "offline.json").code == 0
+    refused = shop.run("apply", "offline.json")
+    assert refused.code == 5
+    assert "offline" in refused.err
+    assert not received(shop, "shop")
+
+
+def test_a_late_opt_out_is_honoured_and_makes_no_plan_stale(shop: Shop) -> None:
+    """The one difference that a reviewed plan survives; it is reported."""
+    _write(shop)
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    _append(shop, "lists/stop.csv", "375292222222\n375291234561\n375291234562\n")
+    done = shop.run("apply", "plan.json", "--format", "json")
+    assert done.code == 0, done.err
+    assert "3 recipients opted out since this plan was made" in done.err
+    assert {line.split(":")[0] for line in received(shop, "shop")} == {"375291111111", "375291234569"}
+    mailings = {mailing["address"]: mailing for mailing in done.json["mailings"]}
+    assert mailings["sale/vip"]["recipients"] == 1
+    assert mailings["sale/staff"]["recipients"] == 0
+    assert shop.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_an_opt_out_that_is_withdrawn_makes_a_plan_stale(shop: Shop) -> None:
+    """It would reach more people than were reviewed."""
+    _write(shop)
+    _append(shop, "lists/stop.csv", "375292222222\n")
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    shop.write("lists/stop.csv", "phone\n375299999999\n")
+    refused = shop.run("apply", "plan.json")
+    assert refused.code == 5
+    assert "more people" in refused.err
+
+
+def test_a_plan_concerns_its_addresses_and_no_others(shop: Shop) -> None:
+    """Another campaign may change, and may have been sent, without making it stale; it is not sent by it."""
+    _write(shop)
+    assert shop.run("plan", "sale/*", "--out", "plan.json").code == 0
+    shop.write("other.yaml", OTHER.replace("Other", "Another"))
+    assert shop.run("apply", "--select", "other/one", "--auto-approve").code == 0
+    assert shop.run("apply", "plan.json").code == 0
+    assert set(received(shop, "shop").values()) == {1}
+    assert sum(received(shop, "shop").values()) == 5
+
+
+def test_a_plan_of_another_lock_is_refused(shop: Shop) -> None:
+    """The lock was thrown away and began a new life: the lineage tells."""
+    _write(shop)
+    assert shop.run("apply", "--select", "other/one", "--auto-approve").code == 0
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    (shop.root / "smsby.lock.json").unlink()
+    assert shop.run("apply", "--select", "other/one", "--auto-approve").code == 0
+    refused = shop.run("apply", "plan.json")
+    assert refused.code == 5
+    assert sum(received(shop, "shop").values()) == 1
+
+
+def test_what_the_plan_shows_as_blocked_is_not_sent_by_it(shop: Shop) -> None:
+    """A guardrail was in the way when it was reviewed; now it is not: still not sent, exit 4."""
+    _write(shop)
+    _append(shop, "smsby.yaml", "guardrails: {max_recipients: 1}\n")
+    assert shop.run("plan", "--out", "plan.json").code == 4
+    assert shop.run("apply", "plan.json").code == 4
+    assert sum(received(shop, "shop").values()) == 1  # the mailing to one person
+    assert shop.run("apply", "plan.json").code == 5  # used
+
+
+def test_it_is_checked_again_once_the_lock_is_held(shop: Shop) -> None:
+    """The files change while it waits for another run: what it finds then counts."""
+    _write(shop)
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    shop.fault(method="sendBulkSms", mode="slow", when="before", seconds=1.5)
+    first = shop.start("apply", "--select", "other/one", "--auto-approve")
+    shop.wait_until(lambda: (shop.root / "smsby.lock.json.holder").exists())
+    second = shop.start("apply", "plan.json", "--lock-timeout", "30")
+    _append(shop, "sale.yaml", "# changed while it waited\n")
+    assert first.finish().code == 0
+    assert second.finish().code == 5
+    assert sum(received(shop, "shop").values()) == 1
