@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format docs-reference ci clean
+.PHONY: help setup browser demo test lint format docs-reference ci clean
 
 help: ## list the chores
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -13,6 +13,10 @@ help: ## list the chores
 	touch $@
 
 setup: .venv/.installed ## make .venv and install everything
+
+browser: ## Chromium for the tests of the sandbox's page (Debian, as root); without it they are skipped and say so
+	command -v chromedriver >/dev/null || { apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends chromium chromium-driver; }
 
 demo: setup ## validate, plan, apply and status of the sample project against a local sms.by
 	$(BIN)/smsby-deploy demo

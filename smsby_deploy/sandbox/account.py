@@ -12,9 +12,10 @@ from smsby_deploy.sandbox.clock import MovableClock
 from smsby_deploy.sandbox.fates import DELIVERED, fate_of, status_at
 from smsby_deploy.sandbox.params import Params, phone_of, text_of
 from smsby_deploy.sandbox.parts import count_parts
+from smsby_deploy.sandbox.records import Mailing, NewSms, Sms
 from smsby_deploy.sandbox.refusal import Refusal, incorrect_arguments
 from smsby_deploy.sandbox.settings import SandboxSettings
-from smsby_deploy.sandbox.store import Mailing, NewSms, Sms, Store
+from smsby_deploy.sandbox.store import Store
 
 WRONG_ALPHANAME = "Wrong alphaname. Check it is correct and approved."
 _TO_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)

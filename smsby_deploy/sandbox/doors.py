@@ -57,10 +57,11 @@ def _is_at_home() -> bool:
         host = urlsplit(f"//{request.host}").hostname
     except ValueError:
         return False
-    return not _is_loopback(request.remote_addr) or _is_loopback(host)
+    return not is_loopback(request.remote_addr) or is_loopback(host)
 
 
-def _is_loopback(host: str | None) -> bool:
+def is_loopback(host: str | None) -> bool:
+    """Whether a host, as it stands in an address, is this machine."""
     if host is None or host == "localhost" or host.endswith(".localhost"):
         return host is not None
     try:

@@ -17,6 +17,7 @@ from smsby_deploy.clock import Clock, SystemClock
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.sandbox.account import Account
 from smsby_deploy.sandbox.app import create_app
+from smsby_deploy.sandbox.callbacks import send_callbacks
 from smsby_deploy.sandbox.clock import MovableClock
 from smsby_deploy.sandbox.service import Service
 from smsby_deploy.sandbox.settings import SandboxSettings
@@ -39,8 +40,9 @@ def serve(service: Service, host: str, port: int, on_ready: Callable[[str], None
         SmsbyDeployError: the address can't be listened on.
     """
     server = _bind(service, host, port)
-    on_ready(_url(server))
-    server.serve_forever()
+    with _calling_back(service):
+        on_ready(_url(server))
+        server.serve_forever()
 
 
 @contextmanager
@@ -51,11 +53,22 @@ def serving(service: Service, host: str = "127.0.0.1", port: int = 0) -> Iterato
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), name="sms.by sandbox", daemon=True)
     thread.start()
     try:
-        yield _url(server)
+        with _calling_back(service):
+            yield _url(server)
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def _calling_back(service: Service) -> Iterator[None]:
+    ended = threading.Event()
+    threading.Thread(target=send_callbacks, args=(service, ended), name="callbacks", daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 class _Handler(WSGIRequestHandler):

@@ -6,19 +6,20 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from smsby_deploy.errors import SmsbyDeployError
+from smsby_deploy.sandbox.records import Mailing, NewMailing, NewSms, Sms
 
-_VERSION = 2  # of the tables; raised when they change
+_VERSION = 3  # of the tables; raised when they change
 _TABLES = """
 create table mailing (
   id integer primary key autoincrement, uuid text, kind text, name text, alphaname_id integer, alphaname text,
   text text, created real, goes_out real, status text, parts integer, phones integer, cost text,
-  moderated_at real, hidden_calls integer default 0, hidden_until real default 0, was_listed integer default 0
+  moderated_at real, hidden_calls integer default 0, hidden_until real default 0, was_listed integer default 0,
+  callback_url text
 );
 create table sms (
   id integer primary key autoincrement, mailing integer, phone text, text text, parts integer, due real,
@@ -33,76 +34,6 @@ insert into sqlite_sequence values ('mailing', 1173019), ('sms', 2197870), ('lis
 """
 _EVERYTHING = ("mailing", "sms", "list", "contact", "account")
 _OUT = "where mailing in (select id from mailing where status != 'DRAFT')"  # drafts reach nobody
-
-
-@dataclass(frozen=True, slots=True)
-class Mailing:
-    """One mailing that was taken, or a message made for single sends. Times are unix seconds.
-
-    `kind` is bulk | list | message | quick | otp, `status` DRAFT or NEW; `parts` and `cost` are over all phones.
-    `moderated_at` is None for what waits until a person approves it.
-    """
-
-    id: int
-    uuid: str | None
-    kind: str
-    name: str
-    alphaname_id: int
-    alphaname: str
-    text: str | None
-    created: float
-    goes_out: float
-    status: str
-    parts: int
-    phones: int
-    cost: Decimal
-    moderated_at: float | None
-    hidden_calls: int
-    hidden_until: float
-    was_listed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Sms:
-    """One message to one phone; `fate` is the status it ends with, `due` unix seconds."""
-
-    id: int
-    mailing: int
-    phone: str
-    text: str
-    parts: int
-    due: float
-    fate: str
-    channel: str
-
-
-@dataclass(frozen=True, slots=True)
-class NewSms:
-    """A message to be taken."""
-
-    phone: str
-    text: str
-    parts: int
-    cost: Decimal
-    fate: str
-    channel: str = "sms"
-
-
-@dataclass(frozen=True, slots=True)
-class NewMailing:
-    """A mailing to be taken; a draft is not charged for."""
-
-    kind: str
-    name: str
-    alphaname_id: int
-    alphaname: str
-    created: float
-    goes_out: float
-    sms: Sequence[NewSms]
-    status: str = "NEW"
-    uuid: str | None = None
-    text: str | None = None
-    moderated_at: float | None = 0.0
 
 
 class Store:
@@ -175,7 +106,8 @@ class Store:
                 cost = sum((sms.cost for sms in new.sms), Decimal(0))
                 row = self._base.execute(
                     "insert into mailing (uuid, kind, name, alphaname_id, alphaname, text, created, goes_out,"
-                    " status, parts, phones, cost, moderated_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    " status, parts, phones, cost, moderated_at, callback_url)"
+                    " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         new.uuid,
                         new.kind,
@@ -190,6 +122,7 @@ class Store:
                         len(new.sms),
                         str(cost),
                         new.moderated_at,
+                        new.callback_url,
                     ),
                 )
                 number = int(row.lastrowid or 0)
@@ -234,6 +167,19 @@ class Store:
         """A message counts as approved from `at` on; None: not yet."""
         with self._lock, self._base:
             self._base.execute("update mailing set moderated_at = ? where id = ?", (at, number))
+
+    def take_callbacks(self, due_before: float) -> list[tuple[str, str]]:
+        """(uuid, address) of requests that want to be told, all of whose mailings were due by then; each once."""
+        with self._lock, self._base:
+            rows = self._base.execute(
+                "select uuid, max(callback_url) as url from mailing where callback_url is not null"
+                " group by uuid having max(goes_out) <= ?",
+                (due_before,),
+            ).fetchall()
+            self._base.executemany(
+                "update mailing set callback_url = null where uuid = ?", [(row["uuid"],) for row in rows]
+            )
+        return [(row["uuid"], row["url"]) for row in rows]
 
     # --- the list and its lag ----------------------------------------------------------------------------------
 

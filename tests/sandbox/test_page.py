@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,9 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     selenium = pytest.importorskip("selenium.webdriver", reason="the page's tests need selenium")
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if browser is None or driver is None:
-        pytest.skip("the page's tests need Chromium: apt-get install chromium chromium-driver")
+        notice = "the page's tests need Chromium and its driver: make browser"
+        warnings.warn(notice, stacklevel=1)  # shown at the end of a run, where the reason of a skip is not
+        pytest.skip(notice)
     options = selenium.ChromeOptions()
     options.binary_location = browser
     for flag in (*_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):

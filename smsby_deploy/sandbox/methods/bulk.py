@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
 from smsby_deploy.sandbox.params import Params, text_of
+from smsby_deploy.sandbox.records import NewMailing, NewSms
 from smsby_deploy.sandbox.refusal import incorrect_arguments
-from smsby_deploy.sandbox.store import NewMailing, NewSms
 
 
 def send_bulk_sms(account: Account, params: Params) -> Any:
@@ -18,7 +19,8 @@ def send_bulk_sms(account: Account, params: Params) -> Any:
     if not isinstance(messages, list) or not messages:
         raise incorrect_arguments()
     request = str(uuid.uuid1())  # version 1, as the documented sample's
-    mailings = [_mailing(account, message, request) for message in messages]
+    callback = text_of(params, "callback_url", "").strip() or None
+    mailings = [replace(_mailing(account, message, request), callback_url=callback) for message in messages]
     account.check_funds(sum((sms.cost for mailing in mailings for sms in mailing.sms), Decimal(0)))
     account.store.add(mailings)
     return {"uuid": request, "success": "OK"}

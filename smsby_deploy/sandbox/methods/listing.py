@@ -7,8 +7,8 @@ from typing import Any
 from smsby_deploy.sandbox.account import Account
 from smsby_deploy.sandbox.params import Params, int_of, text_of
 from smsby_deploy.sandbox.parts import count_parts
+from smsby_deploy.sandbox.records import Mailing
 from smsby_deploy.sandbox.refusal import Refusal, incorrect_arguments
-from smsby_deploy.sandbox.store import Mailing
 
 _LISTED = ("bulk", "list", "message")
 
