@@ -111,7 +111,11 @@ def command(
         addresses = [action.address for action in plan.actions]
         click.echo(machine_text(context, problems, form, addresses), nl=False)
     else:
-        write_plan_text(plan, sys.stdout, color=context.color)
+        command_line = "smsby-deploy plan --out plan.json && smsby-deploy apply plan.json"
+        can_apply = out is None and plan.to_do and not offline and not plan.has_errors
+        write_plan_text(
+            plan, sys.stdout, color=context.color, next_command=command_line if can_apply else None
+        )
     if breach:
         click.echo(f"refused: {breach.message}", err=True)
     if plan.has_errors:

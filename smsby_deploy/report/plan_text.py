@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from decimal import Decimal
 from typing import TextIO
 
+from smsby_deploy.message.price import money
 from smsby_deploy.plan.model import ActionKind, AudienceCounts, Plan
-from smsby_deploy.report.console import clean, make_console, number, when
+from smsby_deploy.report.console import clean, make_console, when
 from smsby_deploy.report.masking import mask_numbers
-from smsby_deploy.report.problems_text import problem_lines
+from smsby_deploy.report.problems_text import SEVERITY_COLORS, problem_lines
+from smsby_deploy.report.times import in_words
 
 _SYMBOLS = {
     ActionKind.CREATE: ("+", "green"),
@@ -22,6 +25,7 @@ _SYMBOLS = {
 }
 # What a reviewer must not miss comes with its reason below the table.
 _EXPLAINED = frozenset(ActionKind) - {ActionKind.CREATE, ActionKind.NOOP}
+_QUIET = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
 
 
 def write_plan_text(plan: Plan, stream: TextIO, *, color: bool, next_command: str | None = None) -> None:
@@ -33,18 +37,21 @@ def write_plan_text(plan: Plan, stream: TextIO, *, color: bool, next_command: st
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("action", no_wrap=True)
     table.add_column("mailing", overflow="fold")
-    table.add_column("when")
+    table.add_column("when", no_wrap=True)
     for name in ("people", "parts", "cost"):
         table.add_column(name, justify="right", no_wrap=True)
+    decimals = max(
+        (len(money(a.cost).partition(".")[2]) for a in plan.actions if a.cost is not None), default=2
+    )
     for action in plan.actions:
         symbol, style = _SYMBOLS[action.action]
         table.add_row(
             Text(f"{symbol} {action.action}", style=style),
             action.address,
             when(action.schedule_time),
-            number(action.recipients),
-            number(action.parts),
-            number(action.cost),
+            _count(action.recipients),
+            _count(action.parts),
+            "?" if action.cost is None else f"{action.cost:,.{decimals}f}",
         )
     if plan.actions:
         console.print(table)
@@ -55,11 +62,14 @@ def write_plan_text(plan: Plan, stream: TextIO, *, color: bool, next_command: st
                 f"{action.address}: {mask_numbers(clean(action.reason))}", style=style, soft_wrap=True
             )
     for action in plan.actions:
-        if action.audience.rows:
+        if action.audience.rows != action.audience.final and action.action not in _QUIET:
             console.print(f"{action.address}: {waterfall(action.audience)}", style="dim", soft_wrap=True)
-    for _, line in problem_lines(plan.problems):
-        console.print(line, soft_wrap=True)
-    console.print(totals_line(plan), soft_wrap=True)
+    for severity, line in problem_lines(plan.problems):
+        console.print(line, style=SEVERITY_COLORS[severity], soft_wrap=True)
+    console.print(totals_line(plan), style="bold", soft_wrap=True)
+    first = first_line(plan)
+    if first:
+        console.print(first, soft_wrap=True)
     if next_command:
         console.print(f"next: {next_command}", soft_wrap=True)
 
@@ -74,15 +84,32 @@ def totals_line(plan: Plan) -> str:
     people = sum(action.recipients or 0 for action in sending)
     parts = sum(action.parts or 0 for action in sending)
     costs = [action.cost for action in sending if action.cost is not None]
-    cost = f", {sum(costs, Decimal(0))} {plan.currency or ''}".rstrip() if costs else ""
+    cost = f", {money(sum(costs, Decimal(0)))} {plan.currency or ''}".rstrip() if costs else ""
     lists = sum(action.recipients is None for action in sending)
     more = f", and {lists} contact list{'s' if lists > 1 else ''} that only sms.by can count" if lists else ""
-    return f"{told}; to send: {people} people, {parts} parts{cost}{more}"
+    return f"{told}; to send: {people:,} people, {parts:,} parts{cost}{more}"
+
+
+def first_line(plan: Plan) -> str | None:
+    """`the first goes out in 2 d 3 h: sale/vip`; None if nothing that is sent waits for a time."""
+    times = [(a.schedule_time, a.address) for a in plan.actions if a.sends and a.schedule_time is not None]
+    if not times:
+        return None
+    moment, address = min((datetime.fromisoformat(time), address) for time, address in times)
+    told = in_words(moment - datetime.fromisoformat(plan.created_at))
+    return f"the first that waits for its time goes out {told}: {address}"
 
 
 def waterfall(counts: AudienceCounts) -> str:
-    """`1420 rows → 12 invalid → 41 duplicate → 96 suppressed → 1271 people`."""
-    return (
-        f"{counts.rows} rows → {counts.invalid} invalid → {counts.duplicate} duplicate → "
-        f"{counts.suppressed} suppressed → {counts.final} people"
+    """`1,420 rows → 12 invalid → 41 duplicate → 96 suppressed → 1,271 people`; steps that take nobody are left out."""
+    steps = (
+        (counts.invalid, "invalid"),
+        (counts.duplicate, "duplicate"),
+        (counts.suppressed, "suppressed"),
     )
+    told = [f"{count:,} {name}" for count, name in steps if count]
+    return " → ".join([f"{counts.rows:,} rows", *told, f"{counts.final:,} people"])
+
+
+def _count(value: int | None) -> str:
+    return "?" if value is None else f"{value:,}"

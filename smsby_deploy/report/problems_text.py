@@ -11,7 +11,7 @@ from smsby_deploy.report.console import clean, make_console
 from smsby_deploy.report.findings import Finding
 from smsby_deploy.report.masking import mask_numbers
 
-_COLORS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+SEVERITY_COLORS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 _ANNOTATIONS = 10  # of a kind in one step
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 _SHOWN = 20  # problems of one kind
@@ -54,7 +54,7 @@ def write_problems(problems: Sequence[Problem], stream: TextIO, *, color: bool) 
     """Every problem on a line of its own, never wrapped, then how many there are."""
     console = make_console(stream, color=color)
     for severity, line in problem_lines(problems):
-        console.print(line, style=_COLORS[severity], soft_wrap=True)
+        console.print(line, style=SEVERITY_COLORS[severity], soft_wrap=True)
     console.print(count_line(problems), soft_wrap=True)
 
 

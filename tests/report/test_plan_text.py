@@ -1,0 +1,57 @@
+"""The plan at a terminal."""
+
+from __future__ import annotations
+
+import io
+
+from smsby_deploy.plan.model import ActionKind, AudienceCounts, Plan
+from smsby_deploy.report.plan_text import totals_line, waterfall, write_plan_text
+from tests.report import examples
+from tests.report.golden import check_golden
+
+
+def text_of(plan: Plan, *, color: bool = False) -> str:
+    stream = io.StringIO()
+    write_plan_text(plan, stream, color=color, next_command="smsby-deploy apply plan.json")
+    return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
+
+
+def test_a_plan_with_everything_in_it() -> None:
+    """Every action, its reason, the problems, the totals and the next command, as they were looked at."""
+    check_golden("plan.txt", text_of(examples.whole_plan()))
+
+
+def test_a_plan_that_is_ready_fits_80_columns() -> None:
+    """A table that wraps can't be read at a glance; big numbers stay in their columns."""
+    plan = examples.plan(
+        examples.action("spring-sale/vip", ActionKind.CREATE, recipients=1_000_000, parts=2_000_000),
+        examples.action("spring-sale/cities", ActionKind.NOOP, "sent, unchanged"),
+    )
+    text = text_of(plan)
+    check_golden("plan-ready.txt", text)
+    assert max(map(len, text.splitlines())) <= 80
+    rows = text.splitlines()[:3]
+    assert rows[1].index("1,000,000") + len("1,000,000") == rows[0].index("people") + len("people")
+    assert "\x1b" not in text
+
+
+def test_a_long_address_stays_in_its_column() -> None:
+    """Forty letters on both sides of the slash are folded within the cell; the numbers stand where they stood."""
+    text = text_of(examples.plan(examples.action("a" * 40 + "/" + "b" * 40, ActionKind.CREATE)))
+    assert max(map(len, text.splitlines()[:4])) <= 80
+
+
+def test_steps_that_take_nobody_are_not_told() -> None:
+    """What is zero is no news."""
+    assert (
+        waterfall(AudienceCounts(1420, 12, 0, 96, 1312))
+        == "1,420 rows → 12 invalid → 96 suppressed → 1,312 people"
+    )
+
+
+def test_lists_are_told_apart() -> None:
+    """Nobody but sms.by can count a contact list: its people are not silently nobody."""
+    plan = examples.plan(
+        examples.action("news/letter", ActionKind.CREATE, recipients=None, parts=None, cost=None)
+    )
+    assert totals_line(plan).endswith("and 1 contact list that only sms.by can count")
