@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,6 +18,7 @@ from smsby_deploy.errors import SmsbyDeployError
     epilog=examples(
         "smsby-deploy sandbox",
         "smsby-deploy sandbox --port 0 --data sandbox.sqlite",
+        "smsby-deploy sandbox --set balance=5 --set error_status=200",
         "SMSBY_API_URL=http://127.0.0.1:8025 SMSBY_TOKEN=any smsby-deploy plan",
     ),
 )
@@ -38,8 +41,20 @@ from smsby_deploy.errors import SmsbyDeployError
 @click.option(
     "--account-timezone", default="Europe/Minsk", show_default=True, help="The clock in which it reads dates."
 )
-def command(port: int, host: str, data: Path | None, delay: float, account_timezone: str) -> int:
-    """Run a local sms.by: any token, some alphanames, a list, a balance; it prints its URL."""
+@click.option(
+    "--set",
+    "switches",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Start with another switch; docs/sandbox.md has all of them.",
+)
+def command(
+    port: int, host: str, data: Path | None, delay: float, account_timezone: str, switches: tuple[str, ...]
+) -> int:
+    """Run a local sms.by: any token, some alphanames, lists, a balance.
+
+    It prints its URL, which in a browser shows what people would get.
+    """
     try:
         from smsby_deploy.sandbox.server import make_service, serve
         from smsby_deploy.sandbox.settings import BadSetting, SandboxSettings
@@ -50,12 +65,26 @@ def command(port: int, host: str, data: Path | None, delay: float, account_timez
             "the sandbox needs Flask", hint="pip install 'smsby-deploy[sandbox]'"
         ) from error
     settings = SandboxSettings()
+    changes = dict(_read_switch(text) for text in switches)
     try:
-        settings.change({"delay": delay, "account_timezone": account_timezone})
+        settings.change({"delay": delay, "account_timezone": account_timezone, **changes})
     except BadSetting as error:
         raise click.UsageError(str(error)) from error
-    serve(make_service(settings, data), host, port, _tell)
+    service = make_service(settings, data)
+    service.change_settings(changes)  # the balance too, where an earlier run left another one
+    serve(service, host, port, _tell)
     return 0
+
+
+def _read_switch(text: str) -> tuple[str, Any]:
+    """NAME=VALUE, the value as JSON if it is JSON, else as text."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise click.UsageError(f"--set takes NAME=VALUE, not {text!r}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _tell(url: str) -> None:

@@ -46,11 +46,25 @@ def test_what_was_taken_survives_a_kill(tmp_path: Path) -> None:
         assert list(requests.get(f"{url}/_sandbox/inbox", timeout=5).json()) == ["375291111111"]
 
 
+def test_switches_are_set_at_the_start(tmp_path: Path) -> None:
+    """JSON or text; the balance also where an earlier run left another one."""
+    data = str(tmp_path / "sandbox.sqlite")
+    for balance in ("7", "5.5"):
+        more = ("--set", 'fates={"375291111111": "LOST"}', "--set", "currency=EUR")
+        with _running("--data", data, "--set", f"balance={balance}", *more) as (_, url):
+            settings = requests.get(f"{url}/_sandbox/settings", timeout=5).json()
+            assert (settings["balance"], settings["currency"]) == (balance, "EUR")
+            assert settings["fates"] == {"375291111111": "LOST"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
         (["--account-timezone", "Europe/Atlantis"], 64, "Europe/Atlantis"),
         (["--delay", "-1"], 64, "--delay"),
+        (["--set", "balance"], 64, "NAME=VALUE"),
+        (["--set", "colour=red"], 64, "unknown setting 'colour'"),
+        (["--set", "error_status=500"], 64, "error_status"),
         (["--data", "notes.txt"], 1, "can't be opened as a sandbox's data"),
         (["--port", "{taken}"], 1, "can't be listened on"),
     ],
