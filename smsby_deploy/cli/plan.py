@@ -145,8 +145,13 @@ def _comment(
     suppressed, _ = load_suppression(project.suppress)
     mailings = {mailing.address: mailing for mailing in project.mailings}
 
+    # Nobody reviews the texts of what will not be sent, and a large audience takes its time.
+    shown = {action.address for action in (*plan.to_do, *plan.blocked)}
+
     def details(address: str) -> MailingDetails | None:
-        return detail_mailing(mailings[address], suppressed) if address in mailings else None
+        if address not in mailings:
+            return None
+        return detail_mailing(mailings[address], suppressed, with_samples=address in shown)
 
     return plan_markdown(
         plan,

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 
-# A Belarusian number with blanks and dashes in it, or any run of digits as long as a phone number.
-_NUMBER = re.compile(r"(?<!\d)(?:(?:\+?375|80)(?:[\s().\-\u2010-\u2015\u00a0]*\d){9}|\d{9,})(?!\d)")
+# A Belarusian number as people group it, with and without its codes, or any run of digits as long as a number.
+_GAP = r"[\s().\-\u2010-\u2015\u00a0]*"
+_NUMBER = re.compile(
+    rf"(?<!\d)(?:(?:\+?375|8{_GAP}0)(?:{_GAP}\d){{9}}"
+    rf"|(?:25|29|33|44){_GAP}\d{{3}}{_GAP}\d{{2}}{_GAP}\d{{2}}|\d{{9,}})(?!\d)"
+)
 _UNIX_TIME = re.compile(r"1[6-9]\d{8}")  # sms.by tells its times so, and no number begins like this
 _SHOWN_START, _SHOWN_END = 5, 2
 

@@ -12,7 +12,7 @@ from smsby_deploy.audience.source import AudienceReport, stream_audience
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.message.parts import Encoding, TextSize, TextTooLong, measure_text, split_parts
 from smsby_deploy.message.template import Template, compile_text
-from smsby_deploy.plan.pack import is_personal
+from smsby_deploy.message.texts import is_personal, render_texts
 from smsby_deploy.project.declarations import ContactList, Mailing
 from smsby_deploy.report.masking import mask_numbers, mask_value
 
@@ -41,12 +41,14 @@ class MailingDetails:
     samples: tuple[Sample, ...] = ()
 
 
-def detail_mailing(mailing: Mailing, suppressed: PhoneSet) -> MailingDetails:
+def detail_mailing(mailing: Mailing, suppressed: PhoneSet, *, with_samples: bool = True) -> MailingDetails:
     """The samples of a mailing: the first, the longest, the dearest, and one for each default that is applied.
 
-    The audience is read once more, as a stream. What can't be rendered is left to the plan's problems.
+    For them the audience is read once more, as a stream. What can't be rendered is left to the plan's problems.
     """
     text = mailing.text.text if mailing.text else None
+    if not with_samples:
+        return MailingDetails(mailing.timezone, text)
     try:
         template = compile_text(mailing.text) if mailing.text else None
     except FilesInvalid:
@@ -77,10 +79,7 @@ def _detail_personal(mailing: Mailing, template: Template | None, suppressed: Ph
         report=AudienceReport(),
         countries=mailing.countries,
     ):
-        if template is None:
-            texts = [(own or "").strip() for own in batch.texts]
-        else:
-            texts = template.render_batch(batch, rows_file=rows_file, address=mailing.address).texts
+        texts = render_texts(mailing, template, batch).texts
         for phone, values, text, line in zip(batch.phones, batch.variables, texts, batch.lines, strict=True):
             size = None if phone in suppressed else _measure(text)
             if size is None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from decimal import Decimal
 from io import StringIO
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from smsby_deploy.message.parts import measure_gsm, measure_text, split_parts
 from smsby_deploy.message.preview import Preview, Sample
-from smsby_deploy.report.render_text import previews_document, write_previews
+from smsby_deploy.report.render_text import mask_preview, mask_texts, previews_document, write_previews
 
 
-def _preview(text: str) -> Preview:
+def _preview(text: str, phone: str = "37529*****01") -> Preview:
     size = measure_text(text)
     sample = Sample(
-        2, "lists/vip.csv", 3, "37529*****01", text, size, measure_gsm(text).parts,
+        2, "lists/vip.csv", 3, phone, text, size, measure_gsm(text).parts,
         tuple(split_parts(text, size)), Decimal("0.026") * size.parts, False, ("first",),
     )  # fmt: skip
     return Preview("sale/vip", 7, "BYN", (sample,))
@@ -50,3 +53,26 @@ def test_json_holds_the_same() -> None:
     """Numbers as numbers, money as text."""
     text = previews_document([_preview("Hi")])["mailings"][0]["texts"][0]
     assert (text["parts"], text["cost"], text["pieces"], text["gsm_parts"]) == (1, "0.026", ["Hi"], 1)
+
+
+@given(
+    st.integers(0, 9_999_999).map(lambda n: f"37529{n:07d}"),
+    st.sampled_from([" ", "-", " - ", "\u00a0"]),
+)
+def test_a_masked_text_never_holds_the_whole_number(phone: str, gap: str) -> None:
+    """However a template writes it, and the parts' borders stay where they are."""
+    written = gap.join([phone[:3], phone[3:5], phone[5:8], phone[8:10], phone[10:]])
+    for text in (f"call {phone}", f"call +{written}!", f"call 80{phone[3:]}"):
+        masked = mask_texts(text, phone)
+        assert phone[-9:] not in "".join(character for character in masked if character.isdigit())
+        assert len(masked) == len(text)
+
+
+def test_masked_samples_hide_the_number_in_every_field() -> None:
+    """Beside the text, in it, and in its pieces, though it stands across their border; other people's too."""
+    preview = _preview("Hi " + "a" * 145 + " 375291111110 or +375 33 765-43-21", phone="375291111110")
+    shown = mask_preview(preview)
+    assert "375291111110" not in repr(shown)
+    assert "765" not in repr(shown)
+    assert "".join(shown.samples[0].pieces) == shown.samples[0].text
+    assert len(shown.samples[0].pieces) == 2

@@ -1,0 +1,91 @@
+"""The formats by the real command: exit codes stay what they are, and the documents are whole."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.e2e.conftest import Shop
+
+CAMPAIGN = """\
+version: 1
+campaign: sale
+mailings:
+  - name: staff
+    recipients: ["+375291234567", "+375297654321"]
+    text: Shop is closed until noon
+"""
+
+
+@pytest.mark.parametrize("form", ["sarif", "junit", "codeclimate", "github"])
+def test_broken_files_are_told_in_every_format(shop: Shop, form: str) -> None:
+    """A bad phone: exit 3, its place in the document, and not the number itself."""
+    shop.write("sale.yaml", CAMPAIGN.replace("+375297654321", "+37529765432100"))
+    told = shop.run("validate", "--format", form)
+    assert told.code == 3
+    assert "PHONE" in told.out
+    assert "sale.yaml" in told.out
+    assert "37529765432100" not in told.out
+    if form == "junit":
+        assert ElementTree.fromstring(told.out).get("failures") == "1"  # noqa: S314  # our own
+    elif form != "github":
+        json.loads(told.out)
+
+
+def test_files_are_named_from_the_working_folder(shop: Shop) -> None:
+    """A project below the repository's top is annotated where the repository has its files."""
+    shop.write("campaigns/smsby.yaml", "version: 1\nproject: shop\n")
+    shop.write("campaigns/sale.yaml", CAMPAIGN.replace("+375297654321", "12"))
+    (shop.root / "smsby.yaml").unlink()
+    assert "file=campaigns/sale.yaml,line=5" in shop.run("validate", "--format", "github").out
+
+
+def test_a_blocked_mailing_is_a_finding_of_the_plan(shop: Shop) -> None:
+    """Exit 4 and a failed case, at the mailing's own place."""
+    shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "guardrails: {max_recipients: 1}\n")
+    shop.write("sale.yaml", CAMPAIGN)
+    told = shop.run("plan", "--format", "github")
+    assert told.code == 4
+    assert "::error file=sale.yaml,line=4" in told.out
+    assert "title=BLOCKED" in told.out
+
+
+def test_a_plan_is_compared_with_a_saved_one(shop: Shop) -> None:
+    """People, parts and cost are compared; the content is told to differ, for a plan holds no text."""
+    shop.write("sale.yaml", CAMPAIGN)
+    assert shop.run("plan", "--offline", "--out", "base.json").code == 0
+    shop.write("sale.yaml", CAMPAIGN.replace("noon", "two").replace(', "+375297654321"', ""))
+    told = shop.run("plan", "--format", "markdown", "--compare", "base.json")
+    assert "-1 people, -1 parts, -0.026, content" in told.out
+    assert shop.run("plan", "--format", "markdown", "--compare", "nothing.json").code == 64
+
+
+def test_the_status_in_every_format(shop: Shop) -> None:
+    """The same mailing in each; who did not get it by csv, the number whole only when asked for."""
+    shop.write("sale.yaml", CAMPAIGN)
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert shop.run("status", "--watch", "--campaign", "sale", "--since", "1d").code == 0
+    assert "sale/staff" in shop.run("status", "--format", "html").out
+    assert "sale/staff" in shop.run("status", "--format", "markdown").out
+    cases = ElementTree.fromstring(shop.run("status", "--format", "junit").out)  # noqa: S314  # our own
+    assert [case.get("name") for case in cases.iter("testcase")] == ["staff"]
+    rows = list(csv.DictReader(io.StringIO(shop.run("status", "--format", "csv").out)))
+    status = shop.run("status", "--format", "json").json
+    assert sum(int(row["people"]) for row in rows) == 2 - status["summary"]["delivered"]
+    for form in ("text", "json", "markdown", "html", "junit", "csv"):
+        assert "375291234567" not in shop.run("status", "--format", form).out
+    assert shop.run("status", "--unmask").code == 64
+    assert shop.run("status", "--since", "yesterday").code == 64
+
+
+def test_what_was_applied_before(shop: Shop) -> None:
+    """The plan's id and its people, without asking sms.by."""
+    shop.write("sale.yaml", CAMPAIGN)
+    applied = shop.run("apply", "--auto-approve", "--format", "json").json
+    told = shop.run("status", "--history", "--format", "json", env={"SMSBY_TOKEN": ""}).json
+    assert [(run["plan"], run["recipients"]) for run in told["applies"]] == [(applied["plan"], 2)]
+    assert applied["plan"] in shop.run("status", "--history").out
