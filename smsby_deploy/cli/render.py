@@ -58,12 +58,12 @@ def command(
     from smsby_deploy.problems import has_errors
     from smsby_deploy.report.json_out import json_text
     from smsby_deploy.report.problems_text import write_problems
-    from smsby_deploy.report.render_text import previews_document, write_previews
+    from smsby_deploy.report.render_text import mask_preview, previews_document, write_previews
 
     loaded = load(context)
     shown, problems = preview_mailings(loaded, select, limit=limit, rows=rows)
     if not unmask:
-        shown = [preview.masked() for preview in shown]
+        shown = [mask_preview(preview) for preview in shown]
     if form == "json":
         click.echo(json_text(previews_document(shown)), nl=False)
     else:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import pairwise
 
 from smsby_deploy.audience.phone_set import PhoneSet
-from smsby_deploy.audience.phones import mask_phone
 from smsby_deploy.audience.source import AudienceReport, stream_audience
 from smsby_deploy.errors import UsageError
 from smsby_deploy.message.parts import TextSize, TextTooLong, measure_gsm, measure_text, split_parts
@@ -43,17 +40,6 @@ class Sample:
     is_suppressed: bool = False
     why: tuple[str, ...] = ()
 
-    def masked(self) -> Sample:
-        """The same without its whole phone, neither beside the text nor in it."""
-        if self.phone is None:
-            return self
-        text = mask_in_text(self.text, self.phone)
-        cuts = [0]
-        for piece in self.pieces:
-            cuts.append(cuts[-1] + len(piece))
-        pieces = tuple(text[start:end] for start, end in pairwise(cuts))
-        return replace(self, phone=mask_phone(self.phone), text=text, pieces=pieces)
-
 
 @dataclass(frozen=True, slots=True)
 class Preview:
@@ -64,10 +50,6 @@ class Preview:
     currency: str | None
     samples: tuple[Sample, ...]
     problems: tuple[Problem, ...] = ()
-
-    def masked(self) -> Preview:
-        """The same without a whole phone number."""
-        return replace(self, samples=tuple(sample.masked() for sample in self.samples))
 
 
 def preview_mailing(
@@ -245,21 +227,3 @@ def _preview_list(
 def _too_long(mailing: Mailing, message: str) -> Problem:
     place = mailing.text.location if mailing.text else mailing.location
     return Problem(Severity.ERROR, "TOO_LONG", message, mailing.address, place.file, place.line, place.column)
-
-
-def mask_in_text(text: str, phone: str) -> str:
-    """`text` with the digits of `phone` starred, however they are spaced, but for the first two and last two."""
-    national = phone[-9:]
-    pattern = re.compile(r"[\s()+.\-\u2010-\u2015\u00a0]*".join(national))
-
-    def star(found: re.Match[str]) -> str:
-        seen, out = 0, []
-        for character in found.group():
-            if character.isdigit():
-                seen += 1
-                out.append(character if seen <= 2 or seen > len(national) - 2 else "*")
-            else:
-                out.append(character)
-        return "".join(out)
-
-    return pattern.sub(star, text)

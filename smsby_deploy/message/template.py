@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from jinja2 import DictLoader, TemplateError, TemplateSyntaxError, UndefinedError
+from jinja2 import DictLoader, TemplateError, TemplateSyntaxError, UndefinedError, nodes
 from jinja2 import Template as JinjaTemplate
 
 from smsby_deploy.audience.source import Batch
@@ -33,7 +33,8 @@ _OTHER_ERRORS = (
     ArithmeticError,
     LookupError,
     AttributeError,
-    RecursionError,
+    AssertionError,
+    RuntimeError,
     MemoryError,
     SyntaxError,
 )
@@ -62,6 +63,7 @@ class Template:
         self._environment = environment
         environment.loader = DictLoader({name: one.text for name, one in gathered.included.items()})
         self._template = environment.from_string(source.text)
+        self._plain = _plain_format(gathered)
 
     @property
     def is_personal(self) -> bool:
@@ -103,6 +105,11 @@ class Template:
         return None
 
     def _render(self, variables: Mapping[str, str]) -> str:
+        if self._plain is not None:  # most texts: several times as fast as a template
+            form, names = self._plain
+            values = [variables.get(name, "") for name in names]
+            if all(map(str.strip, values)):
+                return self.rewriter.apply((form % tuple(values)).strip())
         self._environment.start()
         context = self._template.new_context(dict(variables), shared=True)
         return self.rewriter.apply("".join(self._template.root_render_func(context)).strip())
@@ -168,6 +175,23 @@ def compile_text(source: TextSource) -> Template:
     if not template.is_personal:
         _check_once(template)
     return template
+
+
+def _plain_format(gathered: Gathered) -> tuple[str, list[str]] | None:
+    """A %-format and the variables in it, if a template is nothing but words and variables."""
+    form, names = "", []
+    for statement in gathered.parsed[None].body:
+        if not isinstance(statement, nodes.Output):
+            return None
+        for node in statement.nodes:
+            if isinstance(node, nodes.TemplateData):
+                form += node.data.replace("%", "%%")
+            elif isinstance(node, nodes.Name) and node.name in gathered.variables:
+                form += "%s"
+                names.append(node.name)
+            else:
+                return None
+    return form, names
 
 
 def included_files(source: TextSource | None) -> tuple[str, ...]:

@@ -18,8 +18,7 @@ from smsby_deploy.message.figures import Figures
 from smsby_deploy.message.parts import MAX_PARTS, Encoding, TextSize, TextTooLong, measure_text
 from smsby_deploy.message.rewrite import Rewriter
 from smsby_deploy.message.template import Template, compile_text
-from smsby_deploy.message.texts import is_personal as is_personal
-from smsby_deploy.message.texts import render_texts, rows_file
+from smsby_deploy.message.texts import is_personal, render_texts, rows_file
 from smsby_deploy.plan.diff import Desired
 from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint, row_line
 from smsby_deploy.plan.model import AudienceCounts, ChunkPlan

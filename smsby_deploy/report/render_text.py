@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from dataclasses import replace
+from itertools import accumulate, pairwise
 from typing import Any, TextIO
 
+from smsby_deploy.audience.phones import mask_phone
 from smsby_deploy.message.parts import Encoding
 from smsby_deploy.message.preview import Preview, Sample
 from smsby_deploy.message.price import money
 from smsby_deploy.report.console import clean, make_console
+from smsby_deploy.report.masking import mask_numbers
 
+_GAP = r"[\s()+.\-\u2010-\u2015\u00a0]*"  # between the digits of a number
 _ENCODINGS = {Encoding.GSM7: "Latin", Encoding.UCS2: "unicode"}
 
 
@@ -42,6 +48,33 @@ def previews_document(previews: Iterable[Preview]) -> dict[str, Any]:
             for preview in previews
         ]
     }
+
+
+def mask_preview(preview: Preview) -> Preview:
+    """The same without a whole phone number, neither beside the texts nor in them."""
+    return replace(preview, samples=tuple(_masked(sample) for sample in preview.samples))
+
+
+def _masked(sample: Sample) -> Sample:
+    text = mask_texts(sample.text, sample.phone)
+    cuts = [0, *accumulate(len(piece) for piece in sample.pieces)]
+    pieces = tuple(text[start:end] for start, end in pairwise(cuts))
+    return replace(sample, phone=sample.phone and mask_phone(sample.phone), text=text, pieces=pieces)
+
+
+def mask_texts(text: str, phone: str | None) -> str:
+    """`text` with the numbers in it starred out, that of its reader however it is written; its length stays."""
+    if phone is not None:
+        digits = [rf"({digit})" for digit in phone[-9:]]
+        text = re.sub(_GAP.join(digits), _star, text)
+    return mask_numbers(text)
+
+
+def _star(found: re.Match[str]) -> str:
+    starred = list(found.group())
+    for group in range(3, len(found.groups()) - 1):
+        starred[found.start(group) - found.start()] = "*"
+    return "".join(starred)
 
 
 def _document(sample: Sample) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from smsby_deploy.message.parts import (
     measure_text,
     split_parts,
 )
+from smsby_deploy.sandbox.parts import count_parts
+from smsby_deploy.sandbox.refusal import Refusal
 
 _texts = st.text(st.sampled_from("aя[\n€—😀 é"), max_size=700)
 
@@ -92,3 +94,15 @@ def test_what_fits_without_another_part() -> None:
     """A reviewer sees how near the border is."""
     assert measure_text("a" * 200) == TextSize(Encoding.GSM7, 200, 2)
     assert measure_text("a" * 200).capacity == 306
+
+
+@given(_texts)
+def test_the_sandbox_bills_what_is_counted_here(text: str) -> None:
+    """Two counters, written apart, agree on every text."""
+    try:
+        billed = count_parts(text)
+    except Refusal:
+        with pytest.raises(TextTooLong):
+            measure_text(text)
+        return
+    assert measure_text(text).parts == billed

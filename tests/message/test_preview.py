@@ -1,4 +1,4 @@
-"""What a reviewer is shown: the worst texts of a mailing, and nobody's whole number."""
+"""What a reviewer is shown: the worst texts of a mailing."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from smsby_deploy.audience.phone_set import PhoneSet
 from smsby_deploy.errors import Location, UsageError
-from smsby_deploy.message.preview import Preview, mask_in_text, preview_mailing
+from smsby_deploy.message.preview import Preview, preview_mailing
 from smsby_deploy.project.declarations import (
     ApiSettings,
     ContactList,
@@ -104,23 +102,3 @@ def test_a_text_that_fails_is_a_problem_and_not_shown() -> None:
     shown = _preview(_mailing("Hi {{ n }}", {"n": "a"}, {"n": ""}, {"n": "я" * 700}))
     assert [sample.row for sample in shown.samples] == [1]
     assert sorted(problem.code for problem in shown.problems) == ["TEMPLATE", "TOO_LONG"]
-
-
-@given(
-    st.integers(0, 9_999_999).map(lambda n: f"37529{n:07d}"),
-    st.sampled_from([" ", "-", " - ", "\u00a0"]),
-)
-def test_a_masked_text_never_holds_the_whole_number(phone: str, gap: str) -> None:
-    """However a template writes it, and the parts' borders stay where they are."""
-    written = gap.join([phone[:3], phone[3:5], phone[5:8], phone[8:10], phone[10:]])
-    for text in (f"call {phone}", f"call +{written}!", f"call 80{phone[3:]}"):
-        masked = mask_in_text(text, phone)
-        assert phone[-9:] not in "".join(character for character in masked if character.isdigit())
-        assert len(masked) == len(text)
-
-
-def test_masked_samples_hide_the_number_in_every_field() -> None:
-    """Beside the text, in it, and in its pieces."""
-    sample = _preview(_mailing("Hi " + "a" * 150 + "{{ phone }}", {})).masked().samples[0]
-    assert "375291111110" not in repr(sample)
-    assert "".join(sample.pieces) == sample.text

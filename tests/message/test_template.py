@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from smsby_deploy.audience.source import Batch
 from smsby_deploy.errors import FilesInvalid, Location
+from smsby_deploy.message.placeholders import find_placeholder
 from smsby_deploy.message.template import compile_text
 from smsby_deploy.problems import Problem
 from smsby_deploy.project.declarations import TextSource
@@ -113,6 +116,9 @@ _YAML = [
     ("    text: |-\n      one\n        two {{ nmae }}\n", "one\n  two {{ nmae }}", (3, 16)),
     ("    text: >-\n      one\n      two {{ nmae }}\n", "one two {{ nmae }}", (3, 14)),
     ("    text: one\n      two {{ nmae }}\n", "one two {{ nmae }}", (2, 14)),
+    ("    text: &hi Hi {{ nmae }}\n", "Hi {{ nmae }}", (1, 21)),
+    ("    text: *hi\n", "Hi {{ nmae }}", (1, 11)),
+    ("    text: >+2\n        one\n\n      two {{ nmae }}\n\n", "  one\n\ntwo {{ nmae }}\n\n", (4, 14)),
     ('    text: "one \\\n      two {{ nmae }}"\n', "one two {{ nmae }}", (2, 14)),
 ]
 
@@ -167,6 +173,47 @@ def test_a_function_that_is_not_there_is_no_column() -> None:
     problem = _refused(_source("Hi {{ range(9) }}"))
     assert (problem.line, problem.column) == (1, 7)
     assert "no function range" in problem.message
+
+
+@given(
+    st.lists(st.sampled_from(["{{ name }}", "{{city}}", " ", "100%", "%s", "\n", "я"]), min_size=1).map(
+        "".join
+    ),
+    st.fixed_dictionaries({"name": st.text(max_size=5), "city": st.text(max_size=5)}),
+)
+def test_a_plain_text_is_what_a_template_makes_of_it(text: str, row: dict[str, str]) -> None:
+    """Texts of words and variables take a faster way, and come out the same, errors too."""
+    assume(text.strip() and not find_placeholder(text))
+    by_template = "{% if true %}{% endif %}" + text
+    plain, full = _render(text, **row), _render(by_template, **row)
+    assert plain[0] == full[0]
+    assert [problem.message for problem in plain[1]] == [problem.message for problem in full[1]]
+
+
+_SCRAPS = st.sampled_from(
+    ["{{", "}}", "{%", "%}", "{#", "#}", "-", " ", "\n", "if", "for", "in", "end", "name", "'a'", "|", "~", "(", ")",
+     "[", "]", "{", "}", ".", ",", "1", "**", "*", "upper", "set", "=", "macro", "endif", "endfor", "else", "include",
+     "block", "extends", "raw", "endraw", "call", "filter", "with", "do", "é", "is", "not", "loop", "date", "money"]
+)  # fmt: skip
+
+
+@settings(max_examples=400)
+@given(st.lists(_SCRAPS, min_size=1, max_size=14))
+def test_whatever_a_template_holds_no_other_error_comes_out(scraps: list[str]) -> None:
+    """Every fault is a problem at a place in the text, and a text comes out the same twice."""
+    text = "{{ name }}" + " ".join(scraps)
+    try:
+        first, second = _render(text, name="x"), _render(text, name="x")
+    except FilesInvalid as error:
+        problems = list(error.problems)
+    else:
+        assert first == second
+        problems = first[1]
+    assert all(
+        problem.line and problem.line <= text.count("\n") + 1
+        for problem in problems
+        if problem.file == "text.j2"
+    )
 
 
 def test_a_text_of_nothing_is_refused() -> None:
