@@ -8,7 +8,7 @@ from typing import Any
 _WIDTH = 480  # drawn small and with large letters, so that a phone shows them readable
 _ROW = 34
 _MOST_ROWS = 24
-_LEGEND_COLUMNS = 3
+_LEGEND_COLUMNS = 2
 
 
 def bars(
@@ -28,10 +28,15 @@ def bars(
     shown = list(labels)[:_MOST_ROWS]
     per_row = 1 if stacked else len(series)
     legend_rows = -(-len(series) // _LEGEND_COLUMNS) if len(series) > 1 else 0
-    height = 60 + _ROW * max(1, len(shown)) * (1 if per_row == 1 else 1.4) + 34 * legend_rows
+    height = (
+        60
+        + _ROW * max(1, len(shown)) * (1 if per_row == 1 else 1.4)
+        + 24 * legend_rows
+        + (12 if legend_rows else 0)
+    )
     kind = pygal.HorizontalStackedBar if stacked else pygal.HorizontalBar
     # pygal leaves no room for a legend below the axis.
-    chart = kind(**_config(height, colors, legend=legend_rows > 0), margin_bottom=8 + 26 * legend_rows)
+    chart = kind(**_config(height, colors, legend=legend_rows > 0), margin_bottom=8 + 10 * legend_rows)
     # pygal draws the first label at the bottom.
     chart.x_labels = [_short(label) for label in reversed(shown)]
     for title, values in series.items():

@@ -188,11 +188,14 @@ def _buckets(minutes: Counter[datetime]) -> list[tuple[datetime, int]]:
 def _prefixes(report: StatusReport) -> Section:
     seen: Counter[str] = Counter()
     delivered: Counter[str] = Counter()
+    undelivered: Counter[str] = Counter()
     for mailing in report.mailings:
-        for prefix, (done, all_) in mailing.details.prefixes.items():
+        for prefix, (done, failed, all_) in mailing.details.prefixes.items():
             delivered[prefix] += done
+            undelivered[prefix] += failed
             seen[prefix] += all_
     names = [prefix for prefix, _ in seen.most_common()]
+    rest = {name: seen[name] - delivered[name] - undelivered[name] for name in names}
     return Section(
         "prefixes",
         "By number prefix",
@@ -202,23 +205,25 @@ def _prefixes(report: StatusReport) -> Section:
             names,
             {
                 "delivered": [delivered[name] for name in names],
-                "not delivered": [seen[name] - delivered[name] for name in names],
+                "undelivered": [undelivered[name] for name in names],
+                "not yet": [rest[name] for name in names],
             },
-            colors=["--delivered", "--undelivered"],
+            colors=["--delivered", "--undelivered", "--pending"],
             stacked=True,
         ),
-        ("prefix", "usually", "people", "delivered", "share"),
+        ("prefix", "people", "delivered", "undelivered", "not yet", "share"),
         tuple(
             (
-                name,
-                _OPERATORS.get(name, "-"),
+                f"{name} ({_OPERATORS[name]})" if name in _OPERATORS else name,
                 f"{seen[name]:,}",
                 f"{delivered[name]:,}",
+                f"{undelivered[name]:,}",
+                f"{rest[name]:,}",
                 share(delivered[name], seen[name]),
             )
             for name in names
         ),
-        (False, False, True, True, True),
+        (False, *(True,) * 5),
     )
 
 

@@ -179,7 +179,10 @@ def _mailing_status(address: str, entry: Entry, remote: _Remote, now: datetime) 
             applied_at=entry.applied.at,
             words=dict(sorted(whole.words.items())),
             timeline=dict(sorted(whole.timeline.items())),
-            prefixes={name: (whole.delivered[name], seen) for name, seen in sorted(whole.seen.items())},
+            prefixes={
+                name: (whole.delivered[name], whole.undelivered[name], seen)
+                for name, seen in sorted(whole.seen.items())
+            },
             differences=tuple(_differences(entry, remote, parts, cost)),
             missed=tuple(whole.missed),
         ),

@@ -46,7 +46,8 @@ class Details:
 
     `planned…` are as recorded when it was applied; `accepted` is the people in chunks that sms.by took. `words` counts
     sms.by's status words verbatim. `timeline` counts the delivered by minute, `YYYY-MM-DD HH:MM` in the account's
-    clock. `prefixes` tells (delivered, all reported) by the number's first digits. `missed` is empty unless asked for.
+    clock. `prefixes` tells (delivered, undelivered, all reported) by the
+    number's first digits. `missed` is empty unless asked for.
     """
 
     planned: int | None = None
@@ -56,7 +57,7 @@ class Details:
     applied_at: str = ""
     words: Mapping[str, int] = field(default_factory=dict)
     timeline: Mapping[str, int] = field(default_factory=dict)
-    prefixes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    prefixes: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     differences: tuple[Difference, ...] = ()
     missed: tuple[Missed, ...] = ()
 

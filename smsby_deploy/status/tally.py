@@ -19,12 +19,14 @@ _MINUTE = len("2026-12-01 10:00")
 
 @dataclass(slots=True)
 class Tally:
-    """What sms.by reports of some people: `words` verbatim, `seen` and `delivered` by the first digits of the number."""
+    """What sms.by reports of some people: `words` verbatim, the others by the first digits of the
+    number."""
 
     words: Counter[str] = field(default_factory=Counter)
     timeline: Counter[str] = field(default_factory=Counter)
     seen: Counter[str] = field(default_factory=Counter)
     delivered: Counter[str] = field(default_factory=Counter)
+    undelivered: Counter[str] = field(default_factory=Counter)
     missed: list[Missed] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
@@ -32,6 +34,7 @@ class Tally:
         self.timeline += other.timeline
         self.seen += other.seen
         self.delivered += other.delivered
+        self.undelivered += other.undelivered
         self.missed += other.missed
 
     def counts(self) -> tuple[Counter[str], Counter[str]]:
@@ -51,7 +54,9 @@ def tally_deliveries(deliveries: Iterable[Delivery], *, keep_missed: bool) -> Ta
         prefix = prefix_of(delivery.phone)
         tally.words[delivery.status] += 1
         tally.seen[prefix] += 1
-        if KNOWN.get(delivery.status.strip().upper()) == "delivered":
+        kind = KNOWN.get(delivery.status.strip().upper())
+        tally.undelivered[prefix] += kind == "undelivered"
+        if kind == "delivered":
             tally.delivered[prefix] += 1
             if delivery.at:
                 tally.timeline[delivery.at[:_MINUTE].replace("T", " ")] += 1

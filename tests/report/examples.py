@@ -128,7 +128,7 @@ def mailing(
         accepted=people,
         applied_at="2026-11-28T21:05:00+00:00",
         words={"DELIVERED": counts[0], "UNDELIVERED": counts[1]} | other,
-        prefixes={"375 29": (counts[0], people)},
+        prefixes={"375 29": (counts[0], counts[1], people)},
         timeline={"2026-12-01 10:00": counts[0]} if counts[0] else {},
     )
     fields: dict[str, object] = {
@@ -161,7 +161,12 @@ def status() -> StatusReport:
         applied_at="2026-11-28T21:05:00+00:00",
         words={"DELIVERED": 1100, "UNDELIVERED": 80, "<b>Odd|word</b>": 14, _FORMULA: 1},
         timeline={"2026-12-01 10:00": 600, "2026-12-01 10:01": 400, "2026-12-01 11:30": 100},
-        prefixes={"375 25": (90, 100), "375 29": (600, 640), "375 33": (310, 350), "375 44": (100, 105)},
+        prefixes={
+            "375 25": (90, 9, 100),
+            "375 29": (600, 36, 640),
+            "375 33": (310, 32, 350),
+            "375 44": (100, 3, 105),
+        },
         differences=(
             Difference("count_phones", "1200", "1195"),
             Difference("alphaname", "MyShop", "<i>Evil</i>"),

@@ -96,7 +96,7 @@ def test_a_status_in_every_format(word: str, value: str) -> None:
         accepted=7,
         words={word: 7},
         timeline={value[:16]: 1},
-        prefixes={"375 29": (0, 7)},
+        prefixes={"375 29": (0, 0, 7)},
         differences=(Difference("alphaname", value, word),),
         missed=tuple(Missed("375291234567", word, value) for _ in range(7)),
     )

@@ -220,7 +220,7 @@ def test_details_are_counted_on_the_way() -> None:
     client = TableClient({"u1": [answer("c/x", A, "DELIVERED", "DELIVERED", "Odd")]})
     details = collect(lock, client).mailings[0].details
     assert details.timeline == {"2026-12-01 10:00": 2}
-    assert details.prefixes == {"375 29": (2, 3)}
+    assert details.prefixes == {"375 29": (2, 0, 3)}
     assert details.words == {"DELIVERED": 2, "Odd": 1}
     assert details.missed == ()
     report = collect_status(lock, client, select=(), clock=FixedClock(), keep_missed=True)
