@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.lock.document import entry_document
-from smsby_deploy.lock.journal import fold_event
+from smsby_deploy.lock.journal import fold, fold_event
 from smsby_deploy.lock.model import Applied, ChunkRecord, ChunkState, Entry
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.message.price import money
@@ -46,10 +46,16 @@ class Recorder:
         if self._begun:
             return
         plan_id, commit, tool = self._applied
-        lineage = self.lock.lineage or uuid4().hex
-        self._journal.append(
-            "begin", id=uuid4().hex, lineage=lineage, plan=plan_id, at=self.now(), commit=commit, tool=tool
-        )
+        begin = {
+            "id": uuid4().hex,
+            "lineage": self.lock.lineage or uuid4().hex,
+            "plan": plan_id,
+            "at": self.now(),
+            "commit": commit,
+            "tool": tool,
+        }
+        self._journal.append("begin", **begin)
+        self.lock = fold(self.lock, [{"event": "begin", **begin}])
         self._begun = True
 
     def write_entry(self, address: str, revision: int, action: Action, chunks: Sequence[ChunkRecord]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -72,6 +73,20 @@ def resolve(context: Context, address: str, sent: bool, message_id: int | None, 
     with _change(context, reason, f"lock resolve {address}") as change:
         count = change.resolve(address, sent=sent, message_id=message_id)
     context.note(f"{address}: {count} chunk(s) settled as {'sent' if sent else 'not sent'}")
+    return 0
+
+
+@command.command("rescue", epilog=examples("smsby-deploy lock rescue smsby.lock.json.rescue-x1y2z3"))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.pass_obj
+def rescue(context: Context, file: Path) -> int:
+    """Take in FILE, the result that an apply could not save on a full disk. Sends nothing."""
+    from smsby_deploy.apply.rescue import read_rescue
+
+    document = read_rescue(file)
+    with _change(context, f"from {file.name}", "lock rescue") as change:
+        count = change.rescue(document)
+    context.note(f"{count} chunk(s) recorded from {file.name}; the file is no longer needed")
     return 0
 
 

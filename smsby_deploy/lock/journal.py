@@ -23,6 +23,7 @@ from smsby_deploy.lock.document import read_entry
 from smsby_deploy.lock.model import Apply, ChunkState, Lock, Resolution
 
 _SUM = 16  # hex digits of a line's checksum
+_HEAD = '{"sum":"'
 
 
 class ResultNotSaved(Exception):
@@ -84,8 +85,8 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
     content = path.read_bytes()
     lines = content.split(b"\n")
     for number, line in enumerate(lines, 1):
-        if number == len(lines):
-            break  # nothing after the last newline, or a torn line
+        if number == len(lines) and (not line or _is_torn(line)):
+            break
         try:
             event, previous = _open_line(line, previous)
         except (ValueError, KeyError) as error:
@@ -164,14 +165,26 @@ def _change(lock: Lock, address: str, index: int, **changes: Any) -> Lock:
 def _seal_line(event: dict[str, Any], previous: str) -> tuple[bytes, str]:
     body = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
     checksum = hashlib.sha256((previous + body).encode()).hexdigest()[:_SUM]
-    return f'{{"sum":"{checksum}",{body[1:]}\n'.encode(), checksum
+    return f'{_HEAD}{checksum}",{body[1:]}\n'.encode(), checksum
+
+
+def _is_torn(line: bytes) -> bool:
+    """Whether a line without its end is the beginning of one: anything else that stands there is damage."""
+    text = line.decode("utf-8", "ignore")  # it may be cut within a letter
+    if not text.startswith(_HEAD[: len(text)]) or not text.isprintable():
+        return False
+    try:
+        json.JSONDecoder().raw_decode(text)
+    except ValueError:
+        return True
+    return False
 
 
 def _open_line(line: bytes, previous: str) -> tuple[dict[str, Any], str]:
     text = line.decode("utf-8")
-    start = len('{"sum":"')
+    start = len(_HEAD)
     checksum = text[start : start + _SUM]
-    if text[:start] != '{"sum":"' or text[start + _SUM : start + _SUM + 2] != '",':
+    if text[:start] != _HEAD or text[start + _SUM : start + _SUM + 2] != '",':
         raise ValueError("it is not a line of a journal")
     body = "{" + text[start + _SUM + 2 :]
     if hashlib.sha256((previous + body).encode()).hexdigest()[:_SUM] != checksum:

@@ -65,14 +65,26 @@ class Shop:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
-    def run(self, *arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> Result:
-        """Run `smsby-deploy ARGUMENTS` in the project."""
-        return self.start(*arguments, env=env, stdin=stdin).finish()
+    def run(
+        self,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        stdin: str = "",
+        file_limit: int | None = None,
+    ) -> Result:
+        """Run `smsby-deploy ARGUMENTS` in the project. No file it writes may grow beyond `file_limit` bytes."""
+        return self.start(*arguments, env=env, stdin=stdin, file_limit=file_limit).finish()
 
-    def start(self, *arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> Run:
+    def start(
+        self,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        stdin: str = "",
+        file_limit: int | None = None,
+    ) -> Run:
         """Begin to run it, and come back at once."""
         environ = {**os.environ, "SMSBY_API_URL": self.url, "SMSBY_TOKEN": "secret-token", **(env or {})}
-        return Run(Forked(arguments, self.root, environ, stdin))
+        return Run(Forked(arguments, self.root, environ, stdin, file_limit))
 
     def inbox(self) -> dict[str, list[dict[str, Any]]]:
         """What reached whom, as the sandbox tells it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,13 +22,20 @@ class Forked:
     """One run of `smsby-deploy ARGUMENTS` in `folder`; it has begun when the object is made."""
 
     def __init__(
-        self, arguments: tuple[str, ...], folder: Path, environ: Mapping[str, str], stdin: str
+        self,
+        arguments: tuple[str, ...],
+        folder: Path,
+        environ: Mapping[str, str],
+        stdin: str,
+        file_limit: int | None = None,
     ) -> None:
         self._files = TemporaryDirectory()
         base = Path(self._files.name)
         base.joinpath("in").write_text(stdin, encoding="utf-8")
         self._base = base
-        self.process = _SERVER.Process(target=_run, args=(arguments, str(folder), dict(environ), str(base)))
+        self.process = _SERVER.Process(
+            target=_run, args=(arguments, str(folder), dict(environ), str(base), file_limit)
+        )
         self.process.start()
 
     def finish(self, timeout: float = 60) -> tuple[int, str, str]:
@@ -42,13 +50,17 @@ class Forked:
         return code, out, err
 
 
-def _run(arguments: tuple[str, ...], folder: str, environ: dict[str, str], base: str) -> None:
+def _run(
+    arguments: tuple[str, ...], folder: str, environ: dict[str, str], base: str, file_limit: int | None
+) -> None:
     for number, (name, flags) in enumerate(
         [("in", os.O_RDONLY), ("out", os.O_WRONLY | os.O_CREAT), ("err", os.O_WRONLY | os.O_CREAT)]
     ):
         handle = os.open(Path(base, name), flags, 0o644)
         os.dup2(handle, number)
         os.close(handle)
+    if file_limit is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environ)

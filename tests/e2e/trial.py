@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.e2e.conftest import Result, Shop
 
-PHONES = [f"37529123456{n}" for n in range(5)]
+PHONES = [f"3752912345{n:02}" for n in range(60, 90)]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,121 @@
+"""The disk does not take a line, or gave back a damaged file: nothing recorded is lost, nothing is guessed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Shop
+from tests.e2e.trial import Case, apply, finish, received, start
+
+TWELVE = Case("bulk", 12, plan_file=False)
+THREE = Case("bulk", 3, plan_file=False)
+LIST = Case("list", 3, plan_file=False)
+
+
+@pytest.mark.parametrize("case", [TWELVE, LIST], ids=str)
+def test_a_full_disk_loses_no_result(shop: Shop, tmp_path: Path, case: Case) -> None:
+    """No file grows beyond a limit, which moves through the whole journal: it stops sending; the command that it names
+    takes the last answer in; in the end each recipient got it once."""
+    rescued = 0
+    for number, limit in enumerate(range(2100, 9000, 230)):
+        project = f"full-{number}"
+        start(shop, case, project)
+        full = shop.run("apply", "--auto-approve", file_limit=limit)
+        assert full.code in (0, 1, 6), full.err
+        if full.code == 0:
+            break
+        assert "can't be written" in full.err
+        before = received(shop, project)
+        assert all(count == 1 for count in before.values())
+        named = re.search(r"`smsby-deploy (lock rescue [^`]+)`", full.err)
+        if named:
+            assert full.code == 6
+            rescued += 1
+            taken = shop.run(*shlex.split(named[1]))
+            assert taken.code == 0, taken.err
+            states = [c["state"] for e in shop.lock()["mailings"].values() for c in e["chunks"]]
+            assert "unknown" not in states
+            again = shop.run(*shlex.split(named[1]))
+            assert again.code == 0
+            assert "0 chunk" in again.err
+        finish(shop, case, project)
+        counts = received(shop, project)
+        assert set(counts.values()) == {1}
+        assert len(counts) == (75 if case.via == "list" else case.people)
+    assert rescued > 1
+    assert number > 5
+
+
+def test_a_folder_that_can_not_be_written_sends_nothing(shop: Shop) -> None:
+    """What should be the lock's folder is a file: refused before anything leaves."""
+    start(shop, THREE, "shop")
+    text = (shop.root / "smsby.yaml").read_text(encoding="utf-8")
+    shop.write("smsby.yaml", text + "lock: sale.yaml/smsby.lock.json\n")
+    refused = apply(shop, THREE, {})
+    assert refused.code == 1
+    assert "smsby.lock.json" in refused.err
+    assert not received(shop, "shop")
+
+
+@pytest.mark.parametrize("name", ["smsby.lock.json", "smsby.lock.json.journal"])
+def test_a_damaged_file_makes_every_command_refuse(shop: Shop, name: str) -> None:
+    """Never "start empty": exit 1, the file and the way back are named, and nothing on disk changes."""
+    start(shop, THREE, "shop")
+    kill = {"SMSBY_FAULT": "kill:13"} if name.endswith("journal") else {}
+    apply(shop, THREE, kill)
+    path = shop.root / name
+    content = path.read_bytes()
+    sent = received(shop, "shop")
+    for damaged in (
+        content[:40] + b"#" + content[41:],
+        content[: len(content) // 2] + b"\n",
+        b"\x00" * len(content),
+        b"{}\n",
+    ):
+        path.write_bytes(damaged)
+        before = _files(shop.root)
+        for command in (
+            ["plan"],
+            ["apply", "--auto-approve"],
+            ["status"],
+            ["lock", "list"],
+            ["lock", "resolve", "a/b", "--sent"],
+        ):
+            refused = shop.run(*command)
+            assert refused.code == 1, (command, refused.err)
+            assert name in refused.err
+            assert "hint:" in refused.err
+        assert _files(shop.root) == before
+    assert received(shop, "shop") == sent
+    path.write_bytes(content)
+    finish(shop, THREE, "restored")
+    assert set(received(shop, "shop").values()) == {1}
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """What stands in `folder`, but for who holds the lock."""
+    return {
+        file.name: file.read_bytes() for file in folder.iterdir() if file.suffix not in (".lock", ".holder")
+    }
+
+
+def test_no_money_leaves_a_draft_that_a_later_apply_confirms(shop: Shop) -> None:
+    """Insufficient funds at the confirmation: the draft stands, and is confirmed once there is money; never a second."""
+    case = Case("list", 1, plan_file=False)
+    start(shop, case, "shop")
+    shop.settings(balance=0)
+    poor = apply(shop, case, {})
+    assert poor.code == 1, poor.err
+    assert "funds" in poor.out
+    assert shop.lock()["mailings"]["sale/letter0"]["state"] == "draft"
+    (action,) = shop.run("plan", "--format", "json").json["actions"]
+    assert action["action"] == "confirm"
+    shop.settings(balance=1000)
+    rich = shop.run("apply", "--auto-approve", "--format", "json")
+    assert (rich.code, rich.json["summary"]["confirmed"]) == (0, 1)
+    assert len(received(shop, "shop")) == 25
+    assert len([c for c in shop.calls() if c["method"] == "sendSmsList"]) == 1
