@@ -33,9 +33,10 @@ from smsby_deploy.message.guard import Guard
 LONGEST_SOURCE = 100_000  # characters of a template with all it includes
 _LONGEST_VALUE = 10_000  # characters of a value made by a template; items of a list
 _LARGEST_NUMBER = 10**18
-_MOST_STEPS = (
-    1_000_000  # of one text: characters printed or repeated, and nodes evaluated in loops and macros
-)
+# Of one text: characters printed or repeated, and nodes evaluated in loops and macros; and what each further text adds
+# to what is left of them: a long list must not take hours either.
+_MOST_STEPS = 1_000_000
+_STEPS_A_TEXT = 20_000
 _MOST_DIGITS = 3  # of a width or precision in a format
 
 _FILTERS = (
@@ -82,8 +83,8 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         self._is_compiling = False
 
     def start(self) -> None:
-        """A new text begins, with a whole budget."""
-        self._steps = _MOST_STEPS
+        """A new text begins."""
+        self._steps = min(_MOST_STEPS, self._steps + _STEPS_A_TEXT)
 
     def charge(self, steps: int) -> None:
         """Take `steps` from the budget of this text.

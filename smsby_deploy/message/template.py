@@ -18,7 +18,7 @@ from jinja2 import Template as JinjaTemplate
 
 from smsby_deploy.audience.source import Batch
 from smsby_deploy.errors import FilesInvalid, Location
-from smsby_deploy.message.environment import LONGEST_SOURCE, TextEnvironment
+from smsby_deploy.message.environment import LONGEST_SOURCE, TemplateTooMuch, TextEnvironment
 from smsby_deploy.message.includes import BadInclude, Gathered, gather
 from smsby_deploy.message.placeholders import find_placeholder, rows_with_placeholders
 from smsby_deploy.message.rewrite import Rewriter
@@ -64,6 +64,7 @@ class Template:
         environment.loader = DictLoader({name: one.text for name, one in gathered.included.items()})
         self._template = environment.from_string(source.text)
         self._plain = _plain_format(gathered)
+        self._is_runaway = False
 
     @property
     def is_personal(self) -> bool:
@@ -81,10 +82,14 @@ class Template:
         for variables, own, line in zip(batch.variables, batch.texts, batch.lines, strict=True):
             text, failed = "", "the text is empty"
             place: Location | None = None
+            if self._is_runaway:  # told once: to try it for every row would take hours
+                texts.append("")
+                continue
             try:
                 text = self.rewriter.apply(own.strip()) if own is not None else self._render(variables)
             except (TemplateError, *_OTHER_ERRORS) as error:
                 failed, place = self.explain(error, variables)
+                self._is_runaway = isinstance(error, TemplateTooMuch | RecursionError)
             if not text:
                 where = place or self.source.location
                 message = f"{failed} ({rows_file}:{line})"

@@ -69,3 +69,30 @@ def test_a_long_value_of_the_data_is_no_runaway() -> None:
     batch = Batch(["375291234567"], [{"name": "x" * 20_000}], [None], [3])
     template = compile_text(TextSource("{{ name }}", _AT, file="text.j2"))
     assert not template.render_batch(batch, rows_file="list.csv", address="a/b").problems
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("{{ name }}{% for a in 'x' * 9999 %}{% for b in 'x' * 9999 %}{{ name }}{% endfor %}{% endfor %}", 1),
+        ("{% macro f(n) %}{{ f(n) }}{% endmacro %}{{ f(name) }}", 1),
+        ("{% for a in 'x' * 4000 %}{% if name %}{% endif %}{% endfor %}{{ name }}", 2),
+    ],
+)
+def test_a_runaway_is_told_once(text: str, rows: int) -> None:
+    """Neither one text nor all of a long list may take hours: after the first the others are not tried."""
+    batch = Batch(["375291234567"] * 5000, [{"name": "x"}] * 5000, [None] * 5000, list(range(5000)))
+    rendered = compile_text(TextSource(text, _AT, file="text.j2")).render_batch(
+        batch, rows_file="list.csv", address="a/b"
+    )
+    assert len(rendered.problems) == 1
+    assert len(rendered.texts) == 5000
+    assert sum(bool(text) for text in rendered.texts) >= rows - 1
+
+
+def test_what_a_text_needs_never_runs_out() -> None:
+    """An ordinary loop may be in every text of a long list."""
+    text = "{% for word in name.split(',') %}{{ loop.index }}. {{ word }}\n{% endfor %}"
+    batch = Batch(["375291234567"] * 5000, [{"name": "a,b,c,d,e"}] * 5000, [None] * 5000, list(range(5000)))
+    template = compile_text(TextSource(text, _AT, file="text.j2"))
+    assert not template.render_batch(batch, rows_file="list.csv", address="a/b").problems
