@@ -75,8 +75,8 @@ def preview_mailing(
         return _preview_list(mailing, template, project.price, currency)
     problems: list[Problem] = []
     chosen = _Chosen(limit if is_personal(mailing, template) else 1, frozenset(rows))
-    for candidate in _candidates(mailing, template, project.price, problems):
-        chosen.offer(candidate, is_suppressed=candidate.phone in suppressed)
+    for phone, candidate in _candidates(mailing, template, project.price, problems):
+        chosen.offer(candidate, is_suppressed=phone in suppressed)
     missing = [row for row in rows if row not in chosen.by_row]
     if missing and not has_errors(problems):
         raise UsageError(
@@ -118,12 +118,13 @@ class _Chosen:
     count: int = 0
     suppressed: int = 0
 
-    def offer(self, candidate: _Candidate, *, is_suppressed: bool) -> None:
+    def offer(self, candidate: _Candidate | None, *, is_suppressed: bool) -> None:
+        """One more person; None has no text that can be sent."""
         self.count += 1
-        if candidate.row in self.rows:
+        self.suppressed += is_suppressed
+        if candidate is not None and candidate.row in self.rows:
             self.by_row[candidate.row] = candidate
-        if is_suppressed:
-            self.suppressed += 1
+        if candidate is None or is_suppressed:
             return
         if len(self.head) < self.limit:
             self.head.append(candidate)
@@ -151,8 +152,8 @@ class _Chosen:
 
 def _candidates(
     mailing: Mailing, template: Template | None, price: Price | None, problems: list[Problem]
-) -> Iterator[_Candidate]:
-    """Everybody who has a text that can be sent; what is wrong with the others goes to `problems`."""
+) -> Iterator[tuple[str, _Candidate | None]]:
+    """Everybody's phone and text; None where it can't be sent, and then `problems` tells why."""
     assert not isinstance(mailing.audience, ContactList)
     report = AudienceReport()
     bulk = template.render_once() if template and not is_personal(mailing, template) else None
@@ -175,13 +176,15 @@ def _candidates(
         for phone, text, line in zip(batch.phones, texts, batch.lines, strict=True):
             row += 1
             if not text:
+                yield phone, None
                 continue
             try:
                 size = measure_text(text)
             except TextTooLong as error:
                 problems.append(_too_long(mailing, f"{error.message} ({rows_file(mailing)}:{line})"))
+                yield phone, None
                 continue
-            yield _Candidate(row, line, phone, text, size, cost_of(size.parts, price, phone))
+            yield phone, _Candidate(row, line, phone, text, size, cost_of(size.parts, price, phone))
     problems.extend(report.problems)
 
 

@@ -101,4 +101,5 @@ def test_a_text_that_fails_is_a_problem_and_not_shown() -> None:
     """The others are."""
     shown = _preview(_mailing("Hi {{ n }}", {"n": "a"}, {"n": ""}, {"n": "я" * 700}))
     assert [sample.row for sample in shown.samples] == [1]
+    assert shown.recipients == 3
     assert sorted(problem.code for problem in shown.problems) == ["TEMPLATE", "TOO_LONG"]
