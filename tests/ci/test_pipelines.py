@@ -9,8 +9,11 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import yaml
@@ -272,14 +275,66 @@ def test_status_by_schedule(pipeline: Pipeline) -> None:
     assert "<testsuites" in (pipeline.shop.root / "smsby-status.xml").read_text()
 
 
-def test_the_gitlab_template(pipeline: Pipeline) -> None:
+@pytest.fixture
+def gitlab() -> Iterator[tuple[str, list[dict[str, object]], list[str]]]:
+    """GitLab's notes of one merge request: where they are, what they hold, and what was called."""
+    notes: list[dict[str, object]] = [{"id": 1, "body": "Looks good"}]
+    called: list[str] = []
+
+    class Notes(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.answer(notes if self.path.endswith("page=1") else [])
+
+        def do_POST(self) -> None:
+            notes.append({"id": 2, "body": self.body()})
+            self.answer(notes[-1])
+
+        def do_PUT(self) -> None:
+            assert self.path.endswith("/notes/2")
+            notes[1]["body"] = self.body()
+            self.answer(notes[1])
+
+        def body(self) -> object:
+            called.append(self.command)
+            assert self.headers["PRIVATE-TOKEN"] == "secret-token-of-gitlab"
+            return json.loads(self.rfile.read(int(self.headers["Content-Length"])))["body"]
+
+        def answer(self, document: object) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(document).encode())
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Notes)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/api/v4", notes, called
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_gitlab_template(
+    pipeline: Pipeline, gitlab: tuple[str, list[dict[str, object]], list[str]]
+) -> None:
     """Its scripts, line by line as GitLab runs them: validate, plan, apply on the target branch, push, status."""
     jobs = yaml.safe_load((ROOT / "docs/ci/gitlab.yml").read_text("utf-8"))
-    pipeline.env["CI_MERGE_REQUEST_TARGET_BRANCH_NAME"] = "main"
-    pipeline.env["SMSBY_PUSH_URL"] = "origin"
-    for job in ("smsby:validate", "smsby:plan", "smsby:apply", "smsby:status"):
+    url, notes, called = gitlab
+    pipeline.env |= {
+        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        "CI_MERGE_REQUEST_IID": "5",
+        "CI_PROJECT_ID": "3",
+        "CI_API_V4_URL": url,
+        "SMSBY_PUSH_TOKEN": "secret-token-of-gitlab",
+        "SMSBY_PUSH_URL": "origin",
+    }
+    for job in ("smsby:validate", "smsby:plan", "smsby:plan", "smsby:apply", "smsby:status"):
         done = pipeline.sh("\n".join(jobs[job]["script"]))
         assert done.returncode == 0, (job, done.stdout, done.stderr)
+    assert called == ["POST", "PUT"]
+    assert [str(note["body"]).split("\n")[0] for note in notes] == [
+        "Looks good",
+        "<!-- smsby-deploy:plan project=shop -->",
+    ]
     pipeline.git("fetch", "--quiet", "origin")
     assert "smsby.lock.json" in pipeline.git("ls-tree", "--name-only", "origin/main").split()
     assert {len(messages) for messages in pipeline.shop.inbox().values()} == {1}
