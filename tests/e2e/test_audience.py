@@ -50,7 +50,7 @@ def test_of_many_bad_rows_the_first_twenty_are_shown(shop: Shop) -> None:
     shop.write("sale.yaml", CAMPAIGN + "    on_invalid: drop\n")
     planned = shop.run("plan")
     assert planned.code == 0
-    assert "32 rows → 30 invalid → 1 duplicate → 0 suppressed → 1 people" in planned.out
+    assert "32 rows → 30 invalid → 1 duplicate → 1 people" in planned.out
     found = {p["code"]: p for p in shop.run("plan", "--format", "json").json["problems"]}
     assert (found["DUPLICATE"]["severity"], found["DUPLICATE_DIFFERS"]["severity"]) == ("note", "warning")
     assert found["DUPLICATE_DIFFERS"]["line"] == 33
