@@ -63,7 +63,12 @@ class Sender:
 
         threading.Thread(target=run, daemon=True).start()
         while True:
-            event = self._events.get()
+            try:
+                # Not without a limit: a second signal right behind the first may be handed to another thread, and
+                # its handler runs only when this one wakes up.
+                event = self._events.get(timeout=_SLICE)
+            except queue.Empty:
+                continue
             if isinstance(event, Outcome):
                 return event
             if self.stops >= 2 and self._events.empty():
