@@ -8,13 +8,19 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
-from smsby_deploy.report.console import make_console
 from smsby_deploy.report.status_text import share, write_status
 from smsby_deploy.status.model import SETTLED, StatusReport
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.live import Live
+
+
+class _Terminal(io.StringIO):
+    """Text for a terminal that is not written yet: it has colours."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 class StatusDisplay(AbstractContextManager["StatusDisplay"]):
@@ -28,7 +34,12 @@ class StatusDisplay(AbstractContextManager["StatusDisplay"]):
         self._told = ""
 
     def __enter__(self) -> StatusDisplay:
-        console = make_console(self._stream, color=self._color)
+        from rich.console import Console
+
+        # Redrawing is no colour: it stays with --no-color, which `make_console` takes for no terminal at all.
+        console = Console(
+            file=self._stream, no_color=not self._color, markup=False, emoji=False, highlight=False
+        )
         if console.is_terminal and not console.is_dumb_terminal:
             from rich.live import Live
 
@@ -57,11 +68,12 @@ class StatusDisplay(AbstractContextManager["StatusDisplay"]):
         from rich.progress_bar import ProgressBar
         from rich.text import Text
 
-        buffer = io.StringIO()
+        buffer = _Terminal()
         write_status(report, buffer, color=self._color, currency=self._currency)
         people, settled = _progress(report)
         bar = ProgressBar(total=max(1, people), completed=settled, width=60)
-        return Group(Text(buffer.getvalue()), Text(progress_line(report)), bar)
+        # What does not fit a low terminal is cut at the end, so what matters most while waiting comes first.
+        return Group(Text(progress_line(report)), bar, Text(), Text.from_ansi(buffer.getvalue()))
 
 
 def progress_line(report: StatusReport) -> str:

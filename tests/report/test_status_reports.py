@@ -190,6 +190,37 @@ def test_html_of_nothing_and_of_a_great_many() -> None:
     assert page(many).count('<th scope="row">sale/m') == 600
 
 
+class _Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("color", [True, False])
+def test_the_display_redraws_in_place_at_a_terminal(monkeypatch: pytest.MonkeyPatch, color: bool) -> None:
+    """The second report takes the place of the first, and both go away for what is printed at the end."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    if color:
+        monkeypatch.delenv("NO_COLOR")
+    stream, told = _Tty(), list[str]()
+    with StatusDisplay(stream, color=color, currency="BYN", note=told.append) as display:
+        display.show(examples.status())
+        display.show(examples.status())
+    text = stream.getvalue()
+    assert text.count("5 of 7 mailings settled") >= 2
+    assert "\x1b[1A\x1b[2K" in text
+    assert ("\x1b[32m" in text) == color
+    assert told == []
+
+
+def test_a_dumb_terminal_is_told_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is redrawn where the cursor can't move."""
+    monkeypatch.setenv("TERM", "dumb")
+    stream, told = _Tty(), list[str]()
+    with StatusDisplay(stream, color=True, currency=None, note=told.append) as display:
+        display.show(examples.status())
+    assert (stream.getvalue(), len(told)) == ("", 1)
+
+
 def test_the_display_tells_a_log_only_what_changed(tmp_path: Path) -> None:
     """Where there is no terminal, a line is told once, and nothing is drawn."""
     told: list[str] = []
