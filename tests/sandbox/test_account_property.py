@@ -1,0 +1,57 @@
+"""Whatever is called in whatever order: money is neither lost nor made, and the counts agree."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smsby_deploy.sandbox.inbox import read_inbox
+from smsby_deploy.sandbox.server import make_service
+from smsby_deploy.sandbox.settings import SandboxSettings
+from tests.sandbox.conftest import Stopped
+
+_PHONES = st.sampled_from(["375291111111", "375292222222", "79061234567", "12", ""])
+_TEXTS = st.sampled_from(["x", "я" * 71, "[" * 100, "a" * 2000, " "])
+_IDS = st.integers(1173019, 1173026)
+_ROWS = st.lists(_PHONES, max_size=4)
+_CALLS = st.one_of(
+    st.tuples(
+        st.just("sendBulkSms"),
+        st.fixed_dictionaries(
+            {
+                "messages": st.lists(
+                    st.fixed_dictionaries({"text": _TEXTS, "delivery_list": _ROWS}), min_size=1, max_size=3
+                )
+            }
+        ),
+    ),
+    st.tuples(st.just("sendQuickSMS"), st.fixed_dictionaries({"phone": _PHONES, "message": _TEXTS})),
+    st.tuples(st.just("createSmsMessage"), st.fixed_dictionaries({"message": _TEXTS})),
+    st.tuples(st.just("sendSMS"), st.fixed_dictionaries({"message_id": _IDS, "phone": _PHONES})),
+    st.tuples(st.just("sendSmsList"), st.fixed_dictionaries({"list_id": st.just(3435), "message": _TEXTS})),
+    st.tuples(
+        st.just("confirmSendMessageByList"),
+        st.fixed_dictionaries({"message_id": _IDS, "confirm": st.sampled_from([0, 1])}),
+    ),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_CALLS, max_size=12), st.sampled_from(["0.05", "0.3", "1000"]))
+def test_money_and_counts_agree(calls: list[tuple[str, dict[str, Any]]], opening: str) -> None:
+    """Balance and the cost of what goes out make the opening balance; each phone counted is a message somebody gets."""
+    service = make_service(
+        SandboxSettings(balance=Decimal(opening), prices={"7": Decimal("0.2")}), clock=Stopped()
+    )
+    for method, params in calls:
+        service.call(method, "POST", f"/api/v1/{method}", {"token": "t", **params})
+    store = service.account.store
+    out = [mailing for mailing in store.mailings() if mailing.status != "DRAFT"]
+    assert store.balance + sum((mailing.cost for mailing in out), Decimal(0)) == Decimal(opening)
+    assert store.balance >= 0
+    got = [message for messages in read_inbox(service.account).values() for message in messages]
+    assert len(got) == sum(mailing.phones for mailing in out)
+    assert sum(message["parts"] for message in got) == sum(mailing.parts for mailing in out)
