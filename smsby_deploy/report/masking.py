@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 # A Belarusian number as people group it, with and without its codes, or any run of digits as long as a number.
 _GAP = r"[\s().\-\u2010-\u2015\u00a0]*"
@@ -10,6 +11,7 @@ _NUMBER = re.compile(
     rf"(?<!\d)(?:(?:\+?375|8{_GAP}0)(?:{_GAP}\d){{9}}"
     rf"|(?:25|29|33|44){_GAP}\d{{3}}{_GAP}\d{{2}}{_GAP}\d{{2}}|\d{{9,}})(?!\d)"
 )
+_SHORT = re.compile(r"\d{1,3}")
 _UNIX_TIME = re.compile(r"1[6-9]\d{8}")  # sms.by tells its times so, and no number begins like this
 _SHOWN_START, _SHOWN_END = 5, 2
 
@@ -19,8 +21,24 @@ def mask_numbers(text: str) -> str:
     return _NUMBER.sub(lambda found: _mask(found.group()), text)
 
 
-def mask_value(value: str) -> str:
-    """A person's own value, e.g. a name: its first character, the rest starred out."""
+def mask_values(text: str, values: Iterable[str]) -> str:
+    """`text` with a person's own values, e.g. a name, starred out behind their first letter; its length stays.
+
+    Also words of them, in whatever case: a template may take the first name only, or shout it. Numbers of up to three
+    digits stay: a discount or an hour, by which nobody is known.
+    """
+    words = {part for value in values for part in (value.strip(), *value.split())}
+    told = sorted(
+        (word for word in words if len(word) > 1 and not _SHORT.fullmatch(word)), key=len, reverse=True
+    )
+    if not told:
+        return text
+    # Two or three letters stand within many words; there they are nobody's name.
+    patterns = [rf"(?<!\w){re.escape(word)}(?!\w)" if len(word) < 4 else re.escape(word) for word in told]
+    return re.sub("|".join(patterns), lambda found: _star(found.group()), text, flags=re.IGNORECASE)
+
+
+def _star(value: str) -> str:
     return value[:1] + "*" * (len(value) - 1)
 
 

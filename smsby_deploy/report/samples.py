@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from smsby_deploy.audience.phone_set import PhoneSet
@@ -11,13 +11,13 @@ from smsby_deploy.audience.phones import mask_phone
 from smsby_deploy.audience.source import AudienceReport, stream_audience
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.message.parts import Encoding, TextSize, TextTooLong, measure_text, split_parts
+from smsby_deploy.message.rewrite import Rewriter
 from smsby_deploy.message.template import Template, compile_text
 from smsby_deploy.message.texts import is_personal, render_texts
 from smsby_deploy.project.declarations import ContactList, Mailing
-from smsby_deploy.report.masking import mask_numbers, mask_value
+from smsby_deploy.report.masking import mask_numbers, mask_values
 
 _DEFAULT = re.compile(r"\b(\w+)\s*\|\s*(?:default|d)\s*\(")
-_SHORT_NUMBER = re.compile(r"\d{1,3}")  # a discount or an hour: nobody is known by it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def detail_mailing(mailing: Mailing, suppressed: PhoneSet, *, with_samples: bool
         if template is None or template.is_personal:
             return MailingDetails(mailing.timezone, text)
         place = mailing.text.location if mailing.text else mailing.location
-        sample = _sample("everyone", template.render_once(), {}, None, f"{place.file}:{place.line}")
+        sample = _sample("everyone", template.render_once(), (), None, f"{place.file}:{place.line}")
         return MailingDetails(mailing.timezone, text, None, (sample,) if sample else ())
     return _detail_personal(mailing, template, suppressed)
 
@@ -94,7 +94,11 @@ def _detail_personal(mailing: Mailing, template: Template | None, suppressed: Ph
             for name in [name for name in waiting if not values.get(name, "").strip()]:
                 waiting.discard(name)
                 chosen[f"default of {name}"] = shown
-    samples = [_sample(why, *shown) for why, shown in _distinct(chosen).items()]
+    rewrite = Rewriter(mailing.rewrite).apply
+    samples = [
+        _sample(why, text, (*values.values(), *map(rewrite, values.values())), phone, place)
+        for why, (text, values, phone, place) in _distinct(chosen).items()
+    ]
     return MailingDetails(
         mailing.timezone, source, (split[0], split[1], split[2]), tuple(one for one in samples if one)
     )
@@ -111,15 +115,11 @@ def _distinct(
     return {", ".join(whys): by_phone[phone] for phone, whys in reasons.items()}
 
 
-def _sample(why: str, text: str, values: Mapping[str, str], phone: str | None, place: str) -> Sample | None:
+def _sample(why: str, text: str, values: Iterable[str], phone: str | None, place: str) -> Sample | None:
     size = _measure(text)
     if size is None:
         return None
-    masked = text
-    for value in sorted({value.strip() for value in values.values()}, key=len, reverse=True):
-        if len(value) > 1 and not _SHORT_NUMBER.fullmatch(value):
-            masked = masked.replace(value, mask_value(value))
-    masked = mask_numbers(masked)
+    masked = mask_numbers(mask_values(text, values))
     # The parts are those of the real text: starring a name out may change its encoding, not its length.
     lengths = [len(piece) for piece in split_parts(text, size)]
     pieces, start = [], 0

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from smsby_deploy.report.masking import mask_numbers, mask_value
+from smsby_deploy.report.masking import mask_numbers, mask_values
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,17 @@ def test_times_sums_and_counts_stay(text: str) -> None:
     assert mask_numbers(text) == text
 
 
-def test_a_value_keeps_its_first_letter_and_its_length() -> None:
-    """Parts are counted over the same length."""
-    assert mask_value("Анна") == "А***"
+@pytest.mark.parametrize(
+    ("text", "values", "masked"),
+    [
+        ("Анна, скидка 15%", ["Анна", "15"], "А***, скидка 15%"),
+        ("АННА, ждём", ["Анна Петрова"], "А***, ждём"),
+        ("Ann, see the announcement", ["Ann"], "A**, see the announcement"),
+        ("Order A-10234 is ready", ["A-10234"], "Order A****** is ready"),
+        ("(x) a+b", ["(x)", "a+b"], "(** a**"),
+        ("nothing", ["", " ", "1"], "nothing"),
+    ],
+)
+def test_a_value_keeps_its_first_letter_and_its_length(text: str, values: list[str], masked: str) -> None:
+    """Whole or by its words, in any case; parts are counted over the same length."""
+    assert mask_values(text, values) == masked

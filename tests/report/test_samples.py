@@ -63,6 +63,19 @@ def test_what_is_personal_is_starred_out(tmp_path: Path) -> None:
     assert sum(map(len, long.pieces)) == len(f"Eve, {'x' * 400} waits. Call +375 29 123-45-67")
 
 
+def test_a_rewritten_name_is_starred_out_too(tmp_path: Path) -> None:
+    """Transliterated, a name is still a name."""
+    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n")
+    (tmp_path / "sale.yaml").write_text(
+        "version: 1\ncampaign: sale\nmailings:\n  - name: vip\n    transliterate: true\n"
+        '    recipients: [{phone: "375291111111", name: Жанна}]\n    text: "{{ name | upper }}, hello"\n',
+        encoding="utf-8",
+    )
+    (mailing,) = load_project(tmp_path).project.mailings
+    (sample,) = detail_mailing(mailing, load_suppression(())[0]).samples
+    assert sample.pieces == ("Z*****, hello",)
+
+
 def test_one_text_for_all_is_one_sample(tmp_path: Path) -> None:
     """Nobody's phone is named beside it."""
     (sample,) = _details(tmp_path)["all"].samples
