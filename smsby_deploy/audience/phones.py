@@ -14,6 +14,9 @@ _EXCEL_TEXT = re.compile(
     r'\s*(?:="([^"]*)"|\'(.*))\s*', re.DOTALL
 )  # ="375…" and '375…': text, said Excel's way
 _ROUNDED = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+")
+# The usual spellings at one glance, punctuation aside; what is not one of them is looked at more closely.
+_SPELLINGS = re.compile(r"(?:\+?375|00375|80|0)?((?:25|29|33|44)[0-9]{7})")
+_LONGEST_WRITTEN = 100  # characters
 _SHORTEST = 7
 _LONGEST = 15  # digits, of any number (ITU-T E.164)
 
@@ -30,6 +33,10 @@ def normalize_phone(raw: str, countries: tuple[str, ...] = (HOME,)) -> str:
     """
     if _MOBILE.fullmatch(raw) and HOME in countries:
         return raw
+    if len(raw) <= _LONGEST_WRITTEN and HOME in countries:
+        spelled = _SPELLINGS.fullmatch(_PUNCTUATION.sub("", raw))
+        if spelled:
+            return "375" + spelled[1]
     digits, is_international = _digits(raw)
     home = digits if is_international else _with_home_code(digits)
     if _MOBILE.fullmatch(home) and HOME in countries:
@@ -87,7 +94,7 @@ def mask_phone(phone: str) -> str:
 
 def _digits(raw: str) -> tuple[str, bool]:
     """The digits of a number, and whether it was written with its country code (+375…, 00375…)."""
-    if len(raw) > 100:
+    if len(raw) > _LONGEST_WRITTEN:
         raise BadPhone("it is far too long for a phone")
     excel = _EXCEL_TEXT.fullmatch(raw)
     text = _PUNCTUATION.sub("", excel[1] or excel[2] or "" if excel else raw)

@@ -287,6 +287,8 @@ def _repeated(mailing: Mailing, report: AudienceReport) -> list[Problem]:
         rows = f"1 dropped row has other values than the row that is kept (line {told})"
         if len(lines) > 1:
             rows = f"{len(lines)} dropped rows have other values than the rows that are kept (lines {told})"
+        if report.duplicate > sum(map(len, report.repeats.values())):
+            rows = f"at least {rows}"
         problems.append(Problem(Severity.WARNING, "DUPLICATE_DIFFERS", rows, mailing.address, file, lines[0]))
     return problems
 
