@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -41,8 +42,9 @@ class Part:
         return bool(self.message["message_type"] == "personal")
 
 
-def stream_parts(project: Project, mailing: Mailing, action: Action) -> Iterator[Part]:
-    """The chunks of `mailing` as they go out, each checked against the plan just before it leaves.
+def stream_parts(project: Project, mailing: Mailing, action: Action, now: datetime) -> Iterator[Part]:
+    """The chunks of `mailing` as they go out, each checked against the plan just before it leaves. `now` decides whether
+    one with a time goes out at once, because it is late and may be.
 
     Raises:
         FilesChanged: a chunk is not the planned one.
@@ -50,10 +52,11 @@ def stream_parts(project: Project, mailing: Mailing, action: Action) -> Iterator
     suppressed, _ = load_suppression(project.suppress)
     template = compile_text(mailing.text) if mailing.text else None
     count = len(action.chunks)
+    when = mailing.time_on_wire(now)
     for chunk in stream_chunks(project, mailing, template, suppressed, Tally()):
         if chunk.index >= count or chunk.digest != action.chunks[chunk.index].digest:
             raise FilesChanged(f"its files changed while it was being sent, at chunk {chunk.index + 1}")
-        yield Part(mailing.address, chunk.index, _message(project, mailing, action, chunk, suppressed))
+        yield Part(mailing.address, chunk.index, _message(project, mailing, action, chunk, suppressed, when))
 
 
 def pack_requests(api: ApiSettings, parts: Iterable[Part]) -> Iterator[list[Part]]:
@@ -70,15 +73,20 @@ def pack_requests(api: ApiSettings, parts: Iterable[Part]) -> Iterator[list[Part
 
 
 def _message(
-    project: Project, mailing: Mailing, action: Action, chunk: Chunk, suppressed: PhoneSet
+    project: Project,
+    mailing: Mailing,
+    action: Action,
+    chunk: Chunk,
+    suppressed: PhoneSet,
+    when: datetime | None,
 ) -> dict[str, Any]:
     name = remote_name(
         project.name, mailing.address, mailing.revision, chunk.index, len(action.chunks), chunk.fingerprint
     )
     message: dict[str, Any] = {"alphaname_id": str(action.alphaname_id or 0), "name": name}
-    if mailing.schedule_time is not None:
+    if when is not None:
         zone = ZoneInfo(project.api.account_timezone)
-        message["schedule_time"] = mailing.schedule_time.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S")
+        message["schedule_time"] = when.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S")
     if chunk.texts is None:
         message["message_type"] = "bulk"
         message["text"] = chunk.text

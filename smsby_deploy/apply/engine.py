@@ -30,6 +30,7 @@ from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.model import DONE, ChunkRecord, ChunkState, Lock
 from smsby_deploy.lock.store import HeldLock, LockStore
 from smsby_deploy.message.price import money
+from smsby_deploy.plan.budget import spent_beside
 from smsby_deploy.plan.diff import collision_of
 from smsby_deploy.plan.differences import find_differences
 from smsby_deploy.plan.guardrails import check_apply
@@ -209,6 +210,7 @@ class _Run:
             self.client,
             self.exchange,
             planned_cost=_planned_cost(plan),
+            spent=spent_beside(self.project, plan.actions, held.lock, request.clock.now()),
             refuse=lambda address: self.exit_codes.add(4),
         )
 
@@ -320,7 +322,9 @@ class _Run:
             if not self._open_mailing(mailing):
                 continue
             try:
-                for part in stream_parts(self.project, mailing, self.actions[mailing.address]):
+                for part in stream_parts(
+                    self.project, mailing, self.actions[mailing.address], self.exchange.clock.now()
+                ):
                     if mailing.address in self.exchange.stopped:
                         break
                     record = self.recorder.chunk(part.ref)

@@ -12,6 +12,7 @@ from smsby_deploy.lock.model import ChunkState
 from smsby_deploy.message.price import money
 from smsby_deploy.message.template import compile_text
 from smsby_deploy.plan.fingerprint import remote_name
+from smsby_deploy.plan.guardrails import check_budget, check_people
 from smsby_deploy.plan.model import Action
 from smsby_deploy.project.declarations import Mailing, Project
 from smsby_deploy.smsby.answers import ListInfo
@@ -31,6 +32,7 @@ class ListSender:
         exchange: Exchange,
         *,
         planned_cost: Decimal,
+        spent: Decimal,
         refuse: Callable[[str], None],
     ) -> None:
         self._project = project
@@ -38,6 +40,7 @@ class ListSender:
         self._exchange = exchange
         self._recorder = exchange.recorder
         self._cost = planned_cost  # of everything else in this apply, and of the lists confirmed so far
+        self._spent = spent  # of the month's budget before this apply
         self._refuse = refuse  # hears the address of a mailing that a guardrail stops
 
     def send(self, mailing: Mailing, action: Action, list_id: int) -> None:
@@ -65,7 +68,8 @@ class ListSender:
     def _make_draft(self, mailing: Mailing, action: Action, list_id: int) -> Outcome:
         assert mailing.text is not None  # the schema demands it of a list mailing
         zone = ZoneInfo(self._project.api.account_timezone)
-        when = (mailing.schedule_time or self._exchange.clock.now()).astimezone(zone)
+        now = self._exchange.clock.now()
+        when = (mailing.time_on_wire(now) or now).astimezone(zone)
         mark = action.chunks[0].fingerprint
         return self._client.send_sms_list(
             name=remote_name(self._project.name, mailing.address, mailing.revision, 0, 1, mark),
@@ -93,7 +97,7 @@ class ListSender:
         if info.status and info.status.upper() != "DRAFT":
             self._recorder.note(ref, ChunkState.ACCEPTED, accepted_at=self._recorder.now(), error=None)
             return False
-        breach = self._breach(info)
+        breach = self._breach(mailing, info)
         if breach:
             self._exchange.stop([ref], f"guardrail: {breach}; its draft {message_id} stands, not confirmed")
             self._refuse(address)
@@ -104,12 +108,15 @@ class ListSender:
             self._cost += info.cost or 0
         return outcome.kind is OutcomeKind.UNKNOWN
 
-    def _breach(self, info: ListInfo) -> str:
+    def _breach(self, mailing: Mailing, info: ListInfo) -> str:
         """The guardrail that what sms.by tells of the draft breaks, or nothing."""
         guardrails = self._project.guardrails
-        most, dearest = guardrails.max_recipients, guardrails.max_cost
-        if most is not None and info.recipients is not None and info.recipients > most:
-            return f"max_recipients: {info.recipients} recipients, the limit is {most}"
+        for breach in check_people(guardrails, mailing, info.recipients):
+            return breach.message
+        budget = check_budget(guardrails, self._cost + (info.cost or 0), self._spent)
+        if budget is not None and info.cost:
+            return budget.message
+        dearest = guardrails.max_cost
         if dearest is not None and info.cost is not None and self._cost + info.cost > dearest:
             return f"max_cost: with it this apply costs {money(self._cost + info.cost)}, the limit is {money(dearest)}"
         return ""

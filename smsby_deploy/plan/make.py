@@ -30,7 +30,7 @@ from smsby_deploy.plan.remote import view_remote
 from smsby_deploy.plan.watch import NOBODY, Watch
 from smsby_deploy.plan.words import WordCheck
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.project.declarations import ContactList, Mailing, Project
+from smsby_deploy.project.declarations import ContactList, Mailing, Project, RecipientsFile
 from smsby_deploy.project.load import LoadedProject, campaign_inputs
 from smsby_deploy.smsby.client import ReadClient
 
@@ -173,6 +173,7 @@ def make_plan(
         actions=tuple(actions),
         problems=tuple(found),
         currency=project.price.currency if project.price else None,
+        exempt=_exempt_inputs(project, mailings),
     )
 
 
@@ -312,12 +313,17 @@ def _note(mailing: Mailing, code: str, text: str) -> Problem:
     return Problem(Severity.NOTE, code, text, mailing.address, place.file, place.line, place.column)
 
 
-def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]:
-    """sha256 of every file that `mailings` are made of, by its path in the project.
+def _exempt_inputs(project: Project, mailings: Iterable[Mailing]) -> frozenset[str]:
+    """Suppression files, by path: an opt-out that comes later is honoured and makes no plan stale. One that is also
+    some mailing's recipients is not among them."""
+    recipients = {m.audience.path for m in mailings if isinstance(m.audience, RecipientsFile)}
+    exempt = {source.path for source in project.suppress} - recipients
+    return frozenset(path.relative_to(project.root).as_posix() for path in exempt)
 
-    Suppression files are left out: an opt-out that comes later is honoured and makes no plan stale.
-    """
-    paths: set[Path] = {project.root / project.file}
+
+def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]:
+    """sha256 of every file that `mailings` are made of, suppression files too, by its path in the project."""
+    paths: set[Path] = {project.root / project.file, *(source.path for source in project.suppress)}
     for mailing in mailings:
         paths.update(campaign_inputs(project, mailing))
         paths.update(project.root / name for name in included_files(mailing.text))

@@ -92,6 +92,9 @@ class Plan:
     actions: tuple[Action, ...]
     problems: tuple[Problem, ...]
     currency: str | None
+    exempt: frozenset[str] = (
+        frozenset()
+    )  # inputs that may change: suppression files; known of a plan made now
 
     @property
     def has_errors(self) -> bool:

@@ -158,7 +158,7 @@ def _seal(document: dict[str, Any]) -> str:
 def find_staleness(reviewed: Plan, current: Plan) -> str | None:
     """Why `reviewed` may not be applied any more, or None. `current` is the same plan made now.
 
-    Opt-outs that came later make no plan stale: suppression files are not among the inputs, and counts and cost may
+    Opt-outs that came later make no plan stale: suppression files may differ, and counts and cost may
     have fallen. What depends on the hour is judged anew by the current plan.
     """
     if reviewed.project != current.project:
@@ -170,7 +170,7 @@ def find_staleness(reviewed: Plan, current: Plan) -> str | None:
     for address, digest in reviewed.lock.entries.items() | current.lock.entries.items():
         if reviewed.lock.entries.get(address) != digest or current.lock.entries.get(address) != digest:
             return f"the lock has a newer state of {address}"
-    for name in sorted(reviewed.inputs.keys() | current.inputs.keys()):
+    for name in sorted((reviewed.inputs.keys() | current.inputs.keys()) - current.exempt):
         if reviewed.inputs.get(name) != current.inputs.get(name):
             return f"{name} changed since"
     now = {action.address: action for action in current.actions}

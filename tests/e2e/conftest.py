@@ -49,6 +49,7 @@ class Run:
     def finish(self, timeout: float = 60) -> Result:
         code, out, err = self.forked.finish(timeout)
         assert "Traceback" not in err, err
+        assert "an error in smsby-deploy itself" not in err, err
         assert "secret-token" not in out + err
         return Result(code, out, err)
 
@@ -94,6 +95,14 @@ class Shop:
     def fault(self, **fault: Any) -> None:
         """Let a later call of a method fail."""
         requests.post(f"{self.url}/_sandbox/faults", json=fault, timeout=5).raise_for_status()
+
+    def clear_faults(self) -> None:
+        requests.delete(f"{self.url}/_sandbox/faults", timeout=5).raise_for_status()
+
+    def reset(self) -> None:
+        """The sandbox as it was at first: nothing sent, no faults."""
+        self.clear_faults()
+        requests.post(f"{self.url}/_sandbox/reset", timeout=5).raise_for_status()
 
     def calls(self) -> list[dict[str, Any]]:
         """Every call that the sandbox got."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
 from tests.e2e.conftest import Shop
 
 CAMPAIGN = """\
@@ -11,6 +14,17 @@ mailings:
   - name: vip
     recipients: {file: lists/vip.csv}
     text: "{{ name }}, hello"
+"""
+
+
+LIST = """\
+version: 1
+campaign: news
+alphaname: MyShop
+mailings:
+  - name: letter
+    list: Newsletter
+    text: New collection
 """
 
 
@@ -100,3 +114,50 @@ def test_a_guardrail_refuses_with_its_key_figure_and_limit(shop: Shop) -> None:
     again = shop.run("plan", "--format", "json")
     assert again.code == 4
     assert "with 0.052 planned and 0.052 spent" in again.json["actions"][0]["reason"]
+
+
+def test_suppression_files_are_inputs_that_may_change(shop: Shop) -> None:
+    """A reviewer sees which they were; a later opt-out makes no plan stale, unless people are also taken from that file."""
+    shop.write("out.csv", "phone\n")
+    shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [./out.csv]\n")
+    shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
+    shop.write("sale.yaml", CAMPAIGN)
+    planned = shop.run("plan", "--out", "plan.json", "--format", "json")
+    assert set(planned.json["inputs"]) == {"smsby.yaml", "sale.yaml", "lists/vip.csv", "out.csv"}
+    shop.write("out.csv", "phone\n375290000000\n")
+    assert shop.run("apply", "plan.json", "--auto-approve").code == 0
+    assert set(shop.inbox()) == {"375291111111"}
+
+
+def test_a_late_mailing_goes_out_at_once(shop: Shop) -> None:
+    """With max_late its time, which has passed, is not told to sms.by; the plan warns, and says nothing of a difference."""
+    shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
+    now = datetime.now(ZoneInfo("Europe/Minsk"))  # noqa: TID251  # the command's own process has the real clock
+    late = now - timedelta(minutes=10)
+    shop.write("sale.yaml", CAMPAIGN + f"    schedule_time: {late:%Y-%m-%dT%H:%M:%S}\n    max_late: 30m\n")
+    planned = shop.run("plan", "--format", "json")
+    assert [problem["code"] for problem in planned.json["problems"]] == ["LATE"]
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert set(shop.inbox()) == {"375291111111"}
+    after = shop.run("plan", "--format", "json").json
+    assert [action["action"] for action in after["actions"]] == ["noop"]
+    assert after["problems"] == []
+
+
+def test_a_list_is_held_to_the_guardrails_once_its_size_is_told(shop: Shop) -> None:
+    """expect_recipients and budget refuse a list's draft before it is confirmed: exit 4, nobody is reached."""
+    base = (shop.root / "smsby.yaml").read_text()
+    shop.write("news.yaml", LIST)
+    for rail, key in (
+        ("expect_recipients: {max: 1}", "expect_recipients: "),
+        ("budget: 0.01", "budget: with "),
+    ):
+        shop.write("smsby.yaml", f"{base}guardrails: {{{rail}}}\n")
+        assert shop.run("plan").code == 0
+        applied = shop.run("apply", "--auto-approve", "--format", "json")
+        assert applied.code == 4, applied.out
+        assert f"guardrail: {key}" in applied.json["mailings"][0]["error"]
+    assert shop.inbox() == {}
+    shop.write("smsby.yaml", base)
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert shop.inbox()

@@ -1,0 +1,213 @@
+"""Any history at all: edits, plans, applies, crashes, lost and older locks, faults, a person's word - in any order.
+
+The person of these histories is truthful: looks at the phones, waits while the list lags, and only then says what was sent.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.e2e.conftest import Shop
+from tests.e2e.trial import PHONES
+
+_MODES = [
+    "reset",
+    "close",
+    "500",
+    "502",
+    "html",
+    "empty",
+    "no-proof",
+    "truncated",
+    "redirect",
+    "error",
+    "429",
+]
+_CODES = {0, 1, 4, 5, 6}
+
+
+def _machine(url: str) -> type[RuleBasedStateMachine]:
+    class AnyHistory(RuleBasedStateMachine):
+        """One project with two mailings of up to three requests each, and one list kept at sms.by."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self._folder = TemporaryDirectory()
+            self.shop = Shop(Path(self._folder.name), url)
+            self.shop.reset()
+            self.text = {"one": 0, "two": 0}
+            self.revision = {"one": 1, "two": 1}
+            self.people = {"one": PHONES[:5], "two": PHONES[3:6]}
+            self.size = 2
+            self.older: list[bytes | None] = [None]
+            self.codes: list[int] = []
+
+        def teardown(self) -> None:
+            self._folder.cleanup()
+
+        @initialize()
+        def begin(self) -> None:
+            self._write()
+
+        def _write(self) -> None:
+            shop = self.shop
+            shop.write(
+                "smsby.yaml",
+                "version: 1\nproject: shop\napi: {requests_per_second: 1000, timeout_seconds: 5, "
+                f"reconcile_seconds: 0.1, recipients_per_request: {self.size}}}\n",
+            )
+            lines = ["version: 1", "campaign: sale", "alphaname: MyShop", "mailings:"]
+            for name in ("one", "two"):
+                phones = ", ".join(f'"{phone}"' for phone in self.people[name])
+                lines.append(
+                    f"  - name: {name}\n    revision: {self.revision[name]}\n    recipients: [{phones}]"
+                )
+                lines.append(f"    text: {name} r{self.revision[name]} v{self.text[name]}")
+            lines.append("  - {name: letter, list: Newsletter, text: letter r1 v0}")
+            shop.write("sale.yaml", "\n".join(lines) + "\n")
+
+        def _run(self, *arguments: str, env: dict[str, str] | None = None) -> int:
+            done = self.shop.run(*arguments, env=env)
+            self.codes.append(done.code)
+            if "SMSBY_FAULT" not in (env or {}):
+                assert done.code in _CODES, (arguments, done.code, done.err)
+            self._remember()
+            return done.code
+
+        def _remember(self) -> None:
+            path = self.shop.root / "smsby.lock.json"
+            now = path.read_bytes() if path.exists() else None
+            if now != self.older[-1]:
+                self.older.append(now)
+
+        # --- what people change ---
+
+        @rule(name=st.sampled_from(["one", "two"]))
+        def edit_text(self, name: str) -> None:
+            self.text[name] += 1
+            self._write()
+
+        @rule(name=st.sampled_from(["one", "two"]))
+        def put_text_back(self, name: str) -> None:
+            self.text[name] = 0
+            self._write()
+
+        @rule(name=st.sampled_from(["one", "two"]), count=st.integers(1, 5), start=st.integers(0, 3))
+        def edit_people(self, name: str, count: int, start: int) -> None:
+            self.people[name] = PHONES[start : start + count]
+            self._write()
+
+        @rule(name=st.sampled_from(["one", "two"]), revision=st.integers(1, 3))
+        def set_revision(self, name: str, revision: int) -> None:
+            self.revision[name] = revision
+            self._write()
+
+        @rule(size=st.integers(1, 4))
+        def set_chunk_size(self, size: int) -> None:
+            self.size = size
+            self._write()
+
+        # --- what is run ---
+
+        @rule()
+        def save_plan(self) -> None:
+            self._run("plan", "--out", "plan.json")
+
+        @rule()
+        def apply_plan(self) -> None:
+            if (self.shop.root / "plan.json").exists():
+                self._run("apply", "plan.json")
+
+        @rule()
+        def apply(self) -> None:
+            self._run("apply", "--auto-approve")
+
+        @rule(k=st.integers(1, 90))
+        def crash(self, k: int) -> None:
+            code = self._run("apply", "--auto-approve", env={"SMSBY_FAULT": f"kill:{k}"})
+            assert code == -signal.SIGKILL or code in _CODES
+
+        # --- what goes wrong ---
+
+        @rule(mode=st.sampled_from(_MODES), when=st.sampled_from(["before", "after"]), nth=st.integers(1, 3))
+        def spoil(self, mode: str, when: str, nth: int) -> None:
+            # An answer of 429 or an error means that nothing was taken: sms.by does not lie about that.
+            when = "before" if mode in ("429", "error") else when
+            more = {"retry_after": "0"} if mode == "429" else {}
+            for method in ("sendBulkSms", "sendSmsList", "confirmSendMessageByList"):
+                if mode == "no-proof" and method.startswith("confirm"):
+                    continue  # what it answers there is taken for a yes
+                self.shop.fault(method=method, nth=nth, mode=mode, when=when, **more)
+
+        @rule(edited=st.sampled_from(["", "one", "two"]))
+        def lose_lock(self, edited: str) -> None:
+            """A runner died with its disk; the files may have changed before the next one looks."""
+            for path in self.shop.root.glob("smsby.lock.json*"):
+                path.unlink()
+            if edited:
+                self.edit_text(edited)
+
+        @precondition(lambda self: len(self.older) > 1)
+        @rule(back=st.integers(1, 3))
+        def older_lock(self, back: int) -> None:
+            self.lose_lock("")
+            content = self.older[max(0, len(self.older) - 1 - back)]
+            if content is not None:
+                (self.shop.root / "smsby.lock.json").write_bytes(content)
+
+        # --- what a person says ---
+
+        @rule()
+        def resolve(self) -> None:
+            """What is unknown after another look was not sent, or all of it was: else the person waits."""
+            self.shop.clear_faults()
+            self._run("apply", "--auto-approve")
+            for line in self.shop.run("lock", "list").out.splitlines():
+                state, address, *_ = line.split()
+                if state == "unknown":
+                    self._run("lock", "resolve", address, "--not-sent")
+
+        # --- what holds, always ---
+
+        @invariant()
+        def nobody_twice(self) -> None:
+            for phone, messages in self.shop.inbox().items():
+                counts = Counter(" ".join(m["text"].split()[:2]) for m in messages)
+                twice = {text: n for text, n in counts.items() if n > 1}
+                assert not twice, (phone, twice, self.codes)
+
+        @invariant()
+        def the_lock_can_be_read(self) -> None:
+            assert self.shop.run("lock", "list").code == 0
+
+    return AnyHistory
+
+
+@pytest.mark.usefixtures("shop")
+def test_any_history_sends_nothing_twice(shop: Shop) -> None:
+    """Whatever happens in whatever order, each phone gets each revision of each mailing at most once."""
+    run_state_machine_as_test(
+        _machine(shop.url),
+        settings=settings(
+            max_examples=40,
+            stateful_step_count=14,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=False,
+        ),
+    )
