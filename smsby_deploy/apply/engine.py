@@ -348,7 +348,8 @@ class _Run:
             return
         chunks = [part.ref for part in parts]
         messages = [part.message for part in parts]
-        outcome = self.exchange.send(chunks, None, lambda: self.client.send_bulk_sms(messages))
+        callback = self.project.api.callback_url
+        outcome = self.exchange.send(chunks, None, lambda: self.client.send_bulk_sms(messages, callback))
         addresses = ", ".join(dict.fromkeys(part.address for part in parts))
         people = sum(part.recipients for part in parts)
         self.tell(f"{addresses}: {people} recipients: {outcome.kind.value}")

@@ -61,7 +61,7 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
             f"{method.name} sends, and that can't be undone: nothing was called",
             hint="add --yes if that is what you want",
         )
-    settings = _settings(context)
+    settings = api_settings(context)
     token = read_token(context.environ)
     for unknown in unknown_params(method, params):
         context.note(f"note: {method.name} documents no parameter {unknown!r}; sms.by ignores such silently")
@@ -82,7 +82,7 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
     return 0
 
 
-def _settings(context: Context) -> ApiSettings:
+def api_settings(context: Context) -> ApiSettings:
     """The project's, or the defaults outside of any project."""
     from smsby_deploy.cli.session import load
     from smsby_deploy.errors import UsageError

@@ -13,6 +13,7 @@ from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.resources import sample_project, schema_file
 
 _SCHEMAS = ".schema"  # a dot folder holds no campaigns, so the schemas are never taken for some
+_IGNORED = "# What callbacks told holds phone numbers; everything else beside the lock belongs in git.\n*.callbacks.jsonl\n"
 _SAMPLE_DAY = "2027-03-01"  # the day of the sample's scheduled mailings
 
 
@@ -20,7 +21,7 @@ def copy_sample(folder: Path, today: date) -> list[Path]:
     """Copy the sample project into `folder` and return the files written, relative to it.
 
     Its scheduled mailings move to the first of March that comes after `today`: a copy made years from now is
-    as little expired as one made now.
+    as little expired as one made now. A .gitignore that exists already stays as it is.
 
     Raises:
         SmsbyDeployError: one of the files exists already; nothing is written then.
@@ -35,6 +36,8 @@ def copy_sample(folder: Path, today: date) -> list[Path]:
     for name in ("project", "campaign"):
         source = schema_file(name)
         contents[Path(_SCHEMAS, source.name)] = source.read_text(encoding="utf-8")
+    if not (folder / ".gitignore").exists():
+        contents[Path(".gitignore")] = _IGNORED
     for relative in contents:
         if (folder / relative).exists():
             raise SmsbyDeployError(

@@ -71,6 +71,7 @@ def command(
     from smsby_deploy.cli.session import load, open_lock, open_reader
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.report.status_live import StatusDisplay
+    from smsby_deploy.status.callbacks import callbacks_path, told_by_callbacks
     from smsby_deploy.status.collect import collect_status
     from smsby_deploy.status.since import read_since
     from smsby_deploy.status.watch import watch_status
@@ -86,6 +87,7 @@ def command(
     chosen = (*select, *(f"{name}/*" for name in campaign))
     after = read_since(since, now=clock.now(), zone=project.api.account_timezone) if since else None
     client = open_reader(project, context.environ, clock)
+    kept = callbacks_path(project.lock)
 
     def collect(previous: StatusReport | None) -> StatusReport:
         return collect_status(
@@ -96,6 +98,7 @@ def command(
             since=after,
             previous=previous,
             keep_missed=form == "csv",
+            told=lambda uuid: told_by_callbacks(kept, uuid),
         )
 
     if watch:

@@ -1,13 +1,15 @@
-"""Changes by a person's hand: resolve, move, remove. Each goes through the journal and is recorded; none sends."""
+"""Changes by a person's hand: resolve, adopt, move, remove. Each goes through the journal and is recorded; none sends."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from smsby_deploy.errors import SmsbyDeployError, UsageError
+from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
+from smsby_deploy.lock.document import entry_document
 from smsby_deploy.lock.journal import ResultNotSaved
-from smsby_deploy.lock.model import SAID_NOT_SENT, ChunkState, Entry
+from smsby_deploy.lock.model import SAID_NOT_SENT, SURELY_NOT_SENT, ChunkState, Entry, Lock
 from smsby_deploy.lock.store import HeldLock
 
 _LOOK = "`smsby-deploy lock show ADDRESS` tells what is recorded"
@@ -66,6 +68,34 @@ class LockChange:
             self._write(", ".join(addresses), f"rescued: {changes['state']}", events)
         return len(events)
 
+    def check_adoptable(self, address: str, entry: Entry) -> None:
+        """Whether `entry` may be recorded as a mailing that was made elsewhere.
+
+        Raises:
+            Refused: something of it is recorded as sent or unknown, or one of its messages belongs to another mailing.
+        """
+        lock = self._held.lock
+        if address in lock.mailings:
+            _check_replaceable(address, lock.mailings[address], entry.revision)
+        owners = _message_owners(lock)
+        for chunk in entry.chunks:
+            if chunk.message_id in owners:
+                owner = owners[chunk.message_id]
+                raise Refused(
+                    f"the message {chunk.message_id} is recorded for {owner} already",
+                    hint=f"`smsby-deploy lock show {owner}` tells what it is",
+                )
+
+    def adopt(self, address: str, entry: Entry, what: str) -> None:
+        """Record a mailing that was made elsewhere as sent; `what` tells how sms.by knows it. Raises as check_adoptable."""
+        self.check_adoptable(address, entry)
+        before = self._held.lock.mailings.get(address)
+        if before is not None:
+            older = () if before.revision == entry.revision else (replace(before, earlier=()),)
+            entry = replace(entry, earlier=(*older, *before.earlier))
+        event = {"address": address, "entry": entry_document(entry)}
+        self._write(address, f"imported: {what}", [("mailing", event)])
+
     def move(self, address: str, to: str) -> None:
         """A mailing was renamed in the files: its record takes the new address."""
         self._entry(address)
@@ -119,6 +149,37 @@ class LockChange:
         finally:
             journal.close()
         self._held.fold_in()
+
+
+def _message_owners(lock: Lock) -> dict[int | None, str]:
+    """message_id → the address it is recorded for, older revisions too."""
+    return {
+        chunk.message_id: address
+        for address, entry in lock.mailings.items()
+        for one in (entry, *entry.earlier)
+        for chunk in one.chunks
+        if chunk.message_id is not None
+    }
+
+
+def _check_replaceable(address: str, entry: Entry, revision: int) -> None:
+    """Raise Refused unless nothing of this revision was sent, and nothing at all is unknown."""
+    if entry.has_unknown:
+        raise Refused(
+            f"whether all of {address} was sent is unknown: it is settled, not imported",
+            hint=f"`smsby-deploy lock resolve {address} --sent` or `--not-sent`",
+        )
+    if entry.revision > revision:
+        raise Refused(
+            f"{address} is recorded with revision {entry.revision}, the file says {revision}",
+            hint="put the file's revision back",
+        )
+    is_sent = any(chunk.state not in SURELY_NOT_SENT for chunk in entry.chunks)
+    if entry.revision == revision and is_sent:
+        raise Refused(
+            f"{address} is recorded already ({entry.state})",
+            hint=f"`smsby-deploy lock show {address}` tells what it is",
+        )
 
 
 def _settled(entry: Entry, index: int, sent: bool, message_id: int | None, at: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class ApiSettings:
     timeout_seconds: float = 30.0
     body: Literal["json", "form"] = "json"
     reconcile_seconds: float = 30.0
+    callback_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,10 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """`root` is the folder that holds smsby.yaml. File names in it are relative to `root`, with `/`."""
+    """`root` is the folder that holds smsby.yaml. File names in it are relative to `root`, with `/`.
+
+    `test_phones` are as their author wrote them; None if test-send may send to anybody.
+    """
 
     root: Path
     name: str
@@ -201,6 +205,7 @@ class Project:
     locations: Mapping[str, Location] = field(
         default_factory=dict
     )  # of smsby.yaml's keys, e.g. guardrails.max_cost
+    test_phones: tuple[str, ...] | None = None
 
     @property
     def phone_files(self) -> tuple[RecipientsFile, ...]:

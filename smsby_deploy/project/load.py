@@ -130,6 +130,7 @@ class _Loader:
             lock=lock or self.root / "smsby.lock.json",
             campaigns=self._campaigns(),
             locations=locations,
+            test_phones=tuple(map(str, document["test_phones"])) if "test_phones" in document else None,
         )
         return LoadedProject(project, tuple(self.problems))
 

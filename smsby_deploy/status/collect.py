@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -16,8 +17,10 @@ from smsby_deploy.status.tally import Tally, tally_deliveries
 
 if TYPE_CHECKING:
     from smsby_deploy.clock import Clock
-    from smsby_deploy.smsby.answers import RemoteMailing
+    from smsby_deploy.smsby.answers import BulkMailingStatus, RemoteMailing
     from smsby_deploy.smsby.client import ReadClient
+
+Told = Callable[[str], "tuple[BulkMailingStatus, ...]"]  # what callbacks told of the request with a uuid
 
 _NOT_SENT = {
     ChunkState.UNKNOWN: "unknown",
@@ -35,11 +38,13 @@ def collect_status(
     since: datetime | None = None,
     previous: StatusReport | None = None,
     keep_missed: bool = False,
+    told: Told = lambda uuid: (),
 ) -> StatusReport:
     """The status of the recorded mailings that `select` names (all, if it is empty), in the order of their addresses.
 
     With `since` only those that go out or were applied at that time or later. What is settled in `previous` is not
-    asked again. With `keep_missed` the people who did not get it are listed one by one.
+    asked again. With `keep_missed` the people who did not get it are listed one by one. `told` says what callbacks told
+    of a request; it is asked where sms.by itself tells nothing.
 
     Raises:
         UsageError: one of `select` fits no recorded mailing.
@@ -51,7 +56,7 @@ def collect_status(
     settled = {one.address: one for one in previous.mailings if one.state in SETTLED} if previous else {}
     if not set(chosen) - settled.keys():
         return StatusReport(tuple(settled[address] for address in chosen), lock.project, made_at)
-    remote = _Remote(lock.project, client, keep_missed=keep_missed)
+    remote = _Remote(lock.project, client, told, keep_missed=keep_missed)
     mailings = tuple(
         settled.get(address) or _mailing_status(address, lock.mailings[address], remote, now)
         for address in chosen
@@ -79,9 +84,10 @@ def _is_since(entry: Entry, since: datetime | None) -> bool:
 class _Remote:
     """What sms.by says, each thing asked once."""
 
-    def __init__(self, project: str, client: ReadClient, *, keep_missed: bool) -> None:
+    def __init__(self, project: str, client: ReadClient, told: Told, *, keep_missed: bool) -> None:
         self._project = project
         self._client = client
+        self._told = told
         self._keep_missed = keep_missed
         self._by_uuid: dict[str, tuple[tuple[int | None, str | None, Tally], ...]] = {}
         self._by_mark: dict[str, RemoteMailing] = {}
@@ -121,7 +127,7 @@ class _Remote:
                     self._mark(mailing.name),
                     tally_deliveries(mailing.deliveries, keep_missed=self._keep_missed),
                 )
-                for mailing in self._client.status_bulk_sms(uuid)
+                for mailing in self._client.status_bulk_sms(uuid) or self._told(uuid)
             )
         return self._by_uuid[uuid]
 

@@ -1,0 +1,207 @@
+"""`import`: a mailing that was made elsewhere is recorded, and never sent again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Result, Shop
+from tests.e2e.trial import PHONES
+
+CAMPAIGN = """\
+version: 1
+campaign: sale
+mailings:
+  - {name: staff, recipients: [PHONES], text: Closed}
+  - {name: other, recipients: ["375297777777"], text: Open}
+"""
+
+
+def _write(shop: Shop, people: int = 2) -> None:
+    phones = ", ".join(f'"{phone}"' for phone in PHONES[:people])
+    shop.write("sale.yaml", CAMPAIGN.replace("PHONES", phones))
+
+
+def _send_elsewhere(shop: Shop, *names: str) -> tuple[str, list[int]]:
+    """One request of another program, a mailing of two people a name: its uuid and message_ids."""
+    messages = [
+        {
+            "alphaname_id": "0",
+            "name": name,
+            "message_type": "bulk",
+            "text": "Closed",
+            "delivery_list": PHONES[:2],
+        }
+        for name in names
+    ]
+    shop.write("request.json", json.dumps({"messages": messages}))
+    uuid = shop.run("api", "sendBulkSms", "--input", "request.json", "--yes").json["uuid"]
+    told = shop.run("api", "statusBulkSms", f"uuid={uuid}").json
+    return uuid, [mailing["message_id"] for mailing in told]
+
+
+def _actions(shop: Shop) -> dict[str, Any]:
+    return {a["address"]: a for a in shop.run("plan", "--format", "json").json["actions"]}
+
+
+def _import(shop: Shop, *options: str) -> Result:
+    before = sum(map(len, shop.inbox().values()))
+    done = shop.run("import", "sale/staff", *options)
+    assert sum(map(len, shop.inbox().values())) == before
+    return done
+
+
+@pytest.mark.parametrize("by", ["--message-id", "--uuid"])
+def test_an_imported_mailing_is_not_sent(shop: Shop, by: str) -> None:
+    """It is recorded as the plan has it, with who, when and why; the plan says noop, and status finds it."""
+    _write(shop)
+    uuid, (number,) = _send_elsewhere(shop, "by hand")
+    planned = _actions(shop)["sale/staff"]
+    assert _import(shop, by, uuid if by == "--uuid" else str(number), "--reason", "sent by hand").code == 0
+    entry = shop.lock()["mailings"]["sale/staff"]
+    assert (entry["state"], entry["content_digest"]) == ("complete", planned["content_digest"])
+    assert entry["audience_digest"] == planned["audience_digest"]
+    (chunk,) = entry["chunks"]
+    assert (chunk["fingerprint"], chunk["digest"]) == tuple(
+        planned["chunks"][0][key] for key in ("fingerprint", "digest")
+    )
+    assert chunk["message_id"] == number
+    resolution = shop.lock()["resolutions"][-1]
+    assert (resolution["address"], resolution["reason"]) == ("sale/staff", "sent by hand")
+    assert resolution["by"]
+    assert _actions(shop)["sale/staff"]["action"] == "noop"
+    assert shop.run("apply", "--select", "sale/staff", "--auto-approve").code == 0
+    assert [len(shop.inbox()[phone]) for phone in PHONES[:2]] == [1, 1]
+    (told,) = shop.run("status", "sale/staff", "--format", "json").json["mailings"]
+    assert (told["recipients"], sum(told[k] for k in ("delivered", "undelivered", "sent", "pending"))) == (
+        2,
+        2,
+    )
+
+
+def test_one_message_for_several_chunks_is_counted_once(shop: Shop) -> None:
+    """What is three chunks here was one mailing there: every chunk is done, and status still adds up."""
+    _write(shop, people=5)
+    _, (number,) = _send_elsewhere(shop, "by hand")
+    done = _import(shop, "--message-id", str(number))
+    assert done.code == 0
+    assert "count_phones: the files have 5 recipients, sms.by reports 2" in done.err
+    assert len(shop.lock()["mailings"]["sale/staff"]["chunks"]) == 3
+    assert _actions(shop)["sale/staff"]["action"] == "noop"
+    (told,) = shop.run("status", "sale/staff", "--format", "json").json["mailings"]
+    assert (told["recipients"], told["other"]) == (5, {"not taken": 3})
+
+
+def test_a_collision_is_settled_by_an_import(shop: Shop) -> None:
+    """The lock was lost and the text changed: all messages of the mailing are named, fewer are refused."""
+    _write(shop, people=3)
+    assert shop.run("apply", "--auto-approve", "--select", "sale/staff").code == 0
+    ours = [row["id"] for row in shop.run("api", "getSMSMessages").json["data"]]
+    (shop.root / "smsby.lock.json").unlink()
+    text = (shop.root / "sale.yaml").read_text(encoding="utf-8")
+    shop.write("sale.yaml", text.replace("Closed", "Closed!"))
+    assert _actions(shop)["sale/staff"]["reason"].startswith("collision")
+    part = _import(shop, "--message-id", str(ours[0]))
+    assert part.code == 4
+    assert "1 of its 2 messages are missing" in part.err
+    assert _import(shop, *(word for number in ours for word in ("--message-id", str(number)))).code == 0
+    assert _actions(shop)["sale/staff"]["action"] == "noop"
+    (told,) = shop.run("status", "sale/staff", "--format", "json").json["mailings"]
+    assert told["recipients"] == 3
+
+
+def test_what_was_sent_is_not_imported_over(shop: Shop) -> None:
+    _write(shop)
+    assert shop.run("apply", "--auto-approve", "--select", "sale/staff").code == 0
+    before = (shop.root / "smsby.lock.json").read_bytes()
+    _, (number,) = _send_elsewhere(shop, "by hand")
+    again = _import(shop, "--message-id", str(number))
+    assert (again.code, "recorded already (complete)" in again.err) == (4, True)
+    assert (shop.root / "smsby.lock.json").read_bytes() == before
+
+
+def test_what_is_unknown_is_resolved_and_not_imported(shop: Shop) -> None:
+    _write(shop)
+    shop.fault(method="sendBulkSms", mode="reset", when="before")
+    assert shop.run("apply", "--auto-approve", "--select", "sale/staff").code == 6
+    _, (number,) = _send_elsewhere(shop, "by hand")
+    refused = _import(shop, "--message-id", str(number))
+    assert (refused.code, "lock resolve sale/staff" in refused.err) == (4, True)
+
+
+def test_what_was_rejected_may_be_imported(shop: Shop) -> None:
+    """Nothing of it was sent, so a person sent it by hand."""
+    _write(shop)
+    shop.fault(method="sendBulkSms", mode="error", when="before")
+    assert shop.run("apply", "--auto-approve", "--select", "sale/staff").code == 1
+    _, (number,) = _send_elsewhere(shop, "by hand")
+    assert _import(shop, "--message-id", str(number)).code == 0
+    assert _actions(shop)["sale/staff"]["action"] == "noop"
+
+
+@pytest.mark.parametrize("by", [["--message-id", "99"], ["--uuid", "cc9c8043-8caf-11ef-b035-9e8f47954dec"]])
+def test_what_sms_by_does_not_know_is_not_imported(shop: Shop, by: list[str]) -> None:
+    _write(shop)
+    assert _import(shop, *by).code == 4
+    assert not (shop.root / "smsby.lock.json").exists()
+
+
+@pytest.mark.parametrize("cut", [0, 5])
+@pytest.mark.parametrize("by", ["--message-id", "--uuid"])
+def test_the_message_of_another_mailing_is_not_imported(shop: Shop, by: str, cut: int) -> None:
+    """It is known by the fingerprint in its name, or, where sms.by cuts names, by the recorded request."""
+    _write(shop)
+    shop.settings(name_limit=cut)
+    assert shop.run("apply", "--auto-approve", "--select", "sale/other").code == 0
+    (chunk,) = shop.lock()["mailings"]["sale/other"]["chunks"]
+    number = shop.run("api", "getSMSMessages").json["data"][0]["id"]
+    refused = _import(shop, by, chunk["uuid"] if by == "--uuid" else str(number))
+    assert (refused.code, "sale/other" in refused.err) == (4, True)
+    assert "sale/staff" not in shop.lock()["mailings"]
+
+
+def test_a_message_is_imported_once(shop: Shop) -> None:
+    _write(shop)
+    _, (number,) = _send_elsewhere(shop, "by hand")
+    assert shop.run("import", "sale/other", "--message-id", str(number)).code == 0
+    refused = _import(shop, "--message-id", str(number))
+    assert (refused.code, f"{number} is recorded for sale/other" in refused.err) == (4, True)
+
+
+def test_a_request_of_several_mailings_is_not_guessed_about(shop: Shop) -> None:
+    _write(shop)
+    uuid, (first, second) = _send_elsewhere(shop, "by hand", "another")
+    unclear = _import(shop, "--uuid", uuid)
+    assert (unclear.code, f"one of {first}, {second}" in unclear.err) == (64, True)
+    assert _import(shop, "--message-id", str(second)).code == 0
+
+
+def test_a_draft_is_not_imported(shop: Shop) -> None:
+    """Nothing of it was sent, and nobody reviewed its text."""
+    _write(shop)
+    fields = ["name=x", "message=hi", "d_schedule=2030-01-01 10:00", "list_id=3434", "alphaname_id=0"]
+    draft = shop.run("api", "sendSmsList", *fields, "--yes").json["result"]["message_id"]
+    refused = _import(shop, "--message-id", str(draft))
+    assert (refused.code, "draft" in refused.err) == (4, True)
+
+
+def test_a_message_that_the_list_does_not_show_is_found_by_its_deliveries(shop: Shop) -> None:
+    """A createSmsMessage need not be listed; one that went to nobody is not taken for a mailing."""
+    _write(shop)
+    shop.settings(list_messages="never")
+    made = shop.run("api", "createSmsMessage", "message=Closed", "alphaname_id=0", "--yes").json["message_id"]
+    assert _import(shop, "--message-id", str(made)).code == 4
+    assert shop.run("api", "sendSMS", f"message_id={made}", f"phone={PHONES[0]}", "--yes").code == 0
+    assert _import(shop, "--message-id", str(made)).code == 0
+
+
+def test_the_wrong_words_are_refused(shop: Shop) -> None:
+    _write(shop)
+    assert shop.run("import", "sale/staff").code == 64
+    assert shop.run("import", "sale/staff", "--message-id", "1", "--uuid", "u").code == 64
+    missing = shop.run("import", "sale/stuff", "--message-id", "1")
+    assert (missing.code, "did you mean sale/staff" in missing.err) == (64, True)
+    shop.write("sale.yaml", CAMPAIGN.replace("PHONES", '"12"'))
+    assert shop.run("import", "sale/staff", "--message-id", "1").code == 3
