@@ -137,7 +137,7 @@ def check_messages(
         if name.address != mailing.address and name.address in known:
             raise Refused(
                 f"at sms.by this is the mailing {name.address}, not {mailing.address}",
-                hint=f"`smsby-deploy import {name.address}` it, or name another",
+                hint=f"`smsby-deploy import {name.address} --message-id {one.message_id}`, or name another",
             )
         if name.address == mailing.address and name.revision != mailing.revision:
             raise Refused(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from smsby_deploy.cli.asking import says_yes
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
 from smsby_deploy.cli.git import git_commit
@@ -78,11 +79,7 @@ def command(
         if reviewed is None and not auto_approve and plan.to_do:
             progress.pause()
             write_plan_text(plan, sys.stderr, color=context.color)
-            click.echo("Send this? It can't be undone. Only `yes` is taken: ", err=True, nl=False)
-            answer = sys.stdin.readline()
-            if not answer.endswith("\n"):
-                click.echo(err=True)  # nobody pressed Enter: what follows begins on a line of its own
-            if answer.strip() != "yes":
+            if not says_yes():
                 return False
         if plan.to_do:
             progress.step("sending", sum(action.recipients or 0 for action in plan.actions if action.sends))

@@ -9,15 +9,20 @@ import click
 from smsby_deploy.errors import Refused
 
 
-def ask_to_send() -> None:
-    """Go on only after `yes` on stdin.
-
-    Raises:
-        Refused: anything else was answered, or nothing.
-    """
+def says_yes() -> bool:
+    """Whether stdin answers `yes`: nothing else will do, and no answer is none."""
     click.echo("Send this? It can't be undone. Only `yes` is taken: ", err=True, nl=False)
     answer = sys.stdin.readline()
     if not answer.endswith("\n"):
         click.echo(err=True)  # nobody pressed Enter: what follows begins on a line of its own
-    if answer.strip() != "yes":
+    return answer.strip() == "yes"
+
+
+def ask_to_send() -> None:
+    """Go on only after `yes`.
+
+    Raises:
+        Refused: it was not approved.
+    """
+    if not says_yes():
         raise Refused("not approved: nothing was sent", hint="answer yes, or use --yes")

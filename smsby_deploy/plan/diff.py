@@ -16,6 +16,8 @@ from smsby_deploy.plan.known import merge_entry
 from smsby_deploy.plan.model import ActionKind, AudienceCounts, ChunkPlan
 from smsby_deploy.plan.remote import RemoteView
 
+_NAMED = 5  # messages of a collision; of more the hint shows only how to name them
+
 
 @dataclass(frozen=True, slots=True)
 class Desired:
@@ -165,8 +167,10 @@ def collision_of(
     """Why this mailing must not be created: sms.by lists one of its address and revision that is not it. Else empty."""
     if remote is None:
         return ""
-    ways = f"`smsby-deploy import {address}` it, restore the lock, or raise `revision`"
     foreign = remote.foreign(address, revision, frozenset(fingerprints))
+    ids = [str(remote.by_fingerprint[mark].id) for mark in foreign]
+    options = " ".join(f"--message-id {number}" for number in (ids if 0 < len(ids) <= _NAMED else ["N"]))
+    ways = f"`smsby-deploy import {address} {options}`, restore the lock, or raise `revision`"
     if foreign:
         return f"collision: sms.by has it under another fingerprint ({foreign[0]}): {ways}"
     count = len(fingerprints)

@@ -34,3 +34,14 @@ def test_a_sample_made_years_from_now_is_not_expired(tmp_path: Path) -> None:
     times = [m.schedule_time for m in loaded.project.mailings if m.schedule_time is not None]
     assert len(times) == 2
     assert all(when > made for when in times)
+
+
+def test_callbacks_are_left_out_of_git(tmp_path: Path) -> None:
+    """They may hold phones. A .gitignore that is there already stays as it is, and is in nobody's way."""
+    copy_sample(tmp_path / "new", date(2026, 11, 24))
+    assert "*.callbacks.jsonl" in (tmp_path / "new/.gitignore").read_text(encoding="utf-8").splitlines()
+    kept = tmp_path / "old/.gitignore"
+    kept.parent.mkdir()
+    kept.write_text(".venv/\n", encoding="utf-8")
+    copy_sample(kept.parent, date(2026, 11, 24))
+    assert kept.read_text(encoding="utf-8") == ".venv/\n"

@@ -102,7 +102,10 @@ def test_a_collision_is_settled_by_an_import(shop: Shop) -> None:
     (shop.root / "smsby.lock.json").unlink()
     text = (shop.root / "sale.yaml").read_text(encoding="utf-8")
     shop.write("sale.yaml", text.replace("Closed", "Closed!"))
-    assert _actions(shop)["sale/staff"]["reason"].startswith("collision")
+    reason = _actions(shop)["sale/staff"]["reason"]
+    assert reason.startswith("collision")
+    named = " ".join(f"--message-id {number}" for number in ours)
+    assert f"smsby-deploy import sale/staff {named}" in reason
     part = _import(shop, "--message-id", str(ours[0]))
     assert part.code == 4
     assert "1 of its 2 messages are missing" in part.err
@@ -176,6 +179,54 @@ def test_a_request_of_several_mailings_is_not_guessed_about(shop: Shop) -> None:
     unclear = _import(shop, "--uuid", uuid)
     assert (unclear.code, f"one of {first}, {second}" in unclear.err) == (64, True)
     assert _import(shop, "--message-id", str(second)).code == 0
+
+
+def test_a_mailing_to_a_list_is_imported_with_the_count_of_sms_by(shop: Shop) -> None:
+    """Only sms.by knows how many people are on it."""
+    shop.write(
+        "sale.yaml",
+        "version: 1\ncampaign: sale\nmailings:\n  - {name: staff, list: Newsletter, text: News}\n",
+    )
+    fields = ["name=x", "message=News", "d_schedule=2020-01-01 10:00", "list_id=3434", "alphaname_id=0"]
+    number = shop.run("api", "sendSmsList", *fields, "--yes").json["result"]["message_id"]
+    confirm = ["confirmSendMessageByList", f"message_id={number}", "confirm=1", "--yes"]
+    assert shop.run("api", *confirm).code == 0
+    assert _import(shop, "--message-id", str(number)).code == 0
+    assert shop.lock()["mailings"]["sale/staff"]["recipients"] == 25
+    assert _actions(shop)["sale/staff"]["action"] == "noop"
+
+
+def test_a_later_revision_is_imported_over_an_earlier_one(shop: Shop) -> None:
+    """What was sent before stays on record; a message of it is not taken for the new one."""
+    _write(shop)
+    assert shop.run("apply", "--auto-approve", "--select", "sale/staff").code == 0
+    first = shop.run("api", "getSMSMessages").json["data"][0]["id"]
+    text = (shop.root / "sale.yaml").read_text(encoding="utf-8")
+    shop.write("sale.yaml", text.replace("name: staff", "name: staff, revision: 2"))
+    refused = _import(shop, "--message-id", str(first))
+    assert (refused.code, "sale/staff" in refused.err) == (4, True)
+    _, (number,) = _send_elsewhere(shop, "by hand")
+    assert _import(shop, "--message-id", str(number)).code == 0
+    entry = shop.lock()["mailings"]["sale/staff"]
+    assert (entry["revision"], [old["revision"] for old in entry["earlier"]]) == (2, [1])
+    assert _actions(shop)["sale/staff"]["action"] == "noop"
+
+
+def test_a_crash_leaves_it_imported_or_not(shop: Shop) -> None:
+    """Whatever the point: said again it is recorded, once, and nothing is sent."""
+    _write(shop)
+    _, (number,) = _send_elsewhere(shop, "by hand")
+    arguments = ("import", "sale/staff", "--message-id", str(number))
+    for point in range(1, 100):
+        (shop.root / "smsby.lock.json").unlink(missing_ok=True)
+        code = shop.run(*arguments, env={"SMSBY_FAULT": f"kill:{point}"}).code
+        if code == 0:
+            break
+        again = shop.run(*arguments)
+        assert again.code == 0 or "recorded already (complete)" in again.err, point
+        assert _actions(shop)["sale/staff"]["action"] == "noop", point
+    assert point > 5
+    assert [len(messages) for messages in shop.inbox().values()] == [1, 1]
 
 
 def test_a_draft_is_not_imported(shop: Shop) -> None:
