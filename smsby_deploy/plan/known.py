@@ -17,7 +17,8 @@ def merge_entry(entry: Entry, remote: RemoteView | None) -> tuple[ChunkState, ..
     chunks = list(zip(entry.chunks, states, strict=True))
     if any(_is_sure(chunk) and state is not chunk.state for chunk, state in chunks):
         states = [
-            ChunkState.UNKNOWN if _is_sure(chunk) and state is chunk.state else state for chunk, state in chunks
+            ChunkState.UNKNOWN if _is_sure(chunk) and state is chunk.state else state
+            for chunk, state in chunks
         ]
     return tuple(states)
 
