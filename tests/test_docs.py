@@ -59,6 +59,19 @@ def test_every_problem_code_is_documented() -> None:
     assert {code for code in rows if not any(f'"{code}"' in source for source in sources)} == set()
 
 
+def test_every_guarantee_names_a_test_that_is_there() -> None:
+    """docs/guarantees.md: each row ends with the tests that hold it."""
+    rows = [
+        line for line in _doc("guarantees.md").splitlines() if line.startswith("| ") and "held by" not in line
+    ]
+    assert len(rows) > 20
+    for row in rows:
+        tests = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row)
+        assert tests, row
+        for file, name in tests:
+            assert f"def {name}(" in (ROOT / file).read_text("utf-8"), (file, name)
+
+
 def test_nothing_refers_to_what_lies_outside_the_project() -> None:
     """A reader of the project has all of it."""
     for path in [*ROOT.glob("docs/*.md"), ROOT / "README.md", *(ROOT / "smsby_deploy").rglob("*.py")]:
