@@ -1,3 +1,33 @@
-"""SMS campaigns as code for sms.by: validate, plan, apply, status."""
+"""SMS campaigns as code for sms.by: validate, plan, apply, status.
+
+The same verbs from Python: `load_project`, `make_plan`, `apply_plan`, `collect_status`; docs/python.md shows them. Each is
+imported when it is asked for, so that the command line stays quick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from smsby_deploy.apply.engine import apply_plan
+    from smsby_deploy.plan.make import make_plan
+    from smsby_deploy.project.load import load_project
+    from smsby_deploy.status.collect import collect_status
 
 __version__ = "0.1.0"
+__all__ = ["apply_plan", "collect_status", "load_project", "make_plan"]
+
+_HOMES = {
+    "apply_plan": "smsby_deploy.apply.engine",
+    "collect_status": "smsby_deploy.status.collect",
+    "load_project": "smsby_deploy.project.load",
+    "make_plan": "smsby_deploy.plan.make",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -87,7 +87,7 @@ class ApplyResult:
         return sum(mailing.outcome == outcome for mailing in self.mailings)
 
 
-def run_apply(request: ApplyRequest) -> ApplyResult:
+def apply_plan(request: ApplyRequest) -> ApplyResult:
     """Apply what was reviewed, or what is planned now and approved.
 
     Raises:

@@ -58,7 +58,7 @@ def command(
 
     A plan file is applied once, and refused if one byte of its inputs changed since. Commit the lock file afterwards.
     """
-    from smsby_deploy.apply.engine import ApplyRequest, run_apply
+    from smsby_deploy.apply.engine import ApplyRequest, apply_plan
     from smsby_deploy.cli.session import api_url, load, open_lock, progress_of, read_token
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import UsageError
@@ -87,7 +87,7 @@ def command(
 
     with progress_of(context, clock) as progress:
         progress.step("planning")
-        result = run_apply(
+        result = apply_plan(
             ApplyRequest(
                 load=lambda: load(context),
                 store=open_lock(project),

@@ -1,0 +1,40 @@
+"""The verbs from Python, as docs/python.md shows them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import smsby_deploy
+from tests.e2e.conftest import Shop
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_example_of_the_docs_runs(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Word by word, against a sandbox: planned, sent and reported."""
+    shop.write("shop/smsby.yaml", "version: 1\nproject: shop\n")
+    shop.write(
+        "shop/sale.yaml",
+        'version: 1\ncampaign: sale\nmailings:\n  - {name: a, recipients: ["375291234567"], text: Hello}\n',
+    )
+    monkeypatch.chdir(shop.root)
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/python.md").read_text("utf-8"), re.DOTALL)
+    exec(compile(example.replace("http://127.0.0.1:8025", shop.url), "docs/python.md", "exec"), {})  # noqa: S102
+    planned, applied, reported = capsys.readouterr().out.splitlines()
+    assert planned == "create sale/a 1"
+    assert applied == "0 ['sent']"
+    assert reported in {"['sending']", "['final']"}
+    assert len(shop.inbox()["375291234567"]) == 1
+
+
+def test_what_is_offered_is_there() -> None:
+    """Each name of __all__ can be had, and nothing else."""
+    for name in smsby_deploy.__all__:
+        assert callable(getattr(smsby_deploy, name))
+    with pytest.raises(AttributeError):
+        smsby_deploy.nothing  # noqa: B018
