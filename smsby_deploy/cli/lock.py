@@ -76,13 +76,26 @@ def resolve(context: Context, address: str, sent: bool, message_id: int | None, 
     return 0
 
 
-@command.command("rescue", epilog=examples("smsby-deploy lock rescue smsby.lock.json.rescue-x1y2z3"))
-@click.argument("file", type=click.Path(path_type=Path))
+@command.command(
+    "rescue",
+    epilog=examples("smsby-deploy lock rescue smsby.lock.json.rescue-x1y2z3", "smsby-deploy lock rescue"),
+)
+@click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
 @click.pass_obj
-def rescue(context: Context, file: Path) -> int:
-    """Take in FILE, the result that an apply could not save on a full disk. Sends nothing."""
-    from smsby_deploy.apply.rescue import read_rescue
+def rescue(context: Context, file: Path | None) -> int:
+    """Take in FILE, the result that an apply could not save on a full disk.
 
+    Without FILE: keep what can be read of a damaged journal, and call the rest unknown. Sends nothing.
+    """
+    from smsby_deploy.apply.rescue import read_rescue
+    from smsby_deploy.cli.session import load, open_lock
+
+    if file is None:
+        doubtful = open_lock(load(context).project).salvage()
+        context.note("the journal was moved aside; what could be read of it is in the lock")
+        for address in doubtful:
+            context.note(f"unknown now: {address}; `smsby-deploy apply` looks for it at sms.by")
+        return 0
     document = read_rescue(file)
     with _change(context, f"from {file.name}", "lock rescue") as change:
         count = change.rescue(document)
@@ -128,12 +141,20 @@ def unlock(context: Context) -> int:
 
 @contextmanager
 def _change(context: Context, reason: str, words: str) -> Iterator[LockChange]:
-    import getpass
-
     from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.lock.change import LockChange
 
     at = SystemClock().now().isoformat(timespec="seconds")
     with open_lock(load(context).project).held(command=words) as held:
-        yield LockChange(held, by=getpass.getuser(), at=at, tool=f"smsby-deploy {__version__}", reason=reason)
+        yield LockChange(held, by=_user(), at=at, tool=f"smsby-deploy {__version__}", reason=reason)
+
+
+def _user() -> str:
+    """Who runs this, for the record."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container whose user has no name
+        return "unknown"

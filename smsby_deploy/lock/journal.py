@@ -88,12 +88,12 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
         if number == len(lines) and (not line or _is_torn(line)):
             break
         try:
-            event, previous = _open_line(line, previous)
+            event, previous = open_line(line, previous)
         except (ValueError, KeyError) as error:
             raise LockDamaged(
                 f"{path.name}:{number}: the journal is damaged: {error}",
-                hint=f"restore {path.name} from a backup; if there is none, move it away and settle each mailing "
-                "that was being sent with `smsby-deploy lock resolve`",
+                hint=f"restore {path.name} from a backup; if there is none: `smsby-deploy lock rescue` keeps what can be "
+                "read of it, and calls the rest unknown",
             ) from error
         events.append(event)
     return events
@@ -180,7 +180,8 @@ def _is_torn(line: bytes) -> bool:
     return False
 
 
-def _open_line(line: bytes, previous: str) -> tuple[dict[str, Any], str]:
+def open_line(line: bytes, previous: str) -> tuple[dict[str, Any], str]:
+    """The event of one line and its checksum; ValueError if it does not fit the line before, of which `previous` is."""
     text = line.decode("utf-8")
     start = len(_HEAD)
     checksum = text[start : start + _SUM]

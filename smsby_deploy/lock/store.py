@@ -9,11 +9,14 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from smsby_deploy.errors import LockDamaged, LockHeld, SmsbyDeployError
+from smsby_deploy.errors import LockDamaged, LockHeld, SmsbyDeployError, UsageError
 from smsby_deploy.faults import fault_point
 from smsby_deploy.lock.document import read_lock, write_lock
 from smsby_deploy.lock.journal import Journal, fold, read_journal, sync_folder
 from smsby_deploy.lock.model import Lock
+from smsby_deploy.lock.salvage import salvage
+
+_RESCUE_HINT = "after a full disk, name the file that apply told: `smsby-deploy lock rescue FILE`"
 
 
 class LockStore:
@@ -37,6 +40,18 @@ class LockStore:
         Raises:
             LockDamaged: one of them can't be trusted.
         """
+        lock = self._read_file()
+        if self.journal_path.exists():
+            try:
+                return fold(lock, read_journal(self.journal_path))
+            except (KeyError, IndexError, TypeError) as error:
+                raise LockDamaged(
+                    f"{self.journal_path.name} does not fit the lock: {error!r}",
+                    hint="put back the lock file it was written with (git log shows it)",
+                ) from error
+        return lock
+
+    def _read_file(self) -> Lock:
         try:
             lock = read_lock(self.path.read_text(encoding="utf-8"), self.path.name)
         except FileNotFoundError:
@@ -51,23 +66,51 @@ class LockStore:
                 f"{self.path.name} belongs to the project {lock.project}, not to {self.project}",
                 hint="name another file under `lock:` in smsby.yaml, or put the project's name back",
             )
-        if self.journal_path.exists():
-            try:
-                return fold(lock, read_journal(self.journal_path))
-            except (KeyError, IndexError, TypeError) as error:
-                raise LockDamaged(
-                    f"{self.journal_path.name} does not fit the lock: {error!r}",
-                    hint="put back the lock file it was written with (git log shows it)",
-                ) from error
         return lock
 
     @contextlib.contextmanager
     def held(self, timeout: float = 0.0, command: str = "apply") -> Iterator[HeldLock]:
-        """Hold the lock: one run at a time; freed by the system when the process dies, however it dies.
+        """Hold the lock, a left-over journal folded in.
 
         Raises:
             LockHeld: another run holds it, after `timeout` seconds of waiting.
+            LockDamaged: the lock or the journal can't be trusted.
         """
+        with self._alone(timeout, command):
+            held = HeldLock(self)
+            held.fold_in()
+            yield held
+
+    def salvage(self) -> list[str]:
+        """Keep what can be read of a damaged journal, and move it aside; the addresses of which something is unknown now.
+
+        Raises:
+            UsageError: the journal is whole, or there is none.
+            LockHeld, LockDamaged: another run holds the lock; the lock file itself is damaged.
+        """
+        with self._alone(0.0, "lock rescue"):
+            lock = self._read_file()
+            if self._is_journal_whole():
+                raise UsageError("no journal is damaged: there is nothing to rescue", hint=_RESCUE_HINT)
+            state, doubtful = salvage(lock, self.journal_path)
+            _replace_file(self.path, write_lock(state), lambda text: _check_same(text, self.path.name, state))
+            aside = self.journal_path.with_name(f"{self.journal_path.name}.damaged-{state.serial}")
+            self.journal_path.rename(aside)
+            sync_folder(self.path.parent)
+            return doubtful
+
+    def _is_journal_whole(self) -> bool:
+        try:
+            read_journal(self.journal_path)
+        except FileNotFoundError:
+            return True
+        except LockDamaged:
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def _alone(self, timeout: float, command: str) -> Iterator[None]:
+        """One run at a time; freed by the system when the process dies, however it dies."""
         import filelock
 
         guard = filelock.FileLock(self.path.with_name(self.path.name + ".lock"), timeout=timeout)
@@ -87,9 +130,7 @@ class LockStore:
             self.holder_path.write_text(
                 json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "command": command}) + "\n"
             )
-            held = HeldLock(self)
-            held.fold_in()
-            yield held
+            yield
         finally:
             self.holder_path.unlink(missing_ok=True)
             guard.release()
@@ -116,7 +157,11 @@ class HeldLock:
             return
         self.lock = self.store.read()
         if self.lock.lineage is not None:
-            _replace_file(self.store.path, write_lock(self.lock), self._check)
+            _replace_file(
+                self.store.path,
+                write_lock(self.lock),
+                lambda text: _check_same(text, self.store.path.name, self.lock),
+            )
         fault_point("lock.before-journal-removed")
         self.store.journal_path.unlink()
         sync_folder(self.store.path.parent)
@@ -125,11 +170,13 @@ class HeldLock:
     def open_journal(self) -> Journal:
         return Journal(self.store.journal_path)
 
-    def _check(self, text: str) -> None:
-        if read_lock(text, self.store.path.name) != self.lock:
-            raise LockDamaged(
-                "the lock that was written does not read back", hint="nothing was replaced; try again"
-            )
+
+def _check_same(text: str, name: str, lock: Lock) -> None:
+    """What was written must read back as it was meant, before it takes the place of the old."""
+    if read_lock(text, name) != lock:
+        raise LockDamaged(
+            "the lock that was written does not read back", hint="nothing was replaced; try again"
+        )
 
 
 def _replace_file(path: Path, text: str, check: Callable[[str], None]) -> None:

@@ -96,6 +96,28 @@ def test_a_damaged_file_makes_every_command_refuse(shop: Shop, name: str) -> Non
     assert set(received(shop, "shop").values()) == {1}
 
 
+@pytest.mark.parametrize("damaged", range(6))
+def test_a_damaged_journal_can_be_rescued(shop: Shop, damaged: int) -> None:
+    """Whichever line is spoilt: what is legible is kept, the rest is unknown and is looked for; nobody gets it twice."""
+    start(shop, THREE, "shop")
+    apply(shop, THREE, {"SMSBY_FAULT": "kill:17"})  # the second request is on its way
+    path = shop.root / "smsby.lock.json.journal"
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[min(damaged, len(lines) - 1)] = b"spoilt\n"
+    path.write_bytes(b"".join(lines))
+    refused = apply(shop, THREE, {})
+    assert refused.code == 1
+    assert "`smsby-deploy lock rescue`" in refused.err
+    assert shop.run("lock", "rescue").code == 0
+    assert [p.name for p in shop.root.glob("*.damaged-*")]
+    assert shop.run("lock", "rescue").code == 64  # nothing is damaged any more
+    assert apply(shop, THREE, {}).code in (0, 4, 6)
+    assert all(count == 1 for count in received(shop, "shop").values())
+    finish(shop, THREE, "rescued")
+    assert set(received(shop, "shop").values()) == {1}
+    assert sum(received(shop, "shop").values()) == THREE.people
+
+
 def _files(folder: Path) -> dict[str, bytes]:
     """What stands in `folder`, but for who holds the lock."""
     return {
