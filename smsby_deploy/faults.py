@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 _passed = 0
+_one_at_a_time = threading.Lock()  # requests pass their points in threads of their own
 
 
 def fault_point(name: str) -> None:
@@ -19,10 +21,11 @@ def fault_point(name: str) -> None:
     if not setting:
         return
     global _passed
-    _passed += 1
     mode, _, argument = setting.partition(":")
-    if mode == "count":
-        with Path(argument).open("a", encoding="utf-8") as file:
-            file.write(f"{_passed} {name}\n")
-    elif mode == "kill" and _passed == int(argument):
-        os.kill(os.getpid(), signal.SIGKILL)
+    with _one_at_a_time:
+        _passed += 1
+        if mode == "count":
+            with Path(argument).open("a", encoding="utf-8") as file:
+                file.write(f"{_passed} {name}\n")
+        elif mode == "kill" and _passed == int(argument):
+            os.kill(os.getpid(), signal.SIGKILL)

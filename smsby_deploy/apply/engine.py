@@ -11,10 +11,10 @@ from decimal import Decimal
 from uuid import uuid4
 
 from smsby_deploy.apply.bulk import FilesChanged, Part, pack_requests, stream_parts
-from smsby_deploy.apply.exchange import Exchange, StopSending
+from smsby_deploy.apply.exchange import Exchange, Request, StopSending
 from smsby_deploy.apply.lists import ListSender
 from smsby_deploy.apply.reconcile import Reconciler
-from smsby_deploy.apply.recorder import Recorder
+from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.apply.rescue import write_rescue
 from smsby_deploy.apply.signals import Sender
 from smsby_deploy.clock import Clock
@@ -41,6 +41,7 @@ from smsby_deploy.problems import Problem
 from smsby_deploy.project.declarations import ContactList, Mailing
 from smsby_deploy.project.load import LoadedProject
 from smsby_deploy.smsby.client import SendClient
+from smsby_deploy.smsby.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,12 @@ class _Run:
             tell=self.tell,
         )
         self.exchange = Exchange(
-            self.recorder, self.sender, request.clock, self.tell, self.reconciler.look_for
+            self.recorder,
+            self.sender,
+            request.clock,
+            self.tell,
+            self.reconciler.look_for,
+            self.project.api.concurrency,
         )
         self.lists = ListSender(
             self.project,
@@ -309,8 +315,7 @@ class _Run:
                 m for m in campaign.mailings if m.address in self.actions and self.actions[m.address].sends
             ]
             bulk = self._bulk_parts([m for m in todo if m.via == "bulk"])
-            for request in pack_requests(self.project.api, bulk):
-                self._send_bulk(request)
+            self.exchange.send_all(map(self._bulk_request, pack_requests(self.project.api, bulk)))
             for mailing in todo:
                 if isinstance(mailing.audience, ContactList) and self._open_mailing(mailing):
                     list_id = self.names.list_id(mailing.audience.ref) or 0
@@ -342,18 +347,21 @@ class _Run:
                 self.exit_codes.add(5)
                 self.exchange.stopped[mailing.address] = f"{error}; what was sent of it is recorded"
 
-    def _send_bulk(self, request: Sequence[Part]) -> None:
-        parts = [part for part in request if part.address not in self.exchange.stopped]
-        if not parts:
-            return
-        chunks = [part.ref for part in parts]
-        messages = [part.message for part in parts]
-        callback = self.project.api.callback_url
-        outcome = self.exchange.send(chunks, None, lambda: self.client.send_bulk_sms(messages, callback))
-        addresses = ", ".join(dict.fromkeys(part.address for part in parts))
-        people = sum(part.recipients for part in parts)
-        self.tell(f"{addresses}: {people} recipients: {outcome.kind.value}")
-        self.advance(people)
+    def _bulk_request(self, parts: Sequence[Part]) -> Request:
+        messages = {part.ref: part for part in parts}
+
+        def call(chunks: Sequence[ChunkRef]) -> Outcome:
+            callback = self.project.api.callback_url
+            return self.client.send_bulk_sms([messages[ref].message for ref in chunks], callback)
+
+        def done(outcome: Outcome) -> None:
+            people = sum(messages[ref].recipients for ref in request.chunks)
+            addresses = ", ".join(dict.fromkeys(address for address, _ in request.chunks))
+            self.tell(f"{addresses}: {people} recipients: {outcome.kind.value}")
+            self.advance(people)
+
+        request = Request([part.ref for part in parts], call, done=done)
+        return request
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
@@ -415,7 +423,7 @@ class _Run:
 
     def _not_saved(self, error: ResultNotSaved) -> SmsbyDeployError:
         """The disk did not take a line. Nothing more was sent; a result that would be lost goes to a rescue file."""
-        if error.event["event"] != "result":
+        if all(event["event"] != "result" for event in error.events):
             return SmsbyDeployError(
                 f"the journal beside the lock can't be written ({error}): stopped sending; nothing is lost",
                 hint="make room on the disk, or mend its permissions, then `smsby-deploy apply`",

@@ -1,22 +1,27 @@
-"""One request: its intent on disk, the request, its result on disk.
+"""Requests on their way: the intent on disk, the request, its result on disk.
 
-What an answer means is decided in smsby/outcome.py. Only what was surely not sent is tried again here.
+What an answer means is decided in smsby/outcome.py. Only what was surely not sent is tried again here. Several requests
+may be in flight; everything is written down by one thread, each intent before its request, each result as it comes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.apply.signals import Sender
 from smsby_deploy.clock import Clock
 from smsby_deploy.faults import fault_point
+from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.model import ChunkState
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 
 _TRIES = 5  # of a request that was surely not sent
 _LONGEST_PAUSE = 60.0  # seconds between them, whatever Retry-After says
+_CALM = 10  # requests that went well before one more is let into flight, after sms.by asked to slow down
 
 
 class StopSending(Exception):
@@ -29,63 +34,127 @@ class StopSending(Exception):
 
 
 @dataclass(slots=True)
+class Request:
+    """One request: the chunks that it carries, the call that sends them, and who hears what became of it. Chunks of a
+    mailing that was stopped are left out of it. `step` is "draft" or "confirm" for a list mailing."""
+
+    chunks: Sequence[ChunkRef]
+    call: Callable[[Sequence[ChunkRef]], Outcome]
+    step: str | None = None
+    done: Callable[[Outcome], None] = lambda outcome: None
+    tries: int = 0
+
+    @property
+    def addresses(self) -> set[str]:
+        return {address for address, _ in self.chunks}
+
+
+@dataclass(slots=True)
 class Exchange:
-    """Sends requests one by one. `stopped` names the mailings of which nothing more goes out, and why."""
+    """Sends requests. `stopped` names the mailings of which nothing more goes out, and why."""
 
     recorder: Recorder
     sender: Sender
     clock: Clock
     tell: Callable[[str], None]
     look_for: Callable[[Sequence[ChunkRef]], None]  # reconciles chunks whose answer was lost
+    concurrency: int = 1
     stopped: dict[str, str] = field(default_factory=dict)
     sent: set[str] = field(default_factory=set)  # addresses of which a request left that was not refused
     rejected: set[str] = field(default_factory=set)
+    _allowed: int = 0  # requests in flight at once: fewer than `concurrency` once sms.by asked to slow down
+    _calm: int = 0
+    _flying: dict[int, Request] = field(default_factory=dict)
+    _again: deque[Request] = field(default_factory=deque)
+    _resume_at: float = 0.0
 
     def check_stop(self) -> None:
         """Raise StopSending once a signal asked to stop."""
         if self.sender.is_stopping:
             raise StopSending("stopped by a signal before it was sent", 1)
 
-    def send(self, chunks: Sequence[ChunkRef], step: str | None, call: Callable[[], Outcome]) -> Outcome:
-        """Send one request and record what became of it. `step` is "draft" or "confirm" for a list mailing.
-
-        Raises:
-            StopSending: it was surely not sent, and neither will the others be.
-            ResultNotSaved: the disk did not take a line.
-        """
-        self.check_stop()
-        outcome = self._try(chunks, step, call)
-        self._settle(chunks, step, outcome)
-        addresses = {address for address, _ in chunks}
-        if outcome.kind is OutcomeKind.REJECTED:
-            self.rejected |= addresses
-        elif step != "draft":
-            self.sent |= addresses
-        return outcome
-
     def stop(self, chunks: Sequence[ChunkRef], why: str) -> None:
         for address, _ in chunks:
             self.stopped.setdefault(address, why)
 
-    def _try(self, chunks: Sequence[ChunkRef], step: str | None, call: Callable[[], Outcome]) -> Outcome:
-        delay = 0.5
-        for attempt in range(1, _TRIES + 1):
-            self.recorder.intent(chunks, step)
-            fault_point("send.before")
-            outcome = self.sender.send(call)
-            fault_point("send.after")
-            if outcome.kind is not OutcomeKind.NOT_SENT or attempt == _TRIES:
-                break
-            self.recorder.result(chunks, _state_before(step), error=outcome.error)
-            pause = min(outcome.retry_after if outcome.retry_after is not None else delay, _LONGEST_PAUSE)
-            self.tell(f"not sent ({outcome.error}); again in {pause:g} s")
-            self.sender.pause(pause, self.clock)
-            self.check_stop()
-            delay *= 2
-        return outcome
+    def send(self, request: Request) -> None:
+        """Send one request and record what became of it; raises as send_all."""
+        self.send_all([request])
 
-    def _settle(self, chunks: Sequence[ChunkRef], step: str | None, outcome: Outcome) -> None:
-        record, error = self.recorder, outcome.error
+    def send_all(self, requests: Iterable[Request]) -> None:
+        """Send `requests` in order, up to `concurrency` of them in flight, and record what became of each.
+
+        Raises:
+            StopSending: something was surely not sent, and neither will the others be. What was in flight is recorded.
+            ResultNotSaved: the disk did not take a line; it bears every result that is not on it.
+        """
+        coming = iter(requests)
+        stop: StopSending | None = None
+        self._allowed = self._allowed or self.concurrency
+        try:
+            while True:
+                try:
+                    if stop is None:
+                        self._launch(coming)
+                    if not self._flying:
+                        break
+                    key, outcome = self.sender.wait()
+                    self._land(self._flying.pop(key), outcome)
+                except StopSending as error:
+                    stop = stop or error
+        except ResultNotSaved as error:
+            self._drain(error)
+            raise
+        self._again.clear()
+        if stop is not None:
+            raise stop
+
+    def _launch(self, coming: Iterator[Request]) -> None:
+        """Let requests leave while there is room; waits if all that is left was asked to wait."""
+        while len(self._flying) < self._allowed:
+            if self._again and (not self._flying or self.clock.monotonic() >= self._resume_at):
+                self.sender.pause(self._resume_at - self.clock.monotonic(), self.clock)
+                request = self._again.popleft()
+            elif self._again:
+                return
+            else:
+                following = next(coming, None)
+                if following is None:
+                    return
+                request = following
+            self.check_stop()
+            request.chunks = [ref for ref in request.chunks if ref[0] not in self.stopped]
+            if not request.chunks:
+                continue
+            request.tries += 1
+            self.recorder.intent(request.chunks, request.step)
+            fault_point("send.before")
+            self._flying[self.sender.start(partial(request.call, request.chunks))] = request
+
+    def _land(self, request: Request, outcome: Outcome) -> None:
+        fault_point("send.after")
+        if outcome.kind is OutcomeKind.NOT_SENT and request.tries < _TRIES and not self.sender.is_stopping:
+            self._wait_and_try_again(request, outcome)
+            return
+        self._calm += 1
+        if self._calm >= _CALM and self._allowed < self.concurrency:
+            self._allowed, self._calm = self._allowed + 1, 0
+        self._settle(request, outcome)
+        request.done(outcome)
+
+    def _wait_and_try_again(self, request: Request, outcome: Outcome) -> None:
+        """It was surely not sent. All requests slow down: sms.by asked for it, or can't be reached."""
+        self.recorder.result(request.chunks, _state_before(request.step), error=outcome.error)
+        delay = 0.5 * 2 ** (request.tries - 1)
+        pause = min(outcome.retry_after if outcome.retry_after is not None else delay, _LONGEST_PAUSE)
+        self.tell(f"not sent ({outcome.error}); again in {pause:g} s")
+        self._resume_at = max(self._resume_at, self.clock.monotonic() + pause)
+        self._allowed, self._calm = max(1, self._allowed // 2), 0
+        self._again.append(request)
+
+    def _settle(self, request: Request, outcome: Outcome) -> None:
+        """Record what an answer means, and stop what has to stop."""
+        record, error, chunks, step = self.recorder, outcome.error, request.chunks, request.step
         match outcome.kind:
             case OutcomeKind.ACCEPTED if step == "draft":
                 record.result(chunks, ChunkState.DRAFT, message_id=outcome.message_id, error=None)
@@ -96,19 +165,35 @@ class Exchange:
                 if outcome.message_id and step is None:
                     found["message_id"] = outcome.message_id
                 record.result(chunks, ChunkState.ACCEPTED, accepted_at=record.now(), error=None, **found)
+                self.sent |= request.addresses
             case OutcomeKind.REJECTED:
                 state = ChunkState.DRAFT if step == "confirm" else ChunkState.REJECTED
                 record.result(chunks, state, error=error)
+                self.rejected |= request.addresses
                 self.stop(chunks, error or "rejected")
             case OutcomeKind.NOT_SENT | OutcomeKind.TOKEN_REFUSED:
                 record.result(chunks, _state_before(step), error=error)
                 raise StopSending(f"not sent: {error}", 7)
             case OutcomeKind.UNKNOWN:
                 record.result(chunks, ChunkState.UNKNOWN, error=error, step=step)
+                if step != "draft":
+                    self.sent |= request.addresses
                 self.tell(f"its outcome is unknown ({error}); looking for it at sms.by")
                 self.look_for(chunks)
                 lost = [ref for ref in chunks if record.chunk(ref).state is ChunkState.UNKNOWN]
                 self.stop(lost, f"unknown: {error}")
+
+    def _drain(self, error: ResultNotSaved) -> None:
+        """The disk takes no more: wait for what is in flight, and let `error` bear its results."""
+        while self._flying:
+            key, outcome = self.sender.wait()
+            request = self._flying.pop(key)
+            try:
+                self._settle(request, outcome)
+            except ResultNotSaved as another:
+                error.events.extend(another.events)
+            except StopSending:
+                continue
 
 
 def _state_before(step: str | None) -> ChunkState:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.apply.exchange import Exchange, StopSending
+from smsby_deploy.apply.exchange import Exchange, Request, StopSending
 from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.lock.model import ChunkState
 from smsby_deploy.message.price import money
@@ -17,7 +17,7 @@ from smsby_deploy.plan.model import Action
 from smsby_deploy.project.declarations import Mailing, Project
 from smsby_deploy.smsby.answers import ListInfo
 from smsby_deploy.smsby.client import SendClient
-from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
+from smsby_deploy.smsby.outcome import Outcome
 
 _CONFIRMATIONS = 3  # in one run, of a draft that surely was not confirmed
 
@@ -54,7 +54,9 @@ class ListSender:
             # Its confirmation was lost in an earlier run: a listed DRAFT counts once it has stood for a while.
             self._exchange.look_for([ref])
         if self._recorder.chunk(ref).state in (ChunkState.PENDING, ChunkState.REJECTED):
-            self._exchange.send([ref], "draft", lambda: self._make_draft(mailing, action, list_id))
+            self._exchange.send(
+                Request([ref], lambda chunks: self._make_draft(mailing, action, list_id), "draft")
+            )
         if mailing.address in self._exchange.stopped:
             return
         for _ in range(_CONFIRMATIONS):
@@ -103,10 +105,10 @@ class ListSender:
             self._refuse(address)
             return False
         self._recorder.learn(address, info.recipients, info.parts, info.cost)
-        outcome = self._exchange.send([ref], "confirm", lambda: self._client.confirm(message_id))
+        self._exchange.send(Request([ref], lambda chunks: self._client.confirm(message_id), "confirm"))
         if self._recorder.chunk(ref).state is ChunkState.ACCEPTED:
             self._cost += info.cost or 0
-        return outcome.kind is OutcomeKind.UNKNOWN
+        return address not in self._exchange.stopped
 
     def _breach(self, mailing: Mailing, info: ListInfo) -> str:
         """The guardrail that what sms.by tells of the draft breaks, or nothing."""

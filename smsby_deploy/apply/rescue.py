@@ -1,4 +1,4 @@
-"""A result that the disk did not take: kept where there is room, and taken in again by `lock rescue`."""
+"""Results that the disk did not take: kept where there is room, and taken in again by `lock rescue`."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ FORMAT = "smsby-rescue"
 
 
 def write_rescue(error: ResultNotSaved, lock: Lock, lock_path: Path) -> OutcomeUnknown:
-    """Save the result that is in `error`, and say where; its text is part of the error, should no disk take it.
+    """Save the results that are in `error`, and say where; the text is part of the error, should no disk take it.
 
-    The document bears the chunks as [address, index, fingerprint] and their changes: no phone, text or token.
+    Of each the document bears the chunks as [address, index, fingerprint] and their changes: no phone, text or token.
     """
-    event = error.event
     document = {
         "format": FORMAT,
         "project": lock.project,
         "lineage": lock.lineage,
-        "chunks": [[a, i, lock.mailings[a].chunks[i].fingerprint] for a, i in event["chunks"]],
-        "changes": event["changes"],
+        "results": [
+            {
+                "chunks": [[a, i, lock.mailings[a].chunks[i].fingerprint] for a, i in event["chunks"]],
+                "changes": event["changes"],
+            }
+            for event in error.events
+            if event["event"] == "result"
+        ],
     }
     text = json.dumps(document, ensure_ascii=False)
     for folder in (lock_path.parent, Path(tempfile.gettempdir()), Path.home()):
@@ -55,7 +60,7 @@ def read_rescue(path: Path) -> dict[str, Any]:
     """
     try:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if document["format"] != FORMAT or not {"project", "lineage", "chunks", "changes"} <= document.keys():
+        if document["format"] != FORMAT or not {"project", "lineage", "results"} <= document.keys():
             raise ValueError("keys are missing")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(

@@ -16,16 +16,17 @@ from types import FrameType
 from smsby_deploy.clock import Clock
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 
-_STOP = object()
 _SLICE = 0.1  # seconds: the longest time until a signal ends a pause
 
 
 class Sender:
-    """Runs one request at a time and listens for the signals meanwhile. Use it as a context manager."""
+    """Runs requests and listens for the signals meanwhile. Use it as a context manager."""
 
     def __init__(self) -> None:
         self.stops = 0
-        self._events: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._count = 0
+        self._flying: list[int] = []
+        self._events: queue.SimpleQueue[tuple[int, Outcome]] = queue.SimpleQueue()
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> Sender:
@@ -40,7 +41,6 @@ class Sender:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.stops += 1
-        self._events.put(_STOP)
 
     @property
     def is_stopping(self) -> bool:
@@ -53,26 +53,39 @@ class Sender:
             clock.sleep(min(left, _SLICE))
 
     def send(self, request: Callable[[], Outcome]) -> Outcome:
-        """The outcome of `request`; unknown if a second signal came before its answer."""
+        """The outcome of `request`, with nothing else in flight."""
+        self.start(request)
+        return self.wait()[1]
+
+    def start(self, request: Callable[[], Outcome]) -> int:
+        """Let `request` leave; the number under which `wait` tells its outcome."""
+        self._count += 1
+        key = self._count
+        self._flying.append(key)
 
         def run() -> None:
             try:
-                self._events.put(request())
+                self._events.put((key, request()))
             except Exception as error:  # noqa: BLE001  # whatever broke, the request may have left
-                self._events.put(_unknown(f"{type(error).__name__} while sending"))
+                self._events.put((key, _unknown(f"{type(error).__name__} while sending")))
 
         threading.Thread(target=run, daemon=True).start()
+        return key
+
+    def wait(self) -> tuple[int, Outcome]:
+        """The next outcome of what is in flight; unknown if a second signal came before its answer."""
         while True:
             try:
                 # Not without a limit: a second signal right behind the first may be handed to another thread, and
                 # its handler runs only when this one wakes up.
-                event = self._events.get(timeout=_SLICE)
+                key, outcome = self._events.get(timeout=_SLICE)
             except queue.Empty:
-                continue
-            if isinstance(event, Outcome):
-                return event
-            if self.stops >= 2 and self._events.empty():
-                return _unknown("stopped by a second signal before the answer came")
+                if self.stops < 2:
+                    continue
+                key, outcome = self._flying[0], _unknown("stopped by a second signal before the answer came")
+            if key in self._flying:  # else its answer came after it was given up
+                self._flying.remove(key)
+                return key, outcome
 
 
 def _unknown(error: str) -> Outcome:

@@ -55,17 +55,18 @@ class LockChange:
             raise UsageError(
                 "this rescue file was written for another lock", hint="put it beside the lock it belongs to"
             )
-        changes = document["changes"]
         events: list[tuple[str, dict[str, Any]]] = []
-        for address, index, fingerprint in document["chunks"]:
-            chunks = self._entry(address).chunks
-            if index >= len(chunks) or chunks[index].fingerprint != fingerprint:
-                raise UsageError(f"the lock knows no chunk {fingerprint} of {address}", hint=_LOOK)
-            if chunks[index].state is ChunkState.UNKNOWN:
-                events.append(("chunk", {"chunks": [[address, index]], "changes": changes}))
+        addresses: set[str] = set()
+        for result in document["results"]:
+            for address, index, fingerprint in result["chunks"]:
+                chunks = self._entry(address).chunks
+                if index >= len(chunks) or chunks[index].fingerprint != fingerprint:
+                    raise UsageError(f"the lock knows no chunk {fingerprint} of {address}", hint=_LOOK)
+                if chunks[index].state is ChunkState.UNKNOWN:
+                    addresses.add(address)
+                    events.append(("chunk", {"chunks": [[address, index]], "changes": result["changes"]}))
         if events:
-            addresses = sorted({address for address, _, _ in document["chunks"]})
-            self._write(", ".join(addresses), f"rescued: {changes['state']}", events)
+            self._write(", ".join(sorted(addresses)), "rescued after a full disk", events)
         return len(events)
 
     def check_adoptable(self, address: str, entry: Entry) -> None:

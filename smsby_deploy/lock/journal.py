@@ -27,11 +27,11 @@ _HEAD = '{"sum":"'
 
 
 class ResultNotSaved(Exception):
-    """The journal can't be written: nothing more may be sent. `event` is what it did not take."""
+    """The journal can't be written: nothing more may be sent. `events` are what it did not take."""
 
     def __init__(self, reason: str, event: dict[str, Any]) -> None:
         super().__init__(reason)
-        self.event = event
+        self.events = [event]
 
 
 class Journal:

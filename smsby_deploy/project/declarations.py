@@ -20,6 +20,7 @@ class ApiSettings:
     url: str = "https://app.sms.by"
     account_timezone: str = "Europe/Minsk"
     requests_per_second: float = 5.0
+    concurrency: int = 1
     recipients_per_request: int = 1000
     timeout_seconds: float = 30.0
     body: Literal["json", "form"] = "json"

@@ -15,6 +15,7 @@ from tests.e2e.conftest import Shop
 from tests.e2e.trial import Case, apply, finish, received, start
 
 CASES = [Case(via, n, file) for via in ("bulk", "list") for n in (1, 3) for file in (False, True)]
+CASES.append(Case("bulk", 3, plan_file=False, concurrency=3))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

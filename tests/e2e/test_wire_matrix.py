@@ -135,3 +135,26 @@ def _settle(shop: Shop, case: Case, project: str, *, took: bool) -> None:
     counts = received(shop, project)
     assert set(counts.values()) == {1}
     assert len(counts) == (25 if case.via == "list" else case.people)
+
+
+@pytest.mark.parametrize("mode", ["reset", "502", "429", "error"])
+def test_four_requests_in_flight_send_nothing_twice(shop: Shop, mode: str) -> None:
+    """The same promises with several on their way: each result is recorded, whatever came in between."""
+    case = Case("bulk", 12, plan_file=False)
+    start(shop, case, "shop", concurrency=4)
+    for nth in (2, 3, 7):
+        shop.fault(
+            method="sendBulkSms",
+            nth=nth,
+            mode=mode,
+            when="before",
+            **({"retry_after": "0"} if mode == "429" else {}),
+        )
+    shop.fault(method="sendBulkSms", nth=1, times=12, mode="slow", when="after", seconds=0.1)
+    done = apply(shop, case, {})
+    assert done.code == (0 if mode == "429" else 6), done.err
+    states = [chunk["state"] for chunk in shop.lock()["mailings"]["sale/staff"]["chunks"]]
+    assert sum(received(shop, "shop").values()) == sum(
+        2 if i < 11 else 1 for i, state in enumerate(states) if state == "accepted"
+    )
+    _settle(shop, case, "shop", took=False)

@@ -19,9 +19,11 @@ class Case:
     via: str
     requests: int
     plan_file: bool
+    concurrency: int = 1
 
     def __str__(self) -> str:
-        return f"{self.via}-{self.requests}-{'plan-file' if self.plan_file else 'no-file'}"
+        flying = f"-{self.concurrency}-in-flight" if self.concurrency > 1 else ""
+        return f"{self.via}-{self.requests}-{'plan-file' if self.plan_file else 'no-file'}{flying}"
 
     @property
     def people(self) -> int:
@@ -54,6 +56,7 @@ def start(shop: Shop, case: Case, project: str, **api: object) -> None:
         "recipients_per_request": 2,
         "timeout_seconds": 5,
         "reconcile_seconds": 0.2,
+        "concurrency": case.concurrency,
         **api,
     }
     shop.write("smsby.yaml", f"version: 1\nproject: {project}\napi: {json.dumps(settings)}\n")
