@@ -43,13 +43,12 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
     parameters. Nothing is asked twice, and nothing is recorded in the lock. If the answer of a method that
     sends is lost, whether it was sent is not known: exit 6.
     """
-    from smsby_deploy.cli.session import read_token
+    from smsby_deploy.cli.session import open_send_transport, read_token
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import UsageError
     from smsby_deploy.report.json_out import json_text
     from smsby_deploy.smsby.methods import check_params, find_method, unknown_params
     from smsby_deploy.smsby.raw import call_raw
-    from smsby_deploy.smsby.transport import SendTransport
 
     method = find_method(name)
     params = (_read_input(file) if file is not None else {}) | _read_pairs(pairs)
@@ -61,18 +60,10 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
             f"{method.name} sends, and that can't be undone: nothing was called",
             hint="add --yes if that is what you want",
         )
-    settings = api_settings(context)
+    transport = open_send_transport(api_settings(context), context.environ, SystemClock())
     token = read_token(context.environ)
     for unknown in unknown_params(method, params):
         context.note(f"note: {method.name} documents no parameter {unknown!r}; sms.by ignores such silently")
-    transport = SendTransport(
-        (context.environ.get("SMSBY_API_URL") or settings.url),
-        token,
-        timeout=settings.timeout_seconds,
-        requests_per_second=settings.requests_per_second,
-        body=settings.body,
-        clock=SystemClock(),
-    )
     answer = call_raw(transport, method, params)
     if answer.data is not None:
         text = json_text(answer.data)

@@ -59,7 +59,7 @@ def command(
     A plan file is applied once, and refused if one byte of its inputs changed since. Commit the lock file afterwards.
     """
     from smsby_deploy.apply.engine import ApplyRequest, apply_plan
-    from smsby_deploy.cli.session import api_url, load, open_lock, progress_of, read_token
+    from smsby_deploy.cli.session import api_url, load, open_lock, open_sender, progress_of, read_token
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import UsageError
     from smsby_deploy.plan.model import Plan
@@ -67,13 +67,11 @@ def command(
     from smsby_deploy.report.apply_text import apply_document, write_apply
     from smsby_deploy.report.json_out import json_text
     from smsby_deploy.report.plan_text import write_plan_text
-    from smsby_deploy.smsby.client import send_client
 
     if plan_path is not None and select:
         raise UsageError("a plan file says itself what it concerns: --select can't go with it")
     reviewed = read_plan(plan_path) if plan_path is not None else None
     project, clock = load(context).project, SystemClock()
-    url, token = api_url(project, context.environ), read_token(context.environ)
 
     def approve(plan: Plan) -> bool:
         if reviewed is None and not auto_approve and plan.to_do:
@@ -91,15 +89,8 @@ def command(
             ApplyRequest(
                 load=lambda: load(context),
                 store=open_lock(project),
-                client=send_client(
-                    url,
-                    token,
-                    timeout=project.api.timeout_seconds,
-                    requests_per_second=project.api.requests_per_second,
-                    body=project.api.body,
-                    clock=clock,
-                ),
-                account=account_id(url, token),
+                client=open_sender(project.api, context.environ, clock),
+                account=account_id(api_url(project.api, context.environ), read_token(context.environ)),
                 clock=clock,
                 select=select,
                 plan_file=reviewed,

@@ -50,7 +50,7 @@ def command(
 
     clock = SystemClock()
     project = load(context).project
-    client = open_reader(project, context.environ, clock)
+    client = open_reader(project.api, context.environ, clock)
     with open_lock(project).held(command=f"import {address}") as held:
         action, found = import_mailing(
             load(context),

@@ -30,11 +30,10 @@ def command(context: Context, channel: str, phone: str, code: str, yes: bool) ->
     from smsby_deploy.apply.one_sms import send_one
     from smsby_deploy.audience.phones import BadPhone, mask_phone, normalize_opt_out
     from smsby_deploy.cli.api import api_settings
-    from smsby_deploy.cli.session import read_token
+    from smsby_deploy.cli.session import open_sender
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import UsageError
     from smsby_deploy.report.one_sms_text import receipt_line
-    from smsby_deploy.smsby.client import send_client
     from smsby_deploy.smsby.methods import METHODS, check_params
 
     method = METHODS[_METHODS[channel]]
@@ -43,22 +42,13 @@ def command(context: Context, channel: str, phone: str, code: str, yes: bool) ->
     except BadPhone as error:
         raise UsageError(f"PHONE: {error}", hint="e.g. 375291234567") from None
     check_params(method, {"message": code, "phone": number})
-    settings = api_settings(context)
-    token = read_token(context.environ)
+    client = open_sender(api_settings(context), context.environ, SystemClock())
     click.echo(
         f"a code of {len(code)} digits to {mask_phone(number)} by {channel.capitalize()}; sms.by tells no price before",
         err=True,
     )
     if not yes:
         ask_to_send()
-    client = send_client(
-        context.environ.get("SMSBY_API_URL") or settings.url,
-        token,
-        timeout=settings.timeout_seconds,
-        requests_per_second=settings.requests_per_second,
-        body=settings.body,
-        clock=SystemClock(),
-    )
     send = client.send_otp_telegram if channel == "telegram" else client.send_otp_whatsapp
     receipt = send_one(method.name, lambda: send(code=code, phone=number))
     click.echo(receipt_line(receipt, mask_phone(number)))

@@ -83,8 +83,8 @@ def command(
     clock = SystemClock()
     client = account = None
     if not offline:
-        client = open_reader(loaded.project, context.environ, clock)
-        account = account_id(api_url(loaded.project, context.environ), read_token(context.environ))
+        client = open_reader(loaded.project.api, context.environ, clock)
+        account = account_id(api_url(loaded.project.api, context.environ), read_token(context.environ))
     lock = open_lock(loaded.project).read()
     with progress_of(context, clock) as progress:
         plan = make_plan(

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from smsby_deploy.errors import TokenRefused, UsageError
 
@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from smsby_deploy.clock import Clock
     from smsby_deploy.lock.store import LockStore
     from smsby_deploy.plan.watch import Watch
-    from smsby_deploy.project.declarations import Project
+    from smsby_deploy.project.declarations import ApiSettings, Project
     from smsby_deploy.project.load import LoadedProject
     from smsby_deploy.report.progress import Progress
-    from smsby_deploy.smsby.client import ReadClient
+    from smsby_deploy.smsby.client import ReadClient, SendClient
+    from smsby_deploy.smsby.transport import ReadTransport, SendTransport
+
+_Transport = TypeVar("_Transport", bound="ReadTransport")
 
 
 def load(context: Context) -> LoadedProject:
@@ -48,7 +51,7 @@ def read_token(environ: Mapping[str, str]) -> str:
     return token
 
 
-def api_url(project: Project, environ: Mapping[str, str]) -> str:
+def api_url(api: ApiSettings, environ: Mapping[str, str]) -> str:
     """Where sms.by is: SMSBY_API_URL wins over the project's `api.url`.
 
     Raises:
@@ -60,23 +63,45 @@ def api_url(project: Project, environ: Mapping[str, str]) -> str:
             "SMSBY_API_URL is not an http or https address",
             hint="e.g. https://app.sms.by, or what `smsby-deploy sandbox` prints",
         )
-    return (asked or project.api.url).rstrip("/")
+    return (asked or api.url).rstrip("/")
 
 
-def open_reader(project: Project, environ: Mapping[str, str], clock: Clock) -> ReadClient:
+def open_reader(api: ApiSettings, environ: Mapping[str, str], clock: Clock) -> ReadClient:
     """A client that can't send.
 
     Raises:
         TokenRefused: there is no token.
+        UsageError: SMSBY_API_URL is no address.
     """
-    from smsby_deploy.smsby.client import read_client
+    from smsby_deploy.smsby.client import ReadClient
+    from smsby_deploy.smsby.transport import ReadTransport
 
-    return read_client(
-        api_url(project, environ),
+    return ReadClient(_open_transport(ReadTransport, api, environ, clock))
+
+
+def open_sender(api: ApiSettings, environ: Mapping[str, str], clock: Clock) -> SendClient:
+    """A client that sends; raises as open_reader."""
+    from smsby_deploy.smsby.client import SendClient
+
+    return SendClient(open_send_transport(api, environ, clock))
+
+
+def open_send_transport(api: ApiSettings, environ: Mapping[str, str], clock: Clock) -> SendTransport:
+    """What a client that sends stands on; raises as open_reader."""
+    from smsby_deploy.smsby.transport import SendTransport
+
+    return _open_transport(SendTransport, api, environ, clock)
+
+
+def _open_transport(
+    kind: type[_Transport], api: ApiSettings, environ: Mapping[str, str], clock: Clock
+) -> _Transport:
+    return kind(
+        api_url(api, environ),
         read_token(environ),
-        timeout=project.api.timeout_seconds,
-        requests_per_second=project.api.requests_per_second,
-        body=project.api.body,
+        timeout=api.timeout_seconds,
+        requests_per_second=api.requests_per_second,
+        body=api.body,
         clock=clock,
     )
 

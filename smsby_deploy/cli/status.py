@@ -86,7 +86,7 @@ def command(
         return 0
     chosen = (*select, *(f"{name}/*" for name in campaign))
     after = read_since(since, now=clock.now(), zone=project.api.account_timezone) if since else None
-    client = open_reader(project, context.environ, clock)
+    client = open_reader(project.api, context.environ, clock)
     kept = callbacks_path(project.lock)
 
     def collect(previous: StatusReport | None) -> StatusReport:

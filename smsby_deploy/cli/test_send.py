@@ -35,29 +35,20 @@ def command(context: Context, address: str, to: str, row: int | None, yes: bool)
     """
     from smsby_deploy.apply.one_sms import prepare_test, send_one
     from smsby_deploy.audience.phones import mask_phone
-    from smsby_deploy.cli.session import api_url, load, open_reader, read_token
+    from smsby_deploy.cli.session import load, open_reader, open_sender
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.report.one_sms_text import receipt_line, trial_lines
-    from smsby_deploy.smsby.client import send_client
 
     loaded, clock = load(context), SystemClock()
     project = loaded.project
     test = prepare_test(
-        loaded, address, to=to, row=row, open_client=lambda: open_reader(project, context.environ, clock)
+        loaded, address, to=to, row=row, open_client=lambda: open_reader(project.api, context.environ, clock)
     )
-    token = read_token(context.environ)
+    client = open_sender(project.api, context.environ, clock)
     for line in trial_lines(test):
         click.echo(line, err=True)
     if not yes:
         ask_to_send()
-    client = send_client(
-        api_url(project, context.environ),
-        token,
-        timeout=project.api.timeout_seconds,
-        requests_per_second=project.api.requests_per_second,
-        body=project.api.body,
-        clock=clock,
-    )
     receipt = send_one(
         "sendQuickSMS",
         lambda: client.send_quick_sms(
