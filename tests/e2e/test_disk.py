@@ -16,7 +16,10 @@ THREE = Case("bulk", 3, plan_file=False)
 LIST = Case("list", 3, plan_file=False)
 
 
-@pytest.mark.parametrize("case", [TWELVE, LIST], ids=str)
+FLYING = Case("bulk", 12, plan_file=False, concurrency=4)
+
+
+@pytest.mark.parametrize("case", [TWELVE, LIST, FLYING], ids=str)
 def test_a_full_disk_loses_no_result(shop: Shop, tmp_path: Path, case: Case) -> None:
     """No file grows beyond a limit, which moves through the whole journal: it stops sending; the command that it names
     takes the last answer in; in the end each recipient got it once."""
