@@ -13,7 +13,13 @@ from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.resources import sample_project, schema_file
 
 _SCHEMAS = ".schema"  # a dot folder holds no campaigns, so the schemas are never taken for some
-_IGNORED = "# What callbacks told holds phone numbers; everything else beside the lock belongs in git.\n*.callbacks.jsonl\n"
+_IGNORED = """\
+# What callbacks told holds phone numbers; who holds the lock is of this machine only.
+# Everything else beside the lock belongs in git.
+*.callbacks.jsonl
+*.lock.json.lock
+*.lock.json.holder
+"""
 _SAMPLE_DAY = "2027-03-01"  # the day of the sample's scheduled mailings
 
 
