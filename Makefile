@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test lint format docs-reference ci clean
+.PHONY: help setup browser postgres demo test lint format docs-reference ci clean
 
 help: ## list the chores
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -17,6 +17,10 @@ setup: .venv/.installed ## make .venv and install everything
 browser: ## Chromium for the tests of the sandbox's page (Debian, as root); without it they are skipped and say so
 	command -v chromedriver >/dev/null || { apt-get update -qq && \
 		apt-get install -y -qq --no-install-recommends chromium chromium-driver; }
+
+postgres: ## PostgreSQL for the tests of databases (Debian, as root); without it they are skipped and say so
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; }
 
 demo: setup ## validate, plan, apply and status of the sample project against a local sms.by
 	$(BIN)/smsby-deploy demo

@@ -11,6 +11,8 @@ import pytest
 import tests.guard.sitecustomize  # noqa: F401  # the audit hook, in this process
 from smsby_deploy.clock import SystemClock
 
+pytest_plugins = ["tests.databases"]
+
 GUARD = Path(__file__).resolve().parent / "guard"
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 

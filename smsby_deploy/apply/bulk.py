@@ -53,10 +53,16 @@ def stream_parts(project: Project, mailing: Mailing, action: Action, now: dateti
     template = compile_text(mailing.text) if mailing.text else None
     count = len(action.chunks)
     when = mailing.time_on_wire(now)
-    for chunk in stream_chunks(project, mailing, template, suppressed, Tally()):
+    tally, sent = Tally(), 0
+    for chunk in stream_chunks(project, mailing, template, suppressed, tally):
         if chunk.index >= count or chunk.digest != action.chunks[chunk.index].digest:
             raise FilesChanged(f"its files changed while it was being sent, at chunk {chunk.index + 1}")
         yield Part(mailing.address, chunk.index, _message(project, mailing, action, chunk, suppressed, when))
+        sent += 1
+    if sent < count:
+        reasons = [problem.message for problem in (*tally.report.problems, *tally.problems)]
+        why = f": {reasons[0]}" if reasons else ""
+        raise FilesChanged(f"its recipients ended before chunk {sent + 1} of {count}{why}")
 
 
 def pack_requests(api: ApiSettings, parts: Iterable[Part]) -> Iterator[list[Part]]:

@@ -328,7 +328,10 @@ class _Run:
                 continue
             try:
                 for part in stream_parts(
-                    self.project, mailing, self.actions[mailing.address], self.exchange.clock.now()
+                    self.project,
+                    mailing.pinned(self.plan.inputs),
+                    self.actions[mailing.address],
+                    self.exchange.clock.now(),
                 ):
                     if mailing.address in self.exchange.stopped:
                         break

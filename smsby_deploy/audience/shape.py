@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from smsby_deploy.errors import Location
 from smsby_deploy.project.declarations import RecipientsFile
 
 _SAMPLE = 1 << 16
@@ -22,11 +23,15 @@ _JSON_LINES = frozenset({".jsonl", ".ndjson"})
 
 
 class BadRows(Exception):  # it says what it is
-    """The file can't be read as rows; `line` is where."""
+    """They can't be read as rows; `line` is where, unless `location` tells it; `code` is the problem's."""
 
-    def __init__(self, message: str, line: int) -> None:
+    def __init__(
+        self, message: str, line: int, code: str = "RECIPIENTS", location: Location | None = None
+    ) -> None:
         super().__init__(message)
         self.line = line
+        self.code = code
+        self.location = location
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
 from smsby_deploy.audience.phone_set import PhoneSet
 from smsby_deploy.audience.phones import BadPhone, normalize_all
-from smsby_deploy.audience.rows import Block, find_column, group_rows, name_columns, read_blocks
+from smsby_deploy.audience.rows import Block, find_column, group_rows, name_columns
 from smsby_deploy.audience.shape import BadRows
+from smsby_deploy.audience.stored import SourceFacts, read_source
+from smsby_deploy.errors import Location
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.project.declarations import HOME, InlineRecipients, RecipientsFile
+from smsby_deploy.project.declarations import HOME, InlineRecipients, RowSource
 
 # Repeated rows that are remembered for `find_differing`: 100,000 take about 30 MB.
 _MOST_REPEATS = 100_000
@@ -46,6 +49,7 @@ class AudienceReport:
     duplicate: int = 0
     problems: list[Problem] = field(default_factory=list)
     repeats: dict[str, list[Repeat]] = field(default_factory=dict)
+    facts: SourceFacts = field(default_factory=SourceFacts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class _Candidates:
 
 
 def stream_audience(
-    audience: InlineRecipients | RecipientsFile,
+    audience: InlineRecipients | RowSource,
     *,
     address: str,
     campaign_file: str,
@@ -72,10 +76,10 @@ def stream_audience(
 ) -> Iterator[Batch]:
     """The audience before suppression, at most `batch_rows` a batch. What is wrong goes to `report`; with `drop` bad
     rows are only counted. `with_variables` False spares a text for all its rows' values."""
-    file = audience.name if isinstance(audience, RecipientsFile) else campaign_file
+    file = campaign_file if isinstance(audience, InlineRecipients) else audience.name
     seen = PhoneSet()
     try:
-        for candidates in _candidates(audience, has_text, batch_rows):
+        for candidates in _candidates(audience, has_text, batch_rows, report.facts):
             block = candidates.block
             report.rows += len(block.lines) + len(block.errors)
             report.invalid += len(block.errors)
@@ -92,7 +96,10 @@ def stream_audience(
             if batch.phones:
                 yield batch
     except BadRows as error:
-        report.problems.append(Problem(Severity.ERROR, "RECIPIENTS", str(error), address, file, error.line))
+        place = error.location or Location(file, error.line)
+        report.problems.append(
+            Problem(Severity.ERROR, error.code, str(error), address, place.file, place.line, place.column)
+        )
         return
     if not report.rows or (not len(seen) and not report.problems):
         at = audience.location
@@ -103,7 +110,7 @@ def stream_audience(
 
 
 def find_differing(
-    audience: InlineRecipients | RecipientsFile,
+    audience: InlineRecipients | RowSource,
     report: AudienceReport,
     *,
     has_text: bool,
@@ -117,13 +124,15 @@ def find_differing(
     lines: list[int] = []
     if not wanted:
         return lines
-    for candidates in _candidates(audience, has_text, 1000):
-        for position, phone in enumerate(normalize_all(candidates.raw, countries)):
-            if isinstance(phone, str) and phone in wanted:
-                kept = _hash_values(candidates, position)
-                lines.extend(repeat.line for repeat in wanted.pop(phone) if repeat.values != kept)
-        if not wanted:
-            break
+    # A second reading that fails, of a database above all, leaves this warning short and nothing else.
+    with suppress(BadRows):
+        for candidates in _candidates(audience, has_text, 1000, SourceFacts()):
+            for position, phone in enumerate(normalize_all(candidates.raw, countries)):
+                if isinstance(phone, str) and phone in wanted:
+                    kept = _hash_values(candidates, position)
+                    lines.extend(repeat.line for repeat in wanted.pop(phone) if repeat.values != kept)
+            if not wanted:
+                break
     return sorted(lines)
 
 
@@ -184,7 +193,7 @@ def _hash_values(candidates: _Candidates, position: int) -> int:
 
 
 def _candidates(
-    audience: InlineRecipients | RecipientsFile, has_text: bool, batch_rows: int
+    audience: InlineRecipients | RowSource, has_text: bool, batch_rows: int, facts: SourceFacts
 ) -> Iterator[_Candidates]:
     if isinstance(audience, InlineRecipients):
         recipients = iter(audience.rows)
@@ -195,11 +204,11 @@ def _candidates(
                 start += len(members)
                 yield _Candidates(block, None, [one.phone for one in members], [one.text for one in members])
         return
-    for block in read_blocks(audience, batch_rows):
+    for block in read_source(audience, batch_rows, facts):
         yield _from_block(audience, block, has_text)
 
 
-def _from_block(source: RecipientsFile, block: Block, has_text: bool) -> _Candidates:
+def _from_block(source: RowSource, block: Block, has_text: bool) -> _Candidates:
     if not block.lines:
         return _Candidates(block, None, [], [])
     phone = find_column(block.columns, source.phone)

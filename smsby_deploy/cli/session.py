@@ -33,7 +33,7 @@ def load(context: Context) -> LoadedProject:
     """
     from smsby_deploy.project.load import find_project, load_project
 
-    return load_project(find_project(context.project, context.environ))
+    return load_project(find_project(context.project, context.environ), context.environ)
 
 
 def read_token(environ: Mapping[str, str]) -> str:

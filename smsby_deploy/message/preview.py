@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from smsby_deploy.audience.phone_set import PhoneSet
 from smsby_deploy.audience.source import AudienceReport, stream_audience
+from smsby_deploy.audience.stored import place_rows
 from smsby_deploy.errors import UsageError
 from smsby_deploy.message.parts import TextSize, TextTooLong, measure_gsm, measure_text, split_parts
 from smsby_deploy.message.price import cost_of
@@ -88,7 +89,8 @@ def preview_mailing(
         _sample(candidate, file, candidate.phone in suppressed, tuple(why))
         for candidate, why in chosen.finish()
     )
-    return Preview(mailing.address, chosen.count - chosen.suppressed, currency, samples, tuple(problems))
+    placed = tuple(place_rows(mailing.audience, problem) for problem in problems)
+    return Preview(mailing.address, chosen.count - chosen.suppressed, currency, samples, placed)
 
 
 @dataclass(frozen=True, slots=True)

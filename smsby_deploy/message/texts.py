@@ -6,7 +6,7 @@ from smsby_deploy.audience.source import Batch
 from smsby_deploy.message.rewrite import Rewriter
 from smsby_deploy.message.template import RenderedBatch, Template, placeholder_problems
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.project.declarations import InlineRecipients, Mailing, RecipientsFile
+from smsby_deploy.project.declarations import ContactList, InlineRecipients, Mailing
 
 
 def is_personal(mailing: Mailing, template: Template | None) -> bool:
@@ -20,7 +20,9 @@ def is_personal(mailing: Mailing, template: Template | None) -> bool:
 
 def rows_file(mailing: Mailing) -> str:
     """The file in which the mailing's recipients stand, as errors name it."""
-    return mailing.audience.name if isinstance(mailing.audience, RecipientsFile) else mailing.file
+    if isinstance(mailing.audience, InlineRecipients | ContactList):
+        return mailing.file
+    return mailing.audience.name
 
 
 def render_texts(mailing: Mailing, template: Template | None, batch: Batch) -> RenderedBatch:

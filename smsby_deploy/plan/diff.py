@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from smsby_deploy.audience.stored import SourceFacts
 from smsby_deploy.lock.model import DONE, SURELY_NOT_SENT, ChunkState, Entry
 from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.known import merge_entry
@@ -36,6 +37,7 @@ class Desired:
     longest: int
     schedule_time: datetime | None
     cost: Decimal | None = None  # None without a price, and of a list
+    facts: SourceFacts = field(default_factory=SourceFacts)
 
     @property
     def fingerprints(self) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,7 @@ from smsby_deploy.message.price import money
 from smsby_deploy.plan.diff import Desired
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.words import WordCheck
-from smsby_deploy.project.declarations import Expected, Guardrails, Mailing
+from smsby_deploy.project.declarations import Expected, Guardrails, Mailing, RecipientsQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ def check_mailing(
         *_check_texts(rails, desired, words),
         *_check_sender(rails, mailing),
         *_check_time(rails, mailing, now),
+        *_check_freshness(mailing, desired, now),
     )
 
 
@@ -129,6 +130,21 @@ def _check_time(rails: Guardrails, mailing: Mailing, now: datetime) -> Iterator[
                 f"min_lead_minutes: it is scheduled in {int(lead.total_seconds() // 60)} min, "
                 f"the least is {int(rails.min_lead.total_seconds() // 60)}",
             )
+
+
+def _check_freshness(mailing: Mailing, desired: Desired, now: datetime) -> Iterator[Breach]:
+    newest = desired.facts.newest
+    if isinstance(mailing.audience, RecipientsQuery) and mailing.audience.freshness and newest is not None:
+        age, most = now - newest, mailing.audience.freshness.max_age
+        if age > most:
+            found = newest.astimezone(ZoneInfo(mailing.timezone))
+            message = f"freshness: its newest data is of {found:%Y-%m-%d %H:%M} {mailing.timezone}, {_hours(age)} old"
+            yield Breach("freshness", f"{message}; the limit is {_hours(most)}")
+
+
+def _hours(age: timedelta) -> str:
+    minutes = int(age.total_seconds() // 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
 
 
 def _within(at: time, start: time, end: time) -> bool:

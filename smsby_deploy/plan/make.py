@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.lock.document import entry_digest
 from smsby_deploy.lock.model import Entry, Lock
-from smsby_deploy.message.template import included_files
+from smsby_deploy.message.template import compile_text, included_files
 from smsby_deploy.plan.budget import spent_beside
 from smsby_deploy.plan.diff import Desired, Verdict, diff_mailing
 from smsby_deploy.plan.differences import find_differences
@@ -30,7 +30,7 @@ from smsby_deploy.plan.remote import view_remote
 from smsby_deploy.plan.watch import NOBODY, Watch
 from smsby_deploy.plan.words import WordCheck
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.project.declarations import ContactList, Mailing, Project, RecipientsFile
+from smsby_deploy.project.declarations import ContactList, Mailing, Project, RecipientsFile, RecipientsQuery
 from smsby_deploy.project.load import LoadedProject, campaign_inputs
 from smsby_deploy.smsby.client import ReadClient
 
@@ -72,6 +72,9 @@ def validate_project(loaded: LoadedProject, watch: Watch = NOBODY) -> tuple[Prob
     suppressed, problems = load_suppression(loaded.project.suppress)
     found = [*loaded.problems, *problems]
     for mailing in watch.over(loaded.project.mailings):
+        if isinstance(mailing.audience, RecipientsQuery) and mailing.audience.url is None:
+            found.extend(_unread(mailing, mailing.audience))
+            continue
         found.extend(_measure(loaded.project, mailing, suppressed, None, watch)[1])
     return tuple(found)
 
@@ -126,6 +129,7 @@ def make_plan(
     remote = view_remote(project.name, client.get_sms_messages()) if client is not None else None
     now = clock.now()
     actions: list[Action] = []
+    snapshots: dict[str, str] = {}  # of queries, by their names among the inputs
     for mailing in watch.over(mailings):
         words = WordCheck(project.guardrails)
         desired, own = _measure(project, mailing, suppressed, words, watch)
@@ -154,6 +158,8 @@ def make_plan(
             chunks = entry.chunks if entry is not None and is_recorded else desired.chunks
             found.extend(find_differences(mailing, chunks, remote))
         actions.append(make_action(project, mailing, desired, verdict, names))
+        if desired.facts.snapshot is not None:
+            snapshots[f"sql:{mailing.address}"] = desired.facts.snapshot
     actions = _hold_budget(project, actions, lock, now)
     actions.extend(_orphan(address, lock.mailings[address]) for address in orphans)
     addresses = {action.address for action in actions}
@@ -164,7 +170,7 @@ def make_plan(
         account=account if client is not None else None,
         tool=TOOL,
         select=select,
-        inputs=hash_inputs(project, mailings),
+        inputs=hash_inputs(project, mailings) | snapshots,
         lock=LockStamp(
             lock.serial,
             lock.lineage,
@@ -173,7 +179,7 @@ def make_plan(
         actions=tuple(actions),
         problems=tuple(found),
         currency=project.price.currency if project.price else None,
-        exempt=_exempt_inputs(project, mailings),
+        exempt=_exempt_inputs(project, mailings) | (_finished(actions) & snapshots.keys()),
     )
 
 
@@ -187,6 +193,21 @@ def _measure(
             Problem(p.severity, p.code, p.message, mailing.address, p.file, p.line, p.column)
             for p in error.problems
         ]
+
+
+def _unread(mailing: Mailing, query: RecipientsQuery) -> Iterator[Problem]:
+    """What `validate` can say of a mailing whose database it is not told of."""
+    if mailing.text is not None:
+        try:
+            compile_text(mailing.text)
+        except FilesInvalid as error:
+            for problem in error.problems:
+                yield replace(problem, address=mailing.address)
+    at = query.location
+    message = (
+        f"{query.url_env} is not set, so neither its recipients nor their texts were checked; `plan` needs it"
+    )
+    yield Problem(Severity.NOTE, "NOT_READ", message, mailing.address, at.file, at.line, at.column)
 
 
 def _hold_budget(project: Project, actions: Sequence[Action], lock: Lock, now: datetime) -> list[Action]:
@@ -319,6 +340,12 @@ def _exempt_inputs(project: Project, mailings: Iterable[Mailing]) -> frozenset[s
     recipients = {m.audience.path for m in mailings if isinstance(m.audience, RecipientsFile)}
     exempt = {source.path for source in project.suppress} - recipients
     return frozenset(path.relative_to(project.root).as_posix() for path in exempt)
+
+
+def _finished(actions: Iterable[Action]) -> frozenset[str]:
+    """What would be the queries of finished mailings, by their names among the inputs. A database goes on changing
+    after a mailing was sent; nothing is sent of it, so no plan gets stale by that."""
+    return frozenset(f"sql:{action.address}" for action in actions if action.action is ActionKind.NOOP)
 
 
 def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from smsby_deploy.audience.phone_set import PhoneSet
 from smsby_deploy.audience.source import AudienceReport, find_differing, stream_audience
+from smsby_deploy.audience.stored import place_rows
 from smsby_deploy.message.figures import Figures
 from smsby_deploy.message.parts import MAX_PARTS, Encoding, TextSize, TextTooLong, measure_text
 from smsby_deploy.message.rewrite import Rewriter
@@ -257,6 +258,7 @@ def measure_mailing(
         longest=tally.longest,
         schedule_time=mailing.schedule_time,
         cost=tally.figures.cost,
+        facts=report.facts,
     )
     return desired, _placed(mailing, [*report.problems, *_repeated(mailing, report), *tally.problems])
 
@@ -335,7 +337,7 @@ def _placed(mailing: Mailing, problems: list[Problem]) -> list[Problem]:
     """Problems that know no place stand at the mailing's text."""
     place = mailing.text.location if mailing.text else mailing.location
     return [
-        problem
+        place_rows(mailing.audience, problem)
         if problem.file
         else Problem(
             problem.severity,

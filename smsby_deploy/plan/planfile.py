@@ -175,6 +175,8 @@ def find_staleness(reviewed: Plan, current: Plan) -> str | None:
             return f"{name} changed since"
     now = {action.address: action for action in current.actions}
     for action in reviewed.actions:
+        if action.action is ActionKind.NOOP and f"sql:{action.address}" in current.exempt:
+            continue
         reason = _action_staleness(action, now.get(action.address))
         if reason:
             return f"{action.address}: {reason}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -135,11 +135,54 @@ class RecipientsFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Freshness:
+    """How old the newest data of a database may be; `sql` gives its date or time, in `timezone` if it names none."""
+
+    sql: TextSource
+    max_age: timedelta
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientsQuery:
+    """The rows of a query; `name`, e.g. `sql:sale/vip`, is its key among a plan's inputs.
+
+    `url` is what the environment holds under `url_env`, None if nothing. `snapshot` is the digest that the result must
+    have, None where any will do.
+    """
+
+    sql: TextSource
+    name: str
+    url_env: str
+    url: str | None = field(repr=False)
+    order_by: str
+    phone: str
+    location: Location
+    freshness: Freshness | None = None
+    snapshot: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientsParquet:
+    """Parquet files inside the project, each as (absolute path, project path), by their names; `name` is how the
+    campaign names them, perhaps a glob."""
+
+    files: tuple[tuple[Path, str], ...]
+    name: str
+    phone: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
 class ContactList:
     """A list kept at sms.by; `ref` is its name or its id in digits."""
 
     ref: str
     location: Location
+
+
+RowSource = RecipientsFile | RecipientsQuery | RecipientsParquet
+Audience = InlineRecipients | RowSource | ContactList
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +198,7 @@ class Mailing:
     file: str
     location: Location
     via: Via
-    audience: InlineRecipients | RecipientsFile | ContactList
+    audience: Audience
     text: TextSource | None
     alphaname: str
     alphaname_location: Location
@@ -178,6 +221,12 @@ class Mailing:
     @property
     def address(self) -> str:
         return f"{self.campaign}/{self.name}"
+
+    def pinned(self, inputs: Mapping[str, str]) -> Mailing:
+        """The mailing, its query held to the result that is among a plan's `inputs`."""
+        if not isinstance(self.audience, RecipientsQuery):
+            return self
+        return replace(self, audience=replace(self.audience, snapshot=inputs.get(self.audience.name)))
 
 
 @dataclass(frozen=True, slots=True)

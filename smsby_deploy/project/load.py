@@ -15,6 +15,7 @@ from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import (
     HOME,
     ApiSettings,
+    Audience,
     Campaign,
     ContactList,
     InlineRecipient,
@@ -23,11 +24,13 @@ from smsby_deploy.project.declarations import (
     Price,
     Project,
     RecipientsFile,
+    RecipientsParquet,
     Rewrite,
     TextSource,
 )
 from smsby_deploy.project.limits import read_countries, read_duration, read_expected, read_guardrails
 from smsby_deploy.project.schema import check_document
+from smsby_deploy.project.sources import read_file_source, read_parquet_source, read_query_source
 from smsby_deploy.project.text_places import text_runs
 from smsby_deploy.project.yaml_nodes import Mark, YamlList, YamlMap, read_yaml
 
@@ -58,8 +61,8 @@ def find_project(option: str | None, environ: Mapping[str, str]) -> Path:
     )
 
 
-def load_project(folder: Path) -> LoadedProject:
-    """The project in `folder`.
+def load_project(folder: Path, environ: Mapping[str, str] | None = None) -> LoadedProject:
+    """The project in `folder`; `environ` holds the addresses of databases that its campaigns name by `url_env`.
 
     Raises:
         FilesInvalid: its smsby.yaml can't be used.
@@ -74,7 +77,7 @@ def load_project(folder: Path) -> LoadedProject:
     problems = check_document("project", document, PROJECT_FILE)
     if problems:
         raise FilesInvalid(problems)
-    return _Loader(root, document).load()
+    return _Loader(root, document, environ or {}).load()
 
 
 def campaign_inputs(project: Project, mailing: Mailing) -> tuple[Path, ...]:
@@ -82,14 +85,17 @@ def campaign_inputs(project: Project, mailing: Mailing) -> tuple[Path, ...]:
     names = [project.file, mailing.file]
     if isinstance(mailing.audience, RecipientsFile):
         names.append(mailing.audience.name)
+    elif isinstance(mailing.audience, RecipientsParquet):
+        names.extend(name for _, name in mailing.audience.files)
     if mailing.text is not None and mailing.text.file:
         names.append(mailing.text.file)
     return tuple(project.root / name for name in dict.fromkeys(names))
 
 
 class _Loader:
-    def __init__(self, root: Path, document: YamlMap) -> None:
+    def __init__(self, root: Path, document: YamlMap, environ: Mapping[str, str]) -> None:
         self.root = root
+        self.environ = environ
         self.document = document
         self.problems: list[Problem] = []
         self.account_zone: ZoneInfo | None = None
@@ -174,7 +180,7 @@ class _Loader:
     def _suppression(self, entry: Any, location: Location) -> RecipientsFile | None:
         settings = entry if isinstance(entry, YamlMap) else {"file": entry}
         path = self._inside(settings["file"], location)
-        return _recipients_file(path, settings, location) if path else None
+        return read_file_source(path, settings, location) if path else None
 
     def _inside(self, name: str, location: Location, *, must_exist: bool = True) -> Path | None:
         """The path `name` of the project, or None and a problem: it leaves the folder, or is not there."""
@@ -242,7 +248,7 @@ class _CampaignLoader:
             file=self.file,
             location=self._at(mark),
             via="list" if is_list else node.get("via", "bulk"),
-            audience=self._audience(node),
+            audience=self._audience(node, zone_name),
             text=self._text(node, mark),
             alphaname=str(alphaname),
             alphaname_location=alphaname_at,
@@ -306,15 +312,28 @@ class _CampaignLoader:
             message = f"the account's clock ({account.key}), in which sms.by reads it, shows this time twice"
             self.loader._problem("DST", message, location)
 
-    def _audience(self, node: YamlMap) -> InlineRecipients | RecipientsFile | ContactList:
+    def _audience(self, node: YamlMap, timezone: str) -> Audience:
         if "list" in node:
             return ContactList(str(node["list"]), self._at(node.values_at["list"]))
         recipients, place = node["recipients"], self._at(node.values_at["recipients"])
         if isinstance(recipients, YamlList):
             rows = (self._recipient(row, at) for row, at in zip(recipients, recipients.items_at, strict=True))
             return InlineRecipients(tuple(rows), place)
+        if "sql" in recipients:
+            return read_query_source(
+                recipients,
+                address=f"{self.document['campaign']}/{node['name']}",
+                file=self.file,
+                content=self.content,
+                timezone=timezone,
+                environ=self.loader.environ,
+            )
+        if "parquet" in recipients:
+            return read_parquet_source(
+                self.loader.root, recipients, place, self.loader._inside, self.loader._problem
+            )
         path = self.loader._inside(recipients["file"], self._at(recipients.values_at["file"]))
-        return _recipients_file(path or self.loader.root / recipients["file"], recipients, place)
+        return read_file_source(path or self.loader.root / recipients["file"], recipients, place)
 
     def _recipient(self, row: Any, mark: Mark) -> InlineRecipient:
         if not isinstance(row, YamlMap):
@@ -357,18 +376,6 @@ class _CampaignLoader:
 def _is_twice(local: datetime) -> bool:
     """Whether a clock shows this local time twice, as it is set back."""
     return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
-
-
-def _recipients_file(path: Path, settings: Mapping[str, str], location: Location) -> RecipientsFile:
-    """A file of phones, with what the project says of how to read it."""
-    return RecipientsFile(
-        path,
-        settings["file"],
-        settings.get("phone", "phone"),
-        location,
-        settings.get("encoding"),
-        settings.get("delimiter"),
-    )
 
 
 def _read_price(node: YamlMap) -> Price:

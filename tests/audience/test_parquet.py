@@ -1,0 +1,153 @@
+"""Recipients in Parquet files: their values as text, all files of a glob in order, problems at the row of the file."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow.parquet import write_table
+
+from smsby_deploy.audience.parquet import read_parquet
+from smsby_deploy.audience.phone_set import PhoneSet
+from smsby_deploy.message.preview import preview_mailing
+from smsby_deploy.plan.make import hash_inputs
+from smsby_deploy.plan.pack import measure_mailing
+from smsby_deploy.problems import Problem
+from smsby_deploy.project.declarations import Project, RecipientsParquet
+from smsby_deploy.project.load import LoadedProject, load_project
+
+CAMPAIGN = """\
+version: 1
+campaign: sale
+mailings:
+  - name: vip
+    recipients: {parquet: lists/*.parquet}
+    text: "{{ name }}, hello"
+"""
+
+
+def _write(folder: Path, file: str, /, **columns: Any) -> None:
+    path = folder / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_table(pa.table(columns), path, row_group_size=2)
+
+
+def _load(folder: Path, campaign: str = CAMPAIGN) -> LoadedProject:
+    (folder / "smsby.yaml").write_text("version: 1\nproject: shop\n", "utf-8")
+    (folder / "sale.yaml").write_text(campaign, "utf-8")
+    return load_project(folder)
+
+
+def _project(folder: Path, campaign: str = CAMPAIGN) -> Project:
+    loaded = _load(folder, campaign)
+    assert not loaded.problems
+    return loaded.project
+
+
+def _problems(folder: Path, campaign: str = CAMPAIGN) -> list[Problem]:
+    project = _project(folder, campaign)
+    return measure_mailing(project, project.mailings[0], PhoneSet())[1]
+
+
+def test_all_files_of_a_glob_are_read_by_their_names(tmp_path: Path) -> None:
+    """Batch by batch, also with other columns; each is among the inputs."""
+    _write(tmp_path, "lists/b.parquet", name=["Вера"], phone=["375293333333"])
+    _write(
+        tmp_path, "lists/a.parquet", phone=[375291111111, 375292222222, 375294444444], name=["A", "B", None]
+    )
+    project = _project(tmp_path)
+    source = project.mailings[0].audience
+    assert isinstance(source, RecipientsParquet)
+    blocks = list(read_parquet(source, 2))
+    assert [(block.columns, list(block.lines), block.cells) for block in blocks] == [
+        (("phone", "name"), [1, 2], [["375291111111", "A"], ["375292222222", "B"]]),
+        (("phone", "name"), [3], [["375294444444", ""]]),
+        (("name", "phone"), [4], [["Вера", "375293333333"]]),
+    ]
+    assert set(hash_inputs(project, project.mailings)) == {
+        "smsby.yaml", "sale.yaml", "lists/a.parquet", "lists/b.parquet"
+    }  # fmt: skip
+
+
+def test_values_read_as_they_are_meant(tmp_path: Path) -> None:
+    """As data frames write them: a whole float has no point, a gap is empty, times end at microseconds."""
+    when = pa.array([datetime(2026, 12, 1, 10, tzinfo=UTC)], pa.timestamp("ns", "UTC"))
+    _write(
+        tmp_path, "lists/a.parquet", phone=[375291111111.0], gap=[float("nan")], price=[Decimal("12.50")],
+        when=when, word=pa.array(["x"]).dictionary_encode(), yes=[True], tags=[["a"]], raw=[b"x"],
+    )  # fmt: skip
+    source = _project(tmp_path).mailings[0].audience
+    assert isinstance(source, RecipientsParquet)
+    (block,) = read_parquet(source, 10)
+    assert dict(zip(block.columns, block.cells[0], strict=True)) == {
+        "phone": "375291111111", "gap": "", "price": "12.50", "when": "2026-12-01T10:00:00+00:00", "word": "x",
+        "yes": "true",
+    }  # fmt: skip
+
+
+def test_a_problem_stands_at_the_row_of_its_file(tmp_path: Path) -> None:
+    """A bad phone, and a text that can't be rendered, in the second file."""
+    _write(tmp_path, "lists/a.parquet", phone=["375291111111", "375292222222"], name=["A", "B"])
+    _write(tmp_path, "lists/b.parquet", phone=["375293333333", "12"], name=[None, "D"])
+    phone, text = _problems(tmp_path)
+    assert (phone.code, phone.file, phone.line) == ("PHONE", "lists/b.parquet", 2)
+    assert (text.code, text.file, text.line) == ("TEMPLATE", "sale.yaml", 6)
+    assert text.message.endswith("(lists/b.parquet:1)")
+
+
+def test_a_preview_places_its_problems_too(tmp_path: Path) -> None:
+    """`render` shows what it can and tells the rest."""
+    _write(tmp_path, "lists/a.parquet", phone=["375291111111", "12"], name=["A", "B"])
+    project = _project(tmp_path)
+    preview = preview_mailing(project, project.mailings[0], PhoneSet())
+    assert [sample.text for sample in preview.samples] == ["A, hello"]
+    assert [(problem.file, problem.line) for problem in preview.problems] == [("lists/a.parquet", 2)]
+
+
+def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
+    """Text, a file cut off, one without the column, one without plain columns."""
+    _write(tmp_path, "lists/a.parquet", phone=["375291111111"], name=["A"])
+    good = (tmp_path / "lists/a.parquet").read_bytes()
+    for content in (b"phone,name\n", b"", good[:-9], good[:40] + bytes(len(good) - 52) + good[-12:]):
+        (tmp_path / "lists/b.parquet").write_bytes(content)
+        (problem,) = _problems(tmp_path)
+        assert (problem.code, problem.file) == ("RECIPIENTS", "lists/b.parquet")
+        assert "can't be read as Parquet" in problem.message
+    _write(tmp_path, "lists/b.parquet", tel=["375291111111"])
+    assert [problem.message for problem in _problems(tmp_path)] == [
+        "it has no column 'phone'; its columns: tel"
+    ]
+    _write(tmp_path, "lists/b.parquet", phone=[["375291111111"]])
+    assert [problem.message for problem in _problems(tmp_path)] == ["it has no columns of plain values"]
+
+
+def test_no_file_and_no_way_out(tmp_path: Path) -> None:
+    """A glob that fits nothing, one that leads out, and a link that does."""
+    root = tmp_path / "shop"
+    root.mkdir()
+
+    def code(parquet: str) -> list[str]:
+        return [
+            problem.code for problem in _load(root, CAMPAIGN.replace("lists/*.parquet", parquet)).problems
+        ]
+
+    assert code("lists/*.parquet") == ["FILE_MISSING"]
+    assert code("lists/a.parquet") == ["FILE_MISSING"]
+    _write(tmp_path, "out/a.parquet", phone=["375291111111"])
+    (root / "lists").symlink_to(tmp_path / "out")
+    for name in ("lists/*.parquet", "lists/a.parquet", "../out/a.parquet", "../out/*", f"{tmp_path}/out/*"):
+        assert set(code(name)) == {"PATH_OUTSIDE"}, name
+
+
+def test_the_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to install."""
+    _write(tmp_path, "lists/a.parquet", phone=["375291111111"], name=["A"])
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (problem,) = _problems(tmp_path)
+    assert (problem.code, problem.file, problem.line) == ("EXTRA", "sale.yaml", 5)
+    assert "pip install 'smsby-deploy[parquet]'" in problem.message
