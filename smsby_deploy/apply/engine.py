@@ -11,6 +11,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 from smsby_deploy.apply.bulk import FilesChanged, Part, pack_requests, stream_parts
+from smsby_deploy.apply.events import Event
 from smsby_deploy.apply.exchange import Exchange, Request, StopSending
 from smsby_deploy.apply.lists import ListSender
 from smsby_deploy.apply.reconcile import Reconciler
@@ -47,7 +48,7 @@ from smsby_deploy.smsby.outcome import Outcome
 @dataclass(frozen=True, slots=True)
 class ApplyRequest:
     """What to apply, and with what. `load` reads the project again once the lock is held; `approve` is asked once, with
-    the plan; `tell` hears a line per event."""
+    the plan; `tell` hears a line per event, `on_event` the event itself."""
 
     load: Callable[[], LoadedProject]
     store: LockStore
@@ -58,9 +59,15 @@ class ApplyRequest:
     plan_file: Plan | None = None
     approve: Callable[[Plan], bool] = lambda plan: True
     tell: Callable[[str], None] = lambda line: None
+    on_event: Callable[[Event], None] = lambda event: None
     advance: Callable[[int], None] = lambda people: None  # hears of so many people more that are done
     commit: str | None = None
+    by: str | None = None  # who runs it, for the record
     lock_timeout: float = 0.0
+
+    def say(self, event: Event) -> None:
+        self.on_event(event)
+        self.tell(event.line)
 
 
 @dataclass(slots=True)
@@ -128,7 +135,8 @@ def _current_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> P
         raise PlanRefused(f"this plan is stale: {stale}", hint="make a new plan and have it reviewed")
     fewer = sum(a.recipients or 0 for a in reviewed.actions) - sum(a.recipients or 0 for a in plan.actions)
     if fewer:
-        request.tell(f"{fewer} recipients opted out since this plan was made: nothing is sent to them")
+        line = f"{fewer} recipients opted out since this plan was made: nothing is sent to them"
+        request.say(Event("opt-outs", line, people=fewer))
     shown_blocked = {action.address for action in reviewed.blocked}
     return replace(plan, actions=tuple(_hold_back(a, shown_blocked) for a in plan.actions))
 
@@ -182,7 +190,7 @@ class _Run:
         self.plan = plan
         self.project = loaded.project
         self.client = request.client
-        self.tell = request.tell
+        self.say = request.say
         self.advance = request.advance
         self.actions = {action.address: action for action in plan.actions}
         self.mailings = {m.address: m for m in self.project.mailings if m.address in self.actions}
@@ -192,7 +200,9 @@ class _Run:
         self.names = read_names(self.client, self.mailings.values())
         self.must_begin = request.plan_file is not None
         self.rescue_path = held.store.path
-        self.recorder = Recorder(held, plan_id=plan.id, commit=request.commit, tool=TOOL, clock=request.clock)
+        self.recorder = Recorder(
+            held, plan_id=plan.id, commit=request.commit, tool=TOOL, clock=request.clock, by=request.by
+        )
         self.sender = Sender()
         self.reconciler = Reconciler(
             self.recorder,
@@ -201,13 +211,13 @@ class _Run:
             request.clock,
             project=self.project.name,
             seconds=self.project.api.reconcile_seconds,
-            tell=self.tell,
+            say=self.say,
         )
         self.exchange = Exchange(
             self.recorder,
             self.sender,
             request.clock,
-            self.tell,
+            self.say,
             self.reconciler.look_for,
             self.project.api.concurrency,
         )
@@ -357,11 +367,8 @@ class _Run:
             callback = self.project.api.callback_url
             return self.client.send_bulk_sms([messages[ref].message for ref in chunks], callback)
 
-        def done(outcome: Outcome) -> None:
-            people = sum(messages[ref].recipients for ref in request.chunks)
-            addresses = ", ".join(dict.fromkeys(address for address, _ in request.chunks))
-            self.tell(f"{addresses}: {people} recipients: {outcome.kind.value}")
-            self.advance(people)
+        def done() -> None:
+            self.advance(sum(messages[ref].recipients for ref in request.chunks))
 
         request = Request([part.ref for part in parts], call, done=done)
         return request
@@ -413,7 +420,8 @@ class _Run:
         try:
             remote = self.reconciler.read()
         except SmsbyDeployError as error:
-            self.tell(f"what sms.by reports of it could not be compared: {error.message}")
+            line = f"what sms.by reports of it could not be compared: {error.message}"
+            self.say(Event("not-compared", line, is_warning=True))
             return
         for address in sorted(self.exchange.sent):
             yield from find_differences(

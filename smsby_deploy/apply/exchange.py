@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from smsby_deploy.apply.events import Event, request_event, step_event
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.apply.signals import Sender
 from smsby_deploy.clock import Clock
@@ -35,13 +36,13 @@ class StopSending(Exception):
 
 @dataclass(slots=True)
 class Request:
-    """One request: the chunks that it carries, the call that sends them, and who hears what became of it. Chunks of a
+    """One request: the chunks that it carries, the call that sends them, and who hears that it was answered. Chunks of a
     mailing that was stopped are left out of it. `step` is "draft" or "confirm" for a list mailing."""
 
     chunks: Sequence[ChunkRef]
     call: Callable[[Sequence[ChunkRef]], Outcome]
     step: str | None = None
-    done: Callable[[Outcome], None] = lambda outcome: None
+    done: Callable[[], None] = lambda: None
     tries: int = 0
 
     @property
@@ -56,7 +57,7 @@ class Exchange:
     recorder: Recorder
     sender: Sender
     clock: Clock
-    tell: Callable[[str], None]
+    say: Callable[[Event], None]
     look_for: Callable[[Sequence[ChunkRef]], None]  # reconciles chunks whose answer was lost
     concurrency: int = 1
     stopped: dict[str, str] = field(default_factory=dict)
@@ -139,15 +140,33 @@ class Exchange:
         self._calm += 1
         if self._calm >= _CALM and self._allowed < self.concurrency:
             self._allowed, self._calm = self._allowed + 1, 0
-        self._settle(request, outcome)
-        request.done(outcome)
+        try:
+            self._settle(request, outcome)
+        finally:
+            self._say_answer(request, outcome)
+        request.done()
+
+    def _say_answer(self, request: Request, outcome: Outcome) -> None:
+        """Tell what became of it: accepted too if its answer was lost, but sms.by was found to have it."""
+        lock, chunks = self.recorder.lock, request.chunks
+        records = [self.recorder.chunk(ref) for ref in chunks]
+        is_found = all(record.state is ChunkState.ACCEPTED for record in records)
+        told = OutcomeKind.ACCEPTED.value if is_found else outcome.kind.value
+        if request.step is None:
+            parts = [(address, index, len(lock.mailings[address].chunks)) for address, index in chunks]
+            self.say(request_event(told, parts, sum(record.recipients or 0 for record in records)))
+        else:
+            address = chunks[0][0]
+            self.say(step_event(told, request.step, address, lock.mailings[address].recipients))
 
     def _wait_and_try_again(self, request: Request, outcome: Outcome) -> None:
         """It was surely not sent. All requests slow down: sms.by asked for it, or can't be reached."""
         self.recorder.result(request.chunks, _state_before(request.step), error=outcome.error)
         delay = 0.5 * 2 ** (request.tries - 1)
         pause = min(outcome.retry_after if outcome.retry_after is not None else delay, _LONGEST_PAUSE)
-        self.tell(f"not sent ({outcome.error}); again in {pause:g} s")
+        line = f"not sent ({outcome.error}); again in {pause:g} s"
+        addresses = tuple(sorted(request.addresses))
+        self.say(Event("retry", line, addresses, outcome=outcome.kind.value, is_warning=True))
         self._resume_at = max(self._resume_at, self.clock.monotonic() + pause)
         self._allowed, self._calm = max(1, self._allowed // 2), 0
         self._again.append(request)
@@ -178,7 +197,9 @@ class Exchange:
                 record.result(chunks, ChunkState.UNKNOWN, error=error, step=step)
                 if step != "draft":
                     self.sent |= request.addresses
-                self.tell(f"its outcome is unknown ({error}); looking for it at sms.by")
+                line = f"its outcome is unknown ({error}); looking for it at sms.by"
+                addresses = tuple(sorted(request.addresses))
+                self.say(Event("lost", line, addresses, outcome="unknown", is_warning=True))
                 self.look_for(chunks)
                 lost = [ref for ref in chunks if record.chunk(ref).state is ChunkState.UNKNOWN]
                 self.stop(lost, f"unknown: {error}")

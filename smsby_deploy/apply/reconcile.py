@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from smsby_deploy.apply.events import Event
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.apply.signals import Sender
 from smsby_deploy.clock import Clock
@@ -27,7 +28,7 @@ class Reconciler:
         *,
         project: str,
         seconds: float,
-        tell: Callable[[str], None],
+        say: Callable[[Event], None],
     ) -> None:
         self._recorder = recorder
         self._client = client
@@ -35,7 +36,7 @@ class Reconciler:
         self._clock = clock
         self._project = project
         self._seconds = seconds
-        self._tell = tell
+        self._say = say
 
     def read(self) -> RemoteView:
         """The remote list.
@@ -100,7 +101,7 @@ class Reconciler:
                 for address in dict.fromkeys(address for address, _ in chunks):
                     self.note_found(address, remote)
             except (SmsbyUnavailable, ApiError) as error:
-                self._tell(f"looking for the lost request: {error}")
+                self._say(Event("looking", f"looking for the lost request: {error}", is_warning=True))
             left = [ref for ref in chunks if self._recorder.chunk(ref).state is ChunkState.UNKNOWN]
             if not left or self._sender.stops > 1:
                 return

@@ -26,11 +26,21 @@ class Recorder:
     as it was.
     """
 
-    def __init__(self, held: HeldLock, *, plan_id: str, commit: str | None, tool: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        held: HeldLock,
+        *,
+        plan_id: str,
+        commit: str | None,
+        tool: str,
+        clock: Clock,
+        by: str | None = None,
+    ) -> None:
         self.lock = held.lock
         self._held = held
         self._journal = held.open_journal()
         self._applied = (plan_id, commit, tool)
+        self._by = by
         self._clock = clock
         self._begun = False
 
@@ -53,6 +63,7 @@ class Recorder:
             "at": self.now(),
             "commit": commit,
             "tool": tool,
+            "by": self._by,
         }
         self._journal.append("begin", **begin)
         self.lock = fold(self.lock, [{"event": "begin", **begin}])

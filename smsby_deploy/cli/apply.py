@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from smsby_deploy.cli.asking import says_yes
+from smsby_deploy.cli.asking import check_can_ask, says_yes
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
 from smsby_deploy.cli.git import git_commit
+from smsby_deploy.cli.who import who
+
+if TYPE_CHECKING:
+    from smsby_deploy.apply.engine import ApplyResult
+    from smsby_deploy.apply.events import Event
+    from smsby_deploy.report.json_log import JsonLog
 
 
 @click.command(
@@ -75,9 +83,10 @@ def command(
 
     def approve(plan: Plan) -> bool:
         if reviewed is None and not auto_approve and plan.to_do:
+            check_can_ask(context)
             progress.pause()
             write_plan_text(plan, sys.stderr, color=context.color)
-            if not says_yes():
+            if not says_yes(context):
                 return False
         if plan.to_do:
             progress.step("sending", sum(action.recipients or 0 for action in plan.actions if action.sends))
@@ -96,18 +105,57 @@ def command(
                 plan_file=reviewed,
                 approve=approve,
                 tell=progress.tell,
+                on_event=lambda event: _log_event(context, event),
                 advance=progress.advance,
                 commit=git_commit(project.root),
+                by=who(context.environ),
                 lock_timeout=lock_timeout,
             )
         )
     for difference in result.differences:
-        click.echo(f"warning: {difference.code}: {difference.address}: {difference.message}", err=True)
+        told = f"{difference.code}: {difference.address}: {difference.message}"
+        context.warn(told, difference.code, address=difference.address)
     document = apply_document(result)
+    if context.log is not None:
+        _log_result(context.log, result, quiet=context.quiet)
     if form == "json":
         click.echo(json_text(document), nl=False)
     else:
-        write_apply(result, sys.stdout, color=context.color)
+        write_apply(result, sys.stdout, color=context.color, lock=os.path.relpath(project.lock))
     if report is not None:
         report.write_text(json_text(document), encoding="utf-8")
     return result.exit_code
+
+
+def _log_event(context: Context, event: Event) -> None:
+    """What happened, for machines; a person hears its line through the progress."""
+    if context.log is None or (context.quiet and not event.is_warning):
+        return
+    one = event.addresses[0] if len(event.addresses) == 1 else None
+    context.log.write(
+        "warning" if event.is_warning else "info",
+        event.name,
+        message=" ".join(event.line.split()),
+        address=one,
+        addresses=None if len(event.addresses) < 2 else list(event.addresses),
+        people=event.people,
+        outcome=event.outcome,
+    )
+
+
+def _log_result(log: JsonLog, result: ApplyResult, *, quiet: bool) -> None:
+    """The outcome of each mailing, then the end; with -q only what went wrong."""
+    for mailing in result.mailings:
+        is_wrong = mailing.error is not None
+        if quiet and not is_wrong:
+            continue
+        log.write(
+            "warning" if is_wrong else "info",
+            "mailing",
+            address=mailing.address,
+            outcome=mailing.outcome,
+            people=mailing.recipients,
+            error=mailing.error,
+        )
+    if not quiet:
+        log.write("info", "applied", plan=result.plan.id, exit_code=result.exit_code)

@@ -4,21 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from smsby_deploy.report.json_log import Fact, JsonLog
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`verbosity` counts -v; `color` is False with --no-color and with NO_COLOR."""
+    """`verbosity` counts -v; `color` is False with --no-color and with NO_COLOR; `log` is there with --log-format json."""
 
     project: str | None
     verbosity: int
     quiet: bool
     color: bool
     environ: Mapping[str, str]
+    log: JsonLog | None = None
 
-    def note(self, text: str) -> None:
-        """Tell a person something on stderr, unless -q."""
+    def note(self, text: str, event: str = "note", **facts: Fact) -> None:
+        """Tell something on stderr, unless -q; a program hears `event` and its `facts` too."""
         import click
 
-        if not self.quiet:
+        if self.quiet:
+            return
+        if self.log is not None:
+            self.log.write("info", event, message=text, **facts)
+        else:
             click.echo(text, err=True)
+
+    def warn(self, text: str, event: str, **facts: Fact) -> None:
+        """Tell on stderr what must not be missed, also with -q."""
+        import click
+
+        if self.log is not None:
+            self.log.write("warning", event, message=text, **facts)
+        else:
+            click.echo(f"warning: {text}", err=True)

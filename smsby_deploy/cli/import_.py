@@ -6,6 +6,7 @@ import click
 
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
+from smsby_deploy.cli.who import who
 
 
 @click.command(
@@ -40,7 +41,6 @@ def command(
     """
     if bool(message_ids) == bool(uuids):
         raise click.UsageError("say which one it is: --message-id N, or --uuid U")
-    import getpass
     from uuid import uuid4
 
     from smsby_deploy.apply.adopt import differences, import_mailing
@@ -62,10 +62,10 @@ def command(
             clock=clock,
             new_id=uuid4().hex[:12],
             commit=git_commit(project.root),
-            by=getpass.getuser(),
+            by=who(context.environ),
             reason=reason,
         )
     for difference in differences(action, found):
-        click.echo(f"warning: REMOTE_DIFFERS: {address}: {difference}", err=True)
+        context.warn(f"REMOTE_DIFFERS: {address}: {difference}", "REMOTE_DIFFERS", address=address)
     context.note(f"{address} is recorded as sent; next: commit the lock file, then `smsby-deploy plan`")
     return 0

@@ -12,6 +12,7 @@ import click
 from smsby_deploy import __version__
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
+from smsby_deploy.cli.who import who
 
 if TYPE_CHECKING:
     from smsby_deploy.lock.change import LockChange
@@ -147,14 +148,6 @@ def _change(context: Context, reason: str, words: str) -> Iterator[LockChange]:
 
     at = SystemClock().now().isoformat(timespec="seconds")
     with open_lock(load(context).project).held(command=words) as held:
-        yield LockChange(held, by=_user(), at=at, tool=f"smsby-deploy {__version__}", reason=reason)
-
-
-def _user() -> str:
-    """Who runs this, for the record."""
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container whose user has no name
-        return "unknown"
+        yield LockChange(
+            held, by=who(context.environ), at=at, tool=f"smsby-deploy {__version__}", reason=reason
+        )

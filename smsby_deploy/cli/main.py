@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +15,9 @@ from smsby_deploy import __version__
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.errors import exit_code_of
 from smsby_deploy.cli.examples import examples
+
+if TYPE_CHECKING:
+    from smsby_deploy.report.json_log import JsonLog
 
 # name: (module, one line of help). The help stands here so that listing the commands imports none of them.
 _COMMANDS: dict[str, tuple[str, str]] = {
@@ -79,19 +84,45 @@ class LazyGroup(click.Group):
 @click.option("-v", "--verbose", count=True, help="Say more on stderr.")
 @click.option("-q", "--quiet", is_flag=True, help="Say only errors on stderr.")
 @click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What is said on stderr: for people, or a JSON object a line.",
+)
 @click.version_option(__version__, prog_name="smsby-deploy", message="%(prog)s %(version)s")
 @click.pass_context
-def group(ctx: click.Context, project: str | None, verbose: int, quiet: bool, no_color: bool) -> None:
+def group(
+    ctx: click.Context, project: str | None, verbose: int, quiet: bool, no_color: bool, log_format: str
+) -> None:
     """SMS campaigns as code for sms.by: reviewed before they are sent, and nobody gets a mailing twice."""
     color = not no_color and not os.environ.get("NO_COLOR")
-    ctx.obj = Context(project, verbose, quiet, color, os.environ)
+    log = _open_log() if log_format == "json" else None
+    ctx.obj = Context(project, verbose, quiet, color, os.environ, log)
+
+
+def _open_log() -> JsonLog:
+    from smsby_deploy.clock import SystemClock
+    from smsby_deploy.report.json_log import JsonLog
+
+    return JsonLog(sys.stderr, SystemClock(), secret=os.environ.get("SMSBY_TOKEN", "").strip())
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Whether an error is told as JSON: also one of a command line that can't be parsed."""
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    return any(
+        word == "--log-format=json" or pair == ("--log-format", "json") for pair in pairs for word in pair
+    )
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; every error is told on stderr."""
     verbose = any(word in ("--verbose", "-v", "-vv") for word in arguments)
+    log = _open_log() if _wants_json(arguments) else None
     try:
         result = group.main(list(arguments), prog_name="smsby-deploy", standalone_mode=False)
     except BaseException as error:  # noqa: BLE001 - the last place that can turn an error into a sentence
-        return exit_code_of(error, verbose=verbose)
+        return exit_code_of(error, verbose=verbose, log=log)
     return result if isinstance(result, int) else 0

@@ -43,12 +43,13 @@ def command(context: Context, channel: str, phone: str, code: str, yes: bool) ->
         raise UsageError(f"PHONE: {error}", hint="e.g. 375291234567") from None
     check_params(method, {"message": code, "phone": number})
     client = open_sender(api_settings(context), context.environ, SystemClock())
-    click.echo(
-        f"a code of {len(code)} digits to {mask_phone(number)} by {channel.capitalize()}; sms.by tells no price before",
-        err=True,
-    )
+    line = f"a code of {len(code)} digits to {mask_phone(number)} by {channel.capitalize()}; sms.by tells no price before"
+    if context.log is not None:
+        context.note(line, "code")
+    else:
+        click.echo(line, err=True)
     if not yes:
-        ask_to_send()
+        ask_to_send(context)
     send = client.send_otp_telegram if channel == "telegram" else client.send_otp_whatsapp
     receipt = send_one(method.name, lambda: send(code=code, phone=number))
     click.echo(receipt_line(receipt, mask_phone(number)))

@@ -99,7 +99,7 @@ def command(
         )
     if out is not None:
         write_plan(plan, out)
-        context.note(f"saved: apply exactly this with `smsby-deploy apply {out}`")
+        context.note(f"saved: apply exactly this with `smsby-deploy apply {out}`", "saved", file=str(out))
     breach = check_apply(loaded.project.guardrails, plan.actions)
     refused = breach.message if breach else None
     if form == "json":
@@ -117,12 +117,19 @@ def command(
             plan, sys.stdout, color=context.color, next_command=command_line if can_apply else None
         )
     if breach:
-        click.echo(f"refused: {breach.message}", err=True)
+        _tell_refused(context, breach.message)
     if plan.has_errors:
         return 3
     if plan.blocked or breach:
         return 4
     return 2 if detailed_exitcode and plan.to_do else 0
+
+
+def _tell_refused(context: Context, message: str) -> None:
+    if context.log is not None:
+        context.log.write("error", "refused", message=message)
+    else:
+        click.echo(f"refused: {message}", err=True)
 
 
 def _comment(

@@ -57,7 +57,7 @@ def command(
     from smsby_deploy.plan.preview import preview_mailings
     from smsby_deploy.problems import has_errors
     from smsby_deploy.report.json_out import json_text
-    from smsby_deploy.report.problems_text import write_problems
+    from smsby_deploy.report.problems_text import log_problems, write_problems
     from smsby_deploy.report.render_text import mask_preview, previews_document, write_previews
 
     loaded = load(context)
@@ -68,6 +68,8 @@ def command(
         click.echo(json_text(previews_document(shown)), nl=False)
     else:
         write_previews(shown, sys.stdout, color=context.color)
-    if problems:
+    if context.log is not None:
+        log_problems(problems, context.log)
+    elif problems:
         write_problems(problems, sys.stderr, color=context.color)
     return FilesInvalid.exit_code if has_errors(problems) else 0

@@ -113,7 +113,12 @@ def progress_of(context: Context, clock: Clock) -> Iterator[Progress]:
 
     terminal = context.environ.get("TERM", "")
     with open_progress(
-        sys.stderr, color=context.color, quiet=context.quiet, clock=clock, terminal=terminal
+        sys.stderr,
+        color=context.color,
+        quiet=context.quiet,
+        clock=clock,
+        terminal=terminal,
+        log=context.log,
     ) as progress:
         yield progress
 

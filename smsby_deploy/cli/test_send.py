@@ -46,9 +46,12 @@ def command(context: Context, address: str, to: str, row: int | None, yes: bool)
     )
     client = open_sender(project.api, context.environ, clock)
     for line in trial_lines(test):
-        click.echo(line, err=True)
+        if context.log is not None:
+            context.note(line, "trial", address=address)
+        else:
+            click.echo(line, err=True)
     if not yes:
-        ask_to_send()
+        ask_to_send(context)
     receipt = send_one(
         "sendQuickSMS",
         lambda: client.send_quick_sms(

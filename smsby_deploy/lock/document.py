@@ -59,6 +59,11 @@ def entry_digest(entry: Entry) -> str:
     return hashlib.sha256(_canonical(entry_document(entry))).hexdigest()
 
 
+def _apply_document(apply: Apply) -> dict[str, Any]:
+    """One run as JSON; who did it is left out where it is not known, as in locks that were written before it was asked."""
+    return {key: value for key, value in asdict(apply).items() if key != "by" or value is not None}
+
+
 def write_lock(lock: Lock) -> str:
     """The text of the lock file, sealed."""
     document: dict[str, Any] = {
@@ -69,7 +74,7 @@ def write_lock(lock: Lock) -> str:
         "lineage": lock.lineage,
         "folded": lock.folded,
         "mailings": {address: entry_document(lock.mailings[address]) for address in sorted(lock.mailings)},
-        "applies": [asdict(apply) for apply in lock.applies],
+        "applies": [_apply_document(apply) for apply in lock.applies],
         "resolutions": [asdict(resolution) for resolution in lock.resolutions],
     }
     document["seal"] = hashlib.sha256(_canonical(document)).hexdigest()

@@ -123,7 +123,7 @@ def fold_event(lock: Lock, event: dict[str, Any]) -> Lock:
         case "begin":
             if event["plan"] is None:
                 return lock
-            run = Apply(event["plan"], event["at"], event["commit"], event["tool"])
+            run = Apply(event["plan"], event["at"], event["commit"], event["tool"], by=event.get("by"))
             return replace(lock, applies=(*lock.applies, run))
         case "mailing":
             return lock.with_entry(event["address"], read_entry(event["entry"]))

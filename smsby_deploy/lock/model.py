@@ -101,7 +101,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """One run of apply: what `plan` ids were used, by whom, and what came of it."""
+    """One run of apply: which plan was used, by whom, and what came of it. `by` is None where it is not recorded."""
 
     plan: str
     at: str
@@ -109,6 +109,7 @@ class Apply:
     tool: str
     mailings: int = 0
     recipients: int = 0
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from smsby_deploy.project.declarations import Price
@@ -18,3 +19,10 @@ def money(amount: Decimal) -> str:
     """Plain digits, at least two after the point: 0.26, 718.406."""
     whole, _, fraction = f"{amount:f}".partition(".")
     return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
+
+
+def aligned(amounts: Sequence[Decimal | None]) -> list[str]:
+    """`amounts` for one column of a table: as many digits after the point in each, `1,234.50`, and `?` for None."""
+    known = [money(amount) for amount in amounts if amount is not None]
+    digits = max((len(text.partition(".")[2]) for text in known), default=2)
+    return ["?" if amount is None else f"{amount:,.{digits}f}" for amount in amounts]

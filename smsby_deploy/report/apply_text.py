@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TextIO
 
-from smsby_deploy.report.console import clean, make_console, number
+from smsby_deploy.message.price import money
+from smsby_deploy.report.console import clean, make_console, write_sentence
 
 if TYPE_CHECKING:
-    from smsby_deploy.apply.engine import ApplyResult
+    from smsby_deploy.apply.engine import ApplyResult, MailingResult
 
 _OUTCOMES = ("sent", "adopted", "confirmed", "skipped", "rejected", "unknown")
 _COLORS = {"sent": "green", "adopted": "cyan", "confirmed": "green", "rejected": "red", "unknown": "bold red"}
+_WENT_OUT = ("sent", "confirmed")
+_COLUMN = 9  # of the outcome; what went wrong stands below the address
+_PEOPLE = 9
 
 
 def apply_document(result: ApplyResult) -> dict[str, Any]:
@@ -32,21 +37,58 @@ def apply_document(result: ApplyResult) -> dict[str, Any]:
     }
 
 
-def write_apply(result: ApplyResult, stream: TextIO, *, color: bool) -> None:
-    """One line a mailing, then how many had which outcome, then what to do about the unknown ones."""
+def write_apply(result: ApplyResult, stream: TextIO, *, color: bool, lock: str) -> None:
+    """A line a mailing, then how many had which outcome, then what to do next. `lock` is the lock file, as a command
+    would name it."""
+    from rich.text import Text
+
     console = make_console(stream, color=color)
+    # Numbers stand in a column left of the addresses, so that an address of any length moves none of them.
     for mailing in result.mailings:
-        error = f": {clean(mailing.error)}" if mailing.error else ""
-        line = f"{mailing.outcome:<9} {mailing.address}  {number(mailing.recipients)} people{error}"
-        console.print(line, style=_COLORS.get(mailing.outcome), soft_wrap=True)
+        people = "?" if mailing.recipients is None else f"{mailing.recipients:,}"
+        line = Text(f"{mailing.outcome:<{_COLUMN}}", style=_COLORS.get(mailing.outcome, ""))
+        line.append(f" {people:>{_PEOPLE}} people  {mailing.address}", style="default")
+        console.print(line, soft_wrap=True)
+        if mailing.error:
+            style = _COLORS.get(mailing.outcome, "yellow")
+            write_sentence(console, f"{' ' * _COLUMN} {clean(mailing.error)}", style)
+    write_sentence(console, _summary(result), "bold")
+    for step in next_steps(result, lock):
+        console.print(step, soft_wrap=True)
+
+
+def next_steps(result: ApplyResult, lock: str) -> list[str]:
+    """What to do after it, one line each, the most urgent first."""
+    steps = []
+    lost = [mailing.address for mailing in result.mailings if mailing.outcome == "unknown"]
+    if lost:
+        steps += [
+            "hint: look at sms.by whether the unknown ones went out, then say so:",
+            f"  smsby-deploy lock resolve {lost[0]} --sent|--not-sent",
+        ]
+    recorded = sum(result.count(outcome) for outcome in ("sent", "confirmed", "adopted", "unknown"))
+    commands = [f'git add {lock} && git commit -m "Record what was sent"'] if recorded else []
+    if any(mailing.error and mailing.outcome != "unknown" for mailing in result.mailings):
+        commands.append("smsby-deploy plan")
+    if any(mailing.outcome in _WENT_OUT for mailing in result.mailings):
+        commands.append("smsby-deploy status --watch")
+    return [*steps, *(f"{'next:' if not index else '     '} {words}" for index, words in enumerate(commands))]
+
+
+def _summary(result: ApplyResult) -> str:
+    """`2 sent, 1 skipped; to 40 people for 1.144 BYN`; the cost is the plan's."""
     counts = {outcome: result.count(outcome) for outcome in _OUTCOMES}
-    told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
-    console.print(told or "nothing to do", soft_wrap=True)
-    if counts["sent"] or counts["confirmed"] or counts["adopted"]:
-        console.print("next: commit the lock file, then `smsby-deploy status`", soft_wrap=True)
-    if counts["unknown"]:
-        console.print(
-            "hint: look at sms.by whether the unknown ones went out, then say so:\n"
-            "  smsby-deploy lock resolve ADDRESS --sent|--not-sent",
-            soft_wrap=True,
-        )
+    told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "nothing to do"
+    gone = [mailing for mailing in result.mailings if mailing.outcome in _WENT_OUT]
+    people = sum(mailing.recipients or 0 for mailing in gone)
+    return f"{told}; {people:,} people{_cost(result, gone)}" if gone else told
+
+
+def _cost(result: ApplyResult, gone: list[MailingResult]) -> str:
+    planned = {action.address: action.cost for action in result.plan.actions}
+    costs = [cost for mailing in gone if (cost := planned[mailing.address]) is not None]
+    if not costs or result.plan.currency is None:
+        return ""
+    lists = len(gone) - len(costs)
+    more = f" and what the list{'s' * (lists > 1)} cost{'s' * (lists == 1)}" if lists else ""
+    return f", {money(sum(costs, Decimal(0)))} {result.plan.currency}{more}"

@@ -43,7 +43,9 @@ def number(value: object) -> str:
     return "?" if value is None else str(value)
 
 
-def escape_markdown(text: str) -> str:
-    """`text` with everything escaped that Markdown, HTML or a mention could make of it."""
-    escaped = "".join(f"\\{char}" if char in "\\`*_{}[]()#+!|~" else char for char in clean(text))
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "@\u200b")
+def write_sentence(console: Console, text: str, style: str | None = None) -> None:
+    """`text`, broken between words at a terminal's edge, and on one line wherever else, for grep's sake.
+
+    A command that people copy is no sentence: print it with `soft_wrap`.
+    """
+    console.print(text, style=style, soft_wrap=not console.is_terminal)

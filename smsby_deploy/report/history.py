@@ -9,11 +9,11 @@ from smsby_deploy.lock.model import Apply, Lock
 from smsby_deploy.report.console import clean, make_console
 from smsby_deploy.report.markdown import escape, table_row
 
-_COLUMNS = ("when", "plan", "commit", "mailings", "people", "tool")
+_COLUMNS = ("when", "who", "plan", "commit", "mailings", "people", "tool")
 
 
 def history_document(lock: Lock) -> dict[str, Any]:
-    """`{"applies": [{"at", "plan", "commit", "tool", "mailings", "recipients"}]}`, the newest first."""
+    """`{"applies": [{"at", "plan", "commit", "tool", "mailings", "recipients", "by"}]}`, the newest first."""
     return {
         "applies": [
             {
@@ -23,6 +23,7 @@ def history_document(lock: Lock) -> dict[str, Any]:
                 "tool": run.tool,
                 "mailings": run.mailings,
                 "recipients": run.recipients,
+                "by": run.by,
             }
             for run in reversed(lock.applies)
         ]
@@ -39,7 +40,12 @@ def write_history(lock: Lock, stream: TextIO, *, color: bool) -> None:
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in _COLUMNS:
-        table.add_column(name, justify="right" if name in ("mailings", "people") else "left", no_wrap=True)
+        table.add_column(
+            name,
+            justify="right" if name in ("mailings", "people") else "left",
+            no_wrap=name != "who",
+            overflow="fold",
+        )
     for run in reversed(lock.applies):
         table.add_row(*(clean(cell) for cell in _cells(run)))
     console.print(table)
@@ -47,7 +53,7 @@ def write_history(lock: Lock, stream: TextIO, *, color: bool) -> None:
 
 def history_markdown(lock: Lock) -> str:
     """The same as a table."""
-    lines = [table_row(_COLUMNS), "|---|---|---|---:|---:|---|\n"]
+    lines = [table_row(_COLUMNS), "|---|---|---|---|---:|---:|---|\n"]
     lines += [table_row([escape(cell) for cell in _cells(run)]) for run in reversed(lock.applies)]
     return "".join(lines) if lock.applies else "Nothing was applied yet.\n"
 
@@ -55,9 +61,10 @@ def history_markdown(lock: Lock) -> str:
 def _cells(run: Apply) -> tuple[str, ...]:
     at = datetime.fromisoformat(run.at)
     return (
-        f"{at:%Y-%m-%d %H:%M} {run.at[-6:]}",
+        f"{at:%Y-%m-%d %H:%M} {'UTC' if run.at.endswith('+00:00') else run.at[-6:]}",
+        run.by or "-",
         run.plan,
-        (run.commit or "-")[:10],
+        (run.commit or "-")[:7],
         f"{run.mailings:,}",
         f"{run.recipients:,}",
         run.tool.removeprefix("smsby-deploy "),

@@ -9,20 +9,12 @@ from typing import TextIO
 
 from smsby_deploy.message.price import money
 from smsby_deploy.plan.model import ActionKind, AudienceCounts, Plan
-from smsby_deploy.report.console import clean, make_console, when
+from smsby_deploy.report.console import clean, make_console, write_sentence
 from smsby_deploy.report.masking import mask_numbers
+from smsby_deploy.report.plan_table import SYMBOLS, plan_table
 from smsby_deploy.report.problems_text import SEVERITY_COLORS, problem_lines
 from smsby_deploy.report.times import in_words
 
-_SYMBOLS = {
-    ActionKind.CREATE: ("+", "green"),
-    ActionKind.RESUME: ("~", "yellow"),
-    ActionKind.CONFIRM: ("^", "green"),
-    ActionKind.ADOPT: ("&", "cyan"),
-    ActionKind.NOOP: ("=", "dim"),
-    ActionKind.ORPHAN: ("?", "dim"),
-    ActionKind.BLOCKED: ("!", "bold red"),
-}
 # What a reviewer must not miss comes with its reason below the table.
 _EXPLAINED = frozenset(ActionKind) - {ActionKind.CREATE, ActionKind.NOOP}
 _QUIET = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
@@ -30,46 +22,23 @@ _QUIET = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
 
 def write_plan_text(plan: Plan, stream: TextIO, *, color: bool, next_command: str | None = None) -> None:
     """Write the plan for people: a table, the reasons, the problems, the totals, the next command."""
-    from rich.table import Table
-    from rich.text import Text
-
     console = make_console(stream, color=color)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("action", no_wrap=True)
-    table.add_column("mailing", overflow="fold")
-    table.add_column("when", no_wrap=True)
-    for name in ("people", "parts", "cost"):
-        table.add_column(name, justify="right", no_wrap=True)
-    decimals = max(
-        (len(money(a.cost).partition(".")[2]) for a in plan.actions if a.cost is not None), default=2
-    )
-    for action in plan.actions:
-        symbol, style = _SYMBOLS[action.action]
-        table.add_row(
-            Text(f"{symbol} {action.action}", style=style),
-            action.address,
-            when(action.schedule_time),
-            _count(action.recipients),
-            _count(action.parts),
-            "?" if action.cost is None else f"{action.cost:,.{decimals}f}",
-        )
     if plan.actions:
-        console.print(table)
+        for row in plan_table(plan, console.width):
+            console.print(row, soft_wrap=True)
     for action in plan.actions:
         if action.reason and action.action in _EXPLAINED:
-            style = _SYMBOLS[action.action][1]
-            console.print(
-                f"{action.address}: {mask_numbers(clean(action.reason))}", style=style, soft_wrap=True
-            )
+            style = SYMBOLS[action.action][1]
+            write_sentence(console, f"{action.address}: {mask_numbers(clean(action.reason))}", style)
     for action in plan.actions:
         if action.audience.rows != action.audience.final and action.action not in _QUIET:
-            console.print(f"{action.address}: {waterfall(action.audience)}", style="dim", soft_wrap=True)
+            write_sentence(console, f"{action.address}: {waterfall(action.audience)}", "dim")
     for severity, line in problem_lines(plan.problems):
         console.print(line, style=SEVERITY_COLORS[severity], soft_wrap=True)
-    console.print(totals_line(plan), style="bold", soft_wrap=True)
+    write_sentence(console, totals_line(plan), "bold")
     first = first_line(plan)
     if first:
-        console.print(first, soft_wrap=True)
+        write_sentence(console, first)
     if next_command:
         console.print(f"next: {next_command}", soft_wrap=True)
 
@@ -87,7 +56,7 @@ def totals_line(plan: Plan) -> str:
     cost = f", {money(sum(costs, Decimal(0)))} {plan.currency or ''}".rstrip() if costs else ""
     lists = sum(action.recipients is None for action in sending)
     more = f", and {lists} contact list{'s' if lists > 1 else ''} that only sms.by can count" if lists else ""
-    return f"{told}; to send: {people:,} people, {parts:,} parts{cost}{more}"
+    return f"{told}; to send: {_counted(people, 'person', 'people')}, {_counted(parts, 'part', 'parts')}{cost}{more}"
 
 
 def first_line(plan: Plan) -> str | None:
@@ -111,5 +80,5 @@ def waterfall(counts: AudienceCounts) -> str:
     return " → ".join([f"{counts.rows:,} rows", *told, f"{counts.final:,} people"])
 
 
-def _count(value: int | None) -> str:
-    return "?" if value is None else f"{value:,}"
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"

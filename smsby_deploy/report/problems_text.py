@@ -9,6 +9,7 @@ from typing import TextIO
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.report.console import clean, make_console
 from smsby_deploy.report.findings import Finding
+from smsby_deploy.report.json_log import JsonLog
 from smsby_deploy.report.masking import mask_numbers
 
 SEVERITY_COLORS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
@@ -56,6 +57,21 @@ def write_problems(problems: Sequence[Problem], stream: TextIO, *, color: bool) 
     for severity, line in problem_lines(problems):
         console.print(line, style=SEVERITY_COLORS[severity], soft_wrap=True)
     console.print(count_line(problems), soft_wrap=True)
+
+
+def log_problems(problems: Iterable[Problem], log: JsonLog) -> None:
+    """Every problem as an event of its own."""
+    for problem in problems:
+        log.write(
+            "info" if problem.severity is Severity.NOTE else problem.severity.value,
+            "problem",
+            code=problem.code,
+            message=problem.message,
+            address=problem.address,
+            file=problem.file,
+            line=problem.line,
+            column=problem.column,
+        )
 
 
 def github_annotations(findings: Sequence[Finding]) -> str:

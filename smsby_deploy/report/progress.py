@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.report.console import clean
+from smsby_deploy.report.json_log import JsonLog
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -37,12 +38,21 @@ class Progress(Protocol):
 
 @contextmanager
 def open_progress(
-    stream: TextIO, *, color: bool, quiet: bool, clock: Clock, terminal: str = ""
+    stream: TextIO,
+    *,
+    color: bool,
+    quiet: bool,
+    clock: Clock,
+    terminal: str = "",
+    log: JsonLog | None = None,
 ) -> Iterator[Progress]:
-    """Progress on `stream`. `terminal` is the TERM of the environment: a dumb one can't redraw a line."""
+    """Progress on `stream`, or as events in `log`. `terminal` is the TERM of the environment: a dumb one can't redraw
+    a line."""
     shown: Progress
     if quiet:
         shown = _Nothing()
+    elif log is not None:
+        shown = _Events(log, clock)
     elif stream.isatty() and terminal != "dumb":
         shown = _Bar(stream, color=color)
     else:
@@ -90,6 +100,34 @@ class _Lines:
     def pause(self) -> None: ...
 
 
+class _Events:
+    """Steps, and how far each is now and then. Lines are not for machines: they hear the events themselves."""
+
+    def __init__(self, log: JsonLog, clock: Clock) -> None:
+        self._log = log
+        self._clock = clock
+        self._told_at = clock.monotonic()
+        self._what = ""
+        self._done = 0
+        self._total: int | None = None
+
+    def step(self, what: str, total: int | None = None) -> None:
+        self._what, self._total, self._done = what, total, 0
+        self._log.write("info", "step", message=what, people_total=total)
+
+    def advance(self, people: int) -> None:
+        self._done += people
+        now = self._clock.monotonic()
+        if now - self._told_at >= _LINE_SECONDS:
+            self._told_at = now
+            facts = {"people": self._done, "people_total": self._total}
+            self._log.write("info", "progress", message=self._what, **facts)
+
+    def tell(self, line: str) -> None: ...
+
+    def pause(self) -> None: ...
+
+
 class _Bar:
     """The bar is gone when the work is done; what was told stays."""
 
@@ -103,12 +141,16 @@ class _Bar:
 
     def _make(self) -> RichProgress:
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.table import Column
 
         return Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
+            # A long address is cut here and nowhere else: a bar of two lines can't be redrawn in place.
+            TextColumn(
+                "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
+            ),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[people]}", markup=False),
+            TextColumn("{task.fields[people]}", markup=False, table_column=Column(no_wrap=True)),
             TimeElapsedColumn(),
             console=self._console,
             transient=True,

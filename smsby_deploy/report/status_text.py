@@ -7,7 +7,7 @@ from decimal import Decimal
 from textwrap import wrap
 from typing import TYPE_CHECKING, TextIO
 
-from smsby_deploy.message.price import money
+from smsby_deploy.message.price import aligned, money
 from smsby_deploy.report.console import clean, make_console
 from smsby_deploy.report.markdown import Piece, escape, fit, table_row
 from smsby_deploy.report.masking import mask_numbers
@@ -39,8 +39,10 @@ def write_status(report: StatusReport, stream: TextIO, *, color: bool, currency:
         console.print("no mailing to tell of: the lock records none, or none that was asked for")
         return
     plain = not _can_draw(stream)
-    for mailing in report.mailings:
-        _write_mailing(mailing, report, console, plain=plain, currency=currency)
+    costs = aligned([mailing.cost for mailing in report.mailings])
+    for mailing, cost in zip(report.mailings, costs, strict=True):
+        told = f"{cost} {currency or ''}".rstrip()
+        _write_mailing(mailing, report, console, plain=plain, cost=told)
     _write_totals(report, console, plain=plain, currency=currency)
 
 
@@ -53,7 +55,7 @@ def _can_draw(stream: TextIO) -> bool:
 
 
 def _write_mailing(
-    mailing: MailingStatus, report: StatusReport, console: Console, *, plain: bool, currency: str | None
+    mailing: MailingStatus, report: StatusReport, console: Console, *, plain: bool, cost: str
 ) -> None:
     from rich.text import Text
 
@@ -66,7 +68,7 @@ def _write_mailing(
         line.append(f" {share(mailing.delivered, mailing.recipients):>6}")
         line.append(f" {mailing.recipients:>9,} people")
         if mailing.cost is not None:
-            line.append(f" {_money(mailing.cost, currency):>14}")
+            line.append(f" {cost:>14}")
         console.print(line, soft_wrap=True)
     for line_of_counts in wrap(told_counts(mailing), _COLUMNS - len(_INDENT)):
         console.print(f"{_INDENT}{line_of_counts}", soft_wrap=True)

@@ -56,7 +56,8 @@ _locks = st.builds(
     lineage=st.none() | _text,
     mailings=st.dictionaries(_text, _entry, max_size=3),
     applies=st.lists(
-        st.builds(Apply, plan=_text, at=_text, commit=st.none() | _text, tool=_text), max_size=2
+        st.builds(Apply, plan=_text, at=_text, commit=st.none() | _text, tool=_text, by=st.none() | _text),
+        max_size=2,
     ).map(tuple),
     resolutions=st.lists(
         st.builds(Resolution, address=_text, what=_text, at=_text, by=_text, reason=_text), max_size=2
@@ -106,6 +107,14 @@ def test_damage_at_every_byte_is_refused_or_harmless() -> None:
             except LockDamaged:
                 continue
             assert read == original, offset
+
+
+def test_a_lock_that_does_not_say_who_stays_as_it_is() -> None:
+    """Locks from before it was recorded are read, and nothing is added to them."""
+    run = Apply("7f3c9a", "t", None, "x", 1, 2)
+    text = write_lock(Lock("shop", 1, "line", {}, (run,)))
+    assert "by" not in json.loads(text)["applies"][0]
+    assert read_lock(text, "lock").applies == (run,)
 
 
 def test_an_edited_lock_is_refused_with_the_way_back() -> None:

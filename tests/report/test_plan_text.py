@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 from smsby_deploy.plan.model import ActionKind, AudienceCounts, Plan
+from smsby_deploy.report.plan_table import plan_table
 from smsby_deploy.report.plan_text import totals_line, waterfall, write_plan_text
 from tests.report import examples
 from tests.report.golden import check_golden
@@ -35,10 +36,27 @@ def test_a_plan_that_is_ready_fits_80_columns() -> None:
     assert "\x1b" not in text
 
 
-def test_a_long_address_stays_in_its_column() -> None:
-    """Forty letters on both sides of the slash are folded within the cell; the numbers stand where they stood."""
-    text = text_of(examples.plan(examples.action("a" * 40 + "/" + "b" * 40, ActionKind.CREATE)))
-    assert max(map(len, text.splitlines()[:4])) <= 80
+def test_a_long_address_stands_alone_and_moves_no_number() -> None:
+    """Forty letters on both sides of the slash: never cut, and the columns stay those of the other mailings."""
+    long = "a" * 40 + "/" + "b" * 40
+    text = text_of(
+        examples.plan(
+            examples.action(long, ActionKind.CREATE), examples.action("sale/vip", ActionKind.CREATE)
+        )
+    )
+    head, first, second, numbers, vip = text.splitlines()[:5]
+    assert [first, second] == [f"+ create  {'a' * 40}/", f"          {'b' * 40}"]
+    assert numbers.strip() == vip[vip.index("2026") :]
+    assert len(numbers) == len(vip) == len(head) <= 80
+
+
+def test_a_wide_terminal_shows_how_far_away_each_time_is() -> None:
+    """Where there is room; where there is none the line below the table tells it of the first."""
+    plan = examples.plan(examples.action("sale/vip", ActionKind.CREATE))
+    assert "  in 2 d 10 h  " in "".join(line.plain for line in plan_table(plan, 100))
+    narrow = list(plan_table(plan, 70))
+    assert "in 2 d" not in "".join(line.plain for line in narrow)
+    assert {len(line.plain) for line in narrow} == {len(narrow[0].plain)}
 
 
 def test_steps_that_take_nobody_are_not_told() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.report.console import escape_markdown, when
+from smsby_deploy.report.console import when
 from smsby_deploy.report.findings import list_findings
 from smsby_deploy.report.json_out import validate_document
 from smsby_deploy.report.problems_text import github_annotations, problem_line
@@ -25,8 +25,7 @@ def test_summary_counts_by_severity() -> None:
     assert validate_document([PROBLEM])["summary"] == {"errors": 1, "warnings": 0, "notes": 0}
 
 
-def test_markdown_and_times() -> None:
-    """A cell can't break its table, and a time reads like one."""
-    assert escape_markdown("a|<b>") == "a\\|&lt;b&gt;"
+def test_a_time_reads_like_one() -> None:
+    """Day, clock and offset, no seconds that are zero."""
     assert when("2027-03-01T10:00:00+03:00") == "2027-03-01 10:00 +03:00"
     assert when(None) == "on apply"

@@ -26,7 +26,7 @@ LOCK = Lock(
     "shop",
     applies=(
         Apply("7f3c9a", "2026-11-28T21:05:00+00:00", "5133cd2aa0b1c2d3", "smsby-deploy 0.1.0", 2, 1200),
-        Apply("8a4d0b", "2026-12-01T08:00:00+00:00", None, "smsby-deploy 0.1.0", 1, 7),
+        Apply("8a4d0b", "2026-12-01T08:00:00+00:00", None, "smsby-deploy 0.1.0", 1, 7, "anna"),
     ),
 )
 
@@ -97,7 +97,7 @@ def test_csv_lists_who_did_not_get_it() -> None:
 
 
 def test_history() -> None:
-    """The newest first: when, by which plan and commit, how much."""
+    """The newest first: when, by whom, by which plan and commit, how much."""
     stream = io.StringIO()
     write_history(LOCK, stream, color=False)
     check_golden("history.txt", "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n")

@@ -1,0 +1,83 @@
+"""`--log-format json`: stderr for machines, stdout as ever."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Shop
+
+CAMPAIGN = """\
+version: 1
+campaign: sale
+mailings:
+  - name: vip
+    recipients: ["+375291234567", "+375291234568", "+375291234569"]
+    text: Hello
+  - name: letter
+    list: Newsletter
+    text: Hello
+"""
+
+
+def events(err: str) -> list[dict[str, Any]]:
+    """Every line of stderr, each a whole object with the three keys that are always there."""
+    told = [json.loads(line) for line in err.splitlines()]
+    assert all(list(event)[:3] == ["time", "level", "event"] and event["time"][10] == "T" for event in told)
+    assert "375291234567" not in err
+    return told
+
+
+def test_an_apply_tells_each_request_and_each_mailing(shop: Shop) -> None:
+    """One object a line: the requests with address, people and outcome, then the mailings, then the end."""
+    shop.write("sale.yaml", CAMPAIGN)
+    done = shop.run("--log-format", "json", "apply", "--auto-approve", "--format", "json")
+    told = events(done.err)
+    requests = [(e["address"], e["people"], e["outcome"]) for e in told if e["event"] == "request"]
+    assert requests == [("sale/vip", 2, "accepted"), ("sale/vip", 1, "accepted")]
+    assert [e["event"] for e in told if e.get("address") == "sale/letter"] == ["draft", "confirm", "mailing"]
+    assert told[-1]["event"] == "applied"
+    assert told[-1]["plan"] == done.json["plan"]
+    assert shop.run("-q", "--log-format=json", "status").err == ""
+
+
+def test_a_lost_answer_is_a_warning_with_its_address(shop: Shop) -> None:
+    """What a machine would wake somebody for."""
+    shop.write("sale.yaml", CAMPAIGN)
+    shop.fault(method="sendBulkSms", nth=1, mode="reset", when="before")
+    done = shop.run("-q", "--log-format", "json", "apply", "--auto-approve")
+    assert done.code == 6
+    told = events(done.err)
+    assert [(e["level"], e["event"], e["address"], e["outcome"]) for e in told] == [
+        ("warning", "lost", "sale/vip", "unknown"),
+        ("warning", "request", "sale/vip", "unknown"),
+        ("warning", "mailing", "sale/vip", "unknown"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["plann"], 64),
+        (["apply", "no-such-plan.json"], 5),
+        (["plan"], 3),
+        (["-C", "/nowhere", "plan"], 64),
+    ],
+)
+def test_errors_are_objects_too(shop: Shop, arguments: list[str], code: int) -> None:
+    """The last line tells the exit code; problems of files come one by one with their place."""
+    shop.write("sale.yaml", CAMPAIGN.replace("text: Hello", "texxt: Hello", 1))
+    done = shop.run("--log-format", "json", *arguments)
+    assert done.code == code
+    assert all(event["level"] != "error" or event["exit_code"] == code for event in events(done.err))
+
+
+def test_it_never_asks_between_its_lines(shop: Shop) -> None:
+    """A question is no JSON: without approval it refuses before anything is sent."""
+    shop.write("sale.yaml", CAMPAIGN)
+    refused = shop.run("--log-format", "json", "apply", stdin="yes\n")
+    assert refused.code == 64
+    assert events(refused.err)[-1]["hint"]
+    assert not shop.inbox()
