@@ -220,7 +220,7 @@ def _explained(query: RecipientsQuery, said: TextSource) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        message = f"the driver of this database is not installed: pip install {error.name}"
+        message = f"the driver of this database, Python's module {error.name}, is not installed"
         raise BadRows(message, 0, "EXTRA") from None
     except DBAPIError as error:
         text = str(error.orig)
@@ -233,12 +233,13 @@ def _explained(query: RecipientsQuery, said: TextSource) -> Iterator[None]:
 
 
 def _place(said: TextSource, line: int) -> Location:
-    """Where the `line`th line of a statement stands in its file."""
-    lines = said.text.split("\n")
-    line += len(said.text[: len(said.text) - len(said.text.lstrip())].split("\n")) - 1  # it was sent stripped
-    offset = sum(len(before) + 1 for before in lines[: max(line - 1, 0)])
-    indent = len(lines[line - 1]) - len(lines[line - 1].lstrip()) if 0 < line <= len(lines) else 0
-    mark = place_in_runs(said.runs, offset + indent)
+    """Where the `line`th line of a statement, sent without blank at its ends, stands in its file."""
+    blank = len(said.text) - len(said.text.lstrip())
+    lines = said.text.strip().split("\n")
+    if not 0 < line <= len(lines):
+        return said.location  # of what was put around it
+    offset = blank + sum(len(before) + 1 for before in lines[: line - 1])
+    mark = place_in_runs(said.runs, offset + len(lines[line - 1]) - len(lines[line - 1].lstrip()))
     return Location(said.location.file, *mark) if mark else said.location
 
 

@@ -105,7 +105,7 @@ def command(
     if form == "json":
         click.echo(json_text(plan_document(plan)), nl=False)
     elif form == "markdown":
-        click.echo(_comment(plan, loaded.project, lock, clock, compare, out, refused), nl=False)
+        click.echo(_comment(context, plan, loaded.project, lock, clock, compare, out, refused), nl=False)
     elif form in MACHINE_FORMATS:
         problems = plan_problems(plan, loaded.project, refused)
         addresses = [action.address for action in plan.actions]
@@ -133,6 +133,7 @@ def _tell_refused(context: Context, message: str) -> None:
 
 
 def _comment(
+    context: Context,
     plan: Plan,
     project: Project,
     lock: Lock,
@@ -148,7 +149,7 @@ def _comment(
     from smsby_deploy.report.plan_markdown import CommentContext, plan_markdown
     from smsby_deploy.report.samples import MailingDetails, detail_mailing
 
-    base = base_of_lock(lock) if compare is None else read_base(compare, clock)
+    base = base_of_lock(lock) if compare is None else read_base(compare, clock, context.environ)
     suppressed, _ = load_suppression(project.suppress)
     mailings = {mailing.address: mailing for mailing in project.mailings}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from smsby_deploy.clock import Clock
@@ -13,7 +14,7 @@ from smsby_deploy.project.load import load_project
 from smsby_deploy.report.compare import Base, base_of_plan
 
 
-def read_base(path: Path, clock: Clock) -> Base:
+def read_base(path: Path, clock: Clock, environ: Mapping[str, str]) -> Base:
     """The plan saved at `path`, or the project in the folder `path`, planned offline; only a folder knows its texts.
 
     Raises:
@@ -26,7 +27,7 @@ def read_base(path: Path, clock: Clock) -> Base:
             hint = "name a file that `plan --out` wrote, or a folder that holds the base's smsby.yaml"
             raise UsageError(f"--compare: {error.message}", hint=hint) from error
     try:
-        loaded = load_project(path)
+        loaded = load_project(path, environ)
     except FilesInvalid as error:
         raise UsageError(
             f"--compare: the files in {path} are not valid", hint=f"smsby-deploy -C {path} validate"

@@ -155,6 +155,9 @@ def test_nothing_leaves_of_a_result_that_changed_after_the_plan(database: Databa
     database.run("update people set name = 'Вера' where id = 3")
     with pytest.raises(FilesChanged, match="changed since"):
         next(stream_parts(loaded.project, mailing, action, now))
+    database.run("drop table people")
+    with pytest.raises(FilesChanged, match=r"ended before chunk 1 of 2: the database says: .*people"):
+        next(stream_parts(loaded.project, mailing, action, now))
 
 
 def test_rows_that_the_order_does_not_tell_apart_are_refused(database: Database, tmp_path: Path) -> None:
@@ -203,6 +206,9 @@ def test_an_error_of_the_query_stands_at_its_line(
         (problem,) = _problems(_project(tmp_path / database.kind, database.url, broken))
         assert (problem.code, problem.file, problem.line) == ("SQL", "sale.yaml", line)
         assert "nme" in problem.message
+    unordered = CAMPAIGN.replace("order_by: id", "order_by: city")
+    (problem,) = _problems(_project(tmp_path / "order", postgres.url, unordered))
+    assert (problem.line, 'column "city" does not exist' in problem.message) == (6, True)
 
 
 def test_a_bad_row_is_told_by_its_number(database: Database, tmp_path: Path) -> None:
