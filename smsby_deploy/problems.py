@@ -19,7 +19,8 @@ class Severity(StrEnum):
 class Problem:
     """One finding, at its place. `code` is a stable word; docs/problems.md explains each.
 
-    `line` is the physical line, counted from 1 (a CSV's header is line 1).
+    `line` is the physical line, counted from 1 (a CSV's header is line 1). What concerns a whole line, as a row of
+    recipients, stands at its column 1.
     """
 
     severity: Severity
@@ -29,6 +30,10 @@ class Problem:
     file: str | None = None
     line: int | None = None
     column: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.line is not None and self.column is None:
+            object.__setattr__(self, "column", 1)
 
     @property
     def location(self) -> Location | None:

@@ -133,7 +133,9 @@ def _current_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> P
     stale = find_staleness(reviewed, plan)
     if stale:
         raise PlanRefused(f"this plan is stale: {stale}", hint="make a new plan and have it reviewed")
-    fewer = sum(a.recipients or 0 for a in reviewed.actions) - sum(a.recipients or 0 for a in plan.actions)
+    fewer = sum(a.audience.suppressed for a in plan.actions) - sum(
+        a.audience.suppressed for a in reviewed.actions
+    )
     if fewer:
         line = f"{fewer} recipients opted out since this plan was made: nothing is sent to them"
         request.say(Event("opt-outs", line, people=fewer))

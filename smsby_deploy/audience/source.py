@@ -60,6 +60,7 @@ class _Candidates:
     phone: int | None  # the phone's column; None: the phones are `raw`
     raw: list[str]
     own: list[str | None]
+    columns_at: Sequence[int] = ()  # where those written in a campaign file begin
 
 
 def stream_audience(
@@ -86,11 +87,12 @@ def stream_audience(
             phones = normalize_all(candidates.raw, countries)
             bad = [position for position, phone in enumerate(phones) if isinstance(phone, BadPhone)]
             if on_invalid != "drop" and (bad or block.errors):
-                found = [("ROW", message, line) for line, message in block.errors]
-                found += [("PHONE", str(phones[position]), block.lines[position]) for position in bad]
+                begin = candidates.columns_at or [1] * len(phones)
+                found = [(line, 1, "ROW", message) for line, message in block.errors]
+                found += [(block.lines[index], begin[index], "PHONE", str(phones[index])) for index in bad]
                 report.problems.extend(
-                    Problem(Severity.ERROR, code, message, address, file, line)
-                    for code, message, line in sorted(found, key=lambda problem: problem[2])
+                    Problem(Severity.ERROR, code, message, address, file, line, column)
+                    for line, column, code, message in sorted(found)
                 )
             batch = _first_ones(candidates, phones, bad, seen, report, with_variables)
             if batch.phones:
@@ -202,7 +204,13 @@ def _candidates(
             for block in group_rows([(one.location.line or 1, dict(one.variables)) for one in some]):
                 members = some[start : start + len(block.lines)]
                 start += len(members)
-                yield _Candidates(block, None, [one.phone for one in members], [one.text for one in members])
+                yield _Candidates(
+                    block,
+                    None,
+                    [one.phone for one in members],
+                    [one.text for one in members],
+                    [one.location.column or 1 for one in members],
+                )
         return
     for block in read_source(audience, batch_rows, facts):
         yield _from_block(audience, block, has_text)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from jinja2 import TemplateSyntaxError, meta, nodes
+from jinja2.visitor import NodeTransformer
 
 from smsby_deploy.message.environment import LONGEST_SOURCE, TextEnvironment
 
@@ -33,13 +34,12 @@ class Gathered:
 
     parsed: dict[str | None, nodes.Template] = field(default_factory=dict)
     included: dict[str, Included] = field(default_factory=dict)
+    wanted: dict[str | None, frozenset[str]] = field(default_factory=dict)  # from outside of each template
 
     @property
     def variables(self) -> frozenset[str]:
         """The variables that the text and all it includes take from the data."""
-        return frozenset(
-            name for tree in self.parsed.values() for name in meta.find_undeclared_variables(tree)
-        )
+        return self.wanted[None]
 
     def literals(self) -> Iterator[tuple[str | None, int, str]]:
         """Every run of literal text: its template, its offset there, and itself."""
@@ -84,6 +84,35 @@ def _gather(
             if sum(len(one.text) for one in gathered.included.values()) > LONGEST_SOURCE:
                 raise BadInclude("the included templates are too long for any text", lineno, unit)
         _gather(environment, name, gathered.included[name].text, root, gathered, (*above, unit))
+    if unit not in gathered.wanted:
+        gathered.wanted[unit] = _find_wanted(environment, unit, text, gathered.wanted)
+
+
+def _find_wanted(
+    environment: TextEnvironment, unit: str | None, text: str, wanted: Mapping[str | None, frozenset[str]]
+) -> frozenset[str]:
+    """The variables that a template takes from outside; `wanted` knows those of what it includes.
+
+    What it sets before an include, the included template takes from there. What is imported or extended sees nothing
+    of that, so its variables come from outside.
+    """
+    tree = _WithNames(wanted).visit(environment.parse(text, unit))
+    apart = (
+        wanted[node.template.value] for node in tree.find_all((nodes.Import, nodes.FromImport, nodes.Extends))
+    )
+    return frozenset(meta.find_undeclared_variables(tree)).union(*apart)
+
+
+class _WithNames(NodeTransformer):
+    """Puts the variables that an included template wants where it is included."""
+
+    def __init__(self, wanted: Mapping[str | None, frozenset[str]]) -> None:
+        self._wanted = wanted
+
+    def visit_Include(self, node: nodes.Include) -> nodes.Node:  # noqa: N802  # Jinja2 calls it by the node's name
+        assert isinstance(node.template, nodes.Const)
+        names = [nodes.Name(name, "load") for name in sorted(self._wanted[node.template.value])]
+        return nodes.Output(names, lineno=node.lineno)
 
 
 def _references(tree: nodes.Template, unit: str | None) -> Iterator[tuple[str, int]]:

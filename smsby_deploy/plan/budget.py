@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -15,32 +15,34 @@ _SPENT = frozenset({ChunkState.ACCEPTED, ChunkState.UNKNOWN})
 
 
 def spent_beside(project: Project, actions: Iterable[Action], lock: Lock, now: datetime) -> Decimal:
-    """What was spent this month, beside what those of `actions` cost that send.
-
-    Of a mailing that is resumed the plan's cost is that of all of it, and the lock's would be the same once more.
-    """
+    """What was spent this month, beside what those of `actions` cost that send."""
     revisions = {mailing.address: mailing.revision for mailing in project.mailings}
-    anew = {
-        action.address
+    to_come = {
+        action.address: action.cost or Decimal(0)
         for action in actions
         if action.sends
         and action.address in lock.mailings
         and lock.mailings[action.address].revision == revisions.get(action.address)
     }
-    return spent_in_month(lock, now, project.api.account_timezone, anew=anew)
+    return spent_in_month(lock, now, project.api.account_timezone, to_come=to_come)
 
 
-def spent_in_month(lock: Lock, now: datetime, timezone: str, *, anew: Collection[str] = ()) -> Decimal:
+def spent_in_month(
+    lock: Lock, now: datetime, timezone: str, *, to_come: Mapping[str, Decimal] | None = None
+) -> Decimal:
     """What the mailings cost that were applied in the month of `now`, by the clock of `timezone`.
 
-    One that is sent in part, or perhaps, counts whole. `anew` are the addresses whose present revision is counted by
-    the caller, because the rest of it goes out now.
+    One that is sent in part, or perhaps, counts whole, but for `to_come`: what of an address is counted by the caller.
     """
     zone = ZoneInfo(timezone)
     month = _month(now, zone)
-    entries = [entry for address, entry in lock.mailings.items() if address not in anew]
-    entries += [earlier for entry in lock.mailings.values() for earlier in entry.earlier]
-    return sum((_spent(entry) for entry in entries if _applied_month(entry, zone) == month), Decimal(0))
+    ahead = to_come or {}
+    spent = Decimal(0)
+    for address, entry in lock.mailings.items():
+        if _applied_month(entry, zone) == month:
+            spent += max(Decimal(0), _spent(entry) - ahead.get(address, Decimal(0)))
+        spent += sum((_spent(old) for old in entry.earlier if _applied_month(old, zone) == month), Decimal(0))
+    return spent
 
 
 def _spent(entry: Entry) -> Decimal:

@@ -21,8 +21,19 @@ _NAMED = 5  # messages of a collision; of more the hint shows only how to name t
 
 
 @dataclass(frozen=True, slots=True)
+class Amount:
+    """What one chunk comes to, opt-outs subtracted; `cost` is None without a price."""
+
+    recipients: int
+    parts: int
+    cost: Decimal | None
+    gsm7: int
+    ucs2: int
+
+
+@dataclass(frozen=True, slots=True)
 class Desired:
-    """One mailing as the files want it, audience counted and hashed."""
+    """One mailing as the files want it, audience counted and hashed. `amounts` is that of each chunk; a list has none."""
 
     address: str
     revision: int
@@ -38,6 +49,7 @@ class Desired:
     schedule_time: datetime | None
     cost: Decimal | None = None  # None without a price, and of a list
     facts: SourceFacts = field(default_factory=SourceFacts)
+    amounts: tuple[Amount, ...] = ()
 
     @property
     def fingerprints(self) -> list[str]:

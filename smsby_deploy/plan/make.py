@@ -15,9 +15,9 @@ from smsby_deploy import __version__
 from smsby_deploy.audience.phone_set import PhoneSet
 from smsby_deploy.audience.suppression import load_suppression
 from smsby_deploy.clock import Clock
-from smsby_deploy.errors import FilesInvalid, UsageError
+from smsby_deploy.errors import FilesInvalid, Location, UsageError
 from smsby_deploy.lock.document import entry_digest
-from smsby_deploy.lock.model import Entry, Lock
+from smsby_deploy.lock.model import DONE, ChunkState, Entry, Lock
 from smsby_deploy.message.template import compile_text, included_files
 from smsby_deploy.plan.budget import spent_beside
 from smsby_deploy.plan.diff import Desired, Verdict, diff_mailing
@@ -48,6 +48,12 @@ class Names:
         if name.isdigit():
             return int(name)
         return None if self.alphanames is None else self.alphanames.get(name)
+
+    def knows_list(self, ref: str) -> bool:
+        """Whether the account has the list, by its name or its id; offline nobody can tell, so it may."""
+        if self.lists is None:
+            return True
+        return ref in self.lists or (ref.isdigit() and int(ref) in self.lists.values())
 
     def list_id(self, ref: str) -> int | None:
         if self.lists is not None and ref in self.lists:
@@ -128,13 +134,13 @@ def make_plan(
     names = read_names(client, mailings)
     remote = view_remote(project.name, client.get_sms_messages()) if client is not None else None
     now = clock.now()
+    found.extend(_unknown_names(mailings, names))
     actions: list[Action] = []
     snapshots: dict[str, str] = {}  # of queries, by their names among the inputs
     for mailing in watch.over(mailings):
         words = WordCheck(project.guardrails)
         desired, own = _measure(project, mailing, suppressed, words, watch)
         found.extend(own)
-        found.extend(_unknown_names(mailing, names))
         if desired is None:
             continue
         entry = lock.mailings.get(mailing.address)
@@ -242,7 +248,7 @@ def make_action(
     is_list = desired.via == "list"
     schedule = mailing.schedule_time
     digest = hashlib.sha256(canonical_json([desired.content_digest, desired.audience_digest])).hexdigest()
-    return Action(
+    action = Action(
         address=mailing.address,
         action=verdict.action,
         reason=verdict.reason,
@@ -260,6 +266,21 @@ def make_action(
         audience_digest=desired.audience_digest,
         chunks=desired.chunks,
         audience=desired.audience,
+    )
+    return _only_rest(action, desired, verdict.states) if verdict.action is ActionKind.RESUME else action
+
+
+def _only_rest(action: Action, desired: Desired, states: Sequence[ChunkState]) -> Action:
+    """A mailing that is resumed counts only the chunks that are still to go out: the others were paid for before."""
+    left = [amount for amount, state in zip(desired.amounts, states, strict=True) if state not in DONE]
+    costs = [amount.cost for amount in left if amount.cost is not None]
+    return replace(
+        action,
+        recipients=sum(amount.recipients for amount in left),
+        parts=sum(amount.parts for amount in left),
+        cost=None if action.cost is None else sum(costs, Decimal(0)),
+        gsm7=sum(amount.gsm7 for amount in left),
+        ucs2=sum(amount.ucs2 for amount in left),
     )
 
 
@@ -305,28 +326,30 @@ def _check_renamed(desired: Desired, lock: Lock, project: Project, verdict: Verd
     return verdict
 
 
-def _unknown_names(mailing: Mailing, names: Names) -> Iterable[Problem]:
-    if names.alphanames is not None and names.alphaname_id(mailing.alphaname) is None:
-        known = ", ".join(sorted(names.alphanames)) or "none"
-        place = mailing.alphaname_location
-        message = f"sms.by knows no alphaname {mailing.alphaname!r}; it knows: {known}"
+def _unknown_names(mailings: Iterable[Mailing], names: Names) -> Iterator[Problem]:
+    """Senders and lists that the account does not have, each place once, however many mailings it stands for."""
+    wanting: dict[tuple[str, str, Location], list[str]] = {}
+    for mailing in mailings:
+        if names.alphanames is not None and names.alphaname_id(mailing.alphaname) is None:
+            key = ("alphaname", mailing.alphaname, mailing.alphaname_location)
+            wanting.setdefault(key, []).append(mailing.address)
+        if isinstance(mailing.audience, ContactList) and not names.knows_list(mailing.audience.ref):
+            key = ("list", mailing.audience.ref, mailing.audience.location)
+            wanting.setdefault(key, []).append(mailing.address)
+    for (kind, name, place), addresses in wanting.items():
+        known = sorted((names.alphanames if kind == "alphaname" else names.lists) or ())
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        what = "alphaname" if kind == "alphaname" else "contact list"
         yield Problem(
             Severity.ERROR,
-            "UNKNOWN_ALPHANAME",
-            message,
-            mailing.address,
+            f"UNKNOWN_{kind.upper()}",
+            f"sms.by knows no {what} {name!r}; {hint}it knows: {', '.join(known) or 'none'}",
+            addresses[0] if len(addresses) == 1 else None,
             place.file,
             place.line,
             place.column,
         )
-    if isinstance(mailing.audience, ContactList) and names.lists is not None:
-        ref, place = mailing.audience.ref, mailing.audience.location
-        if ref not in names.lists and int(ref if ref.isdigit() else -1) not in names.lists.values():
-            known = ", ".join(sorted(names.lists)) or "none"
-            message = f"sms.by knows no contact list {ref!r}; it knows: {known}"
-            yield Problem(
-                Severity.ERROR, "UNKNOWN_LIST", message, mailing.address, place.file, place.line, place.column
-            )
 
 
 def _note(mailing: Mailing, code: str, text: str) -> Problem:

@@ -20,7 +20,7 @@ from smsby_deploy.message.parts import MAX_PARTS, Encoding, TextSize, TextTooLon
 from smsby_deploy.message.rewrite import Rewriter
 from smsby_deploy.message.template import Template, compile_text
 from smsby_deploy.message.texts import is_personal, render_texts, rows_file
-from smsby_deploy.plan.diff import Desired
+from smsby_deploy.plan.diff import Amount, Desired
 from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint, row_line
 from smsby_deploy.plan.model import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.watch import read_by_nobody
@@ -67,6 +67,11 @@ class Tally:
     words: WordCheck | None = None
     read: Callable[[int], None] = read_by_nobody
     untold: int = 0  # problems of texts beyond the most that are kept
+
+    @property
+    def amount(self) -> Amount:
+        """What was counted so far."""
+        return Amount(self.final, self.parts, self.figures.cost, self.gsm7, self.ucs2)
 
     def keep(self, found: Sequence[Problem]) -> None:
         """Add problems of single texts; beyond a thousand they are only counted, so that memory stays flat."""
@@ -233,10 +238,12 @@ def measure_mailing(
     file = rows_file(mailing)
     tally = Tally(rows_file=file, words=words if words is not None and words.is_on else None, read=read)
     chunks: list[ChunkPlan] = []
-    before = 0
+    amounts: list[Amount] = []
+    before = tally.amount
     for chunk in stream_chunks(project, mailing, template, suppressed, tally):
-        chunks.append(ChunkPlan(chunk.fingerprint, tally.final - before, chunk.digest))
-        before = tally.final
+        amounts.append(_difference(tally.amount, before))
+        chunks.append(ChunkPlan(chunk.fingerprint, amounts[-1].recipients, chunk.digest))
+        before = tally.amount
     if template is not None:
         tally.figures.replaced |= template.rewriter.replaced
     if tally.untold:
@@ -259,8 +266,21 @@ def measure_mailing(
         schedule_time=mailing.schedule_time,
         cost=tally.figures.cost,
         facts=report.facts,
+        amounts=tuple(amounts),
     )
     return desired, _placed(mailing, [*report.problems, *_repeated(mailing, report), *tally.problems])
+
+
+def _difference(total: Amount, before: Amount) -> Amount:
+    """What the last chunk added."""
+    cost = None if total.cost is None else total.cost - (before.cost or 0)
+    return Amount(
+        total.recipients - before.recipients,
+        total.parts - before.parts,
+        cost,
+        total.gsm7 - before.gsm7,
+        total.ucs2 - before.ucs2,
+    )
 
 
 def _repeated(mailing: Mailing, report: AudienceReport) -> list[Problem]:

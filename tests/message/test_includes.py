@@ -120,3 +120,23 @@ def test_an_error_stands_in_the_included_file(
     """Where its author mends it."""
     problem = _refused(root, f"{{% include '{name}' %}}")
     assert (problem.code, problem.file, problem.line, problem.column) == (code, f"templates/{name}", *place)
+
+
+@pytest.mark.parametrize(
+    ("text", "variables"),
+    [
+        ("{% include 'city.j2' %}", {"city"}),
+        ("{% set city = 'Minsk' %}{% include 'city.j2' %}", set()),
+        ("{% include 'city.j2' %}{% set city = 'Minsk' %}", {"city"}),
+        ("{% for city in ['Minsk', 'Brest'] %}{% include 'city.j2' %}{% endfor %}", set()),
+        ("{% if vip %}{% set city = 'Minsk' %}{% endif %}{% include 'city.j2' %}", {"vip", "city"}),
+        ("{% set city = 'Minsk' %}{% include 'parts/city.j2' %}", set()),
+        ("{% include 'parts/city.j2' %} {{ name }}", {"city", "name"}),
+    ],
+)
+def test_what_a_text_sets_its_includes_do_not_take_from_the_data(
+    root: Path, text: str, variables: set[str]
+) -> None:
+    """Else one text for all would go out as a personal one."""
+    (root / "templates/parts/city.j2").write_text("{% include 'city.j2' %}", "utf-8")
+    assert _compile(root, text).variables == variables

@@ -252,7 +252,8 @@ def test_what_the_lock_records_of_the_month() -> None:
     }
     lock = Lock("shop", mailings=mailings)
     assert spent_in_month(lock, NOON, "Europe/Minsk") == 7
-    assert spent_in_month(lock, NOON, "Europe/Minsk", anew={"a/3"}) == 3
+    assert spent_in_month(lock, NOON, "Europe/Minsk", to_come={"a/3": Decimal(3)}) == 4, "1 of 4 was paid for"
+    assert spent_in_month(lock, NOON, "Europe/Minsk", to_come={"a/4": Decimal(8)}) == 7, "nothing of it was"
     assert spent_in_month(lock, NOON, "UTC") == 6
 
 

@@ -1,0 +1,58 @@
+"""Senders and lists that the account does not have: errors of the files, told once a place."""
+
+from __future__ import annotations
+
+from tests.e2e.conftest import PROJECT, Shop
+
+_CAMPAIGN = """\
+version: 1
+campaign: news
+alphaname: MyShp
+mailings:
+  - {name: one, recipients: ["375291234567"], text: Hi}
+  - {name: two, recipients: ["375291234568"], text: Hi}
+  - {name: three, list: Newsleter, text: Hi}
+  - {name: four, alphaname: Kvtka, list: 999, text: Hi}
+"""
+
+
+def test_an_unknown_name_is_told_once_with_the_nearest(shop: Shop) -> None:
+    """Three mailings take one sender from one line; the plan is printed, nothing is sent."""
+    shop.write("news.yaml", _CAMPAIGN)
+    plan = shop.run("plan", "--format", "json")
+    assert plan.code == 3
+    assert len(plan.json["actions"]) == 4
+    told = [
+        (problem["code"], problem["address"], problem["line"], problem["column"])
+        for problem in plan.json["problems"]
+    ]
+    assert told == [
+        ("UNKNOWN_ALPHANAME", None, 3, 12),
+        ("UNKNOWN_LIST", "news/three", 7, 25),
+        ("UNKNOWN_ALPHANAME", "news/four", 8, 29),
+        ("UNKNOWN_LIST", "news/four", 8, 42),
+    ]
+    messages = [problem["message"] for problem in plan.json["problems"]]
+    assert "did you mean MyShop?" in messages[0]
+    assert "did you mean Newsletter?" in messages[1]
+    assert "did you mean Kvetka?" in messages[2]
+    assert shop.run("apply", "--auto-approve").code == 3
+    assert shop.inbox() == {}
+
+
+def test_a_bad_phone_stands_at_its_line_and_column(shop: Shop) -> None:
+    """Two on one line can be told apart; a row of a file stands at its beginning."""
+    shop.write("smsby.yaml", PROJECT)
+    shop.write("list.csv", "phone\n375291234567\n12\n")
+    shop.write(
+        "news.yaml",
+        "version: 1\ncampaign: news\nmailings:\n"
+        '  - {name: one, recipients: ["11", "375291234567", "13"], text: Hi}\n'
+        "  - {name: two, recipients: {file: list.csv}, text: Hi}\n",
+    )
+    problems = shop.run("validate", "--format", "json").json["problems"]
+    assert [(one["code"], one["file"], one["line"], one["column"]) for one in problems] == [
+        ("PHONE", "news.yaml", 4, 30),
+        ("PHONE", "news.yaml", 4, 52),
+        ("PHONE", "list.csv", 3, 1),
+    ]

@@ -1,0 +1,44 @@
+"""What a plan's figures say: what goes out now, and nothing that went out before."""
+
+from __future__ import annotations
+
+import json
+
+from tests.e2e.conftest import PROJECT, Shop
+
+_PEOPLE = ["375291234567", "375291234568", "375291234569", "375291234570", "375291234571"]
+
+
+def _campaign(text: str = "Hi", revision: int = 1) -> str:
+    return (
+        f"version: 1\ncampaign: sale\nrevision: {revision}\nmailings:\n"
+        f"  - name: vip\n    recipients: {json.dumps(_PEOPLE)}\n    text: {text}\n"
+    )
+
+
+def _send_first_chunk(shop: Shop) -> None:
+    """The first two of five people get it, then sms.by takes no more."""
+    shop.write("sale.yaml", _campaign())
+    shop.fault(method="sendBulkSms", mode="429", nth=2, times=100)
+    assert shop.run("apply", "--auto-approve").code == 6
+    shop.clear_faults()
+
+
+def test_a_resumed_mailing_counts_only_the_rest(shop: Shop) -> None:
+    """Two of five were paid for; a limit that the rest keeps does not stand in its way."""
+    shop.write("smsby.yaml", PROJECT + "guardrails: {max_cost: 0.13, budget: 0.13}\n")
+    _send_first_chunk(shop)
+    shop.write("smsby.yaml", PROJECT + "guardrails: {max_cost: 0.08, budget: 0.13}\n")
+    plan = shop.run("plan", "--format", "json")
+    assert plan.code == 0, plan.err
+    (action,) = plan.json["actions"]
+    assert action["action"] == "resume"
+    assert (action["recipients"], action["parts"], action["cost"]) == (3, 3, "0.078")
+    assert action["encoding"] == {"gsm7": 3, "ucs2": 0}
+    assert action["audience"]["final"] == 5
+    assert [chunk["recipients"] for chunk in action["chunks"]] == [2, 2, 1]
+    summary = plan.json["summary"]
+    assert (summary["recipients"], summary["parts"], summary["cost"]) == (3, 3, "0.078")
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert len(shop.inbox()) == 5
+    assert shop.lock()["mailings"]["sale/vip"]["recipients"] == 5
