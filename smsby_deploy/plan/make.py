@@ -331,25 +331,22 @@ def _unknown_names(mailings: Iterable[Mailing], names: Names) -> Iterator[Proble
     wanting: dict[tuple[str, str, Location], list[str]] = {}
     for mailing in mailings:
         if names.alphanames is not None and names.alphaname_id(mailing.alphaname) is None:
-            key = ("alphaname", mailing.alphaname, mailing.alphaname_location)
+            key = ("UNKNOWN_ALPHANAME", mailing.alphaname, mailing.alphaname_location)
             wanting.setdefault(key, []).append(mailing.address)
         if isinstance(mailing.audience, ContactList) and not names.knows_list(mailing.audience.ref):
-            key = ("list", mailing.audience.ref, mailing.audience.location)
+            key = ("UNKNOWN_LIST", mailing.audience.ref, mailing.audience.location)
             wanting.setdefault(key, []).append(mailing.address)
-    for (kind, name, place), addresses in wanting.items():
-        known = sorted((names.alphanames if kind == "alphaname" else names.lists) or ())
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        what = "alphaname" if kind == "alphaname" else "contact list"
-        yield Problem(
-            Severity.ERROR,
-            f"UNKNOWN_{kind.upper()}",
-            f"sms.by knows no {what} {name!r}; {hint}it knows: {', '.join(known) or 'none'}",
-            addresses[0] if len(addresses) == 1 else None,
-            place.file,
-            place.line,
-            place.column,
+    for (code, name, place), addresses in wanting.items():
+        what, have = (
+            ("contact list", names.lists) if code == "UNKNOWN_LIST" else ("alphaname", names.alphanames)
         )
+        near = difflib.get_close_matches(name, have or (), n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        message = (
+            f"sms.by knows no {what} {name!r}; {hint}it knows: {', '.join(sorted(have or ())) or 'none'}"
+        )
+        address = addresses[0] if len(addresses) == 1 else None
+        yield Problem(Severity.ERROR, code, message, address, place.file, place.line, place.column)
 
 
 def _note(mailing: Mailing, code: str, text: str) -> Problem:
