@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup browser postgres demo test lint format docs-reference ci clean
+.PHONY: help setup browser postgres demo test lint format docs docs-reference pictures ci clean
 
 help: ## list the chores
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -41,7 +41,18 @@ format: setup ## put the code in order
 docs-reference: setup ## write docs/commands.md and the outputs in README.md anew
 	UPDATE_DOCS=1 $(BIN)/python -m pytest -n 0 tests/test_docs.py tests/test_readme.py
 
+.venv/.docs: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	touch $@
+
+docs: .venv/.docs ## the docs as a site in .site, strict: a dead link fails it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo .site/index.html
+
+pictures: .venv/.docs ## the pictures of the README, from real runs (needs Chromium: make browser)
+	$(BIN)/python script/pictures.py
+
 ci: lint test ## what gates a landing
 
 clean: ## remove what the other chores made
-	rm -rf .venv dist .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .site dist .hypothesis .mypy_cache .ruff_cache .import_linter_cache

@@ -24,6 +24,7 @@ from smsby_deploy.project.load import load_project
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+RUSSIAN = (ROOT / "README.ru.md").read_text(encoding="utf-8")
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ADDRESS = "http://127.0.0.1:8025"
 _SERVER = "smsby-deploy sandbox\n"
@@ -117,7 +118,10 @@ def _update(printed: dict[int, str]) -> None:
         number = next(numbers)
         return f"```text\n{printed[number - 1]}```" if found[1] == "text" else found[0]
 
-    (ROOT / "README.md").write_text(_BLOCK.sub(fill, README), encoding="utf-8")
+    written = _BLOCK.sub(fill, README)
+    (ROOT / "README.md").write_text(written, encoding="utf-8")
+    blocks = (found[0] for found in _BLOCK.finditer(written))
+    (ROOT / "README.ru.md").write_text(_BLOCK.sub(lambda found: next(blocks), RUSSIAN), encoding="utf-8")
 
 
 def _same_year(text: str) -> str:
@@ -148,6 +152,14 @@ def test_a_yaml_example_is_a_valid_campaign(block: Block, tmp_path: Path) -> Non
     assert yaml.safe_load(block.text)["campaign"] in {
         c.name for c in load_project(tmp_path).project.campaigns
     }
+
+
+def test_the_russian_readme_says_the_same() -> None:
+    """Every example and every link of the English one, in its order: what runs there runs here."""
+    assert _BLOCK.findall(RUSSIAN) == _BLOCK.findall(README), "make docs-reference mends it"
+    assert RUSSIAN.count("\n## ") == README.count("\n## ")
+    links, ours = (re.findall(r"\]\(([^)]+)\)", text) for text in (README, RUSSIAN))
+    assert [link for link in ours if "README" not in link] == [link for link in links if "README" not in link]
 
 
 @pytest.mark.parametrize(
