@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -16,13 +16,23 @@ class NotPlain(Exception):  # it says what it is
     """A value that is no text, number, date, time, truth value or nothing; its message names the kind."""
 
 
-def texts_of(values: Iterable[Any]) -> list[str]:
-    """Each value as text. Nothing is empty, a whole float bears no point, dates are ISO 8601, decimals keep their
-    digits.
+def rows_of(columns: Iterable[Sequence[Any]]) -> list[list[str]]:
+    """Columns of values, equally long, as rows of text. Nothing is empty, a whole float bears no point, dates are
+    ISO 8601, decimals keep their digits.
 
     Raises:
         NotPlain: a value is none of these.
     """
+    return list(map(list, zip(*map(_texts_of, columns), strict=True)))
+
+
+def _texts_of(values: Sequence[Any]) -> Sequence[str]:
+    # A column is nearly always of one kind, and then no value needs a look of its own.
+    kinds = set(map(type, values))
+    if kinds == {str}:
+        return values
+    if kinds == {int}:
+        return list(map(str, values))
     return [value if type(value) is str else _text_of(value) for value in values]
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from smsby_deploy.audience.cells import NotPlain, texts_of
+from smsby_deploy.audience.cells import NotPlain, rows_of
 from smsby_deploy.audience.rows import Block
 from smsby_deploy.audience.shape import BadRows
 from smsby_deploy.project.declarations import RecipientsParquet
@@ -34,8 +34,7 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
                 if not names:
                     raise BadRows("it has no columns of plain values", first)
                 for batch in file.iter_batches(batch_size=size, columns=names, use_threads=False):
-                    columns = [_column_texts(arrow, column) for column in batch.columns]
-                    cells = [list(row) for row in zip(*columns, strict=True)]
+                    cells = rows_of(_values(arrow, column) for column in batch.columns)
                     yield Block(tuple(names), range(first, first + len(cells)), cells, header_line=first)
                     first += len(cells)
         except NotPlain as error:
@@ -102,11 +101,12 @@ def _plain_columns(schema: Any) -> list[str]:
     return [field.name for field in schema if is_plain(field.type)]
 
 
-def _column_texts(arrow: Any, column: Any) -> list[str]:
+def _values(arrow: Any, column: Any) -> list[Any]:
     if arrow.types.is_timestamp(column.type) and column.type.unit == "ns":
         # Python's times end at microseconds.
         column = column.cast(arrow.timestamp("us", column.type.tz), safe=False)
-    return texts_of(column.to_pylist())
+    values: list[Any] = column.to_pylist()
+    return values
 
 
 def _reason(error: Exception) -> str:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.audience.cells import NotPlain, texts_of
+from smsby_deploy.audience.cells import NotPlain, rows_of
 from smsby_deploy.audience.rows import Block, find_column
 from smsby_deploy.audience.shape import BadRows
 from smsby_deploy.audience.stored import SourceFacts
@@ -103,7 +103,7 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
             if not rows:
                 return
             try:
-                cells = [texts_of(row) for row in rows]
+                cells = rows_of(zip(*rows, strict=True))
             except NotPlain as error:
                 raise BadRows(f"its query gives a value that is not plain ({error})", first, "SQL") from error
             order.look_at(cells, first)
