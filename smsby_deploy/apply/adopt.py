@@ -23,6 +23,7 @@ from smsby_deploy.project.declarations import Mailing, Project
 from smsby_deploy.project.load import LoadedProject
 from smsby_deploy.smsby.answers import RemoteMailing
 from smsby_deploy.smsby.client import ReadClient
+from smsby_deploy.wording import counted
 
 _PLACE = re.compile(r" \[(\d+)/(\d+)\] ")
 
@@ -199,8 +200,8 @@ def differences(action: Action, found: Sequence[Found]) -> Iterable[str]:
     """What sms.by reports otherwise than the files say, in words."""
     counts = [one.recipients for one in found]
     total = sum(filter(None, counts)) if None not in counts else None
-    if None not in (total, action.recipients) and total != action.recipients:
-        yield f"count_phones: the files have {action.recipients} recipients, sms.by reports {total}"
+    if total is not None and action.recipients is not None and total != action.recipients:
+        yield f"count_phones: the files have {counted(action.recipients, 'recipient')}, sms.by reports {total}"
     senders = {one.listed.alphaname for one in found if one.listed is not None and one.listed.alphaname}
     for sender in sorted(senders):
         if not action.alphaname.isdigit() and sender != action.alphaname:

@@ -43,6 +43,7 @@ from smsby_deploy.project.declarations import ContactList, Mailing
 from smsby_deploy.project.load import LoadedProject
 from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.outcome import Outcome
+from smsby_deploy.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def _current_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> P
         a.audience.suppressed for a in reviewed.actions
     )
     if fewer:
-        line = f"{fewer} recipients opted out since this plan was made: nothing is sent to them"
+        line = f"{counted(fewer, 'recipient')} opted out since this plan was made: nothing is sent to them"
         request.say(Event("opt-outs", line, people=fewer))
     shown_blocked = {action.address for action in reviewed.blocked}
     return replace(plan, actions=tuple(_hold_back(a, shown_blocked) for a in plan.actions))

@@ -28,11 +28,12 @@ def command() -> None:
 def list_entries(context: Context) -> int:
     """One line a mailing: state, address, revision, recipients, when it was applied."""
     from smsby_deploy.cli.session import load, open_lock
+    from smsby_deploy.wording import counted
 
     lock = open_lock(load(context).project).read()
     for address, entry in sorted(lock.mailings.items()):
-        people = "?" if entry.recipients is None else str(entry.recipients)
-        click.echo(f"{entry.state:<9} {address} r{entry.revision}  {people} recipients  {entry.applied.at}")
+        people = "? recipients" if entry.recipients is None else counted(entry.recipients, "recipient")
+        click.echo(f"{entry.state:<9} {address} r{entry.revision}  {people}  {entry.applied.at}")
     if not lock.mailings:
         context.note("the lock records no mailing yet")
     return 0

@@ -14,6 +14,7 @@ from smsby_deploy.message.rewrite import describe_replacements
 from smsby_deploy.message.template import Template
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import Mailing, Price
+from smsby_deploy.wording import counted
 
 _MOST_TOLD = 5  # sets of expensive characters
 # Where neither these characters nor 4 to 7 parts are, GSM 03.38 counts as sms.by bills (docs/api-facts.md).
@@ -78,7 +79,9 @@ class Figures:
             message = f"smart_encoding replaced {describe_replacements(self.replaced)}"
             yield told(Severity.NOTE, "SMART_ENCODING", message, begins)
         if self.gsm_parts != self.parts:
-            message = f"by GSM 03.38 it would be {self.gsm_parts:,} parts, sms.by bills {self.parts:,}"
+            message = (
+                f"by GSM 03.38 it would be {counted(self.gsm_parts, 'part')}, sms.by bills {self.parts:,}"
+            )
             yield told(Severity.NOTE, "GSM_PARTS", message, begins)
 
 

@@ -16,6 +16,7 @@ from smsby_deploy.message.template import Template, compile_text
 from smsby_deploy.message.texts import is_personal, render_texts, rows_file
 from smsby_deploy.problems import Problem, Severity, has_errors
 from smsby_deploy.project.declarations import ContactList, Mailing, Price, Project
+from smsby_deploy.wording import counted
 
 DEFAULT_LIMIT = 3
 
@@ -81,7 +82,7 @@ def preview_mailing(
     missing = [row for row in rows if row not in chosen.by_row]
     if missing and not has_errors(problems):
         raise UsageError(
-            f"{mailing.address} has no row {missing[0]}: it has {chosen.count} recipients",
+            f"{mailing.address} has no row {missing[0]}: it has {counted(chosen.count, 'recipient')}",
             hint="rows count the recipients from 1, after cleaning",
         )
     file = rows_file(mailing)

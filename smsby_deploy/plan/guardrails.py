@@ -16,6 +16,7 @@ from smsby_deploy.plan.diff import Desired
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.words import WordCheck
 from smsby_deploy.project.declarations import Expected, Guardrails, Mailing, RecipientsQuery
+from smsby_deploy.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +53,16 @@ def check_people(rails: Guardrails, mailing: Mailing, people: int | None) -> Ite
     if people is None:
         return
     if rails.max_recipients is not None and people > rails.max_recipients:
-        message = f"max_recipients: {people} recipients, the limit is {rails.max_recipients}"
+        message = f"max_recipients: {counted(people, 'recipient')}, the limit is {rails.max_recipients:,}"
         yield Breach("max_recipients", message)
     expected = mailing.expect_recipients or rails.expect_recipients or Expected()
     if expected.least is not None and people < expected.least:
-        message = f"expect_recipients: {people} recipients, the least expected is {expected.least}"
+        message = (
+            f"expect_recipients: {counted(people, 'recipient')}, the least expected is {expected.least:,}"
+        )
         yield Breach("expect_recipients", message)
     if expected.most is not None and people > expected.most:
-        message = f"expect_recipients: {people} recipients, the most expected is {expected.most}"
+        message = f"expect_recipients: {counted(people, 'recipient')}, the most expected is {expected.most:,}"
         yield Breach("expect_recipients", message)
 
 
@@ -90,12 +93,11 @@ def cost_of_sending(actions: Iterable[Action]) -> Decimal:
 
 def _check_texts(rails: Guardrails, desired: Desired, words: WordCheck | None) -> Iterator[Breach]:
     if rails.max_parts is not None and desired.longest > rails.max_parts:
-        message = f"max_parts: the longest text takes {desired.longest} parts, the limit is {rails.max_parts}"
+        message = f"max_parts: the longest text takes {counted(desired.longest, 'part')}, the limit is {rails.max_parts}"
         yield Breach("max_parts", message)
     for (key, pattern), count in words.texts.items() if words is not None else ():
         what = "is missing in" if key == "required_words" else "is found in"
-        texts = "1 text" if count == 1 else f"{count} texts"
-        yield Breach(key, f"{key}: {pattern!r} {what} {texts}, the limit is 0")
+        yield Breach(key, f"{key}: {pattern!r} {what} {counted(count, 'text')}, the limit is 0")
 
 
 def _check_sender(rails: Guardrails, mailing: Mailing) -> Iterator[Breach]:

@@ -16,6 +16,7 @@ from smsby_deploy.report.compare import Base, change_of, word_diff
 from smsby_deploy.report.markdown import Piece, escape, fit, fold, preformatted, table_row
 from smsby_deploy.report.samples import MailingDetails, Sample
 from smsby_deploy.report.times import in_words, in_zone_and_utc
+from smsby_deploy.wording import counted
 
 _ICONS = {
     ActionKind.CREATE: "🟢 create",
@@ -92,7 +93,8 @@ def _top(plan: Plan, context: CommentContext) -> str:
     if sending:
         people = sum(action.recipients or 0 for action in sending)
         parts = sum(action.parts or 0 for action in sending)
-        lines += [f"**{_cost(plan, sending, context.base)}** · {parts:,} parts for {people:,} people"]
+        size = f"{counted(parts, 'part')} for {counted(people, 'person', 'people')}"
+        lines += [f"**{_cost(plan, sending, context.base)}** · {size}"]
         lists = sum(action.recipients is None for action in sending)
         if lists:
             lines[-1] += f", and {lists} contact list{'s' * (lists > 1)} that only sms.by can count"
@@ -244,7 +246,7 @@ def _folds(action: Action, base: Base, details: MailingDetails | None) -> Iterat
 
 
 def _waterfall_line(action: Action) -> str:
-    return f"{action.audience.rows:,} rows → {action.audience.final:,} people"
+    return f"{counted(action.audience.rows, 'row')} → {counted(action.audience.final, 'person', 'people')}"
 
 
 def _waterfall(action: Action) -> str:

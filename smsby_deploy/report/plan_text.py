@@ -14,6 +14,7 @@ from smsby_deploy.report.masking import mask_numbers
 from smsby_deploy.report.plan_table import SYMBOLS, plan_table
 from smsby_deploy.report.problems_text import SEVERITY_COLORS, problem_lines
 from smsby_deploy.report.times import in_words
+from smsby_deploy.wording import counted
 
 # What a reviewer must not miss comes with its reason below the table.
 _EXPLAINED = frozenset(ActionKind) - {ActionKind.CREATE, ActionKind.NOOP}
@@ -56,7 +57,7 @@ def totals_line(plan: Plan) -> str:
     cost = f", {money(sum(costs, Decimal(0)))} {plan.currency or ''}".rstrip() if costs else ""
     lists = sum(action.recipients is None for action in sending)
     more = f", and {lists} contact list{'s' if lists > 1 else ''} that only sms.by can count" if lists else ""
-    return f"{told}; to send: {_counted(people, 'person', 'people')}, {_counted(parts, 'part', 'parts')}{cost}{more}"
+    return f"{told}; to send: {counted(people, 'person', 'people')}, {counted(parts, 'part')}{cost}{more}"
 
 
 def first_line(plan: Plan) -> str | None:
@@ -77,8 +78,4 @@ def waterfall(counts: AudienceCounts) -> str:
         (counts.suppressed, "suppressed"),
     )
     told = [f"{count:,} {name}" for count, name in steps if count]
-    return " → ".join([f"{counts.rows:,} rows", *told, f"{counts.final:,} people"])
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
+    return " → ".join([counted(counts.rows, "row"), *told, counted(counts.final, "person", "people")])

@@ -11,6 +11,7 @@ from smsby_deploy.report.console import clean, make_console
 from smsby_deploy.report.findings import Finding
 from smsby_deploy.report.json_log import JsonLog
 from smsby_deploy.report.masking import mask_numbers
+from smsby_deploy.wording import counted
 
 SEVERITY_COLORS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 _ANNOTATIONS = 10  # of a kind in one step
@@ -43,11 +44,7 @@ def problem_lines(problems: Iterable[Problem]) -> Iterator[tuple[Severity, str]]
 def count_line(problems: Iterable[Problem]) -> str:
     """`2 errors, 1 warning`, or `no problems found`."""
     counts = Counter(problem.severity for problem in problems)
-    told = [
-        f"{counts[severity]} {severity}{'' if counts[severity] == 1 else 's'}"
-        for severity in Severity
-        if counts[severity]
-    ]
+    told = [counted(counts[severity], severity) for severity in Severity if counts[severity]]
     return ", ".join(told) or "no problems found"
 
 

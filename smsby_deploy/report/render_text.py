@@ -14,6 +14,7 @@ from smsby_deploy.message.preview import Preview, Sample
 from smsby_deploy.message.price import money
 from smsby_deploy.report.console import clean, make_console
 from smsby_deploy.report.masking import mask_numbers
+from smsby_deploy.wording import counted
 
 _GAP = r"[\s()+.\-\u2010-\u2015\u00a0]*"  # between the digits of a number
 _ENCODINGS = {Encoding.GSM7: "Latin", Encoding.UCS2: "unicode"}
@@ -96,7 +97,7 @@ def _document(sample: Sample) -> dict[str, Any]:
 
 
 def _heading(preview: Preview) -> str:
-    people = "a contact list" if preview.recipients is None else f"{preview.recipients} recipients"
+    people = "a contact list" if preview.recipients is None else counted(preview.recipients, "recipient")
     return f"{preview.address}: {people}"
 
 
@@ -118,7 +119,7 @@ def _numbered(sample: Sample) -> Iterable[str]:
 
 def _size(sample: Sample, currency: str | None) -> str:
     size = sample.size
-    told = f"      {size.parts} part{'' if size.parts == 1 else 's'}, {_ENCODINGS[size.encoding]}, "
+    told = f"      {counted(size.parts, 'part')}, {_ENCODINGS[size.encoding]}, "
     told += f"{size.units} of {size.capacity}"
     if sample.cost is not None:
         told += f", {money(sample.cost)} {currency}"

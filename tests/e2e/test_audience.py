@@ -64,7 +64,7 @@ def test_of_many_bad_rows_the_first_twenty_are_shown(shop: Shop) -> None:
     shop.write("sale.yaml", CAMPAIGN + "    on_invalid: drop\n")
     planned = shop.run("plan")
     assert planned.code == 0
-    assert "32 rows → 30 invalid → 1 duplicate → 1 people" in planned.out
+    assert "32 rows → 30 invalid → 1 duplicate → 1 person" in planned.out
     found = {p["code"]: p for p in shop.run("plan", "--format", "json").json["problems"]}
     assert (found["DUPLICATE"]["severity"], found["DUPLICATE_DIFFERS"]["severity"]) == ("note", "warning")
     assert found["DUPLICATE_DIFFERS"]["line"] == 33
@@ -81,7 +81,7 @@ def test_a_late_opt_out_is_honoured_and_told(shop: Shop) -> None:
     shop.write("lists/out.txt", "8 (033) 222-22-22\n")
     applied = shop.run("apply", "plan.json", "--auto-approve")
     assert applied.code == 0, applied.err
-    assert "1 recipients opted out since this plan was made" in applied.err
+    assert "1 recipient opted out since this plan was made" in applied.err
     assert set(shop.inbox()) == {"375291111111"}
 
 

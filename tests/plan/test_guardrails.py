@@ -301,7 +301,7 @@ def _plan(
     ("guardrails", "blocked"),
     [
         ("{max_recipients: 1}", {"sale/vip": "max_recipients: 2 recipients"}),
-        ("{expect_recipients: {min: 2}}", {"sale/staff": "expect_recipients: 1 recipients"}),
+        ("{expect_recipients: {min: 2}}", {"sale/staff": "expect_recipients: 1 recipient,"}),
         ("{forbidden_words: [test]}", {"sale/vip": "forbidden_words: 'test' is found in 1 text"}),
         ("{required_words: ['[a-z]+ hello']}", {"sale/staff": "required_words: '[a-z]+ hello' is missing in 1 text"}),
         ("{allowed_alphanames: [0]}", {}),
