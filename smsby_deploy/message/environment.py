@@ -40,7 +40,7 @@ _STEPS_A_TEXT = 20_000
 _MOST_DIGITS = 3  # of a width or precision in a format
 
 _FILTERS = (
-    "abs", "capitalize", "count", "d", "default", "first", "float", "format", "int", "join", "last", "length", "list",
+    "abs", "capitalize", "count", "d", "default", "first", "format", "join", "last", "length", "list",
     "lower", "max", "min", "replace", "reverse", "round", "sort", "string", "sum", "title", "trim", "truncate",
     "unique", "upper", "urlencode", "wordcount",
 )  # fmt: skip

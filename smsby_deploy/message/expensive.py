@@ -10,11 +10,19 @@ from decimal import Decimal
 
 from smsby_deploy.message.parts import MAX_PARTS, TextSize, TextTooLong, measure_text
 from smsby_deploy.message.rewrite import SMART
+from smsby_deploy.wording import counted
 
 # Two Cyrillic letters side by side: a text that is unicode by nature. Most texts end here.
 _CYRILLIC_WORD = re.compile("[\u0400-\u04ff]{2}")
 # Letters that look alike; one in a Latin text is a slip of the keyboard.
 _TWINS = str.maketrans("АВЕЅІЈКМНОРСТУХаеѕіјорсух", "ABESIJKMHOPCTYXaesijopcyx")
+# Signs that decompose to nothing, or to another meaning, and what people write for them.
+_SIGNS = {
+    "€": "EUR", "£": "GBP", "¥": "JPY", "₽": "RUB", "₴": "UAH", "₸": "KZT", "×": "x", "÷": "/", "±": "+-", "•": "-",
+    "·": "-", "→": "->", "←": "<-", "≤": "<=", "≥": ">=", "≠": "<>", "≈": "~", "©": "(c)", "®": "(R)", "⁄": "/",
+    "°": " deg", "ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "ı": "i",
+}  # fmt: skip
+_WORDS = str.maketrans(_SIGNS)
 _MOST_KINDS = 500
 
 
@@ -65,13 +73,13 @@ def describe_expense(characters: frozenset[str], expense: Expense, currency: str
     shown = ", ".join(
         f"U+{ord(name):04X} {name}" if name.isprintable() else f"U+{ord(name):04X}" for name in names
     )
-    count = f"{len(names)} character{'' if len(names) == 1 else 's'}"
+    count = counted(len(names), "character")
     adds = "adds" if len(names) == 1 else "add"
-    parts = f"{expense.parts:,} part{'' if expense.parts == 1 else 's'}"
+    parts = counted(expense.parts, "part")
     cost = f", {expense.cost:,.2f} {currency}" if currency else ""
     plain = list(dict.fromkeys(plain_text(name) for name in names))
     instead = " ".join({"": "nothing", " ": "a space"}.get(text, text) for text in plain)
-    way = f"write {instead} instead"
+    way = f"write {instead} instead" if any(plain) else f"leave {'it' if len(names) == 1 else 'them'} out"
     if all(name in SMART for name in names):
         way += ", or `smart_encoding: true`"
     return f"{count}, {shown}, {adds} {parts}{cost}: {way}"
@@ -79,8 +87,9 @@ def describe_expense(characters: frozenset[str], expense: Expense, currency: str
 
 def plain_text(text: str) -> str:
     """`text` in ASCII as its reader would least notice: plain signs, letters without accents, nothing for the rest."""
-    twins = "".join(SMART.get(character, character) for character in text).translate(_TWINS)
-    return unicodedata.normalize("NFKD", twins).encode("ascii", "ignore").decode("ascii")
+    twins = "".join(SMART.get(character, character) for character in text).translate(_TWINS).translate(_WORDS)
+    decomposed = unicodedata.normalize("NFKD", twins).translate(_WORDS)  # ½ is 1⁄2
+    return decomposed.encode("ascii", "ignore").decode("ascii")
 
 
 def _parts(text: str) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from jinja2.exceptions import TemplateRuntimeError
+from jinja2.exceptions import TemplateRuntimeError, UndefinedError
 from jinja2.runtime import Undefined
 
 _LANGUAGES = ("ru", "be", "en")
@@ -86,6 +86,19 @@ def plural(value: Any, *forms: str) -> str:
     return words[1] if 2 <= ones <= 4 and not 12 <= tens <= 14 else words[2]
 
 
+def whole(value: Any, *default: Any) -> Any:
+    """A number without what follows its point, for sums and comparisons; what is no number is `default`, if given.
+
+    Jinja2's own makes 0 of it: a forgotten column would be sent as `0 points`.
+    """
+    return _or_default("int", value, int, default)
+
+
+def decimal(value: Any, *default: Any) -> Any:
+    """A number with its fraction, as `whole` is one without."""
+    return _or_default("float", value, float, default)
+
+
 def phone(value: Any, style: str = "international") -> str:
     """A number as people read it: `+375 29 123-45-67`; in `national` style `8 029 123-45-67`."""
     digits = re.sub(r"\D", "", _wanted("phone", value))
@@ -122,6 +135,19 @@ def _number(name: str, value: Any) -> Decimal:
         raise TemplateRuntimeError(f"{name}: the value is not a number") from error
 
 
+def _or_default(name: str, value: Any, kind: Callable[[Any], Any], default: tuple[Any, ...]) -> Any:
+    if isinstance(value, bool | int | float):
+        return kind(value)
+    try:
+        return kind(_number(name, value))
+    except UndefinedError:
+        raise
+    except TemplateRuntimeError:
+        if not default:
+            raise
+        return default[0]
+
+
 def _when(text: str) -> datetime:
     dotted = _DOTTED.fullmatch(text)
     if dotted:
@@ -140,7 +166,9 @@ def _check_language(language: str) -> None:
         raise TemplateRuntimeError(f"there is no language {language!r} here: {', '.join(_LANGUAGES)}")
 
 
-TEXT_FILTERS: dict[str, Callable[..., str]] = {
+TEXT_FILTERS: dict[str, Callable[..., Any]] = {
+    "int": whole,
+    "float": decimal,
     "money": money,
     "date": date,
     "plural": plural,

@@ -8,7 +8,13 @@ from collections.abc import Iterable, Sequence
 # Each begins with literal characters, so that a long text is searched fast.
 _FOREIGN = tuple(
     re.compile(pattern)
-    for pattern in (r"\*\|\w+\|\*", r"\$\{\w+\}", r"\{\w+\}", r"%[A-Za-z_]{3,}%", r"\[\[\s*\w+\s*\]\]")
+    for pattern in (
+        r"\*\|[^|\n]{1,80}\|\*",  # also *|FNAME:friend|* and *|IF:FNAME|*
+        r"\$\{\s*[\w.]+\s*\}",
+        r"\{\s*[\w.]+\s*\}",
+        r"%[^\W\d]{3,}%",  # letters of any script: 10%или20% is none
+        r"\[\[\s*[\w.]+\s*\]\]",
+    )
 )
 # What a rendered text must not hold either: our own variables in a text that is taken literally, or in a value.
 _UNRENDERED = (*_FOREIGN, re.compile(r"\{\{.*?\}\}"), re.compile(r"\{%.*?%\}"))

@@ -63,7 +63,7 @@ class Template:
         self._environment = environment
         environment.loader = DictLoader({name: one.text for name, one in gathered.included.items()})
         self._template = environment.from_string(source.text)
-        self._plain = _plain_format(gathered)
+        self._plain = _plain_format(gathered, self.variables)
         self._is_runaway = False
 
     @property
@@ -182,7 +182,7 @@ def compile_text(source: TextSource) -> Template:
     return template
 
 
-def _plain_format(gathered: Gathered) -> tuple[str, list[str]] | None:
+def _plain_format(gathered: Gathered, variables: frozenset[str]) -> tuple[str, list[str]] | None:
     """A %-format and the variables in it, if a template is nothing but words and variables."""
     form, names = "", []
     for statement in gathered.parsed[None].body:
@@ -191,7 +191,7 @@ def _plain_format(gathered: Gathered) -> tuple[str, list[str]] | None:
         for node in statement.nodes:
             if isinstance(node, nodes.TemplateData):
                 form += node.data.replace("%", "%%")
-            elif isinstance(node, nodes.Name) and node.name in gathered.variables:
+            elif isinstance(node, nodes.Name) and node.name in variables:
                 form += "%s"
                 names.append(node.name)
             else:

@@ -16,7 +16,7 @@ from smsby_deploy.audience.phone_set import PhoneSet
 from smsby_deploy.audience.source import AudienceReport, find_differing, stream_audience
 from smsby_deploy.audience.stored import place_rows
 from smsby_deploy.message.figures import Figures
-from smsby_deploy.message.parts import MAX_PARTS, Encoding, TextSize, TextTooLong, measure_text
+from smsby_deploy.message.parts import Encoding, TextSize, TextTooLong, measure_text
 from smsby_deploy.message.rewrite import Rewriter
 from smsby_deploy.message.template import Template, compile_text
 from smsby_deploy.message.texts import is_personal, render_texts, rows_file
@@ -190,13 +190,13 @@ def _count(
 
 
 def _count_text(text: str, phones: Sequence[str], row: int | None, tally: Tally) -> None:
-    """Count a text that all of `phones` get; `row` is the line of a single one."""
+    """Count a text that all of `phones` get; `row` is the line of a single one. One that can't be sent has no parts."""
     people = len(phones)
     size = _measure(text, tally, row)
-    if not people:
+    tally.final += people
+    if size is None or not people:
         return
     tally.figures.count(text, size, phones, row)
-    tally.final += people
     tally.parts += size.parts * people
     tally.longest = max(tally.longest, size.parts)
     if size.encoding is Encoding.GSM7:
@@ -207,7 +207,10 @@ def _count_text(text: str, phones: Sequence[str], row: int | None, tally: Tally)
         tally.words.look_at(text, people)
 
 
-def _measure(text: str, tally: Tally, row: int | None = None) -> TextSize:
+def _measure(text: str, tally: Tally, row: int | None = None) -> TextSize | None:
+    """The size of a text; None if it is empty, which `tally` was told of, or too long, which it is told."""
+    if not text:
+        return None
     try:
         return measure_text(text)
     except TextTooLong as error:
@@ -215,7 +218,7 @@ def _measure(text: str, tally: Tally, row: int | None = None) -> TextSize:
         problem = Problem(Severity.ERROR, "TOO_LONG", error.message + where)
         if row is not None or problem not in tally.problems:  # a bulk text is measured once a chunk
             tally.keep([problem])
-        return TextSize(Encoding.UCS2, len(text), MAX_PARTS)
+        return None
 
 
 def measure_mailing(
@@ -329,7 +332,8 @@ def _measure_list(
             words.look_at(text)
     tally = Tally()
     size = _measure(text, tally)
-    tally.figures.count(text, size, [""])  # of one copy; how many there are only sms.by knows
+    if size is not None:
+        tally.figures.count(text, size, [""])  # of one copy; how many there are only sms.by knows
     if template is not None:
         tally.figures.replaced |= template.rewriter.replaced
     tally.problems.extend(tally.figures.problems(mailing, template, mailing.file))
@@ -345,9 +349,9 @@ def _measure_list(
         chunks=(ChunkPlan(mark, None, digest),),
         audience=AudienceCounts(),
         parts=None,
-        gsm7=int(size.encoding is Encoding.GSM7),
-        ucs2=int(size.encoding is Encoding.UCS2),
-        longest=size.parts,
+        gsm7=int(size is not None and size.encoding is Encoding.GSM7),
+        ucs2=int(size is not None and size.encoding is Encoding.UCS2),
+        longest=size.parts if size is not None else 0,
         schedule_time=mailing.schedule_time,
     )
     return desired, _placed(mailing, [*problems, *tally.problems])

@@ -24,6 +24,27 @@ def _render(expression: str, value: str) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("expression", "value", "wanted"),
     [
+        ("int", "12,90", "12"), ("int", "1 234", "1234"), ("int(0)", "", "0"), ("int(0)", "many", "0"), ("int(7)", "3", "3"),
+        ("float", "12,5", "12.5"), ("float(1)", "", "1"), ("length | int", "abc", "3"),
+    ],
+)  # fmt: skip
+def test_numbers(expression: str, value: str, wanted: str) -> None:
+    """As people write them; a default only where it is given."""
+    assert _render(expression, value) == (wanted, "")
+
+
+@pytest.mark.parametrize("expression", ["int", "float", "int > 5"])
+@pytest.mark.parametrize("value", ["", "many", "9" * 9999])
+def test_what_is_no_number_is_not_sent_as_zero(expression: str, value: str) -> None:
+    """Jinja2's own filters would make 0 of it, and nobody would see it before the send."""
+    text, message = _render(expression, value)
+    assert text == ""
+    assert message.startswith(expression.partition(" ")[0])
+
+
+@pytest.mark.parametrize(
+    ("expression", "value", "wanted"),
+    [
         ("money", "1234.5", "1 234,50"), ("money('BYN')", "1234,555", "1 234,56 BYN"), ("money", "0", "0,00"),
         ("money('BYN', 'en')", "1234567.891", "1,234,567.89 BYN"), ("money('руб.')", "12 000", "12 000,00 руб."),
         ("date", "2026-12-01", "1 декабря 2026"), ("date('en')", "2026-12-01T10:30", "1 December 2026"),

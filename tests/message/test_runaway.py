@@ -64,6 +64,14 @@ def test_a_runaway_template_is_an_error(text: str) -> None:
         tracemalloc.stop()
 
 
+def test_a_template_of_many_variables_takes_no_longer_for_each() -> None:
+    """As many as fit in a text's source: were each of them looked up in the whole, it would take minutes."""
+    text = "{{ name }}" * 9_000
+    template = compile_text(TextSource(text, _AT, file="text.j2"))
+    batch = Batch(["375291234567"], [{"name": "x"}], [None], [3])
+    assert template.render_batch(batch, rows_file="list.csv", address="a/b").texts == ["x" * 9_000]
+
+
 def test_a_long_value_of_the_data_is_no_runaway() -> None:
     """Only what a template makes is limited; its parts decide about the rest."""
     batch = Batch(["375291234567"], [{"name": "x" * 20_000}], [None], [3])

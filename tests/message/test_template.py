@@ -135,8 +135,12 @@ def test_an_error_stands_at_its_place_in_the_campaign(
 
 
 @pytest.mark.parametrize(
-    "text", ["Hello *|FNAME|*", "Hello {name}", "Hello %NAME%", "Hello [[name]]", "Hello ${name}"]
-)
+    "text",
+    [
+        "Hello *|FNAME|*", "Hello *|FNAME:friend|*", "Hello {name}", "Hello { name }", "Hello {user.name}", "Hello %NAME%",
+        "Hello %Имя%", "Hello [[name]]", "Hello [[ user.name ]]", "Hello ${name}", "Hello ${ user.name }",
+    ],
+)  # fmt: skip
 def test_placeholders_of_other_tools_are_refused(text: str) -> None:
     """Nobody reads another tool's merge tag: neither in the template, nor in an own text, nor in a value."""
     assert _refused(_source(text)).code == "PLACEHOLDER"
@@ -149,7 +153,7 @@ def test_our_own_variables_in_a_literal_text_are_refused() -> None:
     assert [problem.code for problem in _render("Hi", own="Hi {{ name }}")[1]] == ["PLACEHOLDER"]
 
 
-@pytest.mark.parametrize("text", ["10% и 20% скидки", "[ок]", "50%-я", "a {b c}", "x | y *|*"])
+@pytest.mark.parametrize("text", ["10% и 20% скидки", "10%или20%", "[ок]", "50%-я", "a {b c}", "x | y *|*"])
 def test_ordinary_signs_are_no_placeholders(text: str) -> None:
     """Percent signs and brackets have other uses."""
     assert _render(text) == (text, [])

@@ -107,6 +107,21 @@ def _desired(folder: Path, body: str, project: str = _PROJECT, rows: str = _ROWS
             ],
         ),
         (
+            f"    text: Hi €5 {_LONG}\n",
+            [
+                "sale.yaml:6:14: warning EXPENSIVE_CHARACTER sale/vip: 1 character, U+20AC €, adds 6 parts, 0.16 BYN: "
+                "write EUR instead",
+                "sale.yaml:6:11: note GSM_PARTS sale/vip: by GSM 03.38 it would be 3 parts, sms.by bills 9",
+            ],
+        ),
+        (
+            f"    text: Hi 😀 {_LONG}\n",
+            [
+                "sale.yaml:6:14: warning EXPENSIVE_CHARACTER sale/vip: 1 character, U+1F600 😀, adds 6 parts, 0.16 BYN: "
+                "leave it out",
+            ],
+        ),
+        (
             f"    text: Hi — {_LONG}\n    smart_encoding: true\n",
             ["sale.yaml:6:11: note SMART_ENCODING sale/vip: smart_encoding replaced U+2014 — by -"],
         ),
@@ -148,6 +163,14 @@ def test_no_warning_where_nothing_is_saved(tmp_path: Path, text: str) -> None:
     """A Cyrillic text is unicode by nature, and a short one takes one part anyway."""
     _write(tmp_path, f"    text: {text}\n")
     assert not validate_project(load_project(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["Hi {{ name }}", "{{ name | default('x' * 1531, true) }}"])
+def test_a_text_that_cant_be_sent_has_no_parts(tmp_path: Path, text: str) -> None:
+    """Neither one that fails nor one that is too long; its reader is counted."""
+    found = _desired(tmp_path, f'    text: "{text}"\n')
+    assert (found.audience.final, found.parts, found.gsm7 + found.ucs2) == (3, 2, 2)
+    assert found.cost == Decimal("0.052")
 
 
 def test_rewritten_texts_are_what_is_counted_and_sent(tmp_path: Path) -> None:
