@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from smsby_deploy.project.declarations import HOME
+from smsby_deploy.wording import counted
 
 _MOBILE = re.compile(r"375(?:25|29|33|44)[0-9]{7}")
 # Spaces, dashes, brackets, dots, and the invisible marks that come along when a number is copied from an address book.
@@ -42,7 +43,7 @@ def normalize_phone(raw: str, countries: tuple[str, ...] = (HOME,)) -> str:
     if _MOBILE.fullmatch(home) and HOME in countries:
         return home
     if len(digits) < _SHORTEST:
-        raise BadPhone(f"it has only {len(digits)} digits")
+        raise BadPhone(f"it has only {counted(len(digits), 'digit')}")
     if countries != (HOME,) and not home.startswith("375"):
         return _foreign(digits, countries)
     if HOME not in countries:
@@ -70,7 +71,7 @@ def normalize_opt_out(raw: str) -> str:
     if home.startswith("375"):
         return normalize_phone(raw)
     if len(digits) < _SHORTEST:
-        raise BadPhone(f"it has only {len(digits)} digits")
+        raise BadPhone(f"it has only {counted(len(digits), 'digit')}")
     return digits
 
 

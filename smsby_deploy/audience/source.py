@@ -54,7 +54,8 @@ class AudienceReport:
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """A block as recipients: their phones as written, `own` the texts of their own."""
+    """A block as recipients: their phones as written, `own` the texts of their own. Those written in a campaign know
+    their `marks`, the columns at which they begin there."""
 
     block: Block
     phone: int | None  # the phone's column; None: the phones are `raw`

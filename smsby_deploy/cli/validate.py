@@ -39,7 +39,7 @@ def command(context: Context, form: str, verbose: bool) -> int:
     from smsby_deploy.errors import FilesInvalid
     from smsby_deploy.plan.make import validate_project
     from smsby_deploy.problems import has_errors
-    from smsby_deploy.report.json_out import json_text, validate_document
+    from smsby_deploy.report.json_out import validate_document, write_json
     from smsby_deploy.report.problems_text import write_problems
 
     addresses: list[str] = []
@@ -55,7 +55,7 @@ def command(context: Context, form: str, verbose: bool) -> int:
     except FilesInvalid as error:
         problems = error.problems
     if form == "json":
-        click.echo(json_text(validate_document(problems)), nl=False)
+        write_json(validate_document(problems), sys.stdout)
     elif form in MACHINE_FORMATS:
         click.echo(machine_text(context, problems, form, addresses), nl=False)
     else:

@@ -201,9 +201,11 @@ class _Loader:
             return None
 
     def _problem(self, code: str, message: str, location: Location, address: str | None = None) -> None:
-        self.problems.append(
-            Problem(Severity.ERROR, code, message, address, location.file, location.line, location.column)
+        problem = Problem(
+            Severity.ERROR, code, message, address, location.file, location.line, location.column
         )
+        if problem not in self.problems:  # a setting of the campaign is read for each of its mailings
+            self.problems.append(problem)
 
 
 class _CampaignLoader:
@@ -297,9 +299,11 @@ class _CampaignLoader:
             if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != when:
                 message = f"{text} does not exist in {zone.key}: the clock jumps over it"
                 self.loader._problem("DST", message, location)
-            elif _is_twice(local):
+                return None
+            if _is_twice(local):
                 message = f"{text} exists twice in {zone.key}: write it with an offset"
                 self.loader._problem("DST", message, location)
+                return None
         except (ValueError, OverflowError):
             self.loader._problem("TIME", f"there is no such time: {text}", location)
             return None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TextIO
 
 from smsby_deploy.message.price import money
 from smsby_deploy.problems import Problem, Severity
@@ -15,6 +16,13 @@ from smsby_deploy.status.model import MailingStatus, StatusReport
 def json_text(document: object) -> str:
     """One JSON document, readable, ended by a newline."""
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+
+
+def write_json(document: object, stream: TextIO) -> None:
+    """Write what `json_text` returns piece by piece; problems in it are put into words one at a time."""
+    encoder = json.JSONEncoder(ensure_ascii=False, indent=2, default=problem_document)
+    stream.writelines(encoder.iterencode(document))
+    stream.write("\n")
 
 
 def inert_json_text(document: object) -> str:
@@ -34,11 +42,10 @@ def problem_document(problem: Problem) -> dict[str, Any]:
     }
 
 
-def validate_document(problems: Iterable[Problem]) -> dict[str, Any]:
-    """`{"problems": […], "summary": {"errors", "warnings", "notes"}}`."""
-    told = [problem_document(problem) for problem in problems]
-    counts = {f"{severity}s": sum(one["severity"] == severity for one in told) for severity in Severity}
-    return {"problems": told, "summary": counts}
+def validate_document(problems: Sequence[Problem]) -> dict[str, Any]:
+    """`{"problems": […], "summary": {"errors", "warnings", "notes"}}`, for `write_json`: there may be a million."""
+    counts = Counter(problem.severity for problem in problems)
+    return {"problems": problems, "summary": {f"{severity}s": counts[severity] for severity in Severity}}
 
 
 def status_document(report: StatusReport) -> dict[str, Any]:

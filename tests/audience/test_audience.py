@@ -141,6 +141,24 @@ def test_inline_recipients_repeat_too() -> None:
     assert find_differing(audience, report, has_text=True) == [7, 8]
 
 
+def test_a_bad_phone_in_a_campaign_stands_at_its_column() -> None:
+    """Several may stand on one line there."""
+    at = Location("sale.yaml", 5, 17)
+    rows = tuple(
+        InlineRecipient(phone, {}, None, Location("sale.yaml", 5, column))
+        for phone, column in (("375291111111", 18), ("1", 34), ("375171111111", 39))
+    )
+    report = AudienceReport()
+    list(
+        stream_audience(
+            InlineRecipients(rows, at), address="a/b", campaign_file="sale.yaml", has_text=True, on_invalid="fail",
+            report=report,
+        )
+    )  # fmt: skip
+    assert [(p.line, p.column) for p in report.problems] == [(5, 34), (5, 39)]
+    assert report.problems[0].message == "it has only 1 digit"
+
+
 def test_other_countries_only_where_they_are_allowed(tmp_path: Path) -> None:
     """The same file: an error by default, people with `countries`."""
     path = tmp_path / "list.csv"

@@ -161,6 +161,15 @@ def test_a_time_exists_once_in_the_account_s_clock(when: str, tmp_path: Path) ->
     assert not _load(tmp_path, "api: {account_timezone: Europe/Minsk}\n", campaign).problems
 
 
+@pytest.mark.parametrize("when", ["2026-03-29T02:30:00", "2026-10-25T02:30:00"])
+def test_a_time_that_is_none_is_told_once(when: str, tmp_path: Path) -> None:
+    """Not for the account's clock again, and not for each mailing that takes it from the campaign."""
+    campaign = CAMPAIGN.replace("mailings:", f"schedule_time: {when}\ntimezone: Europe/Warsaw\nmailings:")
+    campaign += campaign[campaign.index("  - name") :].replace("vip", "staff")
+    (problem,) = _load(tmp_path, "api: {account_timezone: Europe/Warsaw}\n", campaign).problems
+    assert "Europe/Warsaw" in problem.message
+
+
 @pytest.mark.parametrize(("way", "code"), [("single", "WHOLE_MINUTES"), ("bulk", "")])
 def test_one_by_one_takes_whole_minutes(way: str, code: str, tmp_path: Path) -> None:
     """Its method is told hours and minutes only: seconds would be lost without a word."""

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import json
+import tracemalloc
+from io import StringIO
+
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.report.console import when
 from smsby_deploy.report.findings import list_findings
-from smsby_deploy.report.json_out import validate_document
+from smsby_deploy.report.json_out import problem_document, validate_document, write_json
 from smsby_deploy.report.problems_text import github_annotations, problem_line
 
 PROBLEM = Problem(Severity.ERROR, "PHONE", "bad\n100%", "c/x", "lists/a,b.csv", 3, 1)
@@ -23,6 +27,31 @@ def test_annotations_are_escaped() -> None:
 def test_summary_counts_by_severity() -> None:
     """The summary counts each severity, also those without a problem."""
     assert validate_document([PROBLEM])["summary"] == {"errors": 1, "warnings": 0, "notes": 0}
+
+
+def test_a_hundred_thousand_problems_fill_no_memory() -> None:
+    """JSON holds all of them, and they are put into words one at a time."""
+
+    class Lengths(StringIO):
+        """Counts what is written, and keeps none of it."""
+
+        length = 0
+
+        def write(self, text: str) -> int:
+            self.length += len(text)
+            return len(text)
+
+    stream = Lengths()
+    tracemalloc.start()
+    try:
+        write_json(validate_document([PROBLEM] * 100_000), stream)
+        assert tracemalloc.get_traced_memory()[1] < 5 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert stream.length > 10 * 2**20
+    whole = StringIO()
+    write_json(validate_document([PROBLEM]), whole)
+    assert json.loads(whole.getvalue())["problems"] == [problem_document(PROBLEM)]
 
 
 def test_a_time_reads_like_one() -> None:
