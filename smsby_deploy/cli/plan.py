@@ -11,12 +11,16 @@ import click
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
 from smsby_deploy.cli.machine import MACHINE_FORMATS, machine_text
+from smsby_deploy.errors import SmsbyDeployError
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from smsby_deploy.clock import Clock
     from smsby_deploy.lock.model import Lock
     from smsby_deploy.plan.model import Plan
     from smsby_deploy.project.declarations import Project
+    from smsby_deploy.smsby.client import ReadClient
 
 
 @click.command(
@@ -105,7 +109,9 @@ def command(
     if form == "json":
         click.echo(json_text(plan_document(plan)), nl=False)
     elif form == "markdown":
-        click.echo(_comment(context, plan, loaded.project, lock, clock, compare, out, refused), nl=False)
+        balance = _read_balance(client, plan)
+        text = _comment(context, plan, loaded.project, lock, clock, compare, out, refused, balance)
+        click.echo(text, nl=False)
     elif form in MACHINE_FORMATS:
         problems = plan_problems(plan, loaded.project, refused)
         addresses = [action.address for action in plan.actions]
@@ -132,6 +138,16 @@ def _tell_refused(context: Context, message: str) -> None:
         click.echo(f"refused: {message}", err=True)
 
 
+def _read_balance(client: ReadClient | None, plan: Plan) -> Decimal | None:
+    """What the account holds, if something is to be paid for; a plan does not fail for want of it."""
+    if client is None or not any(action.sends for action in plan.actions):
+        return None
+    try:
+        return client.get_balance().amount
+    except SmsbyDeployError:
+        return None
+
+
 def _comment(
     context: Context,
     plan: Plan,
@@ -141,6 +157,7 @@ def _comment(
     compare: Path | None,
     out: Path | None,
     refused: str | None,
+    balance: Decimal | None,
 ) -> str:
     from smsby_deploy.audience.suppression import load_suppression
     from smsby_deploy.cli.git import git_commit
@@ -163,5 +180,5 @@ def _comment(
 
     return plan_markdown(
         plan,
-        CommentContext(base, details, str(out) if out else None, git_commit(project.root), refused),
+        CommentContext(base, details, str(out) if out else None, git_commit(project.root), refused, balance),
     )

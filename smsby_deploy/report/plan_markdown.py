@@ -56,6 +56,7 @@ class CommentContext:
     out: str | None = None
     commit: str | None = None
     refused: str | None = None
+    balance: Decimal | None = None  # what the account holds, where sms.by told it
 
 
 def marker(project: str) -> str:
@@ -99,6 +100,7 @@ def _top(plan: Plan, context: CommentContext) -> str:
         if lists:
             lines[-1] += f", and {lists} contact list{'s' * (lists > 1)} that only sms.by can count"
         lines[-1] += f" · {_first(plan, sending)}"
+        lines += _balance(sending, context.balance, plan.currency)
     counts = Counter(action.action for action in plan.actions)
     lines += ["", ", ".join(f"{counts[kind]} {kind}" for kind in ActionKind if counts[kind]) or "no mailings"]
     if context.refused:
@@ -132,6 +134,22 @@ def _cost(plan: Plan, sending: list[Action], base: Base) -> str:
     change = total - sum(known, Decimal(0))
     against = f" ({change:+} against {escape(base.label)})" if known else ""
     return f"Cost {money(total)} {escape(plan.currency)}{against}"
+
+
+def _balance(sending: list[Action], balance: Decimal | None, currency: str | None) -> list[str]:
+    """What the account holds before and after, in a paragraph of its own; what lists cost is not known yet."""
+    if balance is None or currency is None:
+        return []
+    after = balance - sum((action.cost or Decimal(0) for action in sending), Decimal(0))
+    lists = any(action.cost is None for action in sending)
+    if after < 0:
+        told = (
+            f"**The balance of {money(balance)} {escape(currency)} is too low:** apply will refuse all of it"
+        )
+    else:
+        told = f"Balance {money(balance)} {escape(currency)}, {money(after)} after it"
+        told += ", less what the lists cost" if lists else ""
+    return ["", told]
 
 
 def _first(plan: Plan, sending: list[Action]) -> str:

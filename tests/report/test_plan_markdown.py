@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from markdown_it import MarkdownIt
@@ -54,6 +55,21 @@ def test_a_refusal_of_the_whole_apply_is_the_verdict() -> None:
     text = plan_markdown(examples.ready_plan(), examples.context(refused="max_cost: 9 > 5"))
     assert text.split("\n")[1].startswith("### ⛔ Refused as a whole")
     assert "max\\_cost: 9 &gt; 5" in text
+
+
+def test_the_balance_stands_before_and_after() -> None:
+    """With what lists cost still open; too low, it says that apply will refuse."""
+    enough = plan_markdown(examples.ready_plan(), examples.context(balance=Decimal("20.5")))
+    assert "Balance 20.50 BYN, 19.46 after it\n" in enough
+    lists = examples.plan(
+        *examples.ready_plan().actions,
+        examples.action("news/letter", ActionKind.CREATE, recipients=None, parts=None, cost=None),
+    )
+    assert "after it, less what the lists cost\n" in plan_markdown(
+        lists, examples.context(balance=Decimal(20))
+    )
+    short = plan_markdown(examples.ready_plan(), examples.context(balance=Decimal(1)))
+    assert "**The balance of 1.00 BYN is too low:** apply will refuse all of it" in short
 
 
 def test_an_offline_plan_names_no_command_to_apply_it() -> None:
