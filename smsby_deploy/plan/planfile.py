@@ -106,7 +106,14 @@ def read_plan(path: Path) -> Plan:
         return _read_document(document)
     except OSError as error:
         raise PlanRefused(f"the plan {path} can't be read: {error.strerror}", hint=again) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except UnicodeDecodeError as error:
+        raise PlanRefused(f"the plan {path} can't be used: it is no text", hint=again) from error
+    except json.JSONDecodeError as error:
+        why = f"it is not JSON, or was cut off (line {error.lineno})"
+        raise PlanRefused(f"the plan {path} can't be used: {why}", hint=again) from error
+    except KeyError as error:
+        raise PlanRefused(f"the plan {path} can't be used: it has no {error}", hint=again) from error
+    except (ValueError, TypeError, AttributeError) as error:
         raise PlanRefused(f"the plan {path} can't be used: {error}", hint=again) from error
 
 

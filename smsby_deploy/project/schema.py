@@ -107,11 +107,9 @@ def _explain(error: Any, document: YamlMap, file: str) -> list[Problem]:
         case "type":
             wanted = error.validator_value
             names = [_NAMES[kind] for kind in ([wanted] if isinstance(wanted, str) else wanted)]
-            got = (
-                "nothing; put it in quotes if you mean the word"
-                if error.instance is None
-                else "something else"
-            )
+            got = "something else" if error.instance is not None else "nothing"
+            if error.instance is None and "string" in wanted:
+                got += "; put it in quotes if you mean the word"
             message = f"{where}: {' or '.join(dict.fromkeys(names))} is wanted, here is {got}"
         case "enum":
             near = difflib.get_close_matches(

@@ -12,7 +12,7 @@ from smsby_deploy.plan.model import ActionKind, AudienceCounts, Plan
 from smsby_deploy.report.console import clean, make_console, write_sentence
 from smsby_deploy.report.masking import mask_numbers
 from smsby_deploy.report.plan_table import SYMBOLS, plan_table
-from smsby_deploy.report.problems_text import SEVERITY_COLORS, problem_lines
+from smsby_deploy.report.problems_text import SEVERITY_COLORS, count_line, problem_lines
 from smsby_deploy.report.times import in_words
 from smsby_deploy.wording import counted
 
@@ -37,7 +37,9 @@ def write_plan_text(plan: Plan, stream: TextIO, *, color: bool, next_command: st
     for severity, line in problem_lines(plan.problems):
         console.print(line, style=SEVERITY_COLORS[severity], soft_wrap=True)
     write_sentence(console, totals_line(plan), "bold")
-    first = first_line(plan)
+    if plan.has_errors:
+        write_sentence(console, f"not valid: {count_line(plan.problems)}; nothing is sent", "bold red")
+    first = None if plan.has_errors else first_line(plan)
     if first:
         write_sentence(console, first)
     if next_command:

@@ -188,3 +188,11 @@ def test_a_project_file_that_cant_be_used_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FilesInvalid) as caught:
         _load(tmp_path, project=HEAD + "guardrail: {}\n")
     assert caught.value.problems[0].message == "unknown key guardrail; did you mean guardrails?"
+
+
+def test_quotes_are_advised_only_where_a_word_would_do(tmp_path: Path) -> None:
+    """An empty `mailings:` wants a list; an empty text may have been meant as the word null."""
+    assert _only(_load(tmp_path, CAMPAIGN.split("  - name")[0])).message == (
+        "mailings: a list is wanted, here is nothing"
+    )
+    assert "put it in quotes" in _only(_load(tmp_path, CAMPAIGN.replace("Hello", "null"))).message
