@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -111,10 +112,7 @@ def _open_log() -> JsonLog:
 
 def _wants_json(arguments: Sequence[str]) -> bool:
     """Whether an error is told as JSON: also one of a command line that can't be parsed."""
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
-    return any(
-        word == "--log-format=json" or pair == ("--log-format", "json") for pair in pairs for word in pair
-    )
+    return "--log-format=json" in arguments or ("--log-format", "json") in itertools.pairwise(arguments)
 
 
 def run(arguments: Sequence[str]) -> int:

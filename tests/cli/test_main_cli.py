@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,10 +22,33 @@ def test_help_imports_nothing_heavy() -> None:
     )
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"], ["schema", "nonsense"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["nonsense"], ["--nonsense"], ["--log-format", "json"], ["schema", "nonsense"]]
+)
 def test_wrong_usage_is_64(arguments: list[str]) -> None:
     """click's own code 2 never comes out: it means something else here."""
     assert run(arguments) == 64
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("pl", "plan"), ("status --fo", "--format"), ("lock res", "resolve")]
+)
+def test_a_shell_completes_commands_and_options(typed: str, offered: str) -> None:
+    """What bash asks at Tab, as docs/ci.md has it set up."""
+    words = f"smsby-deploy {typed}"
+    asked = {
+        "_SMSBY_DEPLOY_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "smsby_deploy"],
+        env={**os.environ, **asked},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"plain,{offered}" in done.stdout.splitlines()
 
 
 def test_init_never_overwrites(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
