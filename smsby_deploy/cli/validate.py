@@ -39,12 +39,16 @@ def command(context: Context, form: str, verbose: bool) -> int:
     from smsby_deploy.errors import FilesInvalid
     from smsby_deploy.plan.make import validate_project
     from smsby_deploy.problems import has_errors
+    from smsby_deploy.project.load import ProjectFlawed
     from smsby_deploy.report.json_out import validate_document, write_json
     from smsby_deploy.report.problems_text import write_problems
 
     addresses: list[str] = []
     try:
-        loaded = load(context)
+        try:
+            loaded = load(context)
+        except ProjectFlawed as flawed:
+            loaded = flawed.loaded  # what else is wrong is told together
         addresses = [mailing.address for mailing in loaded.project.mailings]
         with progress_of(context, SystemClock()) as progress:
             problems = tuple(validate_project(loaded, watch_with(progress)))

@@ -77,7 +77,7 @@ def validate_project(loaded: LoadedProject, watch: Watch = NOBODY) -> tuple[Prob
     """Every problem that can be found without a server: files, audiences, every text rendered."""
     suppressed, problems = load_suppression(loaded.project.suppress)
     found = [*loaded.problems, *problems]
-    for mailing in watch.over(loaded.project.mailings):
+    for mailing in watch.over((*loaded.project.mailings, *loaded.flawed)):
         if isinstance(mailing.audience, RecipientsQuery) and mailing.audience.url is None:
             found.extend(_unread(mailing, mailing.audience))
             continue
@@ -85,17 +85,24 @@ def validate_project(loaded: LoadedProject, watch: Watch = NOBODY) -> tuple[Prob
     return tuple(found)
 
 
-def select_mailings(project: Project, lock: Lock, select: Sequence[str]) -> tuple[list[Mailing], list[str]]:
+def select_mailings(
+    loaded: LoadedProject, lock: Lock, select: Sequence[str]
+) -> tuple[list[Mailing], list[str]]:
     """The mailings and the orphans (recorded, no longer in the files) that `select` names; all if it is empty.
+
+    While a campaign can't be read nothing is called an orphan: it may stand there.
 
     Raises:
         UsageError: a pattern that fits nothing.
+        FilesInvalid: it fits nothing, and files that could hold it are not valid.
     """
-    mailings = {mailing.address: mailing for mailing in project.mailings}
+    mailings = {mailing.address: mailing for mailing in loaded.project.mailings}
     known = [*mailings, *(address for address in sorted(lock.mailings) if address not in mailings)]
     chosen = set(known) if not select else set()
     for pattern in select:
         hits = fnmatch.filter(known, pattern)
+        if not hits and not loaded.is_whole:
+            raise FilesInvalid(loaded.problems)
         if not hits:
             near = difflib.get_close_matches(pattern, known, n=3)
             raise UsageError(
@@ -106,7 +113,7 @@ def select_mailings(project: Project, lock: Lock, select: Sequence[str]) -> tupl
             )
         chosen.update(hits)
     return [mailings[a] for a in known if a in chosen and a in mailings], [
-        a for a in known if a in chosen and a not in mailings
+        a for a in known if a in chosen and a not in mailings and loaded.is_whole
     ]
 
 
@@ -128,7 +135,7 @@ def make_plan(
         SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
     """
     project = loaded.project
-    mailings, orphans = select_mailings(project, lock, select)
+    mailings, orphans = select_mailings(loaded, lock, select)
     suppressed, problems = load_suppression(project.suppress)
     found = [*loaded.problems, *problems]
     names = read_names(client, mailings)
@@ -166,6 +173,8 @@ def make_plan(
         actions.append(make_action(project, mailing, desired, verdict, names))
         if desired.facts.snapshot is not None:
             snapshots[f"sql:{mailing.address}"] = desired.facts.snapshot
+    for mailing in loaded.flawed if not select else ():
+        found.extend(_measure(project, mailing, suppressed, None, watch)[1])
     actions = _hold_budget(project, actions, lock, now)
     actions.extend(_orphan(address, lock.mailings[address]) for address in orphans)
     addresses = {action.address for action in actions}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smsby_deploy.audience.suppression import load_suppression
-from smsby_deploy.errors import FilesInvalid, UsageError
+from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.lock.model import Lock
 from smsby_deploy.message.preview import Preview, preview_mailing
 from smsby_deploy.plan.make import select_mailings
-from smsby_deploy.problems import Problem, has_errors
+from smsby_deploy.problems import Problem
 from smsby_deploy.project.load import LoadedProject
 
 
@@ -25,12 +25,7 @@ def preview_mailings(
     project = loaded.project
     suppressed, found = load_suppression(project.suppress)
     problems = [*loaded.problems, *found]
-    try:
-        mailings, _ = select_mailings(project, Lock(project.name), select)
-    except UsageError:
-        if has_errors(loaded.problems):
-            raise FilesInvalid(loaded.problems) from None
-        raise
+    mailings, _ = select_mailings(loaded, Lock(project.name), select)
     previews = []
     for mailing in mailings:
         try:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.errors import FilesInvalid, Location, UsageError
 from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.project.campaign_files import EVERY_YAML, PROJECT_FILE, find_campaign_files
 from smsby_deploy.project.declarations import (
     HOME,
     ApiSettings,
@@ -29,20 +29,38 @@ from smsby_deploy.project.declarations import (
     TextSource,
 )
 from smsby_deploy.project.limits import read_countries, read_duration, read_expected, read_guardrails
-from smsby_deploy.project.schema import check_document
+from smsby_deploy.project.schedule import check_on_wire, read_time, read_zone
+from smsby_deploy.project.schema import check_document, drop_invalid
 from smsby_deploy.project.sources import read_file_source, read_parquet_source, read_query_source
 from smsby_deploy.project.text_places import text_runs
 from smsby_deploy.project.yaml_nodes import Mark, YamlList, YamlMap, read_yaml
 
-PROJECT_FILE = "smsby.yaml"
+_NOT_THERE = frozenset(
+    {"FILE_MISSING", "PATH_OUTSIDE"}
+)  # of files that can't be looked into for more problems
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedProject:
-    """The valid part of a project, and everything that is wrong with its files."""
+    """The valid part of a project, and everything that is wrong with its files.
+
+    `flawed` are mailings of campaigns that are not valid: never planned, but what is wrong with their recipients and
+    texts is told together with the rest. `is_whole` says that no campaign is missing in `project`.
+    """
 
     project: Project
     problems: tuple[Problem, ...]
+    flawed: tuple[Mailing, ...] = ()
+    is_whole: bool = True
+
+
+class ProjectFlawed(FilesInvalid):
+    """smsby.yaml breaks its schema. `loaded` is the project without what is wrong in it: good for finding more problems,
+    and for nothing else."""
+
+    def __init__(self, loaded: LoadedProject) -> None:
+        super().__init__(loaded.problems)
+        self.loaded = loaded
 
 
 def find_project(option: str | None, environ: Mapping[str, str]) -> Path:
@@ -65,7 +83,7 @@ def load_project(folder: Path, environ: Mapping[str, str] | None = None) -> Load
     """The project in `folder`; `environ` holds the addresses of databases that its campaigns name by `url_env`.
 
     Raises:
-        FilesInvalid: its smsby.yaml can't be used.
+        FilesInvalid: its smsby.yaml can't be used; a ProjectFlawed if the rest could be read without what is wrong in it.
     """
     root = folder.resolve()
     path = root / PROJECT_FILE
@@ -75,9 +93,12 @@ def load_project(folder: Path, environ: Mapping[str, str] | None = None) -> Load
         )
     document = read_yaml(path, PROJECT_FILE)
     problems = check_document("project", document, PROJECT_FILE)
-    if problems:
+    if not problems:
+        return _Loader(root, document, environ or {}).load()
+    if not drop_invalid("project", document):
         raise FilesInvalid(problems)
-    return _Loader(root, document, environ or {}).load()
+    loaded = _Loader(root, document, environ or {}).load()
+    raise ProjectFlawed(replace(loaded, problems=(*problems, *loaded.problems)))
 
 
 def campaign_inputs(project: Project, mailing: Mailing) -> tuple[Path, ...]:
@@ -98,6 +119,8 @@ class _Loader:
         self.environ = environ
         self.document = document
         self.problems: list[Problem] = []
+        self.flawed: list[Mailing] = []
+        self.is_whole = True
         self.account_zone: ZoneInfo | None = None
         self.defaults: YamlMap = document.get("defaults") or YamlMap((1, 1))
 
@@ -105,9 +128,8 @@ class _Loader:
         document = self.document
         api = ApiSettings(**(document.get("api") or {}))
         locations = dict(_locations(document, ""))
-        self.account_zone = self._zone(
-            api.account_timezone, locations.get("api.account_timezone", Location(PROJECT_FILE, 1))
-        )
+        zone_at = locations.get("api.account_timezone", Location(PROJECT_FILE, 1))
+        self.account_zone = read_zone(api.account_timezone, zone_at, self._problem)
         price = document.get("price")
         rails = read_guardrails(
             document.get("guardrails") or YamlMap((1, 1)), locations, price is not None, self._problem
@@ -138,44 +160,47 @@ class _Loader:
             locations=locations,
             test_phones=tuple(map(str, document["test_phones"])) if "test_phones" in document else None,
         )
-        return LoadedProject(project, tuple(self.problems))
+        # Once a place: several mailings take one setting from it.
+        problems = tuple(dict.fromkeys(self.problems))
+        return LoadedProject(project, problems, tuple(self.flawed), self.is_whole)
 
     def _campaigns(self) -> tuple[Campaign, ...]:
         found: dict[str, Campaign] = {}
         for path in self._campaign_files():
-            name = path.relative_to(self.root).as_posix()
-            try:
-                document = read_yaml(path, name)
-                problems = check_document("campaign", document, name)
-            except FilesInvalid as error:
-                problems = list(error.problems)
-            if problems:
-                self.problems.extend(problems)
-                continue
-            if document["campaign"] in found:
-                message = f"the campaign {document['campaign']} stands in {found[document['campaign']].file} already"
-                self._problem("DUPLICATE_NAME", message, Location(name, *document.values_at["campaign"]))
-                continue
             before = len(self.problems)
-            campaign = _CampaignLoader(self, path, name, document).load()
+            campaign = self._campaign(path, path.relative_to(self.root).as_posix(), found)
             if not any(problem.severity is Severity.ERROR for problem in self.problems[before:]):
+                assert campaign is not None
                 found[campaign.name] = campaign
+                continue
+            self.is_whole = False
+            self.flawed.extend(campaign.mailings if campaign else ())
         return tuple(found.values())
 
+    def _campaign(self, path: Path, name: str, found: Mapping[str, Campaign]) -> Campaign | None:
+        """The campaign in a file, as far as it can be made out; every problem is told."""
+        try:
+            document = read_yaml(path, name)
+        except FilesInvalid as error:
+            self.problems.extend(error.problems)
+            return None
+        problems = check_document("campaign", document, name)
+        self.problems.extend(problems)
+        if problems and not drop_invalid("campaign", document):
+            return None
+        if document["campaign"] in found:
+            message = (
+                f"the campaign {document['campaign']} stands in {found[document['campaign']].file} already"
+            )
+            self._problem("DUPLICATE_NAME", message, Location(name, *document.values_at["campaign"]))
+        return _CampaignLoader(self, path, name, document).load()
+
     def _campaign_files(self) -> list[Path]:
-        paths: set[Path] = set()
-        for pattern in self.document.get("campaigns") or ["**/*.yaml"]:
-            for path in self.root.glob(pattern):
-                parts = path.relative_to(self.root).parts
-                nested = any(
-                    (self.root.joinpath(*parts[:i]) / PROJECT_FILE).is_file() for i in range(1, len(parts))
-                )
-                hidden = any(part.startswith(".") for part in parts)
-                if path.is_file() and path.name != PROJECT_FILE and not nested and not hidden:
-                    paths.add(path)
-        return sorted(
-            path for path in paths if self._inside(str(path.relative_to(self.root)), Location(PROJECT_FILE))
-        )
+        patterns = self.document.get("campaigns")
+        if patterns is None:
+            return find_campaign_files(self.root, [(EVERY_YAML, Location(PROJECT_FILE, 1))], self._problem)
+        places = [Location(PROJECT_FILE, *mark) for mark in patterns.items_at]
+        return find_campaign_files(self.root, list(zip(patterns, places, strict=True)), self._problem)
 
     def _suppression(self, entry: Any, location: Location) -> RecipientsFile | None:
         settings = entry if isinstance(entry, YamlMap) else {"file": entry}
@@ -193,19 +218,10 @@ class _Loader:
             return None
         return path
 
-    def _zone(self, name: str, location: Location) -> ZoneInfo | None:
-        try:
-            return ZoneInfo(name)
-        except (KeyError, ValueError, OSError):
-            self._problem("TIMEZONE", f"there is no time zone {name}; one is e.g. Europe/Minsk", location)
-            return None
-
     def _problem(self, code: str, message: str, location: Location, address: str | None = None) -> None:
-        problem = Problem(
-            Severity.ERROR, code, message, address, location.file, location.line, location.column
+        self.problems.append(
+            Problem(Severity.ERROR, code, message, address, location.file, location.line, location.column)
         )
-        if problem not in self.problems:  # a setting of the campaign is read for each of its mailings
-            self.problems.append(problem)
 
 
 class _CampaignLoader:
@@ -223,27 +239,31 @@ class _CampaignLoader:
                 message = f"the mailing {node['name']} stands twice in this campaign"
                 self.loader._problem("DUPLICATE_NAME", message, self._at(node.values_at["name"]))
                 continue
-            mailings[node["name"]] = self._mailing(node, mark)
+            before = len(self.loader.problems)
+            mailing = self._mailing(node, mark)
+            if not any(problem.code in _NOT_THERE for problem in self.loader.problems[before:]):
+                mailings[mailing.name] = mailing
         return Campaign(self.document["campaign"], self.file, tuple(mailings.values()))
 
     def _mailing(self, node: YamlMap, mark: Mark) -> Mailing:
+        complain = self.loader._problem
         alphaname, alphaname_at = self._setting(node, "alphaname", "0", mark)
         zone_name, zone_at = self._setting(node, "timezone", "Europe/Minsk", mark)
         revision, _ = self._setting(node, "revision", 1, mark)
-        zone = self.loader._zone(zone_name, zone_at)
+        zone = read_zone(zone_name, zone_at, complain)
         when, when_at = self._setting(node, "schedule_time", None, mark)
-        schedule = self._time(when, zone, when_at) if when is not None and zone is not None else None
+        schedule = read_time(when, zone, when_at, complain) if when is not None and zone is not None else None
         late, _ = self._setting(node, "max_late", None, mark)
         expected = node.get("expect_recipients")
         is_list = "list" in node
         if schedule is not None:
-            self._check_on_wire(schedule, when_at)
+            check_on_wire(schedule, self.loader.account_zone, when_at, complain)
         if is_list and "via" in node:
             message = "via is for mailings with recipients; a list has its own way"
-            self.loader._problem("VIA", message, self._at(node.keys_at["via"]))
+            complain("VIA", message, self._at(node.keys_at["via"]))
         if schedule is not None and schedule.second and (is_list or node.get("via") == "single"):
             message = "a mailing to a list, and one with via: single, takes whole minutes"
-            self.loader._problem("WHOLE_MINUTES", message, when_at)
+            complain("WHOLE_MINUTES", message, when_at)
         return Mailing(
             campaign=self.document["campaign"],
             name=node["name"],
@@ -261,9 +281,7 @@ class _CampaignLoader:
             on_invalid=node.get("on_invalid", "fail"),
             countries=self._countries(node, mark),
             max_late=None if late is None else read_duration(late),
-            expect_recipients=read_expected(
-                expected, self._at(node.values_at["expect_recipients"]), self.loader._problem
-            )
+            expect_recipients=read_expected(expected, self._at(node.values_at["expect_recipients"]), complain)
             if expected
             else None,
             rewrite=_read_rewrite(node),
@@ -289,32 +307,6 @@ class _CampaignLoader:
         if key in self.loader.defaults:
             return self.loader.defaults[key], Location(PROJECT_FILE, *self.loader.defaults.values_at[key])
         return default, self._at(mark)
-
-    def _time(self, text: str, zone: ZoneInfo, location: Location) -> datetime | None:
-        try:
-            when = datetime.fromisoformat(text)
-            if when.tzinfo is not None:
-                return when.astimezone(zone)
-            local = when.replace(tzinfo=zone)
-            if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != when:
-                message = f"{text} does not exist in {zone.key}: the clock jumps over it"
-                self.loader._problem("DST", message, location)
-                return None
-            if _is_twice(local):
-                message = f"{text} exists twice in {zone.key}: write it with an offset"
-                self.loader._problem("DST", message, location)
-                return None
-        except (ValueError, OverflowError):
-            self.loader._problem("TIME", f"there is no such time: {text}", location)
-            return None
-        return local
-
-    def _check_on_wire(self, schedule: datetime, location: Location) -> None:
-        """sms.by takes textual dates and reads them in the account's clock: it must show this time once."""
-        account = self.loader.account_zone
-        if account is not None and _is_twice(schedule.astimezone(account)):
-            message = f"the account's clock ({account.key}), in which sms.by reads it, shows this time twice"
-            self.loader._problem("DST", message, location)
 
     def _audience(self, node: YamlMap, timezone: str) -> Audience:
         if "list" in node:
@@ -375,11 +367,6 @@ class _CampaignLoader:
 
     def _at(self, mark: Mark) -> Location:
         return Location(self.file, *mark)
-
-
-def _is_twice(local: datetime) -> bool:
-    """Whether a clock shows this local time twice, as it is set back."""
-    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
 
 
 def _read_price(node: YamlMap) -> Price:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -34,15 +34,53 @@ def load_schema(name: str) -> Any:
 
 def check_document(name: str, document: YamlMap, file: str) -> list[Problem]:
     """Every violation of the schema `name`. Plain scalars are typed on the way, in place, where the schema wants it."""
-    from jsonschema import Draft202012Validator
-
     schema = load_schema(name)
     type_scalars(document, schema, schema)
-    errors = Draft202012Validator(schema).iter_errors(document)
-    problems = [problem for error in errors for problem in _explain(error, document, file)]
+    problems = [problem for error in _errors(name, document) for problem in _explain(error, document, file)]
     return sorted(
         set(problems), key=lambda problem: (problem.line or 0, problem.column or 0, problem.message)
     )
+
+
+def drop_invalid(name: str, document: YamlMap) -> bool:
+    """Take out of `document` what breaks the schema `name`: unknown keys, whole mailings, else keys at the top.
+
+    What is left serves to find more problems. Returns whether anything that can be read is left.
+    """
+    for error in _errors(name, document):
+        path = list(error.absolute_path)
+        if error.validator == "additionalProperties":
+            for key in set(error.instance) - set(error.schema.get("properties", {})):
+                del error.instance[key]
+        elif not path:
+            return False
+        elif path[0] == "mailings" and len(path) > 1:
+            document["mailings"][path[1]] = None
+        else:
+            document.pop(path[0], None)
+    mailings = document.get("mailings")
+    if mailings is not None:
+        kept = [index for index, mailing in enumerate(mailings) if mailing is not None]
+        mailings.items_at[:] = [mailings.items_at[index] for index in kept]
+        mailings[:] = [mailings[index] for index in kept]
+    return not any(error.validator == "required" for error in _errors(name, document))
+
+
+def _errors(name: str, document: YamlMap) -> list[Any]:
+    return list(_validator(name).iter_errors(document))
+
+
+@cache
+def _validator(name: str) -> Any:
+    """A validator whose `$` is the end of the text, as in ECMAScript: Python's also stands before a last newline."""
+    from jsonschema import Draft202012Validator, ValidationError, validators
+
+    def matches(_: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
+        if isinstance(instance, str) and re.search(re.sub(r"\$$", r"\\Z", pattern), instance) is None:
+            yield ValidationError(f"does not match {pattern}")
+
+    extend: Any = validators.extend
+    return extend(Draft202012Validator, {"pattern": matches})(load_schema(name))
 
 
 def type_scalars(node: Any, schema: Any, root: Any) -> Any:
