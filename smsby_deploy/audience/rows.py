@@ -12,6 +12,7 @@ from itertools import groupby, islice
 
 from smsby_deploy.audience.shape import BadRows, FileShape, open_shaped
 from smsby_deploy.project.declarations import RecipientsFile
+from smsby_deploy.wording import counted
 
 _BLOCK_ROWS = 1000
 _LIKE_A_PHONE = re.compile(r"(?:\d\W*){6}")
@@ -144,7 +145,7 @@ def _csv_block(
             lines.append(line)
             cells.append(record)
         else:
-            errors.append((line, f"it has {len(record)} cells, the header has {width}"))
+            errors.append((line, f"it has {counted(len(record), 'cell')}, the header has {width}"))
     return Block(columns, lines, cells, errors, header_line)
 
 

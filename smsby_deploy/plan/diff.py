@@ -16,6 +16,7 @@ from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.known import merge_entry
 from smsby_deploy.plan.model import ActionKind, AudienceCounts, ChunkPlan
 from smsby_deploy.plan.remote import RemoteView
+from smsby_deploy.wording import counted
 
 _NAMED = 5  # messages of a collision; of more the hint shows only how to name them
 
@@ -170,7 +171,8 @@ def _diff_new(
         return Verdict(ActionKind.CREATE, "new", pending)
     if entry.revision < desired.revision:
         again = sum(c.recipients or 0 for c in entry.chunks if c.state is ChunkState.ACCEPTED)
-        note = f"revision {desired.revision} sends a second time to up to {again} people who were sent {entry.revision}"
+        people = counted(again, "person", "people")
+        note = f"revision {desired.revision} sends a second time to up to {people} who got revision {entry.revision}"
         return Verdict(ActionKind.CREATE, f"revision {desired.revision}", pending, note if again else "")
     return Verdict(ActionKind.CREATE, "nothing of it was sent so far", pending)
 
