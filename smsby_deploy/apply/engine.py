@@ -22,7 +22,6 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.errors import (
     ApiError,
     FilesInvalid,
-    PlanRefused,
     Refused,
     SmsbyDeployError,
     SmsbyUnavailable,
@@ -37,7 +36,7 @@ from smsby_deploy.plan.differences import find_differences
 from smsby_deploy.plan.guardrails import check_apply
 from smsby_deploy.plan.make import TOOL, make_plan, read_names
 from smsby_deploy.plan.model import Action, ActionKind, Plan
-from smsby_deploy.plan.planfile import find_staleness
+from smsby_deploy.plan.planfile import find_staleness, reviewed_addresses, stale_plan
 from smsby_deploy.problems import Problem
 from smsby_deploy.project.declarations import ContactList, Mailing
 from smsby_deploy.project.load import LoadedProject
@@ -117,7 +116,7 @@ def _current_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> P
     reviewed = request.plan_file
     select = request.select
     if reviewed is not None:
-        select = _check_reviewed(reviewed, loaded, lock)
+        select = reviewed_addresses(reviewed, loaded, lock)
     plan = make_plan(
         loaded,
         select=select,
@@ -133,7 +132,7 @@ def _current_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> P
         plan = replace(plan, actions=())
     stale = find_staleness(reviewed, plan)
     if stale:
-        raise PlanRefused(f"this plan is stale: {stale}", hint="make a new plan and have it reviewed")
+        raise stale_plan(stale)
     fewer = sum(a.audience.suppressed for a in plan.actions) - sum(
         a.audience.suppressed for a in reviewed.actions
     )
@@ -142,19 +141,6 @@ def _current_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> P
         request.say(Event("opt-outs", line, people=fewer))
     shown_blocked = {action.address for action in reviewed.blocked}
     return replace(plan, actions=tuple(_hold_back(a, shown_blocked) for a in plan.actions))
-
-
-def _check_reviewed(reviewed: Plan, loaded: LoadedProject, lock: Lock) -> tuple[str, ...]:
-    """The addresses of a reviewed plan that may still be applied."""
-    if lock.was_used(reviewed.id):
-        raise PlanRefused("this plan was applied before; a plan is used once", hint="make a new plan")
-    if reviewed.has_errors:
-        raise PlanRefused("this plan holds errors", hint="mend the files and make a new plan")
-    present = {mailing.address for mailing in loaded.project.mailings} | lock.mailings.keys()
-    for action in reviewed.actions:
-        if action.address not in present:
-            raise PlanRefused(f"this plan is stale: {action.address} is gone", hint="make a new plan")
-    return tuple(action.address for action in reviewed.actions)
 
 
 def _hold_back(action: Action, shown_blocked: set[str]) -> Action:

@@ -67,9 +67,10 @@ def command(
     A plan file is applied once, and refused if one byte of its inputs changed since. Commit the lock file afterwards.
     """
     from smsby_deploy.apply.engine import ApplyRequest, apply_plan
+    from smsby_deploy.apply.precedence import first_that_fits
     from smsby_deploy.cli.session import api_url, load, open_lock, open_sender, progress_of, read_token
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.errors import UsageError
+    from smsby_deploy.errors import LockHeld, PlanRefused, SmsbyUnavailable, UsageError
     from smsby_deploy.plan.model import Plan
     from smsby_deploy.plan.planfile import account_id, read_plan
     from smsby_deploy.report.apply_text import apply_document, write_apply
@@ -78,8 +79,9 @@ def command(
 
     if plan_path is not None and select:
         raise UsageError("a plan file says itself what it concerns: --select can't go with it")
-    reviewed = read_plan(plan_path) if plan_path is not None else None
     project, clock = load(context).project, SystemClock()
+    store = open_lock(project)
+    reviewed = account = None
 
     def approve(plan: Plan) -> bool:
         if reviewed is None and not auto_approve and plan.to_do:
@@ -92,26 +94,41 @@ def command(
             progress.step("sending", sum(action.recipients or 0 for action in plan.actions if action.sends))
         return True
 
-    with progress_of(context, clock) as progress:
-        progress.step("planning")
-        result = apply_plan(
-            ApplyRequest(
-                load=lambda: load(context),
-                store=open_lock(project),
-                client=open_sender(project.api, context.environ, clock),
-                account=account_id(api_url(project.api, context.environ), read_token(context.environ)),
-                clock=clock,
-                select=select,
-                plan_file=reviewed,
-                approve=approve,
-                tell=progress.tell,
-                on_event=lambda event: _log_event(context, event),
-                advance=progress.advance,
-                commit=git_commit(project.root),
-                by=who(context.environ),
-                lock_timeout=lock_timeout,
+    try:
+        reviewed = read_plan(plan_path) if plan_path is not None else None
+        client = open_sender(project.api, context.environ, clock)
+        account = account_id(api_url(project.api, context.environ), read_token(context.environ))
+        with progress_of(context, clock) as progress:
+            progress.step("planning")
+            result = apply_plan(
+                ApplyRequest(
+                    load=lambda: load(context),
+                    store=store,
+                    client=client,
+                    account=account,
+                    clock=clock,
+                    select=select,
+                    plan_file=reviewed,
+                    approve=approve,
+                    tell=progress.tell,
+                    on_event=lambda event: _log_event(context, event),
+                    advance=progress.advance,
+                    commit=git_commit(project.root),
+                    by=who(context.environ),
+                    lock_timeout=lock_timeout,
+                )
             )
-        )
+    except (LockHeld, PlanRefused, SmsbyUnavailable) as error:
+        raise first_that_fits(
+            error,
+            load=lambda: load(context),
+            store=store,
+            clock=clock,
+            select=select,
+            reviewed=reviewed,
+            account=account,
+            lock_timeout=lock_timeout,
+        ) from error
     for difference in result.differences:
         told = f"{difference.code}: {difference.address}: {difference.message}"
         context.warn(told, difference.code, address=difference.address)

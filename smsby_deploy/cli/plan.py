@@ -66,6 +66,7 @@ def command(
     """
     from uuid import uuid4
 
+    from smsby_deploy.apply.precedence import first_that_fits
     from smsby_deploy.cli.session import (
         api_url,
         load,
@@ -76,6 +77,7 @@ def command(
         watch_with,
     )
     from smsby_deploy.clock import SystemClock
+    from smsby_deploy.errors import SmsbyUnavailable
     from smsby_deploy.plan.guardrails import check_apply
     from smsby_deploy.plan.make import make_plan
     from smsby_deploy.plan.planfile import account_id, plan_document, write_plan
@@ -85,22 +87,26 @@ def command(
 
     loaded = load(context)
     clock = SystemClock()
+    store = open_lock(loaded.project)
+    lock = store.read()
     client = account = None
-    if not offline:
-        client = open_reader(loaded.project.api, context.environ, clock)
-        account = account_id(api_url(loaded.project.api, context.environ), read_token(context.environ))
-    lock = open_lock(loaded.project).read()
-    with progress_of(context, clock) as progress:
-        plan = make_plan(
-            loaded,
-            select=select,
-            client=client,
-            account=account,
-            lock=lock,
-            clock=clock,
-            new_id=uuid4().hex[:12],
-            watch=watch_with(progress),
-        )
+    try:
+        if not offline:
+            client = open_reader(loaded.project.api, context.environ, clock)
+            account = account_id(api_url(loaded.project.api, context.environ), read_token(context.environ))
+        with progress_of(context, clock) as progress:
+            plan = make_plan(
+                loaded,
+                select=select,
+                client=client,
+                account=account,
+                lock=lock,
+                clock=clock,
+                new_id=uuid4().hex[:12],
+                watch=watch_with(progress),
+            )
+    except SmsbyUnavailable as error:
+        raise first_that_fits(error, load=lambda: loaded, store=store, clock=clock, select=select) from error
     if out is not None:
         write_plan(plan, out)
         context.note(f"saved: apply exactly this with `smsby-deploy apply {out}`", "saved", file=str(out))

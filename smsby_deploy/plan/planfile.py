@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from smsby_deploy.errors import PlanRefused, SmsbyDeployError
+from smsby_deploy.lock.model import Lock
 from smsby_deploy.message.price import money
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, ActionKind, AudienceCounts, ChunkPlan, LockStamp, Plan
 from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.project.load import LoadedProject
 
 FORMAT = "smsby-plan"
 VERSION = 1
@@ -162,12 +164,48 @@ def _seal(document: dict[str, Any]) -> str:
     return hashlib.sha256(canonical_json(document)).hexdigest()
 
 
+def reviewed_addresses(reviewed: Plan, loaded: LoadedProject, lock: Lock) -> tuple[str, ...]:
+    """The addresses of a reviewed plan that may still be applied.
+
+    Raises:
+        PlanRefused: it was used, holds errors, or one of its mailings is gone.
+    """
+    if lock.was_used(reviewed.id):
+        raise PlanRefused("this plan was applied before; a plan is used once", hint="make a new plan")
+    if reviewed.has_errors:
+        raise PlanRefused("this plan holds errors", hint="mend the files and make a new plan")
+    present = {mailing.address for mailing in loaded.project.mailings} | lock.mailings.keys()
+    for action in reviewed.actions:
+        if action.address not in present:
+            raise PlanRefused(f"this plan is stale: {action.address} is gone", hint="make a new plan")
+    return tuple(action.address for action in reviewed.actions)
+
+
+def stale_plan(why: str) -> PlanRefused:
+    return PlanRefused(f"this plan is stale: {why}", hint="make a new plan and have it reviewed")
+
+
 def find_staleness(reviewed: Plan, current: Plan) -> str | None:
     """Why `reviewed` may not be applied any more, or None. `current` is the same plan made now.
 
     Opt-outs that came later make no plan stale: suppression files may differ, and counts and cost may
     have fallen. What depends on the hour is judged anew by the current plan.
     """
+    outdated = find_outdated(reviewed, current)
+    if outdated:
+        return outdated
+    now = {action.address: action for action in current.actions}
+    for action in reviewed.actions:
+        if action.action is ActionKind.NOOP and f"sql:{action.address}" in current.exempt:
+            continue
+        reason = _action_staleness(action, now.get(action.address))
+        if reason:
+            return f"{action.address}: {reason}"
+    return None
+
+
+def find_outdated(reviewed: Plan, current: Plan) -> str | None:
+    """As find_staleness, as far as it can be told offline: project, account, lock and inputs."""
     if reviewed.project != current.project:
         return f"it is a plan of the project {reviewed.project}"
     if reviewed.account != current.account:
@@ -180,13 +218,6 @@ def find_staleness(reviewed: Plan, current: Plan) -> str | None:
     for name in sorted((reviewed.inputs.keys() | current.inputs.keys()) - current.exempt):
         if reviewed.inputs.get(name) != current.inputs.get(name):
             return f"{name} changed since"
-    now = {action.address: action for action in current.actions}
-    for action in reviewed.actions:
-        if action.action is ActionKind.NOOP and f"sql:{action.address}" in current.exempt:
-            continue
-        reason = _action_staleness(action, now.get(action.address))
-        if reason:
-            return f"{action.address}: {reason}"
     return None
 
 

@@ -1,0 +1,84 @@
+"""Of several exit codes that fit, the documented first: 64, 3, 8, 5, 6, 7, 4, 1, 2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import filelock
+import pytest
+
+from tests.e2e.conftest import Shop
+
+SALE = """\
+version: 1
+campaign: sale
+mailings:
+  - name: one
+    recipients: ["375291111111"]
+    text: Closed
+"""
+NOWHERE = {"SMSBY_API_URL": "http://127.0.0.1:9"}
+NO_TOKEN = {"SMSBY_TOKEN": ""}
+
+
+@pytest.fixture
+def held(shop: Shop) -> Iterator[None]:
+    """Another run holds the lock of the shop."""
+    with filelock.FileLock(shop.root / "smsby.lock.json.lock"):
+        yield
+
+
+def _invalidate(shop: Shop) -> None:
+    shop.write("sale.yaml", SALE.replace("Closed", "Dear {{ nobody }}"))
+
+
+@pytest.mark.parametrize("command", [["plan"], ["apply"], ["apply", "missing.json"]])
+@pytest.mark.parametrize("env", [{}, NO_TOKEN, NOWHERE], ids=["", "no token", "no service"])
+def test_invalid_files_come_before_the_service_and_the_plan_file(
+    shop: Shop, command: list[str], env: dict[str, str]
+) -> None:
+    """The problems are told, whatever else is wrong."""
+    _invalidate(shop)
+    result = shop.run(*command, env=env)
+    assert (result.code, "'nobody' is undefined" in result.out + result.err) == (3, True), result.err
+
+
+def test_invalid_files_come_before_a_plan_that_they_made_stale(shop: Shop) -> None:
+    shop.write("sale.yaml", SALE)
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    _invalidate(shop)
+    assert shop.run("apply", "plan.json").code == 3
+
+
+@pytest.mark.usefixtures("held")
+def test_invalid_files_come_before_a_held_lock(shop: Shop) -> None:
+    _invalidate(shop)
+    assert shop.run("apply", "--auto-approve").code == 3
+
+
+@pytest.mark.usefixtures("held")
+@pytest.mark.parametrize("env", [{}, NO_TOKEN, NOWHERE], ids=["", "no token", "no service"])
+@pytest.mark.parametrize("command", [["apply", "--auto-approve"], ["apply", "missing.json"]])
+def test_a_held_lock_comes_before_the_plan_file_and_the_service(
+    shop: Shop, command: list[str], env: dict[str, str]
+) -> None:
+    shop.write("sale.yaml", SALE)
+    assert shop.run(*command, env=env).code == 8
+
+
+@pytest.mark.parametrize(
+    "env", [NO_TOKEN, NOWHERE, {"SMSBY_TOKEN": "another", **NOWHERE}], ids=["no token", "no service", "other"]
+)
+def test_a_stale_plan_comes_before_the_service(shop: Shop, env: dict[str, str]) -> None:
+    """What makes it stale is seen without asking anybody; a plan that only can't be applied now is not called stale."""
+    shop.write("sale.yaml", SALE)
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    assert shop.run("apply", "plan.json", env=NO_TOKEN).code == 7
+    shop.write("sale.yaml", SALE + "# a comment\n")
+    assert shop.run("apply", "plan.json", env=env).code == 5
+
+
+def test_a_pattern_that_fits_nothing_comes_first(shop: Shop) -> None:
+    _invalidate(shop)
+    assert shop.run("apply", "--select", "other/*", env=NO_TOKEN).code == 64
+    assert shop.run("plan", "other/*", env=NO_TOKEN).code == 64
