@@ -134,7 +134,7 @@ class Exchange:
 
     def _land(self, request: Request, outcome: Outcome) -> None:
         fault_point("send.after")
-        if outcome.kind is OutcomeKind.NOT_SENT and request.tries < _TRIES and not self.sender.is_stopping:
+        if outcome.kind is OutcomeKind.NOT_SENT and request.tries < _TRIES:
             self._wait_and_try_again(request, outcome)
             return
         self._calm += 1
