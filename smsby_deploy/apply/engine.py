@@ -32,7 +32,7 @@ from smsby_deploy.lock.store import HeldLock, LockStore
 from smsby_deploy.message.price import money
 from smsby_deploy.plan.budget import spent_beside
 from smsby_deploy.plan.diff import collision_of
-from smsby_deploy.plan.differences import find_differences
+from smsby_deploy.plan.differences import find_differences, meant_by_lock
 from smsby_deploy.plan.guardrails import check_apply
 from smsby_deploy.plan.make import TOOL, make_plan, read_names
 from smsby_deploy.plan.model import Action, ActionKind, Plan
@@ -413,9 +413,9 @@ class _Run:
             self.say(Event("not-compared", line, is_warning=True))
             return
         for address in sorted(self.exchange.sent):
-            yield from find_differences(
-                self.mailings[address], self.recorder.lock.mailings[address].chunks, remote
-            )
+            entry = self.recorder.lock.mailings[address]
+            meant = meant_by_lock(address, entry, self.mailings[address])
+            yield from find_differences(meant, entry.chunks, remote)
 
     def _exit_code(self) -> int:
         """The first that fits, in the documented order."""

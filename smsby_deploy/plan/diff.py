@@ -12,7 +12,6 @@ from decimal import Decimal
 
 from smsby_deploy.audience.stored import SourceFacts
 from smsby_deploy.lock.model import DONE, SURELY_NOT_SENT, ChunkState, Entry
-from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.known import merge_entry
 from smsby_deploy.plan.model import ActionKind, AudienceCounts, ChunkPlan
 from smsby_deploy.plan.remote import RemoteView
@@ -189,9 +188,7 @@ def collision_of(
     ways = f"`smsby-deploy import {address} {options}`, restore the lock, or raise `revision`"
     if foreign:
         return f"collision: sms.by has it under another fingerprint ({foreign[0]}): {ways}"
-    count = len(fingerprints)
-    names = (remote_name(project, address, revision, i, count, mark) for i, mark in enumerate(fingerprints))
-    if remote.cut_off(names):
+    if remote.cut_off(project, address, revision):
         return f"collision: sms.by lists a mailing whose cut-off name begins like this one: {ways}"
     return ""
 

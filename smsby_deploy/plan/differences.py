@@ -3,58 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.lock.model import ChunkRecord, ChunkState
+from smsby_deploy.errors import Location
+from smsby_deploy.lock.model import ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.model import ChunkPlan
 from smsby_deploy.plan.remote import RemoteView
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import Mailing
 
 
-def find_differences(
-    mailing: Mailing, chunks: Sequence[ChunkRecord | ChunkPlan], remote: RemoteView
-) -> Iterator[Problem]:
-    """One warning for each field that sms.by reports otherwise; `chunks` as recorded if they are, else as planned."""
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """How a mailing was meant to go out; times are told in the zone of `schedule_time`."""
+
+    address: str
+    schedule_time: datetime | None
+    alphaname: str
+    place: Location | None
+    max_late: timedelta | None = None
+
+
+def meant_by_files(mailing: Mailing) -> Meant:
+    """As the files want a mailing that is not recorded."""
     place = mailing.schedule_location or mailing.location
+    return Meant(mailing.address, mailing.schedule_time, mailing.alphaname, place, mailing.max_late)
+
+
+def meant_by_lock(address: str, entry: Entry, mailing: Mailing | None) -> Meant:
+    """As a mailing was when it was applied, whatever became of its files since; `mailing` is None if they are gone."""
+    when = datetime.fromisoformat(entry.schedule_time) if entry.schedule_time else None
+    if mailing is None:
+        return Meant(address, when, entry.alphaname, None)
+    local = when and when.astimezone(ZoneInfo(mailing.timezone))
+    return replace(meant_by_files(mailing), schedule_time=local, alphaname=entry.alphaname)
+
+
+def find_differences(
+    meant: Meant, chunks: Sequence[ChunkRecord | ChunkPlan], remote: RemoteView
+) -> Iterator[Problem]:
+    """One warning for each field that sms.by reports otherwise, however many of the chunks it concerns."""
+    place = meant.place or Location("")
+    messages: dict[str, None] = {}
     for chunk in chunks:
         listed = remote.by_fingerprint.get(chunk.fingerprint)
         if listed is None:
             continue
         pairs: list[tuple[str, object, object]] = []
-        reported = datetime.fromtimestamp(listed.d_schedule, UTC) if listed.d_schedule else None
-        if mailing.schedule_time is not None and reported and not _is_allowed_late(mailing, reported):
-            pairs.append(("d_schedule", _spell(mailing.schedule_time, mailing), _spell(reported, mailing)))
+        if meant.schedule_time is not None and listed.d_schedule is not None:
+            pairs.extend(_times(meant.schedule_time, listed.d_schedule, meant.max_late))
         if chunk.recipients is not None and listed.count_phones is not None and _is_counted(chunk):
             pairs.append(("count_phones", chunk.recipients, listed.count_phones))
-        if listed.alphaname and not mailing.alphaname.isdigit():
-            pairs.append(("alphaname", mailing.alphaname, listed.alphaname))
-        for field, meant, told in pairs:
-            if meant != told:
-                message = f"{field}: {meant} was meant, sms.by reports {told}"
-                yield Problem(
-                    Severity.WARNING,
-                    "REMOTE_DIFFERS",
-                    message,
-                    mailing.address,
-                    place.file,
-                    place.line,
-                    place.column,
-                )
+        if listed.alphaname and not meant.alphaname.isdigit():
+            pairs.append(("alphaname", meant.alphaname, listed.alphaname))
+        messages |= {
+            f"{field}: {wanted} was meant, sms.by reports {told}": None
+            for field, wanted, told in pairs
+            if wanted != told
+        }
+    for message in messages:
+        yield Problem(
+            Severity.WARNING,
+            "REMOTE_DIFFERS",
+            message,
+            meant.address,
+            place.file or None,
+            place.line,
+            place.column,
+        )
 
 
-def _is_allowed_late(mailing: Mailing, reported: datetime) -> bool:
-    """Whether it went out at once because it was late, as `max_late` allows."""
-    if mailing.schedule_time is None or mailing.max_late is None:
-        return False
-    return mailing.schedule_time < reported <= mailing.schedule_time + mailing.max_late
+def _times(meant: datetime, told: int, max_late: timedelta | None) -> Iterator[tuple[str, str, str]]:
+    """The time that was meant and the one that sms.by tells, as unix seconds; 0 says that it has none."""
+    if not told:
+        if max_late is None:
+            yield "d_schedule", meant.isoformat(timespec="seconds"), "none"
+        return
+    reported = datetime.fromtimestamp(told, UTC)
+    # What was late, and was allowed to be, went out at once.
+    if max_late is None or not meant < reported <= meant + max_late:
+        local = reported.astimezone(meant.tzinfo)
+        yield "d_schedule", meant.isoformat(timespec="seconds"), local.isoformat(timespec="seconds")
 
 
 def _is_counted(chunk: ChunkRecord | ChunkPlan) -> bool:
     """Whether its number of recipients is that of a request; of one found at sms.by, opt-outs may have changed since."""
     return isinstance(chunk, ChunkPlan) or chunk.state is ChunkState.ACCEPTED
-
-
-def _spell(moment: datetime, mailing: Mailing) -> str:
-    return moment.astimezone(ZoneInfo(mailing.timezone)).isoformat(timespec="seconds")

@@ -20,6 +20,8 @@ _NAME = re.compile(
     r"(?P<address>[a-z0-9-]{1,40}/[a-z0-9-]{1,40})(?: r(?P<revision>\d+))?(?: \[\d+/\d+\])?"
     r" (?P<project>[a-z0-9-]{1,40})#(?P<fingerprint>[0-9a-f]{10})"
 )
+_PLACE = re.compile(r" \[\d*(/\d*\]?)?")  # [1/3], perhaps cut off itself
+_CUT_MARK = re.compile(f"[0-9a-f]{{0,{FINGERPRINT_DIGITS - 1}}}")
 # Made once: a million recipients are as many documents.
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
@@ -72,6 +74,15 @@ def read_remote_name(name: str) -> RemoteName | None:
     if found is None:
         return None
     return RemoteName(found["address"], int(found["revision"] or 1), found["project"], found["fingerprint"])
+
+
+def may_be_cut_off(listed: str, project: str, address: str, revision: int) -> bool:
+    """Whether `listed` can be the beginning of a name of this mailing, whichever chunk and fingerprint it was cut from."""
+    bare = _PLACE.sub("", listed, count=1).rstrip()
+    whole = remote_name(project, address, revision, 0, 1, "")
+    return whole.startswith(bare) or (
+        bare.startswith(whole) and _CUT_MARK.fullmatch(bare, len(whole)) is not None
+    )
 
 
 def canonical_json(value: Any) -> bytes:

@@ -21,7 +21,7 @@ from smsby_deploy.lock.model import DONE, ChunkState, Entry, Lock
 from smsby_deploy.message.template import compile_text, included_files
 from smsby_deploy.plan.budget import spent_beside
 from smsby_deploy.plan.diff import Desired, Verdict, diff_mailing
-from smsby_deploy.plan.differences import find_differences
+from smsby_deploy.plan.differences import find_differences, meant_by_files, meant_by_lock
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.guardrails import check_budget, check_mailing, cost_of_sending
 from smsby_deploy.plan.model import SENDING, Action, ActionKind, AudienceCounts, ChunkPlan, LockStamp, Plan
@@ -167,16 +167,22 @@ def make_plan(
             code = "SENT_AGAIN" if verdict.action is ActionKind.CREATE else "AUDIENCE_CHANGED"
             found.append(_note(mailing, code, verdict.note))
         if remote is not None:
-            is_recorded = entry is not None and entry.revision == mailing.revision
-            chunks = entry.chunks if entry is not None and is_recorded else desired.chunks
-            found.extend(find_differences(mailing, chunks, remote))
+            if entry is not None:
+                meant = meant_by_lock(mailing.address, entry, mailing)
+                found.extend(find_differences(meant, entry.chunks, remote))
+            if entry is None or entry.revision != mailing.revision:
+                found.extend(find_differences(meant_by_files(mailing), desired.chunks, remote))
         actions.append(make_action(project, mailing, desired, verdict, names))
         if desired.facts.snapshot is not None:
             snapshots[f"sql:{mailing.address}"] = desired.facts.snapshot
     for mailing in loaded.flawed if not select else ():
         found.extend(_measure(project, mailing, suppressed, None, watch)[1])
     actions = _hold_budget(project, actions, lock, now)
-    actions.extend(_orphan(address, lock.mailings[address]) for address in orphans)
+    for address in orphans:
+        actions.append(_orphan(address, lock.mailings[address]))
+        if remote is not None:
+            gone = meant_by_lock(address, lock.mailings[address], None)
+            found.extend(find_differences(gone, lock.mailings[address].chunks, remote))
     addresses = {action.address for action in actions}
     return Plan(
         id=new_id,

@@ -1,0 +1,38 @@
+"""What sms.by reports of our mailings, otherwise than meant: told by apply and by every plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.e2e.conftest import Shop
+
+_PEOPLE = '["375291234567", "375291234568", "375291234569"]'
+
+
+def _campaign(name: str = "vip", time: str = "2036-12-01T10:00:00") -> str:
+    return (
+        f"version: 1\ncampaign: sale\nalphaname: MyShop\nschedule_time: {time}\nmailings:\n"
+        f"  - {{name: {name}, recipients: {_PEOPLE}, text: Hi}}\n"
+    )
+
+
+def _warnings(shop: Shop) -> list[dict[str, Any]]:
+    problems = shop.run("plan", "--format", "json").json["problems"]
+    return [problem for problem in problems if problem["code"] == "REMOTE_DIFFERS"]
+
+
+def test_a_time_that_was_read_otherwise_is_told_once_and_stays_told(shop: Shop) -> None:
+    """Two chunks, one warning; what was meant is what was applied, also when the files change or go."""
+    shop.settings(account_timezone="UTC")
+    shop.write("sale.yaml", _campaign())
+    message = "d_schedule: 2036-12-01T10:00:00+03:00 was meant, sms.by reports 2036-12-01T13:00:00+03:00"
+    applied = shop.run("apply", "--auto-approve")
+    assert applied.code == 0
+    assert applied.err.count("REMOTE_DIFFERS") == 1
+    assert message in applied.err
+    assert [one["message"] for one in _warnings(shop)] == [message]
+    shop.write("sale.yaml", _campaign(time="2036-12-02T10:00:00"))
+    assert [one["message"] for one in _warnings(shop)] == [message]
+    shop.write("sale.yaml", _campaign(name="other"))
+    (gone,) = _warnings(shop)
+    assert (gone["address"], gone["file"], gone["message"]) == ("sale/vip", None, message)
