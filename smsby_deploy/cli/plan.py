@@ -109,7 +109,10 @@ def command(
         raise first_that_fits(error, load=lambda: loaded, store=store, clock=clock, select=select) from error
     if out is not None:
         write_plan(plan, out)
-        context.note(f"saved: apply exactly this with `smsby-deploy apply {out}`", "saved", file=str(out))
+        told = f"apply exactly this with `smsby-deploy apply {out}`"
+        if offline or plan.has_errors:
+            told = "to look at only: it can't be applied, as it was made offline or holds errors"
+        context.note(f"saved: {told}", "saved", file=str(out))
     breach = check_apply(loaded.project.guardrails, plan.actions)
     refused = breach.message if breach else None
     if form == "json":

@@ -24,6 +24,19 @@ def _send_first_chunk(shop: Shop) -> None:
     shop.clear_faults()
 
 
+def test_a_plan_that_cannot_be_applied_does_not_name_apply(shop: Shop) -> None:
+    """Made offline, or of files with errors: it is saved to be looked at."""
+    shop.write("sale.yaml", _campaign())
+    for more in (["--offline"], []):
+        if not more:
+            shop.write("sale.yaml", _campaign(text='"{{ nobody }}"'))
+        saved = shop.run("plan", "--out", "plan.json", *more)
+        assert saved.code == (0 if more else 3)
+        assert "can't be applied" in saved.err
+        assert "smsby-deploy apply plan.json" not in saved.err + saved.out
+        assert shop.run("apply", "plan.json").code == 5
+
+
 def test_a_resumed_mailing_counts_only_the_rest(shop: Shop) -> None:
     """Two of five were paid for; a limit that the rest keeps does not stand in its way."""
     shop.write("smsby.yaml", PROJECT + "guardrails: {max_cost: 0.13, budget: 0.13}\n")
