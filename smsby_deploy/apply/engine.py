@@ -133,9 +133,8 @@ def _current_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> P
     stale = find_staleness(reviewed, plan)
     if stale:
         raise stale_plan(stale)
-    fewer = sum(a.audience.suppressed for a in plan.actions) - sum(
-        a.audience.suppressed for a in reviewed.actions
-    )
+    before = {a.address: a.audience.suppressed for a in reviewed.actions if a.sends}
+    fewer = sum(a.audience.suppressed - before[a.address] for a in plan.actions if a.address in before)
     if fewer:
         line = f"{counted(fewer, 'recipient')} opted out since this plan was made: nothing is sent to them"
         request.say(Event("opt-outs", line, people=fewer))

@@ -97,7 +97,7 @@ def _check_texts(rails: Guardrails, desired: Desired, words: WordCheck | None) -
         yield Breach("max_parts", message)
     for (key, pattern), count in words.texts.items() if words is not None else ():
         what = "is missing in" if key == "required_words" else "is found in"
-        yield Breach(key, f"{key}: {pattern!r} {what} {counted(count, 'text')}, the limit is 0")
+        yield Breach(key, f"{key}: `{pattern}` {what} {counted(count, 'text')}, the limit is 0")
 
 
 def _check_sender(rails: Guardrails, mailing: Mailing) -> Iterator[Breach]:

@@ -323,6 +323,9 @@ def _measure_list(
 ) -> tuple[Desired, list[Problem]]:
     problems: list[Problem] = []
     text = ""
+    if project.suppress:
+        message = "who is on a list only sms.by knows: `suppress` is not subtracted, take opt-outs off the list there"
+        problems.append(Problem(Severity.NOTE, "LIST_SUPPRESS", message))
     if template is None or template.is_personal:
         message = "a mailing to a list kept at sms.by has one text for all: no variables"
         problems.append(Problem(Severity.ERROR, "LIST_TEXT", message))

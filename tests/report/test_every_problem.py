@@ -71,10 +71,15 @@ CASES: dict[str, Case] = {
     "GUARDRAIL_PRICE": Case(project="guardrails: {max_cost: 10}\n"),
     "INCLUDE": Case("    text: \"Hello {% include 'footer.j2' %}\"\n"),
     "LATE": Case(top="schedule_time: 2026-11-02T11:30:00\nmax_late: 1h\n", commands=(("plan", "--offline"),)),
+    "LIST_SUPPRESS": Case(
+        mailing="  - name: vip\n    list: Newsletter\n", project="suppress: [out.txt]\n",
+        files={"out.txt": "375291111111\n"},
+    ),
     "LIST_TEXT": Case('    text: "Hello, {{ name }}"\n', mailing="  - name: vip\n    list: Newsletter\n"),
     "NOT_READ": Case(mailing=_sql(_PEOPLE)),
     "ORDER": Case(mailing=_sql(_PEOPLE, "order_by: city"), url=_DATABASE),
     "PATH_OUTSIDE": Case(mailing="  - name: vip\n    recipients: {file: ../list.csv}\n"),
+    "PATTERN": Case(project="campaigns: ['**.yaml']\n"),
     "PHONE": Case(
         rows="phone,name\n3.75E+11,a\n,b\nCall me,c\n12,d\n37529111111,e\n375171234567,f\n79061234567,g\n"
         + "1" * 16 + ",h\n" + "1" * 200 + ",i\n"
