@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup browser postgres demo test lint format docs docs-reference pictures ci clean
+.PHONY: help setup browser postgres demo test bench lint format docs docs-reference pictures ci clean
 
 help: ## list the chores
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -27,6 +27,9 @@ demo: setup ## validate, plan, apply and status of the sample project against a 
 
 test: setup ## all tests: unit, property and end-to-end
 	$(BIN)/python -m pytest -n 2
+
+bench: setup ## speed and memory, against floors measured in the same run (docs/performance.md); BENCH="plan --rows 100000"
+	$(BIN)/python -m tests.bench $(BENCH)
 
 lint: setup ## ruff, mypy strict, the import contract
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from smsby_deploy.audience.cells import NotPlain, rows_of
-from smsby_deploy.audience.rows import Block
+from smsby_deploy.audience.rows import Block, block_of_rows
 from smsby_deploy.audience.shape import BadRows
 from smsby_deploy.project.declarations import RecipientsParquet
 
@@ -35,7 +35,9 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
                     raise BadRows("it has no columns of plain values", first)
                 for batch in file.iter_batches(batch_size=size, columns=names, use_threads=False):
                     cells = rows_of(_values(arrow, column) for column in batch.columns)
-                    yield Block(tuple(names), range(first, first + len(cells)), cells, header_line=first)
+                    yield block_of_rows(
+                        tuple(names), range(first, first + len(cells)), cells, header_line=first
+                    )
                     first += len(cells)
         except NotPlain as error:
             raise BadRows(f"a column holds values that are not plain ({error})", first) from error

@@ -4,6 +4,7 @@ are taken only where the project allows them, and only with their country code."
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from smsby_deploy.project.declarations import HOME
 from smsby_deploy.wording import counted
@@ -35,7 +36,7 @@ def normalize_phone(raw: str, countries: tuple[str, ...] = (HOME,)) -> str:
     if _MOBILE.fullmatch(raw) and HOME in countries:
         return raw
     if len(raw) <= _LONGEST_WRITTEN and HOME in countries:
-        spelled = _SPELLINGS.fullmatch(_PUNCTUATION.sub("", raw))
+        spelled = _SPELLINGS.fullmatch(raw) or _SPELLINGS.fullmatch(_PUNCTUATION.sub("", raw))
         if spelled:
             return "375" + spelled[1]
     digits, is_international = _digits(raw)
@@ -75,17 +76,20 @@ def normalize_opt_out(raw: str) -> str:
     return digits
 
 
-def normalize_all(raw: list[str], countries: tuple[str, ...] = (HOME,)) -> list[str | BadPhone]:
-    """`normalize_phone` of each; what is no number is its error."""
-    if countries == (HOME,) and all(map(_MOBILE.fullmatch, raw)):
-        return list(raw)
-    found: list[str | BadPhone] = []
-    for phone in raw:
-        try:
-            found.append(normalize_phone(phone, countries))
-        except BadPhone as error:
-            found.append(error)
-    return found
+def normalize_all(
+    raw: Sequence[str], countries: tuple[str, ...] = (HOME,)
+) -> tuple[list[str], dict[int, BadPhone]]:
+    """`normalize_phone` of each, and what is no number: its position and its error."""
+    phones, bad = list(raw), {}
+    found = list(map(_MOBILE.fullmatch, raw)) if HOME in countries else [None] * len(phones)
+    if None in found:
+        for position, match in enumerate(found):
+            if match is None:
+                try:
+                    phones[position] = normalize_phone(phones[position], countries)
+                except BadPhone as error:
+                    bad[position] = error
+    return phones, bad
 
 
 def mask_phone(phone: str) -> str:

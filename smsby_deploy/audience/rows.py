@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 
 from smsby_deploy.audience.shape import BadRows, FileShape, open_shaped
 from smsby_deploy.project.declarations import RecipientsFile
@@ -20,14 +20,19 @@ _LIKE_A_PHONE = re.compile(r"(?:\d\W*){6}")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Consecutive rows of the same columns: `cells[i]` stands at the physical line `lines[i]`. `errors` are the rows
-    among them that are none: (line, why)."""
+    """Consecutive rows of the same columns: `values[c][i]` is the cell of column `c` at the physical line `lines[i]`.
+    `errors` are the rows among them that are none: (line, why)."""
 
     columns: tuple[str, ...]
     lines: Sequence[int]
-    cells: list[list[str]]
+    values: Sequence[Sequence[str]]
     errors: list[tuple[int, str]] = field(default_factory=list)
     header_line: int | None = None  # of a CSV
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """The values row by row."""
+        return list(map(list, zip(*self.values, strict=True)))
 
 
 def read_blocks(source: RecipientsFile, size: int = _BLOCK_ROWS) -> Iterator[Block]:
@@ -64,7 +69,21 @@ def group_rows(rows: Sequence[tuple[int, dict[str, str]]]) -> Iterator[Block]:
     """Rows as blocks of the same columns, in order."""
     for columns, group in groupby(rows, key=lambda row: tuple(row[1])):
         members = list(group)
-        yield Block(columns, [line for line, _ in members], [list(values.values()) for _, values in members])
+        yield block_of_rows(
+            columns, [line for line, _ in members], [list(values.values()) for _, values in members]
+        )
+
+
+def block_of_rows(
+    columns: tuple[str, ...],
+    lines: Sequence[int],
+    rows: Sequence[Sequence[str]],
+    errors: Sequence[tuple[int, str]] = (),
+    header_line: int | None = None,
+) -> Block:
+    """`rows` column by column."""
+    values = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+    return Block(columns, lines, values, list(errors), header_line)
 
 
 def _csv_blocks(lines: Iterator[str], shape: FileShape, size: int) -> Iterator[Block]:
@@ -89,6 +108,58 @@ def _csv_blocks(lines: Iterator[str], shape: FileShape, size: int) -> Iterator[B
         header.pop()
     _check_header(header, header_line)
     columns = tuple(header)
+    while some := list(islice(lines, size)):
+        values = _split(some, delimiter, len(columns))
+        places = range(line, line + len(some))
+        if values is not None:
+            yield Block(columns, places, values, header_line=header_line)
+        else:
+            records = _unquoted(some, delimiter)
+            if records is None:  # from the first quote on a row may stand on several lines
+                break
+            yield _csv_block(columns, places, records, header_line)
+        line += len(some)
+    yield from _quoted_blocks(chain(some, lines), delimiter, columns, line, header_line, size)
+
+
+def _split(lines: list[str], delimiter: str, width: int) -> list[list[str]] | None:
+    """The columns of lines that hold no quotes, several times as fast as csv.reader. None if it takes one to tell: a
+    quote, a row of another width, a blank row, a cell too long for it."""
+    text = "".join(lines)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+    if '"' in text or "\r" in text or "\0" in text:
+        return None
+    if len(text) > csv.field_size_limit() and max(map(len, lines)) > csv.field_size_limit():
+        return None
+    if not text.endswith("\n"):
+        text += "\n"
+    # A NUL behind each row: if it stands behind each `width` cells, every row has as many.
+    cells = text.replace("\n", f"{delimiter}\0{delimiter}").split(delimiter)
+    step = width + 1
+    if len(cells) != len(lines) * step + 1 or cells[width::step].count("\0") != len(lines):
+        return None
+    columns = [cells[column:-1:step] for column in range(width)]
+    return columns if columns and all(map(str.strip, columns[0])) else None
+
+
+def _unquoted(lines: list[str], delimiter: str) -> list[list[str]] | None:
+    """The records of lines that hold no quotes, a line each; None if it takes the lines after them to tell."""
+    if '"' in "".join(lines):
+        return None
+    try:
+        records = list(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error:
+        return None
+    return records if len(records) == len(lines) else None
+
+
+def _quoted_blocks(
+    lines: Iterator[str], delimiter: str, columns: tuple[str, ...], line: int, header_line: int, size: int
+) -> Iterator[Block]:
+    """The rows from `line` on."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    first = line
     failed: csv.Error | None = None
     while failed is None:
         records: list[list[str]] = []
@@ -103,7 +174,7 @@ def _csv_blocks(lines: Iterator[str], shape: FileShape, size: int) -> Iterator[B
         # As many lines as records: each stands on one of its own, and the slow way to tell lines is not needed.
         plain = failed is None and reader.line_num - before == len(records)
         places = range(line, line + len(records)) if plain else _places(records, line)
-        after = shape.first + reader.line_num if failed is None else places.stop
+        after = first + reader.line_num if failed is None else places.stop
         yield _csv_block(columns, places, records, header_line)
         line = after
     raise BadRows(f"it is not CSV: {failed}", line)
@@ -132,7 +203,7 @@ def _csv_block(
 ) -> Block:
     width = len(columns)
     if all(map(width.__eq__, map(len, records))) and all(map(str.strip, map("".join, records))):
-        return Block(columns, places, records, header_line=header_line)
+        return block_of_rows(columns, places, records, header_line=header_line)
     lines: list[int] = []
     cells: list[list[str]] = []
     errors: list[tuple[int, str]] = []
@@ -146,7 +217,7 @@ def _csv_block(
             cells.append(record)
         else:
             errors.append((line, f"it has {counted(len(record), 'cell')}, the header has {width}"))
-    return Block(columns, lines, cells, errors, header_line)
+    return block_of_rows(columns, lines, cells, errors, header_line)
 
 
 def _check_header(header: Sequence[str], line: int) -> None:
@@ -214,4 +285,4 @@ def _txt_blocks(lines: Iterator[str], phone: str, size: int) -> Iterator[Block]:
     numbered = enumerate(lines, 1)
     while batch := list(islice(numbered, size)):
         filled = [(number, line.strip()) for number, line in batch if line.strip()]
-        yield Block((phone,), [number for number, _ in filled], [[line] for _, line in filled])
+        yield Block((phone,), [number for number, _ in filled], [[line for _, line in filled]])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass, field, replace
+from itertools import compress, islice
 
 from smsby_deploy.audience.phone_set import PhoneSet
-from smsby_deploy.audience.phones import BadPhone, normalize_all
+from smsby_deploy.audience.phones import normalize_all
 from smsby_deploy.audience.rows import Block, find_column, group_rows, name_columns
 from smsby_deploy.audience.shape import BadRows
 from smsby_deploy.audience.stored import SourceFacts, read_source
@@ -22,13 +22,41 @@ _MOST_REPEATS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Consecutive recipients. `variables[i]` are the template's variables of `phones[i]`, empty if none were wanted;
-    `texts[i]` is a text of its own or None; `lines[i]` is its physical line."""
+    """Consecutive recipients, column by column: `values[c][i]` is what `phones[i]` has in the column `names[c]`, as it
+    was written; `texts[i]` is a text of its own or None; `lines[i]` is its physical line."""
 
     phones: list[str]
-    variables: list[dict[str, str]]
-    texts: list[str | None]
-    lines: list[int]
+    names: tuple[str, ...]
+    values: Sequence[Sequence[str]]
+    texts: Sequence[str | None]
+    lines: Sequence[int]
+
+    def variable(self, name: str) -> list[str] | None:
+        """The template's variable `name` of each recipient, blank ends cut off; None if there is none of that name.
+
+        A column goes by its name as written and, where that is free, in small letters; `phone` is always the number.
+        """
+        if name == "phone":
+            return self.phones
+        found = [i for i, written in enumerate(self.names) if written == name]
+        found = found or [i for i, written in enumerate(self.names) if written.lower() == name]
+        return list(map(str.strip, self.values[found[-1]])) if found else None
+
+    @property
+    def variables(self) -> list[dict[str, str]]:
+        """All variables of each recipient."""
+        names = self._all_names()
+        columns = [self.variable(name) or [] for name in names]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def variables_of(self, row: int) -> dict[str, str]:
+        """All variables of one recipient."""
+        one = replace(self, phones=[self.phones[row]], values=[[column[row]] for column in self.values])
+        return one.variables[0]
+
+    def _all_names(self) -> tuple[str, ...]:
+        small = [name.lower() for name in self.names if name.lower() not in self.names]
+        return tuple(dict.fromkeys((*self.names, *small, "phone")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +87,8 @@ class _Candidates:
 
     block: Block
     phone: int | None  # the phone's column; None: the phones are `raw`
-    raw: list[str]
-    own: list[str | None]
+    raw: Sequence[str]
+    own: Sequence[str | None]
     columns_at: Sequence[int] = ()  # where those written in a campaign file begin
 
 
@@ -85,12 +113,13 @@ def stream_audience(
             block = candidates.block
             report.rows += len(block.lines) + len(block.errors)
             report.invalid += len(block.errors)
-            phones = normalize_all(candidates.raw, countries)
-            bad = [position for position, phone in enumerate(phones) if isinstance(phone, BadPhone)]
+            phones, bad = normalize_all(candidates.raw, countries)
             if on_invalid != "drop" and (bad or block.errors):
                 begin = candidates.columns_at or [1] * len(phones)
                 found = [(line, 1, "ROW", message) for line, message in block.errors]
-                found += [(block.lines[index], begin[index], "PHONE", str(phones[index])) for index in bad]
+                found += [
+                    (block.lines[index], begin[index], "PHONE", str(error)) for index, error in bad.items()
+                ]
                 report.problems.extend(
                     Problem(Severity.ERROR, code, message, address, file, line, column)
                     for line, column, code, message in sorted(found)
@@ -130,8 +159,11 @@ def find_differing(
     # A second reading that fails, of a database above all, leaves this warning short and nothing else.
     with suppress(BadRows):
         for candidates in _candidates(audience, has_text, 1000, SourceFacts()):
-            for position, phone in enumerate(normalize_all(candidates.raw, countries)):
-                if isinstance(phone, str) and phone in wanted:
+            phones, bad = normalize_all(candidates.raw, countries)
+            if wanted.keys().isdisjoint(phones):
+                continue
+            for position, phone in enumerate(phones):
+                if phone in wanted and position not in bad:
                     kept = _hash_values(candidates, position)
                     lines.extend(repeat.line for repeat in wanted.pop(phone) if repeat.values != kept)
             if not wanted:
@@ -141,57 +173,41 @@ def find_differing(
 
 def _first_ones(
     candidates: _Candidates,
-    phones: list[str | BadPhone],
-    bad: list[int],
+    phones: list[str],
+    bad: Collection[int],
     seen: PhoneSet,
     report: AudienceReport,
     with_variables: bool,
 ) -> Batch:
     """The recipients of a block that are valid and were not seen before."""
-    block, own, lines = candidates.block, candidates.own, list(candidates.block.lines)
+    block = candidates.block
+    wanted = bytearray(b"\1") * len(phones)
+    for position in bad:
+        wanted[position] = 0
     report.invalid += len(bad)
-    positions = list(range(len(phones)))
-    if bad:
-        dropped = set(bad)
-        positions = [position for position in positions if position not in dropped]
-    valid = [phone for phone in phones if isinstance(phone, str)]
+    valid = list(compress(phones, wanted)) if bad else phones
     repeated = seen.add_all(valid)
     if repeated:
-        report.duplicate += len(repeated)
-        again = set(repeated)
+        positions = list(compress(range(len(phones)), wanted))
         for index in repeated:
+            position = positions[index]
+            wanted[position] = 0
+            report.duplicate += 1
             if report.duplicate <= _MOST_REPEATS:
-                repeat = Repeat(lines[positions[index]], _hash_values(candidates, positions[index]))
+                repeat = Repeat(block.lines[position], _hash_values(candidates, position))
                 report.repeats.setdefault(valid[index], []).append(repeat)
-        valid = [phone for index, phone in enumerate(valid) if index not in again]
-        positions = [position for index, position in enumerate(positions) if index not in again]
-    cells = block.cells
-    if len(positions) < len(phones):
-        own = [own[position] for position in positions]
-        lines = [lines[position] for position in positions]
-        cells = [cells[position] for position in positions] if with_variables else []
-    variables = _variables(block.columns, cells, valid) if with_variables else []
-    return Batch(valid, variables, own, lines)
-
-
-def _variables(columns: Sequence[str], cells: list[list[str]], phones: list[str]) -> list[dict[str, str]]:
-    """The template's variables: a column by its name as written and, where the name is free, in small letters."""
-    small = [(name.lower(), index) for index, name in enumerate(columns) if name.lower() not in columns]
-    names = (*columns, *(name for name, _ in small), "phone")
-    rows = []
-    for phone, row in zip(phones, cells, strict=True):
-        values = list(map(str.strip, row))
-        for _, index in small:
-            values.append(values[index])
-        values.append(phone)
-        rows.append(dict(zip(names, values, strict=True)))
-    return rows
+    names, values = (block.columns, block.values) if with_variables else ((), ())
+    if len(repeated) + len(bad) == 0:
+        return Batch(phones, names, values, candidates.own, block.lines)
+    kept = [list(compress(column, wanted)) for column in values]
+    own, lines = compress(candidates.own, wanted), compress(block.lines, wanted)
+    return Batch(list(compress(phones, wanted)), names, kept, list(own), list(lines))
 
 
 def _hash_values(candidates: _Candidates, position: int) -> int:
     """A hash of a row's values, the phone's spelling aside."""
-    cells = candidates.block.cells[position]
-    values = [cell.strip() for index, cell in enumerate(cells) if index != candidates.phone]
+    columns = candidates.block.values
+    values = [column[position].strip() for index, column in enumerate(columns) if index != candidates.phone]
     return hash((candidates.block.columns, tuple(values), candidates.own[position]))
 
 
@@ -228,5 +244,5 @@ def _from_block(source: RowSource, block: Block, has_text: bool) -> _Candidates:
         missing = [(line, message) for line in block.lines]
         return _Candidates(Block(block.columns, [], [], [*block.errors, *missing]), None, [], [])
     text = None if has_text else find_column(block.columns, "text")
-    own: list[str | None] = [None] * len(block.lines) if text is None else [row[text] for row in block.cells]
-    return _Candidates(block, phone, [row[phone] for row in block.cells], own)
+    own = [None] * len(block.lines) if text is None else block.values[text]
+    return _Candidates(block, phone, block.values[phone], own)

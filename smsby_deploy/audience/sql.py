@@ -23,7 +23,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.audience.cells import NotPlain, rows_of
-from smsby_deploy.audience.rows import Block, find_column
+from smsby_deploy.audience.rows import Block, block_of_rows, find_column
 from smsby_deploy.audience.shape import BadRows
 from smsby_deploy.audience.stored import SourceFacts
 from smsby_deploy.errors import Location
@@ -66,7 +66,7 @@ def read_query(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iterato
             spool.seek(0)
             for line in spool:
                 columns, first, cells = json.loads(line)
-                yield Block(tuple(columns), range(first, first + len(cells)), cells, header_line=0)
+                yield block_of_rows(tuple(columns), range(first, first + len(cells)), cells, header_line=0)
     except OSError as error:
         raise BadRows(f"no room for the rows of its query: {error.strerror}", 0, "SQL") from error
 
@@ -107,7 +107,7 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
             except NotPlain as error:
                 raise BadRows(f"its query gives a value that is not plain ({error})", first, "SQL") from error
             order.look_at(cells, first)
-            yield Block(columns, range(first, first + len(cells)), cells, header_line=0)
+            yield block_of_rows(columns, range(first, first + len(cells)), cells, header_line=0)
             first += len(cells)
 
 

@@ -39,9 +39,9 @@ def _add_block(source: RecipientsFile, block: Block, suppressed: PhoneSet) -> li
         raise BadRows(f"it has no column {source.phone!r}; {names}", block.header_line or block.lines[0])
     phones: list[str] = []
     problems: list[Problem] = []
-    for line, row in zip(block.lines, block.cells, strict=True):
+    for line, raw in zip(block.lines, block.values[column], strict=True):
         try:
-            phones.append(normalize_opt_out(row[column]))
+            phones.append(normalize_opt_out(raw))
         except BadPhone as error:
             problems.append(Problem(Severity.WARNING, "SUPPRESS_PHONE", str(error), None, source.name, line))
     suppressed.add_all(phones)

@@ -13,7 +13,7 @@ from smsby_deploy.message.rewrite import SMART
 from smsby_deploy.wording import counted
 
 # Two Cyrillic letters side by side: a text that is unicode by nature. Most texts end here.
-_CYRILLIC_WORD = re.compile("[\u0400-\u04ff]{2}")
+CYRILLIC_WORD = re.compile("[\u0400-\u04ff]{2}")
 # Letters that look alike; one in a Latin text is a slip of the keyboard.
 _TWINS = str.maketrans("АВЕЅІЈКМНОРСТУХаеѕіјорсух", "ABESIJKMHOPCTYXaesijopcyx")
 # Signs that decompose to nothing, or to another meaning, and what people write for them.
@@ -28,7 +28,7 @@ _MOST_KINDS = 500
 
 def may_be_expensive(text: str) -> bool:
     """Whether a unicode text may be a Latin one at heart."""
-    return _CYRILLIC_WORD.search(text) is None
+    return CYRILLIC_WORD.search(text) is None
 
 
 @dataclass(slots=True)

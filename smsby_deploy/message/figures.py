@@ -45,6 +45,16 @@ class Figures:
             self.expensive.look_at(text, size, self._for_a_part(phones), people=people, row=row)
 
     @property
+    def is_by_parts(self) -> bool:
+        """Whether nothing but its parts tells what a text costs."""
+        return self.price is None or not self.price.per_prefix
+
+    def count_alike(self, parts: int) -> None:
+        """Count texts of `parts` parts together, of which GSM 03.38 counts as many, and that hold nothing expensive."""
+        self.parts += parts
+        self.gsm_parts += parts
+
+    @property
     def cost(self) -> Decimal | None:
         """What all of them cost; None without a price."""
         if self.price is None:

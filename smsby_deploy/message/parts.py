@@ -14,9 +14,11 @@ from enum import StrEnum
 
 from smsby_deploy.errors import SmsbyDeployError
 
-_LATIN = (160, 306, 459, 628, 785, 942, 1071, 1224, 1377, 1530)
-_UNICODE = (70, 134, 201, 252, 315, 378, 469, 536, 603, 670)
+# The most units of 1, 2, … 10 parts.
+LATIN = (160, 306, 459, 628, 785, 942, 1071, 1224, 1377, 1530)
+UNICODE = (70, 134, 201, 252, 315, 378, 469, 536, 603, 670)
 _DOUBLE = b"\n[]\\^{}|"
+DOUBLED = _DOUBLE.decode()  # characters that count twice
 MAX_PARTS = 10
 
 # GSM 03.38: the default alphabet, and its extension, of which each character takes two septets.
@@ -51,7 +53,7 @@ class TextSize:
     @property
     def capacity(self) -> int:
         """The units that fit without another part; 1530 or 670 at ten parts."""
-        return (_LATIN if self.encoding is Encoding.GSM7 else _UNICODE)[self.parts - 1]
+        return (LATIN if self.encoding is Encoding.GSM7 else UNICODE)[self.parts - 1]
 
 
 def measure_text(text: str) -> TextSize:
@@ -62,15 +64,20 @@ def measure_text(text: str) -> TextSize:
     """
     length = len(text)
     if text.isascii():
-        encoding, table, head = Encoding.GSM7, _LATIN, text.encode("ascii")
+        encoding, table, head = Encoding.GSM7, LATIN, text.encode("ascii")
     else:
-        encoding, table, head = Encoding.UCS2, _UNICODE, text.encode("utf-8", "surrogatepass")[:length]
+        encoding, table, head = Encoding.UCS2, UNICODE, text.encode("utf-8", "surrogatepass")[:length]
     if length > table[-1]:
         raise TextTooLong(
             f"the text has {length} characters, over {MAX_PARTS} parts ({table[-1]}) are not taken"
         )
     units = length + len(head) - len(head.translate(None, _DOUBLE))
     return TextSize(encoding, units, min(bisect_left(table, units) + 1, MAX_PARTS))
+
+
+def parts_by_length(table: tuple[int, ...]) -> list[int]:
+    """The parts of 0, 1, 2, … units by LATIN or UNICODE."""
+    return [bisect_left(table, units) + 1 for units in range(table[-1] + 1)]
 
 
 def measure_gsm(text: str) -> TextSize:
@@ -92,7 +99,7 @@ def split_parts(text: str, size: TextSize) -> list[str]:
 
     The table tells sums only; each part is taken as an equal share of its row (153 or 157 Latin, 67 or 63 others).
     """
-    doubled = _DOUBLE.decode() if size.encoding is Encoding.GSM7 else ""
+    doubled = DOUBLED if size.encoding is Encoding.GSM7 else ""
     share = size.capacity // size.parts
     pieces: list[str] = []
     start = units = 0

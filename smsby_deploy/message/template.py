@@ -12,18 +12,20 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import cast
 
-from jinja2 import DictLoader, TemplateError, TemplateSyntaxError, UndefinedError, nodes
+from jinja2 import DictLoader, TemplateError, TemplateSyntaxError, UndefinedError
 from jinja2 import Template as JinjaTemplate
 
 from smsby_deploy.audience.source import Batch
 from smsby_deploy.errors import FilesInvalid, Location
 from smsby_deploy.message.environment import LONGEST_SOURCE, TemplateTooMuch, TextEnvironment
+from smsby_deploy.message.fast import compile_fast
 from smsby_deploy.message.includes import BadInclude, Gathered, gather
 from smsby_deploy.message.placeholders import find_placeholder, rows_with_placeholders
 from smsby_deploy.message.rewrite import Rewriter
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.project.declarations import TextSource
+from smsby_deploy.project.declarations import Rewrite, TextSource
 from smsby_deploy.project.text_places import place_in_runs
 
 # What a template can raise beside Jinja2's own errors: {{ 1 / 0 }}, {{ name + 1 }}; compiling deep nesting.
@@ -63,7 +65,7 @@ class Template:
         self._environment = environment
         environment.loader = DictLoader({name: one.text for name, one in gathered.included.items()})
         self._template = environment.from_string(source.text)
-        self._plain = _plain_format(gathered, self.variables)
+        self.fast = compile_fast(gathered.parsed[None], environment)
         self._is_runaway = False
 
     @property
@@ -79,28 +81,64 @@ class Template:
         """The text of each recipient, blank ends cut off; a recipient's own text wins, literally."""
         texts: list[str] = []
         problems: list[Problem] = []
-        for variables, own, line in zip(batch.variables, batch.texts, batch.lines, strict=True):
-            text, failed = "", "the text is empty"
-            place: Location | None = None
-            if self._is_runaway:  # told once: to try it for every row would take hours
-                texts.append("")
-                continue
-            try:
-                text = self.rewriter.apply(own.strip()) if own is not None else self._render(variables)
-            except (TemplateError, *_OTHER_ERRORS) as error:
-                failed, place = self.explain(error, variables)
-                self._is_runaway = isinstance(error, TemplateTooMuch | RecursionError)
-            if not text:
-                where = place or self.source.location
-                message = f"{failed} ({rows_file}:{line})"
-                problems.append(
-                    Problem(
-                        Severity.ERROR, "TEMPLATE", message, address, where.file, where.line, where.column
+        known = self._render_fast(batch)
+        if known is None:
+            rows = zip(batch.variables, batch.texts, batch.lines, strict=True)
+            for variables, own, line in rows:
+                texts.append(self._render_row(variables, own, f"{rows_file}:{line}", address, problems))
+        elif None in known:
+            for row, text in enumerate(known):
+                if text is None:
+                    place = f"{rows_file}:{batch.lines[row]}"
+                    text = self._render_row(
+                        batch.variables_of(row), batch.texts[row], place, address, problems
                     )
-                )
-            texts.append(text)
+                texts.append(text)
+        else:
+            texts = cast("list[str]", known)
         problems.extend(placeholder_problems(texts, batch, rows_file=rows_file, address=address))
         return RenderedBatch(texts, problems, self.rewriter.replaced)
+
+    def _render_fast(self, batch: Batch) -> list[str | None] | None:
+        """The texts, as far as the fast path knows them; None if it knows none."""
+        if self.fast is None or self._is_runaway:
+            return None
+        texts = self.fast.render(batch)
+        if texts is None:
+            return None
+        if self.source.rewrite != Rewrite():
+            texts = [text if text is None else self.rewriter.apply(text) for text in texts]
+        if any(own is not None for own in batch.texts):
+            return [text if own is None else None for text, own in zip(texts, batch.texts, strict=True)]
+        return texts
+
+    def _render_row(
+        self, variables: Mapping[str, str], own: str | None, at: str, address: str, problems: list[Problem]
+    ) -> str:
+        """One text, "" where it failed; `at` is the recipient's place."""
+        if self._is_runaway:  # told once: to try it for every row would take hours
+            return ""
+        text, failed = "", "the text is empty"
+        place: Location | None = None
+        try:
+            text = self.rewriter.apply(own.strip()) if own is not None else self._render(variables)
+        except (TemplateError, *_OTHER_ERRORS) as error:
+            failed, place = self.explain(error, variables)
+            self._is_runaway = isinstance(error, TemplateTooMuch | RecursionError)
+        if not text:
+            where = place or self.source.location
+            problems.append(
+                Problem(
+                    Severity.ERROR,
+                    "TEMPLATE",
+                    f"{failed} ({at})",
+                    address,
+                    where.file,
+                    where.line,
+                    where.column,
+                )
+            )
+        return text
 
     def find_literal(self, character: str) -> Location | None:
         """Where `character` stands first in the template or in what it includes; None if it comes from the data."""
@@ -110,11 +148,6 @@ class Template:
         return None
 
     def _render(self, variables: Mapping[str, str]) -> str:
-        if self._plain is not None:  # most texts: several times as fast as a template
-            form, names = self._plain
-            values = [variables.get(name, "") for name in names]
-            if all(map(str.strip, values)):
-                return self.rewriter.apply((form % tuple(values)).strip())
         self._environment.start()
         context = self._template.new_context(dict(variables), shared=True)
         return self.rewriter.apply("".join(self._template.root_render_func(context)).strip())
@@ -180,23 +213,6 @@ def compile_text(source: TextSource) -> Template:
     if not template.is_personal:
         _check_once(template)
     return template
-
-
-def _plain_format(gathered: Gathered, variables: frozenset[str]) -> tuple[str, list[str]] | None:
-    """A %-format and the variables in it, if a template is nothing but words and variables."""
-    form, names = "", []
-    for statement in gathered.parsed[None].body:
-        if not isinstance(statement, nodes.Output):
-            return None
-        for node in statement.nodes:
-            if isinstance(node, nodes.TemplateData):
-                form += node.data.replace("%", "%%")
-            elif isinstance(node, nodes.Name) and node.name in variables:
-                form += "%s"
-                names.append(node.name)
-            else:
-                return None
-    return form, names
 
 
 def included_files(source: TextSource | None) -> tuple[str, ...]:

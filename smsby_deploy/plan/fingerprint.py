@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
+from json.encoder import encode_basestring
+from operator import contains
 from typing import Any
 
 FINGERPRINT_DIGITS = 10
@@ -24,6 +27,7 @@ _PLACE = re.compile(r" \[\d*(/\d*\]?)?")  # [1/3], perhaps cut off itself
 _CUT_MARK = re.compile(f"[0-9a-f]{{0,{FINGERPRINT_DIGITS - 1}}}")
 # Made once: a million recipients are as many documents.
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_ESCAPED = ('"', "\\", *map(chr, range(32)))  # characters that JSON writes otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,19 @@ def row_line(phone: str, text: str | None) -> bytes:
     """One recipient as the bytes that are hashed: the JSON that is sent, and a newline."""
     row = phone if text is None else {"phone": phone, "text": text}
     return canonical_json(row) + b"\n"
+
+
+def row_lines(phones: Sequence[str], texts: Sequence[str] | None) -> bytes:
+    """`row_line` of each recipient, one after the other."""
+    if not phones:
+        return b""
+    if texts is None:
+        return ('"' + '"\n"'.join(phones) + '"\n').encode()
+    joined = "".join(texts)
+    if any(map(contains, repeat(joined), _ESCAPED)):
+        texts = [encode_basestring(text)[1:-1] for text in texts]
+    rows = '"}\n{"phone":"'.join(map('","text":"'.join, zip(phones, texts, strict=True)))
+    return f'{{"phone":"{rows}"}}\n'.encode()
 
 
 def chunk_digest(content: str, lines: Iterable[bytes]) -> str:

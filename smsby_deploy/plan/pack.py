@@ -15,13 +15,14 @@ from typing import Any
 from smsby_deploy.audience.phone_set import PhoneSet
 from smsby_deploy.audience.source import AudienceReport, find_differing, stream_audience
 from smsby_deploy.audience.stored import place_rows
+from smsby_deploy.message.fast import measure_batch
 from smsby_deploy.message.figures import Figures
 from smsby_deploy.message.parts import Encoding, TextSize, TextTooLong, measure_text
 from smsby_deploy.message.rewrite import Rewriter
 from smsby_deploy.message.template import Template, compile_text
 from smsby_deploy.message.texts import is_personal, render_texts, rows_file
 from smsby_deploy.plan.diff import Amount, Desired
-from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint, row_line
+from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint, row_lines
 from smsby_deploy.plan.model import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.watch import read_by_nobody
 from smsby_deploy.plan.words import WordCheck
@@ -132,14 +133,9 @@ def stream_chunks(
 
     def cut(count: int) -> Chunk:
         chunk_phones, chunk_texts = phones[:count], texts[:count] if personal else None
-        lines = (
-            [row_line(phone, None) for phone in chunk_phones]
-            if chunk_texts is None
-            else [row_line(phone, text) for phone, text in zip(chunk_phones, chunk_texts, strict=True)]
-        )
-        digest = chunk_digest(content if bulk_text is None else f"{content}\n{bulk_text}", lines)
-        for line in lines:
-            tally.audience.update(line)
+        lines = row_lines(chunk_phones, chunk_texts)
+        digest = chunk_digest(content if bulk_text is None else f"{content}\n{bulk_text}", [lines])
+        tally.audience.update(lines)
         mark = fingerprint(project.name, mailing.address, mailing.revision, index, digest)
         _count(chunk_phones, chunk_texts, rows, bulk_text, suppressed, tally)
         del phones[:count], texts[:count], rows[:count]
@@ -184,7 +180,19 @@ def _count(
     if bulk_text is not None:
         _count_text(bulk_text, [phone for i, phone in enumerate(phones) if i not in out], None, tally)
         return
-    for position, text in enumerate(texts or [""] * len(phones)):
+    texts = texts if texts is not None else [""] * len(phones)
+    if tally.words is None and tally.figures.is_by_parts:
+        reached = [text for i, text in enumerate(texts) if i not in out] if out else texts
+        size = measure_batch(reached)
+        if size is not None:
+            tally.figures.count_alike(size.parts)
+            tally.final += len(reached)
+            tally.parts += size.parts
+            tally.longest = max(tally.longest, size.longest)
+            tally.gsm7 += size.latin
+            tally.ucs2 += len(reached) - size.latin
+            return
+    for position, text in enumerate(texts):
         if position not in out:
             _count_text(text, phones[position : position + 1], rows[position], tally)
 

@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.audience.source import Batch
 from smsby_deploy.errors import Location
 from smsby_deploy.message.filters import plural
 from smsby_deploy.message.template import compile_text
 from smsby_deploy.project.declarations import TextSource
+from tests.message.batches import make_batch
 
 
 def _render(expression: str, value: str) -> tuple[str, str]:
     """The text, and the message if there is none."""
     template = compile_text(TextSource(f"{{{{ x | {expression} }}}}", Location("t.j2", 1, 1), file="t.j2"))
-    batch = Batch(["375291234567"], [{"x": value}], [None], [3])
+    batch = make_batch([{"x": value}])
     rendered = template.render_batch(batch, rows_file="list.csv", address="a/b")
     return rendered.texts[0], "".join(problem.message for problem in rendered.problems)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.audience.source import Batch
 from smsby_deploy.errors import FilesInvalid, Location
 from smsby_deploy.message.template import Template, compile_text
 from smsby_deploy.problems import Problem
 from smsby_deploy.project.declarations import TextSource
+from tests.message.batches import make_batch
 
 _AT = Location("sale.yaml", 6, 11)
 
@@ -68,12 +68,12 @@ def test_a_variable_of_an_included_text_makes_it_personal(root: Path) -> None:
     """It is taken from the row like any other."""
     template = _compile(root, "Привет {% include 'city.j2' %}")
     assert template.variables == {"city"}
-    batch = Batch(["375291234567"] * 2, [{"city": "Минск"}, {"city": ""}], [None, None], [2, 3])
+    batch = make_batch([{"city": "Минск"}, {"city": ""}])
     rendered = template.render_batch(batch, rows_file="list.csv", address="a/b")
     assert rendered.texts == ["Привет из Минск", ""]
     problem = rendered.problems[0]
     assert (problem.file, problem.line, problem.column) == ("templates/city.j2", 1, 7)
-    assert problem.message.endswith("(list.csv:3)")
+    assert problem.message.endswith("(list.csv:4)")
 
 
 def test_what_is_included_is_an_input(root: Path) -> None:

@@ -6,10 +6,10 @@ import tracemalloc
 
 import pytest
 
-from smsby_deploy.audience.source import Batch
 from smsby_deploy.errors import FilesInvalid, Location
 from smsby_deploy.message.template import compile_text
 from smsby_deploy.project.declarations import TextSource
+from tests.message.batches import make_batch
 
 _MEGABYTES = 64
 _AT = Location("text.j2", 1, 1)
@@ -49,7 +49,7 @@ def test_a_runaway_template_is_an_error(text: str) -> None:
     """Whether it is refused when compiled or when rendered; the memory it takes on the way is bounded."""
     tracemalloc.start()
     try:
-        batch = Batch(["375291234567"], [{"name": "x", "a": "b"}], [None], [3])
+        batch = make_batch([{"name": "x", "a": "b"}])
         try:
             problems = (
                 compile_text(TextSource(text, _AT, file="text.j2"))
@@ -68,13 +68,13 @@ def test_a_template_of_many_variables_takes_no_longer_for_each() -> None:
     """As many as fit in a text's source: were each of them looked up in the whole, it would take minutes."""
     text = "{{ name }}" * 9_000
     template = compile_text(TextSource(text, _AT, file="text.j2"))
-    batch = Batch(["375291234567"], [{"name": "x"}], [None], [3])
+    batch = make_batch([{"name": "x"}])
     assert template.render_batch(batch, rows_file="list.csv", address="a/b").texts == ["x" * 9_000]
 
 
 def test_a_long_value_of_the_data_is_no_runaway() -> None:
     """Only what a template makes is limited; its parts decide about the rest."""
-    batch = Batch(["375291234567"], [{"name": "x" * 20_000}], [None], [3])
+    batch = make_batch([{"name": "x" * 20_000}])
     template = compile_text(TextSource("{{ name }}", _AT, file="text.j2"))
     assert not template.render_batch(batch, rows_file="list.csv", address="a/b").problems
 
@@ -89,7 +89,7 @@ def test_a_long_value_of_the_data_is_no_runaway() -> None:
 )
 def test_a_runaway_is_told_once(text: str, rows: int) -> None:
     """Neither one text nor all of a long list may take hours: after the first the others are not tried."""
-    batch = Batch(["375291234567"] * 5000, [{"name": "x"}] * 5000, [None] * 5000, list(range(5000)))
+    batch = make_batch([{"name": "x"}] * 5000)
     rendered = compile_text(TextSource(text, _AT, file="text.j2")).render_batch(
         batch, rows_file="list.csv", address="a/b"
     )
@@ -101,6 +101,6 @@ def test_a_runaway_is_told_once(text: str, rows: int) -> None:
 def test_what_a_text_needs_never_runs_out() -> None:
     """An ordinary loop may be in every text of a long list."""
     text = "{% for word in name.split(',') %}{{ loop.index }}. {{ word }}\n{% endfor %}"
-    batch = Batch(["375291234567"] * 5000, [{"name": "a,b,c,d,e"}] * 5000, [None] * 5000, list(range(5000)))
+    batch = make_batch([{"name": "a,b,c,d,e"}] * 5000)
     template = compile_text(TextSource(text, _AT, file="text.j2"))
     assert not template.render_batch(batch, rows_file="list.csv", address="a/b").problems

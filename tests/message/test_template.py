@@ -6,13 +6,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from smsby_deploy.audience.source import Batch
 from smsby_deploy.errors import FilesInvalid, Location
 from smsby_deploy.message.placeholders import find_placeholder
 from smsby_deploy.message.template import compile_text
 from smsby_deploy.problems import Problem
 from smsby_deploy.project.declarations import TextSource
 from smsby_deploy.project.text_places import text_runs
+from tests.message.batches import make_batch
 
 
 def _source(text: str) -> TextSource:
@@ -20,7 +20,7 @@ def _source(text: str) -> TextSource:
 
 
 def _render(text: str, own: str | None = None, **variables: str) -> tuple[str, list[Problem]]:
-    batch = Batch(["375291234567"], [variables | {"phone": "375291234567"}], [own], [3])
+    batch = make_batch([variables], own)
     rendered = compile_text(_source(text)).render_batch(batch, rows_file="list.csv", address="a/b")
     return rendered.texts[0], rendered.problems
 
@@ -129,7 +129,7 @@ def test_an_error_stands_at_its_place_in_the_campaign(
 ) -> None:
     """Plain, quoted, literal and folded scalars, also after escapes and on later lines."""
     source = TextSource(text, Location("sale.yaml", 1, 11), text_runs(content, (1, 11), text))
-    batch = Batch(["375291234567"], [{"name": "x"}], [None], [3])
+    batch = make_batch([{"name": "x"}])
     problem = compile_text(source).render_batch(batch, rows_file="list.csv", address="a/b").problems[0]
     assert (problem.file, problem.line, problem.column) == ("sale.yaml", *place)
 

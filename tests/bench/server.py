@@ -1,0 +1,65 @@
+"""A sms.by that does next to nothing, so that what is measured is the client: every mailing is accepted.
+
+python -m tests.bench.server MILLISECONDS prints its port and serves till its input ends.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+import time
+
+_FIXED = {b"getBalance": {"balance": "1000000", "currency": "BYN"}, b"getSMSMessages": []}
+
+
+def serve(pause: float) -> None:
+    """Answer each request `pause` seconds after it came."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as door:
+        sys.stdout.write(f"{door.getsockname()[1]}\n")
+        sys.stdout.flush()
+        threading.Thread(target=_accept, args=(door, pause), daemon=True).start()
+        sys.stdin.read()
+
+
+def _accept(door: socket.socket, pause: float) -> None:
+    count = 0
+    while True:
+        connection, _ = door.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        count += 1
+        threading.Thread(target=_talk, args=(connection, pause, count), daemon=True).start()
+
+
+def _talk(connection: socket.socket, pause: float, number: int) -> None:
+    buffer = bytearray(1 << 20)
+    head = b""
+    count = 0
+    with connection:
+        while True:
+            while b"\r\n\r\n" not in head:
+                got = connection.recv_into(buffer)
+                if not got:
+                    return
+                head += buffer[:got]
+            top, _, rest = head.partition(b"\r\n\r\n")
+            lower = top.lower()
+            at = lower.find(b"content-length:")
+            left = int(lower[at + 15 :].split(b"\r\n", 1)[0]) - len(rest) if at >= 0 else 0
+            while left > 0:
+                left -= connection.recv_into(buffer)
+            head, count = b"", count + 1
+            fixed = next((answer for name, answer in _FIXED.items() if name in top), None)
+            answer = {"uuid": f"bench-{number}-{count}"} if fixed is None else fixed
+            if fixed is None:
+                time.sleep(pause)  # noqa: TID251 - it is as slow as it was asked to be
+            body = json.dumps(answer).encode()
+            connection.sendall(
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+                + body
+            )
+
+
+if __name__ == "__main__":
+    serve(float(sys.argv[1]) / 1000)
