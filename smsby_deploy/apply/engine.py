@@ -27,7 +27,7 @@ from smsby_deploy.errors import (
     SmsbyUnavailable,
 )
 from smsby_deploy.lock.journal import ResultNotSaved
-from smsby_deploy.lock.model import DONE, ChunkRecord, ChunkState, Lock
+from smsby_deploy.lock.model import DONE, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.store import HeldLock, LockStore
 from smsby_deploy.message.price import money
 from smsby_deploy.plan.budget import spent_beside
@@ -37,6 +37,7 @@ from smsby_deploy.plan.guardrails import check_apply
 from smsby_deploy.plan.make import TOOL, make_plan, read_names
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.planfile import find_staleness, reviewed_addresses, stale_plan
+from smsby_deploy.plan.remote import RemoteView
 from smsby_deploy.problems import Problem
 from smsby_deploy.project.declarations import ContactList, Mailing
 from smsby_deploy.project.load import LoadedProject
@@ -255,7 +256,7 @@ class _Run:
         ]
         if not wanted:
             return
-        remote = self.reconciler.read()
+        remote = self._ask_before_sending()
         for action in wanted:
             revision = self.mailings[action.address].revision
             entry = self.recorder.lock.mailings.get(action.address)
@@ -263,13 +264,23 @@ class _Run:
                 self.reconciler.adopt(action.address, revision, action, remote)
             else:
                 self.reconciler.note_found(action.address, remote)
+                self.reconciler.look_at_confirmations(action.address)
             result, after = self.results[action.address], self.recorder.lock.mailings[action.address]
-            result.message_ids = [c.message_id for c in after.chunks if c.message_id is not None]
+            _name_requests(result, after)
             if after.has_unknown:
                 result.outcome, result.error = "unknown", action.reason
                 self.exit_codes.add(6)
+            elif after.is_complete:
+                result.outcome, result.error = "adopted", None
             else:
-                result.outcome = "adopted"
+                result.error = "what was unknown of it is settled; the next apply sends the rest"
+
+    def _ask_before_sending(self) -> RemoteView:
+        """The remote list; without it nothing goes out."""
+        try:
+            return self.reconciler.read()
+        except (SmsbyUnavailable, ApiError) as error:
+            raise StopSending(f"sms.by could not be asked before sending: {error}", 7) from error
 
     def _open_mailing(self, mailing: Mailing) -> bool:
         """Look once more whether sms.by has it, and record it before its first request; whether it may be sent."""
@@ -278,10 +289,7 @@ class _Run:
             return address not in self.exchange.stopped
         self.checked.add(address)
         self.exchange.check_stop()
-        try:
-            remote = self.reconciler.read()
-        except (SmsbyUnavailable, ApiError) as error:
-            raise StopSending(f"sms.by could not be asked before sending: {error}", 7) from error
+        remote = self._ask_before_sending()
         marks = [chunk.fingerprint for chunk in action.chunks]
         collision = collision_of(self.project.name, address, mailing.revision, marks, remote)
         if collision:
@@ -377,8 +385,7 @@ class _Run:
                 or entry.revision != self.mailings[address].revision
             ):
                 continue
-            result.uuids = list(dict.fromkeys(c.uuid for c in entry.chunks if c.uuid))
-            result.message_ids = list(dict.fromkeys(c.message_id for c in entry.chunks if c.message_id))
+            _name_requests(result, entry)
             counts = [chunk.recipients for chunk in entry.chunks if chunk.recipients is not None]
             result.recipients = sum(counts) if counts else entry.recipients
             if entry.has_unknown:
@@ -393,6 +400,9 @@ class _Run:
                 result.error = result.error or "sent in part; the next apply goes on"
                 self.exit_codes.add(6)
             elif entry.state == "draft":
+                result.error = (
+                    result.error or "its draft stands at sms.by, not confirmed; the next apply goes on"
+                )
                 self.exit_codes.add(1)
 
     def _done_as(self, action: Action) -> str:
@@ -428,3 +438,9 @@ class _Run:
                 hint="make room on the disk, or mend its permissions, then `smsby-deploy apply`",
             )
         return write_rescue(error, self.recorder.lock, self.rescue_path)
+
+
+def _name_requests(result: MailingResult, entry: Entry) -> None:
+    """Name the uuids and message ids that are recorded of a mailing."""
+    result.uuids = list(dict.fromkeys(chunk.uuid for chunk in entry.chunks if chunk.uuid))
+    result.message_ids = list(dict.fromkeys(chunk.message_id for chunk in entry.chunks if chunk.message_id))

@@ -21,7 +21,7 @@ from smsby_deploy.lock.model import ChunkState
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 
 _TRIES = 5  # of a request that was surely not sent
-_LONGEST_PAUSE = 60.0  # seconds between them, whatever Retry-After says
+_LONGEST_PAUSE = 60.0  # seconds between them; if sms.by asks for a longer one, that is left to the next apply
 _CALM = 10  # requests that went well before one more is let into flight, after sms.by asked to slow down
 
 
@@ -134,7 +134,8 @@ class Exchange:
 
     def _land(self, request: Request, outcome: Outcome) -> None:
         fault_point("send.after")
-        if outcome.kind is OutcomeKind.NOT_SENT and request.tries < _TRIES:
+        waits = outcome.kind is OutcomeKind.NOT_SENT and (outcome.retry_after or 0) <= _LONGEST_PAUSE
+        if waits and request.tries < _TRIES:
             self._wait_and_try_again(request, outcome)
             return
         self._calm += 1
@@ -163,8 +164,8 @@ class Exchange:
         """It was surely not sent. All requests slow down: sms.by asked for it, or can't be reached."""
         self.recorder.result(request.chunks, _state_before(request.step), error=outcome.error)
         delay = 0.5 * 2 ** (request.tries - 1)
-        pause = min(outcome.retry_after if outcome.retry_after is not None else delay, _LONGEST_PAUSE)
-        line = f"not sent ({outcome.error}); again in {pause:g} s"
+        pause = outcome.retry_after if outcome.retry_after is not None else delay
+        line = f"not sent ({outcome.error}); again in {pause:.3g} s"
         addresses = tuple(sorted(request.addresses))
         self.say(Event("retry", line, addresses, outcome=outcome.kind.value, is_warning=True))
         self._resume_at = max(self._resume_at, self.clock.monotonic() + pause)

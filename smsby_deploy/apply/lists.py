@@ -6,16 +6,18 @@ from collections.abc import Callable
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from smsby_deploy.apply.events import Event
 from smsby_deploy.apply.exchange import Exchange, Request, StopSending
 from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.lock.model import ChunkState
-from smsby_deploy.message.price import money
+from smsby_deploy.message.parts import measure_text
+from smsby_deploy.message.price import cost_of, money
 from smsby_deploy.message.template import compile_text
 from smsby_deploy.plan.fingerprint import remote_name
-from smsby_deploy.plan.guardrails import check_budget, check_people
+from smsby_deploy.plan.guardrails import check_budget, check_people, unjudged_cost, unjudged_people
 from smsby_deploy.plan.model import Action
 from smsby_deploy.project.declarations import Mailing, Project
-from smsby_deploy.smsby.answers import ListInfo
+from smsby_deploy.smsby.answers import ListInfo, is_draft
 from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.outcome import Outcome
 
@@ -41,6 +43,7 @@ class ListSender:
         self._recorder = exchange.recorder
         self._cost = planned_cost  # of everything else in this apply, and of the lists confirmed so far
         self._spent = spent  # of the month's budget before this apply
+        self._made: set[str] = set()  # addresses whose draft was made just now: nobody can have confirmed it
         self._refuse = refuse  # hears the address of a mailing that a guardrail stops
 
     def send(self, mailing: Mailing, action: Action, list_id: int) -> None:
@@ -57,6 +60,7 @@ class ListSender:
             self._exchange.send(
                 Request([ref], lambda chunks: self._make_draft(mailing, action, list_id), "draft")
             )
+            self._made.add(mailing.address)
         if mailing.address in self._exchange.stopped:
             return
         for _ in range(_CONFIRMATIONS):
@@ -96,7 +100,7 @@ class ListSender:
         except (ApiError, SmsbyUnavailable) as error:
             self._exchange.stop([ref], f"its draft {message_id} stands, not confirmed: {error.message}")
             return False
-        if info.status and info.status.upper() != "DRAFT":
+        if info.status and not is_draft(info.status) and address not in self._made:
             self._recorder.note(ref, ChunkState.ACCEPTED, accepted_at=self._recorder.now(), error=None)
             return False
         breach = self._breach(mailing, info)
@@ -105,20 +109,44 @@ class ListSender:
             self._refuse(address)
             return False
         self._recorder.learn(address, info.recipients, info.parts, info.cost)
+        self._say_missing(address, info)
         self._exchange.send(Request([ref], lambda chunks: self._client.confirm(message_id), "confirm"))
         if self._recorder.chunk(ref).state is ChunkState.ACCEPTED:
-            self._cost += info.cost or 0
+            self._cost += self._estimate(mailing, info) or 0
         return address not in self._exchange.stopped
 
     def _breach(self, mailing: Mailing, info: ListInfo) -> str:
-        """The guardrail that what sms.by tells of the draft breaks, or nothing."""
+        """The guardrail that what sms.by tells of the draft breaks, or that can't be kept because it does not tell."""
         guardrails = self._project.guardrails
         for breach in check_people(guardrails, mailing, info.recipients):
             return breach.message
-        budget = check_budget(guardrails, self._cost + (info.cost or 0), self._spent)
-        if budget is not None and info.cost:
+        cost = self._estimate(mailing, info)
+        if info.recipients is None and (key := unjudged_people(guardrails, mailing)):
+            return f"{key}: sms.by does not tell how many people are in the list"
+        if cost is None and (key := unjudged_cost(guardrails)):
+            return f"{key}: sms.by does not tell what it costs"
+        if not cost:
+            return ""
+        budget = check_budget(guardrails, self._cost + cost, self._spent)
+        if budget is not None:
             return budget.message
         dearest = guardrails.max_cost
-        if dearest is not None and info.cost is not None and self._cost + info.cost > dearest:
-            return f"max_cost: with it this apply costs {money(self._cost + info.cost)}, the limit is {money(dearest)}"
+        if dearest is not None and self._cost + cost > dearest:
+            return f"max_cost: with it this apply costs {money(self._cost + cost)}, the limit is {money(dearest)}"
         return ""
+
+    def _estimate(self, mailing: Mailing, info: ListInfo) -> Decimal | None:
+        """What it costs: as sms.by tells, else by its parts or people and the project's price; None if nobody knows."""
+        if info.cost is not None:
+            return info.cost
+        parts = info.parts
+        if parts is None and info.recipients is not None and mailing.text is not None:
+            parts = info.recipients * measure_text(compile_text(mailing.text).render_once()).parts
+        return None if parts is None else cost_of(parts, self._project.price)
+
+    def _say_missing(self, address: str, info: ListInfo) -> None:
+        figures = {"recipients": info.recipients, "parts": info.parts, "cost": info.cost}
+        missing = [name for name, figure in figures.items() if figure is None]
+        if missing:
+            line = f"{address}: sms.by does not tell of its list: {', '.join(missing)}"
+            self._exchange.say(Event("list", line, (address,), is_warning=True))

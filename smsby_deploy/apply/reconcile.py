@@ -13,7 +13,8 @@ from smsby_deploy.lock.model import ChunkRecord, ChunkState
 from smsby_deploy.plan.known import merge_entry
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.remote import RemoteView, view_remote
-from smsby_deploy.smsby.client import ReadClient
+from smsby_deploy.smsby.answers import is_draft
+from smsby_deploy.smsby.client import SendClient
 
 
 class Reconciler:
@@ -22,7 +23,7 @@ class Reconciler:
     def __init__(
         self,
         recorder: Recorder,
-        client: ReadClient,
+        client: SendClient,
         sender: Sender,
         clock: Clock,
         *,
@@ -88,7 +89,8 @@ class Reconciler:
         return changed
 
     def look_for(self, chunks: Sequence[ChunkRef]) -> None:
-        """Look for unknown chunks in the remote list for `reconcile_seconds`; what is not found stays unknown.
+        """Look for unknown chunks for `reconcile_seconds`: in the remote list, and of a lost confirmation also by what
+        confirm=0 tells of the draft. What is not found stays unknown.
 
         A draft whose confirmation was lost counts as not confirmed only if it still stands as DRAFT at the end.
         """
@@ -102,22 +104,48 @@ class Reconciler:
                     self.note_found(address, remote)
             except (SmsbyUnavailable, ApiError) as error:
                 self._say(Event("looking", f"looking for the lost request: {error}", is_warning=True))
+            drafts = self._drafts_of(chunks, remote)
             left = [ref for ref in chunks if self._recorder.chunk(ref).state is ChunkState.UNKNOWN]
             if not left or self._sender.stops > 1:
                 return
             remaining = deadline - self._clock.monotonic()
             if remaining <= 0:
-                self._note_drafts_that_stood(left, remote)
+                for ref in drafts:
+                    self._recorder.note(ref, ChunkState.DRAFT, error=self._recorder.chunk(ref).error)
                 return
             self._sender.pause(min(wait, remaining), self._clock, until=2)
             wait = min(wait * 2, 5.0)
 
-    def _note_drafts_that_stood(self, chunks: Sequence[ChunkRef], remote: RemoteView | None) -> None:
+    def look_at_confirmations(self, address: str) -> None:
+        """Settle the lost confirmations of `address` that the list tells nothing of, if confirm=0 tells something."""
+        chunks = self._recorder.lock.mailings[address].chunks
+        lost = [(address, index) for index, chunk in enumerate(chunks) if _is_confirm_lost(chunk)]
+        if self._drafts_of(lost, None):
+            self.look_for(lost)
+
+    def _drafts_of(self, chunks: Sequence[ChunkRef], remote: RemoteView | None) -> list[ChunkRef]:
+        """Those of `chunks` with a lost confirmation that are called a draft now, by the list or by confirm=0. What
+        confirm=0 calls anything else is recorded as confirmed; what nobody tells of is neither."""
+        drafts = []
         for ref in chunks:
             chunk = self._recorder.chunk(ref)
+            if not _is_confirm_lost(chunk) or chunk.message_id is None:
+                continue
+            status = self._told_status(chunk.message_id)
             listed = remote.by_fingerprint.get(chunk.fingerprint) if remote else None
-            if _is_confirm_lost(chunk) and listed is not None and listed.is_draft:
-                self._recorder.note(ref, ChunkState.DRAFT, message_id=listed.id, error=chunk.error)
+            if status is not None and not is_draft(status):
+                self._recorder.note(ref, ChunkState.ACCEPTED, accepted_at=self._recorder.now(), error=None)
+            elif status is not None or (listed is not None and listed.is_draft):
+                drafts.append(ref)
+        return drafts
+
+    def _told_status(self, message_id: int) -> str | None:
+        """What confirm=0 calls a draft now; None if it does not say."""
+        try:
+            return self._client.confirm_info(message_id).status
+        except (SmsbyUnavailable, ApiError) as error:
+            self._say(Event("looking", f"looking at the draft: {error}", is_warning=True))
+            return None
 
 
 def _is_confirm_lost(chunk: ChunkRecord) -> bool:

@@ -66,6 +66,20 @@ def check_people(rails: Guardrails, mailing: Mailing, people: int | None) -> Ite
         yield Breach("expect_recipients", message)
 
 
+def unjudged_people(rails: Guardrails, mailing: Mailing) -> str | None:
+    """The key of a guardrail on how many people a mailing reaches, which nobody can judge who does not know that."""
+    if rails.max_recipients is not None:
+        return "max_recipients"
+    return "expect_recipients" if mailing.expect_recipients or rails.expect_recipients else None
+
+
+def unjudged_cost(rails: Guardrails) -> str | None:
+    """The key of a guardrail on what an apply costs, which nobody can judge who does not know that."""
+    if rails.max_cost is not None:
+        return "max_cost"
+    return "budget" if rails.budget is not None else None
+
+
 def check_apply(rails: Guardrails, actions: Iterable[Action]) -> Breach | None:
     """A guardrail on the whole apply."""
     total = cost_of_sending(actions)

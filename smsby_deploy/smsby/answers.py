@@ -34,7 +34,7 @@ class RemoteMailing:
     @property
     def is_draft(self) -> bool:
         """Made by sendSmsList and not confirmed: it reaches nobody."""
-        return self.status.upper() == "DRAFT"
+        return is_draft(self.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +143,15 @@ class ImportReport:
     raw: Any
 
 
+# A `status` of the answer, not of the mailing.
+_SAYS_SUCCESS = frozenset({"", "none", "ok", "success", "true", "1"})
+
+
+def is_draft(status: str) -> bool:
+    """Whether a mailing's status, in whatever case, says that it was not confirmed."""
+    return status.strip().upper() == "DRAFT"
+
+
 def read_mailings(data: Any) -> Iterator[RemoteMailing]:
     """Raises ApiError for a mailing that has no id: it may be the one that is looked for."""
     for row in rows_of(data):
@@ -202,7 +211,7 @@ def read_messages(data: Any) -> Iterator[Message]:
 
 
 def read_alphanames(data: Any) -> Iterator[Alphaname]:
-    """A map id → name, or a bare list: PHP writes a map whose only key is 0 as a list."""
+    """A map id → name, or a bare list: PHP writes a map whose only key is 0 as a list. Objects with both are read, too."""
     if isinstance(unwrap(data), dict):
         data = unwrap(data)
         data = data.get("result", data.get("data", data))
@@ -211,26 +220,33 @@ def read_alphanames(data: Any) -> Iterator[Alphaname]:
     if not isinstance(data, dict):
         raise _unreadable("no alphanames")
     for key, name in data.items():
-        number = read_int(key)
-        if number is not None and isinstance(name, str):
-            yield Alphaname(number, name)
+        number, text = _named(key, name)
+        if number is not None and text is not None:
+            yield Alphaname(number, text)
 
 
 def read_lists(data: Any) -> Iterator[SubscriberList]:
     """Objects with list_id or id and name or title, or a map id → name."""
     found = _inner(data)
-    if isinstance(found, dict):
-        for key, name in found.items():
-            number = read_int(key)
-            if number is not None and isinstance(name, str | int):
-                yield SubscriberList(number, str(name))
-        if any(not isinstance(value, dict) for value in found.values()):
-            return
-    for row in rows_of(data):
-        number = read_int(row.get("list_id", row.get("id")))
-        name = row.get("name", row.get("title"))
-        if number is not None and name is not None:
-            yield SubscriberList(number, str(name))
+    if isinstance(unwrap(found), dict) and not _LIST_KEYS & unwrap(found).keys():
+        found = unwrap(found)
+    rows = found.items() if isinstance(found, dict) else ((None, row) for row in rows_of(data))
+    for key, row in rows:
+        number, text = _named(key, row)
+        if number is not None and text is not None:
+            yield SubscriberList(number, text)
+
+
+_LIST_KEYS = frozenset({"list_id", "id", "name", "title"})
+
+
+def _named(key: Any, value: Any) -> tuple[int | None, str | None]:
+    """The id and the name of one thing of a map or a list: an object with both, or an id as key and a name."""
+    number, name = read_int(key), value
+    if isinstance(value, dict):
+        own = read_int(value.get("list_id", value.get("id")))
+        number, name = number if own is None else own, value.get("name", value.get("title"))
+    return number, str(name) if isinstance(name, str | int) else None
 
 
 def read_balance(data: Any) -> Balance:
@@ -254,7 +270,7 @@ def read_list_info(data: Any) -> ListInfo:
         recipients=recipients if recipients is not None else read_int(find_anywhere(data, "count")),
         parts=read_int(find_anywhere(data, "parts")),
         cost=read_decimal(find_anywhere(data, "cost")),
-        status=None if status is None or str(status).lower() in ("ok", "success") else str(status),
+        status=None if str(status).strip().lower() in _SAYS_SUCCESS else str(status),
         raw=data,
     )
 

@@ -143,7 +143,9 @@ class ReadClient:
                 if not isinstance(failure, SmsbyUnavailable) or isinstance(failure, TokenRefused):
                     raise failure
                 if answer.retry_after is not None:
-                    wait = min(answer.retry_after, _LONGEST_PAUSE)
+                    wait = answer.retry_after
+                    if wait > _LONGEST_PAUSE:
+                        raise failure
             if attempt < _TRIES:
                 self._transport.clock.sleep(wait)
         raise failure

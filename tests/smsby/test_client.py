@@ -79,17 +79,26 @@ def test_after_four_questions_sms_by_is_unavailable(wire: Wire, reader: ReadClie
     assert len(wire.asked) == 4
 
 
-def test_a_question_waits_as_long_as_it_is_told_but_a_minute_at_most(
-    wire: Wire, reader: ReadClient, clock: FakeClock
-) -> None:
+def test_a_question_waits_as_long_as_it_is_told(wire: Wire, reader: ReadClient, clock: FakeClock) -> None:
     wire.answers(
         Reply(429, b"", {"Retry-After": "7"}),
-        Reply(503, b"", {"Retry-After": "86400"}),
+        Reply(503, b"", {"Retry-After": "60"}),
         Reply(429, b"", {"Retry-After": "0"}),
         Reply(200, {"limit": 5}),
     )
     reader.get_limit()
     assert [pause for pause in clock.slept if not 0 < pause < 0.1] == [7.0, 60.0, 0.0]
+
+
+def test_a_question_neither_waits_a_day_nor_is_asked_sooner(
+    wire: Wire, reader: ReadClient, clock: FakeClock
+) -> None:
+    """More than a minute is not waited for, and a Retry-After is honoured: it gives up at once."""
+    wire.answers(Reply(429, b"", {"Retry-After": "86400"}))
+    with pytest.raises(SmsbyUnavailable, match="getLimit"):
+        reader.get_limit()
+    assert len(wire.asked) == 1
+    assert [pause for pause in clock.slept if pause > 0.1] == []
 
 
 @pytest.mark.parametrize(("status", "style"), [(200, "200 with error"), (400, "4xx"), (404, "4xx")])

@@ -1,0 +1,244 @@
+"""A service that answers otherwise than the sandbox: silent lists, confirmations that get lost, no figures."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from tests.e2e.conftest import Result, Shop
+
+LOST = (502, "")
+Answer = tuple[int, Any]
+
+LETTER = """\
+version: 1
+campaign: sale
+mailings:
+  - {name: letter, list: News, text: Closed}
+"""
+
+
+@dataclass
+class Service:
+    """sms.by with one list and no memory of its mailings: what it lists is `listed`. `answers` take a method's place."""
+
+    answers: dict[str, Callable[[dict[str, Any]], Answer]] = field(default_factory=dict)
+    listed: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def answer(self, method: str, params: dict[str, Any]) -> Answer:
+        self.calls.append((method, params))
+        if method in self.answers:
+            return self.answers[method](params)
+        match method:
+            case "getSMSMessages":
+                return (200, {"data": self.listed}) if self.listed else (406, "")
+            case "getSubscriberLists":
+                return 200, {"7": "News"}
+            case "sendSmsList":
+                return 200, {"data": {"message_id": "15"}}
+            case "sendBulkSms":
+                return 200, [{"uuid": "u-1"}]
+            case "confirmSendMessageByList":
+                return 200, {"status": "OK", "result": {"count": "3", "cost": "0.078"}}
+        return 404, {"error": "not found"}
+
+    def count(self, method: str, **params: str) -> int:
+        return sum(
+            name == method and all(str(given.get(key)) == value for key, value in params.items())
+            for name, given in self.calls
+        )
+
+
+@pytest.fixture
+def service() -> Iterator[tuple[Service, str]]:
+    service = Service()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            url = urlsplit(self.path)
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            params = dict(parse_qsl(url.query)) | (json.loads(body) if body else {})
+            status, data = service.answer(url.path.rsplit("/", 1)[1], params)
+            content = data.encode() if isinstance(data, str) else json.dumps(data).encode()
+            self.send_response(status)
+            if status == 429:
+                self.send_header("Retry-After", "3600")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_POST = do_GET  # noqa: N815  # the name http.server looks for
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield service, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def odd(service: tuple[Service, str], tmp_path: Path) -> tuple[Service, Shop]:
+    """The service, and a shop with a letter to its list."""
+    root = tmp_path / "project"
+    root.mkdir()
+    shop = Shop(root, service[1])
+    _configure(shop)
+    shop.write("sale.yaml", LETTER)
+    return service[0], shop
+
+
+def _configure(shop: Shop, more: str = "") -> None:
+    shop.write(
+        "smsby.yaml",
+        "version: 1\nproject: shop\napi: {requests_per_second: 1000, reconcile_seconds: 0.3}\n"
+        f"price: {{currency: BYN, per_part: 0.026}}\n{more}",
+    )
+
+
+def _apply(shop: Shop) -> tuple[Result, dict[str, Any]]:
+    result = shop.run("apply", "--auto-approve", "--format", "json")
+    mailing: dict[str, Any] = result.json["mailings"][0]
+    return result, mailing
+
+
+def _lose_first_confirmation(service: Service, status: str | None) -> None:
+    """The first confirm=1 gets lost; from then on confirm=0 tells `status`."""
+
+    def confirm(params: dict[str, Any]) -> Answer:
+        lost = service.count("confirmSendMessageByList", confirm="1")
+        if str(params["confirm"]) == "1":
+            return LOST if lost == 1 else (200, {"status": "OK"})
+        told = {"status": status} if status and lost else {}
+        return 200, {"status": "OK", "result": {"count": 3, "cost": "0.078", **told}}
+
+    service.answers["confirmSendMessageByList"] = confirm
+
+
+@pytest.mark.parametrize("status", ["NEW", "moderated", "SENT"])
+def test_a_lost_confirmation_is_settled_by_what_confirm_0_tells(
+    odd: tuple[Service, Shop], status: str
+) -> None:
+    """No list names the draft; confirm=0 calls it anything but a draft: it was confirmed, and is not again."""
+    service, shop = odd
+    _lose_first_confirmation(service, status)
+    result, mailing = _apply(shop)
+    assert (result.code, mailing["outcome"], mailing["message_ids"]) == (0, "sent", [15]), result.err
+    assert service.count("confirmSendMessageByList", confirm="1") == 1
+
+
+@pytest.mark.parametrize("status", ["DRAFT", "draft", " Draft "])
+def test_what_confirm_0_calls_a_draft_to_the_end_is_confirmed_again(
+    odd: tuple[Service, Shop], status: str
+) -> None:
+    service, shop = odd
+    _lose_first_confirmation(service, status)
+    result, mailing = _apply(shop)
+    assert (result.code, mailing["outcome"]) == (0, "sent"), result.err
+    assert service.count("confirmSendMessageByList", confirm="1") == 2
+    assert service.count("sendSmsList") == 1
+
+
+def test_a_confirmation_that_nobody_tells_of_stays_unknown_until_somebody_does(
+    odd: tuple[Service, Shop],
+) -> None:
+    service, shop = odd
+    _lose_first_confirmation(service, None)
+    for _ in range(2):
+        result, mailing = _apply(shop)
+        assert (result.code, mailing["outcome"]) == (6, "unknown"), result.err
+    service.answers["confirmSendMessageByList"] = lambda params: (200, {"data": {"status": "SENT"}})
+    result, mailing = _apply(shop)
+    assert mailing["outcome"] == "adopted", result.err
+    assert service.count("confirmSendMessageByList", confirm="1") == 1
+    assert shop.run("plan").code == 0
+
+
+@pytest.mark.parametrize("status", ["NEW", "moderated"])
+def test_a_draft_made_just_now_is_confirmed_whatever_it_is_called(
+    odd: tuple[Service, Shop], status: str
+) -> None:
+    """Its confirmation was never sent, so no word of sms.by for it can mean that it was."""
+    service, shop = odd
+    service.answers["confirmSendMessageByList"] = lambda params: (
+        200,
+        {"data": {"status": status, "count": 3}},
+    )
+    result, mailing = _apply(shop)
+    assert (result.code, mailing["outcome"], mailing["recipients"]) == (0, "sent", 3), result.err
+    assert service.count("confirmSendMessageByList", confirm="1") == 1
+
+
+@pytest.mark.parametrize("rail", ["max_recipients: 10", "max_cost: 10.0", "expect_recipients: {max: 9}"])
+def test_a_guardrail_that_nobody_can_judge_holds(odd: tuple[Service, Shop], rail: str) -> None:
+    """confirm=0 tells no figures: without a guardrail on them they are null, and that is said; with one it is refused."""
+    service, shop = odd
+    service.answers["confirmSendMessageByList"] = lambda params: (200, {"status": "OK"})
+    _configure(shop, f"guardrails: {{{rail}}}\n")
+    result, mailing = _apply(shop)
+    assert (result.code, mailing["outcome"]) == (4, "skipped"), result.err
+    assert rail.split(":")[0] in mailing["error"]
+    assert service.count("confirmSendMessageByList", confirm="1") == 0
+    _configure(shop)
+    result, mailing = _apply(shop)
+    assert (result.code, mailing["outcome"], mailing["recipients"]) == (0, "confirmed", None), result.err
+    assert "does not tell of its list: recipients, parts, cost" in result.err
+
+
+def test_what_a_list_costs_is_reckoned_where_sms_by_does_not_tell(odd: tuple[Service, Shop]) -> None:
+    """1,000 people of one part at 0.026 are too dear for 20, and not for 30."""
+    service, shop = odd
+    service.answers["confirmSendMessageByList"] = lambda params: (200, {"status": "OK", "count": "1000"})
+    _configure(shop, "guardrails: {max_cost: 20.0}\n")
+    result, mailing = _apply(shop)
+    assert (result.code, "max_cost" in mailing["error"]) == (4, True), result.err
+    _configure(shop, "guardrails: {max_cost: 30.0}\n")
+    assert _apply(shop)[0].code == 0
+
+
+def test_a_draft_that_is_not_confirmed_says_so(odd: tuple[Service, Shop]) -> None:
+    """400 without a word of why: the draft stands, which the result tells, and a later apply confirms it."""
+    service, shop = odd
+
+    def confirm(params: dict[str, Any]) -> Answer:
+        broke = str(params["confirm"]) == "1"
+        return (400, "") if broke else (200, {"status": "OK", "result": {"count": 3, "status": "DRAFT"}})
+
+    service.answers["confirmSendMessageByList"] = confirm
+    result, mailing = _apply(shop)
+    assert (result.code, mailing["outcome"]) == (1, "skipped"), result.err
+    assert "not confirmed" in mailing["error"]
+    service.answers["confirmSendMessageByList"] = lambda params: (
+        200,
+        {"success": "OK"} if str(params["confirm"]) == "1" else {"data": {"count": 3, "status": "DRAFT"}},
+    )
+    assert _apply(shop)[0].code == 0
+    assert service.count("sendSmsList") == 1
+
+
+def test_an_hour_is_not_waited_for(odd: tuple[Service, Shop]) -> None:
+    """Asked to come back in an hour, apply neither waits nor comes back sooner: the next apply sends it."""
+    service, shop = odd
+    shop.write(
+        "sale.yaml",
+        'version: 1\ncampaign: sale\nmailings: [{name: a, recipients: ["375291111111"], text: x}]\n',
+    )
+    service.answers["getBalance"] = lambda params: (200, {"result": [{"balance": "9"}]})
+    service.answers["sendBulkSms"] = lambda params: (429, {"error": "Request limit exceeded"})
+    result, mailing = _apply(shop)
+    assert (result.code, mailing["outcome"]) == (7, "skipped"), result.err
+    assert service.count("sendBulkSms") == 1
+    del service.answers["sendBulkSms"]
+    result, mailing = _apply(shop)
+    assert (result.code, mailing["uuids"]) == (0, ["u-1"]), result.err
