@@ -18,6 +18,7 @@ from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.apply.rescue import write_rescue
 from smsby_deploy.apply.signals import Sender
+from smsby_deploy.apply.singles import SingleSender
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import (
     ApiError,
@@ -31,7 +32,7 @@ from smsby_deploy.lock.model import DONE, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.store import HeldLock, LockStore
 from smsby_deploy.message.price import money
 from smsby_deploy.plan.budget import spent_beside
-from smsby_deploy.plan.diff import collision_of
+from smsby_deploy.plan.diff import collision_of, is_recorded_singly
 from smsby_deploy.plan.differences import find_differences, meant_by_lock
 from smsby_deploy.plan.guardrails import check_apply
 from smsby_deploy.plan.make import TOOL, make_plan, read_names
@@ -218,6 +219,15 @@ class _Run:
             spent=spent_beside(self.project, plan.actions, held.lock, request.clock.now()),
             refuse=lambda address: self.exit_codes.add(4),
         )
+        self.singles = SingleSender(
+            self.project,
+            self.client,
+            self.exchange,
+            inputs=plan.inputs,
+            read=self.reconciler.read,
+            advance=self.advance,
+            fail=self.exit_codes.add,
+        )
 
     def run(self) -> ApplyResult:
         for action in self.plan.blocked:
@@ -261,9 +271,9 @@ class _Run:
             revision = self.mailings[action.address].revision
             entry = self.recorder.lock.mailings.get(action.address)
             if entry is None or (entry.revision < revision and not entry.has_unknown):
-                self.reconciler.adopt(action.address, revision, action, remote)
+                self._adopt(self.mailings[action.address], action, remote)
             else:
-                self.reconciler.note_found(action.address, remote)
+                self._look_again(self.mailings[action.address], action, remote)
                 self.reconciler.look_at_confirmations(action.address)
             result, after = self.results[action.address], self.recorder.lock.mailings[action.address]
             _name_requests(result, after)
@@ -282,6 +292,18 @@ class _Run:
         except (SmsbyUnavailable, ApiError) as error:
             raise StopSending(f"sms.by could not be asked before sending: {error}", 7) from error
 
+    def _adopt(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
+        if mailing.via == "single":
+            self.singles.adopt(mailing, action, remote)
+        else:
+            self.reconciler.adopt(mailing.address, mailing.revision, action, remote)
+
+    def _look_again(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
+        if self.recorder.lock.mailings[mailing.address].transport == "single":
+            self.singles.look_again(mailing, action, remote)
+        else:
+            self.reconciler.note_found(mailing.address, remote)
+
     def _open_mailing(self, mailing: Mailing) -> bool:
         """Look once more whether sms.by has it, and record it before its first request; whether it may be sent."""
         address, action = mailing.address, self.actions[mailing.address]
@@ -298,13 +320,18 @@ class _Run:
             return False
         entry = self.recorder.lock.mailings.get(address)
         is_new = action.action is ActionKind.CREATE or entry is None
-        if is_new and any(mark in remote.by_fingerprint for mark in marks):
-            self.reconciler.adopt(address, mailing.revision, action, remote)
-        elif is_new:
-            records = [ChunkRecord(c.fingerprint, c.recipients, c.digest) for c in action.chunks]
-            self.recorder.write_entry(address, mailing.revision, action, records)
-        else:
-            self.reconciler.note_found(address, remote)
+        if is_recorded_singly(entry, mailing.revision, marks):
+            is_new = False  # its messages may have been made
+        try:
+            if is_new and any(mark in remote.by_fingerprint for mark in marks):
+                self._adopt(mailing, action, remote)
+            elif is_new:
+                records = [ChunkRecord(c.fingerprint, c.recipients, c.digest) for c in action.chunks]
+                self.recorder.write_entry(address, mailing.revision, action, records)
+            else:
+                self._look_again(mailing, action, remote)
+        except (SmsbyUnavailable, ApiError) as error:
+            raise StopSending(f"sms.by could not be asked before sending: {error}", 7) from error
         chunks = self.recorder.lock.mailings[address].chunks
         if any(chunk.state is ChunkState.UNKNOWN and chunk.step != "confirm" for chunk in chunks):
             self.exchange.stopped[address] = (
@@ -323,9 +350,20 @@ class _Run:
             bulk = self._bulk_parts([m for m in todo if m.via == "bulk"])
             self.exchange.send_all(map(self._bulk_request, pack_requests(self.project.api, bulk)))
             for mailing in todo:
-                if isinstance(mailing.audience, ContactList) and self._open_mailing(mailing):
+                if mailing.via == "bulk" or not self._open_mailing(mailing):
+                    continue
+                if isinstance(mailing.audience, ContactList):
                     list_id = self.names.list_id(mailing.audience.ref) or 0
                     self.lists.send(mailing, self.actions[mailing.address], list_id)
+                else:
+                    self._send_singly(mailing)
+
+    def _send_singly(self, mailing: Mailing) -> None:
+        try:
+            self.singles.send(mailing, self.actions[mailing.address])
+        except FilesChanged as error:
+            self.exit_codes.add(5)
+            self.exchange.stopped[mailing.address] = f"{error}; what was sent of it is recorded"
 
     def _bulk_parts(self, mailings: Sequence[Mailing]) -> Iterator[Part]:
         """What is to be sent of `mailings`: the chunks that were surely not sent, late opt-outs subtracted."""

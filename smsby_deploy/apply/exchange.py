@@ -43,6 +43,10 @@ class Request:
     call: Callable[[Sequence[ChunkRef]], Outcome]
     step: str | None = None
     done: Callable[[], None] = lambda: None
+    row: int | None = None  # only this phone of its one chunk leaves
+    # Whether a refusal with this text concerns no other phone, and what looks for a lost one: where it is but a phone.
+    is_alone: Callable[[str], bool] = lambda error: False
+    look: Callable[[], None] | None = None
     tries: int = 0
 
     @property
@@ -128,7 +132,7 @@ class Exchange:
             if not request.chunks:
                 continue
             request.tries += 1
-            self.recorder.intent(request.chunks, request.step)
+            self.recorder.intent(request.chunks, request.step, request.row)
             fault_point("send.before")
             self._flying[self.sender.start(partial(request.call, request.chunks))] = request
 
@@ -153,16 +157,25 @@ class Exchange:
         records = [self.recorder.chunk(ref) for ref in chunks]
         is_found = all(record.state is ChunkState.ACCEPTED for record in records)
         told = OutcomeKind.ACCEPTED.value if is_found else outcome.kind.value
-        if request.step is None:
+        if request.row is not None:
+            self._say_phone(request, outcome)
+        elif request.step is None:
             parts = [(address, index, len(lock.mailings[address].chunks)) for address, index in chunks]
             self.say(request_event(told, parts, sum(record.recipients or 0 for record in records)))
         else:
             address = chunks[0][0]
             self.say(step_event(told, request.step, address, lock.mailings[address].recipients))
 
+    def _say_phone(self, request: Request, outcome: Outcome) -> None:
+        """Tell of a single phone only what went wrong: thousands that went well are told at the end."""
+        ((address, index),) = request.chunks
+        if not self.recorder.was_accepted((address, index), request.row or 0):
+            parts = [(address, index, len(self.recorder.lock.mailings[address].chunks))]
+            self.say(request_event(outcome.kind.value, parts, 1))
+
     def _wait_and_try_again(self, request: Request, outcome: Outcome) -> None:
         """It was surely not sent. All requests slow down: sms.by asked for it, or can't be reached."""
-        self.recorder.result(request.chunks, _state_before(request.step), error=outcome.error)
+        self.recorder.result(request.chunks, _state_before(request.step), request.row, error=outcome.error)
         delay = 0.5 * 2 ** (request.tries - 1)
         pause = outcome.retry_after if outcome.retry_after is not None else delay
         line = f"not sent ({outcome.error}); again in {pause:.3g} s"
@@ -174,7 +187,8 @@ class Exchange:
 
     def _settle(self, request: Request, outcome: Outcome) -> None:
         """Record what an answer means, and stop what has to stop."""
-        record, error, chunks, step = self.recorder, outcome.error, request.chunks, request.step
+        record, error, row = self.recorder, outcome.error, request.row
+        chunks, step = request.chunks, request.step
         match outcome.kind:
             case OutcomeKind.ACCEPTED if step == "draft":
                 record.result(chunks, ChunkState.DRAFT, message_id=outcome.message_id, error=None)
@@ -182,27 +196,31 @@ class Exchange:
                 found: dict[str, str | int] = {}
                 if outcome.uuid:
                     found["uuid"] = outcome.uuid
-                if outcome.message_id and step is None:
+                if outcome.message_id and step is None and row is None:
                     found["message_id"] = outcome.message_id
-                record.result(chunks, ChunkState.ACCEPTED, accepted_at=record.now(), error=None, **found)
+                record.result(chunks, ChunkState.ACCEPTED, row, accepted_at=record.now(), error=None, **found)
                 self.sent |= request.addresses
             case OutcomeKind.REJECTED:
                 state = ChunkState.DRAFT if step == "confirm" else ChunkState.REJECTED
-                record.result(chunks, state, error=error)
+                record.result(chunks, state, row, error=error)
                 self.rejected |= request.addresses
-                self.stop(chunks, error or "rejected")
+                if not request.is_alone(error or ""):
+                    self.stop(chunks, error or "rejected")
             case OutcomeKind.NOT_SENT | OutcomeKind.TOKEN_REFUSED:
-                record.result(chunks, _state_before(step), error=error)
+                record.result(chunks, _state_before(step), row, error=error)
                 raise StopSending(f"not sent: {error}", 7)
             case OutcomeKind.UNKNOWN:
-                record.result(chunks, ChunkState.UNKNOWN, error=error, step=step)
+                record.result(chunks, ChunkState.UNKNOWN, row, error=error, step=step)
                 if step != "draft":
                     self.sent |= request.addresses
                 line = f"its outcome is unknown ({error}); looking for it at sms.by"
                 addresses = tuple(sorted(request.addresses))
                 self.say(Event("lost", line, addresses, outcome="unknown", is_warning=True))
-                self.look_for(chunks)
-                lost = [ref for ref in chunks if record.chunk(ref).state is ChunkState.UNKNOWN]
+                if request.look is None:
+                    self.look_for(chunks)
+                else:
+                    request.look()
+                lost = [ref for ref in chunks if record.is_unknown(ref, row)]
                 self.stop(lost, f"unknown: {error}")
 
     def _drain(self, error: ResultNotSaved) -> None:

@@ -12,6 +12,7 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.lock.document import entry_document
 from smsby_deploy.lock.journal import fold, fold_event
 from smsby_deploy.lock.model import Applied, ChunkRecord, ChunkState, Entry
+from smsby_deploy.lock.phones import count_runs
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.message.price import money
 from smsby_deploy.plan.model import Action
@@ -95,19 +96,38 @@ class Recorder:
         )
         self._write("mailing", address=address, entry=entry_document(entry))
 
-    def intent(self, chunks: Sequence[ChunkRef], step: str | None) -> None:
-        """A request with `chunks` is about to leave: from here on they are unknown until a result says more."""
-        self._write("intent", chunks=[list(ref) for ref in chunks], step=step)
+    def intent(self, chunks: Sequence[ChunkRef], step: str | None, row: int | None = None) -> None:
+        """A request with `chunks` is about to leave: from here on they are unknown until a result says more. With `row`
+        it is only that phone of the one chunk, here and below."""
+        place = {"chunks": [list(ref) for ref in chunks], **_place(row)}
+        self._write("intent", **place, step=step)
 
-    def result(self, chunks: Sequence[ChunkRef], state: ChunkState, **changes: Any) -> None:
+    def result(
+        self, chunks: Sequence[ChunkRef], state: ChunkState, row: int | None = None, **changes: Any
+    ) -> None:
         """What became of a request; `step` is only kept of an unknown one."""
         changes = {"state": state.value, "step": None, **changes}
-        self._write("result", chunks=[list(ref) for ref in chunks], changes=changes)
+        self._write("result", chunks=[list(ref) for ref in chunks], **_place(row), changes=changes)
 
-    def note(self, ref: ChunkRef, state: ChunkState, **changes: Any) -> None:
+    def note(self, ref: ChunkRef, state: ChunkState, row: int | None = None, **changes: Any) -> None:
         """What is known of a chunk without a request: found at sms.by, or everybody in it opted out."""
         changes = {"state": state.value, "step": None, **changes}
-        self._write("chunk", chunks=[list(ref)], changes=changes)
+        self._write("chunk", chunks=[list(ref)], **_place(row), changes=changes)
+
+    def note_rows(self, ref: ChunkRef, rows: str, baseline: str, **changes: Any) -> None:
+        """Where all the phones of a chunk stand, and how often each had got its message before."""
+        self._write(
+            "rows", chunks=[list(ref)], rows=count_runs(rows), baseline=count_runs(baseline), changes=changes
+        )
+
+    def was_accepted(self, ref: ChunkRef, row: int) -> bool:
+        return (self.chunk(ref).rows or "")[row : row + 1] == "a"
+
+    def is_unknown(self, ref: ChunkRef, row: int | None = None) -> bool:
+        chunk = self.chunk(ref)
+        if row is None or chunk.rows is None:
+            return chunk.state is ChunkState.UNKNOWN
+        return chunk.rows[row] == "u"
 
     def learn(self, address: str, recipients: int | None, parts: int | None, cost: Decimal | None) -> None:
         """What only sms.by knows of a list mailing."""
@@ -133,3 +153,7 @@ class Recorder:
         self.begin()
         self._journal.append(event, **fields)
         self.lock = fold_event(self.lock, {"event": event, **fields})
+
+
+def _place(row: int | None) -> dict[str, int]:
+    return {} if row is None else {"row": row}

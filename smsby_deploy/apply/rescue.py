@@ -27,6 +27,7 @@ def write_rescue(error: ResultNotSaved, lock: Lock, lock_path: Path) -> OutcomeU
             {
                 "chunks": [[a, i, lock.mailings[a].chunks[i].fingerprint] for a, i in event["chunks"]],
                 "changes": event["changes"],
+                **({"row": event["row"]} if "row" in event else {}),
             }
             for event in error.events
             if event["event"] == "result"

@@ -62,9 +62,12 @@ class LockChange:
                 chunks = self._entry(address).chunks
                 if index >= len(chunks) or chunks[index].fingerprint != fingerprint:
                     raise UsageError(f"the lock knows no chunk {fingerprint} of {address}", hint=_LOOK)
-                if chunks[index].state is ChunkState.UNKNOWN:
+                row, rows = result.get("row"), chunks[index].rows
+                is_unknown = chunks[index].state is ChunkState.UNKNOWN
+                if is_unknown and (row is None or rows is None or rows[row : row + 1] == "u"):
                     addresses.add(address)
-                    events.append(("chunk", {"chunks": [[address, index]], "changes": result["changes"]}))
+                    place = {"chunks": [[address, index]], **({} if row is None else {"row": row})}
+                    events.append(("chunk", {**place, "changes": result["changes"]}))
         if events:
             self._write(", ".join(sorted(addresses)), "rescued after a full disk", events)
         return len(events)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.model import Applied, Apply, ChunkRecord, ChunkState, Entry, Lock, Resolution
+from smsby_deploy.lock.phones import count_runs, read_runs, state_of
 
 FORMAT = "smsby-lock"
 VERSION = 1
@@ -27,7 +28,7 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         "cost": entry.cost,
         "content_digest": entry.content_digest,
         "audience_digest": entry.audience_digest,
-        "chunks": [asdict(chunk) | {"state": chunk.state.value} for chunk in entry.chunks],
+        "chunks": [_chunk_document(chunk) for chunk in entry.chunks],
         "applied": asdict(entry.applied),
         "earlier": [entry_document(old) for old in entry.earlier],
     }
@@ -46,12 +47,32 @@ def read_entry(document: dict[str, Any]) -> Entry:
         recipients=document["recipients"],
         parts=document["parts"],
         cost=document["cost"],
-        chunks=tuple(
-            ChunkRecord(**(chunk | {"state": ChunkState(chunk["state"])})) for chunk in document["chunks"]
-        ),
+        chunks=tuple(_read_chunk(chunk) for chunk in document["chunks"]),
         applied=Applied(**document["applied"]),
         earlier=tuple(read_entry(old) for old in document["earlier"]),
     )
+
+
+def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
+    """What concerns single phones stands only in a chunk that is sent so."""
+    document = asdict(chunk) | {"state": chunk.state.value}
+    if chunk.rows is None:
+        return {key: value for key, value in document.items() if key not in ("rows", "baseline", "foreign")}
+    baseline = None if chunk.baseline is None else count_runs(chunk.baseline)
+    return document | {"rows": count_runs(chunk.rows), "baseline": baseline}
+
+
+def _read_chunk(document: dict[str, Any]) -> ChunkRecord:
+    chunk = ChunkRecord(**(document | {"state": ChunkState(document["state"])}))
+    if chunk.rows is None:
+        if chunk.state is ChunkState.PARTIAL:
+            raise ValueError("a chunk that is sent in part does not say to whom")
+        return chunk
+    rows = read_runs(chunk.rows)
+    baseline = None if chunk.baseline is None else read_runs(chunk.baseline)
+    if state_of(rows) is not chunk.state or (baseline is not None and len(baseline) != len(rows)):
+        raise ValueError("the phones of a chunk don't fit its state")
+    return replace(chunk, rows=rows, baseline=baseline)
 
 
 def entry_digest(entry: Entry) -> str:

@@ -5,7 +5,8 @@ from any other damage. Append-only, fsync'd line by line. A journal begins with 
 is folded into the lock when its run ends, or by the next command after a crash.
 
 Lines (`event`): begin, mailing (an entry before its first request), intent, result, chunk (a state change without
-a request), resolve.
+a request), rows (where all the phones of a chunk stand that are sent to one by one), resolve. A `row` in an intent or
+result is such a phone's place in its chunk.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from smsby_deploy.errors import LockDamaged
 from smsby_deploy.faults import fault_point
 from smsby_deploy.lock.document import read_entry
 from smsby_deploy.lock.model import Apply, ChunkState, Lock, Resolution
+from smsby_deploy.lock.phones import read_runs, with_row, with_rows, with_state
 
 _SUM = 16  # hex digits of a line's checksum
 _HEAD = '{"sum":"'
@@ -129,14 +131,22 @@ def fold_event(lock: Lock, event: dict[str, Any]) -> Lock:
             return lock.with_entry(event["address"], read_entry(event["entry"]))
         case "intent":
             for address, index in event["chunks"]:
-                lock = _change(lock, address, index, state=ChunkState.UNKNOWN, step=event.get("step"))
+                lock = _change(
+                    lock, address, index, event.get("row"), ChunkState.UNKNOWN, step=event.get("step")
+                )
             return lock
         case "result" | "chunk":
             changes = dict(event["changes"])
-            changes["state"] = ChunkState(changes["state"])
+            state = ChunkState(changes.pop("state"))
             for address, index in event["chunks"]:
-                lock = _change(lock, address, index, **changes)
+                lock = _change(lock, address, index, event.get("row"), state, **changes)
             return lock
+        case "rows":
+            ((address, index),) = event["chunks"]
+            entry = lock.mailings[address]
+            changes = {**event["changes"], "baseline": read_runs(event["baseline"])}
+            chunk = with_rows(entry.chunks[index], read_runs(event["rows"]), **changes)
+            return lock.with_entry(address, entry.put_chunk(index, chunk))
         case "facts":
             entry = lock.mailings[event["address"]]
             return lock.with_entry(event["address"], replace(entry, **event["changes"]))
@@ -158,8 +168,11 @@ def fold_event(lock: Lock, event: dict[str, Any]) -> Lock:
             )
 
 
-def _change(lock: Lock, address: str, index: int, **changes: Any) -> Lock:
-    return lock.with_entry(address, lock.mailings[address].with_chunk(index, **changes))
+def _change(lock: Lock, address: str, index: int, row: int | None, state: ChunkState, **changes: Any) -> Lock:
+    entry = lock.mailings[address]
+    chunk = entry.chunks[index]
+    chunk = with_state(chunk, state, **changes) if row is None else with_row(chunk, row, state, **changes)
+    return lock.with_entry(address, entry.put_chunk(index, chunk))
 
 
 def _seal_line(event: dict[str, Any], previous: str) -> tuple[bytes, str]:

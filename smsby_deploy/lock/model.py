@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
 
 
 class ChunkState(StrEnum):
@@ -16,6 +15,7 @@ class ChunkState(StrEnum):
     UNKNOWN = "unknown"
     DRAFT = "draft"  # a list mailing at sms.by that is not confirmed
     SUPPRESSED = "suppressed"  # everybody in it opted out: done without a request
+    PARTIAL = "partial"  # sent phone by phone: some were sent to, the others surely not
 
 
 SURELY_NOT_SENT = frozenset({ChunkState.PENDING, ChunkState.REJECTED})
@@ -36,6 +36,16 @@ class ChunkRecord:
     accepted_at: str | None = None
     error: str | None = None
     step: str | None = None  # of a list mailing that is unknown: "draft" or "confirm"
+    # Of one that is sent phone by phone, see lock/phones.py: a letter a phone; how often each had got the message before,
+    # a digit a phone; and how many deliveries the message had before that the lock does not explain.
+    rows: str | None = None
+    baseline: str | None = None
+    foreign: int = 0
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether it surely reached somebody, if perhaps not all."""
+        return self.state in (ChunkState.ACCEPTED, ChunkState.PARTIAL) or "a" in (self.rows or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +86,7 @@ class Entry:
 
     @property
     def was_sent_in_part(self) -> bool:
-        return any(chunk.state is ChunkState.ACCEPTED for chunk in self.chunks)
+        return any(chunk.was_sent for chunk in self.chunks)
 
     @property
     def state(self) -> str:
@@ -86,16 +96,16 @@ class Entry:
             return "unknown"
         if states <= DONE:
             return "complete"
-        if ChunkState.ACCEPTED in states:
+        if states & {ChunkState.ACCEPTED, ChunkState.PARTIAL}:
             return "partial"
         for state in (ChunkState.DRAFT, ChunkState.REJECTED):
             if state in states:
                 return state.value
         return "pending"
 
-    def with_chunk(self, index: int, **changes: Any) -> Entry:
+    def put_chunk(self, index: int, chunk: ChunkRecord) -> Entry:
         chunks = list(self.chunks)
-        chunks[index] = replace(chunks[index], **changes)
+        chunks[index] = chunk
         return replace(self, chunks=tuple(chunks))
 
 

@@ -15,6 +15,7 @@ from uuid import uuid4
 from smsby_deploy.lock.document import read_entry
 from smsby_deploy.lock.journal import fold_event, open_line
 from smsby_deploy.lock.model import DONE, ChunkState, Lock
+from smsby_deploy.lock.phones import with_state
 
 _ERROR = "the journal of the run that sent it was damaged"
 
@@ -48,7 +49,7 @@ def salvage(lock: Lock, journal: Path) -> tuple[Lock, list[str]]:
         entry = state.mailings[address]
         for index, chunk in enumerate(entry.chunks):
             if chunk.state not in DONE:
-                entry = entry.with_chunk(index, state=ChunkState.UNKNOWN, error=_ERROR)
+                entry = entry.put_chunk(index, with_state(chunk, ChunkState.UNKNOWN, error=_ERROR))
         if entry.has_unknown:
             doubtful.append(address)
             state = state.with_entry(address, entry)

@@ -11,7 +11,7 @@ from smsby_deploy.lock.model import ChunkState, Entry, Lock
 from smsby_deploy.plan.model import Action
 from smsby_deploy.project.declarations import Project
 
-_SPENT = frozenset({ChunkState.ACCEPTED, ChunkState.UNKNOWN})
+_SPENT = frozenset({ChunkState.ACCEPTED, ChunkState.UNKNOWN, ChunkState.PARTIAL})
 
 
 def spent_beside(project: Project, actions: Iterable[Action], lock: Lock, now: datetime) -> Decimal:

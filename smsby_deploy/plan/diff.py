@@ -15,6 +15,7 @@ from smsby_deploy.lock.model import DONE, SURELY_NOT_SENT, ChunkState, Entry
 from smsby_deploy.plan.known import merge_entry
 from smsby_deploy.plan.model import ActionKind, AudienceCounts, ChunkPlan
 from smsby_deploy.plan.remote import RemoteView
+from smsby_deploy.smsby.answers import RemoteMailing
 from smsby_deploy.wording import counted
 
 _NAMED = 5  # messages of a collision; of more the hint shows only how to name them
@@ -137,20 +138,17 @@ def _diff_new(
 ) -> Verdict:
     if remote is not None:
         listed = [remote.by_fingerprint.get(chunk.fingerprint) for chunk in desired.chunks]
-        if any(listed):
+        if any(listed) and not is_recorded_singly(entry, desired.revision, desired.fingerprints):
             states = tuple(
-                ChunkState.UNKNOWN
-                if mailing is None
-                else ChunkState.DRAFT
-                if mailing.is_draft
-                else ChunkState.ACCEPTED
-                for mailing in listed
+                _listed_state(mailing, chunk, desired.via)
+                for mailing, chunk in zip(listed, desired.chunks, strict=True)
             )
             if ChunkState.UNKNOWN in states:
                 missing = states.count(ChunkState.UNKNOWN)
+                whole = " as sent to all" if desired.via == "single" else ""
                 return Verdict(
                     ActionKind.BLOCKED,
-                    f"unknown: sms.by lists {len(states) - missing} of its {len(states)} chunks and the lock none; "
+                    f"unknown: sms.by lists {len(states) - missing} of its {len(states)} chunks{whole} and the lock none; "
                     f"absence proves nothing: see `smsby-deploy lock resolve {desired.address}`",
                     states,
                 )
@@ -169,11 +167,31 @@ def _diff_new(
     if entry is None:
         return Verdict(ActionKind.CREATE, "new", pending)
     if entry.revision < desired.revision:
-        again = sum(c.recipients or 0 for c in entry.chunks if c.state is ChunkState.ACCEPTED)
+        again = sum(c.recipients or 0 for c in entry.chunks if c.was_sent)
         people = counted(again, "person", "people")
         note = f"revision {desired.revision} sends a second time to up to {people} who got revision {entry.revision}"
         return Verdict(ActionKind.CREATE, f"revision {desired.revision}", pending, note if again else "")
     return Verdict(ActionKind.CREATE, "nothing of it was sent so far", pending)
+
+
+def is_recorded_singly(entry: Entry | None, revision: int, fingerprints: Sequence[str]) -> bool:
+    """Whether the lock has this very mailing as one that is sent phone by phone: then it knows more than the list."""
+    return (
+        entry is not None
+        and entry.transport == "single"
+        and entry.revision == revision
+        and [chunk.fingerprint for chunk in entry.chunks] == list(fingerprints)
+    )
+
+
+def _listed_state(listed: RemoteMailing | None, chunk: ChunkPlan, via: str) -> ChunkState:
+    """What the list tells of a chunk that the lock does not have. Of one that is sent phone by phone only the number of
+    phones tells whether it went to all; apply looks at each."""
+    if listed is None:
+        return ChunkState.UNKNOWN
+    if via == "single" and (listed.count_phones or 0) < (chunk.recipients or 0):
+        return ChunkState.UNKNOWN
+    return ChunkState.DRAFT if listed.is_draft else ChunkState.ACCEPTED
 
 
 def collision_of(

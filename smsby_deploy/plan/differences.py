@@ -24,21 +24,26 @@ class Meant:
     alphaname: str
     place: Location | None
     max_late: timedelta | None = None
+    is_alone: bool = True  # nobody else's phones are in its messages; not so where it is sent phone by phone
 
 
 def meant_by_files(mailing: Mailing) -> Meant:
     """As the files want a mailing that is not recorded."""
     place = mailing.schedule_location or mailing.location
-    return Meant(mailing.address, mailing.schedule_time, mailing.alphaname, place, mailing.max_late)
+    is_alone = mailing.via != "single"
+    return Meant(mailing.address, mailing.schedule_time, mailing.alphaname, place, mailing.max_late, is_alone)
 
 
 def meant_by_lock(address: str, entry: Entry, mailing: Mailing | None) -> Meant:
     """As a mailing was when it was applied, whatever became of its files since; `mailing` is None if they are gone."""
     when = datetime.fromisoformat(entry.schedule_time) if entry.schedule_time else None
     if mailing is None:
-        return Meant(address, when, entry.alphaname, None)
+        return Meant(address, when, entry.alphaname, None, is_alone=entry.transport != "single")
     local = when and when.astimezone(ZoneInfo(mailing.timezone))
-    return replace(meant_by_files(mailing), schedule_time=local, alphaname=entry.alphaname)
+    is_alone = entry.transport != "single"
+    return replace(
+        meant_by_files(mailing), schedule_time=local, alphaname=entry.alphaname, is_alone=is_alone
+    )
 
 
 def find_differences(
@@ -54,7 +59,8 @@ def find_differences(
         pairs: list[tuple[str, object, object]] = []
         if meant.schedule_time is not None and listed.d_schedule is not None:
             pairs.extend(_times(meant.schedule_time, listed.d_schedule, meant.max_late))
-        if chunk.recipients is not None and listed.count_phones is not None and _is_counted(chunk):
+        is_told = chunk.recipients is not None and listed.count_phones is not None
+        if meant.is_alone and is_told and _is_counted(chunk):
             pairs.append(("count_phones", chunk.recipients, listed.count_phones))
         if listed.alphaname and not meant.alphaname.isdigit():
             pairs.append(("alphaname", meant.alphaname, listed.alphaname))

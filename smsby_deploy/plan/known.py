@@ -9,10 +9,13 @@ from smsby_deploy.plan.remote import RemoteView
 def merge_entry(entry: Entry, remote: RemoteView | None) -> tuple[ChunkState, ...]:
     """The state of each chunk of `entry`, by the lock and by the list together.
 
-    A listed chunk was accepted, whatever was thought of it. If one is listed that the lock calls surely not sent, the
-    lock is older than what happened, and nothing that it calls so is sure any more. Only a person's word may be wrong
-    for itself alone.
+    What was sent phone by phone stays as it is recorded: that its message is listed proves nothing of a single phone, so
+    apply asks for its deliveries. Any other listed chunk was accepted, whatever was thought of it. If one is listed that
+    the lock calls surely not sent, the lock is older than what happened, and nothing that it calls so is sure any more.
+    Only a person's word may be wrong for itself alone.
     """
+    if entry.transport == "single":
+        return tuple(chunk.state for chunk in entry.chunks)
     states = [_merge_chunk(chunk, remote) for chunk in entry.chunks]
     chunks = list(zip(entry.chunks, states, strict=True))
     if any(_is_sure(chunk) and state is not chunk.state for chunk, state in chunks):

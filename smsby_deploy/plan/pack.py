@@ -35,12 +35,14 @@ _FORM_OVERHEAD = 20
 _FORM_PER_REQUEST = 4  # token, callback_url, and some to spare
 _FORM_PER_MESSAGE = 6  # alphaname_id, name, message_type, text, schedule_time, and one to spare
 _LINES_TOLD = 10  # of repeated rows
+MOST_SINGLE = 10_000  # people of a mailing that is sent phone by phone: half an hour at 5 requests a second
 _MOST_PROBLEMS = 1000  # of the texts of one mailing
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One chunk with its recipients, before suppression. `texts` is None for a bulk mailing: all get `text`."""
+    """One chunk with its recipients, before suppression. `texts` is None for a bulk mailing: all get `text`. `lines` are
+    the physical lines of the recipients, where the mailing is sent phone by phone."""
 
     index: int
     phones: list[str]
@@ -48,6 +50,7 @@ class Chunk:
     text: str | None
     digest: str
     fingerprint: str
+    lines: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -119,7 +122,9 @@ def fits_request(api: ApiSettings, chunks: Sequence[tuple[int, bool]]) -> bool:
 def stream_chunks(
     project: Project, mailing: Mailing, template: Template | None, suppressed: PhoneSet, tally: Tally
 ) -> Iterator[Chunk]:
-    """The chunks of a mailing with recipients, in order. Counts, problems and the audience's digest go to `tally`."""
+    """The chunks of a mailing with recipients, in order. Counts, problems and the audience's digest go to `tally`.
+
+    Of one that is sent phone by phone a chunk is everybody with the same text, so that each text is one message."""
     assert not isinstance(mailing.audience, ContactList)
     personal = is_personal(mailing, template)
     content = content_digest(header_of(mailing, template, personal))
@@ -130,6 +135,19 @@ def stream_chunks(
     texts: list[str] = []
     rows: list[int] = []  # of the texts
     index = 0
+
+    def group() -> Iterator[Chunk]:
+        alike: dict[str, list[int]] = {}
+        tally.audience.update(row_lines(phones, texts if personal else None))
+        for place in range(len(phones)):
+            alike.setdefault(texts[place] if personal else bulk_text or "", []).append(place)
+        for number, (text, places) in enumerate(alike.items()):
+            own = [phones[place] for place in places]
+            lines = [rows[place] for place in places]
+            digest = chunk_digest(f"{content}\n{text}", [row_lines(own, None)])
+            mark = fingerprint(project.name, mailing.address, mailing.revision, number, digest)
+            _count(own, [text] * len(own) if personal else None, lines, bulk_text, suppressed, tally)
+            yield Chunk(number, own, None, text, digest, mark, lines)
 
     def cut(count: int) -> Chunk:
         chunk_phones, chunk_texts = phones[:count], texts[:count] if personal else None
@@ -159,11 +177,20 @@ def stream_chunks(
             tally.keep(rendered.problems)
             tally.figures.replaced |= rendered.replaced
             texts.extend(rendered.texts)
+        if personal or mailing.via == "single":
             rows.extend(batch.lines)
+        if mailing.via == "single":
+            if len(phones) > MOST_SINGLE:
+                message = f"via: single sends to at most {MOST_SINGLE} people; leave it out to send many in one request"
+                tally.problems.append(Problem(Severity.ERROR, "SINGLE_SIZE", message))
+                return
+            continue
         while len(phones) >= size:
             yield cut(size)
             index += 1
-    if phones:
+    if mailing.via == "single":
+        yield from group()
+    elif phones:
         yield cut(len(phones))
 
 

@@ -18,6 +18,8 @@ class RemoteView:
     by_fingerprint: dict[str, RemoteMailing]
     ours: tuple[RemoteName, ...]
     unmarked: dict[str, list[str]]
+    by_id: dict[int, RemoteMailing]  # everybody's
+    ids: dict[str, list[int]]  # by fingerprint: a message that reached nobody may have been made twice
 
     def foreign(self, address: str, revision: int, known: frozenset[str]) -> list[str]:
         """Fingerprints of this address and revision that are not among `known`."""
@@ -42,7 +44,10 @@ def view_remote(project: str, mailings: Iterable[RemoteMailing]) -> RemoteView:
     by_fingerprint: dict[str, RemoteMailing] = {}
     ours: list[RemoteName] = []
     unmarked: dict[str, list[str]] = {}
+    by_id: dict[int, RemoteMailing] = {}
+    ids: dict[str, list[int]] = {}
     for mailing in mailings:
+        by_id[mailing.id] = mailing
         name = read_remote_name(mailing.name)
         if name is None:
             unmarked.setdefault(mailing.name.partition(" ")[0], []).append(mailing.name)
@@ -52,4 +57,5 @@ def view_remote(project: str, mailings: Iterable[RemoteMailing]) -> RemoteView:
             if known is None or known.is_draft:
                 by_fingerprint[name.fingerprint] = mailing
             ours.append(name)
-    return RemoteView(by_fingerprint, tuple(ours), unmarked)
+            ids.setdefault(name.fingerprint, []).append(mailing.id)
+    return RemoteView(by_fingerprint, tuple(ours), unmarked, by_id, ids)

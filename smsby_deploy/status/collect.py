@@ -56,7 +56,7 @@ def collect_status(
     settled = {one.address: one for one in previous.mailings if one.state in SETTLED} if previous else {}
     if not set(chosen) - settled.keys():
         return StatusReport(tuple(settled[address] for address in chosen), lock.project, made_at)
-    remote = _Remote(lock.project, client, told, keep_missed=keep_missed)
+    remote = _Remote(lock, client, told, keep_missed=keep_missed)
     mailings = tuple(
         settled.get(address) or _mailing_status(address, lock.mailings[address], remote, now)
         for address in chosen
@@ -84,8 +84,14 @@ def _is_since(entry: Entry, since: datetime | None) -> bool:
 class _Remote:
     """What sms.by says, each thing asked once."""
 
-    def __init__(self, project: str, client: ReadClient, told: Told, *, keep_missed: bool) -> None:
-        self._project = project
+    def __init__(self, lock: Lock, client: ReadClient, told: Told, *, keep_missed: bool) -> None:
+        self._project = lock.project
+        self._uses = Counter(
+            chunk.message_id
+            for entry in lock.mailings.values()
+            for one in (entry, *entry.earlier)
+            for chunk in one.chunks
+        )
         self._client = client
         self._told = told
         self._keep_missed = keep_missed
@@ -98,8 +104,14 @@ class _Remote:
             if mark:
                 self._by_mark[mark] = mailing
 
+    def tells_apart(self, chunk: ChunkRecord) -> bool:
+        """Whether the deliveries of its message are all its own: a text that was sent before is one message for both."""
+        return chunk.rows is None or (chunk.foreign == 0 and self._uses[chunk.message_id] == 1)
+
     def listed(self, chunk: ChunkRecord) -> RemoteMailing | None:
         """The chunk in sms.by's list of mailings; None proves nothing."""
+        if not self.tells_apart(chunk):
+            return None
         found = self._by_mark.get(chunk.fingerprint)
         if found is None and chunk.message_id is not None:
             found = self._by_id.get(chunk.message_id)
@@ -146,7 +158,9 @@ def _mailing_status(address: str, entry: Entry, remote: _Remote, now: datetime) 
         listed = remote.listed(chunk)
         told = listed.count_phones if listed else None
         people = chunk.recipients if chunk.recipients is not None else told
-        if chunk.state in _NOT_SENT:
+        if chunk.rows is not None:
+            accepted += _add_phones(chunk, remote, counts, other, whole)
+        elif chunk.state in _NOT_SENT:
             other[_NOT_SENT[chunk.state]] += people or 0
         elif chunk.state is ChunkState.DRAFT:
             counts["pending"] += people or 0
@@ -195,6 +209,31 @@ def _mailing_status(address: str, entry: Entry, remote: _Remote, now: datetime) 
     )
 
 
+def _add_phones(
+    chunk: ChunkRecord, remote: _Remote, counts: Counter[str], other: Counter[str], whole: Tally
+) -> int:
+    """Count a chunk that is sent phone by phone; returns how many sms.by took. A lost sendSMS that stands among the
+    deliveries after all is counted there."""
+    letters = Counter(chunk.rows)
+    people, unknown = letters["a"], letters["u"]
+    other["rejected"] += letters["r"]
+    other["not sent"] += letters["p"] + letters["n"]
+    tally = remote.tally(chunk) if people + unknown and remote.tells_apart(chunk) else None
+    reported = tally.words.total() if tally else 0
+    if tally is None or reported > people + unknown:
+        other["not told apart"] += people
+        other["unknown"] += unknown
+        return people
+    known, unknown_words = tally.counts()
+    counts += known
+    other += unknown_words
+    whole.add(tally)
+    found = max(0, reported - people)
+    counts["pending"] += max(0, people - reported)
+    other["unknown"] += unknown - found
+    return people + found
+
+
 def _bill(entry: Entry, remote: _Remote) -> tuple[int | None, Decimal | None]:
     """Parts and cost of what went out: as sms.by lists them if it lists every chunk that did, else as recorded if all
     did; None if nobody knows."""
@@ -240,7 +279,7 @@ def _state(entry: Entry, counts: Counter[str], now: datetime, *, is_silent: bool
     if ChunkState.UNKNOWN in states:
         return State.UNKNOWN
     if not states <= DONE:
-        if ChunkState.ACCEPTED in states:
+        if states & {ChunkState.ACCEPTED, ChunkState.PARTIAL}:
             return State.PARTIAL
         # Nothing left, and nothing was refused: the next apply sends it.
         return State.REJECTED if ChunkState.REJECTED in states else State.DRAFT

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from tests.e2e.conftest import Shop
 from tests.e2e.trial import Case, apply, finish, received, start
 
-CASES = [Case(via, n, file) for via in ("bulk", "list") for n in (1, 3) for file in (False, True)]
+CASES = [Case(via, n, file) for via in ("bulk", "list", "single") for n in (1, 3) for file in (False, True)]
 CASES.append(Case("bulk", 3, plan_file=False, concurrency=3))
 
 
@@ -52,6 +53,12 @@ def _check_counts(shop: Shop, case: Case, project: str, where: str) -> None:
     if not (shop.root / "smsby.lock.json").exists():
         return
     chunks = [chunk for entry in shop.lock()["mailings"].values() for chunk in entry["chunks"]]
+    if case.via == "single":
+        rows = [run.split(":") for chunk in chunks for run in chunk.get("rows", "").split()]
+        by_letter: Counter[str] = Counter()
+        for letter, count in rows:
+            by_letter[letter] += int(count)
+        assert by_letter["a"] <= len(got) <= by_letter["a"] + by_letter["u"], where
     by_state: dict[str, int] = {}
     for chunk in chunks:
         by_state[chunk["state"]] = by_state.get(chunk["state"], 0) + (chunk["recipients"] or 0)

@@ -14,7 +14,8 @@ PHONES = [f"3752912345{n:02}" for n in range(60, 90)]
 
 @dataclass(frozen=True)
 class Case:
-    """`requests` of 2 recipients each, or that many lists kept at sms.by, with or without a saved plan."""
+    """`requests` of 2 recipients each, or that many lists kept at sms.by, with or without a saved plan. Phone by phone: as
+    many people, of whom the second has a text of its own."""
 
     via: str
     requests: int
@@ -32,7 +33,7 @@ class Case:
 
     @property
     def method(self) -> str:
-        return "sendSmsList" if self.via == "list" else "sendBulkSms"
+        return {"list": "sendSmsList", "single": "sendSMS"}.get(self.via, "sendBulkSms")
 
     def campaign(self, project: str) -> str:
         if self.via == "list":
@@ -40,6 +41,11 @@ class Case:
                 f"  - {{name: letter{n}, list: Newsletter, text: News {n} {project}}}"
                 for n in range(self.requests)
             ]
+        elif self.via == "single":
+            phones = ", ".join(f'"{phone}"' for phone in PHONES[: self.people])
+            own = f'{{phone: "{PHONES[1]}", text: Own {project}}}'
+            phones = phones.replace(f'"{PHONES[1]}"', own)
+            mailings = [f"  - {{name: staff, via: single, recipients: [{phones}], text: Closed {project}}}"]
         else:
             phones = ", ".join(f'"{phone}"' for phone in PHONES[: self.people])
             mailings = [f"  - {{name: staff, recipients: [{phones}], text: Closed {project}}}"]

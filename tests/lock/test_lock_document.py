@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,20 +12,33 @@ from hypothesis import strategies as st
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.document import read_lock, write_lock
 from smsby_deploy.lock.model import Applied, Apply, ChunkRecord, ChunkState, Entry, Lock, Resolution
+from smsby_deploy.lock.phones import state_of
 
 _text = st.text(alphabet=st.characters(codec="utf-8"), max_size=12)
 _maybe_number = st.none() | st.integers(0, 10**9)
-_chunks = st.builds(
+_whole_chunks = st.builds(
     ChunkRecord,
     fingerprint=st.text("0123456789abcdef", min_size=10, max_size=10),
     recipients=_maybe_number,
     digest=_text,
-    state=st.sampled_from(ChunkState),
+    state=st.sampled_from([state for state in ChunkState if state is not ChunkState.PARTIAL]),
     uuid=st.none() | _text,
     message_id=_maybe_number,
     accepted_at=st.none() | _text,
     error=st.none() | _text,
     step=st.none() | st.sampled_from(["draft", "confirm"]),
+)
+_chunks = _whole_chunks | st.builds(
+    lambda chunk, phones, foreign: replace(
+        chunk,
+        rows="".join(letter for letter, _ in phones),
+        baseline="".join(digit for _, digit in phones),
+        state=state_of("".join(letter for letter, _ in phones)),
+        foreign=foreign,
+    ),
+    _whole_chunks,
+    st.lists(st.tuples(st.sampled_from("pnraus"), st.sampled_from("0129")), min_size=1, max_size=9),
+    st.integers(0, 9),
 )
 _applied = st.builds(Applied, at=_text, plan=_text, commit=st.none() | _text, tool=_text)
 

@@ -231,7 +231,9 @@ def test_details_are_counted_on_the_way() -> None:
 def test_what_is_settled_is_not_asked_again() -> None:
     """Watching asks only about mailings that can still change, and not at all when none can."""
     lock = Lock("shop", mailings={"c/x": entry(chunk(A, 1)), "c/y": entry(ChunkRecord(B, 1, "d", uuid="u2"))})
-    lock = lock.with_entry("c/y", lock.mailings["c/y"].with_chunk(0, state=ChunkState.ACCEPTED))
+    lock = lock.with_entry(
+        "c/y", lock.mailings["c/y"].put_chunk(0, ChunkRecord(B, 1, "d", ChunkState.ACCEPTED, "u2"))
+    )
     client = TableClient({"u1": [answer("c/x", A, "DELIVERED")]})
     first = collect(lock, client)
     assert not first.is_settled
@@ -263,7 +265,10 @@ def test_a_selection_that_fits_nothing_is_wrong_usage() -> None:
 _words = st.lists(st.sampled_from(["DELIVERED", "sent", "New", "UNDELIVERED", "Odd", ""]), max_size=6)
 _chunks = st.lists(
     st.tuples(
-        st.sampled_from(list(ChunkState)), st.integers(0, 5), _words, st.one_of(st.none(), st.integers(0, 7))
+        st.sampled_from([s for s in ChunkState if s is not ChunkState.PARTIAL]),
+        st.integers(0, 5),
+        _words,
+        st.one_of(st.none(), st.integers(0, 7)),
     ),
     min_size=1,
     max_size=5,

@@ -1,0 +1,369 @@
+"""`via: single`: a message once a text, then phone by phone; nobody twice, and what is not known is called unknown."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections import Counter
+from typing import Any
+
+import pytest
+import requests
+
+from tests.e2e.conftest import Shop
+from tests.e2e.test_wire_matrix import CODES, FAULTS, Fault, _settle, _spoil
+from tests.e2e.trial import PHONES, Case, apply, finish, received, start, unknown
+
+THREE = Case("single", 2, plan_file=False)  # three people; the second has a text of its own
+
+
+def _phones(shop: Shop) -> str:
+    """How the phones of the mailing stand, in the order they are sent to."""
+    chunks = shop.lock()["mailings"]["sale/staff"]["chunks"]
+    runs = [run.split(":") for chunk in chunks for run in chunk.get("rows", "").split()]
+    return "".join(letter * int(count) for letter, count in runs)
+
+
+def _call(shop: Shop, method: str, **params: Any) -> Any:
+    """What another program of the same account does."""
+    answer = requests.get(f"{shop.url}/api/v1/{method}", params={"token": "other", **params}, timeout=5)
+    return answer.json()
+
+
+def _lose(shop: Shop) -> None:
+    for path in shop.root.glob("smsby.lock.json*"):
+        path.unlink()
+
+
+def _people(*texts: str, text: str = "Closed shop", more: str = "") -> str:
+    rows = ", ".join(
+        f'"{phone}"' if own == "" else f'{{phone: "{phone}", text: {own}}}'
+        for phone, own in zip(PHONES, texts, strict=False)
+    )
+    return (
+        "version: 1\ncampaign: sale\nalphaname: MyShop\nmailings:\n"
+        f"  - {{name: staff, via: single, recipients: [{rows}], text: {text}{more}}}\n"
+    )
+
+
+def _action(shop: Shop) -> tuple[str, str]:
+    (action,) = shop.run("plan", "--format", "json").json["actions"]
+    return action["action"], action["reason"]
+
+
+def test_each_text_is_one_message_and_each_phone_one_request(shop: Shop) -> None:
+    """Equal texts share a message wherever they stand; the lock bears its message_id, and no phone or sms_id."""
+    shop.write("sale.yaml", _people("A", "", "A", "", "A"))
+    done = shop.run("apply", "--auto-approve", "--format", "json")
+    assert done.code == 0, done.err
+    assert done.json["mailings"][0]["outcome"] == "sent"
+    assert len(done.json["mailings"][0]["message_ids"]) == 2
+    called = Counter(call["method"] for call in shop.calls())
+    assert (called["createSmsMessage"], called["sendSMS"], called["sendBulkSms"]) == (2, 5, 0)
+    got = {phone: [message["text"] for message in messages] for phone, messages in shop.inbox().items()}
+    assert got == {phone: ["A" if n % 2 == 0 else "Closed shop"] for n, phone in enumerate(PHONES[:5])}
+    text = (shop.root / "smsby.lock.json").read_text(encoding="utf-8")
+    assert not any(phone in text for phone in PHONES)
+    assert "sms_id" not in text
+    assert "Closed" not in text
+    assert _phones(shop) == "aaaaa"
+    assert _action(shop)[0] == "noop"
+    (status,) = shop.run("status", "--format", "json").json["mailings"]
+    assert status["recipients"] == 5
+    assert status["delivered"] + status["undelivered"] + status["sent"] + status["pending"] == 5
+
+
+def test_it_is_sent_at_its_time(shop: Shop) -> None:
+    """The message bears the time, in the account's clock, to the minute."""
+    shop.write("sale.yaml", _people("", "", more=", schedule_time: 2027-03-01T10:00:00"))
+    assert shop.run("apply", "--auto-approve").code == 0
+    (call,) = [call for call in shop.calls() if call["method"] == "createSmsMessage"]
+    assert call["params"]["time"] == "2027-03-01 10:00"
+    assert call["params"]["alphaname_id"] == "1363"
+    assert "REMOTE_DIFFERS" not in shop.run("plan").out
+
+
+def test_who_opted_out_is_left_out(shop: Shop) -> None:
+    """Also after the review; the mailing is complete without them."""
+    shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.txt]\n")
+    shop.write("out.txt", "phone\n")
+    shop.write("sale.yaml", _people("", "", ""))
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    shop.write("out.txt", f"phone\n{PHONES[1]}\n")
+    assert shop.run("apply", "plan.json").code == 0
+    assert sorted(shop.inbox()) == [PHONES[0], PHONES[2]]
+    assert _phones(shop) == "asa"
+    assert shop.lock()["mailings"]["sale/staff"]["chunks"][0]["recipients"] == 2
+    assert _action(shop)[0] == "noop"
+
+
+# A slow list is of no matter: the deliveries of a message are asked.
+@pytest.mark.parametrize("fault", [f for f in FAULTS if "also" not in f.more], ids=str)
+def test_a_spoilt_send_to_one_phone_sends_nothing_twice(shop: Shop, fault: Fault) -> None:
+    """One of three goes wrong; what is known of each phone is what the table of outcomes says; in the end each got it
+    once."""
+    for nth in (1, 2, 3):
+        project = f"nth-{nth}"
+        start(shop, THREE, project, **fault.api)
+        _spoil(shop, fault, "sendSMS", nth)
+        done = apply(shop, THREE, {})
+        assert done.code in CODES[fault.means], f"phone {nth}: {done.code}\n{done.err}"
+        this = {"sent": "a", "unknown": "u", "rejected": "r"}[fault.means]
+        if fault.means == "sent":
+            assert _phones(shop) == "aaa"
+        else:
+            assert _phones(shop) == "a" * (nth - 1) + this + "p" * (3 - nth)
+        # A lying error of one that was sent is found before anything more of it is sent.
+        if fault.means == "rejected" and fault.when == "after":
+            apply(shop, THREE, {})
+            assert all(count == 1 for count in received(shop, project).values())
+            for address in unknown(shop):
+                assert shop.run("lock", "resolve", address, "--not-sent").code == 0
+        _settle(shop, THREE, project, took=fault.when == "after" and fault.means != "rejected")
+
+
+@pytest.mark.parametrize("fault", [f for f in FAULTS if "also" not in f.more], ids=str)
+def test_a_spoilt_message_is_made_again(shop: Shop, fault: Fault) -> None:
+    """createSmsMessage reaches nobody: a lost answer is tried again, and a message that was made after all is used."""
+    start(shop, THREE, "made", **fault.api)
+    _spoil(shop, fault, "createSmsMessage", 1)
+    done = apply(shop, THREE, {})
+    is_answer = fault.mode in ("error", "500")
+    assert done.code == (1 if is_answer else 0), done.err
+    if is_answer:
+        assert shop.lock()["mailings"]["sale/staff"]["chunks"][0]["state"] == "rejected"
+        assert not received(shop, "made")
+    finish(shop, THREE, "made")
+    assert set(received(shop, "made").values()) == {1}
+    assert len(received(shop, "made")) == 3
+
+
+def test_a_wrong_phone_holds_up_nobody_else(shop: Shop) -> None:
+    """It is refused and told by its line, without the number; the others get theirs; opted out, it is complete."""
+    shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.txt]\n")
+    shop.write("out.txt", "phone\n")
+    shop.write("sale.yaml", _people("", "", ""))
+    shop.fault(method="sendSMS", nth=2, mode="error", text="incorrect phone number")
+    done = shop.run("apply", "--auto-approve")
+    assert done.code == 6
+    assert "line 5: incorrect phone number" in done.err
+    assert PHONES[1] not in done.out + done.err
+    assert _phones(shop) == "ara"
+    (status,) = shop.run("status", "--format", "json").json["mailings"]
+    assert (status["state"], status["other"], status["recipients"]) == ("partial", {"rejected": 1}, 3)
+    shop.write("out.txt", f"phone\n{PHONES[1]}\n")
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert sorted(shop.inbox()) == [PHONES[0], PHONES[2]]
+
+
+def test_it_waits_for_moderation(shop: Shop) -> None:
+    """As long as sms.by says `new`, for a while; then nothing is sent, and the next apply goes on with the message."""
+    shop.settings(moderation=True, moderation_delay=0.5)
+    shop.write("sale.yaml", _people("", ""))
+    assert shop.run("apply", "--auto-approve").code == 0
+    shop.settings(moderation_delay=-1)
+    shop.write("sale.yaml", _people("", "", text="Open", more=", revision: 2"))
+    waited = shop.run("apply", "--auto-approve", "--format", "json")
+    assert waited.code == 1
+    assert "not approved" in waited.json["mailings"][0]["error"]
+    assert {len(messages) for messages in shop.inbox().values()} == {1}
+    assert _phones(shop) == "pp"
+    number = shop.lock()["mailings"]["sale/staff"]["chunks"][0]["message_id"]
+    made = sum(call["method"] == "createSmsMessage" for call in shop.calls())
+    requests.post(f"{shop.url}/_sandbox/moderate", json={"message_id": number}, timeout=5).raise_for_status()
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert {len(messages) for messages in shop.inbox().values()} == {2}
+    assert sum(call["method"] == "createSmsMessage" for call in shop.calls()) == made
+
+
+def test_a_refused_moderation_sends_nothing(shop: Shop) -> None:
+    """sendSMS says `access denied` whatever the status said: rejected, nobody else is tried."""
+    shop.write("sale.yaml", _people("", ""))
+    shop.fault(method="sendSMS", mode="error", status=403, text="access denied")
+    assert shop.run("apply", "--auto-approve").code == 1
+    assert _phones(shop) == "rp"
+    assert shop.inbox() == {}
+    assert shop.run("apply", "--auto-approve").code == 0
+
+
+def test_a_message_of_another_program_is_used_and_its_deliveries_prove_nothing(shop: Shop) -> None:
+    """The text exists, and one of ours got it long ago: that is recorded first, so a lost sendSMS to them is unknown."""
+    made = _call(shop, "createSmsMessage", message="Closed shop", alphaname_id=1363)
+    assert "sms_id" in _call(shop, "sendSMS", message_id=made["message_id"], phone=PHONES[0])
+    shop.write("sale.yaml", _people("", ""))
+    shop.fault(method="sendSMS", nth=1, mode="reset", when="before")
+    assert shop.run("apply", "--auto-approve").code == 6
+    (chunk,) = shop.lock()["mailings"]["sale/staff"]["chunks"]
+    assert (chunk["message_id"], chunk["baseline"], chunk["foreign"]) == (made["message_id"], "1:1 0:1", 1)
+    assert chunk["rows"] == "u:1 p:1"
+    assert len(shop.inbox()[PHONES[0]]) == 1
+    assert shop.run("apply", "--auto-approve").code == 6
+    assert shop.run("lock", "resolve", "sale/staff", "--not-sent").code == 0
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert {phone: len(messages) for phone, messages in shop.inbox().items()} == {PHONES[0]: 2, PHONES[1]: 1}
+    (status,) = shop.run("status", "--format", "json").json["mailings"]
+    assert (status["recipients"], status["other"]) == (2, {"not told apart": 2})
+
+
+def test_a_new_delivery_of_a_used_message_is_found(shop: Shop) -> None:
+    """One more than before: the lost request arrived."""
+    made = _call(shop, "createSmsMessage", message="Closed shop", alphaname_id=1363)
+    _call(shop, "sendSMS", message_id=made["message_id"], phone=PHONES[0])
+    shop.write("sale.yaml", _people("", ""))
+    shop.fault(method="sendSMS", nth=1, mode="reset", when="after")
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert {phone: len(messages) for phone, messages in shop.inbox().items()} == {PHONES[0]: 2, PHONES[1]: 1}
+
+
+def test_a_message_of_another_sender_is_not_used(shop: Shop) -> None:
+    """sms.by's deduplication may not look at the sender: ours must not change."""
+    _call(shop, "createSmsMessage", message="Closed shop", alphaname_id=1364)
+    # The account's names are changed round: the message bears the old one.
+    shop.settings(alphanames={"0": "System name (SMS.by)", "1363": "Kvetka", "1364": "MyShop"})
+    shop.write("sale.yaml", _people(""))
+    done = shop.run("apply", "--auto-approve", "--format", "json")
+    assert (done.code, done.json["mailings"][0]["outcome"]) == (1, "rejected")
+    assert "whose sender is Kvetka" in done.json["mailings"][0]["error"]
+    assert shop.inbox() == {}
+
+
+def test_a_message_that_exists_has_a_time_of_its_own(shop: Shop) -> None:
+    """A scheduled mailing can't use one that would go out at once, nor the other way round."""
+    _call(shop, "createSmsMessage", message="Closed shop", alphaname_id=1363)
+    shop.write("sale.yaml", _people("", more=", schedule_time: 2027-03-01T10:00:00"))
+    done = shop.run("apply", "--auto-approve", "--format", "json")
+    assert (done.code, done.json["mailings"][0]["outcome"]) == (1, "rejected")
+    assert "change the text" in done.json["mailings"][0]["error"]
+    assert shop.inbox() == {}
+
+
+def test_a_raised_revision_sends_once_more(shop: Shop) -> None:
+    """The same text is the same message; what it had before is the baseline."""
+    start(shop, THREE, "shop")
+    assert apply(shop, THREE, {}).code == 0
+    text = (shop.root / "sale.yaml").read_text(encoding="utf-8")
+    shop.write("sale.yaml", text.replace("via: single", "via: single, revision: 2"))
+    shop.fault(method="sendSMS", nth=2, mode="reset", when="before")
+    assert apply(shop, THREE, {}).code == 6
+    assert _phones(shop) == "aup"
+    finish(shop, THREE, "second")
+    assert set(received(shop, "shop").values()) == {2}
+    chunks = shop.lock()["mailings"]["sale/staff"]["chunks"]
+    assert [chunk["baseline"] for chunk in chunks] == ["1:2", "1:1"]
+
+
+def test_a_lost_lock_is_made_up_for_by_the_deliveries(shop: Shop) -> None:
+    """All got it: adopted, and nothing is sent."""
+    start(shop, THREE, "shop")
+    assert apply(shop, THREE, {}).code == 0
+    _lose(shop)
+    assert _action(shop)[0] == "adopt"
+    adopted = shop.run("apply", "--auto-approve", "--format", "json")
+    assert (adopted.code, adopted.json["summary"]["adopted"]) == (0, 1)
+    assert _action(shop)[0] == "noop"
+    assert set(received(shop, "shop").values()) == {1}
+
+
+@pytest.mark.parametrize("word", ["--sent", "--not-sent"])
+def test_who_is_missing_after_a_lost_lock_is_unknown(shop: Shop, word: str) -> None:
+    """Two of five got it: the others wait for a person's word, and are sent to once at most."""
+    case = Case("single", 3, plan_file=False)
+    start(shop, case, "shop")
+    shop.fault(method="sendSMS", nth=3, mode="error", text="limit exceeded")
+    assert apply(shop, case, {}).code == 6
+    _lose(shop)
+    action, reason = _action(shop)
+    assert (action, reason.split(":")[0]) == ("blocked", "unknown")
+    assert apply(shop, case, {}).code == 6
+    assert _phones(shop) == "aauuu"
+    assert shop.run("lock", "resolve", "sale/staff", word).code == 0
+    assert apply(shop, case, {}).code == 0
+    counts = received(shop, "shop")
+    assert set(counts.values()) == {1}
+    assert len(counts) == (2 if word == "--sent" else 5)
+
+
+def test_a_lost_lock_without_a_list_is_in_doubt(shop: Shop) -> None:
+    """sms.by lists no such message, but the text exists and ours got it: that may have been this mailing."""
+    shop.settings(list_messages="never")
+    start(shop, THREE, "shop")
+    assert apply(shop, THREE, {}).code == 0
+    _lose(shop)
+    assert _action(shop)[0] == "create"
+    done = apply(shop, THREE, {})
+    assert done.code == 6, done.err
+    assert set(received(shop, "shop").values()) == {1}
+    assert shop.run("lock", "resolve", "sale/staff", "--sent").code == 0
+
+
+def test_a_message_of_a_mailing_that_is_not_settled_is_not_sent(shop: Shop) -> None:
+    """Two mailings with one text are one message: while one is unknown the other would hide its deliveries."""
+    both = _people("", "") + _people("", "").split("mailings:\n")[1].replace("staff", "team")
+    shop.write("sale.yaml", both)
+    shop.fault(method="sendSMS", nth=1, mode="reset", when="before")
+    assert shop.run("apply", "--auto-approve").code == 6
+    assert shop.inbox() == {}
+    assert shop.run("lock", "resolve", "sale/staff", "--not-sent").code == 0
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert {len(messages) for messages in shop.inbox().values()} == {2}
+
+
+def test_an_older_lock_is_not_believed(shop: Shop) -> None:
+    """CI sent the rest and could not push its lock: who got it is found, and nobody that the old lock calls unsent is
+    believed to be."""
+    case = Case("single", 3, plan_file=False)
+    start(shop, case, "shop")
+    shop.fault(method="sendSMS", nth=2, mode="error", text="limit exceeded")
+    assert apply(shop, case, {}).code == 6
+    older = (shop.root / "smsby.lock.json").read_bytes()
+    shop.fault(method="sendSMS", nth=3, mode="error", text="limit exceeded")
+    assert apply(shop, case, {}).code == 6
+    (shop.root / "smsby.lock.json").write_bytes(older)
+    assert apply(shop, case, {}).code == 6
+    assert _phones(shop) == "aaauu"
+    assert set(received(shop, "shop").values()) == {1}
+
+
+def test_another_checkout_sends_nothing_more(shop: Shop) -> None:
+    """It died before its second phone; another checkout without its lock finds the first, and calls the rest unknown."""
+    start(shop, THREE, "shop")
+    points = shop.root / "points"
+    assert apply(shop, THREE, {"SMSBY_FAULT": f"count:{points}"}).code == 0
+    names = [line.split()[1] for line in points.read_text().splitlines()]
+    second = [n for n, name in enumerate(names, 1) if name == "http.before:sendSMS"][1]
+    start(shop, THREE, "again")
+    assert apply(shop, THREE, {"SMSBY_FAULT": f"kill:{second}"}).code == -signal.SIGKILL
+    _lose(shop)
+    assert apply(shop, THREE, {}).code == 6
+    assert _phones(shop) == "auu"
+    assert sum(received(shop, "again").values()) == 1
+
+
+def test_a_list_of_phones_is_not_too_long(shop: Shop) -> None:
+    """Beyond 10,000 people a request each takes hours: an error of the files, and nothing is sent."""
+    shop.write("many.csv", "phone\n" + "".join(f"37529{n:07}\n" for n in range(10_001)))
+    shop.write("sale.yaml", _people("").replace(f'["{PHONES[0]}"]', "{file: many.csv}"))
+    done = shop.run("validate", "--format", "json")
+    assert (done.code, done.json["problems"][0]["code"]) == (3, "SINGLE_SIZE")
+
+
+def test_the_lock_stays_small(shop: Shop) -> None:
+    """A text is one chunk, however many got it, and the phones in it are counted in runs."""
+    shop.write("many.csv", "phone\n" + "".join(f"37529{n:07}\n" for n in range(300)))
+    shop.write("sale.yaml", _people("").replace(f'["{PHONES[0]}"]', "{file: many.csv}"))
+    assert shop.run("apply", "--auto-approve").code == 0
+    (chunk,) = shop.lock()["mailings"]["sale/staff"]["chunks"]
+    assert (chunk["rows"], chunk["recipients"], chunk["state"]) == ("a:300", 300, "accepted")
+    assert len(json.dumps(chunk)) < 500
+
+
+def test_a_sent_bulk_mailing_is_not_sent_again_phone_by_phone(shop: Shop) -> None:
+    """`via` was changed after it was sent, with the lock and without."""
+    shop.write("sale.yaml", _people("", "", "").replace("via: single, ", ""))
+    assert shop.run("apply", "--auto-approve").code == 0
+    shop.write("sale.yaml", _people("", "", ""))
+    assert _action(shop)[0] == "noop"
+    _lose(shop)
+    assert _action(shop)[0] == "blocked"
+    shop.run("apply", "--auto-approve")
+    assert {len(messages) for messages in shop.inbox().values()} == {1}
