@@ -38,21 +38,22 @@ _MODES = [
     "error",
     "429",
 ]
+_SENDS = ("sendBulkSms", "sendSmsList", "confirmSendMessageByList", "createSmsMessage", "sendSMS")
 _CODES = {0, 1, 4, 5, 6}
 
 
 def _machine(url: str) -> type[RuleBasedStateMachine]:
     class AnyHistory(RuleBasedStateMachine):
-        """One project with two mailings of up to three requests each, and one list kept at sms.by."""
+        """One project with two mailings of up to three requests each, one that goes phone by phone, and one list."""
 
         def __init__(self) -> None:
             super().__init__()
             self._folder = TemporaryDirectory()
             self.shop = Shop(Path(self._folder.name), url)
             self.shop.reset()
-            self.text = {"one": 0, "two": 0}
-            self.revision = {"one": 1, "two": 1}
-            self.people = {"one": PHONES[:5], "two": PHONES[3:6]}
+            self.text = {"one": 0, "two": 0, "three": 0}
+            self.revision = {"one": 1, "two": 1, "three": 1}
+            self.people = {"one": PHONES[:5], "two": PHONES[3:6], "three": PHONES[2:5]}
             self.size = 2
             self.older: list[bytes | None] = [None]
             self.codes: list[int] = []
@@ -72,11 +73,16 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
                 f"reconcile_seconds: 0.1, recipients_per_request: {self.size}}}\n",
             )
             lines = ["version: 1", "campaign: sale", "alphaname: MyShop", "mailings:"]
-            for name in ("one", "two"):
-                phones = ", ".join(f'"{phone}"' for phone in self.people[name])
+            for name, people in self.people.items():
+                phones = ", ".join(f'"{phone}"' for phone in people)
+                if name == "three":  # the first has a text of its own
+                    own = f"three r{self.revision[name]} own v{self.text[name]}"
+                    phones = phones.replace(f'"{people[0]}"', f'{{phone: "{people[0]}", text: {own}}}')
                 lines.append(
                     f"  - name: {name}\n    revision: {self.revision[name]}\n    recipients: [{phones}]"
                 )
+                if name == "three":
+                    lines.append("    via: single")
                 lines.append(f"    text: {name} r{self.revision[name]} v{self.text[name]}")
             lines.append("  - {name: letter, list: Newsletter, text: letter r1 v0}")
             shop.write("sale.yaml", "\n".join(lines) + "\n")
@@ -97,22 +103,22 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
 
         # --- what people change ---
 
-        @rule(name=st.sampled_from(["one", "two"]))
+        @rule(name=st.sampled_from(["one", "two", "three"]))
         def edit_text(self, name: str) -> None:
             self.text[name] += 1
             self._write()
 
-        @rule(name=st.sampled_from(["one", "two"]))
+        @rule(name=st.sampled_from(["one", "two", "three"]))
         def put_text_back(self, name: str) -> None:
             self.text[name] = 0
             self._write()
 
-        @rule(name=st.sampled_from(["one", "two"]), count=st.integers(1, 5), start=st.integers(0, 3))
+        @rule(name=st.sampled_from(["one", "two", "three"]), count=st.integers(1, 5), start=st.integers(0, 3))
         def edit_people(self, name: str, count: int, start: int) -> None:
             self.people[name] = PHONES[start : start + count]
             self._write()
 
-        @rule(name=st.sampled_from(["one", "two"]), revision=st.integers(1, 3))
+        @rule(name=st.sampled_from(["one", "two", "three"]), revision=st.integers(1, 3))
         def set_revision(self, name: str, revision: int) -> None:
             self.revision[name] = revision
             self._write()
@@ -149,12 +155,12 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             # An answer of 429 or an error means that nothing was taken: sms.by does not lie about that.
             when = "before" if mode in ("429", "error") else when
             more = {"retry_after": "0"} if mode == "429" else {}
-            for method in ("sendBulkSms", "sendSmsList", "confirmSendMessageByList"):
+            for method in _SENDS:
                 if mode == "no-proof" and method.startswith("confirm"):
                     continue  # what it answers there is taken for a yes
                 self.shop.fault(method=method, nth=nth, mode=mode, when=when, **more)
 
-        @rule(edited=st.sampled_from(["", "one", "two"]))
+        @rule(edited=st.sampled_from(["", "one", "two", "three"]))
         def lose_lock(self, edited: str) -> None:
             """A runner died with its disk; the files may have changed before the next one looks."""
             for path in self.shop.root.glob("smsby.lock.json*"):
@@ -180,7 +186,20 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             for line in self.shop.run("lock", "list").out.splitlines():
                 state, address, *_ = line.split()
                 if state == "unknown":
-                    self._run("lock", "resolve", address, "--not-sent")
+                    self._run(
+                        "lock", "resolve", address, "--sent" if self._is_on_phones(address) else "--not-sent"
+                    )
+
+        def _is_on_phones(self, address: str) -> bool:
+            """Whether more people have it than the lock knows of, where it is phone by phone."""
+            entry = self.shop.run("lock", "show", address).json
+            if entry["transport"] != "single":
+                return False
+            rows = [run for chunk in entry["chunks"] for run in chunk.get("rows", "").split()]
+            known = sum(int(run[2:]) for run in rows if run.startswith("a:"))
+            start = f"three r{entry['revision']} "
+            messages = [m for messages in self.shop.inbox().values() for m in messages]
+            return sum(m["text"].startswith(start) for m in messages) > known
 
         # --- what holds, always ---
 
