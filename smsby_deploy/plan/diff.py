@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from smsby_deploy.audience.stored import SourceFacts
 from smsby_deploy.lock.model import DONE, SURELY_NOT_SENT, ChunkState, Entry
+from smsby_deploy.lock.phones import UNSENT
 from smsby_deploy.plan.known import merge_entry
 from smsby_deploy.plan.model import ActionKind, AudienceCounts, ChunkPlan
 from smsby_deploy.plan.remote import RemoteView
@@ -30,6 +31,19 @@ class Amount:
     cost: Decimal | None
     gsm7: int
     ucs2: int
+
+    def of(self, people: int) -> Amount:
+        """What of a chunk with one text `people` come to; its cost on an average of all of them."""
+        if people >= self.recipients:
+            return self
+        share = Decimal(people) / self.recipients
+        return Amount(
+            people,
+            self.parts * people // self.recipients,
+            None if self.cost is None else self.cost * share,
+            self.gsm7 * people // self.recipients,
+            self.ucs2 * people // self.recipients,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +73,14 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The action, why, and the state of each desired chunk (a found one is accepted)."""
+    """The action, why, and the state of each desired chunk (a found one is accepted); `left` tells of a resumed mailing
+    how many of each chunk surely got nothing, None where it is all or nothing."""
 
     action: ActionKind
     reason: str
     states: tuple[ChunkState, ...]
     note: str = ""
+    left: tuple[int | None, ...] = ()
 
 
 def diff_mailing(
@@ -124,6 +140,12 @@ def _diff_recorded(
         return Verdict(ActionKind.BLOCKED, _late_reason(desired), states)
     if ChunkState.DRAFT in states:
         return Verdict(ActionKind.CONFIRM, "its draft stands at sms.by, not confirmed", states)
+    if entry.transport == "single":
+        people = counted(
+            sum(row == "a" for chunk in entry.chunks for row in chunk.rows or ""), "person", "people"
+        )
+        left = tuple(None if c.rows is None else sum(row in UNSENT for row in c.rows) for c in entry.chunks)
+        return Verdict(ActionKind.RESUME, f"{people} got it; the rest goes out", states, left=left)
     done = sum(state in DONE for state in states)
     return Verdict(ActionKind.RESUME, f"{done} of {len(states)} chunks were sent; the rest goes out", states)
 

@@ -41,9 +41,7 @@ def meant_by_lock(address: str, entry: Entry, mailing: Mailing | None) -> Meant:
         return Meant(address, when, entry.alphaname, None, is_alone=entry.transport != "single")
     local = when and when.astimezone(ZoneInfo(mailing.timezone))
     is_alone = entry.transport != "single"
-    return replace(
-        meant_by_files(mailing), schedule_time=local, alphaname=entry.alphaname, is_alone=is_alone
-    )
+    return replace(meant_by_files(mailing), schedule_time=local, alphaname=entry.alphaname, is_alone=is_alone)
 
 
 def find_differences(

@@ -17,7 +17,7 @@ from smsby_deploy.audience.suppression import load_suppression
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import FilesInvalid, Location, UsageError
 from smsby_deploy.lock.document import entry_digest
-from smsby_deploy.lock.model import DONE, ChunkState, Entry, Lock
+from smsby_deploy.lock.model import DONE, Entry, Lock
 from smsby_deploy.message.template import compile_text, included_files
 from smsby_deploy.plan.budget import spent_beside
 from smsby_deploy.plan.diff import Desired, Verdict, diff_mailing
@@ -282,12 +282,17 @@ def make_action(
         chunks=desired.chunks,
         audience=desired.audience,
     )
-    return _only_rest(action, desired, verdict.states) if verdict.action is ActionKind.RESUME else action
+    return _only_rest(action, desired, verdict) if verdict.action is ActionKind.RESUME else action
 
 
-def _only_rest(action: Action, desired: Desired, states: Sequence[ChunkState]) -> Action:
-    """A mailing that is resumed counts only the chunks that are still to go out: the others were paid for before."""
-    left = [amount for amount, state in zip(desired.amounts, states, strict=True) if state not in DONE]
+def _only_rest(action: Action, desired: Desired, verdict: Verdict) -> Action:
+    """A mailing that is resumed counts only what is still to go out: the rest was paid for before."""
+    phones = verdict.left or (None,) * len(desired.amounts)
+    left = [
+        amount if people is None else amount.of(people)
+        for amount, state, people in zip(desired.amounts, verdict.states, phones, strict=True)
+        if state not in DONE
+    ]
     costs = [amount.cost for amount in left if amount.cost is not None]
     return replace(
         action,

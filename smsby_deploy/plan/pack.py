@@ -181,7 +181,7 @@ def stream_chunks(
             rows.extend(batch.lines)
         if mailing.via == "single":
             if len(phones) > MOST_SINGLE:
-                message = f"via: single sends to at most {MOST_SINGLE} people; leave it out to send many in one request"
+                message = f"via: single sends to at most {MOST_SINGLE:,} people; leave `via` out to send many in one request"
                 tally.problems.append(Problem(Severity.ERROR, "SINGLE_SIZE", message))
                 return
             continue

@@ -199,7 +199,8 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             known = sum(int(run[2:]) for run in rows if run.startswith("a:"))
             start = f"three r{entry['revision']} "
             messages = [m for messages in self.shop.inbox().values() for m in messages]
-            return sum(m["text"].startswith(start) for m in messages) > known
+            got = sum(str(m["text"]).startswith(start) for m in messages)
+            return got > known
 
         # --- what holds, always ---
 

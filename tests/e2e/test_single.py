@@ -315,6 +315,8 @@ def test_an_older_lock_is_not_believed(shop: Shop) -> None:
     start(shop, case, "shop")
     shop.fault(method="sendSMS", nth=2, mode="error", text="limit exceeded")
     assert apply(shop, case, {}).code == 6
+    (action,) = shop.run("plan", "--format", "json").json["actions"]
+    assert (action["action"], action["recipients"], action["parts"]) == ("resume", 4, 4)
     older = (shop.root / "smsby.lock.json").read_bytes()
     shop.fault(method="sendSMS", nth=3, mode="error", text="limit exceeded")
     assert apply(shop, case, {}).code == 6

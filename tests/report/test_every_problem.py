@@ -102,6 +102,9 @@ CASES: dict[str, Case] = {
     "TEMPLATE": Case('    text: "Hello, {{ nmae }}"\n'),
     "TEMPLATE_SYNTAX": Case('    text: "Hello, {{ name | upcase }}"\n'),
     "TEXT": Case('    text: "{# later #}"\n'),
+    "SINGLE_SIZE": Case(
+        "    text: Hello\n    via: single\n", rows="phone\n" + "".join(f"37529{n:07}\n" for n in range(10_001))
+    ),
     "TIME": Case(top="schedule_time: 2026-02-30T10:00:00\n"),
     "TIMEZONE": Case(top="timezone: Minsk\n"),
     "TOO_LONG": Case(f"    text: {'y' * 1531}\n"),
