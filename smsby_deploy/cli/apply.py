@@ -79,6 +79,9 @@ def command(
 
     if plan_path is not None and select:
         raise UsageError("a plan file says itself what it concerns: --select can't go with it")
+    if report is not None and not report.parent.is_dir():
+        hint = "make the folder, or name another file"
+        raise UsageError(f"the report can't be written: {report.parent} is no folder", hint=hint)
     project, clock = load(context).project, SystemClock()
     store = open_lock(project)
     reviewed = account = None

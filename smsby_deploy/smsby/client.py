@@ -284,6 +284,11 @@ def failure_of(name: str, answer: Answer) -> SmsbyDeployError:
         return error_for(name, error, status=status, message_id=number)
     if status == 429:
         return SmsbyUnavailable(f"{name}: {error or 'too many requests'} (HTTP 429)", hint="try again later")
+    if status in (401, 403):
+        return TokenRefused(f"sms.by refuses the token (HTTP {status})", hint="check SMSBY_TOKEN")
+    if status == 404 and not answer.readable:
+        hint = "check api.url (or SMSBY_API_URL): it is not the address of sms.by's API"
+        return SmsbyUnavailable(f"{name}: there is no such page (HTTP 404)", hint=hint)
     if 400 <= status < 500:
         return ApiError(f"{name}: HTTP {status}", status=status)
     told = f"{error} (HTTP {status})" if error else f"no usable answer (HTTP {status})"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.model import DONE, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.fingerprint import read_remote_name
+from smsby_deploy.smsby.known_errors import NotFound
 from smsby_deploy.status.model import SETTLED, Details, Difference, MailingStatus, State, StatusReport
 from smsby_deploy.status.tally import Tally, tally_deliveries
 
@@ -128,8 +129,13 @@ class _Remote:
         message_id = chunk.message_id if chunk.message_id is not None else listed.id if listed else None
         if message_id is None:
             return Tally()
-        deliveries = self._client.get_sms_delivery_list(message_id)
-        return tally_deliveries(deliveries, keep_missed=self._keep_missed)
+        try:
+            deliveries = self._client.get_sms_delivery_list(message_id)
+            return tally_deliveries(deliveries, keep_missed=self._keep_missed)
+        except (
+            NotFound
+        ):  # one that sms.by does not know (yet) tells nothing, and must not hide what the others tell
+            return Tally()
 
     def _request(self, uuid: str) -> tuple[tuple[int | None, str | None, Tally], ...]:
         if uuid not in self._by_uuid:
@@ -139,9 +145,15 @@ class _Remote:
                     self._mark(mailing.name),
                     tally_deliveries(mailing.deliveries, keep_missed=self._keep_missed),
                 )
-                for mailing in self._client.status_bulk_sms(uuid) or self._told(uuid)
+                for mailing in self._ask(uuid) or self._told(uuid)
             )
         return self._by_uuid[uuid]
+
+    def _ask(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
+        try:
+            return self._client.status_bulk_sms(uuid)
+        except NotFound:
+            return ()
 
     def _mark(self, name: str | None) -> str | None:
         found = read_remote_name(name or "")

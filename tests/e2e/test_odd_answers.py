@@ -25,6 +25,8 @@ mailings:
   - {name: letter, list: News, text: Closed}
 """
 
+ONE = 'version: 1\ncampaign: sale\nmailings: [{name: a, recipients: ["375291111111"], text: x}]\n'
+
 
 @dataclass
 class Service:
@@ -230,10 +232,7 @@ def test_a_draft_that_is_not_confirmed_says_so(odd: tuple[Service, Shop]) -> Non
 def test_an_hour_is_not_waited_for(odd: tuple[Service, Shop]) -> None:
     """Asked to come back in an hour, apply neither waits nor comes back sooner: the next apply sends it."""
     service, shop = odd
-    shop.write(
-        "sale.yaml",
-        'version: 1\ncampaign: sale\nmailings: [{name: a, recipients: ["375291111111"], text: x}]\n',
-    )
+    shop.write("sale.yaml", ONE)
     service.answers["getBalance"] = lambda params: (200, {"result": [{"balance": "9"}]})
     service.answers["sendBulkSms"] = lambda params: (429, {"error": "Request limit exceeded"})
     result, mailing = _apply(shop)
@@ -242,3 +241,21 @@ def test_an_hour_is_not_waited_for(odd: tuple[Service, Shop]) -> None:
     del service.answers["sendBulkSms"]
     result, mailing = _apply(shop)
     assert (result.code, mailing["uuids"]) == (0, ["u-1"]), result.err
+
+
+def test_a_request_that_sms_by_does_not_know_hides_no_other(odd: tuple[Service, Shop]) -> None:
+    """`not found` for a uuid, as it may be said of a request that is still in the works: pending, and told as such."""
+    service, shop = odd
+    shop.write("sale.yaml", ONE)
+    service.answers["getBalance"] = lambda params: (200, {"result": [{"balance": "9"}]})
+    assert _apply(shop)[0].code == 0
+    service.answers["statusBulkSms"] = lambda params: (404, {"error": "not found"})
+    result = shop.run("status", "--format", "json")
+    assert result.code == 0, result.err
+    assert [(one["state"], one["pending"]) for one in result.json["mailings"]] == [("sending", 1)]
+
+
+def test_a_report_that_has_no_place_is_told_before_anything_is_sent(odd: tuple[Service, Shop]) -> None:
+    service, shop = odd
+    assert shop.run("apply", "--auto-approve", "--report", "missing/report.json").code == 64
+    assert service.count("sendSmsList") == 0

@@ -172,7 +172,7 @@ def test_an_error_of_the_api_is_told_on_stderr(wire: Wire, api: Api, method: Met
         (Reply(500, {"error": "Server is not available"}), 1, "Server is not available"),
         (Reply(500, b""), 7, "HTTP 500"),
         (Reply(429, b"", {"Retry-After": "7"}), 1, "try again in 7 s"),
-        (Reply(404, b""), 1, "HTTP 404"),
+        (Reply(404, b""), 7, "HTTP 404"),
         (Reply(302, b""), 7, "HTTP 302"),
         (Reply(200, b"<html>"), 7, "no usable answer"),
         (Reply(break_off="reset"), 7, "lost"),

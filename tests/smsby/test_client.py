@@ -114,9 +114,28 @@ def test_an_error_is_raised_with_its_text_and_asked_once(
 
 
 def test_a_4xx_without_a_text_is_an_error_too(wire: Wire, reader: ReadClient) -> None:
-    wire.answers(Reply(404, b"<html>not here</html>"))
-    with pytest.raises(ApiError, match="getLimit: HTTP 404"):
+    wire.answers(Reply(418, b"<html>not here</html>"))
+    with pytest.raises(ApiError, match="getLimit: HTTP 418"):
         reader.get_limit()
+
+
+def test_a_page_that_is_not_there_means_a_wrong_address(wire: Wire, reader: ReadClient) -> None:
+    """sms.by says 404 with a text of its own; a web server says it with a page."""
+    wire.answers(*[Reply(404, b"<html>not here</html>")] * 5)
+    with pytest.raises(SmsbyUnavailable, match="HTTP 404") as caught:
+        reader.get_limit()
+    assert "api.url" in caught.value.hint
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"message": "Unauthenticated."}'])
+def test_a_401_or_403_without_a_text_refuses_the_token(
+    wire: Wire, reader: ReadClient, status: int, body: bytes
+) -> None:
+    wire.answers(Reply(status, body))
+    with pytest.raises(TokenRefused):
+        reader.get_limit()
+    assert len(wire.asked) == 1
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 406, 500])
