@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from smsby_deploy.errors import Location
+from smsby_deploy.masking import mask_numbers
 
 
 class Severity(StrEnum):
@@ -20,7 +21,8 @@ class Problem:
     """One finding, at its place. `code` is a stable word; docs/problems.md explains each.
 
     `line` is the physical line, counted from 1 (a CSV's header is line 1). What concerns a whole line, as a row of
-    recipients, stands at its column 1.
+    recipients, stands at its column 1. A number that could be somebody's phone is starred out of `message`, whoever wrote
+    it and wherever it is shown.
     """
 
     severity: Severity
@@ -32,6 +34,7 @@ class Problem:
     column: int | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "message", mask_numbers(self.message))
         if self.line is not None and self.column is None:
             object.__setattr__(self, "column", 1)
 

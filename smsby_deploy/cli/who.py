@@ -13,8 +13,8 @@ def who(environ: Mapping[str, str]) -> str:
     """The pipeline's actor, else the user of this machine, on one line; `unknown` where neither has a name."""
     import getpass
 
+    from smsby_deploy.masking import mask_numbers
     from smsby_deploy.report.console import clean
-    from smsby_deploy.report.masking import mask_numbers
 
     actor = next((environ[name] for name in _ACTORS if environ.get(name)), "")
     if not actor:

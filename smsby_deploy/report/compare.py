@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from smsby_deploy.lock.model import Lock
+from smsby_deploy.masking import mask_numbers
 from smsby_deploy.plan.model import Action, Plan
 from smsby_deploy.report.markdown import preformatted
-from smsby_deploy.report.masking import mask_numbers
 
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 

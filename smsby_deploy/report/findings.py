@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from smsby_deploy.masking import mask_numbers
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import Project
 from smsby_deploy.report.console import clean
-from smsby_deploy.report.masking import mask_numbers
 
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 

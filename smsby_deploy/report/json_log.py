@@ -6,7 +6,7 @@ import json
 from typing import TextIO
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.report.masking import mask_numbers
+from smsby_deploy.masking import mask_numbers
 
 # What may hold anything; an id of a plan is masked by no means, though its digits may look like a number.
 _PROSE = frozenset({"message", "hint", "error", "place"})

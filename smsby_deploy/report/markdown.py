@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from smsby_deploy.masking import mask_numbers
 from smsby_deploy.report.console import clean
-from smsby_deploy.report.masking import mask_numbers
 
 COMMENT_BYTES = 65_536  # what a comment on a pull request holds
 _NOTICE_BYTES = 1_000  # kept free for the line that says what was left out

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
+from smsby_deploy.masking import mask_numbers
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.report.console import clean, make_console
 from smsby_deploy.report.findings import Finding
 from smsby_deploy.report.json_log import JsonLog
-from smsby_deploy.report.masking import mask_numbers
 from smsby_deploy.wording import counted
 
 SEVERITY_COLORS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}

@@ -9,11 +9,11 @@ from itertools import accumulate, pairwise
 from typing import Any, TextIO
 
 from smsby_deploy.audience.phones import mask_phone
+from smsby_deploy.masking import mask_numbers
 from smsby_deploy.message.parts import Encoding
 from smsby_deploy.message.preview import Preview, Sample
 from smsby_deploy.message.price import money
 from smsby_deploy.report.console import clean, make_console
-from smsby_deploy.report.masking import mask_numbers
 from smsby_deploy.wording import counted
 
 _GAP = r"[\s()+.\-\u2010-\u2015\u00a0]*"  # between the digits of a number

@@ -10,12 +10,12 @@ from smsby_deploy.audience.phone_set import PhoneSet
 from smsby_deploy.audience.phones import mask_phone
 from smsby_deploy.audience.source import AudienceReport, stream_audience
 from smsby_deploy.errors import FilesInvalid
+from smsby_deploy.masking import mask_numbers, mask_values
 from smsby_deploy.message.parts import Encoding, TextSize, TextTooLong, measure_text, split_parts
 from smsby_deploy.message.rewrite import Rewriter
 from smsby_deploy.message.template import Template, compile_text
 from smsby_deploy.message.texts import is_personal, render_texts
 from smsby_deploy.project.declarations import ContactList, Mailing
-from smsby_deploy.report.masking import mask_numbers, mask_values
 
 _DEFAULT = re.compile(r"\b(\w+)\s*\|\s*(?:default|d)\s*\(")
 

@@ -7,8 +7,8 @@ import io
 from collections import Counter
 
 from smsby_deploy.audience.phones import mask_phone
+from smsby_deploy.masking import mask_numbers
 from smsby_deploy.report.console import clean
-from smsby_deploy.report.masking import mask_numbers
 from smsby_deploy.status.model import MailingStatus, StatusReport
 from smsby_deploy.status.tally import KNOWN
 

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from importlib.resources import files
 
+from smsby_deploy.masking import mask_numbers
 from smsby_deploy.message.price import money
 from smsby_deploy.report.charts import bars, columns
 from smsby_deploy.report.console import clean
-from smsby_deploy.report.masking import mask_numbers
 from smsby_deploy.report.status_text import counts_of, share, when_words
 from smsby_deploy.report.times import day_and_clock
 from smsby_deploy.status.model import StatusReport

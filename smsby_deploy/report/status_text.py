@@ -7,10 +7,10 @@ from decimal import Decimal
 from textwrap import wrap
 from typing import TYPE_CHECKING, TextIO
 
+from smsby_deploy.masking import mask_numbers
 from smsby_deploy.message.price import aligned, money
 from smsby_deploy.report.console import clean, make_console
 from smsby_deploy.report.markdown import Piece, escape, fit, table_row
-from smsby_deploy.report.masking import mask_numbers
 from smsby_deploy.report.times import day_and_clock, in_words
 from smsby_deploy.status.model import MailingStatus, State, StatusReport
 
