@@ -11,6 +11,7 @@ result is such a phone's place in its chunk.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -43,6 +44,7 @@ class Journal:
         self.path = path
         self._previous = ""
         self._broken = False
+        self._length = 0
         self._file: int | None = None
 
     def append(self, event: str, **fields: Any) -> None:
@@ -66,9 +68,18 @@ class Journal:
             os.fsync(self._file)
         except OSError as error:
             self._broken = True  # nothing may ever follow a line that may be torn
+            self._cut_off()
             raise ResultNotSaved(error.strerror or str(error), content) from error
         self._previous = checksum
+        self._length += len(line)
         fault_point(f"journal.after:{event}")
+
+    def _cut_off(self) -> None:
+        """Take back a line that was not written whole: an intent that stood there would make unknown what never left."""
+        with contextlib.suppress(OSError):  # then it stays torn, and is read as such
+            if self._file is not None:
+                os.ftruncate(self._file, self._length)
+                os.fsync(self._file)
 
     def close(self) -> None:
         if self._file is not None:
