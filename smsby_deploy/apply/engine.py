@@ -191,7 +191,13 @@ class _Run:
         self.must_begin = request.plan_file is not None
         self.rescue_path = held.store.path
         self.recorder = Recorder(
-            held, plan_id=plan.id, commit=request.commit, tool=TOOL, clock=request.clock, by=request.by
+            held,
+            plan_id=plan.id,
+            commit=request.commit,
+            tool=TOOL,
+            clock=request.clock,
+            body=self.project.api.body,
+            by=request.by,
         )
         self.sender = Sender()
         self.reconciler = Reconciler(

@@ -35,12 +35,14 @@ class Recorder:
         commit: str | None,
         tool: str,
         clock: Clock,
+        body: str,
         by: str | None = None,
     ) -> None:
         self.lock = held.lock
         self._held = held
         self._journal = held.open_journal()
         self._applied = (plan_id, commit, tool)
+        self._body = body
         self._by = by
         self._clock = clock
         self._begun = False
@@ -84,6 +86,7 @@ class Recorder:
             content_digest=action.content_digest,
             audience_digest=action.audience_digest,
             transport=action.via,
+            body=None if action.via == "list" else self._body,
             alphaname=action.alphaname,
             alphaname_id=action.alphaname_id,
             schedule_time=action.schedule_time,

@@ -75,6 +75,9 @@ class Entry:
     chunks: tuple[ChunkRecord, ...]
     applied: Applied
     earlier: tuple[Entry, ...] = ()  # older revisions, the newest first
+    body: str | None = (
+        None  # json or form, as its requests are written; None of a list, or where nobody recorded it
+    )
 
     @property
     def is_complete(self) -> bool:

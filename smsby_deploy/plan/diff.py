@@ -65,6 +65,7 @@ class Desired:
     cost: Decimal | None = None  # None without a price, and of a list
     facts: SourceFacts = field(default_factory=SourceFacts)
     amounts: tuple[Amount, ...] = ()
+    body: str = "json"  # how its requests are written
 
     @property
     def fingerprints(self) -> list[str]:
@@ -126,11 +127,12 @@ def _diff_recorded(
             note = "the audience changed after it was sent: nothing is sent to the new rows"
         return Verdict(ActionKind.NOOP, "sent, unchanged", states, note)
     same = [chunk.fingerprint for chunk in entry.chunks] == desired.fingerprints
-    if not same or entry.transport != desired.via:
+    is_written_alike = entry.transport == desired.via and entry.body in (None, desired.body)
+    if not (same and is_written_alike):
         return Verdict(
             ActionKind.BLOCKED,
-            "changed: a part of it was sent, and its content, recipients or chunk size changed since; put the files "
-            f"back to send the rest (revision {entry.revision + 1} would send to all again)",
+            "changed: a part of it was sent, and its content, recipients, chunk size, `via` or `body` changed since; put "
+            f"the files back to send the rest (revision {entry.revision + 1} would send to all again)",
             states,
         )
     collision = collision_of(project, desired.address, desired.revision, desired.fingerprints, remote)

@@ -305,6 +305,7 @@ def measure_mailing(
         cost=tally.figures.cost,
         facts=report.facts,
         amounts=tuple(amounts),
+        body=project.api.body,
     )
     return desired, _placed(mailing, [*report.problems, *_repeated(mailing, report), *tally.problems])
 

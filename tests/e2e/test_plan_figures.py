@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.e2e.conftest import PROJECT, Shop
 
 _PEOPLE = ["375291234567", "375291234568", "375291234569", "375291234570", "375291234571"]
@@ -22,6 +24,21 @@ def _send_first_chunk(shop: Shop) -> None:
     shop.fault(method="sendBulkSms", mode="429", nth=2, times=100)
     assert shop.run("apply", "--auto-approve").code == 6
     shop.clear_faults()
+
+
+@pytest.mark.parametrize("change", ["body: form, ", "via"])
+def test_a_half_sent_mailing_stays_written_as_it_began(shop: Shop, change: str) -> None:
+    """Another `body`, also if the chunks stay alike: blocked until the files are put back."""
+    _send_first_chunk(shop)
+    if change == "via":
+        shop.write("sale.yaml", _campaign() + "    via: single\n")
+    else:
+        shop.write("smsby.yaml", PROJECT.replace("api: {", "api: {" + change))
+    (action,) = shop.run("plan", "--format", "json").json["actions"]
+    assert (action["action"], action["reason"].partition(":")[0]) == ("blocked", "changed")
+    shop.write("smsby.yaml", PROJECT)
+    shop.write("sale.yaml", _campaign())
+    assert shop.run("plan", "--format", "json").json["actions"][0]["action"] == "resume"
 
 
 def test_a_plan_that_cannot_be_applied_does_not_name_apply(shop: Shop) -> None:

@@ -59,6 +59,7 @@ def _entries(earlier: st.SearchStrategy[tuple[Entry, ...]]) -> st.SearchStrategy
         chunks=st.lists(_chunks, min_size=1, max_size=3).map(tuple),
         applied=_applied,
         earlier=earlier,
+        body=st.sampled_from([None, "json", "form"]),
     )
 
 
