@@ -6,7 +6,7 @@ For each request: the intent is on disk, the request leaves, its result is on di
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import uuid4
 
@@ -17,6 +17,7 @@ from smsby_deploy.apply.lists import ListSender
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.apply.rescue import write_rescue
+from smsby_deploy.apply.result import ApplyResult, MailingResult
 from smsby_deploy.apply.signals import Sender
 from smsby_deploy.apply.singles import SingleSender
 from smsby_deploy.clock import Clock
@@ -28,7 +29,7 @@ from smsby_deploy.errors import (
     SmsbyUnavailable,
 )
 from smsby_deploy.lock.journal import ResultNotSaved
-from smsby_deploy.lock.model import DONE, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.lock.model import DONE, ChunkRecord, ChunkState, Lock
 from smsby_deploy.lock.store import HeldLock, LockStore
 from smsby_deploy.message.price import money
 from smsby_deploy.plan.budget import spent_beside
@@ -59,6 +60,9 @@ class ApplyRequest:
     clock: Clock
     select: tuple[str, ...] = ()
     plan_file: Plan | None = None
+    planned: Callable[[Plan], object] = lambda plan: (
+        None
+    )  # hears the plan before anything of it is refused or approved
     approve: Callable[[Plan], bool] = lambda plan: True
     tell: Callable[[str], None] = lambda line: None
     on_event: Callable[[Event], None] = lambda event: None
@@ -72,31 +76,6 @@ class ApplyRequest:
         self.tell(event.line)
 
 
-@dataclass(slots=True)
-class MailingResult:
-    """What became of one mailing: sent, adopted, confirmed, skipped, rejected or unknown."""
-
-    address: str
-    outcome: str
-    recipients: int | None
-    uuids: list[str] = field(default_factory=list)
-    message_ids: list[int] = field(default_factory=list)
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyResult:
-    """`differences` are warnings: what sms.by reports of the mailings that were sent, otherwise than meant."""
-
-    plan: Plan
-    mailings: tuple[MailingResult, ...]
-    differences: tuple[Problem, ...]
-    exit_code: int
-
-    def count(self, outcome: str) -> int:
-        return sum(mailing.outcome == outcome for mailing in self.mailings)
-
-
 def apply_plan(request: ApplyRequest) -> ApplyResult:
     """Apply what was reviewed, or what is planned now and approved.
 
@@ -107,6 +86,7 @@ def apply_plan(request: ApplyRequest) -> ApplyResult:
     with request.store.held(request.lock_timeout) as held:
         loaded = request.load()
         plan = _current_plan(request, loaded, held.lock)
+        request.planned(plan)
         _check_whole(request, loaded, plan)
         if not request.approve(plan):
             raise Refused("not approved: nothing was sent", hint="answer yes, or use --auto-approve")
@@ -282,7 +262,7 @@ class _Run:
                 self._look_again(self.mailings[action.address], action, remote)
                 self.reconciler.look_at_confirmations(action.address)
             result, after = self.results[action.address], self.recorder.lock.mailings[action.address]
-            _name_requests(result, after)
+            result.name_requests(after)
             if after.has_unknown:
                 result.outcome, result.error = "unknown", action.reason
                 self.exit_codes.add(6)
@@ -429,7 +409,7 @@ class _Run:
                 or entry.revision != self.mailings[address].revision
             ):
                 continue
-            _name_requests(result, entry)
+            result.name_requests(entry)
             counts = [chunk.recipients for chunk in entry.chunks if chunk.recipients is not None]
             result.recipients = sum(counts) if counts else entry.recipients
             if entry.has_unknown:
@@ -482,9 +462,3 @@ class _Run:
                 hint="make room on the disk, or mend its permissions, then `smsby-deploy apply`",
             )
         return write_rescue(error, self.recorder.lock, self.rescue_path)
-
-
-def _name_requests(result: MailingResult, entry: Entry) -> None:
-    """Name the uuids and message ids that are recorded of a mailing."""
-    result.uuids = list(dict.fromkeys(chunk.uuid for chunk in entry.chunks if chunk.uuid))
-    result.message_ids = list(dict.fromkeys(chunk.message_id for chunk in entry.chunks if chunk.message_id))

@@ -16,8 +16,8 @@ from smsby_deploy.cli.git import git_commit
 from smsby_deploy.cli.who import who
 
 if TYPE_CHECKING:
-    from smsby_deploy.apply.engine import ApplyResult
     from smsby_deploy.apply.events import Event
+    from smsby_deploy.apply.result import ApplyResult
     from smsby_deploy.report.json_log import JsonLog
 
 
@@ -68,9 +68,10 @@ def command(
     """
     from smsby_deploy.apply.engine import ApplyRequest, apply_plan
     from smsby_deploy.apply.precedence import first_that_fits
+    from smsby_deploy.apply.result import refused_result
     from smsby_deploy.cli.session import api_url, load, open_lock, open_sender, progress_of, read_token
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.errors import LockHeld, PlanRefused, SmsbyUnavailable, UsageError
+    from smsby_deploy.errors import FilesInvalid, LockHeld, PlanRefused, Refused, SmsbyUnavailable, UsageError
     from smsby_deploy.plan.model import Plan
     from smsby_deploy.plan.planfile import account_id, read_plan
     from smsby_deploy.report.apply_text import apply_document, write_apply
@@ -85,6 +86,7 @@ def command(
     project, clock = load(context).project, SystemClock()
     store = open_lock(project)
     reviewed = account = None
+    plans: list[Plan] = []
 
     def approve(plan: Plan) -> bool:
         if reviewed is None and not auto_approve and plan.to_do:
@@ -112,6 +114,7 @@ def command(
                     clock=clock,
                     select=select,
                     plan_file=reviewed,
+                    planned=plans.append,
                     approve=approve,
                     tell=progress.tell,
                     on_event=lambda event: _log_event(context, event),
@@ -132,6 +135,10 @@ def command(
             account=account,
             lock_timeout=lock_timeout,
         ) from error
+    except (Refused, FilesInvalid) as error:
+        if form == "json" and plans:
+            click.echo(json_text(apply_document(refused_result(plans[0], error))), nl=False)
+        raise
     for difference in result.differences:
         told = f"{difference.code}: {difference.address}: {difference.message}"
         context.warn(told, difference.code, address=difference.address)

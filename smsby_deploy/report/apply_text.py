@@ -9,7 +9,7 @@ from smsby_deploy.message.price import money
 from smsby_deploy.report.console import clean, make_console, write_sentence
 
 if TYPE_CHECKING:
-    from smsby_deploy.apply.engine import ApplyResult, MailingResult
+    from smsby_deploy.apply.result import ApplyResult, MailingResult
 
 _OUTCOMES = ("sent", "adopted", "confirmed", "skipped", "rejected", "unknown")
 _COLORS = {"sent": "green", "adopted": "cyan", "confirmed": "green", "rejected": "red", "unknown": "bold red"}

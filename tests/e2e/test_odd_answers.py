@@ -259,3 +259,20 @@ def test_a_report_that_has_no_place_is_told_before_anything_is_sent(odd: tuple[S
     service, shop = odd
     assert shop.run("apply", "--auto-approve", "--report", "missing/report.json").code == 64
     assert service.count("sendSmsList") == 0
+
+
+def test_what_is_refused_as_a_whole_is_one_json_document_all_the_same(odd: tuple[Service, Shop]) -> None:
+    """Every mailing is skipped, with the reason; stdout holds nothing else."""
+    service, shop = odd
+    shop.write("sale.yaml", ONE)
+    _configure(shop, "guardrails: {max_cost: 0.01}\n")
+    too_dear, mailing = _apply(shop)
+    assert (too_dear.code, mailing["outcome"], "max_cost" in mailing["error"]) == (4, "skipped", True)
+    _configure(shop)
+    service.answers["getBalance"] = lambda params: (200, {"balance": "0.01"})
+    too_poor, mailing = _apply(shop)
+    assert (too_poor.code, mailing["outcome"], "balance" in mailing["error"]) == (4, "skipped", True)
+    service.answers["getBalance"] = lambda params: (200, {"balance": "9"})
+    not_approved = shop.run("apply", "--format", "json", stdin="no\n")
+    assert (not_approved.code, not_approved.json["summary"]["skipped"]) == (4, 1)
+    assert service.count("sendBulkSms") == 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
-from smsby_deploy.apply.engine import ApplyResult, MailingResult
 from smsby_deploy.apply.events import request_event
+from smsby_deploy.apply.result import ApplyResult, MailingResult
 from smsby_deploy.plan.model import ActionKind
 from smsby_deploy.report.apply_text import next_steps, write_apply
 from tests.report import examples
