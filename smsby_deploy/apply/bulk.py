@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.audience.phone_set import PhoneSet
 from smsby_deploy.audience.suppression import load_suppression
 from smsby_deploy.message.template import compile_text
 from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.model import Action
-from smsby_deploy.plan.pack import Chunk, Tally, fits_request, stream_chunks
+from smsby_deploy.plan.pack import Chunk, fits_request, stream_chunks
+from smsby_deploy.plan.tally import Tally
 from smsby_deploy.project.declarations import ApiSettings, Mailing, Project
 
 
@@ -57,7 +57,7 @@ def stream_parts(project: Project, mailing: Mailing, action: Action, now: dateti
     for chunk in stream_chunks(project, mailing, template, suppressed, tally):
         if chunk.index >= count or chunk.digest != action.chunks[chunk.index].digest:
             raise FilesChanged(f"its files changed while it was being sent, at chunk {chunk.index + 1}")
-        yield Part(mailing.address, chunk.index, _message(project, mailing, action, chunk, suppressed, when))
+        yield Part(mailing.address, chunk.index, _message(project, mailing, action, chunk, when))
         sent += 1
     if sent < count:
         reasons = [problem.message for problem in (*tally.report.problems, *tally.problems)]
@@ -83,7 +83,6 @@ def _message(
     mailing: Mailing,
     action: Action,
     chunk: Chunk,
-    suppressed: PhoneSet,
     when: datetime | None,
 ) -> dict[str, Any]:
     name = remote_name(
@@ -93,15 +92,16 @@ def _message(
     if when is not None:
         zone = ZoneInfo(project.api.account_timezone)
         message["schedule_time"] = when.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S")
+    out = set(chunk.out)
     if chunk.texts is None:
         message["message_type"] = "bulk"
         message["text"] = chunk.text
-        message["delivery_list"] = [phone for phone in chunk.phones if phone not in suppressed]
+        message["delivery_list"] = [phone for place, phone in enumerate(chunk.phones) if place not in out]
     else:
         message["message_type"] = "personal"
         message["delivery_list"] = [
             {"phone": phone, "text": text}
-            for phone, text in zip(chunk.phones, chunk.texts, strict=True)
-            if phone not in suppressed
+            for place, (phone, text) in enumerate(zip(chunk.phones, chunk.texts, strict=True))
+            if place not in out
         ]
     return message

@@ -22,8 +22,9 @@ from smsby_deploy.lock.phones import NO_PROOF, UNSENT
 from smsby_deploy.message.template import compile_text
 from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.model import Action
-from smsby_deploy.plan.pack import Chunk, Tally, stream_chunks
+from smsby_deploy.plan.pack import Chunk, stream_chunks
 from smsby_deploy.plan.remote import RemoteView
+from smsby_deploy.plan.tally import Tally
 from smsby_deploy.project.declarations import Mailing, Project
 from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.known_errors import NotFound, WrongPhone, error_for

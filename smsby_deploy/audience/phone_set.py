@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 _FIRST = 375 * 10**9
 _BELARUSIAN = 10**9  # nine digits follow 375
+
+
+def number_phones(phones: Iterable[str]) -> list[int]:
+    """`phones`, each of ASCII digits, as the numbers that a PhoneSet holds: how far each is from 375000000000."""
+    return [int(phone) - _FIRST for phone in phones]
 
 
 class PhoneSet:
@@ -14,71 +19,63 @@ class PhoneSet:
 
     def __init__(self) -> None:
         self._bits = mmap.mmap(-1, _BELARUSIAN // 8)
-        self._others: set[str] = set()
+        self._others: set[int] = set()
         self._count = 0
 
-    def add(self, phone: str) -> bool:
-        """Put `phone` in; True if it was not there."""
-        return not self.add_all([phone])
-
-    def add_all(self, phones: Sequence[str]) -> list[int]:
-        """Put all `phones` in; the positions of those that were there, or stood before in `phones`."""
+    def add_all(self, numbers: Sequence[int]) -> list[int]:
+        """Put all `numbers` in; the positions of those that were there, or stood before in `numbers`."""
         bits, repeated = self._bits, []
-        numbers = _numbers(phones)
-        if numbers is not None:
-            for position, number in enumerate(numbers):
-                offset = number - _FIRST
-                index, mask = offset >> 3, 1 << (offset & 7)
-                byte = bits[index]
-                if byte & mask:
-                    repeated.append(position)
-                else:
-                    bits[index] = byte | mask
-        else:
-            for position, phone in enumerate(phones):
-                if _is_belarusian(phone):
-                    if self.add_all([phone]):
-                        repeated.append(position)
-                elif phone in self._others:
-                    repeated.append(position)
-                else:
-                    self._others.add(phone)
-                    self._count += 1
-            return repeated
-        self._count += len(phones) - len(repeated)
+        if not _are_belarusian(numbers):
+            return self._add_any(numbers)
+        for position, number in enumerate(numbers):
+            index, mask = number >> 3, 1 << (number & 7)
+            byte = bits[index]
+            if byte & mask:
+                repeated.append(position)
+            else:
+                bits[index] = byte | mask
+        self._count += len(numbers) - len(repeated)
         return repeated
 
-    def find_all(self, phones: Sequence[str]) -> list[int]:
-        """The positions in `phones` of those that are in the set."""
+    def find_all(self, numbers: Sequence[int]) -> list[int]:
+        """The positions in `numbers` of those that are in the set."""
         if not self._count:
             return []
         bits = self._bits
-        numbers = _numbers(phones)
-        if numbers is None:
-            return [position for position, phone in enumerate(phones) if phone in self]
+        if not _are_belarusian(numbers):
+            return [position for position, number in enumerate(numbers) if self._has(number)]
         return [
-            position
-            for position, number in enumerate(numbers)
-            if bits[(number - _FIRST) >> 3] & (1 << (number & 7))  # 375 * 10**9 is a multiple of 8
+            position for position, number in enumerate(numbers) if bits[number >> 3] & (1 << (number & 7))
         ]
 
+    def _add_any(self, numbers: Sequence[int]) -> list[int]:
+        repeated = []
+        for position, number in enumerate(numbers):
+            if _is_belarusian(number):
+                repeated += [position] * len(self.add_all([number]))
+            elif number in self._others:
+                repeated.append(position)
+            else:
+                self._others.add(number)
+                self._count += 1
+        return repeated
+
+    def _has(self, number: int) -> bool:
+        if _is_belarusian(number):
+            return bool(self._bits[number >> 3] & (1 << (number & 7)))
+        return number in self._others
+
     def __contains__(self, phone: str) -> bool:
-        if not _is_belarusian(phone):
-            return phone in self._others
-        index, bit = divmod(int(phone) - _FIRST, 8)
-        return bool(self._bits[index] & (1 << bit))
+        return self._has(int(phone) - _FIRST)
 
     def __len__(self) -> int:
         return self._count
 
 
-def _is_belarusian(phone: str) -> bool:
-    return len(phone) == 12 and phone.startswith("375")
+def _is_belarusian(number: int) -> bool:
+    return 0 <= number < _BELARUSIAN
 
 
-def _numbers(phones: Sequence[str]) -> list[int] | None:
-    """`phones` as numbers if all are Belarusian, which they nearly always are."""
-    if set(map(len, phones)) != {12}:
-        return None
-    numbers = list(map(int, phones))
-    return numbers if min(numbers) >= _FIRST and max(numbers) < _FIRST + _BELARUSIAN else None
+def _are_belarusian(numbers: Sequence[int]) -> bool:
+    """Whether all are, as they nearly always are."""
+    return not numbers or (min(numbers) >= 0 and max(numbers) < _BELARUSIAN)

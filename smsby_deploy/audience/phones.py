@@ -4,7 +4,7 @@ are taken only where the project allows them, and only with their country code."
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from smsby_deploy.project.declarations import HOME
 from smsby_deploy.wording import counted
@@ -18,6 +18,8 @@ _EXCEL_TEXT = re.compile(
 _ROUNDED = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+")
 # The usual spellings at one glance, punctuation aside; what is not one of them is looked at more closely.
 _SPELLINGS = re.compile(r"(?:\+?375|00375|80|0)?((?:25|29|33|44)[0-9]{7})")
+# One of each line: the number, or nothing where it is none.
+_MOBILE_LINES = re.compile(r"^(375(?:25|29|33|44)[0-9]{7})$|^.*$", re.MULTILINE)
 _LONGEST_WRITTEN = 100  # characters
 _SHORTEST = 7
 _LONGEST = 15  # digits, of any number (ITU-T E.164)
@@ -35,7 +37,7 @@ def normalize_phone(raw: str, countries: tuple[str, ...] = (HOME,)) -> str:
     """
     if _MOBILE.fullmatch(raw) and HOME in countries:
         return raw
-    if len(raw) <= _LONGEST_WRITTEN and HOME in countries:
+    if HOME in countries:
         spelled = _SPELLINGS.fullmatch(raw) or _SPELLINGS.fullmatch(_PUNCTUATION.sub("", raw))
         if spelled:
             return "375" + spelled[1]
@@ -80,16 +82,41 @@ def normalize_all(
     raw: Sequence[str], countries: tuple[str, ...] = (HOME,)
 ) -> tuple[list[str], dict[int, BadPhone]]:
     """`normalize_phone` of each, and what is no number: its position and its error."""
-    phones, bad = list(raw), {}
-    found = list(map(_MOBILE.fullmatch, raw)) if HOME in countries else [None] * len(phones)
-    if None in found:
-        for position, match in enumerate(found):
-            if match is None:
-                try:
-                    phones[position] = normalize_phone(phones[position], countries)
-                except BadPhone as error:
-                    bad[position] = error
+    phones = _usual_ones(raw) if HOME in countries else [""] * len(raw)
+    bad = _fill(phones, raw, lambda one: normalize_phone(one, countries))
+    for position in bad:
+        phones[position] = raw[position]
     return phones, bad
+
+
+def normalize_opt_outs(raw: Sequence[str]) -> tuple[list[str], dict[int, BadPhone]]:
+    """The numbers of those of `raw` that are some, by `normalize_opt_out`, and the others: position and error."""
+    phones = _usual_ones(raw)
+    bad = _fill(phones, raw, normalize_opt_out)
+    return [phone for phone in phones if phone], bad
+
+
+def _fill(phones: list[str], raw: Sequence[str], normalize: Callable[[str], str]) -> dict[int, BadPhone]:
+    """Put into each gap of `phones` what `normalize` makes of the one in `raw`; the positions at which it fails."""
+    bad: dict[int, BadPhone] = {}
+    if "" not in phones:
+        return bad
+    for position, phone in enumerate(phones):
+        if not phone:
+            try:
+                phones[position] = normalize(raw[position])
+            except BadPhone as error:
+                bad[position] = error
+    return bad
+
+
+def _usual_ones(raw: Sequence[str]) -> list[str]:
+    """The numbers of those that are written as most are, "" for the others: a few passes over all of them as one text,
+    several times as fast as a look at each."""
+    text = ("\n" + "\n".join(raw)).encode("ascii", "replace").translate(None, b" ()-.")
+    text = text.replace(b"\n+375", b"\n375").replace(b"\n80", b"\n375")
+    phones = _MOBILE_LINES.findall(text[1:].decode())
+    return phones if len(phones) == len(raw) else [""] * len(raw)  # a cell holds a line break
 
 
 def mask_phone(phone: str) -> str:

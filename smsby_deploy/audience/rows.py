@@ -8,13 +8,16 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from itertools import chain, groupby, islice
 
-from smsby_deploy.audience.shape import BadRows, FileShape, open_shaped
+from smsby_deploy.audience.shape import BadRows, FileShape, Lines, open_shaped
 from smsby_deploy.project.declarations import RecipientsFile
 from smsby_deploy.wording import counted
 
 _BLOCK_ROWS = 1000
+_ROW_CHARACTERS = 64  # of a usual row: a block of a CSV is that many times as long
+_ROW_END = "\x7f"  # a character that no row holds; in Cyrillic text it is searched for faster than a NUL
 _LIKE_A_PHONE = re.compile(r"(?:\d\W*){6}")
 
 
@@ -36,7 +39,7 @@ class Block:
 
 
 def read_blocks(source: RecipientsFile, size: int = _BLOCK_ROWS) -> Iterator[Block]:
-    """The rows of `source`, blank ones left out, at most `size` a block.
+    """The rows of `source`, blank ones left out, about `size` a block.
 
     Raises:
         BadRows: it is no text, has no header, or one whose names can't be told apart.
@@ -86,7 +89,7 @@ def block_of_rows(
     return Block(columns, lines, values, list(errors), header_line)
 
 
-def _csv_blocks(lines: Iterator[str], shape: FileShape, size: int) -> Iterator[Block]:
+def _csv_blocks(lines: Lines, shape: FileShape, size: int) -> Iterator[Block]:
     delimiter = shape.delimiter or ","
     if delimiter in '"\r\n\0 ':
         raise BadRows(f"rows can't be split at {delimiter!r}; mend `delimiter:`", 1)
@@ -108,39 +111,43 @@ def _csv_blocks(lines: Iterator[str], shape: FileShape, size: int) -> Iterator[B
         header.pop()
     _check_header(header, header_line)
     columns = tuple(header)
-    while some := list(islice(lines, size)):
-        values = _split(some, delimiter, len(columns))
-        places = range(line, line + len(some))
+    some: list[str] = []
+    while text := lines.read_block(size * _ROW_CHARACTERS):
+        values = _split(text, delimiter, len(columns))
         if values is not None:
+            places = range(line, line + len(values[0]))
             yield Block(columns, places, values, header_line=header_line)
         else:
+            some = list(StringIO(text, newline=""))
             records = _unquoted(some, delimiter)
             if records is None:  # from the first quote on a row may stand on several lines
                 break
+            places = range(line, line + len(some))
             yield _csv_block(columns, places, records, header_line)
-        line += len(some)
+            some = []
+        line = places.stop
     yield from _quoted_blocks(chain(some, lines), delimiter, columns, line, header_line, size)
 
 
-def _split(lines: list[str], delimiter: str, width: int) -> list[list[str]] | None:
+def _split(text: str, delimiter: str, width: int) -> list[list[str]] | None:
     """The columns of lines that hold no quotes, several times as fast as csv.reader. None if it takes one to tell: a
-    quote, a row of another width, a blank row, a cell too long for it."""
-    text = "".join(lines)
+    quote, a row of another width, a blank row, a cell that may be too long for it."""
     if "\r" in text:
         text = text.replace("\r\n", "\n")
-    if '"' in text or "\r" in text or "\0" in text:
-        return None
-    if len(text) > csv.field_size_limit() and max(map(len, lines)) > csv.field_size_limit():
+    if '"' in text or "\r" in text or _ROW_END in text or len(text) > csv.field_size_limit():
         return None
     if not text.endswith("\n"):
         text += "\n"
-    # A NUL behind each row: if it stands behind each `width` cells, every row has as many.
-    cells = text.replace("\n", f"{delimiter}\0{delimiter}").split(delimiter)
+    rows = text.count("\n")
+    # If a mark behind each row stands behind each `width` cells, every row has as many.
+    cells = text.replace("\n", f"{delimiter}{_ROW_END}{delimiter}").split(delimiter)
     step = width + 1
-    if len(cells) != len(lines) * step + 1 or cells[width::step].count("\0") != len(lines):
+    if len(cells) != rows * step + 1 or cells[width::step].count(_ROW_END) != rows:
         return None
     columns = [cells[column:-1:step] for column in range(width)]
-    return columns if columns and all(map(str.strip, columns[0])) else None
+    if not columns or not all(columns[0]) or any(map(str.isspace, columns[0])):
+        return None
+    return columns
 
 
 def _unquoted(lines: list[str], delimiter: str) -> list[list[str]] | None:

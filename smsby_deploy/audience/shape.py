@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from codecs import getincrementaldecoder
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
+from typing import TextIO
 
 from smsby_deploy.errors import Location
 from smsby_deploy.project.declarations import RecipientsFile
@@ -50,9 +51,30 @@ class FileShape:
         return f"{self.kind}, {self.encoding}{delimiter}"
 
 
+class Lines:
+    """What is left of a text file: a line at a time, or many whole lines in one string. Line breaks are kept."""
+
+    def __init__(self, file: TextIO, again: Sequence[str] = ()) -> None:
+        """`again` are lines that were read already and come first."""
+        self._file = file
+        self._again = list(again)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        return self._again.pop(0) if self._again else next(self._file)
+
+    def read_block(self, characters: int) -> str:
+        """Whole lines of about as many characters; "" at the end."""
+        if self._again:
+            return next(self)
+        return self._file.read(characters) + self._file.readline()
+
+
 @contextmanager
-def open_shaped(source: RecipientsFile) -> Iterator[tuple[FileShape, Iterator[str]]]:
-    """The shape of `source` and its lines, from line `first` on, line breaks kept.
+def open_shaped(source: RecipientsFile) -> Iterator[tuple[FileShape, Lines]]:
+    """The shape of `source` and its lines, from line `first` on.
 
     Raises:
         BadRows: it can't be read, is no text, or not in the encoding that the project names.
@@ -100,9 +122,11 @@ def detect_encoding(path: Path) -> str:
     if b"\0" in sample:
         return "utf-16-be" if sample[:1] == b"\0" else "utf-16-le"
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            while file.read(_BLOCK):
-                pass
+        decoder = getincrementaldecoder("utf-8")()
+        with path.open("rb") as binary:
+            while block := binary.read(_BLOCK):
+                decoder.decode(block)
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         if _is_damaged_utf8(path):
             line = _undecodable_line(path, "utf-8")
@@ -116,23 +140,23 @@ def detect_delimiter(header: str) -> str:
     return max(_DELIMITERS, key=_QUOTED.sub("", header).count)
 
 
-def _shape(source: RecipientsFile, encoding: str, file: Iterator[str]) -> tuple[FileShape, Iterator[str]]:
+def _shape(source: RecipientsFile, encoding: str, file: TextIO) -> tuple[FileShape, Lines]:
     suffix = source.path.suffix.lower()
     first = next(file, "").removeprefix("\ufeff")
-    lines = chain([first], file) if first else file
+    lines = Lines(file, [first] if first else ())
     if suffix in _JSON_LINES:
         return FileShape("jsonl", encoding), lines
     if suffix == ".txt" and not _is_header(first, source.phone):
         return FileShape("txt", encoding), lines
     hint = _EXCEL_HINT.fullmatch(first)
     if hint:
-        return FileShape("csv", encoding, source.delimiter or hint[1], 2), file
+        return FileShape("csv", encoding, source.delimiter or hint[1], 2), Lines(file)
     blank = []
     while first and not first.strip():
         blank.append(first)
         first = next(file, "")
     delimiter = source.delimiter or detect_delimiter(first)
-    return FileShape("csv", encoding, delimiter), chain(blank, [first] if first else [], file)
+    return FileShape("csv", encoding, delimiter), Lines(file, [*blank, first] if first else blank)
 
 
 def _is_header(line: str, phone: str) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from itertools import compress, islice
+from dataclasses import dataclass, field
+from itertools import compress, count, islice
 
-from smsby_deploy.audience.phone_set import PhoneSet
+from smsby_deploy.audience.phone_set import PhoneSet, number_phones
 from smsby_deploy.audience.phones import normalize_all
 from smsby_deploy.audience.rows import Block, find_column, group_rows, name_columns
 from smsby_deploy.audience.shape import BadRows
@@ -16,20 +17,24 @@ from smsby_deploy.errors import Location
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import HOME, InlineRecipients, RowSource
 
-# Repeated rows that are remembered for `find_differing`: 100,000 take about 30 MB.
-_MOST_REPEATS = 100_000
+# Repeated rows that are remembered for `find_differing`, and differing ones after which it stops looking.
+_MOST_REPEATS = 20_000
+MOST_DIFFERING = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Consecutive recipients, column by column: `values[c][i]` is what `phones[i]` has in the column `names[c]`, as it
-    was written; `texts[i]` is a text of its own or None; `lines[i]` is its physical line."""
+    """Consecutive recipients: `texts[i]` is the text that `phones[i]` has of its own, or None; `lines[i]` is its physical
+    line. `values` are the columns `names` of the rows they were read from, as written; of those the recipients are the
+    ones that `kept` marks, or all. `numbers` are the phones as a PhoneSet holds them."""
 
     phones: list[str]
     names: tuple[str, ...]
     values: Sequence[Sequence[str]]
     texts: Sequence[str | None]
     lines: Sequence[int]
+    numbers: list[int]
+    kept: bytearray | None = None
 
     def variable(self, name: str) -> list[str] | None:
         """The template's variable `name` of each recipient, blank ends cut off; None if there is none of that name.
@@ -40,7 +45,10 @@ class Batch:
             return self.phones
         found = [i for i, written in enumerate(self.names) if written == name]
         found = found or [i for i, written in enumerate(self.names) if written.lower() == name]
-        return list(map(str.strip, self.values[found[-1]])) if found else None
+        if not found:
+            return None
+        column = self.values[found[-1]]
+        return list(map(str.strip, column if self.kept is None else compress(column, self.kept)))
 
     @property
     def variables(self) -> list[dict[str, str]]:
@@ -49,9 +57,16 @@ class Batch:
         columns = [self.variable(name) or [] for name in names]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
+    @property
+    def has_own_texts(self) -> bool:
+        """Whether any recipient has a text of its own."""
+        return list(self.texts).count(None) < len(self.texts)
+
     def variables_of(self, row: int) -> dict[str, str]:
         """All variables of one recipient."""
-        one = replace(self, phones=[self.phones[row]], values=[[column[row]] for column in self.values])
+        place = row if self.kept is None else next(islice(compress(count(), self.kept), row, None))
+        values = [[column[place]] for column in self.values]
+        one = Batch([self.phones[row]], self.names, values, [None], [0], [0])
         return one.variables[0]
 
     def _all_names(self) -> tuple[str, ...]:
@@ -59,24 +74,25 @@ class Batch:
         return tuple(dict.fromkeys((*self.names, *small, "phone")))
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """A row that was dropped because its phone stood above: its line, and a hash of its values."""
+@dataclass(slots=True)
+class Repeats:
+    """Rows that were dropped because their phone stood above, the first 20,000 of them: the phone as a number, the line,
+    and a hash of the values."""
 
-    line: int
-    values: int
+    numbers: array[int] = field(default_factory=lambda: array("q"))
+    lines: array[int] = field(default_factory=lambda: array("q"))
+    values: array[int] = field(default_factory=lambda: array("q"))
 
 
 @dataclass(slots=True)
 class AudienceReport:
-    """Counted on the way: rows = invalid + duplicate + those in the batches. `repeats` are the dropped rows by phone,
-    the first 100,000 of them."""
+    """Counted on the way: rows = invalid + duplicate + those in the batches."""
 
     rows: int = 0
     invalid: int = 0
     duplicate: int = 0
     problems: list[Problem] = field(default_factory=list)
-    repeats: dict[str, list[Repeat]] = field(default_factory=dict)
+    repeats: Repeats = field(default_factory=Repeats)
     facts: SourceFacts = field(default_factory=SourceFacts)
 
 
@@ -104,7 +120,7 @@ def stream_audience(
     countries: tuple[str, ...] = (HOME,),
     with_variables: bool = True,
 ) -> Iterator[Batch]:
-    """The audience before suppression, at most `batch_rows` a batch. What is wrong goes to `report`; with `drop` bad
+    """The audience before suppression, about `batch_rows` a batch. What is wrong goes to `report`; with `drop` bad
     rows are only counted. `with_variables` False spares a text for all its rows' values."""
     file = campaign_file if isinstance(audience, InlineRecipients) else audience.name
     seen = PhoneSet()
@@ -148,11 +164,15 @@ def find_differing(
     has_text: bool,
     countries: tuple[str, ...] = (HOME,),
 ) -> list[int]:
-    """The lines of dropped rows whose values, the phone aside, are not those of the row that was kept.
+    """The lines of dropped rows whose values, the phone aside, are not those of the row that was kept; a thousand of
+    them are enough.
 
-    It reads the audience once more, and only as far as the last phone that repeats: so no row has to be kept.
+    It reads the audience once more, and only as far as it must: so no row has to be kept.
     """
-    wanted = dict(report.repeats)
+    repeats = report.repeats
+    wanted: dict[int, list[int]] = {}
+    for index, number in enumerate(repeats.numbers):
+        wanted.setdefault(number, []).append(index)
     lines: list[int] = []
     if not wanted:
         return lines
@@ -160,13 +180,16 @@ def find_differing(
     with suppress(BadRows):
         for candidates in _candidates(audience, has_text, 1000, SourceFacts()):
             phones, bad = normalize_all(candidates.raw, countries)
-            if wanted.keys().isdisjoint(phones):
+            positions = [position for position in range(len(phones)) if position not in bad]
+            numbers = number_phones(phones[position] for position in positions)
+            if wanted.keys().isdisjoint(numbers):
                 continue
-            for position, phone in enumerate(phones):
-                if phone in wanted and position not in bad:
+            for position, number in zip(positions, numbers, strict=True):
+                if number in wanted:
                     kept = _hash_values(candidates, position)
-                    lines.extend(repeat.line for repeat in wanted.pop(phone) if repeat.values != kept)
-            if not wanted:
+                    again = wanted.pop(number)
+                    lines.extend(repeats.lines[index] for index in again if repeats.values[index] != kept)
+            if not wanted or len(lines) >= MOST_DIFFERING:
                 break
     return sorted(lines)
 
@@ -185,23 +208,27 @@ def _first_ones(
     for position in bad:
         wanted[position] = 0
     report.invalid += len(bad)
-    valid = list(compress(phones, wanted)) if bad else phones
-    repeated = seen.add_all(valid)
+    if bad:
+        phones = list(compress(phones, wanted))
+    numbers = number_phones(phones)
+    repeated = seen.add_all(numbers)
+    names, values = (block.columns, block.values) if with_variables else ((), ())
+    if not bad and not repeated:
+        return Batch(phones, names, values, candidates.own, block.lines, numbers)
     if repeated:
-        positions = list(compress(range(len(phones)), wanted))
+        positions = list(compress(range(len(wanted)), wanted))
+        first_ones = bytearray(b"\1") * len(phones)
         for index in repeated:
             position = positions[index]
-            wanted[position] = 0
-            report.duplicate += 1
-            if report.duplicate <= _MOST_REPEATS:
-                repeat = Repeat(block.lines[position], _hash_values(candidates, position))
-                report.repeats.setdefault(valid[index], []).append(repeat)
-    names, values = (block.columns, block.values) if with_variables else ((), ())
-    if len(repeated) + len(bad) == 0:
-        return Batch(phones, names, values, candidates.own, block.lines)
-    kept = [list(compress(column, wanted)) for column in values]
-    own, lines = compress(candidates.own, wanted), compress(block.lines, wanted)
-    return Batch(list(compress(phones, wanted)), names, kept, list(own), list(lines))
+            wanted[position] = first_ones[index] = 0
+            if len(report.repeats.numbers) < _MOST_REPEATS:
+                report.repeats.numbers.append(numbers[index])
+                report.repeats.lines.append(block.lines[position])
+                report.repeats.values.append(_hash_values(candidates, position))
+        report.duplicate += len(repeated)
+        phones, numbers = list(compress(phones, first_ones)), list(compress(numbers, first_ones))
+    own, lines = list(compress(candidates.own, wanted)), list(compress(block.lines, wanted))
+    return Batch(phones, names, values, own, lines, numbers, wanted)
 
 
 def _hash_values(candidates: _Candidates, position: int) -> int:

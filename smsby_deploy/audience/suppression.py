@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from smsby_deploy.audience.phone_set import PhoneSet
-from smsby_deploy.audience.phones import BadPhone, normalize_opt_out
+from smsby_deploy.audience.phone_set import PhoneSet, number_phones
+from smsby_deploy.audience.phones import normalize_opt_outs
 from smsby_deploy.audience.rows import Block, find_column, name_columns, read_blocks
 from smsby_deploy.audience.shape import BadRows
 from smsby_deploy.problems import Problem, Severity
@@ -37,12 +37,10 @@ def _add_block(source: RecipientsFile, block: Block, suppressed: PhoneSet) -> li
             return []
         names = name_columns(block.columns)
         raise BadRows(f"it has no column {source.phone!r}; {names}", block.header_line or block.lines[0])
-    phones: list[str] = []
-    problems: list[Problem] = []
-    for line, raw in zip(block.lines, block.values[column], strict=True):
-        try:
-            phones.append(normalize_opt_out(raw))
-        except BadPhone as error:
-            problems.append(Problem(Severity.WARNING, "SUPPRESS_PHONE", str(error), None, source.name, line))
-    suppressed.add_all(phones)
-    return problems
+    phones, bad = normalize_opt_outs(block.values[column])
+    # A number that begins with 0 is nobody's: those of an audience begin with a country code.
+    suppressed.add_all(number_phones(phone for phone in phones if not phone.startswith("0")))
+    return [
+        Problem(Severity.WARNING, "SUPPRESS_PHONE", str(error), None, source.name, block.lines[position])
+        for position, error in bad.items()
+    ]

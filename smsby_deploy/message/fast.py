@@ -25,7 +25,7 @@ from smsby_deploy.message.expensive import CYRILLIC_WORD
 from smsby_deploy.message.parts import DOUBLED, LATIN, UNICODE, parts_by_length
 
 # Stands where nothing may be printed. A text that holds it is rendered again, so it matters not if data hold it, too.
-_UNSURE = "\0"
+_UNSURE = "\uffff"
 # Up to here a text takes less from the template's budget than each text adds (environment.py).
 _LONGEST = 20_000
 _RESERVED = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs"})

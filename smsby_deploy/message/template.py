@@ -108,7 +108,7 @@ class Template:
             return None
         if self.source.rewrite != Rewrite():
             texts = [text if text is None else self.rewriter.apply(text) for text in texts]
-        if any(own is not None for own in batch.texts):
+        if batch.has_own_texts:
             return [text if own is None else None for text, own in zip(texts, batch.texts, strict=True)]
         return texts
 

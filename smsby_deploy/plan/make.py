@@ -24,8 +24,8 @@ from smsby_deploy.plan.diff import Desired, Verdict, diff_mailing
 from smsby_deploy.plan.differences import find_differences, meant_by_files, meant_by_lock
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.guardrails import check_budget, check_mailing, cost_of_sending
+from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.model import SENDING, Action, ActionKind, AudienceCounts, ChunkPlan, LockStamp, Plan
-from smsby_deploy.plan.pack import measure_mailing
 from smsby_deploy.plan.remote import view_remote
 from smsby_deploy.plan.watch import NOBODY, Watch
 from smsby_deploy.plan.words import WordCheck

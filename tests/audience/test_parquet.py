@@ -16,7 +16,7 @@ from smsby_deploy.audience.parquet import read_parquet
 from smsby_deploy.audience.phone_set import PhoneSet
 from smsby_deploy.message.preview import preview_mailing
 from smsby_deploy.plan.make import hash_inputs
-from smsby_deploy.plan.pack import measure_mailing
+from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.problems import Problem
 from smsby_deploy.project.declarations import Project, RecipientsParquet
 from smsby_deploy.project.load import LoadedProject, load_project

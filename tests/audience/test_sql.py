@@ -20,7 +20,7 @@ from smsby_deploy.audience.stored import SourceFacts
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.lock.model import Lock
 from smsby_deploy.plan.make import make_plan
-from smsby_deploy.plan.pack import measure_mailing
+from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.problems import Problem
 from smsby_deploy.project.declarations import Freshness, RecipientsQuery
 from smsby_deploy.project.load import LoadedProject, load_project
@@ -318,7 +318,7 @@ _READ = """
 import resource, sys
 from pathlib import Path
 from smsby_deploy.audience.phone_set import PhoneSet
-from smsby_deploy.plan.pack import measure_mailing
+from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.project.load import load_project
 project = load_project(Path(sys.argv[1]), {"CRM_URL": sys.argv[2]}).project
 desired, problems = measure_mailing(project, project.mailings[0], PhoneSet())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from smsby_deploy.audience.phone_set import number_phones
 from smsby_deploy.audience.source import Batch
 
 
@@ -13,4 +14,5 @@ def make_batch(
     """A batch of `rows`, which have the same names, from line 3 on."""
     names = tuple(name for name in rows[0] if name != "phone")
     values = [[row[name] for row in rows] for name in names]
-    return Batch([phone] * len(rows), names, values, [own] * len(rows), range(3, 3 + len(rows)))
+    numbers = number_phones([phone]) * len(rows)
+    return Batch([phone] * len(rows), names, values, [own] * len(rows), range(3, 3 + len(rows)), numbers)

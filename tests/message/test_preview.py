@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.audience.phone_set import PhoneSet
+from smsby_deploy.audience.phone_set import PhoneSet, number_phones
 from smsby_deploy.errors import Location, UsageError
 from smsby_deploy.message.preview import Preview, preview_mailing
 from smsby_deploy.project.declarations import (
@@ -40,7 +40,7 @@ def _mailing(text: str, *rows: Mapping[str, str]) -> Mailing:
 def _preview(mailing: Mailing, *, limit: int = 3, rows: tuple[int, ...] = (), out: str = "") -> Preview:
     suppressed = PhoneSet()
     if out:
-        suppressed.add(out)
+        suppressed.add_all(number_phones([out]))
     return preview_mailing(_PROJECT, mailing, suppressed, limit=limit, rows=rows)
 
 

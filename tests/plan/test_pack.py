@@ -8,10 +8,12 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.audience.phone_set import PhoneSet
+from smsby_deploy.audience.phone_set import PhoneSet, number_phones
 from smsby_deploy.errors import Location
 from smsby_deploy.message.template import compile_text
-from smsby_deploy.plan.pack import Tally, measure_mailing, stream_chunks
+from smsby_deploy.plan.measure import measure_mailing
+from smsby_deploy.plan.pack import stream_chunks
+from smsby_deploy.plan.tally import Tally
 from smsby_deploy.project.declarations import (
     ApiSettings,
     Guardrails,
@@ -58,8 +60,7 @@ def test_an_opt_out_changes_counts_and_no_fingerprint(phones: list[str], data: s
     mailing = _mailing(phones, "Hello {{ n }}")
     out = data.draw(st.sets(st.sampled_from(phones)))
     suppressed = PhoneSet()
-    for phone in out:
-        suppressed.add(phone)
+    suppressed.add_all(number_phones(out))
     before, _ = measure_mailing(_project(3), mailing, PhoneSet())
     after, _ = measure_mailing(_project(3), mailing, suppressed)
     assert [chunk.fingerprint for chunk in after.chunks] == [chunk.fingerprint for chunk in before.chunks]

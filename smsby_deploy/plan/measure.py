@@ -1,0 +1,183 @@
+"""One mailing counted and hashed: what the plan knows of it, and everything that is wrong with its recipients and texts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from smsby_deploy.audience.phone_set import PhoneSet
+from smsby_deploy.audience.source import MOST_DIFFERING, AudienceReport, find_differing
+from smsby_deploy.audience.stored import place_rows
+from smsby_deploy.message.parts import Encoding
+from smsby_deploy.message.template import Template, compile_text
+from smsby_deploy.message.texts import is_personal, rows_file
+from smsby_deploy.plan.diff import Amount, Desired
+from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint
+from smsby_deploy.plan.model import AudienceCounts, ChunkPlan
+from smsby_deploy.plan.pack import header_of, stream_chunks
+from smsby_deploy.plan.tally import Tally
+from smsby_deploy.plan.watch import read_by_nobody
+from smsby_deploy.plan.words import WordCheck
+from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.project.declarations import ContactList, Mailing, Project
+
+_LINES_TOLD = 10  # of repeated rows
+
+
+def measure_mailing(
+    project: Project,
+    mailing: Mailing,
+    suppressed: PhoneSet,
+    words: WordCheck | None = None,
+    read: Callable[[int], None] = read_by_nobody,
+) -> tuple[Desired, list[Problem]]:
+    """One mailing counted and hashed, and everything that is wrong with its recipients and texts.
+
+    `words` looks at every text that somebody would get; `read` hears how many people more were read.
+
+    Raises:
+        FilesInvalid: its template can't be compiled.
+    """
+    template = compile_text(mailing.text) if mailing.text else None
+    if isinstance(mailing.audience, ContactList):
+        return _measure_list(project, mailing, template, words)
+    file = rows_file(mailing)
+    tally = Tally(rows_file=file, words=words if words is not None and words.is_on else None, read=read)
+    chunks: list[ChunkPlan] = []
+    amounts: list[Amount] = []
+    before = tally.amount
+    for chunk in stream_chunks(project, mailing, template, suppressed, tally):
+        amounts.append(_difference(tally.amount, before))
+        chunks.append(ChunkPlan(chunk.fingerprint, amounts[-1].recipients, chunk.digest))
+        before = tally.amount
+    if template is not None:
+        tally.figures.replaced |= template.rewriter.replaced
+    if tally.untold:
+        message = f"{tally.untold} more texts of this mailing can't be sent as they are"
+        tally.problems.append(Problem(Severity.ERROR, "TEMPLATE", message))
+    tally.problems.extend(tally.figures.problems(mailing, template, file))
+    report = tally.report
+    desired = Desired(
+        address=mailing.address,
+        revision=mailing.revision,
+        via=mailing.via,
+        content_digest=content_digest(header_of(mailing, template, is_personal(mailing, template))),
+        audience_digest=tally.audience.hexdigest(),
+        chunks=tuple(chunks),
+        audience=AudienceCounts(report.rows, report.invalid, report.duplicate, tally.suppressed, tally.final),
+        parts=tally.parts,
+        gsm7=tally.gsm7,
+        ucs2=tally.ucs2,
+        longest=tally.longest,
+        schedule_time=mailing.schedule_time,
+        cost=tally.figures.cost,
+        facts=report.facts,
+        amounts=tuple(amounts),
+        body=project.api.body,
+    )
+    return desired, _placed(mailing, [*report.problems, *_repeated(mailing, report), *tally.problems])
+
+
+def _difference(total: Amount, before: Amount) -> Amount:
+    """What the last chunk added."""
+    cost = None if total.cost is None else total.cost - (before.cost or 0)
+    return Amount(
+        total.recipients - before.recipients,
+        total.parts - before.parts,
+        cost,
+        total.gsm7 - before.gsm7,
+        total.ucs2 - before.ucs2,
+    )
+
+
+def _repeated(mailing: Mailing, report: AudienceReport) -> list[Problem]:
+    """What a reviewer is told of the rows that were dropped because their phone stands above."""
+    assert not isinstance(mailing.audience, ContactList)
+    if not report.duplicate:
+        return []
+    file = getattr(mailing.audience, "name", mailing.file)
+    rows = "1 row repeats a phone" if report.duplicate == 1 else f"{report.duplicate} rows repeat a phone"
+    first = min(report.repeats.lines)
+    problems = [
+        Problem(
+            Severity.NOTE,
+            "DUPLICATE",
+            f"{rows} of an earlier one: the first row wins",
+            mailing.address,
+            file,
+            first,
+        )
+    ]
+    lines = find_differing(
+        mailing.audience, report, has_text=mailing.text is not None, countries=mailing.countries
+    )
+    if lines:
+        told = ", ".join(map(str, lines[:_LINES_TOLD])) + (" …" if len(lines) > _LINES_TOLD else "")
+        rows = f"1 dropped row has other values than the row that is kept (line {told})"
+        if len(lines) > 1:
+            rows = f"{len(lines)} dropped rows have other values than the rows that are kept (lines {told})"
+        if report.duplicate > len(report.repeats.lines) or len(lines) >= MOST_DIFFERING:
+            rows = f"at least {rows}"
+        problems.append(Problem(Severity.WARNING, "DUPLICATE_DIFFERS", rows, mailing.address, file, lines[0]))
+    return problems
+
+
+def _measure_list(
+    project: Project, mailing: Mailing, template: Template | None, words: WordCheck | None
+) -> tuple[Desired, list[Problem]]:
+    problems: list[Problem] = []
+    text = ""
+    if project.suppress:
+        message = "who is on a list only sms.by knows: `suppress` is not subtracted, take opt-outs off the list there"
+        problems.append(Problem(Severity.NOTE, "LIST_SUPPRESS", message))
+    if template is None or template.is_personal:
+        message = "a mailing to a list kept at sms.by has one text for all: no variables"
+        problems.append(Problem(Severity.ERROR, "LIST_TEXT", message))
+    else:
+        text = template.render_once()
+        if words is not None:
+            words.look_at(text)
+    tally = Tally()
+    size = tally.measure(text)
+    if size is not None:
+        tally.figures.count(text, size, [""])  # of one copy; how many there are only sms.by knows
+    if template is not None:
+        tally.figures.replaced |= template.rewriter.replaced
+    tally.problems.extend(tally.figures.problems(mailing, template, mailing.file))
+    content = content_digest(header_of(mailing, template, personal=False))
+    digest = chunk_digest(f"{content}\n{text}")
+    mark = fingerprint(project.name, mailing.address, mailing.revision, 0, digest)
+    desired = Desired(
+        address=mailing.address,
+        revision=mailing.revision,
+        via="list",
+        content_digest=content,
+        audience_digest=hashlib.sha256(b"").hexdigest(),
+        chunks=(ChunkPlan(mark, None, digest),),
+        audience=AudienceCounts(),
+        parts=None,
+        gsm7=int(size is not None and size.encoding is Encoding.GSM7),
+        ucs2=int(size is not None and size.encoding is Encoding.UCS2),
+        longest=size.parts if size is not None else 0,
+        schedule_time=mailing.schedule_time,
+    )
+    return desired, _placed(mailing, [*problems, *tally.problems])
+
+
+def _placed(mailing: Mailing, problems: list[Problem]) -> list[Problem]:
+    """Problems that know no place stand at the mailing's text."""
+    place = mailing.text.location if mailing.text else mailing.location
+    return [
+        place_rows(mailing.audience, problem)
+        if problem.file
+        else Problem(
+            problem.severity,
+            problem.code,
+            problem.message,
+            mailing.address,
+            place.file,
+            place.line,
+            place.column,
+        )
+        for problem in problems
+    ]

@@ -1,0 +1,120 @@
+"""What a mailing's recipients and texts come to, counted while they stream by."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import compress
+from typing import Any
+
+from smsby_deploy.audience.source import AudienceReport
+from smsby_deploy.message.fast import measure_batch
+from smsby_deploy.message.figures import Figures
+from smsby_deploy.message.parts import Encoding, TextSize, TextTooLong, measure_text
+from smsby_deploy.plan.diff import Amount
+from smsby_deploy.plan.watch import read_by_nobody
+from smsby_deploy.plan.words import WordCheck
+from smsby_deploy.problems import Problem, Severity
+
+_MOST_PROBLEMS = 1000  # of the texts of one mailing
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the stream counted on its way; complete when the stream is at its end."""
+
+    report: AudienceReport = field(default_factory=AudienceReport)
+    problems: list[Problem] = field(default_factory=list)
+    suppressed: int = 0
+    final: int = 0
+    parts: int = 0
+    gsm7: int = 0
+    ucs2: int = 0
+    longest: int = 0
+    audience: Any = field(default_factory=hashlib.sha256)
+    figures: Figures = field(default_factory=Figures)
+    rows_file: str = ""  # where the recipients stand
+    words: WordCheck | None = None
+    read: Callable[[int], None] = read_by_nobody
+    untold: int = 0  # problems of texts beyond the most that are kept
+
+    @property
+    def amount(self) -> Amount:
+        """What was counted so far."""
+        return Amount(self.final, self.parts, self.figures.cost, self.gsm7, self.ucs2)
+
+    def keep(self, found: Sequence[Problem]) -> None:
+        """Add problems of single texts; beyond a thousand they are only counted, so that memory stays flat."""
+        room = max(0, _MOST_PROBLEMS - len(self.problems))
+        self.problems.extend(found[:room])
+        self.untold += len(found[room:])
+
+    def count_alike(self, text: str, phones: Sequence[str], out: Sequence[int]) -> None:
+        """Count one text that all of `phones` get but those at the positions `out`, who opted out."""
+        self.suppressed += len(out)
+        reached = list(compress(phones, _all_but(out, len(phones)))) if out else phones
+        self._count_text(text, reached, None)
+
+    def count(
+        self, texts: Sequence[str], phones: Sequence[str], rows: Sequence[int], out: Sequence[int]
+    ) -> None:
+        """Count the texts of `phones`, which stand at the lines `rows`; those at the positions `out` opted out."""
+        self.suppressed += len(out)
+        if out:
+            reached = _all_but(out, len(phones))
+            texts, phones = list(compress(texts, reached)), list(compress(phones, reached))
+            rows = list(compress(rows, reached))
+        size = measure_batch(texts) if self.figures.is_by_parts else None
+        if size is None:
+            for position, text in enumerate(texts):
+                self._count_text(text, phones[position : position + 1], rows[position])
+            return
+        self.figures.count_alike(size.parts)
+        self.final += len(texts)
+        self.parts += size.parts
+        self.longest = max(self.longest, size.longest)
+        self.gsm7 += size.latin
+        self.ucs2 += len(texts) - size.latin
+        if self.words is not None:
+            for text in texts:
+                self.words.look_at(text)
+
+    def measure(self, text: str, row: int | None = None) -> TextSize | None:
+        """The size of a text, which the recipient at the line `row` gets, or everybody; None if it is empty, which was
+        told where it was rendered, or too long, which is told here."""
+        if not text:
+            return None
+        try:
+            return measure_text(text)
+        except TextTooLong as error:
+            where = f" ({self.rows_file}:{row})" if row is not None else ""
+            problem = Problem(Severity.ERROR, "TOO_LONG", error.message + where)
+            if row is not None or problem not in self.problems:  # a bulk text is measured once a chunk
+                self.keep([problem])
+            return None
+
+    def _count_text(self, text: str, phones: Sequence[str], row: int | None) -> None:
+        """Count a text that all of `phones` get; `row` is the line of a single one. One that can't be sent has no parts."""
+        people = len(phones)
+        size = self.measure(text, row)
+        self.final += people
+        if size is None or not people:
+            return
+        self.figures.count(text, size, phones, row)
+        self.parts += size.parts * people
+        self.longest = max(self.longest, size.parts)
+        if size.encoding is Encoding.GSM7:
+            self.gsm7 += people
+        else:
+            self.ucs2 += people
+        if self.words is not None:
+            self.words.look_at(text, people)
+
+
+def _all_but(out: Sequence[int], count: int) -> bytearray:
+    """A mark for each of `count` positions, none for those in `out`."""
+    marks = bytearray(b"\1") * count
+    for position in out:
+        marks[position] = 0
+    return marks
