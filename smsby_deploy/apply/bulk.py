@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import compress
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -92,16 +93,14 @@ def _message(
     if when is not None:
         zone = ZoneInfo(project.api.account_timezone)
         message["schedule_time"] = when.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S")
-    out = set(chunk.out)
     if chunk.texts is None:
         message["message_type"] = "bulk"
         message["text"] = chunk.text
-        message["delivery_list"] = [phone for place, phone in enumerate(chunk.phones) if place not in out]
+        message["delivery_list"] = list(compress(chunk.phones, chunk.reached))
     else:
         message["message_type"] = "personal"
         message["delivery_list"] = [
             {"phone": phone, "text": text}
-            for place, (phone, text) in enumerate(zip(chunk.phones, chunk.texts, strict=True))
-            if place not in out
+            for phone, text in compress(zip(chunk.phones, chunk.texts, strict=True), chunk.reached)
         ]
     return message

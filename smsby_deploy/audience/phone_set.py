@@ -18,64 +18,43 @@ class PhoneSet:
     """Exact. The bits lie in anonymous memory of which only touched pages cost anything: about 5 MB a million."""
 
     def __init__(self) -> None:
-        self._bits = mmap.mmap(-1, _BELARUSIAN // 8)
+        self._bits: mmap.mmap | None = None  # mapped with the first number
         self._others: set[int] = set()
         self._count = 0
 
-    def add_all(self, numbers: Sequence[int]) -> list[int]:
-        """Put all `numbers` in; the positions of those that were there, or stood before in `numbers`."""
-        bits, repeated = self._bits, []
-        if not _are_belarusian(numbers):
-            return self._add_any(numbers)
-        for position, number in enumerate(numbers):
-            index, mask = number >> 3, 1 << (number & 7)
-            byte = bits[index]
-            if byte & mask:
-                repeated.append(position)
-            else:
-                bits[index] = byte | mask
-        self._count += len(numbers) - len(repeated)
-        return repeated
-
-    def find_all(self, numbers: Sequence[int]) -> list[int]:
-        """The positions in `numbers` of those that are in the set."""
-        if not self._count:
-            return []
+    def add_all(self, numbers: Sequence[int], other: PhoneSet | None = None) -> tuple[list[int], list[int]]:
+        """Put all `numbers` in: the positions of those that were there, or stood before in `numbers`; and of the rest
+        the positions of those that `other` has. Both at one go: a long list takes most of its time here."""
+        if self._bits is None:
+            self._bits = mmap.mmap(-1, _BELARUSIAN // 8)
         bits = self._bits
-        if not _are_belarusian(numbers):
-            return [position for position, number in enumerate(numbers) if self._has(number)]
-        return [
-            position for position, number in enumerate(numbers) if bits[number >> 3] & (1 << (number & 7))
-        ]
-
-    def _add_any(self, numbers: Sequence[int]) -> list[int]:
-        repeated = []
+        wanted = other._bits if other is not None else None
+        repeated: list[int] = []
+        found: list[int] = []
         for position, number in enumerate(numbers):
-            if _is_belarusian(number):
-                repeated += [position] * len(self.add_all([number]))
+            if 0 <= number < _BELARUSIAN:
+                index, mask = number >> 3, 1 << (number & 7)
+                byte = bits[index]
+                if byte & mask:
+                    repeated.append(position)
+                    continue
+                bits[index] = byte | mask
+                if wanted is not None and wanted[index] & mask:
+                    found.append(position)
             elif number in self._others:
                 repeated.append(position)
             else:
                 self._others.add(number)
-                self._count += 1
-        return repeated
-
-    def _has(self, number: int) -> bool:
-        if _is_belarusian(number):
-            return bool(self._bits[number >> 3] & (1 << (number & 7)))
-        return number in self._others
+                if other is not None and number in other._others:
+                    found.append(position)
+        self._count += len(numbers) - len(repeated)
+        return repeated, found
 
     def __contains__(self, phone: str) -> bool:
-        return self._has(int(phone) - _FIRST)
+        number = int(phone) - _FIRST
+        if 0 <= number < _BELARUSIAN:
+            return self._bits is not None and bool(self._bits[number >> 3] & (1 << (number & 7)))
+        return number in self._others
 
     def __len__(self) -> int:
         return self._count
-
-
-def _is_belarusian(number: int) -> bool:
-    return 0 <= number < _BELARUSIAN
-
-
-def _are_belarusian(numbers: Sequence[int]) -> bool:
-    """Whether all are, as they nearly always are."""
-    return not numbers or (min(numbers) >= 0 and max(numbers) < _BELARUSIAN)

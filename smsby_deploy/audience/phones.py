@@ -99,14 +99,13 @@ def normalize_opt_outs(raw: Sequence[str]) -> tuple[list[str], dict[int, BadPhon
 def _fill(phones: list[str], raw: Sequence[str], normalize: Callable[[str], str]) -> dict[int, BadPhone]:
     """Put into each gap of `phones` what `normalize` makes of the one in `raw`; the positions at which it fails."""
     bad: dict[int, BadPhone] = {}
-    if "" not in phones:
-        return bad
-    for position, phone in enumerate(phones):
-        if not phone:
-            try:
-                phones[position] = normalize(raw[position])
-            except BadPhone as error:
-                bad[position] = error
+    position = -1
+    for _ in range(phones.count("")):
+        position = phones.index("", position + 1)
+        try:
+            phones[position] = normalize(raw[position])
+        except BadPhone as error:
+            bad[position] = error
     return bad
 
 

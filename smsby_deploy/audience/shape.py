@@ -7,6 +7,7 @@ from codecs import getincrementaldecoder
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
@@ -82,7 +83,7 @@ def open_shaped(source: RecipientsFile) -> Iterator[tuple[FileShape, Lines]]:
     path = source.path
     encoding = source.encoding
     try:
-        encoding = encoding or detect_encoding(path)
+        encoding = encoding or _detect_once(path, *_version(path))
         with path.open(encoding=encoding, newline="") as file:
             shape, lines = _shape(source, encoding, file)
             yield shape, lines
@@ -104,6 +105,17 @@ def detect_shape(source: RecipientsFile) -> FileShape:
     """
     with open_shaped(source) as (shape, _):
         return shape
+
+
+def _version(path: Path) -> tuple[int, int, int]:
+    """What differs once a file is written anew."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+@lru_cache(maxsize=64)  # the whole file is looked at, and an apply reads it up to four times
+def _detect_once(path: Path, inode: int, size: int, changed: int) -> str:
+    return detect_encoding(path)
 
 
 def detect_encoding(path: Path) -> str:

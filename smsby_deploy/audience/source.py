@@ -25,15 +25,15 @@ MOST_DIFFERING = 1000
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Consecutive recipients: `texts[i]` is the text that `phones[i]` has of its own, or None; `lines[i]` is its physical
-    line. `values` are the columns `names` of the rows they were read from, as written; of those the recipients are the
-    ones that `kept` marks, or all. `numbers` are the phones as a PhoneSet holds them."""
+    line, `reached[i]` is 0 if they opted out. `values` are the columns `names` of the rows they were read from, as written;
+    of those the recipients are the ones that `kept` marks, or all."""
 
     phones: list[str]
     names: tuple[str, ...]
     values: Sequence[Sequence[str]]
     texts: Sequence[str | None]
     lines: Sequence[int]
-    numbers: list[int]
+    reached: bytearray
     kept: bytearray | None = None
 
     def variable(self, name: str) -> list[str] | None:
@@ -66,7 +66,7 @@ class Batch:
         """All variables of one recipient."""
         place = row if self.kept is None else next(islice(compress(count(), self.kept), row, None))
         values = [[column[place]] for column in self.values]
-        one = Batch([self.phones[row]], self.names, values, [None], [0], [0])
+        one = Batch([self.phones[row]], self.names, values, [None], [0], bytearray(1))
         return one.variables[0]
 
     def _all_names(self) -> tuple[str, ...]:
@@ -119,9 +119,10 @@ def stream_audience(
     batch_rows: int = 1000,
     countries: tuple[str, ...] = (HOME,),
     with_variables: bool = True,
+    suppressed: PhoneSet | None = None,
 ) -> Iterator[Batch]:
-    """The audience before suppression, about `batch_rows` a batch. What is wrong goes to `report`; with `drop` bad
-    rows are only counted. `with_variables` False spares a text for all its rows' values."""
+    """The audience before suppression, about `batch_rows` a batch; who is in `suppressed` is marked. What is wrong goes to
+    `report`; with `drop` bad rows are only counted. `with_variables` False spares a text for all its rows' values."""
     file = campaign_file if isinstance(audience, InlineRecipients) else audience.name
     seen = PhoneSet()
     try:
@@ -140,7 +141,7 @@ def stream_audience(
                     Problem(Severity.ERROR, code, message, address, file, line, column)
                     for line, column, code, message in sorted(found)
                 )
-            batch = _first_ones(candidates, phones, bad, seen, report, with_variables)
+            batch = _first_ones(candidates, phones, bad, seen, suppressed, report, with_variables)
             if batch.phones:
                 yield batch
     except BadRows as error:
@@ -199,36 +200,40 @@ def _first_ones(
     phones: list[str],
     bad: Collection[int],
     seen: PhoneSet,
+    suppressed: PhoneSet | None,
     report: AudienceReport,
     with_variables: bool,
 ) -> Batch:
     """The recipients of a block that are valid and were not seen before."""
     block = candidates.block
-    wanted = bytearray(b"\1") * len(phones)
+    kept = bytearray(b"\1") * len(phones)
     for position in bad:
-        wanted[position] = 0
+        kept[position] = 0
     report.invalid += len(bad)
     if bad:
-        phones = list(compress(phones, wanted))
+        phones = list(compress(phones, kept))
     numbers = number_phones(phones)
-    repeated = seen.add_all(numbers)
+    repeated, out = seen.add_all(numbers, suppressed)
+    reached = bytearray(b"\1") * len(phones)
+    for index in out:
+        reached[index] = 0
     names, values = (block.columns, block.values) if with_variables else ((), ())
     if not bad and not repeated:
-        return Batch(phones, names, values, candidates.own, block.lines, numbers)
+        return Batch(phones, names, values, candidates.own, block.lines, reached)
     if repeated:
-        positions = list(compress(range(len(wanted)), wanted))
+        positions = list(compress(range(len(kept)), kept))
         first_ones = bytearray(b"\1") * len(phones)
         for index in repeated:
             position = positions[index]
-            wanted[position] = first_ones[index] = 0
+            kept[position] = first_ones[index] = 0
             if len(report.repeats.numbers) < _MOST_REPEATS:
                 report.repeats.numbers.append(numbers[index])
                 report.repeats.lines.append(block.lines[position])
                 report.repeats.values.append(_hash_values(candidates, position))
         report.duplicate += len(repeated)
-        phones, numbers = list(compress(phones, first_ones)), list(compress(numbers, first_ones))
-    own, lines = list(compress(candidates.own, wanted)), list(compress(block.lines, wanted))
-    return Batch(phones, names, values, own, lines, numbers, wanted)
+        phones, reached = list(compress(phones, first_ones)), bytearray(compress(reached, first_ones))
+    own, lines = list(compress(candidates.own, kept)), list(compress(block.lines, kept))
+    return Batch(phones, names, values, own, lines, reached, kept)
 
 
 def _hash_values(candidates: _Candidates, position: int) -> int:

@@ -46,10 +46,12 @@ class _NotFast(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FastTemplate:
-    """`names` are the variables that `_render` takes, as columns, in this order."""
+    """`names` are the variables that `_render` takes, as columns, in this order. A text whose first and last words stand in
+    the template itself `is_trimmed`, and never empty."""
 
     names: tuple[str, ...]
     _render: Callable[..., list[str]]
+    is_trimmed: bool
 
     def render(self, batch: Batch) -> list[str | None] | None:
         """The text of each recipient, blank ends cut off; None for those, or instead of all, of which it can't tell."""
@@ -59,12 +61,14 @@ class FastTemplate:
         if None in columns:
             return None
         try:
-            texts = list(map(str.strip, self._render(*columns)))
+            texts = self._render(*columns)
         except Exception:  # noqa: BLE001 - whatever it is, the template itself raises it again, and knows where
             return None
-        if len(max(texts, key=len, default="")) > _LONGEST:
+        if not self.is_trimmed:
+            texts = list(map(str.strip, texts))
+        if max(map(len, texts), default=0) > _LONGEST:
             return None
-        if _UNSURE in "".join(texts) or not all(texts):
+        if _UNSURE in "".join(texts) or not (self.is_trimmed or all(texts)):
             return [text if text and _UNSURE not in text else None for text in texts]
         return list(texts)
 
@@ -90,7 +94,18 @@ def compile_fast(tree: nodes.Template, environment: Environment) -> FastTemplate
         code = compile(expression, "<template>", "eval")
     except (RecursionError, ValueError, MemoryError):
         return None
-    return FastTemplate(tuple(names), eval(code, scope))  # noqa: S307
+    return FastTemplate(tuple(names), eval(code, scope), _is_trimmed(tree.body))  # noqa: S307
+
+
+def _is_trimmed(body: Sequence[nodes.Node]) -> bool:
+    """Whether what is printed begins and ends in literal characters that are not blank."""
+    first, last = body[0], body[-1]
+    if not (isinstance(first, nodes.Output) and isinstance(last, nodes.Output)):
+        return False
+    begin, end = first.nodes[0], last.nodes[-1]
+    if not (isinstance(begin, nodes.TemplateData) and isinstance(end, nodes.TemplateData)):
+        return False
+    return bool(begin.data[:1].strip() and end.data[-1:].strip())
 
 
 def _name(name: str) -> ast.Name:
@@ -193,12 +208,16 @@ def measure_batch(texts: Sequence[str]) -> BatchSize | None:
     """The size of `texts`, if for each of them it is only a matter of its length. None if they must be looked at one by
     one: doubled characters, over three parts, a Latin text that a character or two make unicode, or none at all."""
     joined = "".join(texts)
-    if not all(texts) or any(map(contains, repeat(joined), _SPECIAL)):
+    if any(map(contains, repeat(joined), _SPECIAL)):
         return None
-    is_latin = list(map(str.isascii, texts))
-    latin = list(compress(texts, is_latin)) if any(is_latin) else []
-    unicode = list(compress(texts, map(not_, is_latin))) if latin else texts
-    if unicode and not (_is_of_one_unit(joined) and _are_cyrillic(unicode)):
+    latin: Sequence[str] = ()
+    unicode: Sequence[str] = texts
+    if not _are_cyrillic(texts):
+        is_latin = list(map(str.isascii, texts))
+        latin, unicode = list(compress(texts, is_latin)), list(compress(texts, map(not_, is_latin)))
+        if not (all(latin) and _are_cyrillic(unicode)):
+            return None
+    if unicode and not _is_of_one_unit(joined):
         return None
     try:
         parts = list(map(_UNICODE_PARTS.__getitem__, map(len, unicode)))
@@ -215,7 +234,7 @@ def _is_of_one_unit(text: str) -> bool:
 
 def _are_cyrillic(texts: Sequence[str]) -> bool:
     """Whether each is unicode by nature: it holds a word of Cyrillic letters. Mostly it is the same in all of them."""
-    word = CYRILLIC_WORD.search(texts[0])
+    word = CYRILLIC_WORD.search(texts[0]) if texts else None
     if word is None:
-        return False
+        return not texts
     return all(map(contains, texts, repeat(word.group()))) or all(map(CYRILLIC_WORD.search, texts))

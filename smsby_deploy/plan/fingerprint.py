@@ -27,9 +27,7 @@ _PLACE = re.compile(r" \[\d*(/\d*\]?)?")  # [1/3], perhaps cut off itself
 _CUT_MARK = re.compile(f"[0-9a-f]{{0,{FINGERPRINT_DIGITS - 1}}}")
 # Made once: a million recipients are as many documents.
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-_CONTROLS = tuple(
-    bytes([code]) for code in range(32) if code != ord("\n")
-)  # JSON writes them otherwise, and \n
+_CONTROLS = tuple(bytes([code]) for code in range(32) if code != ord("\n"))  # JSON writes them otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +58,9 @@ def row_lines(phones: Sequence[str], texts: Sequence[str] | None) -> bytes:
     if texts is None:
         return ('"' + '"\n"'.join(phones) + '"\n').encode()
     joined = "".join(texts)
-    if '"' not in joined and "\\" not in joined:
+    if '"' not in joined and "\\" not in joined and "\n" not in joined:
         lines = _join_rows(phones, texts)
-        # Each row ends in the one line break it has; in bytes all of these are searched for in no time.
-        if lines.count(b"\n") == len(phones) and not any(map(contains, repeat(lines), _CONTROLS)):
+        if not any(map(contains, repeat(lines), _CONTROLS)):  # in bytes they are searched for in no time
             return lines
     return _join_rows(phones, [encode_basestring(text)[1:-1] for text in texts])
 

@@ -66,9 +66,9 @@ def fits_request(api: ApiSettings, chunks: Sequence[tuple[int, bool]]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One chunk with its recipients, before suppression: `out` are the positions of those who opted out. `texts` is None
-    for a bulk mailing: all get `text`. `rows` are the recipients as they are hashed, and sent, a JSON value a line.
-    `lines` are their physical lines, where the mailing is sent phone by phone."""
+    """One chunk with its recipients, before suppression: `reached` is 0 for those who opted out. `texts` is None for a
+    bulk mailing: all get `text`. `rows` are the recipients as they are hashed, and sent, a JSON value a line. `lines` are
+    their physical lines, where they are known."""
 
     index: int
     phones: list[str]
@@ -77,7 +77,7 @@ class Chunk:
     digest: str
     fingerprint: str
     rows: bytes
-    out: list[int]
+    reached: bytearray
     lines: list[int] = field(default_factory=list)
 
 
@@ -86,14 +86,14 @@ class _Recipients:
     """Recipients side by side; `texts` and `lines` only where they are wanted."""
 
     phones: list[str] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
+    reached: bytearray = field(default_factory=bytearray)
     texts: list[str] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
 
     def take(self, count: int) -> _Recipients:
         """The first `count` of them, which are then gone from here."""
-        taken = _Recipients(self.phones[:count], self.numbers[:count], self.texts[:count], self.lines[:count])
-        del self.phones[:count], self.numbers[:count], self.texts[:count], self.lines[:count]
+        taken = _Recipients(self.phones[:count], self.reached[:count], self.texts[:count], self.lines[:count])
+        del self.phones[:count], self.reached[:count], self.texts[:count], self.lines[:count]
         return taken
 
 
@@ -112,19 +112,18 @@ def stream_chunks(
         rows = row_lines(some.phones, some.texts if text is None else None)
         digest = chunk_digest(content if text is None else f"{content}\n{text}", rows)
         mark = fingerprint(project.name, mailing.address, mailing.revision, index, digest)
-        out = suppressed.find_all(some.numbers)
         if text is None:
-            tally.count(some.texts, some.phones, some.lines, out)
+            tally.count(some.texts, some.phones, some.lines, some.reached)
         elif personal:
-            tally.count([text] * len(some.phones), some.phones, some.lines, out)
+            tally.count([text] * len(some.phones), some.phones, some.lines, some.reached)
         else:
-            tally.count_alike(text, some.phones, out)
+            tally.count_alike(text, some.phones, some.reached)
         texts = some.texts if text is None else None
-        return Chunk(index, some.phones, texts, text, digest, mark, rows, out, some.lines)
+        return Chunk(index, some.phones, texts, text, digest, mark, rows, some.reached, some.lines)
 
     waiting = _Recipients()
     if mailing.via == "single":
-        for _ in _fill(waiting, mailing, template, personal, tally):
+        for _ in _fill(waiting, mailing, template, suppressed, tally):
             if len(waiting.phones) > MOST_SINGLE:
                 message = f"via: single sends to at most {MOST_SINGLE:,} people; leave `via` out to send many in one request"
                 tally.problems.append(Problem(Severity.ERROR, "SINGLE_SIZE", message))
@@ -134,7 +133,7 @@ def stream_chunks(
             yield chunk(index, some, text)
         return
     size, index = chunk_size(project.api, personal), 0
-    for is_last in _fill(waiting, mailing, template, personal, tally):
+    for is_last in _fill(waiting, mailing, template, suppressed, tally):
         while len(waiting.phones) >= size or (is_last and waiting.phones):
             made = chunk(index, waiting.take(size), bulk_text)
             tally.audience.update(made.rows)
@@ -143,9 +142,10 @@ def stream_chunks(
 
 
 def _fill(
-    waiting: _Recipients, mailing: Mailing, template: Template | None, personal: bool, tally: Tally
+    waiting: _Recipients, mailing: Mailing, template: Template | None, suppressed: PhoneSet, tally: Tally
 ) -> Iterator[bool]:
     """Read one batch after the other, with their texts, into `waiting`; True once there are no more."""
+    personal = is_personal(mailing, template)
     assert not isinstance(mailing.audience, ContactList)
     batches = stream_audience(
         mailing.audience,
@@ -156,11 +156,12 @@ def _fill(
         report=tally.report,
         countries=mailing.countries,
         with_variables=personal and template is not None,
+        suppressed=suppressed,
     )
     for batch in batches:
         tally.read(len(batch.phones))
         waiting.phones += batch.phones
-        waiting.numbers += batch.numbers
+        waiting.reached += batch.reached
         if personal:
             rendered = render_texts(mailing, template, batch)
             tally.keep(rendered.problems)
@@ -175,11 +176,11 @@ def _fill(
 def _by_text(recipients: _Recipients, bulk_text: str | None) -> Iterator[tuple[str, _Recipients]]:
     """Those with the same text together, in the order of each text's first."""
     alike: dict[str, _Recipients] = {}
-    columns = (recipients.phones, recipients.numbers, recipients.lines)
-    for place, (phone, number, line) in enumerate(zip(*columns, strict=True)):
+    columns = zip(recipients.phones, recipients.reached, recipients.lines, strict=True)
+    for place, (phone, is_reached, line) in enumerate(columns):
         text = recipients.texts[place] if recipients.texts else bulk_text or ""
         some = alike.setdefault(text, _Recipients())
         some.phones.append(phone)
-        some.numbers.append(number)
+        some.reached.append(is_reached)
         some.lines.append(line)
     yield from alike.items()

@@ -50,34 +50,31 @@ class Tally:
         self.problems.extend(found[:room])
         self.untold += len(found[room:])
 
-    def count_alike(self, text: str, phones: Sequence[str], out: Sequence[int]) -> None:
-        """Count one text that all of `phones` get but those at the positions `out`, who opted out."""
-        self.suppressed += len(out)
-        reached = list(compress(phones, _all_but(out, len(phones)))) if out else phones
-        self._count_text(text, reached, None)
+    def count_alike(self, text: str, phones: Sequence[str], reached: bytearray) -> None:
+        """Count one text that all of `phones` get but those whose `reached` is 0: they opted out."""
+        self.suppressed += reached.count(0)
+        self._count_text(text, list(compress(phones, reached)), None)
 
     def count(
-        self, texts: Sequence[str], phones: Sequence[str], rows: Sequence[int], out: Sequence[int]
+        self, texts: Sequence[str], phones: Sequence[str], rows: Sequence[int], reached: bytearray
     ) -> None:
-        """Count the texts of `phones`, which stand at the lines `rows`; those at the positions `out` opted out."""
-        self.suppressed += len(out)
-        if out:
-            reached = _all_but(out, len(phones))
-            texts, phones = list(compress(texts, reached)), list(compress(phones, reached))
-            rows = list(compress(rows, reached))
-        size = measure_batch(texts) if self.figures.is_by_parts else None
+        """Count the texts of `phones`, which stand at the lines `rows`; those whose `reached` is 0 opted out."""
+        out = reached.count(0)
+        self.suppressed += out
+        sent = list(compress(texts, reached)) if out else texts
+        size = measure_batch(sent) if self.figures.is_by_parts else None
         if size is None:
-            for position, text in enumerate(texts):
-                self._count_text(text, phones[position : position + 1], rows[position])
+            for text, phone, row in compress(zip(texts, phones, rows, strict=True), reached):
+                self._count_text(text, (phone,), row)
             return
         self.figures.count_alike(size.parts)
-        self.final += len(texts)
+        self.final += len(sent)
         self.parts += size.parts
         self.longest = max(self.longest, size.longest)
         self.gsm7 += size.latin
-        self.ucs2 += len(texts) - size.latin
+        self.ucs2 += len(sent) - size.latin
         if self.words is not None:
-            for text in texts:
+            for text in sent:
                 self.words.look_at(text)
 
     def measure(self, text: str, row: int | None = None) -> TextSize | None:
@@ -110,11 +107,3 @@ class Tally:
             self.ucs2 += people
         if self.words is not None:
             self.words.look_at(text, people)
-
-
-def _all_but(out: Sequence[int], count: int) -> bytearray:
-    """A mark for each of `count` positions, none for those in `out`."""
-    marks = bytearray(b"\1") * count
-    for position in out:
-        marks[position] = 0
-    return marks

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from smsby_deploy.audience.phone_set import number_phones
 from smsby_deploy.audience.source import Batch
 
 
@@ -14,5 +13,5 @@ def make_batch(
     """A batch of `rows`, which have the same names, from line 3 on."""
     names = tuple(name for name in rows[0] if name != "phone")
     values = [[row[name] for row in rows] for name in names]
-    numbers = number_phones([phone]) * len(rows)
-    return Batch([phone] * len(rows), names, values, [own] * len(rows), range(3, 3 + len(rows)), numbers)
+    reached = bytearray(b"\1") * len(rows)
+    return Batch([phone] * len(rows), names, values, [own] * len(rows), range(3, 3 + len(rows)), reached)
