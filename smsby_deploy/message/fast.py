@@ -99,7 +99,7 @@ def compile_fast(tree: nodes.Template, environment: Environment) -> FastTemplate
 
 def _is_trimmed(body: Sequence[nodes.Node]) -> bool:
     """Whether what is printed begins and ends in literal characters that are not blank."""
-    first, last = body[0], body[-1]
+    first, last = (body[0], body[-1]) if body else (None, None)
     if not (isinstance(first, nodes.Output) and isinstance(last, nodes.Output)):
         return False
     begin, end = first.nodes[0], last.nodes[-1]
