@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
+import pytest
 from junitparser import JUnitXml
+from mypy_gitlab_code_quality import GitlabIssue
+from mypy_gitlab_code_quality import Severity as GitlabSeverity
 from sarif_pydantic import Sarif
+from typeguard import TypeCheckError, check_type
 
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import ApiSettings, Guardrails, Project
@@ -56,17 +61,25 @@ def test_fingerprints_stay_when_lines_move() -> None:
     assert len({finding.fingerprint for finding in list_findings([problem, moved])}) == 2
 
 
+def _as_gitlab_types_it(issue: dict[str, Any]) -> dict[str, Any]:
+    """Without what Code Climate alone wants; a severity of those that are typed, ours are looked at apart."""
+    wanted = ("description", "check_name", "fingerprint", "location")
+    return {key: issue[key] for key in wanted} | {"severity": GitlabSeverity.major}
+
+
 def test_codeclimate() -> None:
-    """What GitLab wants of each: description, check_name, fingerprint, a severity it knows, path and line."""
+    """Typed as another tool types what GitLab takes; a severity that GitLab knows, a path as it wants it."""
     document = codeclimate_document(FINDINGS)
     check_golden("problems.codeclimate.json", inert_json_text(document))
     assert len({issue["fingerprint"] for issue in document}) == len(document)
     for issue in document:
+        check_type(_as_gitlab_types_it(issue), GitlabIssue)
         assert issue["severity"] in {"info", "minor", "major", "critical", "blocker"}
         assert issue["description"]
-        assert issue["check_name"]
         assert issue["location"]["lines"]["begin"] >= 1
         assert not issue["location"]["path"].startswith(("/", "./"))
+    with pytest.raises(TypeCheckError):
+        check_type(_as_gitlab_types_it(document[0] | {"location": {}}), GitlabIssue)
 
 
 def test_junit() -> None:
