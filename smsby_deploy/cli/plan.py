@@ -175,8 +175,10 @@ def _comment(
     from smsby_deploy.report.plan_markdown import CommentContext, plan_markdown
     from smsby_deploy.report.samples import MailingDetails, detail_mailing
 
-    base = base_of_lock(lock) if compare is None else read_base(compare, clock, context.environ)
     suppressed, _ = load_suppression(project.suppress)
+    base = base_of_lock(lock)
+    if compare is not None:
+        base = read_base(compare, clock, context.environ, project, suppressed, plan)
     mailings = {mailing.address: mailing for mailing in project.mailings}
 
     # Nobody reviews the texts of what will not be sent, and a large audience takes its time.
@@ -185,7 +187,7 @@ def _comment(
     def details(address: str) -> MailingDetails | None:
         if address not in mailings:
             return None
-        return detail_mailing(mailings[address], suppressed, with_samples=address in shown)
+        return detail_mailing(project, mailings[address], suppressed, with_samples=address in shown)
 
     return plan_markdown(
         plan,

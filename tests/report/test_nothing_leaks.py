@@ -8,7 +8,6 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsby_deploy.message.parts import Encoding
 from smsby_deploy.plan.model import ActionKind
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.report.codeclimate import codeclimate_document
@@ -20,7 +19,7 @@ from smsby_deploy.report.markdown import COMMENT_BYTES
 from smsby_deploy.report.plan_markdown import plan_markdown
 from smsby_deploy.report.plan_text import write_plan_text
 from smsby_deploy.report.problems_text import github_annotations, problem_line
-from smsby_deploy.report.samples import MailingDetails, Sample
+from smsby_deploy.report.samples import MailingDetails
 from smsby_deploy.report.sarif import sarif_document
 from smsby_deploy.report.status_csv import status_csv
 from smsby_deploy.report.status_html import status_html
@@ -64,7 +63,7 @@ def test_a_plan_in_every_format(first: str, second: str, third: str) -> None:
         examples.action("sale/stuck", ActionKind.BLOCKED, first),
         found=(problem, replace(problem, severity=Severity.WARNING)),
     )
-    sample = Sample("first", (third, first), Encoding.UCS2, "37529*****67", "l.csv:2")
+    sample = replace(examples.sample(third, first), file=f"{second}.csv", phone=third)
     base = Base("main", {"sale/vip": Baseline(1, 1, None, "", "", second)})
     context = examples.context(
         base=base,
