@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ class CommentContext:
     commit: str | None = None
     refused: str | None = None
     balance: Decimal | None = None  # what the account holds, where sms.by told it
+    program: str = "smsby-deploy"  # with what a command for this project begins
 
 
 def marker(project: str) -> str:
@@ -311,8 +313,6 @@ def _footer(plan: Plan, context: CommentContext) -> str:
     )
     if plan.account is None or plan.has_errors or not plan.to_do:
         return f"\n<sub>{facts}</sub>\n"
-    out = context.out or "plan.json"
+    command = f"{context.program} {shlex.join(['apply', context.out or 'plan.json'])}"
     save = "" if context.out else "This plan was not saved; make it with <code>--out plan.json</code>. "
-    return (
-        f"\n{save}Apply exactly this: <code>smsby-deploy apply {escape(out)}</code>\n\n<sub>{facts}</sub>\n"
-    )
+    return f"\n{save}Apply exactly this: <code>{escape(command)}</code>\n\n<sub>{facts}</sub>\n"

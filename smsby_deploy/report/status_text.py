@@ -32,8 +32,18 @@ _KINDS = (
 )
 
 
-def write_status(report: StatusReport, stream: TextIO, *, color: bool, currency: str | None = None) -> None:
-    """A block a mailing: its state and time, a bar with share, people and cost, the counts that are not zero."""
+def write_status(
+    report: StatusReport,
+    stream: TextIO,
+    *,
+    color: bool,
+    currency: str | None = None,
+    program: str | None = "smsby-deploy",
+) -> None:
+    """A block a mailing: its state and time, a bar with share, people and cost, the counts that are not zero.
+
+    `program` begins the command that comes next; None tells none.
+    """
     console = make_console(stream, color=color)
     if not report.mailings:
         console.print("no mailing to tell of: the lock records none, or none that was asked for")
@@ -44,6 +54,9 @@ def write_status(report: StatusReport, stream: TextIO, *, color: bool, currency:
         told = f"{cost} {currency or ''}".rstrip()
         _write_mailing(mailing, report, console, plain=plain, cost=told)
     _write_totals(report, console, plain=plain, currency=currency)
+    following = None if program is None else _next(report, program)
+    if following is not None:
+        console.print(f"next: {following}", soft_wrap=True)
 
 
 def _can_draw(stream: TextIO) -> bool:
@@ -59,9 +72,13 @@ def _write_mailing(
 ) -> None:
     from rich.text import Text
 
-    head = Text(f"{mailing.state:<9} ", style=_COLORS.get(mailing.state, ""))
-    head.append(f"{mailing.address}  {when_words(mailing, report)}", style="default")
-    console.print(head, soft_wrap=True)
+    state = Text(f"{mailing.state:<9} ", style=_COLORS.get(mailing.state, ""))
+    when = when_words(mailing, report)
+    if len(state.plain) + len(mailing.address) + 2 + len(when) <= console.width:
+        console.print(state.append(f"{mailing.address}  {when}", style="default"), soft_wrap=True)
+    else:
+        console.print(state.append(mailing.address, style="default"), soft_wrap=True)
+        console.print(f"{_INDENT}{when}", soft_wrap=True)
     if mailing.recipients:
         line = Text(_INDENT)
         line.append_text(_bar(counts_of(mailing), plain=plain))
@@ -92,13 +109,17 @@ def _write_totals(report: StatusReport, console: Console, *, plain: bool, curren
     )
     legend = "  ".join(f"{ascii_ if plain else block} {name}" for name, block, ascii_, _ in _KINDS)
     console.print(legend, style="dim", soft_wrap=True)
+
+
+def _next(report: StatusReport, program: str) -> str | None:
     states = {mailing.state for mailing in report.mailings}
     if State.UNKNOWN in states:
-        console.print("next: look at sms.by, then `smsby-deploy lock resolve ADDRESS --sent|--not-sent`")
-    elif states & {State.PARTIAL, State.REJECTED, State.DRAFT}:
-        console.print("next: `smsby-deploy plan` tells what can be done about the rest")
-    elif not report.is_settled:
-        console.print("next: `smsby-deploy status --watch` waits until everything is final")
+        return f"look at sms.by, then `{program} lock resolve ADDRESS --sent|--not-sent`"
+    if states & {State.PARTIAL, State.REJECTED, State.DRAFT}:
+        return f"`{program} plan` tells what can be done about the rest"
+    if not report.is_settled:
+        return f"`{program} status --watch` waits until everything is final"
+    return None
 
 
 def counts_of(mailing: MailingStatus) -> dict[str, int]:
