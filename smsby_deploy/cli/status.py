@@ -144,7 +144,7 @@ def _text(
     if form == "json":
         return json_text(status_document(report))
     if form == "markdown":
-        return status_markdown(report)
+        return status_markdown(report, currency)
     if form == "html":
         return status_html(report, currency=currency, tool=TOOL, zone=project.api.account_timezone)
     if form == "junit":

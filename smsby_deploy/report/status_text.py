@@ -13,6 +13,7 @@ from smsby_deploy.report.console import clean, make_console
 from smsby_deploy.report.markdown import Piece, escape, fit, table_row
 from smsby_deploy.report.times import day_and_clock, in_words
 from smsby_deploy.status.model import MailingStatus, State, StatusReport
+from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -95,18 +96,8 @@ def _write_mailing(
 
 
 def _write_totals(report: StatusReport, console: Console, *, plain: bool, currency: str | None) -> None:
-    people = sum(mailing.recipients for mailing in report.mailings)
-    delivered = sum(mailing.delivered for mailing in report.mailings)
-    costs = [mailing.cost for mailing in report.mailings if mailing.cost is not None]
-    cost = f", {_money(sum(costs, Decimal(0)), currency)}" if costs else ""
-    count = len(report.mailings)
     console.print()
-    console.print(
-        f"{count} mailing{'s' * (count > 1)}: {delivered:,} of {people:,} people delivered "
-        f"({share(delivered, people).strip()}){cost}",
-        style="bold",
-        soft_wrap=True,
-    )
+    console.print(totals_line(report, currency), style="bold", soft_wrap=True)
     legend = "  ".join(f"{ascii_ if plain else block} {name}" for name, block, ascii_, _ in _KINDS)
     console.print(legend, style="dim", soft_wrap=True)
 
@@ -120,6 +111,16 @@ def _next(report: StatusReport, program: str) -> str | None:
     if not report.is_settled:
         return f"`{program} status --watch` waits until everything is final"
     return None
+
+
+def totals_line(report: StatusReport, currency: str | None) -> str:
+    """`8 mailings: 2,753 of 3,054 people delivered (90.1%), 157.404 BYN`."""
+    people = sum(mailing.recipients for mailing in report.mailings)
+    delivered = sum(mailing.delivered for mailing in report.mailings)
+    costs = [mailing.cost for mailing in report.mailings if mailing.cost is not None]
+    cost = f", {money(sum(costs, Decimal(0)))} {currency or ''}".rstrip() if costs else ""
+    count = counted(len(report.mailings), "mailing")
+    return f"{count}: {delivered:,} of {people:,} people delivered ({share(delivered, people)}){cost}"
 
 
 def counts_of(mailing: MailingStatus) -> dict[str, int]:
@@ -175,20 +176,18 @@ def _bar(counts: dict[str, int], *, plain: bool) -> Text:
     return bar
 
 
-def _money(cost: Decimal, currency: str | None) -> str:
-    return f"{money(cost)} {currency or ''}".rstrip()
-
-
-def status_markdown(report: StatusReport) -> str:
-    """The statuses as a table that fits into a comment; nothing from a user's file is live in it."""
+def status_markdown(report: StatusReport, currency: str | None = None) -> str:
+    """The sum and a table of the statuses that fit into a comment; nothing from a user's file is live in it."""
     if not report.mailings:
         return "The lock records no mailing yet.\n"
     kinds = [kind[0] for kind in _KINDS]
+    costs = aligned([mailing.cost for mailing in report.mailings])
     pieces = [
+        Piece(f"**{escape(totals_line(report, currency))}**\n\n"),
         Piece(table_row(["State", "Mailing", "When", "People", *map(str.capitalize, kinds), "Cost"])),
         Piece("|---|---|---|" + "---:|" * (len(kinds) + 2) + "\n"),
     ]
-    for mailing in report.mailings:
+    for mailing, cost in zip(report.mailings, costs, strict=True):
         counts = counts_of(mailing)
         other = ", ".join(f"{count:,} {escape(name)}" for name, count in sorted(mailing.other.items()))
         cells = [
@@ -198,7 +197,7 @@ def status_markdown(report: StatusReport) -> str:
             f"{mailing.recipients:,}",
             *(f"{counts[kind]:,}" for kind in kinds[:-1]),
             other or "0",
-            "?" if mailing.cost is None else money(mailing.cost),
+            cost,
         ]
         pieces.append(Piece(table_row(cells), 2, "mailing"))
     for mailing in report.mailings:
