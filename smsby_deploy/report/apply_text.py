@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TextIO
 
+from smsby_deploy.masking import mask_numbers
 from smsby_deploy.message.price import money
 from smsby_deploy.report.console import clean, make_console, write_sentence
 
@@ -30,7 +31,7 @@ def apply_document(result: ApplyResult) -> dict[str, Any]:
                 "recipients": mailing.recipients,
                 "uuids": list(mailing.uuids),
                 "message_ids": list(mailing.message_ids),
-                "error": mailing.error,
+                "error": mailing.error and mask_numbers(mailing.error),
             }
             for mailing in result.mailings
         ],
@@ -52,7 +53,7 @@ def write_apply(
         write_sentence(console, f" {people:>{_PEOPLE}} people  {mailing.address}", "default", lead=outcome)
         if mailing.error:
             style = _COLORS.get(mailing.outcome, "yellow")
-            write_sentence(console, f"{' ' * _COLUMN} {clean(mailing.error)}", style)
+            write_sentence(console, f"{' ' * _COLUMN} {mask_numbers(clean(mailing.error))}", style)
     write_sentence(console, _summary(result), "bold")
     for step in next_steps(result, lock, program):
         console.print(step, soft_wrap=True)

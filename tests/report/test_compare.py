@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from decimal import Decimal
 
@@ -63,3 +64,9 @@ def test_a_text_is_compared_word_by_word() -> None:
     assert word_diff("Shop opens at <b>9</b>", "Shop opens at 10, call 375291234567") == (
         "Shop opens at <del>&lt;b&gt;9&lt;/b&gt;</del><ins>10, call 37529*****67</ins>"
     )
+
+
+def test_a_number_that_changed_is_not_pieced_together() -> None:
+    """Only some of its digits differ, and they are words of their own: both numbers are starred out as a whole first."""
+    told = word_diff("call +375 29 123-45-67", "call +375 29 128-45-67")
+    assert not {"123", "128"} & set(re.findall(r"\d+", told))

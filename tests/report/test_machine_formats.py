@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from junitparser import JUnitXml
 from mypy_gitlab_code_quality import GitlabIssue
 from mypy_gitlab_code_quality import Severity as GitlabSeverity
 from sarif_pydantic import Sarif
 from typeguard import TypeCheckError, check_type
 
+from smsby_deploy.plan.planfile import plan_document
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import ApiSettings, Guardrails, Project
 from smsby_deploy.report.codeclimate import codeclimate_document
 from smsby_deploy.report.findings import list_findings, plan_problems
-from smsby_deploy.report.json_out import inert_json_text
+from smsby_deploy.report.json_out import inert_json_text, json_text, validate_document, write_json
 from smsby_deploy.report.junit import problems_junit, status_junit
 from smsby_deploy.report.problems_text import github_annotations
 from smsby_deploy.report.sarif import sarif_document
@@ -158,3 +161,19 @@ def test_what_blocks_a_plan_is_a_problem_of_it() -> None:
     found = plan_problems(examples.whole_plan(), project, "max_cost: 9 > 5")
     assert [problem.code for problem in found[-2:]] == ["BLOCKED", "REFUSED"]
     assert all(problem.severity is Severity.ERROR for problem in found[-2:])
+
+
+def test_the_plan_as_json() -> None:
+    """It fits the schema that is shipped, as somebody else's validator reads it."""
+    document = plan_document(examples.whole_plan())
+    check_golden("plan.json", json_text(document))
+    schema = json.loads((Path(__file__).parents[2] / "schema/plan.schema.json").read_text("utf-8"))
+    Draft202012Validator(schema).validate(json.loads(json_text(document)))
+
+
+def test_the_problems_as_json() -> None:
+    """With their sum, for programs that know no other format."""
+    stream = io.StringIO()
+    write_json(validate_document(examples.problems()), stream)
+    check_golden("problems.json", stream.getvalue())
+    assert json.loads(stream.getvalue())["summary"] == {"errors": 2, "warnings": 1, "notes": 1}

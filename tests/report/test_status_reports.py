@@ -102,6 +102,7 @@ def test_history() -> None:
     write_history(LOCK, stream, color=False)
     check_golden("history.txt", "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n")
     check_golden("history.md", history_markdown(LOCK))
+    check_golden("history.json", json_text(history_document(LOCK)))
     assert [run["plan"] for run in history_document(LOCK)["applies"]] == ["8a4d0b", "7f3c9a"]
 
 
