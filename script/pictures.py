@@ -72,7 +72,8 @@ def _take_all(folder: Path, url: str, chromium: str) -> None:
 
 
 def _at_terminal(words: list[str], folder: Path, environ: Mapping[str, str]) -> str:
-    """What is said and then printed: only stdout is the terminal, so that no moving bar is in the picture."""
+    """What is printed and said, a plan before where it was saved, an apply's requests before its end. Only stdout is the
+    terminal, so that no moving bar is in the picture."""
     leader, terminal = pty.openpty()
     with subprocess.Popen(
         [*COMMAND, *words], cwd=folder, env=environ, stdout=terminal, stderr=subprocess.PIPE
@@ -89,7 +90,8 @@ def _at_terminal(words: list[str], folder: Path, environ: Mapping[str, str]) -> 
         said = process.stderr.read()
     if process.returncode:
         sys.exit(f"{words} ended with {process.returncode}: {said.decode()}")
-    return (said + printed).decode().replace("\r\n", "\n")
+    told = printed + said if words[0] == "plan" else said + printed
+    return told.decode().replace("\r\n", "\n")
 
 
 def _draw(name: str, words: list[str], text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -148,7 +149,8 @@ def command(
     if form == "json":
         click.echo(json_text(document), nl=False)
     else:
-        write_apply(result, sys.stdout, color=context.color, lock=os.path.relpath(project.lock))
+        lock = shlex.quote(os.path.relpath(project.lock))
+        write_apply(result, sys.stdout, color=context.color, lock=lock, program=context.program)
     if report is not None:
         report.write_text(json_text(document), encoding="utf-8")
     return result.exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,11 @@ class Context:
     color: bool
     environ: Mapping[str, str]
     log: JsonLog | None = None
+
+    @property
+    def program(self) -> str:
+        """What a command of ours for the same project begins with, to be copied to a prompt."""
+        return shlex.join(["smsby-deploy", *([] if self.project is None else ["-C", self.project])])
 
     def note(self, text: str, event: str = "note", **facts: Fact) -> None:
         """Tell something on stderr, unless -q; a program hears `event` and its `facts` too."""

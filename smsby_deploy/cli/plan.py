@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,10 +110,6 @@ def command(
         raise first_that_fits(error, load=lambda: loaded, store=store, clock=clock, select=select) from error
     if out is not None:
         write_plan(plan, out)
-        told = f"apply exactly this with `smsby-deploy apply {out}`"
-        if offline or plan.has_errors:
-            told = "to look at only: it can't be applied, as it was made offline or holds errors"
-        context.note(f"saved: {told}", "saved", file=str(out))
     breach = check_apply(loaded.project.guardrails, plan.actions)
     refused = breach.message if breach else None
     if form == "json":
@@ -126,11 +123,18 @@ def command(
         addresses = [action.address for action in plan.actions]
         click.echo(machine_text(context, problems, form, addresses), nl=False)
     else:
-        command_line = "smsby-deploy plan --out plan.json && smsby-deploy apply plan.json"
+        words = shlex.join(["plan", *select, "--out", "plan.json"])
+        command_line = f"{context.program} {words} && {context.program} apply plan.json"
         can_apply = out is None and plan.to_do and not offline and not plan.has_errors
         write_plan_text(
             plan, sys.stdout, color=context.color, next_command=command_line if can_apply else None
         )
+    if out is not None:
+        told = f"apply exactly this with `{context.program} {shlex.join(['apply', str(out)])}`"
+        if offline or plan.has_errors:
+            told = "to look at only: it can't be applied, as it was made offline or holds errors"
+        sys.stdout.flush()
+        context.note(f"saved: {told}", "saved", file=str(out))
     if breach:
         _tell_refused(context, breach.message)
     if plan.has_errors:
@@ -175,8 +179,10 @@ def _comment(
     from smsby_deploy.report.plan_markdown import CommentContext, plan_markdown
     from smsby_deploy.report.samples import MailingDetails, detail_mailing
 
-    base = base_of_lock(lock) if compare is None else read_base(compare, clock, context.environ)
     suppressed, _ = load_suppression(project.suppress)
+    base = base_of_lock(lock)
+    if compare is not None:
+        base = read_base(compare, clock, context.environ, project, suppressed, plan)
     mailings = {mailing.address: mailing for mailing in project.mailings}
 
     # Nobody reviews the texts of what will not be sent, and a large audience takes its time.
@@ -185,9 +191,15 @@ def _comment(
     def details(address: str) -> MailingDetails | None:
         if address not in mailings:
             return None
-        return detail_mailing(mailings[address], suppressed, with_samples=address in shown)
+        return detail_mailing(project, mailings[address], suppressed, with_samples=address in shown)
 
-    return plan_markdown(
-        plan,
-        CommentContext(base, details, str(out) if out else None, git_commit(project.root), refused, balance),
+    told = CommentContext(
+        base,
+        details,
+        str(out) if out else None,
+        git_commit(project.root),
+        refused,
+        balance,
+        program=context.program,
     )
+    return plan_markdown(plan, told)

@@ -25,7 +25,7 @@ from smsby_deploy.cli.examples import examples
     default=3,
     show_default=True,
     metavar="N",
-    help="At most N texts of a mailing: first, most expensive, longest, then from the top.",
+    help="At most N texts: first, most expensive, longest, each default, then from the top.",
 )
 @click.option(
     "--row",

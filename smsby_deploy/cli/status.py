@@ -66,7 +66,8 @@ def command(
 ) -> int:
     """Tell what became of the mailings that were sent. SELECT is an address or a glob on addresses.
 
-    Counts are sms.by's. With --fail-under only mailings that are final are judged.
+    Counts are sms.by's. With --fail-under only mailings that are final are judged. Ctrl-C ends --watch with what is
+    known by then (exit 1).
     """
     from smsby_deploy.cli.session import load, open_lock, open_reader
     from smsby_deploy.clock import SystemClock
@@ -101,15 +102,24 @@ def command(
             told=lambda uuid: told_by_callbacks(kept, uuid),
         )
 
+    is_over = True
     if watch:
         currency = project.price.currency if project.price else None
         stream = sys.stdout if form == "text" and out is None else io.StringIO()
         with StatusDisplay(stream, color=context.color, currency=currency, note=context.note) as display:
-            report = watch_status(collect, display.show, clock)
+            try:
+                report = watch_status(collect, display.show, clock)
+            except KeyboardInterrupt:
+                if display.shown is None:
+                    raise
+                report, is_over = display.shown, False
     else:
         report = collect(None)
     _write(context, _text(report, form, context, project, out, unmask=unmask, fail_under=fail_under), out)
-    return report.exit_code(fail_under)
+    code = report.exit_code(fail_under)
+    if not is_over:
+        context.warn("the wait was ended: not everything is final", "interrupted")
+    return code if is_over else code or 1
 
 
 def _text(
@@ -134,7 +144,7 @@ def _text(
     if form == "json":
         return json_text(status_document(report))
     if form == "markdown":
-        return status_markdown(report)
+        return status_markdown(report, currency)
     if form == "html":
         return status_html(report, currency=currency, tool=TOOL, zone=project.api.account_timezone)
     if form == "junit":
@@ -142,10 +152,10 @@ def _text(
     if form == "csv":
         return status_csv(report, unmask=unmask)
     if out is None:
-        write_status(report, sys.stdout, color=context.color, currency=currency)
+        write_status(report, sys.stdout, color=context.color, currency=currency, program=context.program)
         return None
     buffer = io.StringIO()
-    write_status(report, buffer, color=False, currency=currency)
+    write_status(report, buffer, color=False, currency=currency, program=context.program)
     return buffer.getvalue()
 
 

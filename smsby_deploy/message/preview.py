@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -19,6 +20,7 @@ from smsby_deploy.project.declarations import ContactList, Mailing, Price, Proje
 from smsby_deploy.wording import counted
 
 DEFAULT_LIMIT = 3
+_DEFAULT = re.compile(r"\b(\w+)\s*\|\s*(?:default|d)\s*\(")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,13 @@ class Sample:
     """One text as one person reads it.
 
     `row` counts the mailing's recipients from 1, after cleaning and before opt-outs; `line` is where it stands in
-    `file`. Both and the phone are None for a contact list kept at sms.by. `pieces` is the text cut at its parts'
-    borders, `gsm_parts` the count by GSM 03.38. `why` tells what it was chosen for.
+    `file`. Where one text is shown for all, there is no row and no phone, and the text itself stands there.
+    `pieces` is the text cut at its parts' borders, `gsm_parts` the count by GSM 03.38. `why` tells what it was chosen
+    for, `values` are the variables of its reader.
     """
 
     row: int | None
-    file: str | None
+    file: str
     line: int | None
     phone: str | None
     text: str
@@ -41,17 +44,22 @@ class Sample:
     cost: Decimal | None
     is_suppressed: bool = False
     why: tuple[str, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One mailing's samples in the order of its rows; `recipients` is None for a contact list."""
+    """One mailing's samples in the order of its rows; `recipients` is None where nobody was counted.
+
+    `split`: people whose text has 1, 2, and 3 or more parts; None where all have the same text.
+    """
 
     address: str
     recipients: int | None
     currency: str | None
     samples: tuple[Sample, ...]
     problems: tuple[Problem, ...] = ()
+    split: tuple[int, int, int] | None = None
 
 
 def preview_mailing(
@@ -59,12 +67,13 @@ def preview_mailing(
     mailing: Mailing,
     suppressed: PhoneSet,
     *,
-    limit: int = DEFAULT_LIMIT,
+    limit: int | None = DEFAULT_LIMIT,
     rows: Sequence[int] = (),
 ) -> Preview:
-    """At most `limit` texts: the first, the most expensive, the longest, then those that follow the first; of a bulk
-    mailing its only one.
+    """At most `limit` texts: the first, the most expensive, the longest, one for each default that is applied, then
+    those that follow the first; of a bulk mailing its only one.
 
+    Without a limit all of these but the last; one text for all is then shown without reading who gets it.
     With `rows` these instead, also of people who opted out.
 
     Raises:
@@ -73,10 +82,13 @@ def preview_mailing(
     """
     template = compile_text(mailing.text) if mailing.text else None
     currency = project.price.currency if project.price else None
-    if isinstance(mailing.audience, ContactList):
-        return _preview_list(mailing, template, project.price, currency)
+    personal = is_personal(mailing, template)
+    if isinstance(mailing.audience, ContactList) or (limit is None and not personal):
+        return _preview_one_text(mailing, template, project.price, currency)
     problems: list[Problem] = []
-    chosen = _Chosen(limit if is_personal(mailing, template) else 1, frozenset(rows))
+    chosen = _Chosen(limit if personal else 1, frozenset(rows))
+    if mailing.text:
+        chosen.waiting.update(_DEFAULT.findall(mailing.text.text))
     for phone, candidate in _candidates(mailing, template, project.price, problems):
         chosen.offer(candidate, is_suppressed=phone in suppressed)
     missing = [row for row in rows if row not in chosen.by_row]
@@ -91,7 +103,8 @@ def preview_mailing(
         for candidate, why in chosen.finish()
     )
     placed = tuple(place_rows(mailing.audience, problem) for problem in problems)
-    return Preview(mailing.address, chosen.count - chosen.suppressed, currency, samples, placed)
+    split = (chosen.split[0], chosen.split[1], chosen.split[2]) if personal else None
+    return Preview(mailing.address, chosen.count - chosen.suppressed, currency, samples, placed, split)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +115,7 @@ class _Candidate:
     text: str
     size: TextSize
     cost: Decimal | None
+    values: Mapping[str, str]
 
     @property
     def expense(self) -> tuple[Decimal, int]:
@@ -112,9 +126,12 @@ class _Candidate:
 class _Chosen:
     """Keeps what may be shown of a stream of any length."""
 
-    limit: int
+    limit: int | None
     rows: frozenset[int]
+    waiting: set[str] = field(default_factory=set)  # variables with a default that nobody has got yet
     by_row: dict[int, _Candidate] = field(default_factory=dict)
+    defaulted: dict[str, _Candidate] = field(default_factory=dict)
+    split: list[int] = field(default_factory=lambda: [0, 0, 0])
     head: list[_Candidate] = field(default_factory=list)
     dearest: _Candidate | None = None
     longest: _Candidate | None = None
@@ -129,12 +146,16 @@ class _Chosen:
             self.by_row[candidate.row] = candidate
         if candidate is None or is_suppressed:
             return
-        if len(self.head) < self.limit:
+        self.split[min(candidate.size.parts, 3) - 1] += 1
+        if not self.head or (self.limit is not None and len(self.head) < self.limit):
             self.head.append(candidate)
         if self.dearest is None or candidate.expense > self.dearest.expense:
             self.dearest = candidate
         if self.longest is None or len(candidate.text) > len(self.longest.text):
             self.longest = candidate
+        for name in [name for name in self.waiting if not candidate.values.get(name, "").strip()]:
+            self.waiting.discard(name)
+            self.defaulted[name] = candidate
 
     def finish(self) -> list[tuple[_Candidate, list[str]]]:
         """What is shown, in the order of the rows, and why."""
@@ -144,11 +165,12 @@ class _Chosen:
             return []
         reasons: dict[int, tuple[_Candidate, list[str]]] = {}
         marked = [(self.head[0], "first"), (self.dearest, "most expensive"), (self.longest, "longest")]
+        marked += [(candidate, f"default of {name}") for name, candidate in sorted(self.defaulted.items())]
         for candidate, why in marked:
-            if candidate.row in reasons or len(reasons) < self.limit:
+            if candidate.row in reasons or self.limit is None or len(reasons) < self.limit:
                 reasons.setdefault(candidate.row, (candidate, []))[1].append(why)
         for candidate in self.head:
-            if len(reasons) < self.limit:
+            if self.limit is not None and len(reasons) < self.limit:
                 reasons.setdefault(candidate.row, (candidate, []))
         return [reasons[row] for row in sorted(reasons)]
 
@@ -176,7 +198,8 @@ def _candidates(
             problems.extend(rendered.problems)
         else:
             texts = [bulk] * len(batch.phones)
-        for phone, text, line in zip(batch.phones, texts, batch.lines, strict=True):
+        variables: Sequence[Mapping[str, str]] = batch.variables if bulk is None else [{}] * len(texts)
+        for phone, text, line, values in zip(batch.phones, texts, batch.lines, variables, strict=True):
             row += 1
             if not text:
                 yield phone, None
@@ -187,7 +210,7 @@ def _candidates(
                 problems.append(_too_long(mailing, f"{error.message} ({rows_file(mailing)}:{line})"))
                 yield phone, None
                 continue
-            yield phone, _Candidate(row, line, phone, text, size, cost_of(size.parts, price, phone))
+            yield phone, _Candidate(row, line, phone, text, size, cost_of(size.parts, price, phone), values)
     problems.extend(report.problems)
 
 
@@ -204,15 +227,16 @@ def _sample(candidate: _Candidate, file: str, is_suppressed: bool, why: tuple[st
         cost=candidate.cost,
         is_suppressed=is_suppressed,
         why=why,
+        values=candidate.values,
     )
 
 
-def _preview_list(
+def _preview_one_text(
     mailing: Mailing, template: Template | None, price: Price | None, currency: str | None
 ) -> Preview:
-    """The one text that everybody on a contact list reads; its cost is that of one copy."""
+    """The one text that everybody reads; its cost is that of one copy."""
+    place = mailing.text.location if mailing.text else mailing.location
     if template is None or template.is_personal:
-        place = mailing.text.location if mailing.text else mailing.location
         message = "a mailing to a list kept at sms.by has one text for all: no variables"
         problem = Problem(
             Severity.ERROR, "LIST_TEXT", message, mailing.address, place.file, place.line, place.column
@@ -223,9 +247,10 @@ def _preview_list(
         size = measure_text(text)
     except TextTooLong as error:
         return Preview(mailing.address, None, currency, (), (_too_long(mailing, error.message),))
+    why = "to everybody on the list" if isinstance(mailing.audience, ContactList) else "to everybody"
     sample = Sample(
-        None, None, None, None, text, size, measure_gsm(text).parts, tuple(split_parts(text, size)),
-        cost_of(size.parts, price), why=("to everybody on the list",),
+        None, place.file, place.line, None, text, size, measure_gsm(text).parts, tuple(split_parts(text, size)),
+        cost_of(size.parts, price), why=(why,),
     )  # fmt: skip
     return Preview(mailing.address, None, currency, (sample,))
 

@@ -21,6 +21,11 @@ def money(amount: Decimal) -> str:
     return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
 
 
+def signed(amount: Decimal) -> str:
+    """A difference of money: `+9.88`, `-0.364`."""
+    return f"{'-' if amount < 0 else '+'}{money(abs(amount))}"
+
+
 def aligned(amounts: Sequence[Decimal | None]) -> list[str]:
     """`amounts` for one column of a table: as many digits after the point in each, `1,234.50`, and `?` for None."""
     known = [money(amount) for amount in amounts if amount is not None]

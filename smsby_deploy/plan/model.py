@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from smsby_deploy.masking import mask_numbers
 from smsby_deploy.problems import Problem, Severity
 
 
@@ -44,8 +45,8 @@ class ChunkPlan:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What happens to one mailing. `reason` explains; a blocked one begins with changed, expired, unknown, collision or
-    guardrail. Counts are None where only sms.by knows them (list mailings)."""
+    """What happens to one mailing. `reason` explains, without a phone number; a blocked one begins with changed, expired,
+    unknown, collision or guardrail. Counts are None where only sms.by knows them (list mailings)."""
 
     address: str
     action: ActionKind
@@ -64,6 +65,9 @@ class Action:
     audience_digest: str
     chunks: tuple[ChunkPlan, ...]
     audience: AudienceCounts
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", mask_numbers(self.reason))
 
     @property
     def sends(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TextIO
 
+from smsby_deploy.masking import mask_numbers
 from smsby_deploy.message.price import money
 from smsby_deploy.report.console import clean, make_console, write_sentence
 
@@ -30,48 +31,49 @@ def apply_document(result: ApplyResult) -> dict[str, Any]:
                 "recipients": mailing.recipients,
                 "uuids": list(mailing.uuids),
                 "message_ids": list(mailing.message_ids),
-                "error": mailing.error,
+                "error": mailing.error and mask_numbers(mailing.error),
             }
             for mailing in result.mailings
         ],
     }
 
 
-def write_apply(result: ApplyResult, stream: TextIO, *, color: bool, lock: str) -> None:
+def write_apply(
+    result: ApplyResult, stream: TextIO, *, color: bool, lock: str, program: str = "smsby-deploy"
+) -> None:
     """A line a mailing, then how many had which outcome, then what to do next. `lock` is the lock file, as a command
-    would name it."""
+    would name it; `program` begins every command of ours."""
     from rich.text import Text
 
     console = make_console(stream, color=color)
     # Numbers stand in a column left of the addresses, so that an address of any length moves none of them.
     for mailing in result.mailings:
         people = "?" if mailing.recipients is None else f"{mailing.recipients:,}"
-        line = Text(f"{mailing.outcome:<{_COLUMN}}", style=_COLORS.get(mailing.outcome, ""))
-        line.append(f" {people:>{_PEOPLE}} people  {mailing.address}", style="default")
-        console.print(line, soft_wrap=True)
+        outcome = Text(f"{mailing.outcome:<{_COLUMN}}", style=_COLORS.get(mailing.outcome, ""))
+        write_sentence(console, f" {people:>{_PEOPLE}} people  {mailing.address}", "default", lead=outcome)
         if mailing.error:
             style = _COLORS.get(mailing.outcome, "yellow")
-            write_sentence(console, f"{' ' * _COLUMN} {clean(mailing.error)}", style)
+            write_sentence(console, f"{' ' * _COLUMN} {mask_numbers(clean(mailing.error))}", style)
     write_sentence(console, _summary(result), "bold")
-    for step in next_steps(result, lock):
+    for step in next_steps(result, lock, program):
         console.print(step, soft_wrap=True)
 
 
-def next_steps(result: ApplyResult, lock: str) -> list[str]:
+def next_steps(result: ApplyResult, lock: str, program: str = "smsby-deploy") -> list[str]:
     """What to do after it, one line each, the most urgent first."""
     steps = []
     lost = [mailing.address for mailing in result.mailings if mailing.outcome == "unknown"]
     if lost:
         steps += [
             "hint: look at sms.by whether the unknown ones went out, then say so:",
-            f"  smsby-deploy lock resolve {lost[0]} --sent|--not-sent",
+            f"  {program} lock resolve {lost[0]} --sent|--not-sent",
         ]
     recorded = sum(result.count(outcome) for outcome in ("sent", "confirmed", "adopted", "unknown"))
     commands = [f'git add {lock} && git commit -m "Record what was sent"'] if recorded else []
     if any(mailing.error and mailing.outcome != "unknown" for mailing in result.mailings):
-        commands.append("smsby-deploy plan")
+        commands.append(f"{program} plan")
     if any(mailing.outcome in _WENT_OUT for mailing in result.mailings):
-        commands.append("smsby-deploy status --watch")
+        commands.append(f"{program} status --watch")
     return [*steps, *(f"{'next:' if not index else '     '} {words}" for index, words in enumerate(commands))]
 
 

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+from smsby_deploy.audience.phone_set import PhoneSet
+from smsby_deploy.audience.suppression import load_suppression
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import FilesInvalid, PlanRefused, UsageError
 from smsby_deploy.lock.model import Lock
 from smsby_deploy.plan.make import make_plan
+from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.planfile import read_plan
+from smsby_deploy.project.declarations import Project
 from smsby_deploy.project.load import load_project
 from smsby_deploy.report.compare import Base, base_of_plan
+from smsby_deploy.report.people import count_moved
 
 
-def read_base(path: Path, clock: Clock, environ: Mapping[str, str]) -> Base:
-    """The plan saved at `path`, or the project in the folder `path`, planned offline; only a folder knows its texts.
+def read_base(
+    path: Path, clock: Clock, environ: Mapping[str, str], project: Project, suppressed: PhoneSet, plan: Plan
+) -> Base:
+    """The plan saved at `path`, or the project in the folder `path`, planned offline, to compare `plan` of `project` with.
+
+    Only a folder knows its texts, and who came and who went. `suppressed` are the opt-outs of `project`.
 
     Raises:
         UsageError: it is neither, or its files are not valid.
     """
     if not path.is_dir():
         try:
-            return base_of_plan(read_plan(path), path.name)
+            return base_of_plan(_selected(read_plan(path), plan.select), path.name)
         except PlanRefused as error:
             hint = "name a file that `plan --out` wrote, or a folder that holds the base's smsby.yaml"
             raise UsageError(f"--compare: {error.message}", hint=hint) from error
@@ -33,8 +44,24 @@ def read_base(path: Path, clock: Clock, environ: Mapping[str, str]) -> Base:
             f"--compare: the files in {path} are not valid", hint=f"smsby-deploy -C {path} validate"
         ) from error
     lock = Lock(loaded.project.name)
-    plan = make_plan(loaded, select=(), client=None, account=None, lock=lock, clock=clock, new_id="base")
-    texts = {
-        mailing.address: mailing.text.text if mailing.text else None for mailing in loaded.project.mailings
-    }
-    return base_of_plan(plan, path.name or "the base", texts)
+    before = make_plan(loaded, select=(), client=None, account=None, lock=lock, clock=clock, new_id="base")
+    mailings = {mailing.address: mailing for mailing in loaded.project.mailings}
+    texts = {address: mailing.text.text if mailing.text else None for address, mailing in mailings.items()}
+    opted_out, _ = load_suppression(loaded.project.suppress)
+    now = {mailing.address: mailing for mailing in project.mailings}
+    digests = {action.address: action.audience_digest for action in before.actions}
+    moved: dict[str, tuple[int, int]] = {}
+    for action in (*plan.to_do, *plan.blocked):
+        address = action.address
+        if address not in now or digests.get(address) in (None, action.audience_digest):
+            continue
+        counts = count_moved(mailings[address], opted_out, now[address], suppressed)
+        if counts is not None:
+            moved[address] = counts
+    return base_of_plan(_selected(before, plan.select), "the base", texts, moved)
+
+
+def _selected(plan: Plan, select: Sequence[str]) -> Plan:
+    """Without what the other plan leaves out on purpose: it is not gone."""
+    kept = [one for one in plan.actions if not select or any(fnmatchcase(one.address, s) for s in select)]
+    return replace(plan, actions=tuple(kept))

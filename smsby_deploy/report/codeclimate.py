@@ -23,8 +23,7 @@ def codeclimate_document(findings: Sequence[Finding]) -> list[dict[str, Any]]:
             "fingerprint": finding.fingerprint,
             "location": {
                 "path": finding.file,
-                "positions": {"begin": {"line": finding.line, "column": finding.column}},
-                "lines": {"begin": finding.line},
+                "lines": {"begin": finding.line},  # or `positions`, never both
             },
         }
         for finding in findings

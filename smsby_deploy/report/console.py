@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 _WIDTH = 80
 
@@ -43,9 +45,33 @@ def number(value: object) -> str:
     return "?" if value is None else str(value)
 
 
-def write_sentence(console: Console, text: str, style: str | None = None) -> None:
-    """`text`, broken between words at a terminal's edge, and on one line wherever else, for grep's sake.
+def write_sentence(
+    console: Console, text: str, style: str | None = None, *, lead: Text | None = None
+) -> None:
+    """`lead` in its own styles, then `text`: broken between words at a terminal's edge, what goes on set in a little, and
+    on one line wherever else, for grep's sake.
 
     A command that people copy is no sentence: print it with `soft_wrap`.
     """
-    console.print(text, style=style, soft_wrap=not console.is_terminal)
+    from rich.text import Text
+
+    before = lead or Text()
+    whole = before.plain + text
+    lines = [whole]
+    if console.file.isatty():
+        indent = " " * (len(whole) - len(whole.lstrip()) + 2)
+        lines = wrap(
+            whole,
+            console.width,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+            replace_whitespace=False,
+        ) or [""]
+    for index, line in enumerate(lines):
+        shown = (
+            Text(line, style=style or "")
+            if index or lead is None
+            else before + Text(line[len(before) :], style or "")
+        )
+        console.print(shown, soft_wrap=True)

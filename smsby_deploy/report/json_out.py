@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, TextIO
 
+from smsby_deploy.masking import mask_numbers
 from smsby_deploy.message.price import money
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.status.model import MailingStatus, StatusReport
@@ -71,6 +72,9 @@ def status_document(report: StatusReport) -> dict[str, Any]:
 
 
 def _mailing(mailing: MailingStatus) -> dict[str, Any]:
+    other: Counter[str] = Counter()
+    for word, count in sorted(mailing.other.items()):
+        other[mask_numbers(word)] += count
     return {
         "address": mailing.address,
         "state": mailing.state.value,
@@ -80,7 +84,7 @@ def _mailing(mailing: MailingStatus) -> dict[str, Any]:
         "undelivered": mailing.undelivered,
         "sent": mailing.sent,
         "pending": mailing.pending,
-        "other": dict(sorted(mailing.other.items())),
+        "other": dict(other),
         "parts": mailing.parts,
         "cost": None if mailing.cost is None else money(mailing.cost),
         "requests": list(mailing.requests),

@@ -16,8 +16,13 @@ _NOTICE_BYTES = 1_000  # kept free for the line that says what was left out
 _SPECIAL = re.compile(
     r"([\\`*_\[\]|~$])"
 )  # ours is never the start of a line, where more would mean something
-_JOINER = "\u2060"  # invisible: it keeps a mention, a reference or an address from being one
-_ACTIVE = re.compile(r"(?<=@)|(?<=#)|(?<=://)|(?<=www\.)|(?<=mailto:)|(?<=GH-)", re.IGNORECASE)
+_JOINER = "\u2060"  # invisible: it keeps a mention, a reference, an emoji's name or an address from being one
+# In an address it stands before what makes it one: behind it GitHub takes it for a part of the host's name, and a browser
+# for nothing. `!` and `&` lead GitLab's references.
+_ACTIVE = re.compile(
+    r"(?<=@)|(?<=#)|(?=://)|(?<=w)(?=ww\.)|(?<=mailto:)|(?<=GH-)|(?<=[!&])(?=\d)|(?<=:)(?=[a-z+-][\w+-]*:)",
+    re.IGNORECASE,
+)
 
 
 def escape(text: str) -> str:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from smsby_deploy.message.price import money
+from smsby_deploy.message.preview import Sample
+from smsby_deploy.message.price import aligned, money, signed
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.planfile import plan_document
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.report.compare import Base, change_of, word_diff
+from smsby_deploy.report.compare import Base, change_of, gone_since, word_diff
 from smsby_deploy.report.markdown import Piece, escape, fit, fold, preformatted, table_row
-from smsby_deploy.report.samples import MailingDetails, Sample
+from smsby_deploy.report.samples import MailingDetails
 from smsby_deploy.report.times import in_words, in_zone_and_utc
 from smsby_deploy.wording import counted
 
@@ -57,6 +59,7 @@ class CommentContext:
     commit: str | None = None
     refused: str | None = None
     balance: Decimal | None = None  # what the account holds, where sms.by told it
+    program: str = "smsby-deploy"  # with what a command for this project begins
 
 
 def marker(project: str) -> str:
@@ -69,15 +72,16 @@ def plan_markdown(plan: Plan, context: CommentContext) -> str:
     details = {action.address: context.details(action.address) for action in plan.actions}
     pieces = [Piece(_top(plan, context))]
     pieces += _table(plan, context.base, details)
+    pieces += _gone(plan, context.base)
     pieces += _reasons(plan)
     pieces += _problems(plan)
     for action in plan.actions:
         if action.action is not ActionKind.ORPHAN:
             pieces += _folds(action, context.base, details[action.address])
     pieces.append(Piece(_footer(plan, context)))
-    return fit(
-        pieces, rest=f"All of it is in the plan file{f' {_code(context.out)}' if context.out else ''}."
-    )
+    where = f"the plan file{f' {_code(context.out)}' if context.out else ''}"
+    rest = f"All but texts stands in {where}; <code>smsby-deploy render</code> shows texts."
+    return fit(pieces, rest=rest)
 
 
 def _piece(name: str, text: str) -> Piece:
@@ -102,7 +106,10 @@ def _top(plan: Plan, context: CommentContext) -> str:
         lines[-1] += f" · {_first(plan, sending)}"
         lines += _balance(sending, context.balance, plan.currency)
     counts = Counter(action.action for action in plan.actions)
-    lines += ["", ", ".join(f"{counts[kind]} {kind}" for kind in ActionKind if counts[kind]) or "no mailings"]
+    lines += [
+        "",
+        ", ".join(f"{counts[kind]:,} {kind}" for kind in ActionKind if counts[kind]) or "no mailings",
+    ]
     if context.refused:
         lines += ["", f"**Apply will refuse:** {escape(context.refused)}"]
     if plan.account is None:
@@ -121,7 +128,7 @@ def _verdict(plan: Plan, context: CommentContext) -> str:
         also = f", {sending} ready" if sending else ""
         return f"⛔ {len(plan.blocked)} blocked{also}"
     if sending:
-        return f"✅ Ready: {sending} mailing{'s' * (sending > 1)} to send"
+        return f"✅ Ready: {counted(sending, 'mailing')} to send"
     return "✅ Nothing to send"
 
 
@@ -132,7 +139,7 @@ def _cost(plan: Plan, sending: list[Action], base: Base) -> str:
     before = [base.mailings[a.address].cost for a in sending if a.address in base.mailings]
     known = [cost for cost in before if cost is not None]
     change = total - sum(known, Decimal(0))
-    against = f" ({change:+} against {escape(base.label)})" if known else ""
+    against = f" ({signed(change)} against {escape(base.label)})" if known else ""
     return f"Cost {money(total)} {escape(plan.currency)}{against}"
 
 
@@ -164,14 +171,15 @@ def _table(plan: Plan, base: Base, details: dict[str, MailingDetails | None]) ->
     if not plan.actions:
         return
     yield Piece(table_row(_COLUMNS) + "|---|---|---|---:|---:|---|---:|---|\n")
-    for action in plan.actions:
+    costs = aligned([action.cost for action in plan.actions])
+    for action, cost in zip(plan.actions, costs, strict=True):
         quiet = action.action in (ActionKind.NOOP, ActionKind.ORPHAN)
-        yield _piece(
-            "quiet mailing" if quiet else "mailing", _row(plan, action, base, details[action.address])
-        )
+        row = _row(plan, action, cost, base, details[action.address])
+        yield _piece("quiet mailing" if quiet else "mailing", row)
 
 
-def _row(plan: Plan, action: Action, base: Base, details: MailingDetails | None) -> str:
+def _row(plan: Plan, action: Action, cost: str, base: Base, details: MailingDetails | None) -> str:
+    change = change_of(action, base, plan.currency, details.text if details else None)
     return table_row(
         (
             f"**{escape(action.address)}**",
@@ -180,8 +188,8 @@ def _row(plan: Plan, action: Action, base: Base, details: MailingDetails | None)
             _number(action.recipients),
             _parts(action, details),
             _encoding(action),
-            "?" if action.cost is None else money(action.cost),
-            "" if action.action is ActionKind.ORPHAN else escape(change_of(action, base)),
+            cost,
+            "" if action.action is ActionKind.ORPHAN else escape(change),
         )
     )
 
@@ -212,6 +220,14 @@ def _encoding(action: Action) -> str:
     pairs = (("GSM-7", action.gsm7), ("UCS-2", action.ucs2))
     told = [f"{name} {count:,}" if action.recipients is not None else name for name, count in pairs if count]
     return ", ".join(told) or "-"
+
+
+def _gone(plan: Plan, base: Base) -> Iterator[Piece]:
+    gone = gone_since(plan, base)
+    if gone:
+        names = ", ".join(f"**{escape(address)}**" for address in gone[:20])
+        more = f" and {len(gone) - 20:,} more" if len(gone) > 20 else ""
+        yield _piece("reason", f"\nIn {escape(base.label)} and no longer here: {names}{more}\n")
 
 
 def _reasons(plan: Plan) -> Iterator[Piece]:
@@ -280,12 +296,12 @@ def _waterfall(action: Action) -> str:
 
 
 def _sample(sample: Sample) -> str:
-    parts = len(sample.pieces)
-    encoding = {"gsm7": "GSM-7", "ucs2": "UCS-2"}[sample.encoding.value]
+    encoding = {"gsm7": "GSM-7", "ucs2": "UCS-2"}[sample.size.encoding.value]
     who = f", {escape(sample.phone)}" if sample.phone else ""
-    size = f"{parts} part{'s' * (parts > 1)}, {encoding}"
+    size = f"{counted(sample.size.parts, 'part')}, {encoding}"
+    place = escape(f"{sample.file}:{sample.line}")
     text = "⟩⟨".join(preformatted(piece) for piece in sample.pieces)
-    return f"{escape(sample.why)}{who} ({escape(sample.place)}): {size}\n<pre>\n{text}</pre>\n"
+    return f"{escape(', '.join(sample.why))}{who} ({place}): {size}\n<pre>\n{text}</pre>\n"
 
 
 def _footer(plan: Plan, context: CommentContext) -> str:
@@ -297,8 +313,6 @@ def _footer(plan: Plan, context: CommentContext) -> str:
     )
     if plan.account is None or plan.has_errors or not plan.to_do:
         return f"\n<sub>{facts}</sub>\n"
-    out = context.out or "plan.json"
+    command = f"{context.program} {shlex.join(['apply', context.out or 'plan.json'])}"
     save = "" if context.out else "This plan was not saved; make it with <code>--out plan.json</code>. "
-    return (
-        f"\n{save}Apply exactly this: <code>smsby-deploy apply {escape(out)}</code>\n\n<sub>{facts}</sub>\n"
-    )
+    return f"\n{save}Apply exactly this: <code>{escape(command)}</code>\n\n<sub>{facts}</sub>\n"

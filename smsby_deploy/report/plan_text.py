@@ -35,7 +35,7 @@ def write_plan_text(plan: Plan, stream: TextIO, *, color: bool, next_command: st
         if action.audience.rows != action.audience.final and action.action not in _QUIET:
             write_sentence(console, f"{action.address}: {waterfall(action.audience)}", "dim")
     for severity, line in problem_lines(plan.problems):
-        console.print(line, style=SEVERITY_COLORS[severity], soft_wrap=True)
+        write_sentence(console, line, SEVERITY_COLORS[severity])
     write_sentence(console, totals_line(plan), "bold")
     if plan.has_errors:
         write_sentence(console, f"not valid: {count_line(plan.problems)}; nothing is sent", "bold red")

@@ -8,7 +8,7 @@ from typing import TextIO
 
 from smsby_deploy.masking import mask_numbers
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.report.console import clean, make_console
+from smsby_deploy.report.console import clean, make_console, write_sentence
 from smsby_deploy.report.findings import Finding
 from smsby_deploy.report.json_log import JsonLog
 from smsby_deploy.wording import counted
@@ -49,10 +49,10 @@ def count_line(problems: Iterable[Problem]) -> str:
 
 
 def write_problems(problems: Sequence[Problem], stream: TextIO, *, color: bool) -> None:
-    """Every problem on a line of its own, never wrapped, then how many there are."""
+    """Every problem on a line of its own, then how many there are."""
     console = make_console(stream, color=color)
     for severity, line in problem_lines(problems):
-        console.print(line, style=SEVERITY_COLORS[severity], soft_wrap=True)
+        write_sentence(console, line, SEVERITY_COLORS[severity])
     console.print(count_line(problems), soft_wrap=True)
 
 

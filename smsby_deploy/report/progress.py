@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.report.console import clean
+from smsby_deploy.report.console import clean, write_sentence
 from smsby_deploy.report.json_log import JsonLog
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class _Bar:
         self._bar.update(task.id, advance=people, people=f"{done:,}{of} people")
 
     def tell(self, line: str) -> None:
-        self._console.print(clean(line), soft_wrap=True)
+        write_sentence(self._console, clean(line))
 
     def pause(self) -> None:
         if self._bar is not None:

@@ -53,14 +53,16 @@ def previews_document(previews: Iterable[Preview]) -> dict[str, Any]:
 
 def mask_preview(preview: Preview) -> Preview:
     """The same without a whole phone number, neither beside the texts nor in them."""
-    return replace(preview, samples=tuple(_masked(sample) for sample in preview.samples))
+    return replace(preview, samples=tuple(mask_sample(sample) for sample in preview.samples))
 
 
-def _masked(sample: Sample) -> Sample:
+def mask_sample(sample: Sample) -> Sample:
+    """The same without a whole phone number."""
     text = mask_texts(sample.text, sample.phone)
     cuts = [0, *accumulate(len(piece) for piece in sample.pieces)]
     pieces = tuple(text[start:end] for start, end in pairwise(cuts))
-    return replace(sample, phone=sample.phone and mask_phone(sample.phone), text=text, pieces=pieces)
+    phone = sample.phone and mask_phone(sample.phone)
+    return replace(sample, phone=phone, text=text, pieces=pieces, values={})
 
 
 def mask_texts(text: str, phone: str | None) -> str:

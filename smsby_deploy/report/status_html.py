@@ -10,7 +10,7 @@ from decimal import Decimal
 from importlib.resources import files
 
 from smsby_deploy.masking import mask_numbers
-from smsby_deploy.message.price import money
+from smsby_deploy.message.price import aligned, money, signed
 from smsby_deploy.report.charts import bars, columns
 from smsby_deploy.report.console import clean
 from smsby_deploy.report.status_text import counts_of, share, when_words
@@ -79,13 +79,13 @@ def _tiles(report: StatusReport, currency: str | None) -> list[tuple[str, str]]:
     delivered = sum(mailing.delivered for mailing in report.mailings)
     waiting = sum(mailing.sent + mailing.pending for mailing in report.mailings)
     costs = [mailing.cost for mailing in report.mailings if mailing.cost is not None]
-    cost = f"{money(sum(costs, Decimal(0)))} {currency or ''}".strip() if costs else "?"
+    cost = money(sum(costs, Decimal(0))) if costs else "?"
     return [
         ("mailings", f"{len(report.mailings):,}"),
         ("people", f"{people:,}"),
         ("delivered", f"{share(delivered, people)}"),
         ("still waiting", f"{waiting:,}"),
-        ("cost", cost),
+        (f"cost, {currency}" if currency else "cost", cost),
     ]
 
 
@@ -230,13 +230,12 @@ def _prefixes(report: StatusReport) -> Section:
 def _reasons(report: StatusReport) -> Section:
     words: Counter[str] = Counter()
     for mailing in report.mailings:
-        words.update(
-            {
-                word: count
-                for word, count in mailing.details.words.items()
-                if KNOWN.get(word.strip().upper()) not in ("delivered", "sent", "pending")
-            }
-        )
+        for word, count in mailing.details.words.items():
+            known = KNOWN.get(word.strip().upper())
+            if known == "undelivered":  # written in capitals or not, by the method that was asked
+                words["UNDELIVERED"] += count
+            elif known is None:
+                words[word] += count
         words.update(
             {name: count for name, count in mailing.other.items() if name not in mailing.details.words}
         )
@@ -257,6 +256,8 @@ def _costs(report: StatusReport, currency: str | None) -> Section:
     priced = [m for m in report.mailings if m.cost is not None or m.details.planned_cost is not None]
     dearest = sorted(priced, key=lambda m: -(m.cost or Decimal(0)))
     unit = f", {currency}" if currency else ""
+    planned = aligned([mailing.details.planned_cost for mailing in priced])
+    billed = aligned([mailing.cost for mailing in priced])
     return Section(
         "cost",
         "Cost",
@@ -276,23 +277,21 @@ def _costs(report: StatusReport, currency: str | None) -> Section:
                 mailing.address,
                 _known(mailing.details.planned_parts),
                 _known(mailing.parts),
-                _known(mailing.details.planned_cost),
-                _known(mailing.cost),
-                _known(_difference(mailing.cost, mailing.details.planned_cost), sign=True),
+                planned[index],
+                billed[index],
+                _difference(mailing.cost, mailing.details.planned_cost),
             )
-            for mailing in priced
+            for index, mailing in enumerate(priced)
         ),
         (False, *(True,) * 5),
     )
 
 
-def _difference(billed: Decimal | None, planned: Decimal | None) -> Decimal | None:
-    return None if billed is None or planned is None else billed - planned
-
-
-def _known(value: int | Decimal | None, *, sign: bool = False) -> str:
-    if value is None:
+def _difference(billed: Decimal | None, planned: Decimal | None) -> str:
+    if billed is None or planned is None:
         return "?"
-    if isinstance(value, Decimal):
-        return f"{'+' if sign and value > 0 else ''}{money(value)}"
-    return f"{value:,}"
+    return signed(billed - planned) if billed != planned else "0"
+
+
+def _known(value: int | None) -> str:
+    return "?" if value is None else f"{value:,}"

@@ -32,6 +32,7 @@ class StatusDisplay(AbstractContextManager["StatusDisplay"]):
         self._stream, self._color, self._currency, self._note = stream, color, currency, note
         self._live: Live | None = None
         self._told = ""
+        self.shown: StatusReport | None = None  # the last one
 
     def __enter__(self) -> StatusDisplay:
         from rich.console import Console
@@ -55,6 +56,7 @@ class StatusDisplay(AbstractContextManager["StatusDisplay"]):
 
     def show(self, report: StatusReport) -> None:
         """Show `report` instead of the one before."""
+        self.shown = report
         if self._live is not None:
             self._live.update(self._draw(report), refresh=True)
             return
@@ -69,11 +71,12 @@ class StatusDisplay(AbstractContextManager["StatusDisplay"]):
         from rich.text import Text
 
         buffer = _Terminal()
-        write_status(report, buffer, color=self._color, currency=self._currency)
+        write_status(report, buffer, color=self._color, currency=self._currency, program=None)
         people, settled = _progress(report)
         bar = ProgressBar(total=max(1, people), completed=settled, width=60)
         # What does not fit a low terminal is cut at the end, so what matters most while waiting comes first.
-        return Group(Text(progress_line(report)), bar, Text(), Text.from_ansi(buffer.getvalue()))
+        head = Text(f"{progress_line(report)}; Ctrl-C ends the wait")
+        return Group(head, bar, Text(), Text.from_ansi(buffer.getvalue()))
 
 
 def progress_line(report: StatusReport) -> str:

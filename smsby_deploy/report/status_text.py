@@ -13,6 +13,7 @@ from smsby_deploy.report.console import clean, make_console
 from smsby_deploy.report.markdown import Piece, escape, fit, table_row
 from smsby_deploy.report.times import day_and_clock, in_words
 from smsby_deploy.status.model import MailingStatus, State, StatusReport
+from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,8 +33,18 @@ _KINDS = (
 )
 
 
-def write_status(report: StatusReport, stream: TextIO, *, color: bool, currency: str | None = None) -> None:
-    """A block a mailing: its state and time, a bar with share, people and cost, the counts that are not zero."""
+def write_status(
+    report: StatusReport,
+    stream: TextIO,
+    *,
+    color: bool,
+    currency: str | None = None,
+    program: str | None = "smsby-deploy",
+) -> None:
+    """A block a mailing: its state and time, a bar with share, people and cost, the counts that are not zero.
+
+    `program` begins the command that comes next; None tells none.
+    """
     console = make_console(stream, color=color)
     if not report.mailings:
         console.print("no mailing to tell of: the lock records none, or none that was asked for")
@@ -44,6 +55,9 @@ def write_status(report: StatusReport, stream: TextIO, *, color: bool, currency:
         told = f"{cost} {currency or ''}".rstrip()
         _write_mailing(mailing, report, console, plain=plain, cost=told)
     _write_totals(report, console, plain=plain, currency=currency)
+    following = None if program is None else _next(report, program)
+    if following is not None:
+        console.print(f"next: {following}", soft_wrap=True)
 
 
 def _can_draw(stream: TextIO) -> bool:
@@ -59,9 +73,13 @@ def _write_mailing(
 ) -> None:
     from rich.text import Text
 
-    head = Text(f"{mailing.state:<9} ", style=_COLORS.get(mailing.state, ""))
-    head.append(f"{mailing.address}  {when_words(mailing, report)}", style="default")
-    console.print(head, soft_wrap=True)
+    state = Text(f"{mailing.state:<9} ", style=_COLORS.get(mailing.state, ""))
+    when = when_words(mailing, report)
+    if len(state.plain) + len(mailing.address) + 2 + len(when) <= console.width:
+        console.print(state.append(f"{mailing.address}  {when}", style="default"), soft_wrap=True)
+    else:
+        console.print(state.append(mailing.address, style="default"), soft_wrap=True)
+        console.print(f"{_INDENT}{when}", soft_wrap=True)
     if mailing.recipients:
         line = Text(_INDENT)
         line.append_text(_bar(counts_of(mailing), plain=plain))
@@ -78,27 +96,31 @@ def _write_mailing(
 
 
 def _write_totals(report: StatusReport, console: Console, *, plain: bool, currency: str | None) -> None:
+    console.print()
+    console.print(totals_line(report, currency), style="bold", soft_wrap=True)
+    legend = "  ".join(f"{ascii_ if plain else block} {name}" for name, block, ascii_, _ in _KINDS)
+    console.print(legend, style="dim", soft_wrap=True)
+
+
+def _next(report: StatusReport, program: str) -> str | None:
+    states = {mailing.state for mailing in report.mailings}
+    if State.UNKNOWN in states:
+        return f"look at sms.by, then `{program} lock resolve ADDRESS --sent|--not-sent`"
+    if states & {State.PARTIAL, State.REJECTED, State.DRAFT}:
+        return f"`{program} plan` tells what can be done about the rest"
+    if not report.is_settled:
+        return f"`{program} status --watch` waits until everything is final"
+    return None
+
+
+def totals_line(report: StatusReport, currency: str | None) -> str:
+    """`8 mailings: 2,753 of 3,054 people delivered (90.1%), 157.404 BYN`."""
     people = sum(mailing.recipients for mailing in report.mailings)
     delivered = sum(mailing.delivered for mailing in report.mailings)
     costs = [mailing.cost for mailing in report.mailings if mailing.cost is not None]
-    cost = f", {_money(sum(costs, Decimal(0)), currency)}" if costs else ""
-    count = len(report.mailings)
-    console.print()
-    console.print(
-        f"{count} mailing{'s' * (count > 1)}: {delivered:,} of {people:,} people delivered "
-        f"({share(delivered, people).strip()}){cost}",
-        style="bold",
-        soft_wrap=True,
-    )
-    legend = "  ".join(f"{ascii_ if plain else block} {name}" for name, block, ascii_, _ in _KINDS)
-    console.print(legend, style="dim", soft_wrap=True)
-    states = {mailing.state for mailing in report.mailings}
-    if State.UNKNOWN in states:
-        console.print("next: look at sms.by, then `smsby-deploy lock resolve ADDRESS --sent|--not-sent`")
-    elif states & {State.PARTIAL, State.REJECTED, State.DRAFT}:
-        console.print("next: `smsby-deploy plan` tells what can be done about the rest")
-    elif not report.is_settled:
-        console.print("next: `smsby-deploy status --watch` waits until everything is final")
+    cost = f", {money(sum(costs, Decimal(0)))} {currency or ''}".rstrip() if costs else ""
+    count = counted(len(report.mailings), "mailing")
+    return f"{count}: {delivered:,} of {people:,} people delivered ({share(delivered, people)}){cost}"
 
 
 def counts_of(mailing: MailingStatus) -> dict[str, int]:
@@ -154,20 +176,18 @@ def _bar(counts: dict[str, int], *, plain: bool) -> Text:
     return bar
 
 
-def _money(cost: Decimal, currency: str | None) -> str:
-    return f"{money(cost)} {currency or ''}".rstrip()
-
-
-def status_markdown(report: StatusReport) -> str:
-    """The statuses as a table that fits into a comment; nothing from a user's file is live in it."""
+def status_markdown(report: StatusReport, currency: str | None = None) -> str:
+    """The sum and a table of the statuses that fit into a comment; nothing from a user's file is live in it."""
     if not report.mailings:
         return "The lock records no mailing yet.\n"
     kinds = [kind[0] for kind in _KINDS]
+    costs = aligned([mailing.cost for mailing in report.mailings])
     pieces = [
+        Piece(f"**{escape(totals_line(report, currency))}**\n\n"),
         Piece(table_row(["State", "Mailing", "When", "People", *map(str.capitalize, kinds), "Cost"])),
         Piece("|---|---|---|" + "---:|" * (len(kinds) + 2) + "\n"),
     ]
-    for mailing in report.mailings:
+    for mailing, cost in zip(report.mailings, costs, strict=True):
         counts = counts_of(mailing)
         other = ", ".join(f"{count:,} {escape(name)}" for name, count in sorted(mailing.other.items()))
         cells = [
@@ -177,7 +197,7 @@ def status_markdown(report: StatusReport) -> str:
             f"{mailing.recipients:,}",
             *(f"{counts[kind]:,}" for kind in kinds[:-1]),
             other or "0",
-            "?" if mailing.cost is None else money(mailing.cost),
+            cost,
         ]
         pieces.append(Piece(table_row(cells), 2, "mailing"))
     for mailing in report.mailings:

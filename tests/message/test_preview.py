@@ -37,7 +37,9 @@ def _mailing(text: str, *rows: Mapping[str, str]) -> Mailing:
     )  # fmt: skip
 
 
-def _preview(mailing: Mailing, *, limit: int = 3, rows: tuple[int, ...] = (), out: str = "") -> Preview:
+def _preview(
+    mailing: Mailing, *, limit: int | None = 3, rows: tuple[int, ...] = (), out: str = ""
+) -> Preview:
     suppressed = PhoneSet()
     if out:
         suppressed.add_all(number_phones([out]))
@@ -63,6 +65,24 @@ def test_a_limit_is_kept_and_filled() -> None:
     assert [sample.row for sample in _preview(_PERSONAL, limit=1).samples] == [1]
     assert [sample.row for sample in _preview(_PERSONAL, limit=4).samples] == [1, 2, 3, 4]
     assert len(_preview(_PERSONAL, limit=99).samples) == 5
+
+
+def test_without_a_limit_only_what_has_a_reason() -> None:
+    """And how many people's texts have 1, 2, and 3 or more parts."""
+    shown = _preview(_PERSONAL, limit=None)
+    assert [sample.row for sample in shown.samples] == [1, 3, 4]
+    assert shown.split == (4, 1, 0)
+
+
+def test_each_default_that_is_applied_is_shown_once() -> None:
+    """By the first who gets it; a default that nobody gets is not there to be shown."""
+    text = "{{ a | default('x', true) }} {{ b|d('y', true) }} {{ c | default('z', true) }}"
+    rows = ({"a": "1", "b": "1", "c": "1"}, {"a": "", "b": "", "c": "1"}, {"a": "1", "b": " ", "c": "1"})
+    shown = _preview(_mailing(text, *rows), limit=None, out="375291111111")
+    assert [(sample.row, sample.why) for sample in shown.samples] == [
+        (1, ("first", "most expensive", "longest")),
+        (3, ("default of b",)),
+    ]
 
 
 def test_rows_by_number() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from smsby_deploy.message.parts import Encoding
+from smsby_deploy.message.parts import Encoding, TextSize
+from smsby_deploy.message.preview import Sample
 from smsby_deploy.plan.model import Action, ActionKind, AudienceCounts, ChunkPlan, LockStamp, Plan
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.report.compare import Base, Baseline
 from smsby_deploy.report.plan_markdown import CommentContext
-from smsby_deploy.report.samples import MailingDetails, Sample
+from smsby_deploy.report.samples import MailingDetails
 from smsby_deploy.status.model import Details, Difference, MailingStatus, Missed, State, StatusReport
 
 NASTY = "a|b `c` <img src=x onerror=alert(1)> @team #12 [x](http://evil.example) </pre> ::error::"
@@ -91,15 +92,20 @@ def ready_plan() -> Plan:
     )
 
 
+def sample(*pieces: str, why: tuple[str, ...] = ("first",)) -> Sample:
+    """A text of as many parts, masked already."""
+    size = TextSize(Encoding.UCS2, sum(map(len, pieces)), len(pieces))
+    cost = Decimal("0.026") * len(pieces)
+    return Sample(1, "l/v.csv", 2, "37529*****67", "".join(pieces), size, len(pieces), pieces, cost, why=why)
+
+
 def details(address: str) -> MailingDetails | None:
     """Texts that try to end their block, mention somebody and show a number."""
     if not address.startswith("sale/"):
         return None
     text = f"Hello {NASTY} call {PHONES[0]}"
-    sample = Sample(
-        "first, longest", ("А*** <b>", f"`x` {PHONES[1]}"), Encoding.UCS2, "37529*****67", "l/v.csv:2"
-    )
-    return MailingDetails("Europe/Minsk", text, (6, 4, 2), (sample,))
+    shown = sample("А*** <b>", f"`x` {PHONES[1]}", why=("first", "longest"))
+    return MailingDetails("Europe/Minsk", text, (6, 4, 2), (shown,))
 
 
 def context(**changes: object) -> CommentContext:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from smsby_deploy.apply.events import request_event
 from smsby_deploy.apply.result import ApplyResult, MailingResult
 from smsby_deploy.plan.model import ActionKind
-from smsby_deploy.report.apply_text import next_steps, write_apply
+from smsby_deploy.report.apply_text import apply_document, next_steps, write_apply
+from smsby_deploy.report.json_out import json_text
 from tests.report import examples
 from tests.report.golden import check_golden
 
@@ -29,23 +30,33 @@ def text_of(outcome: ApplyResult, *, color: bool = False) -> str:
     return stream.getvalue()
 
 
+def _every_outcome() -> ApplyResult:
+    uuid = "cc9c8043-8caf-11ef-b035-9e8f47954dec"
+    return result(
+        MailingResult("sale/vip", "sent", 1_000_000, [uuid], [1173020]),
+        MailingResult("news/letter", "confirmed", None, [], [1173021]),
+        MailingResult("sale/found", "adopted", 12),
+        MailingResult("a" * 40 + "/" + "b" * 40, "sent", 7),
+        MailingResult("sale/old", "skipped", 3),
+        MailingResult("sale/stuck", "skipped", 3, error="changed: its text\x1b[2J differs"),
+        MailingResult("sale/bad", "rejected", 4, error="No such alphaname"),
+        MailingResult("sale/lost", "unknown", 5, error="unknown: timed out"),
+    )
+
+
 def test_every_outcome() -> None:
     """Numbers under each other whatever the addresses, errors below them, the sum, the next commands."""
-    text = text_of(
-        result(
-            MailingResult("sale/vip", "sent", 1_000_000),
-            MailingResult("news/letter", "confirmed", None),
-            MailingResult("sale/found", "adopted", 12),
-            MailingResult("a" * 40 + "/" + "b" * 40, "sent", 7),
-            MailingResult("sale/old", "skipped", 3),
-            MailingResult("sale/stuck", "skipped", 3, error="changed: its text\x1b[2J differs"),
-            MailingResult("sale/bad", "rejected", 4, error="No such alphaname"),
-            MailingResult("sale/lost", "unknown", 5, error="unknown: timed out"),
-        )
-    )
+    text = text_of(_every_outcome())
     check_golden("apply.txt", text)
     assert len({line.index(" people  ") for line in text.splitlines() if " people  " in line}) == 1
     assert "\x1b" not in text
+
+
+def test_the_outcomes_as_json() -> None:
+    """What pipelines read: outcomes counted by mailing, and how sms.by knows each."""
+    document = apply_document(_every_outcome())
+    check_golden("apply.json", json_text(document))
+    assert sum(document["summary"].values()) == len(document["mailings"])
 
 
 def test_a_good_end_names_the_lock_and_what_comes_next() -> None:

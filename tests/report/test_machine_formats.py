@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
+import pytest
+from jsonschema import Draft202012Validator
 from junitparser import JUnitXml
+from mypy_gitlab_code_quality import GitlabIssue
+from mypy_gitlab_code_quality import Severity as GitlabSeverity
 from sarif_pydantic import Sarif
+from typeguard import TypeCheckError, check_type
 
+from smsby_deploy.plan.planfile import plan_document
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import ApiSettings, Guardrails, Project
 from smsby_deploy.report.codeclimate import codeclimate_document
 from smsby_deploy.report.findings import list_findings, plan_problems
-from smsby_deploy.report.json_out import inert_json_text
+from smsby_deploy.report.json_out import inert_json_text, json_text, validate_document, write_json
 from smsby_deploy.report.junit import problems_junit, status_junit
 from smsby_deploy.report.problems_text import github_annotations
 from smsby_deploy.report.sarif import sarif_document
@@ -56,17 +64,25 @@ def test_fingerprints_stay_when_lines_move() -> None:
     assert len({finding.fingerprint for finding in list_findings([problem, moved])}) == 2
 
 
+def _as_gitlab_types_it(issue: dict[str, Any]) -> dict[str, Any]:
+    """Without what Code Climate alone wants; a severity of those that are typed, ours are looked at apart."""
+    wanted = ("description", "check_name", "fingerprint", "location")
+    return {key: issue[key] for key in wanted} | {"severity": GitlabSeverity.major}
+
+
 def test_codeclimate() -> None:
-    """What GitLab wants of each: description, check_name, fingerprint, a severity it knows, path and line."""
+    """Typed as another tool types what GitLab takes; a severity that GitLab knows, a path as it wants it."""
     document = codeclimate_document(FINDINGS)
     check_golden("problems.codeclimate.json", inert_json_text(document))
     assert len({issue["fingerprint"] for issue in document}) == len(document)
     for issue in document:
+        check_type(_as_gitlab_types_it(issue), GitlabIssue)
         assert issue["severity"] in {"info", "minor", "major", "critical", "blocker"}
         assert issue["description"]
-        assert issue["check_name"]
         assert issue["location"]["lines"]["begin"] >= 1
         assert not issue["location"]["path"].startswith(("/", "./"))
+    with pytest.raises(TypeCheckError):
+        check_type(_as_gitlab_types_it(document[0] | {"location": {}}), GitlabIssue)
 
 
 def test_junit() -> None:
@@ -145,3 +161,19 @@ def test_what_blocks_a_plan_is_a_problem_of_it() -> None:
     found = plan_problems(examples.whole_plan(), project, "max_cost: 9 > 5")
     assert [problem.code for problem in found[-2:]] == ["BLOCKED", "REFUSED"]
     assert all(problem.severity is Severity.ERROR for problem in found[-2:])
+
+
+def test_the_plan_as_json() -> None:
+    """It fits the schema that is shipped, as somebody else's validator reads it."""
+    document = plan_document(examples.whole_plan())
+    check_golden("plan.json", json_text(document))
+    schema = json.loads((Path(__file__).parents[2] / "schema/plan.schema.json").read_text("utf-8"))
+    Draft202012Validator(schema).validate(json.loads(json_text(document)))
+
+
+def test_the_problems_as_json() -> None:
+    """With their sum, for programs that know no other format."""
+    stream = io.StringIO()
+    write_json(validate_document(examples.problems()), stream)
+    check_golden("problems.json", stream.getvalue())
+    assert json.loads(stream.getvalue())["summary"] == {"errors": 2, "warnings": 1, "notes": 1}

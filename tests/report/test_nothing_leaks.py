@@ -8,19 +8,34 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsby_deploy.message.parts import Encoding
-from smsby_deploy.plan.model import ActionKind
+from smsby_deploy.apply.result import ApplyResult, MailingResult
+from smsby_deploy.cli.who import who
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.lock.model import Apply, Lock
+from smsby_deploy.message.preview import Preview
+from smsby_deploy.plan.model import ActionKind, Plan
+from smsby_deploy.plan.planfile import plan_document
 from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.report.apply_text import apply_document, write_apply
 from smsby_deploy.report.codeclimate import codeclimate_document
-from smsby_deploy.report.compare import Base, Baseline
+from smsby_deploy.report.compare import Base, Baseline, word_diff
 from smsby_deploy.report.findings import list_findings
-from smsby_deploy.report.json_out import inert_json_text
+from smsby_deploy.report.history import history_document, history_markdown, write_history
+from smsby_deploy.report.json_log import JsonLog
+from smsby_deploy.report.json_out import (
+    inert_json_text,
+    json_text,
+    status_document,
+    validate_document,
+    write_json,
+)
 from smsby_deploy.report.junit import problems_junit, status_junit
 from smsby_deploy.report.markdown import COMMENT_BYTES
-from smsby_deploy.report.plan_markdown import plan_markdown
+from smsby_deploy.report.plan_markdown import CommentContext, plan_markdown
 from smsby_deploy.report.plan_text import write_plan_text
-from smsby_deploy.report.problems_text import github_annotations, problem_line
-from smsby_deploy.report.samples import MailingDetails, Sample
+from smsby_deploy.report.problems_text import github_annotations, problem_line, write_problems
+from smsby_deploy.report.render_text import mask_preview, previews_document, write_previews
+from smsby_deploy.report.samples import MailingDetails
 from smsby_deploy.report.sarif import sarif_document
 from smsby_deploy.report.status_csv import status_csv
 from smsby_deploy.report.status_html import status_html
@@ -54,30 +69,42 @@ def _assert_clean(text: str, *, is_markup: bool) -> None:
         assert "<zz" not in text
 
 
-@given(hostile, hostile, hostile)
-@settings(max_examples=60, deadline=None)
-def test_a_plan_in_every_format(first: str, second: str, third: str) -> None:
-    """Reasons, problems, texts, names and labels of a plan, each as hostile as can be."""
+def _every_plan(first: str, second: str, third: str) -> tuple[Plan, CommentContext]:
     problem = Problem(Severity.ERROR, "TEMPLATE", second, "sale/vip", "sale.yaml", 1)
     plan = examples.plan(
         examples.action("sale/vip", ActionKind.CREATE, third),
         examples.action("sale/stuck", ActionKind.BLOCKED, first),
         found=(problem, replace(problem, severity=Severity.WARNING)),
     )
-    sample = Sample("first", (third, first), Encoding.UCS2, "37529*****67", "l.csv:2")
-    base = Base("main", {"sale/vip": Baseline(1, 1, None, "", "", second)})
-    context = examples.context(
-        base=base,
-        details=lambda address: MailingDetails("Europe/Minsk", first, None, (sample,)),
-        refused=second,
+    sample = replace(examples.sample(third, first), file=f"{second}.csv", phone=third, why=(first,))
+    base = Base(
+        second, {"sale/vip": Baseline(1, 1, None, "", "", second), first: Baseline(1, 1, None, "", "")}
     )
+    return plan, examples.context(
+        base=base,
+        details=lambda address: MailingDetails(third, first, None, (sample,)),
+        refused=second,
+        out=third,
+        program=first,
+    )
+
+
+@given(hostile, hostile, hostile)
+@settings(max_examples=60, deadline=None)
+def test_a_plan_in_every_format(first: str, second: str, third: str) -> None:
+    """Reasons, problems, texts, names and labels of a plan, each as hostile as can be."""
+    plan, context = _every_plan(first, second, third)
+    problem = plan.problems[0]
     comment = plan_markdown(plan, context)
     _assert_clean(comment, is_markup=True)
     assert "@zz" not in comment
     assert len(comment.encode()) <= COMMENT_BYTES
     stream = io.StringIO()
     write_plan_text(plan, stream, color=False)
+    write_problems(plan.problems, stream, color=False)
+    write_json(validate_document(plan.problems), stream)
     _assert_clean(stream.getvalue(), is_markup=False)
+    _assert_clean(json_text(plan_document(plan)), is_markup=False)
     findings = list_findings(plan.problems)
     _assert_clean(problem_line(problem), is_markup=False)
     _assert_clean(github_annotations(findings), is_markup=False)
@@ -105,7 +132,47 @@ def test_a_status_in_every_format(word: str, value: str) -> None:
     stream = io.StringIO()
     write_status(report, stream, color=False)
     _assert_clean(stream.getvalue(), is_markup=False)
-    _assert_clean(status_markdown(report), is_markup=True)
+    _assert_clean(json_text(status_document(report)), is_markup=False)
+    assert sum(status_document(report)["mailings"][0]["other"].values()) == 7
+    _assert_clean(status_markdown(report, "BYN"), is_markup=True)
     _assert_clean(status_html(report, currency="BYN", tool="t", zone="Europe/Minsk"), is_markup=True)
     _assert_clean(status_junit(report, 50), is_markup=True)
     _assert_clean(status_csv(report, unmask=False), is_markup=False)
+
+
+@given(hostile, hostile)
+@settings(max_examples=40, deadline=None)
+def test_an_apply_a_history_and_a_log(error: str, actor: str) -> None:
+    """What sms.by answered, and who ran it; the log hides the token wherever it stands."""
+    plan, _ = _every_plan("", "", "")
+    result = ApplyResult(plan, (MailingResult("sale/vip", "rejected", 4, error=error),), (), 1)
+    stream = io.StringIO()
+    write_apply(result, stream, color=False, lock="smsby.lock.json")
+    _assert_clean(stream.getvalue() + json_text(apply_document(result)), is_markup=False)
+    run = Apply("7f3c9a", "2026-12-01T09:00:00+00:00", None, "t", 1, 1, by=who({"GITHUB_ACTOR": actor}))
+    lock = replace(Lock("shop"), applies=[run])
+    write_history(lock, stream, color=False)
+    _assert_clean(stream.getvalue() + json_text(history_document(lock)), is_markup=False)
+    _assert_clean(history_markdown(lock), is_markup=True)
+    log = io.StringIO()
+    JsonLog(log, SystemClock(), secret="secret-token").write(
+        "error", "failed", message=f"{error} secret-token {actor}"
+    )
+    _assert_clean(log.getvalue(), is_markup=False)
+    assert "secret-token" not in log.getvalue()
+
+
+@given(hostile, hostile)
+@settings(max_examples=40, deadline=None)
+def test_texts_that_people_would_read(before: str, after: str) -> None:
+    """Their readers' phones, however a text writes them, without --unmask; in a comment also what the text was."""
+    phone = "375291234567"
+    text = f"{before} {phone} +375 (29) 123-45-67 {after}"
+    whole = replace(examples.sample(text), phone=phone, values={"name": "Maximilian"})
+    preview = mask_preview(Preview("sale/vip", 1, "BYN", (whole,)))
+    stream = io.StringIO()
+    write_previews([preview], stream, color=False)
+    told = stream.getvalue() + json_text(previews_document([preview])) + word_diff(text, after)
+    _assert_clean(told, is_markup=False)
+    assert "123-45-67" not in told
+    assert "<zz" not in word_diff(text, after)

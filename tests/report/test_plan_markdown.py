@@ -6,8 +6,9 @@ import re
 from dataclasses import replace
 from decimal import Decimal
 
+import cmarkgfm
 import pytest
-from markdown_it import MarkdownIt
+from cmarkgfm.cmark import Options
 
 from smsby_deploy.plan.model import ActionKind
 from smsby_deploy.problems import Problem, Severity
@@ -98,20 +99,56 @@ def test_nothing_is_left_out_of_a_comment_that_fits() -> None:
     assert "1 × bees" in fit(pieces, limit=99, rest="")
 
 
-def test_a_name_from_a_file_is_only_text() -> None:
-    """Rendered by a Markdown renderer of GitHub's kind, a hostile name is itself: no tag, no link, no table cell."""
-    table = f"| a | b |\n|---|---|\n| {escape(examples.NASTY)} | x |\n"
-    html = MarkdownIt("commonmark", {"linkify": False}).enable("table").render(table)
-    assert re.findall(r"<(?!/?(?:table|thead|tbody|tr|th|td)\b)[^>]*>", html) == []
+def _rendered(text: str) -> str:
+    """As GitHub's own renderer makes it, before GitHub filters the result: that what is ours alone is left."""
+    return cmarkgfm.github_flavored_markdown_to_html(text, options=Options.CMARK_OPT_UNSAFE)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        examples.NASTY,
+        "https://evil.example/x",
+        "HTTPS://EVIL.EXAMPLE",
+        "ftp://evil.example",
+        "www.evil.example",
+        "WWW.evil.example",
+        "me@evil.example",
+        "mailto:me@evil.example",
+        "xmpp:me@evil.example",
+        "[x](/y)",
+        "![x](/y)",
+        "<https://evil.example>",
+        "**a** __b__ ~~c~~ `d`",
+        "a | b || c",
+        "<!-- --> --> <b>",
+        "&lt;b&gt; &#64;team",
+        "line\n\n# two\n- three\n```",
+        "back\\|slash",
+        "\u202ereversed\u2066",
+        "</details></pre></code></sub>",
+    ],
+)
+def test_a_name_from_a_file_is_only_text(name: str) -> None:
+    """Rendered by GitHub's own renderer, a hostile name is itself: no tag, no link, no table cell."""
+    html = _rendered(f"| a | b |\n|---|---|\n| {escape(name)} | x |\n\n- {escape(name)}\n")
+    ours = "table|thead|tbody|tr|th|td|ul|li"
+    assert re.findall(rf"<(?!/?(?:{ours})\b)[^>]*>", html) == []
     assert html.count("<td>") == 2
-    assert "@\u2060team" in html
-    assert "#\u206012" in html
+    assert html.count("<li>") == 1
+
+
+def test_a_mention_a_reference_and_an_emoji_are_none() -> None:
+    """GitHub and GitLab look for them in what is rendered: an invisible character is in their way."""
+    assert escape("@team #12 GH-12 !12 :smile: &1") == (
+        "@\u2060team #\u206012 GH-\u206012 !\u206012 :\u2060smile: &amp;\u20601"
+    )
+    assert escape("a.yaml:12:3: at 10:00") == "a.yaml:12:3: at 10:00"  # what people copy stays as it is
 
 
 def test_a_text_in_a_block_can_not_end_it() -> None:
-    """The only tags of the whole comment are ours, whatever a text says."""
-    text = plan_markdown(examples.whole_plan(), examples.context())
-    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+    """The only tags of the whole comment are ours, whatever a text says, and none of them is a link."""
+    html = _rendered(plan_markdown(examples.whole_plan(), examples.context()))
     tags = set(re.findall(r"<(/?[a-zA-Z][a-zA-Z0-9]*)", html))
     ours = "details summary pre code table thead tbody tr th td br sub strong p ul li h3 ins del blockquote"
     assert {tag.strip("/") for tag in tags} <= set(ours.split())

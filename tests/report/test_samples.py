@@ -37,7 +37,7 @@ def _details(tmp_path: Path, *, with_samples: bool = True) -> dict[str, MailingD
     project = load_project(tmp_path).project
     suppressed, _ = load_suppression(project.suppress)
     return {
-        mailing.name: detail_mailing(mailing, suppressed, with_samples=with_samples)
+        mailing.name: detail_mailing(project, mailing, suppressed, with_samples=with_samples)
         for mailing in project.mailings
     }
 
@@ -45,17 +45,18 @@ def _details(tmp_path: Path, *, with_samples: bool = True) -> dict[str, MailingD
 def test_the_first_the_longest_the_dearest_and_each_default(tmp_path: Path) -> None:
     """One person can be shown for several reasons, and then once; who opted out is neither shown nor counted."""
     vip = _details(tmp_path)["vip"]
-    assert [(sample.why, sample.place) for sample in vip.samples] == [
-        ("first", "vip.csv:2"),
-        ("longest, dearest", "vip.csv:4"),
-        ("default of gift", "vip.csv:3"),
+    assert [(sample.why, sample.line) for sample in vip.samples] == [
+        (("first",), 2),
+        (("default of gift",), 3),
+        (("most expensive", "longest"), 4),
     ]
+    assert {sample.file for sample in vip.samples} == {"vip.csv"}
     assert vip.split == (2, 0, 1)
 
 
 def test_what_is_personal_is_starred_out(tmp_path: Path) -> None:
     """Neither a name nor a number stands in a sample, and its length is that of the text that people get."""
-    first, long, default = _details(tmp_path)["vip"].samples
+    first, default, long = _details(tmp_path)["vip"].samples
     assert "".join(first.pieces) == "A**, t** waits. Call +375 29 ***-**-67"
     assert "".join(default.pieces).startswith("M**********, a surprise waits.")
     assert first.phone == "37529*****11"
@@ -71,15 +72,16 @@ def test_a_rewritten_name_is_starred_out_too(tmp_path: Path) -> None:
         '    recipients: [{phone: "375291111111", name: Жанна}]\n    text: "{{ name | upper }}, hello"\n',
         encoding="utf-8",
     )
-    (mailing,) = load_project(tmp_path).project.mailings
-    (sample,) = detail_mailing(mailing, load_suppression(())[0]).samples
+    project = load_project(tmp_path).project
+    (sample,) = detail_mailing(project, project.mailings[0], load_suppression(())[0]).samples
     assert sample.pieces == ("Z*****, hello",)
 
 
 def test_one_text_for_all_is_one_sample(tmp_path: Path) -> None:
     """Nobody's phone is named beside it."""
     (sample,) = _details(tmp_path)["all"].samples
-    assert (sample.why, sample.phone, sample.pieces) == ("everyone", None, ("One text for everyone",))
+    told = (sample.why, sample.phone, sample.file, sample.line, sample.pieces)
+    assert told == (("to everybody",), None, "sale.yaml", 10, ("One text for everyone",))
 
 
 def test_no_samples_of_what_is_not_sent(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from smsby_deploy.report.status_csv import status_csv
 from smsby_deploy.report.status_html import status_html
 from smsby_deploy.report.status_live import StatusDisplay, progress_line
 from smsby_deploy.report.status_text import share, status_markdown, write_status
-from smsby_deploy.status.model import State, StatusReport
+from smsby_deploy.status.model import Details, State, StatusReport
 from tests.report import examples
 from tests.report.golden import check_golden
 
@@ -102,6 +102,7 @@ def test_history() -> None:
     write_history(LOCK, stream, color=False)
     check_golden("history.txt", "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n")
     check_golden("history.md", history_markdown(LOCK))
+    check_golden("history.json", json_text(history_document(LOCK)))
     assert [run["plan"] for run in history_document(LOCK)["applies"]] == ["8a4d0b", "7f3c9a"]
 
 
@@ -181,13 +182,54 @@ def test_charts_tell_what_the_tables_tell() -> None:
     assert "<b>Odd|word</b>" in texts[4]
 
 
+def _luminance(color: str) -> float:
+    """Relative luminance by WCAG 2.2."""
+    parts = [int(color[index : index + 2], 16) / 255 for index in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(one: str, other: str) -> float:
+    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_html_has_contrast_in_light_and_in_dark() -> None:
+    """By WCAG AA: 4.5 for text, also on the warning, 3 for what a chart draws; in print too."""
+    themes = re.findall(r":root \{(.*?)\}", page(examples.status()), flags=re.DOTALL)
+    assert len(themes) == 3
+    for theme in themes:
+        colors = dict(re.findall(r"--(\w+): (#[0-9a-f]{3,6})", theme))
+        colors = {n: c if len(c) == 7 else "#" + "".join(2 * x for x in c[1:]) for n, c in colors.items()}
+        for ink in ("ink", "soft"):
+            for ground in ("page", "card", "warn"):
+                assert _contrast(colors[ink], colors[ground]) >= 4.5, (ink, ground, theme)
+        for drawn in ("accent", "delivered", "undelivered", "sent", "pending", "other"):
+            assert _contrast(colors[drawn], colors["card"]) >= 3, (drawn, theme)
+
+
+def test_html_tells_an_undelivered_word_once() -> None:
+    """sms.by writes it in capitals or not, by the method that was asked; other words stay as they are written."""
+    details = Details(planned=9, accepted=9, words={"UNDELIVERED": 3, "undelivered": 2, "Odd": 1, "odd": 3})
+    mailing = examples.mailing(
+        "sale/vip", State.FINAL, (0, 5, 0, 0), other={"Odd": 1, "odd": 3}, details=details
+    )
+    text = page(StatusReport((mailing,), "shop", "2026-12-01T09:00:00+00:00"))
+    reasons = text[text.index('id="reasons"') : text.index('id="cost"')]
+    assert re.findall(r'<th scope="row">(.*?)</th><td class="n">(\d+)', reasons) == [
+        ("UNDELIVERED", "5"),
+        ("odd", "3"),
+        ("Odd", "1"),
+    ]
+
+
 def test_html_of_nothing_and_of_a_great_many() -> None:
     """No mailing is a sentence; three hundred are all in the table, the chart draws the largest."""
     assert "records no mailing yet" in page(StatusReport(()))
     many = StatusReport(
         tuple(examples.mailing(f"sale/m{i}", State.FINAL, (i, 1, 0, 0)) for i in range(300)), "shop"
     )
-    assert page(many).count('<th scope="row">sale/m') == 600
+    assert page(many).count('<th scope="row">sale/<wbr>m') == 600
 
 
 class _Tty(io.StringIO):

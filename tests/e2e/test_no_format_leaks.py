@@ -1,0 +1,93 @@
+"""Every command in every format, while sms.by writes the token and whole numbers into its answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.conftest import Shop
+
+TOKEN = "secret-token"
+PHONES = ("375291234567", "375297654321", "375331111111", "+375 29 123-45-67")
+ECHO = f"<zz> the token {TOKEN} may not send to {PHONES[0]} or {PHONES[3]} @zz"
+CAMPAIGN = f"""\
+version: 1
+campaign: sale
+mailings:
+  - name: vip
+    recipients: {{file: vip.csv}}
+    text: "{{{{ name }}}} <zz> @zz call {PHONES[3]}"
+  - name: staff
+    recipients: ["{PHONES[2]}"]
+    text: Shop is closed until noon </pre><zz>
+"""
+MARKUP = ("markdown", "html", "junit", "sarif", "codeclimate")
+FORMATS = {
+    "validate": ("text", "json", "github", "sarif", "junit", "codeclimate"),
+    "plan": ("text", "json", "markdown", "github", "sarif", "junit", "codeclimate"),
+    "status": ("text", "json", "markdown", "html", "junit", "csv"),
+    "status --history": ("text", "json", "markdown"),
+    "render sale/*": ("text", "json"),
+}
+
+
+def _check(shop: Shop, *arguments: str, form: str) -> None:
+    done = shop.run(*arguments, "--format", form)
+    told = done.out + done.err
+    assert done.code != 64, (arguments, form, done.err)
+    assert done.out or form == "github", (arguments, form, done.err)
+    assert TOKEN not in told, (arguments, form)
+    assert not [phone for phone in PHONES if phone in told], (arguments, form, told)
+    if form in MARKUP:
+        assert "<zz" not in done.out, (arguments, form)
+
+
+def _check_all(shop: Shop) -> None:
+    for command, forms in FORMATS.items():
+        for form in forms:
+            _check(shop, *command.split(), form=form)
+    listed = shop.run("lock", "list").out + shop.run("lock", "show", "sale/vip").out
+    assert not [phone for phone in PHONES if phone in listed]
+    for path in shop.root.iterdir():
+        if path.name.startswith("smsby.lock.json") or path.name.endswith(".plan"):
+            kept = path.read_text(encoding="utf-8")
+            assert TOKEN not in kept, path
+            assert not [phone for phone in PHONES if phone in kept], path
+
+
+@pytest.fixture
+def leaky(shop: Shop) -> Shop:
+    shop.write("sale.yaml", CAMPAIGN)
+    shop.write("vip.csv", f"phone,name\n{PHONES[0]},Anna\n{PHONES[1]},Eve <zz>\n")
+    return shop
+
+
+def test_of_mailings_that_sms_by_rejects(leaky: Shop) -> None:
+    """Its words are told and kept, without the token it should not have repeated."""
+    leaky.fault(method="sendBulkSms", mode="error", status=400, text=ECHO, times=9)
+    for form in ("text", "json"):
+        _check(leaky, "apply", "--auto-approve", "--report", "r.json", form=form)
+        _check(leaky, "--log-format", "json", "apply", "--auto-approve", form=form)
+    assert TOKEN not in (leaky.root / "r.json").read_text(encoding="utf-8")
+    _check_all(leaky)
+
+
+def test_of_people_who_did_not_get_it(leaky: Shop) -> None:
+    """A status is a word that sms.by chooses."""
+    leaky.settings(fates={PHONES[0]: f"<zz>|{PHONES[0]}", PHONES[1]: "UNDELIVERED"})
+    _check(leaky, "plan", "--out", "x.plan", form="markdown")
+    _check(leaky, "apply", "x.plan", form="text")
+    _check_all(leaky)
+
+
+@pytest.mark.parametrize("method", ["getSMSMessages", "getAlphanames", "statusBulkSms", "getBalance"])
+def test_of_questions_that_fail(leaky: Shop, method: str) -> None:
+    """The error is one sentence, whatever sms.by says."""
+    assert leaky.run("apply", "--auto-approve").code == 0
+    for command in ("plan", "status", "apply --auto-approve"):
+        for status in (400, 403):
+            leaky.clear_faults()
+            leaky.fault(method=method, mode="error", status=status, text=ECHO, times=99)
+            done = leaky.run(*command.split())
+            told = done.out + done.err
+            assert TOKEN not in told
+            assert not [phone for phone in PHONES if phone in told], (command, told)

@@ -1,0 +1,136 @@
+"""The real command at a terminal of 80 columns: nothing is wider, no word is cut, colours only where they are wanted."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+
+import pytest
+
+from tests.e2e.conftest import Shop
+
+CAMPAIGN = """\
+version: 1
+campaign: a-campaign-with-a-name-that-is-long
+mailings:
+  - name: everybody-who-ever-bought-anything
+    recipients: [{phone: "375291234567", name: A}, {phone: "375297654321", name: B}, {phone: "375331111111", name: C}]
+    text: "Dear {{ name }}, the shop is closed on Saturday – until noon, as we count all that we have"
+  - name: short
+    recipients: ["375291234567"]
+    text: Hi
+"""
+_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def at_terminal(shop: Shop, *arguments: str, typed: str = "", **env: str) -> str:
+    """What a terminal of 80 columns is sent by `smsby-deploy ARGUMENTS`."""
+    leader, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    environ = {
+        **os.environ,
+        "SMSBY_API_URL": shop.url,
+        "SMSBY_TOKEN": "secret-token",
+        "TERM": "xterm-256color",
+        **env,
+    }
+    if "NO_COLOR" not in env:
+        environ.pop("NO_COLOR", None)
+    command = [sys.executable, "-m", "smsby_deploy", *arguments]
+    with subprocess.Popen(
+        command, cwd=shop.root, env=environ, stdin=terminal, stdout=terminal, stderr=terminal
+    ):
+        os.close(terminal)
+        os.write(leader, typed.encode())
+        sent = b""
+        try:
+            while part := os.read(leader, 65536):
+                sent += part
+        except OSError:  # Linux tells the end of a terminal so
+            pass
+    os.close(leader)
+    told = sent.decode()
+    assert "Traceback" not in told
+    assert "secret-token" not in told
+    return told
+
+
+def lines_of(told: str) -> list[str]:
+    """What stays on the screen, line by line: what is redrawn in place counts as it was drawn last."""
+    return [_CODES.sub("", line.split("\r")[-1]).rstrip() for line in told.replace("\r\n", "\n").split("\n")]
+
+
+def test_plan_apply_and_status_fit_a_terminal(shop: Shop) -> None:
+    """Not one line of a project with names as long as they may be is folded by the terminal."""
+    shop.write("sale.yaml", CAMPAIGN)
+    for arguments in (["validate"], ["plan"], ["apply", "--auto-approve"], ["status", "--watch"], ["status"]):
+        lines = lines_of(at_terminal(shop, *arguments))
+        assert lines, arguments
+        for line in lines:
+            is_command = line.startswith(("next:", "      smsby-deploy"))  # to be copied: it has one line
+            assert len(line) <= 80 or is_command, (arguments, line)
+    plan = lines_of(at_terminal(shop, "plan"))
+    assert any("EXPENSIVE_CHARACTER" in line for line in plan)
+    # A sentence is broken between words, and what goes on is set in.
+    assert sum(line.startswith("  ") for line in plan) >= 2
+
+
+def test_each_request_is_told_as_it_is_answered(shop: Shop) -> None:
+    """Above the bar, with its chunk; then each mailing, the sum, and the commands that come next, for this project."""
+    shop.write("sale.yaml", CAMPAIGN)
+    (shop.root.parent / "elsewhere").mkdir()
+    told = lines_of(at_terminal(shop, "-C", str(shop.root), "apply", typed="yes\n"))
+    accepted = [index for index, line in enumerate(told) if line.startswith("accepted ")]
+    sent = [index for index, line in enumerate(told) if line.startswith("sent ")]
+    assert (len(accepted), len(sent)) == (2, 2)
+    assert max(accepted) < min(sent)
+    assert any(line.endswith("[1/2]") for line in told)
+    assert f"      smsby-deploy -C {shop.root} status --watch" in told
+    assert any(line.startswith("2 sent; 4 people") for line in told)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "has_color"),
+    [
+        ((), {}, True),
+        (("--no-color",), {}, False),
+        ((), {"NO_COLOR": "1"}, False),
+        ((), {"NO_COLOR": ""}, True),  # no-color.org: only when it is not empty
+        ((), {"TERM": "dumb"}, False),
+    ],
+)
+def test_colours_are_left_out_where_nobody_wants_them(
+    shop: Shop, arguments: tuple[str, ...], env: dict[str, str], has_color: bool
+) -> None:
+    """In every report, and a dumb terminal is sent nothing but text."""
+    shop.write("sale.yaml", CAMPAIGN)
+    told = at_terminal(shop, *arguments, "plan", **env)
+    told += at_terminal(shop, *arguments, "apply", "--auto-approve", **env)
+    told += at_terminal(shop, *arguments, "status", **env)
+    assert bool(re.search(r"\x1b\[[0-9;]+m", told)) == has_color
+    if env.get("TERM") == "dumb":
+        assert "\x1b" not in told
+
+
+def test_ctrl_c_ends_a_watch_with_what_is_known(shop: Shop) -> None:
+    """A phone may never confirm; whoever does not wait any longer still gets the report, and no success."""
+    shop.settings(fates={"375291234567": "SENT"})
+    shop.write("sale.yaml", CAMPAIGN)
+    assert shop.run("apply", "--auto-approve", "--select", "*/short").code == 0
+    looked = len([call for call in shop.calls() if call["method"] == "statusBulkSms"])
+    run = shop.start("status", "--watch", "*/short")
+    shop.wait_until(lambda: len([c for c in shop.calls() if c["method"] == "statusBulkSms"]) > looked)
+    shop.wait_until(lambda: "settled" in run.said())
+    run.signal(signal.SIGINT)
+    done = run.finish()
+    assert done.code == 1
+    assert "1 sent" in done.out
+    assert "warning: the wait was ended: not everything is final" in done.err
+    assert "error" not in done.err
