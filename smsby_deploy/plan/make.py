@@ -19,11 +19,11 @@ from smsby_deploy.errors import FilesInvalid, Location, UsageError
 from smsby_deploy.lock.document import entry_digest
 from smsby_deploy.lock.model import DONE, Entry, Lock
 from smsby_deploy.message.template import compile_text, included_files
-from smsby_deploy.plan.budget import spent_beside
+from smsby_deploy.plan.budget import other_currencies, spent_beside
 from smsby_deploy.plan.diff import Desired, Verdict, diff_mailing
 from smsby_deploy.plan.differences import find_differences, meant_by_files, meant_by_lock
 from smsby_deploy.plan.fingerprint import canonical_json
-from smsby_deploy.plan.guardrails import check_budget, check_mailing, cost_of_sending
+from smsby_deploy.plan.guardrails import check_budget, check_currency, check_mailing, cost_of_sending
 from smsby_deploy.plan.model import SENDING, Action, ActionKind, AudienceCounts, ChunkPlan, LockStamp, Plan
 from smsby_deploy.plan.pack import measure_mailing
 from smsby_deploy.plan.remote import view_remote
@@ -232,14 +232,22 @@ def _unread(mailing: Mailing, query: RecipientsQuery) -> Iterator[Problem]:
 
 
 def _hold_budget(project: Project, actions: Sequence[Action], lock: Lock, now: datetime) -> list[Action]:
-    """The actions, those that cost blocked if together they exceed what is left of the month's budget."""
+    """The actions, those that cost blocked if together they exceed what is left of the month's budget. What a list costs
+    is judged once sms.by told it."""
+    price, guardrails = project.price, project.guardrails
+    if price is None:
+        return list(actions)
+    others = other_currencies(lock, now, project.api.account_timezone, price.currency)
+    unlike = check_currency(guardrails, price.currency, others)
     spent = spent_beside(project, actions, lock, now)
-    breach = check_budget(project.guardrails, cost_of_sending(actions), spent)
+    breach = unlike or check_budget(guardrails, cost_of_sending(actions), spent)
     if breach is None:
         return list(actions)
     reason = f"guardrail: {breach.message}"
     return [
-        replace(action, action=ActionKind.BLOCKED, reason=reason) if action.sends and action.cost else action
+        replace(action, action=ActionKind.BLOCKED, reason=reason)
+        if action.sends and (action.cost or (unlike and action.cost is None))
+        else action
         for action in actions
     ]
 
