@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_UP, Decimal
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.lock.model import ChunkRecord, ChunkState, Entry, Lock
-from smsby_deploy.plan.model import Action
+from smsby_deploy.plan.guardrails import check_budget, check_currency, cost_of_sending
+from smsby_deploy.plan.model import Action, ActionKind
 from smsby_deploy.project.declarations import Project
 
 _SPENT = frozenset({ChunkState.ACCEPTED, ChunkState.UNKNOWN, ChunkState.PARTIAL})
 _SMALLEST = Decimal("0.00001")  # sms.by tells money with five digits
 
 Month = tuple[int, int]
+
+
+def hold_budget(project: Project, actions: Sequence[Action], lock: Lock, now: datetime) -> list[Action]:
+    """The actions, those that cost blocked if together they exceed what is left of the month's budget. What a list costs
+    is judged once sms.by told it."""
+    price, guardrails = project.price, project.guardrails
+    if price is None:
+        return list(actions)
+    others = other_currencies(lock, now, project.api.account_timezone, price.currency)
+    unlike = check_currency(guardrails, price.currency, others)
+    spent = spent_beside(project, actions, lock, now)
+    breach = unlike or check_budget(guardrails, cost_of_sending(actions), spent)
+    if breach is None:
+        return list(actions)
+    reason = f"guardrail: {breach.message}"
+    return [
+        replace(action, action=ActionKind.BLOCKED, reason=reason)
+        if action.sends and (action.cost or (unlike and action.cost is None))
+        else action
+        for action in actions
+    ]
 
 
 def spent_beside(project: Project, actions: Iterable[Action], lock: Lock, now: datetime) -> Decimal:
