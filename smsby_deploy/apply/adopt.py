@@ -75,7 +75,7 @@ def import_mailing(
     found = find_messages(client, loaded.project, mailing, message_ids=message_ids, uuids=uuids)
     at = clock.now().isoformat(timespec="seconds")
     change = LockChange(held, by=by, at=at, tool=TOOL, reason=reason)
-    entry = entry_of(action, mailing.revision, found, Applied(at, plan.id, commit, TOOL))
+    entry = entry_of(action, mailing.revision, found, Applied(at, plan.id, commit, TOOL), plan.currency)
     change.check_adoptable(address, entry)
     check_messages(client, loaded.project, mailing, found, held.lock)
     what = [f"uuid {uuid}" for uuid in uuids] or [f"message_id {number}" for number in message_ids]
@@ -156,7 +156,9 @@ def check_messages(
         )
 
 
-def entry_of(action: Action, revision: int, found: Sequence[Found], applied: Applied) -> Entry:
+def entry_of(
+    action: Action, revision: int, found: Sequence[Found], applied: Applied, currency: str | None
+) -> Entry:
     """The mailing as the lock records it: content, audience and chunks as planned now, messages as sms.by has them.
 
     One message holds everybody, so the first chunk bears it and all recipients; of several each chunk bears one.
@@ -191,6 +193,7 @@ def entry_of(action: Action, revision: int, found: Sequence[Found], applied: App
         recipients=people,
         parts=action.parts,
         cost=None if action.cost is None else money(action.cost),
+        currency=currency,
         chunks=tuple(records),
         applied=applied,
     )

@@ -31,11 +31,10 @@ from smsby_deploy.errors import (
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.model import DONE, ChunkRecord, ChunkState, Lock
 from smsby_deploy.lock.store import HeldLock, LockStore
-from smsby_deploy.message.price import money
 from smsby_deploy.plan.budget import spent_beside
 from smsby_deploy.plan.diff import collision_of, is_recorded_singly
 from smsby_deploy.plan.differences import find_differences, meant_by_lock
-from smsby_deploy.plan.guardrails import check_apply
+from smsby_deploy.plan.guardrails import check_apply, check_balance
 from smsby_deploy.plan.make import TOOL, make_plan, read_names
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.planfile import find_staleness, reviewed_addresses, stale_plan
@@ -142,11 +141,11 @@ def _check_whole(request: ApplyRequest, loaded: LoadedProject, plan: Plan) -> No
     cost = _planned_cost(plan)
     if cost:
         balance = request.client.get_balance()
-        if balance.amount < cost:
-            raise Refused(
-                f"balance: this apply costs {money(cost)}, the account holds {money(balance.amount)}",
-                hint="top up the account at sms.by, then apply again",
-            )
+        low = check_balance(cost, plan.currency, balance.amount, balance.currency)
+        if low:
+            top_up = "top up the account at sms.by, then apply again"
+            mend = "price.currency in smsby.yaml is to be that of the account"
+            raise Refused(low.message, hint=top_up if low.key == "balance" else mend)
 
 
 def _planned_cost(plan: Plan) -> Decimal:
@@ -177,6 +176,7 @@ class _Run:
             tool=TOOL,
             clock=request.clock,
             body=self.project.api.body,
+            currency=plan.currency,
             by=request.by,
         )
         self.sender = Sender()

@@ -108,7 +108,8 @@ class ListSender:
             self._exchange.stop([ref], f"guardrail: {breach}; its draft {message_id} stands, not confirmed")
             self._refuse(address)
             return False
-        self._recorder.learn(address, info.recipients, info.parts, info.cost)
+        # Also where it is an estimate: a budget counts what the lock records.
+        self._recorder.learn(address, info.recipients, info.parts, self._estimate(mailing, info))
         self._say_missing(address, info)
         self._exchange.send(Request([ref], lambda chunks: self._client.confirm(message_id), "confirm"))
         if self._recorder.chunk(ref).state is ChunkState.ACCEPTED:
@@ -118,6 +119,8 @@ class ListSender:
     def _breach(self, mailing: Mailing, info: ListInfo) -> str:
         """The guardrail that what sms.by tells of the draft breaks, or that can't be kept because it does not tell."""
         guardrails = self._project.guardrails
+        if info.recipients == 0:
+            return "an empty audience never means everyone: sms.by tells 0 people of the list, the least is 1"
         for breach in check_people(guardrails, mailing, info.recipients):
             return breach.message
         cost = self._estimate(mailing, info)

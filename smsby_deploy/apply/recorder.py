@@ -36,6 +36,7 @@ class Recorder:
         tool: str,
         clock: Clock,
         body: str,
+        currency: str | None = None,
         by: str | None = None,
     ) -> None:
         self.lock = held.lock
@@ -43,6 +44,7 @@ class Recorder:
         self._journal = held.open_journal()
         self._applied = (plan_id, commit, tool)
         self._body = body
+        self._currency = currency
         self._by = by
         self._clock = clock
         self._begun = False
@@ -93,6 +95,7 @@ class Recorder:
             recipients=action.recipients,
             parts=action.parts,
             cost=None if action.cost is None else money(action.cost),
+            currency=self._currency,
             chunks=tuple(chunks),
             applied=Applied(self.now(), plan_id, commit, tool),
             earlier=earlier,

@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from smsby_deploy.project.declarations import HOME
 from smsby_deploy.wording import counted
+
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
 
 _MOBILE = re.compile(r"375(?:25|29|33|44)[0-9]{7}")
 # Spaces, dashes, brackets, dots, and the invisible marks that come along when a number is copied from an address book.
@@ -16,6 +20,11 @@ _EXCEL_TEXT = re.compile(
     r'\s*(?:="([^"]*)"|\'(.*))\s*', re.DOTALL
 )  # ="375…" and '375…': text, said Excel's way
 _ROUNDED = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]+")
+# What a data frame makes of a column of phones with a gap in it. Its 0 is no digit of the phone: behind a number that
+# lacks a digit it would make somebody else's.
+_DECIMAL = re.compile(r"\s*(\+?[0-9]{7,})[.,]0+\s*")
+# Russian and Kazakh national spellings, 8 9XX … and 8 7XX …: no country code begins so.
+_TRUNK_EIGHT = re.compile(r"8([79][0-9]{9})")
 # The usual spellings at one glance, punctuation aside; what is not one of them is looked at more closely.
 _SPELLINGS = re.compile(r"(?:\+?375|00375|80|0)?((?:25|29|33|44)[0-9]{7})")
 # One of each line: the number, or nothing where it is none.
@@ -37,6 +46,7 @@ def normalize_phone(raw: str, countries: tuple[str, ...] = (HOME,)) -> str:
     """
     if _MOBILE.fullmatch(raw) and HOME in countries:
         return raw
+    raw = _without_fraction(raw)
     if HOME in countries:
         spelled = _SPELLINGS.fullmatch(raw) or _SPELLINGS.fullmatch(_PUNCTUATION.sub("", raw))
         if spelled:
@@ -47,6 +57,10 @@ def normalize_phone(raw: str, countries: tuple[str, ...] = (HOME,)) -> str:
         return home
     if len(digits) < _SHORTEST:
         raise BadPhone(f"it has only {counted(len(digits), 'digit')}")
+    if HOME not in countries and home != digits:
+        raise BadPhone(
+            f"it has no country code, and abroad one is wanted (countries: {', '.join(countries)})"
+        )
     if countries != (HOME,) and not home.startswith("375"):
         return _foreign(digits, countries)
     if HOME not in countries:
@@ -62,19 +76,25 @@ def normalize_opt_out(raw: str) -> str:
     """The number of somebody who opted out, of any country: no mailing's `countries` may hide an opt-out.
 
     Numbers of other countries come out of `normalize_phone` as the digits they were written with, so here they are
-    taken as they stand.
+    taken as they stand, if they are numbers at all: one that is not would hide nobody, and nobody would know. Russian and
+    Kazakh ones may begin with their 8.
 
     Raises:
         BadPhone: it can't be a number that something is sent to.
     """
     if _MOBILE.fullmatch(raw):
         return raw
+    raw = _without_fraction(raw)
     digits, is_international = _digits(raw)
     home = digits if is_international else _with_home_code(digits)
     if home.startswith("375"):
         return normalize_phone(raw)
     if len(digits) < _SHORTEST:
         raise BadPhone(f"it has only {counted(len(digits), 'digit')}")
+    trunk = None if is_international else _TRUNK_EIGHT.fullmatch(digits)
+    if trunk:
+        digits = f"7{trunk[1]}"
+    _parse(digits)
     return digits
 
 
@@ -112,7 +132,7 @@ def _fill(phones: list[str], raw: Sequence[str], normalize: Callable[[str], str]
 def _usual_ones(raw: Sequence[str]) -> list[str]:
     """The numbers of those that are written as most are, "" for the others: a few passes over all of them as one text,
     several times as fast as a look at each."""
-    text = ("\n" + "\n".join(raw)).encode("ascii", "replace").translate(None, b" ()-.")
+    text = ("\n" + "\n".join(raw)).encode("ascii", "replace").translate(None, b" ()-")
     text = text.replace(b"\n+375", b"\n375").replace(b"\n80", b"\n375")
     phones = _MOBILE_LINES.findall(text[1:].decode())
     return phones if len(phones) == len(raw) else [""] * len(raw)  # a cell holds a line break
@@ -121,6 +141,12 @@ def _usual_ones(raw: Sequence[str]) -> list[str]:
 def mask_phone(phone: str) -> str:
     """The number as it may be shown: its code and its last two digits."""
     return phone[:5] + "*" * max(0, len(phone) - 7) + phone[-2:] if len(phone) > 8 else "*" * len(phone)
+
+
+def _without_fraction(raw: str) -> str:
+    """`375291234567` of `375291234567.0`."""
+    decimal = _DECIMAL.fullmatch(raw) if len(raw) <= _LONGEST_WRITTEN else None
+    return decimal[1] if decimal else raw
 
 
 def _digits(raw: str) -> tuple[str, bool]:
@@ -152,14 +178,9 @@ def _with_home_code(digits: str) -> str:
 
 
 def _foreign(digits: str, countries: tuple[str, ...]) -> str:
-    import phonenumbers  # of 20 ms, and only for projects that write abroad
+    import phonenumbers
 
-    try:
-        number = phonenumbers.parse(f"+{digits}")
-    except phonenumbers.NumberParseException as error:
-        raise BadPhone("it is no number of any country; abroad a country code is wanted") from error
-    if not phonenumbers.is_valid_number(number):
-        raise BadPhone("it is not a valid number of its country")
+    number = _parse(digits)
     region = phonenumbers.region_code_for_number(number)
     if region not in countries:
         raise BadPhone(f"numbers of {region} are not allowed here (countries: {', '.join(countries)})")
@@ -171,3 +192,20 @@ def _foreign(digits: str, countries: tuple[str, ...]) -> str:
         # Without its + it would be read as a Belarusian one, or as another.
         raise BadPhone("it can't be told from another number once written as digits")
     return found
+
+
+def _parse(digits: str) -> PhoneNumber:
+    """A number of any country, its code first.
+
+    Raises:
+        BadPhone: it is none.
+    """
+    import phonenumbers  # of 20 ms, and only for projects that write abroad
+
+    try:
+        number = phonenumbers.parse(f"+{digits}")
+    except phonenumbers.NumberParseException as error:
+        raise BadPhone("it is no number of any country; abroad a country code is wanted") from error
+    if not phonenumbers.is_valid_number(number):
+        raise BadPhone("it is not a valid number of its country")
+    return number

@@ -38,8 +38,7 @@ def _add_block(source: RecipientsFile, block: Block, suppressed: PhoneSet) -> li
         names = name_columns(block.columns)
         raise BadRows(f"it has no column {source.phone!r}; {names}", block.header_line or block.lines[0])
     phones, bad = normalize_opt_outs(block.values[column])
-    # A number that begins with 0 is nobody's: those of an audience begin with a country code.
-    suppressed.add_all(number_phones(phone for phone in phones if not phone.startswith("0")))
+    suppressed.add_all(number_phones(phones))
     return [
         Problem(Severity.WARNING, "SUPPRESS_PHONE", str(error), None, source.name, block.lines[position])
         for position, error in bad.items()

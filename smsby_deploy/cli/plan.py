@@ -152,13 +152,16 @@ def _tell_refused(context: Context, message: str) -> None:
 
 
 def _read_balance(client: ReadClient | None, plan: Plan) -> Decimal | None:
-    """What the account holds, if something is to be paid for; a plan does not fail for want of it."""
+    """What the account holds, if something is to be paid for, and in that currency; a plan does not fail for want of it."""
+    from smsby_deploy.plan.guardrails import is_same_currency
+
     if client is None or not any(action.sends for action in plan.actions):
         return None
     try:
-        return client.get_balance().amount
+        balance = client.get_balance()
     except SmsbyDeployError:
         return None
+    return balance.amount if is_same_currency(plan.currency, balance.currency) else None
 
 
 def _comment(

@@ -78,6 +78,7 @@ class Entry:
     body: str | None = (
         None  # json or form, as its requests are written; None of a list, or where nobody recorded it
     )
+    currency: str | None = None  # of `cost`; None where there was no price, or nobody recorded it
 
     @property
     def is_complete(self) -> bool:

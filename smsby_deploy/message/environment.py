@@ -122,18 +122,24 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         self.charge(len(items) * weight)
         return items
 
+    def weighed(self, value: Any) -> Any:
+        """What goes into a filter; one that sorts ten thousand characters must not do so in each round of a loop."""
+        if isinstance(value, str | list | tuple | dict):
+            self.charge(_size(value))
+        return value
+
     def joined(self, *values: Any) -> str:
         """`a ~ b`; an empty value is not passed over in silence."""
         texts = [str(self.printed(value)) if not isinstance(value, str) else value for value in values]
         if not all(texts):
             raise EmptyValue
-        _limit(sum(map(len, texts)))
+        self._afford(sum(map(len, texts)))
         return "".join(texts)
 
     def collected(self, kind: str, *items: Any) -> Any:
         """A list, tuple or mapping; lists in lists grow fast."""
         made: Any = {"List": list, "Tuple": tuple}.get(kind, _pairs)(items)
-        _limit(_size(made))
+        self._afford(_size(made))
         return made
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -145,16 +151,22 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
             if isinstance(value, int) and abs(value) > _LARGEST_NUMBER:
                 raise TemplateTooMuch("a number is too large")
         if operator == "%" and isinstance(left, str):
+            self.charge(len(left))
             _check_format(left)
         elif operator == "*":
             text, times = (right, left) if isinstance(left, int) else (left, right)
             if isinstance(times, int) and isinstance(text, str | list | tuple):
-                _limit(_size(text) * max(times, 0))
+                self._afford(_size(text) * max(times, 0))
         elif operator == "+" and isinstance(left, str) and isinstance(right, str):
             return self.joined(left, right)
         elif operator == "+" and isinstance(left, list | tuple):
-            _limit(_size(left) + _size(right))
+            self._afford(_size(left) + _size(right))
         return self.binop_table[operator](left, right)
+
+    def _afford(self, size: int) -> None:
+        """A value of `size` is made: it may not be too long, and is paid for."""
+        _limit(size)
+        self.charge(size)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         """Macros, loops and the listed methods; everything else is an error."""
@@ -165,6 +177,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
             name = __obj.__name__
             if name not in (_STRING_METHODS if isinstance(owner, str) else _CONTAINER_METHODS):
                 raise SecurityError(f"the method {name} is not available in texts")
+            __self.weighed(owner)
             if name == "replace":
                 _check_replace(owner, *args)
         elif not isinstance(__obj, Macro | LoopContext | BlockReference | Undefined) and not isinstance(

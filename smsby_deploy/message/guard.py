@@ -13,7 +13,7 @@ _STEPS_PER_NODE = 10
 
 
 class Guard(NodeTransformer):
-    """Loops, macros, `~` and lists are turned into calls of the environment's methods."""
+    """Loops, macros, `~`, lists and what goes into a filter are turned into calls of the environment's methods."""
 
     def __init__(self, environment: Environment, *, is_included: bool) -> None:
         self.environment = environment
@@ -43,6 +43,12 @@ class Guard(NodeTransformer):
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
         self.generic_visit(node)
         return self._call("joined", node.nodes, node)
+
+    def visit_Filter(self, node: nodes.Filter) -> nodes.Node:
+        self.generic_visit(node)
+        if node.node is not None:  # a block's text was paid for as it was printed
+            node.node = self._call("weighed", [node.node], node)
+        return node
 
     def visit_List(self, node: nodes.List) -> nodes.Node:
         return self._collected(node, node.items)

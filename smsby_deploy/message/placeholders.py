@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 # Each begins with literal characters, so that a long text is searched fast.
 _FOREIGN = tuple(
@@ -25,6 +25,16 @@ def find_placeholder(text: str, *, rendered: bool = False) -> re.Match[str] | No
     """The first placeholder in `text`; with `rendered` also one of Jinja2's."""
     found = [match for pattern in (_UNRENDERED if rendered else _FOREIGN) if (match := pattern.search(text))]
     return min(found, key=lambda match: match.start(), default=None)
+
+
+def find_placeholders(text: str) -> Iterator[re.Match[str]]:
+    """Every placeholder of another tool in a template's literal `text`, from left to right, none inside of another."""
+    found = [match for pattern in _FOREIGN for match in pattern.finditer(text)]
+    end = 0
+    for match in sorted(found, key=lambda match: (match.start(), -match.end())):
+        if match.start() >= end:
+            yield match
+            end = match.end()
 
 
 def rows_with_placeholders(texts: Sequence[str]) -> Iterable[int]:

@@ -21,6 +21,7 @@ from smsby_deploy.wording import counted
 
 DEFAULT_LIMIT = 3
 _DEFAULT = re.compile(r"\b(\w+)\s*\|\s*(?:default|d)\s*\(")
+_MOST_PROBLEMS = 1000  # of the texts of one mailing
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +86,14 @@ def preview_mailing(
     personal = is_personal(mailing, template)
     if isinstance(mailing.audience, ContactList) or (limit is None and not personal):
         return _preview_one_text(mailing, template, project.price, currency)
-    problems: list[Problem] = []
+    problems = _Problems()
     chosen = _Chosen(limit if personal else 1, frozenset(rows))
     if mailing.text:
         chosen.waiting.update(_DEFAULT.findall(mailing.text.text))
     for phone, candidate in _candidates(mailing, template, project.price, problems):
         chosen.offer(candidate, is_suppressed=phone in suppressed)
     missing = [row for row in rows if row not in chosen.by_row]
-    if missing and not has_errors(problems):
+    if missing and not has_errors(problems.kept):
         raise UsageError(
             f"{mailing.address} has no row {missing[0]}: it has {counted(chosen.count, 'recipient')}",
             hint="rows count the recipients from 1, after cleaning",
@@ -102,9 +103,28 @@ def preview_mailing(
         _sample(candidate, file, candidate.phone in suppressed, tuple(why))
         for candidate, why in chosen.finish()
     )
-    placed = tuple(place_rows(mailing.audience, problem) for problem in problems)
+    placed = tuple(place_rows(mailing.audience, problem) for problem in problems.told(mailing))
     split = (chosen.split[0], chosen.split[1], chosen.split[2]) if personal else None
     return Preview(mailing.address, chosen.count - chosen.suppressed, currency, samples, placed, split)
+
+
+@dataclass(slots=True)
+class _Problems:
+    """Of texts a thousand are kept and the others counted, so that memory stays flat; of phones all."""
+
+    kept: list[Problem] = field(default_factory=list)
+    untold: int = 0
+
+    def keep(self, found: Sequence[Problem]) -> None:
+        room = max(0, _MOST_PROBLEMS - len(self.kept))
+        self.kept.extend(found[:room])
+        self.untold += len(found[room:])
+
+    def told(self, mailing: Mailing) -> list[Problem]:
+        if not self.untold:
+            return self.kept
+        message = f"{self.untold:,} more texts of this mailing than are told here can't be sent as they are"
+        return [_at_text(mailing, "TEMPLATE", message), *self.kept]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +196,7 @@ class _Chosen:
 
 
 def _candidates(
-    mailing: Mailing, template: Template | None, price: Price | None, problems: list[Problem]
+    mailing: Mailing, template: Template | None, price: Price | None, problems: _Problems
 ) -> Iterator[tuple[str, _Candidate | None]]:
     """Everybody's phone and text; None where it can't be sent, and then `problems` tells why."""
     assert not isinstance(mailing.audience, ContactList)
@@ -195,7 +215,7 @@ def _candidates(
         if bulk is None:
             rendered = render_texts(mailing, template, batch)
             texts = rendered.texts
-            problems.extend(rendered.problems)
+            problems.keep(rendered.problems)
         else:
             texts = [bulk] * len(batch.phones)
         variables: Sequence[Mapping[str, str]] = batch.variables if bulk is None else [{}] * len(texts)
@@ -207,11 +227,12 @@ def _candidates(
             try:
                 size = measure_text(text)
             except TextTooLong as error:
-                problems.append(_too_long(mailing, f"{error.message} ({rows_file(mailing)}:{line})"))
+                message = f"{error.message} ({rows_file(mailing)}:{line})"
+                problems.keep([_at_text(mailing, "TOO_LONG", message)])
                 yield phone, None
                 continue
             yield phone, _Candidate(row, line, phone, text, size, cost_of(size.parts, price, phone), values)
-    problems.extend(report.problems)
+    problems.kept.extend(report.problems)
 
 
 def _sample(candidate: _Candidate, file: str, is_suppressed: bool, why: tuple[str, ...]) -> Sample:
@@ -238,15 +259,13 @@ def _preview_one_text(
     place = mailing.text.location if mailing.text else mailing.location
     if template is None or template.is_personal:
         message = "a mailing to a list kept at sms.by has one text for all: no variables"
-        problem = Problem(
-            Severity.ERROR, "LIST_TEXT", message, mailing.address, place.file, place.line, place.column
-        )
+        problem = _at_text(mailing, "LIST_TEXT", message)
         return Preview(mailing.address, None, currency, (), (problem,))
     text = template.render_once()
     try:
         size = measure_text(text)
     except TextTooLong as error:
-        return Preview(mailing.address, None, currency, (), (_too_long(mailing, error.message),))
+        return Preview(mailing.address, None, currency, (), (_at_text(mailing, "TOO_LONG", error.message),))
     why = "to everybody on the list" if isinstance(mailing.audience, ContactList) else "to everybody"
     sample = Sample(
         None, place.file, place.line, None, text, size, measure_gsm(text).parts, tuple(split_parts(text, size)),
@@ -255,6 +274,6 @@ def _preview_one_text(
     return Preview(mailing.address, None, currency, (sample,))
 
 
-def _too_long(mailing: Mailing, message: str) -> Problem:
+def _at_text(mailing: Mailing, code: str, message: str) -> Problem:
     place = mailing.text.location if mailing.text else mailing.location
-    return Problem(Severity.ERROR, "TOO_LONG", message, mailing.address, place.file, place.line, place.column)
+    return Problem(Severity.ERROR, code, message, mailing.address, place.file, place.line, place.column)

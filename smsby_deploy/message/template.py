@@ -22,7 +22,7 @@ from smsby_deploy.errors import FilesInvalid, Location
 from smsby_deploy.message.environment import LONGEST_SOURCE, TemplateTooMuch, TextEnvironment
 from smsby_deploy.message.fast import compile_fast
 from smsby_deploy.message.includes import BadInclude, Gathered, gather
-from smsby_deploy.message.placeholders import find_placeholder, rows_with_placeholders
+from smsby_deploy.message.placeholders import find_placeholder, find_placeholders, rows_with_placeholders
 from smsby_deploy.message.rewrite import Rewriter
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import Rewrite, TextSource
@@ -227,8 +227,7 @@ def included_files(source: TextSource | None) -> tuple[str, ...]:
 def _check_literals(source: TextSource, gathered: Gathered) -> None:
     problems = []
     for unit, offset, literal in gathered.literals():
-        found = find_placeholder(literal)
-        if found:
+        for found in find_placeholders(literal):
             message = f"{found.group()} would be sent as it stands; variables are written {{{{ name }}}}"
             place = _locate(source, gathered, unit, offset + found.start())
             problems.append(place_problem(source, "PLACEHOLDER", message, place))

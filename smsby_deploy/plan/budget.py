@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.lock.model import ChunkState, Entry, Lock
-from smsby_deploy.plan.model import Action
+from smsby_deploy.lock.model import ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.plan.guardrails import check_budget, check_currency, cost_of_sending
+from smsby_deploy.plan.model import Action, ActionKind
 from smsby_deploy.project.declarations import Project
 
 _SPENT = frozenset({ChunkState.ACCEPTED, ChunkState.UNKNOWN, ChunkState.PARTIAL})
+_SMALLEST = Decimal("0.00001")  # sms.by tells money with five digits
+
+Month = tuple[int, int]
+
+
+def hold_budget(project: Project, actions: Sequence[Action], lock: Lock, now: datetime) -> list[Action]:
+    """The actions, those that cost blocked if together they exceed what is left of the month's budget. What a list costs
+    is judged once sms.by told it."""
+    price, guardrails = project.price, project.guardrails
+    if price is None:
+        return list(actions)
+    others = other_currencies(lock, now, project.api.account_timezone, price.currency)
+    unlike = check_currency(guardrails, price.currency, others)
+    spent = spent_beside(project, actions, lock, now)
+    breach = unlike or check_budget(guardrails, cost_of_sending(actions), spent)
+    if breach is None:
+        return list(actions)
+    reason = f"guardrail: {breach.message}"
+    return [
+        replace(action, action=ActionKind.BLOCKED, reason=reason)
+        if action.sends and (action.cost or (unlike and action.cost is None))
+        else action
+        for action in actions
+    ]
 
 
 def spent_beside(project: Project, actions: Iterable[Action], lock: Lock, now: datetime) -> Decimal:
@@ -30,30 +56,60 @@ def spent_beside(project: Project, actions: Iterable[Action], lock: Lock, now: d
 def spent_in_month(
     lock: Lock, now: datetime, timezone: str, *, to_come: Mapping[str, Decimal] | None = None
 ) -> Decimal:
-    """What the mailings cost that were applied in the month of `now`, by the clock of `timezone`.
+    """What the mailings cost that were sent in the month of `now`, by the clock of `timezone`.
 
     One that is sent in part, or perhaps, counts whole, but for `to_come`: what of an address is counted by the caller.
+    What of it was accepted in another month than it was begun counts there.
     """
     zone = ZoneInfo(timezone)
     month = _month(now, zone)
     ahead = to_come or {}
     spent = Decimal(0)
     for address, entry in lock.mailings.items():
-        if _applied_month(entry, zone) == month:
-            spent += max(Decimal(0), _spent(entry) - ahead.get(address, Decimal(0)))
-        spent += sum((_spent(old) for old in entry.earlier if _applied_month(old, zone) == month), Decimal(0))
+        # The part that is still to come was counted into the month in which the mailing was begun.
+        is_begun_now = _month(datetime.fromisoformat(entry.applied.at), zone) == month
+        coming = ahead.get(address, Decimal(0)) if is_begun_now else Decimal(0)
+        spent += max(Decimal(0), _spent(entry, month, zone) - coming)
+        spent += sum((_spent(old, month, zone) for old in entry.earlier), Decimal(0))
     return spent
 
 
-def _spent(entry: Entry) -> Decimal:
-    was_sent = any(chunk.state in _SPENT for chunk in entry.chunks)
-    return Decimal(entry.cost) if entry.cost is not None and was_sent else Decimal(0)
+def other_currencies(lock: Lock, now: datetime, timezone: str, currency: str) -> list[str]:
+    """The currencies beside `currency` in which something was spent in the month of `now`: no sum can be made of it."""
+    zone = ZoneInfo(timezone)
+    month = _month(now, zone)
+    return sorted(
+        {
+            entry.currency
+            for entry in _all_entries(lock)
+            if entry.currency not in (None, currency) and _spent(entry, month, zone)
+        }
+    )
 
 
-def _applied_month(entry: Entry, zone: ZoneInfo) -> tuple[int, int]:
-    return _month(datetime.fromisoformat(entry.applied.at), zone)
+def _all_entries(lock: Lock) -> Iterator[Entry]:
+    for entry in lock.mailings.values():
+        yield entry
+        yield from entry.earlier
 
 
-def _month(at: datetime, zone: ZoneInfo) -> tuple[int, int]:
+def _spent(entry: Entry, month: Month, zone: ZoneInfo) -> Decimal:
+    """What of the entry's cost belongs to `month`: by its recipients, if its chunks were not all sent in one."""
+    if entry.cost is None or not any(chunk.state in _SPENT for chunk in entry.chunks):
+        return Decimal(0)
+    cost = Decimal(entry.cost)
+    here = [chunk for chunk in entry.chunks if _sent_month(chunk, entry, zone) == month]
+    if len(here) in (0, len(entry.chunks)):
+        return cost if here else Decimal(0)
+    people = sum(chunk.recipients or 0 for chunk in entry.chunks)
+    ours = sum(chunk.recipients or 0 for chunk in here)
+    return (cost * ours / people).quantize(_SMALLEST, ROUND_UP) if people else cost
+
+
+def _sent_month(chunk: ChunkRecord, entry: Entry, zone: ZoneInfo) -> Month:
+    return _month(datetime.fromisoformat(chunk.accepted_at or entry.applied.at), zone)
+
+
+def _month(at: datetime, zone: ZoneInfo) -> Month:
     local = at.astimezone(zone)
     return local.year, local.month

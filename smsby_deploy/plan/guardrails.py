@@ -5,7 +5,7 @@ Every breach names the key, the figure and the limit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import Decimal
@@ -98,6 +98,38 @@ def check_budget(rails: Guardrails, planned: Decimal, spent: Decimal) -> Breach 
         f"budget: with {money(planned)} planned and {money(spent)} spent this month costs "
         f"{money(spent + planned)}, the limit is {money(rails.budget)}",
     )
+
+
+def check_currency(rails: Guardrails, currency: str | None, others: Sequence[str]) -> Breach | None:
+    """The budget, where something was spent in `others` this month: what can't be added up can't be held."""
+    if rails.budget is None or not others:
+        return None
+    return Breach(
+        "budget",
+        f"budget: something was spent in {', '.join(others)} this month, which can't be added to {currency}; "
+        f"the limit is {money(rails.budget)} {currency}",
+    )
+
+
+def check_balance(cost: Decimal, currency: str | None, amount: Decimal, held_in: str | None) -> Breach | None:
+    """Whether the account, which holds `amount` of the currency `held_in`, can pay an apply."""
+    if not is_same_currency(currency, held_in):
+        message = (
+            f"balance: this apply costs {money(cost)} {currency}, the account holds {money(amount)} {held_in}: "
+            "which of them is more nobody can tell"
+        )
+        return Breach("price.currency", message)
+    if amount < cost:
+        message = f"balance: this apply costs {money(cost)}, the account holds {money(amount)}"
+        return Breach("balance", message)
+    return None
+
+
+def is_same_currency(ours: str | None, told: str | None) -> bool:
+    """Whether sms.by means our currency; where one of them is not known, it may. Russian roubles are RUR to it, too."""
+    if not ours or not told:
+        return True
+    return ours.upper().replace("RUR", "RUB") == told.upper().replace("RUR", "RUB")
 
 
 def cost_of_sending(actions: Iterable[Action]) -> Decimal:

@@ -19,11 +19,11 @@ from smsby_deploy.errors import FilesInvalid, Location, UsageError
 from smsby_deploy.lock.document import entry_digest
 from smsby_deploy.lock.model import DONE, Entry, Lock
 from smsby_deploy.message.template import compile_text, included_files
-from smsby_deploy.plan.budget import spent_beside
+from smsby_deploy.plan.budget import hold_budget
 from smsby_deploy.plan.diff import Desired, Verdict, diff_mailing
 from smsby_deploy.plan.differences import find_differences, meant_by_files, meant_by_lock
 from smsby_deploy.plan.fingerprint import canonical_json
-from smsby_deploy.plan.guardrails import check_budget, check_mailing, cost_of_sending
+from smsby_deploy.plan.guardrails import check_mailing
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.model import SENDING, Action, ActionKind, AudienceCounts, ChunkPlan, LockStamp, Plan
 from smsby_deploy.plan.remote import view_remote
@@ -33,6 +33,7 @@ from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import ContactList, Mailing, Project, RecipientsFile, RecipientsQuery
 from smsby_deploy.project.load import LoadedProject, campaign_inputs
 from smsby_deploy.smsby.client import ReadClient
+from smsby_deploy.wording import counted
 
 TOOL = f"smsby-deploy {__version__}"
 
@@ -177,7 +178,7 @@ def make_plan(
             snapshots[f"sql:{mailing.address}"] = desired.facts.snapshot
     for mailing in loaded.flawed if not select else ():
         found.extend(_measure(project, mailing, suppressed, None, watch)[1])
-    actions = _hold_budget(project, actions, lock, now)
+    actions = hold_budget(project, actions, lock, now)
     for address in orphans:
         actions.append(_orphan(address, lock.mailings[address]))
         if remote is not None:
@@ -208,12 +209,20 @@ def _measure(
     project: Project, mailing: Mailing, suppressed: PhoneSet, words: WordCheck | None, watch: Watch
 ) -> tuple[Desired | None, list[Problem]]:
     try:
-        return measure_mailing(project, mailing, suppressed, words, watch.read)
+        desired, found = measure_mailing(project, mailing, suppressed, words, watch.read)
     except FilesInvalid as error:
         return None, [
             Problem(p.severity, p.code, p.message, mailing.address, p.file, p.line, p.column)
             for p in error.problems
         ]
+    if desired.audience.suppressed and not desired.audience.final:
+        at = mailing.audience.location
+        people = counted(desired.audience.suppressed, "person", "people")
+        message = f"everybody in it opted out ({people}): it reaches nobody"
+        found.append(
+            Problem(Severity.WARNING, "ALL_SUPPRESSED", message, mailing.address, at.file, at.line, at.column)
+        )
+    return desired, found
 
 
 def _unread(mailing: Mailing, query: RecipientsQuery) -> Iterator[Problem]:
@@ -229,19 +238,6 @@ def _unread(mailing: Mailing, query: RecipientsQuery) -> Iterator[Problem]:
         f"{query.url_env} is not set, so neither its recipients nor their texts were checked; `plan` needs it"
     )
     yield Problem(Severity.NOTE, "NOT_READ", message, mailing.address, at.file, at.line, at.column)
-
-
-def _hold_budget(project: Project, actions: Sequence[Action], lock: Lock, now: datetime) -> list[Action]:
-    """The actions, those that cost blocked if together they exceed what is left of the month's budget."""
-    spent = spent_beside(project, actions, lock, now)
-    breach = check_budget(project.guardrails, cost_of_sending(actions), spent)
-    if breach is None:
-        return list(actions)
-    reason = f"guardrail: {breach.message}"
-    return [
-        replace(action, action=ActionKind.BLOCKED, reason=reason) if action.sends and action.cost else action
-        for action in actions
-    ]
 
 
 def _lateness(mailing: Mailing, now: datetime) -> Iterable[Problem]:

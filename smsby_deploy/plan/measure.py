@@ -53,8 +53,9 @@ def measure_mailing(
     if template is not None:
         tally.figures.replaced |= template.rewriter.replaced
     if tally.untold:
-        message = f"{tally.untold} more texts of this mailing can't be sent as they are"
-        tally.problems.append(Problem(Severity.ERROR, "TEMPLATE", message))
+        # First, for of a long list of problems only the beginning is shown.
+        message = f"{tally.untold:,} more texts of this mailing than are told here can't be sent as they are"
+        tally.problems.insert(0, Problem(Severity.ERROR, "TEMPLATE", message))
     tally.problems.extend(tally.figures.problems(mailing, template, file))
     report = tally.report
     desired = Desired(

@@ -29,8 +29,6 @@ def read_guardrails(
         if key in rails and not has_price:
             message = f"{key} can't be held without a price: add `price:` to smsby.yaml"
             complain("GUARDRAIL_PRICE", message, at(key))
-    for key in ("required_words", "forbidden_words"):
-        _check_patterns(rails.get(key) or YamlList((1, 1)), at, key, complain)
     lead, quiet = rails.get("min_lead_minutes"), rails.get("quiet_hours")
     expected = rails.get("expect_recipients")
     if quiet and quiet["from"] == quiet["to"]:
@@ -47,8 +45,8 @@ def read_guardrails(
         budget=_money(rails.get("budget")),
         blackout=_blackout(rails.get("blackout") or YamlList((1, 1)), at, complain),
         allowed_alphanames=tuple(str(name) for name in rails.get("allowed_alphanames") or ()),
-        required_words=tuple(rails.get("required_words") or ()),
-        forbidden_words=tuple(rails.get("forbidden_words") or ()),
+        required_words=_patterns(rails, "required_words", at, complain),
+        forbidden_words=_patterns(rails, "forbidden_words", at, complain),
     )
 
 
@@ -79,13 +77,19 @@ def read_countries(codes: list[str], location: Location, complain: Complain) -> 
     return countries
 
 
-def _check_patterns(patterns: YamlList, at: Callable[[str], Location], key: str, complain: Complain) -> None:
+def _patterns(rails: YamlMap, key: str, at: Callable[[str], Location], complain: Complain) -> tuple[str, ...]:
+    """The regular expressions of `key`, those that are none left out."""
+    patterns = rails.get(key) or YamlList((1, 1))
+    valid = []
     for pattern, mark in zip(patterns, patterns.items_at, strict=True):
         try:
             re.compile(pattern)
         except (re.error, RecursionError, OverflowError) as error:
             place = Location(at(key).file, *mark)
             complain("GUARDRAIL", f"{key}: it is not a regular expression: {error}", place)
+        else:
+            valid.append(pattern)
+    return tuple(valid)
 
 
 def _blackout(dates: YamlList, at: Callable[[str], Location], complain: Complain) -> tuple[Blackout, ...]:

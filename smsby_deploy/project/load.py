@@ -130,6 +130,8 @@ class _Loader:
         locations = dict(_locations(document, ""))
         zone_at = locations.get("api.account_timezone", Location(PROJECT_FILE, 1))
         self.account_zone = read_zone(api.account_timezone, zone_at, self._problem)
+        if self.account_zone is None:  # told; whoever goes on with what can be read needs one that is there
+            api = replace(api, account_timezone=ApiSettings().account_timezone)
         price = document.get("price")
         rails = read_guardrails(
             document.get("guardrails") or YamlMap((1, 1)), locations, price is not None, self._problem

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import compress
 
-from smsby_deploy.audience.phone_set import PhoneSet
+from smsby_deploy.audience.phone_set import PhoneSet, number_phones
 from smsby_deploy.audience.source import AudienceReport, stream_audience
 from smsby_deploy.project.declarations import ContactList, Mailing
 
@@ -18,17 +19,14 @@ def count_moved(
     """
     if isinstance(before.audience, ContactList) or isinstance(after.audience, ContactList):
         return None
-    old = PhoneSet()
-    for phones in _people(before, opted_out_before):
-        old.add_all(phones)
-    people = stayed = 0
-    for phones in _people(after, opted_out_after):
-        people += len(phones)
-        stayed += len(old.find_all(phones))
-    return people - stayed, len(old) - stayed
+    old, new = PhoneSet(), PhoneSet()
+    for numbers in _people(before, opted_out_before):
+        old.add_all(numbers)
+    stayed = sum(len(new.add_all(numbers, old)[1]) for numbers in _people(after, opted_out_after))
+    return len(new) - stayed, len(old) - stayed
 
 
-def _people(mailing: Mailing, opted_out: PhoneSet) -> Iterator[Sequence[str]]:
+def _people(mailing: Mailing, opted_out: PhoneSet) -> Iterator[list[int]]:
     assert not isinstance(mailing.audience, ContactList)
     for batch in stream_audience(
         mailing.audience,
@@ -39,8 +37,6 @@ def _people(mailing: Mailing, opted_out: PhoneSet) -> Iterator[Sequence[str]]:
         report=AudienceReport(),
         countries=mailing.countries,
         with_variables=False,
+        suppressed=opted_out,
     ):
-        gone = set(opted_out.find_all(batch.phones))
-        left = [phone for index, phone in enumerate(batch.phones) if index not in gone]
-        if left:
-            yield left
+        yield number_phones(compress(batch.phones, batch.reached))

@@ -27,7 +27,7 @@ _written = st.text("0123456789+-() .\u00a0\u200b'=\"eE", max_size=24) | st.from_
     [
         "375291234567", "+375291234567", "+375 (29) 123-45-67", "8 029 123-45-67", "80291234567", "291234567",
         " 375 29 123 45 67 ", "029 123 45 67", "00375291234567", "+375\u00a029\u2011123\u201345\u201467",
-        "\u202a+375291234567\u202c", "375.29.123.45.67", "'375291234567", '="375291234567"',
+        "\u202a+375291234567\u202c", "375.29.123.45.67", "375291234567.0", "'375291234567", '="375291234567"',
     ],
 )  # fmt: skip
 def test_every_spelling_is_one_number(written: str) -> None:
@@ -58,6 +58,7 @@ def test_the_mobile_codes_are_taken(code: str) -> None:
         ("29+1234567", "only digits"),
         ("375291234567375291234567", "24 digits"),
         ("1" * 5000, "too long"),
+        ("37529123456.0", "this one has 11"),  # with its 0 it would be another person
     ],
 )
 def test_what_is_no_belarusian_mobile_number_is_refused(written: str, why: str) -> None:
@@ -69,11 +70,21 @@ def test_what_is_no_belarusian_mobile_number_is_refused(written: str, why: str) 
 
 @pytest.mark.parametrize(
     ("written", "number"),
-    [("+7 916 123-45-67", "79161234567"), ("48601234567", "48601234567"), ("80291234567", "375291234567")],
+    [
+        ("+7 916 123-45-67", "79161234567"),
+        ("48601234567", "48601234567"),
+        ("80291234567", "375291234567"),
+        ("+370 612 34567", "37061234567"),
+        ("0049 1512 3456789", "4915123456789"),
+        ("+44 7400 123456", "447400123456"),
+        ("+380 (50) 123-45-67", "380501234567"),
+        ("+995 555 12 34 56", "995555123456"),
+        ("7 701 123 4567", "77011234567"),
+    ],
 )
 def test_allowed_countries_are_taken_with_their_code(written: str, number: str) -> None:
     """Abroad a number needs its country code; what is written the Belarusian way stays Belarusian."""
-    assert normalize_phone(written, ABROAD) == number
+    assert normalize_phone(written, (*ABROAD, "LT", "DE", "GB", "UA", "GE", "KZ")) == number
 
 
 @pytest.mark.parametrize(
@@ -85,6 +96,8 @@ def test_allowed_countries_are_taken_with_their_code(written: str, number: str) 
         ("+7 016 123 45 67", ABROAD, "valid"),
         ("+298 212345", ABROAD, "can't be told"),
         ("375291234567", ("RU",), "Belarusian numbers are not allowed"),
+        ("512345678", ("PL",), "no country code"),
+        ("8 916 123 45 67", ABROAD, "country code is wanted"),
     ],
 )
 def test_other_countries_are_refused_with_the_reason(
@@ -115,6 +128,29 @@ def test_an_opt_out_is_found_however_it_is_written(text: str, countries: tuple[s
     except BadPhone:
         return
     assert normalize_opt_out(text) == phone
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("8 (916) 123-45-67", "79161234567"),
+        ("8 701 123 45 67", "77011234567"),
+        ("+7 916 123 45 67", "79161234567"),
+        ("375291234567.0", "375291234567"),
+    ],
+)
+def test_an_opt_out_may_be_written_as_at_home(written: str, number: str) -> None:
+    """Russian and Kazakh national spellings are known: as the digits they are written with they would hide nobody."""
+    assert normalize_opt_out(written) == number
+
+
+@pytest.mark.parametrize(
+    "written", ["9161234567", "512345678", "01234567", "7 916 123 45", "+8 916 123 45 67"]
+)
+def test_an_opt_out_that_would_hide_nobody_is_told(written: str) -> None:
+    """What is no number of any country is no opt-out, and a warning says so."""
+    with pytest.raises(BadPhone):
+        normalize_opt_out(written)
 
 
 @given(st.lists(_written, max_size=8))

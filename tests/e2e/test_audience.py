@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from smsby_deploy.lock.document import read_lock, write_lock
 from tests.e2e.conftest import Shop
 
 CAMPAIGN = """\
@@ -165,3 +167,60 @@ def test_a_list_is_held_to_the_guardrails_once_its_size_is_told(shop: Shop) -> N
     shop.write("smsby.yaml", base)
     assert shop.run("apply", "--auto-approve").code == 0
     assert shop.inbox()
+
+
+def test_a_budget_begins_anew_with_the_month(shop: Shop) -> None:
+    """What was spent this month stands in the way; the same record of the month before does not."""
+    settings = (shop.root / "smsby.yaml").read_text() + "guardrails: {budget: 0.05}\n"
+    shop.write("smsby.yaml", settings)
+    shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
+    shop.write("sale.yaml", CAMPAIGN)
+    assert shop.run("apply", "--auto-approve").code == 0
+    shop.write("sale.yaml", CAMPAIGN.replace("campaign: sale", "campaign: sale\nrevision: 2"))
+    refused = shop.run("apply", "--auto-approve")
+    assert refused.code == 4
+    assert "with 0.026 planned and 0.026 spent this month costs 0.052, the limit is 0.05" in refused.out
+    _last_month(shop)
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert len(shop.inbox()["375291111111"]) == 2
+
+
+def _last_month(shop: Shop) -> None:
+    """All that the lock records was sent 32 days ago."""
+    path = shop.root / "smsby.lock.json"
+    lock = read_lock(path.read_text(encoding="utf-8"), path.name)
+
+    def before(at: str | None) -> str:
+        assert at is not None
+        return (datetime.fromisoformat(at) - timedelta(days=32)).isoformat()
+
+    for address, entry in lock.mailings.items():
+        chunks = tuple(replace(chunk, accepted_at=before(chunk.accepted_at)) for chunk in entry.chunks)
+        applied = replace(entry.applied, at=before(entry.applied.at))
+        lock = lock.with_entry(address, replace(entry, chunks=chunks, applied=applied))
+    path.write_text(write_lock(lock), encoding="utf-8")
+
+
+def test_a_price_in_another_currency_than_the_account_refuses(shop: Shop) -> None:
+    """Ten BYN and ten USD are not alike: nothing is sent, and the key to mend is named."""
+    shop.settings(currency="USD")
+    shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
+    shop.write("sale.yaml", CAMPAIGN)
+    refused = shop.run("apply", "--auto-approve")
+    assert (refused.code, shop.inbox()) == (4, {})
+    assert "balance: this apply costs 0.026 BYN, the account holds 1000.00 USD" in refused.err
+    assert "hint: price.currency in smsby.yaml" in refused.err
+
+
+def test_a_word_rule_that_is_no_regular_expression_is_an_error_of_the_files(shop: Shop) -> None:
+    """Also for plan and apply, which go on with what they could read of the files."""
+    settings = (shop.root / "smsby.yaml").read_text() + "guardrails: {forbidden_words: ['(']}\n"
+    shop.write("smsby.yaml", settings)
+    shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
+    shop.write("sale.yaml", CAMPAIGN)
+    for command in (["plan"], ["apply", "--auto-approve"]):
+        found = shop.run(*command)
+        assert found.code == 3
+        assert (
+            "smsby.yaml:5:32: error GUARDRAIL forbidden_words: it is not a regular" in found.out + found.err
+        )

@@ -209,6 +209,28 @@ def test_what_a_list_costs_is_reckoned_where_sms_by_does_not_tell(odd: tuple[Ser
     assert _apply(shop)[0].code == 0
 
 
+def test_a_list_of_nobody_is_not_confirmed(odd: tuple[Service, Shop]) -> None:
+    """An empty audience never means everyone, and needs no guardrail of its own to be refused."""
+    service, shop = odd
+    service.answers["confirmSendMessageByList"] = lambda params: (200, {"data": {"count": 0, "cost": "0"}})
+    result, mailing = _apply(shop)
+    assert (result.code, mailing["outcome"]) == (4, "skipped"), result.err
+    assert "an empty audience never means everyone" in mailing["error"]
+    assert service.count("confirmSendMessageByList", confirm="1") == 0
+
+
+def test_what_a_list_costs_by_our_price_is_recorded_where_sms_by_does_not_tell(
+    odd: tuple[Service, Shop],
+) -> None:
+    """A budget is judged by it, and counts it in the next apply, too."""
+    service, shop = odd
+    service.answers["confirmSendMessageByList"] = lambda params: (200, {"data": {"count": 1000}})
+    _configure(shop, "guardrails: {budget: 26}\n")
+    result, mailing = _apply(shop)
+    assert (result.code, mailing["recipients"]) == (0, 1000), result.err
+    assert {entry["cost"] for entry in shop.lock()["mailings"].values()} == {"26.00"}
+
+
 def test_a_draft_that_is_not_confirmed_says_so(odd: tuple[Service, Shop]) -> None:
     """400 without a word of why: the draft stands, which the result tells, and a later apply confirms it."""
     service, shop = odd

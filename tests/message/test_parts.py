@@ -36,6 +36,21 @@ def test_parts_are_counted_by_the_providers_table(text: str, parts: int) -> None
     assert measure_text(text).parts == parts
 
 
+@pytest.mark.parametrize(
+    ("letter", "row"),
+    [
+        ("a", (160, 306, 459, 628, 785, 942, 1071, 1224, 1377, 1530)),
+        ("я", (70, 134, 201, 252, 315, 378, 469, 536, 603, 670)),
+    ],
+)
+def test_every_border_of_the_table(letter: str, row: tuple[int, ...]) -> None:
+    """The last character of each part, and the one that opens the next; written here a second time, from the SDK."""
+    for parts, most in enumerate(row, 1):
+        assert measure_text(letter * most).parts == parts
+        if parts < len(row):
+            assert measure_text(letter * (most + 1)).parts == parts + 1
+
+
 @pytest.mark.parametrize("text", ["a" * 1531, "я" * 671])
 def test_more_than_ten_parts_is_an_error(text: str) -> None:
     """What sms.by does not take is refused."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 import pytest
 
 from smsby_deploy.errors import FilesInvalid, Location
+from smsby_deploy.message.environment import TextEnvironment
 from smsby_deploy.message.template import compile_text
 from smsby_deploy.project.declarations import TextSource
 from tests.message.batches import make_batch
@@ -96,6 +98,33 @@ def test_a_runaway_is_told_once(text: str, rows: int) -> None:
     assert len(rendered.problems) == 1
     assert len(rendered.texts) == 5000
     assert sum(bool(text) for text in rendered.texts) >= rows - 1
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        "x | sort", "x | unique | list", "x.split('b')", "x | upper", "x ~ x[:9]", "x[:4000] + x[:4000]",
+        "[x[:4000], x[:4000]]", "('%%' ~ x[:9000]) % ()",
+    ],
+)  # fmt: skip
+def test_work_on_long_values_is_paid_for_by_their_length(work: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand times ten thousand characters take minutes, though the loop that does it is a short one."""
+    rounds = []
+    printed = TextEnvironment.printed
+
+    def count(environment: TextEnvironment, value: Any) -> Any:
+        result = printed(environment, value)
+        rounds.append(value)
+        return result
+
+    monkeypatch.setattr(TextEnvironment, "printed", count)
+    loop = f"{{% for a in 'y' * 9999 %}}{{% if {work} %}}{{{{ a }}}}{{% endif %}}{{% endfor %}}"
+    text = f"{{% set x = 'ab' * 4990 %}}{loop}{{{{ name }}}}"
+    batch = make_batch([{"name": "x"}])
+    template = compile_text(TextSource(text, _AT, file="text.j2"))
+    (problem,) = template.render_batch(batch, rows_file="list.csv", address="a/b").problems
+    assert "repeats too much" in problem.message
+    assert len(rounds) < 250
 
 
 def test_what_a_text_needs_never_runs_out() -> None:

@@ -153,6 +153,15 @@ def test_our_own_variables_in_a_literal_text_are_refused() -> None:
     assert [problem.code for problem in _render("Hi", own="Hi {{ name }}")[1]] == ["PLACEHOLDER"]
 
 
+def test_every_placeholder_is_told_at_its_place() -> None:
+    """All of a text together, each once: *|…|* may hold what looks like another."""
+    text = "Hi *|FNAME|*, ${name} of {city}\n{{ name }}: %NAME% *|A:{b}|*"
+    with pytest.raises(FilesInvalid) as caught:
+        compile_text(_source(text))
+    found = [(problem.line, problem.column) for problem in caught.value.problems]
+    assert found == [(1, 4), (1, 15), (1, 26), (2, 13), (2, 20)]
+
+
 @pytest.mark.parametrize("text", ["10% и 20% скидки", "10%или20%", "[ок]", "50%-я", "a {b c}", "x | y *|*"])
 def test_ordinary_signs_are_no_placeholders(text: str) -> None:
     """Percent signs and brackets have other uses."""

@@ -14,7 +14,7 @@ from smsby_deploy.errors import Location
 from smsby_deploy.lock.model import Applied, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.budget import spent_in_month
 from smsby_deploy.plan.diff import Desired
-from smsby_deploy.plan.guardrails import check_apply, check_budget, check_mailing
+from smsby_deploy.plan.guardrails import check_apply, check_balance, check_budget, check_mailing
 from smsby_deploy.plan.make import make_plan
 from smsby_deploy.plan.model import Action, ActionKind, AudienceCounts, Plan
 from smsby_deploy.plan.words import WordCheck
@@ -255,6 +255,69 @@ def test_what_the_lock_records_of_the_month() -> None:
     assert spent_in_month(lock, NOON, "Europe/Minsk", to_come={"a/3": Decimal(3)}) == 4, "1 of 4 was paid for"
     assert spent_in_month(lock, NOON, "Europe/Minsk", to_come={"a/4": Decimal(8)}) == 7, "nothing of it was"
     assert spent_in_month(lock, NOON, "UTC") == 6
+
+
+def _sent(entry: Entry, *accepted_at: str | None, people: int = 1) -> Entry:
+    """`entry` with chunks of `people` that were accepted then; None is still to come."""
+    chunks = tuple(
+        replace(chunk, accepted_at=at, recipients=people)
+        for chunk, at in zip(entry.chunks, accepted_at, strict=True)
+    )
+    return replace(entry, chunks=chunks)
+
+
+def test_what_is_sent_over_a_months_end_counts_where_it_was_accepted() -> None:
+    """A mailing that was begun in October and resumed in November: each month its share, by its people; rounded up."""
+    october, november = "2026-10-31T20:59:00+00:00", "2026-10-31T21:01:00+00:00"
+    accepted, pending = ChunkState.ACCEPTED, ChunkState.PENDING
+    done = _sent(_entry(october, "10", accepted, accepted, accepted), october, october, november)
+    half = _sent(_entry(october, "10", accepted, pending), october, None)
+    later = _sent(_entry(october, "10", accepted, accepted, pending), october, november, None)
+    draft = _sent(_entry(october, "10", accepted), november)
+
+    def spent(entry: Entry, now: str = november) -> Decimal:
+        lock = Lock("shop", mailings={"a/1": entry})
+        return spent_in_month(lock, datetime.fromisoformat(now), "Europe/Minsk", to_come={"a/1": Decimal(5)})
+
+    assert spent_in_month(Lock("shop", mailings={"a/1": done}), NOON, "Europe/Minsk") == Decimal("3.33334")
+    assert spent(half) == 0, "what is to come was counted by the caller, what was accepted belongs to October"
+    assert spent(half, october) == 5
+    assert spent(later) == Decimal("3.33334"), "the rest was never counted into November"
+    assert spent(draft) == 10, "made in October, confirmed in November"
+
+
+def test_a_budget_knows_one_currency(tmp_path: Path) -> None:
+    """After another `price.currency` what was spent before can't be added: everything is held back, and told why."""
+    spent = replace(_entry("2026-11-01T10:00:00+00:00", "2.00", ChunkState.ACCEPTED), currency="USD")
+    plan = _plan(tmp_path, "{budget: 5}", lock=Lock("shop", mailings={"old/one": spent}))
+    assert {action.reason for action in plan.blocked} == {
+        "guardrail: budget: something was spent in USD this month, which can't be added to BYN; the limit is 5.00 BYN"
+    }
+    before = replace(spent, applied=replace(spent.applied, at="2026-10-01T10:00:00+00:00"))
+    assert not _plan(tmp_path, "{budget: 5}", lock=Lock("shop", mailings={"old/one": before})).blocked
+    unknown = replace(spent, currency=None)
+    assert not _plan(tmp_path, "{budget: 5}", lock=Lock("shop", mailings={"old/one": unknown})).blocked
+    assert not _plan(tmp_path, "{}", lock=Lock("shop", mailings={"old/one": spent})).blocked
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "held_in", "key"),
+    [
+        ("BYN", "1.5", "BYN", None),
+        ("BYN", "1.49999", "BYN", "balance"),
+        ("BYN", "-3", "BYN", "balance"),
+        ("BYN", "99", "USD", "price.currency"),
+        ("BYN", "1.5", None, None),
+        ("RUB", "2", "RUR", None),
+    ],
+)
+def test_the_balance_is_enough_in_its_own_currency(
+    currency: str, amount: str, held_in: str | None, key: str | None
+) -> None:
+    """To the last digit; of two currencies nobody can tell which is more."""
+    breach = check_balance(Decimal("1.5"), currency, Decimal(amount), held_in)
+    assert (breach and breach.key) == key
+    assert breach is None or "costs 1.50" in breach.message
 
 
 @dataclass

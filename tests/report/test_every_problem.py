@@ -53,6 +53,7 @@ _FRESH = "order_by: id, freshness: {sql: select name from people, max_age: 1d}"
 _DATABASE = "sqlite:///{folder}/crm.db"
 
 CASES: dict[str, Case] = {
+    "ALL_SUPPRESSED": Case(project="suppress: [list.csv]\n"),
     "AUDIENCE_CHANGED": Case(commands=(_SENT, *_PLAN), then=(("list.csv", f"{_LIST}375293333333,Olga\n"),)),
     "BLOCKED": Case(project="guardrails: {max_recipients: 1}\n", commands=_GITHUB),
     "COUNTRY": Case(top="countries: [BY, UK]\n"),
@@ -134,18 +135,9 @@ def test_what_is_said(
 ) -> None:
     """Severity, place, sentence and hint, word for word."""
     case = CASES[code]
-    folder = tmp_path / "shop"
-    folder.mkdir()
+    folder = _write_project(case, tmp_path / "shop", monkeypatch)
     if case.needs:
         smsby_sandbox.set(timezones={"schedule_time": case.needs})
-    if case.url:
-        monkeypatch.setenv("CRM_URL", case.url.format(folder=folder))
-        _write_database(folder / "crm.db")
-    _write(folder, "smsby.yaml", f"version: 1\nproject: shop\n{case.project}")
-    _write(folder, "sale.yaml", case.campaign())
-    _write(folder, "list.csv", case.rows)
-    for name, content in case.files.items():
-        _write(folder, name, content)
     for index, command in enumerate(case.commands):
         capsys.readouterr()
         run(["-C", str(folder), *command])
@@ -156,6 +148,55 @@ def test_what_is_said(
     lines = [line for line in said.splitlines() if f" {code} " in line or f"title={code}::" in line]
     assert lines, said
     check_golden(f"problems/{code}.txt", "\n".join(lines) + "\n")
+
+
+_ACCOUNT_ZONE = (
+    "price: {currency: BYN, per_part: 0.026}\nguardrails: {budget: 1}\napi: {account_timezone: X/Y}\n"
+)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        *CASES.values(),
+        Case(project=_ACCOUNT_ZONE),
+        Case(project="defaults: {timezone: X/Y, alphaname: Nobody}\n"),
+    ],
+    ids=[*CASES, "account_timezone", "defaults"],
+)
+def test_no_command_fails_because_of_it(
+    case: Case,
+    tmp_path: Path,
+    smsby_sandbox: SandboxHandle,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whatever is wrong, each command that goes on with what it can read ends in an exit code that tells what it is."""
+    folder = _write_project(case, tmp_path / "shop", monkeypatch)
+    for command in (
+        ("plan", "--offline"),
+        ("render", "*"),
+        ("plan", "--format", "markdown"),
+        _SENT,
+        ("status",),
+    ):
+        code = run(["-C", str(folder), *command])
+        told = capsys.readouterr().err
+        assert code in (0, 3, 4, 64), told
+        assert "itself" not in told
+
+
+def _write_project(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder.mkdir()
+    if case.url:
+        monkeypatch.setenv("CRM_URL", case.url.format(folder=folder))
+        _write_database(folder / "crm.db")
+    _write(folder, "smsby.yaml", f"version: 1\nproject: shop\n{case.project}")
+    _write(folder, "sale.yaml", case.campaign())
+    _write(folder, "list.csv", case.rows)
+    for name, content in case.files.items():
+        _write(folder, name, content)
+    return folder
 
 
 def _write(folder: Path, name: str, content: str | bytes) -> None:
