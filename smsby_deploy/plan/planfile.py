@@ -13,8 +13,9 @@ from typing import Any
 from smsby_deploy.errors import PlanRefused, SmsbyDeployError
 from smsby_deploy.lock.model import Lock
 from smsby_deploy.message.price import money
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.fingerprint import canonical_json
-from smsby_deploy.plan.model import Action, ActionKind, AudienceCounts, ChunkPlan, LockStamp, Plan
+from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.load import LoadedProject
 

@@ -12,7 +12,7 @@ from smsby_deploy.audience.source import AudienceReport
 from smsby_deploy.message.fast import measure_batch
 from smsby_deploy.message.figures import Figures
 from smsby_deploy.message.parts import Encoding, TextSize, TextTooLong, measure_text
-from smsby_deploy.plan.diff import Amount
+from smsby_deploy.plan.desired import Amount
 from smsby_deploy.plan.watch import read_by_nobody
 from smsby_deploy.plan.words import WordCheck
 from smsby_deploy.problems import Problem, Severity
