@@ -9,7 +9,7 @@ from itertools import compress
 from typing import Any
 
 from smsby_deploy.audience.source import AudienceReport
-from smsby_deploy.message.fast import measure_batch
+from smsby_deploy.message.batch import measure_batch
 from smsby_deploy.message.figures import Figures
 from smsby_deploy.message.parts import Encoding, TextSize, TextTooLong, measure_text
 from smsby_deploy.plan.desired import Amount

@@ -94,13 +94,13 @@ class Rewrite:
 class TextSource:
     """A text or template. `location` is where it begins.
 
-    `runs` places the characters of a text in a campaign file: (offset, line, column), side by side up to the next run's
-    offset. `root` is the project's folder, from whose templates/ a text may include others.
+    `content` is all of the campaign file that it stands in: text_places.py tells from it where each character is. `root` is
+    the project's folder, from whose templates/ a text may include others.
     """
 
     text: str
     location: Location
-    runs: tuple[tuple[int, int, int], ...] = ()
+    content: str | None = field(default=None, repr=False, compare=False)
     file: str | None = None  # the project path of a text_file, else None
     root: Path | None = None
     rewrite: Rewrite = Rewrite()

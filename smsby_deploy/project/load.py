@@ -32,7 +32,6 @@ from smsby_deploy.project.limits import read_countries, read_duration, read_expe
 from smsby_deploy.project.schedule import check_on_wire, read_time, read_zone
 from smsby_deploy.project.schema import check_document, drop_invalid
 from smsby_deploy.project.sources import read_file_source, read_parquet_source, read_query_source
-from smsby_deploy.project.text_places import text_runs
 from smsby_deploy.project.yaml_nodes import Mark, YamlList, YamlMap, read_yaml
 
 _NOT_THERE = frozenset(
@@ -340,9 +339,13 @@ class _CampaignLoader:
     def _text(self, node: YamlMap, mark: Mark) -> TextSource | None:
         if "text" in node:
             at = node.values_at["text"]
-            text = str(node["text"])
-            runs = text_runs(self.content, at, text)
-            return TextSource(text, self._at(at), runs, root=self.loader.root, rewrite=_read_rewrite(node))
+            return TextSource(
+                str(node["text"]),
+                self._at(at),
+                self.content,
+                root=self.loader.root,
+                rewrite=_read_rewrite(node),
+            )
         if "text_file" in node:
             name = node["text_file"]
             path = self.loader._inside(name, self._at(node.values_at["text_file"]))
