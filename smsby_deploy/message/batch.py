@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import compress, repeat
 from operator import contains, not_
-from typing import Any
+from typing import Any, NamedTuple
 
 from smsby_deploy.audience.source import Batch
 from smsby_deploy.message.expensive import CYRILLIC_WORD
@@ -27,13 +26,12 @@ UNSURE = "\uffff"
 _LONGEST = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class FastTemplate:
-    """`names` are the variables that `_render` takes, as columns, in this order. `constant` is the text of all if there are
+class FastTemplate(NamedTuple):
+    """`names` are the variables that `renderer` takes, as columns, in this order. `constant` is the text of all if there are
     none."""
 
     names: tuple[str, ...]
-    _render: Callable[..., list[str]]
+    renderer: Callable[..., list[str]]
     constant: str | None = None
 
     def render(self, batch: Batch) -> list[str | None] | None:
@@ -46,7 +44,7 @@ class FastTemplate:
         if None in columns:
             return None
         try:
-            texts = list(map(str.strip, self._render(*columns)))
+            texts = list(map(str.strip, self.renderer(*columns)))
         except Exception:  # noqa: BLE001 - whatever it is, the template itself raises it again, and knows where
             return None
         if len(max(texts, key=len, default="")) > _LONGEST:
@@ -78,8 +76,7 @@ _SPECIAL = (*DOUBLED, "~", "`", "\f")
 _LATIN_PARTS, _UNICODE_PARTS = ([n for n in parts_by_length(table) if n <= 3] for table in (LATIN, UNICODE))
 
 
-@dataclass(frozen=True, slots=True)
-class BatchSize:
+class BatchSize(NamedTuple):
     """What texts cost together: their billed parts, those of the longest, and how many are Latin."""
 
     parts: int

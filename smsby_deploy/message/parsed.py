@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from smsby_deploy.errors import Location
 from smsby_deploy.message.batch import FastTemplate
@@ -17,16 +18,14 @@ LONGEST_SOURCE = 100_000  # characters of a template with all it includes
 Literal = tuple[str | None, int, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Included:
+class Included(NamedTuple):
     """A template that another one names: its text, and its path in the project, with `/`."""
 
     text: str
     file: str
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(NamedTuple):
     """What is wrong with a text whoever gets it, at the offset of a template (None: the text itself)."""
 
     code: str
@@ -35,8 +34,7 @@ class Complaint:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(NamedTuple):
     """`variables` are taken from the data; `constant` is the text of everybody where that is known without Jinja2;
     `included` are the templates that it names, by those names."""
 
@@ -45,7 +43,7 @@ class Parsed:
     complaints: tuple[Complaint, ...]
     fast: FastTemplate | None
     constant: str | None = None
-    included: Mapping[str, Included] = field(default_factory=dict)
+    included: Mapping[str, Included] = MappingProxyType({})
 
 
 class RenderFailed(Exception):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from smsby_deploy.audience.stored import SourceFacts
 
 
-@dataclass(frozen=True, slots=True)
-class AudienceCounts:
+class AudienceCounts(NamedTuple):
     """rows = invalid + duplicate + suppressed + final."""
 
     rows: int = 0
@@ -20,8 +20,7 @@ class AudienceCounts:
     final: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkPlan:
+class ChunkPlan(NamedTuple):
     """One chunk as planned; digest and fingerprint are taken before suppression, `recipients` after it."""
 
     fingerprint: str
@@ -29,8 +28,7 @@ class ChunkPlan:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(NamedTuple):
     """What one chunk comes to, opt-outs subtracted; `cost` is None without a price."""
 
     recipients: int

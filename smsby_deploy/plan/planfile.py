@@ -76,8 +76,8 @@ def _action_document(action: Action) -> dict[str, Any]:
         "digest": action.digest,
         "content_digest": action.content_digest,
         "audience_digest": action.audience_digest,
-        "chunks": [asdict(chunk) for chunk in action.chunks],
-        "audience": asdict(action.audience),
+        "chunks": [chunk._asdict() for chunk in action.chunks],
+        "audience": action.audience._asdict(),
     }
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.errors import FilesInvalid, Location, UsageError
@@ -39,8 +38,7 @@ _NOT_THERE = frozenset(
 )  # of files that can't be looked into for more problems
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedProject:
+class LoadedProject(NamedTuple):
     """The valid part of a project, and everything that is wrong with its files.
 
     `flawed` are mailings of campaigns that are not valid: never planned, but what is wrong with their recipients and
@@ -97,7 +95,7 @@ def load_project(folder: Path, environ: Mapping[str, str] | None = None) -> Load
     if not drop_invalid("project", document):
         raise FilesInvalid(problems)
     loaded = _Loader(root, document, environ or {}).load()
-    raise ProjectFlawed(replace(loaded, problems=(*problems, *loaded.problems)))
+    raise ProjectFlawed(loaded._replace(problems=(*problems, *loaded.problems)))
 
 
 def campaign_inputs(project: Project, mailing: Mailing) -> tuple[Path, ...]:
