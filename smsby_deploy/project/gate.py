@@ -138,8 +138,9 @@ class _Check:
             self._check_list(node)
         else:
             self._check_number(node)
-        if self._whole and not all(holds(node) for holds in self._whole):
-            raise _Broken
+        for ask in self._whole:
+            if not ask(node):
+                raise _Broken
         return node
 
     def holds(self, node: Any) -> bool:
@@ -231,17 +232,28 @@ def _is_whole(value: Any, types: frozenset[str]) -> bool:
 
 def _whole(schema: Any, inner: Callable[[Any], _Check]) -> list[Callable[[Any], bool]]:
     """What the keywords that hold other schemas ask of a node."""
-    found: list[Callable[[Any], bool]] = [inner(part).holds for part in schema.get("allOf", ())]
+
+    def asks(part: Any) -> Callable[[Any], bool]:
+        said = part.keys() - _ANNOTATIONS
+        if said == {"required"}:  # a call each, and there are many of them
+            required = frozenset(part["required"])
+            return lambda node: not isinstance(node, dict) or required <= node.keys()
+        if said in ({"not"}, {"anyOf"}):
+            (ask,) = _whole(part, inner)
+            return ask
+        return inner(part).holds
+
+    found = list(map(asks, schema.get("allOf", ())))
     if "anyOf" in schema:
-        ways = [inner(part).holds for part in schema["anyOf"]]
-        found.append(lambda node: any(holds(node) for holds in ways))
+        ways = list(map(asks, schema["anyOf"]))
+        found.append(lambda node: any(ask(node) for ask in ways))
     if "not" in schema:
-        breaks = inner(schema["not"]).holds
-        found.append(lambda node: not breaks(node))
+        refuses = asks(schema["not"])
+        found.append(lambda node: not refuses(node))
     if "if" in schema:
-        asks = inner(schema["if"]).holds
-        then, otherwise = inner(schema.get("then", {})).holds, inner(schema.get("else", {})).holds
-        found.append(lambda node: then(node) if asks(node) else otherwise(node))
+        condition = asks(schema["if"])
+        then, otherwise = asks(schema.get("then", {})), asks(schema.get("else", {}))
+        found.append(lambda node: then(node) if condition(node) else otherwise(node))
     return found
 
 

@@ -163,9 +163,9 @@ class _Loader:
 
     def _campaigns(self) -> tuple[Campaign, ...]:
         found: dict[str, Campaign] = {}
-        for path in self._campaign_files():
+        for path, name in self._campaign_files():
             before = len(self.problems)
-            campaign = self._campaign(path, path.relative_to(self.root).as_posix(), found)
+            campaign = self._campaign(path, name, found)
             if not any(problem.severity is Severity.ERROR for problem in self.problems[before:]):
                 assert campaign is not None
                 found[campaign.name] = campaign
@@ -190,9 +190,9 @@ class _Loader:
                 f"the campaign {document['campaign']} stands in {found[document['campaign']].file} already"
             )
             self._problem("DUPLICATE_NAME", message, Location(name, *document.values_at["campaign"]))
-        return _CampaignLoader(self, path, name, document).load()
+        return _CampaignLoader(self, name, document).load()
 
-    def _campaign_files(self) -> list[Path]:
+    def _campaign_files(self) -> list[tuple[Path, str]]:
         patterns = self.document.get("campaigns")
         if patterns is None:
             return find_campaign_files(self.root, [(EVERY_YAML, Location(PROJECT_FILE, 1))], self._problem)
@@ -222,11 +222,10 @@ class _Loader:
 
 
 class _CampaignLoader:
-    def __init__(self, loader: _Loader, path: Path, file: str, document: YamlMap) -> None:
+    def __init__(self, loader: _Loader, file: str, document: YamlMap) -> None:
         self.loader = loader
         self.file = file
         self.document = document
-        self.content = path.read_text(encoding="utf-8-sig")
 
     def load(self) -> Campaign:
         mailings: dict[str, Mailing] = {}
@@ -317,7 +316,7 @@ class _CampaignLoader:
                 recipients,
                 address=f"{self.document['campaign']}/{node['name']}",
                 file=self.file,
-                content=self.content,
+                content=self.document.content,
                 timezone=timezone,
                 environ=self.loader.environ,
             )
@@ -329,10 +328,12 @@ class _CampaignLoader:
         return read_file_source(path or self.loader.root / recipients["file"], recipients, place)
 
     def _recipient(self, row: Any, mark: Mark) -> InlineRecipient:
+        at = Location(self.file, *mark)
         if not isinstance(row, YamlMap):
-            return InlineRecipient(str(row), {}, None, self._at(mark))
-        variables = {key: str(value) for key, value in row.items() if key not in ("phone", "text")}
-        return InlineRecipient(str(row["phone"]), variables, row.get("text"), self._at(mark))
+            return InlineRecipient(str(row), {}, None, at)
+        variables = {key: str(value) for key, value in row.items()}
+        phone, text = variables.pop("phone"), variables.pop("text", None)
+        return InlineRecipient(phone, variables, text, at)
 
     def _text(self, node: YamlMap, mark: Mark) -> TextSource | None:
         if "text" in node:
@@ -340,7 +341,7 @@ class _CampaignLoader:
             return TextSource(
                 str(node["text"]),
                 self._at(at),
-                self.content,
+                self.document.content,
                 root=self.loader.root,
                 rewrite=_read_rewrite(node),
             )

@@ -27,16 +27,28 @@ class Plain(str):
     __slots__ = ()
 
 
-class YamlMap(dict[str, Any]):
-    """A mapping; `keys_at` and `values_at` place what it holds, `mark` places itself."""
+class Marks(dict[str, Any]):
+    """Places by key. It holds libyaml's own marks, which are there anyway, and makes a Mark of one that is asked for."""
 
-    __slots__ = ("keys_at", "mark", "values_at")
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> Mark:
+        mark = super().__getitem__(key)
+        return mark.line + 1, mark.column + 1
+
+
+class YamlMap(dict[str, Any]):
+    """A mapping; `keys_at` and `values_at` place what it holds, `mark` places itself. The mapping that a file is knows its
+    `content`, every line break in it a newline."""
+
+    __slots__ = ("content", "keys_at", "mark", "values_at")
 
     def __init__(self, mark: Mark) -> None:
         super().__init__()
         self.mark = mark
-        self.keys_at: dict[str, Mark] = {}
-        self.values_at: dict[str, Mark] = {}
+        self.keys_at = Marks()
+        self.values_at = Marks()
+        self.content = ""
 
 
 class YamlList(list[Any]):
@@ -82,6 +94,8 @@ def read_yaml(path: Path, name: str) -> YamlMap:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
         raise _invalid(name, "it is not UTF-8: save it as UTF-8", (line, column)) from error
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
         root = _Builder(text).build()
     except _Refused as error:
@@ -97,6 +111,7 @@ def read_yaml(path: Path, name: str) -> YamlMap:
         raise _invalid(name, f"it is not YAML: {type(error).__name__}", (1, 1)) from error
     if not isinstance(root, YamlMap):
         raise _invalid(name, "a mapping (`key: value`) is wanted", (1, 1))
+    root.content = text
     return root
 
 
@@ -153,18 +168,17 @@ class _Builder:
         keys_at, values_at = made.keys_at, made.values_at
         next_event, scalar, end = self._next, yaml.ScalarEvent, yaml.MappingEndEvent
         while (event := next_event()).__class__ is not end:
-            mark = event.start_mark
-            at = (mark.line + 1, mark.column + 1)
             if event.__class__ is not scalar:
-                raise _Refused("a key is a word; a text that begins with { or [ wants quotes around it", at)
+                message = "a key is a word; a text that begins with { or [ wants quotes around it"
+                raise _Refused(message, _mark(event))
             key = event.value
             if key == "<<":
-                raise _Refused("merge keys (<<) are not taken: write the keys out", at)
+                raise _Refused("merge keys (<<) are not taken: write the keys out", _mark(event))
             if key in made:
-                raise _Refused(f"the key {key} stands twice", at)
+                raise _Refused(f"the key {key} stands twice", _mark(event))
+            keys_at[key] = event.start_mark
             event = next_event()
-            mark = event.start_mark
-            keys_at[key], values_at[key] = at, (mark.line + 1, mark.column + 1)
+            values_at[key] = event.start_mark
             if event.__class__ is scalar and event.tag is None and event.anchor is None:
                 made[key] = event.value if event.style else _scalar(event)
                 total += 1
