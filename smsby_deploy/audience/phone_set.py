@@ -1,4 +1,4 @@
-"""A set of phone numbers that stays small: a bit for each Belarusian number, a set for the rest."""
+"""A set of phone numbers that stays small: a set for a few, and for many a bit for each Belarusian number."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 _FIRST = 375 * 10**9
 _BELARUSIAN = 10**9  # nine digits follow 375
+_FEW = 4000  # that many in a set take less than the pages that they would touch, and no system calls
 
 
 def number_phones(phones: Iterable[str]) -> list[int]:
@@ -18,15 +19,18 @@ class PhoneSet:
     """Exact. The bits lie in anonymous memory of which only touched pages cost anything: about 5 MB a million."""
 
     def __init__(self) -> None:
-        self._bits = mmap.mmap(-1, _BELARUSIAN // 8)
-        self._others: set[int] = set()
+        self._bits: mmap.mmap | None = None  # none while there are few
+        self._others: set[int] = set()  # all that have no bit
         self._count = 0
 
     def add_all(self, numbers: Sequence[int]) -> list[int]:
         """Put all `numbers` in; the positions of those that were there, or stood before in `numbers`."""
-        bits, repeated = self._bits, []
-        if not _are_belarusian(numbers):
+        repeated: list[int] = []
+        if self._bits is None and self._count + len(numbers) > _FEW:
+            self._make_bits()
+        if self._bits is None or not _are_belarusian(numbers):
             return self._add_any(numbers)
+        bits = self._bits
         for position, number in enumerate(numbers):
             index, mask = number >> 3, 1 << (number & 7)
             byte = bits[index]
@@ -42,16 +46,21 @@ class PhoneSet:
         if not self._count:
             return []
         bits = self._bits
-        if not _are_belarusian(numbers):
+        if bits is None or not _are_belarusian(numbers):
             return [position for position, number in enumerate(numbers) if self._has(number)]
         return [
             position for position, number in enumerate(numbers) if bits[number >> 3] & (1 << (number & 7))
         ]
 
-    def _add_any(self, numbers: Sequence[int]) -> list[int]:
+    def _make_bits(self) -> None:
+        few, self._others, self._count = self._others, set(), 0
+        self._bits = mmap.mmap(-1, _BELARUSIAN // 8)
+        self._add_any(few)
+
+    def _add_any(self, numbers: Iterable[int]) -> list[int]:
         repeated = []
         for position, number in enumerate(numbers):
-            if _is_belarusian(number):
+            if self._bits is not None and _is_belarusian(number):
                 repeated += [position] * len(self.add_all([number]))
             elif number in self._others:
                 repeated.append(position)
@@ -61,7 +70,7 @@ class PhoneSet:
         return repeated
 
     def _has(self, number: int) -> bool:
-        if _is_belarusian(number):
+        if self._bits is not None and _is_belarusian(number):
             return bool(self._bits[number >> 3] & (1 << (number & 7)))
         return number in self._others
 

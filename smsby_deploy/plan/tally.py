@@ -33,6 +33,7 @@ class Tally:
     ucs2: int = 0
     longest: int = 0
     audience: Any = field(default_factory=hashlib.sha256)
+    content: str = ""  # the digest of what the mailing says and when
     figures: Figures = field(default_factory=Figures)
     rows_file: str = ""  # where the recipients stand
     words: WordCheck | None = None
