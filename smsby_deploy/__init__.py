@@ -6,9 +6,10 @@ imported when it is asked for, so that the command line stays quick.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as checkers read it; importing typing for it would double the time of --version
 if TYPE_CHECKING:
+    from typing import Any
+
     from smsby_deploy.apply.engine import apply_plan
     from smsby_deploy.plan.make import make_plan
     from smsby_deploy.project.load import load_project

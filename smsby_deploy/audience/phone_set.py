@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 _FIRST = 375 * 10**9
 _BELARUSIAN = 10**9  # nine digits follow 375
+_FEW = 5000  # so many are not worth mapping memory for
 
 
 def number_phones(phones: Iterable[str]) -> list[int]:
@@ -18,43 +19,71 @@ class PhoneSet:
     """Exact. The bits lie in anonymous memory of which only touched pages cost anything: about 5 MB a million."""
 
     def __init__(self) -> None:
-        self._bits: mmap.mmap | None = None  # mapped with the first number
-        self._others: set[int] = set()
+        self._bits: mmap.mmap | None = None  # none while there are few
+        self._others: set[int] = set()  # all that have no bit
         self._count = 0
 
     def add_all(self, numbers: Sequence[int], other: PhoneSet | None = None) -> tuple[list[int], list[int]]:
         """Put all `numbers` in: the positions of those that were there, or stood before in `numbers`; and of the rest
         the positions of those that `other` has. Both at one go: a long list takes most of its time here."""
-        if self._bits is None:
+        if self._bits is None and self._count + len(numbers) > _FEW:
+            few, self._others, self._count = list(self._others), set(), 0
             self._bits = mmap.mmap(-1, _BELARUSIAN // 8)
+            self.add_all(few)
+        if other is not None and not other._count:
+            other = None
         bits = self._bits
-        wanted = other._bits if other is not None else None
+        if bits is None or not _are_belarusian(numbers) or (other is not None and other._bits is None):
+            return self._add_any(numbers, other)
+        theirs = other._bits if other is not None else None
         repeated: list[int] = []
         found: list[int] = []
         for position, number in enumerate(numbers):
-            if 0 <= number < _BELARUSIAN:
-                index, mask = number >> 3, 1 << (number & 7)
-                byte = bits[index]
-                if byte & mask:
-                    repeated.append(position)
-                    continue
-                bits[index] = byte | mask
-                if wanted is not None and wanted[index] & mask:
-                    found.append(position)
-            elif number in self._others:
+            index, mask = number >> 3, 1 << (number & 7)
+            byte = bits[index]
+            if byte & mask:
                 repeated.append(position)
-            else:
-                self._others.add(number)
-                if other is not None and number in other._others:
-                    found.append(position)
+                continue
+            bits[index] = byte | mask
+            if theirs is not None and theirs[index] & mask:
+                found.append(position)
         self._count += len(numbers) - len(repeated)
         return repeated, found
 
-    def __contains__(self, phone: str) -> bool:
-        number = int(phone) - _FIRST
-        if 0 <= number < _BELARUSIAN:
-            return self._bits is not None and bool(self._bits[number >> 3] & (1 << (number & 7)))
+    def _add_any(self, numbers: Sequence[int], other: PhoneSet | None) -> tuple[list[int], list[int]]:
+        """`add_all` of numbers that may have no bit, here or there."""
+        bits = self._bits
+        repeated: list[int] = []
+        found: list[int] = []
+        for position, number in enumerate(numbers):
+            if self._has(number):
+                repeated.append(position)
+                continue
+            if bits is not None and _is_belarusian(number):
+                bits[number >> 3] |= 1 << (number & 7)
+            else:
+                self._others.add(number)
+            if other is not None and other._has(number):
+                found.append(position)
+        self._count += len(numbers) - len(repeated)
+        return repeated, found
+
+    def _has(self, number: int) -> bool:
+        if self._bits is not None and _is_belarusian(number):
+            return bool(self._bits[number >> 3] & (1 << (number & 7)))
         return number in self._others
+
+    def __contains__(self, phone: str) -> bool:
+        return self._has(int(phone) - _FIRST)
 
     def __len__(self) -> int:
         return self._count
+
+
+def _is_belarusian(number: int) -> bool:
+    return 0 <= number < _BELARUSIAN
+
+
+def _are_belarusian(numbers: Sequence[int]) -> bool:
+    """Whether all are, as they nearly always are."""
+    return not numbers or (min(numbers) >= 0 and max(numbers) < _BELARUSIAN)

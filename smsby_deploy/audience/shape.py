@@ -6,10 +6,9 @@ import re
 from codecs import getincrementaldecoder
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from smsby_deploy.errors import Location
 from smsby_deploy.project.declarations import RecipientsFile
@@ -36,8 +35,7 @@ class BadRows(Exception):  # it says what it is
         self.location = location
 
 
-@dataclass(frozen=True, slots=True)
-class FileShape:
+class FileShape(NamedTuple):
     """`kind` is csv, jsonl or txt (a phone a line); only a csv has a delimiter. `first` is the line its rows begin
     at, counted from 1: 2 below Excel's `sep=;`."""
 

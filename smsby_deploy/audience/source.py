@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import compress, count, islice
+from typing import NamedTuple
 
 from smsby_deploy.audience.phone_set import PhoneSet, number_phones
 from smsby_deploy.audience.phones import normalize_all
@@ -22,8 +23,7 @@ _MOST_REPEATS = 20_000
 MOST_DIFFERING = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """Consecutive recipients: `texts[i]` is the text that `phones[i]` has of its own, or None; `lines[i]` is its physical
     line, `reached[i]` is 0 if they opted out. `values` are the columns `names` of the rows they were read from, as written;
     of those the recipients are the ones that `kept` marks, or all."""
@@ -96,8 +96,7 @@ class AudienceReport:
     facts: SourceFacts = field(default_factory=SourceFacts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidates:
+class _Candidates(NamedTuple):
     """A block as recipients: their phones as written, `own` the texts of their own. Those written in a campaign know
     their `marks`, the columns at which they begin there."""
 

@@ -28,7 +28,7 @@ from smsby_deploy.audience.shape import BadRows
 from smsby_deploy.audience.stored import SourceFacts
 from smsby_deploy.errors import Location
 from smsby_deploy.project.declarations import Freshness, RecipientsQuery, TextSource
-from smsby_deploy.project.text_places import place_in_runs
+from smsby_deploy.project.text_places import place_in_text
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection
@@ -239,7 +239,7 @@ def _place(said: TextSource, line: int) -> Location:
     if not 0 < line <= len(lines):
         return said.location  # of what was put around it
     offset = blank + sum(len(before) + 1 for before in lines[: line - 1])
-    mark = place_in_runs(said.runs, offset + len(lines[line - 1]) - len(lines[line - 1].lstrip()))
+    mark = place_in_text(said, offset + len(lines[line - 1]) - len(lines[line - 1].lstrip()))
     return Location(said.location.file, *mark) if mark else said.location
 
 

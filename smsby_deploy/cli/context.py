@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from smsby_deploy.report.json_log import Fact, JsonLog
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """`verbosity` counts -v; `color` is False with --no-color and with NO_COLOR; `log` is there with --log-format json."""
 
     project: str | None

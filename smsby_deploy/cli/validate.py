@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
 
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
 from smsby_deploy.cli.machine import MACHINE_FORMATS, machine_text
+
+if TYPE_CHECKING:
+    from smsby_deploy.project.declarations import RecipientsFile
 
 
 @click.command(
@@ -33,15 +38,12 @@ from smsby_deploy.cli.machine import MACHINE_FORMATS, machine_text
 @click.pass_obj
 def command(context: Context, form: str, verbose: bool) -> int:
     """Check every file, audience and text; offline, needs no token."""
-    from smsby_deploy.audience.shape import BadRows, detect_shape
     from smsby_deploy.cli.session import load, progress_of, watch_with
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import FilesInvalid
-    from smsby_deploy.plan.make import validate_project
+    from smsby_deploy.plan.validate import validate_project
     from smsby_deploy.problems import has_errors
     from smsby_deploy.project.load import ProjectFlawed
-    from smsby_deploy.report.json_out import validate_document, write_json
-    from smsby_deploy.report.problems_text import write_problems
 
     addresses: list[str] = []
     try:
@@ -53,15 +55,26 @@ def command(context: Context, form: str, verbose: bool) -> int:
         with progress_of(context, SystemClock()) as progress:
             problems = tuple(validate_project(loaded, watch_with(progress)))
         if verbose or context.verbosity:
-            for source in loaded.project.phone_files:
-                with suppress(BadRows):  # it is among the problems
-                    context.note(f"{source.name}: read as {detect_shape(source)}")
+            _tell_shapes(context, loaded.project.phone_files)
     except FilesInvalid as error:
         problems = error.problems
     if form == "json":
+        from smsby_deploy.report.json_out import validate_document, write_json
+
         write_json(validate_document(problems), sys.stdout)
     elif form in MACHINE_FORMATS:
         click.echo(machine_text(context, problems, form, addresses), nl=False)
     else:
+        from smsby_deploy.report.problems_text import write_problems
+
         write_problems(problems, sys.stdout, color=context.color)
     return FilesInvalid.exit_code if has_errors(problems) else 0
+
+
+def _tell_shapes(context: Context, files: Iterable[RecipientsFile]) -> None:
+    """How each file of phones is read."""
+    from smsby_deploy.audience.shape import BadRows, detect_shape
+
+    for source in files:
+        with suppress(BadRows):  # it is among the problems
+            context.note(f"{source.name}: read as {detect_shape(source)}")

@@ -30,7 +30,6 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from smsby_deploy.message.filters import TEXT_FILTERS
 from smsby_deploy.message.guard import Guard
 
-LONGEST_SOURCE = 100_000  # characters of a template with all it includes
 _LONGEST_VALUE = 10_000  # characters of a value made by a template; items of a list
 _LARGEST_NUMBER = 10**18
 # Of one text: characters printed or repeated, and nodes evaluated in loops and macros; and what each further text adds

@@ -1,34 +1,20 @@
-"""The fast path of long lists: texts rendered and measured a batch at a time.
+"""From a template to its fast path (batch.py): Jinja2's own tree, lowered to one Python expression for a whole batch.
 
-A million people are a million texts, and what is done a text costs most: Jinja2 makes a context for each (4 µs), and each
-is measured by itself. Templates of words, variables, filters and conditions, which nearly all are, are compiled here from
-Jinja2's own tree into one Python expression that is evaluated for a whole batch (0.2 µs a text).
-
-It only ever says "this is the text" or "I can't tell": every row of which it can't tell (an empty value would be printed,
-anything failed) is rendered by the template itself, which alone knows errors and their places. What is not in the list of
-nodes below makes no fast path at all. tests/message/test_fast.py holds both ways to each other.
+Templates of words, variables, filters and conditions, which nearly all are, have one. What is not in the list of nodes
+below makes no fast path at all. tests/message/test_fast.py holds both ways to each other.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import compress, repeat
-from operator import contains, not_
 from typing import Any
 
 from jinja2 import Environment, nodes
 
-from smsby_deploy.audience.source import Batch
-from smsby_deploy.message.expensive import CYRILLIC_WORD
-from smsby_deploy.message.parts import DOUBLED, LATIN, UNICODE, parts_by_length
+from smsby_deploy.message.batch import UNSURE, FastTemplate, compile_rows
+from smsby_deploy.message.plain import RESERVED
 
-# Stands where nothing may be printed. A text that holds it is rendered again, so it matters not if data hold it, too.
-_UNSURE = "\uffff"
-# Up to here a text takes less from the template's budget than each text adds (environment.py).
-_LONGEST = 20_000
-_RESERVED = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs"})
 _COMPARISONS: dict[str, type[ast.cmpop]] = {
     "eq": ast.Eq, "ne": ast.NotEq, "gt": ast.Gt, "gteq": ast.GtE, "lt": ast.Lt, "lteq": ast.LtE, "in": ast.In,
     "notin": ast.NotIn,
@@ -44,35 +30,6 @@ class _NotFast(Exception):
     """The template holds something that only Jinja2 does."""
 
 
-@dataclass(frozen=True, slots=True)
-class FastTemplate:
-    """`names` are the variables that `_render` takes, as columns, in this order. A text whose first and last words stand in
-    the template itself `is_trimmed`, and never empty."""
-
-    names: tuple[str, ...]
-    _render: Callable[..., list[str]]
-    is_trimmed: bool
-
-    def render(self, batch: Batch) -> list[str | None] | None:
-        """The text of each recipient, blank ends cut off; None for those, or instead of all, of which it can't tell."""
-        if not self.names:
-            return None
-        columns = [batch.variable(name) for name in self.names]
-        if None in columns:
-            return None
-        try:
-            texts = self._render(*columns)
-        except Exception:  # noqa: BLE001 - whatever it is, the template itself raises it again, and knows where
-            return None
-        if not self.is_trimmed:
-            texts = list(map(str.strip, texts))
-        if max(map(len, texts), default=0) > _LONGEST:
-            return None
-        if _UNSURE in "".join(texts) or not (self.is_trimmed or all(texts)):
-            return [text if text and _UNSURE not in text else None for text in texts]
-        return list(texts)
-
-
 def compile_fast(tree: nodes.Template, environment: Environment) -> FastTemplate | None:
     """The fast path of a parsed template, before anything was put into it; None if it has none."""
     compiler = _Compiler(environment)
@@ -80,21 +37,12 @@ def compile_fast(tree: nodes.Template, environment: Environment) -> FastTemplate
         text = compiler.text(tree.body)
     except (_NotFast, RecursionError):
         return None
-    names = list(compiler.variables)
-    arguments = ast.arguments(
-        [], [ast.arg(f"c{index}") for index in range(len(names))], None, [], [], None, []
-    )
-    rows = ast.Call(_name("zip"), [_name(f"c{index}") for index in range(len(names))], [])
-    row = ast.Tuple([ast.Name(f"v{index}", ast.Store()) for index in range(len(names))], ast.Store())
-    body = ast.ListComp(text, [ast.comprehension(row, rows, [], 0)])
-    expression = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, body)))
     # Only what this module put into the expression is in it: names of its own, constants, and listed filters.
-    scope = {"__builtins__": {}, "zip": zip, "unsure": _UNSURE, "shown": _shown, **compiler.filters}
-    try:
-        code = compile(expression, "<template>", "eval")
-    except (RecursionError, ValueError, MemoryError):
+    scope = {"unsure": UNSURE, "shown": _shown, **compiler.filters}
+    render = compile_rows(text, len(compiler.variables), scope)
+    if render is None:
         return None
-    return FastTemplate(tuple(names), eval(code, scope), _is_trimmed(tree.body))  # noqa: S307
+    return FastTemplate(tuple(compiler.variables), render, is_trimmed=_is_trimmed(tree.body))
 
 
 def _is_trimmed(body: Sequence[nodes.Node]) -> bool:
@@ -115,8 +63,8 @@ def _name(name: str) -> ast.Name:
 def _shown(value: Any) -> str:
     """What `{{ … }}` prints of a value that was worked on."""
     if isinstance(value, str):
-        return value if value.strip() else _UNSURE
-    return str(value) if type(value) in (int, float) else _UNSURE
+        return value if value.strip() else UNSURE
+    return str(value) if type(value) in (int, float) else UNSURE
 
 
 class _Compiler:
@@ -154,7 +102,7 @@ class _Compiler:
 
     def expression(self, node: nodes.Node) -> ast.expr:
         match node:
-            case nodes.Name(name=name, ctx="load") if name not in _RESERVED:
+            case nodes.Name(name=name, ctx="load") if name not in RESERVED:
                 return _name(f"v{self.variables.setdefault(name, len(self.variables))}")
             case nodes.Const(value=str() | int() | float() | None as value):
                 return ast.Constant(value)
@@ -188,53 +136,3 @@ class _Compiler:
 
 def _formatted(value: ast.expr) -> ast.FormattedValue:
     return ast.FormattedValue(value, -1, None)
-
-
-# Where none of these stands, a character is one unit, and up to three parts GSM 03.38 counts as sms.by bills.
-_SPECIAL = (*DOUBLED, "~", "`", "\f")
-_LATIN_PARTS, _UNICODE_PARTS = ([n for n in parts_by_length(table) if n <= 3] for table in (LATIN, UNICODE))
-
-
-@dataclass(frozen=True, slots=True)
-class BatchSize:
-    """What texts cost together: their billed parts, those of the longest, and how many are Latin."""
-
-    parts: int
-    longest: int
-    latin: int
-
-
-def measure_batch(texts: Sequence[str]) -> BatchSize | None:
-    """The size of `texts`, if for each of them it is only a matter of its length. None if they must be looked at one by
-    one: doubled characters, over three parts, a Latin text that a character or two make unicode, or none at all."""
-    joined = "".join(texts)
-    if any(map(contains, repeat(joined), _SPECIAL)):
-        return None
-    latin: Sequence[str] = ()
-    unicode: Sequence[str] = texts
-    if not _are_cyrillic(texts):
-        is_latin = list(map(str.isascii, texts))
-        latin, unicode = list(compress(texts, is_latin)), list(compress(texts, map(not_, is_latin)))
-        if not (all(latin) and _are_cyrillic(unicode)):
-            return None
-    if unicode and not _is_of_one_unit(joined):
-        return None
-    try:
-        parts = list(map(_UNICODE_PARTS.__getitem__, map(len, unicode)))
-        parts += map(_LATIN_PARTS.__getitem__, map(len, latin))
-    except IndexError:
-        return None
-    return BatchSize(sum(parts), max(parts, default=0), len(latin))
-
-
-def _is_of_one_unit(text: str) -> bool:
-    """Whether no character takes two units of UTF-16."""
-    return len(text.encode("utf-16-le", "surrogatepass")) == 2 * len(text)
-
-
-def _are_cyrillic(texts: Sequence[str]) -> bool:
-    """Whether each is unicode by nature: it holds a word of Cyrillic letters. Mostly it is the same in all of them."""
-    word = CYRILLIC_WORD.search(texts[0]) if texts else None
-    if word is None:
-        return not texts
-    return all(map(contains, texts, repeat(word.group()))) or all(map(CYRILLIC_WORD.search, texts))

@@ -9,19 +9,12 @@ from pathlib import Path
 from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.visitor import NodeTransformer
 
-from smsby_deploy.message.environment import LONGEST_SOURCE, TextEnvironment
+from smsby_deploy.message.environment import TextEnvironment
+from smsby_deploy.message.parsed import LONGEST_SOURCE, Complaint, Included
 
 FOLDER = "templates"
 # Names that Jinja2 gives a meaning of its own where they can be called.
 _CALLABLE = frozenset(["caller", "loop", "self", "super"])
-
-
-@dataclass(frozen=True, slots=True)
-class Included:
-    """A template that another one names: its text, and its path in the project, with `/`."""
-
-    text: str
-    file: str
 
 
 class BadInclude(TemplateSyntaxError):
@@ -34,12 +27,6 @@ class Gathered:
 
     parsed: dict[str | None, nodes.Template] = field(default_factory=dict)
     included: dict[str, Included] = field(default_factory=dict)
-    wanted: dict[str | None, frozenset[str]] = field(default_factory=dict)  # from outside of each template
-
-    @property
-    def variables(self) -> frozenset[str]:
-        """The variables that the text and all it includes take from the data."""
-        return self.wanted[None]
 
     def literals(self) -> Iterator[tuple[str | None, int, str]]:
         """Every run of literal text: its template, its offset there, and itself."""
@@ -47,13 +34,17 @@ class Gathered:
             for data in tree.find_all(nodes.TemplateData):
                 yield unit, data.lineno - 1, data.data
 
-    def unknown_calls(self) -> Iterator[tuple[str | None, int, str]]:
-        """Calls of a name that nothing defines: its template, the offset, and the name."""
+    def unknown_calls(self) -> Iterator[Complaint]:
+        """Calls of a name that nothing defines."""
         for unit, tree in self.parsed.items():
-            undeclared = meta.find_undeclared_variables(tree) - _CALLABLE
-            for call in tree.find_all(nodes.Call):
-                if isinstance(call.node, nodes.Name) and call.node.name in undeclared:
-                    yield unit, call.node.lineno - 1, call.node.name
+            calls = [call for call in tree.find_all(nodes.Call) if isinstance(call.node, nodes.Name)]
+            undeclared = meta.find_undeclared_variables(tree) - _CALLABLE if calls else frozenset()
+            for call in calls:
+                assert isinstance(call.node, nodes.Name)
+                if call.node.name in undeclared:
+                    name = call.node.name
+                    message = f"there is no function {name}; a column of the data is written {{{{ {name} }}}}"
+                    yield Complaint("TEMPLATE", unit, call.node.lineno - 1, message)
 
 
 def gather(environment: TextEnvironment, text: str, root: Path | None, gathered: Gathered) -> None:
@@ -84,19 +75,39 @@ def _gather(
             if sum(len(one.text) for one in gathered.included.values()) > LONGEST_SOURCE:
                 raise BadInclude("the included templates are too long for any text", lineno, unit)
         _gather(environment, name, gathered.included[name].text, root, gathered, (*above, unit))
-    if unit not in gathered.wanted:
-        gathered.wanted[unit] = _find_wanted(environment, unit, text, gathered.wanted)
+
+
+def find_variables(environment: TextEnvironment, text: str, gathered: Gathered) -> frozenset[str]:
+    """The variables that `text` and all it includes take from the data."""
+    wanted: dict[str | None, frozenset[str]] = {}
+    waiting: list[str | None] = [None]
+    while waiting:
+        unit = waiting[-1]
+        inner = [name for name, _ in _references(gathered.parsed[unit], unit) if name not in wanted]
+        if inner:
+            waiting.extend(inner)
+            continue
+        waiting.pop()
+        own = text if unit is None else gathered.included[unit].text
+        wanted[unit] = _find_wanted(environment, unit, own, gathered, wanted)
+    return wanted[None]
 
 
 def _find_wanted(
-    environment: TextEnvironment, unit: str | None, text: str, wanted: Mapping[str | None, frozenset[str]]
+    environment: TextEnvironment,
+    unit: str | None,
+    text: str,
+    gathered: Gathered,
+    wanted: Mapping[str | None, frozenset[str]],
 ) -> frozenset[str]:
     """The variables that a template takes from outside; `wanted` knows those of what it includes.
 
     What it sets before an include, the included template takes from there. What is imported or extended sees nothing
     of that, so its variables come from outside.
     """
-    tree = _WithNames(wanted).visit(environment.parse(text, unit))
+    if not any(_references(gathered.parsed[unit], unit)):
+        return frozenset(meta.find_undeclared_variables(gathered.parsed[unit]))
+    tree = _WithNames(wanted).visit(environment.parse(text, unit))  # a tree of its own: it is changed
     apart = (
         wanted[node.template.value] for node in tree.find_all((nodes.Import, nodes.FromImport, nodes.Extends))
     )

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from smsby_deploy.errors import SmsbyDeployError
 
@@ -42,8 +42,7 @@ class TextTooLong(SmsbyDeployError):
     exit_code = 3
 
 
-@dataclass(frozen=True, slots=True)
-class TextSize:
+class TextSize(NamedTuple):
     """What one text costs: `parts` billed, `units` counted, in `encoding`."""
 
     encoding: Encoding

@@ -6,70 +6,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
-from smsby_deploy.audience.stored import SourceFacts
 from smsby_deploy.lock.model import DONE, SURELY_NOT_SENT, ChunkState, Entry
 from smsby_deploy.lock.phones import UNSENT
+from smsby_deploy.plan.desired import ChunkPlan, Desired
 from smsby_deploy.plan.known import merge_entry
-from smsby_deploy.plan.model import ActionKind, AudienceCounts, ChunkPlan
+from smsby_deploy.plan.model import ActionKind
 from smsby_deploy.plan.remote import RemoteView
 from smsby_deploy.smsby.answers import RemoteMailing
 from smsby_deploy.wording import counted
 
 _NAMED = 5  # messages of a collision; of more the hint shows only how to name them
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """What one chunk comes to, opt-outs subtracted; `cost` is None without a price."""
-
-    recipients: int
-    parts: int
-    cost: Decimal | None
-    gsm7: int
-    ucs2: int
-
-    def of(self, people: int) -> Amount:
-        """What of a chunk with one text `people` come to; its cost on an average of all of them."""
-        if people >= self.recipients:
-            return self
-        share = Decimal(people) / self.recipients
-        return Amount(
-            people,
-            self.parts * people // self.recipients,
-            None if self.cost is None else self.cost * share,
-            self.gsm7 * people // self.recipients,
-            self.ucs2 * people // self.recipients,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Desired:
-    """One mailing as the files want it, audience counted and hashed. `amounts` is that of each chunk; a list has none."""
-
-    address: str
-    revision: int
-    via: str
-    content_digest: str
-    audience_digest: str
-    chunks: tuple[ChunkPlan, ...]
-    audience: AudienceCounts
-    parts: int | None
-    gsm7: int
-    ucs2: int
-    longest: int
-    schedule_time: datetime | None
-    cost: Decimal | None = None  # None without a price, and of a list
-    facts: SourceFacts = field(default_factory=SourceFacts)
-    amounts: tuple[Amount, ...] = ()
-    body: str = "json"  # how its requests are written
-
-    @property
-    def fingerprints(self) -> list[str]:
-        return [chunk.fingerprint for chunk in self.chunks]
 
 
 @dataclass(frozen=True, slots=True)

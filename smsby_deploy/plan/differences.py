@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.errors import Location
 from smsby_deploy.lock.model import ChunkRecord, ChunkState, Entry
-from smsby_deploy.plan.model import ChunkPlan
+from smsby_deploy.plan.desired import ChunkPlan
 from smsby_deploy.plan.remote import RemoteView
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import Mailing

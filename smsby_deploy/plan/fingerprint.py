@@ -10,11 +10,10 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import repeat
 from json.encoder import encode_basestring
 from operator import contains
-from typing import Any
+from typing import Any, NamedTuple
 
 FINGERPRINT_DIGITS = 10
 NAME_LIMIT = 160
@@ -30,8 +29,7 @@ _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",
 _CONTROLS = tuple(bytes([code]) for code in range(32) if code != ord("\n"))  # JSON writes them otherwise
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteName:
+class RemoteName(NamedTuple):
     """What the name of a mailing at sms.by tells, if it is one of ours."""
 
     address: str

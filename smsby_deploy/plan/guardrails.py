@@ -12,7 +12,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.message.price import money
-from smsby_deploy.plan.diff import Desired
+from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.words import WordCheck
 from smsby_deploy.project.declarations import Expected, Guardrails, Mailing, RecipientsQuery

@@ -10,30 +10,32 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from smsby_deploy import __version__
-from smsby_deploy.audience.phone_set import PhoneSet
 from smsby_deploy.audience.suppression import load_suppression
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import FilesInvalid, Location, UsageError
 from smsby_deploy.lock.document import entry_digest
 from smsby_deploy.lock.model import DONE, Entry, Lock
-from smsby_deploy.message.template import compile_text, included_files
+from smsby_deploy.message.template import included_files
 from smsby_deploy.plan.budget import hold_budget
-from smsby_deploy.plan.diff import Desired, Verdict, diff_mailing
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
+from smsby_deploy.plan.diff import Verdict, diff_mailing
 from smsby_deploy.plan.differences import find_differences, meant_by_files, meant_by_lock
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.guardrails import check_mailing
-from smsby_deploy.plan.measure import measure_mailing
-from smsby_deploy.plan.model import SENDING, Action, ActionKind, AudienceCounts, ChunkPlan, LockStamp, Plan
+from smsby_deploy.plan.model import SENDING, Action, ActionKind, LockStamp, Plan
 from smsby_deploy.plan.remote import view_remote
+from smsby_deploy.plan.validate import measure
 from smsby_deploy.plan.watch import NOBODY, Watch
 from smsby_deploy.plan.words import WordCheck
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.project.declarations import ContactList, Mailing, Project, RecipientsFile, RecipientsQuery
+from smsby_deploy.project.declarations import ContactList, Mailing, Project, RecipientsFile
 from smsby_deploy.project.load import LoadedProject, campaign_inputs
-from smsby_deploy.smsby.client import ReadClient
-from smsby_deploy.wording import counted
+
+if TYPE_CHECKING:
+    from smsby_deploy.smsby.client import ReadClient  # which an offline plan has no use for
 
 TOOL = f"smsby-deploy {__version__}"
 
@@ -72,18 +74,6 @@ def read_names(client: ReadClient | None, mailings: Iterable[Mailing]) -> Names:
         if any(isinstance(mailing.audience, ContactList) for mailing in wanted):
             lists = {item.name: item.id for item in client.get_subscriber_lists()}
     return Names(alphanames, lists)
-
-
-def validate_project(loaded: LoadedProject, watch: Watch = NOBODY) -> tuple[Problem, ...]:
-    """Every problem that can be found without a server: files, audiences, every text rendered."""
-    suppressed, problems = load_suppression(loaded.project.suppress)
-    found = [*loaded.problems, *problems]
-    for mailing in watch.over((*loaded.project.mailings, *loaded.flawed)):
-        if isinstance(mailing.audience, RecipientsQuery) and mailing.audience.url is None:
-            found.extend(_unread(mailing, mailing.audience))
-            continue
-        found.extend(_measure(loaded.project, mailing, suppressed, None, watch)[1])
-    return tuple(found)
 
 
 def select_mailings(
@@ -147,7 +137,7 @@ def make_plan(
     snapshots: dict[str, str] = {}  # of queries, by their names among the inputs
     for mailing in watch.over(mailings):
         words = WordCheck(project.guardrails)
-        desired, own = _measure(project, mailing, suppressed, words, watch)
+        desired, own = measure(project, mailing, suppressed, words, watch)
         found.extend(own)
         if desired is None:
             continue
@@ -177,7 +167,7 @@ def make_plan(
         if desired.facts.snapshot is not None:
             snapshots[f"sql:{mailing.address}"] = desired.facts.snapshot
     for mailing in loaded.flawed if not select else ():
-        found.extend(_measure(project, mailing, suppressed, None, watch)[1])
+        found.extend(measure(project, mailing, suppressed, None, watch)[1])
     actions = hold_budget(project, actions, lock, now)
     for address in orphans:
         actions.append(_orphan(address, lock.mailings[address]))
@@ -203,41 +193,6 @@ def make_plan(
         currency=project.price.currency if project.price else None,
         exempt=_exempt_inputs(project, mailings) | (_finished(actions) & snapshots.keys()),
     )
-
-
-def _measure(
-    project: Project, mailing: Mailing, suppressed: PhoneSet, words: WordCheck | None, watch: Watch
-) -> tuple[Desired | None, list[Problem]]:
-    try:
-        desired, found = measure_mailing(project, mailing, suppressed, words, watch.read)
-    except FilesInvalid as error:
-        return None, [
-            Problem(p.severity, p.code, p.message, mailing.address, p.file, p.line, p.column)
-            for p in error.problems
-        ]
-    if desired.audience.suppressed and not desired.audience.final:
-        at = mailing.audience.location
-        people = counted(desired.audience.suppressed, "person", "people")
-        message = f"everybody in it opted out ({people}): it reaches nobody"
-        found.append(
-            Problem(Severity.WARNING, "ALL_SUPPRESSED", message, mailing.address, at.file, at.line, at.column)
-        )
-    return desired, found
-
-
-def _unread(mailing: Mailing, query: RecipientsQuery) -> Iterator[Problem]:
-    """What `validate` can say of a mailing whose database it is not told of."""
-    if mailing.text is not None:
-        try:
-            compile_text(mailing.text)
-        except FilesInvalid as error:
-            for problem in error.problems:
-                yield replace(problem, address=mailing.address)
-    at = query.location
-    message = (
-        f"{query.url_env} is not set, so neither its recipients nor their texts were checked; `plan` needs it"
-    )
-    yield Problem(Severity.NOTE, "NOT_READ", message, mailing.address, at.file, at.line, at.column)
 
 
 def _lateness(mailing: Mailing, now: datetime) -> Iterable[Problem]:

@@ -10,10 +10,9 @@ from smsby_deploy.audience.source import MOST_DIFFERING, AudienceReport, find_di
 from smsby_deploy.audience.stored import place_rows
 from smsby_deploy.message.parts import Encoding
 from smsby_deploy.message.template import Template, compile_text
-from smsby_deploy.message.texts import is_personal, rows_file
-from smsby_deploy.plan.diff import Amount, Desired
+from smsby_deploy.message.texts import rows_file
+from smsby_deploy.plan.desired import Amount, AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint
-from smsby_deploy.plan.model import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.pack import header_of, stream_chunks
 from smsby_deploy.plan.tally import Tally
 from smsby_deploy.plan.watch import read_by_nobody
@@ -62,7 +61,7 @@ def measure_mailing(
         address=mailing.address,
         revision=mailing.revision,
         via=mailing.via,
-        content_digest=content_digest(header_of(mailing, template, is_personal(mailing, template))),
+        content_digest=tally.content,
         audience_digest=tally.audience.hexdigest(),
         chunks=tuple(chunks),
         audience=AudienceCounts(report.rows, report.invalid, report.duplicate, tally.suppressed, tally.final),

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from smsby_deploy.masking import mask_numbers
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.problems import Problem, Severity
 
 
@@ -21,26 +22,6 @@ class ActionKind(StrEnum):
 
 
 SENDING = frozenset({ActionKind.CREATE, ActionKind.RESUME, ActionKind.CONFIRM})
-
-
-@dataclass(frozen=True, slots=True)
-class AudienceCounts:
-    """rows = invalid + duplicate + suppressed + final."""
-
-    rows: int = 0
-    invalid: int = 0
-    duplicate: int = 0
-    suppressed: int = 0
-    final: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkPlan:
-    """One chunk as planned; digest and fingerprint are taken before suppression, `recipients` after it."""
-
-    fingerprint: str
-    recipients: int | None
-    digest: str
 
 
 @dataclass(frozen=True, slots=True)

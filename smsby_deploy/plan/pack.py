@@ -104,7 +104,7 @@ def stream_chunks(
 
     Of one that is sent phone by phone a chunk is everybody with the same text, so that each text is one message."""
     personal = is_personal(mailing, template)
-    content = content_digest(header_of(mailing, template, personal))
+    content = tally.content = content_digest(header_of(mailing, template, personal))
     bulk_text = None if personal or template is None else template.render_once()
     tally.figures.price = project.price
 

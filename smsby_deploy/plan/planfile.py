@@ -13,8 +13,9 @@ from typing import Any
 from smsby_deploy.errors import PlanRefused, SmsbyDeployError
 from smsby_deploy.lock.model import Lock
 from smsby_deploy.message.price import money
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.fingerprint import canonical_json
-from smsby_deploy.plan.model import Action, ActionKind, AudienceCounts, ChunkPlan, LockStamp, Plan
+from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.load import LoadedProject
 
@@ -75,8 +76,8 @@ def _action_document(action: Action) -> dict[str, Any]:
         "digest": action.digest,
         "content_digest": action.content_digest,
         "audience_digest": action.audience_digest,
-        "chunks": [asdict(chunk) for chunk in action.chunks],
-        "audience": asdict(action.audience),
+        "chunks": [chunk._asdict() for chunk in action.chunks],
+        "audience": action.audience._asdict(),
     }
 
 

@@ -9,10 +9,10 @@ from itertools import compress
 from typing import Any
 
 from smsby_deploy.audience.source import AudienceReport
-from smsby_deploy.message.fast import measure_batch
+from smsby_deploy.message.batch import measure_batch
 from smsby_deploy.message.figures import Figures
 from smsby_deploy.message.parts import Encoding, TextSize, TextTooLong, measure_text
-from smsby_deploy.plan.diff import Amount
+from smsby_deploy.plan.desired import Amount
 from smsby_deploy.plan.watch import read_by_nobody
 from smsby_deploy.plan.words import WordCheck
 from smsby_deploy.problems import Problem, Severity
@@ -33,6 +33,7 @@ class Tally:
     ucs2: int = 0
     longest: int = 0
     audience: Any = field(default_factory=hashlib.sha256)
+    content: str = ""  # the digest of what the mailing says and when
     figures: Figures = field(default_factory=Figures)
     rows_file: str = ""  # where the recipients stand
     words: WordCheck | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from smsby_deploy.project.declarations import Mailing
 
@@ -16,8 +16,7 @@ def read_by_nobody(people: int) -> None:
     """Nobody is told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(NamedTuple):
     """`begins` hears the address of each mailing, its number from 1, and how many there are; `read` hears how many
     people more of it were read."""
 

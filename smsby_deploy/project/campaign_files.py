@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
+from typing import NamedTuple
 
 from smsby_deploy.errors import Location
 from smsby_deploy.project.limits import Complain
@@ -14,8 +15,9 @@ EVERY_YAML = "**/*.yaml"
 
 def find_campaign_files(
     root: Path, patterns: Sequence[tuple[str, Location]], complain: Complain
-) -> list[Path]:
-    """The campaign files of the project in `root`, in order; each pattern comes with its place.
+) -> list[tuple[Path, str]]:
+    """The campaign files of the project in `root`, in order, each with its project path; each pattern comes with its
+    place.
 
     Dot folders, and folders with a smsby.yaml of their own, hold none. Not even through a link does one lie outside.
     """
@@ -25,18 +27,37 @@ def find_campaign_files(
         for path in _glob(root, pattern, place, complain)
         if path.is_file()
     }
+    start = len(root.as_posix().rstrip("/")) + 1
+    folders: dict[Path, _Folder] = {}  # asked once: there may be thousands of files in each
     found = []
-    for path in sorted(paths):
-        parts = path.relative_to(root).parts
-        is_nested = any((root.joinpath(*parts[:i]) / PROJECT_FILE).is_file() for i in range(1, len(parts)))
-        if path.name == PROJECT_FILE or is_nested or any(part.startswith(".") for part in parts):
+    for path in sorted(paths, key=_parts):
+        folder = folders.get(path.parent)
+        if folder is None:
+            folder = folders[path.parent] = _look_at(root, path.parent)
+        if path.name == PROJECT_FILE or path.name.startswith(".") or not folder.has_campaigns:
             continue
-        if path.resolve().is_relative_to(root):
-            found.append(path)
+        name = path.as_posix()[start:]
+        if path.resolve().is_relative_to(root) if path.is_symlink() else folder.is_inside:
+            found.append((path, name))
         else:
-            name = path.relative_to(root).as_posix()
             complain("PATH_OUTSIDE", f"{name} leads out of the project's folder", Location(name, 1, 1))
     return found
+
+
+class _Folder(NamedTuple):
+    has_campaigns: bool
+    is_inside: bool  # also once links are followed
+
+
+def _look_at(root: Path, folder: Path) -> _Folder:
+    parts = folder.relative_to(root).parts
+    is_nested = any((root.joinpath(*parts[:i]) / PROJECT_FILE).is_file() for i in range(1, len(parts) + 1))
+    is_hidden = any(part.startswith(".") for part in parts)
+    return _Folder(not is_nested and not is_hidden, folder.resolve().is_relative_to(root))
+
+
+def _parts(path: Path) -> tuple[str, ...]:
+    return path.parts
 
 
 def _glob(root: Path, pattern: str, place: Location, complain: Complain) -> Iterator[Path]:

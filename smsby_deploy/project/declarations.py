@@ -1,4 +1,7 @@
-"""A project as its files declare it: frozen, typed, every name checked, nothing looked up yet."""
+"""A project as its files declare it: frozen, typed, every name checked, nothing looked up yet.
+
+Most are named tuples: a frozen dataclass takes five times as long to define (and there are many), four times to make.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from smsby_deploy.errors import Location
 
@@ -15,8 +18,7 @@ Via = Literal["bulk", "list", "single"]
 HOME = "BY"  # the country whose numbers are taken without a word about countries
 
 
-@dataclass(frozen=True, slots=True)
-class ApiSettings:
+class ApiSettings(NamedTuple):
     url: str = "https://app.sms.by"
     account_timezone: str = "Europe/Minsk"
     requests_per_second: float = 5.0
@@ -28,32 +30,28 @@ class ApiSettings:
     callback_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class QuietHours:
+class QuietHours(NamedTuple):
     """Local times of the campaign's zone between which nothing may go out; `start` > `end` spans midnight."""
 
     start: time
     end: time
 
 
-@dataclass(frozen=True, slots=True)
-class Blackout:
+class Blackout(NamedTuple):
     """Dates of the campaign's zone on which nothing may go out, both included."""
 
     first: date
     last: date
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(NamedTuple):
     """How many recipients a mailing should have, opt-outs subtracted; None is open."""
 
     least: int | None = None
     most: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Guardrails:
+class Guardrails(NamedTuple):
     """None and () mean off. `required_words` and `forbidden_words` are regular expressions that compile."""
 
     max_recipients: int | None = None
@@ -69,8 +67,7 @@ class Guardrails:
     forbidden_words: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(NamedTuple):
     """`per_prefix` are other prices of a part by the beginning of the phone, the longest prefix first."""
 
     currency: str
@@ -82,32 +79,33 @@ class Price:
         return next((price for prefix, price in self.per_prefix if phone.startswith(prefix)), self.per_part)
 
 
-@dataclass(frozen=True, slots=True)
-class Rewrite:
+class Rewrite(NamedTuple):
     """How a mailing's texts are made cheaper: plain signs for typographic ones, Latin letters for Cyrillic ones."""
 
     smart_encoding: bool = False
     transliterate: bool = False
 
 
+AS_WRITTEN = Rewrite()
+
+
 @dataclass(frozen=True, slots=True)
 class TextSource:
     """A text or template. `location` is where it begins.
 
-    `runs` places the characters of a text in a campaign file: (offset, line, column), side by side up to the next run's
-    offset. `root` is the project's folder, from whose templates/ a text may include others.
+    `content` is all of the campaign file that it stands in: text_places.py tells from it where each character is. `root` is
+    the project's folder, from whose templates/ a text may include others.
     """
 
     text: str
     location: Location
-    runs: tuple[tuple[int, int, int], ...] = ()
+    content: str | None = field(default=None, repr=False, compare=False)
     file: str | None = None  # the project path of a text_file, else None
     root: Path | None = None
-    rewrite: Rewrite = Rewrite()
+    rewrite: Rewrite = AS_WRITTEN
 
 
-@dataclass(frozen=True, slots=True)
-class InlineRecipient:
+class InlineRecipient(NamedTuple):
     """One recipient written in the campaign file; `phone` exactly as its author wrote it."""
 
     phone: str
@@ -116,8 +114,7 @@ class InlineRecipient:
     location: Location
 
 
-@dataclass(frozen=True, slots=True)
-class InlineRecipients:
+class InlineRecipients(NamedTuple):
     rows: tuple[InlineRecipient, ...]
     location: Location
 
@@ -134,8 +131,7 @@ class RecipientsFile:
     delimiter: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Freshness:
+class Freshness(NamedTuple):
     """How old the newest data of a database may be; `sql` gives its date or time, in `timezone` if it names none."""
 
     sql: TextSource
@@ -162,8 +158,7 @@ class RecipientsQuery:
     snapshot: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RecipientsParquet:
+class RecipientsParquet(NamedTuple):
     """Parquet files inside the project, each as (absolute path, project path), by their names; `name` is how the
     campaign names them, perhaps a glob."""
 
@@ -173,8 +168,7 @@ class RecipientsParquet:
     location: Location
 
 
-@dataclass(frozen=True, slots=True)
-class ContactList:
+class ContactList(NamedTuple):
     """A list kept at sms.by; `ref` is its name or its id in digits."""
 
     ref: str
@@ -210,7 +204,7 @@ class Mailing:
     countries: tuple[str, ...] = (HOME,)
     max_late: timedelta | None = None
     expect_recipients: Expected | None = None
-    rewrite: Rewrite = Rewrite()
+    rewrite: Rewrite = AS_WRITTEN
 
     def time_on_wire(self, now: datetime) -> datetime | None:
         """The time to send with it; None if it goes out at once, also because it is late and may be."""
@@ -229,8 +223,7 @@ class Mailing:
         return replace(self, audience=replace(self.audience, snapshot=inputs.get(self.audience.name)))
 
 
-@dataclass(frozen=True, slots=True)
-class Campaign:
+class Campaign(NamedTuple):
     name: str
     file: str
     mailings: tuple[Mailing, ...]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.errors import FilesInvalid, Location, UsageError
@@ -32,7 +31,6 @@ from smsby_deploy.project.limits import read_countries, read_duration, read_expe
 from smsby_deploy.project.schedule import check_on_wire, read_time, read_zone
 from smsby_deploy.project.schema import check_document, drop_invalid
 from smsby_deploy.project.sources import read_file_source, read_parquet_source, read_query_source
-from smsby_deploy.project.text_places import text_runs
 from smsby_deploy.project.yaml_nodes import Mark, YamlList, YamlMap, read_yaml
 
 _NOT_THERE = frozenset(
@@ -40,8 +38,7 @@ _NOT_THERE = frozenset(
 )  # of files that can't be looked into for more problems
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedProject:
+class LoadedProject(NamedTuple):
     """The valid part of a project, and everything that is wrong with its files.
 
     `flawed` are mailings of campaigns that are not valid: never planned, but what is wrong with their recipients and
@@ -98,7 +95,7 @@ def load_project(folder: Path, environ: Mapping[str, str] | None = None) -> Load
     if not drop_invalid("project", document):
         raise FilesInvalid(problems)
     loaded = _Loader(root, document, environ or {}).load()
-    raise ProjectFlawed(replace(loaded, problems=(*problems, *loaded.problems)))
+    raise ProjectFlawed(loaded._replace(problems=(*problems, *loaded.problems)))
 
 
 def campaign_inputs(project: Project, mailing: Mailing) -> tuple[Path, ...]:
@@ -131,7 +128,7 @@ class _Loader:
         zone_at = locations.get("api.account_timezone", Location(PROJECT_FILE, 1))
         self.account_zone = read_zone(api.account_timezone, zone_at, self._problem)
         if self.account_zone is None:  # told; whoever goes on with what can be read needs one that is there
-            api = replace(api, account_timezone=ApiSettings().account_timezone)
+            api = api._replace(account_timezone=ApiSettings().account_timezone)
         price = document.get("price")
         rails = read_guardrails(
             document.get("guardrails") or YamlMap((1, 1)), locations, price is not None, self._problem
@@ -168,9 +165,9 @@ class _Loader:
 
     def _campaigns(self) -> tuple[Campaign, ...]:
         found: dict[str, Campaign] = {}
-        for path in self._campaign_files():
+        for path, name in self._campaign_files():
             before = len(self.problems)
-            campaign = self._campaign(path, path.relative_to(self.root).as_posix(), found)
+            campaign = self._campaign(path, name, found)
             if not any(problem.severity is Severity.ERROR for problem in self.problems[before:]):
                 assert campaign is not None
                 found[campaign.name] = campaign
@@ -195,9 +192,9 @@ class _Loader:
                 f"the campaign {document['campaign']} stands in {found[document['campaign']].file} already"
             )
             self._problem("DUPLICATE_NAME", message, Location(name, *document.values_at["campaign"]))
-        return _CampaignLoader(self, path, name, document).load()
+        return _CampaignLoader(self, name, document).load()
 
-    def _campaign_files(self) -> list[Path]:
+    def _campaign_files(self) -> list[tuple[Path, str]]:
         patterns = self.document.get("campaigns")
         if patterns is None:
             return find_campaign_files(self.root, [(EVERY_YAML, Location(PROJECT_FILE, 1))], self._problem)
@@ -227,11 +224,10 @@ class _Loader:
 
 
 class _CampaignLoader:
-    def __init__(self, loader: _Loader, path: Path, file: str, document: YamlMap) -> None:
+    def __init__(self, loader: _Loader, file: str, document: YamlMap) -> None:
         self.loader = loader
         self.file = file
         self.document = document
-        self.content = path.read_text(encoding="utf-8-sig")
 
     def load(self) -> Campaign:
         mailings: dict[str, Mailing] = {}
@@ -322,7 +318,7 @@ class _CampaignLoader:
                 recipients,
                 address=f"{self.document['campaign']}/{node['name']}",
                 file=self.file,
-                content=self.content,
+                content=self.document.content,
                 timezone=timezone,
                 environ=self.loader.environ,
             )
@@ -334,17 +330,23 @@ class _CampaignLoader:
         return read_file_source(path or self.loader.root / recipients["file"], recipients, place)
 
     def _recipient(self, row: Any, mark: Mark) -> InlineRecipient:
+        at = Location(self.file, *mark)
         if not isinstance(row, YamlMap):
-            return InlineRecipient(str(row), {}, None, self._at(mark))
-        variables = {key: str(value) for key, value in row.items() if key not in ("phone", "text")}
-        return InlineRecipient(str(row["phone"]), variables, row.get("text"), self._at(mark))
+            return InlineRecipient(str(row), {}, None, at)
+        variables = {key: str(value) for key, value in row.items()}
+        phone, text = variables.pop("phone"), variables.pop("text", None)
+        return InlineRecipient(phone, variables, text, at)
 
     def _text(self, node: YamlMap, mark: Mark) -> TextSource | None:
         if "text" in node:
             at = node.values_at["text"]
-            text = str(node["text"])
-            runs = text_runs(self.content, at, text)
-            return TextSource(text, self._at(at), runs, root=self.loader.root, rewrite=_read_rewrite(node))
+            return TextSource(
+                str(node["text"]),
+                self._at(at),
+                self.document.content,
+                root=self.loader.root,
+                rewrite=_read_rewrite(node),
+            )
         if "text_file" in node:
             name = node["text_file"]
             path = self.loader._inside(name, self._at(node.values_at["text_file"]))

@@ -5,16 +5,22 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
 from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.project.gate import (
+    UnknownKeyword,
+    find_schema,
+    make_gate,
+    to_python,
+    type_scalar,
+    types_of,
+)
 from smsby_deploy.project.yaml_nodes import Mark, Plain, YamlList, YamlMap
 from smsby_deploy.resources import schema_file
 
-_INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
-_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 _NAMES = {
     "string": "text",
     "integer": "a whole number",
@@ -34,6 +40,9 @@ def load_schema(name: str) -> Any:
 
 def check_document(name: str, document: YamlMap, file: str) -> list[Problem]:
     """Every violation of the schema `name`. Plain scalars are typed on the way, in place, where the schema wants it."""
+    gate = _gate(name)
+    if gate is not None and gate(document):
+        return []
     schema = load_schema(name)
     type_scalars(document, schema, schema)
     problems = [problem for error in _errors(name, document) for problem in _explain(error, document, file)]
@@ -71,12 +80,20 @@ def _errors(name: str, document: YamlMap) -> list[Any]:
 
 
 @cache
+def _gate(name: str) -> Callable[[YamlMap], bool] | None:
+    try:
+        return make_gate(load_schema(name))
+    except UnknownKeyword:
+        return None
+
+
+@cache
 def _validator(name: str) -> Any:
     """A validator whose `$` is the end of the text, as in ECMAScript: Python's also stands before a last newline."""
     from jsonschema import Draft202012Validator, ValidationError, validators
 
     def matches(_: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
-        if isinstance(instance, str) and re.search(re.sub(r"\$$", r"\\Z", pattern), instance) is None:
+        if isinstance(instance, str) and re.search(to_python(pattern), instance) is None:
             yield ValidationError(f"does not match {pattern}")
 
     extend: Any = validators.extend
@@ -85,13 +102,9 @@ def _validator(name: str) -> Any:
 
 def type_scalars(node: Any, schema: Any, root: Any) -> Any:
     """`node` with its plain scalars typed as `schema` wants them; text stays as its author wrote it."""
-    while "$ref" in schema:
-        found = root
-        for step in schema["$ref"].removeprefix("#/").split("/"):
-            found = found[step]
-        schema = found
+    schema = find_schema(schema, root)
     if isinstance(node, Plain):
-        return _typed(node, schema)
+        return type_scalar(node, types_of(schema))
     if isinstance(node, YamlMap):
         properties, rest = schema.get("properties", {}), schema.get("additionalProperties")
         for key, value in node.items():
@@ -103,22 +116,8 @@ def type_scalars(node: Any, schema: Any, root: Any) -> Any:
             if not isinstance(value, str):
                 node[index] = type_scalars(value, schema["items"], root)
             elif isinstance(value, Plain):
-                node[index] = _typed(value, schema["items"])
+                node[index] = type_scalar(value, types_of(schema["items"]))
     return node
-
-
-def _typed(text: Plain, schema: Any) -> Any:
-    wanted = schema.get("type", [])
-    types = [wanted] if isinstance(wanted, str) else wanted
-    if "string" in types:
-        return text
-    if "boolean" in types and text in ("true", "false"):
-        return text == "true"
-    if "integer" in types and _INTEGER.fullmatch(text):
-        return int(text)
-    if "number" in types and _NUMBER.fullmatch(text):
-        return float(text)
-    return text
 
 
 def _explain(error: Any, document: YamlMap, file: str) -> list[Problem]:

@@ -14,7 +14,6 @@ from smsby_deploy.project.declarations import (
     TextSource,
 )
 from smsby_deploy.project.limits import Complain, read_duration
-from smsby_deploy.project.text_places import text_runs
 from smsby_deploy.project.yaml_nodes import YamlMap
 
 
@@ -76,4 +75,4 @@ def read_parquet_source(
 
 def _read_sql(node: YamlMap, file: str, content: str) -> TextSource:
     mark = node.values_at["sql"]
-    return TextSource(node["sql"], Location(file, *mark), text_runs(content, mark, node["sql"]))
+    return TextSource(node["sql"], Location(file, *mark), content)

@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from functools import lru_cache
 
+from smsby_deploy.project.declarations import TextSource
 from smsby_deploy.project.yaml_nodes import Mark
 
 # From this offset of the text on, up to the next run, characters stand side by side from this line and column on.
@@ -16,6 +17,16 @@ _BLOCK = re.compile(r"[|>]([+-]?)([1-9]?)([+-]?)[ \t]*(?:#.*)?$", re.MULTILINE)
 _ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 
 
+def place_in_text(source: TextSource, offset: int) -> Mark | None:
+    """The line and column of the character at `offset` of a text in a campaign file; None if it can't be told, as with an
+    alias, whose text stands elsewhere."""
+    at = source.location
+    if source.content is None or at.line is None or at.column is None:
+        return None
+    return place_in_runs(text_runs(source.content, (at.line, at.column), source.text), offset)
+
+
+@lru_cache(maxsize=8)  # of one text there may be a thousand problems
 def text_runs(content: str, mark: Mark, text: str) -> tuple[Run, ...]:
     """The runs of the scalar `text`, which begins at `mark` of the file `content`.
 

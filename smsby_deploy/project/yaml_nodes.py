@@ -7,7 +7,7 @@ refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Problem, Severity
 
 Mark = tuple[int, int]  # line and column, counted from 1
+_NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 _MOST_ALIASED = 10_000  # nodes that aliases may stand for: far over any real file, far under a bomb
 
 
@@ -26,16 +27,28 @@ class Plain(str):
     __slots__ = ()
 
 
-class YamlMap(dict[str, Any]):
-    """A mapping; `keys_at` and `values_at` place what it holds, `mark` places itself."""
+class Marks(dict[str, Any]):
+    """Places by key. It holds libyaml's own marks, which are there anyway, and makes a Mark of one that is asked for."""
 
-    __slots__ = ("keys_at", "mark", "values_at")
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> Mark:
+        mark = super().__getitem__(key)
+        return mark.line + 1, mark.column + 1
+
+
+class YamlMap(dict[str, Any]):
+    """A mapping; `keys_at` and `values_at` place what it holds, `mark` places itself. The mapping that a file is knows its
+    `content`, every line break in it a newline."""
+
+    __slots__ = ("content", "keys_at", "mark", "values_at")
 
     def __init__(self, mark: Mark) -> None:
         super().__init__()
         self.mark = mark
-        self.keys_at: dict[str, Mark] = {}
-        self.values_at: dict[str, Mark] = {}
+        self.keys_at = Marks()
+        self.values_at = Marks()
+        self.content = ""
 
 
 class YamlList(list[Any]):
@@ -81,6 +94,8 @@ def read_yaml(path: Path, name: str) -> YamlMap:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
         raise _invalid(name, "it is not UTF-8: save it as UTF-8", (line, column)) from error
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
         root = _Builder(text).build()
     except _Refused as error:
@@ -96,6 +111,7 @@ def read_yaml(path: Path, name: str) -> YamlMap:
         raise _invalid(name, f"it is not YAML: {type(error).__name__}", (1, 1)) from error
     if not isinstance(root, YamlMap):
         raise _invalid(name, "a mapping (`key: value`) is wanted", (1, 1))
+    root.content = text
     return root
 
 
@@ -104,26 +120,30 @@ def _invalid(name: str, message: str, mark: Mark) -> FilesInvalid:
 
 
 class _Builder:
+    """Most of a long file are scalars in mappings: what is done for each of them is written where it is done, as calls
+    would take longer than the work."""
+
     def __init__(self, text: str) -> None:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        self._events: Iterator[Any] = iter(yaml.parse(text, Loader=loader))
+        self._next: Callable[[], Any] = loader(text).get_event
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._aliased = 0
 
     def build(self) -> Any:
         root: Any = None
         documents = 0
-        for event in self._events:
-            if isinstance(event, yaml.DocumentStartEvent):
+        while (event := self._next()).__class__ is not yaml.StreamEndEvent:
+            if event.__class__ is yaml.DocumentStartEvent:
                 documents += 1
                 if documents > 1:
                     raise _Refused("one file holds one document: a second `---`", _mark(event))
-                root, _ = self._node(next(self._events))
+                root, _ = self._node(self._next())
         return root
 
     def _node(self, event: Any) -> tuple[Any, int]:
         """The value of the node that begins with `event`, and how many nodes it holds."""
-        if isinstance(event, yaml.AliasEvent):
+        kind = event.__class__
+        if kind is yaml.AliasEvent:
             if event.anchor not in self._anchors:
                 raise _Refused(f"no anchor &{event.anchor} stands before this alias", _mark(event))
             value, size = self._anchors[event.anchor]
@@ -133,9 +153,9 @@ class _Builder:
             return value, size
         if event.tag not in (None, "!"):
             raise _Refused(f"tags are not taken: {event.tag}", _mark(event))
-        if isinstance(event, yaml.ScalarEvent):
-            value, size = self._scalar(event), 1
-        elif isinstance(event, yaml.MappingStartEvent):
+        if kind is yaml.ScalarEvent:
+            value, size = _scalar(event), 1
+        elif kind is yaml.MappingStartEvent:
             value, size = self._mapping(event)
         else:
             value, size = self._sequence(event)
@@ -143,31 +163,34 @@ class _Builder:
             self._anchors[event.anchor] = (value, size)
         return value, size
 
-    def _scalar(self, event: Any) -> Any:
-        if event.style is not None and event.style != "":
-            return event.value
-        return None if event.value in ("", "~", "null", "Null", "NULL") else Plain(event.value)
-
     def _mapping(self, start: Any) -> tuple[YamlMap, int]:
         made, total = YamlMap(_mark(start)), 1
-        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
-            mark = _mark(event)
-            if not isinstance(event, yaml.ScalarEvent):
-                raise _Refused("a key is a word; a text that begins with { or [ wants quotes around it", mark)
+        keys_at, values_at = made.keys_at, made.values_at
+        next_event, scalar, end = self._next, yaml.ScalarEvent, yaml.MappingEndEvent
+        while (event := next_event()).__class__ is not end:
+            if event.__class__ is not scalar:
+                message = "a key is a word; a text that begins with { or [ wants quotes around it"
+                raise _Refused(message, _mark(event))
             key = event.value
             if key == "<<":
-                raise _Refused("merge keys (<<) are not taken: write the keys out", mark)
+                raise _Refused("merge keys (<<) are not taken: write the keys out", _mark(event))
             if key in made:
-                raise _Refused(f"the key {key} stands twice", mark)
-            value_event = next(self._events)
-            made.keys_at[key], made.values_at[key] = mark, _mark(value_event)
-            made[key], size = self._node(value_event)
-            total += size
+                raise _Refused(f"the key {key} stands twice", _mark(event))
+            keys_at[key] = event.start_mark
+            event = next_event()
+            values_at[key] = event.start_mark
+            if event.__class__ is scalar and event.tag is None and event.anchor is None:
+                made[key] = event.value if event.style else _scalar(event)
+                total += 1
+            else:
+                made[key], size = self._node(event)
+                total += size
         return made, total
 
     def _sequence(self, start: Any) -> tuple[YamlList, int]:
         made, total = YamlList(_mark(start)), 1
-        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+        next_event, end = self._next, yaml.SequenceEndEvent
+        while (event := next_event()).__class__ is not end:
             made.items_at.append(_mark(event))
             value, size = self._node(event)
             made.append(value)
@@ -175,5 +198,12 @@ class _Builder:
         return made, total
 
 
+def _scalar(event: Any) -> Any:
+    if event.style:
+        return event.value
+    return None if event.value in _NOTHING else Plain(event.value)
+
+
 def _mark(event: Any) -> Mark:
-    return event.start_mark.line + 1, event.start_mark.column + 1
+    mark = event.start_mark
+    return mark.line + 1, mark.column + 1

@@ -9,7 +9,8 @@ from typing import TextIO
 
 from smsby_deploy.masking import mask_numbers
 from smsby_deploy.message.price import money
-from smsby_deploy.plan.model import ActionKind, AudienceCounts, Plan
+from smsby_deploy.plan.desired import AudienceCounts
+from smsby_deploy.plan.model import ActionKind, Plan
 from smsby_deploy.report.console import clean, make_console, write_sentence
 from smsby_deploy.report.plan_table import SYMBOLS, plan_table
 from smsby_deploy.report.problems_text import SEVERITY_COLORS, count_line, problem_lines

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.masking import mask_numbers
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.report.console import clean, make_console, write_sentence
-from smsby_deploy.report.findings import Finding
-from smsby_deploy.report.json_log import JsonLog
 from smsby_deploy.wording import counted
+
+if TYPE_CHECKING:
+    from smsby_deploy.report.findings import Finding
+    from smsby_deploy.report.json_log import JsonLog
 
 SEVERITY_COLORS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 _ANNOTATIONS = 10  # of a kind in one step
@@ -50,6 +52,9 @@ def count_line(problems: Iterable[Problem]) -> str:
 
 def write_problems(problems: Sequence[Problem], stream: TextIO, *, color: bool) -> None:
     """Every problem on a line of its own, then how many there are."""
+    if not problems:  # rich would take twice python's own start to say so
+        stream.write(f"{count_line(problems)}\n")
+        return
     console = make_console(stream, color=color)
     for severity, line in problem_lines(problems):
         write_sentence(console, line, SEVERITY_COLORS[severity])

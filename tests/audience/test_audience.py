@@ -126,10 +126,10 @@ def test_a_repeated_phone_with_other_values_is_found(tmp_path: Path) -> None:
 def test_inline_recipients_repeat_too() -> None:
     """Another variable or a text of their own makes an inline recipient differ."""
     people = [
-        InlineRecipient("+375 29 123-45-67", {"name": "Анна"}, None, replace(_AT, line=5)),
-        InlineRecipient("375291234567", {"name": "Анна"}, None, replace(_AT, line=6)),
-        InlineRecipient("375291234567", {"name": "Анна"}, "own", replace(_AT, line=7)),
-        InlineRecipient("375291234567", {}, None, replace(_AT, line=8)),
+        InlineRecipient("+375 29 123-45-67", {"name": "Анна"}, None, _AT._replace(line=5)),
+        InlineRecipient("375291234567", {"name": "Анна"}, None, _AT._replace(line=6)),
+        InlineRecipient("375291234567", {"name": "Анна"}, "own", _AT._replace(line=7)),
+        InlineRecipient("375291234567", {}, None, _AT._replace(line=8)),
     ]
     audience = InlineRecipients(tuple(people), _AT)
     report = AudienceReport()

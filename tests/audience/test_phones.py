@@ -178,10 +178,17 @@ def test_a_mask_never_holds_a_whole_number(phone: str) -> None:
     st.lists(
         st.integers(0, 99).map(lambda n: f"3752900000{n:02d}")
         | st.from_regex(r"[1-9][0-9]{5,14}", fullmatch=True)
-    )
+    ),
+    st.sampled_from([0, 3, 4000]),
 )
-def test_a_phone_set_is_a_set(phones: list[str]) -> None:
-    """The same answers as a set of strings, one by one and all at once."""
+def test_a_phone_set_is_a_set(phones: list[str], few: int) -> None:
+    """The same answers as a set of strings, one by one and all at once, with `few` numbers or more than that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("smsby_deploy.audience.phone_set._FEW", few)
+        _compare_with_a_set(phones)
+
+
+def _compare_with_a_set(phones: list[str]) -> None:
     ours, blocks, plain = PhoneSet(), PhoneSet(), set[str]()
     repeated = []
     numbers = number_phones(phones)

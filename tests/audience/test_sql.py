@@ -60,7 +60,7 @@ def _query(
 ) -> RecipientsQuery:
     query = _project(folder / "shop", database.url).project.mailings[0].audience
     assert isinstance(query, RecipientsQuery)
-    return replace(query, sql=replace(query.sql, text=sql, runs=()), **changes)
+    return replace(query, sql=replace(query.sql, text=sql, content=None), **changes)
 
 
 def _rows(query: RecipientsQuery, size: int = 1000) -> list[list[str]]:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsby_deploy.errors import FilesInvalid, Location
+from smsby_deploy.message.batch import measure_batch
 from smsby_deploy.message.expensive import may_be_expensive
-from smsby_deploy.message.fast import measure_batch
 from smsby_deploy.message.figures import gsm_parts
 from smsby_deploy.message.parts import Encoding, TextTooLong, measure_text
 from smsby_deploy.message.template import RenderedBatch, compile_text

@@ -37,7 +37,8 @@ def root(tmp_path: Path) -> Path:
 
 
 def _compile(root: Path, text: str) -> Template:
-    return compile_text(TextSource(text, _AT, ((0, 6, 11),), root=root))
+    content = "\n" * 5 + " " * 10 + text  # as a campaign holds it at _AT
+    return compile_text(TextSource(text, _AT, content, root=root))
 
 
 def _refused(root: Path, text: str) -> Problem:

@@ -11,7 +11,6 @@ from smsby_deploy.message.placeholders import find_placeholder
 from smsby_deploy.message.template import compile_text
 from smsby_deploy.problems import Problem
 from smsby_deploy.project.declarations import TextSource
-from smsby_deploy.project.text_places import text_runs
 from tests.message.batches import make_batch
 
 
@@ -128,7 +127,7 @@ def test_an_error_stands_at_its_place_in_the_campaign(
     content: str, text: str, place: tuple[int, int]
 ) -> None:
     """Plain, quoted, literal and folded scalars, also after escapes and on later lines."""
-    source = TextSource(text, Location("sale.yaml", 1, 11), text_runs(content, (1, 11), text))
+    source = TextSource(text, Location("sale.yaml", 1, 11), content)
     batch = make_batch([{"name": "x"}])
     problem = compile_text(source).render_batch(batch, rows_file="list.csv", address="a/b").problems[0]
     assert (problem.file, problem.line, problem.column) == ("sale.yaml", *place)

@@ -10,8 +10,9 @@ import pytest
 pytest.importorskip("smsby_deploy.smsby.answers")
 
 from smsby_deploy.lock.model import Applied, ChunkRecord, ChunkState, Entry
-from smsby_deploy.plan.diff import Desired, diff_mailing
-from smsby_deploy.plan.model import ActionKind, AudienceCounts, ChunkPlan
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
+from smsby_deploy.plan.diff import diff_mailing
+from smsby_deploy.plan.model import ActionKind
 from smsby_deploy.plan.remote import RemoteView, view_remote
 from smsby_deploy.smsby.answers import RemoteMailing
 

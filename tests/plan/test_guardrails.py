@@ -13,10 +13,10 @@ import pytest
 from smsby_deploy.errors import Location
 from smsby_deploy.lock.model import Applied, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.budget import spent_in_month
-from smsby_deploy.plan.diff import Desired
+from smsby_deploy.plan.desired import AudienceCounts, Desired
 from smsby_deploy.plan.guardrails import check_apply, check_balance, check_budget, check_mailing
 from smsby_deploy.plan.make import make_plan
-from smsby_deploy.plan.model import Action, ActionKind, AudienceCounts, Plan
+from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.words import WordCheck
 from smsby_deploy.project.declarations import (
     Blackout,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
@@ -37,7 +36,7 @@ def _mailing(phones: list[str], text: str) -> Mailing:
 
 
 def _project(size: int) -> Project:
-    api = replace(ApiSettings(), recipients_per_request=size)
+    api = ApiSettings(recipients_per_request=size)
     return Project(Path(), "shop", api, Guardrails(), None, (), Path("lock"), ())
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.audience.phone_set import PhoneSet
-from smsby_deploy.plan.diff import Desired
-from smsby_deploy.plan.make import validate_project
+from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.measure import measure_mailing
+from smsby_deploy.plan.validate import validate_project
 from smsby_deploy.project.load import load_project
 from smsby_deploy.report.problems_text import problem_line
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from smsby_deploy.message.parts import Encoding, TextSize
 from smsby_deploy.message.preview import Sample
-from smsby_deploy.plan.model import Action, ActionKind, AudienceCounts, ChunkPlan, LockStamp, Plan
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
+from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.report.compare import Base, Baseline
 from smsby_deploy.report.plan_markdown import CommentContext

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 
-from smsby_deploy.plan.model import ActionKind, AudienceCounts, Plan
+from smsby_deploy.plan.desired import AudienceCounts
+from smsby_deploy.plan.model import ActionKind, Plan
 from smsby_deploy.report.plan_table import plan_table
 from smsby_deploy.report.plan_text import totals_line, waterfall, write_plan_text
 from tests.report import examples

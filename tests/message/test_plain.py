@@ -1,0 +1,103 @@
+"""Texts that are taken apart without Jinja2 are what Jinja2 makes of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from smsby_deploy.errors import FilesInvalid, Location
+from smsby_deploy.message import engine
+from smsby_deploy.message.plain import parse_plain
+from smsby_deploy.message.template import RenderedBatch, compile_text
+from smsby_deploy.project.declarations import Rewrite, TextSource
+from tests.message.batches import make_batch
+
+_AT = Location("sale.yaml", 6, 11)
+_VALUES = st.sampled_from(["Анна", "", " ", "{{ name }}", "50%", "%s", "\0", "x" * 21_000, " б "])
+_PIECES = st.lists(
+    st.one_of(
+        st.sampled_from([
+            "{{ name }}", "{{name}}", "{{\n code\t}}", "{{ phone }}", "{{ nobody }}", "{{ имя }}", "{{ not }}", "{{ true }}",
+            "{{ loop }}", "{{ None }}", "{{ 5 }}", "{{ 5a }}", "{{- name }}", "{{ name -}}", "{{ name }", "{{ }}", "{{",
+            "}}", "{", "}", "{%", "%}", "{# x #}", "%", "%s", "%%", "[[name]]", "{name}", "Привет, ", "\n", " ", "\r\n",
+            "{{ a·b }}", "{{ name | upper }}", "\0", "{% if name %}x{% endif %}",
+        ]),
+        st.text(max_size=3),
+    ),
+    max_size=6,
+)  # fmt: skip
+
+
+def _render(text: str, rows: list[dict[str, str]], own: str | None, rewrite: Rewrite) -> RenderedBatch:
+    content = "\n" * 5 + " " * 10 + text
+    template = compile_text(TextSource(text, _AT, content, rewrite=rewrite))
+    assert template.is_personal == bool(template.variables)
+    if not template.is_personal:
+        return RenderedBatch([template.render_once()])
+    rendered = template.render_batch(make_batch(rows, own), rows_file="list.csv", address="a/b")
+    return RenderedBatch([*rendered.texts, *sorted(template.variables)], rendered.problems, rendered.replaced)
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    _PIECES,
+    st.lists(st.fixed_dictionaries(dict.fromkeys(("name", "code", "имя"), _VALUES)), min_size=1, max_size=4),
+    st.sampled_from([None, None, "своё"]),
+    st.booleans(),
+    st.booleans(),
+)
+@example(["{", "{{ name }}", "}"], [{"name": "a", "code": "b", "имя": "c"}], None, False, False)
+@example(["{{ name }}%"], [{"name": "a", "code": "b", "имя": "c"}], None, True, False)
+def test_a_plain_text_is_what_jinja_makes_of_it(
+    pieces: list[str], rows: list[dict[str, str]], own: str | None, are_many: bool, rewritten: bool
+) -> None:
+    """The same texts, variables and problems at the same places, whatever the text and the rows, many or few."""
+    text, rows = "".join(pieces), rows * (200 if are_many else 1)
+    rewrite = Rewrite(smart_encoding=rewritten, transliterate=rewritten)
+
+    def outcome() -> object:
+        try:
+            return _render(text, rows, own, rewrite)
+        except FilesInvalid as error:
+            return error.problems
+
+    ours = outcome()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("smsby_deploy.message.template.parse_plain", lambda text: None)
+        patch.setattr("smsby_deploy.message.engine.compile_fast", lambda tree, environment: None)
+        engine._parse_alone.cache_clear()
+        theirs = outcome()
+        engine._parse_alone.cache_clear()
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [("Магазин закрыт.", ()), ("{{ name }}, ваша скидка {{ discount }}%", ("name", "discount")), ("{{ a }}{{a}}", ("a",))],
+)  # fmt: skip
+def test_the_usual_texts_are_plain(text: str, names: tuple[str, ...]) -> None:
+    """Otherwise the test above would hold Jinja2 to itself."""
+    parsed = parse_plain(text)
+    assert parsed is not None
+    assert parsed.fast is not None
+    assert parsed.fast.names == names
+
+
+def test_a_plain_project_needs_no_jinja() -> None:
+    """It is what makes validate of a small project quick."""
+    code = (
+        "import sys\n"
+        "from smsby_deploy.errors import Location\n"
+        "from smsby_deploy.message.template import compile_text\n"
+        "from smsby_deploy.project.declarations import TextSource\n"
+        "compile_text(TextSource('{{ name }}!', Location('a', 1, 1)))\n"
+        "import smsby_deploy.plan.validate\n"
+        "heavy = {'jinja2', 'jsonschema', 'requests', 'rich', 'phonenumbers', 'flask', 'sqlalchemy', 'pyarrow'}\n"
+        "sys.exit(','.join(sorted(heavy & set(sys.modules))) or None)\n"
+    )
+    done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
