@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from smsby_deploy.audience.phone_set import PhoneSet
+from smsby_deploy.audience.phone_set import PhoneSet, number_phones
 from smsby_deploy.audience.source import AudienceReport, stream_audience
 from smsby_deploy.project.declarations import ContactList, Mailing
 
@@ -20,11 +20,11 @@ def count_moved(
         return None
     old = PhoneSet()
     for phones in _people(before, opted_out_before):
-        old.add_all(phones)
+        old.add_all(number_phones(phones))
     people = stayed = 0
     for phones in _people(after, opted_out_after):
         people += len(phones)
-        stayed += len(old.find_all(phones))
+        stayed += sum(phone in old for phone in phones)
     return people - stayed, len(old) - stayed
 
 
@@ -40,7 +40,4 @@ def _people(mailing: Mailing, opted_out: PhoneSet) -> Iterator[Sequence[str]]:
         countries=mailing.countries,
         with_variables=False,
     ):
-        gone = set(opted_out.find_all(batch.phones))
-        left = [phone for index, phone in enumerate(batch.phones) if index not in gone]
-        if left:
-            yield left
+        yield [phone for phone in batch.phones if phone not in opted_out]
