@@ -40,6 +40,7 @@ def command() -> int:
             _step(("status",), folder, environ)
             _step(("plan",), folder, environ)
     click.echo("\nThe second plan has nothing to do: nobody gets a mailing twice.")
+    click.echo("All of it was a copy, and is gone. Start a project of your own: smsby-deploy init my-shop")
     return 0
 
 

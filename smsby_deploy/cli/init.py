@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -73,8 +74,11 @@ def command(context: Context, folder: Path) -> int:
 
     for name in copy_sample(folder, SystemClock().now().date()):
         click.echo(folder / name)
+    enter = "" if folder == Path() else f"{shlex.join(['cd', str(folder)])} && "
     context.note(
-        "next: smsby-deploy validate; then, with `smsby-deploy sandbox` in another terminal,\n"
-        "  SMSBY_API_URL=http://127.0.0.1:8025 SMSBY_TOKEN=any smsby-deploy plan"
+        f"next: {enter}smsby-deploy validate\n"
+        "then, with `smsby-deploy sandbox` in another terminal:\n"
+        "      export SMSBY_API_URL=http://127.0.0.1:8025 SMSBY_TOKEN=any\n"
+        "      smsby-deploy plan"
     )
     return 0

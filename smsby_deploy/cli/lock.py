@@ -13,6 +13,7 @@ from smsby_deploy import __version__
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
 from smsby_deploy.cli.who import who
+from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
     from smsby_deploy.lock.change import LockChange
@@ -74,7 +75,8 @@ def resolve(context: Context, address: str, sent: bool, message_id: int | None, 
     """Settle what is unknown of the mailing ADDRESS: it was sent, or it surely was not. Sends nothing."""
     with _change(context, reason, f"lock resolve {address}") as change:
         count = change.resolve(address, sent=sent, message_id=message_id)
-    context.note(f"{address}: {count} chunk(s) settled as {'sent' if sent else 'not sent'}")
+    told = f"{counted(count, 'chunk')} settled as {'sent' if sent else 'not sent'}"
+    context.note(f"{address}: {told}\nnext: {context.program} plan")
     return 0
 
 
@@ -101,7 +103,7 @@ def rescue(context: Context, file: Path | None) -> int:
     document = read_rescue(file)
     with _change(context, f"from {file.name}", "lock rescue") as change:
         count = change.rescue(document)
-    context.note(f"{count} chunk(s) recorded from {file.name}; the file is no longer needed")
+    context.note(f"{counted(count, 'chunk')} recorded from {file.name}; the file is no longer needed")
     return 0
 
 

@@ -65,6 +65,7 @@ def command(
 
     It exits 3 if the files are not valid and 4 if a mailing is blocked; the plan is printed all the same.
     """
+    from decimal import Decimal
     from uuid import uuid4
 
     from smsby_deploy.apply.precedence import first_that_fits
@@ -84,7 +85,7 @@ def command(
     from smsby_deploy.plan.planfile import account_id, plan_document, write_plan
     from smsby_deploy.report.findings import plan_problems
     from smsby_deploy.report.json_out import json_text
-    from smsby_deploy.report.plan_text import write_plan_text
+    from smsby_deploy.report.plan_text import balance_after, write_plan_text
 
     loaded = load(context)
     clock = SystemClock()
@@ -125,14 +126,17 @@ def command(
     else:
         words = shlex.join(["plan", *select, "--out", "plan.json"])
         command_line = f"{context.program} {words} && {context.program} apply plan.json"
-        can_apply = out is None and plan.to_do and not offline and not plan.has_errors
-        write_plan_text(
-            plan, sys.stdout, color=context.color, next_command=command_line if can_apply else None
-        )
+        balance = _read_balance(client, plan)
+        can_apply = plan.to_do and not breach and not offline and not plan.has_errors
+        can_apply = can_apply and (balance is None or (balance_after(plan, balance) or Decimal(0)) >= 0)
+        following = command_line if can_apply and out is None else None
+        write_plan_text(plan, sys.stdout, color=context.color, balance=balance, next_command=following)
     if out is not None:
         told = f"apply exactly this with `{context.program} {shlex.join(['apply', str(out)])}`"
         if offline or plan.has_errors:
             told = "to look at only: it can't be applied, as it was made offline or holds errors"
+        elif breach:
+            told = "to look at only: apply will refuse all of it"
         sys.stdout.flush()
         context.note(f"saved: {told}", "saved", file=str(out))
     if breach:

@@ -91,5 +91,6 @@ def _tell(url: str) -> None:
     """One line with the URL, for programs that start a sandbox; a person is told more."""
     click.echo(url)
     if sys.stdout.isatty():
-        click.echo(f"Open {url}/ to see what people get; Ctrl-C ends it. In another terminal:", err=True)
+        click.echo(f"Open {url}/ to see what people get; Ctrl-C ends it.", err=True)
+        click.echo("In another terminal:", err=True)
         click.echo(f"  export SMSBY_API_URL={url} SMSBY_TOKEN=any", err=True)

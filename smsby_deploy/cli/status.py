@@ -71,12 +71,16 @@ def command(
     """
     from smsby_deploy.cli.session import load, open_lock, open_reader
     from smsby_deploy.clock import SystemClock
+    from smsby_deploy.errors import UsageError
     from smsby_deploy.report.status_live import StatusDisplay
     from smsby_deploy.status.callbacks import callbacks_path, told_by_callbacks
     from smsby_deploy.status.collect import collect_status
     from smsby_deploy.status.since import read_since
     from smsby_deploy.status.watch import watch_status
 
+    if out is not None and not out.parent.is_dir():
+        hint = "make the folder, or name another file"
+        raise UsageError(f"the report can't be written: {out.parent} is no folder", hint=hint)
     if unmask and form != "csv":
         raise click.UsageError("--unmask is for --format csv: no other format tells of single people")
     project = load(context).project

@@ -102,6 +102,8 @@ def read_yaml(path: Path, name: str) -> YamlMap:
         raise _invalid(name, str(error), error.mark) from error
     except yaml.MarkedYAMLError as error:
         mark, problem = error.problem_mark or error.context_mark, error.problem or "it is not YAML"
+        if "end of stream" in problem:  # it is noticed there; what is to be mended is where the quotes began
+            mark = error.context_mark or mark
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         message = _IN_OUR_WORDS.get(problem, problem)
         if "cannot start any token" in problem and "\t" in text.split("\n")[place[0] - 1]:

@@ -16,6 +16,7 @@ from smsby_deploy.plan.planfile import plan_document
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.report.compare import Base, change_of, gone_since, word_diff
 from smsby_deploy.report.markdown import Piece, escape, fit, fold, preformatted, table_row
+from smsby_deploy.report.plan_text import balance_after
 from smsby_deploy.report.samples import MailingDetails
 from smsby_deploy.report.times import in_words, in_zone_and_utc
 from smsby_deploy.wording import counted
@@ -104,7 +105,7 @@ def _top(plan: Plan, context: CommentContext) -> str:
         if lists:
             lines[-1] += f", and {lists} contact list{'s' * (lists > 1)} that only sms.by can count"
         lines[-1] += f" · {_first(plan, sending)}"
-        lines += _balance(sending, context.balance, plan.currency)
+        lines += _balance(plan, context.balance)
     counts = Counter(action.action for action in plan.actions)
     lines += [
         "",
@@ -143,20 +144,16 @@ def _cost(plan: Plan, sending: list[Action], base: Base) -> str:
     return f"Cost {money(total)} {escape(plan.currency)}{against}"
 
 
-def _balance(sending: list[Action], balance: Decimal | None, currency: str | None) -> list[str]:
+def _balance(plan: Plan, balance: Decimal | None) -> list[str]:
     """What the account holds before and after, in a paragraph of its own; what lists cost is not known yet."""
-    if balance is None or currency is None:
+    left = None if balance is None else balance_after(plan, balance)
+    if balance is None or left is None:
         return []
-    after = balance - sum((action.cost or Decimal(0) for action in sending), Decimal(0))
-    lists = any(action.cost is None for action in sending)
-    if after < 0:
-        told = (
-            f"**The balance of {money(balance)} {escape(currency)} is too low:** apply will refuse all of it"
-        )
-    else:
-        told = f"Balance {money(balance)} {escape(currency)}, {money(after)} after it"
-        told += ", less what the lists cost" if lists else ""
-    return ["", told]
+    held = f"{money(balance)} {escape(plan.currency or '')}"
+    if left < 0:
+        return ["", f"**The balance of {held} is too low:** apply will refuse all of it"]
+    lists = any(action.sends and action.cost is None for action in plan.actions)
+    return ["", f"Balance {held}, {money(left)} after it{', less what the lists cost' if lists else ''}"]
 
 
 def _first(plan: Plan, sending: list[Action]) -> str:

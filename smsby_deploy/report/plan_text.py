@@ -22,8 +22,18 @@ _EXPLAINED = frozenset(ActionKind) - {ActionKind.CREATE, ActionKind.NOOP}
 _QUIET = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
 
 
-def write_plan_text(plan: Plan, stream: TextIO, *, color: bool, next_command: str | None = None) -> None:
-    """Write the plan for people: a table, the reasons, the problems, the totals, the next command."""
+def write_plan_text(
+    plan: Plan,
+    stream: TextIO,
+    *,
+    color: bool,
+    balance: Decimal | None = None,
+    next_command: str | None = None,
+) -> None:
+    """Write the plan for people: a table, the reasons, the problems, the totals, the next command.
+
+    `balance` is what the account holds, where that is known.
+    """
     console = make_console(stream, color=color)
     if plan.actions:
         for row in plan_table(plan, console.width):
@@ -38,6 +48,12 @@ def write_plan_text(plan: Plan, stream: TextIO, *, color: bool, next_command: st
     for severity, line in problem_lines(plan.problems):
         write_sentence(console, line, SEVERITY_COLORS[severity])
     write_sentence(console, totals_line(plan), "bold")
+    if balance is not None and not plan.has_errors and (left := balance_after(plan, balance)) is not None:
+        told = f"balance {money(balance)} {plan.currency}"
+        if left < 0:
+            write_sentence(console, f"{told} is too low: apply will refuse all of it", "bold red")
+        else:
+            write_sentence(console, f"{told}, {money(left)} after it{_and_lists(plan)}")
     if plan.has_errors:
         write_sentence(console, f"not valid: {count_line(plan.problems)}; nothing is sent", "bold red")
     first = None if plan.has_errors else first_line(plan)
@@ -61,6 +77,18 @@ def totals_line(plan: Plan) -> str:
     lists = sum(action.recipients is None for action in sending)
     more = f", and {lists} contact list{'s' if lists > 1 else ''} that only sms.by can count" if lists else ""
     return f"{told}; to send: {counted(people, 'person', 'people')}, {counted(parts, 'part')}{cost}{more}"
+
+
+def balance_after(plan: Plan, balance: Decimal) -> Decimal | None:
+    """What is left of `balance` once all is sent that has a price; negative if it is too low; None without prices."""
+    sending = [action for action in plan.actions if action.sends]
+    if plan.currency is None or not sending:
+        return None
+    return balance - sum((action.cost or Decimal(0) for action in sending), Decimal(0))
+
+
+def _and_lists(plan: Plan) -> str:
+    return ", less what the lists cost" if any(a.sends and a.cost is None for a in plan.actions) else ""
 
 
 def first_line(plan: Plan) -> str | None:

@@ -104,8 +104,10 @@ def _write_totals(report: StatusReport, console: Console, *, plain: bool, curren
 
 def _next(report: StatusReport, program: str) -> str | None:
     states = {mailing.state for mailing in report.mailings}
-    if State.UNKNOWN in states:
-        return f"look at sms.by, then `{program} lock resolve ADDRESS --sent|--not-sent`"
+    lost = next((mailing.address for mailing in report.mailings if mailing.state is State.UNKNOWN), None)
+    if lost is not None:
+        told = f"{program} lock resolve {lost} --sent|--not-sent"
+        return f"look at sms.by, then say what you found:\n      {told}"
     if states & {State.PARTIAL, State.REJECTED, State.DRAFT}:
         return f"`{program} plan` tells what can be done about the rest"
     if not report.is_settled:

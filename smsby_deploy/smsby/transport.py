@@ -113,7 +113,8 @@ class ReadTransport:
         except (requests.RequestException, HTTPError, OSError) as error:
             if _never_connected(error):
                 raise NotConnected(f"sms.by can't be reached at {_place(self._url)}", hint=_HINT) from None
-            raise AnswerLost(f"sms.by's answer was lost ({type(error).__name__})", hint=_HINT) from None
+            how = "timed out" if isinstance(error, requests.Timeout) else "the connection broke"
+            raise AnswerLost(f"sms.by's answer was lost: {how}", hint=_HINT) from None
         try:
             data = json.loads(response.content) if response.content.strip() else None
         except (ValueError, RecursionError):

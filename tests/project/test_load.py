@@ -120,7 +120,7 @@ def test_a_scalar_is_never_retyped(written: str, tmp_path: Path) -> None:
         (CAMPAIGN.replace("Hello", "%NAME%, hi"), 6, 11, "wants quotes"),
         (CAMPAIGN.replace("    text", "   text"), 6, 4, "indentation"),
         (CAMPAIGN.replace('"]', '"'), 6, 5, "closing ]"),
-        (CAMPAIGN.replace("Hello", '"Hello'), 7, 1, "not closed"),
+        (CAMPAIGN.replace("Hello", '"Hello'), 6, 11, "not closed"),
     ],
 )
 def test_a_mistake_is_told_at_its_place(text: str, line: int, column: int, says: str, tmp_path: Path) -> None:

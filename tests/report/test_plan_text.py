@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from decimal import Decimal
 
 from smsby_deploy.plan.desired import AudienceCounts
 from smsby_deploy.plan.model import ActionKind, Plan
@@ -74,3 +75,21 @@ def test_lists_are_told_apart() -> None:
         examples.action("news/letter", ActionKind.CREATE, recipients=None, parts=None, cost=None)
     )
     assert totals_line(plan).endswith("and 1 contact list that only sms.by can count")
+
+
+def test_the_balance_stands_below_what_it_pays_for() -> None:
+    """Or is too low, which apply would refuse; nothing is said of it where nothing is sent or the files are not valid."""
+
+    def told(plan: Plan, balance: str) -> list[str]:
+        stream = io.StringIO()
+        write_plan_text(plan, stream, color=False, balance=Decimal(balance))
+        return [line for line in stream.getvalue().splitlines() if line.startswith("balance")]
+
+    assert told(examples.ready_plan(), "20.5") == ["balance 20.50 BYN, 19.46 after it"]
+    assert told(examples.ready_plan(), "1") == ["balance 1.00 BYN is too low: apply will refuse all of it"]
+    assert told(examples.plan(examples.action("sale/old", ActionKind.NOOP)), "20.5") == []
+    assert told(examples.whole_plan(), "20.5") == []
+    letter = examples.action("news/letter", ActionKind.CREATE, recipients=None, parts=None, cost=None)
+    assert told(examples.plan(letter), "20.5") == [
+        "balance 20.50 BYN, 20.50 after it, less what the lists cost"
+    ]
