@@ -100,8 +100,8 @@ def normalize_opt_out(raw: str) -> str:
 
 def normalize_all(
     raw: Sequence[str], countries: tuple[str, ...] = (HOME,)
-) -> tuple[list[str], dict[int, BadPhone]]:
-    """`normalize_phone` of each, and what is no number: its position and its error."""
+) -> tuple[list[str], dict[int, str]]:
+    """`normalize_phone` of each, and what is no number: its position and why."""
     phones = _usual_ones(raw) if HOME in countries else [""] * len(raw)
     bad = _fill(phones, raw, lambda one: normalize_phone(one, countries))
     for position in bad:
@@ -109,23 +109,23 @@ def normalize_all(
     return phones, bad
 
 
-def normalize_opt_outs(raw: Sequence[str]) -> tuple[list[str], dict[int, BadPhone]]:
-    """The numbers of those of `raw` that are some, by `normalize_opt_out`, and the others: position and error."""
+def normalize_opt_outs(raw: Sequence[str]) -> tuple[list[str], dict[int, str]]:
+    """The numbers of those of `raw` that are some, by `normalize_opt_out`, and the others: position and why."""
     phones = _usual_ones(raw)
     bad = _fill(phones, raw, normalize_opt_out)
     return [phone for phone in phones if phone], bad
 
 
-def _fill(phones: list[str], raw: Sequence[str], normalize: Callable[[str], str]) -> dict[int, BadPhone]:
-    """Put into each gap of `phones` what `normalize` makes of the one in `raw`; the positions at which it fails."""
-    bad: dict[int, BadPhone] = {}
+def _fill(phones: list[str], raw: Sequence[str], normalize: Callable[[str], str]) -> dict[int, str]:
+    """Put into each gap of `phones` what `normalize` makes of the one in `raw`; the positions at which it fails, and why."""
+    bad: dict[int, str] = {}
     position = -1
     for _ in range(phones.count("")):
         position = phones.index("", position + 1)
         try:
             phones[position] = normalize(raw[position])
         except BadPhone as error:
-            bad[position] = error
+            bad[position] = str(error)  # the error itself holds on to this frame, and so to the whole block
     return bad
 
 

@@ -133,9 +133,7 @@ def stream_audience(
             if on_invalid != "drop" and (bad or block.errors):
                 begin = candidates.columns_at or [1] * len(phones)
                 found = [(line, 1, "ROW", message) for line, message in block.errors]
-                found += [
-                    (block.lines[index], begin[index], "PHONE", str(error)) for index, error in bad.items()
-                ]
+                found += [(block.lines[index], begin[index], "PHONE", why) for index, why in bad.items()]
                 report.problems.extend(
                     Problem(Severity.ERROR, code, message, address, file, line, column)
                     for line, column, code, message in sorted(found)

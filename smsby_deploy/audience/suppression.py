@@ -40,6 +40,6 @@ def _add_block(source: RecipientsFile, block: Block, suppressed: PhoneSet) -> li
     phones, bad = normalize_opt_outs(block.values[column])
     suppressed.add_all(number_phones(phones))
     return [
-        Problem(Severity.WARNING, "SUPPRESS_PHONE", str(error), None, source.name, block.lines[position])
-        for position, error in bad.items()
+        Problem(Severity.WARNING, "SUPPRESS_PHONE", why, None, source.name, block.lines[position])
+        for position, why in bad.items()
     ]
