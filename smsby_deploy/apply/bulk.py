@@ -16,6 +16,7 @@ from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.pack import Chunk, fits_request, stream_chunks
 from smsby_deploy.plan.tally import Tally
 from smsby_deploy.project.declarations import ApiSettings, Mailing, Project
+from smsby_deploy.smsby.written import Written
 
 
 class FilesChanged(Exception):
@@ -24,19 +25,17 @@ class FilesChanged(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A chunk on its way: one of a request's `messages`. Its delivery list may be empty: everybody opted out."""
+    """A chunk on its way: one of a request's `messages`, to `recipients` people. Of these there may be none: everybody
+    opted out."""
 
     address: str
     index: int
     message: dict[str, Any]
+    recipients: int
 
     @property
     def ref(self) -> tuple[str, int]:
         return (self.address, self.index)
-
-    @property
-    def recipients(self) -> int:
-        return len(self.message["delivery_list"])
 
     @property
     def is_personal(self) -> bool:
@@ -54,11 +53,12 @@ def stream_parts(project: Project, mailing: Mailing, action: Action, now: dateti
     template = compile_text(mailing.text) if mailing.text else None
     count = len(action.chunks)
     when = mailing.time_on_wire(now)
-    tally, sent = Tally(), 0
+    tally, sent = Tally(is_counting=False), 0
     for chunk in stream_chunks(project, mailing, template, suppressed, tally):
         if chunk.index >= count or chunk.digest != action.chunks[chunk.index].digest:
             raise FilesChanged(f"its files changed while it was being sent, at chunk {chunk.index + 1}")
-        yield Part(mailing.address, chunk.index, _message(project, mailing, action, chunk, when))
+        message = _message(project, mailing, action, chunk, when)
+        yield Part(mailing.address, chunk.index, message, chunk.reached.count(1))
         sent += 1
     if sent < count:
         reasons = [problem.message for problem in (*tally.report.problems, *tally.problems)]
@@ -96,11 +96,10 @@ def _message(
     if chunk.texts is None:
         message["message_type"] = "bulk"
         message["text"] = chunk.text
-        message["delivery_list"] = list(compress(chunk.phones, chunk.reached))
     else:
         message["message_type"] = "personal"
-        message["delivery_list"] = [
-            {"phone": phone, "text": text}
-            for phone, text in compress(zip(chunk.phones, chunk.texts, strict=True), chunk.reached)
-        ]
+    rows = chunk.rows.removesuffix(b"\n")
+    if 0 in chunk.reached:
+        rows = b"\n".join(compress(rows.split(b"\n"), chunk.reached))
+    message["delivery_list"] = Written(b"[" + rows.replace(b"\n", b",") + b"]")
     return message

@@ -112,7 +112,9 @@ def stream_chunks(
         rows = row_lines(some.phones, some.texts if text is None else None)
         digest = chunk_digest(content if text is None else f"{content}\n{text}", rows)
         mark = fingerprint(project.name, mailing.address, mailing.revision, index, digest)
-        if text is None:
+        if not tally.is_counting:
+            pass
+        elif text is None:
             tally.count(some.texts, some.phones, some.lines, some.reached)
         elif personal:
             tally.count([text] * len(some.phones), some.phones, some.lines, some.reached)
@@ -136,7 +138,8 @@ def stream_chunks(
     for is_last in _fill(waiting, mailing, template, suppressed, tally):
         while len(waiting.phones) >= size or (is_last and waiting.phones):
             made = chunk(index, waiting.take(size), bulk_text)
-            tally.audience.update(made.rows)
+            if tally.is_counting:
+                tally.audience.update(made.rows)
             yield made
             index += 1
 

@@ -39,6 +39,7 @@ class Tally:
     words: WordCheck | None = None
     read: Callable[[int], None] = read_by_nobody
     untold: int = 0  # problems of texts beyond the most that are kept
+    is_counting: bool = True  # else only what is wrong is kept, for who counted already
 
     @property
     def amount(self) -> Amount:

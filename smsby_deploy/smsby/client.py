@@ -163,7 +163,7 @@ class SendClient(ReadClient):
         super().__init__(transport)
 
     def send_bulk_sms(self, messages: Sequence[Mapping[str, Any]], callback_url: str = "") -> Outcome:
-        """Send mailings in one request; accepted by its uuid."""
+        """Send mailings in one request; accepted by its uuid. A delivery list may be Written."""
         return self._send("sendBulkSms", {"callback_url": callback_url, "messages": list(messages)})
 
     def send_sms_list(

@@ -30,6 +30,7 @@ from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.faults import fault_point
 from smsby_deploy.smsby.answer import Answer
 from smsby_deploy.smsby.methods import Effect, Method
+from smsby_deploy.smsby.written import Written, write_json
 
 _HINT = "check api.url (or SMSBY_API_URL) and the network, then try again"
 _NEVER_LEFT = (
@@ -98,7 +99,7 @@ class ReadTransport:
                 arguments = {"data": list(_brackets(content))}
             else:
                 headers["Content-Type"] = "application/json"
-                arguments = {"data": json.dumps(content, ensure_ascii=False).encode()}
+                arguments = {"data": write_json(content)}
             self._wait_turn()
             response = session.request(
                 method.verb,
@@ -205,6 +206,8 @@ def _never_connected(error: BaseException) -> bool:
 def _brackets(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """A nested value as PHP reads it: messages[0][delivery_list][0][phone]=…; true is 1, false 0, None is empty."""
     items: Any
+    if isinstance(value, Written):
+        value = value.value
     if isinstance(value, Mapping):
         items = value.items()
     elif isinstance(value, list | tuple):
