@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 
 from smsby_deploy import __version__
-
-# New containers between two looks for garbage in circles. By default it is 700: thousands of objects of a project, none
-# of them garbage, would be looked through again and again (a third of the time of a long list in a campaign).
-_BETWEEN_COLLECTIONS = 50_000
+from smsby_deploy.collector import collect_seldom, end_quickly
 
 
 def main() -> None:
@@ -18,11 +14,11 @@ def main() -> None:
     if arguments == ["--version"]:
         sys.stdout.write(f"smsby-deploy {__version__}\n")
         sys.exit(0)
-    gc.set_threshold(_BETWEEN_COLLECTIONS)
+    collect_seldom()
     from smsby_deploy.cli.main import run
 
     code = run(arguments)
-    gc.freeze()  # the memory is given back in a moment: a last look through all of it would only take time
+    end_quickly()
     sys.exit(code)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING
 
 import click
@@ -34,6 +33,8 @@ def exit_code_of(error: BaseException, *, verbose: bool, log: JsonLog | None = N
     if isinstance(error, OSError) and error.filename is not None:
         return _tell(f"{error.filename}: {error.strerror}", 1, log)
     if verbose and log is None:
+        import traceback
+
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
     # Only the kind is told: the text of an unforeseen error may hold anything, also a phone number.
     hint = "run the same command with -v before its name to see where, and report it"

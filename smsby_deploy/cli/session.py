@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from smsby_deploy.collector import collect_as_usual
 from smsby_deploy.errors import TokenRefused, UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ def load(context: Context) -> LoadedProject:
     """
     from smsby_deploy.project.load import find_project, load_project
 
-    return load_project(find_project(context.project, context.environ), context.environ)
+    try:
+        return load_project(find_project(context.project, context.environ), context.environ)
+    finally:
+        collect_as_usual()
 
 
 def read_token(environ: Mapping[str, str]) -> str:

@@ -32,7 +32,7 @@ _LETTERS = {
     "с": "s", "т": "t", "у": "u", "ў": "u", "ф": "f", "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "shch",
     "ъ": "", "ы": "y", "ь": "", "э": "e", "ю": "yu", "я": "ya",
 }  # fmt: skip
-_CYRILLIC = re.compile(f"[{''.join(_LETTERS)}{''.join(_LETTERS).upper()}]")
+_CYRILLIC = f"[{''.join(_LETTERS)}{''.join(_LETTERS).upper()}]"  # `re` compiles it for the first text
 
 
 class Rewriter:
@@ -78,7 +78,7 @@ def transliterate(text: str) -> str:
         is_capitals = after.isupper() if after.isalpha() else before.isupper()
         return latin.upper() if is_capitals else latin.capitalize()
 
-    return _CYRILLIC.sub(spell, composed)
+    return re.sub(_CYRILLIC, spell, composed)
 
 
 def describe_replacements(characters: set[str]) -> str:

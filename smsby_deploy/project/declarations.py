@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from smsby_deploy.errors import Location
@@ -119,8 +120,7 @@ class InlineRecipients(NamedTuple):
     location: Location
 
 
-@dataclass(frozen=True, slots=True)
-class RecipientsFile:
+class RecipientsFile(NamedTuple):
     """A CSV, JSONL or .txt file inside the project; `path` is absolute, `name` is relative to the project."""
 
     path: Path
@@ -179,8 +179,7 @@ RowSource = RecipientsFile | RecipientsQuery | RecipientsParquet
 Audience = InlineRecipients | RowSource | ContactList
 
 
-@dataclass(frozen=True, slots=True)
-class Mailing:
+class Mailing(NamedTuple):
     """What is planned and sent as one; defaults of campaign and project are already applied.
 
     `alphaname` is a name or an id in digits ("0" is the system name). `schedule_time` is aware, in the campaign's
@@ -220,7 +219,7 @@ class Mailing:
         """The mailing, its query held to the result that is among a plan's `inputs`."""
         if not isinstance(self.audience, RecipientsQuery):
             return self
-        return replace(self, audience=replace(self.audience, snapshot=inputs.get(self.audience.name)))
+        return self._replace(audience=replace(self.audience, snapshot=inputs.get(self.audience.name)))
 
 
 class Campaign(NamedTuple):
@@ -229,8 +228,7 @@ class Campaign(NamedTuple):
     mailings: tuple[Mailing, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(NamedTuple):
     """`root` is the folder that holds smsby.yaml. File names in it are relative to `root`, with `/`.
 
     `test_phones` are as their author wrote them; None if test-send may send to anybody.
@@ -245,9 +243,7 @@ class Project:
     lock: Path
     campaigns: tuple[Campaign, ...]
     file: str = "smsby.yaml"
-    locations: Mapping[str, Location] = field(
-        default_factory=dict
-    )  # of smsby.yaml's keys, e.g. guardrails.max_cost
+    locations: Mapping[str, Location] = MappingProxyType({})  # of smsby.yaml's keys, e.g. guardrails.max_cost
     test_phones: tuple[str, ...] | None = None
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -149,9 +148,9 @@ def _explain(error: Any, document: YamlMap, file: str) -> list[Problem]:
                 got += "; put it in quotes if you mean the word"
             message = f"{where}: {' or '.join(dict.fromkeys(names))} is wanted, here is {got}"
         case "enum":
-            near = difflib.get_close_matches(
-                str(error.instance), [str(v) for v in error.validator_value], n=1
-            )
+            from difflib import get_close_matches
+
+            near = get_close_matches(str(error.instance), [str(v) for v in error.validator_value], n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             message = f"{where}: one of {', '.join(map(str, error.validator_value))} is wanted{hint}"
         case "const":
@@ -176,7 +175,9 @@ def _of(where: str) -> str:
 
 
 def _unknown_key(key: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
+    from difflib import get_close_matches
+
+    near = get_close_matches(key, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
     return f"unknown key {key}; {hint}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from textwrap import wrap
 from typing import TYPE_CHECKING, TextIO
 
@@ -25,6 +26,12 @@ def make_console(stream: TextIO, *, color: bool) -> Console:
         emoji=False,
         highlight=False,
     )
+
+
+def is_plain(stream: TextIO, *, color: bool) -> bool:
+    """Whether a console on `stream` writes lines as they are, whatever their style: nobody sees colours there."""
+    forced = os.environ.keys() & {"FORCE_COLOR", "TTY_COMPATIBLE"}  # rich heeds them
+    return not color or not (stream.isatty() or forced)
 
 
 def clean(text: str) -> str:

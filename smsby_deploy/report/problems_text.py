@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.masking import mask_numbers
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.report.console import clean, make_console, write_sentence
+from smsby_deploy.report.console import clean, is_plain, make_console, write_sentence
 from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def count_line(problems: Iterable[Problem]) -> str:
 
 def write_problems(problems: Sequence[Problem], stream: TextIO, *, color: bool) -> None:
     """Every problem on a line of its own, then how many there are."""
-    if not problems:  # rich would take twice python's own start to say so
+    if is_plain(stream, color=color):  # rich, which takes twice python's own start to load, would add nothing
+        stream.writelines(f"{line}\n" for _, line in problem_lines(problems))
         stream.write(f"{count_line(problems)}\n")
         return
     console = make_console(stream, color=color)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ _AT = Location("sale.yaml", 5, 17)
 
 
 def _source(path: Path, **changes: Any) -> RecipientsFile:
-    return replace(RecipientsFile(path, path.name, "phone", _AT), **changes)
+    return RecipientsFile(path, path.name, "phone", _AT)._replace(**changes)
 
 
 def _read(

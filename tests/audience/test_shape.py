@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ _ANNA = [("375291234567", "Анна")]
 
 
 def _source(path: Path, **changes: Any) -> RecipientsFile:
-    return replace(RecipientsFile(path, path.name, "phone", _AT), **changes)
+    return RecipientsFile(path, path.name, "phone", _AT)._replace(**changes)
 
 
 def _read(source: RecipientsFile) -> tuple[list[tuple[str, dict[str, str], int]], AudienceReport]:

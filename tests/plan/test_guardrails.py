@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -38,7 +38,7 @@ def _mailing(**changes: Any) -> Mailing:
         "sale", "vip", "sale.yaml", _AT, "bulk", InlineRecipients((), _AT), None, "MyShop", _AT, None, None,
         "Europe/Minsk", 1, "fail",
     )  # fmt: skip
-    return replace(mailing, **changes)
+    return mailing._replace(**changes)
 
 
 def _desired(people: int = 10, longest: int = 1) -> Desired:

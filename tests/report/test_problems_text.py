@@ -4,11 +4,15 @@ import json
 import tracemalloc
 from io import StringIO
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.report.console import when
 from smsby_deploy.report.findings import list_findings
 from smsby_deploy.report.json_out import problem_document, validate_document, write_json
-from smsby_deploy.report.problems_text import github_annotations, problem_line
+from smsby_deploy.report.problems_text import github_annotations, problem_line, write_problems
 
 PROBLEM = Problem(Severity.ERROR, "PHONE", "bad\n100%", "c/x", "lists/a,b.csv", 3, 1)
 
@@ -58,3 +62,32 @@ def test_a_time_reads_like_one() -> None:
     """Day, clock and offset, no seconds that are zero."""
     assert when("2027-03-01T10:00:00+03:00") == "2027-03-01 10:00 +03:00"
     assert when(None) == "on apply"
+
+
+_WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.builds(Problem, st.sampled_from(Severity), st.just("CODE"), _WORDS, file=_WORDS), max_size=3),
+    st.booleans(),
+)
+def test_without_rich_it_reads_the_same(problems: list[Problem], color: bool) -> None:
+    """Where nobody sees colours rich is not loaded, and what it would have written is written."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+            patch.delenv(name, raising=False)
+        ours, rich = StringIO(), StringIO()
+        write_problems(problems, ours, color=color)
+        patch.setattr("smsby_deploy.report.problems_text.is_plain", lambda stream, *, color: False)
+        write_problems(problems, rich, color=color)
+    assert ours.getvalue() == rich.getvalue()
+
+
+def test_colours_that_are_asked_for_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As logs of CI show them."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    stream = StringIO()
+    write_problems([PROBLEM], stream, color=True)
+    assert "\x1b[" in stream.getvalue()
