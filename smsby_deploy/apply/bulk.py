@@ -9,11 +9,14 @@ from itertools import compress
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from smsby_deploy.audience.phone_set import PhoneSet, number_phones
 from smsby_deploy.audience.suppression import load_suppression
 from smsby_deploy.message.template import compile_text
-from smsby_deploy.plan.fingerprint import remote_name
+from smsby_deploy.message.texts import is_personal
+from smsby_deploy.plan.fingerprint import chunk_digest, remote_name
+from smsby_deploy.plan.kept import KeptChunks
 from smsby_deploy.plan.model import Action
-from smsby_deploy.plan.pack import Chunk, fits_request, stream_chunks
+from smsby_deploy.plan.pack import fits_request, stream_chunks
 from smsby_deploy.plan.tally import Tally
 from smsby_deploy.project.declarations import ApiSettings, Mailing, Project
 from smsby_deploy.smsby.written import Written
@@ -21,6 +24,18 @@ from smsby_deploy.smsby.written import Written
 
 class FilesChanged(Exception):
     """The files of a mailing are not those that were planned: what is left of it must not leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaving:
+    """A chunk that is about to leave: `rows` as they were hashed just now, `reached` is 0 for who opted out. `text` is
+    None where each has a text of its own."""
+
+    index: int
+    rows: bytes
+    digest: str
+    reached: bytearray
+    text: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +57,12 @@ class Part:
         return bool(self.message["message_type"] == "personal")
 
 
-def stream_parts(project: Project, mailing: Mailing, action: Action, now: datetime) -> Iterator[Part]:
-    """The chunks of `mailing` as they go out, each checked against the plan just before it leaves. `now` decides whether
-    one with a time goes out at once, because it is late and may be.
+def stream_parts(
+    project: Project, mailing: Mailing, action: Action, now: datetime, kept: KeptChunks | None = None
+) -> Iterator[Part]:
+    """The chunks of `mailing` as they go out, late opt-outs subtracted, each checked against the plan just before it
+    leaves: those that were `kept`, or else its files read anew. `now` decides whether one with a time goes out at once,
+    because it is late and may be.
 
     Raises:
         FilesChanged: a chunk is not the planned one.
@@ -54,7 +72,14 @@ def stream_parts(project: Project, mailing: Mailing, action: Action, now: dateti
     count = len(action.chunks)
     when = mailing.time_on_wire(now)
     tally, sent = Tally(is_counting=False), 0
-    for chunk in stream_chunks(project, mailing, template, suppressed, tally):
+    chunks: Iterable[_Leaving] = (
+        _Leaving(chunk.index, chunk.rows, chunk.digest, chunk.reached, chunk.text)
+        for chunk in stream_chunks(project, mailing, template, suppressed, tally)
+    )
+    if kept is not None and kept.holds(mailing.address):
+        text = None if template is None or is_personal(mailing, template) else template.render_once()
+        chunks = _read_kept(kept, mailing, action, text, suppressed)
+    for chunk in chunks:
         if chunk.index >= count or chunk.digest != action.chunks[chunk.index].digest:
             raise FilesChanged(f"its files changed while it was being sent, at chunk {chunk.index + 1}")
         message = _message(project, mailing, action, chunk, when)
@@ -64,6 +89,18 @@ def stream_parts(project: Project, mailing: Mailing, action: Action, now: dateti
         reasons = [problem.message for problem in (*tally.report.problems, *tally.problems)]
         why = f": {reasons[0]}" if reasons else ""
         raise FilesChanged(f"its recipients ended before chunk {sent + 1} of {count}{why}")
+
+
+def _read_kept(
+    kept: KeptChunks, mailing: Mailing, action: Action, text: str | None, suppressed: PhoneSet
+) -> Iterator[_Leaving]:
+    content = action.content_digest if text is None else f"{action.content_digest}\n{text}"
+    try:
+        for index, (phones, rows) in enumerate(kept.read(mailing.address)):
+            reached = suppressed.mark_others(number_phones(phones))
+            yield _Leaving(index, rows, chunk_digest(content, rows), reached, text)
+    except OSError as error:
+        raise FilesChanged(f"what was planned can't be read back: {error.strerror}") from error
 
 
 def pack_requests(api: ApiSettings, parts: Iterable[Part]) -> Iterator[list[Part]]:
@@ -83,21 +120,21 @@ def _message(
     project: Project,
     mailing: Mailing,
     action: Action,
-    chunk: Chunk,
+    chunk: _Leaving,
     when: datetime | None,
 ) -> dict[str, Any]:
-    name = remote_name(
-        project.name, mailing.address, mailing.revision, chunk.index, len(action.chunks), chunk.fingerprint
-    )
+    mark = action.chunks[chunk.index].fingerprint
+    count = len(action.chunks)
+    name = remote_name(project.name, mailing.address, mailing.revision, chunk.index, count, mark)
     message: dict[str, Any] = {"alphaname_id": str(action.alphaname_id or 0), "name": name}
     if when is not None:
         zone = ZoneInfo(project.api.account_timezone)
         message["schedule_time"] = when.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S")
-    if chunk.texts is None:
+    if chunk.text is None:
+        message["message_type"] = "personal"
+    else:
         message["message_type"] = "bulk"
         message["text"] = chunk.text
-    else:
-        message["message_type"] = "personal"
     rows = chunk.rows.removesuffix(b"\n")
     if 0 in chunk.reached:
         rows = b"\n".join(compress(rows.split(b"\n"), chunk.reached))

@@ -6,6 +6,7 @@ For each request: the intent is on disk, the request leaves, its result is on di
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import uuid4
@@ -35,6 +36,7 @@ from smsby_deploy.plan.budget import spent_beside
 from smsby_deploy.plan.diff import collision_of, is_recorded_singly
 from smsby_deploy.plan.differences import find_differences, meant_by_lock
 from smsby_deploy.plan.guardrails import check_apply, check_balance
+from smsby_deploy.plan.kept import KeptChunks
 from smsby_deploy.plan.make import TOOL, make_plan, read_names
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.planfile import find_staleness, reviewed_addresses, stale_plan
@@ -82,17 +84,20 @@ def apply_plan(request: ApplyRequest) -> ApplyResult:
         LockHeld, LockDamaged, FilesInvalid, PlanRefused, Refused, SmsbyUnavailable: before anything was sent.
         OutcomeUnknown: a result could not be saved; nothing more was sent.
     """
-    with request.store.held(request.lock_timeout) as held:
+    with (
+        request.store.held(request.lock_timeout) as held,
+        closing(KeptChunks(request.store.path.parent)) as kept,
+    ):
         loaded = request.load()
-        plan = _current_plan(request, loaded, held.lock)
+        plan = _current_plan(request, loaded, held.lock, kept)
         request.planned(plan)
         _check_whole(request, loaded, plan)
         if not request.approve(plan):
             raise Refused("not approved: nothing was sent", hint="answer yes, or use --auto-approve")
-        return _Run(request, loaded, plan, held).run()
+        return _Run(request, loaded, plan, held, kept).run()
 
 
-def _current_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> Plan:
+def _current_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, kept: KeptChunks) -> Plan:
     """The plan as it is now; it bears the reviewed plan's id and addresses if there is one."""
     reviewed = request.plan_file
     select = request.select
@@ -106,6 +111,7 @@ def _current_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> P
         lock=lock,
         clock=request.clock,
         new_id=reviewed.id if reviewed else uuid4().hex[:12],
+        keep=kept.keep,
     )
     if reviewed is None:
         return plan
@@ -155,8 +161,11 @@ def _planned_cost(plan: Plan) -> Decimal:
 class _Run:
     """One run of apply, lock held."""
 
-    def __init__(self, request: ApplyRequest, loaded: LoadedProject, plan: Plan, held: HeldLock) -> None:
+    def __init__(
+        self, request: ApplyRequest, loaded: LoadedProject, plan: Plan, held: HeldLock, kept: KeptChunks
+    ) -> None:
         self.plan = plan
+        self.kept = kept
         self.project = loaded.project
         self.client = request.client
         self.say = request.say
@@ -362,6 +371,7 @@ class _Run:
                     mailing.pinned(self.plan.inputs),
                     self.actions[mailing.address],
                     self.exchange.clock.now(),
+                    self.kept,
                 ):
                     if mailing.address in self.exchange.stopped:
                         break

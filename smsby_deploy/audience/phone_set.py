@@ -68,6 +68,14 @@ class PhoneSet:
         self._count += len(numbers) - len(repeated)
         return repeated, found
 
+    def mark_others(self, numbers: Sequence[int]) -> bytearray:
+        """For each of `numbers` a 1 if it is not in the set."""
+        marks = bytearray(b"\1") * len(numbers)
+        for position, number in enumerate(numbers) if self._count else ():
+            if self._has(number):
+                marks[position] = 0
+        return marks
+
     def _has(self, number: int) -> bool:
         if self._bits is not None and _is_belarusian(number):
             return bool(self._bits[number >> 3] & (1 << (number & 7)))

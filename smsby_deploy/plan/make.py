@@ -25,6 +25,7 @@ from smsby_deploy.plan.diff import Verdict, diff_mailing
 from smsby_deploy.plan.differences import find_differences, meant_by_files, meant_by_lock
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.guardrails import check_mailing
+from smsby_deploy.plan.kept import Keep, keep_nothing
 from smsby_deploy.plan.model import SENDING, Action, ActionKind, LockStamp, Plan
 from smsby_deploy.plan.remote import view_remote
 from smsby_deploy.plan.validate import measure
@@ -118,8 +119,10 @@ def make_plan(
     clock: Clock,
     new_id: str,
     watch: Watch = NOBODY,
+    keep: Keep = keep_nothing,
 ) -> Plan:
-    """The plan of what `select` names. Without a client it is made offline: no remote list, no ids.
+    """The plan of what `select` names. Without a client it is made offline: no remote list, no ids. `keep` gets the chunks
+    of what may be sent by sendBulkSms.
 
     Raises:
         UsageError: a pattern that fits nothing.
@@ -137,11 +140,13 @@ def make_plan(
     snapshots: dict[str, str] = {}  # of queries, by their names among the inputs
     for mailing in watch.over(mailings):
         words = WordCheck(project.guardrails)
-        desired, own = measure(project, mailing, suppressed, words, watch)
+        entry = lock.mailings.get(mailing.address)
+        is_done = entry is not None and entry.is_complete and entry.revision == mailing.revision
+        keeps = keep_nothing if is_done or mailing.via != "bulk" else keep
+        desired, own = measure(project, mailing, suppressed, words, watch, keeps)
         found.extend(own)
         if desired is None:
             continue
-        entry = lock.mailings.get(mailing.address)
         # Too late is what is past schedule_time by more than max_late.
         judged_at = now - (mailing.max_late or timedelta(0))
         verdict = diff_mailing(project.name, desired, entry, remote, judged_at)

@@ -13,6 +13,7 @@ from smsby_deploy.message.template import Template, compile_text
 from smsby_deploy.message.texts import rows_file
 from smsby_deploy.plan.desired import Amount, AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint
+from smsby_deploy.plan.kept import Keep, keep_nothing
 from smsby_deploy.plan.pack import header_of, stream_chunks
 from smsby_deploy.plan.tally import Tally
 from smsby_deploy.plan.watch import read_by_nobody
@@ -29,10 +30,12 @@ def measure_mailing(
     suppressed: PhoneSet,
     words: WordCheck | None = None,
     read: Callable[[int], None] = read_by_nobody,
+    keep: Keep = keep_nothing,
 ) -> tuple[Desired, list[Problem]]:
     """One mailing counted and hashed, and everything that is wrong with its recipients and texts.
 
-    `words` looks at every text that somebody would get; `read` hears how many people more were read.
+    `words` looks at every text that somebody would get; `read` hears how many people more were read, `keep` of every
+    chunk.
 
     Raises:
         FilesInvalid: its template can't be compiled.
@@ -49,6 +52,7 @@ def measure_mailing(
         amounts.append(_difference(tally.amount, before))
         chunks.append(ChunkPlan(chunk.fingerprint, amounts[-1].recipients, chunk.digest))
         before = tally.amount
+        keep(mailing.address, chunk)
     if template is not None:
         tally.figures.replaced |= template.rewriter.replaced
     if tally.untold:

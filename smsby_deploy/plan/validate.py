@@ -10,6 +10,7 @@ from smsby_deploy.audience.suppression import load_suppression
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.message.template import compile_text
 from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.kept import Keep, keep_nothing
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.watch import NOBODY, Watch
 from smsby_deploy.plan.words import WordCheck
@@ -32,11 +33,16 @@ def validate_project(loaded: LoadedProject, watch: Watch = NOBODY) -> tuple[Prob
 
 
 def measure(
-    project: Project, mailing: Mailing, suppressed: PhoneSet, words: WordCheck | None, watch: Watch
+    project: Project,
+    mailing: Mailing,
+    suppressed: PhoneSet,
+    words: WordCheck | None,
+    watch: Watch,
+    keep: Keep = keep_nothing,
 ) -> tuple[Desired | None, list[Problem]]:
     """One mailing counted and hashed, and what is wrong with it; None if its template can't be compiled."""
     try:
-        desired, found = measure_mailing(project, mailing, suppressed, words, watch.read)
+        desired, found = measure_mailing(project, mailing, suppressed, words, watch.read, keep)
     except FilesInvalid as error:
         return None, [
             Problem(p.severity, p.code, p.message, mailing.address, p.file, p.line, p.column)

@@ -1,0 +1,160 @@
+"""Chunks between plan and apply: what was planned is what is sent, whatever becomes of the files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsby_deploy.apply.bulk import FilesChanged, stream_parts
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.lock.model import Applied, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.plan.kept import KeptChunks
+from smsby_deploy.plan.make import make_plan
+from smsby_deploy.plan.model import Plan
+from smsby_deploy.project.load import LoadedProject, load_project
+from smsby_deploy.smsby.written import write_json
+
+_NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+def _project(folder: Path, text: str, rows: Sequence[str], out: Sequence[str] = ()) -> LoadedProject:
+    (folder / "smsby.yaml").write_text(
+        "version: 1\nproject: shop\nsuppress: [out.txt]\napi: {recipients_per_request: 3}\n"
+    )
+    (folder / "sale.yaml").write_text(
+        f"version: 1\ncampaign: sale\nmailings:\n  - {{name: all, recipients: {{file: list.csv}}, text: '{text}'}}\n"
+    )
+    (folder / "list.csv").write_text("phone,name\n" + "".join(f"{row}\n" for row in rows))
+    (folder / "out.txt").write_text("\n".join(out))
+    return load_project(folder, {})
+
+
+def _plan(loaded: LoadedProject, kept: KeptChunks) -> Plan:
+    return make_plan(
+        loaded,
+        select=(),
+        client=None,
+        account=None,
+        lock=Lock("shop"),
+        clock=SystemClock(),
+        new_id="p",
+        keep=kept.keep,
+    )
+
+
+def _sent(loaded: LoadedProject, plan: Plan, kept: KeptChunks | None) -> list[bytes]:
+    (mailing,) = loaded.project.mailings
+    parts = stream_parts(loaded.project, mailing, plan.actions[0], _NOW, kept)
+    return [write_json(part.message) for part in parts]
+
+
+@given(
+    st.lists(st.integers(0, 30).map(lambda n: f"3752900000{n:02d},Анна {n}"), min_size=1, max_size=12),
+    st.sets(st.integers(0, 30).map(lambda n: f"3752900000{n:02d}")),
+    st.sampled_from(["Hi", "{{ name }}!", '{{ name }} "{{ phone }}"']),
+)
+def test_what_is_kept_is_what_is_read_anew(rows: list[str], out: set[str], text: str) -> None:
+    """Byte for byte the same requests, opt-outs subtracted, for bulk and personal texts."""
+    with TemporaryDirectory() as name, closing(KeptChunks(Path(name))) as kept:
+        loaded = _project(Path(name), text, rows, sorted(out))
+        plan = _plan(loaded, kept)
+        assert kept.holds("sale/all")
+        assert _sent(loaded, plan, kept) == _sent(loaded, plan, None)
+
+
+def test_a_late_opt_out_and_a_changed_file(tmp_path: Path) -> None:
+    """Who opts out after the plan gets nothing; the list may change, what was planned is sent."""
+    loaded = _project(tmp_path, "{{ name }}!", [f"37529000000{n},Анна" for n in range(5)])
+    with closing(KeptChunks(tmp_path)) as kept:
+        plan = _plan(loaded, kept)
+        before = b"".join(_sent(loaded, plan, kept))
+        _project(tmp_path, "{{ name }}!", ["375291111111,Ольга"], ["+375 29 000-00-03"])
+        after = b"".join(_sent(loaded, plan, kept))
+    assert before.count(b"375290000003") == 1
+    assert after == before.replace('{"phone":"375290000003","text":"Анна!"},'.encode(), b"")
+
+
+def test_nothing_of_it_can_be_seen(tmp_path: Path) -> None:
+    """The file has no name, and is gone once it is closed."""
+    loaded = _project(tmp_path, "Hi", ["375290000001,Анна"])
+    names = sorted(tmp_path.iterdir())
+    kept = KeptChunks(tmp_path)
+    _plan(loaded, kept)
+    assert kept.holds("sale/all")
+    assert sorted(tmp_path.iterdir()) == names
+    kept.close()
+    assert not kept.holds("sale/all")
+
+
+def test_damage_is_not_sent(tmp_path: Path) -> None:
+    """A chunk that comes back otherwise than it was hashed leaves no more."""
+    loaded = _project(tmp_path, "{{ name }}!", ["375290000001,Анна"])
+    with closing(KeptChunks(tmp_path)) as kept:
+        plan = _plan(loaded, kept)
+        assert kept._file is not None
+        kept._file.seek(-4, os.SEEK_END)
+        kept._file.write(b"?")
+        with pytest.raises(FilesChanged):
+            _sent(loaded, plan, kept)
+
+
+def test_without_room_everything_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So much is left free that the journal has room; one chunk too many, and none is kept."""
+    loaded = _project(tmp_path, "{{ name }}!", [f"37529000000{n},Анна" for n in range(5)])
+    rooms = iter([10**9, 10])
+    monkeypatch.setattr(os, "fstatvfs", lambda handle: SimpleNamespace(f_bavail=next(rooms), f_frsize=1))
+    with closing(KeptChunks(tmp_path)) as kept:
+        plan = _plan(loaded, kept)
+        assert not kept.holds("sale/all")
+        assert len(_sent(loaded, plan, kept)) == 2
+
+
+def test_what_was_sent_is_not_kept(tmp_path: Path) -> None:
+    """Of a mailing that is done nothing is to go out, so nothing is written."""
+    loaded = _project(tmp_path, "Hi", ["375290000001,Анна"])
+    (mailing,) = loaded.project.mailings
+    with closing(KeptChunks(tmp_path)) as kept:
+        plan = _plan(loaded, kept)
+        action = plan.actions[0]
+    entry = Entry(
+        revision=1,
+        content_digest=action.content_digest,
+        audience_digest=action.audience_digest,
+        transport="bulk",
+        body="json",
+        alphaname="0",
+        alphaname_id=0,
+        schedule_time=None,
+        recipients=1,
+        parts=1,
+        cost=None,
+        currency=None,
+        chunks=(
+            ChunkRecord(
+                action.chunks[0].fingerprint, 1, action.chunks[0].digest, ChunkState.ACCEPTED, uuid="u"
+            ),
+        ),
+        applied=Applied("2026-11-25T12:00:00+00:00", "p", None, "t"),
+    )
+    with closing(KeptChunks(tmp_path)) as kept:
+        plan = make_plan(
+            loaded,
+            select=(),
+            client=None,
+            account=None,
+            lock=Lock("shop", mailings={mailing.address: entry}),
+            clock=SystemClock(),
+            new_id="p",
+            keep=kept.keep,
+        )
+        assert [action.action for action in plan.actions] == ["noop"]
+        assert not kept.holds("sale/all")
