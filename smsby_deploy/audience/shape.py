@@ -117,7 +117,8 @@ def _detect_once(path: Path, inode: int, size: int, changed: int) -> str:
 
 
 def detect_encoding(path: Path) -> str:
-    """What a byte order mark says; utf-8 if the whole file is; else cp1251, which Excel writes in a Russian locale.
+    """What a byte order mark says; utf-8 if its beginning holds letters of it, or the whole file is; else cp1251, which
+    Excel writes in a Russian locale.
 
     Raises:
         BadRows: it is a workbook, or UTF-8 with damaged places (read as cp1251 every letter would be a wrong one).
@@ -131,8 +132,12 @@ def detect_encoding(path: Path) -> str:
             return encoding
     if b"\0" in sample:
         return "utf-16-be" if sample[:1] == b"\0" else "utf-16-le"
+    marked = "utf-8-sig" if sample.startswith(_BOMS[0][0]) else "utf-8"
     try:
         decoder = getincrementaldecoder("utf-8")()
+        if not decoder.decode(sample.removeprefix(_BOMS[0][0])).isascii():
+            return marked  # no text of another encoding looks like that
+        decoder.reset()
         with path.open("rb") as binary:
             while block := binary.read(_BLOCK):
                 decoder.decode(block)
@@ -142,7 +147,7 @@ def detect_encoding(path: Path) -> str:
             line = _undecodable_line(path, "utf-8")
             raise BadRows("this line is not UTF-8 while others are; save the file as UTF-8", line) from None
         return "cp1251"
-    return "utf-8-sig" if sample.startswith(_BOMS[0][0]) else "utf-8"
+    return marked
 
 
 def detect_delimiter(header: str) -> str:
