@@ -19,6 +19,7 @@ from smsby_deploy.message.environment import TemplateTooMuch, TextEnvironment
 from smsby_deploy.message.fast import compile_fast
 from smsby_deploy.message.includes import BadInclude, Gathered, find_variables, gather
 from smsby_deploy.message.parsed import (
+    OTHERS,
     Included,
     Parsed,
     RenderFailed,
@@ -41,8 +42,6 @@ _OTHER_ERRORS = (
     MemoryError,
     SyntaxError,
 )
-# Only with one of these words a text is made of more than itself.
-_OTHERS = re.compile(r"\b(?:include|import|extends)\b")
 _UNDEFINED = re.compile(r"^'(\w+)' is undefined$|has no attribute '(\w+)'$")
 _OPENING = re.compile(r"\{[{%][-+]?\s*")
 
@@ -55,7 +54,7 @@ def parse(source: TextSource) -> Parsed:
     """
     gathered = Gathered()
     try:
-        if _OTHERS.search(source.text) is None:
+        if OTHERS.search(source.text) is None:
             return _parse_alone(source.text)
         return _parse(source.text, source.root, gathered)
     except (TemplateError, *_OTHER_ERRORS) as error:
@@ -65,9 +64,8 @@ def parse(source: TextSource) -> Parsed:
 def included_files(source: TextSource) -> tuple[str, ...]:
     """The project paths of the templates that a text includes, as far as they can be read."""
     gathered = Gathered()
-    if _OTHERS.search(source.text):
-        with contextlib.suppress(TemplateError, *_OTHER_ERRORS):
-            gather(TextEnvironment(), source.text, source.root, gathered)
+    with contextlib.suppress(TemplateError, *_OTHER_ERRORS):
+        gather(TextEnvironment(), source.text, source.root, gathered)
     return tuple(sorted({one.file for one in gathered.included.values()}))
 
 

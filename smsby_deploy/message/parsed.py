@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -14,6 +15,8 @@ from smsby_deploy.project.declarations import TextSource
 from smsby_deploy.project.text_places import place_in_text
 
 LONGEST_SOURCE = 100_000  # characters of a template with all it includes
+# Only with one of these words a text is made of more than itself.
+OTHERS = re.compile(r"\b(?:include|import|extends)\b")
 # A run of literal text: its template (None: the text itself, not one that it includes), its offset there, and itself.
 Literal = tuple[str | None, int, str]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from smsby_deploy.audience.source import Batch
 from smsby_deploy.errors import FilesInvalid, Location
-from smsby_deploy.message.parsed import LONGEST_SOURCE, Parsed, RenderFailed, locate, place_problem
+from smsby_deploy.message.parsed import LONGEST_SOURCE, OTHERS, Parsed, RenderFailed, locate, place_problem
 from smsby_deploy.message.placeholders import find_placeholder, rows_with_placeholders
 from smsby_deploy.message.plain import parse_plain
 from smsby_deploy.message.rewrite import Rewriter
@@ -193,7 +193,7 @@ def compile_text(source: TextSource) -> Template:
 
 def included_files(source: TextSource | None) -> tuple[str, ...]:
     """The project paths of the templates that a text includes, as far as they can be read."""
-    if source is None or "{%" not in source.text:
+    if source is None or OTHERS.search(source.text) is None:
         return ()
     from smsby_deploy.message.engine import included_files as find_included
 

@@ -20,6 +20,7 @@ from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.problems import Problem
 from smsby_deploy.project.declarations import Project, RecipientsParquet
 from smsby_deploy.project.load import LoadedProject, load_project
+from tests.peak import measure_peak
 
 CAMPAIGN = """\
 version: 1
@@ -151,3 +152,21 @@ def test_the_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     (problem,) = _problems(tmp_path)
     assert (problem.code, problem.file, problem.line) == ("EXTRA", "sale.yaml", 5)
     assert "pip install 'smsby-deploy[parquet]'" in problem.message
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    """Ten times the rows in one row group, hardly more memory: they are read a few pages at a time."""
+    found = []
+    for count in (20_000, 200_000):
+        folder = tmp_path / str(count)
+        (folder / "lists").mkdir(parents=True)
+        phones = [str(375290000000 + number) for number in range(count)]
+        names = [f"{number:0200}" for number in range(count)]
+        write_table(
+            pa.table({"phone": phones, "name": names}), folder / "lists/all.parquet", row_group_size=count
+        )
+        _project(folder)
+        people, kilobytes = measure_peak(folder)
+        assert people == count
+        found.append(kilobytes)
+    assert found[1] - found[0] < 6_000  # the rows alone would take 60,000

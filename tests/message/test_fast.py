@@ -85,7 +85,7 @@ def _render(
     return RenderedBatch([*first.texts, *again.texts], [*first.problems, *again.problems], again.replaced)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(_template, _ROWS, st.sampled_from([None, None, "своё"]), st.booleans())
 def test_the_fast_path_is_the_plain_one(
     text: str, rows: list[dict[str, str]], own: str | None, rewritten: bool

@@ -1,0 +1,29 @@
+"""The peak memory of reading a mailing's audience, in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+# VmHWM, not ru_maxrss: that of a child begins at its parent's, and pytest is larger than what is measured.
+_READ = """
+import re, sys
+from pathlib import Path
+from smsby_deploy.audience.phone_set import PhoneSet
+from smsby_deploy.plan.measure import measure_mailing
+from smsby_deploy.project.load import load_project
+project = load_project(Path(sys.argv[1]), {"CRM_URL": sys.argv[2]}).project
+desired, problems = measure_mailing(project, project.mailings[0], PhoneSet())
+assert not problems, problems
+status = Path("/proc/self/status").read_text()
+print(desired.audience.final, re.search(r"VmHWM:\\s+(\\d+) kB", status)[1])
+"""
+
+
+def measure_peak(folder: Path, url: str = "") -> tuple[int, int]:
+    """How many people the only mailing of the project in `folder` has, and kilobytes; `url` is that of its database."""
+    command = [sys.executable, "-c", _READ, str(folder), url]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    people, kilobytes = map(int, done.stdout.split())
+    return people, kilobytes
