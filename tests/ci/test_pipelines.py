@@ -342,12 +342,58 @@ def test_the_gitlab_template(
         assert all((pipeline.shop.root / path).exists() for path in paths)
 
 
+def test_the_gitlab_note_tells_what_changes_and_its_lock_goes_on_top_of_another_push(
+    pipeline: Pipeline, gitlab: tuple[str, list[dict[str, object]], list[str]], tmp_path: Path
+) -> None:
+    """Against the target branch, word by word. Somebody pushes while the apply runs."""
+    jobs = yaml.safe_load((ROOT / "docs/ci/gitlab.yml").read_text("utf-8"))
+    url, notes, _ = gitlab
+    pipeline.env |= {
+        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        "CI_MERGE_REQUEST_IID": "5",
+        "CI_PROJECT_ID": "3",
+        "CI_API_V4_URL": url,
+        "SMSBY_PUSH_TOKEN": "secret-token-of-gitlab",
+        "SMSBY_PUSH_URL": "origin",
+    }
+    pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two").replace(', "+375297654321"', ""))
+    pipeline.git("commit", "--quiet", "-am", "Later, to one less")
+    assert pipeline.sh("\n".join(jobs["smsby:plan"]["script"])).returncode == 0
+    assert "| -1 people, -1 parts, -0.026 BYN, text |" in str(notes[-1]["body"])
+    assert "<del>noon</del><ins>two</ins>" in str(notes[-1]["body"])
+    assert not (pipeline.shop.root / ".smsby-base").exists()
+    pipeline.git("push", "--quiet", "origin", "HEAD:main")
+    elsewhere = (
+        f"git clone --quiet {tmp_path}/origin.git {tmp_path}/other && cd {tmp_path}/other && echo hello > README"
+        " && git add . && git commit --quiet -m Another && git push --quiet origin HEAD:main"
+    )
+    lines = [str(line) for line in jobs["smsby:apply"]["script"]]
+    (applies,) = [index for index, line in enumerate(lines) if line.startswith("smsby-deploy apply")]
+    lines.insert(applies + 1, f"({elsewhere})")
+    done = pipeline.sh("\n".join(lines))
+    assert done.returncode == 0, done.stdout + done.stderr
+    pipeline.git("fetch", "--quiet", "origin")
+    kept = pipeline.git("ls-tree", "--name-only", "origin/main").split()
+    assert {"README", "smsby.lock.json"} <= set(kept)
+
+
 def test_the_jenkins_recipe(pipeline: Pipeline) -> None:
     """Its shell steps, in their order; the install is ours already."""
     steps = re.findall(r"sh '''(.*?)'''", (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8"), re.DOTALL)
-    assert len(steps) == 5
+    assert len(steps) == 7
     for step in steps[1:]:
         done = pipeline.sh(step.replace(".venv/bin/smsby-deploy", "smsby-deploy"))
         assert done.returncode == 0, (step, done.stdout, done.stderr)
     pipeline.git("fetch", "--quiet", "origin")
     assert "smsby.lock.json" in pipeline.git("ls-tree", "--name-only", "origin/main").split()
+    assert (pipeline.shop.root / "smsby-status.html").read_text().startswith("<!doctype html>")
+
+
+def test_the_jenkins_recipe_gives_a_fork_no_token() -> None:
+    """Only its validation runs; the stages that have the token name when they run."""
+    stages = (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8").split("stage(")[1:]
+    with_token = {stage.split("'")[1]: stage for stage in stages if "smsby-token" in stage}
+    assert set(with_token) == {"Plan", "Apply", "Status"}
+    assert "!env.CHANGE_FORK" in with_token["Plan"]
+    assert "branch 'main'" in with_token["Apply"]
+    assert "triggeredBy 'TimerTrigger'" in with_token["Status"]
