@@ -53,6 +53,7 @@ docs: .venv/.docs ## the docs as a site in .site, strict: a dead link fails it
 	@echo .site/index.html
 
 pictures: .venv/.docs ## the pictures of the README, from real runs (needs Chromium: make browser)
+	fc-list | grep -qi emoji || apt-get install -y -qq --no-install-recommends fonts-noto-color-emoji
 	$(BIN)/python script/pictures.py
 
 ci: lint test ## what gates a landing
