@@ -182,6 +182,15 @@ def test_a_plan_that_is_blocked_turns_the_check_red_and_is_told_all_the_same(pip
     assert "exit-code=4" in (pipeline.state / "output").read_text()
 
 
+def test_a_plan_that_could_not_be_made_replaces_the_one_that_was(pipeline: Pipeline) -> None:
+    """sms.by is not reached: the comment no longer says that all is ready, and the job has the code."""
+    assert pipeline.step("plan", PR_NUMBER="7").returncode == 0
+    assert pipeline.step("plan", PR_NUMBER="7", SMSBY_API_URL="http://127.0.0.1:9").returncode == 7
+    (comment,) = pipeline.comments()
+    assert "❌ No plan, nothing will be sent" in comment["body"]
+    assert "Ready" not in comment["body"]
+
+
 def _merge(pipeline: Pipeline) -> str:
     """What GitHub keeps of a merged pull request: the plan's artifact, and whose it is."""
     assert pipeline.step("plan", PR_NUMBER="7").returncode == 0
@@ -243,6 +252,16 @@ def test_a_push_without_a_pull_request_sends_nothing(pipeline: Pipeline) -> None
     (pipeline.state / "pulls.json").write_text("[]")
     assert pipeline.step("apply", GITHUB_SHA="abc").returncode == 5
     assert pipeline.shop.inbox() == {}
+
+
+def test_a_push_that_has_nothing_to_send_needs_no_plan(pipeline: Pipeline) -> None:
+    """A change of the docs, pushed or merged from a fork, leaves main green."""
+    head = _merge(pipeline)
+    assert pipeline.step("apply", GITHUB_SHA=head).returncode == 0
+    (pipeline.shop.root / "smsby-plan.json").unlink()
+    (pipeline.state / "pulls.json").write_text("[]")
+    done = pipeline.step("apply", GITHUB_SHA="abc")
+    assert (done.returncode, "::notice" in done.stdout) == (0, True)
 
 
 def test_the_lock_is_pushed_over_another_push(pipeline: Pipeline, tmp_path: Path) -> None:
