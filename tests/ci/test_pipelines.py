@@ -396,6 +396,24 @@ def test_the_gitlab_note_tells_what_changes_and_its_lock_goes_on_top_of_another_
     assert {"README", "smsby.lock.json"} <= set(kept)
 
 
+def test_gitlab_notes_are_left_alone_where_there_is_no_plan(
+    pipeline: Pipeline, gitlab: tuple[str, list[dict[str, object]], list[str]]
+) -> None:
+    """A smsby.yaml that can't be read makes no comment at all: nobody's note is taken for it."""
+    jobs = yaml.safe_load((ROOT / "docs/ci/gitlab.yml").read_text("utf-8"))
+    url, notes, called = gitlab
+    pipeline.env |= {
+        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        "CI_MERGE_REQUEST_IID": "5",
+        "CI_PROJECT_ID": "3",
+        "CI_API_V4_URL": url,
+        "SMSBY_PUSH_TOKEN": "secret-token-of-gitlab",
+    }
+    pipeline.shop.write("smsby.yaml", "version: 2\n")
+    assert pipeline.sh("\n".join(jobs["smsby:plan"]["script"])).returncode == 3
+    assert (called, [note["body"] for note in notes]) == ([], ["Looks good"])
+
+
 def test_the_jenkins_recipe(pipeline: Pipeline) -> None:
     """Its shell steps, in their order; the install is ours already."""
     steps = re.findall(r"sh '''(.*?)'''", (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8"), re.DOTALL)
