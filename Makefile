@@ -53,9 +53,10 @@ docs: .venv/.docs ## the docs as a site in .site, strict: a dead link fails it
 	@echo .site/index.html
 
 pictures: .venv/.docs ## the pictures of the README, from real runs (needs Chromium: make browser)
+	fc-list | grep -qi emoji || apt-get install -y -qq --no-install-recommends fonts-noto-color-emoji
 	$(BIN)/python script/pictures.py
 
-ci: lint test ## what gates a landing
+ci: lint docs test ## what gates a landing
 
 clean: ## remove what the other chores made
 	rm -rf .venv .site dist .hypothesis .mypy_cache .ruff_cache .import_linter_cache

@@ -1,7 +1,8 @@
 """The pictures of the README, from real runs: `make pictures`.
 
 The sample project is planned, applied and asked about at a terminal of 80 columns, against a sandbox that reaches nobody.
-Terminals become SVG; the HTML report and the sandbox's page are photographed by a headless Chromium.
+Terminals become SVG; the HTML report, the comment on a pull request and the sandbox's page are photographed by a headless
+Chromium.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import cmarkgfm
+from cmarkgfm.cmark import Options
 from PIL import Image
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
@@ -24,6 +27,16 @@ from rich.text import Text
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "img"
 COLUMNS = 80
 COMMAND = [sys.executable, "-m", "smsby_deploy"]
+# Markdown as GitHub's renderer makes it, in a page that looks like a comment.
+_COMMENT = """<!doctype html><meta charset="utf-8"><style>
+body {{ font: 14px/1.5 system-ui, sans-serif; color: #1f2328; margin: 0; padding: 16px; }}
+article {{ border: 1px solid #d1d9e0; border-radius: 6px; padding: 16px; }} h3 {{ font-size: 20px; margin: 0 0 16px; }}
+table {{ border-collapse: collapse; margin-bottom: 16px; }} th, td {{ border: 1px solid #d1d9e0; padding: 6px 10px; }}
+code, pre {{ background: #f0f1f2; border-radius: 6px; font: 12px/1.45 ui-monospace, monospace; }}
+code {{ padding: 2px 5px; }} pre {{ padding: 16px; white-space: pre-wrap; }} details {{ margin-bottom: 8px; }}
+p, ul {{ margin: 0 0 12px; }} ul {{ padding-left: 24px; }} sub {{ vertical-align: baseline; color: #59636e; }}
+del {{ background: #ffd7d5; }} ins {{ background: #aceebb; }}
+</style><article>{html}</article>"""
 
 
 def main() -> None:
@@ -55,6 +68,7 @@ def _take_all(folder: Path, url: str, chromium: str) -> None:
     environ.pop("NO_COLOR", None)
     subprocess.run([*COMMAND, "-q", "init", str(folder / "my-shop")], check=True, stdout=subprocess.DEVNULL)
     shop = folder / "my-shop"
+    _draw_comment(folder, shop, environ, chromium)
     for picture, words in (
         ("plan", ["plan", "--out", "plan.json"]),
         ("apply", ["apply", "plan.json"]),
@@ -69,6 +83,42 @@ def _take_all(folder: Path, url: str, chromium: str) -> None:
     )
     _photograph(chromium, (shop / "status.html").as_uri(), IMAGES / "report.png", "1000,1400")
     _photograph(chromium, f"{url}/#/phone/375290000101", IMAGES / "sandbox.png", "1000,620")
+
+
+def _draw_comment(folder: Path, shop: Path, environ: Mapping[str, str], chromium: str) -> None:
+    """What a reviewer gets to see of a change to the sample project."""
+    changed = folder / "changed"
+    shutil.copytree(shop, changed)
+    for name, old, new in (
+        ("spring-sale.yaml", "ваша весенняя скидка", "ваша скидка к 8 марта:"),
+        ("spring-sale.yaml", "«Кветке» на Немиге", "«Кветке»"),
+        ("lists/vip.csv", "375290000002,Мария,20\n", "375290000077,Ольга,25\n375290000078,Максим,10\n"),
+    ):
+        path = changed / name
+        text = path.read_text(encoding="utf-8")
+        if old not in text:
+            sys.exit(f"{name} of the sample project has no {old!r} any more")
+        path.write_text(text.replace(old, new), encoding="utf-8")
+    words = [
+        "plan",
+        "spring-sale/*",
+        "pickup/*",
+        "--out",
+        "plan.json",
+        "--format",
+        "markdown",
+        "--compare",
+        str(shop),
+    ]
+    done = subprocess.run(
+        [*COMMAND, "-q", *words], cwd=changed, env=environ, check=True, capture_output=True, text=True
+    )
+    html = cmarkgfm.github_flavored_markdown_to_html(done.stdout, options=Options.CMARK_OPT_UNSAFE)
+    for fold in ("Text of spring-sale/vip", "Sample texts of spring-sale/vip"):
+        html = html.replace(f"<details><summary>{fold}", f"<details open><summary>{fold}")
+    page = folder / "comment.html"
+    page.write_text(_COMMENT.format(html=html), encoding="utf-8")
+    _photograph(chromium, page.as_uri(), IMAGES / "comment.png", "1000,1080")
 
 
 def _at_terminal(words: list[str], folder: Path, environ: Mapping[str, str]) -> str:

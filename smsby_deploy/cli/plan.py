@@ -85,6 +85,7 @@ def command(
     from smsby_deploy.plan.planfile import account_id, plan_document, write_plan
     from smsby_deploy.report.findings import plan_problems
     from smsby_deploy.report.json_out import json_text
+    from smsby_deploy.report.plan_markdown import no_plan_markdown
     from smsby_deploy.report.plan_text import balance_after, write_plan_text
 
     loaded = load(context)
@@ -108,7 +109,10 @@ def command(
                 watch=watch_with(progress),
             )
     except SmsbyUnavailable as error:
-        raise first_that_fits(error, load=lambda: loaded, store=store, clock=clock, select=select) from error
+        first = first_that_fits(error, load=lambda: loaded, store=store, clock=clock, select=select)
+        if form == "markdown":
+            click.echo(no_plan_markdown(loaded.project.name, first.message), nl=False)
+        raise first from error
     if out is not None:
         write_plan(plan, out)
     breach = check_apply(loaded.project.guardrails, plan.actions)

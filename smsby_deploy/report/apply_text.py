@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from smsby_deploy.masking import mask_numbers
 from smsby_deploy.message.price import money
 from smsby_deploy.report.console import clean, make_console, write_sentence
+from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
     from smsby_deploy.apply.result import ApplyResult, MailingResult
@@ -83,7 +84,7 @@ def _summary(result: ApplyResult) -> str:
     told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "nothing to do"
     gone = [mailing for mailing in result.mailings if mailing.outcome in _WENT_OUT]
     people = sum(mailing.recipients or 0 for mailing in gone)
-    return f"{told}; {people:,} people{_cost(result, gone)}" if gone else told
+    return f"{told}; {counted(people, 'person', 'people')}{_cost(result, gone)}" if gone else told
 
 
 def _cost(result: ApplyResult, gone: list[MailingResult]) -> str:

@@ -113,5 +113,5 @@ def _strip(root: Any) -> Any:
     return root
 
 
-def _short(label: str, length: int = 20) -> str:
+def _short(label: str, length: int = 24) -> str:
     return label if len(label) <= length else f"{label[: length - 1]}…"

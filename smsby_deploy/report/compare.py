@@ -142,7 +142,9 @@ def word_diff(before: str, after: str) -> str:
     """Both texts as one, HTML for <pre>: words that went in <del>, words that came in <ins>."""
     old, new = (_WORD.findall(mask_numbers(text)) for text in (before, after))
     out: list[str] = []
-    for kind, i1, i2, j1, j2 in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    # A blank alone is no word that stayed.
+    matcher = difflib.SequenceMatcher(str.isspace, old, new, autojunk=False)
+    for kind, i1, i2, j1, j2 in matcher.get_opcodes():
         gone, come = preformatted("".join(old[i1:i2])), preformatted("".join(new[j1:j2]))
         if kind == "equal":
             out.append(come)

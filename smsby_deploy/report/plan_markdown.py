@@ -85,6 +85,12 @@ def plan_markdown(plan: Plan, context: CommentContext) -> str:
     return fit(pieces, rest=rest)
 
 
+def no_plan_markdown(project: str, message: str) -> str:
+    """Instead of a plan that could not be made: a comment that told an earlier one must not go on doing so."""
+    told = f"{escape(message)}\n\n> A plan that stood here before is out of date."
+    return f"{marker(project)}\n### ❌ No plan, nothing will be sent · {escape(project)}\n\n{told}\n"
+
+
 def _piece(name: str, text: str) -> Piece:
     return Piece(text, _RANKS[name], name)
 

@@ -61,7 +61,7 @@ class StatusDisplay(AbstractContextManager["StatusDisplay"]):
             self._live.update(self._draw(report), refresh=True)
             return
         told = progress_line(report)
-        if told != self._told:
+        if report.mailings and told != self._told:
             self._note(told)
             self._told = told
 

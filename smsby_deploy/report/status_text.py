@@ -122,7 +122,8 @@ def totals_line(report: StatusReport, currency: str | None) -> str:
     costs = [mailing.cost for mailing in report.mailings if mailing.cost is not None]
     cost = f", {money(sum(costs, Decimal(0)))} {currency or ''}".rstrip() if costs else ""
     count = counted(len(report.mailings), "mailing")
-    return f"{count}: {delivered:,} of {people:,} people delivered ({share(delivered, people)}){cost}"
+    told = counted(people, "person", "people")
+    return f"{count}: {delivered:,} of {told} delivered ({share(delivered, people)}){cost}"
 
 
 def counts_of(mailing: MailingStatus) -> dict[str, int]:

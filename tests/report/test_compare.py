@@ -66,6 +66,12 @@ def test_a_text_is_compared_word_by_word() -> None:
     )
 
 
+def test_a_word_that_stayed_is_found_between_blanks() -> None:
+    """A blank that both texts have is not taken for what they share."""
+    told = word_diff("Your spring discount waits", "Your discount of May: waits")
+    assert told == "Your <del>spring </del>discount <ins>of May: </ins>waits"
+
+
 def test_a_number_that_changed_is_not_pieced_together() -> None:
     """Only some of its digits differ, and they are words of their own: both numbers are starred out as a whole first."""
     told = word_diff("call +375 29 123-45-67", "call +375 29 128-45-67")

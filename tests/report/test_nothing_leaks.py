@@ -31,7 +31,7 @@ from smsby_deploy.report.json_out import (
 )
 from smsby_deploy.report.junit import problems_junit, status_junit
 from smsby_deploy.report.markdown import COMMENT_BYTES
-from smsby_deploy.report.plan_markdown import CommentContext, plan_markdown
+from smsby_deploy.report.plan_markdown import CommentContext, no_plan_markdown, plan_markdown
 from smsby_deploy.report.plan_text import write_plan_text
 from smsby_deploy.report.problems_text import github_annotations, problem_line, write_problems
 from smsby_deploy.report.render_text import mask_preview, previews_document, write_previews
@@ -98,6 +98,7 @@ def test_a_plan_in_every_format(first: str, second: str, third: str) -> None:
     comment = plan_markdown(plan, context)
     _assert_clean(comment, is_markup=True)
     assert "@zz" not in comment
+    _assert_clean(no_plan_markdown("shop", first), is_markup=True)
     assert len(comment.encode()) <= COMMENT_BYTES
     stream = io.StringIO()
     write_plan_text(plan, stream, color=False)

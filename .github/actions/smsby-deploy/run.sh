@@ -63,20 +63,27 @@ comment() { # one comment a project, found again by its first line and written a
   fi
 }
 
+without_plan() { # $1 says why there is none; that is no failure as long as there is nothing to send
+  if "$smsby" plan --detailed-exitcode >/dev/null 2>&1; then
+    echo "::notice title=smsby-deploy::$1 There is nothing to send, so none is wanted."
+    finish 0
+  fi
+  echo "::error title=smsby-deploy::$1"
+  finish 5
+}
+
 fetch_plan() { # the plan of the last commit of the merged pull request, and of no other run
   local number head id
   read -r number head < <(gh api "repos/$GITHUB_REPOSITORY/commits/$GITHUB_SHA/pulls" |
     jq -r '[.[] | select(.merged_at != null)][0] // empty | "\(.number) \(.head.sha)"') || true
   if [ -z "${number:-}" ]; then
-    echo "::error title=smsby-deploy::$GITHUB_SHA belongs to no merged pull request, so nothing of it was reviewed."
-    finish 5
+    without_plan "$GITHUB_SHA belongs to no merged pull request, so nothing of it was reviewed."
   fi
   id=$(gh api "repos/$GITHUB_REPOSITORY/actions/artifacts?name=smsby-plan-$number-$head" |
     jq -r --arg head "$head" '[.artifacts[] | select(.expired | not) | select(.workflow_run.head_sha == $head)
       | select(.workflow_run.head_repository_id == .workflow_run.repository_id)][0].id // empty')
   if [ -z "$id" ]; then
-    echo "::error title=smsby-deploy::No plan of pull request $number at $head is kept: make a new one in a new pull request."
-    finish 5
+    without_plan "No plan of pull request $number at $head is kept: make a new one in a new pull request."
   fi
   gh api "repos/$GITHUB_REPOSITORY/actions/artifacts/$id/zip" >plan.zip
   unzip -oq plan.zip -d "$(dirname "$PLAN")"
