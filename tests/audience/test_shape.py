@@ -177,7 +177,7 @@ def _sources(path: Path) -> Iterator[RecipientsFile]:
             yield _source(path, encoding=encoding, delimiter=delimiter)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_bytes, st.sampled_from([".csv", ".jsonl", ".txt"]))
 def test_any_bytes_end_in_rows_or_in_a_problem(content: bytes, suffix: str) -> None:
     """Never an exception; rows add up; a problem stands at a line that the file has and tells no number; texts can be
