@@ -75,7 +75,6 @@ guardrails:
         ("{forbidden_words: [ok, '(']}", "GUARDRAIL", 36),
         ("{required_words: ['[z-a]']}", "GUARDRAIL", 31),
         ("{expect_recipients: {min: 2, max: 1}}", "GUARDRAIL", 33),
-        ("{expect_recipients: {}}", "SCHEMA", 33),
         ("{blackout: [{from: 2027-01-02, to: 2027-01-01}]}", "GUARDRAIL", 25),
         ("{blackout: [2026-02-30]}", "TIME", 25),
         ("{quiet_hours: {from: '09:00', to: '09:00'}}", "GUARDRAIL", 27),
