@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from smsby_deploy.wording import counted
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -61,7 +63,7 @@ class FilesInvalid(SmsbyDeployError):
     exit_code = 3
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(f"{len(problems)} problem(s) in the project's files")
+        super().__init__(f"{counted(len(problems), 'problem')} in the project's files")
         self.problems = tuple(problems)
 
 

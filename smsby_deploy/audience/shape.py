@@ -14,6 +14,7 @@ from smsby_deploy.errors import Location
 from smsby_deploy.project.declarations import RecipientsFile
 
 _SAMPLE = 1 << 16
+_SELDOM = 50  # in UTF-16 every digit, delimiter and line end has a zero byte: more than one byte in fifty
 _BLOCK = 1 << 20
 _DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"?')
@@ -131,6 +132,9 @@ def detect_encoding(path: Path) -> str:
         if sample.startswith(mark) and encoding != "utf-8-sig":
             return encoding
     if b"\0" in sample:
+        if sample.count(b"\0") * _SELDOM < len(sample):
+            line = sample.count(b"\n", 0, sample.index(b"\0")) + 1
+            raise BadRows("it is no text: this line holds a zero byte", line)
         return "utf-16-be" if sample[:1] == b"\0" else "utf-16-le"
     marked = "utf-8-sig" if sample.startswith(_BOMS[0][0]) else "utf-8"
     try:

@@ -8,11 +8,11 @@ Every node knows its offset in the source instead of its line, so that an error 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from functools import wraps
 from itertools import islice
 from types import BuiltinMethodType, MethodType
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import (
     StrictUndefined,
@@ -50,6 +50,11 @@ _STRING_METHODS = frozenset({
     "splitlines", "startswith", "strip", "swapcase", "title", "upper",
 })  # fmt: skip
 _CONTAINER_METHODS = frozenset({"count", "get", "index", "items", "keys", "values"})
+_FOR_TEXTS = frozenset({
+    "capitalize", "format", "lower", "replace", "string", "title", "trim", "truncate", "upper", "urlencode",
+    "wordcount",
+})  # fmt: skip
+_NO_TEXT = "what would be printed is no text: take an item of a list, or | join it; write () behind a method or a macro"
 _OPERATORS = frozenset(["+", "*", "%", "**"])
 _FORMAT = re.compile(r"%(?:\(\w+\))?[-#0 +]*(\*|\d*)(?:\.(\*|\d*))?")
 
@@ -108,8 +113,14 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
             raise EmptyValue
         if isinstance(value, str):
             self.charge(len(value))
-        elif isinstance(value, list | tuple | dict | Macro):
-            raise TemplateRuntimeError("a list, a mapping or a macro would be printed, not a text")
+        elif not isinstance(value, int | float | Undefined):
+            raise TemplateRuntimeError(_NO_TEXT)
+        return value
+
+    def attribute(self, value: Any) -> Any:
+        """What stands behind a point or in brackets, where it is not called."""
+        if isinstance(value, MethodType | BuiltinMethodType):
+            raise TemplateRuntimeError("a method would be taken for a value: write () behind its name")
         return value
 
     def repeated(self, items: Any, weight: int) -> Any:
@@ -121,8 +132,11 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         self.charge(len(items) * weight)
         return items
 
-    def weighed(self, value: Any) -> Any:
-        """What goes into a filter; one that sorts ten thousand characters must not do so in each round of a loop."""
+    def weighed(self, value: Any, name: str = "") -> Any:
+        """What goes into the filter `name`; one that sorts ten thousand characters must not do so in each round of a loop,
+        and one that is for texts makes a text of whatever it gets."""
+        if name in _FOR_TEXTS and not isinstance(value, str | int | float | Undefined | None):
+            raise TemplateRuntimeError(_NO_TEXT)
         if isinstance(value, str | list | tuple | dict):
             self.charge(_size(value))
         return value
@@ -151,7 +165,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
                 raise TemplateTooMuch("a number is too large")
         if operator == "%" and isinstance(left, str):
             self.charge(len(left))
-            _check_format(left)
+            _check_format(left, *(right if isinstance(right, tuple) else [right]))
         elif operator == "*":
             text, times = (right, left) if isinstance(left, int) else (left, right)
             if isinstance(times, int) and isinstance(text, str | list | tuple):
@@ -239,10 +253,21 @@ def _pairs(items: tuple[Any, ...]) -> dict[Any, Any]:
     return dict(zip(items[::2], items[1::2], strict=True))
 
 
-def _check_format(text: str, *_: Any) -> None:
+def _check_format(text: str, *values: Any) -> None:
+    for value in values:
+        for part in value.values() if isinstance(value, dict) else [value]:
+            _check_value(part)
     for width, precision in _FORMAT.findall(text):
         if "*" in (width, precision) or max(len(width), len(precision)) > _MOST_DIGITS:
             raise TemplateTooMuch("a format is too wide")
+
+
+def _check_value(value: Any) -> None:
+    """Whether `value` may become a part of a text."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise EmptyValue
+    if not isinstance(value, str | int | float | Undefined):
+        raise TemplateRuntimeError(_NO_TEXT)
 
 
 def _check_replace(text: Any, old: Any = "", new: Any = "", *_: Any) -> None:
@@ -251,6 +276,9 @@ def _check_replace(text: Any, old: Any = "", new: Any = "", *_: Any) -> None:
 
 
 def _check_join(items: Any, separator: Any = "", *_: Any) -> None:
+    if isinstance(items, Sized) and not isinstance(items, str | Undefined):
+        for item in cast("Iterable[Any]", items):
+            _check_value(item)
     if isinstance(items, str | list | tuple):
         _limit(_size(items) + len(items) * _size(separator))
 

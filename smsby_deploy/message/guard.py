@@ -13,7 +13,8 @@ _STEPS_PER_NODE = 10
 
 
 class Guard(NodeTransformer):
-    """Loops, macros, `~`, lists and what goes into a filter are turned into calls of the environment's methods."""
+    """Loops, macros, `~`, lists, attributes and what goes into a filter are turned into calls of the environment's
+    methods."""
 
     def __init__(self, environment: Environment, *, is_included: bool) -> None:
         self.environment = environment
@@ -44,10 +45,28 @@ class Guard(NodeTransformer):
         self.generic_visit(node)
         return self._call("joined", node.nodes, node)
 
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:
+        method = node.node
+        if isinstance(method, nodes.Getattr | nodes.Getitem):
+            self.generic_visit(method)  # what is called may be a method
+            node.node = nodes.Const(None)
+            self.generic_visit(node)
+            node.node = method
+            return node
+        return self.generic_visit(node)
+
+    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:
+        self.generic_visit(node)
+        return self._call("attribute", [node], node)
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
+        self.generic_visit(node)
+        return self._call("attribute", [node], node)
+
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:
         self.generic_visit(node)
         if node.node is not None:  # a block's text was paid for as it was printed
-            node.node = self._call("weighed", [node.node], node)
+            node.node = self._call("weighed", [node.node, nodes.Const(node.name)], node)
         return node
 
     def visit_List(self, node: nodes.List) -> nodes.Node:

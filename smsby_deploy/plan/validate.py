@@ -51,7 +51,7 @@ def measure(
     if desired.audience.suppressed and not desired.audience.final:
         at = mailing.audience.location
         people = counted(desired.audience.suppressed, "person", "people")
-        message = f"everybody in it opted out ({people}): it reaches nobody"
+        message = f"everybody in it opted out ({people}): nobody is left to send to"
         found.append(
             Problem(Severity.WARNING, "ALL_SUPPRESSED", message, mailing.address, at.file, at.line, at.column)
         )

@@ -161,7 +161,7 @@ def _explain(error: Any, document: YamlMap, file: str) -> list[Problem]:
             message = f"{where}: it is too small, the least is {error.validator_value}"
         case "maximum":
             message = f"{where}: it is too large, the most is {error.validator_value}"
-        case "minLength" | "minItems":
+        case "minLength" | "minItems" | "minProperties":
             message = f"{where}: it is empty"
         case "maxLength":
             message = f"{where}: it is too long, at most {error.validator_value} characters"

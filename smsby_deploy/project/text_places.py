@@ -14,6 +14,7 @@ Run = tuple[int, int, int]
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*[ \t]+)*")
 _BLOCK = re.compile(r"[|>]([+-]?)([1-9]?)([+-]?)[ \t]*(?:#.*)?$", re.MULTILINE)
+_BLANK = re.compile(r"[ \t\n]+")
 _ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 
 
@@ -99,17 +100,14 @@ def _flow_runs(content: str, position: int, text: str) -> list[tuple[int, int]]:
         elif quote == "'" and character == "'":
             runs.append((offset, raw))
             raw, offset, skipped = raw + 2, offset + 1, True
-        elif character == text[offset] and character != "\n":
+        elif (breaks := _BLANK.match(content, raw)) and (count := breaks.group().count("\n")):
+            # Folded: of one break a space is left, of several one less; an escaped \n behind them is another.
+            raw, offset, skipped = breaks.end(), offset + max(1, count - 1), True
+        elif character == text[offset]:
             if skipped:
                 runs.append((offset, raw))
                 skipped = False
             raw, offset = raw + 1, offset + 1
-        elif character in " \t\n":  # a line break is folded
-            while raw < len(content) and content[raw] in " \t\n":
-                raw += 1
-            while offset < len(text) and text[offset] in " \n":
-                offset += 1
-            skipped = True
         else:
             break
     return runs

@@ -85,6 +85,7 @@ def test_the_project_s_word_wins(tmp_path: Path) -> None:
         (b"phone\n", {"encoding": "undefined"}, 1, "not undefined"),
         (b"phone\n", {"delimiter": "\n"}, 1, "can't be split"),
         (b"PK\x03\x04\x14", {}, 1, "Excel workbook"),
+        (b"phone,name\n" + b"375291234567,Anna\n" * 9 + b"375291234567,A\0\n", {}, 11, "zero byte"),
         (b"phone,name,name\n", {}, 1, "twice; its columns: name"),
         (b'phone,name\n375291234567,x\n375291234568,"a\nb\n', {}, 3, "not CSV"),
         (b'phone,name\n375291234567,x\n375291234568,"a" b\n', {}, 3, "not CSV"),
@@ -177,7 +178,7 @@ def _sources(path: Path) -> Iterator[RecipientsFile]:
             yield _source(path, encoding=encoding, delimiter=delimiter)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_bytes, st.sampled_from([".csv", ".jsonl", ".txt"]))
 def test_any_bytes_end_in_rows_or_in_a_problem(content: bytes, suffix: str) -> None:
     """Never an exception; rows add up; a problem stands at a line that the file has and tells no number; texts can be

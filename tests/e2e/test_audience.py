@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from smsby_deploy.lock.document import read_lock, write_lock
 from tests.e2e.conftest import Shop
 
@@ -89,6 +91,42 @@ def test_a_late_opt_out_is_honoured_and_told(shop: Shop) -> None:
     assert applied.code == 4, applied.err
     assert "1 recipient opted out since this plan was made" in applied.err
     assert set(shop.inbox()) == {"375291111111"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["text: Hi", 'text: "{{ phone }}"', 'text: "{{ phone }}"\n    via: single', "text: Hi\n    via: single"],
+)
+@pytest.mark.parametrize(
+    "out", [["375291111111", "375291111112"], ["375291111111", "375291111112", "375291111113"]]
+)
+def test_a_chunk_of_which_all_opted_out_late_is_done_without_a_request(
+    shop: Shop, text: str, out: list[str]
+) -> None:
+    """Whatever way it goes: nothing to them, the others get it, the lock counts and charges only these, and it is done."""
+    people = ["375291111111", "375291111112", "375291111113"]
+    shop.write("out.txt", "")
+    shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.txt]\n")
+    shop.write(
+        "sale.yaml", CAMPAIGN[: CAMPAIGN.index("    recip")] + f"    recipients: {people}\n    {text}\n"
+    )
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    shop.write("out.txt", "\n".join(out))
+    applied = shop.run("apply", "plan.json")
+    assert applied.code == 0, applied.err
+    assert f"{len(out)} recipients opted out since this plan was made" in applied.err
+    left = set(people) - set(out)
+    assert set(shop.inbox()) == left
+    entry = shop.lock()["mailings"]["sale/vip"]
+    cost = {0: "0.00", 1: "0.026"}[len(left)]
+    assert (entry["state"], entry["recipients"], entry["parts"], entry["cost"]) == (
+        "complete",
+        len(left),
+        len(left),
+        cost,
+    )
+    again = shop.run("plan", "--format", "json").json
+    assert [action["action"] for action in again["actions"]] == ["noop"]
 
 
 def test_a_guardrail_refuses_with_its_key_figure_and_limit(shop: Shop) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -129,7 +128,7 @@ def test_a_text_that_fails_is_a_problem_and_not_shown() -> None:
 def test_of_very_many_texts_that_fail_the_rest_is_counted() -> None:
     """A thousand are kept: a million would fill the memory. That there are more is told first."""
     rows = tuple(InlineRecipient(f"37529{i:07}", {}, None, _AT) for i in range(1200))
-    preview = _preview(replace(_PERSONAL, audience=InlineRecipients(rows, _AT)))
+    preview = _preview(_PERSONAL._replace(audience=InlineRecipients(rows, _AT)))
     assert len(preview.problems) == 1001
     assert preview.problems[0].message.startswith("200 more texts")
     assert preview.recipients == 1200

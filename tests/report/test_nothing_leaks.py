@@ -90,7 +90,7 @@ def _every_plan(first: str, second: str, third: str) -> tuple[Plan, CommentConte
 
 
 @given(hostile, hostile, hostile)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_plan_in_every_format(first: str, second: str, third: str) -> None:
     """Reasons, problems, texts, names and labels of a plan, each as hostile as can be."""
     plan, context = _every_plan(first, second, third)
@@ -116,7 +116,7 @@ def test_a_plan_in_every_format(first: str, second: str, third: str) -> None:
 
 
 @given(hostile, hostile)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_status_in_every_format(word: str, value: str) -> None:
     """Statuses, differences and times as sms.by may write them, each as hostile as can be."""
     details = Details(
@@ -142,7 +142,7 @@ def test_a_status_in_every_format(word: str, value: str) -> None:
 
 
 @given(hostile, hostile)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_an_apply_a_history_and_a_log(error: str, actor: str) -> None:
     """What sms.by answered, and who ran it; the log hides the token wherever it stands."""
     plan, _ = _every_plan("", "", "")
@@ -164,7 +164,7 @@ def test_an_apply_a_history_and_a_log(error: str, actor: str) -> None:
 
 
 @given(hostile, hostile)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_texts_that_people_would_read(before: str, after: str) -> None:
     """Their readers' phones, however a text writes them, without --unmask; in a comment also what the text was."""
     phone = "375291234567"

@@ -39,7 +39,7 @@ _CALLS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(_CALLS, max_size=12), st.sampled_from(["0.05", "0.3", "1000"]))
 def test_money_and_counts_agree(calls: list[tuple[str, dict[str, Any]]], opening: str) -> None:
     """Balance and the cost of what goes out make the opening balance; each phone counted is a message somebody gets."""
