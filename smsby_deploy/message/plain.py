@@ -95,12 +95,10 @@ class _Reader:
     @property
     def is_trimmed(self) -> bool:
         """Whether every text begins and ends in a word of the template."""
-        first, last = self.pieces[0], self.pieces[-1]
-        return (
-            isinstance(first, ast.Constant)
-            and isinstance(last, ast.Constant)
-            and bool(first.value[:1].strip() and last.value[-1:].strip())
-        )
+        match self.pieces[0], self.pieces[-1]:
+            case ast.Constant(value=str(first)), ast.Constant(value=str(last)):
+                return bool(first[:1].strip() and last[-1:].strip())
+        return False
 
     @property
     def _body(self) -> list[ast.expr]:
