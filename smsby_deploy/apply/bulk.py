@@ -13,7 +13,7 @@ from smsby_deploy.audience.phone_set import PhoneSet, number_phones
 from smsby_deploy.audience.suppression import load_suppression
 from smsby_deploy.message.template import compile_text
 from smsby_deploy.message.texts import is_personal
-from smsby_deploy.plan.fingerprint import chunk_digest, remote_name
+from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, remote_name
 from smsby_deploy.plan.kept import KeptChunks
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.pack import fits_request, stream_chunks
@@ -98,7 +98,7 @@ def _read_kept(
     try:
         for index, (phones, rows) in enumerate(kept.read(mailing.address)):
             reached = suppressed.mark_others(number_phones(phones))
-            yield _Leaving(index, rows, chunk_digest(content, rows), reached, text)
+            yield _Leaving(index, rows, chunk_digest(content, hash_rows(rows)), reached, text)
     except OSError as error:
         raise FilesChanged(f"what was planned can't be read back: {error.strerror}") from error
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 FINGERPRINT_DIGITS = 10
 NAME_LIMIT = 160
+_PIECE = 1000  # recipients, as many as a usual chunk has
 
 # As text: it is compiled, by `re`, for the first name that sms.by lists, and `validate` asks for none.
 _NAME = (
@@ -69,11 +70,41 @@ def _join_rows(phones: Sequence[str], texts: Sequence[str]) -> bytes:
     return f'{{"phone":"{rows}"}}\n'.encode()
 
 
-def chunk_digest(content: str, rows: bytes = b"") -> str:
-    """sha256 of one chunk: the mailing's content and the chunk's recipients as `row_lines`, in order."""
-    digest = hashlib.sha256(content.encode() + b"\n")
-    digest.update(rows)
-    return digest.hexdigest()
+def hash_rows(rows: bytes) -> bytes:
+    """sha256 of some recipients as `row_lines`: hashed once, for their chunk and for the whole audience."""
+    return hashlib.sha256(rows).digest()
+
+
+def chunk_digest(content: str, rows: bytes) -> str:
+    """sha256 of one chunk: the mailing's content and the `hash_rows` of the chunk's recipients, in order."""
+    return hashlib.sha256(content.encode() + b"\n" + rows).hexdigest()
+
+
+class AudienceDigest:
+    """sha256 of an audience, in whatever chunks it comes: over the `hash_rows` of each thousand recipients."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._waiting = b""  # rows that are no thousand yet
+        self._count = 0
+
+    def add(self, rows: bytes, people: int, hashed: bytes) -> None:
+        """Add `people` recipients; `hashed` is the hash_rows of `rows`."""
+        if people == _PIECE and not self._count:
+            self._digest.update(hashed)
+            return
+        self._waiting += rows
+        self._count += people
+        while self._count >= _PIECE:
+            *lines, self._waiting = self._waiting.split(b"\n", _PIECE)
+            self._digest.update(hash_rows(b"\n".join(lines) + b"\n"))
+            self._count -= _PIECE
+
+    def hexdigest(self) -> str:
+        """The digest of all that was added."""
+        digest = self._digest.copy()
+        digest.update(hash_rows(self._waiting))
+        return digest.hexdigest()
 
 
 def fingerprint(project: str, address: str, revision: int, index: int, digest: str) -> str:

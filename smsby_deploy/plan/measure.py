@@ -149,7 +149,7 @@ def _measure_list(
         tally.figures.replaced |= template.rewriter.replaced
     tally.problems.extend(tally.figures.problems(mailing, template, mailing.file))
     content = content_digest(header_of(mailing, template, personal=False))
-    digest = chunk_digest(f"{content}\n{text}")
+    digest = chunk_digest(f"{content}\n{text}", b"")
     mark = fingerprint(project.name, mailing.address, mailing.revision, 0, digest)
     desired = Desired(
         address=mailing.address,

@@ -16,7 +16,7 @@ from smsby_deploy.audience.source import stream_audience
 from smsby_deploy.message.rewrite import Rewriter
 from smsby_deploy.message.template import Template
 from smsby_deploy.message.texts import is_personal, render_texts
-from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint, row_lines
+from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint, hash_rows, row_lines
 from smsby_deploy.plan.tally import Tally
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import ApiSettings, ContactList, Mailing, Project
@@ -110,17 +110,18 @@ def stream_chunks(
 
     def chunk(index: int, some: _Recipients, text: str | None) -> Chunk:
         rows = row_lines(some.phones, some.texts if text is None else None)
-        digest = chunk_digest(content if text is None else f"{content}\n{text}", rows)
+        hashed = hash_rows(rows)
+        digest = chunk_digest(content if text is None else f"{content}\n{text}", hashed)
         mark = fingerprint(project.name, mailing.address, mailing.revision, index, digest)
-        if not tally.is_counting:
-            pass
-        elif text is None:
-            tally.count(some.texts, some.phones, some.lines, some.reached)
-        elif personal:
-            tally.count([text] * len(some.phones), some.phones, some.lines, some.reached)
-        else:
-            tally.count_alike(text, some.phones, some.reached)
         texts = some.texts if text is None else None
+        if tally.is_counting:
+            if mailing.via != "single":
+                tally.audience.add(rows, len(some.phones), hashed)
+            if text is None or personal:
+                own = texts or [text or ""] * len(some.phones)
+                tally.count(own, some.phones, some.lines, some.reached)
+            else:
+                tally.count_alike(text, some.phones, some.reached)
         return Chunk(index, some.phones, texts, text, digest, mark, rows, some.reached, some.lines)
 
     waiting = _Recipients()
@@ -130,17 +131,15 @@ def stream_chunks(
                 message = f"via: single sends to at most {MOST_SINGLE:,} people; leave `via` out to send many in one request"
                 tally.problems.append(Problem(Severity.ERROR, "SINGLE_SIZE", message))
                 return
-        tally.audience.update(row_lines(waiting.phones, waiting.texts if personal else None))
+        everybody = row_lines(waiting.phones, waiting.texts if personal else None)
+        tally.audience.add(everybody, len(waiting.phones), hash_rows(everybody))
         for index, (text, some) in enumerate(_by_text(waiting, bulk_text)):
             yield chunk(index, some, text)
         return
     size, index = chunk_size(project.api, personal), 0
     for is_last in _fill(waiting, mailing, template, suppressed, tally):
         while len(waiting.phones) >= size or (is_last and waiting.phones):
-            made = chunk(index, waiting.take(size), bulk_text)
-            if tally.is_counting:
-                tally.audience.update(made.rows)
-            yield made
+            yield chunk(index, waiting.take(size), bulk_text)
             index += 1
 
 

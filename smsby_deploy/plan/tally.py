@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
-from typing import Any
 
 from smsby_deploy.audience.source import AudienceReport
 from smsby_deploy.message.batch import measure_batch
 from smsby_deploy.message.figures import Figures
 from smsby_deploy.message.parts import Encoding, TextSize, TextTooLong, measure_text
 from smsby_deploy.plan.desired import Amount
+from smsby_deploy.plan.fingerprint import AudienceDigest
 from smsby_deploy.plan.watch import read_by_nobody
 from smsby_deploy.plan.words import WordCheck
 from smsby_deploy.problems import Problem, Severity
@@ -32,7 +31,7 @@ class Tally:
     gsm7: int = 0
     ucs2: int = 0
     longest: int = 0
-    audience: Any = field(default_factory=hashlib.sha256)
+    audience: AudienceDigest = field(default_factory=AudienceDigest)
     content: str = ""  # the digest of what the mailing says and when
     figures: Figures = field(default_factory=Figures)
     rows_file: str = ""  # where the recipients stand

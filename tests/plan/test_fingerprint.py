@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from smsby_deploy.plan.fingerprint import (
     NAME_LIMIT,
+    AudienceDigest,
     chunk_digest,
     content_digest,
     fingerprint,
+    hash_rows,
     read_remote_name,
     remote_name,
     row_line,
@@ -31,7 +33,7 @@ def test_every_byte_that_is_sent_matters(rows: list[tuple[str, str]], data: st.D
     """Another phone, another text, another order or one row less gives another fingerprint."""
 
     def mark(some: list[tuple[str, str]]) -> str:
-        digest = chunk_digest("content", b"".join(row_line(phone, text) for phone, text in some))
+        digest = chunk_digest("content", hash_rows(b"".join(row_line(phone, text) for phone, text in some)))
         return fingerprint("shop", "a/b", 1, 0, digest)
 
     position = data.draw(st.integers(0, len(rows) - 1))
@@ -63,3 +65,24 @@ def test_the_parts_that_say_nothing_are_left_out() -> None:
     """Revision 1 and a single chunk are not spelt out; others are."""
     assert remote_name("shop", "a/b", 1, 0, 1, "0" * 10) == "a/b shop#0000000000"
     assert remote_name("shop", "a/b", 2, 1, 3, "0" * 10) == "a/b r2 [2/3] shop#0000000000"
+
+
+@given(st.lists(st.integers(1, 2500), max_size=5), st.lists(st.integers(1, 2500), max_size=5))
+def test_an_audience_is_the_same_in_whatever_chunks_it_comes(cuts: list[int], others: list[int]) -> None:
+    """The same people cut otherwise have the same digest; another row, or another order, has another."""
+    people = min(sum(cuts), sum(others))
+    rows = [b'"%d"\n' % number for number in range(people)]
+
+    def digest(rows: list[bytes], cuts: list[int]) -> str:
+        whole, start = AudienceDigest(), 0
+        for cut in (*cuts, people):
+            some = rows[start : start + cut]
+            joined = b"".join(some)
+            whole.add(joined, len(some), hash_rows(joined))
+            start += cut
+        return whole.hexdigest()
+
+    assert digest(rows, cuts) == digest(rows, others)
+    if people > 1:
+        assert digest(rows[::-1], cuts) != digest(rows, cuts)
+        assert digest([*rows[:-1], b'"x"\n'], cuts) != digest(rows, cuts)
