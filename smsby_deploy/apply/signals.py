@@ -26,6 +26,8 @@ class Sender:
         self.stops = 0
         self._count = 0
         self._flying: list[int] = []
+        self._workers = 0  # threads that answer to `_requests`
+        self._requests: queue.SimpleQueue[tuple[int, Callable[[], Outcome]] | None] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[tuple[int, Outcome]] = queue.SimpleQueue()
         self._before: dict[int, object] = {}
 
@@ -36,6 +38,8 @@ class Sender:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        for _ in range(self._workers):
+            self._requests.put(None)
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() itself returned
 
@@ -62,15 +66,20 @@ class Sender:
         self._count += 1
         key = self._count
         self._flying.append(key)
+        self._requests.put((key, request))
+        if len(self._flying) > self._workers:
+            self._workers += 1
+            threading.Thread(target=self._work, daemon=True).start()
+        return key
 
-        def run() -> None:
+    def _work(self) -> None:
+        """One request after the other, until there are no more."""
+        while coming := self._requests.get():
+            key, request = coming
             try:
                 self._events.put((key, request()))
             except Exception as error:  # noqa: BLE001  # whatever broke, the request may have left
                 self._events.put((key, _unknown(f"{type(error).__name__} while sending")))
-
-        threading.Thread(target=run, daemon=True).start()
-        return key
 
     def wait(self) -> tuple[int, Outcome]:
         """The next outcome of what is in flight; unknown if a second signal came before its answer."""
@@ -83,6 +92,7 @@ class Sender:
                 if self.stops < 2:
                     continue
                 key, outcome = self._flying[0], _unknown("stopped by a second signal before the answer came")
+                self._workers -= 1  # its thread waits on, nothing else is to wait behind it
             if key in self._flying:  # else its answer came after it was given up
                 self._flying.remove(key)
                 return key, outcome

@@ -71,9 +71,13 @@ class PhoneSet:
     def mark_others(self, numbers: Sequence[int]) -> bytearray:
         """For each of `numbers` a 1 if it is not in the set."""
         marks = bytearray(b"\1") * len(numbers)
-        for position, number in enumerate(numbers) if self._count else ():
-            if self._has(number):
-                marks[position] = 0
+        bits = self._bits
+        if bits is not None and _are_belarusian(numbers):
+            found = [i for i, number in enumerate(numbers) if bits[number >> 3] & (1 << (number & 7))]
+        else:
+            found = [i for i, number in enumerate(numbers) if self._count and self._has(number)]
+        for position in found:
+            marks[position] = 0
         return marks
 
     def _has(self, number: int) -> bool:

@@ -44,7 +44,9 @@ def measure_mailing(
     if isinstance(mailing.audience, ContactList):
         return _measure_list(project, mailing, template, words)
     file = rows_file(mailing)
-    tally = Tally(rows_file=file, words=words if words is not None and words.is_on else None, read=read)
+    words = words if words is not None and words.is_on else None
+    # Who keeps the chunks sends them next, and holds the lock.
+    tally = Tally(rows_file=file, words=words, read=read, is_ahead=keep is not keep_nothing)
     chunks: list[ChunkPlan] = []
     amounts: list[Amount] = []
     before = tally.amount

@@ -159,6 +159,7 @@ def _fill(
         countries=mailing.countries,
         with_variables=personal and template is not None,
         suppressed=suppressed,
+        is_ahead=tally.is_ahead,
     )
     for batch in batches:
         tally.read(len(batch.phones))

@@ -38,6 +38,7 @@ class Tally:
     words: WordCheck | None = None
     read: Callable[[int], None] = read_by_nobody
     untold: int = 0  # problems of texts beyond the most that are kept
+    is_ahead: bool = False  # a long list is read by a process of its own
     is_counting: bool = True  # else only what is wrong is kept, for who counted already
 
     @property
