@@ -30,7 +30,9 @@ def sarif_document(findings: Sequence[Finding]) -> dict[str, Any]:
                     }
                 },
                 "columnKind": "unicodeCodePoints",
-                "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The folder in which the command ran."}}},
+                "originalUriBaseIds": {
+                    "%SRCROOT%": {"description": {"text": "The folder in which the command ran."}}
+                },
                 "results": [_result(finding, codes.index(finding.code)) for finding in findings[:_MOST]],
             }
         ],
