@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import itertools
 import os
 import sys
@@ -116,8 +117,22 @@ def _wants_json(arguments: Sequence[str]) -> bool:
     return "--log-format=json" in arguments or ("--log-format", "json") in itertools.pairwise(arguments)
 
 
+def _write_any_text() -> None:
+    """Never fail at a character that a terminal's encoding lacks, as in a console of Windows: it stands there as `?`.
+
+    Documents that go to a file or a pipe are UTF-8 there too, as JSON and HTML say of themselves.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        encoding = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "")
+        if not isinstance(stream, io.TextIOWrapper) or encoding == "utf8":
+            continue
+        as_asked = stream.isatty() or bool(os.environ.get("PYTHONIOENCODING"))
+        stream.reconfigure(encoding=None if as_asked else "utf-8", errors="replace")
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; every error is told on stderr."""
+    _write_any_text()
     verbose = any(word in ("--verbose", "-v", "-vv") for word in arguments)
     log = _open_log() if _wants_json(arguments) else None
     try:

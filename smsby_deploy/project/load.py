@@ -213,7 +213,11 @@ class _Loader:
             self._problem("PATH_OUTSIDE", f"{name} leads out of the project's folder", location)
             return None
         if must_exist and not path.is_file():
-            self._problem("FILE_MISSING", f"there is no file {name}", location)
+            from difflib import get_close_matches
+
+            near = get_close_matches(path.name, [one.name for one in path.parent.glob("*")], n=1)
+            hint = f"; did you mean {(Path(name).parent / near[0]).as_posix()}?" if near else ""
+            self._problem("FILE_MISSING", f"there is no file {name}{hint}", location)
             return None
         return path
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from textwrap import wrap
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -66,6 +65,8 @@ def write_sentence(
     whole = before.plain + text
     lines = [whole]
     if console.file.isatty():
+        from textwrap import wrap
+
         indent = " " * (len(whole) - len(whole.lstrip()) + 2)
         lines = wrap(
             whole,

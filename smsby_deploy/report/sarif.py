@@ -30,7 +30,9 @@ def sarif_document(findings: Sequence[Finding]) -> dict[str, Any]:
                     }
                 },
                 "columnKind": "unicodeCodePoints",
-                "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The project's folder."}}},
+                "originalUriBaseIds": {
+                    "%SRCROOT%": {"description": {"text": "The folder in which the command ran."}}
+                },
                 "results": [_result(finding, codes.index(finding.code)) for finding in findings[:_MOST]],
             }
         ],
@@ -41,7 +43,6 @@ def _rule(code: str) -> dict[str, Any]:
     words = code.replace("_", " ").lower()
     return {
         "id": code,
-        "name": "".join(word.title() for word in code.split("_")),
         "shortDescription": {"text": words},
         "help": {"text": f"docs/problems.md tells what {code} means and how to mend it."},
     }

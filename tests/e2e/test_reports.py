@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 import pytest
@@ -107,3 +110,26 @@ def test_what_was_applied_before(shop: Shop) -> None:
     told = shop.run("status", "--history", "--format", "json", env={"SMSBY_TOKEN": ""}).json
     assert [(run["plan"], run["recipients"]) for run in told["applies"]] == [(applied["plan"], 2)]
     assert applied["plan"] in shop.run("status", "--history").out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1251"])
+def test_an_encoding_without_a_character_fails_nothing(shop: Shop, encoding: str) -> None:
+    """A console of Windows has no check mark: it reads `?` in its place, and the exit code is that of the plan."""
+    shop.write("sale.yaml", CAMPAIGN.replace("Shop is", "Магазин –"))
+    environ = {
+        **os.environ,
+        "SMSBY_API_URL": shop.url,
+        "SMSBY_TOKEN": "secret-token",
+        "PYTHONIOENCODING": encoding,
+    }
+    for arguments in (
+        ["plan", "--format", "markdown"],
+        ["render", "sale/*"],
+        ["apply", "--auto-approve"],
+        ["status", "--format", "html"],
+        ["status"],
+    ):
+        command = [sys.executable, "-m", "smsby_deploy", *arguments]
+        done = subprocess.run(command, cwd=shop.root, env=environ, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "sale/staff" in done.stdout.decode(encoding, "replace")

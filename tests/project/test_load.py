@@ -196,3 +196,14 @@ def test_quotes_are_advised_only_where_a_word_would_do(tmp_path: Path) -> None:
         "mailings: a list is wanted, here is nothing"
     )
     assert "put it in quotes" in _only(_load(tmp_path, CAMPAIGN.replace("Hello", "null"))).message
+
+
+def test_a_file_that_is_not_there_is_told_with_the_nearest_that_is(tmp_path: Path) -> None:
+    """Beside where it was looked for; where nothing is like it, nothing is guessed."""
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists/vip.csv").write_text("phone\n")
+    text = CAMPAIGN.replace('["375291234567"]', "{file: lists/vp.csv}")
+    (problem,) = _load(tmp_path, text).problems
+    assert problem.message == "there is no file lists/vp.csv; did you mean lists/vip.csv?"
+    (problem,) = _load(tmp_path, text.replace("lists/vp.csv", "nowhere/vp.csv")).problems
+    assert problem.message == "there is no file nowhere/vp.csv"
