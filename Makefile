@@ -26,7 +26,7 @@ demo: setup ## validate, plan, apply and status of the sample project against a 
 	$(BIN)/smsby-deploy demo
 
 test: setup ## all tests: unit, property and end-to-end
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 4
 
 bench: setup ## speed and memory, against floors measured in the same run (docs/performance.md); BENCH="plan --rows 100000"
 	$(BIN)/python -m tests.bench $(BENCH)
