@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from smsby_deploy.apply.bulk import FilesChanged, Part, pack_requests, stream_parts
+from smsby_deploy.apply.contacts import ContactReader
 from smsby_deploy.apply.events import Event
 from smsby_deploy.apply.exchange import Exchange, Request, StopSending
 from smsby_deploy.apply.lists import ListSender
@@ -21,6 +22,7 @@ from smsby_deploy.apply.result import ApplyResult
 from smsby_deploy.apply.review import check_whole, current_plan, planned_cost
 from smsby_deploy.apply.signals import Sender
 from smsby_deploy.apply.singles import SingleSender
+from smsby_deploy.apply.uploads import UploadSender, upload_of
 from smsby_deploy.errors import (
     ApiError,
     Refused,
@@ -35,7 +37,7 @@ from smsby_deploy.plan.diff import collision_of, is_recorded_singly
 from smsby_deploy.plan.differences import find_differences, meant_by_lock
 from smsby_deploy.plan.kept import KeptChunks
 from smsby_deploy.plan.make import TOOL, read_names
-from smsby_deploy.plan.model import Action, ActionKind, Plan
+from smsby_deploy.plan.model import STARTING, Action, ActionKind, Plan
 from smsby_deploy.plan.remote import RemoteView
 from smsby_deploy.problems import Problem
 from smsby_deploy.project.declarations import ContactList, Mailing
@@ -119,6 +121,15 @@ class _Run:
             planned_cost=planned_cost(plan),
             spent=spent_beside(self.project, plan.actions, held.lock, request.clock.now()),
             refuse=lambda address: self.outcomes.exit_codes.add(4),
+        )
+        self.uploads = UploadSender(
+            self.project,
+            self.client,
+            self.exchange,
+            self.lists,
+            ContactReader(self.project, plan.inputs),
+            advance=self.advance,
+            fail=self.outcomes.exit_codes.add,
         )
         self.singles = SingleSender(
             self.project,
@@ -212,14 +223,17 @@ class _Run:
             self.exchange.stopped[address] = collision
             return False
         entry = self.recorder.lock.mailings.get(address)
-        is_new = action.action is ActionKind.CREATE or entry is None
+        is_new = action.action in STARTING or entry is None
         if is_recorded_singly(entry, mailing.revision, marks):
             is_new = False  # its messages may have been made
         try:
             if is_new and any(mark in remote.by_fingerprint for mark in marks):
                 self._adopt(mailing, action, remote)
             elif is_new:
-                records = [ChunkRecord(c.fingerprint, c.recipients, c.digest) for c in action.chunks]
+                kept = upload_of(entry, mailing)
+                records = [
+                    ChunkRecord(c.fingerprint, c.recipients, c.digest, upload=kept) for c in action.chunks
+                ]
                 self.recorder.write_entry(address, mailing.revision, action, records)
             else:
                 self._look_again(mailing, action, remote)
@@ -249,11 +263,11 @@ class _Run:
                     list_id = self.names.list_id(mailing.audience.ref) or 0
                     self.lists.send(mailing, self.actions[mailing.address], list_id)
                 else:
-                    self._send_singly(mailing)
+                    self._send_from_files(mailing, self.uploads if mailing.upload else self.singles)
 
-    def _send_singly(self, mailing: Mailing) -> None:
+    def _send_from_files(self, mailing: Mailing, sender: UploadSender | SingleSender) -> None:
         try:
-            self.singles.send(mailing, self.actions[mailing.address])
+            sender.send(mailing, self.actions[mailing.address])
         except FilesChanged as error:
             self.outcomes.exit_codes.add(5)
             self.exchange.stopped[mailing.address] = f"{error}; what was sent of it is recorded"
