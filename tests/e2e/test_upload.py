@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from tests.e2e.conftest import Result, Shop
+from tests.e2e.test_documents import _check
 
 ROWS = "phone,name\n" + "".join(f"3752911111{n:02},Name{n}\n" for n in range(5))
 PHONES = [f"3752911111{n:02}" for n in range(5)]
@@ -465,3 +466,47 @@ def test_a_plan_in_every_format_knows_the_word(sale: Shop, tmp_path: Path) -> No
     assert "🟢 upload" in sale.run("plan", "--format", "markdown").out
     for form in ("github", "junit", "sarif", "codeclimate"):
         assert sale.run("plan", "--format", form).code == 0, form
+
+
+def test_the_documents_of_an_upload_keep_their_schemas(sale: Shop) -> None:
+    """Campaign, plan and lock: before, while the list is filled, and after."""
+    assert sale.run("plan", "--out", "plan-1.json").code == 0
+    sale.fault(method="importContacts", mode="429", nth=2, times=9, when="before", retry_after="3600")
+    assert _apply(sale)[0].code == 7
+    sale.clear_faults()
+    _check("lock", sale.root / "smsby.lock.json")
+    assert sale.run("plan", "--out", "plan-2.json").code == 0
+    assert _apply(sale)[0].code == 0
+    _check("lock", sale.root / "smsby.lock.json")
+    _check("plan", sale.root / "plan-1.json", sale.root / "plan-2.json")
+
+
+def test_what_was_uploaded_elsewhere_can_be_imported(sale: Shop) -> None:
+    """Made at sms.by by hand: recorded as sent, and nothing is uploaded or sent any more."""
+    made = _call(sale, "createSubscriberList", name="by hand")["result"]["list_id"]
+    _call(sale, "importContacts", list_id=made, field_names=["phone"], data=[[phone] for phone in PHONES])
+    when = {"d_schedule": "2026-12-01 10:00"}
+    draft = requests.post(
+        f"{sale.url}/api/v1/sendSmsList",
+        data={
+            "token": "t",
+            "name": "by hand",
+            "message": "Closed",
+            "list_id": made,
+            "alphaname_id": 1363,
+            **when,
+        },
+        timeout=5,
+    ).json()["result"]["message_id"]
+    refused = sale.run("import", "sale/staff", "--message-id", str(draft))
+    assert (refused.code, "draft" in refused.err) == (4, True)
+    requests.post(
+        f"{sale.url}/api/v1/confirmSendMessageByList",
+        data={"token": "t", "message_id": draft, "confirm": 1},
+        timeout=5,
+    ).raise_for_status()
+    imported = sale.run("import", "sale/staff", "--message-id", str(draft))
+    assert imported.code == 0, imported.err
+    assert _action(sale)["action"] == "noop"
+    assert _apply(sale)[1]["outcome"] == "skipped"
+    assert _got(sale) == dict.fromkeys(PHONES, 1)
