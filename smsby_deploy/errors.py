@@ -80,9 +80,11 @@ class OutcomeUnknown(SmsbyDeployError):
 
 
 class SmsbyUnavailable(SmsbyDeployError):
-    """sms.by can't be reached, or did not answer a question that reaches nobody."""
+    """sms.by can't be reached, or did not answer a question that reaches nobody. `retry_after` are the seconds after
+    which it wants to be asked again, None if it did not say."""
 
     exit_code = 7
+    retry_after: float | None = None
 
 
 class TokenRefused(SmsbyUnavailable):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -20,8 +21,19 @@ from smsby_deploy.project.declarations import Mailing, Project
 from smsby_deploy.smsby.answers import ListInfo, is_draft
 from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.outcome import Outcome
+from smsby_deploy.wording import counted
 
 _CONFIRMATIONS = 3  # in one run, of a draft that surely was not confirmed
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What was reviewed of a list that is ours: how many people are in it, and what it costs; `objection` says why its
+    draft may not be confirmed any more, "" if nothing speaks against it."""
+
+    recipients: int
+    cost: Decimal
+    objection: Callable[[], str]
 
 
 class ListSender:
@@ -46,8 +58,8 @@ class ListSender:
         self._made: set[str] = set()  # addresses whose draft was made just now: nobody can have confirmed it
         self._refuse = refuse  # hears the address of a mailing that a guardrail stops
 
-    def send(self, mailing: Mailing, action: Action, list_id: int) -> None:
-        """Draft it if there is no draft, then confirm it.
+    def send(self, mailing: Mailing, action: Action, list_id: int, reviewed: Reviewed | None = None) -> None:
+        """Draft it if there is no draft, then confirm it; one that was uploaded only if it is what was `reviewed`.
 
         Raises:
             StopSending, ResultNotSaved: as Exchange.send.
@@ -66,7 +78,7 @@ class ListSender:
         for _ in range(_CONFIRMATIONS):
             if self._recorder.chunk(ref).state is not ChunkState.DRAFT:
                 break
-            if not self._confirm(mailing):
+            if not self._confirm(mailing, reviewed):
                 return
         if self._recorder.chunk(ref).state is ChunkState.UNKNOWN:
             self._exchange.stop([ref], "unknown: whether it was confirmed is not known")
@@ -85,7 +97,7 @@ class ListSender:
             alphaname_id=action.alphaname_id or 0,
         )
 
-    def _confirm(self, mailing: Mailing) -> bool:
+    def _confirm(self, mailing: Mailing, reviewed: Reviewed | None) -> bool:
         """Confirm the draft; False if nothing more is to be tried in this run."""
         address, ref = mailing.address, (mailing.address, 0)
         message_id = self._recorder.chunk(ref).message_id
@@ -103,45 +115,63 @@ class ListSender:
         if info.status and not is_draft(info.status) and address not in self._made:
             self._recorder.note(ref, ChunkState.ACCEPTED, accepted_at=self._recorder.now(), error=None)
             return False
-        breach = self._breach(mailing, info)
-        if breach:
-            self._exchange.stop([ref], f"guardrail: {breach}; its draft {message_id} stands, not confirmed")
+        breach = self._breach(mailing, info, reviewed)
+        refusal = _difference(info, reviewed) or (f"guardrail: {breach}" if breach else "")
+        why = f"{refusal}; its draft {message_id} stands, not confirmed" if refusal else ""
+        why = (reviewed.objection() if reviewed is not None else "") or why
+        if why:
+            self._exchange.stop([ref], why)
             self._refuse(address)
             return False
-        # Also where it is an estimate: a budget counts what the lock records.
-        self._recorder.learn(address, info.recipients, info.parts, self._estimate(mailing, info))
+        entry = self._recorder.lock.mailings[address]
+        cost = self._estimate(
+            mailing, info, reviewed
+        )  # also where it is one: a budget counts what the lock records
+        self._recorder.learn(
+            address,
+            entry.recipients if info.recipients is None else info.recipients,
+            entry.parts if info.parts is None else info.parts,
+            (Decimal(entry.cost) if entry.cost else None) if cost is None else cost,
+        )
         self._say_missing(address, info)
         self._exchange.send(Request([ref], lambda chunks: self._client.confirm(message_id), "confirm"))
         if self._recorder.chunk(ref).state is ChunkState.ACCEPTED:
-            self._cost += self._estimate(mailing, info) or 0
+            self._cost += self._beyond(self._estimate(mailing, info, reviewed) or Decimal(0), reviewed)
         return address not in self._exchange.stopped
 
-    def _breach(self, mailing: Mailing, info: ListInfo) -> str:
+    def _beyond(self, cost: Decimal, reviewed: Reviewed | None) -> Decimal:
+        """What of `cost` is not counted yet: what was planned of an uploaded list was."""
+        return cost if reviewed is None else cost - reviewed.cost
+
+    def _breach(self, mailing: Mailing, info: ListInfo, reviewed: Reviewed | None) -> str:
         """The guardrail that what sms.by tells of the draft breaks, or that can't be kept because it does not tell."""
         guardrails = self._project.guardrails
         if info.recipients == 0:
             return "an empty audience never means everyone: sms.by tells 0 people of the list, the least is 1"
         for breach in check_people(guardrails, mailing, info.recipients):
             return breach.message
-        cost = self._estimate(mailing, info)
+        cost = self._estimate(mailing, info, reviewed)
         if info.recipients is None and (key := unjudged_people(guardrails, mailing)):
             return f"{key}: sms.by does not tell how many people are in the list"
         if cost is None and (key := unjudged_cost(guardrails)):
             return f"{key}: sms.by does not tell what it costs"
         if not cost:
             return ""
-        budget = check_budget(guardrails, self._cost + cost, self._spent)
+        total = self._cost + self._beyond(cost, reviewed)
+        budget = check_budget(guardrails, total, self._spent)
         if budget is not None:
             return budget.message
         dearest = guardrails.max_cost
-        if dearest is not None and self._cost + cost > dearest:
-            return f"max_cost: with it this apply costs {money(self._cost + cost)}, the limit is {money(dearest)}"
+        if dearest is not None and total > dearest:
+            return f"max_cost: with it this apply costs {money(total)}, the limit is {money(dearest)}"
         return ""
 
-    def _estimate(self, mailing: Mailing, info: ListInfo) -> Decimal | None:
+    def _estimate(self, mailing: Mailing, info: ListInfo, reviewed: Reviewed | None) -> Decimal | None:
         """What it costs: as sms.by tells, else by its parts or people and the project's price; None if nobody knows."""
         if info.cost is not None:
             return info.cost
+        if reviewed is not None and info.recipients == reviewed.recipients and reviewed.cost:
+            return reviewed.cost
         parts = info.parts
         if parts is None and info.recipients is not None and mailing.text is not None:
             parts = info.recipients * measure_text(compile_text(mailing.text).render_once()).parts
@@ -153,3 +183,12 @@ class ListSender:
         if missing:
             line = f"{address}: sms.by does not tell of its list: {', '.join(missing)}"
             self._exchange.say(Event("list", line, (address,), is_warning=True))
+
+
+def _difference(info: ListInfo, reviewed: Reviewed | None) -> str:
+    """That the list at sms.by is not the one that was reviewed."""
+    if reviewed is None or info.recipients is None or info.recipients == reviewed.recipients:
+        return ""
+    told = counted(info.recipients, "person", "people")
+    way_out = "look at the list at sms.by; a raised `revision` makes a new one"
+    return f"sms.by counts {told} in its list, {reviewed.recipients:,} are to get it: {way_out}"

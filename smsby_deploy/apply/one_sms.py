@@ -24,7 +24,7 @@ from smsby_deploy.message.price import cost_of
 from smsby_deploy.plan.find import find_mailing
 from smsby_deploy.plan.make import Names, read_names
 from smsby_deploy.problems import Problem, Severity, has_errors
-from smsby_deploy.project.declarations import Mailing, Project
+from smsby_deploy.project.declarations import ContactList, Mailing, Project
 from smsby_deploy.project.load import LoadedProject
 from smsby_deploy.smsby.answers import SmsReceipt, read_receipt
 from smsby_deploy.smsby.client import ReadClient
@@ -108,7 +108,7 @@ def send_one(method: str, request: Callable[[], Outcome]) -> SmsReceipt:
 
 
 def _sample(project: Project, mailing: Mailing, suppressed: PhoneSet, row: int | None) -> Sample:
-    if row is not None and mailing.via == "list":
+    if row is not None and isinstance(mailing.audience, ContactList):
         raise UsageError(
             f"{mailing.address} goes to a list kept at sms.by: it has one text and no rows",
             hint="leave out --row",

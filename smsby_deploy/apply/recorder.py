@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -11,7 +11,7 @@ from uuid import uuid4
 from smsby_deploy.clock import Clock
 from smsby_deploy.lock.document import entry_document
 from smsby_deploy.lock.journal import fold, fold_event
-from smsby_deploy.lock.model import Applied, ChunkRecord, ChunkState, Entry
+from smsby_deploy.lock.model import Applied, ChunkRecord, ChunkState, Entry, UploadRecord
 from smsby_deploy.lock.phones import count_runs
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.message.price import money
@@ -125,6 +125,10 @@ class Recorder:
         self._write(
             "rows", chunks=[list(ref)], rows=count_runs(rows), baseline=count_runs(baseline), changes=changes
         )
+
+    def note_upload(self, ref: ChunkRef, upload: UploadRecord, **changes: Any) -> None:
+        """How far the contact list of a chunk is."""
+        self._write("upload", chunks=[list(ref)], upload=asdict(upload), changes=changes)
 
     def was_accepted(self, ref: ChunkRef, row: int) -> bool:
         return (self.chunk(ref).rows or "")[row : row + 1] == "a"

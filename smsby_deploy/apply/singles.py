@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from smsby_deploy.apply.bulk import FilesChanged
 from smsby_deploy.apply.events import Event
 from smsby_deploy.apply.exchange import Exchange, Request, StopSending
 from smsby_deploy.apply.message_ids import MessageBook, Reuse, baseline_of
+from smsby_deploy.apply.messages import MessageMaker
 from smsby_deploy.apply.recorder import ChunkRef
 from smsby_deploy.audience.suppression import load_suppression
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.lock.model import DONE, SAID_NOT_SENT, ChunkRecord, ChunkState
 from smsby_deploy.lock.phones import NO_PROOF, UNSENT
 from smsby_deploy.message.template import compile_text
-from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.pack import Chunk, stream_chunks
 from smsby_deploy.plan.remote import RemoteView
@@ -30,7 +29,6 @@ from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.known_errors import NotFound, WrongPhone, error_for
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 
-_TRIES = 5  # of createSmsMessage, which reaches nobody
 _OLDER = "the lock is older than what sms.by tells of this message"
 
 
@@ -58,6 +56,7 @@ class SingleSender:
         self._fail = fail  # hears an exit code
         self._suppressed, _ = load_suppression(project.suppress)
         self._book = MessageBook(client, exchange.recorder)
+        self._maker = MessageMaker(project, client, exchange)
 
     # --- what sms.by has already -----------------------------------------------------------------------------------
 
@@ -157,7 +156,14 @@ class SingleSender:
             if not self._prepare(mailing, action, chunk, when):
                 return
         left = [c for c in chunks if self._recorder.chunk((mailing.address, c.index)).state not in DONE]
-        if not self._is_approved(mailing, left):
+        ids = [self._recorder.chunk((mailing.address, chunk.index)).message_id for chunk in left]
+        awaiting = self._maker.wait_for_approval(mailing.address, ids)
+        if awaiting is not None:
+            why = (
+                f"not sent: sms.by has not approved the text yet (message {awaiting}); the next apply goes on"
+            )
+            self._exchange.stop([(mailing.address, left[0].index)], why)
+            self._fail(1)
             return
         before = {
             chunk.index: self._recorder.chunk((mailing.address, chunk.index)).rows or "" for chunk in left
@@ -178,7 +184,7 @@ class SingleSender:
             if rows != record.rows:
                 self._note(mailing, chunk, rows)
             return True
-        outcome = self._make(mailing, action, chunk, when)
+        outcome = self._maker.make(mailing, action, chunk, when)
         if outcome.kind is OutcomeKind.ACCEPTED:
             self._note(mailing, chunk, rows, message_id=outcome.message_id)
             return True
@@ -186,37 +192,6 @@ class SingleSender:
             self._reject(mailing, chunk, rows, outcome.error or "rejected")
             return False
         return self._reuse(mailing, action, chunk, rows, outcome.message_id, when)
-
-    def _make(self, mailing: Mailing, action: Action, chunk: Chunk, when: datetime | None) -> Outcome:
-        """createSmsMessage until it answers: accepted or rejected."""
-        name = remote_name(
-            self._project.name,
-            mailing.address,
-            mailing.revision,
-            chunk.index,
-            len(action.chunks),
-            chunk.fingerprint,
-        )
-        zone = ZoneInfo(self._project.api.account_timezone)
-        time = "" if when is None else when.astimezone(zone).strftime("%Y-%m-%d %H:%M")
-        pause = 0.5
-        for attempt in range(1, _TRIES + 1):
-            self._exchange.check_stop()
-            outcome = self._exchange.sender.send(
-                lambda: self._client.create_sms_message(
-                    chunk.text or "", alphaname_id=action.alphaname_id or 0, name=name, time=time
-                )
-            )
-            if outcome.kind in (OutcomeKind.ACCEPTED, OutcomeKind.REJECTED):
-                return outcome
-            if outcome.kind is OutcomeKind.TOKEN_REFUSED or attempt == _TRIES:
-                break
-            wait = min(outcome.retry_after if outcome.retry_after is not None else pause, 60.0)
-            line = f"the message was not made ({outcome.error}); again in {wait:g} s"
-            self._say("retry", line, mailing.address, is_warning=True)
-            self._exchange.sender.pause(wait, self._exchange.clock)
-            pause *= 2
-        raise StopSending(f"not sent: createSmsMessage: {outcome.error}", 7)
 
     def _reuse(
         self,
@@ -264,38 +239,6 @@ class SingleSender:
         if verdict.doubt:
             self._exchange.stop([(mailing.address, chunk.index)], f"unknown: {verdict.doubt}")
         return not verdict.doubt
-
-    def _is_approved(self, mailing: Mailing, chunks: Sequence[Chunk]) -> bool:
-        """Wait for `reconcile_seconds` until no message of `chunks` is said to be awaiting moderation."""
-        clock, sender = self._exchange.clock, self._exchange.sender
-        deadline, wait = clock.monotonic() + self._project.api.reconcile_seconds, 0.25
-        left = [self._recorder.chunk((mailing.address, chunk.index)).message_id for chunk in chunks]
-        while True:
-            left = [number for number in left if number is not None and self._awaits_moderation(number)]
-            if not left:
-                return True
-            remaining = deadline - clock.monotonic()
-            if remaining <= 0:
-                break
-            line = f"{mailing.address}: sms.by has not approved {len(left)} of its texts yet"
-            self._say("moderation", line, mailing.address)
-            sender.pause(min(wait, remaining), clock)
-            self._exchange.check_stop()
-            wait = min(wait * 2, 5.0)
-        why = f"not sent: sms.by has not approved the text yet (message {left[0]}); the next apply goes on"
-        self._exchange.stop([(mailing.address, chunks[0].index)], why)
-        self._fail(1)
-        return False
-
-    def _awaits_moderation(self, message_id: int) -> bool:
-        """Whether sms.by says so; of a word that is not known sendSMS tells."""
-        try:
-            state = self._client.check_sms_message_status(message_id)
-        except SmsbyUnavailable as error:
-            raise StopSending(f"not sent: {error}", 7) from error
-        except ApiError:
-            return False
-        return (state.status or "").strip().lower() == "new"
 
     def _requests(
         self, mailing: Mailing, chunks: Sequence[Chunk], before: dict[int, str]

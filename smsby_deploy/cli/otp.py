@@ -9,6 +9,7 @@ from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
 
 _METHODS = {"telegram": "sendOtpTelegram", "whatsapp": "sendOtpWhatsApp"}
+_NAMES = {"telegram": "Telegram", "whatsapp": "WhatsApp"}
 
 
 @click.command(
@@ -43,7 +44,7 @@ def command(context: Context, channel: str, phone: str, code: str, yes: bool) ->
         raise UsageError(f"PHONE: {error}", hint="e.g. 375291234567") from None
     check_params(method, {"message": code, "phone": number})
     client = open_sender(api_settings(context), context.environ, SystemClock())
-    line = f"a code of {len(code)} digits to {mask_phone(number)} by {channel.capitalize()}; sms.by tells no price before"
+    line = f"a code of {len(code)} digits to {mask_phone(number)} by {_NAMES[channel]}; sms.by tells no price before"
     if context.log is not None:
         context.note(line, "code")
     else:

@@ -8,7 +8,16 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from smsby_deploy.errors import LockDamaged
-from smsby_deploy.lock.model import Applied, Apply, ChunkRecord, ChunkState, Entry, Lock, Resolution
+from smsby_deploy.lock.model import (
+    Applied,
+    Apply,
+    ChunkRecord,
+    ChunkState,
+    Entry,
+    Lock,
+    Resolution,
+    UploadRecord,
+)
 from smsby_deploy.lock.phones import count_runs, read_runs, state_of
 
 FORMAT = "smsby-lock"
@@ -58,8 +67,10 @@ def read_entry(document: dict[str, Any]) -> Entry:
 
 
 def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
-    """What concerns single phones stands only in a chunk that is sent so."""
+    """What concerns single phones, or an uploaded list, stands only in a chunk that is sent so."""
     document = asdict(chunk) | {"state": chunk.state.value}
+    if chunk.upload is None:
+        del document["upload"]
     if chunk.rows is None:
         return {key: value for key, value in document.items() if key not in ("rows", "baseline", "foreign")}
     baseline = None if chunk.baseline is None else count_runs(chunk.baseline)
@@ -67,7 +78,8 @@ def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
 
 
 def _read_chunk(document: dict[str, Any]) -> ChunkRecord:
-    chunk = ChunkRecord(**(document | {"state": ChunkState(document["state"])}))
+    upload = UploadRecord(**document["upload"]) if "upload" in document else None
+    chunk = ChunkRecord(**(document | {"state": ChunkState(document["state"]), "upload": upload}))
     if chunk.rows is None:
         if chunk.state is ChunkState.PARTIAL:
             raise ValueError("a chunk that is sent in part does not say to whom")

@@ -5,8 +5,8 @@ from any other damage. Append-only, fsync'd line by line. A journal begins with 
 is folded into the lock when its run ends, or by the next command after a crash.
 
 Lines (`event`): begin, mailing (an entry before its first request), intent, result, chunk (a state change without
-a request), rows (where all the phones of a chunk stand that are sent to one by one), resolve. A `row` in an intent or
-result is such a phone's place in its chunk.
+a request), rows (where all the phones of a chunk stand that are sent to one by one), upload (the result of a request
+that makes or fills the contact list of a chunk), resolve. A `row` in an intent or result is a phone's place in its chunk.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from typing import Any
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.faults import fault_point
 from smsby_deploy.lock.document import read_entry
-from smsby_deploy.lock.model import Apply, ChunkState, Lock, Resolution
+from smsby_deploy.lock.model import Apply, ChunkState, Lock, Resolution, UploadRecord
 from smsby_deploy.lock.phones import read_runs, with_row, with_rows, with_state
 
 _SUM = 16  # hex digits of a line's checksum
 _HEAD = '{"sum":"'
+REACHES_NOBODY = frozenset({"list", "contacts"})  # steps of an upload: repeated, they change nothing
 
 
 class ResultNotSaved(Exception):
@@ -141,6 +142,8 @@ def fold_event(lock: Lock, event: dict[str, Any]) -> Lock:
         case "mailing":
             return lock.with_entry(event["address"], read_entry(event["entry"]))
         case "intent":
+            if event.get("step") in REACHES_NOBODY:
+                return lock
             for address, index in event["chunks"]:
                 lock = _change(
                     lock, address, index, event.get("row"), ChunkState.UNKNOWN, step=event.get("step")
@@ -152,6 +155,11 @@ def fold_event(lock: Lock, event: dict[str, Any]) -> Lock:
             for address, index in event["chunks"]:
                 lock = _change(lock, address, index, event.get("row"), state, **changes)
             return lock
+        case "upload":
+            ((address, index),) = event["chunks"]
+            entry = lock.mailings[address]
+            changes = {**event["changes"], "upload": UploadRecord(**event["upload"])}
+            return lock.with_entry(address, entry.put_chunk(index, replace(entry.chunks[index], **changes)))
         case "rows":
             ((address, index),) = event["chunks"]
             entry = lock.mailings[address]

@@ -24,6 +24,17 @@ DONE = frozenset({ChunkState.ACCEPTED, ChunkState.SUPPRESSED})
 
 
 @dataclass(frozen=True, slots=True)
+class UploadRecord:
+    """The contact list of an uploaded mailing: for whom it is made (`digest`), its id at sms.by, how many of them it took
+    so far, in order, and how many of these it called invalid."""
+
+    digest: str
+    list_id: int | None = None
+    uploaded: int = 0
+    invalid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkRecord:
     """One chunk: `recipients` is None for a list mailing until sms.by has told it."""
 
@@ -41,6 +52,7 @@ class ChunkRecord:
     rows: str | None = None
     baseline: str | None = None
     foreign: int = 0
+    upload: UploadRecord | None = None  # of a mailing that is uploaded
 
     @property
     def was_sent(self) -> bool:

@@ -71,6 +71,7 @@ class Desired:
     facts: SourceFacts = field(default_factory=SourceFacts)
     amounts: tuple[Amount, ...] = ()
     body: str = "json"  # how its requests are written
+    contacts: str | None = None  # of one that is uploaded: the digest of who would be in the list
 
     @property
     def fingerprints(self) -> list[str]:

@@ -18,6 +18,7 @@ from smsby_deploy.plan.remote import RemoteView
 from smsby_deploy.smsby.answers import RemoteMailing
 from smsby_deploy.wording import counted
 
+OPTED_OUT = "changed: opt-outs changed since its draft was made"  # so begins the reason
 _NAMED = 5  # messages of a collision; of more the hint shows only how to name them
 
 
@@ -90,6 +91,9 @@ def _diff_recorded(
     if _is_late(desired, now):
         return Verdict(ActionKind.BLOCKED, _late_reason(desired), states)
     if ChunkState.DRAFT in states:
+        upload = entry.chunks[0].upload
+        if upload is not None and upload.digest != desired.contacts:
+            return Verdict(ActionKind.BLOCKED, opted_out_reason(entry.revision), states)
         return Verdict(ActionKind.CONFIRM, "its draft stands at sms.by, not confirmed", states)
     if entry.transport == "single":
         people = counted(
@@ -137,14 +141,37 @@ def _diff_new(
             return Verdict(ActionKind.BLOCKED, collision, pending)
     if _is_late(desired, now):
         return Verdict(ActionKind.BLOCKED, _late_reason(desired), pending)
+    start = ActionKind.CREATE if desired.contacts is None else ActionKind.UPLOAD
     if entry is None:
-        return Verdict(ActionKind.CREATE, "new", pending)
+        return Verdict(start, "new" if desired.contacts is None else _upload_reason(desired, None), pending)
     if entry.revision < desired.revision:
         again = sum(c.recipients or 0 for c in entry.chunks if c.was_sent)
         people = counted(again, "person", "people")
         note = f"revision {desired.revision} sends a second time to up to {people} who got revision {entry.revision}"
-        return Verdict(ActionKind.CREATE, f"revision {desired.revision}", pending, note if again else "")
-    return Verdict(ActionKind.CREATE, "nothing of it was sent so far", pending)
+        return Verdict(start, f"revision {desired.revision}", pending, note if again else "")
+    reason = "nothing of it was sent so far"
+    if desired.contacts is not None:
+        reason = _upload_reason(desired, entry)
+    return Verdict(start, reason, pending)
+
+
+def _upload_reason(desired: Desired, entry: Entry | None) -> str:
+    upload = entry.chunks[0].upload if entry is not None and len(entry.chunks) == 1 else None
+    people = counted(desired.audience.final, "contact")
+    if upload is None or upload.digest != desired.contacts or not upload.uploaded:
+        again = "" if upload is None or upload.digest == desired.contacts else " anew, as opt-outs changed"
+        return f"{people} go into a list at sms.by{again}; then it is sent to it"
+    if upload.uploaded < desired.audience.final:
+        return f"{upload.uploaded:,} of {people} are in its list at sms.by; the rest follow, then it is sent to it"
+    return f"its list at sms.by holds {people}; it is sent to it"
+
+
+def opted_out_reason(revision: int) -> str:
+    """Why a draft for an uploaded list must not be confirmed: there is no way to take a contact, or a draft, back."""
+    return (
+        f"{OPTED_OUT}, and a draft can't be changed: raise `revision` to {revision + 1} for a new list "
+        "(nobody got anything yet), and delete the draft at sms.by"
+    )
 
 
 def is_recorded_singly(entry: Entry | None, revision: int, fingerprints: Sequence[str]) -> bool:

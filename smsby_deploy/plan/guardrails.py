@@ -38,7 +38,9 @@ def check_mailing(
 ) -> tuple[Breach, ...]:
     """Every guardrail that one mailing breaks. `for_list` is what confirm=0 told of a list's size; `words` looked at
     its texts."""
-    people = for_list if for_list is not None or mailing.via == "list" else desired.audience.final
+    people: int | None = desired.audience.final
+    if for_list is not None or (mailing.via == "list" and mailing.upload is None):
+        people = for_list
     return (
         *check_people(rails, mailing, people),
         *_check_texts(rails, desired, words),

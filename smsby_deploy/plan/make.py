@@ -26,7 +26,7 @@ from smsby_deploy.plan.differences import find_differences, meant_by_files, mean
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.guardrails import check_mailing
 from smsby_deploy.plan.kept import Keep, keep_nothing
-from smsby_deploy.plan.model import SENDING, Action, ActionKind, LockStamp, Plan
+from smsby_deploy.plan.model import SENDING, STARTING, Action, ActionKind, LockStamp, Plan
 from smsby_deploy.plan.remote import view_remote
 from smsby_deploy.plan.validate import measure
 from smsby_deploy.plan.watch import NOBODY, Watch
@@ -150,7 +150,7 @@ def make_plan(
         # Too late is what is past schedule_time by more than max_late.
         judged_at = now - (mailing.max_late or timedelta(0))
         verdict = diff_mailing(project.name, desired, entry, remote, judged_at)
-        if entry is None and verdict.action is ActionKind.CREATE:
+        if entry is None and verdict.action in STARTING:
             verdict = _check_renamed(desired, lock, project, verdict)
         if verdict.action in SENDING:
             breaches = check_mailing(project.guardrails, mailing, desired, now, words=words)
@@ -160,7 +160,7 @@ def make_plan(
             else:
                 found.extend(_lateness(mailing, now))
         if verdict.note:
-            code = "SENT_AGAIN" if verdict.action is ActionKind.CREATE else "AUDIENCE_CHANGED"
+            code = "SENT_AGAIN" if verdict.action in STARTING else "AUDIENCE_CHANGED"
             found.append(_note(mailing, code, verdict.note))
         if remote is not None:
             if entry is not None:
@@ -216,7 +216,7 @@ def make_action(
     project: Project, mailing: Mailing, desired: Desired, verdict: Verdict, names: Names
 ) -> Action:
     """The action as the plan shows it."""
-    is_list = desired.via == "list"
+    is_list = isinstance(mailing.audience, ContactList)
     schedule = mailing.schedule_time
     digest = hashlib.sha256(canonical_json([desired.content_digest, desired.audience_digest])).hexdigest()
     action = Action(

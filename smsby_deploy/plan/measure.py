@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 from smsby_deploy.audience.phone_set import PhoneSet
 from smsby_deploy.audience.source import MOST_DIFFERING, AudienceReport, find_differing
 from smsby_deploy.audience.stored import place_rows
-from smsby_deploy.message.parts import Encoding
-from smsby_deploy.message.template import Template, compile_text
+from smsby_deploy.message.template import compile_text
 from smsby_deploy.message.texts import rows_file
 from smsby_deploy.plan.desired import Amount, AudienceCounts, ChunkPlan, Desired
-from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint
 from smsby_deploy.plan.kept import Keep, keep_nothing
-from smsby_deploy.plan.pack import header_of, stream_chunks
+from smsby_deploy.plan.lists import measure_list, measure_upload
+from smsby_deploy.plan.pack import stream_chunks
 from smsby_deploy.plan.tally import Tally
 from smsby_deploy.plan.watch import read_by_nobody
 from smsby_deploy.plan.words import WordCheck
@@ -42,11 +40,16 @@ def measure_mailing(
     """
     template = compile_text(mailing.text) if mailing.text else None
     if isinstance(mailing.audience, ContactList):
-        return _measure_list(project, mailing, template, words)
+        desired, problems = measure_list(project, mailing, template, words)
+        return desired, _placed(mailing, problems)
     file = rows_file(mailing)
     words = words if words is not None and words.is_on else None
     # Who keeps the chunks sends them next, and holds the lock.
     tally = Tally(rows_file=file, words=words, read=read, is_ahead=keep is not keep_nothing)
+    if mailing.upload is not None:
+        desired, problems = measure_upload(project, mailing, template, suppressed, tally)
+        told = [*tally.report.problems, *_repeated(mailing, tally.report), *problems]
+        return desired, _placed(mailing, told)
     chunks: list[ChunkPlan] = []
     amounts: list[Amount] = []
     before = tally.amount
@@ -126,48 +129,6 @@ def _repeated(mailing: Mailing, report: AudienceReport) -> list[Problem]:
             rows = f"at least {rows}"
         problems.append(Problem(Severity.WARNING, "DUPLICATE_DIFFERS", rows, mailing.address, file, lines[0]))
     return problems
-
-
-def _measure_list(
-    project: Project, mailing: Mailing, template: Template | None, words: WordCheck | None
-) -> tuple[Desired, list[Problem]]:
-    problems: list[Problem] = []
-    text = ""
-    if project.suppress:
-        message = "who is on a list only sms.by knows: `suppress` is not subtracted, take opt-outs off the list there"
-        problems.append(Problem(Severity.NOTE, "LIST_SUPPRESS", message))
-    if template is None or template.is_personal:
-        message = "a mailing to a list kept at sms.by has one text for all: no variables"
-        problems.append(Problem(Severity.ERROR, "LIST_TEXT", message))
-    else:
-        text = template.render_once()
-        if words is not None:
-            words.look_at(text)
-    tally = Tally()
-    size = tally.measure(text)
-    if size is not None:
-        tally.figures.count(text, size, [""])  # of one copy; how many there are only sms.by knows
-    if template is not None:
-        tally.figures.replaced |= template.rewriter.replaced
-    tally.problems.extend(tally.figures.problems(mailing, template, mailing.file))
-    content = content_digest(header_of(mailing, template, personal=False))
-    digest = chunk_digest(f"{content}\n{text}", b"")
-    mark = fingerprint(project.name, mailing.address, mailing.revision, 0, digest)
-    desired = Desired(
-        address=mailing.address,
-        revision=mailing.revision,
-        via="list",
-        content_digest=content,
-        audience_digest=hashlib.sha256(b"").hexdigest(),
-        chunks=(ChunkPlan(mark, None, digest),),
-        audience=AudienceCounts(),
-        parts=None,
-        gsm7=int(size is not None and size.encoding is Encoding.GSM7),
-        ucs2=int(size is not None and size.encoding is Encoding.UCS2),
-        longest=size.parts if size is not None else 0,
-        schedule_time=mailing.schedule_time,
-    )
-    return desired, _placed(mailing, [*problems, *tally.problems])
 
 
 def _placed(mailing: Mailing, problems: list[Problem]) -> list[Problem]:

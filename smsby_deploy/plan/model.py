@@ -13,6 +13,7 @@ from smsby_deploy.problems import Problem, Severity
 
 class ActionKind(StrEnum):
     CREATE = "create"
+    UPLOAD = "upload"
     NOOP = "noop"
     RESUME = "resume"
     CONFIRM = "confirm"
@@ -21,7 +22,8 @@ class ActionKind(StrEnum):
     ORPHAN = "orphan"
 
 
-SENDING = frozenset({ActionKind.CREATE, ActionKind.RESUME, ActionKind.CONFIRM})
+STARTING = frozenset({ActionKind.CREATE, ActionKind.UPLOAD})  # nothing of it was sent so far
+SENDING = frozenset({ActionKind.CREATE, ActionKind.UPLOAD, ActionKind.RESUME, ActionKind.CONFIRM})
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def header_of(mailing: Mailing, template: Template | None, personal: bool) -> di
     return includes | {
         "alphaname": mailing.alphaname,
         "schedule_time": schedule.astimezone(UTC).isoformat() if schedule else None,
-        "kind": "list" if mailing.via == "list" else "personal" if personal else "bulk",
+        "kind": "list" if isinstance(mailing.audience, ContactList) else "personal" if personal else "bulk",
         "text": rewriter.apply(mailing.text.text.strip()) if mailing.text else None,
         "list": mailing.audience.ref if isinstance(mailing.audience, ContactList) else None,
     }

@@ -14,6 +14,7 @@ from smsby_deploy.errors import PlanRefused, SmsbyDeployError
 from smsby_deploy.lock.model import Lock
 from smsby_deploy.message.price import money
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
+from smsby_deploy.plan.diff import OPTED_OUT
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan
 from smsby_deploy.problems import Problem, Severity
@@ -225,7 +226,7 @@ def find_outdated(reviewed: Plan, current: Plan) -> str | None:
 def _action_staleness(then: Action, now: Action | None) -> str | None:
     if now is None:
         return "it is no longer in the files"
-    judged_now = now.reason.startswith(("expired", "guardrail"))
+    judged_now = now.reason.startswith(("expired", "guardrail", OPTED_OUT))
     if (
         then.action is not now.action
         and not (then.sends and judged_now)

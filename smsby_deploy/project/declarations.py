@@ -179,6 +179,14 @@ RowSource = RecipientsFile | RecipientsQuery | RecipientsParquet
 Audience = InlineRecipients | RowSource | ContactList
 
 
+class Upload(NamedTuple):
+    """That a mailing's recipients are made a contact list at sms.by. `fields` are the columns that become fields of the
+    contacts, None: all."""
+
+    fields: tuple[str, ...] | None
+    location: Location
+
+
 class Mailing(NamedTuple):
     """What is planned and sent as one; defaults of campaign and project are already applied.
 
@@ -204,6 +212,7 @@ class Mailing(NamedTuple):
     max_late: timedelta | None = None
     expect_recipients: Expected | None = None
     rewrite: Rewrite = AS_WRITTEN
+    upload: Upload | None = None  # with recipients, and via "list"
 
     def time_on_wire(self, now: datetime) -> datetime | None:
         """The time to send with it; None if it goes out at once, also because it is late and may be."""

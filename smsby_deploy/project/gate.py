@@ -22,8 +22,8 @@ _ANNOTATIONS = frozenset(
 )
 _KNOWN = frozenset({
     "type", "properties", "additionalProperties", "required", "minProperties", "propertyNames", "items", "minItems",
-    "minLength", "maxLength", "pattern", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "allOf", "anyOf",
-    "not", "if", "then", "else",
+    "maxItems", "minLength", "maxLength", "pattern", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "allOf",
+    "anyOf", "not", "if", "then", "else",
 })  # fmt: skip
 
 
@@ -107,7 +107,7 @@ class _Check:
         self._required = frozenset(schema.get("required", ()))
         self._least_keys = schema.get("minProperties", 0)
         self._names = inner(schema["propertyNames"], is_typing=False) if "propertyNames" in schema else None
-        self._least_items = schema.get("minItems", 0)
+        self._least_items, self._most_items = schema.get("minItems", 0), schema.get("maxItems")
         self._shortest, self._longest = schema.get("minLength", 0), schema.get("maxLength")
         self._pattern: str | None = schema.get("pattern")
         self._regex: re.Pattern[str] | None = None  # of the pattern, once it is wanted
@@ -187,7 +187,7 @@ class _Check:
     def _check_list(self, node: YamlList) -> None:
         if (self._types and "array" not in self._types) or self._enum is not None or self._const is not None:
             raise _Broken
-        if len(node) < self._least_items:
+        if len(node) < self._least_items or (self._most_items is not None and len(node) > self._most_items):
             raise _Broken
         check, is_typing = self._items, self._is_typing
         if check is None:

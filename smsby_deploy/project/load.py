@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -20,14 +19,14 @@ from smsby_deploy.project.declarations import (
     InlineRecipient,
     InlineRecipients,
     Mailing,
-    Price,
     Project,
     RecipientsFile,
     RecipientsParquet,
-    Rewrite,
     TextSource,
+    Upload,
 )
 from smsby_deploy.project.limits import read_countries, read_duration, read_expected, read_guardrails
+from smsby_deploy.project.read_settings import key_locations, read_price, read_rewrite
 from smsby_deploy.project.schedule import check_on_wire, read_time, read_zone
 from smsby_deploy.project.schema import check_document, drop_invalid
 from smsby_deploy.project.sources import read_file_source, read_parquet_source, read_query_source
@@ -124,7 +123,7 @@ class _Loader:
     def load(self) -> LoadedProject:
         document = self.document
         api = ApiSettings(**(document.get("api") or {}))
-        locations = dict(_locations(document, ""))
+        locations = dict(key_locations(document, ""))
         zone_at = locations.get("api.account_timezone", Location(PROJECT_FILE, 1))
         self.account_zone = read_zone(api.account_timezone, zone_at, self._problem)
         if self.account_zone is None:  # told; whoever goes on with what can be read needs one that is there
@@ -152,7 +151,7 @@ class _Loader:
             name=document["project"],
             api=api,
             guardrails=rails,
-            price=_read_price(price) if price else None,
+            price=read_price(price) if price else None,
             suppress=suppress,
             lock=lock or self.root / "smsby.lock.json",
             campaigns=self._campaigns(),
@@ -260,18 +259,20 @@ class _CampaignLoader:
         is_list = "list" in node
         if schedule is not None:
             check_on_wire(schedule, self.loader.account_zone, when_at, complain)
-        if is_list and "via" in node:
-            message = "via is for mailings with recipients; a list has its own way"
-            complain("VIA", message, self._at(node.keys_at["via"]))
-        if schedule is not None and schedule.second and (is_list or node.get("via") == "single"):
-            message = "a mailing to a list, and one with via: single, takes whole minutes"
+        upload = self._upload(node)
+        if (is_list or upload) and "via" in node:
+            whose = "mailings with recipients; a list has" if is_list else "other mailings; `upload` has"
+            complain("VIA", f"via is for {whose} its own way", self._at(node.keys_at["via"]))
+        is_by_minute = is_list or upload or node.get("via") == "single"
+        if schedule is not None and schedule.second and is_by_minute:
+            message = "a mailing to a list, and one with `upload` or via: single, takes whole minutes"
             complain("WHOLE_MINUTES", message, when_at)
         return Mailing(
             campaign=self.document["campaign"],
             name=node["name"],
             file=self.file,
             location=self._at(mark),
-            via="list" if is_list else node.get("via", "bulk"),
+            via="list" if is_list or upload else node.get("via", "bulk"),
             audience=self._audience(node, zone_name),
             text=self._text(node, mark),
             alphaname=str(alphaname),
@@ -286,8 +287,22 @@ class _CampaignLoader:
             expect_recipients=read_expected(expected, self._at(node.values_at["expect_recipients"]), complain)
             if expected
             else None,
-            rewrite=_read_rewrite(node),
+            rewrite=read_rewrite(node),
+            upload=upload,
         )
+
+    def _upload(self, node: YamlMap) -> Upload | None:
+        """That the recipients are uploaded as a contact list; False is as left out."""
+        asked = node.get("upload", False)
+        if asked is False:
+            return None
+        place = self._at(node.keys_at["upload"])
+        if "list" in node:
+            message = "upload makes a list of a mailing's recipients; this one goes to a list that is there"
+            self.loader._problem("UPLOAD", message, place)
+            return None
+        fields = asked.get("fields") if isinstance(asked, YamlMap) else None
+        return Upload(None if fields is None else tuple(map(str, fields)), place)
 
     def _countries(self, node: YamlMap, mark: Mark) -> tuple[str, ...]:
         """`countries` of the mailing, else of the campaign, else of smsby.yaml."""
@@ -349,7 +364,7 @@ class _CampaignLoader:
                 self._at(at),
                 self.document.content,
                 root=self.loader.root,
-                rewrite=_read_rewrite(node),
+                rewrite=read_rewrite(node),
             )
         if "text_file" in node:
             name = node["text_file"]
@@ -362,37 +377,22 @@ class _CampaignLoader:
                 self.loader._problem("ENCODING", "it is not UTF-8: save it as UTF-8", Location(name, 1))
                 return None
             return TextSource(
-                text, Location(name, 1, 1), file=name, root=self.loader.root, rewrite=_read_rewrite(node)
+                text, Location(name, 1, 1), file=name, root=self.loader.root, rewrite=read_rewrite(node)
             )
         recipients = node.get("recipients")
         own_texts = isinstance(recipients, YamlList) and all(
             isinstance(row, YamlMap) and "text" in row for row in recipients
         )
-        if "list" in node or (isinstance(recipients, YamlList) and not own_texts):
+        if (
+            "list" in node
+            or node.get("upload", False) is not False
+            or (isinstance(recipients, YamlList) and not own_texts)
+        ):
             message = "the key text is missing (or text_file, or a text of their own for all recipients)"
+            if node.get("upload", False) is not False:
+                message = "the key text is missing (or text_file): what is uploaded as a list gets one text"
             self.loader._problem("SCHEMA", message, self._at(mark))
         return None
 
     def _at(self, mark: Mark) -> Location:
         return Location(self.file, *mark)
-
-
-def _read_price(node: YamlMap) -> Price:
-    prefixes = node.get("per_prefix") or {}
-    longest_first = sorted(prefixes, key=lambda prefix: (-len(prefix), prefix))
-    prices = tuple((prefix, Decimal(str(prefixes[prefix]))) for prefix in longest_first)
-    return Price(node["currency"], Decimal(str(node["per_part"])), prices)
-
-
-def _read_rewrite(node: YamlMap) -> Rewrite:
-    return Rewrite(node.get("smart_encoding", False), node.get("transliterate", False))
-
-
-def _locations(node: YamlMap, prefix: str) -> list[tuple[str, Location]]:
-    """Where each key of smsby.yaml stands, by its dotted name."""
-    found = []
-    for key, value in node.items():
-        found.append((prefix + key, Location(PROJECT_FILE, *node.values_at[key])))
-        if isinstance(value, YamlMap):
-            found.extend(_locations(value, f"{prefix}{key}."))
-    return found

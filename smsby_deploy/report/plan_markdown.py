@@ -23,6 +23,7 @@ from smsby_deploy.wording import counted
 
 _ICONS = {
     ActionKind.CREATE: "🟢 create",
+    ActionKind.UPLOAD: "🟢 upload",
     ActionKind.RESUME: "🟡 resume",
     ActionKind.CONFIRM: "🟢 confirm",
     ActionKind.ADOPT: "🔵 adopt",

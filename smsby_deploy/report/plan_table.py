@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SYMBOLS = {
     ActionKind.CREATE: ("+", "green"),
+    ActionKind.UPLOAD: (">", "green"),
     ActionKind.RESUME: ("~", "yellow"),
     ActionKind.CONFIRM: ("^", "green"),
     ActionKind.ADOPT: ("&", "cyan"),

@@ -69,13 +69,24 @@ class Account:
         """Unix seconds as the textual date `name` of an answer."""
         return datetime.fromtimestamp(moment, self.settings.zone(name)).strftime(form)
 
+    def phone(self, value: Any) -> str:
+        """The digits of a phone that this sms.by takes.
+
+        Raises:
+            Refusal: it is no phone number, or one of those that it refuses.
+        """
+        number = phone_of(value)
+        if number.startswith(self.settings.refuses):
+            raise Refusal("incorrect phone number")
+        return number
+
     def new_sms(self, phone: Any, text: str, channel: str = "sms") -> NewSms:
         """A priced message with its fate.
 
         Raises:
             Refusal: a phone that is none, a text that is too long.
         """
-        number = phone_of(phone)
+        number = self.phone(phone)
         parts = count_parts(text)
         fate = self.settings.fates.get(number) or fate_of(number)
         return NewSms(number, text, parts, parts * self.settings.price_of(number), fate, channel)

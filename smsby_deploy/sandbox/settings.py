@@ -42,6 +42,7 @@ class SandboxSettings:
     max_input_vars: int = 1000
     keep_requests: int = 10_000
     fates: dict[str, str] = field(default_factory=dict)
+    refuses: tuple[str, ...] = ()
     alphanames: dict[str, str] = field(
         default_factory=lambda: {"0": "System name (SMS.by)", "1363": "MyShop", "1364": "Kvetka"}
     )
@@ -128,12 +129,16 @@ def _map(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda value: {str(key): read(item) for key, item in value.items()}
 
 
+def _words(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise TypeError(value)
+    return tuple(str(word) for word in value)
+
+
 def _wrapped(value: Any) -> tuple[str, ...]:
     if isinstance(value, bool):
         return ONCE_WRAPPED if value else ()
-    if isinstance(value, str):
-        raise TypeError(value)
-    return tuple(str(name) for name in value)
+    return _words(value)
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {
@@ -159,5 +164,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "max_input_vars": _count,
     "keep_requests": _count,
     "fates": _map(str),
+    "refuses": _words,
     "alphanames": _map(str),
 }

@@ -10,6 +10,7 @@ _HIDDEN = "<hidden>"
 # Any long run of digits, and what begins like a number that people write in groups; a date is neither.
 _PHONE = re.compile(r"\+\d(?:[\s().-]*\d){8,14}|(?<!\d)(?:375|8[\s().-]*0)(?:[\s().-]*\d){7,12}|\d{9,15}")
 _LONGEST_ERROR = 300
+_LONG = 8  # characters of a token that does not stand within a word by chance, as the sandbox's may
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,12 @@ class Answer:
             return None
         text = str(error)
         if self.token:
-            text = text.replace(self.token, _HIDDEN)
+            whole = (
+                re.escape(self.token)
+                if len(self.token) >= _LONG
+                else rf"(?<!\w){re.escape(self.token)}(?!\w)"
+            )
+            text = re.sub(whole, _HIDDEN, text)
         text = _PHONE.sub(_mask, text)
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return text if len(text) <= _LONGEST_ERROR else text[:_LONGEST_ERROR] + "…"

@@ -239,7 +239,7 @@ class SendClient(ReadClient):
         """
         number = read_int(find_value(self._change("createSubscriberList", {"name": name}).data, "list_id"))
         if number is None:
-            raise ApiError("createSubscriberList: sms.by's answer holds no list_id", status=200)
+            raise AnswerLost("createSubscriberList: sms.by's answer holds no list_id")
         return number
 
     def import_contacts(
@@ -252,7 +252,10 @@ class SendClient(ReadClient):
             NotConnected: surely not done. AnswerLost: maybe done. ApiError, TokenRefused: refused.
         """
         params = {"list_id": list_id, "field_names": list(field_names), "data": [list(row) for row in rows]}
-        return read_import(self._change("importContacts", params).data)
+        report = read_import(self._change("importContacts", params).data)
+        if report.inserted is report.updated is report.invalid is None:
+            raise AnswerLost("importContacts: sms.by's answer tells no counts")
+        return report
 
     def _send(self, name: str, params: Mapping[str, Any]) -> Outcome:
         method = METHODS[name]
@@ -283,7 +286,9 @@ def failure_of(name: str, answer: Answer) -> SmsbyDeployError:
         number = read_int(find_value(answer.data, "message_id"))
         return error_for(name, error, status=status, message_id=number)
     if status == 429:
-        return SmsbyUnavailable(f"{name}: {error or 'too many requests'} (HTTP 429)", hint="try again later")
+        busy = SmsbyUnavailable(f"{name}: {error or 'too many requests'} (HTTP 429)", hint="try again later")
+        busy.retry_after = answer.retry_after
+        return busy
     if status in (401, 403):
         return TokenRefused(f"sms.by refuses the token (HTTP {status})", hint="check SMSBY_TOKEN")
     if status == 404 and not answer.readable:

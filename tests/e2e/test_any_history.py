@@ -38,22 +38,32 @@ _MODES = [
     "error",
     "429",
 ]
-_SENDS = ("sendBulkSms", "sendSmsList", "confirmSendMessageByList", "createSmsMessage", "sendSMS")
+_SENDS = (
+    "sendBulkSms",
+    "sendSmsList",
+    "confirmSendMessageByList",
+    "createSmsMessage",
+    "sendSMS",
+    "createSubscriberList",
+    "importContacts",
+)
+_NAMES = ["one", "two", "three", "four"]
 _CODES = {0, 1, 4, 5, 6}
 
 
 def _machine(url: str) -> type[RuleBasedStateMachine]:
     class AnyHistory(RuleBasedStateMachine):
-        """One project with two mailings of up to three requests each, one that goes phone by phone, and one list."""
+        """One project: two mailings of up to three requests each, one phone by phone, one that is uploaded, one list."""
 
         def __init__(self) -> None:
             super().__init__()
             self._folder = TemporaryDirectory()
             self.shop = Shop(Path(self._folder.name), url)
             self.shop.reset()
-            self.text = {"one": 0, "two": 0, "three": 0}
-            self.revision = {"one": 1, "two": 1, "three": 1}
-            self.people = {"one": PHONES[:5], "two": PHONES[3:6], "three": PHONES[2:5]}
+            self.text = dict.fromkeys(_NAMES, 0)
+            self.revision = dict.fromkeys(_NAMES, 1)
+            self.people = {"one": PHONES[:5], "two": PHONES[3:6], "three": PHONES[2:5], "four": PHONES[1:4]}
+            self.out: dict[str, int] = {}  # who opted out: how many messages they had by then
             self.size = 2
             self.older: list[bytes | None] = [None]
             self.codes: list[int] = []
@@ -70,8 +80,9 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             shop.write(
                 "smsby.yaml",
                 "version: 1\nproject: shop\napi: {requests_per_second: 1000, timeout_seconds: 5, "
-                f"reconcile_seconds: 0.1, recipients_per_request: {self.size}}}\n",
+                f"reconcile_seconds: 0.1, recipients_per_request: {self.size}}}\nsuppress: [stop.csv]\n",
             )
+            shop.write("stop.csv", "\n".join(["phone", *self.out]) + "\n")
             lines = ["version: 1", "campaign: sale", "alphaname: MyShop", "mailings:"]
             for name, people in self.people.items():
                 phones = ", ".join(f'"{phone}"' for phone in people)
@@ -83,6 +94,8 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
                 )
                 if name == "three":
                     lines.append("    via: single")
+                if name == "four":
+                    lines.append("    upload: true")
                 lines.append(f"    text: {name} r{self.revision[name]} v{self.text[name]}")
             lines.append("  - {name: letter, list: Newsletter, text: letter r1 v0}")
             shop.write("sale.yaml", "\n".join(lines) + "\n")
@@ -103,22 +116,22 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
 
         # --- what people change ---
 
-        @rule(name=st.sampled_from(["one", "two", "three"]))
+        @rule(name=st.sampled_from(_NAMES))
         def edit_text(self, name: str) -> None:
             self.text[name] += 1
             self._write()
 
-        @rule(name=st.sampled_from(["one", "two", "three"]))
+        @rule(name=st.sampled_from(_NAMES))
         def put_text_back(self, name: str) -> None:
             self.text[name] = 0
             self._write()
 
-        @rule(name=st.sampled_from(["one", "two", "three"]), count=st.integers(1, 5), start=st.integers(0, 3))
+        @rule(name=st.sampled_from(_NAMES), count=st.integers(1, 5), start=st.integers(0, 3))
         def edit_people(self, name: str, count: int, start: int) -> None:
             self.people[name] = PHONES[start : start + count]
             self._write()
 
-        @rule(name=st.sampled_from(["one", "two", "three"]), revision=st.integers(1, 3))
+        @rule(name=st.sampled_from(_NAMES), revision=st.integers(1, 3))
         def set_revision(self, name: str, revision: int) -> None:
             self.revision[name] = revision
             self._write()
@@ -127,6 +140,19 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
         def set_chunk_size(self, size: int) -> None:
             self.size = size
             self._write()
+
+        @rule(phone=st.sampled_from(PHONES[:6]))
+        def opt_out(self, phone: str) -> None:
+            self.out.setdefault(phone, self._count(phone))
+            self._write()
+
+        @rule(phone=st.sampled_from(PHONES[:6]))
+        def opt_in(self, phone: str) -> None:
+            self.out.pop(phone, None)
+            self._write()
+
+        def _count(self, phone: str) -> int:
+            return len(self.shop.inbox().get(phone, []))
 
         # --- what is run ---
 
@@ -160,7 +186,7 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
                     continue  # what it answers there is taken for a yes
                 self.shop.fault(method=method, nth=nth, mode=mode, when=when, **more)
 
-        @rule(edited=st.sampled_from(["", "one", "two", "three"]))
+        @rule(edited=st.sampled_from(["", *_NAMES]))
         def lose_lock(self, edited: str) -> None:
             """A runner died with its disk; the files may have changed before the next one looks."""
             for path in self.shop.root.glob("smsby.lock.json*"):
@@ -212,6 +238,12 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
                 assert not twice, (phone, twice, self.codes)
 
         @invariant()
+        def nobody_who_opted_out(self) -> None:
+            got = self.shop.inbox()
+            for phone, before in self.out.items():
+                assert len(got.get(phone, [])) == before, (phone, self.codes)
+
+        @invariant()
         def the_lock_can_be_read(self) -> None:
             assert self.shop.run("lock", "list").code == 0
 
@@ -220,7 +252,8 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
 
 @pytest.mark.usefixtures("shop")
 def test_any_history_sends_nothing_twice(shop: Shop) -> None:
-    """Whatever happens in whatever order, each phone gets each revision of each mailing at most once."""
+    """Whatever happens in whatever order, each phone gets each revision of each mailing at most once, and none while it is
+    opted out."""
     run_state_machine_as_test(
         _machine(shop.url),
         settings=settings(

@@ -95,7 +95,13 @@ def test_a_late_opt_out_is_honoured_and_told(shop: Shop) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["text: Hi", 'text: "{{ phone }}"', 'text: "{{ phone }}"\n    via: single', "text: Hi\n    via: single"],
+    [
+        "text: Hi",
+        'text: "{{ phone }}"',
+        'text: "{{ phone }}"\n    via: single',
+        "text: Hi\n    via: single",
+        "text: Hi\n    upload: true",
+    ],
 )
 @pytest.mark.parametrize(
     "out", [["375291111111", "375291111112"], ["375291111111", "375291111112", "375291111113"]]

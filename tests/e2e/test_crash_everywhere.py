@@ -15,8 +15,14 @@ import pytest
 from tests.e2e.conftest import Shop
 from tests.e2e.trial import Case, apply, finish, received, start
 
-CASES = [Case(via, n, file) for via in ("bulk", "list", "single") for n in (1, 3) for file in (False, True)]
+CASES = [
+    Case(via, n, file)
+    for via in ("bulk", "list", "single", "upload")
+    for n in (1, 3)
+    for file in (False, True)
+]
 CASES.append(Case("bulk", 3, plan_file=False, concurrency=3))
+CASES.append(Case("single", 3, plan_file=False, concurrency=3))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -59,6 +65,16 @@ def _check_counts(shop: Shop, case: Case, project: str, where: str) -> None:
         for letter, count in rows:
             by_letter[letter] += int(count)
         assert by_letter["a"] <= len(got) <= by_letter["a"] + by_letter["u"], where
+    if case.via == "upload":
+        drafts = [call for call in shop.calls() if call["method"] == "sendSmsList" and call["accepted"]]
+        assert (
+            sum(
+                call["params"]["name"].endswith(f" {project}#{c['fingerprint']}")
+                for call in drafts
+                for c in chunks
+            )
+            <= 1
+        )
     by_state: dict[str, int] = {}
     for chunk in chunks:
         by_state[chunk["state"]] = by_state.get(chunk["state"], 0) + (chunk["recipients"] or 0)

@@ -122,6 +122,34 @@ def test_a_spoilt_send_to_one_phone_sends_nothing_twice(shop: Shop, fault: Fault
         _settle(shop, THREE, project, took=fault.when == "after" and fault.means != "rejected")
 
 
+@pytest.mark.parametrize(
+    ("mode", "when"),
+    [
+        ("reset", "before"),
+        ("reset", "after"),
+        ("502", "before"),
+        ("502", "after"),
+        ("429", "before"),
+        ("error", "before"),
+    ],
+)
+def test_four_phones_in_flight_send_nothing_twice(shop: Shop, mode: str, when: str) -> None:
+    """With several on their way each phone's result is its own, in whatever order the answers come."""
+    case = Case("single", 10, plan_file=False, concurrency=4)
+    start(shop, case, "shop")
+    more = {"retry_after": "0"} if mode == "429" else {}
+    for nth in (2, 3, 7):
+        shop.fault(method="sendSMS", nth=nth, mode=mode, when=when, **more)
+    shop.fault(method="sendSMS", nth=1, times=case.people, mode="slow", when="after", seconds=0.1)
+    done = apply(shop, case, {})
+    taken = mode == "429" or when == "after"
+    assert done.code == (0 if taken else 6), done.err
+    letters = Counter(_phones(shop))
+    assert letters["a"] == sum(received(shop, "shop").values())
+    assert set(received(shop, "shop").values()) == {1}
+    _settle(shop, case, "shop", took=when == "after")
+
+
 @pytest.mark.parametrize("fault", [f for f in FAULTS if "also" not in f.more], ids=str)
 def test_a_spoilt_message_is_made_again(shop: Shop, fault: Fault) -> None:
     """createSmsMessage reaches nobody: a lost answer is tried again, and a message that was made after all is used."""

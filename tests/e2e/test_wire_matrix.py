@@ -109,6 +109,38 @@ def test_a_spoilt_list_mailing_is_drafted_and_started_once(shop: Shop, fault: Fa
     assert len(started) == 1
 
 
+UPLOAD_STEPS = {
+    "list": ("createSubscriberList", {}),
+    "contacts": ("importContacts", {}),
+    "draft": ("sendSmsList", {}),
+    "confirm": ("confirmSendMessageByList", {"confirm": "1"}),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_a_spoilt_upload_reaches_exactly_the_reviewed_people_once(shop: Shop, fault: Fault) -> None:
+    """Whichever of its four requests goes wrong. Those that fill the list reach nobody, so they are tried again."""
+    case = Case("upload", 2, plan_file=False)
+    for step, (method, params) in UPLOAD_STEPS.items():
+        if step == "confirm" and (fault.mode == "no-proof" or "also" in fault.more):
+            continue  # as LIST_CASES
+        project = f"up-{step}"
+        before = len(shop.calls())
+        start(shop, case, project, **fault.api)
+        _spoil(shop, fault, method, 1, **params)
+        done = apply(shop, case, {})
+        if step in ("list", "contacts"):
+            assert done.code == (1 if fault.means == "rejected" else 0), f"{step}: {done.err}"
+        elif step == "draft" or fault.means == "sent" or fault.when == "after":
+            assert done.code in CODES[fault.means], f"{step}: {done.err}"
+        else:
+            assert done.code in {0, 1}, f"{step}: {done.err}"
+        _settle(shop, case, project, took=fault.when == "after")
+        calls = [call for call in shop.calls()[before:] if call["accepted"]]
+        assert sum(call["method"] == "sendSmsList" for call in calls) == 1, step
+        assert sum(str(call["params"].get("confirm")) == "1" for call in calls) == 1, step
+
+
 def _spoil(shop: Shop, fault: Fault, method: str, nth: int, **params: str) -> None:
     more = dict(fault.more)
     also = more.pop("also", None)

@@ -15,7 +15,7 @@ PHONES = [f"3752912345{n:02}" for n in range(60, 90)]
 @dataclass(frozen=True)
 class Case:
     """`requests` of 2 recipients each, or that many lists kept at sms.by, with or without a saved plan. Phone by phone: as
-    many people, of whom the second has a text of its own."""
+    many people, of whom the second has a text of its own. An upload: as many requests that fill its list."""
 
     via: str
     requests: int
@@ -33,13 +33,18 @@ class Case:
 
     @property
     def method(self) -> str:
-        return {"list": "sendSmsList", "single": "sendSMS"}.get(self.via, "sendBulkSms")
+        ways = {"list": "sendSmsList", "single": "sendSMS", "upload": "importContacts"}
+        return ways.get(self.via, "sendBulkSms")
 
     def campaign(self, project: str) -> str:
         if self.via == "list":
             mailings = [
                 f"  - {{name: letter{n}, list: Newsletter, text: News {n} {project}}}"
                 for n in range(self.requests)
+            ]
+        elif self.via == "upload":
+            mailings = [
+                f"  - {{name: staff, upload: true, recipients: {{file: people.csv}}, text: Closed {project}}}"
             ]
         elif self.via == "single":
             phones = ", ".join(f'"{phone}"' for phone in PHONES[: self.people])
@@ -67,6 +72,8 @@ def start(shop: Shop, case: Case, project: str, **api: object) -> None:
     }
     shop.write("smsby.yaml", f"version: 1\nproject: {project}\napi: {json.dumps(settings)}\n")
     shop.write("sale.yaml", case.campaign(project))
+    if case.via == "upload":
+        shop.write("people.csv", "phone,name\n" + "".join(f"{p},Anna\n" for p in PHONES[: case.people]))
     if case.plan_file:
         assert shop.run("plan", "--out", "plan.json").code == 0
 

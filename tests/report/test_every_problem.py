@@ -112,6 +112,7 @@ CASES: dict[str, Case] = {
     "UNKNOWN_ALPHANAME": Case(top="alphaname: NoSuchShop\n", commands=_PLAN),
     "UNKNOWN_KEY": Case(top="shedule_time: 2026-12-01T10:00:00\n"),
     "UNKNOWN_LIST": Case(mailing="  - name: vip\n    list: Nobody\n", commands=_PLAN),
+    "UPLOAD": Case(mailing="  - name: vip\n    recipients: {file: list.csv}\n    upload: {fields: [nmae, email]}\n"),
     "VIA": Case(mailing="  - name: vip\n    list: Newsletter\n    via: bulk\n"),
     "WHOLE_MINUTES": Case(top="schedule_time: 2026-12-01T10:00:30\n", mailing="  - name: vip\n    list: Newsletter\n"),
     "YAML": Case("    text: Hello\n    text: Good bye\n"),

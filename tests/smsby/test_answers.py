@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from smsby_deploy.smsby.answer import Answer
 from smsby_deploy.smsby.answers import read_alphanames, read_list_info, read_lists
 
 ONE = {"list_id": "7", "name": "News"}
@@ -54,3 +55,17 @@ def test_no_contact_list_is_none(data: Any) -> None:
 @pytest.mark.parametrize(("said", "status"), [(True, None), ("1", None), ("OK", None), ("Draft", "Draft")])
 def test_a_status_that_says_success_is_none_of_the_mailing(said: Any, status: str | None) -> None:
     assert read_list_info({"status": said, "count": 3}).status == status
+
+
+@pytest.mark.parametrize(
+    ("token", "shown"),
+    [
+        ("x", "the same message exists, <hidden>"),  # any token will do for the sandbox
+        ("exists, x", "the same message <hidden>"),
+        ("an-eight-digit-one", "the same message exists, x"),
+    ],
+)
+def test_a_token_is_hidden_and_words_that_hold_a_short_one_stay(token: str, shown: str) -> None:
+    """A text that sms.by is known by must stay what it is."""
+    answer = Answer(400, {"error": "the same message exists, x"}, readable=True, token=token)
+    assert answer.error == shown

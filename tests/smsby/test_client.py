@@ -565,10 +565,20 @@ def test_a_change_is_made_once_and_its_loss_is_told(wire: Wire, make_sender: Mak
     with pytest.raises(NotConnected):
         make_sender(url="http://127.0.0.1:1").create_subscriber_list("Newsletter")
     wire.answers(Reply(200, {"status": "OK"}), Reply(400, {"error": "limit exceeded"}))
-    for kind in (ApiError, LimitExceeded):
+    for kind in (AnswerLost, LimitExceeded):
         with pytest.raises(kind):
             make_sender().create_subscriber_list("Newsletter")
     assert len(wire.asked) == 3
+
+
+def test_an_import_whose_answer_tells_no_counts_is_lost(wire: Wire, make_sender: MakeSender) -> None:
+    """200 alone proves nothing: the contacts may not be in the list."""
+    wire.answers(Reply(200, {"status": "OK"}), Reply(429, {}, headers={"Retry-After": "7"}))
+    with pytest.raises(AnswerLost):
+        make_sender().import_contacts(1, ["phone"], [["375291111111"]])
+    with pytest.raises(SmsbyUnavailable) as busy:
+        make_sender().import_contacts(1, ["phone"], [["375291111111"]])
+    assert busy.value.retry_after == 7
 
 
 @pytest.mark.parametrize(

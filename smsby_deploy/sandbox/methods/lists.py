@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
-from smsby_deploy.sandbox.params import Params, int_of, phone_of, text_of
+from smsby_deploy.sandbox.params import Params, int_of, text_of
 from smsby_deploy.sandbox.records import Mailing, NewMailing
 from smsby_deploy.sandbox.refusal import Refusal, incorrect_arguments
 
@@ -89,7 +89,7 @@ def import_contacts(account: Account, params: Params) -> Any:
     for index, row in enumerate(rows):
         fields = {names[column]: str(value) for column, value in _numbered(row).items() if column in names}
         try:
-            contacts.append(_contact(fields))
+            contacts.append(_contact(account, fields))
         except Refusal as refusal:
             log.append({"index": index, "error_message": str(refusal)})
     inserted, updated = account.store.put_contacts(number, contacts)
@@ -97,11 +97,11 @@ def import_contacts(account: Account, params: Params) -> Any:
     return {"status": "OK", "result": result | ({"log": log} if log else {})}
 
 
-def _contact(fields: dict[str, str]) -> tuple[str, str | None, dict[str, str]]:
+def _contact(account: Account, fields: dict[str, str]) -> tuple[str, str | None, dict[str, str]]:
     """(key, phone, other fields): the phone is the key, without one the e-mail."""
     others = {name: value for name, value in fields.items() if name != "phone"}
     if fields.get("phone"):
-        phone = phone_of(fields["phone"])
+        phone = account.phone(fields["phone"])
         return phone, phone, others
     if not _EMAIL.fullmatch(fields.get("email", "")):
         raise Refusal("incorrect email")

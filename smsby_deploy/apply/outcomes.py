@@ -1,0 +1,81 @@
+"""The outcome of each mailing of an apply, from what was recorded and from nothing else; and the exit code of all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from smsby_deploy.apply.exchange import Exchange
+from smsby_deploy.apply.result import MailingResult
+from smsby_deploy.lock.model import Entry, Lock
+from smsby_deploy.plan.model import Action, ActionKind, Plan
+
+
+class Outcomes:
+    """What is known so far. A mailing that nothing happens to is skipped."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self.results = {a.address: MailingResult(a.address, "skipped", a.recipients) for a in plan.actions}
+        self.exit_codes: set[int] = set()
+
+    @property
+    def exit_code(self) -> int:
+        """The first that fits, in the documented order."""
+        return next((code for code in (5, 6, 7, 4, 1) if code in self.exit_codes), 0)
+
+    def note_blocked(self) -> None:
+        """What is blocked is skipped, and says why."""
+        for action in self._plan.blocked:
+            self.exit_codes.add(4)
+            self.results[action.address].error = action.reason
+
+    def note_found(self, action: Action, entry: Entry) -> None:
+        """What was found at sms.by of a mailing that is only recorded, or of which something was unknown."""
+        result = self.results[action.address]
+        result.name_requests(entry)
+        if entry.has_unknown:
+            result.outcome, result.error = "unknown", action.reason
+            self.exit_codes.add(6)
+        elif entry.is_complete:
+            result.outcome, result.error = "adopted", None
+        else:
+            result.error = "what was unknown of it is settled; the next apply sends the rest"
+
+    def close(self, lock: Lock, exchange: Exchange, opened: Mapping[str, int], stopped: str) -> None:
+        """The outcome of everything that was to be sent. `opened` are the revisions of the mailings that it came to;
+        `stopped` says why it came to no others."""
+        for action in self._plan.actions:
+            if not action.sends:
+                continue
+            address = action.address
+            result, entry = self.results[address], lock.mailings.get(address)
+            result.error = exchange.stopped.get(address, stopped or None)
+            if entry is None or opened.get(address) != entry.revision:
+                continue
+            result.name_requests(entry)
+            counts = [chunk.recipients for chunk in entry.chunks if chunk.recipients is not None]
+            result.recipients = sum(counts) if counts else entry.recipients
+            self._judge(action, entry, exchange)
+
+    def _judge(self, action: Action, entry: Entry, exchange: Exchange) -> None:
+        result = self.results[action.address]
+        if entry.has_unknown:
+            result.outcome = "unknown"
+            self.exit_codes.add(6)
+        elif entry.is_complete:
+            result.outcome, result.error = _done_as(action, entry, exchange), None
+        elif action.address in exchange.rejected:
+            result.outcome = "rejected"
+            self.exit_codes.add(6 if entry.was_sent_in_part else 1)
+        elif entry.was_sent_in_part:
+            result.error = result.error or "sent in part; the next apply goes on"
+            self.exit_codes.add(6)
+        elif entry.state == "draft":
+            result.error = result.error or "its draft stands at sms.by, not confirmed; the next apply goes on"
+            self.exit_codes.add(1)
+
+
+def _done_as(action: Action, entry: Entry, exchange: Exchange) -> str:
+    if action.address in exchange.sent:
+        return "confirmed" if action.action is ActionKind.CONFIRM else "sent"
+    return "adopted" if entry.was_sent_in_part else "sent"

@@ -1,0 +1,512 @@
+"""`upload: true`: a list at sms.by that holds exactly the reviewed people, and one mailing to it."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.e2e.conftest import Result, Shop
+from tests.e2e.test_documents import _check
+
+ROWS = "phone,name\n" + "".join(f"3752911111{n:02},Name{n}\n" for n in range(5))
+PHONES = [f"3752911111{n:02}" for n in range(5)]
+
+
+@pytest.fixture
+def sale(shop: Shop) -> Shop:
+    """Five people to be uploaded, two a request; stop.csv is who opted out: nobody yet."""
+    _configure(shop)
+    _campaign(shop)
+    shop.write("people.csv", ROWS)
+    shop.write("stop.csv", "phone\n")
+    return shop
+
+
+def _configure(shop: Shop, more: str = "", **api: object) -> None:
+    settings = {"requests_per_second": 1000, "recipients_per_request": 2, "reconcile_seconds": 0.3, **api}
+    shop.write(
+        "smsby.yaml",
+        f"version: 1\nproject: shop\napi: {json.dumps(settings)}\nprice: {{currency: BYN, per_part: 0.026}}\n"
+        f"suppress: [stop.csv]\n{more}",
+    )
+
+
+def _campaign(shop: Shop, more: str = "", text: str = "Closed", upload: str = "true", top: str = "") -> None:
+    shop.write(
+        "sale.yaml",
+        f"version: 1\ncampaign: sale\nalphaname: MyShop\n{top}mailings:\n"
+        f"  - {{name: staff, upload: {upload}, recipients: {{file: people.csv}}, text: {text}{more}}}\n",
+    )
+
+
+def _lists(shop: Shop) -> dict[str, list[str]]:
+    """The phones of each list of ours, by its name."""
+    told = requests.get(f"{shop.url}/_sandbox/lists", timeout=5).json()
+    return {
+        one["name"]: [contact["phone"] for contact in one["contacts"]]
+        for one in told
+        if one["name"] not in ("Newsletter", "Regulars")
+    }
+
+
+def _contacts(shop: Shop) -> list[dict[str, str]]:
+    told = requests.get(f"{shop.url}/_sandbox/lists", timeout=5).json()
+    found: list[dict[str, str]] = told[-1]["contacts"]
+    return found
+
+
+def _calls(shop: Shop, method: str, **params: str) -> int:
+    return sum(
+        call["method"] == method and all(str(call["params"].get(k)) == v for k, v in params.items())
+        for call in shop.calls()
+    )
+
+
+def _got(shop: Shop) -> dict[str, int]:
+    return {phone: len(messages) for phone, messages in shop.inbox().items()}
+
+
+def _apply(shop: Shop, *more: str) -> tuple[Result, dict[str, Any]]:
+    result = shop.run("apply", *more, "--auto-approve", "--format", "json")
+    mailing: dict[str, Any] = result.json["mailings"][0]
+    return result, mailing
+
+
+def _action(shop: Shop) -> dict[str, Any]:
+    action: dict[str, Any] = shop.run("plan", "--format", "json").json["actions"][0]
+    return action
+
+
+def _die_before_the_confirmation(shop: Shop) -> None:
+    """The list is there and so is the draft; it was not confirmed."""
+    shop.fault(method="confirmSendMessageByList", mode="500", times=20, when="before")
+    assert _apply(shop)[0].code == 1
+    shop.clear_faults()
+    assert shop.lock()["mailings"]["sale/staff"]["state"] == "draft"
+
+
+def test_a_csv_is_uploaded_and_sent_to_as_a_list(sale: Shop) -> None:
+    """The plan says how many people and what it costs; the list has them with their columns; the lock no phone."""
+    plan = sale.run("plan", "--format", "json", "--detailed-exitcode")
+    (action,) = plan.json["actions"]
+    assert (plan.code, action["action"], action["via"]) == (2, "upload", "list")
+    assert (action["recipients"], action["parts"], action["cost"]) == (5, 5, "0.13")
+    assert (plan.json["summary"]["upload"], plan.json["summary"]["create"]) == (1, 0)
+    result, mailing = _apply(sale)
+    assert (result.code, mailing["outcome"], mailing["recipients"]) == (0, "sent", 5), result.err
+    assert _got(sale) == dict.fromkeys(PHONES, 1)
+    ((name, phones),) = _lists(sale).items()
+    assert (name.split("#")[0], phones) == ("sale/staff shop", PHONES)
+    assert _contacts(sale)[0] == {"phone": PHONES[0], "name": "Name0"}
+    assert _calls(sale, "importContacts") == 3
+    text = (sale.root / "smsby.lock.json").read_text()
+    assert not any(phone in text for phone in PHONES)
+    assert sale.lock()["mailings"]["sale/staff"]["chunks"][0]["upload"]["uploaded"] == 5
+    assert sale.run("plan", "--detailed-exitcode").code == 0
+    assert _action(sale)["action"] == "noop"
+    state = sale.run("status", "--format", "json").json["mailings"][0]
+    assert (state["recipients"], state["delivered"] + state["undelivered"] + state["sent"]) == (5, 5)
+
+
+def test_a_plan_file_is_applied_once_and_only_reads_before(sale: Shop) -> None:
+    assert sale.run("plan", "--out", "plan.json").code == 0
+    assert _calls(sale, "createSubscriberList") == _calls(sale, "importContacts") == 0
+    assert _apply(sale, "plan.json")[0].code == 0
+    assert sale.run("apply", "plan.json", "--auto-approve").code == 5
+    assert _got(sale) == dict.fromkeys(PHONES, 1)
+
+
+def test_an_interrupted_upload_goes_on_where_it_stopped(sale: Shop) -> None:
+    """Two of three batches are in; the plan says so, and only the third is sent by the next apply."""
+    sale.fault(method="importContacts", mode="error", nth=3, times=1, when="before", status=503, text="down")
+    sale.fault(method="importContacts", mode="429", nth=4, times=9, when="before", retry_after="3600")
+    result, mailing = _apply(sale)
+    assert (result.code, mailing["outcome"]) == (7, "skipped"), result.err
+    sale.clear_faults()
+    action = _action(sale)
+    assert (action["action"], action["reason"].split(";")[0]) == (
+        "upload",
+        "4 of 5 contacts are in its list at sms.by",
+    )
+    before = _calls(sale, "importContacts")
+    assert _apply(sale)[0].code == 0
+    assert _calls(sale, "importContacts") - before == 1
+    assert _calls(sale, "createSubscriberList") == 1
+    assert _got(sale) == dict.fromkeys(PHONES, 1)
+
+
+def test_a_list_of_somebody_else_is_never_written_to(sale: Shop) -> None:
+    """A list that bears the mailing's name but not who it is for is another one, whoever is on it."""
+    for name in ("sale/staff", "sale/staff shop#0123456789", "staff"):
+        made = _call(sale, "createSubscriberList", name=name)["result"]["list_id"]
+        _call(sale, "importContacts", list_id=made, field_names=["phone"], data=[["375299999999"]])
+    assert _apply(sale)[0].code == 0
+    assert _got(sale) == dict.fromkeys(PHONES, 1)
+
+
+def _call(shop: Shop, method: str, **params: Any) -> Any:
+    url = f"{shop.url}/api/v2/{method}"
+    return requests.post(url, json={"token": "secret-token", **params}, timeout=5).json()
+
+
+def test_a_list_that_holds_others_is_not_confirmed(sale: Shop) -> None:
+    """Somebody was added to our list by hand: sms.by counts six, five were reviewed; the draft stands, nobody gets it."""
+    sale.fault(method="sendSmsList", mode="429", times=9, when="before", retry_after="3600")
+    assert _apply(sale)[0].code == 7
+    sale.clear_faults()
+    list_id = sale.lock()["mailings"]["sale/staff"]["chunks"][0]["upload"]["list_id"]
+    _call(sale, "importContacts", list_id=list_id, field_names=["phone"], data=[["375299999999"]])
+    for _ in range(2):
+        result, mailing = _apply(sale)
+        assert (result.code, mailing["outcome"]) == (4, "skipped"), result.err
+        assert "sms.by counts 6 people in its list, 5 are to get it" in mailing["error"]
+    assert _got(sale) == {}
+    assert _calls(sale, "sendSmsList") == 2  # the one that was not taken, and one draft
+
+
+def test_who_opted_out_is_not_uploaded(sale: Shop) -> None:
+    sale.write("stop.csv", f"phone\n{PHONES[1]}\n")
+    assert _apply(sale)[0].code == 0
+    assert list(_lists(sale).values()) == [[p for p in PHONES if p != PHONES[1]]]
+    assert _got(sale) == {p: 1 for p in PHONES if p != PHONES[1]}
+
+
+def test_an_audience_that_opted_out_whole_is_done_without_a_list(sale: Shop) -> None:
+    sale.write("stop.csv", "phone\n" + "\n".join(PHONES) + "\n")
+    assert _apply(sale)[0].code == 0
+    assert _lists(sale) == {}
+    assert _action(sale)["action"] == "noop"
+
+
+def test_an_opt_out_after_the_review_gets_a_list_without_them(sale: Shop) -> None:
+    """The plan stays good: fewer people are sent to, as with any mailing."""
+    assert sale.run("plan", "--out", "plan.json").code == 0
+    sale.write("stop.csv", f"phone\n{PHONES[2]}\n")
+    result, mailing = _apply(sale, "plan.json")
+    assert (result.code, mailing["recipients"]) == (0, 4), result.err
+    assert _got(sale) == {p: 1 for p in PHONES if p != PHONES[2]}
+
+
+def test_an_opt_out_after_the_upload_gets_a_list_without_them(sale: Shop) -> None:
+    """They are in a list that can't be changed: another is made, and the first is never sent to."""
+    sale.fault(method="sendSmsList", mode="429", times=9, when="before", retry_after="3600")
+    assert _apply(sale)[0].code == 7
+    sale.clear_faults()
+    sale.write("stop.csv", f"phone\n{PHONES[0]}\n")
+    assert "anew, as opt-outs changed" in _action(sale)["reason"]
+    assert _apply(sale)[0].code == 0
+    assert sorted(len(phones) for phones in _lists(sale).values()) == [4, 5]
+    assert _got(sale) == dict.fromkeys(PHONES[1:], 1)
+
+
+def test_an_opt_out_after_the_draft_blocks_it(sale: Shop) -> None:
+    """A draft can't be changed or taken back: nothing of it is confirmed, and a raised revision goes to the others."""
+    _die_before_the_confirmation(sale)
+    assert sale.run("plan", "--out", "plan.json").code == 0
+    sale.write("stop.csv", f"phone\n{PHONES[0]}\n")
+    action = _action(sale)
+    assert (action["action"], action["reason"][:8]) == ("blocked", "changed:")
+    for more in ([], ["plan.json"]):
+        result, mailing = _apply(sale, *more)
+        assert (result.code, mailing["outcome"]) == (4, "skipped"), result.err
+        assert "opt-outs changed" in mailing["error"]
+    assert _got(sale) == {}
+    _campaign(sale, ", revision: 2")
+    assert _apply(sale)[0].code == 0
+    assert _got(sale) == dict.fromkeys(PHONES[1:], 1)
+
+
+def test_a_draft_that_stands_is_confirmed(sale: Shop) -> None:
+    _die_before_the_confirmation(sale)
+    assert _action(sale)["action"] == "confirm"
+    result, mailing = _apply(sale)
+    assert (result.code, mailing["outcome"], mailing["recipients"]) == (0, "confirmed", 5), result.err
+    assert _got(sale) == dict.fromkeys(PHONES, 1)
+    assert _calls(sale, "sendSmsList") == 1
+
+
+@pytest.mark.parametrize("out", [[], [0], [1]])
+def test_a_draft_without_a_lock_is_confirmed_only_if_it_is_for_these_people(
+    sale: Shop, out: list[int]
+) -> None:
+    """The lock was lost: whom the draft was made for only the name of its list tells. As many others are others too."""
+    sale.write("stop.csv", f"phone\n{PHONES[0]}\n")
+    _die_before_the_confirmation(sale)
+    for path in sale.root.glob("smsby.lock.json*"):
+        path.unlink()
+    sale.write("stop.csv", "\n".join(["phone", *(PHONES[n] for n in out)]) + "\n")
+    result, mailing = _apply(sale)
+    if out == [0]:
+        assert (result.code, mailing["outcome"]) == (0, "confirmed"), result.err
+        assert _got(sale) == dict.fromkeys(PHONES[1:], 1)
+    else:
+        assert (result.code, mailing["outcome"]) == (4, "skipped"), result.err
+        assert "for whom its draft was made" in mailing["error"]
+        assert _got(sale) == {}
+
+
+def test_a_lost_lock_is_made_up_for_by_the_list_of_mailings(sale: Shop) -> None:
+    assert _apply(sale)[0].code == 0
+    for path in sale.root.glob("smsby.lock.json*"):
+        path.unlink()
+    assert _action(sale)["action"] == "adopt"
+    result, mailing = _apply(sale)
+    assert (result.code, mailing["outcome"]) == (0, "adopted"), result.err
+    assert _got(sale) == dict.fromkeys(PHONES, 1)
+
+
+def test_another_text_after_a_lost_lock_is_a_collision(sale: Shop) -> None:
+    assert _apply(sale)[0].code == 0
+    for path in sale.root.glob("smsby.lock.json*"):
+        path.unlink()
+    _campaign(sale, text="Open")
+    assert _action(sale)["reason"].startswith("collision")
+
+
+def test_what_was_uploaded_is_not_sent_again_without_upload(sale: Shop) -> None:
+    """The key is taken out after it was sent: the same text to the same people is done; after a lost lock a collision."""
+    assert _apply(sale)[0].code == 0
+    _campaign(sale, upload="false")
+    assert _action(sale)["action"] == "noop"
+    for path in sale.root.glob("smsby.lock.json*"):
+        path.unlink()
+    assert _action(sale)["reason"].startswith("collision")
+    assert _got(sale) == dict.fromkeys(PHONES, 1)
+
+
+@pytest.mark.parametrize("size", [2, 1000])
+def test_a_draft_blocks_another_way_to_send(sale: Shop, size: int) -> None:
+    """Also where the other way would send the same people in one request: the draft could still be confirmed by hand."""
+    _configure(sale, recipients_per_request=size)
+    _die_before_the_confirmation(sale)
+    _campaign(sale, upload="false")
+    assert _action(sale)["reason"].startswith("changed")
+    for path in sale.root.glob("smsby.lock.json*"):
+        path.unlink()
+    assert _action(sale)["reason"].startswith("collision")
+
+
+def test_a_lost_draft_is_unknown_until_a_person_says(sale: Shop) -> None:
+    """sendSmsList may have left a draft: the mailing waits; what was said not to be made is made."""
+    sale.fault(method="sendSmsList", mode="reset", when="before")
+    result, mailing = _apply(sale)
+    assert (result.code, mailing["outcome"]) == (6, "unknown"), result.err
+    assert _apply(sale)[0].code == 6
+    assert sale.run("lock", "resolve", "sale/staff", "--not-sent", "--reason", "looked").code == 0
+    before = _calls(sale, "importContacts")
+    assert _apply(sale)[0].code == 0
+    assert _calls(sale, "importContacts") == before
+    assert _got(sale) == dict.fromkeys(PHONES, 1)
+
+
+@pytest.mark.parametrize("on_invalid", ["fail", "drop"])
+def test_contacts_that_sms_by_calls_invalid_are_told_by_line(shop: Shop, on_invalid: str) -> None:
+    """fail: nothing is sent; drop: the others get it, and it is recorded how many that are."""
+    _configure(shop)
+    shop.write("stop.csv", "phone\n")
+    shop.write("people.csv", ROWS + "33612345678,Zoé\n")
+    shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "countries: [BY, FR]\n")
+    _campaign(shop, f", on_invalid: {on_invalid}")
+    shop.settings(refuses=["336"])
+    result, mailing = _apply(shop)
+    assert "line 7: sms.by calls the contact invalid" in result.err
+    assert "33612345678" not in result.err
+    if on_invalid == "fail":
+        assert (result.code, mailing["outcome"]) == (1, "rejected"), result.err
+        assert "calls 1 of its 6 contacts invalid" in mailing["error"]
+        assert _got(shop) == {}
+        assert _action(shop)["action"] == "upload"
+        shop.settings(refuses=[])
+        assert _apply(shop)[0].code == 0
+        assert len(_got(shop)) == 6
+    else:
+        assert (result.code, mailing["outcome"], mailing["recipients"]) == (0, "sent", 5), result.err
+        assert _got(shop) == dict.fromkeys(PHONES, 1)
+
+
+@pytest.mark.parametrize(
+    ("rail", "says"),
+    [("max_recipients: 4", "max_recipients"), ("max_cost: 0.12", "max_cost"), ("budget: 0.12", "budget")],
+)
+def test_guardrails_hold_before_anything_is_uploaded(sale: Shop, rail: str, says: str) -> None:
+    _configure(sale, f"guardrails: {{{rail}}}\n")
+    refused = sale.run("apply", "--auto-approve")
+    assert (refused.code, says in refused.err + refused.out) == (4, True), refused.err
+    assert _lists(sale) == {}
+
+
+def test_what_it_costs_is_counted_once(sale: Shop) -> None:
+    """The limit is just what it costs: what was planned and what confirm=0 tells are the same money."""
+    _configure(sale, "guardrails: {max_cost: 0.13, budget: 0.13}\n")
+    assert _apply(sale)[0].code == 0
+
+
+@pytest.mark.parametrize("fields", ["{fields: [name]}", "{fields: []}", "true"])
+def test_the_columns_that_become_fields_can_be_named(sale: Shop, fields: str) -> None:
+    """A column email never does: two people who share one would become one contact."""
+    sale.write(
+        "people.csv",
+        "Phone,name,city,email\n375291111100,Anna,Minsk,a@b.by\n375291111101,Olga,Brest,a@b.by\n",
+    )
+    _campaign(sale, upload=fields)
+    assert _apply(sale)[0].code == 0
+    names = {"{fields: [name]}": ["name"], "{fields: []}": [], "true": ["name", "city"]}[fields]
+    assert [sorted(one) for one in _contacts(sale)] == [sorted(["phone", *names])] * 2
+    assert len(_got(sale)) == 2
+
+
+@pytest.mark.parametrize("body", ["json", "form"])
+def test_five_hundred_contacts_go_in_one_call(sale: Shop, body: str) -> None:
+    """sms.by takes 500; of a form PHP reads 1,000 variables, so there it is as many as fit."""
+    _configure(sale, recipients_per_request=1000, body=body)
+    sale.write("people.csv", "phone\n" + "".join(f"37529{n:07}\n" for n in range(1201)))
+    assert _apply(sale)[0].code == 0
+    sizes = [len(c["params"]["data"]) for c in sale.calls() if c["method"] == "importContacts"]
+    assert sizes == [500, 500, 201]
+    assert len(_got(sale)) == 1201
+    _campaign(sale, ", revision: 2")
+    sale.write("people.csv", "phone,name\n" + "".join(f"37529{n:07},A\n" for n in range(700)))
+    assert _apply(sale)[0].code == 0
+    sizes = [len(c["params"]["data"]) for c in sale.calls() if c["method"] == "importContacts"][3:]
+    assert sizes == ([500, 200] if body == "json" else [480, 220])
+
+
+def test_files_that_change_while_they_are_uploaded_send_nothing(sale: Shop) -> None:
+    """Nobody of them gets into a list that was made for others: the restored files may go on with it."""
+    sale.fault(method="createSubscriberList", mode="slow", when="after", seconds=1)
+    run = sale.start("apply", "--auto-approve")
+    sale.wait_until(lambda: sale.has_been_called("createSubscriberList"))
+    sale.write("people.csv", ROWS.replace(PHONES[4], "375299999999"))
+    done = run.finish()
+    assert done.code == 5, done.err
+    assert _lists(sale) == {next(iter(_lists(sale))): []}
+    sale.write("people.csv", ROWS)
+    assert _apply(sale)[0].code == 0
+    assert _got(sale) == dict.fromkeys(PHONES, 1)
+
+
+def test_an_opt_out_during_the_upload_is_honoured(sale: Shop) -> None:
+    sale.fault(method="importContacts", mode="slow", nth=3, when="after", seconds=1)
+    run = sale.start("apply", "--auto-approve")
+    sale.wait_until(lambda: _calls(sale, "importContacts") == 3)
+    sale.write("stop.csv", f"phone\n{PHONES[0]}\n")
+    done = run.finish()
+    assert done.code == 0, done.err
+    assert "opt-outs changed meanwhile" in done.err
+    assert _got(sale) == dict.fromkeys(PHONES[1:], 1)
+
+
+def test_an_opt_out_between_draft_and_confirmation_is_honoured(sale: Shop) -> None:
+    sale.fault(
+        method="confirmSendMessageByList", params={"confirm": "0"}, mode="slow", when="after", seconds=1
+    )
+    run = sale.start("apply", "--auto-approve")
+    sale.wait_until(lambda: sale.has_been_called("confirmSendMessageByList"))
+    sale.write("stop.csv", f"phone\n{PHONES[0]}\n")
+    done = run.finish()
+    assert done.code == 4, done.err
+    assert _got(sale) == {}
+
+
+def test_a_signal_stops_an_upload_after_the_batch_in_flight(sale: Shop) -> None:
+    sale.fault(method="importContacts", mode="slow", nth=1, when="after", seconds=1)
+    run = sale.start("apply", "--auto-approve")
+    sale.wait_until(lambda: sale.has_been_called("importContacts"))
+    run.signal(signal.SIGTERM)
+    assert run.finish().code == 1
+    assert sale.lock()["mailings"]["sale/staff"]["chunks"][0]["upload"]["uploaded"] == 2
+    assert _apply(sale)[0].code == 0
+    assert _got(sale) == dict.fromkeys(PHONES, 1)
+
+
+@pytest.mark.parametrize(
+    ("mailing", "says"),
+    [
+        ("upload: true, list: Newsletter, text: Hi", "upload makes a list of a mailing's recipients"),
+        ('upload: true, recipients: ["375291111111"], via: bulk, text: Hi', "`upload` has its own way"),
+        ('upload: true, recipients: {file: people.csv}, text: "{{ name }}"', "one text for all"),
+        ("upload: true, recipients: {file: people.csv}", "the key text is missing"),
+        ('upload: true, recipients: [{phone: "375291111111", text: Own}], text: Hi', "one text for all"),
+        ("upload: {fields: [nmae]}, recipients: {file: people.csv}, text: Hi", "no column 'nmae'"),
+        ("upload: true, recipients: {file: wide.csv}, text: Hi", "31 columns would become fields"),
+        ("upload: maybe, recipients: {file: people.csv}, text: Hi", "upload"),
+        (
+            "upload: true, recipients: {file: people.csv}, text: Hi, schedule_time: 2027-12-01T10:00:30",
+            "whole minutes",
+        ),
+    ],
+)
+def test_what_can_not_be_uploaded_is_told_by_validate(sale: Shop, mailing: str, says: str) -> None:
+    sale.write("sale.yaml", f"version: 1\ncampaign: sale\nmailings:\n  - {{name: staff, {mailing}}}\n")
+    columns = ",".join(f"c{n}" for n in range(31))
+    sale.write("wide.csv", f"phone,{columns}\n375291111111{',x' * 31}\n")
+    refused = sale.run("validate")
+    assert (refused.code, says in refused.out + refused.err) == (3, True), refused.out + refused.err
+    assert "sale.yaml:4" in refused.out + refused.err
+
+
+def test_people_of_the_campaign_can_be_uploaded_too(sale: Shop) -> None:
+    sale.write(
+        "sale.yaml",
+        "version: 1\ncampaign: sale\nmailings:\n  - name: staff\n    upload: true\n    text: Hi\n"
+        '    recipients: ["375291111100", {phone: "375291111101", name: Olga}]\n',
+    )
+    assert _apply(sale)[0].code == 0
+    assert _contacts(sale) == [{"phone": "375291111100"}, {"phone": "375291111101", "name": "Olga"}]
+    assert len(_got(sale)) == 2
+
+
+def test_a_plan_in_every_format_knows_the_word(sale: Shop, tmp_path: Path) -> None:
+    assert "> upload" in sale.run("plan").out
+    assert "🟢 upload" in sale.run("plan", "--format", "markdown").out
+    for form in ("github", "junit", "sarif", "codeclimate"):
+        assert sale.run("plan", "--format", form).code == 0, form
+
+
+def test_the_documents_of_an_upload_keep_their_schemas(sale: Shop) -> None:
+    """Campaign, plan and lock: before, while the list is filled, and after."""
+    assert sale.run("plan", "--out", "plan-1.json").code == 0
+    sale.fault(method="importContacts", mode="429", nth=2, times=9, when="before", retry_after="3600")
+    assert _apply(sale)[0].code == 7
+    sale.clear_faults()
+    _check("lock", sale.root / "smsby.lock.json")
+    assert sale.run("plan", "--out", "plan-2.json").code == 0
+    assert _apply(sale)[0].code == 0
+    _check("lock", sale.root / "smsby.lock.json")
+    _check("plan", sale.root / "plan-1.json", sale.root / "plan-2.json")
+
+
+def test_what_was_uploaded_elsewhere_can_be_imported(sale: Shop) -> None:
+    """Made at sms.by by hand: recorded as sent, and nothing is uploaded or sent any more."""
+    made = _call(sale, "createSubscriberList", name="by hand")["result"]["list_id"]
+    _call(sale, "importContacts", list_id=made, field_names=["phone"], data=[[phone] for phone in PHONES])
+    when = {"d_schedule": "2026-12-01 10:00"}
+    draft = requests.post(
+        f"{sale.url}/api/v1/sendSmsList",
+        data={
+            "token": "t",
+            "name": "by hand",
+            "message": "Closed",
+            "list_id": made,
+            "alphaname_id": 1363,
+            **when,
+        },
+        timeout=5,
+    ).json()["result"]["message_id"]
+    refused = sale.run("import", "sale/staff", "--message-id", str(draft))
+    assert (refused.code, "draft" in refused.err) == (4, True)
+    requests.post(
+        f"{sale.url}/api/v1/confirmSendMessageByList",
+        data={"token": "t", "message_id": draft, "confirm": 1},
+        timeout=5,
+    ).raise_for_status()
+    imported = sale.run("import", "sale/staff", "--message-id", str(draft))
+    assert imported.code == 0, imported.err
+    assert _action(sale)["action"] == "noop"
+    assert _apply(sale)[1]["outcome"] == "skipped"
+    assert _got(sale) == dict.fromkeys(PHONES, 1)
