@@ -5,8 +5,8 @@ Rows are counted through all files, from 1; `find_row` tells the file of one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ from smsby_deploy.audience.rows import Block, block_of_rows
 from smsby_deploy.audience.shape import BadRows
 from smsby_deploy.project.declarations import RecipientsParquet
 
+# Memory that is given back at once: arrow's own pool keeps 30 MB of what a million rows passed through. It looks for this
+# variable when it is loaded.
+_POOL = "ARROW_DEFAULT_MEMORY_POOL"
 _BUFFER = 1 << 16  # bytes of a column chunk held at once, so that memory does not grow with the row groups
 
 
@@ -30,7 +33,7 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
     first = 1
     for path, _ in source.files:
         try:
-            with _small_pool(arrow), _open(path) as file:
+            with _open(path) as file:
                 names = _plain_columns(file.schema_arrow)
                 if not names:
                     raise BadRows("it has no columns of plain values", first)
@@ -44,17 +47,6 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
             raise BadRows(f"a column holds values that are not plain ({error})", first) from error
         except (arrow.ArrowException, OSError, OverflowError) as error:
             raise BadRows(f"it can't be read as Parquet ({_reason(error)})", first) from error
-
-
-@contextmanager
-def _small_pool(arrow: Any) -> Iterator[None]:
-    """Memory that is given back at once: arrow's own pool keeps 30 MB of what a million rows passed through."""
-    before = arrow.default_memory_pool()
-    arrow.set_memory_pool(arrow.system_memory_pool())
-    try:
-        yield
-    finally:
-        arrow.set_memory_pool(before)
 
 
 def find_row(source: RecipientsParquet, row: int) -> tuple[str, int]:
@@ -81,13 +73,20 @@ def _row_counts(files: tuple[tuple[Path, str], ...]) -> tuple[int, ...]:
 
 
 def _arrow() -> Any:
+    asked = os.environ.get(_POOL)
+    os.environ.setdefault(_POOL, "system")
     try:
         import pyarrow as arrow
+
+        arrow.default_memory_pool()  # where it was loaded before, it stays as it is
     except ModuleNotFoundError:
         message = (
             "Parquet is read through pyarrow, which is not installed: pip install 'smsby-deploy[parquet]'"
         )
         raise BadRows(message, 0, "EXTRA") from None
+    finally:
+        if asked is None:
+            del os.environ[_POOL]
     return arrow
 
 

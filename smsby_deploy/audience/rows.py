@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from itertools import chain, groupby, islice
@@ -68,7 +68,7 @@ def name_columns(columns: Sequence[str]) -> str:
     return f"its columns: {', '.join(columns)}"
 
 
-def group_rows(rows: Sequence[tuple[int, dict[str, str]]]) -> Iterator[Block]:
+def group_rows(rows: Sequence[tuple[int, Mapping[str, str]]]) -> Iterator[Block]:
     """Rows as blocks of the same columns, in order."""
     for columns, group in groupby(rows, key=lambda row: tuple(row[1])):
         members = list(group)

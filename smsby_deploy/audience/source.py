@@ -282,7 +282,7 @@ def _candidates(
         recipients = iter(audience.rows)
         while some := list(islice(recipients, batch_rows)):
             start = 0
-            for block in group_rows([(one.location.line or 1, dict(one.variables)) for one in some]):
+            for block in group_rows([(one.location.line or 1, one.variables) for one in some]):
                 members = some[start : start + len(block.lines)]
                 start += len(members)
                 yield _Candidates(

@@ -191,10 +191,11 @@ class _Builder:
 
     def _sequence(self, start: Any) -> tuple[YamlList, int]:
         made, total = YamlList(_mark(start)), 1
-        next_event, end = self._next, yaml.SequenceEndEvent
+        next_event, mapping, end = self._next, yaml.MappingStartEvent, yaml.SequenceEndEvent
         while (event := next_event()).__class__ is not end:
             made.items_at.append(_mark(event))
-            value, size = self._node(event)
+            is_row = event.__class__ is mapping and event.tag is None and event.anchor is None
+            value, size = self._mapping(event) if is_row else self._node(event)
             made.append(value)
             total += size
         return made, total

@@ -62,7 +62,7 @@ def measure(runs: int, rows: int) -> list[Figure]:
             lambda: apply(folder, url),
             lambda: plan(folder),
             floor_is="plan of it",
-            runs=min(runs, 3),
+            runs=runs,
             most=2.5,
             aim=1.9,
         )
@@ -74,7 +74,7 @@ def measure(runs: int, rows: int) -> list[Figure]:
             lambda: apply(in_flight, url),
             lambda: ideal,
             floor_is=f"{chunks} chunks × 20 ms / {_IN_FLIGHT}",
-            runs=min(runs, 3),
+            runs=runs,
             most=1.5,
             aim=1.2,
             of=lambda cost: cost.wall,

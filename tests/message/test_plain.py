@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -99,19 +96,3 @@ def test_the_usual_texts_are_plain(text: str, names: tuple[str, ...]) -> None:
     assert parsed is not None
     assert parsed.fast is not None
     assert parsed.fast.names == names
-
-
-def test_a_plain_project_needs_no_jinja() -> None:
-    """It is what makes validate of a small project quick."""
-    code = (
-        "import sys\n"
-        "from smsby_deploy.errors import Location\n"
-        "from smsby_deploy.message.template import compile_text\n"
-        "from smsby_deploy.project.declarations import TextSource\n"
-        "compile_text(TextSource('{{ name }}!', Location('a', 1, 1)))\n"
-        "import smsby_deploy.plan.validate\n"
-        "heavy = {'jinja2', 'jsonschema', 'requests', 'rich', 'phonenumbers', 'flask', 'sqlalchemy', 'pyarrow'}\n"
-        "sys.exit(','.join(sorted(heavy & set(sys.modules))) or None)\n"
-    )
-    done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
