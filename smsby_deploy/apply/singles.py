@@ -15,6 +15,7 @@ from smsby_deploy.apply.exchange import Exchange, Request, StopSending
 from smsby_deploy.apply.message_ids import MessageBook, Reuse, baseline_of
 from smsby_deploy.apply.messages import MessageMaker
 from smsby_deploy.apply.recorder import ChunkRef
+from smsby_deploy.audience.phone_set import PhoneSet
 from smsby_deploy.audience.suppression import load_suppression
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.lock.model import DONE, SAID_NOT_SENT, ChunkRecord, ChunkState
@@ -54,9 +55,12 @@ class SingleSender:
         self._read = read
         self._advance = advance
         self._fail = fail  # hears an exit code
-        self._suppressed, _ = load_suppression(project.suppress)
         self._book = MessageBook(client, exchange.recorder)
         self._maker = MessageMaker(project, client, exchange)
+
+    @cached_property
+    def _suppressed(self) -> PhoneSet:
+        return load_suppression(self._project.suppress)[0]
 
     # --- what sms.by has already -----------------------------------------------------------------------------------
 
