@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 
 from smsby_deploy.apply.bulk import FilesChanged
 from smsby_deploy.apply.events import Event
