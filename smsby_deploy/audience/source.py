@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from itertools import compress, count, islice
 from typing import NamedTuple
 
-from smsby_deploy.audience.ahead import is_worth_it, read_ahead
 from smsby_deploy.audience.phone_set import PhoneSet, number_phones
 from smsby_deploy.audience.phones import normalize_all
 from smsby_deploy.audience.rows import Block, find_column, group_rows, name_columns
@@ -120,43 +119,9 @@ def stream_audience(
     countries: tuple[str, ...] = (HOME,),
     with_variables: bool = True,
     suppressed: PhoneSet | None = None,
-    is_ahead: bool = False,
 ) -> Iterator[Batch]:
     """The audience before suppression, about `batch_rows` a batch; who is in `suppressed` is marked. What is wrong goes to
-    `report`; with `drop` bad rows are only counted. `with_variables` False spares a text for all its rows' values. With
-    `is_ahead` a long list is read by a process of its own."""
-
-    def stream() -> Iterator[Batch]:
-        return _stream(
-            audience,
-            address,
-            campaign_file,
-            has_text,
-            on_invalid,
-            report,
-            batch_rows,
-            countries,
-            with_variables,
-            suppressed,
-        )
-
-    if is_ahead and is_worth_it(audience):
-        return read_ahead(stream, report)
-    return stream()
-
-
-def _stream(
-    audience: InlineRecipients | RowSource,
-    address: str,
-    campaign_file: str,
-    has_text: bool,
-    on_invalid: str,
-    report: AudienceReport,
-    batch_rows: int,
-    countries: tuple[str, ...],
-    with_variables: bool,
-    suppressed: PhoneSet | None,
-) -> Iterator[Batch]:
+    `report`; with `drop` bad rows are only counted. `with_variables` False spares a text for all its rows' values."""
     file = campaign_file if isinstance(audience, InlineRecipients) else audience.name
     seen = PhoneSet()
     try:

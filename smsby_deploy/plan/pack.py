@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
 
+from smsby_deploy.audience.ahead import is_worth_it, read_ahead
 from smsby_deploy.audience.phone_set import PhoneSet
-from smsby_deploy.audience.source import stream_audience
+from smsby_deploy.audience.source import Batch, stream_audience
 from smsby_deploy.message.rewrite import Rewriter
 from smsby_deploy.message.template import Template
 from smsby_deploy.message.texts import is_personal, render_texts
@@ -148,20 +149,24 @@ def _fill(
 ) -> Iterator[bool]:
     """Read one batch after the other, with their texts, into `waiting`; True once there are no more."""
     personal = is_personal(mailing, template)
-    assert not isinstance(mailing.audience, ContactList)
-    batches = stream_audience(
-        mailing.audience,
-        address=mailing.address,
-        campaign_file=mailing.file,
-        has_text=mailing.text is not None,
-        on_invalid=mailing.on_invalid,
-        report=tally.report,
-        countries=mailing.countries,
-        with_variables=personal and template is not None,
-        suppressed=suppressed,
-        is_ahead=tally.is_ahead,
-    )
-    for batch in batches:
+    audience = mailing.audience
+    assert not isinstance(audience, ContactList)
+
+    def stream() -> Iterator[Batch]:
+        return stream_audience(
+            audience,
+            address=mailing.address,
+            campaign_file=mailing.file,
+            has_text=mailing.text is not None,
+            on_invalid=mailing.on_invalid,
+            report=tally.report,
+            countries=mailing.countries,
+            with_variables=personal and template is not None,
+            suppressed=suppressed,
+        )
+
+    is_ahead = tally.is_ahead and is_worth_it(audience)
+    for batch in read_ahead(stream, tally.report) if is_ahead else stream():
         tally.read(len(batch.phones))
         waiting.phones += batch.phones
         waiting.reached += batch.reached

@@ -30,16 +30,19 @@ def _list(folder: Path, rows: int) -> RecipientsFile:
 def _stream(source: RecipientsFile, report: AudienceReport, *, is_ahead: bool) -> Iterator[Batch]:
     out = PhoneSet()
     out.add_all(number_phones(f"37529{n:07d}" for n in range(0, 6000, 9)))
-    return stream_audience(
-        source,
-        address="a/b",
-        campaign_file="sale.yaml",
-        has_text=True,
-        on_invalid="fail",
-        report=report,
-        suppressed=out,
-        is_ahead=is_ahead,
-    )
+
+    def stream() -> Iterator[Batch]:
+        return stream_audience(
+            source,
+            address="a/b",
+            campaign_file="sale.yaml",
+            has_text=True,
+            on_invalid="fail",
+            report=report,
+            suppressed=out,
+        )
+
+    return read_ahead(stream, report) if is_ahead else stream()
 
 
 def _children() -> list[str]:
@@ -47,18 +50,9 @@ def _children() -> list[str]:
     return own.read_text().split()
 
 
-@pytest.fixture
-def always(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every file is long enough, and there is more than one core."""
-    monkeypatch.setattr("smsby_deploy.audience.ahead._WORTH_IT", 0)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
-
-
-@pytest.mark.usefixtures("always")
 def test_it_is_what_is_read_here(tmp_path: Path) -> None:
     """Recipients, variables, lines, opt-outs, problems, counts and repeats are the same."""
     source = _list(tmp_path, 5000)
-    assert is_worth_it(source)
     here, ahead = AudienceReport(), AudienceReport()
     rows = []
     for report in (here, ahead):
@@ -77,7 +71,6 @@ def test_it_is_what_is_read_here(tmp_path: Path) -> None:
     assert here.duplicate
 
 
-@pytest.mark.usefixtures("always")
 def test_what_can_not_be_read_is_told(tmp_path: Path) -> None:
     """A problem of the file is one here, too."""
     source = _list(tmp_path, 10)
@@ -87,7 +80,6 @@ def test_what_can_not_be_read_is_told(tmp_path: Path) -> None:
     assert [problem.code for problem in report.problems] == ["RECIPIENTS"]
 
 
-@pytest.mark.usefixtures("always")
 def test_who_wants_no_more_leaves_no_process(tmp_path: Path) -> None:
     """The reader is gone when its batches are wanted no longer."""
     before = _children()
@@ -120,6 +112,12 @@ def test_what_breaks_there_is_raised_here() -> None:
         list(read_ahead(stream, AudienceReport()))
 
 
-def test_a_short_list_is_not_worth_it(tmp_path: Path) -> None:
-    """A process of its own would take longer to make."""
-    assert not is_worth_it(_list(tmp_path, 100))
+def test_what_is_worth_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long file, where there is a core for it: for a short one the process would take longer to make."""
+    source = _list(tmp_path, 100)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
+    assert not is_worth_it(source)
+    monkeypatch.setattr("smsby_deploy.audience.ahead._WORTH_IT", 1000)
+    assert is_worth_it(source)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
+    assert not is_worth_it(source)
