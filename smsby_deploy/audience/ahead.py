@@ -6,21 +6,21 @@ cores halve the wait. `plan` reads in its own process: that takes less memory, a
 
 from __future__ import annotations
 
+import marshal
 import os
 import pickle
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import compress
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, Any, NoReturn
 
+from smsby_deploy.audience.source import AudienceReport, Batch
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.project.declarations import RecipientsFile
 
-if TYPE_CHECKING:
-    from smsby_deploy.audience.source import AudienceReport, Batch
-
 _WORTH_IT = 8_000_000  # bytes of a list: about 0.3 s of reading
 _MOST_HANDLES = 4096
+_WITHOUT_REFERENCES = 2  # marshal's version: none of these values stands twice
 
 
 class ReaderEnded(SmsbyDeployError):
@@ -91,13 +91,20 @@ def _read(stream: Callable[[], Iterator[Batch]], report: AudienceReport, writing
 
 
 def _pack(batch: Batch) -> bytes:
-    """A batch as it goes through the pipe: of its rows only the recipients."""
-    values = batch.values
-    if batch.kept is not None:
-        values = [list(compress(column, batch.kept)) for column in values]
-    return pickle.dumps(batch._replace(values=values, kept=None))
+    """A batch as it goes through the pipe: of its rows only the recipients, and never a phone twice. marshal, for it is
+    the fastest, and both ends are the same Python."""
+    values: list[Sequence[str]] = []
+    for name, column in zip(batch.names, batch.values, strict=True):
+        if name == "phone":  # that variable is always the number, so what was written is not wanted
+            values.append(())
+        else:
+            values.append(list(column if batch.kept is None else compress(column, batch.kept)))
+    texts = list(batch.texts) if batch.has_own_texts else None
+    packed = (batch.phones, batch.names, values, texts, list(batch.lines), batch.reached)
+    return marshal.dumps(packed, _WITHOUT_REFERENCES)
 
 
 def _unpack(packed: bytes) -> Batch:
-    batch: Batch = pickle.loads(packed)  # noqa: S301 - our own child wrote it
-    return batch
+    phones, names, values, texts, lines, reached = marshal.loads(packed)  # noqa: S302 - our own child wrote it
+    values = [column or phones for column in values]
+    return Batch(phones, names, values, texts or [None] * len(phones), lines, bytearray(reached))
