@@ -75,7 +75,8 @@ def check_whole(request: ApplyRequest, loaded: LoadedProject, plan: Plan) -> Non
     if breach:
         raise Refused(breach.message, hint=f"guardrails.{breach.key} in smsby.yaml, changed in review")
     cost = planned_cost(plan)
-    if cost:
+    # What a list costs only sms.by knows: it is asked once there is a draft.
+    if cost or any(a.cost is None and a.via != "list" for a in plan.actions if a.sends):
         balance = request.client.get_balance()
         low = check_balance(cost, plan.currency, balance.amount, balance.currency)
         if low:

@@ -114,7 +114,11 @@ def check_currency(rails: Guardrails, currency: str | None, others: Sequence[str
 
 
 def check_balance(cost: Decimal, currency: str | None, amount: Decimal, held_in: str | None) -> Breach | None:
-    """Whether the account, which holds `amount` of the currency `held_in`, can pay an apply."""
+    """Whether the account, which holds `amount` of the currency `held_in`, can pay an apply; `cost` is 0 where nobody can
+    tell what it is."""
+    if not cost:
+        message = f"balance: the account holds {money(amount)}, which pays for nothing"
+        return Breach("balance", message) if amount <= 0 else None
     if not is_same_currency(currency, held_in):
         message = (
             f"balance: this apply costs {money(cost)} {currency}, the account holds {money(amount)} {held_in}: "

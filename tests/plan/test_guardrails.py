@@ -320,6 +320,14 @@ def test_the_balance_is_enough_in_its_own_currency(
     assert breach is None or "costs 1.50" in breach.message
 
 
+def test_an_empty_account_pays_for_nothing() -> None:
+    """Where no price tells what an apply costs, an account without money is still too poor for it."""
+    for amount, is_enough in (("0", False), ("-0.5", False), ("0.01", True)):
+        breach = check_balance(Decimal(0), None, Decimal(amount), "BYN")
+        assert (breach is None) == is_enough
+        assert breach is None or (breach.key, "pays for nothing" in breach.message) == ("balance", True)
+
+
 @dataclass
 class _Clock:
     at: datetime = field(default=NOON)
