@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 _HEAVY = {
-    "flask", "jinja2", "jsonschema", "logging", "phonenumbers", "pyarrow", "pygal", "requests", "rich", "sqlalchemy",
-    "urllib3",
+    "flask", "jinja2", "jsonschema", "logging", "phonenumbers", "pickle", "pyarrow", "pygal", "requests", "rich",
+    "sqlalchemy", "tempfile", "urllib3",
 }  # fmt: skip
 _CODE = """
 import sys
