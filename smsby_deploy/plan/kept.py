@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import IO
 
 from smsby_deploy.plan.pack import Chunk
@@ -46,6 +45,10 @@ class KeptChunks:
         size = len(phones) + len(chunk.rows)
         try:
             if self._file is None:
+                from tempfile import (
+                    TemporaryFile,  # with all the ways of compressing, which `validate` has no use for
+                )
+
                 unnamed = TemporaryFile(buffering=0, dir=self.folder)  # noqa: SIM115 - it outlives this call
                 self._file = self._open.enter_context(unnamed)
             disk = os.fstatvfs(self._file.fileno())

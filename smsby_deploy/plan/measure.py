@@ -11,7 +11,6 @@ from smsby_deploy.message.template import compile_text
 from smsby_deploy.message.texts import rows_file
 from smsby_deploy.plan.desired import Amount, AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.kept import Keep, keep_nothing
-from smsby_deploy.plan.lists import measure_list, measure_upload
 from smsby_deploy.plan.pack import stream_chunks
 from smsby_deploy.plan.tally import Tally
 from smsby_deploy.plan.watch import read_by_nobody
@@ -40,6 +39,8 @@ def measure_mailing(
     """
     template = compile_text(mailing.text) if mailing.text else None
     if isinstance(mailing.audience, ContactList):
+        from smsby_deploy.plan.lists import measure_list
+
         desired, problems = measure_list(project, mailing, template, words)
         return desired, _placed(mailing, problems)
     file = rows_file(mailing)
@@ -47,6 +48,8 @@ def measure_mailing(
     # Who keeps the chunks sends them next, and holds the lock.
     tally = Tally(rows_file=file, words=words, read=read, is_ahead=keep is not keep_nothing)
     if mailing.upload is not None:
+        from smsby_deploy.plan.lists import measure_upload
+
         desired, problems = measure_upload(project, mailing, template, suppressed, tally)
         told = [*tally.report.problems, *_repeated(mailing, tally.report), *problems]
         return desired, _placed(mailing, told)

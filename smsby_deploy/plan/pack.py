@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
 
-from smsby_deploy.audience.ahead import is_worth_it, read_ahead
 from smsby_deploy.audience.phone_set import PhoneSet
 from smsby_deploy.audience.source import Batch, stream_audience
 from smsby_deploy.message.rewrite import Rewriter
@@ -165,8 +164,12 @@ def _fill(
             suppressed=suppressed,
         )
 
-    is_ahead = tally.is_ahead and is_worth_it(audience)
-    for batch in read_ahead(stream, tally.report) if is_ahead else stream():
+    batches: Iterator[Batch] | None = None
+    if tally.is_ahead:
+        from smsby_deploy.audience.ahead import is_worth_it, read_ahead  # only apply wants it
+
+        batches = read_ahead(stream, tally.report) if is_worth_it(audience) else None
+    for batch in batches or stream():
         tally.read(len(batch.phones))
         waiting.phones += batch.phones
         waiting.reached += batch.reached

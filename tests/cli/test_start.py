@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 _HEAVY = {
-    "flask", "jinja2", "jsonschema", "logging", "phonenumbers", "pyarrow", "pygal", "requests", "rich", "sqlalchemy",
-    "urllib3",
+    "flask", "jinja2", "jsonschema", "logging", "phonenumbers", "pickle", "pyarrow", "pygal", "requests", "rich",
+    "sqlalchemy", "urllib3",
 }  # fmt: skip
 _CODE = """
 import sys
+before = set(sys.modules)  # the guard of the tests loads some
 from smsby_deploy.cli.main import run
 code = run(sys.argv[1:])
-sys.stderr.write(" ".join({name.partition(".")[0] for name in sys.modules}))
+sys.stderr.write(" ".join({name.partition(".")[0] for name in set(sys.modules) - before}))
 sys.exit(code)
 """
 
