@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,11 @@ import tests.guard.sitecustomize  # noqa: F401  # the audit hook, in this proces
 from smsby_deploy.clock import SystemClock
 
 pytest_plugins = ["tests.databases"]
+
+# Who starts the tests in the background (nohup, `&` in a script) has SIGINT ignored for them and all their children, and
+# then no command would hear a Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 GUARD = Path(__file__).resolve().parent / "guard"
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
