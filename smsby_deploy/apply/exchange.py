@@ -55,6 +55,23 @@ class Request:
 
 
 @dataclass(slots=True)
+class _Coming:
+    """Requests that are still to leave. The next one is made while answers are waited for, so that it can leave at once."""
+
+    _requests: Iterator[Request]
+    _next: Request | None = None
+
+    def prepare(self) -> None:
+        self._next = self._next or next(self._requests, None)
+
+    def take(self) -> Request | None:
+        """The next one; None if there are no more."""
+        self.prepare()
+        taken, self._next = self._next, None
+        return taken
+
+
+@dataclass(slots=True)
 class Exchange:
     """Sends requests. `stopped` names the mailings of which nothing more goes out, and why."""
 
@@ -93,7 +110,7 @@ class Exchange:
             StopSending: something was surely not sent, and neither will the others be. What was in flight is recorded.
             ResultNotSaved: the disk did not take a line; it bears every result that is not on it.
         """
-        coming = iter(requests)
+        coming = _Coming(iter(requests))
         stop: StopSending | None = None
         self._allowed = self._allowed or self.concurrency
         try:
@@ -103,6 +120,8 @@ class Exchange:
                         self._launch(coming)
                     if not self._flying:
                         break
+                    if stop is None and self.concurrency > 1:
+                        coming.prepare()
                     key, outcome = self.sender.wait()
                     self._land(self._flying.pop(key), outcome)
                 except StopSending as error:
@@ -114,7 +133,7 @@ class Exchange:
         if stop is not None:
             raise stop
 
-    def _launch(self, coming: Iterator[Request]) -> None:
+    def _launch(self, coming: _Coming) -> None:
         """Let requests leave while there is room; waits if all that is left was asked to wait."""
         while len(self._flying) < self._allowed:
             if self._again and (not self._flying or self.clock.monotonic() >= self._resume_at):
@@ -123,7 +142,7 @@ class Exchange:
             elif self._again:
                 return
             else:
-                following = next(coming, None)
+                following = coming.take()
                 if following is None:
                     return
                 request = following
