@@ -9,9 +9,8 @@ from itertools import compress
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.audience.phone_set import PhoneSet, number_phones
-from smsby_deploy.audience.suppression import load_suppression
-from smsby_deploy.message.template import compile_text
+from smsby_deploy.audience.suppression import hash_opt_outs, load_suppression
+from smsby_deploy.message.template import Template, compile_text
 from smsby_deploy.message.texts import is_personal
 from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, remote_name
 from smsby_deploy.plan.kept import KeptChunks
@@ -67,18 +66,14 @@ def stream_parts(
     Raises:
         FilesChanged: a chunk is not the planned one.
     """
-    suppressed, _ = load_suppression(project.suppress)
     template = compile_text(mailing.text) if mailing.text else None
     count = len(action.chunks)
     when = mailing.time_on_wire(now)
     tally, sent = Tally(is_counting=False), 0
-    chunks: Iterable[_Leaving] = (
-        _Leaving(chunk.index, chunk.rows, chunk.digest, chunk.reached, chunk.text)
-        for chunk in stream_chunks(project, mailing, template, suppressed, tally)
-    )
     if kept is not None and kept.holds(mailing.address):
-        text = None if template is None or is_personal(mailing, template) else template.render_once()
-        chunks = _read_kept(kept, mailing, action, text, suppressed)
+        chunks = _read_kept(kept, project, mailing, action, template)
+    else:
+        chunks = _read_anew(project, mailing, template, tally)
     for chunk in chunks:
         if chunk.index >= count or chunk.digest != action.chunks[chunk.index].digest:
             raise FilesChanged(f"its files changed while it was being sent, at chunk {chunk.index + 1}")
@@ -91,13 +86,24 @@ def stream_parts(
         raise FilesChanged(f"its recipients ended before chunk {sent + 1} of {count}{why}")
 
 
-def _read_kept(
-    kept: KeptChunks, mailing: Mailing, action: Action, text: str | None, suppressed: PhoneSet
+def _read_anew(
+    project: Project, mailing: Mailing, template: Template | None, tally: Tally
 ) -> Iterator[_Leaving]:
+    suppressed, _ = load_suppression(project.suppress)
+    for chunk in stream_chunks(project, mailing, template, suppressed, tally):
+        yield _Leaving(chunk.index, chunk.rows, chunk.digest, chunk.reached, chunk.text)
+
+
+def _read_kept(
+    kept: KeptChunks, project: Project, mailing: Mailing, action: Action, template: Template | None
+) -> Iterator[_Leaving]:
+    text = None if template is None or is_personal(mailing, template) else template.render_once()
     content = action.content_digest if text is None else f"{action.content_digest}\n{text}"
+    suppressed = None
+    if hash_opt_outs(project.suppress) != kept.opt_outs:
+        suppressed, _ = load_suppression(project.suppress)
     try:
-        for index, (phones, rows) in enumerate(kept.read(mailing.address)):
-            reached = suppressed.mark_others(number_phones(phones))
+        for index, (rows, reached) in enumerate(kept.read(mailing.address, suppressed)):
             yield _Leaving(index, rows, chunk_digest(content, hash_rows(rows)), reached, text)
     except OSError as error:
         raise FilesChanged(f"what was planned can't be read back: {error.strerror}") from error

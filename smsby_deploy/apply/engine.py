@@ -23,6 +23,7 @@ from smsby_deploy.apply.review import check_whole, current_plan, planned_cost
 from smsby_deploy.apply.signals import Sender
 from smsby_deploy.apply.singles import SingleSender
 from smsby_deploy.apply.uploads import UploadSender, upload_of
+from smsby_deploy.audience.suppression import hash_opt_outs
 from smsby_deploy.errors import (
     ApiError,
     Refused,
@@ -54,17 +55,15 @@ def apply_plan(request: ApplyRequest) -> ApplyResult:
         LockHeld, LockDamaged, FilesInvalid, PlanRefused, Refused, SmsbyUnavailable: before anything was sent.
         OutcomeUnknown: a result could not be saved; nothing more was sent.
     """
-    with (
-        request.store.held(request.lock_timeout) as held,
-        closing(KeptChunks(request.store.path.parent)) as kept,
-    ):
+    with request.store.held(request.lock_timeout) as held:
         loaded = request.load()
-        plan = current_plan(request, loaded, held.lock, kept.keep)
-        request.planned(plan)
-        check_whole(request, loaded, plan)
-        if not request.approve(plan):
-            raise Refused("not approved: nothing was sent", hint="answer yes, or use --auto-approve")
-        return _Run(request, loaded, plan, held, kept).run()
+        with closing(KeptChunks(request.store.path.parent, hash_opt_outs(loaded.project.suppress))) as kept:
+            plan = current_plan(request, loaded, held.lock, kept.keep)
+            request.planned(plan)
+            check_whole(request, loaded, plan)
+            if not request.approve(plan):
+                raise Refused("not approved: nothing was sent", hint="answer yes, or use --auto-approve")
+            return _Run(request, loaded, plan, held, kept).run()
 
 
 class _Run:

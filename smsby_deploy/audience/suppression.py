@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Sequence
 
 from smsby_deploy.audience.phone_set import PhoneSet, number_phones
@@ -25,6 +27,18 @@ def load_suppression(files: Sequence[RecipientsFile]) -> tuple[PhoneSet, list[Pr
                 Problem(Severity.ERROR, "SUPPRESS_FILE", str(error), None, source.name, error.line)
             )
     return suppressed, problems
+
+
+def hash_opt_outs(files: Sequence[RecipientsFile]) -> str:
+    """sha256 of all that stands in `files`; where one can't be read, another one each time."""
+    digest = hashlib.sha256()
+    for source in files:
+        try:
+            with source.path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError:
+            digest.update(os.urandom(32))
+    return digest.hexdigest()
 
 
 def _add_block(source: RecipientsFile, block: Block, suppressed: PhoneSet) -> list[Problem]:

@@ -12,12 +12,22 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
+from smsby_deploy.audience.phone_set import PhoneSet, number_phones
 from smsby_deploy.plan.pack import Chunk
 
 Keep = Callable[[str, Chunk], None]  # the mailing's address, and one of its chunks
 _LEFT_FREE = 64 << 20  # bytes of the disk: the journal of what is sent must never lack room for this
+
+
+class _Place(NamedTuple):
+    """Where a chunk lies: its `people` as marks of who is reached, then so many bytes of `phones` and of `rows`."""
+
+    offset: int
+    people: int
+    phones: int
+    rows: int
 
 
 def keep_nothing(address: str, chunk: Chunk) -> None:
@@ -26,14 +36,16 @@ def keep_nothing(address: str, chunk: Chunk) -> None:
 
 @dataclass(slots=True)
 class KeptChunks:
-    """What was kept of each mailing, in a file in `folder`, as long as there is room for it. Close it in the end."""
+    """What was kept of each mailing, in a file in `folder`, as long as there is room for it. Close it in the end.
+
+    `opt_outs` tells the suppression files apart from others (`hash_opt_outs`), from before they were read.
+    """
 
     folder: Path
+    opt_outs: str
     _open: ExitStack = field(default_factory=ExitStack)
     _file: IO[bytes] | None = None
-    _places: dict[str, list[tuple[int, int, int]]] = field(
-        default_factory=dict
-    )  # offset, bytes of phones, of rows
+    _places: dict[str, list[_Place]] = field(default_factory=dict)
     _end: int = 0
     _is_full: bool = False
 
@@ -42,24 +54,24 @@ class KeptChunks:
         if self._is_full:
             return
         phones = "\n".join(chunk.phones).encode()
-        size = len(phones) + len(chunk.rows)
+        size = len(chunk.reached) + len(phones) + len(chunk.rows)
         try:
             if self._file is None:
-                from tempfile import (
-                    TemporaryFile,  # with all the ways of compressing, which `validate` has no use for
-                )
+                # It loads all the ways of compressing, which `validate` has no use for.
+                from tempfile import TemporaryFile
 
                 unnamed = TemporaryFile(buffering=0, dir=self.folder)  # noqa: SIM115 - it outlives this call
                 self._file = self._open.enter_context(unnamed)
             disk = os.fstatvfs(self._file.fileno())
             is_kept = (
                 disk.f_bavail * disk.f_frsize > size + _LEFT_FREE
-                and self._file.write(phones + chunk.rows) == size
+                and self._file.write(chunk.reached + phones + chunk.rows) == size
             )
         except OSError:
             is_kept = False
         if is_kept:
-            self._places.setdefault(address, []).append((self._end, len(phones), len(chunk.rows)))
+            place = _Place(self._end, len(chunk.reached), len(phones), len(chunk.rows))
+            self._places.setdefault(address, []).append(place)
             self._end += size
         else:
             self._is_full = True
@@ -74,13 +86,17 @@ class KeptChunks:
         """Whether the chunks of a mailing were kept."""
         return address in self._places
 
-    def read(self, address: str) -> Iterator[tuple[list[str], bytes]]:
-        """Of each chunk of a mailing, in order, its phones, and its rows as they were hashed.
+    def read(self, address: str, suppressed: PhoneSet | None) -> Iterator[tuple[bytes, bytearray]]:
+        """Of each chunk of a mailing, in order, its rows as they were hashed, and who gets one: not those in `suppressed`,
+        or if that is None, those who got one by the plan.
 
         Raises:
             OSError: the disk does not give them back.
         """
-        for place, phones, rows in self._places.get(address, ()):
+        for place in self._places.get(address, ()):
             assert self._file is not None
-            self._file.seek(place)
-            yield self._file.read(phones).decode().split("\n"), self._file.read(rows)
+            self._file.seek(place.offset)
+            reached, phones = bytearray(self._file.read(place.people)), self._file.read(place.phones)
+            if suppressed is not None:
+                reached = suppressed.mark_others(number_phones(phones.decode().split("\n")))
+            yield self._file.read(place.rows), reached

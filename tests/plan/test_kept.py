@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.apply.bulk import FilesChanged, stream_parts
+from smsby_deploy.audience.suppression import hash_opt_outs
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.lock.model import Applied, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.kept import KeptChunks
@@ -36,6 +37,10 @@ def _project(folder: Path, text: str, rows: Sequence[str], out: Sequence[str] = 
     (folder / "list.csv").write_text("phone,name\n" + "".join(f"{row}\n" for row in rows))
     (folder / "out.txt").write_text("\n".join(out))
     return load_project(folder, {})
+
+
+def _keeping(loaded: LoadedProject) -> KeptChunks:
+    return KeptChunks(loaded.project.root, hash_opt_outs(loaded.project.suppress))
 
 
 def _plan(loaded: LoadedProject, kept: KeptChunks) -> Plan:
@@ -64,17 +69,21 @@ def _sent(loaded: LoadedProject, plan: Plan, kept: KeptChunks | None) -> list[by
 )
 def test_what_is_kept_is_what_is_read_anew(rows: list[str], out: set[str], text: str) -> None:
     """Byte for byte the same requests, opt-outs subtracted, for bulk and personal texts."""
-    with TemporaryDirectory() as name, closing(KeptChunks(Path(name))) as kept:
+    with TemporaryDirectory() as name:
         loaded = _project(Path(name), text, rows, sorted(out))
-        plan = _plan(loaded, kept)
-        assert kept.holds("sale/all")
-        assert _sent(loaded, plan, kept) == _sent(loaded, plan, None)
+        with closing(_keeping(loaded)) as kept:
+            plan = _plan(loaded, kept)
+            assert kept.holds("sale/all")
+            as_planned, anew = _sent(loaded, plan, kept), _sent(loaded, plan, None)
+            assert as_planned == anew
+            (Path(name) / "out.txt").write_text("\n".join(sorted(out)) + "\n\n")  # other bytes, nobody more
+            assert _sent(loaded, plan, kept) == anew
 
 
 def test_a_late_opt_out_and_a_changed_file(tmp_path: Path) -> None:
     """Who opts out after the plan gets nothing; the list may change, what was planned is sent."""
     loaded = _project(tmp_path, "{{ name }}!", [f"37529000000{n},Анна" for n in range(5)])
-    with closing(KeptChunks(tmp_path)) as kept:
+    with closing(_keeping(loaded)) as kept:
         plan = _plan(loaded, kept)
         before = b"".join(_sent(loaded, plan, kept))
         _project(tmp_path, "{{ name }}!", ["375291111111,Ольга"], ["+375 29 000-00-03"])
@@ -87,7 +96,7 @@ def test_nothing_of_it_can_be_seen(tmp_path: Path) -> None:
     """The file has no name, and is gone once it is closed."""
     loaded = _project(tmp_path, "Hi", ["375290000001,Анна"])
     names = sorted(tmp_path.iterdir())
-    kept = KeptChunks(tmp_path)
+    kept = _keeping(loaded)
     _plan(loaded, kept)
     assert kept.holds("sale/all")
     assert sorted(tmp_path.iterdir()) == names
@@ -98,7 +107,7 @@ def test_nothing_of_it_can_be_seen(tmp_path: Path) -> None:
 def test_damage_is_not_sent(tmp_path: Path) -> None:
     """A chunk that comes back otherwise than it was hashed leaves no more."""
     loaded = _project(tmp_path, "{{ name }}!", ["375290000001,Анна"])
-    with closing(KeptChunks(tmp_path)) as kept:
+    with closing(_keeping(loaded)) as kept:
         plan = _plan(loaded, kept)
         assert kept._file is not None
         kept._file.seek(-4, os.SEEK_END)
@@ -112,7 +121,7 @@ def test_without_room_everything_is_read_anew(tmp_path: Path, monkeypatch: pytes
     loaded = _project(tmp_path, "{{ name }}!", [f"37529000000{n},Анна" for n in range(5)])
     rooms = iter([10**9, 10])
     monkeypatch.setattr(os, "fstatvfs", lambda handle: SimpleNamespace(f_bavail=next(rooms), f_frsize=1))
-    with closing(KeptChunks(tmp_path)) as kept:
+    with closing(_keeping(loaded)) as kept:
         plan = _plan(loaded, kept)
         assert not kept.holds("sale/all")
         assert len(_sent(loaded, plan, kept)) == 2
@@ -122,7 +131,7 @@ def test_what_was_sent_is_not_kept(tmp_path: Path) -> None:
     """Of a mailing that is done nothing is to go out, so nothing is written."""
     loaded = _project(tmp_path, "Hi", ["375290000001,Анна"])
     (mailing,) = loaded.project.mailings
-    with closing(KeptChunks(tmp_path)) as kept:
+    with closing(_keeping(loaded)) as kept:
         plan = _plan(loaded, kept)
         action = plan.actions[0]
     entry = Entry(
@@ -145,7 +154,7 @@ def test_what_was_sent_is_not_kept(tmp_path: Path) -> None:
         ),
         applied=Applied("2026-11-25T12:00:00+00:00", "p", None, "t"),
     )
-    with closing(KeptChunks(tmp_path)) as kept:
+    with closing(_keeping(loaded)) as kept:
         plan = make_plan(
             loaded,
             select=(),
