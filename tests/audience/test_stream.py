@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from smsby_deploy.audience import rows as rows_module
+from smsby_deploy.audience.ahead import _pack, _unpack
 from smsby_deploy.audience.phone_set import PhoneSet, number_phones
 from smsby_deploy.audience.phones import BadPhone, normalize_phone
 from smsby_deploy.audience.source import AudienceReport, Batch, find_differing, stream_audience
@@ -183,6 +184,7 @@ def test_blocks_end_anywhere(
     assert [batch.variables_of(row) for batch in batches for row in range(len(batch.phones))] == [
         variables for _, variables, _, _ in people
     ]
+    assert [_told(_unpack(_pack(batch))) for batch in batches] == [_told(batch) for batch in batches]
     assert [(problem.code, problem.line) for problem in report.problems] == plain.problems
     assert (report.rows, report.duplicate) == (plain.rows, len(plain.repeated))
     assert report.invalid == report.rows - report.duplicate - len(people)
@@ -203,3 +205,7 @@ def _stream(
         batch_rows=batch_rows,
         suppressed=out,
     )
+
+
+def _told(batch: Batch) -> tuple[object, ...]:
+    return batch.phones, batch.variables, list(batch.texts), list(batch.lines), batch.reached
