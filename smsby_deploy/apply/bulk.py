@@ -13,7 +13,7 @@ from smsby_deploy.audience.phone_set import PhoneSet, number_phones
 from smsby_deploy.audience.suppression import load_suppression
 from smsby_deploy.message.template import compile_text
 from smsby_deploy.message.texts import is_personal
-from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, remote_name
+from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, phones_of, remote_name
 from smsby_deploy.plan.kept import KeptChunks
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.pack import fits_request, stream_chunks
@@ -96,9 +96,14 @@ def _read_kept(
 ) -> Iterator[_Leaving]:
     content = action.content_digest if text is None else f"{action.content_digest}\n{text}"
     try:
-        for index, (phones, rows) in enumerate(kept.read(mailing.address)):
-            reached = suppressed.mark_others(number_phones(phones))
-            yield _Leaving(index, rows, chunk_digest(content, hash_rows(rows)), reached, text)
+        for index, rows in enumerate(kept.read(mailing.address)):
+            digest = chunk_digest(content, hash_rows(rows))
+            if index >= len(action.chunks) or digest != action.chunks[index].digest:
+                raise FilesChanged(
+                    f"what was planned came back otherwise from the disk, at chunk {index + 1}"
+                )
+            reached = suppressed.mark_others(number_phones(phones_of(rows)))
+            yield _Leaving(index, rows, digest, reached, text)
     except OSError as error:
         raise FilesChanged(f"what was planned can't be read back: {error.strerror}") from error
 

@@ -31,9 +31,7 @@ class KeptChunks:
     folder: Path
     _open: ExitStack = field(default_factory=ExitStack)
     _file: IO[bytes] | None = None
-    _places: dict[str, list[tuple[int, int, int]]] = field(
-        default_factory=dict
-    )  # offset, bytes of phones, of rows
+    _places: dict[str, list[tuple[int, int]]] = field(default_factory=dict)  # offset and bytes
     _end: int = 0
     _is_full: bool = False
 
@@ -41,8 +39,7 @@ class KeptChunks:
         """Keep `chunk`. Without room for it everything is given up, and is read anew when it is sent."""
         if self._is_full:
             return
-        phones = "\n".join(chunk.phones).encode()
-        size = len(phones) + len(chunk.rows)
+        size = len(chunk.rows)
         try:
             if self._file is None:
                 from tempfile import (
@@ -53,13 +50,12 @@ class KeptChunks:
                 self._file = self._open.enter_context(unnamed)
             disk = os.fstatvfs(self._file.fileno())
             is_kept = (
-                disk.f_bavail * disk.f_frsize > size + _LEFT_FREE
-                and self._file.write(phones + chunk.rows) == size
+                disk.f_bavail * disk.f_frsize > size + _LEFT_FREE and self._file.write(chunk.rows) == size
             )
         except OSError:
             is_kept = False
         if is_kept:
-            self._places.setdefault(address, []).append((self._end, len(phones), len(chunk.rows)))
+            self._places.setdefault(address, []).append((self._end, size))
             self._end += size
         else:
             self._is_full = True
@@ -74,13 +70,13 @@ class KeptChunks:
         """Whether the chunks of a mailing were kept."""
         return address in self._places
 
-    def read(self, address: str) -> Iterator[tuple[list[str], bytes]]:
-        """Of each chunk of a mailing, in order, its phones, and its rows as they were hashed.
+    def read(self, address: str) -> Iterator[bytes]:
+        """The rows of each chunk of a mailing, in order, as they were hashed.
 
         Raises:
             OSError: the disk does not give them back.
         """
-        for place, phones, rows in self._places.get(address, ()):
+        for place, size in self._places.get(address, ()):
             assert self._file is not None
             self._file.seek(place)
-            yield self._file.read(phones).decode().split("\n"), self._file.read(rows)
+            yield self._file.read(size)
