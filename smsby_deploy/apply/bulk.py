@@ -9,10 +9,11 @@ from itertools import compress
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from smsby_deploy.audience.phone_set import number_phones
 from smsby_deploy.audience.suppression import hash_opt_outs, load_suppression
 from smsby_deploy.message.template import Template, compile_text
 from smsby_deploy.message.texts import is_personal
-from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, remote_name
+from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, phones_of, remote_name
 from smsby_deploy.plan.kept import KeptChunks
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.pack import fits_request, stream_chunks
@@ -103,8 +104,15 @@ def _read_kept(
     if hash_opt_outs(project.suppress) != kept.opt_outs:
         suppressed, _ = load_suppression(project.suppress)
     try:
-        for index, (rows, reached) in enumerate(kept.read(mailing.address, suppressed)):
-            yield _Leaving(index, rows, chunk_digest(content, hash_rows(rows)), reached, text)
+        for index, (rows, reached) in enumerate(kept.read(mailing.address)):
+            digest = chunk_digest(content, hash_rows(rows))
+            if index >= len(action.chunks) or digest != action.chunks[index].digest:
+                raise FilesChanged(
+                    f"what was planned came back otherwise from the disk, at chunk {index + 1}"
+                )
+            if suppressed is not None:
+                reached = suppressed.mark_others(number_phones(phones_of(rows)))
+            yield _Leaving(index, rows, digest, reached, text)
     except OSError as error:
         raise FilesChanged(f"what was planned can't be read back: {error.strerror}") from error
 

@@ -66,11 +66,19 @@ class Sender:
         self._count += 1
         key = self._count
         self._flying.append(key)
+        if len(self._flying) > self._workers and not self._add_worker() and not self._workers:
+            self._events.put((key, _not_sent("the system allows no thread more")))
+            return key
         self._requests.put((key, request))
-        if len(self._flying) > self._workers:
-            self._workers += 1
-            threading.Thread(target=self._work, daemon=True).start()
         return key
+
+    def _add_worker(self) -> bool:
+        try:
+            threading.Thread(target=self._work, daemon=True).start()
+        except RuntimeError:
+            return False  # what waits for it is done by the others
+        self._workers += 1
+        return True
 
     def _work(self) -> None:
         """One request after the other, until there are no more."""
@@ -100,3 +108,7 @@ class Sender:
 
 def _unknown(error: str) -> Outcome:
     return Outcome(OutcomeKind.UNKNOWN, uuid=None, message_id=None, error=error, retry_after=None)
+
+
+def _not_sent(error: str) -> Outcome:
+    return Outcome(OutcomeKind.NOT_SENT, uuid=None, message_id=None, error=error, retry_after=None)

@@ -54,12 +54,21 @@ def read_ahead(stream: Callable[[], Iterator[Batch]], report: AudienceReport) ->
         import fcntl
 
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE)
-    child = os.fork()
+    # Blocked in the child for good: a signal is its parent's, who then ends it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        child: int | None = os.fork()
+    except OSError:  # no process more, or no memory for one
+        child = None
     if child == 0:
         _read(stream, report, writing)
-    os.close(writing)
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.close(writing)
         with os.fdopen(reading, "rb") as pipe:
+            if child is None:
+                yield from stream()
+                return
             while isinstance(found := _next(pipe), bytes):
                 yield _unpack(found)
         if isinstance(found, BaseException):
@@ -67,14 +76,22 @@ def read_ahead(stream: Callable[[], Iterator[Batch]], report: AudienceReport) ->
         for name in report.__dataclass_fields__:
             setattr(report, name, getattr(found, name))
     finally:
-        os.kill(child, signal.SIGKILL)  # it is at its end, or nobody wants what it reads
+        if child is not None:
+            _end(child)
+
+
+def _end(child: int) -> None:
+    """It is at its end, or nobody wants what it reads. It may be gone already: where SIGCHLD is ignored, as some launchers
+    leave it, the system does not keep it for us."""
+    with suppress(ProcessLookupError, ChildProcessError):
+        os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
 
 
 def _next(pipe: IO[bytes]) -> Any:
     try:
         return pickle.load(pipe)  # noqa: S301 - our own child wrote it
-    except EOFError:
+    except (EOFError, pickle.UnpicklingError):  # nothing more, or only a beginning
         hint = "nothing was sent; see why the system ended it (memory?), and run the command again"
         raise ReaderEnded("the process that reads the recipients was ended", hint=hint) from None
 
@@ -83,7 +100,6 @@ def _read(stream: Callable[[], Iterator[Batch]], report: AudienceReport, writing
     """All that the child does. It never comes back, and holds nothing that its parent may want to let go of, the lock
     above all."""
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and closes the pipe
         os.closerange(0, writing)
         os.closerange(writing + 1, _MOST_HANDLES)
         with os.fdopen(writing, "wb", buffering=1 << 18) as pipe:

@@ -10,7 +10,7 @@ _BELARUSIAN = 10**9  # nine digits follow 375
 _FEW = 5000  # so many are not worth mapping memory for
 
 
-def number_phones(phones: Iterable[str]) -> list[int]:
+def number_phones(phones: Iterable[str | bytes]) -> list[int]:
     """`phones`, each of ASCII digits, as the numbers that a PhoneSet holds: how far each is from 375000000000."""
     return [int(phone) - _FIRST for phone in phones]
 

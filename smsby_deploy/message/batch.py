@@ -80,11 +80,21 @@ _LATIN_PARTS, _UNICODE_PARTS = ([n for n in parts_by_length(table) if n <= 3] fo
 
 
 class BatchSize(NamedTuple):
-    """What texts cost together: their billed parts, those of the longest, and how many are Latin."""
+    """What texts cost together: how many have 1, 2 and 3 billed parts, and how many are Latin."""
 
-    parts: int
-    longest: int
+    split: tuple[int, int, int]
     latin: int
+
+    @property
+    def parts(self) -> int:
+        """Billed parts of all of them."""
+        one, two, three = self.split
+        return one + 2 * two + 3 * three
+
+    @property
+    def longest(self) -> int:
+        """Parts of the longest; 0 if there are no texts."""
+        return max((parts for parts, count in enumerate(self.split, 1) if count), default=0)
 
 
 def measure_batch(texts: Sequence[str]) -> BatchSize | None:
@@ -107,7 +117,7 @@ def measure_batch(texts: Sequence[str]) -> BatchSize | None:
         parts += map(_LATIN_PARTS.__getitem__, map(len, latin))
     except IndexError:
         return None
-    return BatchSize(sum(parts), max(parts, default=0), len(latin))
+    return BatchSize((parts.count(1), parts.count(2), parts.count(3)), len(latin))
 
 
 def _is_of_one_unit(text: str) -> bool:

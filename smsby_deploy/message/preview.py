@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from smsby_deploy.audience.phone_set import PhoneSet
-from smsby_deploy.audience.source import AudienceReport, stream_audience
+from smsby_deploy.audience.source import AudienceReport, Batch, stream_audience
 from smsby_deploy.audience.stored import place_rows
 from smsby_deploy.errors import UsageError
+from smsby_deploy.message.choice import Candidate, Choice
 from smsby_deploy.message.parts import TextSize, TextTooLong, measure_gsm, measure_text, split_parts
 from smsby_deploy.message.price import cost_of
 from smsby_deploy.message.template import Template, compile_text
@@ -87,25 +88,29 @@ def preview_mailing(
     if isinstance(mailing.audience, ContactList) or (limit is None and not personal):
         return _preview_one_text(mailing, template, project.price, currency)
     problems = _Problems()
-    chosen = _Chosen(limit if personal else 1, frozenset(rows))
+
+    def tell_too_long(why: str, line: int) -> None:
+        problems.keep([_at_text(mailing, "TOO_LONG", f"{why} ({rows_file(mailing)}:{line})")])
+
+    choice = Choice(limit if personal else 1, frozenset(rows), project.price, tell_too_long)
     if mailing.text:
-        chosen.waiting.update(_DEFAULT.findall(mailing.text.text))
-    for phone, candidate in _candidates(mailing, template, project.price, problems):
-        chosen.offer(candidate, is_suppressed=phone in suppressed)
-    missing = [row for row in rows if row not in chosen.by_row]
+        choice.waiting.update(_DEFAULT.findall(mailing.text.text))
+    for batch, texts in _rendered(mailing, template, suppressed, problems):
+        choice.offer(batch, texts, has_values=personal)
+    missing = [row for row in rows if row not in choice.by_row]
     if missing and not has_errors(problems.kept):
         raise UsageError(
-            f"{mailing.address} has no row {missing[0]}: it has {counted(chosen.count, 'recipient')}",
+            f"{mailing.address} has no row {missing[0]}: it has {counted(choice.count, 'recipient')}",
             hint="rows count the recipients from 1, after cleaning",
         )
     file = rows_file(mailing)
     samples = tuple(
         _sample(candidate, file, candidate.phone in suppressed, tuple(why))
-        for candidate, why in chosen.finish()
+        for candidate, why in choice.finish()
     )
     placed = tuple(place_rows(mailing.audience, problem) for problem in problems.told(mailing))
-    split = (chosen.split[0], chosen.split[1], chosen.split[2]) if personal else None
-    return Preview(mailing.address, chosen.count - chosen.suppressed, currency, samples, placed, split)
+    split = (choice.split[0], choice.split[1], choice.split[2]) if personal else None
+    return Preview(mailing.address, choice.count - choice.suppressed, currency, samples, placed, split)
 
 
 @dataclass(slots=True)
@@ -127,82 +132,13 @@ class _Problems:
         return [_at_text(mailing, "TEMPLATE", message), *self.kept]
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    row: int
-    line: int
-    phone: str
-    text: str
-    size: TextSize
-    cost: Decimal | None
-    values: Mapping[str, str]
-
-    @property
-    def expense(self) -> tuple[Decimal, int]:
-        return self.cost or Decimal(0), self.size.parts
-
-
-@dataclass(slots=True)
-class _Chosen:
-    """Keeps what may be shown of a stream of any length."""
-
-    limit: int | None
-    rows: frozenset[int]
-    waiting: set[str] = field(default_factory=set)  # variables with a default that nobody has got yet
-    by_row: dict[int, _Candidate] = field(default_factory=dict)
-    defaulted: dict[str, _Candidate] = field(default_factory=dict)
-    split: list[int] = field(default_factory=lambda: [0, 0, 0])
-    head: list[_Candidate] = field(default_factory=list)
-    dearest: _Candidate | None = None
-    longest: _Candidate | None = None
-    count: int = 0
-    suppressed: int = 0
-
-    def offer(self, candidate: _Candidate | None, *, is_suppressed: bool) -> None:
-        """One more person; None has no text that can be sent."""
-        self.count += 1
-        self.suppressed += is_suppressed
-        if candidate is not None and candidate.row in self.rows:
-            self.by_row[candidate.row] = candidate
-        if candidate is None or is_suppressed:
-            return
-        self.split[min(candidate.size.parts, 3) - 1] += 1
-        if not self.head or (self.limit is not None and len(self.head) < self.limit):
-            self.head.append(candidate)
-        if self.dearest is None or candidate.expense > self.dearest.expense:
-            self.dearest = candidate
-        if self.longest is None or len(candidate.text) > len(self.longest.text):
-            self.longest = candidate
-        for name in [name for name in self.waiting if not candidate.values.get(name, "").strip()]:
-            self.waiting.discard(name)
-            self.defaulted[name] = candidate
-
-    def finish(self) -> list[tuple[_Candidate, list[str]]]:
-        """What is shown, in the order of the rows, and why."""
-        if self.rows:
-            return [(self.by_row[row], []) for row in sorted(self.by_row)]
-        if self.dearest is None or self.longest is None:
-            return []
-        reasons: dict[int, tuple[_Candidate, list[str]]] = {}
-        marked = [(self.head[0], "first"), (self.dearest, "most expensive"), (self.longest, "longest")]
-        marked += [(candidate, f"default of {name}") for name, candidate in sorted(self.defaulted.items())]
-        for candidate, why in marked:
-            if candidate.row in reasons or self.limit is None or len(reasons) < self.limit:
-                reasons.setdefault(candidate.row, (candidate, []))[1].append(why)
-        for candidate in self.head:
-            if self.limit is not None and len(reasons) < self.limit:
-                reasons.setdefault(candidate.row, (candidate, []))
-        return [reasons[row] for row in sorted(reasons)]
-
-
-def _candidates(
-    mailing: Mailing, template: Template | None, price: Price | None, problems: _Problems
-) -> Iterator[tuple[str, _Candidate | None]]:
-    """Everybody's phone and text; None where it can't be sent, and then `problems` tells why."""
+def _rendered(
+    mailing: Mailing, template: Template | None, suppressed: PhoneSet, problems: _Problems
+) -> Iterator[tuple[Batch, Sequence[str]]]:
+    """Everybody in batches, with their texts; "" where it can't be sent, and then `problems` tells why."""
     assert not isinstance(mailing.audience, ContactList)
     report = AudienceReport()
     bulk = template.render_once() if template and not is_personal(mailing, template) else None
-    row = 0
     for batch in stream_audience(
         mailing.audience,
         address=mailing.address,
@@ -211,31 +147,19 @@ def _candidates(
         on_invalid=mailing.on_invalid,
         report=report,
         countries=mailing.countries,
+        with_variables=bulk is None,
+        suppressed=suppressed,
     ):
-        if bulk is None:
-            rendered = render_texts(mailing, template, batch)
-            texts = rendered.texts
-            problems.keep(rendered.problems)
-        else:
-            texts = [bulk] * len(batch.phones)
-        variables: Sequence[Mapping[str, str]] = batch.variables if bulk is None else [{}] * len(texts)
-        for phone, text, line, values in zip(batch.phones, texts, batch.lines, variables, strict=True):
-            row += 1
-            if not text:
-                yield phone, None
-                continue
-            try:
-                size = measure_text(text)
-            except TextTooLong as error:
-                message = f"{error.message} ({rows_file(mailing)}:{line})"
-                problems.keep([_at_text(mailing, "TOO_LONG", message)])
-                yield phone, None
-                continue
-            yield phone, _Candidate(row, line, phone, text, size, cost_of(size.parts, price, phone), values)
+        if bulk is not None:
+            yield batch, [bulk] * len(batch.phones)
+            continue
+        rendered = render_texts(mailing, template, batch)
+        problems.keep(rendered.problems)
+        yield batch, rendered.texts
     problems.kept.extend(report.problems)
 
 
-def _sample(candidate: _Candidate, file: str, is_suppressed: bool, why: tuple[str, ...]) -> Sample:
+def _sample(candidate: Candidate, file: str, is_suppressed: bool, why: tuple[str, ...]) -> Sample:
     return Sample(
         row=candidate.row,
         file=file,

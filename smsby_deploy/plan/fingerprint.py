@@ -70,6 +70,12 @@ def _join_rows(phones: Sequence[str], texts: Sequence[str]) -> bytes:
     return f'{{"phone":"{rows}"}}\n'.encode()
 
 
+def phones_of(rows: bytes) -> list[bytes]:
+    """The phones of `row_lines`: what stands in each between the quotes behind `"` or `{"phone":"`."""
+    before = 1 if rows.startswith(b'"') else 3
+    return [line.split(b'"', before + 1)[before] for line in rows.removesuffix(b"\n").split(b"\n")]
+
+
 def hash_rows(rows: bytes) -> bytes:
     """sha256 of some recipients as `row_lines`: hashed once, for their chunk and for the whole audience."""
     return hashlib.sha256(rows).digest()

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from smsby_deploy.audience.phone_set import PhoneSet, number_phones
 from smsby_deploy.plan.pack import Chunk
 
 Keep = Callable[[str, Chunk], None]  # the mailing's address, and one of its chunks
@@ -22,12 +21,11 @@ _LEFT_FREE = 64 << 20  # bytes of the disk: the journal of what is sent must nev
 
 
 class _Place(NamedTuple):
-    """Where a chunk lies: its `people` as marks of who is reached, then so many bytes of `phones` and of `rows`."""
+    """Where the rows of a chunk lie, in bytes; who was reached is not in the file: no hash would tell its damage."""
 
     offset: int
-    people: int
-    phones: int
-    rows: int
+    size: int
+    reached: bytes
 
 
 def keep_nothing(address: str, chunk: Chunk) -> None:
@@ -53,8 +51,7 @@ class KeptChunks:
         """Keep `chunk`. Without room for it everything is given up, and is read anew when it is sent."""
         if self._is_full:
             return
-        phones = "\n".join(chunk.phones).encode()
-        size = len(chunk.reached) + len(phones) + len(chunk.rows)
+        size = len(chunk.rows)
         try:
             if self._file is None:
                 # It loads all the ways of compressing, which `validate` has no use for.
@@ -64,14 +61,12 @@ class KeptChunks:
                 self._file = self._open.enter_context(unnamed)
             disk = os.fstatvfs(self._file.fileno())
             is_kept = (
-                disk.f_bavail * disk.f_frsize > size + _LEFT_FREE
-                and self._file.write(chunk.reached + phones + chunk.rows) == size
+                disk.f_bavail * disk.f_frsize > size + _LEFT_FREE and self._file.write(chunk.rows) == size
             )
         except OSError:
             is_kept = False
         if is_kept:
-            place = _Place(self._end, len(chunk.reached), len(phones), len(chunk.rows))
-            self._places.setdefault(address, []).append(place)
+            self._places.setdefault(address, []).append(_Place(self._end, size, bytes(chunk.reached)))
             self._end += size
         else:
             self._is_full = True
@@ -86,9 +81,8 @@ class KeptChunks:
         """Whether the chunks of a mailing were kept."""
         return address in self._places
 
-    def read(self, address: str, suppressed: PhoneSet | None) -> Iterator[tuple[bytes, bytearray]]:
-        """Of each chunk of a mailing, in order, its rows as they were hashed, and who gets one: not those in `suppressed`,
-        or if that is None, those who got one by the plan.
+    def read(self, address: str) -> Iterator[tuple[bytes, bytearray]]:
+        """The rows of each chunk of a mailing, in order, as they were hashed, and who of them was reached by the plan.
 
         Raises:
             OSError: the disk does not give them back.
@@ -96,7 +90,4 @@ class KeptChunks:
         for place in self._places.get(address, ()):
             assert self._file is not None
             self._file.seek(place.offset)
-            reached, phones = bytearray(self._file.read(place.people)), self._file.read(place.phones)
-            if suppressed is not None:
-                reached = suppressed.mark_others(number_phones(phones.decode().split("\n")))
-            yield self._file.read(place.rows), reached
+            yield self._file.read(place.size), bytearray(place.reached)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -90,15 +91,58 @@ def test_who_wants_no_more_leaves_no_process(tmp_path: Path) -> None:
     assert _children() == before
 
 
-def test_a_reader_that_is_killed_is_told(tmp_path: Path) -> None:
-    """Half a list never passes for the whole."""
+@pytest.mark.parametrize("rows", [10, 50_000])
+def test_a_reader_that_is_killed_is_told(tmp_path: Path, rows: int) -> None:
+    """Half a list never passes for the whole, wherever it was cut, within a batch too."""
 
     def stream() -> Iterator[Batch]:
-        yield from _stream(_list(tmp_path, 10), AudienceReport(), is_ahead=False)
+        yield from _stream(_list(tmp_path, rows), AudienceReport(), is_ahead=False)
         os.kill(os.getpid(), signal.SIGKILL)
 
     with pytest.raises(ReaderEnded):
         list(read_ahead(stream, AudienceReport()))
+
+
+def test_a_system_that_reaps_children_itself(tmp_path: Path) -> None:
+    """Some launchers leave SIGCHLD ignored: then the reader is gone before anybody can wait for it."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        report = AudienceReport()
+        source = _list(tmp_path, 3000)
+        batches = list(read_ahead(lambda: _stream(source, report, is_ahead=False), report))
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert report.rows == 3000
+    assert sum(len(batch.phones) for batch in batches) == 3000 - report.invalid - report.duplicate
+
+
+def test_without_another_process_it_is_read_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system allows none, the list is read all the same."""
+
+    def fork() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", fork)
+    report = AudienceReport()
+    source = _list(tmp_path, 3000)
+    assert list(read_ahead(lambda: _stream(source, report, is_ahead=False), report))
+    assert report.rows == 3000
+
+
+def test_a_signal_is_its_parent_s(tmp_path: Path) -> None:
+    """Ctrl-C reaches every process of a terminal: the reader goes on until its parent ends it, and never runs what its
+    parent would do then. The parent hears signals as before."""
+
+    def stream() -> Iterator[Batch]:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+        yield from _stream(_list(tmp_path, 10), AudienceReport(), is_ahead=False)
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    batches = read_ahead(stream, AudienceReport())
+    assert next(batches).phones
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+    assert list(batches) == []
 
 
 def test_what_breaks_there_is_raised_here() -> None:

@@ -204,4 +204,5 @@ def _compare_with_a_set(phones: list[str]) -> None:
     assert blocks.add_all(numbers, half) == (repeated, [i for i in first_ones if phones[i] in phones[::2]])
     assert all(phone in blocks for phone in phones)
     assert [phone in half for phone in phones] == [phone in phones[::2] for phone in phones]
+    assert half.mark_others(numbers) == bytearray(phone not in phones[::2] for phone in phones)
     assert len(ours) == len(blocks) == len(plain)

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsby_deploy.audience.shape import BadRows, detect_delimiter, detect_shape
+from smsby_deploy.audience import shape
+from smsby_deploy.audience.shape import BadRows, detect_delimiter, detect_shape, open_shaped
 from smsby_deploy.audience.source import AudienceReport, stream_audience
 from smsby_deploy.audience.suppression import load_suppression
 from smsby_deploy.errors import Location
@@ -160,6 +161,57 @@ def test_what_was_written_is_what_is_read(
     assert [(variables["name"], line) for _, variables, line in rows] == [
         (name.strip(), line) for (_, name), line in zip(people, lines, strict=True)
     ]
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "told"),
+    [
+        ("Anna", "Анна".encode("cp1251"), []),
+        ("Anna", "Анна".encode(), []),
+        ("Анна", "Анна".encode("cp1251"), [("RECIPIENTS", 5002)]),
+        ("Анна", "Анна".encode()[:-1], [("RECIPIENTS", 5002)]),
+    ],
+    ids=["cp1251 after Latin", "utf-8 after Latin", "cp1251 after utf-8", "damaged utf-8"],
+)
+def test_what_stands_behind_the_first_64_kb(early: str, late: bytes, told: object, tmp_path: Path) -> None:
+    """An encoding that shows itself late is found all the same; damage is told at its line, and never read as letters."""
+    path = tmp_path / "list.csv"
+    rows = "".join(f"37529{n:07d},{early}\n" for n in range(5000))
+    path.write_bytes(f"phone,name\n{rows}375291234567,".encode() + late + b"\n")
+    people, report = _read(_source(path))
+    assert [(problem.code, problem.line) for problem in report.problems] == told
+    assert {variables["name"] for _, variables, _ in people} <= {early, "Анна"}
+    assert len(people) == 5001 or told
+
+
+_letters = st.lists(
+    st.sampled_from([b"Anna", b"\n", "Анна".encode(), "Анна".encode("cp1251"), "Рђ".encode("cp1251"), b"\xff", b"\xd0"])
+).map(b"".join)  # fmt: skip
+
+
+@given(_letters, st.sampled_from([b"", b"\xef\xbb\xbf"]), st.integers(4, 9), st.integers(1, 9))
+def test_no_encoding_is_guessed_where_utf_8_would_do(
+    content: bytes, mark: bytes, sample: int, block: int
+) -> None:
+    """Wherever sample and blocks end: what is UTF-8 is read as it, and nothing else is read as if it were."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shape, "_SAMPLE", sample)
+        patch.setattr(shape, "_BLOCK", block)
+        path = Path(folder, "list.csv")
+        path.write_bytes(mark + b"a" + content)  # no mark of UTF-16 begins it
+        try:
+            text = (mark + b"a" + content).decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = None
+        try:
+            with open_shaped(_source(path)) as (found, lines):
+                read = "".join(lines)
+        except BadRows as error:
+            assert text is None
+            assert str(error).startswith("this line is not")
+            return
+    assert found.encoding == ("cp1251" if text is None else "utf-8-sig" if mark else "utf-8")
+    assert read == (text or (mark + b"a" + content).decode("cp1251"))
 
 
 _bytes = st.binary(max_size=200) | st.lists(

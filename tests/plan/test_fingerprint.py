@@ -12,9 +12,11 @@ from smsby_deploy.plan.fingerprint import (
     content_digest,
     fingerprint,
     hash_rows,
+    phones_of,
     read_remote_name,
     remote_name,
     row_line,
+    row_lines,
 )
 
 _slug = st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True)
@@ -45,6 +47,26 @@ def test_every_byte_that_is_sent_matters(rows: list[tuple[str, str]], data: st.D
         rows[::-1] if rows[::-1] != rows else [*rows, rows[0]],
     ):
         assert mark(changed) != mark(rows)
+
+
+_any_text = st.text(
+    st.sampled_from([*map(chr, range(0x21)), '"', "\\", "\x7f", "\x85", "\u2028", "я", "😀"]), max_size=4
+)
+
+
+@given(
+    st.lists(st.tuples(st.from_regex(r"[0-9]{7,15}", fullmatch=True), _any_text), max_size=5), st.booleans()
+)
+def test_many_rows_are_written_as_each_of_them(rows: list[tuple[str, str]], is_personal: bool) -> None:
+    """Together or one by one the same bytes, and their phones are read back from them."""
+    phones = [phone for phone, _ in rows]
+    texts = [text for _, text in rows] if is_personal else None
+    each = [row_line(phone, text if is_personal else None) for phone, text in rows]
+    written = row_lines(phones, texts)
+    assert written == b"".join(each)
+    assert written.count(b"\n") == len(rows)
+    if rows:
+        assert phones_of(written) == [phone.encode() for phone in phones]
 
 
 @given(_slug, _slug, _slug, st.integers(1, 999_999), st.integers(0, 9_999), st.integers(1, 10_000))
