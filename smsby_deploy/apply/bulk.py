@@ -9,7 +9,7 @@ from itertools import compress
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.audience.phone_set import number_phones
+from smsby_deploy.audience.phone_set import PhoneSet, number_phones
 from smsby_deploy.audience.suppression import hash_opt_outs, load_suppression
 from smsby_deploy.message.template import Template, compile_text
 from smsby_deploy.message.texts import is_personal
@@ -18,12 +18,26 @@ from smsby_deploy.plan.kept import KeptChunks
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.pack import fits_request, stream_chunks
 from smsby_deploy.plan.tally import Tally
+from smsby_deploy.problems import Severity
 from smsby_deploy.project.declarations import ApiSettings, Mailing, Project
 from smsby_deploy.smsby.written import Written
 
 
 class FilesChanged(Exception):
     """The files of a mailing are not those that were planned: what is left of it must not leave."""
+
+
+def read_opt_outs(project: Project) -> PhoneSet:
+    """Who opted out until this moment.
+
+    Raises:
+        FilesChanged: that can't be read: somebody would get what they do not want any more.
+    """
+    suppressed, problems = load_suppression(project.suppress)
+    broken = next((problem for problem in problems if problem.severity is Severity.ERROR), None)
+    if broken is not None:
+        raise FilesChanged(f"who opted out can't be read: {broken.file}: {broken.message}")
+    return suppressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +79,7 @@ def stream_parts(
     because it is late and may be.
 
     Raises:
-        FilesChanged: a chunk is not the planned one.
+        FilesChanged: a chunk is not the planned one, or who opted out can't be read.
     """
     template = compile_text(mailing.text) if mailing.text else None
     count = len(action.chunks)
@@ -90,7 +104,7 @@ def stream_parts(
 def _read_anew(
     project: Project, mailing: Mailing, template: Template | None, tally: Tally
 ) -> Iterator[_Leaving]:
-    suppressed, _ = load_suppression(project.suppress)
+    suppressed = read_opt_outs(project)
     for chunk in stream_chunks(project, mailing, template, suppressed, tally):
         yield _Leaving(chunk.index, chunk.rows, chunk.digest, chunk.reached, chunk.text)
 
@@ -102,7 +116,7 @@ def _read_kept(
     content = action.content_digest if text is None else f"{action.content_digest}\n{text}"
     suppressed = None
     if hash_opt_outs(project.suppress) != kept.opt_outs:
-        suppressed, _ = load_suppression(project.suppress)
+        suppressed = read_opt_outs(project)
     try:
         for index, (rows, reached) in enumerate(kept.read(mailing.address)):
             digest = chunk_digest(content, hash_rows(rows))

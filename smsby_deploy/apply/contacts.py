@@ -6,16 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import compress
 
-from smsby_deploy.apply.bulk import FilesChanged
+from smsby_deploy.apply.bulk import FilesChanged, read_opt_outs
 from smsby_deploy.audience.phone_set import PhoneSet
 from smsby_deploy.audience.source import AudienceReport, Batch
-from smsby_deploy.audience.suppression import load_suppression
 from smsby_deploy.message.template import compile_text
 from smsby_deploy.plan.fingerprint import content_digest, fingerprint, remote_name
 from smsby_deploy.plan.lists import UploadDigest, fields_of, stream_upload
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.pack import header_of
-from smsby_deploy.problems import Severity
 from smsby_deploy.project.declarations import ApiSettings, Mailing, Project
 from smsby_deploy.smsby.methods import CONTACTS_PER_IMPORT
 
@@ -62,10 +60,7 @@ class ContactReader:
         Raises:
             FilesChanged: the audience is not the planned one, or who opted out can't be read.
         """
-        suppressed, problems = load_suppression(self._project.suppress)
-        broken = next((problem for problem in problems if problem.severity is Severity.ERROR), None)
-        if broken is not None:
-            raise FilesChanged(f"who opted out can't be read: {broken.file}: {broken.message}")
+        suppressed = read_opt_outs(self._project)
         digest, marks = _digest_of(mailing), []
         for batch in stream_upload(mailing.pinned(self._inputs), AudienceReport(), suppressed):
             _add(digest, batch)

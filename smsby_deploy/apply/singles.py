@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
-from smsby_deploy.apply.bulk import FilesChanged
+from smsby_deploy.apply.bulk import FilesChanged, read_opt_outs
 from smsby_deploy.apply.events import Event
 from smsby_deploy.apply.exchange import Exchange, Request, StopSending
 from smsby_deploy.apply.message_ids import MessageBook, Reuse, baseline_of
 from smsby_deploy.apply.messages import MessageMaker
 from smsby_deploy.apply.recorder import ChunkRef
 from smsby_deploy.audience.phone_set import PhoneSet
-from smsby_deploy.audience.suppression import load_suppression
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.lock.model import DONE, SAID_NOT_SENT, ChunkRecord, ChunkState
 from smsby_deploy.lock.phones import NO_PROOF, UNSENT
@@ -61,7 +60,7 @@ class SingleSender:
 
     @cached_property
     def _suppressed(self) -> PhoneSet:
-        return load_suppression(self._project.suppress)[0]
+        return read_opt_outs(self._project)
 
     # --- what sms.by has already -----------------------------------------------------------------------------------
 

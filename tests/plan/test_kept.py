@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,6 +90,23 @@ def test_a_late_opt_out_and_a_changed_file(tmp_path: Path) -> None:
         after = b"".join(_sent(loaded, plan, kept))
     assert before.count(b"375290000003") == 1
     assert after == before.replace('{"phone":"375290000003","text":"Анна!"},'.encode(), b"")
+
+
+@pytest.mark.parametrize(
+    "spoil", [Path.unlink, lambda path: path.write_bytes(b"PK\3\4")], ids=["gone", "a workbook"]
+)
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_nothing_leaves_once_opt_outs_can_not_be_read(
+    tmp_path: Path, spoil: Callable[[Path], object], is_kept: bool
+) -> None:
+    """Between the plan and the requests too: whoever stood there would get it."""
+    loaded = _project(tmp_path, "Hi", ["375290000001,Анна", "375290000002,Ольга"], ["375290000001"])
+    with closing(_keeping(loaded)) as kept:
+        plan = _plan(loaded, kept)
+        assert b"375290000001" not in b"".join(_sent(loaded, plan, kept if is_kept else None))
+        spoil(tmp_path / "out.txt")
+        with pytest.raises(FilesChanged, match=r"who opted out can't be read: out\.txt"):
+            _sent(loaded, plan, kept if is_kept else None)
 
 
 def test_nothing_of_it_can_be_seen(tmp_path: Path) -> None:
