@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from actions_toolkit.command import Command
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from junitparser import JUnitXml
 from mypy_gitlab_code_quality import GitlabIssue
@@ -20,7 +23,7 @@ from smsby_deploy.plan.planfile import plan_document
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.project.declarations import ApiSettings, Guardrails, Project
 from smsby_deploy.report.codeclimate import codeclimate_document
-from smsby_deploy.report.findings import list_findings, plan_problems
+from smsby_deploy.report.findings import Finding, list_findings, plan_problems
 from smsby_deploy.report.json_out import inert_json_text, json_text, validate_document, write_json
 from smsby_deploy.report.junit import problems_junit, status_junit
 from smsby_deploy.report.problems_text import github_annotations
@@ -132,6 +135,17 @@ def test_github() -> None:
     assert [found and found["command"] for found in commands] == ["error", "error", "warning", "notice"]
     assert commands[2] is not None
     assert "file=campaigns/lists/out%2C1.csv,line=7" in commands[2]["properties"]
+
+
+@given(st.text(), st.text(min_size=1), st.integers(1, 10**6), st.sampled_from(list(Severity)))
+def test_github_writes_what_its_own_toolkit_writes(
+    text: str, file: str, line: int, severity: Severity
+) -> None:
+    """Whatever a path or a message holds, it is escaped as @actions/core does."""
+    finding = Finding(severity, "TEMPLATE", text, None, file, line, 7, "f")
+    level = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}[severity]
+    properties = {"file": file, "line": line, "col": 7, "title": "TEMPLATE"}
+    assert github_annotations([finding]) == f"{Command(level, properties, finding.text)}\n"
 
 
 def test_github_shows_ten_of_a_kind() -> None:
