@@ -69,8 +69,8 @@ class ContactReader:
             raise FilesChanged("its files changed while it was being sent")
         return Contacts(digest.count, digest.contacts, tuple(marks), suppressed)
 
-    def uploads(self, mailing: Mailing, contacts: Contacts) -> Iterator[Upload]:
-        """The contacts as they are uploaded, in order.
+    def uploads(self, mailing: Mailing, contacts: Contacts, done: int) -> Iterator[Upload]:
+        """The contacts as they are uploaded, in order, without the first `done` of them.
 
         Raises:
             FilesChanged: they are not those that were measured; nothing of the batch was handed out.
@@ -86,7 +86,7 @@ class ContactReader:
             fields = fields_of(mailing, batch.names)
             columns = [batch.variable(name) or [] for name in fields]
             size = batch_size(self._project.api, len(fields))
-            for start in range(0, len(kept), size):
+            for start in range(max(0, done - first), len(kept), size):
                 places = kept[start : start + size]
                 rows = [[batch.phones[i], *(column[i] for column in columns)] for i in places]
                 lines = [batch.lines[i] for i in places]

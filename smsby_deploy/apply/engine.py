@@ -127,6 +127,7 @@ class _Run:
             self.exchange,
             self.lists,
             ContactReader(self.project, plan.inputs),
+            read=self.reconciler.read,
             advance=self.advance,
             fail=self.outcomes.exit_codes.add,
         )

@@ -29,11 +29,16 @@ _CONFIRMATIONS = 3  # in one run, of a draft that surely was not confirmed
 @dataclass(frozen=True, slots=True)
 class Reviewed:
     """What was reviewed of a list that is ours: how many people are in it, and what it costs; `objection` says why its
-    draft may not be confirmed any more, "" if nothing speaks against it."""
+    draft may not be confirmed any more, "" if nothing speaks against it. If it `must_be_counted`, only sms.by's count
+    tells that nobody else is in it."""
 
     recipients: int
     cost: Decimal
-    objection: Callable[[], str]
+    objection: str
+    must_be_counted: bool
+
+
+Review = Callable[[], Reviewed]
 
 
 class ListSender:
@@ -58,11 +63,12 @@ class ListSender:
         self._made: set[str] = set()  # addresses whose draft was made just now: nobody can have confirmed it
         self._refuse = refuse  # hears the address of a mailing that a guardrail stops
 
-    def send(self, mailing: Mailing, action: Action, list_id: int, reviewed: Reviewed | None = None) -> None:
-        """Draft it if there is no draft, then confirm it; one that was uploaded only if it is what was `reviewed`.
+    def send(self, mailing: Mailing, action: Action, list_id: int, review: Review | None = None) -> None:
+        """Draft it if there is no draft, then confirm it; one that was uploaded only as its `review`, made directly before,
+        has it.
 
         Raises:
-            StopSending, ResultNotSaved: as Exchange.send.
+            StopSending, ResultNotSaved: as Exchange.send. And what `review` raises.
         """
         ref = (mailing.address, 0)
         if self._recorder.chunk(ref).state is ChunkState.UNKNOWN:
@@ -78,7 +84,7 @@ class ListSender:
         for _ in range(_CONFIRMATIONS):
             if self._recorder.chunk(ref).state is not ChunkState.DRAFT:
                 break
-            if not self._confirm(mailing, reviewed):
+            if not self._confirm(mailing, review):
                 return
         if self._recorder.chunk(ref).state is ChunkState.UNKNOWN:
             self._exchange.stop([ref], "unknown: whether it was confirmed is not known")
@@ -97,7 +103,7 @@ class ListSender:
             alphaname_id=action.alphaname_id or 0,
         )
 
-    def _confirm(self, mailing: Mailing, reviewed: Reviewed | None) -> bool:
+    def _confirm(self, mailing: Mailing, review: Review | None) -> bool:
         """Confirm the draft; False if nothing more is to be tried in this run."""
         address, ref = mailing.address, (mailing.address, 0)
         message_id = self._recorder.chunk(ref).message_id
@@ -115,10 +121,11 @@ class ListSender:
         if info.status and not is_draft(info.status) and address not in self._made:
             self._recorder.note(ref, ChunkState.ACCEPTED, accepted_at=self._recorder.now(), error=None)
             return False
+        reviewed = review() if review is not None else None
         breach = self._breach(mailing, info, reviewed)
         refusal = _difference(info, reviewed) or (f"guardrail: {breach}" if breach else "")
         why = f"{refusal}; its draft {message_id} stands, not confirmed" if refusal else ""
-        why = (reviewed.objection() if reviewed is not None else "") or why
+        why = (reviewed.objection if reviewed is not None else "") or why
         if why:
             self._exchange.stop([ref], why)
             self._refuse(address)
@@ -187,8 +194,12 @@ class ListSender:
 
 def _difference(info: ListInfo, reviewed: Reviewed | None) -> str:
     """That the list at sms.by is not the one that was reviewed."""
-    if reviewed is None or info.recipients is None or info.recipients == reviewed.recipients:
+    if reviewed is None or info.recipients == reviewed.recipients:
         return ""
-    told = counted(info.recipients, "person", "people")
     way_out = "look at the list at sms.by; a raised `revision` makes a new one"
+    if info.recipients is None:
+        if not reviewed.must_be_counted:
+            return ""
+        return f"unknown: its list was at sms.by before, which does not tell how many people are in it: {way_out}"
+    told = counted(info.recipients, "person", "people")
     return f"sms.by counts {told} in its list, {reviewed.recipients:,} are to get it: {way_out}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from smsby_deploy.apply.events import Event
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
@@ -82,6 +83,10 @@ class Reconciler:
                 error = "the lock is older than what sms.by lists of this mailing"
                 self._recorder.note((address, index), state, error=error)
             else:
+                if state is ChunkState.DRAFT and chunk.upload is not None:
+                    # The lock may be older than it, or it may be an earlier one that was called not sent: whom a draft was
+                    # made for only the answer of sendSmsList proves.
+                    self._recorder.note_upload((address, index), replace(chunk.upload, digest=""))
                 when = self._recorder.now() if state is ChunkState.ACCEPTED else None
                 self._recorder.note(
                     (address, index), state, message_id=listed.id, accepted_at=when, error=None

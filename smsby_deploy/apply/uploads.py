@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import TypeVar
 
@@ -17,13 +18,14 @@ from smsby_deploy.apply.events import Event
 from smsby_deploy.apply.exchange import Exchange, StopSending
 from smsby_deploy.apply.lists import ListSender, Reviewed
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
-from smsby_deploy.lock.model import ChunkState, Entry, UploadRecord
+from smsby_deploy.lock.model import SURELY_NOT_SENT, ChunkState, Entry, UploadRecord
 from smsby_deploy.masking import mask_numbers
-from smsby_deploy.plan.diff import opted_out_reason
+from smsby_deploy.plan.diff import collision_of, expired_reason, opted_out_reason
 from smsby_deploy.plan.fingerprint import read_remote_name
 from smsby_deploy.plan.model import Action
+from smsby_deploy.plan.remote import RemoteView
 from smsby_deploy.project.declarations import Mailing, Project
-from smsby_deploy.smsby.answers import ImportReport
+from smsby_deploy.smsby.answers import ImportReport, SubscriberList
 from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.transport import AnswerLost
@@ -63,6 +65,7 @@ class UploadSender:
         lists: ListSender,
         reader: ContactReader,
         *,
+        read: Callable[[], RemoteView],
         advance: Callable[[int], None],
         fail: Callable[[int], None],
     ) -> None:
@@ -72,6 +75,7 @@ class UploadSender:
         self._recorder = exchange.recorder
         self._lists = lists
         self._reader = reader
+        self._read = read
         self._advance = advance
         self._fail = fail  # hears an exit code
 
@@ -83,14 +87,13 @@ class UploadSender:
             StopSending, ResultNotSaved: as Exchange.send.
         """
         ref = (mailing.address, 0)
+        list_id = 0  # where a draft stands none is needed
         try:
-            match self._recorder.chunk(ref).state:
-                case ChunkState.PENDING | ChunkState.REJECTED:
-                    contacts = self._fill(mailing, action)
-                case ChunkState.DRAFT:
-                    contacts = self._of_draft(mailing, action)
-                case _:  # a confirmation that was lost: what became of it comes first
-                    contacts = self._reader.measure(mailing, action)
+            if self._recorder.chunk(ref).state in SURELY_NOT_SENT:
+                filled = self._fill(mailing, action)
+                if filled is None or not self._may_draft(mailing, action):
+                    return
+                list_id = filled
         except _Rejected as rejected:
             # What is known of the list may be what is wrong: the next apply looks for it, or makes it anew.
             self._recorder.note_upload(
@@ -100,32 +103,17 @@ class UploadSender:
             self._exchange.rejected.add(mailing.address)
             self._exchange.stop([ref], str(rejected))
             return
-        if contacts is None:
-            return
-        upload = self._upload(mailing)
-
-        def objection() -> str:
-            if self._reader.measure(mailing, action).digest == upload.digest:
-                return ""
-            return opted_out_reason(mailing.revision)
-
-        people = contacts.count - upload.invalid
-        self._lists.send(
-            mailing,
-            action,
-            upload.list_id or 0,
-            Reviewed(people, action.cost or Decimal(0), objection),
-        )
+        self._lists.send(mailing, action, list_id, lambda: self._review(mailing, action))
         if self._recorder.chunk(ref).state is ChunkState.REJECTED:
-            self._recorder.note_upload(ref, UploadRecord(upload.digest))
+            self._recorder.note_upload(ref, UploadRecord(self._upload(mailing).digest))
 
     def _upload(self, mailing: Mailing) -> UploadRecord:
         return self._recorder.chunk((mailing.address, 0)).upload or UploadRecord("")
 
     # --- the list --------------------------------------------------------------------------------------------------
 
-    def _fill(self, mailing: Mailing, action: Action) -> Contacts | None:
-        """Make the list and put the contacts into it; None if nothing is to be sent to it in this run."""
+    def _fill(self, mailing: Mailing, action: Action) -> int | None:
+        """Make the list and put the contacts into it: its id; None if nothing is to be sent to it in this run."""
         ref = (mailing.address, 0)
         for _ in range(_ROUNDS):
             contacts = self._reader.measure(mailing, action)
@@ -137,7 +125,7 @@ class UploadSender:
                 upload = UploadRecord(contacts.digest)
             if upload.invalid and mailing.on_invalid == "fail":
                 upload = replace(upload, uploaded=0, invalid=0)  # told anew, line by line
-            if upload.list_id is None:
+            if upload.list_id is None or not self._is_there(upload.list_id, mailing, contacts):
                 upload = self._make_list(mailing, contacts, upload)
             upload = self._put_contacts(mailing, contacts, upload)
             people = contacts.count - upload.invalid
@@ -148,7 +136,7 @@ class UploadSender:
                 )
             if self._reader.measure(mailing, action).digest == contacts.digest:
                 self._recorder.note(ref, ChunkState.PENDING, recipients=people)
-                return contacts
+                return upload.list_id
             self._say(mailing, "opt-outs changed meanwhile: another list is made", is_warning=True)
         self._exchange.stop(
             [ref], "opt-outs went on changing while its list was uploaded; the next apply goes on"
@@ -156,30 +144,52 @@ class UploadSender:
         self._fail(1)
         return None
 
-    def _of_draft(self, mailing: Mailing, action: Action) -> Contacts | None:
-        """Who a draft that stands is to go to, once it is known for whom it was made; None if that is not known. Whether
-        these are the same is looked at directly before it is confirmed."""
-        ref = (mailing.address, 0)
+    def _may_draft(self, mailing: Mailing, action: Action) -> bool:
+        """Whether it may still be drafted: filling its list may have taken long."""
+        address = mailing.address
+        marks = [chunk.fingerprint for chunk in action.chunks]
+        remote = self._ask(self._read, "the mailings")
+        why = collision_of(self._project.name, address, mailing.revision, marks, remote)
+        if any(mark in remote.by_fingerprint for mark in marks):
+            why = "meanwhile sms.by lists it, and this run did not send it; the next apply looks what became of it"
+        # Too late is what is past schedule_time by more than max_late.
+        judged_at = self._exchange.clock.now() - (mailing.max_late or timedelta(0))
+        why = why or expired_reason(mailing.schedule_time, judged_at)
+        if why:
+            self._exchange.stop([(address, 0)], why)
+            self._fail(4)
+        return not why
+
+    def _review(self, mailing: Mailing, action: Action) -> Reviewed:
+        """Who is to get the draft that stands, and what speaks against its confirmation.
+
+        Raises:
+            FilesChanged: as ContactReader.measure.
+        """
         contacts = self._reader.measure(mailing, action)
-        upload = self._recorder.chunk(ref).upload
-        if upload is None or not upload.digest:
+        upload, why = self._upload(mailing), ""
+        if not upload.digest:
             list_id = self._only_list(mailing, contacts)
             if list_id is None:
                 why = (
                     "unknown: for whom its draft was made the lock does not say, and neither do the lists at sms.by: "
                     f"raise `revision` to {mailing.revision + 1} (nobody got anything yet), and delete the draft there"
                 )
-                self._exchange.stop([ref], why)
-                self._fail(4)
-                return None
-            upload = UploadRecord(contacts.digest, list_id, contacts.count)
-            self._recorder.note_upload(ref, upload)
-        return contacts
+            else:
+                found = upload.found or upload.list_id != list_id
+                upload = replace(
+                    upload, digest=contacts.digest, list_id=list_id, uploaded=contacts.count, found=found
+                )
+                self._recorder.note_upload((mailing.address, 0), upload)
+        elif upload.digest != contacts.digest:
+            why = opted_out_reason(mailing.revision)
+        people = contacts.count - upload.invalid
+        return Reviewed(people, action.cost or Decimal(0), why, must_be_counted=upload.found)
 
     def _only_list(self, mailing: Mailing, contacts: Contacts) -> int | None:
         """The list for these contacts, if sms.by has no other one of this mailing and revision."""
         mine: dict[str, int] = {}
-        for one in self._ask(self._client.get_subscriber_lists):
+        for one in self._subscriber_lists():
             name = read_remote_name(one.name)
             if name and (name.project, name.address, name.revision) == (
                 self._project.name,
@@ -193,26 +203,31 @@ class UploadSender:
         """The list of this name: the one that sms.by has, else a new one."""
         name = self._reader.list_name(mailing, contacts)
 
-        def find() -> int | None:
-            found = self._ask(self._client.get_subscriber_lists)
-            return next((one.id for one in found if one.name.strip() == name), None)
+        def find() -> tuple[int, bool] | None:
+            return next(
+                ((one.id, True) for one in self._subscriber_lists() if one.name.strip() == name), None
+            )
 
-        def call() -> int:
-            return self._client.create_subscriber_list(name)
+        def call() -> tuple[int, bool]:
+            return self._client.create_subscriber_list(name), False
 
-        made = self._repeat(mailing, "list", upload, call, find)
-        upload = replace(upload, list_id=made, uploaded=0, invalid=0)
+        made, found = self._repeat(mailing, "list", upload, call, find)
+        upload = replace(upload, list_id=made, uploaded=0, invalid=0, found=found)
         self._recorder.note_upload((mailing.address, 0), upload, error=None)
         self._say(mailing, f"its list at sms.by is {made}")
         return upload
 
+    def _is_there(self, list_id: int, mailing: Mailing, contacts: Contacts) -> bool:
+        """Whether the recorded list is still ours: it may have been deleted, or this may be another account, where the
+        same id is somebody else's list."""
+        name = self._reader.list_name(mailing, contacts)
+        return any(one.id == list_id and one.name.strip() == name for one in self._subscriber_lists())
+
     def _put_contacts(self, mailing: Mailing, contacts: Contacts, upload: UploadRecord) -> UploadRecord:
         """Upload who is not in the list yet, and tell whom sms.by calls invalid."""
         told = 0
-        for batch in self._reader.uploads(mailing, contacts):
-            if batch.end <= upload.uploaded:
-                self._advance(len(batch.rows))
-                continue
+        self._advance(upload.uploaded)
+        for batch in self._reader.uploads(mailing, contacts, upload.uploaded):
             report = self._put_batch(mailing, batch, upload)
             invalid = len(report.log) if report.invalid is None else report.invalid
             upload = replace(upload, uploaded=batch.end, invalid=upload.invalid + invalid)
@@ -310,13 +325,14 @@ class UploadSender:
         outcome = self._exchange.sender.send(run)
         return box[0] if box else AnswerLost(outcome.error or "its answer was lost")
 
-    def _ask(self, question: Callable[[], _Told]) -> _Told:
+    def _subscriber_lists(self) -> tuple[SubscriberList, ...]:
+        return self._ask(self._client.get_subscriber_lists, "the lists")
+
+    def _ask(self, question: Callable[[], _Told], what: str) -> _Told:
         try:
             return question()
         except (SmsbyUnavailable, ApiError) as error:
-            raise StopSending(
-                f"not sent: the lists at sms.by could not be read: {error.message}", 7
-            ) from error
+            raise StopSending(f"not sent: {what} at sms.by could not be read: {error.message}", 7) from error
 
     def _say(
         self, mailing: Mailing, line: str, people: int | None = None, *, is_warning: bool = False

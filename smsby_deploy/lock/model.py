@@ -26,12 +26,14 @@ DONE = frozenset({ChunkState.ACCEPTED, ChunkState.SUPPRESSED})
 @dataclass(frozen=True, slots=True)
 class UploadRecord:
     """The contact list of an uploaded mailing: for whom it is made (`digest`), its id at sms.by, how many of them it took
-    so far, in order, and how many of these it called invalid."""
+    so far, in order, and how many of these it called invalid. `digest` is empty where a draft was found at sms.by, and whom
+    it was made for is not known. `found`: the list was there under its name, so who else is in it is not known either."""
 
     digest: str
     list_id: int | None = None
     uploaded: int = 0
     invalid: int = 0
+    found: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ def diff_mailing(
 ) -> Verdict:
     """The one action of a mailing, guardrails aside."""
     pending = (ChunkState.PENDING,) * len(desired.chunks)
+    reached = 0  # by what is recorded, or found at sms.by of it
     if entry is not None:
         states = merge_entry(entry, remote)
         if ChunkState.UNKNOWN in states:
@@ -50,7 +51,12 @@ def diff_mailing(
             )
         if entry.revision == desired.revision and not all(state in SURELY_NOT_SENT for state in states):
             return _diff_recorded(project, desired, entry, states, remote, now)
-    return _diff_new(project, desired, entry, pending, remote, now)
+        reached = sum(
+            chunk.recipients or 0
+            for chunk, state in zip(entry.chunks, states, strict=True)
+            if chunk.was_sent or state is ChunkState.ACCEPTED
+        )
+    return _diff_new(project, desired, entry, pending, remote, now, reached)
 
 
 def _diff_recorded(
@@ -88,11 +94,11 @@ def _diff_recorded(
     collision = collision_of(project, desired.address, desired.revision, desired.fingerprints, remote)
     if collision:
         return Verdict(ActionKind.BLOCKED, collision, states)
-    if _is_late(desired, now):
-        return Verdict(ActionKind.BLOCKED, _late_reason(desired), states)
+    if expired := expired_reason(desired.schedule_time, now):
+        return Verdict(ActionKind.BLOCKED, expired, states)
     if ChunkState.DRAFT in states:
         upload = entry.chunks[0].upload
-        if upload is not None and upload.digest != desired.contacts:
+        if upload is not None and upload.digest not in ("", desired.contacts):
             return Verdict(ActionKind.BLOCKED, opted_out_reason(entry.revision), states)
         return Verdict(ActionKind.CONFIRM, "its draft stands at sms.by, not confirmed", states)
     if entry.transport == "single":
@@ -112,6 +118,7 @@ def _diff_new(
     pending: tuple[ChunkState, ...],
     remote: RemoteView | None,
     now: datetime,
+    reached: int,
 ) -> Verdict:
     if remote is not None:
         listed = [remote.by_fingerprint.get(chunk.fingerprint) for chunk in desired.chunks]
@@ -130,8 +137,8 @@ def _diff_new(
                     states,
                 )
             if ChunkState.DRAFT in states:
-                if _is_late(desired, now):
-                    return Verdict(ActionKind.BLOCKED, _late_reason(desired), states)
+                if expired := expired_reason(desired.schedule_time, now):
+                    return Verdict(ActionKind.BLOCKED, expired, states)
                 return Verdict(ActionKind.CONFIRM, "its draft stands at sms.by, not confirmed", states)
             return Verdict(
                 ActionKind.ADOPT, "sms.by has it already, the lock does not: only recorded", states
@@ -139,16 +146,15 @@ def _diff_new(
         collision = collision_of(project, desired.address, desired.revision, desired.fingerprints, remote)
         if collision:
             return Verdict(ActionKind.BLOCKED, collision, pending)
-    if _is_late(desired, now):
-        return Verdict(ActionKind.BLOCKED, _late_reason(desired), pending)
+    if expired := expired_reason(desired.schedule_time, now):
+        return Verdict(ActionKind.BLOCKED, expired, pending)
     start = ActionKind.CREATE if desired.contacts is None else ActionKind.UPLOAD
     if entry is None:
         return Verdict(start, "new" if desired.contacts is None else _upload_reason(desired, None), pending)
     if entry.revision < desired.revision:
-        again = sum(c.recipients or 0 for c in entry.chunks if c.was_sent)
-        people = counted(again, "person", "people")
+        people = counted(reached, "person", "people")
         note = f"revision {desired.revision} sends a second time to up to {people} who got revision {entry.revision}"
-        return Verdict(start, f"revision {desired.revision}", pending, note if again else "")
+        return Verdict(start, f"revision {desired.revision}", pending, note if reached else "")
     reason = "nothing of it was sent so far"
     if desired.contacts is not None:
         reason = _upload_reason(desired, entry)
@@ -218,9 +224,8 @@ def _unknown_reason(address: str) -> str:
     )
 
 
-def _is_late(desired: Desired, now: datetime) -> bool:
-    return desired.schedule_time is not None and desired.schedule_time <= now
-
-
-def _late_reason(desired: Desired) -> str:
-    return f"expired: its schedule_time {desired.schedule_time:%Y-%m-%d %H:%M} has passed; set a new one"
+def expired_reason(schedule_time: datetime | None, now: datetime) -> str:
+    """That the time of a mailing has passed; empty if it has not, or there is none."""
+    if schedule_time is None or schedule_time > now:
+        return ""
+    return f"expired: its schedule_time {schedule_time:%Y-%m-%d %H:%M} has passed; set a new one"

@@ -298,3 +298,33 @@ def test_what_is_refused_as_a_whole_is_one_json_document_all_the_same(odd: tuple
     not_approved = shop.run("apply", "--format", "json", stdin="no\n")
     assert (not_approved.code, not_approved.json["summary"]["skipped"]) == (4, 1)
     assert service.count("sendBulkSms") == 0
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+def test_a_list_that_was_there_is_sent_to_only_if_sms_by_counts_it(
+    odd: tuple[Service, Shop], was_there: bool
+) -> None:
+    """confirm=0 tells no figures. Of a list made just now nobody else can be; who is in one that bore the name of an
+    uploaded list before, only the count would tell."""
+    service, shop = odd
+    shop.write("sale.yaml", ONE.replace("{name: a,", "{name: a, upload: true,"))
+    lists: dict[str, str] = {}
+
+    def make(params: dict[str, Any]) -> Answer:
+        lists["8"] = params["name"]
+        return LOST if was_there else (200, {"status": "OK", "result": {"list_id": 8}})
+
+    service.answers |= {
+        "createSubscriberList": make,
+        "getSubscriberLists": lambda params: (200, lists),
+        "getBalance": lambda params: (200, {"currency": "BYN", "result": [{"balance": "9"}]}),
+        "importContacts": lambda params: (200, {"result": {"inserted": 1, "updated": 0, "invalid": 0}}),
+        "confirmSendMessageByList": lambda params: (200, {"status": "OK"}),
+    }
+    result, mailing = _apply(shop)
+    if was_there:
+        assert (result.code, mailing["outcome"]) == (4, "skipped"), result.err
+        assert "does not tell how many people are in it" in mailing["error"]
+    else:
+        assert (result.code, mailing["outcome"]) == (0, "sent"), result.err
+    assert service.count("confirmSendMessageByList", confirm="1") == (0 if was_there else 1)

@@ -1,0 +1,167 @@
+"""`upload: true` where the lock, the lists or the drafts at sms.by are not what this checkout thinks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.e2e.conftest import Shop, _sandbox
+from tests.e2e.test_upload import (
+    PHONES,
+    ROWS,
+    _action,
+    _apply,
+    _call,
+    _calls,
+    _campaign,
+    _configure,
+    _die_before_the_confirmation,
+    _got,
+    _lists,
+)
+
+LATER = {"retry_after": "3600", "mode": "429", "times": 9, "when": "before"}
+
+
+@pytest.fixture
+def sale(shop: Shop) -> Shop:
+    """Five people to be uploaded, two a request; nobody opted out yet."""
+    _configure(shop)
+    _campaign(shop)
+    shop.write("people.csv", ROWS)
+    _opt_out(shop)
+    return shop
+
+
+def _opt_out(shop: Shop, *places: int) -> None:
+    shop.write("stop.csv", "\n".join(["phone", *(PHONES[place] for place in places)]) + "\n")
+
+
+def _drafts(shop: Shop) -> list[int]:
+    data = requests.get(f"{shop.url}/api/v1/getSMSMessages", params={"token": "t"}, timeout=5).json()["data"]
+    return [one["id"] for one in data if one["status"] == "DRAFT"]
+
+
+def test_a_draft_confirmed_by_hand_is_told_when_the_revision_is_raised(sale: Shop) -> None:
+    """The lock calls it a draft, the list says it went out: revision 2 would send to these people a second time."""
+    _die_before_the_confirmation(sale)
+    (draft,) = _drafts(sale)
+    requests.post(
+        f"{sale.url}/api/v1/confirmSendMessageByList",
+        data={"token": "t", "message_id": draft, "confirm": 1},
+        timeout=5,
+    ).raise_for_status()
+    _campaign(sale, ", revision: 2")
+    (note,) = [p for p in sale.run("plan", "--format", "json").json["problems"] if p["code"] == "SENT_AGAIN"]
+    assert "a second time to up to 5 people who got revision 1" in note["message"]
+
+
+def test_a_list_id_of_another_account_is_not_written_to(sale: Shop, tmp_path: Path) -> None:
+    """The lock has a list's id; in the account that is used now that id is somebody else's list."""
+    sale.fault(method="importContacts", nth=2, **LATER)
+    assert _apply(sale)[0].code == 7
+    recorded = sale.lock()["mailings"]["sale/staff"]["chunks"][0]["upload"]["list_id"]
+    with _sandbox(tmp_path) as url:
+        other = Shop(sale.root, url)
+        theirs = _call(other, "createSubscriberList", name="theirs")["result"]["list_id"]
+        assert theirs == recorded
+        _call(other, "importContacts", list_id=theirs, field_names=["phone"], data=[["375299999999"]])
+        result, mailing = _apply(other)
+        assert (result.code, mailing["outcome"]) == (0, "sent"), result.err
+        assert _lists(other)["theirs"] == ["375299999999"]
+        assert _got(other) == dict.fromkeys(PHONES, 1)
+
+
+def test_a_list_that_was_deleted_is_made_anew(sale: Shop) -> None:
+    sale.fault(method="importContacts", nth=2, **LATER)
+    assert _apply(sale)[0].code == 7
+    sale.reset()
+    result, mailing = _apply(sale)
+    assert (result.code, mailing["outcome"]) == (0, "sent"), result.err
+    assert _got(sale) == dict.fromkeys(PHONES, 1)
+
+
+def test_a_draft_that_is_newer_than_the_lock_is_not_taken_for_the_recorded_list(sale: Shop) -> None:
+    """The lock was put back: its list is without the first person, the draft was made for another with them instead of
+    the second. As many people, so the count tells nothing; the first opted out and must get nothing."""
+    _opt_out(sale, 0)
+    sale.fault(method="sendSmsList", **LATER)
+    assert _apply(sale)[0].code == 7
+    sale.clear_faults()
+    older = (sale.root / "smsby.lock.json").read_text()
+    _opt_out(sale, 1)
+    _die_before_the_confirmation(sale)
+    sale.write("smsby.lock.json", older)
+    _opt_out(sale, 0)
+    for _ in range(2):
+        result, mailing = _apply(sale)
+        assert (result.code, mailing["outcome"]) == (4, "skipped"), result.err
+        assert "for whom its draft was made" in mailing["error"]
+    assert _got(sale) == {}
+    _campaign(sale, ", revision: 2")
+    assert _apply(sale)[0].code == 0
+    assert _got(sale) == dict.fromkeys([PHONES[place] for place in (1, 2, 3, 4)], 1)
+
+
+def test_an_earlier_draft_that_was_called_not_made_is_not_taken_for_the_last(sale: Shop) -> None:
+    """Its answer was lost, a person said wrongly that there is none, and that of the next one, for others, is lost too:
+    what is found then may be the first."""
+    _opt_out(sale, 1)
+    sale.fault(method="sendSmsList", mode="reset", when="after")
+    sale.fault(method="sendSmsList", mode="lag", when="after", seconds=3600)
+    assert _apply(sale)[0].code == 6
+    assert sale.run("lock", "resolve", "sale/staff", "--not-sent", "--reason", "looked").code == 0
+    _opt_out(sale, 0)
+    sale.clear_faults()
+    sale.fault(method="sendSmsList", mode="reset", when="before")
+    run = sale.start("apply", "--auto-approve")
+    sale.wait_until(lambda: _calls(sale, "sendSmsList") == 2)
+    requests.post(f"{sale.url}/_sandbox/clock", json={"advance": 7200}, timeout=5).raise_for_status()
+    assert run.finish().code in (4, 6)
+    result, mailing = _apply(sale)
+    assert (result.code, mailing["outcome"]) == (4, "skipped"), result.err
+    assert _got(sale) == {}
+
+
+def test_a_draft_that_appears_while_the_list_is_filled_is_the_only_one(sale: Shop) -> None:
+    """Another checkout, with a lock of its own, was faster: filling a list takes long."""
+    sale.fault(method="importContacts", nth=2, mode="slow", when="after", seconds=2)
+    run = sale.start("apply", "--auto-approve", "--format", "json")
+    sale.wait_until(lambda: _calls(sale, "importContacts") == 2)
+    other = Shop(sale.root.parent / "other", sale.url)
+    for name in ("smsby.yaml", "sale.yaml", "people.csv", "stop.csv"):
+        other.write(name, (sale.root / name).read_text())
+    assert other.run("apply", "--auto-approve").code == 0
+    done = run.finish()
+    assert done.code == 4, done.err
+    assert "meanwhile sms.by lists it" in done.json["mailings"][0]["error"]
+    assert _calls(sale, "sendSmsList") == 1
+    assert _got(sale) == dict.fromkeys(PHONES, 1)
+    assert _action(sale)["action"] == "adopt"
+
+
+def test_batches_of_another_size_count_no_invalid_contact_twice(sale: Shop) -> None:
+    """Three of five are in, one of them invalid; batches of four go on with the fourth contact."""
+    _configure(sale, "countries: [BY, FR]\n", recipients_per_request=3)
+    sale.write("people.csv", ROWS.replace(PHONES[2], "33612345678"))
+    _campaign(sale, ", on_invalid: drop")
+    sale.settings(refuses=["336"])
+    sale.fault(method="importContacts", nth=2, **LATER)
+    assert _apply(sale)[0].code == 7
+    sale.clear_faults()
+    _configure(sale, "countries: [BY, FR]\n", recipients_per_request=4)
+    result, mailing = _apply(sale)
+    assert (result.code, mailing["outcome"], mailing["recipients"]) == (0, "sent", 4), result.err
+    assert len(_got(sale)) == 4
+
+
+def test_no_phone_that_sms_by_names_in_a_refusal_gets_into_the_lock(sale: Shop) -> None:
+    error: dict[str, Any] = {"mode": "error", "status": 400, "text": f"contact {PHONES[0]} is not wanted"}
+    sale.fault(method="importContacts", when="before", **error)
+    result, mailing = _apply(sale)
+    assert (result.code, mailing["outcome"]) == (1, "rejected"), result.err
+    assert PHONES[0] not in result.err + result.out
+    assert PHONES[0] not in (sale.root / "smsby.lock.json").read_text()
