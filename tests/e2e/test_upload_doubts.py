@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from smsby_deploy.cli.main import run
+from smsby_deploy.clock import SystemClock
 from tests.e2e.conftest import Shop, _sandbox
 from tests.e2e.test_upload import (
     PHONES,
@@ -117,10 +120,10 @@ def test_an_earlier_draft_that_was_called_not_made_is_not_taken_for_the_last(sal
     _opt_out(sale, 0)
     sale.clear_faults()
     sale.fault(method="sendSmsList", mode="reset", when="before")
-    run = sale.start("apply", "--auto-approve")
+    started = sale.start("apply", "--auto-approve")
     sale.wait_until(lambda: _calls(sale, "sendSmsList") == 2)
     requests.post(f"{sale.url}/_sandbox/clock", json={"advance": 7200}, timeout=5).raise_for_status()
-    assert run.finish().code in (4, 6)
+    assert started.finish().code in (4, 6)
     result, mailing = _apply(sale)
     assert (result.code, mailing["outcome"]) == (4, "skipped"), result.err
     assert _got(sale) == {}
@@ -129,13 +132,13 @@ def test_an_earlier_draft_that_was_called_not_made_is_not_taken_for_the_last(sal
 def test_a_draft_that_appears_while_the_list_is_filled_is_the_only_one(sale: Shop) -> None:
     """Another checkout, with a lock of its own, was faster: filling a list takes long."""
     sale.fault(method="importContacts", nth=2, mode="slow", when="after", seconds=2)
-    run = sale.start("apply", "--auto-approve", "--format", "json")
+    started = sale.start("apply", "--auto-approve", "--format", "json")
     sale.wait_until(lambda: _calls(sale, "importContacts") == 2)
     other = Shop(sale.root.parent / "other", sale.url)
     for name in ("smsby.yaml", "sale.yaml", "people.csv", "stop.csv"):
         other.write(name, (sale.root / name).read_text())
     assert other.run("apply", "--auto-approve").code == 0
-    done = run.finish()
+    done = started.finish()
     assert done.code == 4, done.err
     assert "meanwhile sms.by lists it" in done.json["mailings"][0]["error"]
     assert _calls(sale, "sendSmsList") == 1
@@ -165,3 +168,21 @@ def test_no_phone_that_sms_by_names_in_a_refusal_gets_into_the_lock(sale: Shop) 
     assert (result.code, mailing["outcome"]) == (1, "rejected"), result.err
     assert PHONES[0] not in result.err + result.out
     assert PHONES[0] not in (sale.root / "smsby.lock.json").read_text()
+
+
+def test_a_time_that_passes_while_the_list_is_filled_blocks_it(
+    sale: Shop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As it would have been blocked had it passed before. In this process: the clock jumps once contacts are uploaded."""
+    _campaign(sale, ", schedule_time: 2030-01-01T10:00:00")
+
+    def now(self: SystemClock) -> datetime:
+        return datetime(2030 if sale.has_been_called("importContacts") else 2029, 6, 1, tzinfo=UTC)
+
+    monkeypatch.setattr(SystemClock, "now", now)
+    monkeypatch.chdir(sale.root)
+    monkeypatch.setenv("SMSBY_API_URL", sale.url)
+    monkeypatch.setenv("SMSBY_TOKEN", "secret-token")
+    assert run(["apply", "--auto-approve"]) == 4
+    assert "expired: its schedule_time 2030-01-01 10:00 has passed" in capfd.readouterr().out
+    assert _calls(sale, "sendSmsList") == 0
