@@ -47,6 +47,7 @@ class Request:
     # Whether a refusal with this text concerns no other phone, and what looks for a lost one: where it is but a phone.
     is_alone: Callable[[str], bool] = lambda error: False
     look: Callable[[], None] | None = None
+    objection: Callable[[], str] = lambda: ""  # why it may not be tried again, asked after the pause
     tries: int = 0
 
     @property
@@ -139,6 +140,8 @@ class Exchange:
             if self._again and (not self._flying or self.clock.monotonic() >= self._resume_at):
                 self.sender.pause(self._resume_at - self.clock.monotonic(), self.clock)
                 request = self._again.popleft()
+                if why := request.objection():
+                    self.stop(request.chunks, why)
             elif self._again:
                 return
             else:

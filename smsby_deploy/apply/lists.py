@@ -141,7 +141,16 @@ class ListSender:
             (Decimal(entry.cost) if entry.cost else None) if cost is None else cost,
         )
         self._say_missing(address, info)
-        self._exchange.send(Request([ref], lambda chunks: self._client.confirm(message_id), "confirm"))
+
+        def objection() -> str:
+            why = review().objection if review is not None else ""
+            if why:
+                self._refuse(address)
+            return why
+
+        self._exchange.send(
+            Request([ref], lambda chunks: self._client.confirm(message_id), "confirm", objection=objection)
+        )
         if self._recorder.chunk(ref).state is ChunkState.ACCEPTED:
             self._cost += self._beyond(self._estimate(mailing, info, reviewed) or Decimal(0), reviewed)
         return address not in self._exchange.stopped

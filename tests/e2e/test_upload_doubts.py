@@ -186,3 +186,18 @@ def test_a_time_that_passes_while_the_list_is_filled_blocks_it(
     assert run(["apply", "--auto-approve"]) == 4
     assert "expired: its schedule_time 2030-01-01 10:00 has passed" in capfd.readouterr().out
     assert _calls(sale, "sendSmsList") == 0
+
+
+def test_an_opt_out_while_the_confirmation_waits_to_be_tried_again_is_honoured(sale: Shop) -> None:
+    """sms.by asks for a pause before confirm=1; who opts out in it gets nothing."""
+    sale.fault(
+        method="confirmSendMessageByList", params={"confirm": "1"}, mode="429", when="before", retry_after="2"
+    )
+    started = sale.start("apply", "--auto-approve", "--format", "json")
+    sale.wait_until(lambda: _calls(sale, "confirmSendMessageByList", confirm="1") == 1)
+    _opt_out(sale, 0)
+    done = started.finish()
+    assert done.code == 4, done.err
+    assert "opt-outs changed" in done.json["mailings"][0]["error"]
+    assert _got(sale) == {}
+    assert sale.lock()["mailings"]["sale/staff"]["state"] == "draft"
