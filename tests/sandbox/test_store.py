@@ -71,7 +71,8 @@ def test_a_reset_makes_it_new(sms: Client) -> None:
     assert sms.look("faults") == []
     assert sms.ok("getBalance")["result"] == [{"balance": "1000.00000"}]
     assert sms.look("settings")["error_status"] == 200
-    assert [one["name"] for one in sms.ok("getSubscriberLists")["result"]] == ["Newsletter", "Regulars"]
+    lists = [(one["list_id"], one["name"]) for one in sms.ok("getSubscriberLists")["result"]]
+    assert lists == [(3434, "Newsletter"), (3435, "Regulars")]
 
 
 def test_nobody_overdraws_by_calling_at_once(sms: Client) -> None:
