@@ -67,12 +67,17 @@ def show(context: Context, address: str) -> int:
     ),
 )
 @click.argument("address")
-@click.option("--sent/--not-sent", "sent", required=True, default=None, help="What you found out.")
+@click.option("--sent", is_flag=True, help="You found out that it was sent.")
+@click.option("--not-sent", is_flag=True, help="You found out that it surely was not sent; it is sent by the next apply.")
 @click.option("--message-id", type=int, help="The draft's id at sms.by, for a list mailing.")
 @click.option("--reason", default="", help="How you know; it is recorded.")
 @click.pass_obj
-def resolve(context: Context, address: str, sent: bool, message_id: int | None, reason: str) -> int:
+def resolve(
+    context: Context, address: str, sent: bool, not_sent: bool, message_id: int | None, reason: str
+) -> int:
     """Settle what is unknown of the mailing ADDRESS: it was sent, or it surely was not. Sends nothing."""
+    if sent == not_sent:  # of both the last would win, and people might get it twice
+        raise click.UsageError("say which one it is: --sent, or --not-sent")
     with _change(context, reason, f"lock resolve {address}") as change:
         count = change.resolve(address, sent=sent, message_id=message_id)
     told = f"{counted(count, 'chunk')} settled as {'sent' if sent else 'not sent'}"
