@@ -38,6 +38,13 @@ def _only(loaded: LoadedProject) -> Problem:
     return problem
 
 
+@pytest.mark.parametrize("pattern", ["sale.yaml", "./sale.yaml", "'sale.yaml'", '"*.yaml"', "s*.yaml"])
+def test_a_pattern_may_go_without_quotes(pattern: str, tmp_path: Path) -> None:
+    """Also one that is a mere name, which pathlib takes to be a word of its own."""
+    loaded = _load(tmp_path, project=HEAD + f"campaigns: [{pattern}]\n")
+    assert [campaign.name for campaign in loaded.project.campaigns] == ["sale"]
+
+
 def _check_jsonschema(schema: str, *files: Path) -> int:
     command = [
         sys.executable,
