@@ -68,7 +68,11 @@ def show(context: Context, address: str) -> int:
 )
 @click.argument("address")
 @click.option("--sent", is_flag=True, help="You found out that it was sent.")
-@click.option("--not-sent", is_flag=True, help="You found out that it surely was not sent; it is sent by the next apply.")
+@click.option(
+    "--not-sent",
+    is_flag=True,
+    help="You found out that it surely was not sent; it is sent by the next apply.",
+)
 @click.option("--message-id", type=int, help="The draft's id at sms.by, for a list mailing.")
 @click.option("--reason", default="", help="How you know; it is recorded.")
 @click.pass_obj

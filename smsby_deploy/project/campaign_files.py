@@ -66,7 +66,9 @@ def _glob(root: Path, pattern: str, place: Location, complain: Complain) -> Iter
         complain("PATH_OUTSIDE", f"{pattern} leads out of the project's folder", place)
         return
     if not path.parts:
-        complain("PATTERN", f"{pattern} is the folder itself, and no file: a pattern is like {EVERY_YAML}", place)
+        complain(
+            "PATTERN", f"{pattern} is the folder itself, and no file: a pattern is like {EVERY_YAML}", place
+        )
         return
     try:
         yield from root.glob(str(pattern))  # pathlib takes no str of YAML's own kind

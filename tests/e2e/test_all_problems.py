@@ -52,7 +52,12 @@ def test_a_zone_that_many_take_is_told_once(shop: Shop) -> None:
 
 @pytest.mark.parametrize(
     ("pattern", "code"),
-    [("/etc/*.yaml", "PATH_OUTSIDE"), ("../*/*.yaml", "PATH_OUTSIDE"), ("**x/*.yaml", "PATTERN"), (".", "PATTERN")],
+    [
+        ("/etc/*.yaml", "PATH_OUTSIDE"),
+        ("../*/*.yaml", "PATH_OUTSIDE"),
+        ("**x/*.yaml", "PATTERN"),
+        (".", "PATTERN"),
+    ],
 )
 def test_a_pattern_that_can_name_no_campaign(shop: Shop, pattern: str, code: str) -> None:
     """It is told at its place, never passed over."""

@@ -68,7 +68,11 @@ def test_what_is_missing_of_a_mailing_that_is_there_in_part_is_unknown(shop: Sho
     before = shop.lock()
     for said in ((), ("--sent", "--not-sent")):  # nothing, or both: nothing is settled
         refused = shop.run("lock", "resolve", "sale/staff", *said)
-        assert (refused.code, "--sent, or --not-sent" in refused.err, shop.lock() == before) == (64, True, True)
+        assert (refused.code, "--sent, or --not-sent" in refused.err, shop.lock() == before) == (
+            64,
+            True,
+            True,
+        )
     assert shop.run("lock", "resolve", "sale/staff", word, "--reason", "asked them").code == 0
     assert shop.lock()["resolutions"][-1]["reason"] == "asked them"
     assert apply(shop, THREE, {}).code == 0

@@ -197,6 +197,14 @@ def test_a_project_file_that_cant_be_used_is_an_error(tmp_path: Path) -> None:
     assert caught.value.problems[0].message == "unknown key guardrail; did you mean guardrails?"
 
 
+@pytest.mark.parametrize("setting", ["timeout_seconds: 99999999999999999999", "requests_per_second: 1e-30"])
+def test_waiting_that_no_clock_can_hold_is_refused(setting: str, tmp_path: Path) -> None:
+    """A pace or a time limit out of all bounds is a mistake of the file, not an overflow while sending."""
+    with pytest.raises(FilesInvalid) as caught:
+        _load(tmp_path, project=HEAD + f"api: {{{setting}}}\n")
+    assert [(problem.code, problem.line) for problem in caught.value.problems] == [("SCHEMA", 3)]
+
+
 def test_quotes_are_advised_only_where_a_word_would_do(tmp_path: Path) -> None:
     """An empty `mailings:` wants a list; an empty text may have been meant as the word null."""
     assert _only(_load(tmp_path, CAMPAIGN.split("  - name")[0])).message == (
