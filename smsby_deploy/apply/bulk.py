@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import compress
+from operator import and_
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -125,7 +126,9 @@ def _read_kept(
                     f"what was planned came back otherwise from the disk, at chunk {index + 1}"
                 )
             if suppressed is not None:
-                reached = suppressed.mark_others(number_phones(phones_of(rows)))
+                # Who was left out when it was reviewed stays out, also if their opt-out is gone meanwhile.
+                still = suppressed.mark_others(number_phones(phones_of(rows)))
+                reached = bytearray(map(and_, reached, still))
             yield _Leaving(index, rows, digest, reached, text)
     except OSError as error:
         raise FilesChanged(f"what was planned can't be read back: {error.strerror}") from error

@@ -48,9 +48,8 @@ def read_ahead(stream: Callable[[], Iterator[Batch]], report: AudienceReport) ->
         ReaderEnded: it did not come to its end.
     """
     reading, writing = os.pipe()
-    with suppress(
-        ImportError, AttributeError, OSError
-    ):  # only Linux can; elsewhere they wait for each other more often
+    # Only Linux has pipes of any width; elsewhere the two wait for each other more often.
+    with suppress(ImportError, AttributeError, OSError):
         import fcntl
 
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE)

@@ -109,6 +109,17 @@ def test_nothing_leaves_once_opt_outs_can_not_be_read(
             _sent(loaded, plan, kept if is_kept else None)
 
 
+def test_an_opt_out_that_is_gone_meanwhile(tmp_path: Path) -> None:
+    """Who was not to get it when the plan was approved does not get it by that plan."""
+    people = [f"37529000000{n},Анна" for n in range(5)]
+    loaded = _project(tmp_path, "{{ name }}!", people, ["375290000003"])
+    with closing(_keeping(loaded)) as kept:
+        plan = _plan(loaded, kept)
+        _project(tmp_path, "{{ name }}!", people, ["375290000001"])
+        sent = b"".join(_sent(loaded, plan, kept))
+    assert [sent.count(f"37529000000{n}".encode()) for n in range(5)] == [1, 0, 1, 0, 1]
+
+
 def test_nothing_of_it_can_be_seen(tmp_path: Path) -> None:
     """The file has no name, and is gone once it is closed."""
     loaded = _project(tmp_path, "Hi", ["375290000001,Анна"])
