@@ -5,7 +5,7 @@ For each request: the intent is on disk, the request leaves, its result is on di
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 
 from smsby_deploy.apply.bulk import FilesChanged, Part, pack_requests, stream_parts
@@ -305,9 +305,9 @@ class _Run:
     def _bulk_request(self, parts: Sequence[Part]) -> Request:
         messages = {part.ref: part for part in parts}
 
-        def call(chunks: Sequence[ChunkRef]) -> Outcome:
+        def call(chunks: Sequence[ChunkRef]) -> Callable[[], Outcome]:
             callback = self.project.api.callback_url
-            return self.client.send_bulk_sms([messages[ref].message for ref in chunks], callback)
+            return self.client.prepare_bulk_sms([messages[ref].message for ref in chunks], callback)
 
         def done() -> None:
             self.advance(sum(messages[ref].recipients for ref in request.chunks))

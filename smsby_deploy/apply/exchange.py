@@ -1,7 +1,7 @@
 """Requests on their way: the intent on disk, the request, its result on disk.
 
 What an answer means is decided in smsby/outcome.py. Only what was surely not sent is tried again here. Several requests
-may be in flight; everything is written down by one thread, each intent before its request, each result as it comes.
+may be in flight; each thread writes down the intent of its own as it lets it go, and one thread every result as it comes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from functools import partial
 from smsby_deploy.apply.events import Event, request_event, step_event
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.apply.signals import Sender
+from smsby_deploy.apply.wire import Wire
 from smsby_deploy.clock import Clock
 from smsby_deploy.faults import fault_point
 from smsby_deploy.lock.journal import ResultNotSaved
@@ -36,11 +37,11 @@ class StopSending(Exception):
 
 @dataclass(slots=True)
 class Request:
-    """One request: the chunks that it carries, the call that sends them, and who hears that it was answered. Chunks of a
-    mailing that was stopped are left out of it. `step` is "draft" or "confirm" for a list mailing."""
+    """One request: the chunks that it carries, the call that makes it, and returns what sends it, and who hears that it was
+    answered. Chunks of a mailing that was stopped are left out of it. `step` is "draft" or "confirm" for a list mailing."""
 
     chunks: Sequence[ChunkRef]
-    call: Callable[[Sequence[ChunkRef]], Outcome]
+    call: Callable[[Sequence[ChunkRef]], Callable[[], Outcome]]
     step: str | None = None
     done: Callable[[], None] = lambda: None
     row: int | None = None  # only this phone of its one chunk leaves
@@ -56,20 +57,13 @@ class Request:
 
 
 @dataclass(slots=True)
-class _Coming:
-    """Requests that are still to leave. The next one is made while answers are waited for, so that it can leave at once."""
+class _Flight:
+    """A request in the hands of a thread. It `has_left` once its intent is on disk; until then it can be called off."""
 
-    _requests: Iterator[Request]
-    _next: Request | None = None
-
-    def prepare(self) -> None:
-        self._next = self._next or next(self._requests, None)
-
-    def take(self) -> Request | None:
-        """The next one; None if there are no more."""
-        self.prepare()
-        taken, self._next = self._next, None
-        return taken
+    request: Request
+    has_left: bool = False
+    is_called_off: bool = False
+    failure: Exception | None = None  # its intent could not be written
 
 
 @dataclass(slots=True)
@@ -87,9 +81,12 @@ class Exchange:
     rejected: set[str] = field(default_factory=set)
     _allowed: int = 0  # requests in flight at once: fewer than `concurrency` once sms.by asked to slow down
     _calm: int = 0
-    _flying: dict[int, Request] = field(default_factory=dict)
+    _flying: dict[int, _Flight] = field(default_factory=dict)
     _again: deque[Request] = field(default_factory=deque)
+    _kept_back: deque[Request] = field(default_factory=deque)  # not let go as things stood: they come first
     _resume_at: float = 0.0
+    _wire: Wire = field(default_factory=lambda: Wire(1))
+    _is_over: bool = False
 
     def check_stop(self) -> None:
         """Raise StopSending once a signal asked to stop."""
@@ -111,9 +108,10 @@ class Exchange:
             StopSending: something was surely not sent, and neither will the others be. What was in flight is recorded.
             ResultNotSaved: the disk did not take a line; it bears every result that is not on it.
         """
-        coming = _Coming(iter(requests))
+        coming = iter(requests)
         stop: StopSending | None = None
         self._allowed = self._allowed or self.concurrency
+        self._wire, self._is_over = Wire(self._allowed), False
         try:
             while True:
                 try:
@@ -121,8 +119,6 @@ class Exchange:
                         self._launch(coming)
                     if not self._flying:
                         break
-                    if stop is None and self.concurrency > 1:
-                        coming.prepare()
                     key, outcome = self.sender.wait()
                     self._land(self._flying.pop(key), outcome)
                 except StopSending as error:
@@ -131,35 +127,97 @@ class Exchange:
             self._drain(error)
             raise
         self._again.clear()
+        self._kept_back.clear()
         if stop is not None:
             raise stop
 
-    def _launch(self, coming: _Coming) -> None:
-        """Let requests leave while there is room; waits if all that is left was asked to wait."""
-        while len(self._flying) < self._allowed:
+    def _launch(self, coming: Iterator[Request]) -> None:
+        """Hand over requests while there is room, and one more where several may be on their way; waits if all that is left
+        was asked to wait."""
+        spare = 1 if self.concurrency > 1 else 0
+        while len(self._flying) < self._allowed + spare:
+            following: Request | None
             if self._again and (not self._flying or self.clock.monotonic() >= self._resume_at):
                 self.sender.pause(self._resume_at - self.clock.monotonic(), self.clock)
-                request = self._again.popleft()
-                if why := request.objection():
-                    self.stop(request.chunks, why)
+                following = self._again.popleft()
+                if why := following.objection():
+                    self.stop(following.chunks, why)
             elif self._again:
                 return
+            elif self._kept_back:
+                following = self._kept_back.popleft()
             else:
-                following = coming.take()
-                if following is None:
-                    return
-                request = following
+                following = next(coming, None)
+            if following is None:
+                return
             self.check_stop()
-            request.chunks = [ref for ref in request.chunks if ref[0] not in self.stopped]
-            if not request.chunks:
-                continue
-            request.tries += 1
-            self.recorder.intent(request.chunks, request.step, request.row)
-            fault_point("send.before")
-            self._flying[self.sender.start(partial(request.call, request.chunks))] = request
+            following.chunks = [ref for ref in following.chunks if ref[0] not in self.stopped]
+            if following.chunks:
+                flight = _Flight(following)
+                self._flying[self.sender.start(partial(self._fly, flight, self._wire))] = flight
 
-    def _land(self, request: Request, outcome: Outcome) -> None:
+    def _fly(self, flight: _Flight, wire: Wire) -> Outcome:
+        """Make one request, let it leave when there is room, and wait for its answer: in a thread of its own."""
+        request = flight.request
+        try:
+            send = request.call(request.chunks)
+        except Exception as error:  # noqa: BLE001 - whatever broke, nothing has left
+            send = partial(_not_made, error)
+        if not wire.enter(lambda: self._leave(flight)):
+            return _KEPT_BACK
+        is_well = False
+        try:
+            fault_point("send.before")
+            outcome = send()
+            is_well = outcome.kind is OutcomeKind.ACCEPTED
+        finally:
+            wire.exit(is_well=is_well)
+        return outcome
+
+    def _leave(self, flight: _Flight) -> bool:
+        """Write the intent of a request for which there is room; False if it is not to leave as things are now. Called in
+        whichever thread made room."""
+        request = flight.request
+        if (
+            flight.is_called_off
+            or self._is_over
+            or self.sender.is_stopping
+            or self.clock.monotonic() < self._resume_at
+            or not self.stopped.keys().isdisjoint(request.addresses)
+        ):
+            return False
+        try:
+            self.recorder.intent(request.chunks, request.step, request.row)
+        except Exception as error:  # noqa: BLE001 - raised by who waits for it
+            flight.failure = error
+            return False
+        request.tries += 1
+        flight.has_left = True
+        return True
+
+    def _has_left(self, flight: _Flight) -> bool:
+        """Whether it left; if not, it never will."""
+        with self._wire.stand_still():
+            flight.is_called_off = True
+            return flight.has_left
+
+    def _land(self, flight: _Flight, outcome: Outcome) -> None:
+        if flight.failure is not None:
+            raise flight.failure
+        if not self._has_left(flight):
+            self._kept_back.append(flight.request)
+            return
         fault_point("send.after")
+        try:
+            self._look_at(flight.request, outcome)
+        except (StopSending, ResultNotSaved):
+            self._is_over = True
+            raise
+        finally:
+            if outcome.kind is not OutcomeKind.ACCEPTED:
+                self._wire.look()
+
+    def _look_at(self, request: Request, outcome: Outcome) -> None:
         waits = outcome.kind is OutcomeKind.NOT_SENT and (outcome.retry_after or 0) <= _LONGEST_PAUSE
         if waits and request.tries < _TRIES:
             self._wait_and_try_again(request, outcome)
@@ -167,6 +225,7 @@ class Exchange:
         self._calm += 1
         if self._calm >= _CALM and self._allowed < self.concurrency:
             self._allowed, self._calm = self._allowed + 1, 0
+            self._wire.set_width(self._allowed)
         try:
             self._settle(request, outcome)
         finally:
@@ -205,6 +264,7 @@ class Exchange:
         self.say(Event("retry", line, addresses, outcome=outcome.kind.value, is_warning=True))
         self._resume_at = max(self._resume_at, self.clock.monotonic() + pause)
         self._allowed, self._calm = max(1, self._allowed // 2), 0
+        self._wire.set_width(self._allowed)
         self._again.append(request)
 
     def _settle(self, request: Request, outcome: Outcome) -> None:
@@ -249,13 +309,22 @@ class Exchange:
         """The disk takes no more: wait for what is in flight, and let `error` bear its results."""
         while self._flying:
             key, outcome = self.sender.wait()
-            request = self._flying.pop(key)
+            flight = self._flying.pop(key)
+            if not self._has_left(flight):
+                continue
             try:
-                self._settle(request, outcome)
+                self._settle(flight.request, outcome)
             except ResultNotSaved as another:
                 error.events.extend(another.events)
             except StopSending:
                 continue
+
+
+_KEPT_BACK = Outcome(OutcomeKind.NOT_SENT, error="it did not leave")
+
+
+def _not_made(error: Exception) -> Outcome:
+    return Outcome(OutcomeKind.NOT_SENT, error=f"{type(error).__name__} while the request was made")
 
 
 def _state_before(step: str | None) -> ChunkState:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.apply.events import Event
@@ -76,7 +77,7 @@ class ListSender:
             self._exchange.look_for([ref])
         if self._recorder.chunk(ref).state in (ChunkState.PENDING, ChunkState.REJECTED):
             self._exchange.send(
-                Request([ref], lambda chunks: self._make_draft(mailing, action, list_id), "draft")
+                Request([ref], lambda chunks: partial(self._make_draft, mailing, action, list_id), "draft")
             )
             self._made.add(mailing.address)
         if mailing.address in self._exchange.stopped:
@@ -149,7 +150,12 @@ class ListSender:
             return why
 
         self._exchange.send(
-            Request([ref], lambda chunks: self._client.confirm(message_id), "confirm", objection=objection)
+            Request(
+                [ref],
+                lambda chunks: partial(self._client.confirm, message_id),
+                "confirm",
+                objection=objection,
+            )
         )
         if self._recorder.chunk(ref).state is ChunkState.ACCEPTED:
             self._cost += self._beyond(self._estimate(mailing, info, reviewed) or Decimal(0), reviewed)

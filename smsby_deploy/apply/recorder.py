@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
+from threading import RLock
 from typing import Any
 from uuid import uuid4
 
@@ -48,6 +49,7 @@ class Recorder:
         self._by = by
         self._clock = clock
         self._begun = False
+        self._one_at_a_time = RLock()  # requests write their intents in threads of their own
 
     def now(self) -> str:
         return self._clock.now().isoformat(timespec="seconds")
@@ -160,9 +162,10 @@ class Recorder:
         self._journal.close()
 
     def _write(self, event: str, **fields: Any) -> None:
-        self.begin()
-        self._journal.append(event, **fields)
-        self.lock = fold_event(self.lock, {"event": event, **fields})
+        with self._one_at_a_time:
+            self.begin()
+            self._journal.append(event, **fields)
+            self.lock = fold_event(self.lock, {"event": event, **fields})
 
 
 def _place(row: int | None) -> dict[str, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 from smsby_deploy.apply.bulk import FilesChanged, read_opt_outs
 from smsby_deploy.apply.events import Event
@@ -257,8 +257,8 @@ class SingleSender:
         message_id = self._recorder.chunk(ref).message_id
         assert message_id is not None  # _prepare made it
 
-        def call(chunks: Sequence[ChunkRef]) -> Outcome:
-            return self._client.send_sms(message_id, phone)
+        def call(chunks: Sequence[ChunkRef]) -> Callable[[], Outcome]:
+            return partial(self._client.send_sms, message_id, phone)
 
         def done() -> None:
             self._advance(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from smsby_deploy.clock import Clock
@@ -164,7 +165,13 @@ class SendClient(ReadClient):
 
     def send_bulk_sms(self, messages: Sequence[Mapping[str, Any]], callback_url: str = "") -> Outcome:
         """Send mailings in one request; accepted by its uuid. A delivery list may be Written."""
-        return self._send("sendBulkSms", {"callback_url": callback_url, "messages": list(messages)})
+        return self.prepare_bulk_sms(messages, callback_url)()
+
+    def prepare_bulk_sms(
+        self, messages: Sequence[Mapping[str, Any]], callback_url: str = ""
+    ) -> Callable[[], Outcome]:
+        """Make the request of send_bulk_sms; it leaves when what is returned is called, once."""
+        return self._prepare("sendBulkSms", {"callback_url": callback_url, "messages": list(messages)})
 
     def send_sms_list(
         self, *, name: str, message: str, d_schedule: str, list_id: int, alphaname_id: int
@@ -258,15 +265,29 @@ class SendClient(ReadClient):
         return report
 
     def _send(self, name: str, params: Mapping[str, Any]) -> Outcome:
+        return self._prepare(name, params)()
+
+    def _prepare(self, name: str, params: Mapping[str, Any]) -> Callable[[], Outcome]:
         method = METHODS[name]
         check_params(method, params)
-        assert method.proof is not None
-        answer: Answer | NotConnected | AnswerLost
+        proof = method.proof
+        assert proof is not None
+
+        def judge(answer: Answer | NotConnected | AnswerLost) -> Outcome:
+            return judge_send(answer, proof=proof, reaches_nobody=method.reaches_nobody)
+
         try:
-            answer = self._transport.send(method, params)
-        except (NotConnected, AnswerLost) as error:
-            answer = error
-        return judge_send(answer, proof=method.proof, reaches_nobody=method.reaches_nobody)
+            leave = self._transport.prepare(method, params)
+        except NotConnected as error:
+            return partial(judge, error)
+
+        def send() -> Outcome:
+            try:
+                return judge(leave())
+            except (NotConnected, AnswerLost) as error:
+                return judge(error)
+
+        return send
 
     def _change(self, name: str, params: Mapping[str, Any]) -> Answer:
         method = METHODS[name]

@@ -10,9 +10,10 @@ import logging
 import re
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
@@ -48,6 +49,14 @@ class NotConnected(SmsbyUnavailable):
 
 class AnswerLost(SmsbyUnavailable):
     """The request left, its answer did not arrive whole."""
+
+
+class _Prepared(NamedTuple):
+    """A request that is made and has not left, and how its session is to send it."""
+
+    session: requests.Session
+    request: requests.PreparedRequest
+    settings: Mapping[str, Any]
 
 
 class ReadTransport:
@@ -86,9 +95,14 @@ class ReadTransport:
         """
         if method.sends_with(params) or method.effect is Effect.CHANGES:
             raise PermissionError(f"{method.name} is not a question")
-        return self._exchange(method, params, self._session)
+        return self._dispatch(self._prepare(method, params, self._session))
 
-    def _exchange(self, method: Method, params: Mapping[str, Any], session: requests.Session) -> Answer:
+    def _prepare(self, method: Method, params: Mapping[str, Any], session: requests.Session) -> _Prepared:
+        """The request as it will leave on `session`.
+
+        Raises:
+            NotConnected: it can't be made.
+        """
         headers: dict[str, str] = {}
         content = {**params, "token": self._token}
         arguments: dict[str, Any]
@@ -100,20 +114,24 @@ class ReadTransport:
             else:
                 headers["Content-Type"] = "application/json"
                 arguments = {"data": write_json(content)}
-            self._wait_turn()
-            response = session.request(
-                method.verb,
-                self._url + method.path,
-                headers=headers,
-                timeout=self._timeout,
-                allow_redirects=False,
-                **arguments,
-            )
+            url = self._url + method.path
+            made = session.prepare_request(requests.Request(method.verb, url, headers=headers, **arguments))
+            settings = session.merge_environment_settings(made.url, {}, None, None, None)
         except UnicodeEncodeError:
             raise NotConnected("the request can't be written as UTF-8", hint="look for broken text") from None
+        except requests.RequestException:
+            raise self._not_connected() from None
+        return _Prepared(session, made, settings)
+
+    def _dispatch(self, prepared: _Prepared) -> Answer:
+        """Let it leave when it is its turn, and wait for the answer."""
+        session, request, settings = prepared
+        self._wait_turn()
+        try:
+            response = session.send(request, timeout=self._timeout, allow_redirects=False, **settings)
         except (requests.RequestException, HTTPError, OSError) as error:
             if _never_connected(error):
-                raise NotConnected(f"sms.by can't be reached at {_place(self._url)}", hint=_HINT) from None
+                raise self._not_connected() from None
             how = "timed out" if isinstance(error, requests.Timeout) else "the connection broke"
             raise AnswerLost(f"sms.by's answer was lost: {how}", hint=_HINT) from None
         try:
@@ -128,6 +146,9 @@ class ReadTransport:
             retry_after=self._retry_after(response.headers.get("Retry-After", "")),
             token=self._token,
         )
+
+    def _not_connected(self) -> NotConnected:
+        return NotConnected(f"sms.by can't be reached at {_place(self._url)}", hint=_HINT)
 
     def _retry_after(self, value: str) -> float | None:
         """Seconds to wait: the header is a number of them or an HTTP date."""
@@ -158,9 +179,20 @@ class SendTransport(ReadTransport):
             NotConnected: surely not sent.
             AnswerLost: maybe sent.
         """
+        return self.prepare(method, params)()
+
+    def prepare(self, method: Method, params: Mapping[str, Any]) -> Callable[[], Answer]:
+        """Make the request of `send`; it leaves when what is returned is called, once.
+
+        Raises:
+            NotConnected: it can't be made.
+        """
+        return partial(self._send, method, self._prepare(method, params, _new_session()))
+
+    def _send(self, method: Method, prepared: _Prepared) -> Answer:
         fault_point(f"http.before:{method.name}")
-        with _new_session() as session:
-            answer = self._exchange(method, params, session)
+        with prepared.session:
+            answer = self._dispatch(prepared)
         fault_point(f"http.after:{method.name}")
         return answer
 

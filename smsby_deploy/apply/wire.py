@@ -1,0 +1,71 @@
+"""Who may leave: never more requests on their way than are allowed, and none after a bad answer until it was looked at.
+
+Where several may be on their way, one more waits here, made and ready, for the moment an answer comes: sms.by waits neither
+for the next one to be made nor for that answer to be recorded. Nothing of it is on disk meanwhile. Its intent is written by
+the thread whose answer makes room, under the lock that lets it go: whoever calls it off knows whether it left.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class _Waiting:
+    leave: Callable[[], bool]
+    is_leaving: bool = False
+    told: threading.Event = field(default_factory=threading.Event)
+
+
+class Wire:
+    """Room for `width` requests at once."""
+
+    def __init__(self, width: int) -> None:
+        self._lock = threading.Lock()
+        self._width = width
+        self._busy = 0
+        self._unseen = 0  # bad answers that nobody has looked at
+        self._line: deque[_Waiting] = deque()
+
+    def enter(self, leave: Callable[[], bool]) -> bool:
+        """Wait for room; then `leave`, which is called in any thread and must not raise, says whether this one still leaves.
+        It has to `exit` if it does."""
+        waiting = _Waiting(leave)
+        with self._lock:
+            self._line.append(waiting)
+            self._admit()
+        waiting.told.wait()
+        return waiting.is_leaving
+
+    def exit(self, *, is_well: bool) -> None:
+        """An answer came, or none ever will. Unless it `is_well`, nobody leaves until `look` was called for it."""
+        with self._lock:
+            self._busy -= 1
+            self._unseen += not is_well
+            self._admit()
+
+    def look(self) -> None:
+        """A bad answer was looked at."""
+        with self._lock:
+            self._unseen = max(0, self._unseen - 1)  # it may have been given up before it came
+            self._admit()
+
+    def set_width(self, width: int) -> None:
+        """From now on `width` requests may be on their way."""
+        with self._lock:
+            self._width = width
+            self._admit()
+
+    def stand_still(self) -> threading.Lock:
+        """Nobody leaves within a `with` of it."""
+        return self._lock
+
+    def _admit(self) -> None:
+        while self._line and self._busy < self._width and not self._unseen:
+            waiting = self._line.popleft()
+            waiting.is_leaving = waiting.leave()
+            self._busy += waiting.is_leaving
+            waiting.told.set()
