@@ -616,4 +616,4 @@ def test_a_read_client_has_no_sending_method(reader: ReadClient) -> None:
 def test_a_send_client_has_a_method_for_each_of_the_others() -> None:
     more = {name.replace("_", "").lower() for name in _public(SendClient) - _public(ReadClient)}
     others = {name.lower() for name, method in METHODS.items() if method.effect is not Effect.ASKS}
-    assert more == (others - {"confirmsendmessagebylist"}) | {"confirm", "confirminfo"}
+    assert more == (others - {"confirmsendmessagebylist"}) | {"confirm", "confirminfo", "preparebulksms"}
