@@ -22,6 +22,7 @@ from smsby_deploy.project.declarations import RecipientsFile
 _WORTH_IT = 8_000_000  # bytes of a list: about 0.3 s of reading
 _MOST_HANDLES = 4096
 _PIPE = 1 << 20  # bytes: some blocks, so that neither side waits for the other's every block
+_CELL_END = "\n"
 _WITHOUT_REFERENCES = 2  # marshal's version: none of these values stands twice
 
 
@@ -115,19 +116,30 @@ def _read(stream: Callable[[], Iterator[Batch]], report: AudienceReport, writing
 
 def _pack(batch: Batch) -> bytes:
     """A batch as it goes through the pipe: of its rows only the recipients, and never a phone twice. marshal, for it is
-    the fastest, and both ends are the same Python."""
-    values: list[Sequence[str]] = []
+    the fastest, and both ends are the same Python; a column as one text, for that is faster still."""
+    values: list[str | Sequence[str]] = []
     for name, column in zip(batch.names, batch.values, strict=True):
         if name == "phone":  # that variable is always the number, so what was written is not wanted
             values.append(())
         else:
-            values.append(list(column if batch.kept is None else compress(column, batch.kept)))
+            values.append(_join(list(column if batch.kept is None else compress(column, batch.kept))))
     texts = list(batch.texts) if batch.has_own_texts else None
-    packed = (batch.phones, batch.names, values, texts, list(batch.lines), batch.reached)
+    packed = (_join(batch.phones), batch.names, values, texts, list(batch.lines), batch.reached)
     return marshal.dumps(packed, _WITHOUT_REFERENCES)
 
 
 def _unpack(packed: bytes) -> Batch:
     phones, names, values, texts, lines, reached = marshal.loads(packed)  # noqa: S302 - our own child wrote it
-    values = [column or phones for column in values]
+    phones = _split(phones)
+    values = [_split(column) or phones for column in values]
     return Batch(phones, names, values, texts or [None] * len(phones), lines, bytearray(reached))
+
+
+def _join(cells: list[str]) -> str | list[str]:
+    """Some cells as one text, or as they are if that could not be taken apart again."""
+    joined = _CELL_END.join(cells)
+    return joined if joined.count(_CELL_END) == len(cells) - 1 else cells
+
+
+def _split(cells: str | list[str]) -> list[str]:
+    return cells.split(_CELL_END) if isinstance(cells, str) else cells

@@ -11,6 +11,7 @@ plain.py of texts that need no Jinja2, fast.py of Jinja2's tree.
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Sequence
 from itertools import compress, repeat
 from operator import contains, not_
@@ -122,6 +123,9 @@ def measure_batch(texts: Sequence[str]) -> BatchSize | None:
 
 def _is_of_one_unit(text: str) -> bool:
     """Whether no character takes two units of UTF-16."""
+    # CPython gives each character of a text as many bytes as its widest one needs: four, if that takes two units.
+    if sys.getsizeof(text) < 4 * len(text):
+        return True
     return len(text.encode("utf-16-le", "surrogatepass")) == 2 * len(text)
 
 
