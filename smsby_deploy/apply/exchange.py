@@ -58,11 +58,10 @@ class Request:
 
 @dataclass(slots=True)
 class _Flight:
-    """A request in the hands of a thread. It `has_left` once its intent is on disk; until then it can be called off."""
+    """A request in the hands of a thread. It `has_left` once its intent is on disk."""
 
     request: Request
     has_left: bool = False
-    is_called_off: bool = False
     failure: Exception | None = None  # its intent could not be written
 
 
@@ -122,7 +121,7 @@ class Exchange:
                     key, outcome = self.sender.wait()
                     self._land(self._flying.pop(key), outcome)
                 except StopSending as error:
-                    stop = stop or error
+                    stop, self._is_over = stop or error, True
         except ResultNotSaved as error:
             self._drain(error)
             raise
@@ -179,8 +178,7 @@ class Exchange:
         whichever thread made room."""
         request = flight.request
         if (
-            flight.is_called_off
-            or self._is_over
+            self._is_over
             or self.sender.is_stopping
             or self.clock.monotonic() < self._resume_at
             or not self.stopped.keys().isdisjoint(request.addresses)
@@ -195,27 +193,27 @@ class Exchange:
         flight.has_left = True
         return True
 
-    def _has_left(self, flight: _Flight) -> bool:
-        """Whether it left; if not, it never will."""
-        with self._wire.stand_still():
-            flight.is_called_off = True
-            return flight.has_left
-
     def _land(self, flight: _Flight, outcome: Outcome) -> None:
-        if flight.failure is not None:
-            raise flight.failure
-        if not self._has_left(flight):
-            self._kept_back.append(flight.request)
-            return
-        fault_point("send.after")
         try:
+            if flight.failure is not None:
+                raise flight.failure
+            if not self._has_left(flight):
+                self._kept_back.append(flight.request)
+                return
+            fault_point("send.after")
             self._look_at(flight.request, outcome)
-        except (StopSending, ResultNotSaved):
+        except Exception:
             self._is_over = True
             raise
         finally:
-            if outcome.kind is not OutcomeKind.ACCEPTED:
+            if outcome.kind is not OutcomeKind.ACCEPTED and flight.has_left:
                 self._wire.look()
+
+    def _has_left(self, flight: _Flight) -> bool:
+        """Whether it left. If it did not, it never will: it came back, or a second signal gave it up, and no request leaves
+        after a signal."""
+        with self._wire.stand_still():
+            return flight.has_left
 
     def _look_at(self, request: Request, outcome: Outcome) -> None:
         waits = outcome.kind is OutcomeKind.NOT_SENT and (outcome.retry_after or 0) <= _LONGEST_PAUSE

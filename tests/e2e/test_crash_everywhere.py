@@ -21,7 +21,7 @@ CASES = [
     for n in (1, 3)
     for file in (False, True)
 ]
-CASES.append(Case("bulk", 3, plan_file=False, concurrency=3))
+CASES.append(Case("bulk", 5, plan_file=False, concurrency=2))
 CASES.append(Case("single", 3, plan_file=False, concurrency=3))
 
 

@@ -1,0 +1,139 @@
+"""Who may leave: never more than there is room for, nobody after a bad answer before it was looked at."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from smsby_deploy.apply.wire import Wire
+
+
+class _Traveller:
+    """Enters in a thread of its own."""
+
+    def __init__(self, wire: Wire, leave: Callable[[], bool] = lambda: True) -> None:
+        self.asked = threading.Event()
+        self.is_leaving: bool | None = None
+        self._leave = leave
+        self._thread = threading.Thread(target=self._enter, args=(wire,), daemon=True)
+        self._thread.start()
+
+    def _enter(self, wire: Wire) -> None:
+        self.is_leaving = wire.enter(self._ask)
+
+    def _ask(self) -> bool:
+        self.asked.set()
+        return self._leave()
+
+    def arrive(self) -> bool | None:
+        """Whether it left, once that is known."""
+        self._thread.join(30)
+        return self.is_leaving
+
+
+def _wait_in_line(wire: Wire, count: int) -> None:
+    for _ in range(3000):
+        with wire.stand_still():
+            if len(wire._line) == count:
+                return
+        threading.Event().wait(0.01)
+    raise AssertionError("nobody waits")
+
+
+def test_the_next_one_leaves_with_the_answer_that_makes_room() -> None:
+    """In the very call: whoever makes room lets it go."""
+    wire = Wire(1)
+    assert wire.enter(lambda: True)
+    second = _Traveller(wire)
+    _wait_in_line(wire, 1)
+    assert not second.asked.is_set()
+    wire.exit(is_well=True)
+    assert second.asked.is_set()
+    assert second.arrive()
+
+
+def test_nobody_leaves_after_a_bad_answer_until_it_was_looked_at() -> None:
+    """There is room, and yet: the answer may mean that nothing is to leave. So for each of two."""
+    wire = Wire(2)
+    assert wire.enter(lambda: True)
+    assert wire.enter(lambda: True)
+    third = _Traveller(wire)
+    _wait_in_line(wire, 1)
+    wire.exit(is_well=False)
+    wire.exit(is_well=False)
+    wire.look()
+    assert not third.asked.is_set()
+    wire.look()
+    assert third.asked.is_set()
+    assert third.arrive()
+
+
+def test_who_may_not_leave_makes_room_for_the_next() -> None:
+    wire = Wire(1)
+    assert wire.enter(lambda: True)
+    refused = _Traveller(wire, lambda: False)
+    _wait_in_line(wire, 1)
+    third = _Traveller(wire)
+    _wait_in_line(wire, 2)
+    wire.exit(is_well=True)
+    assert refused.arrive() is False
+    assert third.arrive() is True
+
+
+def test_a_narrower_wire_takes_fewer() -> None:
+    """Two are on it when it is narrowed to one: the third leaves when both have come back, not before."""
+    wire = Wire(2)
+    assert wire.enter(lambda: True)
+    assert wire.enter(lambda: True)
+    third = _Traveller(wire)
+    _wait_in_line(wire, 1)
+    wire.set_width(1)
+    wire.exit(is_well=True)
+    assert not third.asked.is_set()
+    wire.exit(is_well=True)
+    assert third.arrive()
+    fourth = _Traveller(wire)
+    _wait_in_line(wire, 1)
+    wire.set_width(2)
+    assert fourth.arrive()
+
+
+def test_who_stands_still_is_not_overtaken() -> None:
+    """While somebody decides whether one has left, it can't."""
+    wire = Wire(1)
+    with wire.stand_still():
+        one = _Traveller(wire)
+        assert not one.asked.wait(0.05)
+    assert one.arrive()
+
+
+@pytest.mark.parametrize("width", [1, 2, 5])
+def test_there_are_never_more_than_fit(width: int) -> None:
+    """Eight threads at 400 requests with bad answers among them: never more than `width` at once, and each leaves."""
+    wire, lock, dice = Wire(width), threading.Lock(), random.Random(width)
+    on_it, most, left = 0, 0, 0
+
+    def travel() -> None:
+        nonlocal on_it, most, left
+        for _ in range(50):
+            assert wire.enter(lambda: True)
+            with lock:
+                on_it, left = on_it + 1, left + 1
+                most = max(most, on_it)
+                is_well = dice.random() < 0.7
+            with lock:
+                on_it -= 1
+            wire.exit(is_well=is_well)
+            if not is_well:
+                wire.look()
+
+    threads = [threading.Thread(target=travel, daemon=True) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert left == 400
+    assert most <= width
