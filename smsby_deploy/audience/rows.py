@@ -6,10 +6,10 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from io import StringIO
 from itertools import chain, groupby, islice
+from typing import NamedTuple
 
 from smsby_deploy.audience.shape import BadRows, FileShape, Lines, open_shaped
 from smsby_deploy.project.declarations import RecipientsFile
@@ -21,15 +21,14 @@ _ROW_END = "\x7f"  # a character that no row holds; in Cyrillic text it is searc
 _LIKE_A_PHONE = re.compile(r"(?:\d\W*){6}")
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """Consecutive rows of the same columns: `values[c][i]` is the cell of column `c` at the physical line `lines[i]`.
     `errors` are the rows among them that are none: (line, why)."""
 
     columns: tuple[str, ...]
     lines: Sequence[int]
     values: Sequence[Sequence[str]]
-    errors: list[tuple[int, str]] = field(default_factory=list)
+    errors: Sequence[tuple[int, str]] = ()
     header_line: int | None = None  # of a CSV
 
     @property
@@ -69,18 +68,18 @@ def name_columns(columns: Sequence[str]) -> str:
 
 
 def group_rows(rows: Sequence[tuple[int, Mapping[str, str]]]) -> Iterator[Block]:
-    """Rows as blocks of the same columns, in order."""
-    for columns, group in groupby(rows, key=lambda row: tuple(row[1])):
-        members = list(group)
-        yield block_of_rows(
-            columns, [line for line, _ in members], [list(values.values()) for _, values in members]
-        )
+    """Rows as blocks of the same columns, in order: mostly it is one."""
+    start = 0
+    for columns, alike in groupby([tuple(row) for _, row in rows]):
+        members = rows[start : start + len(list(alike))]
+        start += len(members)
+        yield block_of_rows(columns, [line for line, _ in members], [row.values() for _, row in members])
 
 
 def block_of_rows(
     columns: tuple[str, ...],
     lines: Sequence[int],
-    rows: Sequence[Sequence[str]],
+    rows: Sequence[Collection[str]],
     errors: Sequence[tuple[int, str]] = (),
     header_line: int | None = None,
 ) -> Block:

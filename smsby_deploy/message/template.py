@@ -6,10 +6,9 @@ time-dependent can be reached.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from smsby_deploy.audience.source import Batch
 from smsby_deploy.errors import FilesInvalid, Location
@@ -27,13 +26,12 @@ if TYPE_CHECKING:
 _SURELY_COMPILES = 500  # characters
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedBatch:
+class RenderedBatch(NamedTuple):
     """A text for each recipient ("" where it failed), what failed, and what smart encoding replaced."""
 
     texts: list[str]
-    problems: list[Problem] = field(default_factory=list)
-    replaced: set[str] = field(default_factory=set)
+    problems: Sequence[Problem] = ()
+    replaced: Set[str] = frozenset()
 
 
 class Template:

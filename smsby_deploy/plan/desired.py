@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
-
-from smsby_deploy.audience.stored import SourceFacts
 
 
 class AudienceCounts(NamedTuple):
@@ -51,8 +48,7 @@ class Amount(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Desired:
+class Desired(NamedTuple):
     """One mailing as the files want it, audience counted and hashed. `amounts` is that of each chunk; a list has none."""
 
     address: str
@@ -68,7 +64,8 @@ class Desired:
     longest: int
     schedule_time: datetime | None
     cost: Decimal | None = None  # None without a price, and of a list
-    facts: SourceFacts = field(default_factory=SourceFacts)
+    snapshot: str | None = None  # of a query: the digest of its result
+    newest: datetime | None = None  # what its `freshness` found
     amounts: tuple[Amount, ...] = ()
     body: str = "json"  # how its requests are written
     contacts: str | None = None  # of one that is uploaded: the digest of who would be in the list

@@ -187,7 +187,7 @@ def _check_time(rails: Guardrails, mailing: Mailing, now: datetime) -> Iterator[
 
 
 def _check_freshness(mailing: Mailing, desired: Desired, now: datetime) -> Iterator[Breach]:
-    newest = desired.facts.newest
+    newest = desired.newest
     if isinstance(mailing.audience, RecipientsQuery) and mailing.audience.freshness and newest is not None:
         age, most = now - newest, mailing.audience.freshness.max_age
         if age > most:

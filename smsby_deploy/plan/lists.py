@@ -137,7 +137,8 @@ def measure_upload(
         longest=tally.longest,
         schedule_time=mailing.schedule_time,
         cost=tally.figures.cost,
-        facts=report.facts,
+        snapshot=report.facts.snapshot,
+        newest=report.facts.newest,
         contacts=digest.contacts,
     )
     return desired, [*problems, *tally.problems]

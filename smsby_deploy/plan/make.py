@@ -169,8 +169,8 @@ def make_plan(
             if entry is None or entry.revision != mailing.revision:
                 found.extend(find_differences(meant_by_files(mailing), desired.chunks, remote))
         actions.append(make_action(project, mailing, desired, verdict, names))
-        if desired.facts.snapshot is not None:
-            snapshots[f"sql:{mailing.address}"] = desired.facts.snapshot
+        if desired.snapshot is not None:
+            snapshots[f"sql:{mailing.address}"] = desired.snapshot
     for mailing in loaded.flawed if not select else ():
         found.extend(measure(project, mailing, suppressed, None, watch)[1])
     actions = hold_budget(project, actions, lock, now)

@@ -83,7 +83,8 @@ def measure_mailing(
         longest=tally.longest,
         schedule_time=mailing.schedule_time,
         cost=tally.figures.cost,
-        facts=report.facts,
+        snapshot=report.facts.snapshot,
+        newest=report.facts.newest,
         amounts=tuple(amounts),
         body=project.api.body,
     )

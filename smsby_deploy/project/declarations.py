@@ -90,8 +90,7 @@ class Rewrite(NamedTuple):
 AS_WRITTEN = Rewrite()
 
 
-@dataclass(frozen=True, slots=True)
-class TextSource:
+class TextSource(NamedTuple):
     """A text or template. `location` is where it begins.
 
     `content` is all of the campaign file that it stands in: text_places.py tells from it where each character is. `root` is
@@ -100,7 +99,7 @@ class TextSource:
 
     text: str
     location: Location
-    content: str | None = field(default=None, repr=False, compare=False)
+    content: str | None = None
     file: str | None = None  # the project path of a text_file, else None
     root: Path | None = None
     rewrite: Rewrite = AS_WRITTEN

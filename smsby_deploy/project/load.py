@@ -352,7 +352,7 @@ class _CampaignLoader:
         at = Location(self.file, *mark)
         if not isinstance(row, YamlMap):
             return InlineRecipient(str(row), {}, None, at)
-        variables = {key: str(value) for key, value in row.items()}
+        variables = {key: value if value.__class__ is str else str(value) for key, value in row.items()}
         phone, text = variables.pop("phone"), variables.pop("text", None)
         return InlineRecipient(phone, variables, text, at)
 

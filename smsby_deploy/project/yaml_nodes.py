@@ -43,8 +43,7 @@ class YamlMap(dict[str, Any]):
 
     __slots__ = ("content", "keys_at", "mark", "values_at")
 
-    def __init__(self, mark: Mark) -> None:
-        super().__init__()
+    def __init__(self, mark: Mark) -> None:  # an empty dict it is already
         self.mark = mark
         self.keys_at = Marks()
         self.values_at = Marks()
@@ -158,15 +157,15 @@ class _Builder:
         if kind is yaml.ScalarEvent:
             value, size = _scalar(event), 1
         elif kind is yaml.MappingStartEvent:
-            value, size = self._mapping(event)
+            value, size = self._mapping(_mark(event))
         else:
             value, size = self._sequence(event)
         if event.anchor:
             self._anchors[event.anchor] = (value, size)
         return value, size
 
-    def _mapping(self, start: Any) -> tuple[YamlMap, int]:
-        made, total = YamlMap(_mark(start)), 1
+    def _mapping(self, mark: Mark) -> tuple[YamlMap, int]:
+        made, nested = YamlMap(mark), 0
         keys_at, values_at = made.keys_at, made.values_at
         next_event, scalar, end = self._next, yaml.ScalarEvent, yaml.MappingEndEvent
         while (event := next_event()).__class__ is not end:
@@ -183,19 +182,19 @@ class _Builder:
             values_at[key] = event.start_mark
             if event.__class__ is scalar and event.tag is None and event.anchor is None:
                 made[key] = event.value if event.style else _scalar(event)
-                total += 1
             else:
                 made[key], size = self._node(event)
-                total += size
-        return made, total
+                nested += size - 1
+        return made, 1 + len(made) + nested
 
     def _sequence(self, start: Any) -> tuple[YamlList, int]:
         made, total = YamlList(_mark(start)), 1
         next_event, mapping, end = self._next, yaml.MappingStartEvent, yaml.SequenceEndEvent
         while (event := next_event()).__class__ is not end:
-            made.items_at.append(_mark(event))
+            mark = _mark(event)
             is_row = event.__class__ is mapping and event.tag is None and event.anchor is None
-            value, size = self._mapping(event) if is_row else self._node(event)
+            value, size = self._mapping(mark) if is_row else self._node(event)
+            made.items_at.append(mark)
             made.append(value)
             total += size
         return made, total

@@ -60,7 +60,7 @@ def _query(
 ) -> RecipientsQuery:
     query = _project(folder / "shop", database.url).project.mailings[0].audience
     assert isinstance(query, RecipientsQuery)
-    return replace(query, sql=replace(query.sql, text=sql, content=None), **changes)
+    return replace(query, sql=query.sql._replace(text=sql, content=None), **changes)
 
 
 def _rows(query: RecipientsQuery, size: int = 1000) -> list[list[str]]:
@@ -122,7 +122,7 @@ def test_the_snapshot_is_of_the_result_and_of_nothing_else(database: Database, t
     assert first is not None
     assert _snapshot(query, 1) == first
     assert (
-        _snapshot(replace(query, sql=replace(query.sql, text="select id, phone, name as who from people")))
+        _snapshot(replace(query, sql=query.sql._replace(text="select id, phone, name as who from people")))
         != first
     )
     database.run("update people set name = 'Вера' where id = 3")
@@ -295,11 +295,11 @@ def test_freshness_reads_dates_and_times(database: Database, tmp_path: Path) -> 
     """A time without a zone is of the mailing's; nothing, or something else, is an error."""
     database.run(*PEOPLE)
     query = _query(database, tmp_path)
-    place = replace(query.sql, text="")
+    place = query.sql._replace(text="")
 
     def newest(sql: str) -> datetime | None:
         facts = SourceFacts()
-        fresh = Freshness(replace(place, text=sql), SystemClock().now() - SystemClock().now(), "Europe/Minsk")
+        fresh = Freshness(place._replace(text=sql), SystemClock().now() - SystemClock().now(), "Europe/Minsk")
         list(read_query(replace(query, freshness=fresh), 10, facts))
         return facts.newest
 

@@ -36,7 +36,7 @@ def _desired(**changes: object) -> Desired:
         1,
         None,
     )
-    return replace(base, **changes)  # type: ignore[arg-type]
+    return base._replace(**changes)  # type: ignore[arg-type]
 
 
 def _entry(*states: ChunkState, **changes: object) -> Entry:
