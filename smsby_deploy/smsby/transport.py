@@ -11,12 +11,15 @@ import re
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from email.utils import parsedate_to_datetime
-from functools import partial
-from typing import Any, Literal, NamedTuple
+from functools import cached_property, partial
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -49,14 +52,6 @@ class NotConnected(SmsbyUnavailable):
 
 class AnswerLost(SmsbyUnavailable):
     """The request left, its answer did not arrive whole."""
-
-
-class _Prepared(NamedTuple):
-    """A request that is made and has not left, and how its session is to send it."""
-
-    session: requests.Session
-    request: requests.PreparedRequest
-    settings: Mapping[str, Any]
 
 
 class ReadTransport:
@@ -95,10 +90,12 @@ class ReadTransport:
         """
         if method.sends_with(params) or method.effect is Effect.CHANGES:
             raise PermissionError(f"{method.name} is not a question")
-        return self._dispatch(self._prepare(method, params, self._session))
+        return self._dispatch(
+            self._prepare(method, params), partial(self._session.send, allow_redirects=False)
+        )
 
-    def _prepare(self, method: Method, params: Mapping[str, Any], session: requests.Session) -> _Prepared:
-        """The request as it will leave on `session`.
+    def _prepare(self, method: Method, params: Mapping[str, Any]) -> requests.PreparedRequest:
+        """The request as it will leave.
 
         Raises:
             NotConnected: it can't be made.
@@ -115,37 +112,42 @@ class ReadTransport:
                 headers["Content-Type"] = "application/json"
                 arguments = {"data": write_json(content)}
             url = self._url + method.path
-            made = session.prepare_request(requests.Request(method.verb, url, headers=headers, **arguments))
-            settings = session.merge_environment_settings(made.url, {}, None, None, None)
+            return self._session.prepare_request(
+                requests.Request(method.verb, url, headers=headers, **arguments)
+            )
         except UnicodeEncodeError:
             raise NotConnected("the request can't be written as UTF-8", hint="look for broken text") from None
         except requests.RequestException:
             raise self._not_connected() from None
-        return _Prepared(session, made, settings)
 
-    def _dispatch(self, prepared: _Prepared) -> Answer:
+    def _dispatch(self, request: requests.PreparedRequest, send: Callable[..., requests.Response]) -> Answer:
         """Let it leave when it is its turn, and wait for the answer."""
-        session, request, settings = prepared
         self._wait_turn()
         try:
-            response = session.send(request, timeout=self._timeout, allow_redirects=False, **settings)
+            response = send(request, timeout=self._timeout, **self._environment)
+            content = response.content
         except (requests.RequestException, HTTPError, OSError) as error:
             if _never_connected(error):
                 raise self._not_connected() from None
             how = "timed out" if isinstance(error, requests.Timeout) else "the connection broke"
             raise AnswerLost(f"sms.by's answer was lost: {how}", hint=_HINT) from None
         try:
-            data = json.loads(response.content) if response.content.strip() else None
+            data = json.loads(content) if content.strip() else None
         except (ValueError, RecursionError):
             data = None
         return Answer(
             response.status_code,
             data,
             readable=data is not None,
-            is_empty=not response.content.strip(),
+            is_empty=not content.strip(),
             retry_after=self._retry_after(response.headers.get("Retry-After", "")),
             token=self._token,
         )
+
+    @cached_property
+    def _environment(self) -> Mapping[str, Any]:
+        """What the environment says of proxies and certificates: it takes longer to ask than to make a request."""
+        return self._session.merge_environment_settings(self._url, {}, None, None, None)
 
     def _not_connected(self) -> NotConnected:
         return NotConnected(f"sms.by can't be reached at {_place(self._url)}", hint=_HINT)
@@ -187,12 +189,12 @@ class SendTransport(ReadTransport):
         Raises:
             NotConnected: it can't be made.
         """
-        return partial(self._send, method, self._prepare(method, params, _new_session()))
+        return partial(self._send, method, self._prepare(method, params))
 
-    def _send(self, method: Method, prepared: _Prepared) -> Answer:
+    def _send(self, method: Method, request: requests.PreparedRequest) -> Answer:
         fault_point(f"http.before:{method.name}")
-        with prepared.session:
-            answer = self._dispatch(prepared)
+        with closing(HTTPAdapter()) as connection:
+            answer = self._dispatch(request, connection.send)
         fault_point(f"http.after:{method.name}")
         return answer
 
@@ -201,6 +203,7 @@ def _new_session() -> requests.Session:
     session = requests.Session()
     session.headers["User-Agent"] = f"smsby-deploy/{__version__}"
     session.auth = lambda request: request  # nothing from ~/.netrc goes to sms.by
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # nor does any cookie
     return session
 
 

@@ -207,6 +207,18 @@ def test_nothing_from_netrc_goes_along(
     assert "authorization" not in wire.asked[0].headers
 
 
+def test_no_cookie_goes_along(wire: Wire, sender: SendClient) -> None:
+    """Neither back with a question nor with what is sent: requests share nothing but the token."""
+    cookie = {"Set-Cookie": "PHPSESSID=1; Path=/"}
+    wire.answers(*(Reply(200, {"balance": "1", "currency": "BYN", "uuid": "u"}, cookie) for _ in range(4)))
+    sender.get_balance()
+    sender.send_bulk_sms([MESSAGE])
+    sender.get_balance()
+    sender.send_bulk_sms([MESSAGE])
+    assert len(wire.asked) == 4
+    assert all("cookie" not in asked.headers for asked in wire.asked)
+
+
 @pytest.mark.parametrize(
     "reply",
     [
