@@ -85,7 +85,6 @@ class Exchange:
     _kept_back: deque[Request] = field(default_factory=deque)  # not let go as things stood: they come first
     _resume_at: float = 0.0
     _wire: Wire = field(default_factory=lambda: Wire(1))
-    _is_over: bool = False
 
     def check_stop(self) -> None:
         """Raise StopSending once a signal asked to stop."""
@@ -110,7 +109,7 @@ class Exchange:
         coming = iter(requests)
         stop: StopSending | None = None
         self._allowed = self._allowed or self.concurrency
-        self._wire, self._is_over = Wire(self._allowed), False
+        self._wire = Wire(self._allowed)
         try:
             while True:
                 try:
@@ -121,10 +120,14 @@ class Exchange:
                     key, outcome = self.sender.wait()
                     self._land(self._flying.pop(key), outcome)
                 except StopSending as error:
-                    stop, self._is_over = stop or error, True
+                    stop = stop or error
+                    self._wire.close()
         except ResultNotSaved as error:
+            self._wire.close()
             self._drain(error)
             raise
+        finally:
+            self._wire.close()  # whatever broke: what waits must not leave behind the back of who gave up
         self._again.clear()
         self._kept_back.clear()
         if stop is not None:
@@ -178,8 +181,7 @@ class Exchange:
         whichever thread made room."""
         request = flight.request
         if (
-            self._is_over
-            or self.sender.is_stopping
+            self.sender.is_stopping
             or self.clock.monotonic() < self._resume_at
             or not self.stopped.keys().isdisjoint(request.addresses)
         ):
@@ -194,20 +196,17 @@ class Exchange:
         return True
 
     def _land(self, flight: _Flight, outcome: Outcome) -> None:
-        try:
-            if flight.failure is not None:
-                raise flight.failure
-            if not self._has_left(flight):
-                self._kept_back.append(flight.request)
-                return
+        if flight.failure is not None:
+            raise flight.failure
+        if self._has_left(flight):
             fault_point("send.after")
             self._look_at(flight.request, outcome)
-        except Exception:
-            self._is_over = True
-            raise
-        finally:
-            if outcome.kind is not OutcomeKind.ACCEPTED and flight.has_left:
+            if outcome.kind is not OutcomeKind.ACCEPTED:
                 self._wire.look()
+        elif outcome.kind is OutcomeKind.NOT_SENT and outcome is not _KEPT_BACK:
+            raise StopSending(f"not sent: {outcome.error}", 7)  # no thread took it
+        else:
+            self._kept_back.append(flight.request)
 
     def _has_left(self, flight: _Flight) -> bool:
         """Whether it left. If it did not, it never will: it came back, or a second signal gave it up, and no request leaves

@@ -29,6 +29,7 @@ class Wire:
         self._busy = 0
         self._unseen = 0  # bad answers that nobody has looked at
         self._line: deque[_Waiting] = deque()
+        self._is_closed = False
 
     def enter(self, leave: Callable[[], bool]) -> bool:
         """Wait for room; then `leave`, which is called in any thread and must not raise, says whether this one still leaves.
@@ -59,13 +60,19 @@ class Wire:
             self._width = width
             self._admit()
 
+    def close(self) -> None:
+        """Nobody leaves any more: who waits comes back."""
+        with self._lock:
+            self._is_closed = True
+            self._admit()
+
     def stand_still(self) -> threading.Lock:
         """Nobody leaves within a `with` of it."""
         return self._lock
 
     def _admit(self) -> None:
-        while self._line and self._busy < self._width and not self._unseen:
+        while self._line and (self._is_closed or (self._busy < self._width and not self._unseen)):
             waiting = self._line.popleft()
-            waiting.is_leaving = waiting.leave()
+            waiting.is_leaving = not self._is_closed and waiting.leave()
             self._busy += waiting.is_leaving
             waiting.told.set()

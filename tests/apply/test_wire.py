@@ -137,3 +137,16 @@ def test_there_are_never_more_than_fit(width: int) -> None:
         thread.join(30)
     assert left == 400
     assert most <= width
+
+
+def test_a_closed_wire_lets_nobody_leave() -> None:
+    """Who waits comes back, be there room or a bad answer that nobody looks at; so does who comes later."""
+    wire = Wire(1)
+    assert wire.enter(lambda: True)
+    waiting = _Traveller(wire)
+    _wait_in_line(wire, 1)
+    wire.exit(is_well=False)
+    wire.close()
+    assert waiting.arrive() is False
+    assert not waiting.asked.is_set()
+    assert wire.enter(lambda: True) is False

@@ -53,6 +53,24 @@ def test_a_full_disk_loses_no_result(shop: Shop, tmp_path: Path, case: Case) -> 
     assert number > 5
 
 
+def test_a_full_disk_ends_it_whatever_the_answers_are(shop: Shop) -> None:
+    """All four answers are lost, and the disk is full at the first or the second of them: it ends, though one waits for its
+    turn, and calls unknown what left."""
+    for number, limit in enumerate(range(3500, 5000, 150)):
+        project = f"full-{number}"
+        start(shop, FLYING, project)
+        shop.fault(method="sendBulkSms", nth=1, times=4, mode="reset", when="after")
+        full = shop.start("apply", "--auto-approve", file_limit=limit).finish(20)
+        assert full.code in (1, 6), full.err
+        shop.clear_faults()
+        if "can't be written" not in full.err:
+            break
+        finish(shop, FLYING, project)
+        assert set(received(shop, project).values()) == {1}
+        assert sum(received(shop, project).values()) == FLYING.people
+    assert number > 5
+
+
 def test_a_folder_that_can_not_be_written_sends_nothing(shop: Shop) -> None:
     """What should be the lock's folder is a file: refused before anything leaves."""
     start(shop, THREE, "shop")
