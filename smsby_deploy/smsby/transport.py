@@ -43,6 +43,7 @@ _NEVER_LEFT = (
     requests.exceptions.InvalidSchema,
     requests.exceptions.MissingSchema,
     requests.exceptions.InvalidHeader,
+    UnicodeEncodeError,  # of a proxy's password, before anything is written
 )
 
 
@@ -126,7 +127,7 @@ class ReadTransport:
         try:
             response = send(request, timeout=self._timeout, **self._environment)
             content = response.content
-        except (requests.RequestException, HTTPError, OSError) as error:
+        except (requests.RequestException, HTTPError, OSError, UnicodeEncodeError) as error:
             if _never_connected(error):
                 raise self._not_connected() from None
             how = "timed out" if isinstance(error, requests.Timeout) else "the connection broke"

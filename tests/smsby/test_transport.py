@@ -116,12 +116,14 @@ def test_a_proxy_that_took_the_request_and_hung_up_leaves_it_unknown(
     assert outcome.kind is OutcomeKind.UNKNOWN
 
 
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:1", "http://анна:пароль@127.0.0.1:1"])
 def test_a_proxy_that_can_not_be_reached_was_given_nothing(
-    make_sender: MakeSender, monkeypatch: pytest.MonkeyPatch
+    make_sender: MakeSender, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
+    """Nor one whose password can't be written into a header."""
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("http_proxy", proxy)
     assert make_sender(url="http://sms.example").send_bulk_sms([MESSAGE]).kind is OutcomeKind.NOT_SENT
 
 
