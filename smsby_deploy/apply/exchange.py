@@ -1,7 +1,7 @@
 """Requests on their way: the intent on disk, the request, its result on disk.
 
 What an answer means is decided in smsby/outcome.py. Only what was surely not sent is tried again here. Several requests
-may be in flight; each thread writes down the intent of its own as it lets it go, and one thread every result as it comes.
+may be in flight: whichever thread makes room writes the intent of the next one, and one thread every result as it comes.
 """
 
 from __future__ import annotations
