@@ -122,12 +122,10 @@ class Exchange:
                 except StopSending as error:
                     stop = stop or error
                     self._wire.close()
-        except ResultNotSaved as error:
+        except Exception as error:  # whatever broke: nothing may leave behind the back of who gave up
             self._wire.close()
             self._drain(error)
             raise
-        finally:
-            self._wire.close()  # whatever broke: what waits must not leave behind the back of who gave up
         self._again.clear()
         self._kept_back.clear()
         if stop is not None:
@@ -302,8 +300,8 @@ class Exchange:
                 lost = [ref for ref in chunks if record.is_unknown(ref, row)]
                 self.stop(lost, f"unknown: {error}")
 
-    def _drain(self, error: ResultNotSaved) -> None:
-        """The disk takes no more: wait for what is in flight, and let `error` bear its results."""
+    def _drain(self, error: Exception) -> None:
+        """All is over: record what is in flight as it comes; if the disk takes no more, let `error` bear its results."""
         while self._flying:
             key, outcome = self.sender.wait()
             flight = self._flying.pop(key)
@@ -312,8 +310,9 @@ class Exchange:
             try:
                 self._settle(flight.request, outcome)
             except ResultNotSaved as another:
-                error.events.extend(another.events)
-            except StopSending:
+                if isinstance(error, ResultNotSaved):
+                    error.events.extend(another.events)
+            except Exception:  # noqa: BLE001, S112 - `error` came first
                 continue
 
 

@@ -1,64 +1,97 @@
-"""Requests handed to threads, and what becomes of those that did not leave when all is over."""
+"""Requests handed to threads, and what becomes of the others when something breaks."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 import pytest
 
+from smsby_deploy.apply.events import Event
 from smsby_deploy.apply.exchange import Exchange, Request, StopSending
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.apply.signals import Sender
 from smsby_deploy.clock import SystemClock
-from smsby_deploy.lock.journal import read_journal
+from smsby_deploy.lock.document import entry_document
+from smsby_deploy.lock.journal import Journal, read_journal
+from smsby_deploy.lock.model import Applied, ChunkRecord, Entry
 from smsby_deploy.lock.store import LockStore
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 
-REF = ("sale/staff", 0)
+_CHUNKS = tuple(ChunkRecord(str(n) * 10, 2, "d") for n in range(3))
+_ENTRY = Entry(1, "c", "a", "bulk", "Shop", 7, None, 6, 6, None, _CHUNKS, Applied("t", "p", None, "x"))
+_ACCEPTED = Outcome(OutcomeKind.ACCEPTED, uuid="u")
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> LockStore:
-    return LockStore(tmp_path / "lock.json", "shop")
+    """With a mailing of three chunks of which nothing was sent."""
+    store = LockStore(tmp_path / "lock.json", "shop")
+    journal = Journal(store.journal_path)
+    journal.append("begin", id="j", lineage="line", plan="p", at="t", commit=None, tool="x")
+    journal.append("mailing", address="a/b", entry=entry_document(_ENTRY))
+    journal.close()
+    return store
 
 
 @pytest.fixture
 def exchange(store: LockStore) -> Iterator[Exchange]:
-    """Two at once, lock held; of no mailing, so nothing can be sent."""
+    """Two at once, lock held."""
     with store.held() as held, Sender() as sender:
         clock = SystemClock()
-        recorder = Recorder(held, plan_id="p", commit=None, tool="t", clock=clock, body="json")
-        recorder.begin()
+        recorder = Recorder(held, plan_id="q", commit=None, tool="x", clock=clock, body="json")
         yield Exchange(recorder, sender, clock, lambda event: None, lambda chunks: None, 2)
 
 
-def _send(sent: list[ChunkRef]) -> Outcome:
-    sent.append(REF)
-    return Outcome(OutcomeKind.ACCEPTED, uuid="u")
+def _request(index: int, send: Callable[[], Outcome]) -> Request:
+    return Request([("a/b", index)], lambda chunks: send)
+
+
+def _states(exchange: Exchange) -> list[str]:
+    return [chunk.state.value for chunk in exchange.recorder.lock.mailings["a/b"].chunks]
 
 
 def test_what_is_made_when_all_is_over_does_not_leave(exchange: Exchange, store: LockStore) -> None:
-    """Whoever gave up lets go of the lock: an intent behind their back would be in nobody's journal."""
-    sent: list[ChunkRef] = []
-    is_over = threading.Event()
+    """The next one could not be told while it was made: nothing leaves behind the back of who gave up."""
+    exchange.recorder.begin()
 
     def call(chunks: Sequence[ChunkRef]) -> Callable[[], Outcome]:
-        assert is_over.wait(30)
-        return partial(_send, sent)
+        for _ in range(3000):
+            if exchange._wire._is_closed:
+                break
+            threading.Event().wait(0.01)
+        return lambda: _ACCEPTED
 
     def requests() -> Iterator[Request]:
-        yield Request([REF], call)
+        yield Request([("a/b", 0)], call)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         exchange.send_all(requests())
-    is_over.set()
-    exchange.sender.wait()
-    assert not sent
     assert [event["event"] for event in read_journal(store.journal_path)] == ["begin"]
+    assert _states(exchange) == ["pending"] * 3
+
+
+def test_what_is_on_its_way_is_recorded_whatever_breaks(exchange: Exchange) -> None:
+    """The first answer can't be told, nobody reads what is said any more; the second one comes after that."""
+    has_broken = threading.Event()
+
+    def say(event: Event) -> None:
+        has_broken.set()
+        raise BrokenPipeError
+
+    def send_second() -> Outcome:
+        assert has_broken.wait(30)
+        return _ACCEPTED
+
+    exchange.say = say
+    requests = [_request(0, lambda: _ACCEPTED), _request(1, send_second), _request(2, send_second)]
+    with pytest.raises(BrokenPipeError):
+        exchange.send_all(requests)
+    states = _states(exchange)
+    assert states[:2] == ["accepted"] * 2
+    assert states[2] in ("accepted", "pending")  # it left with the first answer, if it was made by then
 
 
 def test_without_a_thread_it_ends(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +106,6 @@ def test_without_a_thread_it_ends(exchange: Exchange, monkeypatch: pytest.Monkey
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", start)
-    sent: list[ChunkRef] = []
     with pytest.raises(StopSending, match="not sent: the system allows no thread more"):
-        exchange.send(Request([REF], lambda chunks: partial(_send, sent)))
-    assert not sent
+        exchange.send(_request(0, lambda: _ACCEPTED))
+    assert _states(exchange) == ["pending"] * 3
