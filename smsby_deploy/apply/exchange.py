@@ -223,8 +223,10 @@ class Exchange:
             self._wire.set_width(self._allowed)
         try:
             self._settle(request, outcome)
-        finally:
+        except StopSending:
             self._say_answer(request, outcome)
+            raise
+        self._say_answer(request, outcome)
         request.done()
 
     def _say_answer(self, request: Request, outcome: Outcome) -> None:

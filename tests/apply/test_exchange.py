@@ -14,7 +14,7 @@ from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.apply.signals import Sender
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.lock.document import entry_document
-from smsby_deploy.lock.journal import Journal, read_journal
+from smsby_deploy.lock.journal import Journal, ResultNotSaved, read_journal
 from smsby_deploy.lock.model import Applied, ChunkRecord, Entry
 from smsby_deploy.lock.store import LockStore
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
@@ -109,3 +109,19 @@ def test_without_a_thread_it_ends(exchange: Exchange, monkeypatch: pytest.Monkey
     with pytest.raises(StopSending, match="not sent: the system allows no thread more"):
         exchange.send(_request(0, lambda: _ACCEPTED))
     assert _states(exchange) == ["pending"] * 3
+
+
+def test_an_answer_that_is_not_saved_comes_before_one_that_is_not_told(exchange: Exchange) -> None:
+    """The disk is full, and what is said goes to the same disk: the error that bears the result is not lost to the other."""
+
+    def say(event: Event) -> None:
+        raise OSError("No space left on device")
+
+    def send() -> Outcome:
+        exchange.recorder._journal._broken = True
+        return _ACCEPTED
+
+    exchange.say = say
+    with pytest.raises(ResultNotSaved) as caught:
+        exchange.send(_request(0, send))
+    assert [event["event"] for event in caught.value.events] == ["result"]
