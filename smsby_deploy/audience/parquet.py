@@ -34,18 +34,22 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
     for path, _ in source.files:
         try:
             with _open(path) as file:
-                names = _plain_columns(file.schema_arrow)
+                schema = file.schema_arrow
+                if twice := sorted({name for name in schema.names if schema.names.count(name) > 1}):
+                    raise BadRows(f"it has two columns of one name: {', '.join(twice)}", first)
+                names = _plain_columns(schema)
                 if not names:
                     raise BadRows("it has no columns of plain values", first)
                 for batch in file.iter_batches(batch_size=size, columns=names, use_threads=False):
-                    cells = rows_of(_values(arrow, column) for column in batch.columns)
+                    # By name: of a column a.b pyarrow also gives the b in a column a, if there is one.
+                    cells = rows_of(_values(arrow, batch.column(name)) for name in names)
                     yield block_of_rows(
                         tuple(names), range(first, first + len(cells)), cells, header_line=first
                     )
                     first += len(cells)
         except NotPlain as error:
             raise BadRows(f"a column holds values that are not plain ({error})", first) from error
-        except (arrow.ArrowException, OSError, OverflowError) as error:
+        except (arrow.ArrowException, OSError, OverflowError, ValueError) as error:
             raise BadRows(f"it can't be read as Parquet ({_reason(error)})", first) from error
 
 
@@ -107,6 +111,7 @@ def _plain_columns(schema: Any) -> list[str]:
             or types.is_binary(kind)
             or types.is_large_binary(kind)
             or types.is_fixed_size_binary(kind)
+            or getattr(types, "is_binary_view", types.is_binary)(kind)  # since pyarrow 16
             or types.is_duration(kind)
             or types.is_interval(kind)
         )
@@ -118,6 +123,8 @@ def _values(arrow: Any, column: Any) -> list[Any]:
     if arrow.types.is_timestamp(column.type) and column.type.unit == "ns":
         # Python's times end at microseconds.
         column = column.cast(arrow.timestamp("us", column.type.tz), safe=False)
+    elif arrow.types.is_time64(column.type) and column.type.unit == "ns":
+        column = column.cast(arrow.time64("us"), safe=False)
     values: list[Any] = column.to_pylist()
     return values
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from importlib.util import find_spec
@@ -35,7 +35,13 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 10
 _LONG_NUMBER = re.compile(r"\d(?:[\s()+-]*\d){6,}")
+_NUMBERED = re.compile(r":\d+$")
 _FAILED_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)  # PostgreSQL's own count, from 1
+_SECRET = re.compile("pass|pwd|secret|token|key|connect", re.IGNORECASE)  # of what a URL's query names
+# Drivers that know this setting; another one fails at it.
+_KNOWS_TIMEOUT = frozenset(
+    {"psycopg", "psycopg2", "mysqldb", "pymysql", "mysqlconnector", "mariadbconnector"}
+)
 _FIRST = {
     "mysql": "SET SESSION TRANSACTION READ ONLY",
     "mariadb": "SET SESSION TRANSACTION READ ONLY",
@@ -92,7 +98,10 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
         with _explained(query, query.sql):
             result = connection.exec_driver_sql(wrapped, execution_options={"yield_per": size})
         columns = tuple(result.keys())
-        if twice := sorted({name for name in columns if columns.count(name) > 1}):
+        names = columns
+        if connection.dialect.name == "sqlite":  # it calls the second one `name:1`
+            names = tuple(_NUMBERED.sub("", name) for name in columns)
+        if twice := sorted({name for name in names if names.count(name) > 1}):
             raise BadRows(f"its query names a column twice: {', '.join(twice)}", 0, "SQL")
         order = _OrderCheck(columns, query.order_by)
         first = 1
@@ -105,10 +114,25 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
             try:
                 cells = rows_of(zip(*rows, strict=True))
             except NotPlain as error:
-                raise BadRows(f"its query gives a value that is not plain ({error})", first, "SQL") from error
+                raise _not_plain(columns, rows, first) from error
             order.look_at(cells, first)
             yield block_of_rows(columns, range(first, first + len(cells)), cells, header_line=0)
             first += len(cells)
+
+
+def _not_plain(columns: tuple[str, ...], rows: Sequence[Sequence[Any]], first: int) -> BadRows:
+    """What is said of the first value among `rows`, the first of which is the `first` of all, that has no text."""
+    for line, row in enumerate(rows, first):
+        for name, value in zip(columns, row, strict=True):
+            try:
+                rows_of([[value]])
+            except NotPlain as error:
+                message = (
+                    f"its query gives a value that is not plain ({error}) as {name}: "
+                    "leave that column out, or cast it to text"
+                )
+                return BadRows(message, line, "SQL")
+    raise AssertionError("all of them are plain")
 
 
 class _OrderCheck:
@@ -140,7 +164,13 @@ class _OrderCheck:
 
 def _read_newest(connection: Connection, query: RecipientsQuery, freshness: Freshness) -> datetime:
     with _explained(query, freshness.sql):
-        row = connection.exec_driver_sql(freshness.sql.text.strip().rstrip(";")).fetchone()
+        # By a cursor on the server's side, which takes one query and nothing else: a `commit` before a second statement
+        # would end the transaction that only reads.
+        result = connection.exec_driver_sql(
+            freshness.sql.text.strip().rstrip(";"), execution_options={"stream_results": True}
+        )
+        row = result.fetchone()
+        result.close()
     value = row[0] if row else None
     try:
         if isinstance(value, str):
@@ -165,8 +195,7 @@ def _connect(query: RecipientsQuery) -> Iterator[Connection]:
         message = f"the variable {query.url_env} is not set: it is to hold the address of the database"
         raise BadRows(message, 0, "SQL")
     try:
-        from sqlalchemy import create_engine
-        from sqlalchemy.pool import NullPool
+        import sqlalchemy  # noqa: F401  # whether it is there
     except ModuleNotFoundError:
         message = (
             "databases are read through SQLAlchemy, which is not installed: pip install 'smsby-deploy[sql]'"
@@ -174,19 +203,34 @@ def _connect(query: RecipientsQuery) -> Iterator[Connection]:
         raise BadRows(message, 0, "EXTRA") from None
     url = _read_url(query)
     with _explained(query, query.sql):
-        settings = {}
-        if url.get_backend_name() in ("postgresql", "mysql", "mariadb"):
-            settings["connect_timeout"] = _CONNECT_SECONDS
-        engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=settings)
-        opened = engine.connect()
+        opened = _open(url, query)
     with opened as connection, _explained(query, query.sql):
         # A per cent sign is one: nothing is put into the text.
         connection = connection.execution_options(no_parameters=True)
-        if engine.dialect.name == "postgresql":
+        if connection.dialect.name == "postgresql":
             connection = connection.execution_options(postgresql_readonly=True)
-        elif engine.dialect.name in _FIRST:
-            connection.exec_driver_sql(_FIRST[engine.dialect.name])
+        elif connection.dialect.name in _FIRST:
+            connection.exec_driver_sql(_FIRST[connection.dialect.name])
         yield connection
+
+
+def _open(url: URL, query: RecipientsQuery) -> Connection:
+    """A connection. A driver that fails at a setting of the address raises whatever it likes."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    try:
+        dialect = url.get_dialect()
+        if dialect.is_async:
+            raise BadRows(
+                f"the driver {dialect.driver} in {query.url_env} is asynchronous: name another one", 0, "SQL"
+            )
+        settings = {"connect_timeout": _CONNECT_SECONDS} if dialect.driver in _KNOWS_TIMEOUT else {}
+        engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=settings)
+        return engine.connect()
+    except (TypeError, ValueError) as error:
+        message = f"the address in {query.url_env} does not suit its driver ({type(error).__name__}): mend it"
+        raise BadRows(message, 0, "SQL") from None
 
 
 def _read_url(query: RecipientsQuery) -> URL:
@@ -200,6 +244,10 @@ def _read_url(query: RecipientsQuery) -> URL:
             f"{query.url_env} holds no address of a database; one is postgresql://user:password@host/database"
         )
         raise BadRows(message, 0, "SQL") from None
+    # Whoever writes a password as it is has the rest of it in the host's name, or the database's: drivers would show it.
+    if url.get_backend_name() != "sqlite" and "@" in f"{url.host or ''}{url.database or ''}":
+        message = f"the address in {query.url_env} holds an @ too many: in a name or password write it as %40"
+        raise BadRows(message, 0, "SQL")
     if url.drivername in ("postgres", "postgresql"):
         installed = "postgresql+psycopg" if find_spec("psycopg") else "postgresql"
         return url.set(drivername=installed)
@@ -215,18 +263,28 @@ def _read_url(query: RecipientsQuery) -> URL:
 @contextmanager
 def _explained(query: RecipientsQuery, said: TextSource) -> Iterator[None]:
     """What SQLAlchemy and drivers raise becomes BadRows, at the place in `said` if it is known."""
-    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+    from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
     try:
         yield
     except ModuleNotFoundError as error:
-        message = f"the driver of this database, Python's module {error.name}, is not installed"
+        how = "pip install 'smsby-deploy[sql]'" if error.name == "psycopg" else "install it with pip"
+        message = f"the driver of this database, Python's module {error.name}, is not installed: {how}"
+        raise BadRows(message, 0, "EXTRA") from None
+    except NoSuchModuleError:
+        message = (
+            f"SQLAlchemy has no dialect for the address in {query.url_env}: install that of its database with pip, "
+            "or mend the address"
+        )
         raise BadRows(message, 0, "EXTRA") from None
     except DBAPIError as error:
         text = str(error.orig)
         failed = _FAILED_LINE.search(text)
         place = _place(said, int(failed[1]) - (said is query.sql)) if failed else said.location
         raise BadRows(f"the database says: {_harmless(text, query)}", 0, "SQL", place) from None
+    except OSError as error:  # of drivers that speak HTTP
+        message = f"the database can't be reached ({type(error).__name__})"
+        raise BadRows(message, 0, "SQL", said.location) from None
     except SQLAlchemyError as error:
         text = f"the query can't be run: {_harmless(str(error), query)}"
         raise BadRows(text, 0, "SQL", said.location) from None
@@ -248,6 +306,9 @@ def _harmless(text: str, query: RecipientsQuery) -> str:
     line: str = next((line for line in text.splitlines() if line.strip()), "nothing").strip()
     secrets: list[Any] = [query.url]
     url = _read_url(query)
+    secrets += [
+        value for name, values in url.normalized_query.items() if _SECRET.search(name) for value in values
+    ]
     secrets += [url.password, quote(url.password or ""), url.render_as_string(hide_password=False)]
     for secret in filter(None, secrets):
         line = line.replace(str(secret), "***")

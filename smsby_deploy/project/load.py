@@ -211,6 +211,9 @@ class _Loader:
         if not path.resolve().is_relative_to(self.root):
             self._problem("PATH_OUTSIDE", f"{name} leads out of the project's folder", location)
             return None
+        if must_exist and path.is_dir():
+            self._problem("FILE_MISSING", f"{name} is a folder, a file is wanted", location)
+            return None
         if must_exist and not path.is_file():
             from difflib import get_close_matches
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from smsby_deploy.errors import Location
 from smsby_deploy.project.declarations import (
@@ -61,6 +61,8 @@ def read_parquet_source(
     names = [pattern]
     if any(sign in pattern for sign in "*?["):
         try:
+            if ".." in PurePosixPath(pattern).parts:
+                raise ValueError
             names = sorted(path.relative_to(root).as_posix() for path in root.glob(pattern) if path.is_file())
         except (NotImplementedError, ValueError):  # it begins at / or leads up by ..
             complain("PATH_OUTSIDE", f"{pattern} leads out of the project's folder", place)

@@ -81,13 +81,15 @@ def test_values_read_as_they_are_meant(tmp_path: Path) -> None:
     _write(
         tmp_path, "lists/a.parquet", phone=[375291111111.0], gap=[float("nan")], price=[Decimal("12.50")],
         when=when, word=pa.array(["x"]).dictionary_encode(), yes=[True], tags=[["a"]], raw=[b"x"],
+        at=pa.array([3600 * 10**9 + 1], pa.time64("ns")), seen=pa.array([b"x"], pa.binary_view()),
+        a=[{"b": 1}], **{"a.b": ["z"]},
     )  # fmt: skip
     source = _project(tmp_path).mailings[0].audience
     assert isinstance(source, RecipientsParquet)
     (block,) = read_parquet(source, 10)
     assert dict(zip(block.columns, block.cells[0], strict=True)) == {
         "phone": "375291111111", "gap": "", "price": "12.50", "when": "2026-12-01T10:00:00+00:00", "word": "x",
-        "yes": "true",
+        "yes": "true", "at": "01:00:00", "a.b": "z",
     }  # fmt: skip
 
 
@@ -125,6 +127,9 @@ def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
     ]
     _write(tmp_path, "lists/b.parquet", phone=[["375291111111"]])
     assert [problem.message for problem in _problems(tmp_path)] == ["it has no columns of plain values"]
+    twice = pa.table([["375291111111"], ["375292222222"], ["B"]], names=["phone", "phone", "name"])
+    write_table(twice, tmp_path / "lists/b.parquet")
+    assert [problem.message for problem in _problems(tmp_path)] == ["it has two columns of one name: phone"]
 
 
 def test_no_file_and_no_way_out(tmp_path: Path) -> None:
@@ -141,8 +146,25 @@ def test_no_file_and_no_way_out(tmp_path: Path) -> None:
     assert code("lists/a.parquet") == ["FILE_MISSING"]
     _write(tmp_path, "out/a.parquet", phone=["375291111111"])
     (root / "lists").symlink_to(tmp_path / "out")
-    for name in ("lists/*.parquet", "lists/a.parquet", "../out/a.parquet", "../out/*", f"{tmp_path}/out/*"):
+    for name in (
+        "lists/*.parquet",
+        "lists/a.parquet",
+        "../out/a.parquet",
+        "../out/*",
+        "../none/*",
+        f"{tmp_path}/out/*",
+    ):
         assert set(code(name)) == {"PATH_OUTSIDE"}, name
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    """Spark writes folders that are named like files."""
+    (tmp_path / "lists/a.parquet").mkdir(parents=True)
+    (problem,) = _load(tmp_path, CAMPAIGN.replace("*", "a")).problems
+    assert (problem.code, problem.message) == (
+        "FILE_MISSING",
+        "lists/a.parquet is a folder, a file is wanted",
+    )
 
 
 def test_the_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +103,10 @@ def test_values_of_postgresql_read_as_they_are_meant(postgres: Database, tmp_pat
         ["1", "375291111111", "12.50", "true", "375291111111", "0.1", "2026-12-01", "2026-12-01T10:00:00",
          "0dfe1c7a-3a3f-4a43-9f4c-0123456789ab", "50%: a:b"]
     ]  # fmt: skip
-    with pytest.raises(BadRows, match="not plain"):
-        _rows(_query(postgres, tmp_path, "select 1 as id, array[1, 2]"))
+    late = "select n as id, case when n = 3 then array[n] end as tags from generate_series(1, 4) as n"
+    with pytest.raises(BadRows, match=r"not plain \(list\) as tags: leave that column out") as caught:
+        _rows(_query(postgres, tmp_path, late))
+    assert caught.value.line == 3
 
 
 def test_a_query_may_have_its_own_order_limit_semicolon_and_signs(database: Database, tmp_path: Path) -> None:
@@ -185,6 +187,12 @@ def test_a_query_can_not_write(database: Database, tmp_path: Path) -> None:
         with pytest.raises(BadRows) as caught:
             _rows(_query(database, tmp_path, attempt))
         assert caught.value.code == "SQL"
+    query = _query(database, tmp_path)
+    for attempt in ("delete from people", "commit; delete from people; select '2026-12-01'"):
+        fresh = Freshness(replace(query.sql, text=attempt), timedelta(hours=1), "UTC")
+        with pytest.raises(BadRows) as caught:
+            _rows(replace(query, freshness=fresh))
+        assert caught.value.code == "SQL"
     assert database.one("select count(*) from people") == 3
 
 
@@ -230,10 +238,9 @@ def test_a_missing_column_names_those_there_are(database: Database, tmp_path: Pa
     database.run(*PEOPLE)
     (problem,) = _problems(_project(tmp_path / "a", database.url, CAMPAIGN.replace("phone, name", "name")))
     assert (problem.line, problem.message) == (6, "it has no column 'phone'; its columns: id, name")
-    if database.kind == "postgresql":  # SQLite numbers them
-        twice = CAMPAIGN.replace("phone, name", "phone, name, phone")
-        (problem,) = _problems(_project(tmp_path / "b", database.url, twice))
-        assert "names a column twice: phone" in problem.message
+    twice = CAMPAIGN.replace("phone, name", "phone, name, phone")
+    (problem,) = _problems(_project(tmp_path / "b", database.url, twice))
+    assert "names a column twice: phone" in problem.message
 
 
 def test_an_empty_result_is_an_empty_audience(database: Database, tmp_path: Path) -> None:
@@ -251,6 +258,10 @@ def test_an_empty_result_is_an_empty_audience(database: Database, tmp_path: Path
         "postgresql://shop:{password}@/crm?host=/nowhere/{password}",
         "nodatabase://shop:{password}@127.0.0.1/crm",
         "mssql+pyodbc://shop:{password}@127.0.0.1/crm",
+        "postgresql://shop:pass@{password}@127.0.0.1/crm",
+        "postgresql://us/er:{password}@127.0.0.1/crm",
+        "postgresql+psycopg://shop@/crm?host=/nowhere/{password}&password={password}",
+        "postgresql+psycopg_async://shop:{password}@127.0.0.1:1/crm",
         "{password}",
     ],
 )
@@ -262,6 +273,13 @@ def test_no_error_shows_the_address_or_its_password(url: str, tmp_path: Path) ->
     assert PASSWORD not in repr(problem)
     assert address not in repr(problem)
     assert PASSWORD not in repr(_project(tmp_path, address).project)
+
+
+def test_a_setting_that_the_driver_does_not_take_is_told(sqlite: Database, tmp_path: Path) -> None:
+    """It raises whatever it likes."""
+    (problem,) = _problems(_project(tmp_path, f"{sqlite.url}?timeout=long"))
+    assert (problem.code, problem.line) == ("SQL", 6)
+    assert "CRM_URL does not suit its driver" in problem.message
 
 
 def test_a_wrong_password_is_not_shown(postgres: Database, tmp_path: Path) -> None:
