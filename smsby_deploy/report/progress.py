@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
@@ -14,6 +15,41 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
 _LINE_SECONDS = 10.0  # where no bar can be drawn: often enough to see that it lives, too seldom to fill a log
+
+
+_WINDOW = 60.0  # seconds back: the pace changes where sms.by asks to slow down
+
+
+class _Estimate:
+    """How many seconds are left of a step, by its pace of late."""
+
+    def __init__(self, clock: Clock, total: int | None) -> None:
+        self._clock = clock
+        self._total = total
+        self._samples = deque([(clock.monotonic(), 0)])  # when how many were done, a second apart or more
+
+    def left(self, done: int) -> float | None:
+        """Seconds till all are done, now that `done` are; None where that can't be told yet."""
+        now = self._clock.monotonic()
+        samples = self._samples
+        if now - samples[-1][0] >= 1:
+            samples.append((now, done))
+        while len(samples) > 2 and now - samples[0][0] > _WINDOW:
+            samples.popleft()
+        began, before = samples[0]
+        if self._total is None or now - began < 1 or done <= before:
+            return None
+        return max(0, self._total - done) * (now - began) / (done - before)
+
+
+def _in_words(seconds: float | None) -> str:
+    """`40 s left`, `5 min left`, `2 h 10 min left`; nothing for None."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.0f} s left"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min left" if hours else f"{minutes} min left"
 
 
 class Progress(Protocol):
@@ -54,7 +90,7 @@ def open_progress(
     elif log is not None:
         shown = _Events(log, clock)
     elif stream.isatty() and terminal != "dumb":
-        shown = _Bar(stream, color=color)
+        shown = _Bar(stream, clock, color=color)
     else:
         shown = _Lines(stream, clock)
     try:
@@ -81,9 +117,11 @@ class _Lines:
         self._what = ""
         self._done = 0
         self._total: int | None = None
+        self._estimate = _Estimate(clock, None)
 
     def step(self, what: str, total: int | None = None) -> None:
         self._what, self._total, self._done = what, total, 0
+        self._estimate = _Estimate(self._clock, total)
 
     def advance(self, people: int) -> None:
         self._done += people
@@ -91,7 +129,8 @@ class _Lines:
         if now - self._told_at >= _LINE_SECONDS:
             self._told_at = now
             of = "" if self._total is None else f" of {self._total:,}"
-            self.tell(f"{self._what}: {self._done:,}{of} people")
+            left = _in_words(self._estimate.left(self._done))
+            self.tell(f"{self._what}: {self._done:,}{of} people{left and ', ' + left}")
 
     def tell(self, line: str) -> None:
         self._stream.write(clean(line) + "\n")
@@ -110,9 +149,11 @@ class _Events:
         self._what = ""
         self._done = 0
         self._total: int | None = None
+        self._estimate = _Estimate(clock, None)
 
     def step(self, what: str, total: int | None = None) -> None:
         self._what, self._total, self._done = what, total, 0
+        self._estimate = _Estimate(self._clock, total)
         self._log.write("info", "step", message=what, people_total=total)
 
     def advance(self, people: int) -> None:
@@ -120,7 +161,12 @@ class _Events:
         now = self._clock.monotonic()
         if now - self._told_at >= _LINE_SECONDS:
             self._told_at = now
-            facts = {"people": self._done, "people_total": self._total}
+            left = self._estimate.left(self._done)
+            facts = {
+                "people": self._done,
+                "people_total": self._total,
+                "seconds_left": None if left is None else round(left),
+            }
             self._log.write("info", "progress", message=self._what, **facts)
 
     def tell(self, line: str) -> None: ...
@@ -131,13 +177,15 @@ class _Events:
 class _Bar:
     """The bar is gone when the work is done; what was told stays."""
 
-    def __init__(self, stream: TextIO, *, color: bool) -> None:
+    def __init__(self, stream: TextIO, clock: Clock, *, color: bool) -> None:
         from rich.console import Console
 
         self._console = Console(
             file=stream, force_terminal=True, no_color=not color, markup=False, emoji=False, highlight=False
         )
         self._bar: RichProgress | None = None
+        self._clock = clock
+        self._estimate = _Estimate(clock, None)
 
     def _make(self) -> RichProgress:
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -149,9 +197,10 @@ class _Bar:
             TextColumn(
                 "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
             ),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=12),
             TextColumn("{task.fields[people]}", markup=False, table_column=Column(no_wrap=True)),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}", markup=False, table_column=Column(no_wrap=True)),
             console=self._console,
             transient=True,
             redirect_stdout=False,
@@ -164,7 +213,8 @@ class _Bar:
             self._bar.start()
         for task in self._bar.task_ids:
             self._bar.remove_task(task)
-        self._bar.add_task(clean(what), total=total, people="")
+        self._bar.add_task(clean(what), total=total, people="", left="")
+        self._estimate = _Estimate(self._clock, total)
 
     def advance(self, people: int) -> None:
         if self._bar is None or not self._bar.tasks:
@@ -172,7 +222,8 @@ class _Bar:
         (task,) = self._bar.tasks
         done = int(task.completed) + people
         of = "" if task.total is None else f" of {int(task.total):,}"
-        self._bar.update(task.id, advance=people, people=f"{done:,}{of} people")
+        left = _in_words(self._estimate.left(done))
+        self._bar.update(task.id, advance=people, people=f"{done:,}{of} people", left=left)
 
     def tell(self, line: str) -> None:
         write_sentence(self._console, clean(line))

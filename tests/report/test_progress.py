@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 
 from smsby_deploy.clock import SystemClock
+from smsby_deploy.report.json_log import JsonLog
 from smsby_deploy.report.progress import open_progress
 
 
@@ -15,14 +17,16 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_gets_a_bar_and_keeps_what_was_told() -> None:
     """The bar says what is done and how far it is; a line told meanwhile is written whole."""
-    stream = Terminal()
-    with open_progress(stream, color=False, quiet=False, clock=SystemClock()) as progress:
+    stream, clock = Terminal(), SystemClock()
+    with open_progress(stream, color=False, quiet=False, clock=clock) as progress:
         progress.step("sending", 2000)
+        clock.sleep(30)
         progress.advance(1500)
         progress.tell("sale/vip: 1500 recipients: accepted")
     drawn = stream.getvalue()
     assert "sending" in drawn
     assert "1,500 of 2,000 people" in drawn
+    assert "10 s left" in drawn
     assert "sale/vip: 1500 recipients: accepted\n" in drawn
     assert drawn.rstrip().endswith(("\x1b[?25h", "\x1b[2K", "\x1b[1A\x1b[2K")), (
         "the cursor is back, the bar is gone"
@@ -43,7 +47,35 @@ def test_elsewhere_a_line_is_told_every_ten_seconds() -> None:
         progress.step("sending", 5000)
         clock.sleep(10)
         progress.advance(2000)
-    assert stream.getvalue() == "reading sale/vip: 2,500 people\nsending: 2,000 of 5,000 people\n"
+    assert stream.getvalue() == (
+        "reading sale/vip: 2,500 people\nsending: 2,000 of 5,000 people, 15 s left\n"
+    )
+
+
+def test_the_time_left_is_told_by_the_pace_of_the_last_minute() -> None:
+    """What is slowed down takes longer, whatever it was like before."""
+    lines, clock = io.StringIO(), SystemClock()
+    with open_progress(lines, color=False, quiet=False, clock=clock) as progress:
+        progress.step("sending", 10_000)
+        for people, seconds in ((5000, 60), (60, 30), (60, 40), (60, 10)):
+            clock.sleep(seconds)
+            progress.advance(people)
+    assert [line.rpartition(", ")[2] for line in lines.getvalue().splitlines()] == [
+        "1 min left", "41 min left", "54 min left", "33 min left"
+    ]  # fmt: skip
+
+
+def test_machines_hear_the_seconds_left() -> None:
+    """A number; nothing before it can be told."""
+    stream, clock = io.StringIO(), SystemClock()
+    log = JsonLog(stream, clock)
+    with open_progress(stream, color=False, quiet=False, clock=clock, log=log) as progress:
+        progress.step("sending", 5000)
+        clock.sleep(10)
+        progress.advance(2000)
+    step, told = map(json.loads, stream.getvalue().splitlines())
+    assert "seconds_left" not in step
+    assert told["seconds_left"] == 15
 
 
 def test_a_dumb_terminal_gets_lines() -> None:
