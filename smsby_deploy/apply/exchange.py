@@ -217,7 +217,7 @@ class Exchange:
         if waits and request.tries < _TRIES:
             self._wait_and_try_again(request, outcome)
             return
-        self._calm += 1
+        self._calm += outcome.kind is OutcomeKind.ACCEPTED
         if self._calm >= _CALM and self._allowed < self.concurrency:
             self._allowed, self._calm = self._allowed + 1, 0
             self._wire.set_width(self._allowed)

@@ -37,6 +37,9 @@ from smsby_deploy.smsby.methods import Effect, Method
 from smsby_deploy.smsby.written import Written, write_json
 
 _HINT = "check api.url (or SMSBY_API_URL) and the network, then try again"
+_TOO_MANY = 429
+_SLOWEST = 8  # times the interval between two requests, at most, where sms.by asks to slow down
+_FASTER = 0.9  # of that interval after each answer that does not
 _NEVER_LEFT = (
     requests.exceptions.ConnectTimeout,
     requests.exceptions.InvalidURL,
@@ -56,7 +59,10 @@ class AnswerLost(SmsbyUnavailable):
 
 
 class ReadTransport:
-    """Paced questions to one service with one token; safe to share between threads."""
+    """Paced questions to one service with one token; safe to share between threads.
+
+    A 429 halves the pace; each answer that is none brings a tenth of it back.
+    """
 
     def __init__(
         self,
@@ -71,11 +77,13 @@ class ReadTransport:
         self._url = url.rstrip("/")
         self._token = token
         self._timeout = timeout
-        self._interval = 1 / requests_per_second
+        self._interval = self._shortest = 1 / requests_per_second
         self._form = body == "form"
         self._session = _new_session()
         self._pace = threading.Lock()
-        self._next = 0.0
+        self._last = float("-inf")  # when the last one left, or is to leave
+        self._slowed = 0  # how often sms.by asked to slow down
+        self._resume_at: float | None = None  # and when it wants to be asked again, if it told that
         self.clock = clock
         _hide_tokens_in_logs()
 
@@ -121,9 +129,24 @@ class ReadTransport:
         except requests.RequestException:
             raise self._not_connected() from None
 
-    def _dispatch(self, request: requests.PreparedRequest, send: Callable[..., requests.Response]) -> Answer:
-        """Let it leave when it is its turn, and wait for the answer."""
+    def _dispatch(
+        self,
+        request: requests.PreparedRequest,
+        send: Callable[..., requests.Response],
+        *,
+        is_patient: bool = True,
+    ) -> Answer:
+        """Let it leave when it is its turn, and wait for the answer. If another one is told to slow down before that turn
+        comes, what is not `is_patient` stays here: that answer is its own, too."""
+        slowed = self._slowed
         self._wait_turn()
+        with self._pace:
+            if slowed != self._slowed and not is_patient:
+                rest = None if self._resume_at is None else max(0.0, self._resume_at - self.clock.monotonic())
+                return Answer(
+                    _TOO_MANY, None, readable=False, is_empty=True, retry_after=rest, token=self._token
+                )
+            slowed = self._slowed
         try:
             response = send(request, timeout=self._timeout, **self._environment)
             content = response.content
@@ -136,14 +159,31 @@ class ReadTransport:
             data = json.loads(content) if content.strip() else None
         except (ValueError, RecursionError):
             data = None
+        retry_after = self._retry_after(response.headers.get("Retry-After", ""))
+        self._adapt(slowed, retry_after, is_too_much=response.status_code == _TOO_MANY)
         return Answer(
             response.status_code,
             data,
             readable=data is not None,
             is_empty=not content.strip(),
-            retry_after=self._retry_after(response.headers.get("Retry-After", "")),
+            retry_after=retry_after,
             token=self._token,
         )
+
+    def _adapt(self, slowed: int, retry_after: float | None, *, is_too_much: bool) -> None:
+        """Slow down or speed up after the answer to a request that left when sms.by had asked `slowed` times: of several
+        on their way at once only the first 429 counts."""
+        with self._pace:
+            if not is_too_much:
+                self._interval = max(self._shortest, self._interval * _FASTER)
+                return
+            until = None if retry_after is None else self.clock.monotonic() + retry_after
+            if slowed == self._slowed:
+                self._slowed += 1
+                self._interval = min(self._interval * 2, self._shortest * _SLOWEST)
+                self._resume_at = until
+            elif until is not None:
+                self._resume_at = max(self._resume_at or 0.0, until)
 
     @cached_property
     def _environment(self) -> Mapping[str, Any]:
@@ -166,8 +206,7 @@ class ReadTransport:
     def _wait_turn(self) -> None:
         with self._pace:
             now = self.clock.monotonic()
-            turn = max(now, self._next)
-            self._next = turn + self._interval
+            turn = self._last = max(now, self._last + self._interval)
         if turn > now:
             self.clock.sleep(turn - now)
 
@@ -176,7 +215,7 @@ class SendTransport(ReadTransport):
     """A transport that sends, too."""
 
     def send(self, method: Method, params: Mapping[str, Any]) -> Answer:
-        """Call any method once, on a connection of its own: a stale pooled one would make the outcome unknown.
+        """Call any method at most once, on a connection of its own: a stale pooled one would make the outcome unknown.
 
         Raises:
             NotConnected: surely not sent.
@@ -195,7 +234,7 @@ class SendTransport(ReadTransport):
     def _send(self, method: Method, request: requests.PreparedRequest) -> Answer:
         fault_point(f"http.before:{method.name}")
         with closing(HTTPAdapter()) as connection:
-            answer = self._dispatch(request, connection.send)
+            answer = self._dispatch(request, connection.send, is_patient=False)
         fault_point(f"http.after:{method.name}")
         return answer
 

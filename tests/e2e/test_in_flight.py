@@ -52,6 +52,19 @@ def test_all_of_them_slow_down(shop: Shop) -> None:
     assert set(received(shop, "shop").values()) == {1}
 
 
+def test_at_a_slow_pace_too_nothing_leaves_while_sms_by_wants_a_pause(shop: Shop) -> None:
+    """Three wait for their turn when the third is told to slow down: they stay here. Then the pace is halved."""
+    start(shop, FOUR, "shop", requests_per_second=5)
+    shop.fault(method="sendBulkSms", nth=3, mode="429", when="before", retry_after="2")
+    done = apply(shop, FOUR, {})
+    assert done.code == 0, done.err
+    sends = _sends(shop)
+    assert len(sends) == 13
+    assert sum(at < sends[2] + 1.9 for at in sends) == 3
+    assert sends[5] - sends[4] > 0.3
+    assert set(received(shop, "shop").values()) == {1}
+
+
 def test_a_refused_token_stops_what_waits(shop: Shop) -> None:
     """Nothing more leaves, and what waited is as unsent as before."""
     start(shop, FOUR, "shop")

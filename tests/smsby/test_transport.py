@@ -17,7 +17,7 @@ import pytest
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.smsby.client import ReadClient, SendClient
 from smsby_deploy.smsby.methods import METHODS
-from smsby_deploy.smsby.outcome import OutcomeKind
+from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.transport import ReadTransport
 from tests.smsby.conftest import TOKEN, FakeClock, MakeSender, Reply, Wire
 
@@ -280,6 +280,47 @@ def test_requests_keep_the_pace(wire: Wire, make_sender: MakeSender, clock: Fake
     clock.seconds += 9
     sender.get_limit()
     assert clock.slept == pytest.approx([0.25, 0.15])
+
+
+def test_a_429_halves_the_pace_and_it_comes_back_slowly(
+    wire: Wire, make_sender: MakeSender, clock: FakeClock
+) -> None:
+    """Never beyond an eighth, and at last it is what it was."""
+    sender = make_sender(requests_per_second=4)
+    many = Reply(429, b"", {"Retry-After": "0"})
+    wire.answers(*[many] * 5, *[ACCEPTED] * 25)
+    for _ in range(30):
+        sender.send_bulk_sms([MESSAGE])
+    slowest, later = clock.slept[:5], clock.slept[5:]
+    assert slowest == pytest.approx([0.5, 1, 2, 2, 2])
+    assert later[:2] == pytest.approx([1.8, 1.62])
+    assert sorted(later, reverse=True) == later
+    assert later[-1] == pytest.approx(0.25)
+
+
+def test_what_waits_for_its_turn_stays_here_once_sms_by_asks_to_slow_down(
+    wire: Wire, make_sender: MakeSender, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It surely did not leave, and is told the rest of the pause that another one was asked for."""
+    sender = make_sender(requests_per_second=4)
+    wire.answers(ACCEPTED, Reply(429, b"", {"Retry-After": "7"}), ACCEPTED)
+    sender.send_bulk_sms([MESSAGE])
+    others: list[Outcome] = []
+
+    def sleep(seconds: float) -> None:
+        if not others:  # the first one that waits: another one leaves, and is answered, meanwhile
+            others.append(Outcome(OutcomeKind.UNKNOWN))
+            others.append(sender.send_bulk_sms([MESSAGE]))
+        clock.seconds += seconds
+
+    monkeypatch.setattr(clock, "sleep", sleep)
+    held = sender.send_bulk_sms([MESSAGE])
+    assert others[1].retry_after == 7
+    assert held.kind is OutcomeKind.NOT_SENT
+    assert held.retry_after is not None
+    assert 6 <= held.retry_after <= 7
+    assert len(wire.asked) == 2
+    assert sender.send_bulk_sms([MESSAGE]).kind is OutcomeKind.ACCEPTED
 
 
 def test_a_read_transport_refuses_what_sends_or_changes(wire: Wire, clock: FakeClock) -> None:
