@@ -249,8 +249,9 @@ def _read_url(query: RecipientsQuery) -> URL:
         message = f"the address in {query.url_env} holds an @ too many: in a name or password write it as %40"
         raise BadRows(message, 0, "SQL")
     if url.drivername in ("postgres", "postgresql"):
-        installed = "postgresql+psycopg" if find_spec("psycopg") else "postgresql"
-        return url.set(drivername=installed)
+        # The extra's driver, also where neither is installed: then that one is named as missing.
+        driver = "psycopg2" if find_spec("psycopg2") and not find_spec("psycopg") else "psycopg"
+        return url.set(drivername=f"postgresql+{driver}")
     if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":", "file:")):
         path = Path(url.database)
         if not path.is_file():  # SQLite would make an empty one
