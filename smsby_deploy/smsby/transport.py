@@ -143,8 +143,9 @@ class ReadTransport:
         with self._pace:
             if slowed != self._slowed and not is_patient:
                 rest = None if self._resume_at is None else max(0.0, self._resume_at - self.clock.monotonic())
+                said = {"error": "sms.by asked another request to slow down"}
                 return Answer(
-                    _TOO_MANY, None, readable=False, is_empty=True, retry_after=rest, token=self._token
+                    _TOO_MANY, said, readable=True, is_empty=False, retry_after=rest, token=self._token
                 )
             slowed = self._slowed
         try:

@@ -316,7 +316,7 @@ def test_what_waits_for_its_turn_stays_here_once_sms_by_asks_to_slow_down(
     monkeypatch.setattr(clock, "sleep", sleep)
     held = sender.send_bulk_sms([MESSAGE])
     assert others[1].retry_after == 7
-    assert held.kind is OutcomeKind.NOT_SENT
+    assert (held.kind, held.error) == (OutcomeKind.NOT_SENT, "sms.by asked another request to slow down")
     assert held.retry_after is not None
     assert 6 <= held.retry_after <= 7
     assert len(wire.asked) == 2
