@@ -189,7 +189,7 @@ def test_a_query_can_not_write(database: Database, tmp_path: Path) -> None:
         assert caught.value.code == "SQL"
     query = _query(database, tmp_path)
     for attempt in ("delete from people", "commit; delete from people; select '2026-12-01'"):
-        fresh = Freshness(replace(query.sql, text=attempt), timedelta(hours=1), "UTC")
+        fresh = Freshness(query.sql._replace(text=attempt), timedelta(hours=1), "UTC")
         with pytest.raises(BadRows) as caught:
             _rows(replace(query, freshness=fresh))
         assert caught.value.code == "SQL"
