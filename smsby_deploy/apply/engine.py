@@ -111,6 +111,7 @@ class _Run:
             request.clock,
             self.say,
             self.reconciler.look_for,
+            self.client.take_turn,
             self.project.api.concurrency,
         )
         self.lists = ListSender(

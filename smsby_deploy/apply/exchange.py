@@ -74,6 +74,7 @@ class Exchange:
     clock: Clock
     say: Callable[[Event], None]
     look_for: Callable[[Sequence[ChunkRef]], None]  # reconciles chunks whose answer was lost
+    take_turn: Callable[[], float]  # reserves the next turn of the pace, in so many seconds
     concurrency: int = 1
     stopped: dict[str, str] = field(default_factory=dict)
     sent: set[str] = field(default_factory=set)  # addresses of which a request left that was not refused
@@ -84,7 +85,7 @@ class Exchange:
     _again: deque[Request] = field(default_factory=deque)
     _kept_back: deque[Request] = field(default_factory=deque)  # not let go as things stood: they come first
     _resume_at: float = 0.0
-    _wire: Wire = field(default_factory=lambda: Wire(1))
+    _wire: Wire = field(init=False)
 
     def check_stop(self) -> None:
         """Raise StopSending once a signal asked to stop."""
@@ -109,7 +110,7 @@ class Exchange:
         coming = iter(requests)
         stop: StopSending | None = None
         self._allowed = self._allowed or self.concurrency
-        self._wire = Wire(self._allowed)
+        self._wire = Wire(self._allowed, self.take_turn, self._pause)
         try:
             while True:
                 try:
@@ -155,6 +156,9 @@ class Exchange:
             if following.chunks:
                 flight = _Flight(following)
                 self._flying[self.sender.start(partial(self._fly, flight, self._wire))] = flight
+
+    def _pause(self, seconds: float) -> None:
+        self.sender.pause(seconds, self.clock)
 
     def _fly(self, flight: _Flight, wire: Wire) -> Outcome:
         """Make one request, let it leave when there is room, and wait for its answer: in a thread of its own."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.apply.events import Event
@@ -77,7 +76,7 @@ class ListSender:
             self._exchange.look_for([ref])
         if self._recorder.chunk(ref).state in (ChunkState.PENDING, ChunkState.REJECTED):
             self._exchange.send(
-                Request([ref], lambda chunks: partial(self._make_draft, mailing, action, list_id), "draft")
+                Request([ref], lambda chunks: self._make_draft(mailing, action, list_id), "draft")
             )
             self._made.add(mailing.address)
         if mailing.address in self._exchange.stopped:
@@ -90,13 +89,13 @@ class ListSender:
         if self._recorder.chunk(ref).state is ChunkState.UNKNOWN:
             self._exchange.stop([ref], "unknown: whether it was confirmed is not known")
 
-    def _make_draft(self, mailing: Mailing, action: Action, list_id: int) -> Outcome:
+    def _make_draft(self, mailing: Mailing, action: Action, list_id: int) -> Callable[[], Outcome]:
         assert mailing.text is not None  # the schema demands it of a list mailing
         zone = ZoneInfo(self._project.api.account_timezone)
         now = self._exchange.clock.now()
         when = (mailing.time_on_wire(now) or now).astimezone(zone)
         mark = action.chunks[0].fingerprint
-        return self._client.send_sms_list(
+        return self._client.prepare_sms_list(
             name=remote_name(self._project.name, mailing.address, mailing.revision, 0, 1, mark),
             message=compile_text(mailing.text).render_once(),
             d_schedule=when.strftime("%Y-%m-%d %H:%M"),
@@ -152,7 +151,7 @@ class ListSender:
         self._exchange.send(
             Request(
                 [ref],
-                lambda chunks: partial(self._client.confirm, message_id),
+                lambda chunks: self._client.prepare_confirm(message_id),
                 "confirm",
                 objection=objection,
             )

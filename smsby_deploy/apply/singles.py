@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property
 
 from smsby_deploy.apply.bulk import FilesChanged, read_opt_outs
 from smsby_deploy.apply.events import Event
@@ -258,7 +258,7 @@ class SingleSender:
         assert message_id is not None  # _prepare made it
 
         def call(chunks: Sequence[ChunkRef]) -> Callable[[], Outcome]:
-            return partial(self._client.send_sms, message_id, phone)
+            return self._client.prepare_sms(message_id, phone)
 
         def done() -> None:
             self._advance(1)

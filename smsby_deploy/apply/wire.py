@@ -1,8 +1,9 @@
-"""Who may leave: never more requests on their way than are allowed, and none after a bad answer until it was looked at.
+"""Who may leave: never more requests on their way than are allowed, each in its turn of the pace, and none after a bad answer
+until it was looked at.
 
 Where several may be on their way, one more waits here, made and ready, for the moment an answer comes: sms.by waits neither
 for the next one to be made nor for that answer to be recorded. Nothing of it is on disk meanwhile. Its intent is written by
-the thread whose answer makes room, under the lock that lets it go: whoever calls it off knows whether it left.
+the thread whose answer makes room, under the lock that lets it go: whoever asks whether it left knows.
 """
 
 from __future__ import annotations
@@ -16,29 +17,48 @@ from dataclasses import dataclass, field
 @dataclass(slots=True)
 class _Waiting:
     leave: Callable[[], bool]
+    seconds: float = 0.0  # until its turn, for which it has room
+    has_turn: bool = False
     is_leaving: bool = False
     told: threading.Event = field(default_factory=threading.Event)
 
 
 class Wire:
-    """Room for `width` requests at once."""
+    """Room for `width` requests at once. `take_turn` reserves a turn, in so many seconds, for which `pause` waits."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(
+        self,
+        width: int,
+        take_turn: Callable[[], float] = lambda: 0.0,
+        pause: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
         self._lock = threading.Lock()
         self._width = width
+        self._take_turn = take_turn
+        self._pause = pause
         self._busy = 0
         self._unseen = 0  # bad answers that nobody has looked at
         self._line: deque[_Waiting] = deque()
         self._is_closed = False
 
     def enter(self, leave: Callable[[], bool]) -> bool:
-        """Wait for room; then `leave`, which is called in any thread and must not raise, says whether this one still leaves.
-        It has to `exit` if it does."""
+        """Wait for room and turn; then `leave`, which is called in any thread and must not raise, says whether this one still
+        leaves. It has to `exit` if it does."""
         waiting = _Waiting(leave)
         with self._lock:
             self._line.append(waiting)
             self._admit()
         waiting.told.wait()
+        while waiting.seconds:
+            self._pause(waiting.seconds)
+            with self._lock:
+                waiting.told.clear()
+                waiting.seconds = 0.0
+                self._busy -= 1
+                waiting.has_turn = self._has_room()  # else its turn is over by the time that there is some
+                self._line.appendleft(waiting)
+                self._admit()
+            waiting.told.wait()
         return waiting.is_leaving
 
     def exit(self, *, is_well: bool) -> None:
@@ -71,8 +91,16 @@ class Wire:
         return self._lock
 
     def _admit(self) -> None:
-        while self._line and (self._is_closed or (self._busy < self._width and not self._unseen)):
+        while self._line and (self._is_closed or self._has_room()):
             waiting = self._line.popleft()
-            waiting.is_leaving = not self._is_closed and waiting.leave()
-            self._busy += waiting.is_leaving
+            if not waiting.has_turn and not self._is_closed:
+                waiting.seconds = self._take_turn()
+            if waiting.seconds:
+                self._busy += 1
+            else:
+                waiting.is_leaving = not self._is_closed and waiting.leave()
+                self._busy += waiting.is_leaving
             waiting.told.set()
+
+    def _has_room(self) -> bool:
+        return self._busy < self._width and not self._unseen

@@ -163,20 +163,20 @@ class SendClient(ReadClient):
     def __init__(self, transport: SendTransport) -> None:
         super().__init__(transport)
 
-    def send_bulk_sms(self, messages: Sequence[Mapping[str, Any]], callback_url: str = "") -> Outcome:
-        """Send mailings in one request; accepted by its uuid. A delivery list may be Written."""
-        return self.prepare_bulk_sms(messages, callback_url)()
+    def take_turn(self) -> float:
+        """Reserve the next turn of `requests_per_second`; seconds until it comes. What is prepared waits for none itself."""
+        return self._transport.take_turn()
 
     def prepare_bulk_sms(
         self, messages: Sequence[Mapping[str, Any]], callback_url: str = ""
     ) -> Callable[[], Outcome]:
-        """Make the request of send_bulk_sms; it leaves when what is returned is called, once."""
+        """Mailings in one request of sendBulkSms; accepted by its uuid. A delivery list may be Written."""
         return self._prepare("sendBulkSms", {"callback_url": callback_url, "messages": list(messages)})
 
-    def send_sms_list(
+    def prepare_sms_list(
         self, *, name: str, message: str, d_schedule: str, list_id: int, alphaname_id: int
-    ) -> Outcome:
-        """Make a draft for a list kept at sms.by; `d_schedule` is YYYY-MM-DD HH:MM in the account's clock."""
+    ) -> Callable[[], Outcome]:
+        """A draft for a list kept at sms.by; `d_schedule` is YYYY-MM-DD HH:MM in the account's clock."""
         params = {
             "name": name,
             "message": message,
@@ -184,16 +184,16 @@ class SendClient(ReadClient):
             "list_id": list_id,
             "alphaname_id": alphaname_id,
         }
-        return self._send("sendSmsList", params)
+        return self._prepare("sendSmsList", params)
 
     def confirm_info(self, message_id: int) -> ListInfo:
         """What sms.by knows of a draft (confirm=0); starts nothing. Raises as a ReadClient's methods do."""
         answer = self._ask("confirmSendMessageByList", {"message_id": message_id, "confirm": 0})
         return read_list_info(answer.data)
 
-    def confirm(self, message_id: int) -> Outcome:
-        """Start a draft (confirm=1)."""
-        return self._send("confirmSendMessageByList", {"message_id": message_id, "confirm": 1})
+    def prepare_confirm(self, message_id: int) -> Callable[[], Outcome]:
+        """The start of a draft (confirm=1)."""
+        return self._prepare("confirmSendMessageByList", {"message_id": message_id, "confirm": 1})
 
     def send_quick_sms(
         self,
@@ -234,9 +234,9 @@ class SendClient(ReadClient):
         params |= {key: value for key, value in (("name", name), ("time", time)) if value}
         return self._send("createSmsMessage", params)
 
-    def send_sms(self, message_id: int, phone: str) -> Outcome:
-        """Send a message to one phone; accepted by its sms_id."""
-        return self._send("sendSMS", {"message_id": message_id, "phone": phone})
+    def prepare_sms(self, message_id: int, phone: str) -> Callable[[], Outcome]:
+        """A message to one phone; accepted by its sms_id."""
+        return self._prepare("sendSMS", {"message_id": message_id, "phone": phone})
 
     def create_subscriber_list(self, name: str) -> int:
         """Make a contact list and return its id.
@@ -265,7 +265,10 @@ class SendClient(ReadClient):
         return report
 
     def _send(self, name: str, params: Mapping[str, Any]) -> Outcome:
-        return self._prepare(name, params)()
+        leave = self._prepare(name, params)
+        if seconds := self._transport.take_turn():
+            self._transport.clock.sleep(seconds)
+        return leave()
 
     def _prepare(self, name: str, params: Mapping[str, Any]) -> Callable[[], Outcome]:
         method = METHODS[name]

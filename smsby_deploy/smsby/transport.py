@@ -83,7 +83,6 @@ class ReadTransport:
         self._pace = threading.Lock()
         self._last = float("-inf")  # when the last one left, or is to leave
         self._slowed = 0  # how often sms.by asked to slow down
-        self._resume_at: float | None = None  # and when it wants to be asked again, if it told that
         self.clock = clock
         _hide_tokens_in_logs()
 
@@ -99,9 +98,9 @@ class ReadTransport:
         """
         if method.sends_with(params) or method.effect is Effect.CHANGES:
             raise PermissionError(f"{method.name} is not a question")
-        return self._dispatch(
-            self._prepare(method, params), partial(self._session.send, allow_redirects=False)
-        )
+        request = self._prepare(method, params)
+        self._wait_turn()
+        return self._dispatch(request, partial(self._session.send, allow_redirects=False))
 
     def _prepare(self, method: Method, params: Mapping[str, Any]) -> requests.PreparedRequest:
         """The request as it will leave.
@@ -129,25 +128,9 @@ class ReadTransport:
         except requests.RequestException:
             raise self._not_connected() from None
 
-    def _dispatch(
-        self,
-        request: requests.PreparedRequest,
-        send: Callable[..., requests.Response],
-        *,
-        is_patient: bool = True,
-    ) -> Answer:
-        """Let it leave when it is its turn, and wait for the answer. If another one is told to slow down before that turn
-        comes, what is not `is_patient` stays here: that answer is its own, too."""
+    def _dispatch(self, request: requests.PreparedRequest, send: Callable[..., requests.Response]) -> Answer:
+        """Let it leave, and wait for the answer."""
         slowed = self._slowed
-        self._wait_turn()
-        with self._pace:
-            if slowed != self._slowed and not is_patient:
-                rest = None if self._resume_at is None else max(0.0, self._resume_at - self.clock.monotonic())
-                said = {"error": "sms.by asked another request to slow down"}
-                return Answer(
-                    _TOO_MANY, said, readable=True, is_empty=False, retry_after=rest, token=self._token
-                )
-            slowed = self._slowed
         try:
             response = send(request, timeout=self._timeout, **self._environment)
             content = response.content
@@ -160,31 +143,25 @@ class ReadTransport:
             data = json.loads(content) if content.strip() else None
         except (ValueError, RecursionError):
             data = None
-        retry_after = self._retry_after(response.headers.get("Retry-After", ""))
-        self._adapt(slowed, retry_after, is_too_much=response.status_code == _TOO_MANY)
+        self._adapt(slowed, is_too_much=response.status_code == _TOO_MANY)
         return Answer(
             response.status_code,
             data,
             readable=data is not None,
             is_empty=not content.strip(),
-            retry_after=retry_after,
+            retry_after=self._retry_after(response.headers.get("Retry-After", "")),
             token=self._token,
         )
 
-    def _adapt(self, slowed: int, retry_after: float | None, *, is_too_much: bool) -> None:
+    def _adapt(self, slowed: int, *, is_too_much: bool) -> None:
         """Slow down or speed up after the answer to a request that left when sms.by had asked `slowed` times: of several
         on their way at once only the first 429 counts."""
         with self._pace:
             if not is_too_much:
                 self._interval = max(self._shortest, self._interval * _FASTER)
-                return
-            until = None if retry_after is None else self.clock.monotonic() + retry_after
-            if slowed == self._slowed:
+            elif slowed == self._slowed:
                 self._slowed += 1
                 self._interval = min(self._interval * 2, self._shortest * _SLOWEST)
-                self._resume_at = until
-            elif until is not None:
-                self._resume_at = max(self._resume_at or 0.0, until)
 
     @cached_property
     def _environment(self) -> Mapping[str, Any]:
@@ -204,28 +181,37 @@ class ReadTransport:
         except (ValueError, TypeError, OverflowError):
             return None
 
-    def _wait_turn(self) -> None:
+    def _take_turn(self) -> float:
         with self._pace:
             now = self.clock.monotonic()
-            turn = self._last = max(now, self._last + self._interval)
-        if turn > now:
-            self.clock.sleep(turn - now)
+            self._last = max(now, self._last + self._interval)
+            return self._last - now
+
+    def _wait_turn(self) -> None:
+        if seconds := self._take_turn():
+            self.clock.sleep(seconds)
 
 
 class SendTransport(ReadTransport):
     """A transport that sends, too."""
 
     def send(self, method: Method, params: Mapping[str, Any]) -> Answer:
-        """Call any method at most once, on a connection of its own: a stale pooled one would make the outcome unknown.
+        """Call any method once, on a connection of its own: a stale pooled one would make the outcome unknown.
 
         Raises:
             NotConnected: surely not sent.
             AnswerLost: maybe sent.
         """
-        return self.prepare(method, params)()
+        leave = self.prepare(method, params)
+        self._wait_turn()
+        return leave()
+
+    def take_turn(self) -> float:
+        """Reserve the next turn of the pace; seconds until it comes."""
+        return self._take_turn()
 
     def prepare(self, method: Method, params: Mapping[str, Any]) -> Callable[[], Answer]:
-        """Make the request of `send`; it leaves when what is returned is called, once.
+        """Make the request of `send`; it leaves when what is returned is called, once, by who took a turn.
 
         Raises:
             NotConnected: it can't be made.
@@ -235,7 +221,7 @@ class SendTransport(ReadTransport):
     def _send(self, method: Method, request: requests.PreparedRequest) -> Answer:
         fault_point(f"http.before:{method.name}")
         with closing(HTTPAdapter()) as connection:
-            answer = self._dispatch(request, connection.send, is_patient=False)
+            answer = self._dispatch(request, connection.send)
         fault_point(f"http.after:{method.name}")
         return answer
 

@@ -41,7 +41,7 @@ def exchange(store: LockStore) -> Iterator[Exchange]:
     with store.held() as held, Sender() as sender:
         clock = SystemClock()
         recorder = Recorder(held, plan_id="q", commit=None, tool="x", clock=clock, body="json")
-        yield Exchange(recorder, sender, clock, lambda event: None, lambda chunks: None, 2)
+        yield Exchange(recorder, sender, clock, lambda event: None, lambda chunks: None, lambda: 0.0, 2)
 
 
 def _request(index: int, send: Callable[[], Outcome]) -> Request:

@@ -110,6 +110,73 @@ def test_who_stands_still_is_not_overtaken() -> None:
     assert one.arrive()
 
 
+class _Pace:
+    """Turns a second apart, of which each comes when the test says so."""
+
+    def __init__(self) -> None:
+        self.turns = 0
+        self.waiting = threading.Semaphore(0)  # released by each that begins to wait
+        self.comes = threading.Semaphore(0)
+
+    def take_turn(self) -> float:
+        self.turns += 1
+        return 1.0
+
+    def pause(self, seconds: float) -> None:
+        self.waiting.release()
+        assert self.comes.acquire(timeout=30)
+
+
+def test_nobody_leaves_before_its_turn() -> None:
+    """Room it has, and it keeps it; what it is asked last is whether it leaves."""
+    pace = _Pace()
+    wire = Wire(1, pace.take_turn, pace.pause)
+    first = _Traveller(wire)
+    assert pace.waiting.acquire(timeout=30)
+    second = _Traveller(wire)
+    _wait_in_line(wire, 1)
+    assert not first.asked.is_set()
+    pace.comes.release()
+    assert first.arrive()
+    assert not second.asked.is_set()
+    assert pace.turns == 1
+    wire.exit(is_well=True)
+    pace.comes.release()
+    assert second.arrive()
+    assert pace.turns == 2
+
+
+def test_a_bad_answer_while_one_waits_for_its_turn() -> None:
+    """It does not leave until that was looked at, and then in another turn: its own is over."""
+    pace = _Pace()
+    wire = Wire(2, pace.take_turn, pace.pause)
+    first, second = _Traveller(wire), _Traveller(wire)
+    for _ in range(2):
+        assert pace.waiting.acquire(timeout=30)
+    pace.comes.release()
+    assert (first if first.asked.wait(1) else second).arrive()
+    last = second if first.asked.is_set() else first
+    wire.exit(is_well=False)
+    pace.comes.release()
+    _wait_in_line(wire, 1)
+    assert not last.asked.is_set()
+    wire.look()
+    assert pace.turns == 3
+    pace.comes.release()
+    assert last.arrive()
+
+
+def test_who_waits_for_its_turn_comes_back_once_all_is_over() -> None:
+    pace = _Pace()
+    wire = Wire(1, pace.take_turn, pace.pause)
+    one = _Traveller(wire)
+    assert pace.waiting.acquire(timeout=30)
+    wire.close()
+    pace.comes.release()
+    assert one.arrive() is False
+    assert not one.asked.is_set()
+
+
 @pytest.mark.parametrize("width", [1, 2, 5])
 def test_there_are_never_more_than_fit(width: int) -> None:
     """Eight threads at 400 requests with bad answers among them: never more than `width` at once, and each leaves."""

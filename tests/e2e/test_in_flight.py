@@ -119,3 +119,24 @@ def test_a_crash_leaves_unknown_only_what_left(shop: Shop) -> None:
     finish(shop, FOUR, "resumed")
     assert set(received(shop, "shop").values()) == {1}
     assert sum(received(shop, "shop").values()) == FOUR.people
+
+
+def test_what_waits_for_its_turn_has_no_intent(shop: Shop) -> None:
+    """At one request a second: killed after the first, only that one is unknown, with room for three more."""
+    start(shop, FOUR, "shop", requests_per_second=1)
+    shop.fault(method="sendBulkSms", nth=1, times=12, mode="slow", when="after", seconds=30)
+    run = shop.start("apply", "--auto-approve")
+    shop.wait_until(lambda: sum(received(shop, "shop").values()) == 2)
+    run.signal(signal.SIGKILL)
+    assert run.finish(20).code == -signal.SIGKILL
+    lines = (shop.root / "smsby.lock.json.journal").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["event"] for line in lines].count("intent") == 1
+
+
+def test_what_waits_for_its_turn_does_not_leave_after_a_refusal(shop: Shop) -> None:
+    start(shop, FOUR, "shop", requests_per_second=4)
+    shop.fault(method="sendBulkSms", nth=1, mode="error", when="before")
+    done = apply(shop, FOUR, {})
+    assert done.code == 1, done.err
+    assert len(_sends(shop)) == 1
+    assert _states(shop) == {"rejected": 1, "pending": 11}

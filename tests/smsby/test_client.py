@@ -434,19 +434,19 @@ _SENDS: dict[str, tuple[Callable[[SendClient], Any], dict[str, Any], dict[str, A
         {"status": "ok", "message_id": 2604834},
     ),
     "sendSMS": (
-        lambda client: client.send_sms(5, "375291111111"),
+        lambda client: client.prepare_sms(5, "375291111111")(),
         {"message_id": 5, "phone": "375291111111"},
         {"sms_id": 2204968, "status": "NEW"},
     ),
     "sendSmsList": (
-        lambda client: client.send_sms_list(
+        lambda client: client.prepare_sms_list(
             name="n", message="hi", d_schedule="2026-12-01 10:00", list_id=3434, alphaname_id=0
-        ),
+        )(),
         {"name": "n", "message": "hi", "d_schedule": "2026-12-01 10:00", "list_id": 3434, "alphaname_id": 0},
         {"status": "OK", "result": {"message_id": 5}},
     ),
     "confirmSendMessageByList": (
-        lambda client: client.confirm(5),
+        lambda client: client.prepare_confirm(5)(),
         {"message_id": 5, "confirm": 1},
         {"status": "OK"},
     ),
@@ -614,6 +614,7 @@ def test_a_read_client_has_no_sending_method(reader: ReadClient) -> None:
 
 
 def test_a_send_client_has_a_method_for_each_of_the_others() -> None:
-    more = {name.replace("_", "").lower() for name in _public(SendClient) - _public(ReadClient)}
+    names = {name.replace("prepare_", "send_") for name in _public(SendClient) - _public(ReadClient)}
+    more = {name.replace("_", "") for name in names}
     others = {name.lower() for name, method in METHODS.items() if method.effect is not Effect.ASKS}
-    assert more == (others - {"confirmsendmessagebylist"}) | {"confirm", "confirminfo", "preparebulksms"}
+    assert more == (others - {"confirmsendmessagebylist"}) | {"sendconfirm", "confirminfo", "taketurn"}

@@ -8,7 +8,7 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,14 @@ from tests.smsby.conftest import TOKEN, FakeClock, MakeSender, Reply, Wire
 
 ACCEPTED = Reply(200, {"uuid": "cc9c8043", "success": "OK"})
 MESSAGE = {"name": "n", "alphaname_id": "7", "delivery_list": ["375291111111", "375292222222"]}
+
+
+def _send(sender: SendClient, *messages: Mapping[str, Any]) -> Outcome:
+    """As an apply does: made, then sent in its turn."""
+    leave = sender.prepare_bulk_sms(messages)
+    if seconds := sender.take_turn():
+        sender._transport.clock.sleep(seconds)
+    return leave()
 
 
 @pytest.mark.parametrize(
@@ -56,13 +64,13 @@ def test_a_send_goes_out_once_and_its_answer_is_judged(
 ) -> None:
     """Whatever comes back, the request is made once: no retry, no redirect is followed."""
     wire.answers(reply, ACCEPTED)
-    assert sender.send_bulk_sms([MESSAGE]).kind is kind
+    assert _send(sender, MESSAGE).kind is kind
     assert len(wire.asked) == 1
 
 
 def test_a_send_whose_answer_never_comes_is_unknown(wire: Wire, make_sender: MakeSender) -> None:
     wire.answers(Reply(break_off="silence"))
-    outcome = make_sender(timeout=0.2).send_bulk_sms([MESSAGE])
+    outcome = _send(make_sender(timeout=0.2), MESSAGE)
     assert outcome.kind is OutcomeKind.UNKNOWN
     assert len(wire.asked) == 1
 
@@ -73,14 +81,14 @@ def test_a_send_whose_answer_never_comes_is_unknown(wire: Wire, make_sender: Mak
 )
 def test_what_never_connected_was_not_sent(make_sender: MakeSender, url: str) -> None:
     """Also an address that makes no sense."""
-    assert make_sender(url=url).send_bulk_sms([MESSAGE]).kind is OutcomeKind.NOT_SENT
+    assert _send(make_sender(url=url), MESSAGE).kind is OutcomeKind.NOT_SENT
 
 
 def test_a_text_that_can_not_be_written_is_not_sent(make_sender: MakeSender) -> None:
     for body in ("json", "form"):
-        outcome = make_sender(body=body).send_sms_list(
+        outcome = make_sender(body=body).prepare_sms_list(
             name="n", message="\ud800", d_schedule="2026-12-01 10:00", list_id=1, alphaname_id=0
-        )
+        )()
         assert outcome.kind is OutcomeKind.NOT_SENT
 
 
@@ -111,7 +119,7 @@ def test_a_proxy_that_took_the_request_and_hung_up_leaves_it_unknown(
     hanging_proxy: list[bytes], make_sender: MakeSender
 ) -> None:
     """urllib3 calls this a ProxyError, as it does a proxy that can't be reached; only the latter is "not sent"."""
-    outcome = make_sender(url="http://sms.example").send_bulk_sms([MESSAGE])
+    outcome = _send(make_sender(url="http://sms.example"), MESSAGE)
     assert hanging_proxy[0].startswith(b"POST http://sms.example/api/v1/sendBulkSms")
     assert outcome.kind is OutcomeKind.UNKNOWN
 
@@ -124,7 +132,7 @@ def test_a_proxy_that_can_not_be_reached_was_given_nothing(
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", proxy)
-    assert make_sender(url="http://sms.example").send_bulk_sms([MESSAGE]).kind is OutcomeKind.NOT_SENT
+    assert _send(make_sender(url="http://sms.example"), MESSAGE).kind is OutcomeKind.NOT_SENT
 
 
 @pytest.mark.parametrize(
@@ -147,12 +155,12 @@ def test_retry_after_is_seconds_or_a_date(
 ) -> None:
     """The clock is at 07:00:00 on 1 December; what can't be read says nothing."""
     wire.answers(Reply(429, b"", {"Retry-After": header}))
-    assert sender.send_bulk_sms([MESSAGE]).retry_after == seconds
+    assert _send(sender, MESSAGE).retry_after == seconds
 
 
 def test_a_json_body_holds_the_parameters_and_the_token(wire: Wire, sender: SendClient) -> None:
     wire.answers(ACCEPTED)
-    sender.send_bulk_sms([MESSAGE | {"text": "Привет"}])
+    _send(sender, MESSAGE | {"text": "Привет"})
     (asked,) = wire.asked
     assert (asked.verb, asked.path, asked.query) == ("POST", "/api/v1/sendBulkSms", {})
     assert asked.headers["content-type"] == "application/json"
@@ -162,7 +170,7 @@ def test_a_json_body_holds_the_parameters_and_the_token(wire: Wire, sender: Send
 def test_a_form_body_writes_lists_in_php_brackets(wire: Wire, make_sender: MakeSender) -> None:
     wire.answers(ACCEPTED)
     personal = {"name": "n&m", "delivery_list": [{"phone": "375291111111", "text": "a=б"}], "on": True}
-    make_sender(body="form").send_bulk_sms([MESSAGE, personal])
+    _send(make_sender(body="form"), MESSAGE, personal)
     (asked,) = wire.asked
     assert asked.query == {}
     assert asked.headers["content-type"] == "application/x-www-form-urlencoded"
@@ -205,7 +213,7 @@ def test_nothing_from_netrc_goes_along(
     netrc = tmp_path / "netrc"
     netrc.write_text("default login me password mine\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    sender.send_bulk_sms([MESSAGE])
+    _send(sender, MESSAGE)
     assert "authorization" not in wire.asked[0].headers
 
 
@@ -214,9 +222,9 @@ def test_no_cookie_goes_along(wire: Wire, sender: SendClient) -> None:
     cookie = {"Set-Cookie": "PHPSESSID=1; Path=/"}
     wire.answers(*(Reply(200, {"balance": "1", "currency": "BYN", "uuid": "u"}, cookie) for _ in range(4)))
     sender.get_balance()
-    sender.send_bulk_sms([MESSAGE])
+    _send(sender, MESSAGE)
     sender.get_balance()
-    sender.send_bulk_sms([MESSAGE])
+    _send(sender, MESSAGE)
     assert len(wire.asked) == 4
     assert all("cookie" not in asked.headers for asked in wire.asked)
 
@@ -243,7 +251,7 @@ def test_the_token_is_in_no_error_repr_or_log(
     caplog.set_level(logging.DEBUG)
     sender = make_sender()
     wire.answers(*[reply] * 5)
-    outcome = sender.send_bulk_sms([MESSAGE])
+    outcome = _send(sender, MESSAGE)
     with pytest.raises(SmsbyDeployError) as caught:
         reader.get_balance()
     seen = [repr(outcome), repr(sender), repr(sender._transport), repr(vars(sender))]
@@ -253,7 +261,7 @@ def test_the_token_is_in_no_error_repr_or_log(
 
 
 def test_an_unreachable_address_is_named_without_its_secrets(make_sender: MakeSender) -> None:
-    outcome = make_sender(url="http://me:pass@127.0.0.1:1/x?token=abc").send_bulk_sms([MESSAGE])
+    outcome = _send(make_sender(url="http://me:pass@127.0.0.1:1/x?token=abc"), MESSAGE)
     assert outcome.error == "sms.by can't be reached at http://127.0.0.1:1"
 
 
@@ -262,8 +270,8 @@ def test_a_send_has_a_connection_of_its_own(wire: Wire, sender: SendClient) -> N
     wire.answers(Reply(200, {"limit": 1}), Reply(200, {"limit": 1}), ACCEPTED, Reply(200, {"sms_id": 1}))
     sender.get_limit()
     sender.get_limit()
-    sender.send_bulk_sms([MESSAGE])
-    sender.send_sms(1, "375291111111")
+    _send(sender, MESSAGE)
+    sender.prepare_sms(1, "375291111111")()
     first, second, bulk, single = (asked.connection for asked in wire.asked)
     assert first == second
     assert len({first, bulk, single}) == 3
@@ -274,7 +282,7 @@ def test_requests_keep_the_pace(wire: Wire, make_sender: MakeSender, clock: Fake
     sender = make_sender(requests_per_second=4)
     wire.answers(Reply(200, {"limit": 1}), ACCEPTED, Reply(200, {"limit": 1}), Reply(200, {"limit": 1}))
     sender.get_limit()
-    sender.send_bulk_sms([MESSAGE])
+    _send(sender, MESSAGE)
     clock.seconds += 0.1
     sender.get_limit()
     clock.seconds += 9
@@ -290,37 +298,12 @@ def test_a_429_halves_the_pace_and_it_comes_back_slowly(
     many = Reply(429, b"", {"Retry-After": "0"})
     wire.answers(*[many] * 5, *[ACCEPTED] * 25)
     for _ in range(30):
-        sender.send_bulk_sms([MESSAGE])
+        _send(sender, MESSAGE)
     slowest, later = clock.slept[:5], clock.slept[5:]
     assert slowest == pytest.approx([0.5, 1, 2, 2, 2])
     assert later[:2] == pytest.approx([1.8, 1.62])
     assert sorted(later, reverse=True) == later
     assert later[-1] == pytest.approx(0.25)
-
-
-def test_what_waits_for_its_turn_stays_here_once_sms_by_asks_to_slow_down(
-    wire: Wire, make_sender: MakeSender, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It surely did not leave, and is told the rest of the pause that another one was asked for."""
-    sender = make_sender(requests_per_second=4)
-    wire.answers(ACCEPTED, Reply(429, b"", {"Retry-After": "7"}), ACCEPTED)
-    sender.send_bulk_sms([MESSAGE])
-    others: list[Outcome] = []
-
-    def sleep(seconds: float) -> None:
-        if not others:  # the first one that waits: another one leaves, and is answered, meanwhile
-            others.append(Outcome(OutcomeKind.UNKNOWN))
-            others.append(sender.send_bulk_sms([MESSAGE]))
-        clock.seconds += seconds
-
-    monkeypatch.setattr(clock, "sleep", sleep)
-    held = sender.send_bulk_sms([MESSAGE])
-    assert others[1].retry_after == 7
-    assert (held.kind, held.error) == (OutcomeKind.NOT_SENT, "sms.by asked another request to slow down")
-    assert held.retry_after is not None
-    assert 6 <= held.retry_after <= 7
-    assert len(wire.asked) == 2
-    assert sender.send_bulk_sms([MESSAGE]).kind is OutcomeKind.ACCEPTED
 
 
 def test_a_read_transport_refuses_what_sends_or_changes(wire: Wire, clock: FakeClock) -> None:
@@ -369,6 +352,6 @@ def test_a_certificate_that_is_not_trusted_ends_before_anything_is_sent(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     wire.speak_tls(context)
-    outcome = make_sender(url=wire.url.replace("http:", "https:")).send_bulk_sms([MESSAGE])
+    outcome = _send(make_sender(url=wire.url.replace("http:", "https:")), MESSAGE)
     assert outcome.kind is OutcomeKind.NOT_SENT
     assert wire.asked == []
