@@ -95,7 +95,7 @@ class _Run:
             currency=plan.currency,
             by=request.by,
         )
-        self.sender = Sender()
+        self.sender = Sender(self._tell_waiting)
         self.reconciler = Reconciler(
             self.recorder,
             self.client,
@@ -166,6 +166,11 @@ class _Run:
         return ApplyResult(
             self.plan, tuple(self.outcomes.results.values()), differences, self.outcomes.exit_code
         )
+
+    def _tell_waiting(self) -> None:
+        """Who sees nothing happen presses Ctrl-C again, and that makes an outcome unknown."""
+        line = "stopping once what is on its way is answered; a second Ctrl-C stops waiting, and its outcome is unknown"
+        self.say(Event("stopping", line, is_warning=True))
 
     # --- what sms.by has already -----------------------------------------------------------------------------------
 

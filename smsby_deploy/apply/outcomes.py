@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from smsby_deploy.apply.exchange import Exchange
 from smsby_deploy.apply.result import MailingResult
-from smsby_deploy.lock.model import Entry, Lock
+from smsby_deploy.lock.model import ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 
 
@@ -34,7 +34,7 @@ class Outcomes:
         result = self.results[action.address]
         result.name_requests(entry)
         if entry.has_unknown:
-            result.outcome, result.error = "unknown", action.reason
+            result.outcome, result.error = "unknown", _in_part(entry, action.reason)
             self.exit_codes.add(6)
         elif entry.is_complete:
             result.outcome, result.error = "adopted", None
@@ -60,15 +60,15 @@ class Outcomes:
     def _judge(self, action: Action, entry: Entry, exchange: Exchange) -> None:
         result = self.results[action.address]
         if entry.has_unknown:
-            result.outcome = "unknown"
+            result.outcome, result.error = "unknown", _in_part(entry, result.error)
             self.exit_codes.add(6)
         elif entry.is_complete:
             result.outcome, result.error = _done_as(action, entry, exchange), None
         elif action.address in exchange.rejected:
-            result.outcome = "rejected"
+            result.outcome, result.error = "rejected", _in_part(entry, result.error)
             self.exit_codes.add(6 if entry.was_sent_in_part else 1)
         elif entry.was_sent_in_part:
-            result.error = result.error or "sent in part; the next apply goes on"
+            result.error = _in_part(entry, result.error or "the next apply sends it")
             self.exit_codes.add(6)
         elif entry.state == "draft":
             result.error = result.error or "its draft stands at sms.by, not confirmed; the next apply goes on"
@@ -79,3 +79,21 @@ def _done_as(action: Action, entry: Entry, exchange: Exchange) -> str:
     if action.address in exchange.sent:
         return "confirmed" if action.action is ActionKind.CONFIRM else "sent"
     return "adopted" if entry.was_sent_in_part else "sent"
+
+
+def _in_part(entry: Entry, why: str | None) -> str | None:
+    """Why not all of it was sent; of one that went out in part also to how many people it did."""
+    if not entry.was_sent_in_part:
+        return why
+    sent = sum(_people(chunk, ChunkState.ACCEPTED, "a") for chunk in entry.chunks)
+    lost = sum(_people(chunk, ChunkState.UNKNOWN, "u") for chunk in entry.chunks)
+    total = sum(chunk.recipients or 0 for chunk in entry.chunks)
+    doubt = f", and perhaps to {lost:,} more" if lost else ""
+    return f"sent to {sent:,} of {total:,} people{doubt}; the rest: {why}"
+
+
+def _people(chunk: ChunkRecord, state: ChunkState, letter: str) -> int:
+    """How many of a chunk's people are in `state`, which is `letter` where it is sent phone by phone."""
+    if chunk.rows is not None:
+        return chunk.rows.count(letter)
+    return (chunk.recipients or 0) if chunk.state is state else 0

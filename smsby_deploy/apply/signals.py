@@ -20,10 +20,13 @@ _SLICE = 0.1  # seconds: the longest time until a signal ends a pause
 
 
 class Sender:
-    """Runs requests and listens for the signals meanwhile. Use it as a context manager."""
+    """Runs requests and listens for the signals meanwhile. Use it as a context manager. `tell_waiting` is called once, by who
+    waits for an answer after the first signal."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell_waiting: Callable[[], None] = lambda: None) -> None:
         self.stops = 0
+        self._tell_waiting = tell_waiting
+        self._is_told = False
         self._count = 0
         self._flying: list[int] = []
         self._workers = 0  # threads that answer to `_requests`
@@ -97,6 +100,9 @@ class Sender:
                 # its handler runs only when this one wakes up.
                 key, outcome = self._events.get(timeout=_SLICE)
             except queue.Empty:
+                if self.stops and not self._is_told:
+                    self._is_told = True
+                    self._tell_waiting()
                 if self.stops < 2:
                     continue
                 key, outcome = self._flying[0], _unknown("stopped by a second signal before the answer came")

@@ -69,7 +69,11 @@ def next_steps(result: ApplyResult, lock: str, program: str = "smsby-deploy") ->
             "hint: look at sms.by whether the unknown ones went out, then say so:",
             f"  {program} lock resolve {lost[0]} --sent|--not-sent",
         ]
-    recorded = sum(result.count(outcome) for outcome in ("sent", "confirmed", "adopted", "unknown"))
+    # One that went out in part is called skipped, or rejected, and what is recorded of it is wanted all the more.
+    recorded = any(
+        mailing.outcome in ("sent", "confirmed", "adopted", "unknown") or mailing.uuids or mailing.message_ids
+        for mailing in result.mailings
+    )
     commands = [f'git add {lock} && git commit -m "Record what was sent"'] if recorded else []
     if any(mailing.error and mailing.outcome != "unknown" for mailing in result.mailings):
         commands.append(f"{program} plan")
@@ -79,12 +83,19 @@ def next_steps(result: ApplyResult, lock: str, program: str = "smsby-deploy") ->
 
 
 def _summary(result: ApplyResult) -> str:
-    """`2 sent, 1 skipped; to 40 people for 1.144 BYN`; the cost is the plan's."""
+    """`2 sent, 1 skipped; 40 people, 1.144 BYN`; the cost is the plan's, so of a mailing that was resumed it is said how many
+    of its people that is for."""
     counts = {outcome: result.count(outcome) for outcome in _OUTCOMES}
     told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "nothing to do"
     gone = [mailing for mailing in result.mailings if mailing.outcome in _WENT_OUT]
+    if not gone:
+        return told
     people = sum(mailing.recipients or 0 for mailing in gone)
-    return f"{told}; {counted(people, 'person', 'people')}{_cost(result, gone)}" if gone else told
+    planned = {action.address: action.recipients for action in result.plan.actions}
+    # Fewer than planned, where somebody opted out late; more, where a part of it went out before.
+    now = sum(min(mailing.recipients or 0, planned[mailing.address] or people) for mailing in gone)
+    rest = f", {now:,} of them now" if now < people else ""
+    return f"{told}; {counted(people, 'person', 'people')}{rest}{_cost(result, gone)}"
 
 
 def _cost(result: ApplyResult, gone: list[MailingResult]) -> str:

@@ -70,6 +70,26 @@ def test_what_was_given_up_holds_up_nothing(gate: threading.Event) -> None:
             assert sender.send(partial(_accepted, f"u{number}")) == _accepted(f"u{number}")
 
 
+def test_it_is_told_once_that_an_answer_is_waited_for(gate: threading.Event) -> None:
+    """After the first signal, while something is on its way: else the second comes from who thinks that it hangs."""
+    told: list[str] = []
+
+    def tell() -> None:
+        told.append("waits")
+        gate.set()
+
+    with Sender(tell) as sender:
+        assert sender.send(partial(_accepted, "before")) == _accepted("before")
+        assert not told
+        sender.stops = 1
+        assert sender.send(partial(_waits, gate, "slow")) == _accepted("slow")
+        gate.clear()
+        sender.start(partial(_waits, gate, "hangs"))
+        sender.stops = 2
+        assert sender.wait()[1].kind is OutcomeKind.UNKNOWN
+    assert told == ["waits"]
+
+
 def test_what_breaks_may_have_left() -> None:
     """Its outcome is unknown, and its thread takes the next one."""
 

@@ -72,6 +72,21 @@ def test_nothing_done_asks_for_nothing() -> None:
     assert text_of(result(MailingResult("sale/old", "skipped", 3))).splitlines()[1:] == ["1 skipped"]
 
 
+def test_what_was_resumed_tells_for_how_many_its_cost_is() -> None:
+    """The people are those of the whole mailing, the cost is that of the rest."""
+    whole = result(MailingResult("sale/vip", "sent", 4), MailingResult("news/letter", "confirmed", None))
+    resumed = examples.action("sale/vip", ActionKind.RESUME, recipients=3)
+    rest = replace(whole, plan=examples.plan(resumed, whole.plan.actions[1]))
+    assert "; 4 people, " in text_of(whole)
+    assert "; 4 people, 3 of them now, " in text_of(rest)
+
+
+def test_what_went_out_in_part_is_to_be_committed() -> None:
+    """It is called skipped, yet the lock alone knows who got it."""
+    steps = next_steps(result(MailingResult("sale/vip", "skipped", 4, ["u"], error="sent to 1 of 4")), "lock")
+    assert steps[0].startswith("next: git add lock")
+
+
 def test_the_line_of_a_request_names_the_chunks_of_a_mailing_in_parts() -> None:
     """Which of how many, as in the name at sms.by; a whole mailing needs none; many are not all named."""
     parts = [("sale/vip", 1, 4), ("sale/vip", 2, 4), ("sale/b", 0, 1)]
