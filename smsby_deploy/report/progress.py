@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
 _LINE_SECONDS = 10.0  # where no bar can be drawn: often enough to see that it lives, too seldom to fill a log
-
-
 _WINDOW = 60.0  # seconds back: the pace changes where sms.by asks to slow down
 
 
@@ -109,9 +107,10 @@ class _Nothing:
     def pause(self) -> None: ...
 
 
-class _Lines:
-    def __init__(self, stream: TextIO, clock: Clock) -> None:
-        self._stream = stream
+class _Seldom:
+    """Counts what is done of a step, and tells it now and then."""
+
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._told_at = clock.monotonic()
         self._what = ""
@@ -126,52 +125,54 @@ class _Lines:
     def advance(self, people: int) -> None:
         self._done += people
         now = self._clock.monotonic()
+        left = self._estimate.left(self._done)
         if now - self._told_at >= _LINE_SECONDS:
             self._told_at = now
-            of = "" if self._total is None else f" of {self._total:,}"
-            left = _in_words(self._estimate.left(self._done))
-            self.tell(f"{self._what}: {self._done:,}{of} people{left and ', ' + left}")
+            self._tell_done(left)
+
+    def _tell_done(self, left: float | None) -> None:
+        raise NotImplementedError
+
+    def pause(self) -> None: ...
+
+
+class _Lines(_Seldom):
+    def __init__(self, stream: TextIO, clock: Clock) -> None:
+        super().__init__(clock)
+        self._stream = stream
+
+    def _tell_done(self, left: float | None) -> None:
+        of = "" if self._total is None else f" of {self._total:,}"
+        told = _in_words(left)
+        self.tell(f"{self._what}: {self._done:,}{of} people{told and ', ' + told}")
 
     def tell(self, line: str) -> None:
         self._stream.write(clean(line) + "\n")
         self._stream.flush()
 
-    def pause(self) -> None: ...
 
-
-class _Events:
+class _Events(_Seldom):
     """Steps, and how far each is now and then. Lines are not for machines: they hear the events themselves."""
 
     def __init__(self, log: JsonLog, clock: Clock) -> None:
+        super().__init__(clock)
         self._log = log
-        self._clock = clock
-        self._told_at = clock.monotonic()
-        self._what = ""
-        self._done = 0
-        self._total: int | None = None
-        self._estimate = _Estimate(clock, None)
 
     def step(self, what: str, total: int | None = None) -> None:
-        self._what, self._total, self._done = what, total, 0
-        self._estimate = _Estimate(self._clock, total)
+        super().step(what, total)
         self._log.write("info", "step", message=what, people_total=total)
 
-    def advance(self, people: int) -> None:
-        self._done += people
-        now = self._clock.monotonic()
-        if now - self._told_at >= _LINE_SECONDS:
-            self._told_at = now
-            left = self._estimate.left(self._done)
-            facts = {
-                "people": self._done,
-                "people_total": self._total,
-                "seconds_left": None if left is None else round(left),
-            }
-            self._log.write("info", "progress", message=self._what, **facts)
+    def _tell_done(self, left: float | None) -> None:
+        self._log.write(
+            "info",
+            "progress",
+            message=self._what,
+            people=self._done,
+            people_total=self._total,
+            seconds_left=None if left is None else round(left),
+        )
 
     def tell(self, line: str) -> None: ...
-
-    def pause(self) -> None: ...
 
 
 class _Bar:

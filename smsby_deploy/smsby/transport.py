@@ -61,7 +61,7 @@ class AnswerLost(SmsbyUnavailable):
 class ReadTransport:
     """Paced questions to one service with one token; safe to share between threads.
 
-    A 429 halves the pace; each answer that is none brings a tenth of it back.
+    A 429 halves the pace; each other answer, good or bad, makes it a tenth faster again.
     """
 
     def __init__(
