@@ -1,6 +1,6 @@
 """The engine: applies a plan, lock held. The only place from which a sending method is reached.
 
-For each request: the intent is on disk, the request leaves, its result is on disk, then the next (exchange.py).
+For each request: the intent is on disk, the request leaves, its result is on disk; how several do so at once is exchange.py's.
 """
 
 from __future__ import annotations

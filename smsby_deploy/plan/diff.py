@@ -12,6 +12,7 @@ from datetime import datetime
 from smsby_deploy.lock.model import DONE, SURELY_NOT_SENT, ChunkState, Entry
 from smsby_deploy.lock.phones import UNSENT
 from smsby_deploy.plan.desired import ChunkPlan, Desired
+from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.known import merge_entry
 from smsby_deploy.plan.model import ActionKind
 from smsby_deploy.plan.remote import RemoteView
@@ -43,7 +44,9 @@ def diff_mailing(
     if entry is not None:
         states = merge_entry(entry, remote)
         if ChunkState.UNKNOWN in states:
-            return Verdict(ActionKind.BLOCKED, _unknown_reason(desired.address), states)
+            return Verdict(
+                ActionKind.BLOCKED, _unknown_reason(project, desired.address, entry, states), states
+            )
         if entry.revision > desired.revision:
             reason = f"changed: revision {entry.revision} was sent, the file says {desired.revision}"
             return Verdict(
@@ -217,9 +220,16 @@ def collision_of(
     return ""
 
 
-def _unknown_reason(address: str) -> str:
+def _unknown_reason(project: str, address: str, entry: Entry, states: Sequence[ChunkState]) -> str:
+    """What to look for, by the name that it would have at sms.by, and how to say what was found."""
+    names = [
+        remote_name(project, address, entry.revision, index, len(states), chunk.fingerprint)
+        for index, (chunk, state) in enumerate(zip(entry.chunks, states, strict=True))
+        if state is ChunkState.UNKNOWN
+    ]
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return (
-        "unknown: whether an earlier request arrived is not known; look at sms.by, then "
+        f"unknown: whether an earlier request arrived is not known; look at sms.by for `{names[0]}`{more}, then "
         f"`smsby-deploy lock resolve {address} --sent` or `--not-sent`"
     )
 

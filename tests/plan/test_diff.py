@@ -190,6 +190,13 @@ def test_each_state_has_one_action(case: str) -> None:
     assert reason in verdict.reason
 
 
+def test_what_is_unknown_is_told_by_the_name_to_look_for() -> None:
+    """As sms.by would list it, at the revision that was sent; of many the first."""
+    for states, told in (((A, U), f"`{_BOTH[1]}`, then"), ((U, U), f"`{_BOTH[0]}` and 1 more, then")):
+        verdict = diff_mailing("shop", _desired(revision=2), _entry(*states), _remote(), _NOW)
+        assert f"look at sms.by for {told} `smsby-deploy lock resolve spring-sale/vip" in verdict.reason
+
+
 def test_a_listed_draft_is_confirmed_not_adopted() -> None:
     """A draft at sms.by was not sent: it is to be confirmed."""
     one = _desired(chunks=(ChunkPlan(_MARKS[0], None, ""),), via="list")
