@@ -1,6 +1,7 @@
 """The engine: applies a plan, lock held. The only place from which a sending method is reached.
 
-For each request: the intent is on disk, the request leaves, its result is on disk; how several do so at once is exchange.py's.
+For each request: the intent is on disk, the request leaves, its result is on disk. How several
+do so at once: exchange.py.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from smsby_deploy.lock.model import Lock
     from smsby_deploy.project.declarations import Project
     from smsby_deploy.status.model import StatusReport
@@ -69,7 +71,7 @@ def command(
     Counts are sms.by's. With --fail-under only mailings that are final are judged. Ctrl-C ends --watch with what is
     known by then (exit 1).
     """
-    from smsby_deploy.cli.session import load, open_lock, open_reader
+    from smsby_deploy.cli.session import load, open_lock, open_reader, progress_of
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import UsageError
     from smsby_deploy.report.status_live import StatusDisplay
@@ -94,7 +96,7 @@ def command(
     client = open_reader(project.api, context.environ, clock)
     kept = callbacks_path(project.lock)
 
-    def collect(previous: StatusReport | None) -> StatusReport:
+    def collect(previous: StatusReport | None, **heard: Callable[[int], None]) -> StatusReport:
         return collect_status(
             lock,
             client,
@@ -104,6 +106,7 @@ def command(
             previous=previous,
             keep_missed=form == "csv",
             told=lambda uuid: told_by_callbacks(kept, uuid),
+            **heard,
         )
 
     is_over = True
@@ -118,7 +121,12 @@ def command(
                     raise
                 report, is_over = display.shown, False
     else:
-        report = collect(None)
+        with progress_of(context, clock) as progress:
+            report = collect(
+                None,
+                begin=lambda people: progress.step("asking sms.by", people or None),
+                advance=progress.advance,
+            )
     _write(context, _text(report, form, context, project, out, unmask=unmask, fail_under=fail_under), out)
     code = report.exit_code(fail_under)
     if not is_over:

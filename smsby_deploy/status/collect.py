@@ -40,12 +40,15 @@ def collect_status(
     previous: StatusReport | None = None,
     keep_missed: bool = False,
     told: Told = lambda uuid: (),
+    begin: Callable[[int], None] = lambda people: None,
+    advance: Callable[[int], None] = lambda people: None,
 ) -> StatusReport:
     """The status of the recorded mailings that `select` names (all, if it is empty), in the order of their addresses.
 
     With `since` only those that go out or were applied at that time or later. What is settled in `previous` is not
     asked again. With `keep_missed` the people who did not get it are listed one by one. `told` says what callbacks told
-    of a request; it is asked where sms.by itself tells nothing.
+    of a request; it is asked where sms.by itself tells nothing. `begin` hears how many people are asked about, `advance` of
+    how many more it is known: at so many requests a second a long mailing takes minutes.
 
     Raises:
         UsageError: one of `select` fits no recorded mailing.
@@ -57,9 +60,10 @@ def collect_status(
     settled = {one.address: one for one in previous.mailings if one.state in SETTLED} if previous else {}
     if not set(chosen) - settled.keys():
         return StatusReport(tuple(settled[address] for address in chosen), lock.project, made_at)
+    begin(sum(lock.mailings[address].recipients or 0 for address in chosen if address not in settled))
     remote = _Remote(lock, client, told, keep_missed=keep_missed)
     mailings = tuple(
-        settled.get(address) or _mailing_status(address, lock.mailings[address], remote, now)
+        settled.get(address) or _mailing_status(address, lock.mailings[address], remote, now, advance)
         for address in chosen
     )
     return StatusReport(mailings, lock.project, made_at)
@@ -160,7 +164,9 @@ class _Remote:
         return found.fingerprint if found and found.project == self._project else None
 
 
-def _mailing_status(address: str, entry: Entry, remote: _Remote, now: datetime) -> MailingStatus:
+def _mailing_status(
+    address: str, entry: Entry, remote: _Remote, now: datetime, advance: Callable[[int], None]
+) -> MailingStatus:
     counts: Counter[str] = Counter()
     other: Counter[str] = Counter()
     whole = Tally()
@@ -189,6 +195,7 @@ def _mailing_status(address: str, entry: Entry, remote: _Remote, now: datetime) 
             other["not taken"] += max(0, (people or 0) - taken)
             accepted += taken
             is_silent |= people is None and not reported
+        advance(people or 0)
     parts, cost = _bill(entry, remote)
     return MailingStatus(
         address=address,

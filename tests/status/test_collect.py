@@ -228,6 +228,15 @@ def test_details_are_counted_on_the_way() -> None:
     assert (prefix_of("375441234567"), prefix_of("79161234567")) == ("375 44", "other")
 
 
+def test_how_far_the_asking_is_is_heard() -> None:
+    """All people first, then those of each chunk once its request was answered, also of one that did not leave."""
+    lock = Lock("shop", mailings={"c/x": entry(chunk(A, 2), ChunkRecord(B, 1, "d"))})
+    client = TableClient({"u1": [answer("c/x", A, "DELIVERED")]})
+    heard: list[int] = []
+    collect_status(lock, client, select=(), clock=FixedClock(), begin=heard.append, advance=heard.append)
+    assert heard == [3, 2, 1]
+
+
 def test_what_is_settled_is_not_asked_again() -> None:
     """Watching asks only about mailings that can still change, and not at all when none can."""
     lock = Lock("shop", mailings={"c/x": entry(chunk(A, 1)), "c/y": entry(ChunkRecord(B, 1, "d", uuid="u2"))})
