@@ -157,8 +157,8 @@ class Exchange:
                 flight = _Flight(following)
                 self._flying[self.sender.start(partial(self._fly, flight, self._wire))] = flight
 
-    def _pause(self, seconds: float) -> None:
-        self.sender.pause(seconds, self.clock)
+    def _pause(self, seconds: float, is_over: Callable[[], bool]) -> None:
+        self.sender.pause(seconds, self.clock, is_over=is_over)
 
     def _fly(self, flight: _Flight, wire: Wire) -> Outcome:
         """Make one request, let it leave when there is room, and wait for its answer: in a thread of its own."""

@@ -53,10 +53,12 @@ class Sender:
     def is_stopping(self) -> bool:
         return self.stops > 0
 
-    def pause(self, seconds: float, clock: Clock, *, until: int = 1) -> None:
-        """Sleep, but no longer than until the signal number `until` came."""
+    def pause(
+        self, seconds: float, clock: Clock, *, until: int = 1, is_over: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Sleep, but no longer than until the signal number `until` came or it `is_over`."""
         end = clock.monotonic() + seconds
-        while self.stops < until and (left := end - clock.monotonic()) > 0:
+        while self.stops < until and not is_over() and (left := end - clock.monotonic()) > 0:
             clock.sleep(min(left, _SLICE))
 
     def send(self, request: Callable[[], Outcome]) -> Outcome:

@@ -17,28 +17,29 @@ from dataclasses import dataclass, field
 @dataclass(slots=True)
 class _Waiting:
     leave: Callable[[], bool]
-    seconds: float = 0.0  # until its turn, for which it has room
-    has_turn: bool = False
+    seconds: float = 0.0  # until its turn, for which it still has to wait
     is_leaving: bool = False
     told: threading.Event = field(default_factory=threading.Event)
 
 
 class Wire:
-    """Room for `width` requests at once. `take_turn` reserves a turn, in so many seconds, for which `pause` waits."""
+    """Room for `width` requests at once. `take_turn` reserves a turn, in so many seconds; `pause` waits for it, until what it
+    is given says that all is over."""
 
     def __init__(
         self,
         width: int,
         take_turn: Callable[[], float] = lambda: 0.0,
-        pause: Callable[[float], None] = lambda seconds: None,
+        pause: Callable[[float, Callable[[], bool]], None] = lambda seconds, is_over: None,
     ) -> None:
         self._lock = threading.Lock()
         self._width = width
         self._take_turn = take_turn
         self._pause = pause
-        self._busy = 0
+        self._busy = 0  # requests on their way
         self._unseen = 0  # bad answers that nobody has looked at
         self._line: deque[_Waiting] = deque()
+        self._is_turn_awaited = False  # by the first of the line, alone: the others have time to take theirs
         self._is_closed = False
 
     def enter(self, leave: Callable[[], bool]) -> bool:
@@ -50,14 +51,13 @@ class Wire:
             self._admit()
         waiting.told.wait()
         while waiting.seconds:
-            self._pause(waiting.seconds)
+            self._pause(waiting.seconds, lambda: self._is_closed)
             with self._lock:
                 waiting.told.clear()
                 waiting.seconds = 0.0
-                self._busy -= 1
-                waiting.has_turn = self._has_room()  # else its turn is over by the time that there is some
                 self._line.appendleft(waiting)
-                self._admit()
+                self._is_turn_awaited = False
+                self._admit(has_turn=True)
             waiting.told.wait()
         return waiting.is_leaving
 
@@ -90,17 +90,19 @@ class Wire:
         """Nobody leaves within a `with` of it."""
         return self._lock
 
-    def _admit(self) -> None:
+    def _admit(self, *, has_turn: bool = False) -> None:
+        """Let go who may. A turn that has come is for the first who leaves; it is over if there is no room."""
         while self._line and (self._is_closed or self._has_room()):
             waiting = self._line.popleft()
-            if not waiting.has_turn and not self._is_closed:
+            if not self._is_closed and not has_turn:
                 waiting.seconds = self._take_turn()
             if waiting.seconds:
-                self._busy += 1
+                self._is_turn_awaited = True
             else:
                 waiting.is_leaving = not self._is_closed and waiting.leave()
                 self._busy += waiting.is_leaving
+                has_turn = not waiting.is_leaving
             waiting.told.set()
 
     def _has_room(self) -> bool:
-        return self._busy < self._width and not self._unseen
+        return self._busy < self._width and not self._unseen and not self._is_turn_awaited

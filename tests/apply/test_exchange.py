@@ -125,3 +125,39 @@ def test_an_answer_that_is_not_saved_comes_before_one_that_is_not_told(exchange:
     with pytest.raises(ResultNotSaved) as caught:
         exchange.send(_request(0, send))
     assert [event["event"] for event in caught.value.events] == ["result"]
+
+
+class _FastClock(SystemClock):
+    """Every tenth of a second takes a millisecond."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def monotonic(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+        threading.Event().wait(0.001)
+
+
+def test_nobody_waits_for_a_turn_once_all_is_over(exchange: Exchange) -> None:
+    """The token is refused, and the next turn is to come in a hundred seconds: it does not take so long to say so."""
+    clock = exchange.clock = _FastClock()
+    turns = [0.0, 100.0]
+    is_next_waiting = threading.Event()
+
+    def take_turn() -> float:
+        if len(turns) == 1:
+            is_next_waiting.set()
+        return turns.pop(0)
+
+    def send() -> Outcome:
+        assert is_next_waiting.wait(30)
+        return Outcome(OutcomeKind.TOKEN_REFUSED, error="refused")
+
+    exchange.take_turn = take_turn
+    with pytest.raises(StopSending, match="refused"):
+        exchange.send_all([_request(0, send), _request(1, lambda: _ACCEPTED)])
+    assert clock.time < 100
+    assert _states(exchange) == ["pending"] * 3

@@ -122,25 +122,28 @@ class _Pace:
         self.turns += 1
         return 1.0
 
-    def pause(self, seconds: float) -> None:
+    def pause(self, seconds: float, is_over: Callable[[], bool]) -> None:
         self.waiting.release()
-        assert self.comes.acquire(timeout=30)
+        for _ in range(3000):
+            if is_over() or self.comes.acquire(timeout=0.01):
+                return
+        raise AssertionError("the turn never comes")
 
 
 def test_nobody_leaves_before_its_turn() -> None:
-    """Room it has, and it keeps it; what it is asked last is whether it leaves."""
+    """What one is asked last is whether it leaves; the next takes a turn when the one before it has left."""
     pace = _Pace()
-    wire = Wire(1, pace.take_turn, pace.pause)
+    wire = Wire(2, pace.take_turn, pace.pause)
     first = _Traveller(wire)
     assert pace.waiting.acquire(timeout=30)
     second = _Traveller(wire)
     _wait_in_line(wire, 1)
     assert not first.asked.is_set()
+    assert pace.turns == 1
     pace.comes.release()
     assert first.arrive()
+    assert pace.waiting.acquire(timeout=30)
     assert not second.asked.is_set()
-    assert pace.turns == 1
-    wire.exit(is_well=True)
     pace.comes.release()
     assert second.arrive()
     assert pace.turns == 2
@@ -150,29 +153,58 @@ def test_a_bad_answer_while_one_waits_for_its_turn() -> None:
     """It does not leave until that was looked at, and then in another turn: its own is over."""
     pace = _Pace()
     wire = Wire(2, pace.take_turn, pace.pause)
-    first, second = _Traveller(wire), _Traveller(wire)
+    first = _Traveller(wire)
+    pace.comes.release()
+    assert first.arrive()
+    second = _Traveller(wire)
     for _ in range(2):
         assert pace.waiting.acquire(timeout=30)
-    pace.comes.release()
-    assert (first if first.asked.wait(1) else second).arrive()
-    last = second if first.asked.is_set() else first
     wire.exit(is_well=False)
     pace.comes.release()
     _wait_in_line(wire, 1)
-    assert not last.asked.is_set()
+    assert not second.asked.is_set()
     wire.look()
     assert pace.turns == 3
     pace.comes.release()
-    assert last.arrive()
+    assert second.arrive()
+
+
+def test_a_narrower_wire_while_one_waits_for_its_turn() -> None:
+    """Nothing is on its way: the turn of the first is not lost to the others that wait."""
+    pace = _Pace()
+    wire = Wire(4, pace.take_turn, pace.pause)
+    first = _Traveller(wire)
+    assert pace.waiting.acquire(timeout=30)
+    others = [_Traveller(wire) for _ in range(3)]
+    _wait_in_line(wire, 3)
+    wire.set_width(1)
+    pace.comes.release()
+    assert first.arrive()
+    assert pace.turns == 1
+    wire.close()
+    assert [other.arrive() for other in others] == [False] * 3
+
+
+def test_the_turn_of_who_does_not_leave_is_for_the_next() -> None:
+    pace = _Pace()
+    wire = Wire(2, pace.take_turn, pace.pause)
+    refused = _Traveller(wire, lambda: False)
+    assert pace.waiting.acquire(timeout=30)
+    second = _Traveller(wire)
+    _wait_in_line(wire, 1)
+    pace.comes.release()
+    assert refused.arrive() is False
+    assert second.arrive() is True
+    assert pace.turns == 1
 
 
 def test_who_waits_for_its_turn_comes_back_once_all_is_over() -> None:
+    """Its turn does not come before that."""
     pace = _Pace()
     wire = Wire(1, pace.take_turn, pace.pause)
     one = _Traveller(wire)
     assert pace.waiting.acquire(timeout=30)
     wire.close()
-    pace.comes.release()
     assert one.arrive() is False
     assert not one.asked.is_set()
 
