@@ -1,7 +1,7 @@
 """Requests on their way: the intent on disk, the request, its result on disk.
 
 What an answer means is decided in smsby/outcome.py. Only what was surely not sent is tried again here. Several requests
-may be in flight: whichever thread makes room writes the intent of the next one, and one thread every result as it comes.
+may be in flight: whichever thread lets one go writes its intent, and one thread every result as it comes.
 """
 
 from __future__ import annotations
@@ -179,8 +179,8 @@ class Exchange:
         return outcome
 
     def _leave(self, flight: _Flight) -> bool:
-        """Write the intent of a request for which there is room; False if it is not to leave as things are now. Called in
-        whichever thread made room."""
+        """Write the intent of a request that may leave; False if it is not to leave as things are now. Called in whichever
+        thread lets it go."""
         request = flight.request
         if (
             self.sender.is_stopping

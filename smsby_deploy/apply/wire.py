@@ -2,8 +2,9 @@
 until it was looked at.
 
 Where several may be on their way, one more waits here, made and ready, for the moment an answer comes: sms.by waits neither
-for the next one to be made nor for that answer to be recorded. Nothing of it is on disk meanwhile. Its intent is written by
-the thread whose answer makes room, under the lock that lets it go: whoever asks whether it left knows.
+for the next one to be made nor for that answer to be recorded. Nothing of it is on disk meanwhile. Its intent is written
+under the lock that lets it go, by the thread whose answer makes room or by its own, once its turn has come: whoever asks
+whether it left knows.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Wire:
         self._busy = 0  # requests on their way
         self._unseen = 0  # bad answers that nobody has looked at
         self._line: deque[_Waiting] = deque()
-        self._is_turn_awaited = False  # by the first of the line, alone: the others have time to take theirs
+        self._is_turn_awaited = False  # by one alone: the next takes its own when that one leaves
         self._is_closed = False
 
     def enter(self, leave: Callable[[], bool]) -> bool:
