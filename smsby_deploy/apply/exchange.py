@@ -309,12 +309,11 @@ class Exchange:
     def _drain(self, error: Exception) -> None:
         """All is over: record what is in flight as it comes; if the disk takes no more, let `error` bear its results."""
         while self._flying:
-            key, outcome = self.sender.wait()
-            flight = self._flying.pop(key)
-            if not self._has_left(flight):
-                continue
             try:
-                self._settle(flight.request, outcome)
+                key, outcome = self.sender.wait()
+                flight = self._flying.pop(key)
+                if self._has_left(flight):
+                    self._settle(flight.request, outcome)
             except ResultNotSaved as another:
                 if isinstance(error, ResultNotSaved):
                     error.events.extend(another.events)

@@ -94,6 +94,35 @@ def test_what_is_on_its_way_is_recorded_whatever_breaks(exchange: Exchange) -> N
     assert states[2] in ("accepted", "pending")  # it left with the first answer, if it was made by then
 
 
+def test_what_is_on_its_way_is_recorded_if_a_signal_then_can_not_be_told(exchange: Exchange) -> None:
+    """Nobody reads what is said any more, neither of the first answer nor that the second is waited for."""
+    has_left, has_broken, is_told = threading.Event(), threading.Event(), threading.Event()
+
+    def say(event: Event) -> None:
+        has_broken.set()
+        raise BrokenPipeError
+
+    def tell_waiting() -> None:
+        is_told.set()
+        raise BrokenPipeError
+
+    def send_first() -> Outcome:
+        assert has_left.wait(30)
+        return _ACCEPTED
+
+    def send_second() -> Outcome:
+        has_left.set()
+        assert has_broken.wait(30)
+        exchange.sender.stops = 1
+        assert is_told.wait(30)
+        return _ACCEPTED
+
+    exchange.say, exchange.sender._tell_waiting = say, tell_waiting
+    with pytest.raises(BrokenPipeError):
+        exchange.send_all([_request(0, send_first), _request(1, send_second)])
+    assert _states(exchange) == ["accepted", "accepted", "pending"]
+
+
 def test_without_a_thread_it_ends(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
     """Surely not sent, and told so: not begun again and again."""
     asked = 0
