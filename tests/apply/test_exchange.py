@@ -75,18 +75,23 @@ def test_what_is_made_when_all_is_over_does_not_leave(exchange: Exchange, store:
 
 def test_what_is_on_its_way_is_recorded_whatever_breaks(exchange: Exchange) -> None:
     """The first answer can't be told, nobody reads what is said any more; the second one comes after that."""
-    has_broken = threading.Event()
+    has_left, has_broken = threading.Event(), threading.Event()
 
     def say(event: Event) -> None:
         has_broken.set()
         raise BrokenPipeError
 
+    def send_first() -> Outcome:
+        assert has_left.wait(30)
+        return _ACCEPTED
+
     def send_second() -> Outcome:
+        has_left.set()
         assert has_broken.wait(30)
         return _ACCEPTED
 
     exchange.say = say
-    requests = [_request(0, lambda: _ACCEPTED), _request(1, send_second), _request(2, send_second)]
+    requests = [_request(0, send_first), _request(1, send_second), _request(2, send_second)]
     with pytest.raises(BrokenPipeError):
         exchange.send_all(requests)
     states = _states(exchange)
