@@ -166,7 +166,7 @@ class Exchange:
         try:
             send = request.call(request.chunks)
         except Exception as error:  # noqa: BLE001 - whatever broke, nothing has left
-            send = partial(_not_made, error)
+            return Outcome(OutcomeKind.NOT_SENT, error=f"{type(error).__name__} while the request was made")
         if not wire.enter(lambda: self._leave(flight)):
             return _KEPT_BACK
         is_well = False
@@ -206,7 +206,7 @@ class Exchange:
             if outcome.kind is not OutcomeKind.ACCEPTED:
                 self._wire.look()
         elif outcome.kind is OutcomeKind.NOT_SENT and outcome is not _KEPT_BACK:
-            raise StopSending(f"not sent: {outcome.error}", 7)  # no thread took it
+            raise StopSending(f"not sent: {outcome.error}", 7)  # no thread took it, or it could not be made
         else:
             self._kept_back.append(flight.request)
 
@@ -322,10 +322,6 @@ class Exchange:
 
 
 _KEPT_BACK = Outcome(OutcomeKind.NOT_SENT, error="it did not leave")
-
-
-def _not_made(error: Exception) -> Outcome:
-    return Outcome(OutcomeKind.NOT_SENT, error=f"{type(error).__name__} while the request was made")
 
 
 def _state_before(step: str | None) -> ChunkState:

@@ -28,6 +28,8 @@ class PhoneSet:
     def add_all(self, numbers: Sequence[int], other: PhoneSet | None = None) -> tuple[list[int], list[int]]:
         """Put all `numbers` in: the positions of those that were there, or stood before in `numbers`; and of the rest
         the positions of those that `other` has. Both at one go: a long list takes most of its time here."""
+        if not numbers:  # a block of which no phone is one
+            return [], []
         if self._bits is None and self._count + len(numbers) > _FEW:
             few, self._others, self._count = list(self._others), set(), 0
             self._bits = mmap.mmap(-1, _BELARUSIAN // 8)

@@ -49,6 +49,17 @@ class _Folder(NamedTuple):
     is_inside: bool  # also once links are followed
 
 
+def why_missing(path: Path, name: str) -> str:
+    """Why there is no file at `path`, which the project calls `name`, and which one may have been meant."""
+    if path.is_dir():
+        return f"{name} is a folder, a file is wanted"
+    from difflib import get_close_matches
+
+    near = get_close_matches(path.name, [one.name for one in path.parent.glob("*")], n=1)
+    hint = f"; did you mean {(Path(name).parent / near[0]).as_posix()}?" if near else ""
+    return f"there is no file {name}{hint}"
+
+
 def _look_at(root: Path, folder: Path) -> _Folder:
     parts = folder.relative_to(root).parts
     is_nested = any((root.joinpath(*parts[:i]) / PROJECT_FILE).is_file() for i in range(1, len(parts) + 1))

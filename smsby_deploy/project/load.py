@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.errors import FilesInvalid, Location, UsageError
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.project.campaign_files import EVERY_YAML, PROJECT_FILE, find_campaign_files
+from smsby_deploy.project.campaign_files import EVERY_YAML, PROJECT_FILE, find_campaign_files, why_missing
 from smsby_deploy.project.declarations import (
     HOME,
     ApiSettings,
@@ -211,15 +211,8 @@ class _Loader:
         if not path.resolve().is_relative_to(self.root):
             self._problem("PATH_OUTSIDE", f"{name} leads out of the project's folder", location)
             return None
-        if must_exist and path.is_dir():
-            self._problem("FILE_MISSING", f"{name} is a folder, a file is wanted", location)
-            return None
         if must_exist and not path.is_file():
-            from difflib import get_close_matches
-
-            near = get_close_matches(path.name, [one.name for one in path.parent.glob("*")], n=1)
-            hint = f"; did you mean {(Path(name).parent / near[0]).as_posix()}?" if near else ""
-            self._problem("FILE_MISSING", f"there is no file {name}{hint}", location)
+            self._problem("FILE_MISSING", why_missing(path, name), location)
             return None
         return path
 

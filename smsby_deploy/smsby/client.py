@@ -266,8 +266,7 @@ class SendClient(ReadClient):
 
     def _send(self, name: str, params: Mapping[str, Any]) -> Outcome:
         leave = self._prepare(name, params)
-        if seconds := self._transport.take_turn():
-            self._transport.clock.sleep(seconds)
+        self._transport.wait_turn()
         return leave()
 
     def _prepare(self, name: str, params: Mapping[str, Any]) -> Callable[[], Outcome]:

@@ -182,18 +182,24 @@ class ReadTransport:
             return None
 
     def _take_turn(self) -> float:
+        """Reserve the next turn of the pace; seconds until it comes."""
         with self._pace:
             now = self.clock.monotonic()
             self._last = max(now, self._last + self._interval)
             return self._last - now
 
     def _wait_turn(self) -> None:
+        """Take a turn, and wait for it."""
         if seconds := self._take_turn():
             self.clock.sleep(seconds)
 
 
 class SendTransport(ReadTransport):
     """A transport that sends, too."""
+
+    # For who lets leave what was prepared.
+    take_turn = ReadTransport._take_turn
+    wait_turn = ReadTransport._wait_turn
 
     def send(self, method: Method, params: Mapping[str, Any]) -> Answer:
         """Call any method once, on a connection of its own: a stale pooled one would make the outcome unknown.
@@ -205,10 +211,6 @@ class SendTransport(ReadTransport):
         leave = self.prepare(method, params)
         self._wait_turn()
         return leave()
-
-    def take_turn(self) -> float:
-        """Reserve the next turn of the pace; seconds until it comes."""
-        return self._take_turn()
 
     def prepare(self, method: Method, params: Mapping[str, Any]) -> Callable[[], Answer]:
         """Make the request of `send`; it leaves when what is returned is called, once, by who took a turn.

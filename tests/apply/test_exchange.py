@@ -73,25 +73,35 @@ def test_what_is_made_when_all_is_over_does_not_leave(exchange: Exchange, store:
     assert _states(exchange) == ["pending"] * 3
 
 
-def test_what_is_on_its_way_is_recorded_whatever_breaks(exchange: Exchange) -> None:
-    """The first answer can't be told, nobody reads what is said any more; the second one comes after that."""
-    has_left, has_broken = threading.Event(), threading.Event()
+def _breaks(is_told: threading.Event) -> Callable[..., None]:
+    """Nobody reads what is said any more."""
 
-    def say(event: Event) -> None:
-        has_broken.set()
+    def tell(*what: object) -> None:
+        is_told.set()
         raise BrokenPipeError
 
-    def send_first() -> Outcome:
-        assert has_left.wait(30)
+    return tell
+
+
+def _answered_after(
+    event: threading.Event, begin: Callable[[], object] = lambda: None
+) -> Callable[[], Outcome]:
+    """A request that does `begin` when it leaves, and is answered after `event`."""
+
+    def send() -> Outcome:
+        begin()
+        assert event.wait(30)
         return _ACCEPTED
 
-    def send_second() -> Outcome:
-        has_left.set()
-        assert has_broken.wait(30)
-        return _ACCEPTED
+    return send
 
-    exchange.say = say
-    requests = [_request(0, send_first), _request(1, send_second), _request(2, send_second)]
+
+def test_what_is_on_its_way_is_recorded_whatever_breaks(exchange: Exchange) -> None:
+    """The first answer can't be told; the second one comes after that."""
+    has_left, has_broken = threading.Event(), threading.Event()
+    exchange.say = _breaks(has_broken)
+    second = _answered_after(has_broken, has_left.set)
+    requests = [_request(0, _answered_after(has_left)), _request(1, second), _request(2, second)]
     with pytest.raises(BrokenPipeError):
         exchange.send_all(requests)
     states = _states(exchange)
@@ -100,32 +110,36 @@ def test_what_is_on_its_way_is_recorded_whatever_breaks(exchange: Exchange) -> N
 
 
 def test_what_is_on_its_way_is_recorded_if_a_signal_then_can_not_be_told(exchange: Exchange) -> None:
-    """Nobody reads what is said any more, neither of the first answer nor that the second is waited for."""
+    """Neither the first answer can be told nor that the second is waited for."""
     has_left, has_broken, is_told = threading.Event(), threading.Event(), threading.Event()
 
-    def say(event: Event) -> None:
-        has_broken.set()
-        raise BrokenPipeError
-
-    def tell_waiting() -> None:
-        is_told.set()
-        raise BrokenPipeError
-
-    def send_first() -> Outcome:
-        assert has_left.wait(30)
-        return _ACCEPTED
-
-    def send_second() -> Outcome:
+    def begin() -> None:
         has_left.set()
         assert has_broken.wait(30)
         exchange.sender.stops = 1
-        assert is_told.wait(30)
-        return _ACCEPTED
 
-    exchange.say, exchange.sender._tell_waiting = say, tell_waiting
+    exchange.say, exchange.sender._tell_waiting = _breaks(has_broken), _breaks(is_told)
+    second = _answered_after(is_told, begin)
     with pytest.raises(BrokenPipeError):
-        exchange.send_all([_request(0, send_first), _request(1, send_second)])
+        exchange.send_all([_request(0, _answered_after(has_left)), _request(1, second)])
     assert _states(exchange) == ["accepted", "accepted", "pending"]
+
+
+def test_what_can_not_be_made_has_no_intent(exchange: Exchange, store: LockStore) -> None:
+    """Surely not sent: it is not tried again, and what is on its way is recorded."""
+    has_left, is_over = threading.Event(), threading.Event()
+
+    def call(chunks: Sequence[ChunkRef]) -> Callable[[], Outcome]:
+        assert has_left.wait(30)
+        is_over.set()
+        raise MemoryError
+
+    first = _request(0, _answered_after(is_over, has_left.set))
+    with pytest.raises(StopSending, match="not sent: MemoryError while the request was made"):
+        exchange.send_all([first, Request([("a/b", 1)], call)])
+    events = [event["event"] for event in read_journal(store.journal_path)]
+    assert events.count("intent") == events.count("result") == 1
+    assert _states(exchange) == ["accepted", "pending", "pending"]
 
 
 def test_without_a_thread_it_ends(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:

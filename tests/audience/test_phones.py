@@ -165,6 +165,16 @@ def test_all_at_once_is_one_by_one(written: list[str]) -> None:
             assert bad[position] == str(error)
 
 
+def test_a_block_without_a_number_adds_nothing() -> None:
+    """In a long list, too: all of its phones may be bad."""
+    ours, theirs = PhoneSet(), PhoneSet()
+    numbers = number_phones(f"37529{n:07d}" for n in range(6000))
+    ours.add_all(numbers)
+    theirs.add_all(numbers)
+    assert ours.add_all([], theirs) == ([], [])
+    assert len(ours) == 6000
+
+
 @given(st.from_regex(r"[0-9]{1,15}", fullmatch=True))
 def test_a_mask_never_holds_a_whole_number(phone: str) -> None:
     """Of a number at most its code and its last two digits can be read; the length stays."""

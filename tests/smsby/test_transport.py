@@ -28,8 +28,7 @@ MESSAGE = {"name": "n", "alphaname_id": "7", "delivery_list": ["375291111111", "
 def _send(sender: SendClient, *messages: Mapping[str, Any]) -> Outcome:
     """As an apply does: made, then sent in its turn."""
     leave = sender.prepare_bulk_sms(messages)
-    if seconds := sender.take_turn():
-        sender._transport.clock.sleep(seconds)
+    sender._transport.wait_turn()
     return leave()
 
 
