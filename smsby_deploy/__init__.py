@@ -10,19 +10,19 @@ TYPE_CHECKING = False  # as checkers read it; importing typing for it would doub
 if TYPE_CHECKING:
     from typing import Any
 
-    from smsby_deploy.apply.engine import apply_plan
-    from smsby_deploy.plan.make import make_plan
-    from smsby_deploy.project.load import load_project
+    from smsby_deploy.apply.run import apply_plan
+    from smsby_deploy.config.project_loader import load_project
+    from smsby_deploy.plan.planner import make_plan
     from smsby_deploy.status.collect import collect_status
 
 __version__ = "0.1.0"
 __all__ = ["apply_plan", "collect_status", "load_project", "make_plan"]
 
 _HOMES = {
-    "apply_plan": "smsby_deploy.apply.engine",
+    "apply_plan": "smsby_deploy.apply.run",
     "collect_status": "smsby_deploy.status.collect",
-    "load_project": "smsby_deploy.project.load",
-    "make_plan": "smsby_deploy.plan.make",
+    "load_project": "smsby_deploy.config.project_loader",
+    "make_plan": "smsby_deploy.plan.planner",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from smsby_deploy import __version__
-from smsby_deploy.collector import collect_seldom, end_quickly
+from smsby_deploy.gc_tuning import collect_seldom, end_quickly
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from smsby_deploy.errors import Location
-from smsby_deploy.masking import mask_numbers
+from smsby_deploy.privacy import mask_numbers
 
 
 class Severity(StrEnum):

@@ -10,9 +10,9 @@ from pathlib import Path
 _READ = """
 import re, sys
 from pathlib import Path
-from smsby_deploy.audience.phone_set import PhoneSet
+from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.plan.measure import measure_mailing
-from smsby_deploy.project.load import load_project
+from smsby_deploy.config.project_loader import load_project
 project = load_project(Path(sys.argv[1]), {"CRM_URL": sys.argv[2]}).project
 desired, problems = measure_mailing(project, project.mailings[0], PhoneSet())
 assert not problems, problems

@@ -16,7 +16,7 @@ import pytest
 from smsby_deploy import errors
 from smsby_deploy.cli.errors import WRONG_USAGE
 from smsby_deploy.cli.main import group
-from smsby_deploy.project.schema import load_schema
+from smsby_deploy.config.schema import load_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMAS = ("project", "campaign", "plan", "lock")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from smsby_deploy.masking import mask_numbers, mask_values
+from smsby_deploy.privacy import mask_numbers, mask_values
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from smsby_deploy.cli.main import run
-from smsby_deploy.project.load import load_project
+from smsby_deploy.config.project_loader import load_project
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

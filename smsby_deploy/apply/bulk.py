@@ -10,18 +10,18 @@ from operator import and_
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.audience.phone_set import PhoneSet, number_phones
-from smsby_deploy.audience.suppression import hash_opt_outs, load_suppression
-from smsby_deploy.message.template import Template, compile_text
-from smsby_deploy.message.texts import is_personal
+from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
+from smsby_deploy.plan.chunk_cache import KeptChunks
+from smsby_deploy.plan.chunks import fits_request, stream_chunks
 from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, phones_of, remote_name
-from smsby_deploy.plan.kept import KeptChunks
 from smsby_deploy.plan.model import Action
-from smsby_deploy.plan.pack import fits_request, stream_chunks
 from smsby_deploy.plan.tally import Tally
 from smsby_deploy.problems import Severity
-from smsby_deploy.project.declarations import ApiSettings, Mailing, Project
-from smsby_deploy.smsby.written import Written
+from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
+from smsby_deploy.recipients.suppression import hash_opt_outs, load_suppression
+from smsby_deploy.smsby.raw_json import Written
+from smsby_deploy.texts.mailing_texts import is_personal
+from smsby_deploy.texts.template import Template, compile_text
 
 
 class FilesChanged(Exception):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from smsby_deploy.apply.exchange import Exchange
+from smsby_deploy.apply.dispatcher import Exchange
 from smsby_deploy.apply.result import MailingResult
-from smsby_deploy.lock.model import ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from smsby_deploy.clock import Clock
+from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import (
     FilesInvalid,
     LockDamaged,
@@ -17,12 +18,11 @@ from smsby_deploy.errors import (
     SmsbyDeployError,
     SmsbyUnavailable,
 )
-from smsby_deploy.lock.model import Lock
+from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.store import LockStore
-from smsby_deploy.plan.make import make_plan
 from smsby_deploy.plan.model import Plan
-from smsby_deploy.plan.planfile import find_outdated, reviewed_addresses, stale_plan
-from smsby_deploy.project.load import LoadedProject
+from smsby_deploy.plan.plan_file import find_outdated, reviewed_addresses, stale_plan
+from smsby_deploy.plan.planner import make_plan
 
 
 def first_that_fits(

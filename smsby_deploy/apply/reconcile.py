@@ -7,15 +7,15 @@ from dataclasses import replace
 
 from smsby_deploy.apply.events import Event
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
-from smsby_deploy.apply.signals import Sender
+from smsby_deploy.apply.worker_pool import Sender
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
-from smsby_deploy.lock.model import ChunkRecord, ChunkState
-from smsby_deploy.plan.known import merge_entry
+from smsby_deploy.lock.records import ChunkRecord, ChunkState
 from smsby_deploy.plan.model import Action
-from smsby_deploy.plan.remote import RemoteView, view_remote
-from smsby_deploy.smsby.answers import is_draft
+from smsby_deploy.plan.reconcile_lock import merge_entry
+from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.smsby.client import SendClient
+from smsby_deploy.smsby.parsers import is_draft
 
 
 class Reconciler:

@@ -10,13 +10,13 @@ from typing import Any
 from uuid import uuid4
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.lock.document import entry_document
 from smsby_deploy.lock.journal import fold, fold_event
-from smsby_deploy.lock.model import Applied, ChunkRecord, ChunkState, Entry, UploadRecord
-from smsby_deploy.lock.phones import count_runs
+from smsby_deploy.lock.phone_states import count_runs
+from smsby_deploy.lock.records import Applied, ChunkRecord, ChunkState, Entry, UploadRecord
+from smsby_deploy.lock.serialization import entry_document
 from smsby_deploy.lock.store import HeldLock
-from smsby_deploy.message.price import money
 from smsby_deploy.plan.model import Action
+from smsby_deploy.texts.price import money
 
 ChunkRef = tuple[str, int]  # address, index of the chunk
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from smsby_deploy.apply.events import Event
 from smsby_deploy.clock import Clock
+from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.lock.store import LockStore
 from smsby_deploy.plan.model import Plan
-from smsby_deploy.project.load import LoadedProject
 from smsby_deploy.smsby.client import SendClient
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from smsby_deploy.errors import OutcomeUnknown, UsageError
 from smsby_deploy.lock.journal import ResultNotSaved
-from smsby_deploy.lock.model import Lock
+from smsby_deploy.lock.records import Lock
 
 FORMAT = "smsby-rescue"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from smsby_deploy.errors import SmsbyDeployError
-from smsby_deploy.lock.model import Entry
+from smsby_deploy.lock.records import Entry
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.problems import Problem
 

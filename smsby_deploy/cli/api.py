@@ -11,7 +11,7 @@ from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
 
 if TYPE_CHECKING:
-    from smsby_deploy.project.declarations import ApiSettings
+    from smsby_deploy.config.declarations import ApiSettings
 
 _LONG = 8  # characters of a token that does not stand in an answer by chance
 
@@ -46,7 +46,7 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
     from smsby_deploy.cli.session import open_send_transport, read_token
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import UsageError
-    from smsby_deploy.report.json_out import json_text
+    from smsby_deploy.output.json_documents import json_text
     from smsby_deploy.smsby.methods import check_params, find_method, unknown_params
     from smsby_deploy.smsby.raw import call_raw
 
@@ -76,8 +76,8 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
 def api_settings(context: Context) -> ApiSettings:
     """The project's, or the defaults outside of any project."""
     from smsby_deploy.cli.session import load
+    from smsby_deploy.config.declarations import ApiSettings
     from smsby_deploy.errors import UsageError
-    from smsby_deploy.project.declarations import ApiSettings
 
     try:
         return load(context).project.api

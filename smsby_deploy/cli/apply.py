@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from smsby_deploy.cli.asking import check_can_ask, says_yes
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
 from smsby_deploy.cli.git import git_commit
-from smsby_deploy.cli.who import who
+from smsby_deploy.cli.prompts import check_can_ask, says_yes
+from smsby_deploy.cli.provenance import who
 
 if TYPE_CHECKING:
     from smsby_deploy.apply.events import Event
     from smsby_deploy.apply.result import ApplyResult
-    from smsby_deploy.report.json_log import JsonLog
+    from smsby_deploy.output.json_log import JsonLog
 
 
 @click.command(
@@ -67,17 +67,17 @@ def command(
 
     A plan file is applied once, and refused if one byte of its inputs changed since. Commit the lock file afterwards.
     """
-    from smsby_deploy.apply.engine import ApplyRequest, apply_plan
     from smsby_deploy.apply.precedence import first_that_fits
     from smsby_deploy.apply.result import refused_result
+    from smsby_deploy.apply.run import ApplyRequest, apply_plan
     from smsby_deploy.cli.session import api_url, load, open_lock, open_sender, progress_of, read_token
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import FilesInvalid, LockHeld, PlanRefused, Refused, SmsbyUnavailable, UsageError
+    from smsby_deploy.output.apply_text import apply_document, write_apply
+    from smsby_deploy.output.json_documents import json_text
+    from smsby_deploy.output.plan_text import write_plan_text
     from smsby_deploy.plan.model import Plan
-    from smsby_deploy.plan.planfile import account_id, read_plan
-    from smsby_deploy.report.apply_text import apply_document, write_apply
-    from smsby_deploy.report.json_out import json_text
-    from smsby_deploy.report.plan_text import write_plan_text
+    from smsby_deploy.plan.plan_file import account_id, read_plan
 
     if plan_path is not None and select:
         raise UsageError("a plan file says itself what it concerns: --select can't go with it")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from smsby_deploy.report.json_log import Fact, JsonLog
+    from smsby_deploy.output.json_log import Fact, JsonLog
 
 
 class Context(NamedTuple):

@@ -9,7 +9,7 @@ import click
 from smsby_deploy.errors import FilesInvalid, SmsbyDeployError
 
 if TYPE_CHECKING:
-    from smsby_deploy.report.json_log import JsonLog
+    from smsby_deploy.output.json_log import JsonLog
 
 WRONG_USAGE = 64
 
@@ -59,7 +59,7 @@ def _tell_problems(error: SmsbyDeployError, log: JsonLog | None) -> None:
     """The problems of invalid files, before the error that they amount to."""
     if not isinstance(error, FilesInvalid):
         return
-    from smsby_deploy.report.problems_text import log_problems, problem_lines
+    from smsby_deploy.output.problems_text import log_problems, problem_lines
 
     if log is not None:
         log_problems(error.problems, log)

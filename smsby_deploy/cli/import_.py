@@ -6,7 +6,7 @@ import click
 
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
-from smsby_deploy.cli.who import who
+from smsby_deploy.cli.provenance import who
 
 
 @click.command(
@@ -43,7 +43,7 @@ def command(
         raise click.UsageError("say which one it is: --message-id N, or --uuid U")
     from uuid import uuid4
 
-    from smsby_deploy.apply.adopt import differences, import_mailing
+    from smsby_deploy.apply.import_mailing import differences, import_mailing
     from smsby_deploy.cli.git import git_commit
     from smsby_deploy.cli.session import load, open_lock, open_reader
     from smsby_deploy.clock import SystemClock

@@ -12,11 +12,11 @@ import click
 from smsby_deploy import __version__
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
-from smsby_deploy.cli.who import who
+from smsby_deploy.cli.provenance import who
 from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
-    from smsby_deploy.lock.change import LockChange
+    from smsby_deploy.lock.edit import LockChange
 
 
 @click.group("lock", epilog=examples("smsby-deploy lock list", "smsby-deploy lock show spring-sale/vip"))
@@ -47,8 +47,8 @@ def show(context: Context, address: str) -> int:
     """Everything that is recorded of the mailing ADDRESS, as JSON."""
     from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.errors import UsageError
-    from smsby_deploy.lock.document import entry_document
-    from smsby_deploy.report.json_out import json_text
+    from smsby_deploy.lock.serialization import entry_document
+    from smsby_deploy.output.json_documents import json_text
 
     lock = open_lock(load(context).project).read()
     entry = lock.mailings.get(address)
@@ -156,7 +156,7 @@ def unlock(context: Context) -> int:
 def _change(context: Context, reason: str, words: str) -> Iterator[LockChange]:
     from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.lock.change import LockChange
+    from smsby_deploy.lock.edit import LockChange
 
     at = SystemClock().now().isoformat(timespec="seconds")
     with open_lock(load(context).project).held(command=words) as held:

@@ -18,7 +18,7 @@ from smsby_deploy.cli.errors import exit_code_of
 from smsby_deploy.cli.examples import examples
 
 if TYPE_CHECKING:
-    from smsby_deploy.report.json_log import JsonLog
+    from smsby_deploy.output.json_log import JsonLog
 
 # name: (module, one line of help). The help stands here so that listing the commands imports none of them.
 _COMMANDS: dict[str, tuple[str, str]] = {
@@ -107,7 +107,7 @@ def group(
 
 def _open_log() -> JsonLog:
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.report.json_log import JsonLog
+    from smsby_deploy.output.json_log import JsonLog
 
     return JsonLog(sys.stderr, SystemClock(), secret=os.environ.get("SMSBY_TOKEN", "").strip())
 

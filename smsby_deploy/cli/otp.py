@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from smsby_deploy.cli.asking import ask_to_send
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
+from smsby_deploy.cli.prompts import ask_to_send
 
 _METHODS = {"telegram": "sendOtpTelegram", "whatsapp": "sendOtpWhatsApp"}
 _NAMES = {"telegram": "Telegram", "whatsapp": "WhatsApp"}
@@ -28,13 +28,13 @@ def command(context: Context, channel: str, phone: str, code: str, yes: bool) ->
 
     The lock learns nothing of it, and a lost answer is never repeated: exit 6.
     """
-    from smsby_deploy.apply.one_sms import send_one
-    from smsby_deploy.audience.phones import BadPhone, mask_phone, normalize_opt_out
+    from smsby_deploy.apply.one_off import send_one
     from smsby_deploy.cli.api import api_settings
     from smsby_deploy.cli.session import open_sender
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import UsageError
-    from smsby_deploy.report.one_sms_text import receipt_line
+    from smsby_deploy.output.one_off_text import receipt_line
+    from smsby_deploy.recipients.phones import BadPhone, mask_phone, normalize_opt_out
     from smsby_deploy.smsby.methods import METHODS, check_params
 
     method = METHODS[_METHODS[channel]]

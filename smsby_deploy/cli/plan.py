@@ -11,16 +11,16 @@ import click
 
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
-from smsby_deploy.cli.machine import MACHINE_FORMATS, machine_text
+from smsby_deploy.cli.machine_formats import MACHINE_FORMATS, machine_text
 from smsby_deploy.errors import SmsbyDeployError
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from smsby_deploy.clock import Clock
-    from smsby_deploy.lock.model import Lock
+    from smsby_deploy.config.declarations import Project
+    from smsby_deploy.lock.records import Lock
     from smsby_deploy.plan.model import Plan
-    from smsby_deploy.project.declarations import Project
     from smsby_deploy.smsby.client import ReadClient
 
 
@@ -80,13 +80,13 @@ def command(
     )
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import SmsbyUnavailable
+    from smsby_deploy.output.findings import plan_problems
+    from smsby_deploy.output.json_documents import json_text
+    from smsby_deploy.output.plan_markdown import no_plan_markdown
+    from smsby_deploy.output.plan_text import balance_after, write_plan_text
     from smsby_deploy.plan.guardrails import check_apply
-    from smsby_deploy.plan.make import make_plan
-    from smsby_deploy.plan.planfile import account_id, plan_document, write_plan
-    from smsby_deploy.report.findings import plan_problems
-    from smsby_deploy.report.json_out import json_text
-    from smsby_deploy.report.plan_markdown import no_plan_markdown
-    from smsby_deploy.report.plan_text import balance_after, write_plan_text
+    from smsby_deploy.plan.plan_file import account_id, plan_document, write_plan
+    from smsby_deploy.plan.planner import make_plan
 
     loaded = load(context)
     clock = SystemClock()
@@ -183,12 +183,12 @@ def _comment(
     refused: str | None,
     balance: Decimal | None,
 ) -> str:
-    from smsby_deploy.audience.suppression import load_suppression
     from smsby_deploy.cli.git import git_commit
-    from smsby_deploy.report.base import read_base
-    from smsby_deploy.report.compare import base_of_lock
-    from smsby_deploy.report.plan_markdown import CommentContext, plan_markdown
-    from smsby_deploy.report.samples import MailingDetails, detail_mailing
+    from smsby_deploy.output.baseline import read_base
+    from smsby_deploy.output.comparison import base_of_lock
+    from smsby_deploy.output.plan_markdown import CommentContext, plan_markdown
+    from smsby_deploy.output.samples import MailingDetails, detail_mailing
+    from smsby_deploy.recipients.suppression import load_suppression
 
     suppressed, _ = load_suppression(project.suppress)
     base = base_of_lock(lock)

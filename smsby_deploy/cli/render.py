@@ -54,11 +54,11 @@ def command(
     """
     from smsby_deploy.cli.session import load
     from smsby_deploy.errors import FilesInvalid
+    from smsby_deploy.output.json_documents import json_text
+    from smsby_deploy.output.problems_text import log_problems, write_problems
+    from smsby_deploy.output.render_text import mask_preview, previews_document, write_previews
     from smsby_deploy.plan.preview import preview_mailings
     from smsby_deploy.problems import has_errors
-    from smsby_deploy.report.json_out import json_text
-    from smsby_deploy.report.problems_text import log_problems, write_problems
-    from smsby_deploy.report.render_text import mask_preview, previews_document, write_previews
 
     loaded = load(context)
     shown, problems = preview_mailings(loaded, select, limit=limit, rows=rows)

@@ -8,17 +8,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from smsby_deploy.collector import collect_as_usual
 from smsby_deploy.errors import TokenRefused, UsageError
+from smsby_deploy.gc_tuning import collect_as_usual
 
 if TYPE_CHECKING:
     from smsby_deploy.cli.context import Context
     from smsby_deploy.clock import Clock
+    from smsby_deploy.config.declarations import ApiSettings, Project
+    from smsby_deploy.config.project_loader import LoadedProject
     from smsby_deploy.lock.store import LockStore
-    from smsby_deploy.plan.watch import Watch
-    from smsby_deploy.project.declarations import ApiSettings, Project
-    from smsby_deploy.project.load import LoadedProject
-    from smsby_deploy.report.progress import Progress
+    from smsby_deploy.output.progress import Progress
+    from smsby_deploy.plan.progress_callback import Watch
     from smsby_deploy.smsby.client import ReadClient, SendClient
     from smsby_deploy.smsby.transport import ReadTransport, SendTransport
 
@@ -32,7 +32,7 @@ def load(context: Context) -> LoadedProject:
         UsageError: there is none.
         FilesInvalid: its smsby.yaml can't be used.
     """
-    from smsby_deploy.project.load import find_project, load_project
+    from smsby_deploy.config.project_loader import find_project, load_project
 
     try:
         return load_project(find_project(context.project, context.environ), context.environ)
@@ -113,7 +113,7 @@ def _open_transport(
 @contextmanager
 def progress_of(context: Context, clock: Clock) -> Iterator[Progress]:
     """Progress on stderr, as the global options and the terminal want it."""
-    from smsby_deploy.report.progress import open_progress
+    from smsby_deploy.output.progress import open_progress
 
     terminal = context.environ.get("TERM", "")
     with open_progress(
@@ -129,7 +129,7 @@ def progress_of(context: Context, clock: Clock) -> Iterator[Progress]:
 
 def watch_with(progress: Progress) -> Watch:
     """The reading of audiences, shown as steps of `progress`."""
-    from smsby_deploy.plan.watch import Watch
+    from smsby_deploy.plan.progress_callback import Watch
 
     def begins(address: str, number: int, count: int) -> None:
         progress.step(f"reading {address} ({number} of {count})")

@@ -15,9 +15,9 @@ from smsby_deploy.cli.examples import examples
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from smsby_deploy.lock.model import Lock
-    from smsby_deploy.project.declarations import Project
-    from smsby_deploy.status.model import StatusReport
+    from smsby_deploy.config.declarations import Project
+    from smsby_deploy.lock.records import Lock
+    from smsby_deploy.status.report import StatusReport
 
 
 @click.command(
@@ -74,8 +74,8 @@ def command(
     from smsby_deploy.cli.session import load, open_lock, open_reader, progress_of
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import UsageError
-    from smsby_deploy.report.status_live import StatusDisplay
-    from smsby_deploy.status.callbacks import callbacks_path, told_by_callbacks
+    from smsby_deploy.output.status_live import StatusDisplay
+    from smsby_deploy.status.callback_reports import callbacks_path, told_by_callbacks
     from smsby_deploy.status.collect import collect_status
     from smsby_deploy.status.since import read_since
     from smsby_deploy.status.watch import watch_status
@@ -145,12 +145,12 @@ def _text(
     fail_under: float | None,
 ) -> str | None:
     """The report in `form`; None if it was written to the terminal."""
-    from smsby_deploy.plan.make import TOOL
-    from smsby_deploy.report.json_out import json_text, status_document
-    from smsby_deploy.report.junit import status_junit
-    from smsby_deploy.report.status_csv import status_csv
-    from smsby_deploy.report.status_html import status_html
-    from smsby_deploy.report.status_text import status_markdown, write_status
+    from smsby_deploy.output.json_documents import json_text, status_document
+    from smsby_deploy.output.junit import status_junit
+    from smsby_deploy.output.status_csv import status_csv
+    from smsby_deploy.output.status_html import status_html
+    from smsby_deploy.output.status_text import status_markdown, write_status
+    from smsby_deploy.plan.planner import TOOL
 
     currency = project.price.currency if project.price else None
     if form == "json":
@@ -172,8 +172,8 @@ def _text(
 
 
 def _history(lock: Lock, form: str, context: Context, out: Path | None) -> str | None:
-    from smsby_deploy.report.history import history_document, history_markdown, write_history
-    from smsby_deploy.report.json_out import json_text
+    from smsby_deploy.output.history import history_document, history_markdown, write_history
+    from smsby_deploy.output.json_documents import json_text
 
     if form == "json":
         return json_text(history_document(lock))

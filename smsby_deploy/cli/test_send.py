@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from smsby_deploy.cli.asking import ask_to_send
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
+from smsby_deploy.cli.prompts import ask_to_send
 
 
 @click.command(
@@ -33,11 +33,11 @@ def command(context: Context, address: str, to: str, row: int | None, yes: bool)
 
     The lock learns nothing of it, and a lost answer is never repeated: exit 6.
     """
-    from smsby_deploy.apply.one_sms import prepare_test, send_one
-    from smsby_deploy.audience.phones import mask_phone
+    from smsby_deploy.apply.one_off import prepare_test, send_one
     from smsby_deploy.cli.session import load, open_reader, open_sender
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.report.one_sms_text import receipt_line, trial_lines
+    from smsby_deploy.output.one_off_text import receipt_line, trial_lines
+    from smsby_deploy.recipients.phones import mask_phone
 
     loaded, clock = load(context), SystemClock()
     project = loaded.project

@@ -11,10 +11,10 @@ import click
 
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
-from smsby_deploy.cli.machine import MACHINE_FORMATS, machine_text
+from smsby_deploy.cli.machine_formats import MACHINE_FORMATS, machine_text
 
 if TYPE_CHECKING:
-    from smsby_deploy.project.declarations import RecipientsFile
+    from smsby_deploy.config.declarations import RecipientsFile
 
 
 @click.command(
@@ -40,10 +40,10 @@ def command(context: Context, form: str, verbose: bool) -> int:
     """Check every file, audience and text; offline, needs no token."""
     from smsby_deploy.cli.session import load, progress_of, watch_with
     from smsby_deploy.clock import SystemClock
+    from smsby_deploy.config.project_loader import ProjectFlawed
     from smsby_deploy.errors import FilesInvalid
-    from smsby_deploy.plan.validate import validate_project
+    from smsby_deploy.plan.validation import validate_project
     from smsby_deploy.problems import has_errors
-    from smsby_deploy.project.load import ProjectFlawed
 
     addresses: list[str] = []
     try:
@@ -59,13 +59,13 @@ def command(context: Context, form: str, verbose: bool) -> int:
     except FilesInvalid as error:
         problems = error.problems
     if form == "json":
-        from smsby_deploy.report.json_out import validate_document, write_json
+        from smsby_deploy.output.json_documents import validate_document, write_json
 
         write_json(validate_document(problems), sys.stdout)
     elif form in MACHINE_FORMATS:
         click.echo(machine_text(context, problems, form, addresses), nl=False)
     else:
-        from smsby_deploy.report.problems_text import write_problems
+        from smsby_deploy.output.problems_text import write_problems
 
         write_problems(problems, sys.stdout, color=context.color)
     return FilesInvalid.exit_code if has_errors(problems) else 0
@@ -73,7 +73,7 @@ def command(context: Context, form: str, verbose: bool) -> int:
 
 def _tell_shapes(context: Context, files: Iterable[RecipientsFile]) -> None:
     """How each file of phones is read."""
-    from smsby_deploy.audience.shape import BadRows, detect_shape
+    from smsby_deploy.recipients.csv_dialect import BadRows, detect_shape
 
     for source in files:
         with suppress(BadRows):  # it is among the problems

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from smsby_deploy.errors import LockDamaged
-from smsby_deploy.faults import fault_point
-from smsby_deploy.lock.document import read_entry
-from smsby_deploy.lock.model import Apply, ChunkState, Lock, Resolution, UploadRecord
-from smsby_deploy.lock.phones import read_runs, with_row, with_rows, with_state
+from smsby_deploy.fault_points import fault_point
+from smsby_deploy.lock.phone_states import read_runs, with_row, with_rows, with_state
+from smsby_deploy.lock.records import Apply, ChunkState, Lock, Resolution, UploadRecord
+from smsby_deploy.lock.serialization import read_entry
 
 _SUM = 16  # hex digits of a line's checksum
 _HEAD = '{"sum":"'

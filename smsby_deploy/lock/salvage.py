@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from smsby_deploy.lock.document import read_entry
 from smsby_deploy.lock.journal import fold_event, open_line
-from smsby_deploy.lock.model import DONE, ChunkState, Lock
-from smsby_deploy.lock.phones import with_state
+from smsby_deploy.lock.phone_states import with_state
+from smsby_deploy.lock.records import DONE, ChunkState, Lock
+from smsby_deploy.lock.serialization import read_entry
 
 _ERROR = "the journal of the run that sent it was damaged"
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from smsby_deploy.errors import LockDamaged, LockHeld, SmsbyDeployError, UsageError
-from smsby_deploy.faults import fault_point
-from smsby_deploy.lock.document import read_lock, write_lock
+from smsby_deploy.fault_points import fault_point
 from smsby_deploy.lock.journal import Journal, fold, read_journal, sync_folder
-from smsby_deploy.lock.model import Lock
+from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.salvage import salvage
+from smsby_deploy.lock.serialization import read_lock, write_lock
 
 _RESCUE_HINT = "after a full disk, name the file that apply told: `smsby-deploy lock rescue FILE`"
 

@@ -8,10 +8,10 @@ from datetime import datetime
 from decimal import ROUND_UP, Decimal
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.lock.model import ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.config.declarations import Project
+from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.guardrails import check_budget, check_currency, cost_of_sending
 from smsby_deploy.plan.model import Action, ActionKind
-from smsby_deploy.project.declarations import Project
 
 _SPENT = frozenset({ChunkState.ACCEPTED, ChunkState.UNKNOWN, ChunkState.PARTIAL})
 _SMALLEST = Decimal("0.00001")  # sms.by tells money with five digits

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from smsby_deploy.lock.model import DONE, SURELY_NOT_SENT, ChunkState, Entry
-from smsby_deploy.lock.phones import UNSENT
-from smsby_deploy.plan.desired import ChunkPlan, Desired
+from smsby_deploy.lock.phone_states import UNSENT
+from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, Entry
+from smsby_deploy.plan.desired_state import ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import remote_name
-from smsby_deploy.plan.known import merge_entry
 from smsby_deploy.plan.model import ActionKind
-from smsby_deploy.plan.remote import RemoteView
-from smsby_deploy.smsby.answers import RemoteMailing
+from smsby_deploy.plan.reconcile_lock import merge_entry
+from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.smsby.parsers import RemoteMailing
 from smsby_deploy.wording import counted
 
 OPTED_OUT = "changed: opt-outs changed since its draft was made"  # so begins the reason

@@ -11,11 +11,11 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.message.price import money
-from smsby_deploy.plan.desired import Desired
+from smsby_deploy.config.declarations import Expected, Guardrails, Mailing, RecipientsQuery
+from smsby_deploy.plan.content_policy import WordCheck
+from smsby_deploy.plan.desired_state import Desired
 from smsby_deploy.plan.model import Action
-from smsby_deploy.plan.words import WordCheck
-from smsby_deploy.project.declarations import Expected, Guardrails, Mailing, RecipientsQuery
+from smsby_deploy.texts.price import money
 from smsby_deploy.wording import counted
 
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from smsby_deploy.audience.phone_set import PhoneSet
-from smsby_deploy.audience.source import MOST_DIFFERING, AudienceReport, find_differing
-from smsby_deploy.audience.stored import place_rows
-from smsby_deploy.message.template import compile_text
-from smsby_deploy.message.texts import rows_file
-from smsby_deploy.plan.desired import Amount, AudienceCounts, ChunkPlan, Desired
-from smsby_deploy.plan.kept import Keep, keep_nothing
-from smsby_deploy.plan.pack import stream_chunks
+from smsby_deploy.config.declarations import ContactList, Mailing, Project
+from smsby_deploy.plan.chunk_cache import Keep, keep_nothing
+from smsby_deploy.plan.chunks import stream_chunks
+from smsby_deploy.plan.content_policy import WordCheck
+from smsby_deploy.plan.desired_state import Amount, AudienceCounts, ChunkPlan, Desired
+from smsby_deploy.plan.progress_callback import read_by_nobody
 from smsby_deploy.plan.tally import Tally
-from smsby_deploy.plan.watch import read_by_nobody
-from smsby_deploy.plan.words import WordCheck
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.project.declarations import ContactList, Mailing, Project
+from smsby_deploy.recipients.audience import MOST_DIFFERING, AudienceReport, find_differing
+from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.sources import place_rows
+from smsby_deploy.texts.mailing_texts import rows_file
+from smsby_deploy.texts.template import compile_text
 
 _LINES_TOLD = 10  # of repeated rows
 
@@ -39,7 +39,7 @@ def measure_mailing(
     """
     template = compile_text(mailing.text) if mailing.text else None
     if isinstance(mailing.audience, ContactList):
-        from smsby_deploy.plan.lists import measure_list
+        from smsby_deploy.plan.contact_lists import measure_list
 
         desired, problems = measure_list(project, mailing, template, words)
         return desired, _placed(mailing, problems)
@@ -48,7 +48,7 @@ def measure_mailing(
     # Who keeps the chunks sends them next, and holds the lock.
     tally = Tally(rows_file=file, words=words, read=read, is_ahead=keep is not keep_nothing)
     if mailing.upload is not None:
-        from smsby_deploy.plan.lists import measure_upload
+        from smsby_deploy.plan.contact_lists import measure_upload
 
         desired, problems = measure_upload(project, mailing, template, suppressed, tally)
         told = [*tally.report.problems, *_repeated(mailing, tally.report), *problems]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from smsby_deploy.masking import mask_numbers
-from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
+from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan
+from smsby_deploy.privacy import mask_numbers
 from smsby_deploy.problems import Problem, Severity
 
 

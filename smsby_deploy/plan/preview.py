@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from smsby_deploy.audience.suppression import load_suppression
+from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid
-from smsby_deploy.lock.model import Lock
-from smsby_deploy.message.preview import Preview, preview_mailing
-from smsby_deploy.plan.make import select_mailings
+from smsby_deploy.lock.records import Lock
+from smsby_deploy.plan.planner import select_mailings
 from smsby_deploy.problems import Problem
-from smsby_deploy.project.load import LoadedProject
+from smsby_deploy.recipients.suppression import load_suppression
+from smsby_deploy.texts.samples import Preview, preview_mailing
 
 
 def preview_mailings(

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 
-from smsby_deploy.audience.source import AudienceReport
-from smsby_deploy.message.batch import measure_batch
-from smsby_deploy.message.figures import Figures
-from smsby_deploy.message.parts import Encoding, TextSize, TextTooLong, measure_text
-from smsby_deploy.plan.desired import Amount
+from smsby_deploy.plan.content_policy import WordCheck
+from smsby_deploy.plan.desired_state import Amount
 from smsby_deploy.plan.fingerprint import AudienceDigest
-from smsby_deploy.plan.watch import read_by_nobody
-from smsby_deploy.plan.words import WordCheck
+from smsby_deploy.plan.progress_callback import read_by_nobody
 from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.recipients.audience import AudienceReport
+from smsby_deploy.texts.batch import measure_batch
+from smsby_deploy.texts.cost_report import Figures
+from smsby_deploy.texts.parts import Encoding, TextSize, TextTooLong, measure_text
 
 _MOST_PROBLEMS = 1000  # of the texts of one mailing
 

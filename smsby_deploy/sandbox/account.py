@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 from smsby_deploy.sandbox.clock import MovableClock
-from smsby_deploy.sandbox.fates import DELIVERED, fate_of, status_at
+from smsby_deploy.sandbox.delivery_outcomes import DELIVERED, fate_of, status_at
+from smsby_deploy.sandbox.errors import Refusal, incorrect_arguments
+from smsby_deploy.sandbox.models import Mailing, NewSms, Sms
 from smsby_deploy.sandbox.params import Params, phone_of, text_of
 from smsby_deploy.sandbox.parts import count_parts
-from smsby_deploy.sandbox.records import Mailing, NewSms, Sms
-from smsby_deploy.sandbox.refusal import Refusal, incorrect_arguments
 from smsby_deploy.sandbox.settings import SandboxSettings
 from smsby_deploy.sandbox.store import Store
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, request
 
-from smsby_deploy.sandbox.breakage import break_reply, write_reply
 from smsby_deploy.sandbox.clock import MovableClock
-from smsby_deploy.sandbox.doors import serve_page
+from smsby_deploy.sandbox.fault_effects import break_reply, write_reply
 from smsby_deploy.sandbox.faults import BadFault, read_fault
 from smsby_deploy.sandbox.inbox import read_inbox, read_overview
 from smsby_deploy.sandbox.params import read_params
+from smsby_deploy.sandbox.routes_ui import serve_page
 from smsby_deploy.sandbox.service import Reply, Service
 from smsby_deploy.sandbox.settings import BadSetting
 

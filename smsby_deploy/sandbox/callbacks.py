@@ -11,8 +11,8 @@ import threading
 import urllib.request
 from urllib.parse import urlsplit
 
-from smsby_deploy.sandbox.doors import is_loopback
 from smsby_deploy.sandbox.methods.bulk import status_bulk_sms
+from smsby_deploy.sandbox.routes_ui import is_loopback
 from smsby_deploy.sandbox.service import Service
 
 _LOOK_SECONDS = 0.2

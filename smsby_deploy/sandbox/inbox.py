@@ -7,7 +7,7 @@ from typing import Any
 
 from smsby_deploy.sandbox.account import Account
 from smsby_deploy.sandbox.methods.listing import is_listed
-from smsby_deploy.sandbox.records import Mailing, Sms
+from smsby_deploy.sandbox.models import Mailing, Sms
 
 _MOST_ROWS = 200
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Request
 
-from smsby_deploy.sandbox.refusal import Refusal, incorrect_arguments
+from smsby_deploy.sandbox.errors import Refusal, incorrect_arguments
 
 Params = Mapping[str, Any]
 

@@ -5,7 +5,7 @@ Not shared with the rest of the program on purpose: the two are checked against 
 
 from __future__ import annotations
 
-from smsby_deploy.sandbox.refusal import Refusal
+from smsby_deploy.sandbox.errors import Refusal
 
 _LATIN = (160, 306, 459, 628, 785, 942, 1071, 1224, 1377, 1530)
 _UNICODE = (70, 134, 201, 252, 315, 378, 469, 536, 603, 670)

@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
+from smsby_deploy.sandbox.errors import Refusal
 from smsby_deploy.sandbox.faults import SILENT, Fault, FaultSwitch
 from smsby_deploy.sandbox.methods import METHODS, documented_name
 from smsby_deploy.sandbox.params import Params
-from smsby_deploy.sandbox.refusal import Refusal
 
 _WINDOW = 1.0  # seconds that `rate_limit` is over
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from smsby_deploy.errors import SmsbyDeployError
-from smsby_deploy.sandbox.records import Mailing, NewMailing, NewSms, Sms
+from smsby_deploy.sandbox.models import Mailing, NewMailing, NewSms, Sms
 
 _VERSION = 3  # of the tables; raised when they change
 _TABLES = """

@@ -8,8 +8,10 @@ from typing import Any, Literal, TypeVar
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
-from smsby_deploy.smsby.answer import Answer, find_value, read_int
-from smsby_deploy.smsby.answers import (
+from smsby_deploy.smsby.known_errors import NotFound, error_for, is_known, refuses_token
+from smsby_deploy.smsby.methods import METHODS, Effect, check_params
+from smsby_deploy.smsby.outcome import Outcome, judge_send
+from smsby_deploy.smsby.parsers import (
     Alphaname,
     Balance,
     BulkMailingStatus,
@@ -33,9 +35,7 @@ from smsby_deploy.smsby.answers import (
     read_messages,
     read_sms_state,
 )
-from smsby_deploy.smsby.known_errors import NotFound, error_for, is_known, refuses_token
-from smsby_deploy.smsby.methods import METHODS, Effect, check_params
-from smsby_deploy.smsby.outcome import Outcome, judge_send
+from smsby_deploy.smsby.response import Answer, find_value, read_int
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected, ReadTransport, SendTransport
 
 _TRIES = 4

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from smsby_deploy.errors import ApiError, OutcomeUnknown, SmsbyDeployError, SmsbyUnavailable
-from smsby_deploy.smsby.answer import Answer
 from smsby_deploy.smsby.client import failure_of
 from smsby_deploy.smsby.known_errors import error_for, refuses_token
 from smsby_deploy.smsby.methods import Effect, Method
 from smsby_deploy.smsby.outcome import OutcomeKind, judge_send
+from smsby_deploy.smsby.response import Answer
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected, SendTransport
 
 _UNKNOWN_HINT = (

@@ -31,10 +31,10 @@ from urllib3.exceptions import (
 from smsby_deploy import __version__
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import SmsbyUnavailable
-from smsby_deploy.faults import fault_point
-from smsby_deploy.smsby.answer import Answer
+from smsby_deploy.fault_points import fault_point
 from smsby_deploy.smsby.methods import Effect, Method
-from smsby_deploy.smsby.written import Written, write_json
+from smsby_deploy.smsby.raw_json import Written, write_json
+from smsby_deploy.smsby.response import Answer
 
 _HINT = "check api.url (or SMSBY_API_URL) and the network, then try again"
 _TOO_MANY = 429

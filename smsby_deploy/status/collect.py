@@ -10,16 +10,16 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from smsby_deploy.errors import UsageError
-from smsby_deploy.lock.model import DONE, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.fingerprint import read_remote_name
 from smsby_deploy.smsby.known_errors import NotFound
-from smsby_deploy.status.model import SETTLED, Details, Difference, MailingStatus, State, StatusReport
-from smsby_deploy.status.tally import Tally, tally_deliveries
+from smsby_deploy.status.delivery_counts import Tally, tally_deliveries
+from smsby_deploy.status.report import SETTLED, Details, Difference, MailingStatus, State, StatusReport
 
 if TYPE_CHECKING:
     from smsby_deploy.clock import Clock
-    from smsby_deploy.smsby.answers import BulkMailingStatus, RemoteMailing
     from smsby_deploy.smsby.client import ReadClient
+    from smsby_deploy.smsby.parsers import BulkMailingStatus, RemoteMailing
 
 Told = Callable[[str], "tuple[BulkMailingStatus, ...]"]  # what callbacks told of the request with a uuid
 

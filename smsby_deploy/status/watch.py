@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.status.model import StatusReport
+from smsby_deploy.status.report import StatusReport
 
 _FIRST_SECONDS = 3.0
 _LONGEST_SECONDS = 60.0

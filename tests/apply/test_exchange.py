@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from smsby_deploy.apply.dispatcher import Exchange, Request, StopSending
 from smsby_deploy.apply.events import Event
-from smsby_deploy.apply.exchange import Exchange, Request, StopSending
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
-from smsby_deploy.apply.signals import Sender
+from smsby_deploy.apply.worker_pool import Sender
 from smsby_deploy.clock import SystemClock
-from smsby_deploy.lock.document import entry_document
 from smsby_deploy.lock.journal import Journal, ResultNotSaved, read_journal
-from smsby_deploy.lock.model import Applied, ChunkRecord, Entry
+from smsby_deploy.lock.records import Applied, ChunkRecord, Entry
+from smsby_deploy.lock.serialization import entry_document
 from smsby_deploy.lock.store import LockStore
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 

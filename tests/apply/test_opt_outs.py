@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from smsby_deploy.apply.bulk import FilesChanged
-from smsby_deploy.apply.singles import SingleSender
+from smsby_deploy.apply.single_sender import SingleSender
 from smsby_deploy.clock import SystemClock
-from smsby_deploy.lock.model import Lock
-from smsby_deploy.plan.make import make_plan
-from smsby_deploy.project.load import load_project
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.lock.records import Lock
+from smsby_deploy.plan.planner import make_plan
 
 CAMPAIGN = """\
 version: 1

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from smsby_deploy.apply.signals import Sender
+from smsby_deploy.apply.worker_pool import Sender
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from smsby_deploy.apply.wire import Wire
+from smsby_deploy.apply.send_gate import Wire
 
 
 class _Traveller:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.cli.init import copy_sample, next_first_of_march
-from smsby_deploy.project.load import load_project
+from smsby_deploy.config.project_loader import load_project
 
 
 @pytest.mark.parametrize(

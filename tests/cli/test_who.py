@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smsby_deploy.cli.who import who
+from smsby_deploy.cli.provenance import who
 
 
 def test_a_pipeline_is_whoever_started_it() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["smsby_deploy.apply.engine", "smsby_deploy.cli.main", "tests.e2e.preloaded"])
+_SERVER.set_forkserver_preload(["smsby_deploy.apply.run", "smsby_deploy.cli.main", "tests.e2e.preloaded"])
 
 
 class Forked:

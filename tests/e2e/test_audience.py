@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from smsby_deploy.lock.document import read_lock, write_lock
+from smsby_deploy.lock.serialization import read_lock, write_lock
 from tests.e2e.conftest import Shop
 
 CAMPAIGN = """\

@@ -10,7 +10,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from smsby_deploy.project.schema import load_schema
+from smsby_deploy.config.schema import load_schema
 from smsby_deploy.resources import schema_file
 from tests.e2e.conftest import Shop
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.errors import LockDamaged
-from smsby_deploy.lock.document import read_lock, write_lock
-from smsby_deploy.lock.model import Applied, Apply, ChunkRecord, ChunkState, Entry, Lock, Resolution
-from smsby_deploy.lock.phones import state_of
+from smsby_deploy.lock.phone_states import state_of
+from smsby_deploy.lock.records import Applied, Apply, ChunkRecord, ChunkState, Entry, Lock, Resolution
+from smsby_deploy.lock.serialization import read_lock, write_lock
 
 _text = st.text(alphabet=st.characters(codec="utf-8"), max_size=12)
 _maybe_number = st.none() | st.integers(0, 10**9)

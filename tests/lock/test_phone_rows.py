@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.lock.model import SAID_NOT_SENT, ChunkRecord, ChunkState
-from smsby_deploy.lock.phones import count_runs, read_runs, state_of, with_row, with_rows, with_state
+from smsby_deploy.lock.phone_states import count_runs, read_runs, state_of, with_row, with_rows, with_state
+from smsby_deploy.lock.records import SAID_NOT_SENT, ChunkRecord, ChunkState
 
 _rows = st.text("pnraus", min_size=1, max_size=30)
 

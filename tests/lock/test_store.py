@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.errors import LockDamaged, LockHeld
-from smsby_deploy.lock.document import entry_document
 from smsby_deploy.lock.journal import Journal, read_journal
-from smsby_deploy.lock.model import Applied, ChunkRecord, ChunkState, Entry
+from smsby_deploy.lock.records import Applied, ChunkRecord, ChunkState, Entry
+from smsby_deploy.lock.serialization import entry_document
 from smsby_deploy.lock.store import LockStore
 
 _ENTRY = Entry(

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-pytest.importorskip("smsby_deploy.smsby.answers")
+pytest.importorskip("smsby_deploy.smsby.parsers")
 
-from smsby_deploy.lock.model import Applied, ChunkRecord, ChunkState, Entry
-from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
+from smsby_deploy.lock.records import Applied, ChunkRecord, ChunkState, Entry
+from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.diff import diff_mailing
 from smsby_deploy.plan.model import ActionKind
-from smsby_deploy.plan.remote import RemoteView, view_remote
-from smsby_deploy.smsby.answers import RemoteMailing
+from smsby_deploy.plan.remote_state import RemoteView, view_remote
+from smsby_deploy.smsby.parsers import RemoteMailing
 
 _NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 _MARKS = ("aaaaaaaaaa", "bbbbbbbbbb")

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from smsby_deploy.errors import Location
-from smsby_deploy.lock.model import ChunkRecord, ChunkState
-from smsby_deploy.plan.differences import Meant, find_differences
-from smsby_deploy.plan.remote import RemoteView
-from smsby_deploy.smsby.answers import RemoteMailing
+from smsby_deploy.lock.records import ChunkRecord, ChunkState
+from smsby_deploy.plan.drift import Meant, find_differences
+from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.smsby.parsers import RemoteMailing
 
 _WHEN = datetime(2026, 12, 1, 10, tzinfo=ZoneInfo("Europe/Minsk"))
 _MEANT = Meant("sale/vip", _WHEN, "MyShop", Location("sale.yaml", 4, 16))

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsby_deploy.audience.phone_set import PhoneSet, number_phones
+from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.errors import FilesInvalid
-from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.desired_state import Desired
 from smsby_deploy.plan.fingerprint import row_line
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.problems import Problem
-from smsby_deploy.project.load import load_project
+from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 
 # As they come, and odd ones: repeated, of other countries, too short, none at all.
 _PHONES = st.builds(
@@ -53,14 +53,14 @@ def _plain_ways() -> Iterator[None]:
     """Every row is read by csv.reader, its phone looked at alone, its text rendered by Jinja2, measured and hashed alone."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("rows._split", "rows._unquoted"):
-            patch.setattr(f"smsby_deploy.audience.{name}", lambda *_: None)
-        patch.setattr("smsby_deploy.audience.phones._usual_ones", lambda raw: [""] * len(raw))
+            patch.setattr(f"smsby_deploy.recipients.{name}", lambda *_: None)
+        patch.setattr("smsby_deploy.recipients.phones._usual_ones", lambda raw: [""] * len(raw))
         patch.setattr(PhoneSet, "add_all", lambda self, numbers, other=None: self._add_any(numbers, other))
-        patch.setattr("smsby_deploy.message.template.parse_plain", lambda text: None)
-        patch.setattr("smsby_deploy.message.template.Template._render_fast", lambda *_: None)
+        patch.setattr("smsby_deploy.texts.template.parse_plain", lambda text: None)
+        patch.setattr("smsby_deploy.texts.template.Template._render_fast", lambda *_: None)
         patch.setattr("smsby_deploy.plan.tally.measure_batch", lambda texts: None)
         patch.setattr(
-            "smsby_deploy.plan.pack.row_lines",
+            "smsby_deploy.plan.chunks.row_lines",
             lambda phones, texts: b"".join(map(row_line, phones, texts or [None] * len(phones))),
         )
         yield
@@ -84,7 +84,7 @@ def test_a_plan_is_the_same_by_the_fast_and_the_plain_ways(
 ) -> None:
     """The same people, texts, parts, problems at their places, chunks and digests."""
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("smsby_deploy.audience.phone_set._FEW", 0 if many else 5000)
+        patch.setattr("smsby_deploy.recipients.phone_set._FEW", 0 if many else 5000)
         folder = Path(name)
         (folder / "smsby.yaml").write_text(
             "version: 1\nproject: shop\napi: {recipients_per_request: 3}\nprice: {currency: BYN, per_part: 0.1}\n"

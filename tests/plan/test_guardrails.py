@@ -10,15 +10,7 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.errors import Location
-from smsby_deploy.lock.model import Applied, ChunkRecord, ChunkState, Entry, Lock
-from smsby_deploy.plan.budget import spent_in_month
-from smsby_deploy.plan.desired import AudienceCounts, Desired
-from smsby_deploy.plan.guardrails import check_apply, check_balance, check_budget, check_mailing
-from smsby_deploy.plan.make import make_plan
-from smsby_deploy.plan.model import Action, ActionKind, Plan
-from smsby_deploy.plan.words import WordCheck
-from smsby_deploy.project.declarations import (
+from smsby_deploy.config.declarations import (
     Blackout,
     Expected,
     Guardrails,
@@ -26,7 +18,15 @@ from smsby_deploy.project.declarations import (
     Mailing,
     QuietHours,
 )
-from smsby_deploy.project.load import load_project
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.errors import Location
+from smsby_deploy.lock.records import Applied, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.plan.budget import spent_in_month
+from smsby_deploy.plan.content_policy import WordCheck
+from smsby_deploy.plan.desired_state import AudienceCounts, Desired
+from smsby_deploy.plan.guardrails import check_apply, check_balance, check_budget, check_mailing
+from smsby_deploy.plan.model import Action, ActionKind, Plan
+from smsby_deploy.plan.planner import make_plan
 
 _AT = Location("sale.yaml", 4, 5)
 NOON = datetime(2026, 11, 24, 9, tzinfo=UTC)  # 12:00 in Minsk

@@ -15,14 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.apply.bulk import FilesChanged, stream_parts
-from smsby_deploy.audience.suppression import hash_opt_outs
 from smsby_deploy.clock import SystemClock
-from smsby_deploy.lock.model import Applied, ChunkRecord, ChunkState, Entry, Lock
-from smsby_deploy.plan.kept import KeptChunks
-from smsby_deploy.plan.make import make_plan
+from smsby_deploy.config.project_loader import LoadedProject, load_project
+from smsby_deploy.lock.records import Applied, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.plan.chunk_cache import KeptChunks
 from smsby_deploy.plan.model import Plan
-from smsby_deploy.project.load import LoadedProject, load_project
-from smsby_deploy.smsby.written import write_json
+from smsby_deploy.plan.planner import make_plan
+from smsby_deploy.recipients.suppression import hash_opt_outs
+from smsby_deploy.smsby.raw_json import write_json
 
 _NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 

@@ -7,13 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.audience.phone_set import PhoneSet, number_phones
-from smsby_deploy.errors import Location
-from smsby_deploy.message.template import compile_text
-from smsby_deploy.plan.measure import measure_mailing
-from smsby_deploy.plan.pack import stream_chunks
-from smsby_deploy.plan.tally import Tally
-from smsby_deploy.project.declarations import (
+from smsby_deploy.config.declarations import (
     ApiSettings,
     Guardrails,
     InlineRecipient,
@@ -22,6 +16,12 @@ from smsby_deploy.project.declarations import (
     Project,
     TextSource,
 )
+from smsby_deploy.errors import Location
+from smsby_deploy.plan.chunks import stream_chunks
+from smsby_deploy.plan.measure import measure_mailing
+from smsby_deploy.plan.tally import Tally
+from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
+from smsby_deploy.texts.template import compile_text
 
 _AT = Location("sale.yaml", 1, 1)
 _phones = st.lists(st.integers(0, 9_999_999).map(lambda n: f"37529{n:07d}"), min_size=1, max_size=40)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.errors import PlanRefused
-from smsby_deploy.plan.planfile import read_plan
+from smsby_deploy.plan.plan_file import read_plan
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.audience.phone_set import PhoneSet
-from smsby_deploy.plan.desired import Desired
-from smsby_deploy.plan.make import hash_inputs
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.plan.desired_state import Desired
 from smsby_deploy.plan.measure import measure_mailing
-from smsby_deploy.project.load import load_project
+from smsby_deploy.plan.planner import hash_inputs
+from smsby_deploy.recipients.phone_set import PhoneSet
 
 _CAMPAIGN = """\
 version: 1

@@ -9,9 +9,9 @@ from decimal import Decimal
 import pytest
 import requests
 
-from smsby_deploy.sandbox.fates import fate_of
+from smsby_deploy.sandbox.delivery_outcomes import fate_of
+from smsby_deploy.sandbox.errors import Refusal
 from smsby_deploy.sandbox.parts import count_parts
-from smsby_deploy.sandbox.refusal import Refusal
 from tests.sandbox.conftest import NOON, PHONES, Client
 
 

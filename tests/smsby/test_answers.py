@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.smsby.answer import Answer
-from smsby_deploy.smsby.answers import read_alphanames, read_list_info, read_lists
+from smsby_deploy.smsby.parsers import read_alphanames, read_list_info, read_lists
+from smsby_deploy.smsby.response import Answer
 
 ONE = {"list_id": "7", "name": "News"}
 

@@ -13,8 +13,9 @@ from werkzeug.test import EnvironBuilder
 
 from smsby_deploy.errors import ApiError
 from smsby_deploy.sandbox.params import read_params
-from smsby_deploy.smsby.answer import Answer, find_value
-from smsby_deploy.smsby.answers import (
+from smsby_deploy.smsby.methods import Proof
+from smsby_deploy.smsby.outcome import OutcomeKind, judge_send
+from smsby_deploy.smsby.parsers import (
     read_alphanames,
     read_balance,
     read_bulk_status,
@@ -28,8 +29,7 @@ from smsby_deploy.smsby.answers import (
     read_receipt,
     read_sms_state,
 )
-from smsby_deploy.smsby.methods import Proof
-from smsby_deploy.smsby.outcome import OutcomeKind, judge_send
+from smsby_deploy.smsby.response import Answer, find_value
 from smsby_deploy.smsby.transport import _brackets
 
 KEYS = [

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused, UsageError
-from smsby_deploy.smsby.answers import Alphaname, Balance, Delivery, SubscriberList, read_receipt
 from smsby_deploy.smsby.client import ReadClient, SendClient
 from smsby_deploy.smsby.known_errors import (
     AwaitingModeration,
@@ -27,6 +26,7 @@ from smsby_deploy.smsby.known_errors import (
 )
 from smsby_deploy.smsby.methods import METHODS, Effect
 from smsby_deploy.smsby.outcome import OutcomeKind
+from smsby_deploy.smsby.parsers import Alphaname, Balance, Delivery, SubscriberList, read_receipt
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected, ReadTransport
 from tests.smsby.conftest import FakeClock, MakeSender, Reply, Wire
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.smsby.answer import Answer
 from smsby_deploy.smsby.methods import Proof
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind, judge_send
+from smsby_deploy.smsby.response import Answer
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected
 
 ACCEPTED, NOT_SENT, REJECTED = OutcomeKind.ACCEPTED, OutcomeKind.NOT_SENT, OutcomeKind.REJECTED

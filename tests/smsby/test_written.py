@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsby_deploy.smsby.raw_json import Written, write_json
 from smsby_deploy.smsby.transport import _brackets
-from smsby_deploy.smsby.written import Written, write_json
 
 _plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8"), max_size=5),

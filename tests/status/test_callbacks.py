@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.lock.model import Lock
-from smsby_deploy.status.callbacks import callbacks_path, told_by_callbacks
+from smsby_deploy.lock.records import Lock
+from smsby_deploy.status.callback_reports import callbacks_path, told_by_callbacks
 from smsby_deploy.status.collect import collect_status
 from smsby_deploy.status.listener import MOST_BYTES, CallbackLog, open_listener
-from smsby_deploy.status.model import State
+from smsby_deploy.status.report import State
 from tests.status.test_collect import A, FixedClock, TableClient, answer, chunk, entry
 
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.errors import UsageError
-from smsby_deploy.lock.model import Applied, ChunkRecord, ChunkState, Entry, Lock
-from smsby_deploy.smsby.answers import BulkMailingStatus, Delivery, RemoteMailing
+from smsby_deploy.lock.records import Applied, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.smsby.client import ReadClient
+from smsby_deploy.smsby.parsers import BulkMailingStatus, Delivery, RemoteMailing
 from smsby_deploy.status.collect import collect_status
-from smsby_deploy.status.model import Difference, MailingStatus, Missed, StatusReport
-from smsby_deploy.status.tally import prefix_of
+from smsby_deploy.status.delivery_counts import prefix_of
+from smsby_deploy.status.report import Difference, MailingStatus, Missed, StatusReport
 
 
 class FixedClock:

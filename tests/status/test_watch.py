@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from smsby_deploy.errors import UsageError
-from smsby_deploy.status.model import State, StatusReport
+from smsby_deploy.status.report import State, StatusReport
 from smsby_deploy.status.since import read_since
 from smsby_deploy.status.watch import watch_status
-from tests.report import examples
+from tests.output import examples
 
 NOW = datetime(2026, 12, 8, 12, tzinfo=UTC)
 

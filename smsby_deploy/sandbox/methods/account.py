@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
+from smsby_deploy.sandbox.errors import Refusal
 from smsby_deploy.sandbox.params import Params, text_of
-from smsby_deploy.sandbox.refusal import Refusal
 
 
 def get_alphanames(account: Account, params: Params) -> Any:

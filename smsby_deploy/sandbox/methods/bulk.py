@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
+from smsby_deploy.sandbox.errors import incorrect_arguments
+from smsby_deploy.sandbox.models import NewMailing, NewSms
 from smsby_deploy.sandbox.params import Params, text_of
-from smsby_deploy.sandbox.records import NewMailing, NewSms
-from smsby_deploy.sandbox.refusal import incorrect_arguments
 
 
 def send_bulk_sms(account: Account, params: Params) -> Any:

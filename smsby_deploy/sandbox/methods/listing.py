@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
+from smsby_deploy.sandbox.errors import Refusal, incorrect_arguments
+from smsby_deploy.sandbox.models import Mailing
 from smsby_deploy.sandbox.params import Params, int_of, text_of
 from smsby_deploy.sandbox.parts import count_parts
-from smsby_deploy.sandbox.records import Mailing
-from smsby_deploy.sandbox.refusal import Refusal, incorrect_arguments
 
 _LISTED = ("bulk", "list", "message")
 

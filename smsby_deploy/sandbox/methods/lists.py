@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
+from smsby_deploy.sandbox.errors import Refusal, incorrect_arguments
+from smsby_deploy.sandbox.models import Mailing, NewMailing
 from smsby_deploy.sandbox.params import Params, int_of, text_of
-from smsby_deploy.sandbox.records import Mailing, NewMailing
-from smsby_deploy.sandbox.refusal import Refusal, incorrect_arguments
 
 _MOST_CONTACTS, _MOST_FIELDS = 500, 30
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")

@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
+from smsby_deploy.sandbox.errors import incorrect_arguments
+from smsby_deploy.sandbox.models import NewMailing, NewSms
 from smsby_deploy.sandbox.params import Params, int_of, text_of
-from smsby_deploy.sandbox.records import NewMailing, NewSms
-from smsby_deploy.sandbox.refusal import incorrect_arguments
 
 _CODE = re.compile(r"\d{1,16}", re.ASCII)
 

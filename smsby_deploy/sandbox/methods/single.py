@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
-from smsby_deploy.sandbox.fates import DELIVERED, NEW
+from smsby_deploy.sandbox.delivery_outcomes import DELIVERED, NEW
+from smsby_deploy.sandbox.errors import Refusal
+from smsby_deploy.sandbox.models import NewMailing
 from smsby_deploy.sandbox.params import Params, int_of, text_of
 from smsby_deploy.sandbox.parts import count_parts
-from smsby_deploy.sandbox.records import NewMailing
-from smsby_deploy.sandbox.refusal import Refusal
 
 
 def create_sms_message(account: Account, params: Params) -> Any:

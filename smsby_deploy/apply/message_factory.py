@@ -1,0 +1,96 @@
+"""Make the messages of createSmsMessage, and wait until they may be sent. It reaches nobody, so it may be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from smsby_deploy.apply.dispatcher import Exchange, StopSending
+from smsby_deploy.apply.events import Event
+from smsby_deploy.config.declarations import Mailing, Project
+from smsby_deploy.errors import ApiError, SmsbyUnavailable
+from smsby_deploy.plan.chunks import Chunk
+from smsby_deploy.plan.fingerprint import remote_name
+from smsby_deploy.plan.model import Action
+from smsby_deploy.smsby.client import SendClient
+from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
+
+_TRIES = 5  # of createSmsMessage
+
+
+class MessageMaker:
+    """Makes the message of one text, and knows whether it was approved."""
+
+    def __init__(self, project: Project, client: SendClient, exchange: Exchange) -> None:
+        self._project = project
+        self._client = client
+        self._exchange = exchange
+
+    def make(self, mailing: Mailing, action: Action, chunk: Chunk, when: datetime | None) -> Outcome:
+        """createSmsMessage until it answers: accepted or rejected; a rejection may name the message that exists.
+
+        Raises:
+            StopSending: it did not answer, or refuses the token.
+        """
+        name = remote_name(
+            self._project.name,
+            mailing.address,
+            mailing.revision,
+            chunk.index,
+            len(action.chunks),
+            chunk.fingerprint,
+        )
+        zone = ZoneInfo(self._project.api.account_timezone)
+        time = "" if when is None else when.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+        pause = 0.5
+        for attempt in range(1, _TRIES + 1):
+            self._exchange.check_stop()
+            outcome = self._exchange.sender.send(
+                lambda: self._client.create_sms_message(
+                    chunk.text or "", alphaname_id=action.alphaname_id or 0, name=name, time=time
+                )
+            )
+            if outcome.kind in (OutcomeKind.ACCEPTED, OutcomeKind.REJECTED):
+                return outcome
+            if outcome.kind is OutcomeKind.TOKEN_REFUSED or attempt == _TRIES:
+                break
+            wait = min(outcome.retry_after if outcome.retry_after is not None else pause, 60.0)
+            line = f"the message was not made ({outcome.error}); again in {wait:g} s"
+            self._exchange.say(Event("retry", line, (mailing.address,), is_warning=True))
+            self._exchange.sender.pause(wait, self._exchange.clock)
+            pause *= 2
+        raise StopSending(f"not sent: createSmsMessage: {outcome.error}", 7)
+
+    def wait_for_approval(self, address: str, message_ids: Iterable[int | None]) -> int | None:
+        """Wait for `reconcile_seconds` until none of these messages is said to be awaiting moderation; one that still is,
+        or None.
+
+        Raises:
+            StopSending: sms.by could not be asked, or a signal asked to stop.
+        """
+        clock, sender = self._exchange.clock, self._exchange.sender
+        deadline, wait = clock.monotonic() + self._project.api.reconcile_seconds, 0.25
+        left = [number for number in message_ids if number is not None]
+        while True:
+            left = [number for number in left if self._awaits_moderation(number)]
+            if not left:
+                return None
+            remaining = deadline - clock.monotonic()
+            if remaining <= 0:
+                return left[0]
+            line = f"{address}: sms.by has not approved {len(left)} of its texts yet"
+            self._exchange.say(Event("moderation", line, (address,)))
+            sender.pause(min(wait, remaining), clock)
+            self._exchange.check_stop()
+            wait = min(wait * 2, 5.0)
+
+    def _awaits_moderation(self, message_id: int) -> bool:
+        """Whether sms.by says so; of a word that is not known sendSMS tells."""
+        try:
+            state = self._client.check_sms_message_status(message_id)
+        except SmsbyUnavailable as error:
+            raise StopSending(f"not sent: {error}", 7) from error
+        except ApiError:
+            return False
+        return (state.status or "").strip().lower() == "new"

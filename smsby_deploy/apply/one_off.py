@@ -1,0 +1,164 @@
+"""One SMS to one phone, outside of every mailing: a test of a mailing's text, or a code. The lock knows nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from smsby_deploy.apply.worker_pool import Sender
+from smsby_deploy.config.declarations import ContactList, Mailing, Project
+from smsby_deploy.config.project_loader import LoadedProject
+from smsby_deploy.errors import (
+    FilesInvalid,
+    Location,
+    OutcomeUnknown,
+    Refused,
+    SmsbyUnavailable,
+    TokenRefused,
+    UsageError,
+)
+from smsby_deploy.plan.planner import Names, read_names
+from smsby_deploy.plan.selection import find_mailing
+from smsby_deploy.problems import Problem, Severity, has_errors
+from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.phones import BadPhone, normalize_opt_out, normalize_phone
+from smsby_deploy.recipients.suppression import load_suppression
+from smsby_deploy.smsby.client import ReadClient
+from smsby_deploy.smsby.known_errors import error_for
+from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
+from smsby_deploy.smsby.parsers import SmsReceipt, read_receipt
+from smsby_deploy.texts.price import cost_of
+from smsby_deploy.texts.samples import Sample, preview_mailing
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSms:
+    """What is about to go to `phone`; `cost` is None without a price. `sample` tells whose text it is."""
+
+    address: str
+    phone: str
+    sample: Sample
+    cost: Decimal | None
+    currency: str | None
+    alphaname: str
+    alphaname_id: int
+
+
+def prepare_test(
+    loaded: LoadedProject, address: str, *, to: str, row: int | None, open_client: Callable[[], ReadClient]
+) -> TrialSms:
+    """The text of one recipient of `address` (of the first that can be sent to, or number `row`), for the phone `to`.
+
+    Raises:
+        UsageError: no such mailing, row or phone.
+        FilesInvalid: the files are not valid.
+        Refused: `to` is none of test_phones, or opted out.
+        SmsbyUnavailable, ApiError: the sender could not be looked up.
+    """
+    project, mailing = loaded.project, find_mailing(loaded, address)
+    try:
+        phone = normalize_phone(to, mailing.countries)
+    except BadPhone as error:
+        raise UsageError(f"--to: {error}", hint="e.g. --to 375291234567") from None
+    suppressed, problems = load_suppression(project.suppress)
+    if has_errors([*loaded.problems, *problems]):
+        raise FilesInvalid([*loaded.problems, *problems])
+    _check_allowed(project, phone, suppressed)
+    sample = _sample(project, mailing, suppressed, row)
+    alphaname_id = Names(None, None).alphaname_id(mailing.alphaname)
+    if alphaname_id is None:
+        alphaname_id = _look_up_sender(open_client(), mailing)
+    return TrialSms(
+        address=address,
+        phone=phone,
+        sample=sample,
+        cost=cost_of(sample.size.parts, project.price, phone),
+        currency=project.price.currency if project.price else None,
+        alphaname=mailing.alphaname,
+        alphaname_id=alphaname_id,
+    )
+
+
+def send_one(method: str, request: Callable[[], Outcome]) -> SmsReceipt:
+    """Send once, never again, and return what `method` of sms.by answered.
+
+    Raises:
+        OutcomeUnknown: whether it was sent is not known, also after a second Ctrl-C.
+        ApiError: sms.by rejected it.
+        TokenRefused, SmsbyUnavailable: it was surely not sent.
+    """
+    with Sender() as sender:
+        outcome = sender.send(request)
+    error = outcome.error or "no reason given"
+    match outcome.kind:
+        case OutcomeKind.ACCEPTED:
+            return read_receipt(outcome.raw)
+        case OutcomeKind.REJECTED:
+            raise error_for(method, error, status=200)
+        case OutcomeKind.TOKEN_REFUSED:
+            raise TokenRefused(f"sms.by refuses the token: {error}", hint="check SMSBY_TOKEN")
+        case OutcomeKind.NOT_SENT:
+            raise SmsbyUnavailable(f"{method}: not sent: {error}", hint="nothing was sent; try again later")
+        case OutcomeKind.UNKNOWN:
+            raise OutcomeUnknown(
+                f"{method}: whether it was sent is not known: {error}",
+                hint="it is not repeated; look at the phone, or at sms.by, before you send again",
+            )
+
+
+def _sample(project: Project, mailing: Mailing, suppressed: PhoneSet, row: int | None) -> Sample:
+    if row is not None and isinstance(mailing.audience, ContactList):
+        raise UsageError(
+            f"{mailing.address} goes to a list kept at sms.by: it has one text and no rows",
+            hint="leave out --row",
+        )
+    rows = () if row is None else (row,)
+    preview = preview_mailing(project, mailing, suppressed, limit=1, rows=rows)
+    if has_errors(preview.problems):
+        raise FilesInvalid(preview.problems)
+    if not preview.samples:
+        raise UsageError(f"nobody in {mailing.address} can be sent to", hint="name a recipient with --row N")
+    return preview.samples[0]
+
+
+def _check_allowed(project: Project, phone: str, suppressed: PhoneSet) -> None:
+    if project.test_phones is not None and phone not in set(_test_phones(project)):
+        raise Refused(
+            "this number is none of test_phones: nothing was sent",
+            hint="test_phones in smsby.yaml lists who may get tests",
+        )
+    if phone in suppressed:
+        raise Refused(
+            "this number opted out (suppress in smsby.yaml): nothing was sent", hint="test with another"
+        )
+
+
+def _test_phones(project: Project) -> Iterable[str]:
+    place = project.locations.get("test_phones", Location(project.file))
+    for number, raw in enumerate(project.test_phones or (), 1):
+        try:
+            yield normalize_opt_out(raw)
+        except BadPhone as error:
+            message = f"number {number} of test_phones: {error}"
+            problem = Problem(Severity.ERROR, "PHONE", message, None, place.file, place.line, place.column)
+            raise FilesInvalid([problem]) from None
+
+
+def _look_up_sender(client: ReadClient, mailing: Mailing) -> int:
+    names = read_names(client, [mailing])
+    number = names.alphaname_id(mailing.alphaname)
+    if number is None:
+        place = mailing.alphaname_location
+        message = f"sms.by knows no alphaname {mailing.alphaname!r}; it knows: {', '.join(sorted(names.alphanames or ()))}"
+        problem = Problem(
+            Severity.ERROR,
+            "UNKNOWN_ALPHANAME",
+            message,
+            mailing.address,
+            place.file,
+            place.line,
+            place.column,
+        )
+        raise FilesInvalid([problem])
+    return number

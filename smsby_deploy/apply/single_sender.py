@@ -1,0 +1,356 @@
+"""Mailings that are sent phone by phone: createSmsMessage once a text, then sendSMS for each phone, never twice.
+
+createSmsMessage reaches nobody and may be tried again; each sendSMS has its intent and its result on disk. What became of
+a lost one is told by the deliveries of its message (message_ids.py); what they don't tell stays unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+
+from smsby_deploy.apply.bulk import FilesChanged, read_opt_outs
+from smsby_deploy.apply.delivery_ledger import MessageBook, Reuse, baseline_of
+from smsby_deploy.apply.dispatcher import Exchange, Request, StopSending
+from smsby_deploy.apply.events import Event
+from smsby_deploy.apply.message_factory import MessageMaker
+from smsby_deploy.apply.recorder import ChunkRef
+from smsby_deploy.config.declarations import Mailing, Project
+from smsby_deploy.errors import ApiError, SmsbyUnavailable
+from smsby_deploy.lock.phone_states import NO_PROOF, UNSENT
+from smsby_deploy.lock.records import DONE, SAID_NOT_SENT, ChunkRecord, ChunkState
+from smsby_deploy.plan.chunks import Chunk, stream_chunks
+from smsby_deploy.plan.model import Action
+from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.plan.tally import Tally
+from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.smsby.client import SendClient
+from smsby_deploy.smsby.known_errors import NotFound, WrongPhone, error_for
+from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
+from smsby_deploy.texts.template import compile_text
+
+_OLDER = "the lock is older than what sms.by tells of this message"
+
+
+class SingleSender:
+    """Sends and looks for mailings with `via: single`; the lock must have their entries."""
+
+    def __init__(
+        self,
+        project: Project,
+        client: SendClient,
+        exchange: Exchange,
+        *,
+        inputs: Mapping[str, str],  # of the plan
+        read: Callable[[], RemoteView],
+        advance: Callable[[int], None],
+        fail: Callable[[int], None],
+    ) -> None:
+        self._project = project
+        self._client = client
+        self._exchange = exchange
+        self._recorder = exchange.recorder
+        self._inputs = inputs
+        self._read = read
+        self._advance = advance
+        self._fail = fail  # hears an exit code
+        self._book = MessageBook(client, exchange.recorder)
+        self._maker = MessageMaker(project, client, exchange)
+
+    @cached_property
+    def _suppressed(self) -> PhoneSet:
+        return read_opt_outs(self._project)
+
+    # --- what sms.by has already -----------------------------------------------------------------------------------
+
+    def adopt(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
+        """Record a mailing that sms.by lists and the lock does not have: whoever is not among the deliveries of its
+        messages is unknown, but for those who opted out.
+
+        Raises:
+            SmsbyUnavailable, ApiError: sms.by could not be asked; nothing was recorded.
+        """
+        try:
+            chunks = self._chunks(mailing, action)
+        except FilesChanged:
+            chunks = []  # whose phones they were is not known, so all of it is unknown
+        records = [
+            ChunkRecord(c.fingerprint, c.recipients, c.digest, ChunkState.UNKNOWN) for c in action.chunks
+        ]
+        found = [self._book.deliveries(remote.ids.get(chunk.fingerprint, [])) for chunk in chunks]
+        self._recorder.write_entry(mailing.address, mailing.revision, action, records)
+        for chunk, counts in zip(chunks, found, strict=True):
+            rows = "".join(
+                "a" if counts[phone] else "s" if phone in self._suppressed else "u" for phone in chunk.phones
+            )
+            error = "sms.by tells nothing of it, and the lock was lost" if "u" in rows else None
+            ids = remote.ids.get(chunk.fingerprint)
+            self._note(mailing, chunk, rows, error=error, message_id=max(ids) if ids else None)
+
+    def look_again(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
+        """Record what the deliveries of its messages prove of a recorded mailing. One that the lock calls surely not
+        sent and that was: then the lock is older than what happened, and nothing that it calls so is sure.
+
+        Raises:
+            SmsbyUnavailable, ApiError: sms.by could not be asked.
+        """
+        entry = self._recorder.lock.mailings[mailing.address]
+        if [c.fingerprint for c in entry.chunks] != [c.fingerprint for c in action.chunks]:
+            return  # the files are not those that were sent: who its phones were is not known
+        try:
+            chunks = self._chunks(mailing, action)
+        except FilesChanged:
+            return
+        after: list[tuple[Chunk, ChunkRecord, str, str]] = []
+        is_older = False
+        for chunk, record in zip(chunks, entry.chunks, strict=True):
+            if record.state in DONE:
+                continue
+            before = record.rows or _first_rows(record) * len(chunk.phones)
+            rows, surprised = self._compare(mailing, chunk, record, before, remote)
+            is_older = is_older or surprised
+            after.append((chunk, record, before, rows))
+        for chunk, record, before, rows in after:
+            if is_older:
+                rows = rows.replace("p", "u").replace("r", "u")
+            if rows != before:
+                error = None if "u" not in rows else _OLDER if is_older else record.error
+                self._note(mailing, chunk, rows, error=error)
+
+    def _compare(
+        self, mailing: Mailing, chunk: Chunk, record: ChunkRecord, before: str, remote: RemoteView
+    ) -> tuple[str, bool]:
+        """The phones of `chunk` as they stand by the deliveries, and whether one was sent that surely was not."""
+        ids = {*remote.ids.get(chunk.fingerprint, []), *filter(None, [record.message_id])}
+        try:
+            counts = self._book.deliveries(ids)
+        except NotFound:
+            return before, False  # absence proves nothing
+        if not counts:
+            return before, False
+        baseline = record.baseline or "0" * len(before)
+        # Of a message that is another mailing's too nobody can tell whose delivery it was.
+        is_shared = bool(self._book.elsewhere(record.message_id, mailing.address))
+        rows, surprised = list(before), False
+        for place, (phone, letter, known) in enumerate(zip(chunk.phones, before, baseline, strict=True)):
+            if known == NO_PROOF or counts[phone] <= int(known):
+                continue
+            if letter == "u":
+                rows[place] = "a"
+            elif letter in UNSENT:
+                rows[place] = "u" if is_shared else "a"
+                surprised = surprised or letter != "n"
+        return "".join(rows), surprised
+
+    # --- sending -----------------------------------------------------------------------------------------------------
+
+    def send(self, mailing: Mailing, action: Action) -> None:
+        """Make the messages that are not made, wait until they may be sent, and send them to who surely got none.
+
+        Raises:
+            FilesChanged: nothing more of it may leave.
+            StopSending, ResultNotSaved: as Exchange.send_all.
+        """
+        chunks = self._chunks(mailing, action)
+        when = mailing.time_on_wire(self._exchange.clock.now())
+        for chunk in chunks:
+            if self._recorder.chunk((mailing.address, chunk.index)).state in DONE:
+                continue
+            if not self._prepare(mailing, action, chunk, when):
+                return
+        left = [c for c in chunks if self._recorder.chunk((mailing.address, c.index)).state not in DONE]
+        ids = [self._recorder.chunk((mailing.address, chunk.index)).message_id for chunk in left]
+        awaiting = self._maker.wait_for_approval(mailing.address, ids)
+        if awaiting is not None:
+            why = (
+                f"not sent: sms.by has not approved the text yet (message {awaiting}); the next apply goes on"
+            )
+            self._exchange.stop([(mailing.address, left[0].index)], why)
+            self._fail(1)
+            return
+        before = {
+            chunk.index: self._recorder.chunk((mailing.address, chunk.index)).rows or "" for chunk in left
+        }
+        self._exchange.send_all(self._requests(mailing, left, before))
+        self._sum_up(mailing, left)
+
+    def _prepare(self, mailing: Mailing, action: Action, chunk: Chunk, when: datetime | None) -> bool:
+        """Leave out who opted out, and make the message of `chunk`; False if nothing more of the mailing may leave."""
+        ref = (mailing.address, chunk.index)
+        record = self._recorder.chunk(ref)
+        rows = record.rows or _first_rows(record) * len(chunk.phones)
+        rows = "".join(
+            "s" if letter in UNSENT and phone in self._suppressed else letter
+            for phone, letter in zip(chunk.phones, rows, strict=True)
+        )
+        if not set(rows) & UNSENT or record.message_id is not None:
+            if rows != record.rows:
+                self._note(mailing, chunk, rows)
+            return True
+        outcome = self._maker.make(mailing, action, chunk, when)
+        if outcome.kind is OutcomeKind.ACCEPTED:
+            self._note(mailing, chunk, rows, message_id=outcome.message_id)
+            return True
+        if outcome.message_id is None:
+            self._reject(mailing, chunk, rows, outcome.error or "rejected")
+            return False
+        return self._reuse(mailing, action, chunk, rows, outcome.message_id, when)
+
+    def _reuse(
+        self,
+        mailing: Mailing,
+        action: Action,
+        chunk: Chunk,
+        rows: str,
+        message_id: int,
+        when: datetime | None,
+    ) -> bool:
+        """Use the message that has this text already, once its deliveries were read; False if it may not be used."""
+        phones = [phone for phone, letter in zip(chunk.phones, rows, strict=True) if letter in UNSENT]
+        try:
+            verdict: Reuse = self._book.check_reuse(
+                self._read(),
+                message_id,
+                project=self._project.name,
+                ref=(mailing.address, chunk.index),
+                phones=phones,
+                alphaname=mailing.alphaname,
+                when=when,
+                now=self._exchange.clock.now(),
+            )
+        except (SmsbyUnavailable, ApiError) as error:
+            raise StopSending(f"not sent: the message {message_id} could not be read: {error}", 7) from error
+        if verdict.refusal:
+            self._reject(mailing, chunk, rows, verdict.refusal)
+            return False
+        if verdict.waits_for:
+            self._exchange.stop([(mailing.address, chunk.index)], verdict.waits_for)
+            self._fail(6)
+            return False
+        baseline = baseline_of(chunk.phones, verdict.counts, proves=verdict.proves)
+        if verdict.doubt:
+            rows = "".join("u" if letter in UNSENT else letter for letter in rows)
+        self._note(
+            mailing,
+            chunk,
+            rows,
+            baseline=baseline,
+            message_id=message_id,
+            foreign=verdict.foreign,
+            error=verdict.doubt,
+        )
+        if verdict.doubt:
+            self._exchange.stop([(mailing.address, chunk.index)], f"unknown: {verdict.doubt}")
+        return not verdict.doubt
+
+    def _requests(
+        self, mailing: Mailing, chunks: Sequence[Chunk], before: dict[int, str]
+    ) -> Iterator[Request]:
+        for chunk in chunks:
+            for place, letter in enumerate(before[chunk.index]):
+                if letter in UNSENT:
+                    yield self._request(mailing, chunk, place)
+
+    def _request(self, mailing: Mailing, chunk: Chunk, place: int) -> Request:
+        ref, phone = (mailing.address, chunk.index), chunk.phones[place]
+        message_id = self._recorder.chunk(ref).message_id
+        assert message_id is not None  # _prepare made it
+
+        def call(chunks: Sequence[ChunkRef]) -> Callable[[], Outcome]:
+            return self._client.prepare_sms(message_id, phone)
+
+        def done() -> None:
+            self._advance(1)
+            record = self._recorder.chunk(ref)
+            if (record.rows or "")[place : place + 1] == "r":
+                line = f"{mailing.address}: the phone of line {chunk.lines[place]}: {record.error}"
+                self._say("refused", line, mailing.address, is_warning=True)
+
+        return Request(
+            [ref],
+            call,
+            done=done,
+            row=place,
+            is_alone=_is_of_one_phone,
+            look=lambda: self._look_for(ref, place, phone),
+        )
+
+    def _look_for(self, ref: ChunkRef, place: int, phone: str) -> None:
+        """Look for `reconcile_seconds` whether a sendSMS whose answer was lost is among its message's deliveries."""
+        clock, sender, wait = self._exchange.clock, self._exchange.sender, 0.25
+        deadline = clock.monotonic() + self._project.api.reconcile_seconds
+        record = self._recorder.chunk(ref)
+        known = (record.baseline or "")[place : place + 1] or "0"
+        while known != NO_PROOF:
+            try:
+                if self._book.deliveries([record.message_id or 0])[phone] > int(known):
+                    self._recorder.note(
+                        ref, ChunkState.ACCEPTED, place, accepted_at=self._recorder.now(), error=None
+                    )
+                    return
+            except (SmsbyUnavailable, ApiError) as error:
+                self._say("looking", f"looking for the lost request: {error}", ref[0], is_warning=True)
+            remaining = deadline - clock.monotonic()
+            if remaining <= 0 or sender.stops > 1:
+                return
+            sender.pause(min(wait, remaining), clock, until=2)
+            wait = min(wait * 2, 5.0)
+
+    def _sum_up(self, mailing: Mailing, chunks: Sequence[Chunk]) -> None:
+        """Tell what became of it; a phone that was refused is told as the mailing's error."""
+        rows = "".join(self._recorder.chunk((mailing.address, chunk.index)).rows or "" for chunk in chunks)
+        refused = rows.count("r")
+        if refused:
+            why = (
+                f"sms.by refused {refused} of its phones; opt them out (suppress) and the mailing is complete"
+            )
+            self._exchange.stop([(mailing.address, 0)], why)
+        line = f"{mailing.address}: {rows.count('a')} of {len(rows) - rows.count('s')} recipients: accepted"
+        self._say("mailing", line, mailing.address)
+
+    # --- recording ---------------------------------------------------------------------------------------------------
+
+    def _say(self, name: str, line: str, address: str, *, is_warning: bool = False) -> None:
+        self._exchange.say(Event(name, line, (address,), is_warning=is_warning))
+
+    def _reject(self, mailing: Mailing, chunk: Chunk, rows: str, error: str) -> None:
+        """The message of `chunk` can't be made: nobody of it was sent to."""
+        self._note(mailing, chunk, rows.replace("p", "r").replace("n", "r"), error=error)
+        self._exchange.rejected.add(mailing.address)
+        self._exchange.stop([(mailing.address, chunk.index)], error)
+
+    def _note(
+        self, mailing: Mailing, chunk: Chunk, rows: str, *, baseline: str = "", **changes: str | int | None
+    ) -> None:
+        ref = (mailing.address, chunk.index)
+        record = self._recorder.chunk(ref)
+        if "a" in rows and record.accepted_at is None:
+            changes["accepted_at"] = self._recorder.now()
+        baseline = baseline or record.baseline or "0" * len(rows)
+        self._recorder.note_rows(ref, rows, baseline, recipients=len(rows) - rows.count("s"), **changes)
+
+    def _chunks(self, mailing: Mailing, action: Action) -> list[Chunk]:
+        """The chunks as planned.
+
+        Raises:
+            FilesChanged: they are not.
+        """
+        template = compile_text(mailing.text) if mailing.text else None
+        mailing = mailing.pinned(self._inputs)
+        chunks = list(stream_chunks(self._project, mailing, template, self._suppressed, Tally()))
+        if [chunk.digest for chunk in chunks] != [chunk.digest for chunk in action.chunks]:
+            raise FilesChanged("its files changed while it was being sent")
+        return chunks
+
+
+def _first_rows(record: ChunkRecord) -> str:
+    """How the phones of a chunk stand of which only the whole is recorded."""
+    if record.state is ChunkState.UNKNOWN:
+        return "u"
+    return "n" if record.error == SAID_NOT_SENT else "p"
+
+
+def _is_of_one_phone(error: str) -> bool:
+    """Whether sms.by refused this phone and would take the next."""
+    return isinstance(error_for("sendSMS", error, status=200), WrongPhone)

@@ -1,0 +1,122 @@
+"""Where each character of a YAML scalar stands in its file: in block, folded, quoted and plain ones."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from functools import lru_cache
+
+from smsby_deploy.config.declarations import TextSource
+from smsby_deploy.config.yaml_nodes import Mark
+
+# From this offset of the text on, up to the next run, characters stand side by side from this line and column on.
+Run = tuple[int, int, int]
+
+_PROPERTIES = re.compile(r"(?:[&!]\S*[ \t]+)*")
+_BLOCK = re.compile(r"[|>]([+-]?)([1-9]?)([+-]?)[ \t]*(?:#.*)?$", re.MULTILINE)
+_BLANK = re.compile(r"[ \t\n]+")
+_ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
+
+
+def place_in_text(source: TextSource, offset: int) -> Mark | None:
+    """The line and column of the character at `offset` of a text in a campaign file; None if it can't be told, as with an
+    alias, whose text stands elsewhere."""
+    at = source.location
+    if source.content is None or at.line is None or at.column is None:
+        return None
+    return place_in_runs(text_runs(source.content, (at.line, at.column), source.text), offset)
+
+
+@lru_cache(maxsize=8)  # of one text there may be a thousand problems
+def text_runs(content: str, mark: Mark, text: str) -> tuple[Run, ...]:
+    """The runs of the scalar `text`, which begins at `mark` of the file `content`.
+
+    Empty if it can't be told, as with an alias, whose text stands elsewhere.
+    """
+    starts = _line_starts(content)
+    position = starts[mark[0] - 1] + mark[1] - 1
+    if content.startswith("*", position):
+        return ()
+    properties = _PROPERTIES.match(content, position)
+    position = properties.end() if properties else position
+    block = _BLOCK.match(content, position)
+    if block:
+        line = bisect_right(starts, position)  # the first one below the header
+        if line == len(starts):
+            return ()
+        lines = content[starts[line] :].split("\n")
+        return tuple(_block_runs(lines, line + 1, block[2], text))
+    pairs = _flow_runs(content, position, text)
+    runs = []
+    for offset, place in pairs:
+        line = bisect_right(starts, place)
+        runs.append((offset, line, place - starts[line - 1] + 1))
+    return tuple(runs)
+
+
+@lru_cache(maxsize=1)  # all texts of one file are placed one after the other
+def _line_starts(content: str) -> tuple[int, ...]:
+    return (0, *(found.end() for found in re.finditer("\n", content)))
+
+
+def _block_runs(lines: list[str], first: int, indicator: str, text: str) -> list[Run]:
+    """Each line of a block scalar stands in its text as it is, without its indentation."""
+    filled = next((line for line in lines if line.strip()), "")
+    indent = len(filled) - len(filled.lstrip(" "))
+    if indicator:  # it counts from the parent's indentation, which the text itself tells
+        lead = text.lstrip("\n")
+        indent -= len(lead) - len(lead.lstrip(" "))
+    runs: list[Run] = []
+    cursor = 0
+    for number, line in enumerate(lines, first):
+        body = line[indent:]
+        if not body.strip():
+            continue
+        offset = text.find(body, cursor)
+        if offset < 0 or line[:indent].strip():
+            break
+        runs.append((offset, number, indent + 1))
+        cursor = offset + len(body)
+    return runs
+
+
+def _flow_runs(content: str, position: int, text: str) -> list[tuple[int, int]]:
+    """(offset in the text, offset in the file) where runs of a quoted or plain scalar begin."""
+    quote = content[position] if content[position : position + 1] in ('"', "'") else ""
+    raw = position + len(quote)
+    runs = [(0, raw)]
+    offset, skipped = 0, False
+    while offset < len(text) and raw < len(content):
+        character = content[raw]
+        if quote == '"' and character == "\\":
+            if content[raw + 1 : raw + 2] == "\n":
+                raw += 2
+                raw += len(content[raw:]) - len(content[raw:].lstrip(" \t")) if raw < len(content) else 0
+            else:
+                runs.append((offset, raw))
+                raw += _ESCAPE_LENGTHS.get(content[raw + 1 : raw + 2], 2)
+                offset += 1
+            skipped = True
+        elif quote == "'" and character == "'":
+            runs.append((offset, raw))
+            raw, offset, skipped = raw + 2, offset + 1, True
+        elif (breaks := _BLANK.match(content, raw)) and (count := breaks.group().count("\n")):
+            # Folded: of one break a space is left, of several one less; an escaped \n behind them is another.
+            raw, offset, skipped = breaks.end(), offset + max(1, count - 1), True
+        elif character == text[offset]:
+            if skipped:
+                runs.append((offset, raw))
+                skipped = False
+            raw, offset = raw + 1, offset + 1
+        else:
+            break
+    return runs
+
+
+def place_in_runs(runs: tuple[Run, ...], offset: int) -> Mark | None:
+    """The line and column of the character at `offset`, or None without runs."""
+    index = bisect_right(runs, offset, key=lambda run: run[0]) - 1
+    if index < 0:
+        return None
+    start, line, column = runs[index]
+    return line, column + offset - start

@@ -1,0 +1,133 @@
+"""Recipients in Parquet files: read batch by batch, the files in the order of their names. Needs the extra `parquet`.
+
+Rows are counted through all files, from 1; `find_row` tells the file of one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from smsby_deploy.config.declarations import RecipientsParquet
+from smsby_deploy.recipients.cell_values import NotPlain, rows_of
+from smsby_deploy.recipients.csv_dialect import BadRows
+from smsby_deploy.recipients.rows import Block, block_of_rows
+
+# Memory that is given back at once: arrow's own pool keeps 30 MB of what a million rows passed through. It looks for this
+# variable when it is loaded.
+_POOL = "ARROW_DEFAULT_MEMORY_POOL"
+_BUFFER = 1 << 16  # bytes of a column chunk held at once, so that memory does not grow with the row groups
+
+
+def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
+    """The rows of all files, at most `size` a block; a column that holds no plain values (lists, maps, bytes) is left
+    out.
+
+    Raises:
+        BadRows: pyarrow is missing, or a file can't be read.
+    """
+    arrow = _arrow()
+    first = 1
+    for path, _ in source.files:
+        try:
+            with _open(path) as file:
+                schema = file.schema_arrow
+                if twice := sorted({name for name in schema.names if schema.names.count(name) > 1}):
+                    raise BadRows(f"it has two columns of one name: {', '.join(twice)}", first)
+                names = _plain_columns(schema)
+                if not names:
+                    raise BadRows("it has no columns of plain values", first)
+                for batch in file.iter_batches(batch_size=size, columns=names, use_threads=False):
+                    # By name: of a column a.b pyarrow also gives the b in a column a, if there is one.
+                    cells = rows_of(_values(arrow, batch.column(name)) for name in names)
+                    yield block_of_rows(
+                        tuple(names), range(first, first + len(cells)), cells, header_line=first
+                    )
+                    first += len(cells)
+        except NotPlain as error:
+            raise BadRows(f"a column holds values that are not plain ({error})", first) from error
+        except (arrow.ArrowException, OSError, OverflowError, ValueError) as error:
+            raise BadRows(f"it can't be read as Parquet ({_reason(error)})", first) from error
+
+
+def find_row(source: RecipientsParquet, row: int) -> tuple[str, int]:
+    """The file, as the project names it, and the number in it of the row that is the `row`th of all files."""
+    name = source.name
+    for (_, name), count in zip(source.files, _row_counts(source.files), strict=False):
+        if row <= count:
+            return name, row
+        row -= count
+    return name, row
+
+
+@lru_cache(maxsize=1)  # every problem of a mailing asks
+def _row_counts(files: tuple[tuple[Path, str], ...]) -> tuple[int, ...]:
+    """The rows of each file; of one that can't be read any number would do, as all problems are of its first row."""
+    counts = []
+    for path, _ in files:
+        try:
+            with _open(path) as file:
+                counts.append(file.metadata.num_rows)
+        except (_arrow().ArrowException, OSError):
+            counts.append(1)
+    return tuple(counts)
+
+
+def _arrow() -> Any:
+    asked = os.environ.get(_POOL)
+    os.environ.setdefault(_POOL, "system")
+    try:
+        import pyarrow as arrow
+
+        arrow.default_memory_pool()  # where it was loaded before, it stays as it is
+    except ModuleNotFoundError:
+        message = (
+            "Parquet is read through pyarrow, which is not installed: pip install 'smsby-deploy[parquet]'"
+        )
+        raise BadRows(message, 0, "EXTRA") from None
+    finally:
+        if asked is None:
+            del os.environ[_POOL]
+    return arrow
+
+
+def _open(path: Path) -> Any:
+    from pyarrow.parquet import ParquetFile
+
+    return ParquetFile(path, memory_map=False, pre_buffer=False, buffer_size=_BUFFER)
+
+
+def _plain_columns(schema: Any) -> list[str]:
+    from pyarrow import types
+
+    def is_plain(kind: Any) -> bool:
+        if types.is_dictionary(kind):
+            kind = kind.value_type
+        return not (
+            types.is_nested(kind)
+            or types.is_binary(kind)
+            or types.is_large_binary(kind)
+            or types.is_fixed_size_binary(kind)
+            or getattr(types, "is_binary_view", types.is_binary)(kind)  # since pyarrow 16
+            or types.is_duration(kind)
+            or types.is_interval(kind)
+        )
+
+    return [field.name for field in schema if is_plain(field.type)]
+
+
+def _values(arrow: Any, column: Any) -> list[Any]:
+    if arrow.types.is_timestamp(column.type) and column.type.unit == "ns":
+        # Python's times end at microseconds.
+        column = column.cast(arrow.timestamp("us", column.type.tz), safe=False)
+    elif arrow.types.is_time64(column.type) and column.type.unit == "ns":
+        column = column.cast(arrow.time64("us"), safe=False)
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__

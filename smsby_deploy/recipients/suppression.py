@@ -1,0 +1,59 @@
+"""Who opted out. Suppression files are read, never written."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+
+from smsby_deploy.config.declarations import RecipientsFile
+from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.recipients.csv_dialect import BadRows
+from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
+from smsby_deploy.recipients.phones import normalize_opt_outs
+from smsby_deploy.recipients.rows import Block, find_column, name_columns, read_blocks
+
+
+def load_suppression(files: Sequence[RecipientsFile]) -> tuple[PhoneSet, list[Problem]]:
+    """Everybody in `files`, and the lines that are no phone numbers (warnings), or files that can't be read (errors)."""
+    suppressed = PhoneSet()
+    problems: list[Problem] = []
+    for source in files:
+        try:
+            for block in read_blocks(source):
+                problems.extend(_add_block(source, block, suppressed))
+        except BadRows as error:
+            problems.append(
+                Problem(Severity.ERROR, "SUPPRESS_FILE", str(error), None, source.name, error.line)
+            )
+    return suppressed, problems
+
+
+def hash_opt_outs(files: Sequence[RecipientsFile]) -> str:
+    """sha256 of all that stands in `files`; where one can't be read, another one each time."""
+    digest = hashlib.sha256()
+    for source in files:
+        try:
+            with source.path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError:
+            digest.update(os.urandom(32))
+    return digest.hexdigest()
+
+
+def _add_block(source: RecipientsFile, block: Block, suppressed: PhoneSet) -> list[Problem]:
+    if block.errors:
+        line, message = block.errors[0]
+        raise BadRows(message, line)  # an opt-out could stand there
+    column = find_column(block.columns, source.phone)
+    if column is None:
+        if not block.lines:
+            return []
+        names = name_columns(block.columns)
+        raise BadRows(f"it has no column {source.phone!r}; {names}", block.header_line or block.lines[0])
+    phones, bad = normalize_opt_outs(block.values[column])
+    suppressed.add_all(number_phones(phones))
+    return [
+        Problem(Severity.WARNING, "SUPPRESS_PHONE", why, None, source.name, block.lines[position])
+        for position, why in bad.items()
+    ]

@@ -1,0 +1,362 @@
+"""What sms.by answers, read tolerantly: numbers as text, maps or lists, wrapped or not. The raw answer is kept.
+
+What can't be read at all is an ApiError, never "nothing": absence would be taken for a fact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from smsby_deploy.errors import ApiError
+from smsby_deploy.smsby.response import find_anywhere, find_value, read_int, unwrap
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteMailing:
+    """A mailing in getSMSMessages; the times are unix seconds, `parts` is over all phones."""
+
+    id: int
+    name: str
+    d_create: int | None
+    d_schedule: int | None
+    type: str | None
+    parts: int | None
+    count_phones: int | None
+    status: str
+    sms_delivered: int | None
+    cost: Decimal | None
+    alphaname: str | None
+    raw: Any
+
+    @property
+    def is_draft(self) -> bool:
+        """Made by sendSmsList and not confirmed: it reaches nobody."""
+        return is_draft(self.status)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One phone's delivery; `status` verbatim."""
+
+    phone: str
+    status: str
+    at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BulkMailingStatus:
+    message_id: int | None
+    name: str
+    alphaname_id: int | None
+    deliveries: tuple[Delivery, ...]
+    raw: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Alphaname:
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberList:
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    amount: Decimal
+    currency: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListInfo:
+    """What confirm=0 tells of a draft; None where it can't be found."""
+
+    recipients: int | None
+    parts: int | None
+    cost: Decimal | None
+    status: str | None
+    raw: Any
+
+
+@dataclass(frozen=True, slots=True)
+class SmsReceipt:
+    """sendQuickSMS, sendOtp… and sendSMS: one SMS taken. `cost` comes with show_cost=1."""
+
+    sms_id: int | None
+    status: str | None
+    parts: int | None
+    cost: Decimal | None
+    raw: Any
+
+
+@dataclass(frozen=True, slots=True)
+class SmsState:
+    """checkSMS: `sent` and `delivered` are unix seconds, None where not yet."""
+
+    sms_id: int | None
+    status: str | None
+    sent: int | None
+    delivered: int | None
+    raw: Any
+
+
+@dataclass(frozen=True, slots=True)
+class MessageState:
+    """checkSMSMessageStatus: `new` awaits moderation, `moderated` may be sent."""
+
+    status: str | None
+    parts: int | None
+    alphaname: str | None
+    raw: Any
+
+    @property
+    def is_moderated(self) -> bool:
+        return (self.status or "").lower() == "moderated"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of createSmsMessage in getMessagesList; `d_create` is in the account's clock, verbatim."""
+
+    message_id: int
+    text: str
+    parts: int | None
+    d_create: str | None
+    status: str
+    raw: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """importContacts; `log` holds (row of this call, counted from 0; what is wrong with it)."""
+
+    inserted: int | None
+    updated: int | None
+    invalid: int | None
+    log: tuple[tuple[int | None, str], ...]
+    raw: Any
+
+
+# A `status` of the answer, not of the mailing.
+_SAYS_SUCCESS = frozenset({"", "none", "ok", "success", "true", "1"})
+
+
+def is_draft(status: str) -> bool:
+    """Whether a mailing's status, in whatever case, says that it was not confirmed."""
+    return status.strip().upper() == "DRAFT"
+
+
+def read_mailings(data: Any) -> Iterator[RemoteMailing]:
+    """Raises ApiError for a mailing that has no id: it may be the one that is looked for."""
+    for row in rows_of(data):
+        number = read_int(row.get("id", row.get("message_id")))
+        if number is None:
+            raise _unreadable("a mailing without an id")
+        yield RemoteMailing(
+            id=number,
+            name=_text(row.get("name")) or "",
+            d_create=read_int(row.get("d_create")),
+            d_schedule=read_int(row.get("d_schedule")),
+            type=_text(row.get("type")),
+            parts=read_int(row.get("parts")),
+            count_phones=read_int(row.get("count_phones")),
+            status=_text(row.get("status")) or "",
+            sms_delivered=read_int(row.get("sms_delivered")),
+            cost=read_decimal(row.get("cost")),
+            alphaname=_text(row.get("alphaname")),
+            raw=row,
+        )
+
+
+def read_bulk_status(data: Any) -> Iterator[BulkMailingStatus]:
+    """What is no list is "nothing yet": the answer while sms.by is at work is not documented."""
+    for row in rows_of(data, strict=False):
+        yield BulkMailingStatus(
+            message_id=read_int(row.get("message_id")),
+            name=_text(row.get("name")) or "",
+            alphaname_id=read_int(row.get("alphaname_id")),
+            deliveries=tuple(read_deliveries(row.get("success") or [])),
+            raw=row,
+        )
+
+
+def read_deliveries(data: Any) -> Iterator[Delivery]:
+    for row in rows_of(data):
+        yield Delivery(
+            _text(row.get("phone")) or "",
+            _text(row.get("status")) or "",
+            _text(row.get("status_time") or row.get("d_sent")),
+        )
+
+
+def read_messages(data: Any) -> Iterator[Message]:
+    for row in rows_of(data):
+        number = read_int(row.get("message_id", row.get("id")))
+        if number is None:
+            raise _unreadable("a message without an id")
+        yield Message(
+            message_id=number,
+            text=_text(row.get("message")) or "",
+            parts=read_int(row.get("parts")),
+            d_create=_text(row.get("d_create")),
+            status=_text(row.get("status")) or "",
+            raw=row,
+        )
+
+
+def read_alphanames(data: Any) -> Iterator[Alphaname]:
+    """A map id → name, or a bare list: PHP writes a map whose only key is 0 as a list. Objects with both are read, too."""
+    if isinstance(unwrap(data), dict):
+        data = unwrap(data)
+        data = data.get("result", data.get("data", data))
+    if isinstance(data, list):
+        data = {str(index): name for index, name in enumerate(data)}
+    if not isinstance(data, dict):
+        raise _unreadable("no alphanames")
+    for key, name in data.items():
+        number, text = _named(key, name)
+        if number is not None and text is not None:
+            yield Alphaname(number, text)
+
+
+def read_lists(data: Any) -> Iterator[SubscriberList]:
+    """Objects with list_id or id and name or title, or a map id → name."""
+    found = _inner(data)
+    if isinstance(unwrap(found), dict) and not _LIST_KEYS & unwrap(found).keys():
+        found = unwrap(found)
+    rows = found.items() if isinstance(found, dict) else ((None, row) for row in rows_of(data))
+    for key, row in rows:
+        number, text = _named(key, row)
+        if number is not None and text is not None:
+            yield SubscriberList(number, text)
+
+
+_LIST_KEYS = frozenset({"list_id", "id", "name", "title"})
+
+
+def _named(key: Any, value: Any) -> tuple[int | None, str | None]:
+    """The id and the name of one thing of a map or a list: an object with both, or an id as key and a name."""
+    number, name = read_int(key), value
+    if isinstance(value, dict):
+        own = read_int(value.get("list_id", value.get("id")))
+        number, name = number if own is None else own, value.get("name", value.get("title"))
+    return number, str(name) if isinstance(name, str | int) else None
+
+
+def read_balance(data: Any) -> Balance:
+    """Raises ApiError if there is no amount."""
+    amount = read_decimal(find_value(data, "balance"))
+    if amount is None:
+        raise _unreadable("no balance")
+    return Balance(amount, _text(find_value(data, "currency")))
+
+
+def read_list_info(data: Any) -> ListInfo:
+    """What confirm=0 tells, wherever it stands. A `status` that only says success is none of the mailing's."""
+    top = unwrap(data)
+    status = find_value(data, "status")
+    if isinstance(top, dict):
+        inner = unwrap(top.get("result", top.get("data")))
+        if isinstance(inner, dict) and "status" in inner:
+            status = inner["status"]
+    recipients = read_int(find_anywhere(data, "count_phones"))
+    return ListInfo(
+        recipients=recipients if recipients is not None else read_int(find_anywhere(data, "count")),
+        parts=read_int(find_anywhere(data, "parts")),
+        cost=read_decimal(find_anywhere(data, "cost")),
+        status=None if str(status).strip().lower() in _SAYS_SUCCESS else str(status),
+        raw=data,
+    )
+
+
+def read_receipt(data: Any) -> SmsReceipt:
+    return SmsReceipt(
+        sms_id=read_int(find_value(data, "sms_id")),
+        status=_text(find_value(data, "status")),
+        parts=read_int(find_value(data, "parts")),
+        cost=read_decimal(find_anywhere(data, "cost")),
+        raw=data,
+    )
+
+
+def read_sms_state(data: Any) -> SmsState:
+    return SmsState(
+        sms_id=read_int(find_value(data, "sms_id")),
+        status=_text(find_value(data, "status")),
+        sent=read_int(find_value(data, "sent")) or None,
+        delivered=read_int(find_value(data, "delivered")) or None,
+        raw=data,
+    )
+
+
+def read_message_state(data: Any) -> MessageState:
+    return MessageState(
+        status=_text(find_value(data, "status")),
+        parts=read_int(find_value(data, "parts")),
+        alphaname=_text(find_value(data, "alphaname")),
+        raw=data,
+    )
+
+
+def read_import(data: Any) -> ImportReport:
+    log = find_value(data, "log")
+    rows = [row for row in log if isinstance(row, dict)] if isinstance(log, list) else []
+    return ImportReport(
+        inserted=read_int(find_value(data, "inserted")),
+        updated=read_int(find_value(data, "updated")),
+        invalid=read_int(find_value(data, "invalid")),
+        log=tuple((read_int(row.get("index")), str(row.get("error_message") or "")) for row in rows),
+        raw=data,
+    )
+
+
+def rows_of(data: Any, *, strict: bool = True) -> Iterator[dict[str, Any]]:
+    """The objects of an answer: a list of them, alone or under result or data; PHP may write it as a map.
+
+    Raises:
+        ApiError: it holds no list (unless not `strict`).
+    """
+    found = _inner(data)
+    if isinstance(found, dict) and found and all(isinstance(row, dict) for row in found.values()):
+        found = list(found.values())
+    rows = found if isinstance(found, list) else None
+    if rows is None or not all(isinstance(row, dict) for row in rows):
+        if strict:
+            raise _unreadable("no list where one belongs")
+        rows = []
+    yield from rows
+
+
+def read_decimal(value: Any) -> Decimal | None:
+    """Money, exact."""
+    try:
+        number = None if value is None else Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number is not None and number.is_finite() else None
+
+
+def _inner(data: Any) -> Any:
+    """What stands under result or data, of an answer that may be wrapped in a list; else the answer itself."""
+    top = unwrap(data)
+    if isinstance(top, dict):
+        found = [top[key] for key in ("result", "data") if top.get(key) is not None]
+        if found:
+            return next((value for value in found if isinstance(value, list | dict)), found[0])
+        if "result" in top or "data" in top:
+            return []
+    return data
+
+
+def _text(value: Any) -> str | None:
+    return None if value in (None, "") else str(value)
+
+
+def _unreadable(what: str) -> ApiError:
+    return ApiError(f"sms.by's answer can't be read: {what}", status=200)

@@ -1,0 +1,41 @@
+"""The texts of one mailing's recipients: from the template, or each recipient's own."""
+
+from __future__ import annotations
+
+from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing
+from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.texts.rewrite import Rewriter
+from smsby_deploy.texts.template import RenderedBatch, Template, placeholder_problems
+
+
+def is_personal(mailing: Mailing, template: Template | None) -> bool:
+    """Whether each recipient has a text of its own."""
+    if template is None or template.is_personal:
+        return True
+    return isinstance(mailing.audience, InlineRecipients) and any(
+        r.text is not None for r in mailing.audience.rows
+    )
+
+
+def rows_file(mailing: Mailing) -> str:
+    """The file in which the mailing's recipients stand, as errors name it."""
+    if isinstance(mailing.audience, InlineRecipients | ContactList):
+        return mailing.file
+    return mailing.audience.name
+
+
+def render_texts(mailing: Mailing, template: Template | None, batch: Batch) -> RenderedBatch:
+    """The text of each recipient of `batch` ("" where there is none), and what is wrong."""
+    file = rows_file(mailing)
+    if template is not None:
+        return template.render_batch(batch, rows_file=file, address=mailing.address)
+    rewriter = Rewriter(mailing.rewrite)
+    texts = [rewriter.apply((text or "").strip()) for text in batch.texts]
+    problems = [
+        Problem(Severity.ERROR, "TEMPLATE", "this recipient has no text", mailing.address, file, line)
+        for text, line in zip(texts, batch.lines, strict=True)
+        if not text
+    ]
+    problems.extend(placeholder_problems(texts, batch, rows_file=file, address=mailing.address))
+    return RenderedBatch(texts, problems, rewriter.replaced)

@@ -1,0 +1,95 @@
+"""Texts made cheaper without another word: typographic characters by plain ones, Cyrillic letters by Latin ones.
+
+Both only if a mailing says so, and both before parts are counted. Letters are never touched by smart encoding, and it
+leaves a text alone that would stay unicode: there it would save nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from smsby_deploy.config.declarations import Rewrite
+
+# Quotes, dashes, spaces, the ellipsis, and characters without width.
+SMART: dict[str, str] = {
+    **dict.fromkeys("«»„“”‟″〝〞", '"'),
+    **dict.fromkeys("‘’‚‛‹›′", "'"),
+    **dict.fromkeys("‐‑‒–—―−⸺", "-"),
+    **dict.fromkeys(
+        "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000",
+        " ",
+    ),
+    **dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", ""),
+    "…": "...",
+}
+_SMART_TABLE = str.maketrans(SMART)
+
+# Russian and Belarusian, close to what passports and maps write; ь and ъ are left out. Ukrainian letters in names too.
+_LETTERS = {
+    "а": "a", "б": "b", "в": "v", "г": "g", "ґ": "g", "д": "d", "е": "e", "ё": "yo", "є": "ye", "ж": "zh", "з": "z",
+    "и": "i", "і": "i", "ї": "yi", "й": "y", "к": "k", "л": "l", "м": "m", "н": "n", "о": "o", "п": "p", "р": "r",
+    "с": "s", "т": "t", "у": "u", "ў": "u", "ф": "f", "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "shch",
+    "ъ": "", "ы": "y", "ь": "", "э": "e", "ю": "yu", "я": "ya",
+}  # fmt: skip
+_CYRILLIC = f"[{''.join(_LETTERS)}{''.join(_LETTERS).upper()}]"  # `re` compiles it for the first text
+
+
+class Rewriter:
+    """Rewrites texts as `options` say; `replaced` are the characters that smart encoding replaced so far."""
+
+    def __init__(self, options: Rewrite) -> None:
+        self.options = options
+        self.replaced: set[str] = set()
+
+    def apply(self, text: str) -> str:
+        """The text that is sent for `text`."""
+        if text.isascii():
+            return text
+        if self.options.transliterate:
+            text = transliterate(text)
+        if self.options.smart_encoding:
+            plain = smart_encode(text)
+            if plain is not text:
+                self.replaced.update(SMART.keys() & set(text))
+            text = plain
+        return text.strip()
+
+
+def smart_encode(text: str) -> str:
+    """`text` with plain quotes, dashes, spaces and ellipses, if that makes it Latin; else `text` itself."""
+    if text.isascii():
+        return text
+    plain = text.translate(_SMART_TABLE)
+    return plain if plain.isascii() else text
+
+
+def transliterate(text: str) -> str:
+    """`text` with Latin letters for Cyrillic ones; case, punctuation and everything else stay."""
+    composed = unicodedata.normalize("NFC", text)
+
+    def spell(found: re.Match[str]) -> str:
+        letter = found.group()
+        latin = _LETTERS[letter.lower()]
+        if letter.islower() or not latin:
+            return latin
+        start, end = found.span()
+        after, before = composed[end : end + 1], composed[start - 1 : start] if start else ""
+        is_capitals = after.isupper() if after.isalpha() else before.isupper()
+        return latin.upper() if is_capitals else latin.capitalize()
+
+    return re.sub(_CYRILLIC, spell, composed)
+
+
+def describe_replacements(characters: set[str]) -> str:
+    """`— by -, « by "`: what smart encoding did, in a fixed order."""
+    return ", ".join(f"{_shown(character)} by {_plain(SMART[character])}" for character in sorted(characters))
+
+
+def _shown(character: str) -> str:
+    code = f"U+{ord(character):04X}"
+    return f"{code} {character}" if character.isprintable() else code
+
+
+def _plain(text: str) -> str:
+    return {"": "nothing", " ": "a space"}.get(text, text)

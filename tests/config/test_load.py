@@ -1,0 +1,224 @@
+"""A project's files: read as written, every mistake at its place."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.config.declarations import InlineRecipients
+from smsby_deploy.config.project_loader import LoadedProject, load_project
+from smsby_deploy.errors import FilesInvalid
+from smsby_deploy.problems import Problem
+from smsby_deploy.resources import sample_project, schema_file
+
+HERE = Path(__file__).resolve().parent
+BROKEN = sorted((HERE / "broken").glob("*.yaml"))
+HEAD = "version: 1\nproject: shop\n"
+CAMPAIGN = """\
+version: 1
+campaign: sale
+mailings:
+  - name: vip
+    recipients: ["375291234567"]
+    text: Hello
+"""
+
+
+def _load(folder: Path, campaign: str = CAMPAIGN, project: str = HEAD) -> LoadedProject:
+    (folder / "smsby.yaml").write_text(project, encoding="utf-8")
+    (folder / "sale.yaml").write_text(campaign, encoding="utf-8")
+    return load_project(folder)
+
+
+def _only(loaded: LoadedProject) -> Problem:
+    (problem,) = loaded.problems
+    return problem
+
+
+@pytest.mark.parametrize("pattern", ["sale.yaml", "./sale.yaml", "'sale.yaml'", '"*.yaml"', "s*.yaml"])
+def test_a_pattern_may_go_without_quotes(pattern: str, tmp_path: Path) -> None:
+    """Also one that is a mere name, which pathlib takes to be a word of its own."""
+    loaded = _load(tmp_path, project=HEAD + f"campaigns: [{pattern}]\n")
+    assert [campaign.name for campaign in loaded.project.campaigns] == ["sale"]
+
+
+def _check_jsonschema(schema: str, *files: Path) -> int:
+    command = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--schemafile",
+        str(schema_file(schema)),
+        *map(str, files),
+    ]
+    return subprocess.run(command, capture_output=True, check=False).returncode
+
+
+@pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
+def test_a_broken_campaign_fails_here_and_in_another_validator(path: Path, tmp_path: Path) -> None:
+    """Our loader names a line of it, and check-jsonschema refuses it with the same schema."""
+    loaded = _load(tmp_path, path.read_text(encoding="utf-8"))
+    assert loaded.problems
+    assert all(problem.file == "sale.yaml" and problem.line and problem.column for problem in loaded.problems)
+    assert not loaded.project.campaigns
+    assert _check_jsonschema("campaign", path) == 1
+
+
+def test_there_are_enough_broken_campaigns() -> None:
+    """The table of broken files does not silently empty."""
+    assert len(BROKEN) >= 15
+
+
+def test_the_samples_pass_another_validator() -> None:
+    """check-jsonschema takes every file of the sample project, and so do we."""
+    root = sample_project()
+    campaigns = [path for path in root.glob("*.yaml") if path.name != "smsby.yaml"]
+    assert len(campaigns) >= 4
+    assert _check_jsonschema("campaign", *campaigns) == 0
+    assert _check_jsonschema("project", root / "smsby.yaml") == 0
+    assert load_project(root).problems == ()
+    for path in [*campaigns, root / "smsby.yaml"]:
+        assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema="), path
+
+
+@pytest.mark.parametrize(
+    "written", ["+375291234567", "0291234567", "375291234567", '"375291234567"', "80291234567"]
+)
+def test_an_inline_phone_arrives_as_it_was_written(written: str, tmp_path: Path) -> None:
+    """No digit, plus or zero is lost on the way through YAML."""
+    loaded = _load(tmp_path, CAMPAIGN.replace('"375291234567"', written))
+    audience = loaded.project.mailings[0].audience
+    assert isinstance(audience, InlineRecipients)
+    assert audience.rows[0].phone == written.strip('"')
+
+
+@pytest.mark.parametrize("written", ["22:00", "NO", "2026-01-01", "0123", "1e3", "0x1F", "yes", "1_000"])
+def test_a_scalar_is_never_retyped(written: str, tmp_path: Path) -> None:
+    """Where text is wanted, the text is what the author wrote."""
+    loaded = _load(
+        tmp_path,
+        CAMPAIGN.replace('["375291234567"]', f"[{{phone: 375291234567, code: {written}}}]").replace(
+            "Hello", written
+        ),
+    )
+    mailing = loaded.project.mailings[0]
+    assert isinstance(mailing.audience, InlineRecipients)
+    assert mailing.audience.rows[0].variables == {"code": written}
+    assert mailing.text is not None
+    assert mailing.text.text == written
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "says"),
+    [
+        (CAMPAIGN + "campaign: again\n", 7, 1, "twice"),
+        (CAMPAIGN.replace("  - name", "\t- name"), 4, 1, "tab"),
+        ("a: &a [x, x]\nb: &b [*a, *a]\n", 1, 1, "unknown key"),
+        (CAMPAIGN + "---\nb: 1\n", 7, 1, "one document"),
+        (CAMPAIGN + "x: !!python/name:os.system\n", 7, 4, "tags"),
+        ("- a\n", 1, 1, "mapping"),
+        (CAMPAIGN.replace("text: Hello", "text: null"), 6, 11, "nothing"),
+        (CAMPAIGN.replace("recipients:", "recipents:"), 5, 5, "did you mean recipients?"),
+        (CAMPAIGN.replace("Hello", "Sale: 50%"), 6, 15, "wants quotes"),
+        (CAMPAIGN.replace("Hello", "{{ name }}, hi"), 6, 12, "wants quotes"),
+        (CAMPAIGN.replace("Hello", "%NAME%, hi"), 6, 11, "wants quotes"),
+        (CAMPAIGN.replace("    text", "   text"), 6, 4, "indentation"),
+        (CAMPAIGN.replace('"]', '"'), 6, 5, "closing ]"),
+        (CAMPAIGN.replace("Hello", '"Hello'), 6, 11, "not closed"),
+    ],
+)
+def test_a_mistake_is_told_at_its_place(text: str, line: int, column: int, says: str, tmp_path: Path) -> None:
+    """The first problem's line and column are those of the mistake, and the sentence names it."""
+    problems = _load(tmp_path, text).problems
+    assert any((p.line, p.column) == (line, column) and says in p.message for p in problems), problems
+
+
+def test_aliases_that_explode_are_refused(tmp_path: Path) -> None:
+    """A few lines that stand for a billion nodes end in an error at once."""
+    lines = ["a0: &a0 [x, x]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
+    assert "explode" in _only(_load(tmp_path, "\n".join(lines) + "\n")).message
+
+
+def test_a_file_that_is_not_utf8_is_refused_at_its_place(tmp_path: Path) -> None:
+    """cp1251 in a campaign: refused where the first wrong byte stands."""
+    (tmp_path / "smsby.yaml").write_text(HEAD, encoding="utf-8")
+    (tmp_path / "sale.yaml").write_bytes(CAMPAIGN.replace("Hello", "Привет").encode("cp1251"))
+    problem = _only(load_project(tmp_path))
+    assert (problem.line, problem.column) == (6, 11)
+    assert "UTF-8" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (
+            (
+                "text: Hello",
+                "text: Hello\n    schedule_time: 2026-03-29T02:30:00\n    timezone: Europe/Berlin",
+            ),
+            "DST",
+        ),
+        (
+            (
+                "text: Hello",
+                "text: Hello\n    schedule_time: 2026-10-25T02:30:00\n    timezone: Europe/Berlin",
+            ),
+            "DST",
+        ),
+        (("text: Hello", "text: Hello\n    timezone: Minsk"), "TIMEZONE"),
+        (("text: Hello", "text_file: ../secret.j2"), "PATH_OUTSIDE"),
+        (("text: Hello", "text_file: gone.j2"), "FILE_MISSING"),
+        (('["375291234567"]', "{file: gone.csv}"), "FILE_MISSING"),
+        (
+            ('recipients: ["375291234567"]', "list: 3434\n    schedule_time: 2030-01-01T10:00:01"),
+            "WHOLE_MINUTES",
+        ),
+        (('recipients: ["375291234567"]', "list: 3434\n    via: bulk"), "VIA"),
+    ],
+)
+def test_what_the_schema_cant_say_is_checked(change: tuple[str, str], code: str, tmp_path: Path) -> None:
+    """Times, zones and paths are checked too; the problem's code is stable."""
+    assert code in {problem.code for problem in _load(tmp_path, CAMPAIGN.replace(*change)).problems}
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    """Three mistakes, three problems."""
+    text = CAMPAIGN.replace("version: 1", "version: 2") + "color: red\nrevision: 0\n"
+    assert len(_load(tmp_path, text).problems) == 3
+
+
+def test_a_project_file_that_cant_be_used_is_an_error(tmp_path: Path) -> None:
+    """Without a valid smsby.yaml there is no project."""
+    with pytest.raises(FilesInvalid) as caught:
+        _load(tmp_path, project=HEAD + "guardrail: {}\n")
+    assert caught.value.problems[0].message == "unknown key guardrail; did you mean guardrails?"
+
+
+@pytest.mark.parametrize("setting", ["timeout_seconds: 99999999999999999999", "requests_per_second: 1e-30"])
+def test_waiting_that_no_clock_can_hold_is_refused(setting: str, tmp_path: Path) -> None:
+    """A pace or a time limit out of all bounds is a mistake of the file, not an overflow while sending."""
+    with pytest.raises(FilesInvalid) as caught:
+        _load(tmp_path, project=HEAD + f"api: {{{setting}}}\n")
+    assert [(problem.code, problem.line) for problem in caught.value.problems] == [("SCHEMA", 3)]
+
+
+def test_quotes_are_advised_only_where_a_word_would_do(tmp_path: Path) -> None:
+    """An empty `mailings:` wants a list; an empty text may have been meant as the word null."""
+    assert _only(_load(tmp_path, CAMPAIGN.split("  - name")[0])).message == (
+        "mailings: a list is wanted, here is nothing"
+    )
+    assert "put it in quotes" in _only(_load(tmp_path, CAMPAIGN.replace("Hello", "null"))).message
+
+
+def test_a_file_that_is_not_there_is_told_with_the_nearest_that_is(tmp_path: Path) -> None:
+    """Beside where it was looked for; where nothing is like it, nothing is guessed."""
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists/vip.csv").write_text("phone\n")
+    text = CAMPAIGN.replace('["375291234567"]', "{file: lists/vp.csv}")
+    (problem,) = _load(tmp_path, text).problems
+    assert problem.message == "there is no file lists/vp.csv; did you mean lists/vip.csv?"
+    (problem,) = _load(tmp_path, text.replace("lists/vp.csv", "nowhere/vp.csv")).problems
+    assert problem.message == "there is no file nowhere/vp.csv"

@@ -1,0 +1,206 @@
+"""One fixed plan and one fixed status, with everything in them that could break a report."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from smsby_deploy.output.comparison import Base, Baseline
+from smsby_deploy.output.plan_markdown import CommentContext
+from smsby_deploy.output.samples import MailingDetails
+from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan
+from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan
+from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.status.report import Details, Difference, MailingStatus, Missed, State, StatusReport
+from smsby_deploy.texts.parts import Encoding, TextSize
+from smsby_deploy.texts.samples import Sample
+
+NASTY = "a|b `c` <img src=x onerror=alert(1)> @team #12 [x](http://evil.example) </pre> ::error::"
+_FORMULA = "=cmd|' /C calc'!A0"
+PHONES = ("375291234567", "+375 (33) 765-43-21", "80291112233")
+
+
+def action(address: str, kind: ActionKind, reason: str = "", **changes: object) -> Action:
+    """An action of 12 people with 20 parts, but for `changes`."""
+    fields: dict[str, object] = {
+        "address": address,
+        "action": kind,
+        "reason": reason,
+        "via": "bulk",
+        "recipients": 12,
+        "parts": 20,
+        "cost": Decimal("0.520"),
+        "gsm7": 4,
+        "ucs2": 8,
+        "alphaname": "MyShop",
+        "alphaname_id": 1363,
+        "schedule_time": "2026-12-01T10:00:00+03:00",
+        "digest": "d" * 64,
+        "content_digest": "c" * 64,
+        "audience_digest": "a" * 64,
+        "chunks": (ChunkPlan("0123456789", 10, "e" * 64), ChunkPlan("abcdef0123", 2, "f" * 64)),
+        "audience": AudienceCounts(16, 1, 1, 2, 12),
+    } | changes
+    return Action(**fields)  # type: ignore[arg-type]
+
+
+def problems() -> tuple[Problem, ...]:
+    """One of each severity, the least first, one without a place."""
+    return (
+        Problem(Severity.NOTE, "AUDIENCE_CHANGED", "the audience changed", "sale/old", "sale.yaml", 30, 5),
+        Problem(Severity.WARNING, "SUPPRESS_PHONE", f"no number: {PHONES[1]}", None, "lists/out,1.csv", 7),
+        Problem(Severity.ERROR, "TEMPLATE", f"{NASTY}\nof {PHONES[0]}", "sale/vip", "sale.yaml", 12, 11),
+        Problem(Severity.ERROR, "GUARDRAIL_PRICE", "max_cost without a price"),
+    )
+
+
+def plan(*actions: Action, found: tuple[Problem, ...] = (), account: str | None = "0" * 12) -> Plan:
+    lock = LockStamp(3, "lineage", {})
+    at = "2026-11-28T21:00:00+00:00"
+    tool = "smsby-deploy 0.1.0"
+    return Plan("7f3c9a", at, "shop", account, tool, (), {}, lock, actions, found, "BYN")
+
+
+def whole_plan() -> Plan:
+    """Every action there is, and a problem of each severity."""
+    return plan(
+        action("sale/vip", ActionKind.CREATE),
+        action("sale/rest", ActionKind.RESUME, "1 of 2 chunks were sent; the rest goes out"),
+        action(
+            "news/letter",
+            ActionKind.CONFIRM,
+            "its draft stands at sms.by, not confirmed",
+            via="list",
+            recipients=None,
+            parts=None,
+            cost=None,
+            schedule_time=None,
+            audience=AudienceCounts(),
+        ),
+        action("sale/found", ActionKind.ADOPT, "sms.by has it already: only recorded"),
+        action("sale/old", ActionKind.NOOP, "sent, unchanged"),
+        action("sale/stuck", ActionKind.BLOCKED, f"changed: {NASTY} {PHONES[2]}"),
+        action(
+            "gone/away", ActionKind.ORPHAN, "recorded (complete), no longer in the files: nothing happens"
+        ),
+        found=problems(),
+    )
+
+
+def ready_plan() -> Plan:
+    """Nothing is wrong with it."""
+    return plan(
+        action("sale/vip", ActionKind.CREATE), action("sale/now", ActionKind.CREATE, schedule_time=None)
+    )
+
+
+def sample(*pieces: str, why: tuple[str, ...] = ("first",)) -> Sample:
+    """A text of as many parts, masked already."""
+    size = TextSize(Encoding.UCS2, sum(map(len, pieces)), len(pieces))
+    cost = Decimal("0.026") * len(pieces)
+    return Sample(1, "l/v.csv", 2, "37529*****67", "".join(pieces), size, len(pieces), pieces, cost, why=why)
+
+
+def details(address: str) -> MailingDetails | None:
+    """Texts that try to end their block, mention somebody and show a number."""
+    if not address.startswith("sale/"):
+        return None
+    text = f"Hello {NASTY} call {PHONES[0]}"
+    shown = sample("А*** <b>", f"`x` {PHONES[1]}", why=("first", "longest"))
+    return MailingDetails("Europe/Minsk", text, (6, 4, 2), (shown,))
+
+
+def context(**changes: object) -> CommentContext:
+    """Compared with a base that had other people, parts, costs and another text of sale/vip."""
+    before = Baseline(10, 18, Decimal("0.468"), "0" * 64, "0" * 64, f"Hello <i>you</i>, call {PHONES[0]} now")
+    same = Baseline(12, 20, Decimal("0.520"), "c" * 64, "a" * 64)
+    fields: dict[str, object] = {
+        "base": Base("main", {"sale/vip": before, "sale/old": same}),
+        "details": details,
+        "out": "plan.json",
+        "commit": "5133cd2aa0b1c2d3e4f5",
+    } | changes
+    return CommentContext(**fields)  # type: ignore[arg-type]
+
+
+def mailing(
+    address: str, state: State, counts: tuple[int, int, int, int], **changes: object
+) -> MailingStatus:
+    """A mailing with (delivered, undelivered, sent, pending)."""
+    other: dict[str, int] = changes.pop("other", {})  # type: ignore[assignment]
+    people = sum(counts) + sum(other.values())
+    known = Details(
+        planned=people,
+        planned_parts=people,
+        planned_cost=Decimal(people) * Decimal("0.026"),
+        accepted=people,
+        applied_at="2026-11-28T21:05:00+00:00",
+        words={"DELIVERED": counts[0], "UNDELIVERED": counts[1]} | other,
+        prefixes={"375 29": (counts[0], counts[1], people)},
+        timeline={"2026-12-01 10:00": counts[0]} if counts[0] else {},
+    )
+    fields: dict[str, object] = {
+        "schedule_time": "2026-12-01T10:00:00+03:00",
+        "parts": people,
+        "cost": Decimal(people) * Decimal("0.026"),
+        "requests": ("cc9c8043-8caf-11ef-b035-9e8f47954dec",),
+        "details": known,
+    } | changes
+    return MailingStatus(
+        address=address,
+        state=state,
+        recipients=people,
+        delivered=counts[0],
+        undelivered=counts[1],
+        sent=counts[2],
+        pending=counts[3],
+        other=other,
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+def status() -> StatusReport:
+    """Every state there is; a status word that is markup; differences; people who did not get it."""
+    vip = Details(
+        planned=1200,
+        planned_parts=1800,
+        planned_cost=Decimal("46.800"),
+        accepted=1195,
+        applied_at="2026-11-28T21:05:00+00:00",
+        words={"DELIVERED": 1100, "UNDELIVERED": 80, "<b>Odd|word</b>": 14, _FORMULA: 1},
+        timeline={"2026-12-01 10:00": 600, "2026-12-01 10:01": 400, "2026-12-01 11:30": 100},
+        prefixes={
+            "375 25": (90, 9, 100),
+            "375 29": (600, 36, 640),
+            "375 33": (310, 32, 350),
+            "375 44": (100, 3, 105),
+        },
+        differences=(
+            Difference("count_phones", "1200", "1195"),
+            Difference("alphaname", "MyShop", "<i>Evil</i>"),
+        ),
+        missed=(
+            Missed(PHONES[0], "UNDELIVERED", "2026-12-01 10:02:11.5"),
+            Missed("375337654321", _FORMULA, None),
+        ),
+    )
+    return StatusReport(
+        (
+            mailing("news/letter", State.DRAFT, (0, 0, 0, 25), schedule_time=None, cost=None, parts=None),
+            mailing("sale/half", State.PARTIAL, (5, 0, 0, 0), other={"rejected": 5}),
+            mailing("sale/later", State.SCHEDULED, (0, 0, 0, 12)),
+            mailing("sale/lost", State.UNKNOWN, (0, 0, 0, 0), other={"unknown": 7}),
+            mailing("sale/refused", State.REJECTED, (0, 0, 0, 0), other={"rejected": 3}),
+            mailing("sale/running", State.SENDING, (3, 1, 4, 2)),
+            mailing(
+                "sale/vip",
+                State.FINAL,
+                (1100, 80, 0, 0),
+                other={"<b>Odd|word</b>": 14, _FORMULA: 1, "not taken": 5},
+                parts=1793,
+                cost=Decimal("46.618"),
+                details=vip,
+            ),
+        ),
+        "shop",
+        "2026-12-01T09:00:00+00:00",
+    )

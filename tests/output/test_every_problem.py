@@ -1,0 +1,212 @@
+"""Every problem that docs/problems.md lists: a project that has it, and the lines that the real command says of it."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.cli.main import run
+from smsby_deploy.sandbox.pytest_plugin import SandboxHandle
+from tests.output.golden import check_golden
+
+_DOCS = Path(__file__).resolve().parents[2] / "docs/problems.md"
+_GOLDEN = Path(__file__).parent / "golden/problems"
+_LIST = "phone,name\n375291111111,Anna\n375292222222,Boris\n"
+_MAILING = "  - name: vip\n    recipients: {file: list.csv}\n"
+_LONG = "x" * 150
+_VALIDATE = (("validate",),)
+_PLAN = (("plan",),)
+_GITHUB = (("plan", "--format", "github"),)  # of machines: there what holds a plan back is a problem too
+_SENT = ("apply", "--auto-approve")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A project that is the good one but for a few lines. `then` are appended after the first of `commands` ran."""
+
+    text: str = "    text: Hello\n"
+    mailing: str = _MAILING
+    top: str = ""  # of the campaign
+    project: str = ""
+    rows: str = _LIST
+    files: Mapping[str, str | bytes] = field(default_factory=dict)
+    commands: tuple[tuple[str, ...], ...] = _VALIDATE
+    then: tuple[tuple[str, str], ...] = ()  # a file, and what is written to it
+    needs: str = ""  # a switch of the sandbox
+    url: str = ""  # of the database
+
+    def campaign(self) -> str:
+        return f"version: 1\ncampaign: sale\n{self.top}mailings:\n{self.mailing}{self.text}"
+
+
+def _sql(query: str, more: str = "order_by: id") -> str:
+    return f"  - name: vip\n    recipients: {{sql: {query}, url_env: CRM_URL, {more}}}\n"
+
+
+_PEOPLE = "select * from people"
+_FRESH = "order_by: id, freshness: {sql: select name from people, max_age: 1d}"
+_DATABASE = "sqlite:///{folder}/crm.db"
+
+CASES: dict[str, Case] = {
+    "ALL_SUPPRESSED": Case(project="suppress: [list.csv]\n"),
+    "AUDIENCE_CHANGED": Case(commands=(_SENT, *_PLAN), then=(("list.csv", f"{_LIST}375293333333,Olga\n"),)),
+    "BLOCKED": Case(project="guardrails: {max_recipients: 1}\n", commands=_GITHUB),
+    "COUNTRY": Case(top="countries: [BY, UK]\n"),
+    "DST": Case(top="schedule_time: 2027-03-28T02:30:00\ntimezone: Europe/Warsaw\n"),
+    "DUPLICATE": Case(rows=f"{_LIST}80291111111,Anna\n"),
+    "DUPLICATE_DIFFERS": Case(rows=f"{_LIST}80291111111,Olga\n"),
+    "DUPLICATE_NAME": Case(files={"other.yaml": "version: 1\ncampaign: sale\nmailings:\n" + _MAILING + "    text: Hi\n"}),
+    "EMPTY_AUDIENCE": Case(rows="phone,name\n"),
+    "ENCODING": Case("    text_file: hello.j2\n", files={"hello.j2": "Привет".encode("cp1251")}),
+    "EXPENSIVE_CHARACTER": Case(f"    text: Hello — {_LONG}\n"),
+    "EXTRA": Case(mailing=_sql(_PEOPLE), url="oracle+cx_oracle://localhost/crm"),
+    "FILE_MISSING": Case(mailing="  - name: vip\n    recipients: {file: gone.csv}\n"),
+    "FRESHNESS": Case(mailing=_sql(_PEOPLE, _FRESH), url=_DATABASE),
+    "GSM_PARTS": Case(f"    text: {'y' * 620}\n"),
+    "GUARDRAIL": Case(project="guardrails:\n  forbidden_words: ['(unclosed']\n"),
+    "GUARDRAIL_PRICE": Case(project="guardrails: {max_cost: 10}\n"),
+    "INCLUDE": Case("    text: \"Hello {% include 'footer.j2' %}\"\n"),
+    "LATE": Case(top="schedule_time: 2026-11-02T11:30:00\nmax_late: 1h\n", commands=(("plan", "--offline"),)),
+    "LIST_SUPPRESS": Case(
+        mailing="  - name: vip\n    list: Newsletter\n", project="suppress: [out.txt]\n",
+        files={"out.txt": "375291111111\n"},
+    ),
+    "LIST_TEXT": Case('    text: "Hello, {{ name }}"\n', mailing="  - name: vip\n    list: Newsletter\n"),
+    "NOT_READ": Case(mailing=_sql(_PEOPLE)),
+    "ORDER": Case(mailing=_sql(_PEOPLE, "order_by: city"), url=_DATABASE),
+    "PATH_OUTSIDE": Case(mailing="  - name: vip\n    recipients: {file: ../list.csv}\n"),
+    "PATTERN": Case(project="campaigns: ['**.yaml']\n"),
+    "PHONE": Case(
+        rows="phone,name\n3.75E+11,a\n,b\nCall me,c\n12,d\n37529111111,e\n375171234567,f\n79061234567,g\n"
+        + "1" * 16 + ",h\n" + "1" * 200 + ",i\n"
+    ),
+    "PLACEHOLDER": Case("    text: Hello {name}\n"),
+    "RECIPIENTS": Case(rows="tel,name\n375291111111,Anna\n"),
+    "REFUSED": Case(
+        project="price: {currency: BYN, per_part: 0.026}\nguardrails: {max_cost: 0.05}\n", commands=_GITHUB
+    ),
+    "REMOTE_DIFFERS": Case(
+        top="schedule_time: 2026-12-01T10:00:00\n", commands=(_SENT, *_PLAN), needs="Europe/London"
+    ),
+    "ROW": Case(rows=f"{_LIST}375293333333,Olga,too,many\n375294444444\n"),
+    "SCHEMA": Case(top="revision: zero\n"),
+    "SENT_AGAIN": Case(commands=(_SENT, *_PLAN), then=(("sale.yaml", Case(top="revision: 2\n").campaign()),)),
+    "SMART_ENCODING": Case("    text: «Hello» — you…\n    smart_encoding: true\n"),
+    "SQL": Case(mailing=_sql("select * from nobody"), url=_DATABASE),
+    "SUPPRESS_FILE": Case(project="suppress: [out.csv]\n", files={"out.csv": "tel\n375291111111\n"}),
+    "SUPPRESS_PHONE": Case(project="suppress: [out.txt]\n", files={"out.txt": "375291111111\nnobody\n"}),
+    "TEMPLATE": Case('    text: "Hello, {{ nmae }}"\n'),
+    "TEMPLATE_SYNTAX": Case('    text: "Hello, {{ name | upcase }}"\n'),
+    "TEXT": Case('    text: "{# later #}"\n'),
+    "SINGLE_SIZE": Case(
+        "    text: Hello\n    via: single\n", rows="phone\n" + "".join(f"37529{n:07}\n" for n in range(10_001))
+    ),
+    "TIME": Case(top="schedule_time: 2026-02-30T10:00:00\n"),
+    "TIMEZONE": Case(top="timezone: Minsk\n"),
+    "TOO_LONG": Case(f"    text: {'y' * 1531}\n"),
+    "UNKNOWN_ALPHANAME": Case(top="alphaname: NoSuchShop\n", commands=_PLAN),
+    "UNKNOWN_KEY": Case(top="shedule_time: 2026-12-01T10:00:00\n"),
+    "UNKNOWN_LIST": Case(mailing="  - name: vip\n    list: Nobody\n", commands=_PLAN),
+    "UPLOAD": Case(mailing="  - name: vip\n    recipients: {file: list.csv}\n    upload: {fields: [nmae, email]}\n"),
+    "VIA": Case(mailing="  - name: vip\n    list: Newsletter\n    via: bulk\n"),
+    "WHOLE_MINUTES": Case(top="schedule_time: 2026-12-01T10:00:30\n", mailing="  - name: vip\n    list: Newsletter\n"),
+    "YAML": Case("    text: Hello\n    text: Good bye\n"),
+}  # fmt: skip
+
+
+def test_no_code_is_missing() -> None:
+    """Each code of docs/problems.md, with its meaning and the way to mend it, has a case and a file that people read."""
+    rows = re.findall(r"^\| `([A-Z_]+)` \| [^|]+ \| [^|]+ \|$", _DOCS.read_text("utf-8"), re.MULTILINE)
+    assert sorted(rows) == sorted(CASES)
+    assert sorted(path.stem for path in _GOLDEN.glob("*.txt")) == sorted(CASES)
+
+
+@pytest.mark.parametrize("code", sorted(CASES))
+def test_what_is_said(
+    code: str,
+    tmp_path: Path,
+    smsby_sandbox: SandboxHandle,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Severity, place, sentence and hint, word for word."""
+    case = CASES[code]
+    folder = _write_project(case, tmp_path / "shop", monkeypatch)
+    if case.needs:
+        smsby_sandbox.set(timezones={"schedule_time": case.needs})
+    for index, command in enumerate(case.commands):
+        capsys.readouterr()
+        run(["-C", str(folder), *command])
+        if index == 0:
+            for name, content in case.then:
+                _write(folder, name, content)
+    said = capsys.readouterr().out
+    lines = [line for line in said.splitlines() if f" {code} " in line or f"title={code}::" in line]
+    assert lines, said
+    check_golden(f"problems/{code}.txt", "\n".join(lines) + "\n")
+
+
+_ACCOUNT_ZONE = (
+    "price: {currency: BYN, per_part: 0.026}\nguardrails: {budget: 1}\napi: {account_timezone: X/Y}\n"
+)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        *CASES.values(),
+        Case(project=_ACCOUNT_ZONE),
+        Case(project="defaults: {timezone: X/Y, alphaname: Nobody}\n"),
+    ],
+    ids=[*CASES, "account_timezone", "defaults"],
+)
+def test_no_command_fails_because_of_it(
+    case: Case,
+    tmp_path: Path,
+    smsby_sandbox: SandboxHandle,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whatever is wrong, each command that goes on with what it can read ends in an exit code that tells what it is."""
+    folder = _write_project(case, tmp_path / "shop", monkeypatch)
+    for command in (
+        ("plan", "--offline"),
+        ("render", "*"),
+        ("plan", "--format", "markdown"),
+        _SENT,
+        ("status",),
+    ):
+        code = run(["-C", str(folder), *command])
+        told = capsys.readouterr().err
+        assert code in (0, 3, 4, 64), told
+        assert "itself" not in told
+
+
+def _write_project(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder.mkdir()
+    if case.url:
+        monkeypatch.setenv("CRM_URL", case.url.format(folder=folder))
+        _write_database(folder / "crm.db")
+    _write(folder, "smsby.yaml", f"version: 1\nproject: shop\n{case.project}")
+    _write(folder, "sale.yaml", case.campaign())
+    _write(folder, "list.csv", case.rows)
+    for name, content in case.files.items():
+        _write(folder, name, content)
+    return folder
+
+
+def _write(folder: Path, name: str, content: str | bytes) -> None:
+    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def _write_database(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute("create table people (id integer, phone text, name text, city text)")
+        database.execute("insert into people values (1, '375291111111', 'Anna', 'Minsk')")
+        database.execute("insert into people values (2, '375292222222', 'Boris', 'Minsk')")
+    database.close()

@@ -1,0 +1,105 @@
+"""Progress: a bar on a terminal, lines elsewhere, silence if asked for."""
+
+from __future__ import annotations
+
+import io
+import json
+
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.output.json_log import JsonLog
+from smsby_deploy.output.progress import open_progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_bar_and_keeps_what_was_told() -> None:
+    """The bar says what is done and how far it is; a line told meanwhile is written whole."""
+    stream, clock = Terminal(), SystemClock()
+    with open_progress(stream, color=False, quiet=False, clock=clock) as progress:
+        progress.step("sending", 2000)
+        clock.sleep(30)
+        progress.advance(1500)
+        progress.tell("sale/vip: 1500 recipients: accepted")
+    drawn = stream.getvalue()
+    assert "sending" in drawn
+    assert "1,500 of 2,000 people" in drawn
+    assert "10 s left" in drawn
+    assert "sale/vip: 1500 recipients: accepted\n" in drawn
+    assert drawn.rstrip().endswith(("\x1b[?25h", "\x1b[2K", "\x1b[1A\x1b[2K")), (
+        "the cursor is back, the bar is gone"
+    )
+
+
+def test_elsewhere_a_line_is_told_every_ten_seconds() -> None:
+    """No escape sequence, no line before its time, the count of the step so far."""
+    stream, clock = io.StringIO(), SystemClock()
+    with open_progress(stream, color=True, quiet=False, clock=clock) as progress:
+        progress.step("reading sale/vip")
+        progress.advance(1000)
+        clock.sleep(9)
+        progress.advance(1000)
+        clock.sleep(1)
+        progress.advance(500)
+        progress.advance(500)
+        progress.step("sending", 5000)
+        clock.sleep(10)
+        progress.advance(2000)
+    assert stream.getvalue() == (
+        "reading sale/vip: 2,500 people\nsending: 2,000 of 5,000 people, 15 s left\n"
+    )
+
+
+def test_the_time_left_is_told_by_the_pace_of_the_last_minute() -> None:
+    """What is slowed down takes longer, whatever it was like before."""
+    lines, clock = io.StringIO(), SystemClock()
+    with open_progress(lines, color=False, quiet=False, clock=clock) as progress:
+        progress.step("sending", 10_000)
+        for people, seconds in ((5000, 60), (60, 30), (60, 40), (60, 10)):
+            clock.sleep(seconds)
+            progress.advance(people)
+    assert [line.rpartition(", ")[2] for line in lines.getvalue().splitlines()] == [
+        "1 min left", "41 min left", "54 min left", "33 min left"
+    ]  # fmt: skip
+
+
+def test_machines_hear_the_seconds_left() -> None:
+    """A number; nothing before it can be told."""
+    stream, clock = io.StringIO(), SystemClock()
+    log = JsonLog(stream, clock)
+    with open_progress(stream, color=False, quiet=False, clock=clock, log=log) as progress:
+        progress.step("sending", 5000)
+        clock.sleep(10)
+        progress.advance(2000)
+    step, told = map(json.loads, stream.getvalue().splitlines())
+    assert "seconds_left" not in step
+    assert told["seconds_left"] == 15
+
+
+def test_a_dumb_terminal_gets_lines() -> None:
+    """What can't redraw a line is not sent any control character."""
+    stream = Terminal()
+    with open_progress(stream, color=True, quiet=False, clock=SystemClock(), terminal="dumb") as progress:
+        progress.step("reading")
+        progress.tell("told")
+    assert stream.getvalue() == "told\n"
+
+
+def test_quiet_is_silent() -> None:
+    """-q: neither bar nor line, terminal or not."""
+    stream = Terminal()
+    with open_progress(stream, color=True, quiet=True, clock=SystemClock()) as progress:
+        progress.step("sending", 10)
+        progress.advance(10)
+        progress.tell("told")
+    assert stream.getvalue() == ""
+
+
+def test_nothing_told_can_redraw_the_terminal() -> None:
+    """Control characters of a file's content are blanks."""
+    stream = Terminal()
+    with open_progress(stream, color=False, quiet=False, clock=SystemClock(), terminal="dumb") as progress:
+        progress.tell("a\x1b[2Jb")
+    assert stream.getvalue() == "a [2Jb\n"

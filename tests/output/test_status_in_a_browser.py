@@ -1,0 +1,63 @@
+"""The page in headless Chromium: it fits a phone and a desktop, and its charts are drawn."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.output.status_html import status_html
+from tests.output import examples
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+# Put where the policy of the page was, which forbids every script: the page measures itself.
+_PROBE = """<script>addEventListener("load", () => {
+  const wide = [...document.querySelectorAll("main, section, .top, svg")].filter(
+    (one) => one.getBoundingClientRect().right > innerWidth + 1);
+  const bars = [...document.querySelectorAll("svg rect")].filter((one) => one.getBoundingClientRect().width > 20);
+  const small = [...document.querySelectorAll("svg text")].filter(
+    (one) => one.textContent && one.getBoundingClientRect().height < 8);
+  parent.postMessage([innerWidth, document.documentElement.scrollWidth - innerWidth, wide.length, bars.length > 12,
+    small.length].join(" "), "*");
+});</script>"""
+# No window of headless Chromium is as narrow as a phone; a frame is.
+_FRAME = """<!doctype html><script>addEventListener("message", (told) => document.body.dataset.probe = told.data);</script>
+<body style="margin:0"><iframe style="border:0" width="{width}" height="3000" src="status.html"></iframe>"""
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+
+def _chromium(*arguments: str) -> str:
+    assert CHROMIUM is not None
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_nothing_sticks_out_and_the_charts_are_drawn(tmp_path: Path, width: int) -> None:
+    """No sideways scrolling of the page, no letter of a chart under 8 pixels, bars where there are numbers."""
+    text = status_html(examples.status(), currency="BYN", tool="smsby-deploy", zone="Europe/Minsk")
+    probed = re.sub(r'<meta http-equiv="Content-Security-Policy".*?>', _PROBE, text)
+    assert probed != text
+    (tmp_path / "status.html").write_text(probed, encoding="utf-8")
+    frame = tmp_path / "frame.html"
+    frame.write_text(_FRAME.format(width=width), encoding="utf-8")
+    dom = _chromium("--window-size=1300,2000", "--virtual-time-budget=2000", "--dump-dom", frame.as_uri())
+    found = re.search(r'data-probe="([^"]*)"', dom)
+    assert found is not None
+    assert found[1] == f"{width} 0 0 true 0"
+
+
+def test_it_can_be_printed(tmp_path: Path) -> None:
+    """A PDF of it has pages, and a picture of it the asked size."""
+    page, picture, paper = tmp_path / "status.html", tmp_path / "status.png", tmp_path / "status.pdf"
+    text = status_html(examples.status(), currency="BYN", tool="smsby-deploy", zone="Europe/Minsk")
+    page.write_text(text, encoding="utf-8")
+    _chromium("--window-size=1200,900", f"--screenshot={picture}", page.as_uri())
+    assert struct.unpack(">II", picture.read_bytes()[16:24]) == (1200, 900)
+    _chromium(f"--print-to-pdf={paper}", "--no-pdf-header-footer", page.as_uri())
+    assert re.findall(rb"/Type\s*/Page\b", paper.read_bytes())

@@ -1,0 +1,194 @@
+"""Recipients in Parquet files: their values as text, all files of a glob in order, problems at the row of the file."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow.parquet import write_table
+
+from smsby_deploy.config.declarations import Project, RecipientsParquet
+from smsby_deploy.config.project_loader import LoadedProject, load_project
+from smsby_deploy.plan.measure import measure_mailing
+from smsby_deploy.plan.planner import hash_inputs
+from smsby_deploy.problems import Problem
+from smsby_deploy.recipients.parquet import read_parquet
+from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.texts.samples import preview_mailing
+from tests.peak import measure_peak
+
+CAMPAIGN = """\
+version: 1
+campaign: sale
+mailings:
+  - name: vip
+    recipients: {parquet: lists/*.parquet}
+    text: "{{ name }}, hello"
+"""
+
+
+def _write(folder: Path, file: str, /, **columns: Any) -> None:
+    path = folder / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_table(pa.table(columns), path, row_group_size=2)
+
+
+def _load(folder: Path, campaign: str = CAMPAIGN) -> LoadedProject:
+    (folder / "smsby.yaml").write_text("version: 1\nproject: shop\n", "utf-8")
+    (folder / "sale.yaml").write_text(campaign, "utf-8")
+    return load_project(folder)
+
+
+def _project(folder: Path, campaign: str = CAMPAIGN) -> Project:
+    loaded = _load(folder, campaign)
+    assert not loaded.problems
+    return loaded.project
+
+
+def _problems(folder: Path, campaign: str = CAMPAIGN) -> list[Problem]:
+    project = _project(folder, campaign)
+    return measure_mailing(project, project.mailings[0], PhoneSet())[1]
+
+
+def test_all_files_of_a_glob_are_read_by_their_names(tmp_path: Path) -> None:
+    """Batch by batch, also with other columns; each is among the inputs."""
+    _write(tmp_path, "lists/b.parquet", name=["Вера"], phone=["375293333333"])
+    _write(
+        tmp_path, "lists/a.parquet", phone=[375291111111, 375292222222, 375294444444], name=["A", "B", None]
+    )
+    project = _project(tmp_path)
+    source = project.mailings[0].audience
+    assert isinstance(source, RecipientsParquet)
+    blocks = list(read_parquet(source, 2))
+    assert [(block.columns, list(block.lines), block.cells) for block in blocks] == [
+        (("phone", "name"), [1, 2], [["375291111111", "A"], ["375292222222", "B"]]),
+        (("phone", "name"), [3], [["375294444444", ""]]),
+        (("name", "phone"), [4], [["Вера", "375293333333"]]),
+    ]
+    assert set(hash_inputs(project, project.mailings)) == {
+        "smsby.yaml", "sale.yaml", "lists/a.parquet", "lists/b.parquet"
+    }  # fmt: skip
+
+
+def test_values_read_as_they_are_meant(tmp_path: Path) -> None:
+    """As data frames write them: a whole float has no point, a gap is empty, times end at microseconds."""
+    when = pa.array([datetime(2026, 12, 1, 10, tzinfo=UTC)], pa.timestamp("ns", "UTC"))
+    _write(
+        tmp_path, "lists/a.parquet", phone=[375291111111.0], gap=[float("nan")], price=[Decimal("12.50")],
+        when=when, word=pa.array(["x"]).dictionary_encode(), yes=[True], tags=[["a"]], raw=[b"x"],
+        at=pa.array([3600 * 10**9 + 1], pa.time64("ns")), seen=pa.array([b"x"], pa.binary_view()),
+        a=[{"b": 1}], **{"a.b": ["z"]},
+    )  # fmt: skip
+    source = _project(tmp_path).mailings[0].audience
+    assert isinstance(source, RecipientsParquet)
+    (block,) = read_parquet(source, 10)
+    assert dict(zip(block.columns, block.cells[0], strict=True)) == {
+        "phone": "375291111111", "gap": "", "price": "12.50", "when": "2026-12-01T10:00:00+00:00", "word": "x",
+        "yes": "true", "at": "01:00:00", "a.b": "z",
+    }  # fmt: skip
+
+
+def test_a_problem_stands_at_the_row_of_its_file(tmp_path: Path) -> None:
+    """A bad phone, and a text that can't be rendered, in the second file."""
+    _write(tmp_path, "lists/a.parquet", phone=["375291111111", "375292222222"], name=["A", "B"])
+    _write(tmp_path, "lists/b.parquet", phone=["375293333333", "12"], name=[None, "D"])
+    phone, text = _problems(tmp_path)
+    assert (phone.code, phone.file, phone.line) == ("PHONE", "lists/b.parquet", 2)
+    assert (text.code, text.file, text.line) == ("TEMPLATE", "sale.yaml", 6)
+    assert text.message.endswith("(lists/b.parquet:1)")
+
+
+def test_a_preview_places_its_problems_too(tmp_path: Path) -> None:
+    """`render` shows what it can and tells the rest."""
+    _write(tmp_path, "lists/a.parquet", phone=["375291111111", "12"], name=["A", "B"])
+    project = _project(tmp_path)
+    preview = preview_mailing(project, project.mailings[0], PhoneSet())
+    assert [sample.text for sample in preview.samples] == ["A, hello"]
+    assert [(problem.file, problem.line) for problem in preview.problems] == [("lists/a.parquet", 2)]
+
+
+def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
+    """Text, a file cut off, one without the column, one without plain columns."""
+    _write(tmp_path, "lists/a.parquet", phone=["375291111111"], name=["A"])
+    good = (tmp_path / "lists/a.parquet").read_bytes()
+    for content in (b"phone,name\n", b"", good[:-9], good[:40] + bytes(len(good) - 52) + good[-12:]):
+        (tmp_path / "lists/b.parquet").write_bytes(content)
+        (problem,) = _problems(tmp_path)
+        assert (problem.code, problem.file) == ("RECIPIENTS", "lists/b.parquet")
+        assert "can't be read as Parquet" in problem.message
+    _write(tmp_path, "lists/b.parquet", tel=["375291111111"])
+    assert [problem.message for problem in _problems(tmp_path)] == [
+        "it has no column 'phone'; its columns: tel"
+    ]
+    _write(tmp_path, "lists/b.parquet", phone=[["375291111111"]])
+    assert [problem.message for problem in _problems(tmp_path)] == ["it has no columns of plain values"]
+    twice = pa.table([["375291111111"], ["375292222222"], ["B"]], names=["phone", "phone", "name"])
+    write_table(twice, tmp_path / "lists/b.parquet")
+    assert [problem.message for problem in _problems(tmp_path)] == ["it has two columns of one name: phone"]
+
+
+def test_no_file_and_no_way_out(tmp_path: Path) -> None:
+    """A glob that fits nothing, one that leads out, and a link that does."""
+    root = tmp_path / "shop"
+    root.mkdir()
+
+    def code(parquet: str) -> list[str]:
+        return [
+            problem.code for problem in _load(root, CAMPAIGN.replace("lists/*.parquet", parquet)).problems
+        ]
+
+    assert code("lists/*.parquet") == ["FILE_MISSING"]
+    assert code("lists/a.parquet") == ["FILE_MISSING"]
+    _write(tmp_path, "out/a.parquet", phone=["375291111111"])
+    (root / "lists").symlink_to(tmp_path / "out")
+    for name in (
+        "lists/*.parquet",
+        "lists/a.parquet",
+        "../out/a.parquet",
+        "../out/*",
+        "../none/*",
+        f"{tmp_path}/out/*",
+    ):
+        assert set(code(name)) == {"PATH_OUTSIDE"}, name
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    """Spark writes folders that are named like files."""
+    (tmp_path / "lists/a.parquet").mkdir(parents=True)
+    (problem,) = _load(tmp_path, CAMPAIGN.replace("*", "a")).problems
+    assert (problem.code, problem.message) == (
+        "FILE_MISSING",
+        "lists/a.parquet is a folder, a file is wanted",
+    )
+
+
+def test_the_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to install."""
+    _write(tmp_path, "lists/a.parquet", phone=["375291111111"], name=["A"])
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (problem,) = _problems(tmp_path)
+    assert (problem.code, problem.file, problem.line) == ("EXTRA", "sale.yaml", 5)
+    assert "pip install 'smsby-deploy[parquet]'" in problem.message
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    """Ten times the rows in one row group, hardly more memory: they are read a few pages at a time."""
+    found = []
+    for count in (20_000, 200_000):
+        folder = tmp_path / str(count)
+        (folder / "lists").mkdir(parents=True)
+        phones = [str(375290000000 + number) for number in range(count)]
+        names = [f"{number:0200}" for number in range(count)]
+        write_table(
+            pa.table({"phone": phones, "name": names}), folder / "lists/all.parquet", row_group_size=count
+        )
+        _project(folder)
+        people, kilobytes = measure_peak(folder)
+        assert people == count
+        found.append(kilobytes)
+    assert found[1] - found[0] < 6_000  # the rows alone would take 60,000

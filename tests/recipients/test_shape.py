@@ -1,0 +1,263 @@
+"""Files of recipients as people have them: what they are taken for, and that any bytes end in rows or in a problem."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smsby_deploy.config.declarations import RecipientsFile
+from smsby_deploy.errors import Location
+from smsby_deploy.recipients import shape
+from smsby_deploy.recipients.audience import AudienceReport, stream_audience
+from smsby_deploy.recipients.csv_dialect import BadRows, detect_delimiter, detect_shape, open_shaped
+from smsby_deploy.recipients.suppression import load_suppression
+
+_AT = Location("sale.yaml", 5, 17)
+_ANNA = [("375291234567", "Анна")]
+
+
+def _source(path: Path, **changes: Any) -> RecipientsFile:
+    return RecipientsFile(path, path.name, "phone", _AT)._replace(**changes)
+
+
+def _read(source: RecipientsFile) -> tuple[list[tuple[str, dict[str, str], int]], AudienceReport]:
+    report = AudienceReport()
+    batches = stream_audience(
+        source, address="a/b", campaign_file="sale.yaml", has_text=True, on_invalid="fail", report=report
+    )
+    rows = [row for batch in batches for row in zip(batch.phones, batch.variables, batch.lines, strict=True)]
+    return rows, report
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("phone,name\n375291234567,Анна\n".encode(), "csv, utf-8, delimiter ','"),
+        ("\ufeffPhone;name\r\n375291234567;Анна\r\n;\r\n\r\n".encode(), "csv, utf-8-sig, delimiter ';'"),
+        ("phone;name\n375291234567;Анна\n".encode("cp1251"), "csv, cp1251, delimiter ';'"),
+        ("phone\tname\n375291234567\tАнна".encode(), "csv, utf-8, delimiter '\\t'"),
+        ("phone\tname\r\n375291234567\tАнна\r\n".encode("utf-16"), "csv, utf-16, delimiter '\\t'"),
+        ("phone|name\r\n375291234567|Анна\r\n".encode("utf-16-le"), "csv, utf-16-le, delimiter '|'"),
+        ("phone;name\r\n375291234567;Анна\r\n".encode("utf-16-be"), "csv, utf-16-be, delimiter ';'"),
+        ('"phone","name"\n"375291234567","Анна"\n'.encode(), "csv, utf-8, delimiter ','"),
+        ('"phone";"a, b, c";name\n375291234567;x;Анна\n'.encode(), "csv, utf-8, delimiter ';'"),
+        ("sep=;\r\nphone;name\r\n375291234567;Анна\r\n".encode(), "csv, utf-8, delimiter ';'"),
+        ("\r\n \r\nphone;name;;\r\n375291234567;Анна;;\r\n".encode(), "csv, utf-8, delimiter ';'"),
+        ("phone,name\r375291234567,Анна\r".encode(), "csv, utf-8, delimiter ','"),
+    ],
+)
+def test_csv_is_read_as_people_have_it(content: bytes, told: str, tmp_path: Path) -> None:
+    """Marks, encodings, delimiters, line breaks, blank rows, empty columns: the same row, and what it was taken for."""
+    path = tmp_path / "list.csv"
+    path.write_bytes(content)
+    rows, report = _read(_source(path))
+    assert not report.problems
+    assert [(phone, variables["name"]) for phone, variables, _ in rows] == _ANNA
+    assert str(detect_shape(_source(path))) == told
+
+
+def test_the_project_s_word_wins(tmp_path: Path) -> None:
+    """`encoding` and `delimiter` are taken as they are said, a byte order mark aside."""
+    path = tmp_path / "list.csv"
+    path.write_bytes("\ufeffphone,x;name\n375291234567;Анна\n".encode())
+    rows, report = _read(_source(path, encoding="utf-8", delimiter=";", phone="phone,x"))
+    assert not report.problems
+    assert [(phone, variables["name"]) for phone, variables, _ in rows] == _ANNA
+    path.write_bytes("phone;name\n375291234567;Анна\n".encode("cp866"))
+    rows, _ = _read(_source(path, encoding="cp866"))
+    assert [(phone, variables["name"]) for phone, variables, _ in rows] == _ANNA
+
+
+@pytest.mark.parametrize(
+    ("content", "changes", "line", "why"),
+    [
+        ("phone,name\n375291234567,Анна\n".encode() * 3 + b"375291234567,\xc0\n", {}, 7, "not UTF-8 while others"),
+        ("phone;name\n375291234567;Анна\n".encode("cp1251"), {"encoding": "utf-8"}, 2, "not utf-8; mend"),
+        (b"phone;name\n375291234567;\x98\n", {}, 2, "not cp1251"),
+        (b"phone\n", {"encoding": "klingon"}, 1, "no encoding klingon"),
+        (b"phone\n", {"encoding": "rot13"}, 1, "no encoding rot13"),
+        (b"phone\n", {"encoding": "undefined"}, 1, "not undefined"),
+        (b"phone\n", {"delimiter": "\n"}, 1, "can't be split"),
+        (b"PK\x03\x04\x14", {}, 1, "Excel workbook"),
+        (b"phone,name\n" + b"375291234567,Anna\n" * 9 + b"375291234567,A\0\n", {}, 11, "zero byte"),
+        (b"phone,name,name\n", {}, 1, "twice; its columns: name"),
+        (b'phone,name\n375291234567,x\n375291234568,"a\nb\n', {}, 3, "not CSV"),
+        (b'phone,name\n375291234567,x\n375291234568,"a" b\n', {}, 3, "not CSV"),
+        (b"", {}, 1, "empty"),
+        (b"\n\n", {}, 1, "empty"),
+    ],
+)  # fmt: skip
+def test_what_cant_be_read_is_told_at_its_line(
+    content: bytes, changes: dict[str, str], line: int, why: str, tmp_path: Path
+) -> None:
+    """One problem with the physical line and the reason; never a guess that would send wrong letters."""
+    path = tmp_path / "list.csv"
+    path.write_bytes(content)
+    _, report = _read(_source(path, **changes))
+    (problem,) = report.problems
+    assert (problem.code, problem.file, problem.line) == ("RECIPIENTS", "list.csv", line)
+    assert why in problem.message
+
+
+def test_a_file_that_is_gone_or_closed_is_a_problem(tmp_path: Path) -> None:
+    """Also a folder in its place."""
+    for path in (tmp_path / "gone.csv", tmp_path):
+        _, report = _read(_source(path))
+        assert [problem.code for problem in report.problems] == ["RECIPIENTS"]
+
+
+def test_a_txt_is_a_phone_a_line_or_a_table(tmp_path: Path) -> None:
+    """Excel saves tables as .txt too: one whose first line names the phone column is read as a table."""
+    path = tmp_path / "list.txt"
+    path.write_text("375291234567\n\n375297654321\n")
+    assert [line for *_, line in _read(_source(path))[0]] == [1, 3]
+    path.write_text("Phone\tname\n375291234567\tАнна\n", encoding="utf-16")
+    rows, _ = _read(_source(path))
+    assert [(phone, variables["name"]) for phone, variables, _ in rows] == _ANNA
+
+
+def test_a_broken_line_does_not_take_what_stands_above_it(tmp_path: Path) -> None:
+    """Rows before the damage are read and judged; the damage is told at its own line."""
+    path = tmp_path / "list.csv"
+    path.write_text('phone,note\n375291234567,"a\r\nb\rc\nd"\n12345678,x\n375297654321,"open\n')
+    rows, report = _read(_source(path))
+    assert [line for *_, line in rows] == [2]
+    assert [(problem.code, problem.line) for problem in report.problems] == [("PHONE", 6), ("RECIPIENTS", 7)]
+
+
+_cells = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 9_999_999), _cells), min_size=1, max_size=12, unique_by=lambda row: row[0]
+    ),
+    st.sampled_from(",;\t|"),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_what_was_written_is_what_is_read(
+    people: list[tuple[int, str]], delimiter: str, encoding: str, end: str
+) -> None:
+    """Any text in quotes, with line breaks and quotes in it, arrives whole, and every row stands at its line."""
+    lines, text, line = [], f"phone{delimiter}name{end}", 2
+    for number, name in people:
+        row = f'37529{number:07d}{delimiter}"{name.replace(chr(34), chr(34) * 2)}"{end}'
+        lines.append(line)
+        line += row.replace("\r\n", "\n").replace("\r", "\n").count("\n")
+        text += row
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "list.csv")
+        path.write_bytes(text.encode(encoding))
+        rows, report = _read(_source(path))
+    assert not report.problems
+    assert [(variables["name"], line) for _, variables, line in rows] == [
+        (name.strip(), line) for (_, name), line in zip(people, lines, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "told"),
+    [
+        ("Anna", "Анна".encode("cp1251"), []),
+        ("Anna", "Анна".encode(), []),
+        ("Анна", "Анна".encode("cp1251"), [("RECIPIENTS", 5002)]),
+        ("Анна", "Анна".encode()[:-1], [("RECIPIENTS", 5002)]),
+    ],
+    ids=["cp1251 after Latin", "utf-8 after Latin", "cp1251 after utf-8", "damaged utf-8"],
+)
+def test_what_stands_behind_the_first_64_kb(early: str, late: bytes, told: object, tmp_path: Path) -> None:
+    """An encoding that shows itself late is found all the same; damage is told at its line, and never read as letters."""
+    path = tmp_path / "list.csv"
+    rows = "".join(f"37529{n:07d},{early}\n" for n in range(5000))
+    path.write_bytes(f"phone,name\n{rows}375291234567,".encode() + late + b"\n")
+    people, report = _read(_source(path))
+    assert [(problem.code, problem.line) for problem in report.problems] == told
+    assert {variables["name"] for _, variables, _ in people} <= {early, "Анна"}
+    assert len(people) == 5001 or told
+
+
+_letters = st.lists(
+    st.sampled_from([b"Anna", b"\n", "Анна".encode(), "Анна".encode("cp1251"), "Рђ".encode("cp1251"), b"\xff", b"\xd0"])
+).map(b"".join)  # fmt: skip
+
+
+@given(_letters, st.sampled_from([b"", b"\xef\xbb\xbf"]), st.integers(4, 9), st.integers(1, 9))
+def test_no_encoding_is_guessed_where_utf_8_would_do(
+    content: bytes, mark: bytes, sample: int, block: int
+) -> None:
+    """Wherever sample and blocks end: what is UTF-8 is read as it, and nothing else is read as if it were."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shape, "_SAMPLE", sample)
+        patch.setattr(shape, "_BLOCK", block)
+        path = Path(folder, "list.csv")
+        path.write_bytes(mark + b"a" + content)  # no mark of UTF-16 begins it
+        try:
+            text = (mark + b"a" + content).decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = None
+        try:
+            with open_shaped(_source(path)) as (found, lines):
+                read = "".join(lines)
+        except BadRows as error:
+            assert text is None
+            assert str(error).startswith("this line is not")
+            return
+    assert found.encoding == ("cp1251" if text is None else "utf-8-sig" if mark else "utf-8")
+    assert read == (text or (mark + b"a" + content).decode("cp1251"))
+
+
+_bytes = st.binary(max_size=200) | st.lists(
+    st.sampled_from(
+        [b"phone", b"name", b";", b",", b"\t", b'"', b"\n", b"\r\n", b"\r", b"375291234567", b"80331234567", b"\xef\xbb\xbf",
+         b"\xff\xfe", b"\0", b"\xc0\xed", "Анна".encode(), b"{", b"}", b'{"phone": "375291234567"}', b"[", b":", b"\\ud800",
+         b"sep=;", b"sep=", b"1e999", b" "]
+    ),
+    max_size=40,
+).map(b"".join)  # fmt: skip
+
+
+def _sources(path: Path) -> Iterator[RecipientsFile]:
+    for encoding in (None, "utf-8", "cp1251", "utf-16"):
+        for delimiter in (None, ";"):
+            yield _source(path, encoding=encoding, delimiter=delimiter)
+
+
+@settings(max_examples=200)
+@given(_bytes, st.sampled_from([".csv", ".jsonl", ".txt"]))
+def test_any_bytes_end_in_rows_or_in_a_problem(content: bytes, suffix: str) -> None:
+    """Never an exception; rows add up; a problem stands at a line that the file has and tells no number; texts can be
+    encoded."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "list" + suffix)
+        path.write_bytes(content)
+        most = content.count(b"\n") + content.count(b"\r") + 1
+        for source in _sources(path):
+            rows, report = _read(source)
+            assert rows or report.problems
+            assert report.rows >= len(rows) + report.duplicate
+            for problem in report.problems:
+                assert problem.line is not None
+                assert not re.search(r"(?:\d\W*){7}", problem.message)
+                assert 1 <= problem.line <= most or problem.code == "EMPTY_AUDIENCE"
+            for _, variables, line in rows:
+                assert 1 <= line <= most
+                "".join(variables.values()).encode()
+            load_suppression([source])
+            try:
+                assert str(detect_shape(source))
+            except BadRows as error:
+                assert str(error)
+
+
+@given(st.text(max_size=60))
+def test_a_delimiter_is_always_one_of_the_known(header: str) -> None:
+    """Whatever the header holds."""
+    assert detect_delimiter(header) in ",;\t|"

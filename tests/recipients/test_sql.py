@@ -1,0 +1,365 @@
+"""Recipients in a database: exact text of its values, the same order every time, and nothing written or given away."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smsby_deploy.apply.bulk import FilesChanged, stream_parts
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.config.declarations import Freshness, RecipientsQuery
+from smsby_deploy.config.project_loader import LoadedProject, load_project
+from smsby_deploy.lock.records import Lock
+from smsby_deploy.plan.measure import measure_mailing
+from smsby_deploy.plan.planner import make_plan
+from smsby_deploy.problems import Problem
+from smsby_deploy.recipients.csv_dialect import BadRows
+from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.sources import SourceFacts
+from smsby_deploy.recipients.sql import read_query
+from tests.databases import PASSWORD, Database
+from tests.peak import measure_peak
+
+PEOPLE = (
+    "create table people (id integer primary key, phone text, name text)",
+    "insert into people values (1, '+375 29 111-11-11', 'Анна'), (2, '375332222222', 'Борис'), (3, '80293333333', null)",
+)
+CAMPAIGN = """\
+version: 1
+campaign: sale
+mailings:
+  - name: vip
+    recipients:
+      sql: |
+        select id, phone, name
+        from people
+      url_env: CRM_URL
+      order_by: id
+    text: "{{ name | default('Hi', true) }}, hello"
+"""
+
+
+def _project(folder: Path, url: str | None, campaign: str = CAMPAIGN) -> LoadedProject:
+    folder.mkdir(exist_ok=True)
+    api = "api: {recipients_per_request: 2}\n"
+    (folder / "smsby.yaml").write_text(f"version: 1\nproject: shop\n{api}", "utf-8")
+    (folder / "sale.yaml").write_text(campaign, "utf-8")
+    loaded = load_project(folder, {} if url is None else {"CRM_URL": url})
+    assert not loaded.problems
+    return loaded
+
+
+def _query(
+    database: Database, folder: Path, sql: str = "select * from people", **changes: Any
+) -> RecipientsQuery:
+    query = _project(folder / "shop", database.url).project.mailings[0].audience
+    assert isinstance(query, RecipientsQuery)
+    return replace(query, sql=query.sql._replace(text=sql, content=None), **changes)
+
+
+def _rows(query: RecipientsQuery, size: int = 1000) -> list[list[str]]:
+    return [row for block in read_query(query, size, SourceFacts()) for row in block.cells]
+
+
+def _snapshot(query: RecipientsQuery, size: int = 1000) -> str | None:
+    facts = SourceFacts()
+    for _ in read_query(query, size, facts):
+        assert facts.snapshot is None  # it is of the whole result
+    return facts.snapshot
+
+
+def _problems(loaded: LoadedProject) -> list[Problem]:
+    return measure_mailing(loaded.project, loaded.project.mailings[0], PhoneSet())[1]
+
+
+def test_rows_come_as_text_in_their_order(database: Database, tmp_path: Path) -> None:
+    """Null is empty, and `order_by` orders whatever the query says."""
+    database.run(*PEOPLE)
+    query = _query(database, tmp_path, order_by="id desc")
+    assert _rows(query, 2) == [
+        ["3", "80293333333", ""],
+        ["2", "375332222222", "Борис"],
+        ["1", "+375 29 111-11-11", "Анна"],
+    ]
+    blocks = list(read_query(query, 2, SourceFacts()))
+    assert [(block.columns, list(block.lines)) for block in blocks] == [
+        (("id", "phone", "name"), [1, 2]),
+        (("id", "phone", "name"), [3]),
+    ]
+
+
+def test_values_of_postgresql_read_as_they_are_meant(postgres: Database, tmp_path: Path) -> None:
+    """Decimals keep their digits, truth values are words, a whole float has no point, times are ISO 8601."""
+    sql = """select 1 as id, 375291111111::bigint as a, 12.50::numeric(8,2) as b, true as c, 375291111111::float8 as d,
+      0.1::float8 as e, date '2026-12-01' as f, timestamp '2026-12-01 10:00' as g,
+      '0dfe1c7a-3a3f-4a43-9f4c-0123456789ab'::uuid as h, '50%: a:b' as i"""
+    assert _rows(_query(postgres, tmp_path, sql)) == [
+        ["1", "375291111111", "12.50", "true", "375291111111", "0.1", "2026-12-01", "2026-12-01T10:00:00",
+         "0dfe1c7a-3a3f-4a43-9f4c-0123456789ab", "50%: a:b"]
+    ]  # fmt: skip
+    late = "select n as id, case when n = 3 then array[n] end as tags from generate_series(1, 4) as n"
+    with pytest.raises(BadRows, match=r"not plain \(list\) as tags: leave that column out") as caught:
+        _rows(_query(postgres, tmp_path, late))
+    assert caught.value.line == 3
+
+
+def test_a_query_may_have_its_own_order_limit_semicolon_and_signs(database: Database, tmp_path: Path) -> None:
+    """It runs as written: neither per cent nor colon is a parameter."""
+    database.run(*PEOPLE)
+    sql = "with p as (select * from people)\nselect id, ':x' as x from p where phone like '%1%' order by name limit 1; "
+    assert _rows(_query(database, tmp_path, sql)) == [["1", ":x"]]
+
+
+def test_the_snapshot_is_of_the_result_and_of_nothing_else(database: Database, tmp_path: Path) -> None:
+    """Not of the blocks it came in; one changed value, one more row or another column's name changes it."""
+    database.run(*PEOPLE)
+    query = _query(database, tmp_path)
+    first = _snapshot(query)
+    assert first is not None
+    assert _snapshot(query, 1) == first
+    assert (
+        _snapshot(replace(query, sql=query.sql._replace(text="select id, phone, name as who from people")))
+        != first
+    )
+    database.run("update people set name = 'Вера' where id = 3")
+    second = _snapshot(query)
+    database.run("insert into people values (4, '375294444444', 'Глеб')")
+    assert len({first, second, _snapshot(query)}) == 3
+
+
+def test_no_row_of_another_result_is_given(database: Database, tmp_path: Path) -> None:
+    """Held to a snapshot, the same result comes whole, and another one not at all."""
+    database.run(*PEOPLE)
+    query = _query(database, tmp_path)
+    pinned = replace(query, snapshot=_snapshot(query))
+    assert _rows(pinned, 2) == _rows(query)
+    database.run("update people set name = 'Вера' where id = 3")
+    blocks = read_query(pinned, 1, SourceFacts())
+    with pytest.raises(BadRows, match="changed since it was planned"):
+        next(blocks)
+
+
+def test_nothing_leaves_of_a_result_that_changed_after_the_plan(database: Database, tmp_path: Path) -> None:
+    """Not even the first chunk, which is as it was planned."""
+    database.run(*PEOPLE)
+    loaded = _project(tmp_path / "shop", database.url)
+    lock = Lock("shop")
+    plan = make_plan(loaded, select=(), client=None, account=None, lock=lock, clock=SystemClock(), new_id="x")
+    mailing, action = loaded.project.mailings[0].pinned(plan.inputs), plan.actions[0]
+    now = SystemClock().now()
+    assert [part.recipients for part in stream_parts(loaded.project, mailing, action, now)] == [2, 1]
+    database.run("update people set name = 'Вера' where id = 3")
+    with pytest.raises(FilesChanged, match="changed since"):
+        next(stream_parts(loaded.project, mailing, action, now))
+    database.run("drop table people")
+    with pytest.raises(FilesChanged, match=r"ended before chunk 1 of 2: the database says: .*people"):
+        next(stream_parts(loaded.project, mailing, action, now))
+
+
+def test_rows_that_the_order_does_not_tell_apart_are_refused(database: Database, tmp_path: Path) -> None:
+    """Across blocks too; rows that are the same in everything may come in any order."""
+    database.run(*PEOPLE)
+    same = "select 1 as g, 'a' as name union all select 1, 'a'"
+    assert len(_rows(_query(database, tmp_path, same, order_by="g"))) == 2
+    for size in (1, 10):
+        with pytest.raises(BadRows, match="add a column") as caught:
+            _rows(_query(database, tmp_path, "select id, 1 as g from people", order_by="g"), size)
+        assert (caught.value.line, caught.value.code) == (1, "ORDER")
+
+
+def test_a_query_can_not_write(database: Database, tmp_path: Path) -> None:
+    """Not as a statement, and not by what a query calls."""
+    database.run(*PEOPLE)
+    attempts = ["delete from people", "select 1 as id) x; delete from people; --"]
+    if database.kind == "postgresql":
+        database.run("create sequence counter")
+        attempts += [
+            "with gone as (delete from people returning *) select * from gone",
+            "select nextval('counter') as id",
+        ]
+    for attempt in attempts:
+        with pytest.raises(BadRows) as caught:
+            _rows(_query(database, tmp_path, attempt))
+        assert caught.value.code == "SQL"
+    query = _query(database, tmp_path)
+    for attempt in ("delete from people", "commit; delete from people; select '2026-12-01'"):
+        fresh = Freshness(query.sql._replace(text=attempt), timedelta(hours=1), "UTC")
+        with pytest.raises(BadRows) as caught:
+            _rows(replace(query, freshness=fresh))
+        assert caught.value.code == "SQL"
+    assert database.one("select count(*) from people") == 3
+
+
+def test_a_database_of_sqlite_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    """SQLite itself would make an empty one."""
+    missing = tmp_path / "none.db"
+    with pytest.raises(BadRows, match="CRM_URL names is not there"):
+        _rows(_query(Database("sqlite", f"sqlite:///{missing}"), tmp_path))
+    assert not missing.exists()
+
+
+def test_an_error_of_the_query_stands_at_its_line(
+    postgres: Database, sqlite: Database, tmp_path: Path
+) -> None:
+    """PostgreSQL tells the line; of others it is where the query begins. What it says is told."""
+    broken = CAMPAIGN.replace("phone, name", "phone,\n          nme")
+    for database, line in ((postgres, 8), (sqlite, 6)):
+        database.run(*PEOPLE)
+        (problem,) = _problems(_project(tmp_path / database.kind, database.url, broken))
+        assert (problem.code, problem.file, problem.line) == ("SQL", "sale.yaml", line)
+        assert "nme" in problem.message
+    unordered = CAMPAIGN.replace("order_by: id", "order_by: city")
+    (problem,) = _problems(_project(tmp_path / "order", postgres.url, unordered))
+    assert (problem.line, 'column "city" does not exist' in problem.message) == (6, True)
+
+
+def test_a_bad_row_is_told_by_its_number(database: Database, tmp_path: Path) -> None:
+    """At the query, which a person can open, and without the phone."""
+    database.run(*PEOPLE, "insert into people values (4, '1234567890123', 'x')")
+    campaign = CAMPAIGN.replace("default('Hi', true)", "upper")
+    problems = _problems(_project(tmp_path / "shop", database.url, campaign))
+    assert [(p.code, p.file, p.line) for p in problems] == [
+        ("PHONE", "sale.yaml", 6),
+        ("TEMPLATE", "sale.yaml", 11),
+    ]
+    assert problems[0].message.startswith("row 4 of its query: ")
+    assert problems[1].message.endswith("(row 3 of its query)")
+    assert "1234567890123" not in problems[0].message
+
+
+def test_a_missing_column_names_those_there_are(database: Database, tmp_path: Path) -> None:
+    """Of the phone, and of a name that stands twice."""
+    database.run(*PEOPLE)
+    (problem,) = _problems(_project(tmp_path / "a", database.url, CAMPAIGN.replace("phone, name", "name")))
+    assert (problem.line, problem.message) == (6, "it has no column 'phone'; its columns: id, name")
+    twice = CAMPAIGN.replace("phone, name", "phone, name, phone")
+    (problem,) = _problems(_project(tmp_path / "b", database.url, twice))
+    assert "names a column twice: phone" in problem.message
+
+
+def test_an_empty_result_is_an_empty_audience(database: Database, tmp_path: Path) -> None:
+    """It never means everyone."""
+    database.run(PEOPLE[0])
+    (problem,) = _problems(_project(tmp_path / "shop", database.url))
+    assert (problem.code, problem.line) == ("EMPTY_AUDIENCE", 6)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://shop:{password}@127.0.0.1:1/crm",
+        "postgresql://shop:{password}@127.0.0.1:port/crm",
+        "postgresql://shop:{password}@/crm?host=/nowhere/{password}",
+        "nodatabase://shop:{password}@127.0.0.1/crm",
+        "mssql+pyodbc://shop:{password}@127.0.0.1/crm",
+        "postgresql://shop:pass@{password}@127.0.0.1/crm",
+        "postgresql://us/er:{password}@127.0.0.1/crm",
+        "postgresql+psycopg://shop@/crm?host=/nowhere/{password}&password={password}",
+        "postgresql+psycopg_async://shop:{password}@127.0.0.1:1/crm",
+        "{password}",
+    ],
+)
+def test_no_error_shows_the_address_or_its_password(url: str, tmp_path: Path) -> None:
+    """Whatever is wrong with it; the variable is named, or what the driver says."""
+    address = url.format(password=PASSWORD)
+    (problem,) = _problems(_project(tmp_path, address))
+    assert problem.code in ("SQL", "EXTRA")
+    assert PASSWORD not in repr(problem)
+    assert address not in repr(problem)
+    assert PASSWORD not in repr(_project(tmp_path, address).project)
+
+
+def test_a_setting_that_the_driver_does_not_take_is_told(sqlite: Database, tmp_path: Path) -> None:
+    """It raises whatever it likes."""
+    (problem,) = _problems(_project(tmp_path, f"{sqlite.url}?timeout=long"))
+    assert (problem.code, problem.line) == ("SQL", 6)
+    assert "CRM_URL does not suit its driver" in problem.message
+
+
+def test_a_wrong_password_is_not_shown(postgres: Database, tmp_path: Path) -> None:
+    """The server refuses it, and its words are told without it."""
+    wrong = postgres.url.replace(PASSWORD, "another-word")
+    (problem,) = _problems(_project(tmp_path, wrong))
+    assert "password authentication failed" in problem.message
+    assert "another-word" not in problem.message
+
+
+def test_a_number_in_an_error_of_the_database_is_not_shown(postgres: Database, tmp_path: Path) -> None:
+    """PostgreSQL quotes the value that it could not read: a phone."""
+    postgres.run(*PEOPLE)
+    with pytest.raises(BadRows, match=r"\*\*\*") as caught:
+        _rows(_query(postgres, tmp_path, "select id, phone::integer from people where id = 2"))
+    assert "375332222222" not in str(caught.value)
+
+
+def test_a_missing_variable_or_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to do."""
+    (problem,) = _problems(_project(tmp_path, None))
+    assert (problem.code, problem.file, problem.line) == ("SQL", "sale.yaml", 6)
+    assert "CRM_URL is not set" in problem.message
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    (problem,) = _problems(_project(tmp_path, "sqlite:///crm.db"))
+    assert problem.code == "EXTRA"
+    assert "pip install 'smsby-deploy[sql]'" in problem.message
+
+
+def test_freshness_reads_dates_and_times(database: Database, tmp_path: Path) -> None:
+    """A time without a zone is of the mailing's; nothing, or something else, is an error."""
+    database.run(*PEOPLE)
+    query = _query(database, tmp_path)
+    place = query.sql._replace(text="")
+
+    def newest(sql: str) -> datetime | None:
+        facts = SourceFacts()
+        fresh = Freshness(place._replace(text=sql), SystemClock().now() - SystemClock().now(), "Europe/Minsk")
+        list(read_query(replace(query, freshness=fresh), 10, facts))
+        return facts.newest
+
+    assert newest("select '2026-11-01T12:00:00'") == datetime(2026, 11, 1, 9, tzinfo=UTC)
+    assert newest("select '2026-11-01 12:00:00+00:00';") == datetime(2026, 11, 1, 12, tzinfo=UTC)
+    if database.kind == "postgresql":
+        assert newest("select date '2026-11-01'") == datetime(2026, 10, 31, 21, tzinfo=UTC)
+        assert newest("select timestamptz '2026-11-01 12:00+03'") == datetime(2026, 11, 1, 9, tzinfo=UTC)
+    for sql in ("select null", "select 'soon'", "select 5", "select id from people where id > 9"):
+        with pytest.raises(BadRows, match="one date or time") as caught:
+            newest(sql)
+        assert caught.value.code == "FRESHNESS"
+
+
+def test_memory_does_not_grow_with_the_result(database: Database, tmp_path: Path) -> None:
+    """Ten times the rows, hardly more memory: they come by a cursor, and none is kept."""
+    numbers = {
+        "postgresql": "select 375290000000 + g as phone, repeat('x', 200) as name from generate_series(1, {}) g",
+        "sqlite": "with recursive n(g) as (select 1 union all select g + 1 from n where g < {}) "
+        "select 375290000000 + g as phone, printf('%.200c', 'x') as name from n",
+    }
+    found = []
+    for count in (10_000, 100_000):
+        campaign = CAMPAIGN.replace(
+            "select id, phone, name\n        from people", numbers[database.kind].format(count)
+        )
+        folder = tmp_path / str(count)
+        _project(folder, None, campaign.replace("order_by: id", "order_by: phone"))
+        (folder / "smsby.yaml").write_text(
+            "version: 1\nproject: shop\n", "utf-8"
+        )  # chunks of a thousand: each is kept
+        people, kilobytes = measure_peak(folder, database.url)
+        assert people == count
+        found.append(kilobytes)
+    assert found[1] - found[0] < 6_000  # the rows alone would take 30,000
+
+
+def test_the_documented_campaigns_are_valid(tmp_path: Path) -> None:
+    """docs/databases.md: each example loads; the Parquet one asks for its files and nothing else."""
+    page = (Path(__file__).parents[2] / "docs/databases.md").read_text("utf-8")
+    query, parquet = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    _project(tmp_path, None, query)
+    (tmp_path / "lists/export").mkdir(parents=True)
+    (tmp_path / "lists/export/a.parquet").touch()
+    _project(tmp_path, None, parquet)

@@ -1,0 +1,211 @@
+"""The stream of a CSV file: whatever its bytes and wherever its blocks end, it is what a plain reading makes of it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from smsby_deploy.config.declarations import RecipientsFile
+from smsby_deploy.errors import Location
+from smsby_deploy.recipients import rows as rows_module
+from smsby_deploy.recipients.audience import AudienceReport, Batch, find_differing, stream_audience
+from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
+from smsby_deploy.recipients.phones import BadPhone, normalize_phone
+from smsby_deploy.recipients.prefetch import _pack, _unpack
+
+_AT = Location("sale.yaml", 5, 17)
+_OUT = "375291111111"
+
+
+@dataclass
+class _Plain:
+    """A file as it is read without haste. `people` are phone, variables, line, and whether they are reached."""
+
+    people: list[tuple[str, dict[str, str], int, bool]] = field(default_factory=list)
+    problems: list[tuple[str, int]] = field(default_factory=list)
+    rows: int = 0
+    repeated: list[int] = field(default_factory=list)
+    differing: list[int] = field(default_factory=list)
+
+
+def _records(path: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str] | None]]:
+    """Each record and the line at which it begins; None where it is broken."""
+    with path.open(encoding=encoding, newline="") as file:
+        if file.read(1) != "\ufeff":
+            file.seek(0)
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        while True:
+            line = reader.line_num + 1
+            try:
+                yield line, next(reader)
+            except StopIteration:
+                return
+            except csv.Error:
+                yield line, None
+                return
+
+
+def _read_plainly(path: Path, encoding: str, delimiter: str) -> _Plain:
+    found = _Plain()
+    header: list[str] = []
+    first: dict[str, list[str]] = {}
+    for line, record in _records(path, encoding, delimiter):
+        if record is None:
+            found.problems.append(("RECIPIENTS", line))
+            return found
+        if not any(cell.strip() for cell in record):
+            continue
+        if not header:
+            header = [name.strip() for name in record]
+            while not header[-1]:
+                header.pop()
+            continue
+        while len(record) > len(header) and not record[-1].strip():
+            record.pop()
+        found.rows += 1
+        if len(record) != len(header):
+            found.problems.append(("ROW", line))
+            continue
+        try:
+            phone = normalize_phone(record[0])
+        except BadPhone:
+            found.problems.append(("PHONE", line))
+            continue
+        values = [cell.strip() for cell in record[1:]]
+        if phone in first:
+            found.repeated.append(line)
+            if values != first[phone]:
+                found.differing.append(line)
+            continue
+        first[phone] = values
+        variables = dict(zip(header[1:], values, strict=True)) | {"phone": phone}
+        found.people.append((phone, variables, line, phone != _OUT))
+    if not found.rows or (not found.people and not found.problems):
+        found.problems.append(("EMPTY_AUDIENCE", 5))
+    return found
+
+
+_PHONES = st.sampled_from(
+    [
+        "375291111111",
+        "+375 29 222-22-22",
+        "80293333333",
+        "8 (044) 444 44 44",
+        "375295555555.0",
+        "12",
+        "",
+        " ",
+        "٣٧٥",
+    ]
+)
+_ODD = [
+    "\r",
+    "\n",
+    "\r\n",
+    "\0",
+    "\x7f",
+    "\uffff",
+    "\ufeff",
+    "\x0b",
+    "\x85",
+    "\u2028",
+    '"',
+    '""',
+    "'",
+    "~",
+    "я" * 200,
+]
+_CELLS = st.lists(st.sampled_from(["Анна", "x", " ", *_ODD]), max_size=3).map("".join)
+_QUOTED = _CELLS.map(lambda cell: '"' + cell.replace('"', '""') + '"')
+_ENDS = st.sampled_from(["\n", "\n", "\n", "\r\n", "\r"])
+_ROW = st.tuples(
+    _PHONES | _QUOTED,
+    st.lists(st.sampled_from(["Анна", "x", ""]) | _CELLS | _QUOTED, min_size=1, max_size=3),
+    _ENDS,
+)
+_BLANK = st.sampled_from(["\n", "\r\n", "  \n", "\r"])
+_HEADERS = st.sampled_from(
+    ["phone|name", "\n \nphone|name", "phone|name||", 'phone|"na\nme"', "phone", " phone |name|code"]
+)
+
+
+@given(
+    header=_HEADERS,
+    lines=st.lists(_ROW | _BLANK, max_size=8),
+    delimiter=st.sampled_from([",", ";", "\t", "|", ":", "x", "\x7f", "я"]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "cp1251", "utf-16"]),
+    is_cut=st.booleans(),
+    batch_rows=st.integers(1, 5),
+    row_characters=st.integers(1, 5),
+)
+@example(  # what marks the rows' ends stands in a cell, just where one would end
+    "phone|name", [("375291111111", ["x", "\x7f"], "\n"), "z\n"], ",", "utf-8", False, 5, 5
+)
+@example("phone|name", [("375291111111", ["x"], "\n"), ('"2\n"', ["x"], "\n")], ";", "utf-8", False, 1, 1)
+def test_blocks_end_anywhere(
+    header: str,
+    lines: list[tuple[str, list[str], str] | str],
+    delimiter: str,
+    encoding: str,
+    is_cut: bool,
+    batch_rows: int,
+    row_characters: int,
+) -> None:
+    """Who gets it, with what, from which line; what is wrong, repeated or opted out: always the same."""
+    told = [one if isinstance(one, str) else delimiter.join((one[0], *one[1])) + one[2] for one in lines]
+    text = header.replace("|", delimiter) + "\n" + "".join(told)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "list.csv")
+        content = text.encode(encoding, "ignore")
+        path.write_bytes(
+            content.removesuffix("\n".encode(encoding)[-1:]) if is_cut and encoding != "utf-16" else content
+        )
+        plain = _read_plainly(path, encoding, delimiter)
+        source = RecipientsFile(path, path.name, "phone", _AT, encoding, delimiter)
+        out = PhoneSet()
+        out.add_all(number_phones([_OUT]))
+        report = AudienceReport()
+        with patch.object(rows_module, "_ROW_CHARACTERS", row_characters):
+            batches = list(_stream(source, report, out, batch_rows))
+            differing = find_differing(source, report, has_text=True)
+    people = [
+        (phone, batch.variables[row], batch.lines[row], bool(batch.reached[row]))
+        for batch in batches
+        for row, phone in enumerate(batch.phones)
+    ]
+    assert people == plain.people
+    assert [batch.variables_of(row) for batch in batches for row in range(len(batch.phones))] == [
+        variables for _, variables, _, _ in people
+    ]
+    assert [_told(_unpack(_pack(batch))) for batch in batches] == [_told(batch) for batch in batches]
+    assert [(problem.code, problem.line) for problem in report.problems] == plain.problems
+    assert (report.rows, report.duplicate) == (plain.rows, len(plain.repeated))
+    assert report.invalid == report.rows - report.duplicate - len(people)
+    assert list(report.repeats.lines) == plain.repeated
+    assert differing == plain.differing
+
+
+def _stream(
+    source: RecipientsFile, report: AudienceReport, out: PhoneSet, batch_rows: int
+) -> Iterator[Batch]:
+    return stream_audience(
+        source,
+        address="a/b",
+        campaign_file="sale.yaml",
+        has_text=True,
+        on_invalid="fail",
+        report=report,
+        batch_rows=batch_rows,
+        suppressed=out,
+    )
+
+
+def _told(batch: Batch) -> tuple[object, ...]:
+    return batch.phones, batch.variables, list(batch.texts), list(batch.lines), batch.reached

@@ -1,0 +1,164 @@
+"""Which texts are shown: chosen a batch at a time, they are those that a look at each would choose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import accumulate, pairwise
+from typing import NamedTuple
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from smsby_deploy.config.declarations import Price
+from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.texts.parts import TextTooLong, measure_text
+from smsby_deploy.texts.price import cost_of
+from smsby_deploy.texts.sample_selector import Choice
+
+
+class _Row(NamedTuple):
+    phone: str
+    text: str
+    name: str
+    is_reached: bool
+
+
+_FLAT = Price("BYN", Decimal("0.026"))
+_BY_PREFIX = Price("BYN", Decimal(1), (("37529", Decimal(2)), ("375", Decimal("0.5")), ("7", Decimal(9))))
+_FREE = Price("BYN", Decimal(0))
+_TEXTS = st.one_of(
+    st.sampled_from(["", "Hi", "Привет", "a~b", "я[" * 36, "[" * 81, "Здравствуйте 😀", "“Hi”", "ж" * 670]),
+    st.builds(lambda letter, count: letter * count, st.sampled_from("xя"), st.integers(1, 1600)),
+    st.builds(lambda count: "Привет, " + "я" * count, st.integers(55, 64)),  # around one part
+)
+_ROWS = st.lists(
+    st.builds(
+        _Row,
+        st.sampled_from(["375291111111", "375441111111", "79161111111", "48501111111"]),
+        _TEXTS,
+        st.sampled_from(["", "Анна"]),
+        st.booleans(),
+    ),
+    max_size=12,
+)
+
+
+def _offer_all(choice: Choice, rows: Sequence[_Row], sizes: Sequence[int], *, has_values: bool) -> None:
+    borders = [0, *(end for end in accumulate(sizes) if end < len(rows)), len(rows)]
+    for start, end in pairwise(borders):
+        some = rows[start:end]
+        # Every other row of the file is none of the recipients.
+        kept = bytearray(b"\1\0") * len(some)
+        values = [[value for row in some for value in (f" {row.name} ", "not kept")]]
+        batch = Batch(
+            [row.phone for row in some],
+            ("name",),
+            values,
+            [None] * len(some),
+            range(start + 2, end + 2),
+            bytearray(row.is_reached for row in some),
+            kept,
+        )
+        choice.offer(batch, [row.text for row in some], has_values=has_values)
+
+
+@given(
+    rows=_ROWS,
+    sizes=st.lists(st.integers(1, 5), max_size=12),
+    limit=st.none() | st.integers(0, 15),
+    asked=st.frozensets(st.integers(1, 14), max_size=3),
+    price=st.sampled_from([None, _FLAT, _BY_PREFIX, _FREE]),
+    has_values=st.booleans(),
+)
+@example(  # fewer parts that cost more, in a batch of their own
+    rows=[_Row("375441111111", "x" * 161, "", True), _Row("79161111111", "x", "", True)],
+    sizes=[1],
+    limit=None,
+    asked=frozenset(),
+    price=_BY_PREFIX,
+    has_values=True,
+)
+@example(  # more parts that cost as much
+    rows=[_Row("375291111111", "x", "", True), _Row("48501111111", "x" * 161, "", True)],
+    sizes=[1],
+    limit=None,
+    asked=frozenset(),
+    price=_BY_PREFIX,
+    has_values=True,
+)
+def test_it_is_what_a_look_at_each_row_chooses(
+    rows: list[_Row],
+    sizes: list[int],
+    limit: int | None,
+    asked: frozenset[int],
+    price: Price | None,
+    has_values: bool,
+) -> None:
+    """Rows, reasons, values, counts and what is too long, whatever the batches."""
+    told: list[tuple[str, int]] = []
+    choice = Choice(limit, asked, price, lambda why, line: told.append((why, line)), {"name", "gift"})
+    _offer_all(choice, rows, sizes, has_values=has_values)
+    shown = [
+        (found.row, found.line, found.phone, found.text, found.size, found.cost, tuple(why))
+        for found, why in choice.finish()
+    ]
+    sizes_of = {}
+    too_long = []
+    for number, row in enumerate(rows, 1):
+        try:
+            sizes_of[number] = measure_text(row.text)
+        except TextTooLong as error:
+            too_long.append((error.message, number + 1))
+    sent = [number for number, row in enumerate(rows, 1) if row.text and number in sizes_of]
+    eligible = [number for number in sent if rows[number - 1].is_reached]
+    wanted: dict[int, list[str]] = {}
+    if asked:
+        wanted = {number: [] for number in sent if number in asked}
+    elif eligible:
+        # max() takes the first of equals.
+        dearest = max(eligible, key=lambda n: (_cost(rows[n - 1], price) or 0, sizes_of[n].parts))
+        longest = max(eligible, key=lambda n: len(rows[n - 1].text))
+        marked = [(eligible[0], "first"), (dearest, "most expensive"), (longest, "longest")]
+        marked.append((eligible[0], "default of gift"))
+        nameless = [n for n in eligible if not has_values or not rows[n - 1].name]
+        marked += [(nameless[0], "default of name")] if nameless else []
+        for number, why in marked:
+            if number in wanted or limit is None or len(wanted) < limit:
+                wanted.setdefault(number, []).append(why)
+        for number in eligible:
+            if limit is not None and len(wanted) < limit:
+                wanted.setdefault(number, [])
+    assert shown == [
+        (
+            number,
+            number + 1,
+            rows[number - 1].phone,
+            rows[number - 1].text,
+            sizes_of[number],
+            _cost(rows[number - 1], price),
+            tuple(wanted[number]),
+        )
+        for number in sorted(wanted)
+    ]
+    for found, _ in choice.finish():
+        phone, _, name, _ = rows[found.row - 1]
+        assert found.values == ({"name": name, "phone": phone} if has_values else {})
+    parts = [sizes_of[number].parts for number in eligible]
+    assert choice.split == [parts.count(1), parts.count(2), sum(count > 2 for count in parts)]
+    assert (choice.count, choice.suppressed) == (len(rows), sum(not row.is_reached for row in rows))
+    assert told == too_long
+
+
+def _cost(row: _Row, price: Price | None) -> Decimal | None:
+    return cost_of(measure_text(row.text).parts, price, row.phone)
+
+
+def test_many_rows_are_shown_with_their_values() -> None:
+    """With a limit beyond a batch's rows everybody is shown, each with what is theirs."""
+    rows = [_Row(f"37529111{n:04d}", f"Привет, {n}", f"N{n}", True) for n in range(90)]
+    choice = Choice(80, frozenset(), None, lambda why, line: None)
+    _offer_all(choice, rows, [50], has_values=True)
+    shown = [(found.row, found.text, found.values["name"]) for found, _ in choice.finish()]
+    assert [row for row, _, _ in shown] == [*range(1, 81)]
+    assert all(text.endswith(name[1:]) for _, text, name in shown)

@@ -1,0 +1,100 @@
+"""Filters: money, dates, plural forms and phones as people read them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsby_deploy.config.declarations import TextSource
+from smsby_deploy.errors import Location
+from smsby_deploy.texts.filters import plural
+from smsby_deploy.texts.template import compile_text
+from tests.texts.batches import make_batch
+
+
+def _render(expression: str, value: str) -> tuple[str, str]:
+    """The text, and the message if there is none."""
+    template = compile_text(TextSource(f"{{{{ x | {expression} }}}}", Location("t.j2", 1, 1), file="t.j2"))
+    batch = make_batch([{"x": value}])
+    rendered = template.render_batch(batch, rows_file="list.csv", address="a/b")
+    return rendered.texts[0], "".join(problem.message for problem in rendered.problems)
+
+
+@pytest.mark.parametrize(
+    ("expression", "value", "wanted"),
+    [
+        ("int", "12,90", "12"), ("int", "1 234", "1234"), ("int(0)", "", "0"), ("int(0)", "many", "0"), ("int(7)", "3", "3"),
+        ("float", "12,5", "12.5"), ("float(1)", "", "1"), ("length | int", "abc", "3"),
+    ],
+)  # fmt: skip
+def test_numbers(expression: str, value: str, wanted: str) -> None:
+    """As people write them; a default only where it is given."""
+    assert _render(expression, value) == (wanted, "")
+
+
+@pytest.mark.parametrize("expression", ["int", "float", "int > 5"])
+@pytest.mark.parametrize("value", ["", "many", "9" * 9999])
+def test_what_is_no_number_is_not_sent_as_zero(expression: str, value: str) -> None:
+    """Jinja2's own filters would make 0 of it, and nobody would see it before the send."""
+    text, message = _render(expression, value)
+    assert text == ""
+    assert message.startswith(expression.partition(" ")[0])
+
+
+@pytest.mark.parametrize(
+    ("expression", "value", "wanted"),
+    [
+        ("money", "1234.5", "1 234,50"), ("money('BYN')", "1234,555", "1 234,56 BYN"), ("money", "0", "0,00"),
+        ("money('BYN', 'en')", "1234567.891", "1,234,567.89 BYN"), ("money('руб.')", "12 000", "12 000,00 руб."),
+        ("date", "2026-12-01", "1 декабря 2026"), ("date('en')", "2026-12-01T10:30", "1 December 2026"),
+        ("date('be')", "01.12.2026", "1 снежня 2026"), ("date('%d.%m.%y')", "2026-3-08".replace("-3-", "-03-"), "08.03.26"),
+        ("date('%-d %B в %H:%M')", "01.03.2026 09:05", "1 марта в 09:05"), ("date('en', '%A')", "2026-12-01", "Tuesday"),
+        ("phone", "375291234567", "+375 29 123-45-67"), ("phone('national')", "+375 (29) 1234567", "8 029 123-45-67"),
+        ("phone", "80291234567", "+375 29 123-45-67"), ("phone", "79161234567", "+79161234567"),
+    ],
+)  # fmt: skip
+def test_values_are_written_for_people(expression: str, value: str, wanted: str) -> None:
+    """In Russian unless another language is named."""
+    assert _render(expression, value) == (wanted, "")
+
+
+@pytest.mark.parametrize(
+    ("expression", "value", "message"),
+    [
+        ("money", "many", "money: the value is not a number"), ("money", "", "money: the value is empty"),
+        ("money('BYN', 'xx')", "1", "no language 'xx'"), ("date", "tomorrow", "date: the value is not a date"),
+        ("date", "2026-02-30", "date: the value is not a date"), ("date", "31.02.2026", "not a date"),
+        ("date('%Q')", "2026-12-01", "date: %Q is not known"), ("plural('a')", "1", "plural: three forms"),
+        ("plural('a', 'b')", "x", "plural: the value is not a number"), ("phone", "12", "phone: it is not a phone"),
+        ("phone('x')", "375291234567", "phone: the style"), ("money", "1e99", "not a number"),
+    ],
+)  # fmt: skip
+def test_other_values_are_errors_that_do_not_show_them(expression: str, value: str, message: str) -> None:
+    """Nothing is guessed, and nothing of a row is printed."""
+    text, told = _render(expression, value)
+    assert text == ""
+    assert message in told
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [("1", "балл"), ("2", "балла"), ("5", "баллов"), ("0", "баллов"), ("11", "баллов"), ("12", "баллов"), ("21", "балл"),
+     ("111", "баллов"), ("122", "балла"), ("1,5", "балла"), ("-1", "балл")],
+)  # fmt: skip
+def test_the_word_goes_with_the_number(value: str, word: str) -> None:
+    """1 балл, 2 балла, 5 баллов."""
+    assert _render("plural('балл', 'балла', 'баллов')", value) == (word, "")
+    assert _render("plural('балл, балла, баллов')", value) == (word, "")
+
+
+def test_english_has_two_forms() -> None:
+    """1 point, 2 points."""
+    assert [plural(n, "point", "points") for n in (1, 2, "1.5")] == ["point", "points", "points"]
+
+
+@given(st.integers(0, 10**9))
+def test_forms_depend_on_the_last_two_digits(number: int) -> None:
+    """Whatever stands before them."""
+    forms = ("балл", "балла", "баллов")
+    assert plural(number, *forms) == plural(number % 100 + 100, *forms)

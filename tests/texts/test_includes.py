@@ -1,0 +1,143 @@
+"""Includes and macros: only from the project's templates/, and part of what is reviewed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.config.declarations import TextSource
+from smsby_deploy.errors import FilesInvalid, Location
+from smsby_deploy.problems import Problem
+from smsby_deploy.texts.template import Template, compile_text
+from tests.texts.batches import make_batch
+
+_AT = Location("sale.yaml", 6, 11)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "templates/parts").mkdir(parents=True)
+    (tmp_path / "secret.txt").write_text("secret")
+    for name, text in {
+        "footer.j2": "\nStop: 1234",
+        "macros.j2": "{% macro hi(who) %}Hi {{ who }}{% endmacro %}",
+        "city.j2": "из {{ city }}",
+        "parts/deep.j2": "{% include 'footer.j2' %}",
+        "self.j2": "{% include 'self.j2' %}",
+        "one.j2": "{% include 'two.j2' %}",
+        "two.j2": "{% include 'one.j2' %}",
+        "bad.j2": "ok\n  {% if %}",
+        "foreign.j2": "Dear\n{name}",
+        "base.j2": "A{% block b %}B{% endblock %}C",
+    }.items():
+        (tmp_path / "templates" / name).write_text(text, "utf-8")
+    (tmp_path / "templates/link.j2").symlink_to(tmp_path / "secret.txt")
+    return tmp_path
+
+
+def _compile(root: Path, text: str) -> Template:
+    content = "\n" * 5 + " " * 10 + text  # as a campaign holds it at _AT
+    return compile_text(TextSource(text, _AT, content, root=root))
+
+
+def _refused(root: Path, text: str) -> Problem:
+    with pytest.raises(FilesInvalid) as caught:
+        _compile(root, text)
+    return caught.value.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Hi{% include 'footer.j2' %}", "Hi\nStop: 1234"),
+        ("Hi{% include 'templates/footer.j2' %}", "Hi\nStop: 1234"),
+        ("Hi{% include 'parts/deep.j2' %}", "Hi\nStop: 1234"),
+        ("{% from 'macros.j2' import hi %}{{ hi('Anna') }}", "Hi Anna"),
+        ("{% import 'macros.j2' as m %}{{ m.hi('Anna') }}", "Hi Anna"),
+        ("{% extends 'base.j2' %}{% block b %}-{{ super() }}-{% endblock %}", "A-B-C"),
+    ],
+)
+def test_a_text_takes_in_others(root: Path, text: str, wanted: str) -> None:
+    """By their path in templates/; without a variable it stays a bulk text."""
+    template = _compile(root, text)
+    assert not template.is_personal
+    assert template.render_once() == wanted
+
+
+def test_a_variable_of_an_included_text_makes_it_personal(root: Path) -> None:
+    """It is taken from the row like any other."""
+    template = _compile(root, "Привет {% include 'city.j2' %}")
+    assert template.variables == {"city"}
+    batch = make_batch([{"city": "Минск"}, {"city": ""}])
+    rendered = template.render_batch(batch, rows_file="list.csv", address="a/b")
+    assert rendered.texts == ["Привет из Минск", ""]
+    problem = rendered.problems[0]
+    assert (problem.file, problem.line, problem.column) == ("templates/city.j2", 1, 7)
+    assert problem.message.endswith("(list.csv:4)")
+
+
+def test_what_is_included_is_an_input(root: Path) -> None:
+    """Also what an included text includes."""
+    assert set(_compile(root, "Hi{% include 'parts/deep.j2' %}").inputs) == {
+        "templates/parts/deep.j2",
+        "templates/footer.j2",
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nope.j2",
+        "../secret.txt",
+        "/etc/passwd",
+        "link.j2",
+        "self.j2",
+        "one.j2",
+        "parts",
+        "parts/../../secret.txt",
+    ],
+)
+def test_what_can_not_be_included_is_told_at_its_place(root: Path, name: str) -> None:
+    """Missing, outside of templates/ also through a link, or including itself."""
+    problem = _refused(root, f"Hi {{% include '{name}' %}}")
+    assert problem.code == "INCLUDE"
+    if name not in ("self.j2", "one.j2"):
+        assert (problem.file, problem.line, problem.column) == ("sale.yaml", 6, 25)
+
+
+@pytest.mark.parametrize("name", ["name", "['footer.j2', 'x']", "'footer' ~ '.j2'"])
+def test_a_name_is_written_out(root: Path, name: str) -> None:
+    """What data choose no review can see."""
+    assert _refused(root, f"{{% include {name} %}}").code == "INCLUDE"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "place"), [("bad.j2", "TEMPLATE_SYNTAX", (2, 9)), ("foreign.j2", "PLACEHOLDER", (2, 1))]
+)
+def test_an_error_stands_in_the_included_file(
+    root: Path, name: str, code: str, place: tuple[int, int]
+) -> None:
+    """Where its author mends it."""
+    problem = _refused(root, f"{{% include '{name}' %}}")
+    assert (problem.code, problem.file, problem.line, problem.column) == (code, f"templates/{name}", *place)
+
+
+@pytest.mark.parametrize(
+    ("text", "variables"),
+    [
+        ("{% include 'city.j2' %}", {"city"}),
+        ("{% set city = 'Minsk' %}{% include 'city.j2' %}", set()),
+        ("{% include 'city.j2' %}{% set city = 'Minsk' %}", {"city"}),
+        ("{% for city in ['Minsk', 'Brest'] %}{% include 'city.j2' %}{% endfor %}", set()),
+        ("{% if vip %}{% set city = 'Minsk' %}{% endif %}{% include 'city.j2' %}", {"vip", "city"}),
+        ("{% set city = 'Minsk' %}{% include 'parts/city.j2' %}", set()),
+        ("{% include 'parts/city.j2' %} {{ name }}", {"city", "name"}),
+    ],
+)
+def test_what_a_text_sets_its_includes_do_not_take_from_the_data(
+    root: Path, text: str, variables: set[str]
+) -> None:
+    """Else one text for all would go out as a personal one."""
+    (root / "templates/parts/city.j2").write_text("{% include 'city.j2' %}", "utf-8")
+    assert _compile(root, text).variables == variables

@@ -1,0 +1,83 @@
+"""Cheaper texts: plain signs where that makes a text Latin, Latin letters where they are asked for."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsby_deploy.config.declarations import Rewrite
+from smsby_deploy.texts.parts import TextTooLong, measure_text
+from smsby_deploy.texts.rewrite import SMART, Rewriter, smart_encode, transliterate
+
+_cyrillic = st.text(
+    st.sampled_from("АБВГҐДЕЁЖЗИІЙКЛМНОПРСТУЎФХЦЧШЩЪЫЬЭЮЯабвгґдеёжзиійклмнопрстуўфхцчшщъыьэюя .,-!5«»")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("Sale — 5%… “now”", 'Sale - 5%... "now"'),
+        ("it’s\u00a0on", "it's on"),
+        ("a\u200bb\u00adc", "abc"),
+        ("Скидка — 5%", "Скидка — 5%"),
+        ("Café — open", "Café — open"),
+        ("plain", "plain"),
+    ],
+)
+def test_signs_become_plain_where_that_makes_a_text_latin(text: str, plain: str) -> None:
+    """Letters are never touched; a text that stays unicode is left as it is."""
+    assert smart_encode(text) == plain
+
+
+@given(st.text(st.sampled_from("aZ5 é я" + "".join(SMART)), max_size=200))
+def test_smart_encoding_is_done_after_once_and_never_costs(text: str) -> None:
+    """Twice is as once, and no text takes more parts for it."""
+    plain = smart_encode(text)
+    assert smart_encode(plain) == plain
+    assert "".join(c for c in plain if c.isalpha()) == "".join(c for c in text if c.isalpha())
+    try:
+        before = measure_text(text).parts
+    except TextTooLong:
+        return
+    assert measure_text(plain).parts <= before or plain.count("...") > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "latin"),
+    [
+        ("Щука, ЩУКА и щи!", "Shchuka, SHCHUKA i shchi!"),
+        ("Ёлка – съезд, объём", "Yolka – sezd, obyom"),
+        ("Дзякуй, Уладзімір! Ў ГОРАДЗЕ", "Dzyakuy, Uladzimir! U GORADZE"),
+        ("Я люблю ЖЖ", "Ya lyublyu ZHZH"),
+        ("Ю. Щ", "Yu. Shch"),
+        ("и\u0306од", "yod"),
+        ("Sale 5% в Минске", "Sale 5% v Minske"),
+    ],
+)
+def test_cyrillic_becomes_latin(text: str, latin: str) -> None:
+    """Case, punctuation and Latin words stay as they are."""
+    assert transliterate(text) == latin
+
+
+@given(_cyrillic)
+def test_transliteration_leaves_no_cyrillic_and_all_else(text: str) -> None:
+    """Every Russian and Belarusian letter goes, every other character stays in its order."""
+    latin = transliterate(text)
+    assert not any("\u0400" <= character <= "\u04ff" for character in latin)
+    assert [c for c in latin if not c.isalpha()] == [c for c in text if not c.isalpha()]
+    assert transliterate(latin) == latin
+    assert text != text.lower() or latin == latin.lower()
+
+
+def test_both_in_this_order() -> None:
+    """Quotes and dashes of a Russian text are plain once its letters are Latin."""
+    rewriter = Rewriter(Rewrite(smart_encoding=True, transliterate=True))
+    assert rewriter.apply("«Кветка» — ждём") == '"Kvetka" - zhdyom'
+    assert rewriter.replaced == {"«", "»", "—"}
+
+
+def test_nothing_is_rewritten_unasked() -> None:
+    """The default leaves every text alone."""
+    assert Rewriter(Rewrite()).apply("«Кветка» — ждём") == "«Кветка» — ждём"

@@ -1,0 +1,135 @@
+"""A template that would never end, or fill the memory, is an error within seconds."""
+
+from __future__ import annotations
+
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from smsby_deploy.config.declarations import TextSource
+from smsby_deploy.errors import FilesInvalid, Location
+from smsby_deploy.texts.environment import TextEnvironment
+from smsby_deploy.texts.template import compile_text
+from tests.texts.batches import make_batch
+
+_MEGABYTES = 64
+_AT = Location("text.j2", 1, 1)
+_LOOP = "{% for a in 'x' * 10000 %}"
+_MACRO = "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% else %}a{% endif %}{% endmacro %}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ 'a' * 10**9 }}", "{{ 'a' * 1000000000 }}", "{{ 1000000000 * 'a' }}", "{{ [0] * 1000000000 }}",
+        "{{ 'a' | center(1000000000) }}", "{{ 'a'.ljust(1000000000) }}", "{{ '%1000000000d' % 1 }}",
+        "{{ '%.1000000000f' % 1 }}", "{{ '%*d' % (1000000000, 1) }}", "{{ '%1000000000s' | format('a') }}",
+        "{{ '{:1000000000}'.format(1) }}", "{{ 'a'.zfill(1000000000) }}", "{{ 'a'.expandtabs(1000000000) }}",
+        "{{ 'aaaaaaaaaa'.replace('a', 'b' * 9999) }}", "{{ ('a' * 9999) | replace('', 'b' * 9999) }}",
+        "{{ ('a' * 9999) | join('b' * 9999) }}", "{{ 2.5 | round(1000000000, 'ceil') }}", "{{ 9 ** 9 ** 9 }}",
+        "{{ range(1000000000) }}", "{% for i in range(1000000000) %}x{% endfor %}",
+        "{{ 'a' | batch(1000000000, 'b') | list }}", "{{ [1] | slice(1000000000) | list }}",
+        "{{ 'a' | indent(1000000000) }}", "{{ {'a': 1} | tojson(indent=1000000000) }}",
+        f"{_LOOP}{_LOOP}{_LOOP}x{{% endfor %}}{{% endfor %}}{{% endfor %}}",
+        f"{_LOOP}{{{{ 'y' * 9999 }}}}{{% endfor %}}",
+        f"{{% set x %}}{_LOOP}{'text ' * 200}{{% endfor %}}{{% endset %}}{{{{ x }}}}",
+        f"{_MACRO}{{{{ f(40) }}}}", f"{_MACRO}{{{{ f(-1) }}}}",
+        "{% macro f(x) %}{{ f([x, x]) }}{% endmacro %}{{ f('a') }}",
+        "{% macro f(x) %}{{ f(x ~ x) }}{% endmacro %}{{ f('aaaa') }}",
+        "{% macro f(x) %}{{ f(x + x) }}{% endmacro %}{{ f([1]) }}",
+        "{% macro f(x) %}{{ f({'a': x, 'b': x}) }}{% endmacro %}{{ f('a') }}",
+        "{% macro f(x) %}{{ f(x * x) }}{% endmacro %}{{ f(99999) }}",
+        "{% for s in ['aaaaaaaaaaaa'] recursive %}{{ loop([s, s]) }}{% endfor %}",
+        "{% block a %}{{ self.a() }}{% endblock %}",
+        "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "{{ " + "-" * 20000 + "1 }}", "{{ 1" + " + 1" * 5000 + " }}",
+        "{{ a" + ".a" * 5000 + " }}", "{{ a" + "|upper" * 3000 + " }}",
+        "{% if 1 %}" * 3000 + "x" + "{% endif %}" * 3000, "{{ " + "9" * 50000 + " }}", "x" * 1_000_000,
+    ],
+)  # fmt: skip
+def test_a_runaway_template_is_an_error(text: str) -> None:
+    """Whether it is refused when compiled or when rendered; the memory it takes on the way is bounded."""
+    tracemalloc.start()
+    try:
+        batch = make_batch([{"name": "x", "a": "b"}])
+        try:
+            problems = (
+                compile_text(TextSource(text, _AT, file="text.j2"))
+                .render_batch(batch, rows_file="list.csv", address="a/b")
+                .problems
+            )
+        except FilesInvalid as error:
+            problems = list(error.problems)
+        assert problems
+        assert tracemalloc.get_traced_memory()[1] < _MEGABYTES * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_template_of_many_variables_takes_no_longer_for_each() -> None:
+    """As many as fit in a text's source: were each of them looked up in the whole, it would take minutes."""
+    text = "{{ name }}" * 9_000
+    template = compile_text(TextSource(text, _AT, file="text.j2"))
+    batch = make_batch([{"name": "x"}])
+    assert template.render_batch(batch, rows_file="list.csv", address="a/b").texts == ["x" * 9_000]
+
+
+def test_a_long_value_of_the_data_is_no_runaway() -> None:
+    """Only what a template makes is limited; its parts decide about the rest."""
+    batch = make_batch([{"name": "x" * 20_000}])
+    template = compile_text(TextSource("{{ name }}", _AT, file="text.j2"))
+    assert not template.render_batch(batch, rows_file="list.csv", address="a/b").problems
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("{{ name }}{% for a in 'x' * 9999 %}{% for b in 'x' * 9999 %}{{ name }}{% endfor %}{% endfor %}", 1),
+        ("{% macro f(n) %}{{ f(n) }}{% endmacro %}{{ f(name) }}", 1),
+        ("{% for a in 'x' * 4000 %}{% if name %}{% endif %}{% endfor %}{{ name }}", 2),
+    ],
+)
+def test_a_runaway_is_told_once(text: str, rows: int) -> None:
+    """Neither one text nor all of a long list may take hours: after the first the others are not tried."""
+    batch = make_batch([{"name": "x"}] * 5000)
+    rendered = compile_text(TextSource(text, _AT, file="text.j2")).render_batch(
+        batch, rows_file="list.csv", address="a/b"
+    )
+    assert len(rendered.problems) == 1
+    assert len(rendered.texts) == 5000
+    assert sum(bool(text) for text in rendered.texts) >= rows - 1
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        "x | sort", "x | unique | list", "x.split('b')", "x | upper", "x ~ x[:9]", "x[:4000] + x[:4000]",
+        "[x[:4000], x[:4000]]", "('%%' ~ x[:9000]) % ()",
+    ],
+)  # fmt: skip
+def test_work_on_long_values_is_paid_for_by_their_length(work: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand times ten thousand characters take minutes, though the loop that does it is a short one."""
+    rounds = []
+    printed = TextEnvironment.printed
+
+    def count(environment: TextEnvironment, value: Any) -> Any:
+        result = printed(environment, value)
+        rounds.append(value)
+        return result
+
+    monkeypatch.setattr(TextEnvironment, "printed", count)
+    loop = f"{{% for a in 'y' * 9999 %}}{{% if {work} %}}{{{{ a }}}}{{% endif %}}{{% endfor %}}"
+    text = f"{{% set x = 'ab' * 4990 %}}{loop}{{{{ name }}}}"
+    batch = make_batch([{"name": "x"}])
+    template = compile_text(TextSource(text, _AT, file="text.j2"))
+    (problem,) = template.render_batch(batch, rows_file="list.csv", address="a/b").problems
+    assert "repeats too much" in problem.message
+    assert len(rounds) < 250
+
+
+def test_what_a_text_needs_never_runs_out() -> None:
+    """An ordinary loop may be in every text of a long list."""
+    text = "{% for word in name.split(',') %}{{ loop.index }}. {{ word }}\n{% endfor %}"
+    batch = make_batch([{"name": "a,b,c,d,e"}] * 5000)
+    template = compile_text(TextSource(text, _AT, file="text.j2"))
+    assert not template.render_batch(batch, rows_file="list.csv", address="a/b").problems

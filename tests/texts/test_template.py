@@ -1,0 +1,249 @@
+"""Texts: strict templates, the same twice, every error at its place and with its row."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from smsby_deploy.config.declarations import TextSource
+from smsby_deploy.errors import FilesInvalid, Location
+from smsby_deploy.problems import Problem
+from smsby_deploy.texts.placeholders import find_placeholder
+from smsby_deploy.texts.template import compile_text
+from tests.texts.batches import make_batch
+
+
+def _source(text: str) -> TextSource:
+    return TextSource(text, Location("text.j2", 1, 1), file="text.j2")
+
+
+def _render(text: str, own: str | None = None, **variables: str) -> tuple[str, list[Problem]]:
+    batch = make_batch([variables], own)
+    rendered = compile_text(_source(text)).render_batch(batch, rows_file="list.csv", address="a/b")
+    return rendered.texts[0], rendered.problems
+
+
+def _refused(source: TextSource) -> Problem:
+    with pytest.raises(FilesInvalid) as caught:
+        compile_text(source)
+    return caught.value.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "wanted"),
+    [
+        (" {{ name }}, скидка {{ n }}% ", {"name": "Анна", "n": "10"}, "Анна, скидка 10%"),
+        ("{% if city %}{{ city }}{% else %}нет{% endif %}", {"city": ""}, "нет"),
+        ("{{ city | default('x', true) }}", {"city": ""}, "x"),
+        ("{{ phone }}", {}, "375291234567"),
+        ("{% for c in name %}{{ c }}-{% endfor %}", {"name": "ab"}, "a-b-"),
+        ("{% for a, b in [(1, 2), (3, 4)] %}{{ a }}{{ b }}{{ name }}{% endfor %}", {"name": "x"}, "12x34x"),
+        ("{% macro hi(who) %}Hi {{ who }}{% endmacro %}{{ hi(name) }}", {"name": "ab"}, "Hi ab"),
+        ("{{ name ~ ' ' ~ 5 }} {{ 'x' * 3 }} {{ '%05.1f' % 2 }}", {"name": "ab"}, "ab 5 xxx 002.0"),
+        ("{{ name.upper() }} {{ name | replace('a', 'o') | title }}", {"name": "ab"}, "AB Ob"),
+        ("{{ {'f': 'Dear'}.get(sex, 'Hi') }} {{ name }}", {"name": "ab", "sex": "m"}, "Hi ab"),
+        ("{# {name} #}{%if name%}a{%endif%}", {"name": "x"}, "a"),
+        ("{% set n = name | length %}{{ n + 1 }}", {"name": "abc"}, "4"),
+        ("{{ name.split('-') | join('+') }} {{ name.split('-')[1].upper() }}", {"name": "a-b"}, "a+b B"),
+        ("{{ '%s: %d' % (name, 5) }} {{ name | list | unique | join }}", {"name": "abab"}, "abab: 5 ab"),
+        ("{% for a in name %}{{ loop.cycle('x', 'y') }}{{ loop.index }}{% endfor %}", {"name": "ab"}, "x1y2"),
+    ],
+)
+def test_texts_are_rendered(text: str, variables: dict[str, str], wanted: str) -> None:
+    """Variables, tests, defaults, loops, macros; blank ends are not sent."""
+    assert _render(text, **variables) == (wanted, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{{ nmae }}", "'nmae' is undefined; did you mean name?"),
+        ("{{ city }}", "an empty value would be printed"),
+        ("{{ name ~ city }}", "an empty value would be printed"),
+        ("{% if name %}{% endif %}", "the text is empty"),
+        ("{{ '%s, hi' % city }}", "an empty value would be printed"),
+        ("{{ '%s, hi' | format(city) }}", "an empty value would be printed"),
+        ("{{ [name, city] | join(', ') }}", "an empty value would be printed"),
+        ("{{ [name] }}", "is no text"),
+        ("{{ [name] | upper }}", "is no text"),
+        ("{{ name | unique }}", "is no text"),
+        ("{{ '%s' % [name] }}", "is no text"),
+        ("{{ {'a': name}.items() | join }}", "is no text"),
+        ("{{ self }}{{ name }}", "is no text"),
+        ("{% macro hi() %}x{% endmacro %}{{ hi }}{{ name }}", "is no text"),
+        ("{% for a in name %}{{ loop }}{% endfor %}", "is no text"),
+        ("{{ name.upper }}", "write () behind its name"),
+        ("{{ name['upper'] | string }}", "write () behind its name"),
+        ("{{ name.nope }}", "has no attribute 'nope'"),
+        ("{{ 1 / (name | length - 4) }}", "ZeroDivisionError"),
+    ],
+)
+def test_what_must_not_be_sent_names_the_row(text: str, message: str) -> None:
+    """Nothing is printed in its place; the problem stands in the template and tells the recipient's line."""
+    rendered, problems = _render(text, name="Анна", city="")
+    assert rendered == ""
+    assert [(problem.code, problem.file, problem.line) for problem in problems] == [
+        ("TEMPLATE", "text.j2", 1)
+    ]
+    assert message in problems[0].message
+    assert problems[0].message.endswith("(list.csv:3)")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("Hi {{ name }}, {{ nmae }}!", (1, 19)),
+        ("Hi\n  {{ name }} {{ name | upper ~ nmae }}", (2, 32)),
+        ("Hi {{ name }}\n\n{{ city }}", (3, 4)),
+        ("Hi {% if nmae %}x{% endif %}", (1, 10)),
+        ("{%- for c in name %}\n{{ c }}{{ c.nope }}{% endfor %}", (2, 13)),
+        ("Hi {{- name }} {{ 'a'.join(1) }}", (1, 19)),
+    ],
+)
+def test_an_error_stands_at_its_line_and_column(text: str, place: tuple[int, int]) -> None:
+    """The name that is undefined, or else the first word of its tag."""
+    _, problems = _render(text, name="Анна", city="")
+    assert [(problem.line, problem.column) for problem in problems] == [place]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("one\n{% if %}\n", (2, 7)),
+        ("Hi {{ name | nope }}", (1, 14)),
+        ("a {{ b ? c }}", (1, 8)),
+        ("ab {% x", (1, 7)),
+    ],
+)
+def test_a_syntax_error_stands_at_its_line_and_column(text: str, place: tuple[int, int]) -> None:
+    """Where the parser stumbled."""
+    problem = _refused(_source(text))
+    assert (problem.code, problem.line, problem.column) == ("TEMPLATE_SYNTAX", *place)
+
+
+_YAML = [
+    ("    text: Hi {{ nmae }}\n", "Hi {{ nmae }}", (1, 17)),
+    ('    text: "\\u0410 \\"x\\" {{ nmae }}"\n', 'А "x" {{ nmae }}', (1, 28)),
+    ("    text: 'it''s {{ nmae }}'\n", "it's {{ nmae }}", (1, 21)),
+    ("    text: |\n      one\n\n      two {{ nmae }}\n", "one\n\ntwo {{ nmae }}\n", (4, 14)),
+    ("    text: |-\n      one\n        two {{ nmae }}\n", "one\n  two {{ nmae }}", (3, 16)),
+    ("    text: >-\n      one\n      two {{ nmae }}\n", "one two {{ nmae }}", (3, 14)),
+    ("    text: one\n      two {{ nmae }}\n", "one two {{ nmae }}", (2, 14)),
+    ("    text: &hi Hi {{ nmae }}\n", "Hi {{ nmae }}", (1, 21)),
+    ("    text: *hi\n", "Hi {{ nmae }}", (1, 11)),
+    ("    text: >+2\n        one\n\n      two {{ nmae }}\n\n", "  one\n\ntwo {{ nmae }}\n\n", (4, 14)),
+    ('    text: "one \\\n      two {{ nmae }}"\n', "one two {{ nmae }}", (2, 14)),
+]
+
+
+@pytest.mark.parametrize(("content", "text", "place"), _YAML)
+def test_an_error_stands_at_its_place_in_the_campaign(
+    content: str, text: str, place: tuple[int, int]
+) -> None:
+    """Plain, quoted, literal and folded scalars, also after escapes and on later lines."""
+    source = TextSource(text, Location("sale.yaml", 1, 11), content)
+    batch = make_batch([{"name": "x"}])
+    problem = compile_text(source).render_batch(batch, rows_file="list.csv", address="a/b").problems[0]
+    assert (problem.file, problem.line, problem.column) == ("sale.yaml", *place)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello *|FNAME|*", "Hello *|FNAME:friend|*", "Hello {name}", "Hello { name }", "Hello {user.name}", "Hello %NAME%",
+        "Hello %Имя%", "Hello [[name]]", "Hello [[ user.name ]]", "Hello ${name}", "Hello ${ user.name }",
+    ],
+)  # fmt: skip
+def test_placeholders_of_other_tools_are_refused(text: str) -> None:
+    """Nobody reads another tool's merge tag: neither in the template, nor in an own text, nor in a value."""
+    assert _refused(_source(text)).code == "PLACEHOLDER"
+    for problems in (_render("Hi {{ phone }}", own=text)[1], _render("Hi {{ name }}", name=text)[1]):
+        assert [(problem.code, problem.line) for problem in problems] == [("PLACEHOLDER", 3)]
+
+
+def test_our_own_variables_in_a_literal_text_are_refused() -> None:
+    """A recipient's own text is no template: its braces would be read."""
+    assert [problem.code for problem in _render("Hi", own="Hi {{ name }}")[1]] == ["PLACEHOLDER"]
+
+
+def test_every_placeholder_is_told_at_its_place() -> None:
+    """All of a text together, each once: *|…|* may hold what looks like another."""
+    text = "Hi *|FNAME|*, ${name} of {city}\n{{ name }}: %NAME% *|A:{b}|*"
+    with pytest.raises(FilesInvalid) as caught:
+        compile_text(_source(text))
+    found = [(problem.line, problem.column) for problem in caught.value.problems]
+    assert found == [(1, 4), (1, 15), (1, 26), (2, 13), (2, 20)]
+
+
+@pytest.mark.parametrize("text", ["10% и 20% скидки", "10%или20%", "[ок]", "50%-я", "a {b c}", "x | y *|*"])
+def test_ordinary_signs_are_no_placeholders(text: str) -> None:
+    """Percent signs and brackets have other uses."""
+    assert _render(text) == (text, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ ''.__class__ }}", "{{ [1, 2] | random }}", "{{ 1 / 0 }}", "{{ 9 ** 9 ** 9 }}", "{{ range(9) }}",
+        "{{ lipsum() }}", "{{ (5).to_bytes(9, 'big') }}", "{{ 'a'.center(5) }}", "{{ '{}'.format(1) }}", "{{ now() }}",
+        "{{ 'a' | safe }}", "{{ '' | xmlattr }}", "{% set x = cycler('a') %}x", "{{ 'a'.encode() }}",
+    ],
+)  # fmt: skip
+def test_nothing_dangerous_or_random_can_be_reached(text: str) -> None:
+    """The sandbox holds, and a text comes out the same twice."""
+    assert _refused(_source(text)).code in ("TEMPLATE", "TEMPLATE_SYNTAX")
+
+
+def test_a_function_that_is_not_there_is_no_column() -> None:
+    """Its place and name are told before anything is rendered."""
+    problem = _refused(_source("Hi {{ range(9) }}"))
+    assert (problem.line, problem.column) == (1, 7)
+    assert "no function range" in problem.message
+
+
+@given(
+    st.lists(st.sampled_from(["{{ name }}", "{{city}}", " ", "100%", "%s", "\n", "я"]), min_size=1).map(
+        "".join
+    ),
+    st.fixed_dictionaries({"name": st.text(max_size=5), "city": st.text(max_size=5)}),
+)
+def test_a_plain_text_is_what_a_template_makes_of_it(text: str, row: dict[str, str]) -> None:
+    """Texts of words and variables take a faster way, and come out the same, errors too."""
+    assume(text.strip() and not find_placeholder(text))
+    by_template = "{% if true %}{% endif %}" + text
+    plain, full = _render(text, **row), _render(by_template, **row)
+    assert plain[0] == full[0]
+    assert [problem.message for problem in plain[1]] == [problem.message for problem in full[1]]
+
+
+_SCRAPS = st.sampled_from(
+    ["{{", "}}", "{%", "%}", "{#", "#}", "-", " ", "\n", "if", "for", "in", "end", "name", "'a'", "|", "~", "(", ")",
+     "[", "]", "{", "}", ".", ",", "1", "**", "*", "upper", "set", "=", "macro", "endif", "endfor", "else", "include",
+     "block", "extends", "raw", "endraw", "call", "filter", "with", "do", "é", "is", "not", "loop", "date", "money"]
+)  # fmt: skip
+
+
+@settings(max_examples=400)
+@given(st.lists(_SCRAPS, min_size=1, max_size=14))
+def test_whatever_a_template_holds_no_other_error_comes_out(scraps: list[str]) -> None:
+    """Every fault is a problem at a place in the text, and a text comes out the same twice."""
+    text = "{{ name }}" + " ".join(scraps)
+    try:
+        first, second = _render(text, name="x"), _render(text, name="x")
+    except FilesInvalid as error:
+        problems = list(error.problems)
+    else:
+        assert first == second
+        problems = first[1]
+    assert all(
+        problem.line and problem.line <= text.count("\n") + 1
+        for problem in problems
+        if problem.file == "text.j2"
+    )
+
+
+def test_a_text_of_nothing_is_refused() -> None:
+    """Written so, or come out so."""
+    assert _refused(_source("  \n ")).code == "TEXT"
+    assert _refused(_source("{% if false %}x{% endif %}")).code == "TEXT"
