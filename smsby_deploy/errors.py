@@ -15,25 +15,14 @@ SmsbyDeployError                1   failed
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from smsby_deploy.problems import Problem
-
-
-class Location(NamedTuple):
-    """A place in a file; `line` and `column` count from 1."""
-
-    file: str
-    line: int | None = None
-    column: int | None = None
-
-    def __str__(self) -> str:
-        return ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+    from smsby_deploy.problems import Location, Problem
 
 
 class SmsbyDeployError(Exception):

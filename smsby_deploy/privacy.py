@@ -17,7 +17,7 @@ _UNIX_TIME = re.compile(r"1[6-9]\d{8}")  # sms.by tells its times so, and no num
 _SHOWN_START, _SHOWN_END = 5, 2
 
 
-def mask_numbers(text: str) -> str:
+def mask_phones(text: str) -> str:
     """`text` with the middle of everything that could be a phone number starred out; its length stays."""
     return re.sub(_NUMBER, lambda found: _mask(found.group()), text)
 

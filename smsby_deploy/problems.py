@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, NamedTuple
 
-from smsby_deploy.errors import Location
-from smsby_deploy.privacy import mask_numbers
+from smsby_deploy.privacy import mask_phones
+
+
+class Location(NamedTuple):
+    """A place in a file; `line` and `column` count from 1."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        return ":".join(str(part) for part in (self) if part is not None)
 
 
 class Severity(StrEnum):
@@ -29,19 +40,28 @@ class Problem:
     code: str
     message: str
     address: str | None = None
-    file: str | None = None
-    line: int | None = None
-    column: int | None = None
+    location: Location | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "message", mask_numbers(self.message))
-        if self.line is not None and self.column is None:
-            object.__setattr__(self, "column", 1)
-
-    @property
-    def location(self) -> Location | None:
-        return Location(self.file, self.line, self.column) if self.file else None
+        object.__setattr__(self, "message", mask_phones(self.message))
+        place = self.location
+        if place is not None and place.line is not None and place.column is None:
+            object.__setattr__(self, "location", place._replace(column=1))
 
 
 def has_errors(problems: Iterable[Problem]) -> bool:
     return any(problem.severity is Severity.ERROR for problem in problems)
+
+
+def problem_document(problem: Problem) -> dict[str, Any]:
+    """The object that stands for `problem` in every JSON document: in plan files and in `--format json`."""
+    file, line, column = problem.location or (None, None, None)
+    return {
+        "severity": problem.severity.value,
+        "code": problem.code,
+        "address": problem.address,
+        "file": file,
+        "line": line,
+        "column": column,
+        "message": problem.message,
+    }

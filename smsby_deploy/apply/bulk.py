@@ -11,11 +11,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
-from smsby_deploy.plan.chunk_cache import KeptChunks
+from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.chunks import fits_request, stream_chunks
 from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, phones_of, remote_name
 from smsby_deploy.plan.model import Action
-from smsby_deploy.plan.tally import Tally
+from smsby_deploy.plan.tally import AudienceTally
 from smsby_deploy.problems import Severity
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.suppression import hash_opt_outs, load_suppression
@@ -37,7 +37,7 @@ def read_opt_outs(project: Project) -> PhoneSet:
     suppressed, problems = load_suppression(project.suppress)
     broken = next((problem for problem in problems if problem.severity is Severity.ERROR), None)
     if broken is not None:
-        raise FilesChanged(f"who opted out can't be read: {broken.file}: {broken.message}")
+        raise FilesChanged(f"who opted out can't be read: {broken.location}: {broken.message}")
     return suppressed
 
 
@@ -54,7 +54,7 @@ class _Leaving:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ChunkMessage:
     """A chunk on its way: one of a request's `messages`, to `recipients` people. Of these there may be none: everybody
     opted out."""
 
@@ -73,8 +73,8 @@ class Part:
 
 
 def stream_parts(
-    project: Project, mailing: Mailing, action: Action, now: datetime, kept: KeptChunks | None = None
-) -> Iterator[Part]:
+    project: Project, mailing: Mailing, action: Action, now: datetime, kept: ChunkCache | None = None
+) -> Iterator[ChunkMessage]:
     """The chunks of `mailing` as they go out, late opt-outs subtracted, each checked against the plan just before it
     leaves: those that were `kept`, or else its files read anew. `now` decides whether one with a time goes out at once,
     because it is late and may be.
@@ -85,7 +85,7 @@ def stream_parts(
     template = compile_text(mailing.text) if mailing.text else None
     count = len(action.chunks)
     when = mailing.time_on_wire(now)
-    tally, sent = Tally(is_counting=False), 0
+    tally, sent = AudienceTally(is_counting=False), 0
     if kept is not None and kept.holds(mailing.address):
         chunks = _read_kept(kept, project, mailing, action, template)
     else:
@@ -94,7 +94,7 @@ def stream_parts(
         if chunk.index >= count or chunk.digest != action.chunks[chunk.index].digest:
             raise FilesChanged(f"its files changed while it was being sent, at chunk {chunk.index + 1}")
         message = _message(project, mailing, action, chunk, when)
-        yield Part(mailing.address, chunk.index, message, chunk.reached.count(1))
+        yield ChunkMessage(mailing.address, chunk.index, message, chunk.reached.count(1))
         sent += 1
     if sent < count:
         reasons = [problem.message for problem in (*tally.report.problems, *tally.problems)]
@@ -103,7 +103,7 @@ def stream_parts(
 
 
 def _read_anew(
-    project: Project, mailing: Mailing, template: Template | None, tally: Tally
+    project: Project, mailing: Mailing, template: Template | None, tally: AudienceTally
 ) -> Iterator[_Leaving]:
     suppressed = read_opt_outs(project)
     for chunk in stream_chunks(project, mailing, template, suppressed, tally):
@@ -111,7 +111,7 @@ def _read_anew(
 
 
 def _read_kept(
-    kept: KeptChunks, project: Project, mailing: Mailing, action: Action, template: Template | None
+    kept: ChunkCache, project: Project, mailing: Mailing, action: Action, template: Template | None
 ) -> Iterator[_Leaving]:
     text = None if template is None or is_personal(mailing, template) else template.render_once()
     content = action.content_digest if text is None else f"{action.content_digest}\n{text}"
@@ -134,9 +134,9 @@ def _read_kept(
         raise FilesChanged(f"what was planned can't be read back: {error.strerror}") from error
 
 
-def pack_requests(api: ApiSettings, parts: Iterable[Part]) -> Iterator[list[Part]]:
+def pack_requests(api: ApiSettings, parts: Iterable[ChunkMessage]) -> Iterator[list[ChunkMessage]]:
     """`parts` in order, as many in a request as fit."""
-    request: list[Part] = []
+    request: list[ChunkMessage] = []
     for part in parts:
         sizes = [(p.recipients, p.is_personal) for p in [*request, part]]
         if request and not fits_request(api, sizes):

@@ -34,7 +34,7 @@ class Contacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class ContactUpload:
     """One call of importContacts: the contacts from the number `first` on, whose rows stand in `lines` of the files."""
 
     first: int
@@ -69,7 +69,7 @@ class ContactReader:
             raise FilesChanged("its files changed while it was being sent")
         return Contacts(digest.count, digest.contacts, tuple(marks), suppressed)
 
-    def uploads(self, mailing: Mailing, contacts: Contacts, done: int) -> Iterator[Upload]:
+    def uploads(self, mailing: Mailing, contacts: Contacts, done: int) -> Iterator[ContactUpload]:
         """The contacts as they are uploaded, in order, without the first `done` of them.
 
         Raises:
@@ -90,7 +90,7 @@ class ContactReader:
                 places = kept[start : start + size]
                 rows = [[batch.phones[i], *(column[i] for column in columns)] for i in places]
                 lines = [batch.lines[i] for i in places]
-                yield Upload(first + start, ["phone", *fields], rows, lines)
+                yield ContactUpload(first + start, ["phone", *fields], rows, lines)
         if digest.contacts != contacts.digest:
             raise FilesChanged("its files changed while its list was uploaded")
 

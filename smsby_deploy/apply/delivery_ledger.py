@@ -41,7 +41,7 @@ class Reuse:
     doubt: str | None = None
 
 
-class MessageBook:
+class DeliveryLedger:
     """What sms.by and the lock know of messages."""
 
     def __init__(self, client: ReadClient, recorder: Recorder) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 
 from smsby_deploy.apply.events import Event, request_event, step_event
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
-from smsby_deploy.apply.send_gate import Wire
+from smsby_deploy.apply.send_gate import SendGate
 from smsby_deploy.apply.worker_pool import Sender
 from smsby_deploy.clock import Clock
 from smsby_deploy.fault_points import fault_point
@@ -66,7 +66,7 @@ class _Flight:
 
 
 @dataclass(slots=True)
-class Exchange:
+class Dispatcher:
     """Sends requests. `stopped` names the mailings of which nothing more goes out, and why."""
 
     recorder: Recorder
@@ -85,7 +85,7 @@ class Exchange:
     _again: deque[Request] = field(default_factory=deque)
     _kept_back: deque[Request] = field(default_factory=deque)  # not let go as things stood: they come first
     _resume_at: float = 0.0
-    _wire: Wire = field(init=False)
+    _wire: SendGate = field(init=False)
 
     def check_stop(self) -> None:
         """Raise StopSending once a signal asked to stop."""
@@ -110,7 +110,7 @@ class Exchange:
         coming = iter(requests)
         stop: StopSending | None = None
         self._allowed = self._allowed or self.concurrency
-        self._wire = Wire(self._allowed, self.take_turn, self._pause)
+        self._wire = SendGate(self._allowed, self.take_turn, self._pause)
         try:
             while True:
                 try:
@@ -160,7 +160,7 @@ class Exchange:
     def _pause(self, seconds: float, is_over: Callable[[], bool]) -> None:
         self.sender.pause(seconds, self.clock, is_over=is_over)
 
-    def _fly(self, flight: _Flight, wire: Wire) -> Outcome:
+    def _fly(self, flight: _Flight, wire: SendGate) -> Outcome:
         """Make one request, let it leave when there is room, and wait for its answer: in a thread of its own."""
         request = flight.request
         try:

@@ -14,7 +14,7 @@ from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import ApiError, FilesInvalid, Refused, UsageError
 from smsby_deploy.lock.edit import LockChange
-from smsby_deploy.lock.records import Applied, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.fingerprint import RemoteName, read_remote_name
 from smsby_deploy.plan.model import Action
@@ -29,7 +29,7 @@ _PLACE = re.compile(r" \[(\d+)/(\d+)\] ")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundMailing:
     """One mailing at sms.by. `recipients` is sms.by's count, None if it tells none; `listed` its row in the list."""
 
     message_id: int | None
@@ -56,7 +56,7 @@ def import_mailing(
     commit: str | None,
     by: str,
     reason: str,
-) -> tuple[Action, tuple[Found, ...]]:
+) -> tuple[Action, tuple[FoundMailing, ...]]:
     """Record the mailing `address` as sent with these messages, as a plan made now would have it.
 
     Raises:
@@ -75,7 +75,7 @@ def import_mailing(
     found = find_messages(client, loaded.project, mailing, message_ids=message_ids, uuids=uuids)
     at = clock.now().isoformat(timespec="seconds")
     change = LockChange(held, by=by, at=at, tool=TOOL, reason=reason)
-    entry = entry_of(action, mailing.revision, found, Applied(at, plan.id, commit, TOOL), plan.currency)
+    entry = entry_of(action, mailing.revision, found, AppliedBy(at, plan.id, commit, TOOL), plan.currency)
     change.check_adoptable(address, entry)
     check_messages(client, loaded.project, mailing, found, held.lock)
     what = [f"uuid {uuid}" for uuid in uuids] or [f"message_id {number}" for number in message_ids]
@@ -90,7 +90,7 @@ def find_messages(
     *,
     message_ids: Sequence[int],
     uuids: Sequence[str],
-) -> tuple[Found, ...]:
+) -> tuple[FoundMailing, ...]:
     """The mailings at sms.by with these message_ids, or those of the requests `uuids` that are `mailing`.
 
     Raises:
@@ -112,7 +112,7 @@ def find_messages(
 
 
 def check_messages(
-    client: ReadClient, project: Project, mailing: Mailing, found: Sequence[Found], lock: Lock
+    client: ReadClient, project: Project, mailing: Mailing, found: Sequence[FoundMailing], lock: Lock
 ) -> None:
     """Refuse messages that are another mailing's, and a part of a mailing that would pass for the whole.
 
@@ -157,7 +157,7 @@ def check_messages(
 
 
 def entry_of(
-    action: Action, revision: int, found: Sequence[Found], applied: Applied, currency: str | None
+    action: Action, revision: int, found: Sequence[FoundMailing], applied: AppliedBy, currency: str | None
 ) -> Entry:
     """The mailing as the lock records it: content, audience and chunks as planned now, messages as sms.by has them.
 
@@ -199,7 +199,7 @@ def entry_of(
     )
 
 
-def differences(action: Action, found: Sequence[Found]) -> Iterable[str]:
+def differences(action: Action, found: Sequence[FoundMailing]) -> Iterable[str]:
     """What sms.by reports otherwise than the files say, in words."""
     counts = [one.recipients for one in found]
     total = sum(filter(None, counts)) if None not in counts else None
@@ -211,10 +211,10 @@ def differences(action: Action, found: Sequence[Found]) -> Iterable[str]:
             yield f"alphaname: the files say {action.alphaname}, sms.by reports {sender}"
 
 
-def _by_message(client: ReadClient, listed: dict[int, RemoteMailing], number: int) -> Found:
+def _by_message(client: ReadClient, listed: dict[int, RemoteMailing], number: int) -> FoundMailing:
     row = listed.get(number)
     if row is not None:
-        return Found(number, None, row.name, row.count_phones, row)
+        return FoundMailing(number, None, row.name, row.count_phones, row)
     # A message of createSmsMessage may not be in the list, and the list may lag.
     try:
         people = sum(1 for _ in client.get_sms_delivery_list(number))
@@ -225,12 +225,12 @@ def _by_message(client: ReadClient, listed: dict[int, RemoteMailing], number: in
         ) from None
     if not people:
         raise Refused(f"sms.by has no delivery of the message {number}: nothing proves that it was sent")
-    return Found(number, None, "", people, None)
+    return FoundMailing(number, None, "", people, None)
 
 
 def _by_uuid(
     client: ReadClient, listed: dict[int, RemoteMailing], project: Project, mailing: Mailing, uuid: str
-) -> list[Found]:
+) -> list[FoundMailing]:
     told = client.status_bulk_sms(uuid)
     if not told:
         raise Refused(
@@ -241,7 +241,7 @@ def _by_uuid(
     for one in told:
         row = listed.get(one.message_id) if one.message_id is not None else None
         people = row.count_phones if row and row.count_phones is not None else len(one.deliveries) or None
-        found.append(Found(one.message_id, uuid, one.name, people, row))
+        found.append(FoundMailing(one.message_id, uuid, one.name, people, row))
     own = [
         one
         for one in found
@@ -270,7 +270,7 @@ def _recorded(lock: Lock) -> tuple[dict[str, str], dict[str, str]]:
     return marks, uuids
 
 
-def _owner_by_uuid(client: ReadClient, one: Found, uuids: dict[str, str]) -> str | None:
+def _owner_by_uuid(client: ReadClient, one: FoundMailing, uuids: dict[str, str]) -> str | None:
     """The mailing whose recorded request carried `one`: its name does not tell, and the lock has no message_id."""
     if one.uuid is not None and one.uuid in uuids:
         return uuids[one.uuid]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.apply.dispatcher import Exchange, Request, StopSending
+from smsby_deploy.apply.dispatcher import Dispatcher, Request, StopSending
 from smsby_deploy.apply.events import Event
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused
@@ -48,7 +48,7 @@ class ListSender:
         self,
         project: Project,
         client: SendClient,
-        exchange: Exchange,
+        exchange: Dispatcher,
         *,
         planned_cost: Decimal,
         spent: Decimal,
@@ -68,7 +68,7 @@ class ListSender:
         has it.
 
         Raises:
-            StopSending, ResultNotSaved: as Exchange.send. And what `review` raises.
+            StopSending, ResultNotSaved: as Dispatcher.send. And what `review` raises.
         """
         ref = (mailing.address, 0)
         if self._recorder.chunk(ref).state is ChunkState.UNKNOWN:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.apply.dispatcher import Exchange, StopSending
+from smsby_deploy.apply.dispatcher import Dispatcher, StopSending
 from smsby_deploy.apply.events import Event
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
@@ -19,10 +19,10 @@ from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 _TRIES = 5  # of createSmsMessage
 
 
-class MessageMaker:
+class MessageFactory:
     """Makes the message of one text, and knows whether it was approved."""
 
-    def __init__(self, project: Project, client: SendClient, exchange: Exchange) -> None:
+    def __init__(self, project: Project, client: SendClient, exchange: Dispatcher) -> None:
         self._project = project
         self._client = client
         self._exchange = exchange

@@ -11,7 +11,6 @@ from smsby_deploy.config.declarations import ContactList, Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import (
     FilesInvalid,
-    Location,
     OutcomeUnknown,
     Refused,
     SmsbyUnavailable,
@@ -20,7 +19,7 @@ from smsby_deploy.errors import (
 )
 from smsby_deploy.plan.planner import Names, read_names
 from smsby_deploy.plan.selection import find_mailing
-from smsby_deploy.problems import Problem, Severity, has_errors
+from smsby_deploy.problems import Location, Problem, Severity, has_errors
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.phones import BadPhone, normalize_opt_out, normalize_phone
 from smsby_deploy.recipients.suppression import load_suppression
@@ -29,11 +28,11 @@ from smsby_deploy.smsby.known_errors import error_for
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import SmsReceipt, read_receipt
 from smsby_deploy.texts.price import cost_of
-from smsby_deploy.texts.samples import Sample, preview_mailing
+from smsby_deploy.texts.samples import Sample, sample_mailing
 
 
 @dataclass(frozen=True, slots=True)
-class TrialSms:
+class OneOffMessage:
     """What is about to go to `phone`; `cost` is None without a price. `sample` tells whose text it is."""
 
     address: str
@@ -47,7 +46,7 @@ class TrialSms:
 
 def prepare_test(
     loaded: LoadedProject, address: str, *, to: str, row: int | None, open_client: Callable[[], ReadClient]
-) -> TrialSms:
+) -> OneOffMessage:
     """The text of one recipient of `address` (of the first that can be sent to, or number `row`), for the phone `to`.
 
     Raises:
@@ -69,7 +68,7 @@ def prepare_test(
     alphaname_id = Names(None, None).alphaname_id(mailing.alphaname)
     if alphaname_id is None:
         alphaname_id = _look_up_sender(open_client(), mailing)
-    return TrialSms(
+    return OneOffMessage(
         address=address,
         phone=phone,
         sample=sample,
@@ -114,7 +113,7 @@ def _sample(project: Project, mailing: Mailing, suppressed: PhoneSet, row: int |
             hint="leave out --row",
         )
     rows = () if row is None else (row,)
-    preview = preview_mailing(project, mailing, suppressed, limit=1, rows=rows)
+    preview = sample_mailing(project, mailing, suppressed, limit=1, rows=rows)
     if has_errors(preview.problems):
         raise FilesInvalid(preview.problems)
     if not preview.samples:
@@ -141,7 +140,7 @@ def _test_phones(project: Project) -> Iterable[str]:
             yield normalize_opt_out(raw)
         except BadPhone as error:
             message = f"number {number} of test_phones: {error}"
-            problem = Problem(Severity.ERROR, "PHONE", message, None, place.file, place.line, place.column)
+            problem = Problem(Severity.ERROR, "PHONE", message, None, place)
             raise FilesInvalid([problem]) from None
 
 
@@ -156,9 +155,7 @@ def _look_up_sender(client: ReadClient, mailing: Mailing) -> int:
             "UNKNOWN_ALPHANAME",
             message,
             mailing.address,
-            place.file,
-            place.line,
-            place.column,
+            place,
         )
         raise FilesInvalid([problem])
     return number

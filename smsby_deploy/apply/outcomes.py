@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from smsby_deploy.apply.dispatcher import Exchange
+from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.result import MailingResult
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.model import Action, ActionKind, Plan
@@ -41,7 +41,7 @@ class Outcomes:
         else:
             result.error = "what was unknown of it is settled; the next apply sends the rest"
 
-    def close(self, lock: Lock, exchange: Exchange, opened: Mapping[str, int], stopped: str) -> None:
+    def close(self, lock: Lock, exchange: Dispatcher, opened: Mapping[str, int], stopped: str) -> None:
         """The outcome of everything that was to be sent. `opened` are the revisions of the mailings that it came to;
         `stopped` says why it came to no others."""
         for action in self._plan.actions:
@@ -57,7 +57,7 @@ class Outcomes:
             result.recipients = sum(counts) if counts else entry.recipients
             self._judge(action, entry, exchange)
 
-    def _judge(self, action: Action, entry: Entry, exchange: Exchange) -> None:
+    def _judge(self, action: Action, entry: Entry, exchange: Dispatcher) -> None:
         result = self.results[action.address]
         if entry.has_unknown:
             result.outcome, result.error = "unknown", _in_part(entry, result.error)
@@ -75,7 +75,7 @@ class Outcomes:
             self.exit_codes.add(1)
 
 
-def _done_as(action: Action, entry: Entry, exchange: Exchange) -> str:
+def _done_as(action: Action, entry: Entry, exchange: Dispatcher) -> str:
     if action.address in exchange.sent:
         return "confirmed" if action.action is ActionKind.CONFIRM else "sent"
     return "adopted" if entry.was_sent_in_part else "sent"

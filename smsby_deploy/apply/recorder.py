@@ -12,7 +12,7 @@ from uuid import uuid4
 from smsby_deploy.clock import Clock
 from smsby_deploy.lock.journal import fold, fold_event
 from smsby_deploy.lock.phone_states import count_runs
-from smsby_deploy.lock.records import Applied, ChunkRecord, ChunkState, Entry, UploadRecord
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, UploadRecord
 from smsby_deploy.lock.serialization import entry_document
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.model import Action
@@ -99,7 +99,7 @@ class Recorder:
             cost=None if action.cost is None else money(action.cost),
             currency=self._currency,
             chunks=tuple(chunks),
-            applied=Applied(self.now(), plan_id, commit, tool),
+            applied=AppliedBy(self.now(), plan_id, commit, tool),
             earlier=earlier,
         )
         self._write("mailing", address=address, entry=entry_document(entry))

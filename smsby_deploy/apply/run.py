@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 
-from smsby_deploy.apply.bulk import FilesChanged, Part, pack_requests, stream_parts
+from smsby_deploy.apply.bulk import ChunkMessage, FilesChanged, pack_requests, stream_parts
 from smsby_deploy.apply.contact_batches import ContactReader
-from smsby_deploy.apply.dispatcher import Exchange, Request, StopSending
+from smsby_deploy.apply.dispatcher import Dispatcher, Request, StopSending
 from smsby_deploy.apply.events import Event
 from smsby_deploy.apply.list_sender import ListSender
 from smsby_deploy.apply.outcomes import Outcomes
@@ -36,9 +36,9 @@ from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.budget import spent_beside
-from smsby_deploy.plan.chunk_cache import KeptChunks
+from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.diff import collision_of, is_recorded_singly
-from smsby_deploy.plan.drift import find_differences, meant_by_lock
+from smsby_deploy.plan.drift import find_differences, intended_by_lock
 from smsby_deploy.plan.model import STARTING, Action, ActionKind, Plan
 from smsby_deploy.plan.planner import TOOL, read_names
 from smsby_deploy.plan.remote_state import RemoteView
@@ -58,7 +58,7 @@ def apply_plan(request: ApplyRequest) -> ApplyResult:
     """
     with request.store.held(request.lock_timeout) as held:
         loaded = request.load()
-        with closing(KeptChunks(request.store.path.parent, hash_opt_outs(loaded.project.suppress))) as kept:
+        with closing(ChunkCache(request.store.path.parent, hash_opt_outs(loaded.project.suppress))) as kept:
             plan = current_plan(request, loaded, held.lock, kept.keep)
             request.planned(plan)
             check_whole(request, loaded, plan)
@@ -71,7 +71,7 @@ class _Run:
     """One run of apply, lock held."""
 
     def __init__(
-        self, request: ApplyRequest, loaded: LoadedProject, plan: Plan, held: HeldLock, kept: KeptChunks
+        self, request: ApplyRequest, loaded: LoadedProject, plan: Plan, held: HeldLock, kept: ChunkCache
     ) -> None:
         self.plan = plan
         self.kept = kept
@@ -106,7 +106,7 @@ class _Run:
             seconds=self.project.api.reconcile_seconds,
             say=self.say,
         )
-        self.exchange = Exchange(
+        self.exchange = Dispatcher(
             self.recorder,
             self.sender,
             request.clock,
@@ -279,7 +279,7 @@ class _Run:
             self.outcomes.exit_codes.add(5)
             self.exchange.stopped[mailing.address] = f"{error}; what was sent of it is recorded"
 
-    def _bulk_parts(self, mailings: Sequence[Mailing]) -> Iterator[Part]:
+    def _bulk_parts(self, mailings: Sequence[Mailing]) -> Iterator[ChunkMessage]:
         """What is to be sent of `mailings`: the chunks that were surely not sent, late opt-outs subtracted."""
         for mailing in mailings:
             if not self._open_mailing(mailing):
@@ -309,7 +309,7 @@ class _Run:
                 self.outcomes.exit_codes.add(5)
                 self.exchange.stopped[mailing.address] = f"{error}; what was sent of it is recorded"
 
-    def _bulk_request(self, parts: Sequence[Part]) -> Request:
+    def _bulk_request(self, parts: Sequence[ChunkMessage]) -> Request:
         messages = {part.ref: part for part in parts}
 
         def call(chunks: Sequence[ChunkRef]) -> Callable[[], Outcome]:
@@ -336,7 +336,7 @@ class _Run:
             return
         for address in sorted(self.exchange.sent):
             entry = self.recorder.lock.mailings[address]
-            meant = meant_by_lock(address, entry, self.mailings[address])
+            meant = intended_by_lock(address, entry, self.mailings[address])
             yield from find_differences(meant, entry.chunks, remote)
 
     def _not_saved(self, error: ResultNotSaved) -> SmsbyDeployError:

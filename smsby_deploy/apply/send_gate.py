@@ -23,7 +23,7 @@ class _Waiting:
     told: threading.Event = field(default_factory=threading.Event)
 
 
-class Wire:
+class SendGate:
     """Room for `width` requests at once. `take_turn` reserves a turn, in so many seconds; `pause` waits for it, until what it
     is given says that all is over."""
 

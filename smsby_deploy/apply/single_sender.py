@@ -11,10 +11,10 @@ from datetime import datetime
 from functools import cached_property
 
 from smsby_deploy.apply.bulk import FilesChanged, read_opt_outs
-from smsby_deploy.apply.delivery_ledger import MessageBook, Reuse, baseline_of
-from smsby_deploy.apply.dispatcher import Exchange, Request, StopSending
+from smsby_deploy.apply.delivery_ledger import DeliveryLedger, Reuse, baseline_of
+from smsby_deploy.apply.dispatcher import Dispatcher, Request, StopSending
 from smsby_deploy.apply.events import Event
-from smsby_deploy.apply.message_factory import MessageMaker
+from smsby_deploy.apply.message_factory import MessageFactory
 from smsby_deploy.apply.recorder import ChunkRef
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
@@ -23,7 +23,7 @@ from smsby_deploy.lock.records import DONE, SAID_NOT_SENT, ChunkRecord, ChunkSta
 from smsby_deploy.plan.chunks import Chunk, stream_chunks
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.remote_state import RemoteView
-from smsby_deploy.plan.tally import Tally
+from smsby_deploy.plan.tally import AudienceTally
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.known_errors import NotFound, WrongPhone, error_for
@@ -40,7 +40,7 @@ class SingleSender:
         self,
         project: Project,
         client: SendClient,
-        exchange: Exchange,
+        exchange: Dispatcher,
         *,
         inputs: Mapping[str, str],  # of the plan
         read: Callable[[], RemoteView],
@@ -55,8 +55,8 @@ class SingleSender:
         self._read = read
         self._advance = advance
         self._fail = fail  # hears an exit code
-        self._book = MessageBook(client, exchange.recorder)
-        self._maker = MessageMaker(project, client, exchange)
+        self._book = DeliveryLedger(client, exchange.recorder)
+        self._maker = MessageFactory(project, client, exchange)
 
     @cached_property
     def _suppressed(self) -> PhoneSet:
@@ -150,7 +150,7 @@ class SingleSender:
 
         Raises:
             FilesChanged: nothing more of it may leave.
-            StopSending, ResultNotSaved: as Exchange.send_all.
+            StopSending, ResultNotSaved: as Dispatcher.send_all.
         """
         chunks = self._chunks(mailing, action)
         when = mailing.time_on_wire(self._exchange.clock.now())
@@ -338,7 +338,7 @@ class SingleSender:
         """
         template = compile_text(mailing.text) if mailing.text else None
         mailing = mailing.pinned(self._inputs)
-        chunks = list(stream_chunks(self._project, mailing, template, self._suppressed, Tally()))
+        chunks = list(stream_chunks(self._project, mailing, template, self._suppressed, AudienceTally()))
         if [chunk.digest for chunk in chunks] != [chunk.digest for chunk in action.chunks]:
             raise FilesChanged("its files changed while it was being sent")
         return chunks

@@ -13,8 +13,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TypeVar
 
-from smsby_deploy.apply.contact_batches import ContactReader, Contacts, Upload
-from smsby_deploy.apply.dispatcher import Exchange, StopSending
+from smsby_deploy.apply.contact_batches import ContactReader, Contacts, ContactUpload
+from smsby_deploy.apply.dispatcher import Dispatcher, StopSending
 from smsby_deploy.apply.events import Event
 from smsby_deploy.apply.list_sender import ListSender, Reviewed
 from smsby_deploy.config.declarations import Mailing, Project
@@ -24,7 +24,7 @@ from smsby_deploy.plan.diff import collision_of, expired_reason, opted_out_reaso
 from smsby_deploy.plan.fingerprint import read_remote_name
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.remote_state import RemoteView
-from smsby_deploy.privacy import mask_numbers
+from smsby_deploy.privacy import mask_phones
 from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import ImportReport, SubscriberList
@@ -61,7 +61,7 @@ class UploadSender:
         self,
         project: Project,
         client: SendClient,
-        exchange: Exchange,
+        exchange: Dispatcher,
         lists: ListSender,
         reader: ContactReader,
         *,
@@ -84,7 +84,7 @@ class UploadSender:
 
         Raises:
             FilesChanged: nothing more of it may leave.
-            StopSending, ResultNotSaved: as Exchange.send.
+            StopSending, ResultNotSaved: as Dispatcher.send.
         """
         ref = (mailing.address, 0)
         list_id = 0  # where a draft stands none is needed
@@ -237,7 +237,7 @@ class UploadSender:
             self._say(mailing, f"{batch.end:,} of {contacts.count:,} contacts uploaded", len(batch.rows))
         return upload
 
-    def _put_batch(self, mailing: Mailing, batch: Upload, upload: UploadRecord) -> ImportReport:
+    def _put_batch(self, mailing: Mailing, batch: ContactUpload, upload: UploadRecord) -> ImportReport:
         list_id = upload.list_id
         assert list_id is not None  # it was made
 
@@ -247,7 +247,7 @@ class UploadSender:
         return self._repeat(mailing, "contacts", upload, call)
 
     def _tell_invalid(
-        self, mailing: Mailing, batch: Upload, report: ImportReport, invalid: int, told: int
+        self, mailing: Mailing, batch: ContactUpload, report: ImportReport, invalid: int, told: int
     ) -> int:
         """Name the lines of the contacts that were not taken; returns how many of the mailing were named so far."""
         for index, error in report.log:
@@ -260,7 +260,7 @@ class UploadSender:
                 f"line {batch.lines[index]}" if index is not None and index < len(batch.lines) else "a line"
             )
             self._say(
-                mailing, f"{where}: sms.by calls the contact invalid: {mask_numbers(error)}", is_warning=True
+                mailing, f"{where}: sms.by calls the contact invalid: {mask_phones(error)}", is_warning=True
             )
         if invalid > len(report.log):
             first, last = batch.lines[0], batch.lines[-1]

@@ -107,7 +107,8 @@ def _read_input(file: Path) -> dict[str, Any]:
     """Raises UsageError if FILE is no JSON object."""
     import json
 
-    from smsby_deploy.errors import Location, UsageError
+    from smsby_deploy.errors import UsageError
+    from smsby_deploy.problems import Location
 
     shown = "stdin" if str(file) == "-" else str(file)
     try:

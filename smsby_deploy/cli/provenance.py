@@ -14,7 +14,7 @@ def who(environ: Mapping[str, str]) -> str:
     import getpass
 
     from smsby_deploy.output.console import clean
-    from smsby_deploy.privacy import mask_numbers
+    from smsby_deploy.privacy import mask_phones
 
     actor = next((environ[name] for name in _ACTORS if environ.get(name)), "")
     if not actor:
@@ -22,4 +22,4 @@ def who(environ: Mapping[str, str]) -> str:
             actor = getpass.getuser()
         except (OSError, KeyError):  # a container whose user has no name
             actor = "unknown"
-    return mask_numbers(clean(actor))[:_LONGEST]
+    return mask_phones(clean(actor))[:_LONGEST]

@@ -57,11 +57,11 @@ def command(
     from smsby_deploy.output.json_documents import json_text
     from smsby_deploy.output.problems_text import log_problems, write_problems
     from smsby_deploy.output.render_text import mask_preview, previews_document, write_previews
-    from smsby_deploy.plan.preview import preview_mailings
+    from smsby_deploy.plan.preview import sample_mailings
     from smsby_deploy.problems import has_errors
 
     loaded = load(context)
-    shown, problems = preview_mailings(loaded, select, limit=limit, rows=rows)
+    shown, problems = sample_mailings(loaded, select, limit=limit, rows=rows)
     if not unmask:
         shown = [mask_preview(preview) for preview in shown]
     if form == "json":

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from smsby_deploy.config.project_loader import LoadedProject
     from smsby_deploy.lock.store import LockStore
     from smsby_deploy.output.progress import Progress
-    from smsby_deploy.plan.progress_callback import Watch
+    from smsby_deploy.plan.progress_callback import ReadProgress
     from smsby_deploy.smsby.client import ReadClient, SendClient
     from smsby_deploy.smsby.transport import ReadTransport, SendTransport
 
@@ -127,14 +127,14 @@ def progress_of(context: Context, clock: Clock) -> Iterator[Progress]:
         yield progress
 
 
-def watch_with(progress: Progress) -> Watch:
+def watch_with(progress: Progress) -> ReadProgress:
     """The reading of audiences, shown as steps of `progress`."""
-    from smsby_deploy.plan.progress_callback import Watch
+    from smsby_deploy.plan.progress_callback import ReadProgress
 
     def begins(address: str, number: int, count: int) -> None:
         progress.step(f"reading {address} ({number} of {count})")
 
-    return Watch(begins, progress.advance)
+    return ReadProgress(begins, progress.advance)
 
 
 def open_lock(project: Project) -> LockStore:

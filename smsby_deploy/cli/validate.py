@@ -73,8 +73,8 @@ def command(context: Context, form: str, verbose: bool) -> int:
 
 def _tell_shapes(context: Context, files: Iterable[RecipientsFile]) -> None:
     """How each file of phones is read."""
-    from smsby_deploy.recipients.csv_dialect import BadRows, detect_shape
+    from smsby_deploy.recipients.csv_dialect import RecipientsError, detect_shape
 
     for source in files:
-        with suppress(BadRows):  # it is among the problems
+        with suppress(RecipientsError):  # it is among the problems
             context.note(f"{source.name}: read as {detect_shape(source)}")

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from smsby_deploy.config.limits import Complain
-from smsby_deploy.errors import Location
+from smsby_deploy.problems import Location
 
 PROJECT_FILE = "smsby.yaml"
 EVERY_YAML = "**/*.yaml"

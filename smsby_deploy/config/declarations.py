@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from smsby_deploy.errors import Location
+from smsby_deploy.problems import Location
 
 Via = Literal["bulk", "list", "single"]
 HOME = "BY"  # the country whose numbers are taken without a word about countries

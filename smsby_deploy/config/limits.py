@@ -10,7 +10,7 @@ from typing import Any
 
 from smsby_deploy.config.declarations import Blackout, Expected, Guardrails, QuietHours
 from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
-from smsby_deploy.errors import Location
+from smsby_deploy.problems import Location
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 

@@ -29,8 +29,8 @@ from smsby_deploy.config.recipient_sources import read_file_source, read_parquet
 from smsby_deploy.config.schedule import check_on_wire, read_time, read_zone
 from smsby_deploy.config.schema import check_document, drop_invalid
 from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, read_yaml
-from smsby_deploy.errors import FilesInvalid, Location, UsageError
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.errors import FilesInvalid, UsageError
+from smsby_deploy.problems import Location, Problem, Severity
 
 _NOT_THERE = frozenset(
     {"FILE_MISSING", "PATH_OUTSIDE"}
@@ -85,7 +85,11 @@ def load_project(folder: Path, environ: Mapping[str, str] | None = None) -> Load
     path = root / PROJECT_FILE
     if not path.is_file():
         raise FilesInvalid(
-            [Problem(Severity.ERROR, "FILE_MISSING", "there is no such file", None, PROJECT_FILE)]
+            [
+                Problem(
+                    Severity.ERROR, "FILE_MISSING", "there is no such file", location=Location(PROJECT_FILE)
+                )
+            ]
         )
     document = read_yaml(path, PROJECT_FILE)
     problems = check_document("project", document, PROJECT_FILE)
@@ -217,9 +221,7 @@ class _Loader:
         return path
 
     def _problem(self, code: str, message: str, location: Location, address: str | None = None) -> None:
-        self.problems.append(
-            Problem(Severity.ERROR, code, message, address, location.file, location.line, location.column)
-        )
+        self.problems.append(Problem(Severity.ERROR, code, message, address, location))
 
 
 class _CampaignLoader:

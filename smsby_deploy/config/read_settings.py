@@ -7,7 +7,7 @@ from decimal import Decimal
 from smsby_deploy.config.campaign_files import PROJECT_FILE
 from smsby_deploy.config.declarations import Price, Rewrite
 from smsby_deploy.config.yaml_nodes import YamlMap
-from smsby_deploy.errors import Location
+from smsby_deploy.problems import Location
 
 
 def read_price(node: YamlMap) -> Price:

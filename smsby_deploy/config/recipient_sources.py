@@ -14,7 +14,7 @@ from smsby_deploy.config.declarations import (
 )
 from smsby_deploy.config.limits import Complain, read_duration
 from smsby_deploy.config.yaml_nodes import YamlMap
-from smsby_deploy.errors import Location
+from smsby_deploy.problems import Location
 
 
 def read_file_source(path: Path, settings: Mapping[str, str], location: Location) -> RecipientsFile:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.limits import Complain
-from smsby_deploy.errors import Location
+from smsby_deploy.problems import Location
 
 
 def read_zone(name: str, location: Location, complain: Complain) -> ZoneInfo | None:

@@ -17,7 +17,7 @@ from smsby_deploy.config.gate import (
     types_of,
 )
 from smsby_deploy.config.yaml_nodes import Mark, Plain, YamlList, YamlMap
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.resources import schema_file
 
 _NAMES = {
@@ -45,9 +45,7 @@ def check_document(name: str, document: YamlMap, file: str) -> list[Problem]:
     schema = load_schema(name)
     type_scalars(document, schema, schema)
     problems = [problem for error in _errors(name, document) for problem in _explain(error, document, file)]
-    return sorted(
-        set(problems), key=lambda problem: (problem.line or 0, problem.column or 0, problem.message)
-    )
+    return sorted(set(problems), key=lambda problem: (problem.location or Location(file), problem.message))
 
 
 def drop_invalid(name: str, document: YamlMap) -> bool:
@@ -125,7 +123,7 @@ def _explain(error: Any, document: YamlMap, file: str) -> list[Problem]:
     own = error.schema.get("x-error") if isinstance(error.schema, dict) else None
 
     def at(mark: Mark, code: str, message: str) -> Problem:
-        return Problem(Severity.ERROR, code, message, None, file, *mark)
+        return Problem(Severity.ERROR, code, message, location=Location(file, *mark))
 
     match error.validator:
         case "additionalProperties":

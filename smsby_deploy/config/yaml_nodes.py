@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from smsby_deploy.errors import FilesInvalid
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.problems import Location, Problem, Severity
 
 Mark = tuple[int, int]  # line and column, counted from 1
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
@@ -117,7 +117,7 @@ def read_yaml(path: Path, name: str) -> YamlMap:
 
 
 def _invalid(name: str, message: str, mark: Mark) -> FilesInvalid:
-    return FilesInvalid([Problem(Severity.ERROR, "YAML", message, None, name, *mark)])
+    return FilesInvalid([Problem(Severity.ERROR, "YAML", message, location=Location(name, *mark))])
 
 
 class _Builder:

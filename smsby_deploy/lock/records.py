@@ -49,8 +49,8 @@ class ChunkRecord:
     accepted_at: str | None = None
     error: str | None = None
     step: str | None = None  # of a list mailing that is unknown: "draft" or "confirm"
-    # Of one that is sent phone by phone, see lock/phone_states.py: a letter a phone; how often each had got the message before,
-    # a digit a phone; and how many deliveries the message had before that the lock does not explain.
+    # Of one that is sent phone by phone, see lock/phone_states.py: a letter a phone; how often each had got the
+    # message before, a digit a phone; and how many deliveries the message had before that the lock does not explain.
     rows: str | None = None
     baseline: str | None = None
     foreign: int = 0
@@ -63,7 +63,7 @@ class ChunkRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class AppliedBy:
     """Who brought a mailing to its present state."""
 
     at: str
@@ -87,7 +87,7 @@ class Entry:
     parts: int | None
     cost: str | None
     chunks: tuple[ChunkRecord, ...]
-    applied: Applied
+    applied: AppliedBy
     earlier: tuple[Entry, ...] = ()  # older revisions, the newest first
     body: str | None = (
         None  # json or form, as its requests are written; None of a list, or where nobody recorded it

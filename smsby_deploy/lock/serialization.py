@@ -10,7 +10,7 @@ from typing import Any
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.phone_states import count_runs, read_runs, state_of
 from smsby_deploy.lock.records import (
-    Applied,
+    AppliedBy,
     Apply,
     ChunkRecord,
     ChunkState,
@@ -61,7 +61,7 @@ def read_entry(document: dict[str, Any]) -> Entry:
         cost=document["cost"],
         currency=document.get("currency"),
         chunks=tuple(_read_chunk(chunk) for chunk in document["chunks"]),
-        applied=Applied(**document["applied"]),
+        applied=AppliedBy(**document["applied"]),
         earlier=tuple(read_entry(old) for old in document["earlier"]),
     )
 

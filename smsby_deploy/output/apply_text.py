@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TextIO
 
 from smsby_deploy.output.console import clean, make_console, write_sentence
-from smsby_deploy.privacy import mask_numbers
+from smsby_deploy.privacy import mask_phones
 from smsby_deploy.texts.price import money
 from smsby_deploy.wording import counted
 
@@ -32,7 +32,7 @@ def apply_document(result: ApplyResult) -> dict[str, Any]:
                 "recipients": mailing.recipients,
                 "uuids": list(mailing.uuids),
                 "message_ids": list(mailing.message_ids),
-                "error": mailing.error and mask_numbers(mailing.error),
+                "error": mailing.error and mask_phones(mailing.error),
             }
             for mailing in result.mailings
         ],
@@ -54,7 +54,7 @@ def write_apply(
         write_sentence(console, f" {people:>{_PEOPLE}} people  {mailing.address}", "default", lead=outcome)
         if mailing.error:
             style = _COLORS.get(mailing.outcome, "yellow")
-            write_sentence(console, f"{' ' * _COLUMN} {mask_numbers(clean(mailing.error))}", style)
+            write_sentence(console, f"{' ' * _COLUMN} {mask_phones(clean(mailing.error))}", style)
     write_sentence(console, _summary(result), "bold")
     for step in next_steps(result, lock, program):
         console.print(step, soft_wrap=True)

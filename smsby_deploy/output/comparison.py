@@ -12,7 +12,7 @@ from decimal import Decimal
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.output.markdown import preformatted
 from smsby_deploy.plan.model import Action, Plan
-from smsby_deploy.privacy import mask_numbers
+from smsby_deploy.privacy import mask_phones
 from smsby_deploy.texts.price import signed
 
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
@@ -140,7 +140,7 @@ def gone_since(plan: Plan, base: Base) -> list[str]:
 
 def word_diff(before: str, after: str) -> str:
     """Both texts as one, HTML for <pre>: words that went in <del>, words that came in <ins>."""
-    old, new = (_WORD.findall(mask_numbers(text)) for text in (before, after))
+    old, new = (_WORD.findall(mask_phones(text)) for text in (before, after))
     out: list[str] = []
     # A blank alone is no word that stayed.
     matcher = difflib.SequenceMatcher(str.isspace, old, new, autojunk=False)

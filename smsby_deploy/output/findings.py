@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from smsby_deploy.config.campaign_files import PROJECT_FILE
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.output.console import clean
 from smsby_deploy.plan.model import Plan
-from smsby_deploy.privacy import mask_numbers
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.privacy import mask_phones
+from smsby_deploy.problems import Location, Problem, Severity
 
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
@@ -40,12 +41,9 @@ def plan_problems(plan: Plan, project: Project, refused: str | None = None) -> t
     found = list(plan.problems)
     for action in plan.blocked:
         place = places.get(action.address)
-        blocked = Problem(Severity.ERROR, "BLOCKED", action.reason, action.address)
-        found.append(
-            replace(blocked, file=place.file, line=place.line, column=place.column) if place else blocked
-        )
+        found.append(Problem(Severity.ERROR, "BLOCKED", action.reason, action.address, place))
     if refused:
-        found.append(Problem(Severity.ERROR, "REFUSED", refused, None, project.file))
+        found.append(Problem(Severity.ERROR, "REFUSED", refused, location=Location(project.file)))
     return tuple(found)
 
 
@@ -58,14 +56,15 @@ def list_findings(problems: Iterable[Problem], *, folder: str = ".") -> list[Fin
         Finding(
             problem.severity,
             problem.code,
-            mask_numbers(clean(problem.message)),
+            mask_phones(clean(problem.message)),
             problem.address,
-            clean(f"{prefix}{problem.file or 'smsby.yaml'}"),
-            problem.line or 1,
-            problem.column or 1,
+            clean(f"{prefix}{place.file or PROJECT_FILE}"),
+            place.line or 1,
+            place.column or 1,
             _fingerprint(problem, seen),
         )
         for problem in sorted(problems, key=lambda problem: _ORDER[problem.severity])
+        for place in (problem.location or Location(PROJECT_FILE),)
     ]
 
 
@@ -84,6 +83,13 @@ def by_mailing(findings: Iterable[Finding], addresses: Iterable[str]) -> Iterato
 
 
 def _fingerprint(problem: Problem, seen: dict[str, int]) -> str:
-    facts = "\n".join((problem.code, problem.file or "", problem.address or "", problem.message))
+    facts = "\n".join(
+        (
+            problem.code,
+            problem.location.file if problem.location else "",
+            problem.address or "",
+            problem.message,
+        )
+    )
     count = seen[facts] = seen.get(facts, 0) + 1
     return hashlib.sha256(f"{facts}\n{count}".encode()).hexdigest()[:40]

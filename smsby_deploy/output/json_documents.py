@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, TextIO
 
-from smsby_deploy.privacy import mask_numbers
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.privacy import mask_phones
+from smsby_deploy.problems import Problem, Severity, problem_document
 from smsby_deploy.status.report import MailingStatus, StatusReport
 from smsby_deploy.texts.price import money
 
@@ -29,18 +29,6 @@ def write_json(document: object, stream: TextIO) -> None:
 def inert_json_text(document: object) -> str:
     """`json_text` without a `<`, for readers who put what they read into a page."""
     return json_text(document).replace("<", "\\u003c")
-
-
-def problem_document(problem: Problem) -> dict[str, Any]:
-    return {
-        "severity": problem.severity.value,
-        "code": problem.code,
-        "address": problem.address,
-        "file": problem.file,
-        "line": problem.line,
-        "column": problem.column,
-        "message": problem.message,
-    }
 
 
 def validate_document(problems: Sequence[Problem]) -> dict[str, Any]:
@@ -74,7 +62,7 @@ def status_document(report: StatusReport) -> dict[str, Any]:
 def _mailing(mailing: MailingStatus) -> dict[str, Any]:
     other: Counter[str] = Counter()
     for word, count in sorted(mailing.other.items()):
-        other[mask_numbers(word)] += count
+        other[mask_phones(word)] += count
     return {
         "address": mailing.address,
         "state": mailing.state.value,

@@ -6,7 +6,7 @@ import json
 from typing import TextIO
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.privacy import mask_numbers
+from smsby_deploy.privacy import mask_phones
 
 # What may hold anything; an id of a plan is masked by no means, though its digits may look like a number.
 _PROSE = frozenset({"message", "hint", "error", "place"})
@@ -38,7 +38,7 @@ class JsonLog:
             return [self._hide(text) for text in fact]
         if not isinstance(fact, str):
             return fact
-        return mask_numbers(self._hide(fact)) if name in _PROSE else self._hide(fact)
+        return mask_phones(self._hide(fact)) if name in _PROSE else self._hide(fact)
 
     def _hide(self, text: str) -> str:
         return text.replace(self._secret, "<hidden>") if self._secret else text

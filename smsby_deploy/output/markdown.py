@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smsby_deploy.output.console import clean
-from smsby_deploy.privacy import mask_numbers
+from smsby_deploy.privacy import mask_phones
 
 COMMENT_BYTES = 65_536  # what a comment on a pull request holds
 _NOTICE_BYTES = 1_000  # kept free for the line that says what was left out
@@ -27,13 +27,13 @@ _ACTIVE = re.compile(
 
 def escape(text: str) -> str:
     """`text` on one line, meaning nothing: no Markdown, HTML, mention, reference or link, no whole phone number."""
-    inert = _ACTIVE.sub(_JOINER, mask_numbers(clean(text)))
+    inert = _ACTIVE.sub(_JOINER, mask_phones(clean(text)))
     return html.escape(_SPECIAL.sub(r"\\\1", inert), quote=False)
 
 
 def preformatted(text: str) -> str:
     """`text` inside <pre>: lines and blanks stay. HTML only, for nothing else means anything in there."""
-    kept = "".join(char if char.isprintable() or char == "\n" else " " for char in mask_numbers(text))
+    kept = "".join(char if char.isprintable() or char == "\n" else " " for char in mask_phones(text))
     return html.escape(_ACTIVE.sub(_JOINER, kept), quote=False)
 
 

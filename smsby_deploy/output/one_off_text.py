@@ -11,11 +11,11 @@ from smsby_deploy.recipients.phones import mask_phone
 from smsby_deploy.texts.price import money
 
 if TYPE_CHECKING:
-    from smsby_deploy.apply.one_off import TrialSms
+    from smsby_deploy.apply.one_off import OneOffMessage
     from smsby_deploy.smsby.parsers import SmsReceipt
 
 
-def trial_lines(test: TrialSms) -> Iterator[str]:
+def trial_lines(test: OneOffMessage) -> Iterator[str]:
     """Whose text, to whom, from whom; the text, its parts and what it costs. Phones are masked."""
     sample = test.sample
     whose = "" if sample.row is None else f", as row {sample.row} would read it ({sample.file}:{sample.line})"

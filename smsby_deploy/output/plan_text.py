@@ -13,7 +13,7 @@ from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, probl
 from smsby_deploy.output.times import in_words
 from smsby_deploy.plan.desired_state import AudienceCounts
 from smsby_deploy.plan.model import ActionKind, Plan
-from smsby_deploy.privacy import mask_numbers
+from smsby_deploy.privacy import mask_phones
 from smsby_deploy.texts.price import money
 from smsby_deploy.wording import counted
 
@@ -41,7 +41,7 @@ def write_plan_text(
     for action in plan.actions:
         if action.reason and action.action in _EXPLAINED:
             style = SYMBOLS[action.action][1]
-            write_sentence(console, f"{action.address}: {mask_numbers(clean(action.reason))}", style)
+            write_sentence(console, f"{action.address}: {mask_phones(clean(action.reason))}", style)
     for action in plan.actions:
         if action.audience.rows != action.audience.final and action.action not in _QUIET:
             write_sentence(console, f"{action.address}: {waterfall(action.audience)}", "dim")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.output.console import clean, is_plain, make_console, write_sentence
-from smsby_deploy.privacy import mask_numbers
+from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.wording import counted
 
@@ -25,7 +25,7 @@ def problem_line(problem: Problem) -> str:
     """`file:line:column: severity CODE address: message`; what is not known is left out."""
     place = f"{problem.location}: " if problem.location else ""
     address = f"{problem.address}: " if problem.address else ""
-    return clean(f"{place}{problem.severity} {problem.code} {address}{mask_numbers(problem.message)}")
+    return clean(f"{place}{problem.severity} {problem.code} {address}{mask_phones(problem.message)}")
 
 
 def problem_lines(problems: Iterable[Problem]) -> Iterator[tuple[Severity, str]]:
@@ -33,7 +33,12 @@ def problem_lines(problems: Iterable[Problem]) -> Iterator[tuple[Severity, str]]
     there are. JSON holds all."""
     seen: Counter[tuple[object, ...]] = Counter()
     for problem in problems:
-        kind = (problem.severity, problem.code, problem.address, problem.file)
+        kind = (
+            problem.severity,
+            problem.code,
+            problem.address,
+            problem.location.file if problem.location else None,
+        )
         seen[kind] += 1
         if seen[kind] <= _SHOWN:
             yield problem.severity, problem_line(problem)
@@ -65,15 +70,16 @@ def write_problems(problems: Sequence[Problem], stream: TextIO, *, color: bool) 
 def log_problems(problems: Iterable[Problem], log: JsonLog) -> None:
     """Every problem as an event of its own."""
     for problem in problems:
+        file, line, column = problem.location or (None, None, None)
         log.write(
             "info" if problem.severity is Severity.NOTE else problem.severity.value,
             "problem",
             code=problem.code,
             message=problem.message,
             address=problem.address,
-            file=problem.file,
-            line=problem.line,
-            column=problem.column,
+            file=file,
+            line=line,
+            column=column,
         )
 
 

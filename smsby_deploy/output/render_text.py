@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 from typing import Any, TextIO
 
 from smsby_deploy.output.console import clean, make_console
-from smsby_deploy.privacy import mask_numbers
+from smsby_deploy.privacy import mask_phones
 from smsby_deploy.recipients.phones import mask_phone
 from smsby_deploy.texts.parts import Encoding
 from smsby_deploy.texts.price import money
@@ -70,7 +70,7 @@ def mask_texts(text: str, phone: str | None) -> str:
     if phone is not None:
         digits = [rf"({digit})" for digit in phone[-9:]]
         text = re.sub(_GAP.join(digits), _star, text)
-    return mask_numbers(text)
+    return mask_phones(text)
 
 
 def _star(found: re.Match[str]) -> str:

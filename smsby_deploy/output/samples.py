@@ -10,7 +10,7 @@ from smsby_deploy.output.render_text import mask_sample
 from smsby_deploy.privacy import mask_values
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.texts.rewrite import Rewriter
-from smsby_deploy.texts.samples import Sample, preview_mailing
+from smsby_deploy.texts.samples import Sample, sample_mailing
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def detail_mailing(
     if not with_samples:
         return MailingDetails(mailing.timezone, text)
     try:
-        preview = preview_mailing(project, mailing, suppressed, limit=None)
+        preview = sample_mailing(project, mailing, suppressed, limit=None)
     except FilesInvalid:
         return MailingDetails(mailing.timezone, text)
     rewriter = Rewriter(mailing.rewrite)

@@ -7,7 +7,7 @@ import io
 from collections import Counter
 
 from smsby_deploy.output.console import clean
-from smsby_deploy.privacy import mask_numbers
+from smsby_deploy.privacy import mask_phones
 from smsby_deploy.recipients.phones import mask_phone
 from smsby_deploy.status.delivery_counts import KNOWN
 from smsby_deploy.status.report import MailingStatus, StatusReport
@@ -46,7 +46,7 @@ def _rest(mailing: MailingStatus) -> list[tuple[str, int]]:
 
 
 def _word(word: str) -> str:
-    return _cell(mask_numbers(word))
+    return _cell(mask_phones(word))
 
 
 def _cell(text: str) -> str:

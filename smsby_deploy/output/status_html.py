@@ -13,7 +13,7 @@ from smsby_deploy.output.charts import bars, columns
 from smsby_deploy.output.console import clean
 from smsby_deploy.output.status_text import counts_of, share, when_words
 from smsby_deploy.output.times import day_and_clock
-from smsby_deploy.privacy import mask_numbers
+from smsby_deploy.privacy import mask_phones
 from smsby_deploy.status.delivery_counts import KNOWN
 from smsby_deploy.status.report import StatusReport
 from smsby_deploy.texts.price import aligned, money, signed
@@ -56,7 +56,7 @@ def status_html(report: StatusReport, *, currency: str | None, tool: str, zone: 
         tiles=_tiles(report, currency),
         sections=[section for section in _sections(report, currency, zone) if section.rows],
         differences=[
-            (mailing.address, one.field, mask_numbers(clean(one.meant)), mask_numbers(clean(one.reported)))
+            (mailing.address, one.field, mask_phones(clean(one.meant)), mask_phones(clean(one.reported)))
             for mailing in report.mailings
             for one in mailing.details.differences
         ],
@@ -239,7 +239,7 @@ def _reasons(report: StatusReport) -> Section:
         words.update(
             {name: count for name, count in mailing.other.items() if name not in mailing.details.words}
         )
-    told = [(mask_numbers(clean(word)) or "(empty)", count) for word, count in words.most_common() if count]
+    told = [(mask_phones(clean(word)) or "(empty)", count) for word, count in words.most_common() if count]
     total = sum(count for _, count in told)
     return Section(
         "reasons",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from smsby_deploy.output.console import clean, make_console
 from smsby_deploy.output.markdown import Piece, escape, fit, table_row
 from smsby_deploy.output.times import day_and_clock, in_words
-from smsby_deploy.privacy import mask_numbers
+from smsby_deploy.privacy import mask_phones
 from smsby_deploy.status.report import MailingStatus, State, StatusReport
 from smsby_deploy.texts.price import aligned, money
 from smsby_deploy.wording import counted
@@ -92,7 +92,7 @@ def _write_mailing(
         console.print(f"{_INDENT}{line_of_counts}", soft_wrap=True)
     for difference in mailing.details.differences:
         told = f"{difference.field}: {difference.meant} was meant, sms.by reports {difference.reported}"
-        console.print(f"{_INDENT}! {mask_numbers(clean(told))}", style="yellow", soft_wrap=True)
+        console.print(f"{_INDENT}! {mask_phones(clean(told))}", style="yellow", soft_wrap=True)
 
 
 def _write_totals(report: StatusReport, console: Console, *, plain: bool, currency: str | None) -> None:
@@ -142,7 +142,7 @@ def told_counts(mailing: MailingStatus) -> str:
     counts = counts_of(mailing)
     del counts["other"]
     told = [f"{count:,} {name}" for name, count in counts.items() if count]
-    told += [f"{count:,} {mask_numbers(clean(name))}" for name, count in sorted(mailing.other.items())]
+    told += [f"{count:,} {mask_phones(clean(name))}" for name, count in sorted(mailing.other.items())]
     return ", ".join(told) or "nobody yet"
 
 

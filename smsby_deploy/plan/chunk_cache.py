@@ -33,7 +33,7 @@ def keep_nothing(address: str, chunk: Chunk) -> None:
 
 
 @dataclass(slots=True)
-class KeptChunks:
+class ChunkCache:
     """What was kept of each mailing, in a file in `folder`, as long as there is room for it. Close it in the end.
 
     `opt_outs` tells the suppression files apart from others (`hash_opt_outs`), from before they were read.

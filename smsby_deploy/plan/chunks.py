@@ -13,7 +13,7 @@ from typing import Any
 
 from smsby_deploy.config.declarations import ApiSettings, ContactList, Mailing, Project
 from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint, hash_rows, row_lines
-from smsby_deploy.plan.tally import Tally
+from smsby_deploy.plan.tally import AudienceTally
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import Batch, stream_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
@@ -98,7 +98,7 @@ class _Recipients:
 
 
 def stream_chunks(
-    project: Project, mailing: Mailing, template: Template | None, suppressed: PhoneSet, tally: Tally
+    project: Project, mailing: Mailing, template: Template | None, suppressed: PhoneSet, tally: AudienceTally
 ) -> Iterator[Chunk]:
     """The chunks of a mailing with recipients, in order. Counts, problems and the audience's digest go to `tally`.
 
@@ -144,7 +144,11 @@ def stream_chunks(
 
 
 def _fill(
-    waiting: _Recipients, mailing: Mailing, template: Template | None, suppressed: PhoneSet, tally: Tally
+    waiting: _Recipients,
+    mailing: Mailing,
+    template: Template | None,
+    suppressed: PhoneSet,
+    tally: AudienceTally,
 ) -> Iterator[bool]:
     """Read one batch after the other, with their texts, into `waiting`; True once there are no more."""
     personal = is_personal(mailing, template)

@@ -8,10 +8,10 @@ from itertools import compress
 
 from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing, Project
 from smsby_deploy.plan.chunks import header_of
-from smsby_deploy.plan.content_policy import WordCheck
+from smsby_deploy.plan.content_policy import ContentPolicy
 from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint, hash_rows, row_lines
-from smsby_deploy.plan.tally import Tally
+from smsby_deploy.plan.tally import AudienceTally
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, Batch, stream_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
@@ -25,7 +25,7 @@ _NAMED = 10  # columns of a file in a message
 
 
 def measure_list(
-    project: Project, mailing: Mailing, template: Template | None, words: WordCheck | None
+    project: Project, mailing: Mailing, template: Template | None, words: ContentPolicy | None
 ) -> tuple[Desired, list[Problem]]:
     """A mailing to a list kept at sms.by, as far as the files tell: who is on it only sms.by knows."""
     problems: list[Problem] = []
@@ -40,7 +40,7 @@ def measure_list(
         text = template.render_once()
         if words is not None:
             words.look_at(text)
-    tally = Tally()
+    tally = AudienceTally()
     size = tally.measure(text)
     if size is not None:
         tally.figures.count(text, size, [""])  # of one copy; how many there are only sms.by knows
@@ -94,7 +94,7 @@ class UploadDigest:
 
 
 def measure_upload(
-    project: Project, mailing: Mailing, template: Template | None, suppressed: PhoneSet, tally: Tally
+    project: Project, mailing: Mailing, template: Template | None, suppressed: PhoneSet, tally: AudienceTally
 ) -> tuple[Desired, list[Problem]]:
     """A mailing whose recipients are uploaded as a list: one chunk, one text."""
     problems: list[Problem] = []
@@ -186,10 +186,10 @@ def _check_fields(mailing: Mailing, columns: Iterable[str]) -> Iterable[Problem]
             message = f"the recipients have no column {name!r}; they have: {have}"
         else:
             continue
-        yield Problem(Severity.ERROR, "UPLOAD", message, mailing.address, at.file, at.line, at.column)
+        yield Problem(Severity.ERROR, "UPLOAD", message, mailing.address, at)
     if len(known) > CUSTOM_FIELDS:
         message = (
             f"{len(known)} columns would become fields of the contacts, sms.by takes {CUSTOM_FIELDS}: "
             "name those that it should have, `upload: {fields: [...]}`, or none"
         )
-        yield Problem(Severity.ERROR, "UPLOAD", message, mailing.address, at.file, at.line, at.column)
+        yield Problem(Severity.ERROR, "UPLOAD", message, mailing.address, at)

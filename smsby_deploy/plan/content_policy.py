@@ -10,7 +10,7 @@ from smsby_deploy.config.declarations import Guardrails
 
 
 @dataclass(slots=True)
-class WordCheck:
+class ContentPolicy:
     """Texts that break a rule, by key and pattern. Counted is a text for each recipient: a bulk text counts once a person."""
 
     rails: Guardrails

@@ -8,15 +8,14 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Mailing
-from smsby_deploy.errors import Location
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.desired_state import ChunkPlan
 from smsby_deploy.plan.remote_state import RemoteView
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.problems import Location, Problem, Severity
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
+class IntendedValues:
     """How a mailing was meant to go out; times are told in the zone of `schedule_time`."""
 
     address: str
@@ -27,25 +26,29 @@ class Meant:
     is_alone: bool = True  # nobody else's phones are in its messages; not so where it is sent phone by phone
 
 
-def meant_by_files(mailing: Mailing) -> Meant:
+def intended_by_files(mailing: Mailing) -> IntendedValues:
     """As the files want a mailing that is not recorded."""
     place = mailing.schedule_location or mailing.location
     is_alone = mailing.via != "single"
-    return Meant(mailing.address, mailing.schedule_time, mailing.alphaname, place, mailing.max_late, is_alone)
+    return IntendedValues(
+        mailing.address, mailing.schedule_time, mailing.alphaname, place, mailing.max_late, is_alone
+    )
 
 
-def meant_by_lock(address: str, entry: Entry, mailing: Mailing | None) -> Meant:
+def intended_by_lock(address: str, entry: Entry, mailing: Mailing | None) -> IntendedValues:
     """As a mailing was when it was applied, whatever became of its files since; `mailing` is None if they are gone."""
     when = datetime.fromisoformat(entry.schedule_time) if entry.schedule_time else None
     if mailing is None:
-        return Meant(address, when, entry.alphaname, None, is_alone=entry.transport != "single")
+        return IntendedValues(address, when, entry.alphaname, None, is_alone=entry.transport != "single")
     local = when and when.astimezone(ZoneInfo(mailing.timezone))
     is_alone = entry.transport != "single"
-    return replace(meant_by_files(mailing), schedule_time=local, alphaname=entry.alphaname, is_alone=is_alone)
+    return replace(
+        intended_by_files(mailing), schedule_time=local, alphaname=entry.alphaname, is_alone=is_alone
+    )
 
 
 def find_differences(
-    meant: Meant, chunks: Sequence[ChunkRecord | ChunkPlan], remote: RemoteView
+    meant: IntendedValues, chunks: Sequence[ChunkRecord | ChunkPlan], remote: RemoteView
 ) -> Iterator[Problem]:
     """One warning for each field that sms.by reports otherwise, however many of the chunks it concerns."""
     place = meant.place or Location("")
@@ -73,9 +76,7 @@ def find_differences(
             "REMOTE_DIFFERS",
             message,
             meant.address,
-            place.file or None,
-            place.line,
-            place.column,
+            place if place.file else None,
         )
 
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Expected, Guardrails, Mailing, RecipientsQuery
-from smsby_deploy.plan.content_policy import WordCheck
+from smsby_deploy.plan.content_policy import ContentPolicy
 from smsby_deploy.plan.desired_state import Desired
 from smsby_deploy.plan.model import Action
 from smsby_deploy.texts.price import money
@@ -34,7 +34,7 @@ def check_mailing(
     now: datetime,
     *,
     for_list: int | None = None,
-    words: WordCheck | None = None,
+    words: ContentPolicy | None = None,
 ) -> tuple[Breach, ...]:
     """Every guardrail that one mailing breaks. `for_list` is what confirm=0 told of a list's size; `words` looked at
     its texts."""
@@ -143,7 +143,7 @@ def cost_of_sending(actions: Iterable[Action]) -> Decimal:
     return sum((action.cost or Decimal(0) for action in actions if action.sends), Decimal(0))
 
 
-def _check_texts(rails: Guardrails, desired: Desired, words: WordCheck | None) -> Iterator[Breach]:
+def _check_texts(rails: Guardrails, desired: Desired, words: ContentPolicy | None) -> Iterator[Breach]:
     if rails.max_parts is not None and desired.longest > rails.max_parts:
         message = f"max_parts: the longest text takes {counted(desired.longest, 'part')}, the limit is {rails.max_parts}"
         yield Breach("max_parts", message)

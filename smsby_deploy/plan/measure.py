@@ -7,11 +7,11 @@ from collections.abc import Callable
 from smsby_deploy.config.declarations import ContactList, Mailing, Project
 from smsby_deploy.plan.chunk_cache import Keep, keep_nothing
 from smsby_deploy.plan.chunks import stream_chunks
-from smsby_deploy.plan.content_policy import WordCheck
+from smsby_deploy.plan.content_policy import ContentPolicy
 from smsby_deploy.plan.desired_state import Amount, AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.progress_callback import read_by_nobody
-from smsby_deploy.plan.tally import Tally
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.plan.tally import AudienceTally
+from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import MOST_DIFFERING, AudienceReport, find_differing
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.sources import place_rows
@@ -25,7 +25,7 @@ def measure_mailing(
     project: Project,
     mailing: Mailing,
     suppressed: PhoneSet,
-    words: WordCheck | None = None,
+    words: ContentPolicy | None = None,
     read: Callable[[int], None] = read_by_nobody,
     keep: Keep = keep_nothing,
 ) -> tuple[Desired, list[Problem]]:
@@ -46,7 +46,7 @@ def measure_mailing(
     file = rows_file(mailing)
     words = words if words is not None and words.is_on else None
     # Who keeps the chunks sends them next, and holds the lock.
-    tally = Tally(rows_file=file, words=words, read=read, is_ahead=keep is not keep_nothing)
+    tally = AudienceTally(rows_file=file, words=words, read=read, is_ahead=keep is not keep_nothing)
     if mailing.upload is not None:
         from smsby_deploy.plan.contact_lists import measure_upload
 
@@ -117,8 +117,7 @@ def _repeated(mailing: Mailing, report: AudienceReport) -> list[Problem]:
             "DUPLICATE",
             f"{rows} of an earlier one: the first row wins",
             mailing.address,
-            file,
-            first,
+            Location(file, first),
         )
     ]
     lines = find_differing(
@@ -131,7 +130,9 @@ def _repeated(mailing: Mailing, report: AudienceReport) -> list[Problem]:
             rows = f"{len(lines)} dropped rows have other values than the rows that are kept (lines {told})"
         if report.duplicate > len(report.repeats.lines) or len(lines) >= MOST_DIFFERING:
             rows = f"at least {rows}"
-        problems.append(Problem(Severity.WARNING, "DUPLICATE_DIFFERS", rows, mailing.address, file, lines[0]))
+        problems.append(
+            Problem(Severity.WARNING, "DUPLICATE_DIFFERS", rows, mailing.address, Location(file, lines[0]))
+        )
     return problems
 
 
@@ -140,15 +141,13 @@ def _placed(mailing: Mailing, problems: list[Problem]) -> list[Problem]:
     place = mailing.text.location if mailing.text else mailing.location
     return [
         place_rows(mailing.audience, problem)
-        if problem.file
+        if problem.location
         else Problem(
             problem.severity,
             problem.code,
             problem.message,
             mailing.address,
-            place.file,
-            place.line,
-            place.column,
+            place,
         )
         for problem in problems
     ]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan
-from smsby_deploy.privacy import mask_numbers
+from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Problem, Severity
 
 
@@ -50,7 +50,7 @@ class Action:
     audience: AudienceCounts
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reason", mask_numbers(self.reason))
+        object.__setattr__(self, "reason", mask_phones(self.reason))
 
     @property
     def sends(self) -> bool:

@@ -17,7 +17,7 @@ from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.diff import OPTED_OUT
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.problems import Location, Problem, Severity, problem_document
 from smsby_deploy.texts.price import money
 
 FORMAT = "smsby-plan"
@@ -44,7 +44,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "lock": asdict(plan.lock),
         "summary": summary_of(plan),
         "actions": [_action_document(action) for action in plan.actions],
-        "problems": [asdict(problem) | {"severity": problem.severity.value} for problem in plan.problems],
+        "problems": [problem_document(problem) for problem in plan.problems],
     }
     return document | {"digest": _seal(document)}
 
@@ -132,11 +132,15 @@ def _read_document(document: dict[str, Any]) -> Plan:
         inputs=document["inputs"],
         lock=LockStamp(**document["lock"]),
         actions=tuple(_read_action(action) for action in document["actions"]),
-        problems=tuple(
-            Problem(**(problem | {"severity": Severity(problem["severity"])}))
-            for problem in document["problems"]
-        ),
+        problems=tuple(_read_problem(problem) for problem in document["problems"]),
         currency=document["summary"]["currency"],
+    )
+
+
+def _read_problem(document: dict[str, Any]) -> Problem:
+    place = Location(document["file"], document["line"], document["column"]) if document["file"] else None
+    return Problem(
+        Severity(document["severity"]), document["code"], document["message"], document["address"], place
     )
 
 

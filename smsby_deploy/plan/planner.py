@@ -16,22 +16,22 @@ from smsby_deploy import __version__
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import ContactList, Mailing, Project, RecipientsFile
 from smsby_deploy.config.project_loader import LoadedProject, campaign_inputs
-from smsby_deploy.errors import FilesInvalid, Location, UsageError
+from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.lock.records import DONE, Entry, Lock
 from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.plan.budget import hold_budget
 from smsby_deploy.plan.chunk_cache import Keep, keep_nothing
-from smsby_deploy.plan.content_policy import WordCheck
+from smsby_deploy.plan.content_policy import ContentPolicy
 from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.diff import Verdict, diff_mailing
-from smsby_deploy.plan.drift import find_differences, meant_by_files, meant_by_lock
+from smsby_deploy.plan.drift import find_differences, intended_by_files, intended_by_lock
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.guardrails import check_mailing
 from smsby_deploy.plan.model import SENDING, STARTING, Action, ActionKind, LockStamp, Plan
-from smsby_deploy.plan.progress_callback import NOBODY, Watch
+from smsby_deploy.plan.progress_callback import NOBODY, ReadProgress
 from smsby_deploy.plan.remote_state import view_remote
 from smsby_deploy.plan.validation import measure
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.texts.template import included_files
 
@@ -118,7 +118,7 @@ def make_plan(
     lock: Lock,
     clock: Clock,
     new_id: str,
-    watch: Watch = NOBODY,
+    watch: ReadProgress = NOBODY,
     keep: Keep = keep_nothing,
 ) -> Plan:
     """The plan of what `select` names. Without a client it is made offline: no remote list, no ids. `keep` gets the chunks
@@ -139,7 +139,7 @@ def make_plan(
     actions: list[Action] = []
     snapshots: dict[str, str] = {}  # of queries, by their names among the inputs
     for mailing in watch.over(mailings):
-        words = WordCheck(project.guardrails)
+        words = ContentPolicy(project.guardrails)
         entry = lock.mailings.get(mailing.address)
         is_done = entry is not None and entry.is_complete and entry.revision == mailing.revision
         keeps = keep_nothing if is_done or mailing.via != "bulk" else keep
@@ -164,10 +164,10 @@ def make_plan(
             found.append(_note(mailing, code, verdict.note))
         if remote is not None:
             if entry is not None:
-                meant = meant_by_lock(mailing.address, entry, mailing)
+                meant = intended_by_lock(mailing.address, entry, mailing)
                 found.extend(find_differences(meant, entry.chunks, remote))
             if entry is None or entry.revision != mailing.revision:
-                found.extend(find_differences(meant_by_files(mailing), desired.chunks, remote))
+                found.extend(find_differences(intended_by_files(mailing), desired.chunks, remote))
         actions.append(make_action(project, mailing, desired, verdict, names))
         if desired.snapshot is not None:
             snapshots[f"sql:{mailing.address}"] = desired.snapshot
@@ -177,7 +177,7 @@ def make_plan(
     for address in orphans:
         actions.append(_orphan(address, lock.mailings[address]))
         if remote is not None:
-            gone = meant_by_lock(address, lock.mailings[address], None)
+            gone = intended_by_lock(address, lock.mailings[address], None)
             found.extend(find_differences(gone, lock.mailings[address].chunks, remote))
     addresses = {action.address for action in actions}
     return Plan(
@@ -207,9 +207,7 @@ def _lateness(mailing: Mailing, now: datetime) -> Iterable[Problem]:
         minutes = int((now - schedule).total_seconds() // 60)
         most = int(mailing.max_late.total_seconds() // 60)
         message = f"its time passed {minutes} min ago: it goes out at once, max_late allows {most} min"
-        yield Problem(
-            Severity.WARNING, "LATE", message, mailing.address, place.file, place.line, place.column
-        )
+        yield Problem(Severity.WARNING, "LATE", message, mailing.address, place)
 
 
 def make_action(
@@ -322,12 +320,12 @@ def _unknown_names(mailings: Iterable[Mailing], names: Names) -> Iterator[Proble
             f"sms.by knows no {what} {name!r}; {hint}it knows: {', '.join(sorted(have or ())) or 'none'}"
         )
         address = addresses[0] if len(addresses) == 1 else None
-        yield Problem(Severity.ERROR, code, message, address, place.file, place.line, place.column)
+        yield Problem(Severity.ERROR, code, message, address, place)
 
 
 def _note(mailing: Mailing, code: str, text: str) -> Problem:
     place = mailing.location
-    return Problem(Severity.NOTE, code, text, mailing.address, place.file, place.line, place.column)
+    return Problem(Severity.NOTE, code, text, mailing.address, place)
 
 
 def _exempt_inputs(project: Project, mailings: Iterable[Mailing]) -> frozenset[str]:

@@ -10,10 +10,10 @@ from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.planner import select_mailings
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.suppression import load_suppression
-from smsby_deploy.texts.samples import Preview, preview_mailing
+from smsby_deploy.texts.samples import Preview, sample_mailing
 
 
-def preview_mailings(
+def sample_mailings(
     loaded: LoadedProject, select: Sequence[str], *, limit: int, rows: Sequence[int]
 ) -> tuple[list[Preview], list[Problem]]:
     """What the mailings of `select` look like, and everything that is wrong with their files.
@@ -29,7 +29,7 @@ def preview_mailings(
     previews = []
     for mailing in mailings:
         try:
-            preview = preview_mailing(project, mailing, suppressed, limit=limit, rows=rows)
+            preview = sample_mailing(project, mailing, suppressed, limit=limit, rows=rows)
         except FilesInvalid as error:
             problems.extend(error.problems)
             continue

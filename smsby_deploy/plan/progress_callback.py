@@ -16,7 +16,7 @@ def read_by_nobody(people: int) -> None:
     """Nobody is told."""
 
 
-class Watch(NamedTuple):
+class ReadProgress(NamedTuple):
     """`begins` hears the address of each mailing, its number from 1, and how many there are; `read` hears how many
     people more of it were read."""
 
@@ -30,4 +30,4 @@ class Watch(NamedTuple):
             yield mailing
 
 
-NOBODY = Watch()
+NOBODY = ReadProgress()

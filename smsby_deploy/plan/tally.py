@@ -6,21 +6,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 
-from smsby_deploy.plan.content_policy import WordCheck
+from smsby_deploy.plan.content_policy import ContentPolicy
 from smsby_deploy.plan.desired_state import Amount
 from smsby_deploy.plan.fingerprint import AudienceDigest
 from smsby_deploy.plan.progress_callback import read_by_nobody
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport
 from smsby_deploy.texts.batch import measure_batch
-from smsby_deploy.texts.cost_report import Figures
+from smsby_deploy.texts.cost_report import CostReport
 from smsby_deploy.texts.parts import Encoding, TextSize, TextTooLong, measure_text
 
 _MOST_PROBLEMS = 1000  # of the texts of one mailing
 
 
 @dataclass(slots=True)
-class Tally:
+class AudienceTally:
     """What the stream counted on its way; complete when the stream is at its end."""
 
     report: AudienceReport = field(default_factory=AudienceReport)
@@ -33,9 +33,9 @@ class Tally:
     longest: int = 0
     audience: AudienceDigest = field(default_factory=AudienceDigest)
     content: str = ""  # the digest of what the mailing says and when
-    figures: Figures = field(default_factory=Figures)
+    figures: CostReport = field(default_factory=CostReport)
     rows_file: str = ""  # where the recipients stand
-    words: WordCheck | None = None
+    words: ContentPolicy | None = None
     read: Callable[[int], None] = read_by_nobody
     untold: int = 0  # problems of texts beyond the most that are kept
     is_ahead: bool = False  # a long list is read by a process of its own

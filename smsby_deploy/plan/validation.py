@@ -9,10 +9,10 @@ from smsby_deploy.config.declarations import Mailing, Project, RecipientsQuery
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.plan.chunk_cache import Keep, keep_nothing
-from smsby_deploy.plan.content_policy import WordCheck
+from smsby_deploy.plan.content_policy import ContentPolicy
 from smsby_deploy.plan.desired_state import Desired
 from smsby_deploy.plan.measure import measure_mailing
-from smsby_deploy.plan.progress_callback import NOBODY, Watch
+from smsby_deploy.plan.progress_callback import NOBODY, ReadProgress
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
@@ -20,7 +20,7 @@ from smsby_deploy.texts.template import compile_text
 from smsby_deploy.wording import counted
 
 
-def validate_project(loaded: LoadedProject, watch: Watch = NOBODY) -> tuple[Problem, ...]:
+def validate_project(loaded: LoadedProject, watch: ReadProgress = NOBODY) -> tuple[Problem, ...]:
     """Every problem that can be found without a server: files, audiences, every text rendered."""
     suppressed, problems = load_suppression(loaded.project.suppress)
     found = [*loaded.problems, *problems]
@@ -36,25 +36,20 @@ def measure(
     project: Project,
     mailing: Mailing,
     suppressed: PhoneSet,
-    words: WordCheck | None,
-    watch: Watch,
+    words: ContentPolicy | None,
+    watch: ReadProgress,
     keep: Keep = keep_nothing,
 ) -> tuple[Desired | None, list[Problem]]:
     """One mailing counted and hashed, and what is wrong with it; None if its template can't be compiled."""
     try:
         desired, found = measure_mailing(project, mailing, suppressed, words, watch.read, keep)
     except FilesInvalid as error:
-        return None, [
-            Problem(p.severity, p.code, p.message, mailing.address, p.file, p.line, p.column)
-            for p in error.problems
-        ]
+        return None, [replace(problem, address=mailing.address) for problem in error.problems]
     if desired.audience.suppressed and not desired.audience.final:
         at = mailing.audience.location
         people = counted(desired.audience.suppressed, "person", "people")
         message = f"everybody in it opted out ({people}): nobody is left to send to"
-        found.append(
-            Problem(Severity.WARNING, "ALL_SUPPRESSED", message, mailing.address, at.file, at.line, at.column)
-        )
+        found.append(Problem(Severity.WARNING, "ALL_SUPPRESSED", message, mailing.address, at))
     return desired, found
 
 
@@ -70,4 +65,4 @@ def _unread(mailing: Mailing, query: RecipientsQuery) -> Iterator[Problem]:
     message = (
         f"{query.url_env} is not set, so neither its recipients nor their texts were checked; `plan` needs it"
     )
-    yield Problem(Severity.NOTE, "NOT_READ", message, mailing.address, at.file, at.line, at.column)
+    yield Problem(Severity.NOTE, "NOT_READ", message, mailing.address, at)

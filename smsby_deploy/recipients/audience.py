@@ -10,9 +10,8 @@ from itertools import compress, count, islice
 from typing import NamedTuple
 
 from smsby_deploy.config.declarations import HOME, InlineRecipients, RowSource
-from smsby_deploy.errors import Location
-from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.recipients.csv_dialect import BadRows
+from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.recipients.csv_dialect import RecipientsError
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.phones import normalize_all
 from smsby_deploy.recipients.rows import Block, find_column, group_rows, name_columns
@@ -135,23 +134,21 @@ def stream_audience(
                 found = [(line, 1, "ROW", message) for line, message in block.errors]
                 found += [(block.lines[index], begin[index], "PHONE", why) for index, why in bad.items()]
                 report.problems.extend(
-                    Problem(Severity.ERROR, code, message, address, file, line, column)
+                    Problem(Severity.ERROR, code, message, address, Location(file, line, column))
                     for line, column, code, message in sorted(found)
                 )
             batch = _first_ones(candidates, phones, bad, seen, suppressed, report, with_variables)
             if batch.phones:
                 yield batch
-    except BadRows as error:
+    except RecipientsError as error:
         place = error.location or Location(file, error.line)
-        report.problems.append(
-            Problem(Severity.ERROR, error.code, str(error), address, place.file, place.line, place.column)
-        )
+        report.problems.append(Problem(Severity.ERROR, error.code, str(error), address, place))
         return
     if not report.rows or (not len(seen) and not report.problems):
         at = audience.location
         message = "there is nobody in it; an empty audience never means everyone"
         report.problems.append(
-            Problem(Severity.ERROR, "EMPTY_AUDIENCE", message, address, at.file, at.line or 1, at.column)
+            Problem(Severity.ERROR, "EMPTY_AUDIENCE", message, address, at._replace(line=at.line or 1))
         )
 
 
@@ -175,7 +172,7 @@ def find_differing(
     if not wanted:
         return lines
     # A second reading that fails, of a database above all, leaves this warning short and nothing else.
-    with suppress(BadRows):
+    with suppress(RecipientsError):
         for candidates in _candidates(audience, has_text, 1000, SourceFacts()):
             phones, bad = normalize_all(candidates.raw, countries)
             positions = [position for position in range(len(phones)) if position not in bad]
@@ -269,7 +266,7 @@ def _from_block(source: RowSource, block: Block, has_text: bool) -> _Candidates:
     if phone is None:
         message = f"it has no column {source.phone!r}"
         if block.header_line is not None:
-            raise BadRows(f"{message}; {name_columns(block.columns)}", block.header_line)
+            raise RecipientsError(f"{message}; {name_columns(block.columns)}", block.header_line)
         missing = [(line, message) for line in block.lines]
         return _Candidates(Block(block.columns, [], [], [*block.errors, *missing]), None, [], [])
     text = None if has_text else find_column(block.columns, "text")

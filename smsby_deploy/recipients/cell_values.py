@@ -12,7 +12,7 @@ from uuid import UUID
 _EXACT = 2**53  # up to here a float holds every whole number
 
 
-class NotPlain(Exception):  # it says what it is
+class UnsupportedValue(Exception):  # it says what it is
     """A value that is no text, number, date, time, truth value or nothing; its message names the kind."""
 
 
@@ -21,7 +21,7 @@ def rows_of(columns: Iterable[Sequence[Any]]) -> list[list[str]]:
     ISO 8601, decimals keep their digits.
 
     Raises:
-        NotPlain: a value is none of these.
+        UnsupportedValue: a value is none of these.
     """
     return list(map(list, zip(*map(_texts_of, columns), strict=True)))
 
@@ -52,4 +52,4 @@ def _text_of(value: Any) -> str:
         return "" if value.is_nan() else format(value, "f")
     if isinstance(value, datetime | date | time):
         return value.isoformat()
-    raise NotPlain(type(value).__name__)
+    raise UnsupportedValue(type(value).__name__)

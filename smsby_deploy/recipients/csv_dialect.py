@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from smsby_deploy.config.declarations import RecipientsFile
-from smsby_deploy.errors import Location
+from smsby_deploy.problems import Location
 
 _SAMPLE = 1 << 16
 _SELDOM = 50  # in UTF-16 every digit, delimiter and line end has a zero byte: more than one byte in fifty
@@ -24,7 +24,7 @@ _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _JSON_LINES = frozenset({".jsonl", ".ndjson"})
 
 
-class BadRows(Exception):  # it says what it is
+class RecipientsError(Exception):  # it says what it is
     """They can't be read as rows; `line` is where, unless `location` tells it; `code` is the problem's."""
 
     def __init__(
@@ -77,7 +77,7 @@ def open_shaped(source: RecipientsFile) -> Iterator[tuple[FileShape, Lines]]:
     """The shape of `source` and its lines, from line `first` on.
 
     Raises:
-        BadRows: it can't be read, is no text, or not in the encoding that the project names.
+        RecipientsError: it can't be read, is no text, or not in the encoding that the project names.
     """
     path = source.path
     encoding = source.encoding
@@ -89,18 +89,20 @@ def open_shaped(source: RecipientsFile) -> Iterator[tuple[FileShape, Lines]]:
     except UnicodeError as error:
         line = _undecodable_line(path, encoding or "utf-8")
         way = "mend `encoding:`" if source.encoding else "save it as UTF-8, or say `encoding:`"
-        raise BadRows(f"this line is not {encoding}; {way}", line) from error
+        raise RecipientsError(f"this line is not {encoding}; {way}", line) from error
     except LookupError as error:
-        raise BadRows(f"there is no encoding {encoding}; known are utf-8, cp1251, utf-16 …", 1) from error
+        raise RecipientsError(
+            f"there is no encoding {encoding}; known are utf-8, cp1251, utf-16 …", 1
+        ) from error
     except OSError as error:
-        raise BadRows(f"it can't be read: {error.strerror}", 1) from error
+        raise RecipientsError(f"it can't be read: {error.strerror}", 1) from error
 
 
 def detect_shape(source: RecipientsFile) -> FileShape:
     """What `source` is taken for; the project's word wins.
 
     Raises:
-        BadRows: it can't be read, or is no text.
+        RecipientsError: it can't be read, or is no text.
     """
     with open_shaped(source) as (shape, _):
         return shape
@@ -122,19 +124,19 @@ def detect_encoding(path: Path) -> str:
     Excel writes in a Russian locale.
 
     Raises:
-        BadRows: it is a workbook, or UTF-8 with damaged places (read as cp1251 every letter would be a wrong one).
+        RecipientsError: it is a workbook, or UTF-8 with damaged places (read as cp1251 every letter would be a wrong one).
     """
     with path.open("rb") as binary:
         sample = binary.read(_SAMPLE)
     if sample.startswith(_WORKBOOKS):
-        raise BadRows("it is an Excel workbook: save it as CSV", 1)
+        raise RecipientsError("it is an Excel workbook: save it as CSV", 1)
     for mark, encoding in _BOMS:
         if sample.startswith(mark) and encoding != "utf-8-sig":
             return encoding
     if b"\0" in sample:
         if sample.count(b"\0") * _SELDOM < len(sample):
             line = sample.count(b"\n", 0, sample.index(b"\0")) + 1
-            raise BadRows("it is no text: this line holds a zero byte", line)
+            raise RecipientsError("it is no text: this line holds a zero byte", line)
         return "utf-16-be" if sample[:1] == b"\0" else "utf-16-le"
     marked = "utf-8-sig" if sample.startswith(_BOMS[0][0]) else "utf-8"
     try:
@@ -149,7 +151,9 @@ def detect_encoding(path: Path) -> str:
     except UnicodeDecodeError:
         if _is_damaged_utf8(path):
             line = _undecodable_line(path, "utf-8")
-            raise BadRows("this line is not UTF-8 while others are; save the file as UTF-8", line) from None
+            raise RecipientsError(
+                "this line is not UTF-8 while others are; save the file as UTF-8", line
+            ) from None
         return "cp1251"
     return marked
 

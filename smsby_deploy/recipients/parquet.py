@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from smsby_deploy.config.declarations import RecipientsParquet
-from smsby_deploy.recipients.cell_values import NotPlain, rows_of
-from smsby_deploy.recipients.csv_dialect import BadRows
+from smsby_deploy.recipients.cell_values import UnsupportedValue, rows_of
+from smsby_deploy.recipients.csv_dialect import RecipientsError
 from smsby_deploy.recipients.rows import Block, block_of_rows
 
 # Memory that is given back at once: arrow's own pool keeps 30 MB of what a million rows passed through. It looks for this
@@ -27,7 +27,7 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
     out.
 
     Raises:
-        BadRows: pyarrow is missing, or a file can't be read.
+        RecipientsError: pyarrow is missing, or a file can't be read.
     """
     arrow = _arrow()
     first = 1
@@ -36,10 +36,10 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
             with _open(path) as file:
                 schema = file.schema_arrow
                 if twice := sorted({name for name in schema.names if schema.names.count(name) > 1}):
-                    raise BadRows(f"it has two columns of one name: {', '.join(twice)}", first)
+                    raise RecipientsError(f"it has two columns of one name: {', '.join(twice)}", first)
                 names = _plain_columns(schema)
                 if not names:
-                    raise BadRows("it has no columns of plain values", first)
+                    raise RecipientsError("it has no columns of plain values", first)
                 for batch in file.iter_batches(batch_size=size, columns=names, use_threads=False):
                     # By name: of a column a.b pyarrow also gives the b in a column a, if there is one.
                     cells = rows_of(_values(arrow, batch.column(name)) for name in names)
@@ -47,10 +47,10 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
                         tuple(names), range(first, first + len(cells)), cells, header_line=first
                     )
                     first += len(cells)
-        except NotPlain as error:
-            raise BadRows(f"a column holds values that are not plain ({error})", first) from error
+        except UnsupportedValue as error:
+            raise RecipientsError(f"a column holds values that are not plain ({error})", first) from error
         except (arrow.ArrowException, OSError, OverflowError, ValueError) as error:
-            raise BadRows(f"it can't be read as Parquet ({_reason(error)})", first) from error
+            raise RecipientsError(f"it can't be read as Parquet ({_reason(error)})", first) from error
 
 
 def find_row(source: RecipientsParquet, row: int) -> tuple[str, int]:
@@ -87,7 +87,7 @@ def _arrow() -> Any:
         message = (
             "Parquet is read through pyarrow, which is not installed: pip install 'smsby-deploy[parquet]'"
         )
-        raise BadRows(message, 0, "EXTRA") from None
+        raise RecipientsError(message, 0, "EXTRA") from None
     finally:
         if asked is None:
             del os.environ[_POOL]

@@ -12,7 +12,7 @@ from itertools import chain, groupby, islice
 from typing import NamedTuple
 
 from smsby_deploy.config.declarations import RecipientsFile
-from smsby_deploy.recipients.csv_dialect import BadRows, FileShape, Lines, open_shaped
+from smsby_deploy.recipients.csv_dialect import FileShape, Lines, RecipientsError, open_shaped
 from smsby_deploy.wording import counted
 
 _BLOCK_ROWS = 1000
@@ -41,7 +41,7 @@ def read_blocks(source: RecipientsFile, size: int = _BLOCK_ROWS) -> Iterator[Blo
     """The rows of `source`, blank ones left out, about `size` a block.
 
     Raises:
-        BadRows: it is no text, has no header, or one whose names can't be told apart.
+        RecipientsError: it is no text, has no header, or one whose names can't be told apart.
     """
     with open_shaped(source) as (shape, lines):
         if shape.kind == "jsonl":
@@ -91,7 +91,7 @@ def block_of_rows(
 def _csv_blocks(lines: Lines, shape: FileShape, size: int) -> Iterator[Block]:
     delimiter = shape.delimiter or ","
     if delimiter in '"\r\n\0 ':
-        raise BadRows(f"rows can't be split at {delimiter!r}; mend `delimiter:`", 1)
+        raise RecipientsError(f"rows can't be split at {delimiter!r}; mend `delimiter:`", 1)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     line = shape.first  # of the next record
     header: list[str] = []
@@ -100,9 +100,9 @@ def _csv_blocks(lines: Lines, shape: FileShape, size: int) -> Iterator[Block]:
         try:
             record = next(reader)
         except StopIteration:
-            raise BadRows("it is empty: a header and rows are wanted", 1) from None
+            raise RecipientsError("it is empty: a header and rows are wanted", 1) from None
         except csv.Error as error:
-            raise BadRows(f"it is not CSV: {error}", line) from error
+            raise RecipientsError(f"it is not CSV: {error}", line) from error
         if any(cell.strip() for cell in record):
             header, header_line = [name.strip() for name in record], line
         line = shape.first + reader.line_num
@@ -183,7 +183,7 @@ def _quoted_blocks(
         after = first + reader.line_num if failed is None else places.stop
         yield _csv_block(columns, places, records, header_line)
         line = after
-    raise BadRows(f"it is not CSV: {failed}", line)
+    raise RecipientsError(f"it is not CSV: {failed}", line)
 
 
 class _Places(list[int]):
@@ -229,7 +229,7 @@ def _csv_block(
 def _check_header(header: Sequence[str], line: int) -> None:
     twice = {name for name in header if name and header.count(name) > 1}
     if twice:
-        raise BadRows(f"its header names a column twice; {name_columns(sorted(twice))}", line)
+        raise RecipientsError(f"its header names a column twice; {name_columns(sorted(twice))}", line)
 
 
 def _json_blocks(lines: Iterator[str], size: int) -> Iterator[Block]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from smsby_deploy.config.declarations import Audience, RecipientsParquet, RecipientsQuery, RowSource
-from smsby_deploy.problems import Problem
+from smsby_deploy.problems import Location, Problem
 from smsby_deploy.recipients.rows import Block, read_blocks
 
 
@@ -25,7 +25,7 @@ def read_source(source: RowSource, size: int, facts: SourceFacts) -> Iterator[Bl
     """The rows of `source`, at most `size` a block.
 
     Raises:
-        BadRows: they can't be read.
+        RecipientsError: they can't be read.
     """
     if isinstance(source, RecipientsQuery):
         from smsby_deploy.recipients.sql import read_query
@@ -41,15 +41,15 @@ def read_source(source: RowSource, size: int, facts: SourceFacts) -> Iterator[Bl
 def place_rows(audience: Audience, problem: Problem) -> Problem:
     """`problem`, which counts the rows of a query or of several Parquet files as if they were lines of one file, at a
     place that a person can open."""
+    place = problem.location
     if isinstance(audience, RecipientsQuery):
         numbered = re.compile(re.escape(audience.name) + r":(\d+)")
         message = numbered.sub(r"row \1 of its query", problem.message)
-        if problem.file != audience.name:
+        if place is None or place.file != audience.name:
             return replace(problem, message=message)
-        at = audience.location
-        if problem.line:
-            message = f"row {problem.line} of its query: {message}"
-        return replace(problem, message=message, file=at.file, line=at.line, column=at.column)
+        if place.line:
+            message = f"row {place.line} of its query: {message}"
+        return replace(problem, message=message, location=audience.location)
     if isinstance(audience, RecipientsParquet):
         from smsby_deploy.recipients.parquet import find_row
 
@@ -57,11 +57,10 @@ def place_rows(audience: Audience, problem: Problem) -> Problem:
         message = numbered.sub(
             lambda found: "{}:{}".format(*find_row(audience, int(found[1]))), problem.message
         )
-        if problem.file != audience.name:
+        if place is None or place.file != audience.name:
             return replace(problem, message=message)
-        at = audience.location
-        if not problem.line:
-            return replace(problem, message=message, file=at.file, line=at.line, column=at.column)
-        file, row = find_row(audience, problem.line)
-        return replace(problem, message=message, file=file, line=row)
+        if not place.line:
+            return replace(problem, message=message, location=audience.location)
+        file, row = find_row(audience, place.line)
+        return replace(problem, message=message, location=Location(file, row))
     return problem

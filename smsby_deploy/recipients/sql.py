@@ -24,9 +24,9 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Freshness, RecipientsQuery, TextSource
 from smsby_deploy.config.text_positions import place_in_text
-from smsby_deploy.errors import Location
-from smsby_deploy.recipients.cell_values import NotPlain, rows_of
-from smsby_deploy.recipients.csv_dialect import BadRows
+from smsby_deploy.problems import Location
+from smsby_deploy.recipients.cell_values import UnsupportedValue, rows_of
+from smsby_deploy.recipients.csv_dialect import RecipientsError
 from smsby_deploy.recipients.rows import Block, block_of_rows, find_column
 from smsby_deploy.recipients.sources import SourceFacts
 
@@ -56,7 +56,7 @@ def read_query(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iterato
     row of a result that changed leaves, and no connection waits for what is done with the rows.
 
     Raises:
-        BadRows: it can't be read, its order is open, or it is another result than `query.snapshot`.
+        RecipientsError: it can't be read, its order is open, or it is another result than `query.snapshot`.
     """
     if query.snapshot is None:
         yield from _hash_blocks(query, size, facts)
@@ -68,13 +68,13 @@ def read_query(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iterato
                 json.dump([block.columns, block.lines[0], block.cells], spool)
                 spool.write("\n")
             if facts.snapshot != query.snapshot:
-                raise BadRows("the result of its query changed since it was planned", 0, "SQL")
+                raise RecipientsError("the result of its query changed since it was planned", 0, "SQL")
             spool.seek(0)
             for line in spool:
                 columns, first, cells = json.loads(line)
                 yield block_of_rows(tuple(columns), range(first, first + len(cells)), cells, header_line=0)
     except OSError as error:
-        raise BadRows(f"no room for the rows of its query: {error.strerror}", 0, "SQL") from error
+        raise RecipientsError(f"no room for the rows of its query: {error.strerror}", 0, "SQL") from error
 
 
 def _hash_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iterator[Block]:
@@ -102,7 +102,7 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
         if connection.dialect.name == "sqlite":  # it calls the second one `name:1`
             names = tuple(_NUMBERED.sub("", name) for name in columns)
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise BadRows(f"its query names a column twice: {', '.join(twice)}", 0, "SQL")
+            raise RecipientsError(f"its query names a column twice: {', '.join(twice)}", 0, "SQL")
         order = _OrderCheck(columns, query.order_by)
         first = 1
         partitions = result.partitions(size)
@@ -113,25 +113,25 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
                 return
             try:
                 cells = rows_of(zip(*rows, strict=True))
-            except NotPlain as error:
+            except UnsupportedValue as error:
                 raise _not_plain(columns, rows, first) from error
             order.look_at(cells, first)
             yield block_of_rows(columns, range(first, first + len(cells)), cells, header_line=0)
             first += len(cells)
 
 
-def _not_plain(columns: tuple[str, ...], rows: Sequence[Sequence[Any]], first: int) -> BadRows:
+def _not_plain(columns: tuple[str, ...], rows: Sequence[Sequence[Any]], first: int) -> RecipientsError:
     """What is said of the first value among `rows`, the first of which is the `first` of all, that has no text."""
     for line, row in enumerate(rows, first):
         for name, value in zip(columns, row, strict=True):
             try:
                 rows_of([[value]])
-            except NotPlain as error:
+            except UnsupportedValue as error:
                 message = (
                     f"its query gives a value that is not plain ({error}) as {name}: "
                     "leave that column out, or cast it to text"
                 )
-                return BadRows(message, line, "SQL")
+                return RecipientsError(message, line, "SQL")
     raise AssertionError("all of them are plain")
 
 
@@ -159,7 +159,7 @@ class _OrderCheck:
                     f"`order_by: {self.order_by}` does not tell it from the row below, so their order can change; "
                     "add a column that does"
                 )
-                raise BadRows(message, before + index, "ORDER")
+                raise RecipientsError(message, before + index, "ORDER")
 
 
 def _read_newest(connection: Connection, query: RecipientsQuery, freshness: Freshness) -> datetime:
@@ -182,7 +182,7 @@ def _read_newest(connection: Connection, query: RecipientsQuery, freshness: Fres
     except ValueError:
         found = "nothing" if value is None else "something else"
         message = f"freshness: its query is to give one date or time, here is {found}"
-        raise BadRows(message, 0, "FRESHNESS", freshness.sql.location) from None
+        raise RecipientsError(message, 0, "FRESHNESS", freshness.sql.location) from None
     if value.tzinfo is None:
         value = value.replace(tzinfo=ZoneInfo(freshness.timezone))
     return value.astimezone(UTC)
@@ -193,14 +193,14 @@ def _connect(query: RecipientsQuery) -> Iterator[Connection]:
     """A connection that can't write where that can be asked for; what it did is rolled back."""
     if query.url is None:
         message = f"the variable {query.url_env} is not set: it is to hold the address of the database"
-        raise BadRows(message, 0, "SQL")
+        raise RecipientsError(message, 0, "SQL")
     try:
         import sqlalchemy  # noqa: F401  # whether it is there
     except ModuleNotFoundError:
         message = (
             "databases are read through SQLAlchemy, which is not installed: pip install 'smsby-deploy[sql]'"
         )
-        raise BadRows(message, 0, "EXTRA") from None
+        raise RecipientsError(message, 0, "EXTRA") from None
     url = _read_url(query)
     with _explained(query, query.sql):
         opened = _open(url, query)
@@ -222,7 +222,7 @@ def _open(url: URL, query: RecipientsQuery) -> Connection:
     try:
         dialect = url.get_dialect()
         if dialect.is_async:
-            raise BadRows(
+            raise RecipientsError(
                 f"the driver {dialect.driver} in {query.url_env} is asynchronous: name another one", 0, "SQL"
             )
         settings = {"connect_timeout": _CONNECT_SECONDS} if dialect.driver in _KNOWS_TIMEOUT else {}
@@ -230,7 +230,7 @@ def _open(url: URL, query: RecipientsQuery) -> Connection:
         return engine.connect()
     except (TypeError, ValueError) as error:
         message = f"the address in {query.url_env} does not suit its driver ({type(error).__name__}): mend it"
-        raise BadRows(message, 0, "SQL") from None
+        raise RecipientsError(message, 0, "SQL") from None
 
 
 def _read_url(query: RecipientsQuery) -> URL:
@@ -243,11 +243,11 @@ def _read_url(query: RecipientsQuery) -> URL:
         message = (
             f"{query.url_env} holds no address of a database; one is postgresql://user:password@host/database"
         )
-        raise BadRows(message, 0, "SQL") from None
+        raise RecipientsError(message, 0, "SQL") from None
     # Whoever writes a password as it is has the rest of it in the host's name, or the database's: drivers would show it.
     if url.get_backend_name() != "sqlite" and "@" in f"{url.host or ''}{url.database or ''}":
         message = f"the address in {query.url_env} holds an @ too many: in a name or password write it as %40"
-        raise BadRows(message, 0, "SQL")
+        raise RecipientsError(message, 0, "SQL")
     if url.drivername in ("postgres", "postgresql"):
         # The extra's driver, also where neither is installed: then that one is named as missing.
         driver = "psycopg2" if find_spec("psycopg2") and not find_spec("psycopg") else "psycopg"
@@ -255,7 +255,7 @@ def _read_url(query: RecipientsQuery) -> URL:
     if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":", "file:")):
         path = Path(url.database)
         if not path.is_file():  # SQLite would make an empty one
-            raise BadRows(f"the database that {query.url_env} names is not there", 0, "SQL")
+            raise RecipientsError(f"the database that {query.url_env} names is not there", 0, "SQL")
         name = f"file:{quote(str(path.resolve()))}"
         return url.set(database=name).update_query_dict({"mode": "ro", "uri": "true"})
     return url
@@ -263,7 +263,7 @@ def _read_url(query: RecipientsQuery) -> URL:
 
 @contextmanager
 def _explained(query: RecipientsQuery, said: TextSource) -> Iterator[None]:
-    """What SQLAlchemy and drivers raise becomes BadRows, at the place in `said` if it is known."""
+    """What SQLAlchemy and drivers raise becomes RecipientsError, at the place in `said` if it is known."""
     from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
     try:
@@ -271,24 +271,24 @@ def _explained(query: RecipientsQuery, said: TextSource) -> Iterator[None]:
     except ModuleNotFoundError as error:
         how = "pip install 'smsby-deploy[sql]'" if error.name == "psycopg" else "install it with pip"
         message = f"the driver of this database, Python's module {error.name}, is not installed: {how}"
-        raise BadRows(message, 0, "EXTRA") from None
+        raise RecipientsError(message, 0, "EXTRA") from None
     except NoSuchModuleError:
         message = (
             f"SQLAlchemy has no dialect for the address in {query.url_env}: install that of its database with pip, "
             "or mend the address"
         )
-        raise BadRows(message, 0, "EXTRA") from None
+        raise RecipientsError(message, 0, "EXTRA") from None
     except DBAPIError as error:
         text = str(error.orig)
         failed = _FAILED_LINE.search(text)
         place = _place(said, int(failed[1]) - (said is query.sql)) if failed else said.location
-        raise BadRows(f"the database says: {_harmless(text, query)}", 0, "SQL", place) from None
+        raise RecipientsError(f"the database says: {_harmless(text, query)}", 0, "SQL", place) from None
     except OSError as error:  # of drivers that speak HTTP
         message = f"the database can't be reached ({type(error).__name__})"
-        raise BadRows(message, 0, "SQL", said.location) from None
+        raise RecipientsError(message, 0, "SQL", said.location) from None
     except SQLAlchemyError as error:
         text = f"the query can't be run: {_harmless(str(error), query)}"
-        raise BadRows(text, 0, "SQL", said.location) from None
+        raise RecipientsError(text, 0, "SQL", said.location) from None
 
 
 def _place(said: TextSource, line: int) -> Location:

@@ -7,8 +7,8 @@ import os
 from collections.abc import Sequence
 
 from smsby_deploy.config.declarations import RecipientsFile
-from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.recipients.csv_dialect import BadRows
+from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.recipients.csv_dialect import RecipientsError
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.phones import normalize_opt_outs
 from smsby_deploy.recipients.rows import Block, find_column, name_columns, read_blocks
@@ -22,9 +22,11 @@ def load_suppression(files: Sequence[RecipientsFile]) -> tuple[PhoneSet, list[Pr
         try:
             for block in read_blocks(source):
                 problems.extend(_add_block(source, block, suppressed))
-        except BadRows as error:
+        except RecipientsError as error:
             problems.append(
-                Problem(Severity.ERROR, "SUPPRESS_FILE", str(error), None, source.name, error.line)
+                Problem(
+                    Severity.ERROR, "SUPPRESS_FILE", str(error), location=Location(source.name, error.line)
+                )
             )
     return suppressed, problems
 
@@ -44,16 +46,20 @@ def hash_opt_outs(files: Sequence[RecipientsFile]) -> str:
 def _add_block(source: RecipientsFile, block: Block, suppressed: PhoneSet) -> list[Problem]:
     if block.errors:
         line, message = block.errors[0]
-        raise BadRows(message, line)  # an opt-out could stand there
+        raise RecipientsError(message, line)  # an opt-out could stand there
     column = find_column(block.columns, source.phone)
     if column is None:
         if not block.lines:
             return []
         names = name_columns(block.columns)
-        raise BadRows(f"it has no column {source.phone!r}; {names}", block.header_line or block.lines[0])
+        raise RecipientsError(
+            f"it has no column {source.phone!r}; {names}", block.header_line or block.lines[0]
+        )
     phones, bad = normalize_opt_outs(block.values[column])
     suppressed.add_all(number_phones(phones))
     return [
-        Problem(Severity.WARNING, "SUPPRESS_PHONE", why, None, source.name, block.lines[position])
+        Problem(
+            Severity.WARNING, "SUPPRESS_PHONE", why, location=Location(source.name, block.lines[position])
+        )
         for position, why in bad.items()
     ]

@@ -11,7 +11,7 @@ from typing import Any
 from smsby_deploy.sandbox.clock import MovableClock
 from smsby_deploy.sandbox.delivery_outcomes import DELIVERED, fate_of, status_at
 from smsby_deploy.sandbox.errors import Refusal, incorrect_arguments
-from smsby_deploy.sandbox.models import Mailing, NewSms, Sms
+from smsby_deploy.sandbox.models import NewSms, SandboxMailing, Sms
 from smsby_deploy.sandbox.params import Params, phone_of, text_of
 from smsby_deploy.sandbox.parts import count_parts
 from smsby_deploy.sandbox.settings import SandboxSettings
@@ -96,22 +96,22 @@ class Account:
         if cost > self.store.balance:
             raise Refusal(refusal)
 
-    def find_mailing(self, params: Params, *kinds: str) -> Mailing | None:
+    def find_mailing(self, params: Params, *kinds: str) -> SandboxMailing | None:
         """The mailing with the given message_id, if it is of one of these kinds."""
         text = text_of(params, "message_id").strip()
         mailing = self.store.find(int(text)) if text.isascii() and text.isdigit() and len(text) < 19 else None
         return mailing if mailing is not None and mailing.kind in kinds else None
 
-    def status_of(self, sms: Sms, mailing: Mailing) -> tuple[str, float]:
+    def status_of(self, sms: Sms, mailing: SandboxMailing) -> tuple[str, float]:
         """A message's status and since when."""
         if mailing.status == "DRAFT":
             return "NEW", mailing.created
         return status_at(self.now(), sms.due, sms.fate, self.settings.delay)
 
-    def count_delivered(self, mailing: Mailing) -> int:
+    def count_delivered(self, mailing: SandboxMailing) -> int:
         if mailing.status == "DRAFT":
             return 0
         return self.store.count_fates(self.now() - self.settings.delay, mailing.id).get(DELIVERED, 0)
 
-    def is_moderated(self, mailing: Mailing) -> bool:
+    def is_moderated(self, mailing: SandboxMailing) -> bool:
         return mailing.moderated_at is not None and self.now() >= mailing.moderated_at

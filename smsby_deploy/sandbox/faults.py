@@ -119,7 +119,7 @@ def _at_least(least: int, value: Any) -> int:
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _PendingFault:
     fault: Fault
     seen: int = 0
     fired: int = 0
@@ -130,11 +130,11 @@ class FaultSwitch:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[_PendingFault] = []
 
     def add(self, fault: Fault) -> None:
         with self._lock:
-            self._waiting.append(_Waiting(fault))
+            self._waiting.append(_PendingFault(fault))
 
     def clear(self) -> None:
         with self._lock:

@@ -7,7 +7,7 @@ from typing import Any
 
 from smsby_deploy.sandbox.account import Account
 from smsby_deploy.sandbox.methods.listing import is_listed
-from smsby_deploy.sandbox.models import Mailing, Sms
+from smsby_deploy.sandbox.models import SandboxMailing, Sms
 
 _MOST_ROWS = 200
 
@@ -23,7 +23,7 @@ def read_inbox(account: Account, phone: str | None = None) -> dict[str, list[dic
     return dict(found)
 
 
-def _message(account: Account, sms: Sms, mailing: Mailing) -> dict[str, Any]:
+def _message(account: Account, sms: Sms, mailing: SandboxMailing) -> dict[str, Any]:
     status, since = account.status_of(sms, mailing)
     return {
         "id": sms.id,
@@ -66,7 +66,7 @@ def read_overview(account: Account, search: str) -> dict[str, Any]:
     }
 
 
-def _mailing(account: Account, mailing: Mailing) -> dict[str, Any]:
+def _mailing(account: Account, mailing: SandboxMailing) -> dict[str, Any]:
     ended = account.store.count_fates(account.now() - account.settings.delay, mailing.id)
     if mailing.status == "DRAFT":
         state = "draft"

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
-class Mailing:
+class SandboxMailing:
     """One mailing that was taken, or a message made for single sends. Times are unix seconds.
 
     `kind` is bulk | list | message | quick | otp, `status` DRAFT or NEW; `parts` and `cost` are over all phones.

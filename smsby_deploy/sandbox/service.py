@@ -41,7 +41,7 @@ class LoggedCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CallOutcome:
     """`reply` is None if the call was not carried out; `fault` is what its answer is to be broken by."""
 
     reply: Reply | None
@@ -59,20 +59,20 @@ class Service:
         self._turns: deque[float] = deque()
         self._lock = threading.RLock()
 
-    def call(self, method: str, verb: str, path: str, params: Params) -> Outcome:
+    def call(self, method: str, verb: str, path: str, params: Params) -> CallOutcome:
         """Carry out one call, unless a fault or the rate limit comes before it."""
         shown = {name: value for name, value in params.items() if name != "token"}
         logged = LoggedCall(method, verb, path, shown, self.account.now())
         self._log(logged)
         if (limited := self._limit()) is not None:
-            return Outcome(limited, None, logged)
+            return CallOutcome(limited, None, logged)
         name = documented_name(method)
         met = self.faults.take(name or method, params)
         logged.faults = tuple(fault.mode for fault in met)
         broken = next((fault for fault in met if fault.mode not in SILENT), None)
         if broken is not None and broken.when == "before":
             if broken.mode != "slow":
-                return Outcome(None, broken, logged)
+                return CallOutcome(None, broken, logged)
             self.account.clock.sleep(broken.seconds)
             broken = None
         with self._lock:
@@ -80,7 +80,7 @@ class Service:
             reply = self._answer(name, params, met)
             self._hide(before, met)
         logged.accepted = reply.status < 300 and not (isinstance(reply.body, dict) and "error" in reply.body)
-        return Outcome(reply, broken, logged)
+        return CallOutcome(reply, broken, logged)
 
     def _answer(self, name: str | None, params: Params, met: tuple[Fault, ...]) -> Reply:
         style = self.account.settings.error_status

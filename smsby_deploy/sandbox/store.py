@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from smsby_deploy.errors import SmsbyDeployError
-from smsby_deploy.sandbox.models import Mailing, NewMailing, NewSms, Sms
+from smsby_deploy.sandbox.models import NewMailing, NewSms, SandboxMailing, Sms
 
 _VERSION = 3  # of the tables; raised when they change
 _TABLES = """
@@ -133,7 +133,7 @@ class Store:
                 ids.append(number)
         return ids
 
-    def add_sms(self, mailing: Mailing, sms: NewSms, due: float) -> int:
+    def add_sms(self, mailing: SandboxMailing, sms: NewSms, due: float) -> int:
         """Send one more message of `mailing` and charge for it. Returns its id."""
         with self._lock, self._base:
             self._insert_sms(mailing.id, [sms], due)
@@ -155,7 +155,7 @@ class Store:
         amount = str(self.balance - cost)
         self._base.execute("update account set value = ? where name = 'balance'", (amount,))
 
-    def start_draft(self, mailing: Mailing, goes_out: float) -> None:
+    def start_draft(self, mailing: SandboxMailing, goes_out: float) -> None:
         """A confirmed draft becomes a mailing, and is paid."""
         with self._lock, self._base:
             self._charge(mailing.cost)
@@ -204,7 +204,7 @@ class Store:
                 "update mailing set name = substr(name, 1, ?) where id > ?", (characters, number)
             )
 
-    def note_look(self, shown: Iterable[Mailing]) -> None:
+    def note_look(self, shown: Iterable[SandboxMailing]) -> None:
         """The list was looked at, and showed `shown`."""
         with self._lock, self._base:
             self._base.execute("update mailing set hidden_calls = hidden_calls - 1 where hidden_calls > 0")
@@ -215,28 +215,30 @@ class Store:
 
     # --- reading -----------------------------------------------------------------------------------------------
 
-    def find(self, number: int) -> Mailing | None:
+    def find(self, number: int) -> SandboxMailing | None:
         return next(iter(self._mailings("where id = ?", number)), None)
 
-    def mailings(self, *kinds: str) -> list[Mailing]:
+    def mailings(self, *kinds: str) -> list[SandboxMailing]:
         """Those of some kinds, or all; the oldest first."""
         if not kinds:
             return self._mailings("order by id")
         return self._mailings(f"where kind in ({', '.join('?' * len(kinds))}) order by id", *kinds)
 
-    def of_request(self, uuid: str) -> list[Mailing]:
+    def of_request(self, uuid: str) -> list[SandboxMailing]:
         return self._mailings("where uuid = ? order by id", uuid)
 
-    def same_message(self, text: str, alphaname_id: int) -> Mailing | None:
+    def same_message(self, text: str, alphaname_id: int) -> SandboxMailing | None:
         """A message of createSmsMessage with this text and sender."""
         found = self._mailings("where kind = 'message' and text = ? and alphaname_id = ?", text, alphaname_id)
         return found[0] if found else None
 
-    def _mailings(self, where: str, *values: Any) -> list[Mailing]:
+    def _mailings(self, where: str, *values: Any) -> list[SandboxMailing]:
         with self._lock:
             rows = self._base.execute(f"select * from mailing {where}", values).fetchall()  # noqa: S608  # ours
         return [
-            Mailing(**{**dict(row), "was_listed": bool(row["was_listed"]), "cost": Decimal(row["cost"])})
+            SandboxMailing(
+                **{**dict(row), "was_listed": bool(row["was_listed"]), "cost": Decimal(row["cost"])}
+            )
             for row in rows
         ]
 

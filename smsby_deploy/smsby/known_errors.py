@@ -4,7 +4,7 @@ ApiError                   1   sms.by answered with an error
 ├── NotFound               1   a message, SMS or name that sms.by does not have
 ├── WrongPhone             1   a phone number that it does not take
 ├── WrongAlphaname         1   a sender name that is not there or not approved
-├── TextTooLong            1   over 10 parts
+├── TextRefusedAsTooLong            1   over 10 parts
 ├── DuplicateMessage       1   the same text exists; `message_id` names it where the answer did
 ├── AwaitingModeration     1   the text is not approved yet
 ├── LimitExceeded          1   the tariff's limit is used up
@@ -35,7 +35,7 @@ class WrongAlphaname(ApiError):
     """The sender name is not there or not approved."""
 
 
-class TextTooLong(ApiError):
+class TextRefusedAsTooLong(ApiError):
     """Over 10 parts."""
 
 
@@ -79,7 +79,7 @@ _KNOWN: tuple[tuple[str, type[ApiError], str], ...] = (
         WrongAlphaname,
         "alphaname_id is the id of an approved name (getAlphanames lists them), 0 is the system name",
     ),
-    (r"message is too long", TextTooLong, "10 parts at most: 1530 Latin or 670 other characters"),
+    (r"message is too long", TextRefusedAsTooLong, "10 parts at most: 1530 Latin or 670 other characters"),
     (r"the same message exists", DuplicateMessage, "use the message that exists, or change the text"),
     (
         r"access denied",

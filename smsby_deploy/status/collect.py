@@ -13,7 +13,7 @@ from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.fingerprint import read_remote_name
 from smsby_deploy.smsby.known_errors import NotFound
-from smsby_deploy.status.delivery_counts import Tally, tally_deliveries
+from smsby_deploy.status.delivery_counts import DeliveryCounts, tally_deliveries
 from smsby_deploy.status.report import SETTLED, Details, Difference, MailingStatus, State, StatusReport
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class _Remote:
         self._client = client
         self._told = told
         self._keep_missed = keep_missed
-        self._by_uuid: dict[str, tuple[tuple[int | None, str | None, Tally], ...]] = {}
+        self._by_uuid: dict[str, tuple[tuple[int | None, str | None, DeliveryCounts], ...]] = {}
         self._by_mark: dict[str, RemoteMailing] = {}
         self._by_id: dict[int, RemoteMailing] = {}
         for mailing in client.get_sms_messages():
@@ -122,7 +122,7 @@ class _Remote:
             found = self._by_id.get(chunk.message_id)
         return found
 
-    def tally(self, chunk: ChunkRecord) -> Tally:
+    def tally(self, chunk: ChunkRecord) -> DeliveryCounts:
         """The deliveries that sms.by reports of an accepted chunk, counted: by its uuid, else by its message_id."""
         if chunk.uuid is not None:
             for message_id, mark, tally in self._request(chunk.uuid):
@@ -132,16 +132,16 @@ class _Remote:
         listed = self.listed(chunk)
         message_id = chunk.message_id if chunk.message_id is not None else listed.id if listed else None
         if message_id is None:
-            return Tally()
+            return DeliveryCounts()
         try:
             deliveries = self._client.get_sms_delivery_list(message_id)
             return tally_deliveries(deliveries, keep_missed=self._keep_missed)
         except (
             NotFound
         ):  # one that sms.by does not know (yet) tells nothing, and must not hide what the others tell
-            return Tally()
+            return DeliveryCounts()
 
-    def _request(self, uuid: str) -> tuple[tuple[int | None, str | None, Tally], ...]:
+    def _request(self, uuid: str) -> tuple[tuple[int | None, str | None, DeliveryCounts], ...]:
         if uuid not in self._by_uuid:
             self._by_uuid[uuid] = tuple(
                 (
@@ -169,7 +169,7 @@ def _mailing_status(
 ) -> MailingStatus:
     counts: Counter[str] = Counter()
     other: Counter[str] = Counter()
-    whole = Tally()
+    whole = DeliveryCounts()
     accepted = 0
     is_silent = False
     for chunk in entry.chunks:
@@ -229,7 +229,7 @@ def _mailing_status(
 
 
 def _add_phones(
-    chunk: ChunkRecord, remote: _Remote, counts: Counter[str], other: Counter[str], whole: Tally
+    chunk: ChunkRecord, remote: _Remote, counts: Counter[str], other: Counter[str], whole: DeliveryCounts
 ) -> int:
     """Count a chunk that is sent phone by phone; returns how many sms.by took. A lost sendSMS that stands among the
     deliveries after all is counted there."""

@@ -18,7 +18,7 @@ _MINUTE = len("2026-12-01 10:00")
 
 
 @dataclass(slots=True)
-class Tally:
+class DeliveryCounts:
     """What sms.by reports of some people: `words` verbatim, the others by the first digits of the
     number."""
 
@@ -29,7 +29,7 @@ class Tally:
     undelivered: Counter[str] = field(default_factory=Counter)
     missed: list[Missed] = field(default_factory=list)
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: DeliveryCounts) -> None:
         self.words += other.words
         self.timeline += other.timeline
         self.seen += other.seen
@@ -47,9 +47,9 @@ class Tally:
         return known, other
 
 
-def tally_deliveries(deliveries: Iterable[Delivery], *, keep_missed: bool) -> Tally:
+def tally_deliveries(deliveries: Iterable[Delivery], *, keep_missed: bool) -> DeliveryCounts:
     """Count `deliveries`; with `keep_missed` those who were not delivered are kept one by one."""
-    tally = Tally()
+    tally = DeliveryCounts()
     for delivery in deliveries:
         prefix = prefix_of(delivery.phone)
         tally.words[delivery.status] += 1

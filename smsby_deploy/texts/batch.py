@@ -4,8 +4,7 @@ A million people are a million texts, and what is done a text costs most: Jinja2
 is measured by itself. Here both are done for a whole batch (0.2 µs a text).
 
 It only ever says "this is the text" or "I can't tell": every row of which it can't tell (an empty value would be printed,
-anything failed) is rendered by the template itself, which alone knows errors and their places. Who makes a FastTemplate:
-plain.py of texts that need no Jinja2, fast.py of Jinja2's tree.
+anything failed) is rendered by the template itself, which alone knows errors and their places.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ UNSURE = "\uffff"
 _LONGEST = 20_000
 
 
-class FastTemplate(NamedTuple):
+class VectorizedTemplate(NamedTuple):
     """`names` are the variables that `renderer` takes, as columns, in this order. `constant` is the text of all if there are
     none. Texts that begin and end in words of the template are `is_trimmed`, and never empty."""
 

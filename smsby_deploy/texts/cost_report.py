@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from smsby_deploy.config.declarations import Mailing, Price
-from smsby_deploy.errors import Location
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.texts.encoding_lint import ExpensiveCharacters, describe_expense, may_be_expensive
 from smsby_deploy.texts.parts import Encoding, TextSize, measure_gsm
 from smsby_deploy.texts.rewrite import describe_replacements
@@ -24,7 +23,7 @@ _CYRILLIC = re.compile("[\u0400-\u04ff]")
 
 
 @dataclass(slots=True)
-class Figures:
+class CostReport:
     """Counted while the texts stream by; `parts` are billed ones."""
 
     price: Price | None = None
@@ -74,7 +73,7 @@ class Figures:
         begins = mailing.text.location if mailing.text else mailing.location
 
         def told(severity: Severity, code: str, message: str, place: Location) -> Problem:
-            return Problem(severity, code, message, mailing.address, place.file, place.line, place.column)
+            return Problem(severity, code, message, mailing.address, place)
 
         currency = self.price.currency if self.price else None
         for index, (characters, expense) in enumerate(self.expensive.dearest()):

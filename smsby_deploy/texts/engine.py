@@ -15,7 +15,8 @@ from jinja2 import DictLoader, TemplateError, TemplateSyntaxError, UndefinedErro
 from jinja2 import Template as JinjaTemplate
 
 from smsby_deploy.config.declarations import TextSource
-from smsby_deploy.errors import FilesInvalid, Location
+from smsby_deploy.errors import FilesInvalid
+from smsby_deploy.problems import Location
 from smsby_deploy.texts.environment import TemplateTooMuch, TextEnvironment
 from smsby_deploy.texts.includes import BadInclude, Gathered, find_variables, gather
 from smsby_deploy.texts.parsed import (
@@ -28,7 +29,7 @@ from smsby_deploy.texts.parsed import (
     locate,
     place_problem,
 )
-from smsby_deploy.texts.vectorized import compile_fast
+from smsby_deploy.texts.vectorized import vectorize
 
 # What a template can raise beside Jinja2's own errors: {{ 1 / 0 }}, {{ name + 1 }}; compiling deep nesting.
 _OTHER_ERRORS = (
@@ -77,7 +78,7 @@ def _parse_alone(text: str) -> Parsed:
 def _parse(text: str, root: Path | None, gathered: Gathered) -> Parsed:
     environment = TextEnvironment()
     gather(environment, text, root, gathered)
-    fast = compile_fast(gathered.parsed[None], environment)
+    fast = vectorize(gathered.parsed[None], environment)
     variables = frozenset(fast.names) if fast else find_variables(environment, text, gathered)
     literals = tuple(gathered.literals())
     complaints = [*complain_of_literals(literals), *gathered.unknown_calls()]

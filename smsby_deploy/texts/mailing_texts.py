@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.texts.rewrite import Rewriter
 from smsby_deploy.texts.template import RenderedBatch, Template, placeholder_problems
@@ -33,7 +33,9 @@ def render_texts(mailing: Mailing, template: Template | None, batch: Batch) -> R
     rewriter = Rewriter(mailing.rewrite)
     texts = [rewriter.apply((text or "").strip()) for text in batch.texts]
     problems = [
-        Problem(Severity.ERROR, "TEMPLATE", "this recipient has no text", mailing.address, file, line)
+        Problem(
+            Severity.ERROR, "TEMPLATE", "this recipient has no text", mailing.address, Location(file, line)
+        )
         for text, line in zip(texts, batch.lines, strict=True)
         if not text
     ]

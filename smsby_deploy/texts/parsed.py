@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 from smsby_deploy.config.declarations import TextSource
 from smsby_deploy.config.text_positions import place_in_text
-from smsby_deploy.errors import Location
-from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.texts.batch import FastTemplate
+from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.texts.batch import VectorizedTemplate
 from smsby_deploy.texts.placeholders import find_placeholders
 
 LONGEST_SOURCE = 100_000  # characters of a template with all it includes
@@ -44,7 +43,7 @@ class Parsed(NamedTuple):
     variables: frozenset[str]
     literals: tuple[Literal, ...]
     complaints: tuple[Complaint, ...]
-    fast: FastTemplate | None
+    fast: VectorizedTemplate | None
     constant: str | None = None
     included: Mapping[str, Included] = MappingProxyType({})
 
@@ -89,4 +88,4 @@ def locate(source: TextSource, included: Mapping[str, Included], unit: str | Non
 def place_problem(source: TextSource, code: str, message: str, place: Location | None) -> Problem:
     """An error at `place`, or where the text begins."""
     where = place or source.location
-    return Problem(Severity.ERROR, code, message, None, where.file, where.line, where.column)
+    return Problem(Severity.ERROR, code, message, None, where)

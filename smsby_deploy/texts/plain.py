@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from smsby_deploy.texts.batch import UNSURE, FastTemplate, compile_rows
+from smsby_deploy.texts.batch import UNSURE, VectorizedTemplate, compile_rows
 from smsby_deploy.texts.parsed import Literal, Parsed, complain_of_literals
 
 # Names that mean something else to Jinja2, where they stand alone or in front.
@@ -41,9 +41,9 @@ def parse_plain(text: str) -> Parsed | None:
         variables=frozenset(names),
         literals=tuple(read.literals),
         complaints=tuple(complain_of_literals(read.literals)),
-        fast=FastTemplate(names, _renderer(read), is_trimmed=read.is_trimmed)
+        fast=VectorizedTemplate(names, _renderer(read), is_trimmed=read.is_trimmed)
         if names
-        else FastTemplate((), _never, text.strip()),
+        else VectorizedTemplate((), _never, text.strip()),
         constant=None if names else text,
     )
 

@@ -37,7 +37,7 @@ class Candidate:
 
 
 @dataclass(slots=True)
-class Choice:
+class SampleSelector:
     """Keeps what may be shown of a stream of any length; complete when it is at its end.
 
     `waiting` are variables with a default that nobody has got yet. `told` hears of each text that is too long to be sent:

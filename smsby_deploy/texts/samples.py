@@ -16,7 +16,7 @@ from smsby_deploy.recipients.sources import place_rows
 from smsby_deploy.texts.mailing_texts import is_personal, render_texts, rows_file
 from smsby_deploy.texts.parts import TextSize, TextTooLong, measure_gsm, measure_text, split_parts
 from smsby_deploy.texts.price import cost_of
-from smsby_deploy.texts.sample_selector import Candidate, Choice
+from smsby_deploy.texts.sample_selector import Candidate, SampleSelector
 from smsby_deploy.texts.template import Template, compile_text
 from smsby_deploy.wording import counted
 
@@ -64,7 +64,7 @@ class Preview:
     split: tuple[int, int, int] | None = None
 
 
-def preview_mailing(
+def sample_mailing(
     project: Project,
     mailing: Mailing,
     suppressed: PhoneSet,
@@ -92,7 +92,7 @@ def preview_mailing(
     def tell_too_long(why: str, line: int) -> None:
         problems.keep([_at_text(mailing, "TOO_LONG", f"{why} ({rows_file(mailing)}:{line})")])
 
-    choice = Choice(limit if personal else 1, frozenset(rows), project.price, tell_too_long)
+    choice = SampleSelector(limit if personal else 1, frozenset(rows), project.price, tell_too_long)
     if mailing.text:
         choice.waiting.update(_DEFAULT.findall(mailing.text.text))
     for batch, texts in _rendered(mailing, template, suppressed, problems):
@@ -200,4 +200,4 @@ def _preview_one_text(
 
 def _at_text(mailing: Mailing, code: str, message: str) -> Problem:
     place = mailing.text.location if mailing.text else mailing.location
-    return Problem(Severity.ERROR, code, message, mailing.address, place.file, place.line, place.column)
+    return Problem(Severity.ERROR, code, message, mailing.address, place)

@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from smsby_deploy.config.declarations import Rewrite, TextSource
-from smsby_deploy.errors import FilesInvalid, Location
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.errors import FilesInvalid
+from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.texts.parsed import LONGEST_SOURCE, OTHERS, Parsed, RenderFailed, locate, place_problem
 from smsby_deploy.texts.placeholders import find_placeholder, rows_with_placeholders
@@ -123,9 +123,7 @@ class Template:
                     "TEMPLATE",
                     f"{failed} ({at})",
                     address,
-                    where.file,
-                    where.line,
-                    where.column,
+                    where,
                 )
             )
         return text
@@ -148,7 +146,7 @@ def placeholder_problems(
     for index in rows_with_placeholders(texts):
         line = batch.lines[index]
         message = f"the text of this recipient holds a placeholder ({rows_file}:{line})"
-        yield Problem(Severity.ERROR, "PLACEHOLDER", message, address, rows_file, line)
+        yield Problem(Severity.ERROR, "PLACEHOLDER", message, address, Location(rows_file, line))
 
 
 def compile_text(source: TextSource) -> Template:

@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, nodes
 
-from smsby_deploy.texts.batch import UNSURE, FastTemplate, compile_rows
+from smsby_deploy.texts.batch import UNSURE, VectorizedTemplate, compile_rows
 from smsby_deploy.texts.plain import RESERVED
 
 _COMPARISONS: dict[str, type[ast.cmpop]] = {
@@ -26,23 +26,23 @@ _FILTERS = frozenset({
 })  # fmt: skip
 
 
-class _NotFast(Exception):
+class NotVectorizable(Exception):
     """The template holds something that only Jinja2 does."""
 
 
-def compile_fast(tree: nodes.Template, environment: Environment) -> FastTemplate | None:
+def vectorize(tree: nodes.Template, environment: Environment) -> VectorizedTemplate | None:
     """The fast path of a parsed template, before anything was put into it; None if it has none."""
     compiler = _Compiler(environment)
     try:
         text = compiler.text(tree.body)
-    except (_NotFast, RecursionError):
+    except (NotVectorizable, RecursionError):
         return None
     # Only what this module put into the expression is in it: names of its own, constants, and listed filters.
     scope = {"unsure": UNSURE, "shown": _shown, **compiler.filters}
     render = compile_rows(text, len(compiler.variables), scope)
     if render is None:
         return None
-    return FastTemplate(tuple(compiler.variables), render, is_trimmed=_is_trimmed(tree.body))
+    return VectorizedTemplate(tuple(compiler.variables), render, is_trimmed=_is_trimmed(tree.body))
 
 
 def _is_trimmed(body: Sequence[nodes.Node]) -> bool:
@@ -84,7 +84,7 @@ class _Compiler:
             elif isinstance(node, nodes.If):
                 pieces.append(_formatted(self._condition(node)))
             else:
-                raise _NotFast
+                raise NotVectorizable
         return ast.JoinedStr(pieces)
 
     def _condition(self, node: nodes.If) -> ast.expr:
@@ -121,12 +121,12 @@ class _Compiler:
                 )
             case nodes.Filter(node=nodes.Expr() as value, name=name) if name in _FILTERS:
                 return self._filter(node, value)
-        raise _NotFast
+        raise NotVectorizable
 
     def _filter(self, node: nodes.Filter, value: nodes.Expr) -> ast.expr:
         function = self.environment.filters[node.name]
         if node.dyn_args or node.dyn_kwargs or hasattr(function, "jinja_pass_arg"):
-            raise _NotFast
+            raise NotVectorizable
         self.filters[f"f_{node.name}"] = function
         named = [ast.keyword(str(pair.key), self.expression(pair.value)) for pair in node.kwargs]
         return ast.Call(

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.apply.dispatcher import Exchange, Request, StopSending
+from smsby_deploy.apply.dispatcher import Dispatcher, Request, StopSending
 from smsby_deploy.apply.events import Event
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.apply.worker_pool import Sender
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.lock.journal import Journal, ResultNotSaved, read_journal
-from smsby_deploy.lock.records import Applied, ChunkRecord, Entry
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, Entry
 from smsby_deploy.lock.serialization import entry_document
 from smsby_deploy.lock.store import LockStore
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 
 _CHUNKS = tuple(ChunkRecord(str(n) * 10, 2, "d") for n in range(3))
-_ENTRY = Entry(1, "c", "a", "bulk", "Shop", 7, None, 6, 6, None, _CHUNKS, Applied("t", "p", None, "x"))
+_ENTRY = Entry(1, "c", "a", "bulk", "Shop", 7, None, 6, 6, None, _CHUNKS, AppliedBy("t", "p", None, "x"))
 _ACCEPTED = Outcome(OutcomeKind.ACCEPTED, uuid="u")
 
 
@@ -36,23 +36,23 @@ def store(tmp_path: Path) -> LockStore:
 
 
 @pytest.fixture
-def exchange(store: LockStore) -> Iterator[Exchange]:
+def exchange(store: LockStore) -> Iterator[Dispatcher]:
     """Two at once, lock held."""
     with store.held() as held, Sender() as sender:
         clock = SystemClock()
         recorder = Recorder(held, plan_id="q", commit=None, tool="x", clock=clock, body="json")
-        yield Exchange(recorder, sender, clock, lambda event: None, lambda chunks: None, lambda: 0.0, 2)
+        yield Dispatcher(recorder, sender, clock, lambda event: None, lambda chunks: None, lambda: 0.0, 2)
 
 
 def _request(index: int, send: Callable[[], Outcome]) -> Request:
     return Request([("a/b", index)], lambda chunks: send)
 
 
-def _states(exchange: Exchange) -> list[str]:
+def _states(exchange: Dispatcher) -> list[str]:
     return [chunk.state.value for chunk in exchange.recorder.lock.mailings["a/b"].chunks]
 
 
-def test_what_is_made_when_all_is_over_does_not_leave(exchange: Exchange, store: LockStore) -> None:
+def test_what_is_made_when_all_is_over_does_not_leave(exchange: Dispatcher, store: LockStore) -> None:
     """The next one could not be told while it was made: nothing leaves behind the back of who gave up."""
     exchange.recorder.begin()
 
@@ -96,7 +96,7 @@ def _answered_after(
     return send
 
 
-def test_what_is_on_its_way_is_recorded_whatever_breaks(exchange: Exchange) -> None:
+def test_what_is_on_its_way_is_recorded_whatever_breaks(exchange: Dispatcher) -> None:
     """The first answer can't be told; the second one comes after that."""
     has_left, has_broken = threading.Event(), threading.Event()
     exchange.say = _breaks(has_broken)
@@ -109,7 +109,7 @@ def test_what_is_on_its_way_is_recorded_whatever_breaks(exchange: Exchange) -> N
     assert states[2] in ("accepted", "pending")  # it left with the first answer, if it was made by then
 
 
-def test_what_is_on_its_way_is_recorded_if_a_signal_then_can_not_be_told(exchange: Exchange) -> None:
+def test_what_is_on_its_way_is_recorded_if_a_signal_then_can_not_be_told(exchange: Dispatcher) -> None:
     """Neither the first answer can be told nor that the second is waited for."""
     has_left, has_broken, is_told = threading.Event(), threading.Event(), threading.Event()
 
@@ -125,7 +125,7 @@ def test_what_is_on_its_way_is_recorded_if_a_signal_then_can_not_be_told(exchang
     assert _states(exchange) == ["accepted", "accepted", "pending"]
 
 
-def test_what_can_not_be_made_has_no_intent(exchange: Exchange, store: LockStore) -> None:
+def test_what_can_not_be_made_has_no_intent(exchange: Dispatcher, store: LockStore) -> None:
     """Surely not sent: it is not tried again, and what is on its way is recorded."""
     has_left, is_over = threading.Event(), threading.Event()
 
@@ -142,7 +142,7 @@ def test_what_can_not_be_made_has_no_intent(exchange: Exchange, store: LockStore
     assert _states(exchange) == ["accepted", "pending", "pending"]
 
 
-def test_without_a_thread_it_ends(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_thread_it_ends(exchange: Dispatcher, monkeypatch: pytest.MonkeyPatch) -> None:
     """Surely not sent, and told so: not begun again and again."""
     asked = 0
 
@@ -159,7 +159,7 @@ def test_without_a_thread_it_ends(exchange: Exchange, monkeypatch: pytest.Monkey
     assert _states(exchange) == ["pending"] * 3
 
 
-def test_an_answer_that_is_not_saved_comes_before_one_that_is_not_told(exchange: Exchange) -> None:
+def test_an_answer_that_is_not_saved_comes_before_one_that_is_not_told(exchange: Dispatcher) -> None:
     """The disk is full, and what is said goes to the same disk: the error that bears the result is not lost to the other."""
 
     def say(event: Event) -> None:
@@ -189,7 +189,7 @@ class _FastClock(SystemClock):
         threading.Event().wait(0.001)
 
 
-def test_nobody_waits_for_a_turn_once_all_is_over(exchange: Exchange) -> None:
+def test_nobody_waits_for_a_turn_once_all_is_over(exchange: Dispatcher) -> None:
     """The token is refused, and the next turn is to come in a hundred seconds: it does not take so long to say so."""
     clock = exchange.clock = _FastClock()
     turns = [0.0, 100.0]

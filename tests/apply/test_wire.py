@@ -8,20 +8,20 @@ from collections.abc import Callable
 
 import pytest
 
-from smsby_deploy.apply.send_gate import Wire
+from smsby_deploy.apply.send_gate import SendGate
 
 
 class _Traveller:
     """Enters in a thread of its own."""
 
-    def __init__(self, wire: Wire, leave: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, wire: SendGate, leave: Callable[[], bool] = lambda: True) -> None:
         self.asked = threading.Event()
         self.is_leaving: bool | None = None
         self._leave = leave
         self._thread = threading.Thread(target=self._enter, args=(wire,), daemon=True)
         self._thread.start()
 
-    def _enter(self, wire: Wire) -> None:
+    def _enter(self, wire: SendGate) -> None:
         self.is_leaving = wire.enter(self._ask)
 
     def _ask(self) -> bool:
@@ -34,7 +34,7 @@ class _Traveller:
         return self.is_leaving
 
 
-def _wait_in_line(wire: Wire, count: int) -> None:
+def _wait_in_line(wire: SendGate, count: int) -> None:
     for _ in range(3000):
         with wire.stand_still():
             if len(wire._line) == count:
@@ -45,7 +45,7 @@ def _wait_in_line(wire: Wire, count: int) -> None:
 
 def test_the_next_one_leaves_with_the_answer_that_makes_room() -> None:
     """In the very call: whoever makes room lets it go."""
-    wire = Wire(1)
+    wire = SendGate(1)
     assert wire.enter(lambda: True)
     second = _Traveller(wire)
     _wait_in_line(wire, 1)
@@ -57,7 +57,7 @@ def test_the_next_one_leaves_with_the_answer_that_makes_room() -> None:
 
 def test_nobody_leaves_after_a_bad_answer_until_it_was_looked_at() -> None:
     """There is room, and yet: the answer may mean that nothing is to leave. So for each of two."""
-    wire = Wire(2)
+    wire = SendGate(2)
     assert wire.enter(lambda: True)
     assert wire.enter(lambda: True)
     third = _Traveller(wire)
@@ -72,7 +72,7 @@ def test_nobody_leaves_after_a_bad_answer_until_it_was_looked_at() -> None:
 
 
 def test_who_may_not_leave_makes_room_for_the_next() -> None:
-    wire = Wire(1)
+    wire = SendGate(1)
     assert wire.enter(lambda: True)
     refused = _Traveller(wire, lambda: False)
     _wait_in_line(wire, 1)
@@ -85,7 +85,7 @@ def test_who_may_not_leave_makes_room_for_the_next() -> None:
 
 def test_a_narrower_wire_takes_fewer() -> None:
     """Two are on it when it is narrowed to one: the third leaves when both have come back, not before."""
-    wire = Wire(2)
+    wire = SendGate(2)
     assert wire.enter(lambda: True)
     assert wire.enter(lambda: True)
     third = _Traveller(wire)
@@ -103,7 +103,7 @@ def test_a_narrower_wire_takes_fewer() -> None:
 
 def test_who_stands_still_is_not_overtaken() -> None:
     """While somebody decides whether one has left, it can't."""
-    wire = Wire(1)
+    wire = SendGate(1)
     with wire.stand_still():
         one = _Traveller(wire)
         assert not one.asked.wait(0.05)
@@ -133,7 +133,7 @@ class _Pace:
 def test_nobody_leaves_before_its_turn() -> None:
     """What one is asked last is whether it leaves; the next takes a turn when the one before it has left."""
     pace = _Pace()
-    wire = Wire(2, pace.take_turn, pace.pause)
+    wire = SendGate(2, pace.take_turn, pace.pause)
     first = _Traveller(wire)
     assert pace.waiting.acquire(timeout=30)
     second = _Traveller(wire)
@@ -152,7 +152,7 @@ def test_nobody_leaves_before_its_turn() -> None:
 def test_a_bad_answer_while_one_waits_for_its_turn() -> None:
     """It does not leave until that was looked at, and then in another turn: its own is over."""
     pace = _Pace()
-    wire = Wire(2, pace.take_turn, pace.pause)
+    wire = SendGate(2, pace.take_turn, pace.pause)
     first = _Traveller(wire)
     pace.comes.release()
     assert first.arrive()
@@ -172,7 +172,7 @@ def test_a_bad_answer_while_one_waits_for_its_turn() -> None:
 def test_a_narrower_wire_while_one_waits_for_its_turn() -> None:
     """Nothing is on its way: the turn of the first is not lost to the others that wait."""
     pace = _Pace()
-    wire = Wire(4, pace.take_turn, pace.pause)
+    wire = SendGate(4, pace.take_turn, pace.pause)
     first = _Traveller(wire)
     assert pace.waiting.acquire(timeout=30)
     others = [_Traveller(wire) for _ in range(3)]
@@ -187,7 +187,7 @@ def test_a_narrower_wire_while_one_waits_for_its_turn() -> None:
 
 def test_the_turn_of_who_does_not_leave_is_for_the_next() -> None:
     pace = _Pace()
-    wire = Wire(2, pace.take_turn, pace.pause)
+    wire = SendGate(2, pace.take_turn, pace.pause)
     refused = _Traveller(wire, lambda: False)
     assert pace.waiting.acquire(timeout=30)
     second = _Traveller(wire)
@@ -201,7 +201,7 @@ def test_the_turn_of_who_does_not_leave_is_for_the_next() -> None:
 def test_who_waits_for_its_turn_comes_back_once_all_is_over() -> None:
     """Its turn does not come before that."""
     pace = _Pace()
-    wire = Wire(1, pace.take_turn, pace.pause)
+    wire = SendGate(1, pace.take_turn, pace.pause)
     one = _Traveller(wire)
     assert pace.waiting.acquire(timeout=30)
     wire.close()
@@ -212,7 +212,7 @@ def test_who_waits_for_its_turn_comes_back_once_all_is_over() -> None:
 @pytest.mark.parametrize("width", [1, 2, 5])
 def test_there_are_never_more_than_fit(width: int) -> None:
     """Eight threads at 400 requests with bad answers among them: never more than `width` at once, and each leaves."""
-    wire, lock, dice = Wire(width), threading.Lock(), random.Random(width)
+    wire, lock, dice = SendGate(width), threading.Lock(), random.Random(width)
     on_it, most, left = 0, 0, 0
 
     def travel() -> None:
@@ -240,7 +240,7 @@ def test_there_are_never_more_than_fit(width: int) -> None:
 
 def test_a_closed_wire_lets_nobody_leave() -> None:
     """Who waits comes back, be there room or a bad answer that nobody looks at; so does who comes later."""
-    wire = Wire(1)
+    wire = SendGate(1)
     assert wire.enter(lambda: True)
     waiting = _Traveller(wire)
     _wait_in_line(wire, 1)

@@ -85,7 +85,7 @@ def test_a_guardrail_that_makes_no_sense_is_told_at_its_place(
 ) -> None:
     """Never taken as off: it is an error of smsby.yaml."""
     (problem,) = _load(tmp_path, f"guardrails: {rails}\n").problems
-    assert (problem.code, problem.file, problem.line, problem.column) == (code, "smsby.yaml", 3, column)
+    assert (problem.code, problem.location) == (code, ("smsby.yaml", 3, column))
 
 
 def test_lateness_and_expectation_are_inherited(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_countries_are_inherited_and_checked(tmp_path: Path) -> None:
     campaign = CAMPAIGN.replace("mailings:", "countries: [RU]\nmailings:")
     assert _load(tmp_path, "countries: [BY, PL]\n", campaign).project.mailings[0].countries == ("RU",)
     (problem,) = _load(tmp_path, "countries: [UK]\n").problems
-    assert (problem.code, problem.line) == ("COUNTRY", 3)
+    assert (problem.code, problem.location.line) == ("COUNTRY", 3)
     assert "GB" in problem.message
 
 
@@ -127,7 +127,7 @@ def test_suppression_files_may_have_settings(tmp_path: Path) -> None:
     assert (first.name, first.phone, first.encoding, first.delimiter) == ("a.csv", "phone", None, None)
     assert (second.name, second.phone, second.encoding, second.delimiter) == ("b.txt", "tel", "cp1251", ";")
     (problem,) = _load(tmp_path, "suppress: [{file: c.csv}]\n").problems
-    assert (problem.code, problem.line, problem.column) == ("FILE_MISSING", 3, 12)
+    assert (problem.code, problem.location.line, problem.location.column) == ("FILE_MISSING", 3, 12)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,9 @@ def test_a_time_exists_once(when: str, zone: str, code: str | None, tmp_path: Pa
     """What the clock skips, has twice, or never shows is an error at the time; an offset makes it plain."""
     campaign = CAMPAIGN.replace("mailings:", f"schedule_time: {when}\ntimezone: {zone}\nmailings:")
     problems = _load(tmp_path, campaign=campaign).problems
-    assert [(p.code, p.line, p.column) for p in problems] == ([(code, 3, 16)] if code else [])
+    assert [(p.code, p.location.line, p.location.column) for p in problems] == (
+        [(code, 3, 16)] if code else []
+    )
 
 
 @pytest.mark.parametrize("when", ["2026-10-25T03:30:00", "2026-10-25T04:30:00"])
@@ -157,7 +159,7 @@ def test_a_time_exists_once_in_the_account_s_clock(when: str, tmp_path: Path) ->
     """sms.by is told dates as text: one that the account's clock shows twice could mean two hours."""
     campaign = CAMPAIGN.replace("mailings:", f"schedule_time: {when}\nmailings:")
     problems = _load(tmp_path, "api: {account_timezone: Europe/Warsaw}\n", campaign).problems
-    assert [(p.code, p.line) for p in problems] == [("DST", 3)]
+    assert [(p.code, p.location.line) for p in problems] == [("DST", 3)]
     assert not _load(tmp_path, "api: {account_timezone: Europe/Minsk}\n", campaign).problems
 
 

@@ -62,7 +62,10 @@ def test_a_broken_campaign_fails_here_and_in_another_validator(path: Path, tmp_p
     """Our loader names a line of it, and check-jsonschema refuses it with the same schema."""
     loaded = _load(tmp_path, path.read_text(encoding="utf-8"))
     assert loaded.problems
-    assert all(problem.file == "sale.yaml" and problem.line and problem.column for problem in loaded.problems)
+    assert all(
+        problem.location.file == "sale.yaml" and problem.location.line and problem.location.column
+        for problem in loaded.problems
+    )
     assert not loaded.project.campaigns
     assert _check_jsonschema("campaign", path) == 1
 
@@ -133,7 +136,9 @@ def test_a_scalar_is_never_retyped(written: str, tmp_path: Path) -> None:
 def test_a_mistake_is_told_at_its_place(text: str, line: int, column: int, says: str, tmp_path: Path) -> None:
     """The first problem's line and column are those of the mistake, and the sentence names it."""
     problems = _load(tmp_path, text).problems
-    assert any((p.line, p.column) == (line, column) and says in p.message for p in problems), problems
+    assert any(
+        (p.location.line, p.location.column) == (line, column) and says in p.message for p in problems
+    ), problems
 
 
 def test_aliases_that_explode_are_refused(tmp_path: Path) -> None:
@@ -147,7 +152,7 @@ def test_a_file_that_is_not_utf8_is_refused_at_its_place(tmp_path: Path) -> None
     (tmp_path / "smsby.yaml").write_text(HEAD, encoding="utf-8")
     (tmp_path / "sale.yaml").write_bytes(CAMPAIGN.replace("Hello", "Привет").encode("cp1251"))
     problem = _only(load_project(tmp_path))
-    assert (problem.line, problem.column) == (6, 11)
+    assert (problem.location.line, problem.location.column) == (6, 11)
     assert "UTF-8" in problem.message
 
 
@@ -202,7 +207,7 @@ def test_waiting_that_no_clock_can_hold_is_refused(setting: str, tmp_path: Path)
     """A pace or a time limit out of all bounds is a mistake of the file, not an overflow while sending."""
     with pytest.raises(FilesInvalid) as caught:
         _load(tmp_path, project=HEAD + f"api: {{{setting}}}\n")
-    assert [(problem.code, problem.line) for problem in caught.value.problems] == [("SCHEMA", 3)]
+    assert [(problem.code, problem.location.line) for problem in caught.value.problems] == [("SCHEMA", 3)]
 
 
 def test_quotes_are_advised_only_where_a_word_would_do(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.phone_states import state_of
-from smsby_deploy.lock.records import Applied, Apply, ChunkRecord, ChunkState, Entry, Lock, Resolution
+from smsby_deploy.lock.records import AppliedBy, Apply, ChunkRecord, ChunkState, Entry, Lock, Resolution
 from smsby_deploy.lock.serialization import read_lock, write_lock
 
 _text = st.text(alphabet=st.characters(codec="utf-8"), max_size=12)
@@ -40,7 +40,7 @@ _chunks = _whole_chunks | st.builds(
     st.lists(st.tuples(st.sampled_from("pnraus"), st.sampled_from("0129")), min_size=1, max_size=9),
     st.integers(0, 9),
 )
-_applied = st.builds(Applied, at=_text, plan=_text, commit=st.none() | _text, tool=_text)
+_applied = st.builds(AppliedBy, at=_text, plan=_text, commit=st.none() | _text, tool=_text)
 
 
 def _entries(earlier: st.SearchStrategy[tuple[Entry, ...]]) -> st.SearchStrategy[Entry]:
@@ -102,7 +102,7 @@ def _small() -> str:
         2,
         "0.05",
         (ChunkRecord("0" * 10, 2, "d"),),
-        Applied("t", "p", None, "x"),
+        AppliedBy("t", "p", None, "x"),
     )
     return write_lock(Lock("shop", 1, "line", {"a/b": entry}))
 

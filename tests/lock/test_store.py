@@ -11,7 +11,7 @@ import pytest
 
 from smsby_deploy.errors import LockDamaged, LockHeld
 from smsby_deploy.lock.journal import Journal, read_journal
-from smsby_deploy.lock.records import Applied, ChunkRecord, ChunkState, Entry
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
 from smsby_deploy.lock.serialization import entry_document
 from smsby_deploy.lock.store import LockStore
 
@@ -27,7 +27,7 @@ _ENTRY = Entry(
     2,
     None,
     (ChunkRecord("0" * 10, 2, "d"),),
-    Applied("t", "p", None, "x"),
+    AppliedBy("t", "p", None, "x"),
 )
 
 

@@ -9,7 +9,7 @@ from smsby_deploy.output.plan_markdown import CommentContext
 from smsby_deploy.output.samples import MailingDetails
 from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.report import Details, Difference, MailingStatus, Missed, State, StatusReport
 from smsby_deploy.texts.parts import Encoding, TextSize
 from smsby_deploy.texts.samples import Sample
@@ -46,9 +46,23 @@ def action(address: str, kind: ActionKind, reason: str = "", **changes: object) 
 def problems() -> tuple[Problem, ...]:
     """One of each severity, the least first, one without a place."""
     return (
-        Problem(Severity.NOTE, "AUDIENCE_CHANGED", "the audience changed", "sale/old", "sale.yaml", 30, 5),
-        Problem(Severity.WARNING, "SUPPRESS_PHONE", f"no number: {PHONES[1]}", None, "lists/out,1.csv", 7),
-        Problem(Severity.ERROR, "TEMPLATE", f"{NASTY}\nof {PHONES[0]}", "sale/vip", "sale.yaml", 12, 11),
+        Problem(
+            Severity.NOTE,
+            "AUDIENCE_CHANGED",
+            "the audience changed",
+            "sale/old",
+            Location("sale.yaml", 30, 5),
+        ),
+        Problem(
+            Severity.WARNING,
+            "SUPPRESS_PHONE",
+            f"no number: {PHONES[1]}",
+            None,
+            Location("lists/out,1.csv", 7),
+        ),
+        Problem(
+            Severity.ERROR, "TEMPLATE", f"{NASTY}\nof {PHONES[0]}", "sale/vip", Location("sale.yaml", 12, 11)
+        ),
         Problem(Severity.ERROR, "GUARDRAIL_PRICE", "max_cost without a price"),
     )
 

@@ -27,7 +27,7 @@ from smsby_deploy.output.junit import problems_junit, status_junit
 from smsby_deploy.output.problems_text import github_annotations
 from smsby_deploy.output.sarif import sarif_document
 from smsby_deploy.plan.plan_file import plan_document
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.problems import Location, Problem, Severity
 from tests.output import examples
 from tests.output.golden import check_golden
 
@@ -60,8 +60,8 @@ def test_sarif() -> None:
 
 def test_fingerprints_stay_when_lines_move() -> None:
     """A line more above a problem makes no new problem of it; two equal ones are two."""
-    problem = Problem(Severity.ERROR, "PHONE", "bad", "c/x", "l.csv", 3)
-    moved = Problem(Severity.ERROR, "PHONE", "bad", "c/x", "l.csv", 4)
+    problem = Problem(Severity.ERROR, "PHONE", "bad", "c/x", Location("l.csv", 3))
+    moved = Problem(Severity.ERROR, "PHONE", "bad", "c/x", Location("l.csv", 4))
     (first,), (second,) = list_findings([problem]), list_findings([moved])
     assert first.fingerprint == second.fingerprint
     assert len({finding.fingerprint for finding in list_findings([problem, moved])}) == 2
@@ -151,7 +151,8 @@ def test_github_writes_what_its_own_toolkit_writes(
 def test_github_shows_ten_of_a_kind() -> None:
     """The tenth says how many more there are; those are in the log, and none of them is a command."""
     many = [
-        Problem(Severity.ERROR, "PHONE", f"row {i} ##[error]", "c/x", "::error::l.csv", i) for i in range(25)
+        Problem(Severity.ERROR, "PHONE", f"row {i} ##[error]", "c/x", Location("::error::l.csv", i))
+        for i in range(25)
     ]
     lines = github_annotations(list_findings(many)).splitlines()
     assert sum(line.startswith("::error ") for line in lines) == 10

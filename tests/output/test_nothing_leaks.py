@@ -38,7 +38,7 @@ from smsby_deploy.output.status_html import status_html
 from smsby_deploy.output.status_text import status_markdown, write_status
 from smsby_deploy.plan.model import ActionKind, Plan
 from smsby_deploy.plan.plan_file import plan_document
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.report import Details, Difference, Missed, State, StatusReport
 from smsby_deploy.texts.samples import Preview
 from tests.output import examples
@@ -70,7 +70,7 @@ def _assert_clean(text: str, *, is_markup: bool) -> None:
 
 
 def _every_plan(first: str, second: str, third: str) -> tuple[Plan, CommentContext]:
-    problem = Problem(Severity.ERROR, "TEMPLATE", second, "sale/vip", "sale.yaml", 1)
+    problem = Problem(Severity.ERROR, "TEMPLATE", second, "sale/vip", Location("sale.yaml", 1))
     plan = examples.plan(
         examples.action("sale/vip", ActionKind.CREATE, third),
         examples.action("sale/stuck", ActionKind.BLOCKED, first),

@@ -13,7 +13,7 @@ from cmarkgfm.cmark import Options
 from smsby_deploy.output.markdown import COMMENT_BYTES, Piece, escape, fit, preformatted
 from smsby_deploy.output.plan_markdown import marker, plan_markdown
 from smsby_deploy.plan.model import ActionKind
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.problems import Location, Problem, Severity
 from tests.output import examples
 from tests.output.golden import check_golden
 
@@ -83,7 +83,9 @@ def test_an_offline_plan_names_no_command_to_apply_it() -> None:
 def test_a_comment_never_outgrows_its_limit_and_says_what_is_missing() -> None:
     """Folds go first, chunks before samples; then quiet lines; errors stay longest, and the footer always."""
     many = [examples.action(f"sale/m{i}", ActionKind.CREATE) for i in range(400)]
-    found = [Problem(Severity.ERROR, "PHONE", "я" * 5000, f"sale/m{i}", "l.csv", i) for i in range(30)]
+    found = [
+        Problem(Severity.ERROR, "PHONE", "я" * 5000, f"sale/m{i}", Location("l.csv", i)) for i in range(30)
+    ]
     text = plan_markdown(examples.plan(*many, found=tuple(found)), examples.context())
     assert len(text.encode()) <= COMMENT_BYTES
     assert "Left out to fit into a comment: 400 × chunks, 400 × sample texts" in text

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from smsby_deploy.output.console import when
 from smsby_deploy.output.findings import list_findings
-from smsby_deploy.output.json_documents import problem_document, validate_document, write_json
+from smsby_deploy.output.json_documents import validate_document, write_json
 from smsby_deploy.output.problems_text import github_annotations, problem_line, write_problems
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.problems import Location, Problem, Severity, problem_document
 
-PROBLEM = Problem(Severity.ERROR, "PHONE", "bad\n100%", "c/x", "lists/a,b.csv", 3, 1)
+PROBLEM = Problem(Severity.ERROR, "PHONE", "bad\n100%", "c/x", Location("lists/a,b.csv", 3, 1))
 
 
 def test_a_problem_is_one_line() -> None:
@@ -69,7 +69,12 @@ _WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 
 @settings(max_examples=200, deadline=None)
 @given(
-    st.lists(st.builds(Problem, st.sampled_from(Severity), st.just("CODE"), _WORDS, file=_WORDS), max_size=3),
+    st.lists(
+        st.builds(
+            Problem, st.sampled_from(Severity), st.just("CODE"), _WORDS, location=st.builds(Location, _WORDS)
+        ),
+        max_size=3,
+    ),
     st.booleans(),
 )
 def test_without_rich_it_reads_the_same(problems: list[Problem], color: bool) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("smsby_deploy.smsby.parsers")
 
-from smsby_deploy.lock.records import Applied, ChunkRecord, ChunkState, Entry
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.diff import diff_mailing
 from smsby_deploy.plan.model import ActionKind
@@ -42,7 +42,7 @@ def _desired(**changes: object) -> Desired:
 def _entry(*states: ChunkState, **changes: object) -> Entry:
     chunks = tuple(ChunkRecord(mark, 2, mark, state) for mark, state in zip(_MARKS, states, strict=True))
     base = Entry(
-        1, "content", "people", "bulk", "0", 0, None, 4, 4, None, chunks, Applied("t", "p", None, "x")
+        1, "content", "people", "bulk", "0", 0, None, 4, 4, None, chunks, AppliedBy("t", "p", None, "x")
     )
     return replace(base, **changes)  # type: ignore[arg-type]
 

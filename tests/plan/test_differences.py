@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from smsby_deploy.errors import Location
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
-from smsby_deploy.plan.drift import Meant, find_differences
+from smsby_deploy.plan.drift import IntendedValues, find_differences
 from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.problems import Location
 from smsby_deploy.smsby.parsers import RemoteMailing
 
 _WHEN = datetime(2026, 12, 1, 10, tzinfo=ZoneInfo("Europe/Minsk"))
-_MEANT = Meant("sale/vip", _WHEN, "MyShop", Location("sale.yaml", 4, 16))
+_MEANT = IntendedValues("sale/vip", _WHEN, "MyShop", Location("sale.yaml", 4, 16))
 _LISTED = RemoteMailing(
     id=7, name="sale/vip shop#f", d_create=None, d_schedule=int(_WHEN.timestamp()), type=None, parts=None,
     count_phones=3, status="NEW", sms_delivered=None, cost=None, alphaname="MyShop", raw=None,
@@ -23,11 +23,12 @@ _LISTED = RemoteMailing(
 _CHUNK = ChunkRecord("f", 3, "d", ChunkState.ACCEPTED)
 
 
-def _told(listed: RemoteMailing, meant: Meant = _MEANT, chunk: ChunkRecord = _CHUNK) -> list[str]:
+def _told(listed: RemoteMailing, meant: IntendedValues = _MEANT, chunk: ChunkRecord = _CHUNK) -> list[str]:
     view = RemoteView({"f": listed}, (), {}, {}, {})
     problems = list(find_differences(meant, [chunk, chunk], view))
     assert all(
-        (p.code, p.severity, p.line, p.column) == ("REMOTE_DIFFERS", "warning", 4, 16) for p in problems
+        (p.code, p.severity, p.location.line, p.location.column) == ("REMOTE_DIFFERS", "warning", 4, 16)
+        for p in problems
     )
     return [problem.message for problem in problems]
 
@@ -73,7 +74,7 @@ def test_a_time_that_is_none_is_told() -> None:
     ],
 )
 def test_what_can_not_be_compared_is_not_told(
-    listed: RemoteMailing, meant: Meant, chunk: ChunkRecord
+    listed: RemoteMailing, meant: IntendedValues, chunk: ChunkRecord
 ) -> None:
     assert _told(listed, meant, chunk) == []
 

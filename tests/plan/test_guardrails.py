@@ -19,14 +19,14 @@ from smsby_deploy.config.declarations import (
     QuietHours,
 )
 from smsby_deploy.config.project_loader import load_project
-from smsby_deploy.errors import Location
-from smsby_deploy.lock.records import Applied, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.budget import spent_in_month
-from smsby_deploy.plan.content_policy import WordCheck
+from smsby_deploy.plan.content_policy import ContentPolicy
 from smsby_deploy.plan.desired_state import AudienceCounts, Desired
 from smsby_deploy.plan.guardrails import check_apply, check_balance, check_budget, check_mailing
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.planner import make_plan
+from smsby_deploy.problems import Location
 
 _AT = Location("sale.yaml", 4, 5)
 NOON = datetime(2026, 11, 24, 9, tzinfo=UTC)  # 12:00 in Minsk
@@ -106,7 +106,7 @@ def test_only_allowed_senders() -> None:
 def test_words_that_must_and_must_not_be_there() -> None:
     """Regular expressions, in any case; counted are the texts that break them."""
     rails = Guardrails(required_words=(r"stop \d{4}",), forbidden_words=("lorem", "ТЕСТ"))
-    words = WordCheck(rails)
+    words = ContentPolicy(rails)
     words.look_at("Sale! STOP 1234")
     assert _broken(rails, words=words) == []
     words.look_at("Sale", 2)
@@ -235,7 +235,7 @@ def _entry(
     at: str, cost: str | None, *states: ChunkState, revision: int = 1, earlier: tuple[Entry, ...] = ()
 ) -> Entry:
     chunks = tuple(ChunkRecord(f"f{i}", 1, "d", state) for i, state in enumerate(states))
-    applied = Applied(at, "plan", None, "tool")
+    applied = AppliedBy(at, "plan", None, "tool")
     return Entry(revision, "c", "a", "bulk", "MyShop", 1, None, 1, 1, cost, chunks, applied, earlier)
 
 
@@ -408,6 +408,6 @@ def test_late_is_expired_unless_it_may_be(tmp_path: Path) -> None:
     late = timed.replace("mailings:", "max_late: 20m\nmailings:")
     plan = _plan(tmp_path, "{}", late)
     assert not plan.blocked
-    assert {(p.code, p.line) for p in plan.problems} == {("LATE", 3)}
+    assert {(p.code, p.location.line) for p in plan.problems} == {("LATE", 3)}
     assert "15 min ago" in plan.problems[0].message
     assert len(_plan(tmp_path, "{}", late, at=NOON + timedelta(minutes=5)).blocked) == 2

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from smsby_deploy.apply.bulk import FilesChanged, stream_parts
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.project_loader import LoadedProject, load_project
-from smsby_deploy.lock.records import Applied, ChunkRecord, ChunkState, Entry, Lock
-from smsby_deploy.plan.chunk_cache import KeptChunks
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.recipients.suppression import hash_opt_outs
@@ -39,11 +39,11 @@ def _project(folder: Path, text: str, rows: Sequence[str], out: Sequence[str] = 
     return load_project(folder, {})
 
 
-def _keeping(loaded: LoadedProject) -> KeptChunks:
-    return KeptChunks(loaded.project.root, hash_opt_outs(loaded.project.suppress))
+def _keeping(loaded: LoadedProject) -> ChunkCache:
+    return ChunkCache(loaded.project.root, hash_opt_outs(loaded.project.suppress))
 
 
-def _plan(loaded: LoadedProject, kept: KeptChunks) -> Plan:
+def _plan(loaded: LoadedProject, kept: ChunkCache) -> Plan:
     return make_plan(
         loaded,
         select=(),
@@ -56,7 +56,7 @@ def _plan(loaded: LoadedProject, kept: KeptChunks) -> Plan:
     )
 
 
-def _sent(loaded: LoadedProject, plan: Plan, kept: KeptChunks | None) -> list[bytes]:
+def _sent(loaded: LoadedProject, plan: Plan, kept: ChunkCache | None) -> list[bytes]:
     (mailing,) = loaded.project.mailings
     parts = stream_parts(loaded.project, mailing, plan.actions[0], _NOW, kept)
     return [write_json(part.message) for part in parts]
@@ -190,7 +190,7 @@ def test_what_was_sent_is_not_kept(tmp_path: Path) -> None:
                 action.chunks[0].fingerprint, 1, action.chunks[0].digest, ChunkState.ACCEPTED, uuid="u"
             ),
         ),
-        applied=Applied("2026-11-25T12:00:00+00:00", "p", None, "t"),
+        applied=AppliedBy("2026-11-25T12:00:00+00:00", "p", None, "t"),
     )
     with closing(_keeping(loaded)) as kept:
         plan = make_plan(

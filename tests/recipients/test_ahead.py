@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.config.declarations import RecipientsFile
-from smsby_deploy.errors import Location
+from smsby_deploy.problems import Location
 from smsby_deploy.recipients.audience import AudienceReport, Batch, stream_audience
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.prefetch import ReaderEnded, is_worth_it, read_ahead

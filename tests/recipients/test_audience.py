@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smsby_deploy.config.declarations import InlineRecipient, InlineRecipients, RecipientsFile
-from smsby_deploy.errors import Location
+from smsby_deploy.problems import Location
 from smsby_deploy.recipients.audience import AudienceReport, find_differing, stream_audience
 from smsby_deploy.recipients.suppression import load_suppression
 
@@ -35,7 +35,10 @@ def test_problems_stand_at_their_physical_line(tmp_path: Path) -> None:
     path.write_text('phone,note\n375291234567,"two\nlines"\n123,x\n80291234567,again\n375292222222\n')
     rows, report = _read(_source(path))
     assert [line for *_, line in rows] == [2]
-    assert [(problem.code, problem.line) for problem in report.problems] == [("PHONE", 4), ("ROW", 6)]
+    assert [(problem.code, problem.location.line) for problem in report.problems] == [
+        ("PHONE", 4),
+        ("ROW", 6),
+    ]
     assert (report.rows, report.invalid, report.duplicate) == (4, 2, 1)
 
 
@@ -45,7 +48,7 @@ def test_jsonl_is_read_line_by_line(tmp_path: Path) -> None:
     path.write_text('{"phone": 375291234567, "n": 1.5}\n\n[1]\n{broken\n')
     rows, report = _read(_source(path))
     assert [(phone, variables["n"]) for phone, variables, _ in rows] == [("375291234567", "1.5")]
-    assert [problem.line for problem in report.problems] == [3, 4]
+    assert [problem.location.line for problem in report.problems] == [3, 4]
 
 
 def test_numbers_in_jsonl_stay_as_they_were_written(tmp_path: Path) -> None:
@@ -63,7 +66,9 @@ def test_numbers_in_jsonl_stay_as_they_were_written(tmp_path: Path) -> None:
         "city": "",
     }
     assert [variables for _, variables, _ in rows] == [values]
-    assert [(problem.code, problem.line) for problem in report.problems] == [("ROW", n) for n in (2, 3, 4, 5)]
+    assert [(problem.code, problem.location.line) for problem in report.problems] == [
+        ("ROW", n) for n in (2, 3, 4, 5)
+    ]
 
 
 def test_columns_are_found_in_any_case(tmp_path: Path) -> None:
@@ -83,7 +88,7 @@ def test_a_missing_column_is_told_with_those_there_are(tmp_path: Path) -> None:
     path.write_text("\ntel,name\n375291234567,x\n")
     _, report = _read(_source(path))
     (problem,) = report.problems
-    assert (problem.code, problem.line) == ("RECIPIENTS", 2)
+    assert (problem.code, problem.location.line) == ("RECIPIENTS", 2)
     assert "tel, name" in problem.message
 
 
@@ -154,7 +159,7 @@ def test_a_bad_phone_in_a_campaign_stands_at_its_column() -> None:
             report=report,
         )
     )  # fmt: skip
-    assert [(p.line, p.column) for p in report.problems] == [(5, 34), (5, 39)]
+    assert [(p.location.line, p.location.column) for p in report.problems] == [(5, 34), (5, 39)]
     assert report.problems[0].message == "it has only 1 digit"
 
 
@@ -192,7 +197,7 @@ def test_suppression_files_are_read_as_recipients_files_are(tmp_path: Path) -> N
     for phone in ("375291111111", "375292222222", "79161234567", "375333333333", "375444444444"):
         assert phone in suppressed
     assert len(suppressed) == 5
-    assert [(problem.file, problem.line) for problem in problems] == [("b.txt", 3)]
+    assert [(problem.location.file, problem.location.line) for problem in problems] == [("b.txt", 3)]
 
 
 @pytest.mark.parametrize(
@@ -206,4 +211,4 @@ def test_a_suppression_file_that_cant_be_read_is_an_error(
     """Somebody who opted out could stand in it: it is never skipped."""
     (tmp_path / name).write_bytes(content)
     _, problems = load_suppression([_source(tmp_path / name)])
-    assert [(p.severity, p.code, p.line) for p in problems][-1] == ("error", "SUPPRESS_FILE", line)
+    assert [(p.severity, p.code, p.location.line) for p in problems][-1] == ("error", "SUPPRESS_FILE", line)

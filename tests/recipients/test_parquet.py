@@ -19,7 +19,7 @@ from smsby_deploy.plan.planner import hash_inputs
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.parquet import read_parquet
 from smsby_deploy.recipients.phone_set import PhoneSet
-from smsby_deploy.texts.samples import preview_mailing
+from smsby_deploy.texts.samples import sample_mailing
 from tests.peak import measure_peak
 
 CAMPAIGN = """\
@@ -98,8 +98,8 @@ def test_a_problem_stands_at_the_row_of_its_file(tmp_path: Path) -> None:
     _write(tmp_path, "lists/a.parquet", phone=["375291111111", "375292222222"], name=["A", "B"])
     _write(tmp_path, "lists/b.parquet", phone=["375293333333", "12"], name=[None, "D"])
     phone, text = _problems(tmp_path)
-    assert (phone.code, phone.file, phone.line) == ("PHONE", "lists/b.parquet", 2)
-    assert (text.code, text.file, text.line) == ("TEMPLATE", "sale.yaml", 6)
+    assert (phone.code, phone.location.file, phone.location.line) == ("PHONE", "lists/b.parquet", 2)
+    assert (text.code, text.location.file, text.location.line) == ("TEMPLATE", "sale.yaml", 6)
     assert text.message.endswith("(lists/b.parquet:1)")
 
 
@@ -107,9 +107,11 @@ def test_a_preview_places_its_problems_too(tmp_path: Path) -> None:
     """`render` shows what it can and tells the rest."""
     _write(tmp_path, "lists/a.parquet", phone=["375291111111", "12"], name=["A", "B"])
     project = _project(tmp_path)
-    preview = preview_mailing(project, project.mailings[0], PhoneSet())
+    preview = sample_mailing(project, project.mailings[0], PhoneSet())
     assert [sample.text for sample in preview.samples] == ["A, hello"]
-    assert [(problem.file, problem.line) for problem in preview.problems] == [("lists/a.parquet", 2)]
+    assert [(problem.location.file, problem.location.line) for problem in preview.problems] == [
+        ("lists/a.parquet", 2)
+    ]
 
 
 def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
@@ -119,7 +121,7 @@ def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
     for content in (b"phone,name\n", b"", good[:-9], good[:40] + bytes(len(good) - 52) + good[-12:]):
         (tmp_path / "lists/b.parquet").write_bytes(content)
         (problem,) = _problems(tmp_path)
-        assert (problem.code, problem.file) == ("RECIPIENTS", "lists/b.parquet")
+        assert (problem.code, problem.location.file) == ("RECIPIENTS", "lists/b.parquet")
         assert "can't be read as Parquet" in problem.message
     _write(tmp_path, "lists/b.parquet", tel=["375291111111"])
     assert [problem.message for problem in _problems(tmp_path)] == [
@@ -172,7 +174,7 @@ def test_the_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     _write(tmp_path, "lists/a.parquet", phone=["375291111111"], name=["A"])
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (problem,) = _problems(tmp_path)
-    assert (problem.code, problem.file, problem.line) == ("EXTRA", "sale.yaml", 5)
+    assert (problem.code, problem.location.file, problem.location.line) == ("EXTRA", "sale.yaml", 5)
     assert "pip install 'smsby-deploy[parquet]'" in problem.message
 
 

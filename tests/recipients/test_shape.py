@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import RecipientsFile
-from smsby_deploy.errors import Location
-from smsby_deploy.recipients import shape
+from smsby_deploy.problems import Location
+from smsby_deploy.recipients import csv_dialect
 from smsby_deploy.recipients.audience import AudienceReport, stream_audience
-from smsby_deploy.recipients.csv_dialect import BadRows, detect_delimiter, detect_shape, open_shaped
+from smsby_deploy.recipients.csv_dialect import RecipientsError, detect_delimiter, detect_shape, open_shaped
 from smsby_deploy.recipients.suppression import load_suppression
 
 _AT = Location("sale.yaml", 5, 17)
@@ -102,7 +102,7 @@ def test_what_cant_be_read_is_told_at_its_line(
     path.write_bytes(content)
     _, report = _read(_source(path, **changes))
     (problem,) = report.problems
-    assert (problem.code, problem.file, problem.line) == ("RECIPIENTS", "list.csv", line)
+    assert (problem.code, problem.location.file, problem.location.line) == ("RECIPIENTS", "list.csv", line)
     assert why in problem.message
 
 
@@ -129,7 +129,10 @@ def test_a_broken_line_does_not_take_what_stands_above_it(tmp_path: Path) -> Non
     path.write_text('phone,note\n375291234567,"a\r\nb\rc\nd"\n12345678,x\n375297654321,"open\n')
     rows, report = _read(_source(path))
     assert [line for *_, line in rows] == [2]
-    assert [(problem.code, problem.line) for problem in report.problems] == [("PHONE", 6), ("RECIPIENTS", 7)]
+    assert [(problem.code, problem.location.line) for problem in report.problems] == [
+        ("PHONE", 6),
+        ("RECIPIENTS", 7),
+    ]
 
 
 _cells = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
@@ -179,7 +182,7 @@ def test_what_stands_behind_the_first_64_kb(early: str, late: bytes, told: objec
     rows = "".join(f"37529{n:07d},{early}\n" for n in range(5000))
     path.write_bytes(f"phone,name\n{rows}375291234567,".encode() + late + b"\n")
     people, report = _read(_source(path))
-    assert [(problem.code, problem.line) for problem in report.problems] == told
+    assert [(problem.code, problem.location.line) for problem in report.problems] == told
     assert {variables["name"] for _, variables, _ in people} <= {early, "Анна"}
     assert len(people) == 5001 or told
 
@@ -195,8 +198,8 @@ def test_no_encoding_is_guessed_where_utf_8_would_do(
 ) -> None:
     """Wherever sample and blocks end: what is UTF-8 is read as it, and nothing else is read as if it were."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shape, "_SAMPLE", sample)
-        patch.setattr(shape, "_BLOCK", block)
+        patch.setattr(csv_dialect, "_SAMPLE", sample)
+        patch.setattr(csv_dialect, "_BLOCK", block)
         path = Path(folder, "list.csv")
         path.write_bytes(mark + b"a" + content)  # no mark of UTF-16 begins it
         try:
@@ -206,7 +209,7 @@ def test_no_encoding_is_guessed_where_utf_8_would_do(
         try:
             with open_shaped(_source(path)) as (found, lines):
                 read = "".join(lines)
-        except BadRows as error:
+        except RecipientsError as error:
             assert text is None
             assert str(error).startswith("this line is not")
             return
@@ -244,16 +247,16 @@ def test_any_bytes_end_in_rows_or_in_a_problem(content: bytes, suffix: str) -> N
             assert rows or report.problems
             assert report.rows >= len(rows) + report.duplicate
             for problem in report.problems:
-                assert problem.line is not None
+                assert problem.location.line is not None
                 assert not re.search(r"(?:\d\W*){7}", problem.message)
-                assert 1 <= problem.line <= most or problem.code == "EMPTY_AUDIENCE"
+                assert 1 <= problem.location.line <= most or problem.code == "EMPTY_AUDIENCE"
             for _, variables, line in rows:
                 assert 1 <= line <= most
                 "".join(variables.values()).encode()
             load_suppression([source])
             try:
                 assert str(detect_shape(source))
-            except BadRows as error:
+            except RecipientsError as error:
                 assert str(error)
 
 

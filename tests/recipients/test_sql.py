@@ -19,7 +19,7 @@ from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.problems import Problem
-from smsby_deploy.recipients.csv_dialect import BadRows
+from smsby_deploy.recipients.csv_dialect import RecipientsError
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.sources import SourceFacts
 from smsby_deploy.recipients.sql import read_query
@@ -104,7 +104,7 @@ def test_values_of_postgresql_read_as_they_are_meant(postgres: Database, tmp_pat
          "0dfe1c7a-3a3f-4a43-9f4c-0123456789ab", "50%: a:b"]
     ]  # fmt: skip
     late = "select n as id, case when n = 3 then array[n] end as tags from generate_series(1, 4) as n"
-    with pytest.raises(BadRows, match=r"not plain \(list\) as tags: leave that column out") as caught:
+    with pytest.raises(RecipientsError, match=r"not plain \(list\) as tags: leave that column out") as caught:
         _rows(_query(postgres, tmp_path, late))
     assert caught.value.line == 3
 
@@ -141,7 +141,7 @@ def test_no_row_of_another_result_is_given(database: Database, tmp_path: Path) -
     assert _rows(pinned, 2) == _rows(query)
     database.run("update people set name = 'Вера' where id = 3")
     blocks = read_query(pinned, 1, SourceFacts())
-    with pytest.raises(BadRows, match="changed since it was planned"):
+    with pytest.raises(RecipientsError, match="changed since it was planned"):
         next(blocks)
 
 
@@ -168,7 +168,7 @@ def test_rows_that_the_order_does_not_tell_apart_are_refused(database: Database,
     same = "select 1 as g, 'a' as name union all select 1, 'a'"
     assert len(_rows(_query(database, tmp_path, same, order_by="g"))) == 2
     for size in (1, 10):
-        with pytest.raises(BadRows, match="add a column") as caught:
+        with pytest.raises(RecipientsError, match="add a column") as caught:
             _rows(_query(database, tmp_path, "select id, 1 as g from people", order_by="g"), size)
         assert (caught.value.line, caught.value.code) == (1, "ORDER")
 
@@ -184,13 +184,13 @@ def test_a_query_can_not_write(database: Database, tmp_path: Path) -> None:
             "select nextval('counter') as id",
         ]
     for attempt in attempts:
-        with pytest.raises(BadRows) as caught:
+        with pytest.raises(RecipientsError) as caught:
             _rows(_query(database, tmp_path, attempt))
         assert caught.value.code == "SQL"
     query = _query(database, tmp_path)
     for attempt in ("delete from people", "commit; delete from people; select '2026-12-01'"):
         fresh = Freshness(query.sql._replace(text=attempt), timedelta(hours=1), "UTC")
-        with pytest.raises(BadRows) as caught:
+        with pytest.raises(RecipientsError) as caught:
             _rows(replace(query, freshness=fresh))
         assert caught.value.code == "SQL"
     assert database.one("select count(*) from people") == 3
@@ -199,7 +199,7 @@ def test_a_query_can_not_write(database: Database, tmp_path: Path) -> None:
 def test_a_database_of_sqlite_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     """SQLite itself would make an empty one."""
     missing = tmp_path / "none.db"
-    with pytest.raises(BadRows, match="CRM_URL names is not there"):
+    with pytest.raises(RecipientsError, match="CRM_URL names is not there"):
         _rows(_query(Database("sqlite", f"sqlite:///{missing}"), tmp_path))
     assert not missing.exists()
 
@@ -212,11 +212,11 @@ def test_an_error_of_the_query_stands_at_its_line(
     for database, line in ((postgres, 8), (sqlite, 6)):
         database.run(*PEOPLE)
         (problem,) = _problems(_project(tmp_path / database.kind, database.url, broken))
-        assert (problem.code, problem.file, problem.line) == ("SQL", "sale.yaml", line)
+        assert (problem.code, problem.location.file, problem.location.line) == ("SQL", "sale.yaml", line)
         assert "nme" in problem.message
     unordered = CAMPAIGN.replace("order_by: id", "order_by: city")
     (problem,) = _problems(_project(tmp_path / "order", postgres.url, unordered))
-    assert (problem.line, 'column "city" does not exist' in problem.message) == (6, True)
+    assert (problem.location.line, 'column "city" does not exist' in problem.message) == (6, True)
 
 
 def test_a_bad_row_is_told_by_its_number(database: Database, tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_a_bad_row_is_told_by_its_number(database: Database, tmp_path: Path) -> 
     database.run(*PEOPLE, "insert into people values (4, '1234567890123', 'x')")
     campaign = CAMPAIGN.replace("default('Hi', true)", "upper")
     problems = _problems(_project(tmp_path / "shop", database.url, campaign))
-    assert [(p.code, p.file, p.line) for p in problems] == [
+    assert [(p.code, p.location.file, p.location.line) for p in problems] == [
         ("PHONE", "sale.yaml", 6),
         ("TEMPLATE", "sale.yaml", 11),
     ]
@@ -237,7 +237,7 @@ def test_a_missing_column_names_those_there_are(database: Database, tmp_path: Pa
     """Of the phone, and of a name that stands twice."""
     database.run(*PEOPLE)
     (problem,) = _problems(_project(tmp_path / "a", database.url, CAMPAIGN.replace("phone, name", "name")))
-    assert (problem.line, problem.message) == (6, "it has no column 'phone'; its columns: id, name")
+    assert (problem.location.line, problem.message) == (6, "it has no column 'phone'; its columns: id, name")
     twice = CAMPAIGN.replace("phone, name", "phone, name, phone")
     (problem,) = _problems(_project(tmp_path / "b", database.url, twice))
     assert "names a column twice: phone" in problem.message
@@ -247,7 +247,7 @@ def test_an_empty_result_is_an_empty_audience(database: Database, tmp_path: Path
     """It never means everyone."""
     database.run(PEOPLE[0])
     (problem,) = _problems(_project(tmp_path / "shop", database.url))
-    assert (problem.code, problem.line) == ("EMPTY_AUDIENCE", 6)
+    assert (problem.code, problem.location.line) == ("EMPTY_AUDIENCE", 6)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_no_error_shows_the_address_or_its_password(url: str, tmp_path: Path) ->
 def test_a_setting_that_the_driver_does_not_take_is_told(sqlite: Database, tmp_path: Path) -> None:
     """It raises whatever it likes."""
     (problem,) = _problems(_project(tmp_path, f"{sqlite.url}?timeout=long"))
-    assert (problem.code, problem.line) == ("SQL", 6)
+    assert (problem.code, problem.location.line) == ("SQL", 6)
     assert "CRM_URL does not suit its driver" in problem.message
 
 
@@ -293,7 +293,7 @@ def test_a_wrong_password_is_not_shown(postgres: Database, tmp_path: Path) -> No
 def test_a_number_in_an_error_of_the_database_is_not_shown(postgres: Database, tmp_path: Path) -> None:
     """PostgreSQL quotes the value that it could not read: a phone."""
     postgres.run(*PEOPLE)
-    with pytest.raises(BadRows, match=r"\*\*\*") as caught:
+    with pytest.raises(RecipientsError, match=r"\*\*\*") as caught:
         _rows(_query(postgres, tmp_path, "select id, phone::integer from people where id = 2"))
     assert "375332222222" not in str(caught.value)
 
@@ -301,7 +301,7 @@ def test_a_number_in_an_error_of_the_database_is_not_shown(postgres: Database, t
 def test_a_missing_variable_or_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what to do."""
     (problem,) = _problems(_project(tmp_path, None))
-    assert (problem.code, problem.file, problem.line) == ("SQL", "sale.yaml", 6)
+    assert (problem.code, problem.location.file, problem.location.line) == ("SQL", "sale.yaml", 6)
     assert "CRM_URL is not set" in problem.message
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     (problem,) = _problems(_project(tmp_path, "sqlite:///crm.db"))
@@ -327,7 +327,7 @@ def test_freshness_reads_dates_and_times(database: Database, tmp_path: Path) -> 
         assert newest("select date '2026-11-01'") == datetime(2026, 10, 31, 21, tzinfo=UTC)
         assert newest("select timestamptz '2026-11-01 12:00+03'") == datetime(2026, 11, 1, 9, tzinfo=UTC)
     for sql in ("select null", "select 'soon'", "select 5", "select id from people where id > 9"):
-        with pytest.raises(BadRows, match="one date or time") as caught:
+        with pytest.raises(RecipientsError, match="one date or time") as caught:
             newest(sql)
         assert caught.value.code == "FRESHNESS"
 

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import RecipientsFile
-from smsby_deploy.errors import Location
+from smsby_deploy.problems import Location
 from smsby_deploy.recipients import rows as rows_module
 from smsby_deploy.recipients.audience import AudienceReport, Batch, find_differing, stream_audience
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
@@ -185,7 +185,7 @@ def test_blocks_end_anywhere(
         variables for _, variables, _, _ in people
     ]
     assert [_told(_unpack(_pack(batch))) for batch in batches] == [_told(batch) for batch in batches]
-    assert [(problem.code, problem.line) for problem in report.problems] == plain.problems
+    assert [(problem.code, problem.location.line) for problem in report.problems] == plain.problems
     assert (report.rows, report.duplicate) == (plain.rows, len(plain.repeated))
     assert report.invalid == report.rows - report.duplicate - len(people)
     assert list(report.repeats.lines) == plain.repeated

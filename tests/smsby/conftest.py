@@ -52,7 +52,7 @@ class Asked:
         return parse_qs(self.body.decode(), keep_blank_values=True)
 
 
-class Wire:
+class SendGate:
     """The server's script and memory. Without a script it answers an empty 200."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class Wire:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wire: Wire
+    wire: SendGate
 
     def do_GET(self) -> None:
         self._answer()
@@ -125,12 +125,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[SendGate]:
     """A server to talk to, and no proxy on the way."""
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    made = Wire()
+    made = SendGate()
     handler = type("Handler", (_Handler,), {"wire": made})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
@@ -177,13 +177,13 @@ MakeSender = Callable[..., SendClient]
 
 
 @pytest.fixture
-def reader(wire: Wire, clock: FakeClock) -> ReadClient:
+def reader(wire: SendGate, clock: FakeClock) -> ReadClient:
     """A client that can't send, paced so that pacing is not seen."""
     return read_client(wire.url, TOKEN, timeout=5, requests_per_second=1e6, body="json", clock=clock)
 
 
 @pytest.fixture
-def make_sender(wire: Wire, clock: FakeClock) -> MakeSender:
+def make_sender(wire: SendGate, clock: FakeClock) -> MakeSender:
     """Makes a client that can send; the arguments win over the defaults."""
 
     def make(**changes: Any) -> SendClient:

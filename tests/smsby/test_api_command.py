@@ -17,7 +17,7 @@ import pytest
 
 from smsby_deploy.cli.main import run
 from smsby_deploy.smsby.methods import METHODS, Method
-from tests.smsby.conftest import TOKEN, Reply, Wire
+from tests.smsby.conftest import TOKEN, Reply, SendGate
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def params_of(method: Method) -> dict[str, Any]:
 
 @pytest.fixture
 def api(
-    wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    wire: SendGate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Api:
     """Runs `smsby-deploy api …` in an empty folder, against the wire."""
     monkeypatch.chdir(tmp_path)
@@ -72,7 +72,7 @@ ANSWERS = {"uuid": "cc9c8043", "message_id": 5, "sms_id": 6, "status": "OK", "na
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_every_method_is_called_as_documented_and_its_answer_printed(
-    wire: Wire, api: Api, method: Method
+    wire: SendGate, api: Api, method: Method
 ) -> None:
     wire.answers(Reply(200, ANSWERS))
     said = call_with_input(api, method, "--yes")
@@ -85,7 +85,7 @@ def test_every_method_is_called_as_documented_and_its_answer_printed(
 
 
 @pytest.mark.parametrize("method", [m for m in METHODS.values() if m.sends], ids=lambda m: str(m.name))
-def test_a_send_needs_yes(wire: Wire, api: Api, method: Method) -> None:
+def test_a_send_needs_yes(wire: SendGate, api: Api, method: Method) -> None:
     """Without it nothing is called."""
     said = call_with_input(api, method)
     assert (said.code, said.out) == (64, "")
@@ -93,7 +93,7 @@ def test_a_send_needs_yes(wire: Wire, api: Api, method: Method) -> None:
     assert wire.asked == []
 
 
-def test_confirm_0_only_asks(wire: Wire, api: Api) -> None:
+def test_confirm_0_only_asks(wire: SendGate, api: Api) -> None:
     """confirm=1 spends money, confirm=0 tells what it would."""
     wire.answers(Reply(200, {"status": "OK", "result": {"status": "DRAFT"}}))
     assert api("confirmSendMessageByList", message_id=5, confirm=0).code == 0
@@ -117,7 +117,7 @@ def test_confirm_0_only_asks(wire: Wire, api: Api) -> None:
     ],
 )
 @pytest.mark.parametrize("method", [m for m in METHODS.values() if m.sends], ids=lambda m: str(m.name))
-def test_the_lost_answer_of_a_send_is_unknown(wire: Wire, api: Api, method: Method, reply: Reply) -> None:
+def test_the_lost_answer_of_a_send_is_unknown(wire: SendGate, api: Api, method: Method, reply: Reply) -> None:
     """Exit 6, for GETs that send too, and nothing is retried."""
     wire.answers(reply, Reply(200, ANSWERS))
     said = call_with_input(api, method, "--yes")
@@ -129,7 +129,7 @@ def test_the_lost_answer_of_a_send_is_unknown(wire: Wire, api: Api, method: Meth
     assert len(wire.asked) == 1
 
 
-def test_an_interrupted_send_is_unknown(wire: Wire) -> None:
+def test_an_interrupted_send_is_unknown(wire: SendGate) -> None:
     """Ctrl-C after the request left, before its answer."""
     wire.answers(Reply(break_off="silence"))
     process = subprocess.Popen(
@@ -156,7 +156,7 @@ def test_an_interrupted_send_is_unknown(wire: Wire) -> None:
 
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
-def test_an_error_of_the_api_is_told_on_stderr(wire: Wire, api: Api, method: Method, status: int) -> None:
+def test_an_error_of_the_api_is_told_on_stderr(wire: SendGate, api: Api, method: Method, status: int) -> None:
     wire.answers(Reply(status, {"error": "incorrect arguments"}))
     said = call_with_input(api, method, "--yes")
     assert (said.code, said.out) == (1, "")
@@ -179,7 +179,7 @@ def test_an_error_of_the_api_is_told_on_stderr(wire: Wire, api: Api, method: Met
     ],
 )
 def test_a_question_is_asked_once_and_its_failure_told(
-    wire: Wire, api: Api, reply: Reply, code: int, words: str
+    wire: SendGate, api: Api, reply: Reply, code: int, words: str
 ) -> None:
     wire.answers(reply)
     said = api("getBalance")
@@ -189,7 +189,7 @@ def test_a_question_is_asked_once_and_its_failure_told(
 
 
 @pytest.mark.parametrize("reply", [Reply(406, {"error": "Content not found"}), Reply(200, b"")])
-def test_nothing_yet_is_an_empty_list(wire: Wire, api: Api, reply: Reply) -> None:
+def test_nothing_yet_is_an_empty_list(wire: SendGate, api: Api, reply: Reply) -> None:
     wire.answers(reply)
     said = api("getSMSMessages")
     assert (said.code, json.loads(said.out)) == (0, [])
@@ -230,7 +230,7 @@ def test_sms_by_out_of_reach(api: Api, monkeypatch: pytest.MonkeyPatch, name: st
         ([], ["METHOD"]),
     ],
 )
-def test_wrong_usage_calls_nothing(wire: Wire, api: Api, arguments: list[str], words: list[str]) -> None:
+def test_wrong_usage_calls_nothing(wire: SendGate, api: Api, arguments: list[str], words: list[str]) -> None:
     said = api(*arguments)
     assert (said.code, said.out) == (64, "")
     for word in words:
@@ -248,7 +248,7 @@ def test_wrong_usage_calls_nothing(wire: Wire, api: Api, arguments: list[str], w
         (b"", "no JSON"),
     ],
 )
-def test_an_input_that_is_no_object_is_refused(wire: Wire, api: Api, content: bytes, words: str) -> None:
+def test_an_input_that_is_no_object_is_refused(wire: SendGate, api: Api, content: bytes, words: str) -> None:
     Path("request.json").write_bytes(content)
     said = api("checkSMS", "--input", "request.json")
     assert said.code == 64
@@ -257,7 +257,7 @@ def test_an_input_that_is_no_object_is_refused(wire: Wire, api: Api, content: by
 
 
 def test_key_value_wins_over_the_input_and_stdin_is_one(
-    wire: Wire, api: Api, monkeypatch: pytest.MonkeyPatch
+    wire: SendGate, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = json.dumps({"message_id": 5, "limit_rows": 10, "limit_offset": 0})
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8"))
@@ -271,7 +271,7 @@ def test_key_value_wins_over_the_input_and_stdin_is_one(
     }
 
 
-def test_any_case_of_a_method_will_do_and_an_odd_parameter_is_noted(wire: Wire, api: Api) -> None:
+def test_any_case_of_a_method_will_do_and_an_odd_parameter_is_noted(wire: SendGate, api: Api) -> None:
     """sms.by ignores a misspelt parameter without a word."""
     wire.answers(Reply(200, {"id": 7}))
     said = api("getAlphaNameId", name="MyShop", nmae="x")
@@ -279,19 +279,19 @@ def test_any_case_of_a_method_will_do_and_an_odd_parameter_is_noted(wire: Wire, 
     assert "note: getAlphanameId documents no parameter 'nmae'" in said.err
 
 
-def test_a_project_says_how_bodies_are_written(wire: Wire, api: Api) -> None:
+def test_a_project_says_how_bodies_are_written(wire: SendGate, api: Api) -> None:
     Path("smsby.yaml").write_text(f"version: 1\nproject: shop\napi: {{body: form, url: '{wire.url}'}}\n")
     wire.answers(Reply(200, []))
     assert api("statusBulkSms", uuid="cc9c8043").code == 0
     assert wire.asked[0].form == {"uuid": ["cc9c8043"], "token": [TOKEN]}
 
 
-def test_an_echoed_token_is_hidden(wire: Wire, api: Api) -> None:
+def test_an_echoed_token_is_hidden(wire: SendGate, api: Api) -> None:
     wire.answers(Reply(200, {"you_sent": TOKEN}))
     assert "<hidden>" in api("getBalance").out
 
 
-def test_no_token_no_call(wire: Wire, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_token_no_call(wire: SendGate, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SMSBY_TOKEN")
     said = api("getBalance")
     assert said.code == 7

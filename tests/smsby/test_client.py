@@ -17,7 +17,7 @@ from smsby_deploy.smsby.known_errors import (
     LimitExceeded,
     NoMoney,
     NotFound,
-    TextTooLong,
+    TextRefusedAsTooLong,
     UndefinedError,
     WrongAlphaname,
     WrongArguments,
@@ -28,7 +28,7 @@ from smsby_deploy.smsby.methods import METHODS, Effect
 from smsby_deploy.smsby.outcome import OutcomeKind
 from smsby_deploy.smsby.parsers import Alphaname, Balance, Delivery, SubscriberList, read_receipt
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected, ReadTransport
-from tests.smsby.conftest import FakeClock, MakeSender, Reply, Wire
+from tests.smsby.conftest import FakeClock, MakeSender, Reply, SendGate
 
 MAILING = {
     "id": 1173020,
@@ -62,7 +62,7 @@ MAILING = {
     ],
 )
 def test_a_question_without_an_answer_is_asked_again(
-    wire: Wire, reader: ReadClient, clock: FakeClock, reply: Reply
+    wire: SendGate, reader: ReadClient, clock: FakeClock, reply: Reply
 ) -> None:
     """It reaches nobody, so it may be."""
     wire.answers(reply, reply, Reply(200, {"limit": 5}))
@@ -71,7 +71,7 @@ def test_a_question_without_an_answer_is_asked_again(
 
 
 @pytest.mark.parametrize("reply", [Reply(500, b""), Reply(429, b""), Reply(200, b"<html>"), Reply(302, b"")])
-def test_after_four_questions_sms_by_is_unavailable(wire: Wire, reader: ReadClient, reply: Reply) -> None:
+def test_after_four_questions_sms_by_is_unavailable(wire: SendGate, reader: ReadClient, reply: Reply) -> None:
     wire.answers(*[reply] * 5)
     with pytest.raises(SmsbyUnavailable, match="getLimit") as caught:
         reader.get_limit()
@@ -79,7 +79,7 @@ def test_after_four_questions_sms_by_is_unavailable(wire: Wire, reader: ReadClie
     assert len(wire.asked) == 4
 
 
-def test_a_question_waits_as_long_as_it_is_told(wire: Wire, reader: ReadClient, clock: FakeClock) -> None:
+def test_a_question_waits_as_long_as_it_is_told(wire: SendGate, reader: ReadClient, clock: FakeClock) -> None:
     wire.answers(
         Reply(429, b"", {"Retry-After": "7"}),
         Reply(503, b"", {"Retry-After": "60"}),
@@ -91,7 +91,7 @@ def test_a_question_waits_as_long_as_it_is_told(wire: Wire, reader: ReadClient, 
 
 
 def test_a_question_neither_waits_a_day_nor_is_asked_sooner(
-    wire: Wire, reader: ReadClient, clock: FakeClock
+    wire: SendGate, reader: ReadClient, clock: FakeClock
 ) -> None:
     """More than a minute is not waited for, and a Retry-After is honoured: it gives up at once."""
     wire.answers(Reply(429, b"", {"Retry-After": "86400"}))
@@ -103,7 +103,7 @@ def test_a_question_neither_waits_a_day_nor_is_asked_sooner(
 
 @pytest.mark.parametrize(("status", "style"), [(200, "200 with error"), (400, "4xx"), (404, "4xx")])
 def test_an_error_is_raised_with_its_text_and_asked_once(
-    wire: Wire, reader: ReadClient, status: int, style: str
+    wire: SendGate, reader: ReadClient, status: int, style: str
 ) -> None:
     """In both styles."""
     wire.answers(Reply(status, {"error": "something odd"}))
@@ -113,13 +113,13 @@ def test_an_error_is_raised_with_its_text_and_asked_once(
     assert len(wire.asked) == 1
 
 
-def test_a_4xx_without_a_text_is_an_error_too(wire: Wire, reader: ReadClient) -> None:
+def test_a_4xx_without_a_text_is_an_error_too(wire: SendGate, reader: ReadClient) -> None:
     wire.answers(Reply(418, b"<html>not here</html>"))
     with pytest.raises(ApiError, match="getLimit: HTTP 418"):
         reader.get_limit()
 
 
-def test_a_page_that_is_not_there_means_a_wrong_address(wire: Wire, reader: ReadClient) -> None:
+def test_a_page_that_is_not_there_means_a_wrong_address(wire: SendGate, reader: ReadClient) -> None:
     """sms.by says 404 with a text of its own; a web server says it with a page."""
     wire.answers(*[Reply(404, b"<html>not here</html>")] * 5)
     with pytest.raises(SmsbyUnavailable, match="HTTP 404") as caught:
@@ -130,7 +130,7 @@ def test_a_page_that_is_not_there_means_a_wrong_address(wire: Wire, reader: Read
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"message": "Unauthenticated."}'])
 def test_a_401_or_403_without_a_text_refuses_the_token(
-    wire: Wire, reader: ReadClient, status: int, body: bytes
+    wire: SendGate, reader: ReadClient, status: int, body: bytes
 ) -> None:
     wire.answers(Reply(status, body))
     with pytest.raises(TokenRefused):
@@ -139,7 +139,7 @@ def test_a_401_or_403_without_a_text_refuses_the_token(
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 406, 500])
-def test_a_refused_token_is_told_at_once(wire: Wire, reader: ReadClient, status: int) -> None:
+def test_a_refused_token_is_told_at_once(wire: SendGate, reader: ReadClient, status: int) -> None:
     """Whatever the HTTP status: it was another in 2017, 2021 and 2026."""
     wire.answers(Reply(status, {"error": "token is invalid"}))
     with pytest.raises(TokenRefused) as caught:
@@ -165,7 +165,10 @@ def test_a_refused_token_is_told_at_once(wire: Wire, reader: ReadClient, status:
         ("alphaname is error", WrongAlphaname),
         ("Wrong alphaname. Check it is correct and approved.", WrongAlphaname),
         ("ошибка в буквенном имени", WrongAlphaname),
-        ("Message is too long. Allowed size: 1530 chars for 10 sms (160 latin symbols /sms).", TextTooLong),
+        (
+            "Message is too long. Allowed size: 1530 chars for 10 sms (160 latin symbols /sms).",
+            TextRefusedAsTooLong,
+        ),
         ("len value must be beetwen 1 and 16", WrongArguments),
         ("token is invalid", TokenRefused),
         ("never seen before", ApiError),
@@ -180,7 +183,7 @@ def test_every_known_error_text_has_its_type_and_a_hint(text: str, kind: type[Ex
         assert error.message_id == 3
 
 
-def test_a_known_error_is_an_answer_even_with_status_500(wire: Wire, reader: ReadClient) -> None:
+def test_a_known_error_is_an_answer_even_with_status_500(wire: SendGate, reader: ReadClient) -> None:
     """sms.by of 2017 said most of them with 500; asking again would not help."""
     wire.answers(Reply(500, {"error": "not found"}))
     with pytest.raises(NotFound):
@@ -191,7 +194,7 @@ def test_a_known_error_is_an_answer_even_with_status_500(wire: Wire, reader: Rea
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
-def test_a_mailing_is_read_with_numbers_as_text(wire: Wire, reader: ReadClient) -> None:
+def test_a_mailing_is_read_with_numbers_as_text(wire: SendGate, reader: ReadClient) -> None:
     wire.answers(Reply(200, {"status": "success", "data": [MAILING, {"id": "7", "status": "SOMETHING_NEW"}]}))
     first, second = reader.get_sms_messages("API")
     assert (first.id, first.parts, first.count_phones, first.sms_delivered) == (1173020, 27631, 27631, 0)
@@ -221,7 +224,7 @@ def test_a_mailing_is_read_with_numbers_as_text(wire: Wire, reader: ReadClient) 
         Reply(200, {"status": "success", "data": None}),
     ],
 )
-def test_no_mailings_yet(wire: Wire, reader: ReadClient, reply: Reply) -> None:
+def test_no_mailings_yet(wire: SendGate, reader: ReadClient, reply: Reply) -> None:
     wire.answers(reply)
     assert reader.get_sms_messages() == ()
     assert len(wire.asked) == 1
@@ -238,7 +241,9 @@ def test_no_mailings_yet(wire: Wire, reader: ReadClient, reply: Reply) -> None:
         17,
     ],
 )
-def test_a_list_that_can_not_be_read_is_not_an_empty_one(wire: Wire, reader: ReadClient, data: Any) -> None:
+def test_a_list_that_can_not_be_read_is_not_an_empty_one(
+    wire: SendGate, reader: ReadClient, data: Any
+) -> None:
     """An empty list would mean "not sent yet", and everything would be sent again."""
     wire.answers(Reply(200, data))
     with pytest.raises(ApiError, match="can't be read"):
@@ -249,7 +254,7 @@ ROWS = [{"message_id": 1, "name": "a", "alphaname_id": "1", "success": [{"phone"
 
 
 @pytest.mark.parametrize("data", [ROWS, {"result": ROWS}, [{"result": ROWS}], {"0": ROWS[0]}])
-def test_the_status_of_a_bulk_send(wire: Wire, reader: ReadClient, data: Any) -> None:
+def test_the_status_of_a_bulk_send(wire: SendGate, reader: ReadClient, data: Any) -> None:
     """A list of one mailing is not a wrapping."""
     wire.answers(Reply(200, data))
     (mailing,) = reader.status_bulk_sms("cc9c8043")
@@ -262,7 +267,7 @@ def test_the_status_of_a_bulk_send(wire: Wire, reader: ReadClient, data: Any) ->
     "reply", [Reply(200, []), Reply(406, b""), Reply(200, b""), Reply(200, {"status": "wait"})]
 )
 def test_the_status_of_a_bulk_send_may_be_empty_for_a_while(
-    wire: Wire, reader: ReadClient, reply: Reply
+    wire: SendGate, reader: ReadClient, reply: Reply
 ) -> None:
     wire.answers(reply)
     assert reader.status_bulk_sms("cc9c8043") == ()
@@ -273,7 +278,7 @@ def _page(*phones: int) -> Reply:
     return Reply(200, {"result": rows})
 
 
-def test_all_pages_are_walked_however_short_they_are(wire: Wire, reader: ReadClient) -> None:
+def test_all_pages_are_walked_however_short_they_are(wire: SendGate, reader: ReadClient) -> None:
     """How many rows sms.by gives at most is not documented, so a short page is not the last one."""
     wire.answers(_page(1, 2), _page(3, 4), _page(5), _page())
     assert [delivery.phone for delivery in reader.get_sms_delivery_list(9)] == ["1", "2", "3", "4", "5"]
@@ -284,21 +289,21 @@ def test_all_pages_are_walked_however_short_they_are(wire: Wire, reader: ReadCli
 
 @pytest.mark.parametrize("second", [_page(1, 2), _page(1, 2, 3), Reply(406, b""), Reply(200, b"")])
 def test_an_ignored_offset_does_not_count_anybody_twice(
-    wire: Wire, reader: ReadClient, second: Reply
+    wire: SendGate, reader: ReadClient, second: Reply
 ) -> None:
     wire.answers(_page(1, 2), second)
     assert len(list(reader.get_sms_delivery_list(9))) == 2
     assert len(wire.asked) == 2
 
 
-def test_a_phone_that_got_a_message_twice_is_listed_twice(wire: Wire, reader: ReadClient) -> None:
+def test_a_phone_that_got_a_message_twice_is_listed_twice(wire: SendGate, reader: ReadClient) -> None:
     """Pages of the same phones are two pages if their rows differ."""
     again = [{"phone": 1, "status": "sent", "d_sent": "2021-03-23 11:32:32"}]
     wire.answers(_page(1), Reply(200, {"result": again}), _page())
     assert [delivery.phone for delivery in reader.get_sms_delivery_list(9)] == ["1", "1"]
 
 
-def test_messages_are_walked_page_by_page(wire: Wire, reader: ReadClient) -> None:
+def test_messages_are_walked_page_by_page(wire: SendGate, reader: ReadClient) -> None:
     def page(*numbers: int) -> Reply:
         row = {"message": "68755", "parts": 1, "d_create": "2021-03-22 11:32:32", "status": "moderated"}
         return Reply(200, {"result": [{**row, "message_id": number} for number in numbers]})
@@ -320,7 +325,7 @@ def test_messages_are_walked_page_by_page(wire: Wire, reader: ReadClient) -> Non
     ],
 )
 def test_alphanames_are_a_map_or_a_bare_list(
-    wire: Wire, reader: ReadClient, data: Any, names: list[tuple[int, str]]
+    wire: SendGate, reader: ReadClient, data: Any, names: list[tuple[int, str]]
 ) -> None:
     wire.answers(Reply(200, data))
     assert reader.get_alphanames() == tuple(Alphaname(*name) for name in names)
@@ -338,7 +343,7 @@ def test_alphanames_are_a_map_or_a_bare_list(
         {"result": {"0": {"list_id": 3434, "name": "Newsletter"}}},
     ],
 )
-def test_subscriber_lists_come_in_several_shapes(wire: Wire, reader: ReadClient, data: Any) -> None:
+def test_subscriber_lists_come_in_several_shapes(wire: SendGate, reader: ReadClient, data: Any) -> None:
     wire.answers(Reply(200, data))
     assert reader.get_subscriber_lists() == (SubscriberList(3434, "Newsletter"),)
     assert wire.asked[0].path == "/api/v2/getSubscriberLists"
@@ -355,19 +360,19 @@ def test_subscriber_lists_come_in_several_shapes(wire: Wire, reader: ReadClient,
         ([{"balance": "7"}], Balance(Decimal(7), None)),
     ],
 )
-def test_the_balance_is_exact(wire: Wire, reader: ReadClient, data: Any, balance: Balance) -> None:
+def test_the_balance_is_exact(wire: SendGate, reader: ReadClient, data: Any, balance: Balance) -> None:
     wire.answers(Reply(200, data))
     assert reader.get_balance() == balance
 
 
 @pytest.mark.parametrize("amount", ["many", None, "NaN", "Infinity"])
-def test_a_balance_that_is_no_amount_is_an_error(wire: Wire, reader: ReadClient, amount: Any) -> None:
+def test_a_balance_that_is_no_amount_is_an_error(wire: SendGate, reader: ReadClient, amount: Any) -> None:
     wire.answers(Reply(200, {"result": [{"balance": amount}]}))
     with pytest.raises(ApiError, match="no balance"):
         reader.get_balance()
 
 
-def test_the_id_of_an_alphaname(wire: Wire, reader: ReadClient) -> None:
+def test_the_id_of_an_alphaname(wire: SendGate, reader: ReadClient) -> None:
     wire.answers(Reply(200, {"id": "1236"}), Reply(404, {"error": "not found"}), Reply(200, {"id": None}))
     assert [reader.get_alphaname_id("MyShop") for _ in range(3)] == [1236, None, None]
 
@@ -382,7 +387,7 @@ def test_the_id_of_an_alphaname(wire: Wire, reader: ReadClient) -> None:
     ],
 )
 def test_the_state_of_one_sms(
-    wire: Wire, reader: ReadClient, data: Any, sent: int | None, delivered: int | None, status: str | None
+    wire: SendGate, reader: ReadClient, data: Any, sent: int | None, delivered: int | None, status: str | None
 ) -> None:
     """Answers of 2021 held only what had happened, those of 2024 zeros."""
     wire.answers(Reply(200, data))
@@ -390,7 +395,7 @@ def test_the_state_of_one_sms(
     assert (state.sms_id, state.sent, state.delivered, state.status) == (5, sent, delivered, status)
 
 
-def test_whether_a_message_was_approved(wire: Wire, reader: ReadClient) -> None:
+def test_whether_a_message_was_approved(wire: SendGate, reader: ReadClient) -> None:
     wire.answers(Reply(200, {"status": "new", "parts": 1}), Reply(200, [{"status": "Moderated"}]))
     assert [reader.check_sms_message_status(5).is_moderated for _ in range(2)] == [False, True]
 
@@ -454,7 +459,7 @@ _SENDS: dict[str, tuple[Callable[[SendClient], Any], dict[str, Any], dict[str, A
 
 
 @pytest.mark.parametrize("name", _SENDS)
-def test_a_send_travels_as_documented_and_once(wire: Wire, sender: SendClient, name: str) -> None:
+def test_a_send_travels_as_documented_and_once(wire: SendGate, sender: SendClient, name: str) -> None:
     """Accepted by its proof; a lost answer is unknown and not asked for again, a GET's neither."""
     call, params, answer = _SENDS[name]
     wire.answers(Reply(200, answer), Reply(break_off="reset"), Reply(500), Reply(200, {"error": "no"}))
@@ -483,7 +488,7 @@ def test_a_send_travels_as_documented_and_once(wire: Wire, sender: SendClient, n
         ({"sms_id": 5, "status": "NEW", "parts": 2, "cost": "n/a"}, None),
     ],
 )
-def test_the_receipt_of_one_sms(wire: Wire, sender: SendClient, data: Any, cost: Decimal | None) -> None:
+def test_the_receipt_of_one_sms(wire: SendGate, sender: SendClient, data: Any, cost: Decimal | None) -> None:
     """What show_cost adds is not documented: a cost is read wherever it stands, and never guessed."""
     wire.answers(Reply(200, data))
     outcome = sender.send_quick_sms(message="hi", phone="375291111111", alphaname_id=0, show_cost=True)
@@ -492,14 +497,16 @@ def test_the_receipt_of_one_sms(wire: Wire, sender: SendClient, data: Any, cost:
     assert (receipt.status, receipt.parts, receipt.cost) == ("NEW", 2, cost)
 
 
-def test_a_duplicate_message_tells_which(wire: Wire, sender: SendClient) -> None:
+def test_a_duplicate_message_tells_which(wire: SendGate, sender: SendClient) -> None:
     wire.answers(Reply(500, {"error": "The same message exists with ID=3", "message_id": 3}))
     outcome = sender.create_sms_message("hi", alphaname_id=0)
     assert (outcome.kind, outcome.message_id) == (OutcomeKind.REJECTED, 3)
 
 
 @pytest.mark.parametrize("code", ["", "12a4", "1" * 17, "１２", "12 34"])
-def test_a_code_that_is_no_code_is_refused_before_the_call(wire: Wire, sender: SendClient, code: str) -> None:
+def test_a_code_that_is_no_code_is_refused_before_the_call(
+    wire: SendGate, sender: SendClient, code: str
+) -> None:
     for send in (sender.send_otp_telegram, sender.send_otp_whatsapp):
         with pytest.raises(UsageError):
             send(code=code, phone="375291111111")
@@ -507,7 +514,7 @@ def test_a_code_that_is_no_code_is_refused_before_the_call(wire: Wire, sender: S
 
 
 @pytest.mark.parametrize("minutes", [4, 61, 0])
-def test_forwarding_takes_5_to_60_minutes(wire: Wire, sender: SendClient, minutes: int) -> None:
+def test_forwarding_takes_5_to_60_minutes(wire: SendGate, sender: SendClient, minutes: int) -> None:
     with pytest.raises(UsageError, match="5 to 60"):
         sender.send_quick_sms(message="hi", phone="375291111111", alphaname_id=0, forwarding_minutes=minutes)
     assert wire.asked == []
@@ -526,7 +533,7 @@ def test_forwarding_takes_5_to_60_minutes(wire: Wire, sender: SendClient, minute
     ],
 )  # fmt: skip
 def test_what_confirm_0_tells_of_a_draft(
-    wire: Wire,
+    wire: SendGate,
     sender: SendClient,
     data: Any,
     recipients: int | None,
@@ -541,7 +548,7 @@ def test_what_confirm_0_tells_of_a_draft(
     assert [asked.json["confirm"] for asked in wire.asked] == [0, 0]
 
 
-def test_a_list_is_made_and_filled(wire: Wire, make_sender: MakeSender) -> None:
+def test_a_list_is_made_and_filled(wire: SendGate, make_sender: MakeSender) -> None:
     sender = make_sender(body="form")
     log = [{"index": "1", "error_message": "wrong phone"}]
     wire.answers(
@@ -557,7 +564,7 @@ def test_a_list_is_made_and_filled(wire: Wire, make_sender: MakeSender) -> None:
     assert wire.asked[0].path == "/api/v2/createSubscriberList"
 
 
-def test_a_change_is_made_once_and_its_loss_is_told(wire: Wire, make_sender: MakeSender) -> None:
+def test_a_change_is_made_once_and_its_loss_is_told(wire: SendGate, make_sender: MakeSender) -> None:
     """Sure and unsure are told apart here too."""
     wire.answers(Reply(break_off="reset"))
     with pytest.raises(AnswerLost):
@@ -571,7 +578,7 @@ def test_a_change_is_made_once_and_its_loss_is_told(wire: Wire, make_sender: Mak
     assert len(wire.asked) == 3
 
 
-def test_an_import_whose_answer_tells_no_counts_is_lost(wire: Wire, make_sender: MakeSender) -> None:
+def test_an_import_whose_answer_tells_no_counts_is_lost(wire: SendGate, make_sender: MakeSender) -> None:
     """200 alone proves nothing: the contacts may not be in the list."""
     wire.answers(Reply(200, {"status": "OK"}), Reply(429, {}, headers={"Retry-After": "7"}))
     with pytest.raises(AnswerLost):
@@ -586,7 +593,7 @@ def test_an_import_whose_answer_tells_no_counts_is_lost(wire: Wire, make_sender:
     [(["name"], 1), (["phone"], 501), (["phone", *[f"f{i}" for i in range(31)]], 1), (["phone"], 0)],
 )
 def test_an_import_over_the_documented_limits_is_refused(
-    wire: Wire, sender: SendClient, fields: list[str], rows: int
+    wire: SendGate, sender: SendClient, fields: list[str], rows: int
 ) -> None:
     with pytest.raises(UsageError, match="importContacts"):
         sender.import_contacts(1, fields, [["375291111111"]] * rows)

@@ -19,7 +19,7 @@ from smsby_deploy.smsby.client import ReadClient, SendClient
 from smsby_deploy.smsby.methods import METHODS
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.transport import ReadTransport
-from tests.smsby.conftest import TOKEN, FakeClock, MakeSender, Reply, Wire
+from tests.smsby.conftest import TOKEN, FakeClock, MakeSender, Reply, SendGate
 
 ACCEPTED = Reply(200, {"uuid": "cc9c8043", "success": "OK"})
 MESSAGE = {"name": "n", "alphaname_id": "7", "delivery_list": ["375291111111", "375292222222"]}
@@ -59,7 +59,7 @@ def _send(sender: SendClient, *messages: Mapping[str, Any]) -> Outcome:
     ],
 )
 def test_a_send_goes_out_once_and_its_answer_is_judged(
-    wire: Wire, sender: SendClient, reply: Reply, kind: OutcomeKind
+    wire: SendGate, sender: SendClient, reply: Reply, kind: OutcomeKind
 ) -> None:
     """Whatever comes back, the request is made once: no retry, no redirect is followed."""
     wire.answers(reply, ACCEPTED)
@@ -67,7 +67,7 @@ def test_a_send_goes_out_once_and_its_answer_is_judged(
     assert len(wire.asked) == 1
 
 
-def test_a_send_whose_answer_never_comes_is_unknown(wire: Wire, make_sender: MakeSender) -> None:
+def test_a_send_whose_answer_never_comes_is_unknown(wire: SendGate, make_sender: MakeSender) -> None:
     wire.answers(Reply(break_off="silence"))
     outcome = _send(make_sender(timeout=0.2), MESSAGE)
     assert outcome.kind is OutcomeKind.UNKNOWN
@@ -92,7 +92,7 @@ def test_a_text_that_can_not_be_written_is_not_sent(make_sender: MakeSender) -> 
 
 
 @pytest.fixture
-def hanging_proxy(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
+def hanging_proxy(wire: SendGate, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
     """A proxy that takes a request and hangs up; what it took."""
     taken: list[bytes] = []
     server = socket.create_server(("127.0.0.1", 0))
@@ -150,14 +150,14 @@ def test_a_proxy_that_can_not_be_reached_was_given_nothing(
     ],
 )
 def test_retry_after_is_seconds_or_a_date(
-    wire: Wire, sender: SendClient, header: str, seconds: float | None
+    wire: SendGate, sender: SendClient, header: str, seconds: float | None
 ) -> None:
     """The clock is at 07:00:00 on 1 December; what can't be read says nothing."""
     wire.answers(Reply(429, b"", {"Retry-After": header}))
     assert _send(sender, MESSAGE).retry_after == seconds
 
 
-def test_a_json_body_holds_the_parameters_and_the_token(wire: Wire, sender: SendClient) -> None:
+def test_a_json_body_holds_the_parameters_and_the_token(wire: SendGate, sender: SendClient) -> None:
     wire.answers(ACCEPTED)
     _send(sender, MESSAGE | {"text": "Привет"})
     (asked,) = wire.asked
@@ -166,7 +166,7 @@ def test_a_json_body_holds_the_parameters_and_the_token(wire: Wire, sender: Send
     assert asked.json == {"callback_url": "", "messages": [MESSAGE | {"text": "Привет"}], "token": TOKEN}
 
 
-def test_a_form_body_writes_lists_in_php_brackets(wire: Wire, make_sender: MakeSender) -> None:
+def test_a_form_body_writes_lists_in_php_brackets(wire: SendGate, make_sender: MakeSender) -> None:
     wire.answers(ACCEPTED)
     personal = {"name": "n&m", "delivery_list": [{"phone": "375291111111", "text": "a=б"}], "on": True}
     _send(make_sender(body="form"), MESSAGE, personal)
@@ -190,7 +190,7 @@ def test_a_form_body_writes_lists_in_php_brackets(wire: Wire, make_sender: MakeS
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 @pytest.mark.parametrize("body", ["json", "form"])
 def test_the_token_is_never_in_the_url_of_a_post(
-    wire: Wire, make_sender: MakeSender, method: Any, body: str
+    wire: SendGate, make_sender: MakeSender, method: Any, body: str
 ) -> None:
     """Of any method; and a parameter called token does not replace it."""
     wire.answers(Reply(200, {"status": "OK"}))
@@ -207,7 +207,7 @@ def test_the_token_is_never_in_the_url_of_a_post(
 
 
 def test_nothing_from_netrc_goes_along(
-    wire: Wire, sender: SendClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    wire: SendGate, sender: SendClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("default login me password mine\n")
@@ -216,7 +216,7 @@ def test_nothing_from_netrc_goes_along(
     assert "authorization" not in wire.asked[0].headers
 
 
-def test_no_cookie_goes_along(wire: Wire, sender: SendClient) -> None:
+def test_no_cookie_goes_along(wire: SendGate, sender: SendClient) -> None:
     """Neither back with a question nor with what is sent: requests share nothing but the token."""
     cookie = {"Set-Cookie": "PHPSESSID=1; Path=/"}
     wire.answers(*(Reply(200, {"balance": "1", "currency": "BYN", "uuid": "u"}, cookie) for _ in range(4)))
@@ -240,7 +240,7 @@ def test_no_cookie_goes_along(wire: Wire, sender: SendClient) -> None:
     ],
 )
 def test_the_token_is_in_no_error_repr_or_log(
-    wire: Wire,
+    wire: SendGate,
     make_sender: MakeSender,
     reader: ReadClient,
     reply: Reply,
@@ -264,7 +264,7 @@ def test_an_unreachable_address_is_named_without_its_secrets(make_sender: MakeSe
     assert outcome.error == "sms.by can't be reached at http://127.0.0.1:1"
 
 
-def test_a_send_has_a_connection_of_its_own(wire: Wire, sender: SendClient) -> None:
+def test_a_send_has_a_connection_of_its_own(wire: SendGate, sender: SendClient) -> None:
     """A pooled connection that went stale would make the outcome unknown."""
     wire.answers(Reply(200, {"limit": 1}), Reply(200, {"limit": 1}), ACCEPTED, Reply(200, {"sms_id": 1}))
     sender.get_limit()
@@ -276,7 +276,7 @@ def test_a_send_has_a_connection_of_its_own(wire: Wire, sender: SendClient) -> N
     assert len({first, bulk, single}) == 3
 
 
-def test_requests_keep_the_pace(wire: Wire, make_sender: MakeSender, clock: FakeClock) -> None:
+def test_requests_keep_the_pace(wire: SendGate, make_sender: MakeSender, clock: FakeClock) -> None:
     """At 4 a second each waits until a quarter of one has passed since the one before; questions and sends alike."""
     sender = make_sender(requests_per_second=4)
     wire.answers(Reply(200, {"limit": 1}), ACCEPTED, Reply(200, {"limit": 1}), Reply(200, {"limit": 1}))
@@ -290,7 +290,7 @@ def test_requests_keep_the_pace(wire: Wire, make_sender: MakeSender, clock: Fake
 
 
 def test_a_429_halves_the_pace_and_it_comes_back_slowly(
-    wire: Wire, make_sender: MakeSender, clock: FakeClock
+    wire: SendGate, make_sender: MakeSender, clock: FakeClock
 ) -> None:
     """Never beyond an eighth, and at last it is what it was."""
     sender = make_sender(requests_per_second=4)
@@ -305,7 +305,7 @@ def test_a_429_halves_the_pace_and_it_comes_back_slowly(
     assert later[-1] == pytest.approx(0.25)
 
 
-def test_a_read_transport_refuses_what_sends_or_changes(wire: Wire, clock: FakeClock) -> None:
+def test_a_read_transport_refuses_what_sends_or_changes(wire: SendGate, clock: FakeClock) -> None:
     """The refusal comes before the wire."""
     transport = ReadTransport(wire.url, TOKEN, timeout=5, requests_per_second=1e6, body="json", clock=clock)
     refused = []
@@ -331,7 +331,7 @@ def test_a_read_transport_refuses_what_sends_or_changes(wire: Wire, clock: FakeC
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
 def test_a_certificate_that_is_not_trusted_ends_before_anything_is_sent(
-    wire: Wire, make_sender: MakeSender, tmp_path: Path
+    wire: SendGate, make_sender: MakeSender, tmp_path: Path
 ) -> None:
     """The handshake fails, so the request surely did not leave."""
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"

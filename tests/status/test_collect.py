@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.errors import UsageError
-from smsby_deploy.lock.records import Applied, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.parsers import BulkMailingStatus, Delivery, RemoteMailing
 from smsby_deploy.status.collect import collect_status
@@ -55,7 +55,7 @@ class TableClient(ReadClient):
 
 def entry(*chunks: ChunkRecord, schedule_time: str | None = None, via: str = "bulk") -> Entry:
     people = sum(chunk.recipients or 0 for chunk in chunks) if via == "bulk" else None
-    applied = Applied("2026-11-24T00:00:00+00:00", "p1", None, "0.1.0")
+    applied = AppliedBy("2026-11-24T00:00:00+00:00", "p1", None, "0.1.0")
     return Entry(1, "c", "a", via, "MyShop", 1363, schedule_time, people, people, "1", chunks, applied)
 
 

@@ -14,7 +14,7 @@ from smsby_deploy.config.declarations import Price
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.texts.parts import TextTooLong, measure_text
 from smsby_deploy.texts.price import cost_of
-from smsby_deploy.texts.sample_selector import Choice
+from smsby_deploy.texts.sample_selector import SampleSelector
 
 
 class _Row(NamedTuple):
@@ -44,7 +44,9 @@ _ROWS = st.lists(
 )
 
 
-def _offer_all(choice: Choice, rows: Sequence[_Row], sizes: Sequence[int], *, has_values: bool) -> None:
+def _offer_all(
+    choice: SampleSelector, rows: Sequence[_Row], sizes: Sequence[int], *, has_values: bool
+) -> None:
     borders = [0, *(end for end in accumulate(sizes) if end < len(rows)), len(rows)]
     for start, end in pairwise(borders):
         some = rows[start:end]
@@ -97,7 +99,7 @@ def test_it_is_what_a_look_at_each_row_chooses(
 ) -> None:
     """Rows, reasons, values, counts and what is too long, whatever the batches."""
     told: list[tuple[str, int]] = []
-    choice = Choice(limit, asked, price, lambda why, line: told.append((why, line)), {"name", "gift"})
+    choice = SampleSelector(limit, asked, price, lambda why, line: told.append((why, line)), {"name", "gift"})
     _offer_all(choice, rows, sizes, has_values=has_values)
     shown = [
         (found.row, found.line, found.phone, found.text, found.size, found.cost, tuple(why))
@@ -157,7 +159,7 @@ def _cost(row: _Row, price: Price | None) -> Decimal | None:
 def test_many_rows_are_shown_with_their_values() -> None:
     """With a limit beyond a batch's rows everybody is shown, each with what is theirs."""
     rows = [_Row(f"37529111{n:04d}", f"Привет, {n}", f"N{n}", True) for n in range(90)]
-    choice = Choice(80, frozenset(), None, lambda why, line: None)
+    choice = SampleSelector(80, frozenset(), None, lambda why, line: None)
     _offer_all(choice, rows, [50], has_values=True)
     shown = [(found.row, found.text, found.values["name"]) for found, _ in choice.finish()]
     assert [row for row, _, _ in shown] == [*range(1, 81)]

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import Rewrite, TextSource
-from smsby_deploy.errors import FilesInvalid, Location
+from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.plan.fingerprint import row_line, row_lines
+from smsby_deploy.problems import Location
 from smsby_deploy.texts.batch import measure_batch
 from smsby_deploy.texts.cost_report import gsm_parts
 from smsby_deploy.texts.encoding_lint import may_be_expensive

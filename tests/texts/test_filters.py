@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import TextSource
-from smsby_deploy.errors import Location
+from smsby_deploy.problems import Location
 from smsby_deploy.texts.filters import plural
 from smsby_deploy.texts.template import compile_text
 from tests.texts.batches import make_batch

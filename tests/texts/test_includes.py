@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.config.declarations import TextSource
-from smsby_deploy.errors import FilesInvalid, Location
-from smsby_deploy.problems import Problem
+from smsby_deploy.errors import FilesInvalid
+from smsby_deploy.problems import Location, Problem
 from smsby_deploy.texts.template import Template, compile_text
 from tests.texts.batches import make_batch
 
@@ -73,7 +73,7 @@ def test_a_variable_of_an_included_text_makes_it_personal(root: Path) -> None:
     rendered = template.render_batch(batch, rows_file="list.csv", address="a/b")
     assert rendered.texts == ["Привет из Минск", ""]
     problem = rendered.problems[0]
-    assert (problem.file, problem.line, problem.column) == ("templates/city.j2", 1, 7)
+    assert problem.location == ("templates/city.j2", 1, 7)
     assert problem.message.endswith("(list.csv:4)")
 
 
@@ -103,7 +103,7 @@ def test_what_can_not_be_included_is_told_at_its_place(root: Path, name: str) ->
     problem = _refused(root, f"Hi {{% include '{name}' %}}")
     assert problem.code == "INCLUDE"
     if name not in ("self.j2", "one.j2"):
-        assert (problem.file, problem.line, problem.column) == ("sale.yaml", 6, 25)
+        assert problem.location == ("sale.yaml", 6, 25)
 
 
 @pytest.mark.parametrize("name", ["name", "['footer.j2', 'x']", "'footer' ~ '.j2'"])
@@ -120,7 +120,7 @@ def test_an_error_stands_in_the_included_file(
 ) -> None:
     """Where its author mends it."""
     problem = _refused(root, f"{{% include '{name}' %}}")
-    assert (problem.code, problem.file, problem.line, problem.column) == (code, f"templates/{name}", *place)
+    assert (problem.code, problem.location) == (code, (f"templates/{name}", *place))
 
 
 @pytest.mark.parametrize(

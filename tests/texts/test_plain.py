@@ -7,7 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import Rewrite, TextSource
-from smsby_deploy.errors import FilesInvalid, Location
+from smsby_deploy.errors import FilesInvalid
+from smsby_deploy.problems import Location
 from smsby_deploy.texts import engine
 from smsby_deploy.texts.plain import parse_plain
 from smsby_deploy.texts.template import RenderedBatch, compile_text
@@ -78,7 +79,7 @@ def test_a_plain_text_is_what_jinja_makes_of_it(
     ours = outcome()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("smsby_deploy.texts.template.parse_plain", lambda text: None)
-        patch.setattr("smsby_deploy.texts.engine.compile_fast", lambda tree, environment: None)
+        patch.setattr("smsby_deploy.texts.engine.vectorize", lambda tree, environment: None)
         engine._parse_alone.cache_clear()
         theirs = outcome()
         engine._parse_alone.cache_clear()

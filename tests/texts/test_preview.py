@@ -19,9 +19,10 @@ from smsby_deploy.config.declarations import (
     Project,
     TextSource,
 )
-from smsby_deploy.errors import Location, UsageError
+from smsby_deploy.errors import UsageError
+from smsby_deploy.problems import Location
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
-from smsby_deploy.texts.samples import Preview, preview_mailing
+from smsby_deploy.texts.samples import Preview, sample_mailing
 
 _AT = Location("sale.yaml", 1, 1)
 _PROJECT = Project(
@@ -43,7 +44,7 @@ def _preview(
     suppressed = PhoneSet()
     if out:
         suppressed.add_all(number_phones([out]))
-    return preview_mailing(_PROJECT, mailing, suppressed, limit=limit, rows=rows)
+    return sample_mailing(_PROJECT, mailing, suppressed, limit=limit, rows=rows)
 
 
 _PERSONAL = _mailing("Hi {{ n }}", {"n": "a"}, {"n": "b"}, {"n": "я" * 80}, {"n": "c" * 120}, {"n": "d"})

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from smsby_deploy.config.declarations import TextSource
-from smsby_deploy.errors import FilesInvalid, Location
+from smsby_deploy.errors import FilesInvalid
+from smsby_deploy.problems import Location
 from smsby_deploy.texts.environment import TextEnvironment
 from smsby_deploy.texts.template import compile_text
 from tests.texts.batches import make_batch

@@ -7,8 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import TextSource
-from smsby_deploy.errors import FilesInvalid, Location
-from smsby_deploy.problems import Problem
+from smsby_deploy.errors import FilesInvalid
+from smsby_deploy.problems import Location, Problem
 from smsby_deploy.texts.placeholders import find_placeholder
 from smsby_deploy.texts.template import compile_text
 from tests.texts.batches import make_batch
@@ -83,7 +83,7 @@ def test_what_must_not_be_sent_names_the_row(text: str, message: str) -> None:
     """Nothing is printed in its place; the problem stands in the template and tells the recipient's line."""
     rendered, problems = _render(text, name="Анна", city="")
     assert rendered == ""
-    assert [(problem.code, problem.file, problem.line) for problem in problems] == [
+    assert [(problem.code, problem.location.file, problem.location.line) for problem in problems] == [
         ("TEMPLATE", "text.j2", 1)
     ]
     assert message in problems[0].message
@@ -104,7 +104,7 @@ def test_what_must_not_be_sent_names_the_row(text: str, message: str) -> None:
 def test_an_error_stands_at_its_line_and_column(text: str, place: tuple[int, int]) -> None:
     """The name that is undefined, or else the first word of its tag."""
     _, problems = _render(text, name="Анна", city="")
-    assert [(problem.line, problem.column) for problem in problems] == [place]
+    assert [(problem.location.line, problem.location.column) for problem in problems] == [place]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_an_error_stands_at_its_line_and_column(text: str, place: tuple[int, int
 def test_a_syntax_error_stands_at_its_line_and_column(text: str, place: tuple[int, int]) -> None:
     """Where the parser stumbled."""
     problem = _refused(_source(text))
-    assert (problem.code, problem.line, problem.column) == ("TEMPLATE_SYNTAX", *place)
+    assert (problem.code, problem.location.line, problem.location.column) == ("TEMPLATE_SYNTAX", *place)
 
 
 _YAML = [
@@ -145,7 +145,7 @@ def test_an_error_stands_at_its_place_in_the_campaign(
     source = TextSource(text, Location("sale.yaml", 1, 11), content)
     batch = make_batch([{"name": "x"}])
     problem = compile_text(source).render_batch(batch, rows_file="list.csv", address="a/b").problems[0]
-    assert (problem.file, problem.line, problem.column) == ("sale.yaml", *place)
+    assert problem.location == ("sale.yaml", *place)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_placeholders_of_other_tools_are_refused(text: str) -> None:
     """Nobody reads another tool's merge tag: neither in the template, nor in an own text, nor in a value."""
     assert _refused(_source(text)).code == "PLACEHOLDER"
     for problems in (_render("Hi {{ phone }}", own=text)[1], _render("Hi {{ name }}", name=text)[1]):
-        assert [(problem.code, problem.line) for problem in problems] == [("PLACEHOLDER", 3)]
+        assert [(problem.code, problem.location.line) for problem in problems] == [("PLACEHOLDER", 3)]
 
 
 def test_our_own_variables_in_a_literal_text_are_refused() -> None:
@@ -172,7 +172,7 @@ def test_every_placeholder_is_told_at_its_place() -> None:
     text = "Hi *|FNAME|*, ${name} of {city}\n{{ name }}: %NAME% *|A:{b}|*"
     with pytest.raises(FilesInvalid) as caught:
         compile_text(_source(text))
-    found = [(problem.line, problem.column) for problem in caught.value.problems]
+    found = [(problem.location.line, problem.location.column) for problem in caught.value.problems]
     assert found == [(1, 4), (1, 15), (1, 26), (2, 13), (2, 20)]
 
 
@@ -198,7 +198,7 @@ def test_nothing_dangerous_or_random_can_be_reached(text: str) -> None:
 def test_a_function_that_is_not_there_is_no_column() -> None:
     """Its place and name are told before anything is rendered."""
     problem = _refused(_source("Hi {{ range(9) }}"))
-    assert (problem.line, problem.column) == (1, 7)
+    assert (problem.location.line, problem.location.column) == (1, 7)
     assert "no function range" in problem.message
 
 
@@ -237,9 +237,9 @@ def test_whatever_a_template_holds_no_other_error_comes_out(scraps: list[str]) -
         assert first == second
         problems = first[1]
     assert all(
-        problem.line and problem.line <= text.count("\n") + 1
+        problem.location.line and problem.location.line <= text.count("\n") + 1
         for problem in problems
-        if problem.file == "text.j2"
+        if problem.location.file == "text.j2"
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from smsby_deploy.sandbox.account import Account
 from smsby_deploy.sandbox.errors import Refusal, incorrect_arguments
-from smsby_deploy.sandbox.models import Mailing
+from smsby_deploy.sandbox.models import SandboxMailing
 from smsby_deploy.sandbox.params import Params, int_of, text_of
 from smsby_deploy.sandbox.parts import count_parts
 
@@ -29,7 +29,7 @@ def get_sms_messages(account: Account, params: Params) -> Any:
     return {"status": "success", "data": [_row(account, mailing) for mailing in shown]}
 
 
-def is_listed(account: Account, mailing: Mailing) -> bool:
+def is_listed(account: Account, mailing: SandboxMailing) -> bool:
     """Whether the list shows a mailing: not while it lags, and messages only as `list_messages` says."""
     settings, now = account.settings, account.now()
     if account.list_is_stale and not mailing.was_listed:
@@ -43,7 +43,7 @@ def is_listed(account: Account, mailing: Mailing) -> bool:
     return True
 
 
-def _row(account: Account, mailing: Mailing) -> dict[str, Any]:
+def _row(account: Account, mailing: SandboxMailing) -> dict[str, Any]:
     limit = account.settings.name_limit
     return {
         "id": mailing.id,

@@ -8,7 +8,7 @@ from typing import Any
 
 from smsby_deploy.sandbox.account import Account
 from smsby_deploy.sandbox.errors import Refusal, incorrect_arguments
-from smsby_deploy.sandbox.models import Mailing, NewMailing
+from smsby_deploy.sandbox.models import NewMailing, SandboxMailing
 from smsby_deploy.sandbox.params import Params, int_of, text_of
 
 _MOST_CONTACTS, _MOST_FIELDS = 500, 30
@@ -54,7 +54,7 @@ def confirm_send_message_by_list(account: Account, params: Params) -> Any:
     return {"status": "OK", "result": _told(mailing)}
 
 
-def _told(mailing: Mailing) -> dict[str, Any]:
+def _told(mailing: SandboxMailing) -> dict[str, Any]:
     return {
         "message_id": mailing.id,
         "status": mailing.status,
