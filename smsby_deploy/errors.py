@@ -15,8 +15,9 @@ SmsbyDeployError                1   failed
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 class SmsbyDeployError(Exception):
     """One clear sentence, where it happened, what to do next, and the exit code."""
 
-    exit_code = 1
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
     def __init__(self, message: str, *, hint: str = "", location: Location | None = None) -> None:
         super().__init__(message)
@@ -43,13 +44,13 @@ class SmsbyDeployError(Exception):
 class UsageError(SmsbyDeployError):
     """The command line makes no sense."""
 
-    exit_code = 64
+    exit_code = ExitCode.WRONG_USAGE
 
 
 class FilesInvalid(SmsbyDeployError):
     """The project's files are not valid; `problems` holds every one found."""
 
-    exit_code = 3
+    exit_code = ExitCode.FILES_INVALID
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(f"{counted(len(problems), 'problem')} in the project's files")
@@ -59,20 +60,20 @@ class FilesInvalid(SmsbyDeployError):
 class PlanRefused(SmsbyDeployError):
     """A plan file that must not be applied: stale, used, edited or unreadable."""
 
-    exit_code = 5
+    exit_code = ExitCode.PLAN_REFUSED
 
 
 class OutcomeUnknown(SmsbyDeployError):
     """A send left, and whether sms.by took it is not known."""
 
-    exit_code = 6
+    exit_code = ExitCode.OUTCOME_UNKNOWN
 
 
 class SmsbyUnavailable(SmsbyDeployError):
     """sms.by can't be reached, or did not answer a question that reaches nobody. `retry_after` are the seconds after
     which it wants to be asked again, None if it did not say."""
 
-    exit_code = 7
+    exit_code = ExitCode.UNREACHABLE
     retry_after: float | None = None
 
 
@@ -83,13 +84,13 @@ class TokenRefused(SmsbyUnavailable):
 class Refused(SmsbyDeployError):
     """The tool will not do it: a guardrail, the balance, a missing approval."""
 
-    exit_code = 4
+    exit_code = ExitCode.REFUSED
 
 
 class LockHeld(SmsbyDeployError):
     """Another run holds the lock."""
 
-    exit_code = 8
+    exit_code = ExitCode.LOCK_HELD
 
 
 class LockDamaged(SmsbyDeployError):

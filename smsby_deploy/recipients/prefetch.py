@@ -17,6 +17,7 @@ from typing import IO, Any, NoReturn
 
 from smsby_deploy.config.declarations import RecipientsFile
 from smsby_deploy.errors import SmsbyDeployError
+from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.recipients.audience import AudienceReport, Batch
 
 _WORTH_IT = 8_000_000  # bytes of a list: about 0.3 s of reading
@@ -29,7 +30,7 @@ _WITHOUT_REFERENCES = 2  # marshal's version: none of these values stands twice
 class ReaderEnded(SmsbyDeployError):
     """The process that reads a list was ended from outside."""
 
-    exit_code = 1
+    exit_code = ExitCode.FAILED
 
 
 def is_worth_it(audience: object) -> bool:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from smsby_deploy.errors import SmsbyDeployError
+from smsby_deploy.exit_codes import ExitCode
 
 # The most units of 1, 2, … 10 parts.
 LATIN = (160, 306, 459, 628, 785, 942, 1071, 1224, 1377, 1530)
@@ -39,7 +40,7 @@ class Encoding(StrEnum):
 class TextTooLong(SmsbyDeployError):
     """Over 10 parts; sms.by does not take it."""
 
-    exit_code = 3
+    exit_code = ExitCode.FILES_INVALID
 
 
 class TextSize(NamedTuple):
