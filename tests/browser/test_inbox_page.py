@@ -1,4 +1,4 @@
-"""The inbox page in a real browser: what people would see, live, safe, on a phone and on a desk."""
+"""The inbox page of the sandbox in a real browser: live updates, safety, small screens and accessibility."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ _FLAGS = (
 
 @pytest.fixture(scope="module")
 def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    """One Chromium for all tests here."""
-    selenium = pytest.importorskip("selenium.webdriver", reason="the page's tests need selenium")
+    """One Chromium for all tests of this file."""
+    selenium = pytest.importorskip("selenium.webdriver", reason="the tests of the inbox page need selenium")
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if browser is None or driver is None:
-        notice = "the page's tests need Chromium and its driver: make browser"
-        warnings.warn(notice, stacklevel=1)  # shown at the end of a run, where the reason of a skip is not
+        notice = "the tests of the inbox page need Chromium and chromedriver: make browser"
+        warnings.warn(notice, stacklevel=1)  # shown at the end of a run, unlike the reason of a skip
         pytest.skip(notice)
     options = selenium.ChromeOptions()
     options.binary_location = browser
@@ -57,7 +57,7 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 
 class Page:
-    """The page at one width."""
+    """The inbox page in the browser."""
 
     def __init__(self, chrome: Chrome, url: str) -> None:
         self.chrome = chrome
@@ -76,7 +76,7 @@ class Page:
         return self.chrome.execute_script(f"return {code}")
 
     def wait(self, code: str) -> None:
-        """Till an expression holds; the page asks every second."""
+        """Wait until an expression is true. The page polls the sandbox every second."""
         from selenium.webdriver.support.ui import WebDriverWait
 
         WebDriverWait(self.chrome, 10, poll_frequency=0.02).until(lambda _: self.js(code))
@@ -85,15 +85,15 @@ class Page:
         text: str = self.js(f"document.querySelector({selector!r}).innerText")
         return text
 
-    def complaints(self) -> list[Any]:
-        """What the browser's console says: errors, and whatever the content policy refused."""
+    def console_messages(self) -> list[Any]:
+        """Errors and policy violations in the console of the browser."""
         log: list[Any] = self.chrome.get_log("browser")  # type: ignore[no-untyped-call]
         return log
 
 
 @pytest.fixture
 def page(chrome: Chrome, sms: Client) -> Page:
-    """The page of a sandbox of this test's own."""
+    """The page of this test's own sandbox."""
     chrome.get_log("browser")  # type: ignore[no-untyped-call]
     return Page(chrome, sms.url)
 
@@ -105,8 +105,8 @@ def _personal(sms: Client, *texts: str, name: str = "spring/vip shop#0a1b2c3d4e"
 
 
 @pytest.mark.parametrize("width", [320, 1200])
-def test_hostile_texts_are_only_text(sms: Client, page: Page, width: int) -> None:
-    """Markup is shown, not run; nothing makes the page wider than the screen; the browser has no complaint."""
+def test_inbox_page_shows_hostile_texts_as_text(sms: Client, page: Page, width: int) -> None:
+    """Markup is displayed, not executed; no text widens the page; the console stays empty."""
     _personal(sms, *HOSTILE, name="<b>" + "W" * 150)
     sms.door("settings", {"account_timezone": "America/Argentina/ComodRivadavia"})
     sms.door("clock", {"advance": 1e9})
@@ -120,11 +120,11 @@ def test_hostile_texts_are_only_text(sms: Client, page: Page, width: int) -> Non
         HOSTILE
     )
     assert page.js("document.querySelectorAll('main script, main img, main style, main b').length") == 0
-    assert page.complaints() == []
+    assert page.console_messages() == []
 
 
-def test_a_message_as_a_person_sees_it(sms: Client, page: Page) -> None:
-    """Sender, text, time in the account's zone, parts, state, mailing."""
+def test_inbox_page_shows_the_details_of_a_message(sms: Client, page: Page) -> None:
+    """Sender, text, time in the zone of the account, parts, state and mailing are visible."""
     _personal(sms, "я" * 71)
     page.open(f"#/phone/{PHONE}")
     page.wait("document.querySelector('#thread .text')")
@@ -141,8 +141,8 @@ def test_a_message_as_a_person_sees_it(sms: Client, page: Page) -> None:
         assert part in shown
 
 
-def test_the_page_follows_without_reloading(sms: Client, page: Page) -> None:
-    """A send appears, its state and the balance change, while one looks."""
+def test_inbox_page_updates_without_reloading(sms: Client, page: Page) -> None:
+    """A new message, its state and the balance appear while the page stays open."""
     sms.door("settings", {"fates": {PHONE: "DELIVERED"}})
     page.open(f"#/phone/{PHONE}")
     assert "This phone got nothing" in page.text("#thread-pane")
@@ -152,12 +152,12 @@ def test_the_page_follows_without_reloading(sms: Client, page: Page) -> None:
     page.js("(document.querySelector('#thread li').kept = true)")
     sms.door("clock", {"advance": 10})
     page.wait("document.querySelector('#thread')?.innerText.includes('delivered')")
-    assert page.js("document.querySelector('#thread li').kept"), "what is shown is changed, not made anew"
+    assert page.js("document.querySelector('#thread li').kept"), "existing elements are updated, not replaced"
     assert "got a message" in page.js("document.querySelector('#news').textContent")
 
 
-def test_mailings_with_state_and_cost(sms: Client, page: Page) -> None:
-    """Sent, scheduled and drafts, the latest first."""
+def test_inbox_page_lists_mailings_with_state_and_cost(sms: Client, page: Page) -> None:
+    """Sent, scheduled and draft mailings are listed, the latest first."""
     sms.bulk(name="a/sent")
     sms.bulk(name="b/later", schedule_time="2030-12-31T23:59:59")
     sms.ok("sendSmsList", list_id=3434, message="Hi", name="c/draft", alphaname_id=0)
@@ -172,8 +172,8 @@ def test_mailings_with_state_and_cost(sms: Client, page: Page) -> None:
     assert "sent" in sent and "0.052 BYN" in sent and "Delivered" in sent
 
 
-def test_a_phone_is_found_by_its_digits(sms: Client, page: Page) -> None:
-    """And what is not there is said to be not there."""
+def test_inbox_page_finds_a_phone_by_its_digits(sms: Client, page: Page) -> None:
+    """The search filters the phones, and a search without a match says so."""
     sms.bulk("375291111111", "375292222222")
     page.open()
     page.wait("document.querySelectorAll('#phones li').length === 2")
@@ -185,8 +185,8 @@ def test_a_phone_is_found_by_its_digits(sms: Client, page: Page) -> None:
     page.wait("!document.querySelector('#phones-empty').hidden")
 
 
-def test_a_phone_sized_screen_shows_one_thing_at_a_time(sms: Client, page: Page) -> None:
-    """The list, then the messages, and back; all that is touched is big enough for a finger."""
+def test_inbox_page_shows_one_pane_on_a_small_screen(sms: Client, page: Page) -> None:
+    """The list leads to the messages and back, and every touch target is at least 44 pixels high."""
     _personal(sms, "one")
     page.open(width=360)
     page.wait("document.querySelector('#phones a')")
@@ -203,8 +203,8 @@ def test_a_phone_sized_screen_shows_one_thing_at_a_time(sms: Client, page: Page)
     page.wait("document.querySelector('#phones a')?.offsetParent")
 
 
-def test_it_can_be_used_by_keyboard_and_heard(sms: Client, page: Page) -> None:
-    """Names and roles as a screen reader gets them; the focus goes where the content goes."""
+def test_inbox_page_works_with_keyboard_and_screen_reader(sms: Client, page: Page) -> None:
+    """Elements have accessible names and roles, and the focus follows the content."""
     _personal(sms, "one")
     page.open()
     page.wait("document.querySelector('#phones a')")
@@ -220,8 +220,8 @@ def test_it_can_be_used_by_keyboard_and_heard(sms: Client, page: Page) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_has_contrast(sms: Client, page: Page, scheme: str) -> None:
-    """At least 4.5 to 1 against what lies behind it, in both colour schemes."""
+def test_inbox_page_has_enough_contrast(sms: Client, page: Page, scheme: str) -> None:
+    """Every text has a contrast of at least 4.5 to 1 in both color schemes."""
     _personal(sms, "one")
     sms.bulk("375291111111", schedule_time="2030-12-31T23:59:59")
     sms.door("settings", {"fates": {"375297777777": "UNDELIVERED"}})
@@ -255,8 +255,8 @@ _LEAST_CONTRAST = """(() => {
 })()"""
 
 
-def test_nothing_comes_from_elsewhere(sms: Client, page: Page) -> None:
-    """Every file of the page is the sandbox's own, and the policy allows no other."""
+def test_inbox_page_loads_nothing_from_other_hosts(sms: Client, page: Page) -> None:
+    """The sandbox serves every file of the page, and the content policy allows no other source."""
     page.open()
     addresses = page.js("performance.getEntriesByType('resource').map((entry) => entry.name)")
     assert len(addresses) >= 3
@@ -266,8 +266,8 @@ def test_nothing_comes_from_elsewhere(sms: Client, page: Page) -> None:
     assert "unsafe" not in policy
 
 
-def test_a_sandbox_that_ended_is_told(sms: Client, page: Page) -> None:
-    """What is shown then is old, and the page says so; it goes on by itself."""
+def test_inbox_page_says_when_the_sandbox_is_offline(sms: Client, page: Page) -> None:
+    """The page warns that its data is old, and recovers by itself."""
     page.open()
     page.js("(window.trueFetch = window.fetch, window.fetch = () => Promise.reject(new Error('down')))")
     page.wait("!document.querySelector('#offline').hidden")

@@ -1,4 +1,4 @@
-"""The page in headless Chromium: it fits a phone and a desktop, and its charts are drawn."""
+"""The HTML status report in headless Chromium: its layout, charts and printed form."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from smsby_deploy.output.status_html import status_html
 from tests.output import examples
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-# Put where the policy of the page was, which forbids every script: the page measures itself.
+# Replaces the content policy, which forbids every script, so that the page can measure itself.
 _PROBE = """<script>addEventListener("load", () => {
   const wide = [...document.querySelectorAll("main, section, .top, svg")].filter(
     (one) => one.getBoundingClientRect().right > innerWidth + 1);
@@ -24,7 +24,7 @@ _PROBE = """<script>addEventListener("load", () => {
   parent.postMessage([innerWidth, document.documentElement.scrollWidth - innerWidth, wide.length, bars.length > 12,
     small.length].join(" "), "*");
 });</script>"""
-# No window of headless Chromium is as narrow as a phone; a frame is.
+# A window of headless Chromium cannot be as narrow as a phone; a frame can.
 _FRAME = """<!doctype html><script>addEventListener("message", (told) => document.body.dataset.probe = told.data);</script>
 <body style="margin:0"><iframe style="border:0" width="{width}" height="3000" src="status.html"></iframe>"""
 
@@ -38,8 +38,8 @@ def _chromium(*arguments: str) -> str:
 
 
 @pytest.mark.parametrize("width", [360, 1200])
-def test_nothing_sticks_out_and_the_charts_are_drawn(tmp_path: Path, width: int) -> None:
-    """No sideways scrolling of the page, no letter of a chart under 8 pixels, bars where there are numbers."""
+def test_status_page_fits_the_screen_and_draws_charts(tmp_path: Path, width: int) -> None:
+    """The page does not scroll sideways, chart labels are at least 8 pixels high, and bars are drawn."""
     text = status_html(examples.status(), currency="BYN", tool="smsby-deploy", zone="Europe/Minsk")
     probed = re.sub(r'<meta http-equiv="Content-Security-Policy".*?>', _PROBE, text)
     assert probed != text
@@ -52,8 +52,8 @@ def test_nothing_sticks_out_and_the_charts_are_drawn(tmp_path: Path, width: int)
     assert found[1] == f"{width} 0 0 true 0"
 
 
-def test_it_can_be_printed(tmp_path: Path) -> None:
-    """A PDF of it has pages, and a picture of it the asked size."""
+def test_status_page_can_be_printed(tmp_path: Path) -> None:
+    """The PDF has pages, and the screenshot has the requested size."""
     page, picture, paper = tmp_path / "status.html", tmp_path / "status.png", tmp_path / "status.pdf"
     text = status_html(examples.status(), currency="BYN", tool="smsby-deploy", zone="Europe/Minsk")
     page.write_text(text, encoding="utf-8")
