@@ -16,6 +16,7 @@ from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.apply.send_gate import SendGate
 from smsby_deploy.apply.worker_pool import Sender
 from smsby_deploy.clock import Clock
+from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import ChunkState
@@ -29,7 +30,7 @@ _CALM = 10  # requests that went well before one more is let into flight, after 
 class StopSending(Exception):
     """Nothing more goes out in this run; `error` says why, `exit_code` is its code."""
 
-    def __init__(self, error: str, exit_code: int) -> None:
+    def __init__(self, error: str, exit_code: ExitCode) -> None:
         super().__init__(error)
         self.error = error
         self.exit_code = exit_code
@@ -90,7 +91,7 @@ class Dispatcher:
     def check_stop(self) -> None:
         """Raise StopSending once a signal asked to stop."""
         if self.sender.is_stopping:
-            raise StopSending("stopped by a signal before it was sent", 1)
+            raise StopSending("stopped by a signal before it was sent", ExitCode.FAILED)
 
     def stop(self, chunks: Sequence[ChunkRef], why: str) -> None:
         for address, _ in chunks:
@@ -206,7 +207,9 @@ class Dispatcher:
             if outcome.kind is not OutcomeKind.ACCEPTED:
                 self._wire.look()
         elif outcome.kind is OutcomeKind.NOT_SENT and outcome is not _KEPT_BACK:
-            raise StopSending(f"not sent: {outcome.error}", 7)  # no thread took it, or it could not be made
+            raise StopSending(
+                f"not sent: {outcome.error}", ExitCode.UNREACHABLE
+            )  # no thread took it, or it could not be made
         else:
             self._kept_back.append(flight.request)
 
@@ -291,7 +294,7 @@ class Dispatcher:
                     self.stop(chunks, error or "rejected")
             case OutcomeKind.NOT_SENT | OutcomeKind.TOKEN_REFUSED:
                 record.result(chunks, _state_before(step), row, error=error)
-                raise StopSending(f"not sent: {error}", 7)
+                raise StopSending(f"not sent: {error}", ExitCode.UNREACHABLE)
             case OutcomeKind.UNKNOWN:
                 record.result(chunks, ChunkState.UNKNOWN, row, error=error, step=step)
                 if step != "draft":

@@ -11,6 +11,7 @@ from smsby_deploy.apply.dispatcher import Dispatcher, Request, StopSending
 from smsby_deploy.apply.events import Event
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused
+from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.guardrails import check_budget, check_people, unjudged_cost, unjudged_people
@@ -114,7 +115,7 @@ class ListSender:
         try:
             info = self._client.confirm_info(message_id)
         except TokenRefused as error:
-            raise StopSending(error.message, 7) from error
+            raise StopSending(error.message, ExitCode.UNREACHABLE) from error
         except (ApiError, SmsbyUnavailable) as error:
             self._exchange.stop([ref], f"its draft {message_id} stands, not confirmed: {error.message}")
             return False

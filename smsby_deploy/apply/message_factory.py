@@ -10,6 +10,7 @@ from smsby_deploy.apply.dispatcher import Dispatcher, StopSending
 from smsby_deploy.apply.events import Event
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
+from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.model import Action
@@ -60,7 +61,7 @@ class MessageFactory:
             self._exchange.say(Event("retry", line, (mailing.address,), is_warning=True))
             self._exchange.sender.pause(wait, self._exchange.clock)
             pause *= 2
-        raise StopSending(f"not sent: createSmsMessage: {outcome.error}", 7)
+        raise StopSending(f"not sent: createSmsMessage: {outcome.error}", ExitCode.UNREACHABLE)
 
     def wait_for_approval(self, address: str, message_ids: Iterable[int | None]) -> int | None:
         """Wait for `reconcile_seconds` until none of these messages is said to be awaiting moderation; one that still is,
@@ -90,7 +91,7 @@ class MessageFactory:
         try:
             state = self._client.check_sms_message_status(message_id)
         except SmsbyUnavailable as error:
-            raise StopSending(f"not sent: {error}", 7) from error
+            raise StopSending(f"not sent: {error}", ExitCode.UNREACHABLE) from error
         except ApiError:
             return False
         return (state.status or "").strip().lower() == "new"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from smsby_deploy.apply.dispatcher import Dispatcher
-from smsby_deploy.apply.result import MailingResult
+from smsby_deploy.apply.result import MailingOutcome, MailingResult
+from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 
@@ -15,18 +16,19 @@ class Outcomes:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self.results = {a.address: MailingResult(a.address, "skipped", a.recipients) for a in plan.actions}
-        self.exit_codes: set[int] = set()
+        self.results = {
+            a.address: MailingResult(a.address, MailingOutcome.SKIPPED, a.recipients) for a in plan.actions
+        }
+        self.exit_codes: set[ExitCode] = set()
 
     @property
-    def exit_code(self) -> int:
-        """The first that fits, in the documented order."""
-        return next((code for code in (5, 6, 7, 4, 1) if code in self.exit_codes), 0)
+    def exit_code(self) -> ExitCode:
+        return first_exit_code(self.exit_codes)
 
     def note_blocked(self) -> None:
         """What is blocked is skipped, and says why."""
         for action in self._plan.blocked:
-            self.exit_codes.add(4)
+            self.exit_codes.add(ExitCode.REFUSED)
             self.results[action.address].error = action.reason
 
     def note_found(self, action: Action, entry: Entry) -> None:
@@ -34,10 +36,10 @@ class Outcomes:
         result = self.results[action.address]
         result.name_requests(entry)
         if entry.has_unknown:
-            result.outcome, result.error = "unknown", _in_part(entry, action.reason)
-            self.exit_codes.add(6)
+            result.outcome, result.error = MailingOutcome.UNKNOWN, _in_part(entry, action.reason)
+            self.exit_codes.add(ExitCode.OUTCOME_UNKNOWN)
         elif entry.is_complete:
-            result.outcome, result.error = "adopted", None
+            result.outcome, result.error = MailingOutcome.ADOPTED, None
         else:
             result.error = "what was unknown of it is settled; the next apply sends the rest"
 
@@ -60,25 +62,25 @@ class Outcomes:
     def _judge(self, action: Action, entry: Entry, exchange: Dispatcher) -> None:
         result = self.results[action.address]
         if entry.has_unknown:
-            result.outcome, result.error = "unknown", _in_part(entry, result.error)
-            self.exit_codes.add(6)
+            result.outcome, result.error = MailingOutcome.UNKNOWN, _in_part(entry, result.error)
+            self.exit_codes.add(ExitCode.OUTCOME_UNKNOWN)
         elif entry.is_complete:
             result.outcome, result.error = _done_as(action, entry, exchange), None
         elif action.address in exchange.rejected:
-            result.outcome, result.error = "rejected", _in_part(entry, result.error)
-            self.exit_codes.add(6 if entry.was_sent_in_part else 1)
+            result.outcome, result.error = MailingOutcome.REJECTED, _in_part(entry, result.error)
+            self.exit_codes.add(ExitCode.OUTCOME_UNKNOWN if entry.was_sent_in_part else ExitCode.FAILED)
         elif entry.was_sent_in_part:
             result.error = _in_part(entry, result.error or "the next apply sends it")
-            self.exit_codes.add(6)
+            self.exit_codes.add(ExitCode.OUTCOME_UNKNOWN)
         elif entry.state == "draft":
             result.error = result.error or "its draft stands at sms.by, not confirmed; the next apply goes on"
-            self.exit_codes.add(1)
+            self.exit_codes.add(ExitCode.FAILED)
 
 
-def _done_as(action: Action, entry: Entry, exchange: Dispatcher) -> str:
+def _done_as(action: Action, entry: Entry, exchange: Dispatcher) -> MailingOutcome:
     if action.address in exchange.sent:
-        return "confirmed" if action.action is ActionKind.CONFIRM else "sent"
-    return "adopted" if entry.was_sent_in_part else "sent"
+        return MailingOutcome.CONFIRMED if action.action is ActionKind.CONFIRM else MailingOutcome.SENT
+    return MailingOutcome.ADOPTED if entry.was_sent_in_part else MailingOutcome.SENT
 
 
 def _in_part(entry: Entry, why: str | None) -> str | None:

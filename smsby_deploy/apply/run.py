@@ -32,6 +32,7 @@ from smsby_deploy.errors import (
     SmsbyDeployError,
     SmsbyUnavailable,
 )
+from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState
 from smsby_deploy.lock.store import HeldLock
@@ -121,7 +122,7 @@ class _Run:
             self.exchange,
             planned_cost=planned_cost(plan),
             spent=spent_beside(self.project, plan.actions, held.lock, request.clock.now()),
-            refuse=lambda address: self.outcomes.exit_codes.add(4),
+            refuse=lambda address: self.outcomes.exit_codes.add(ExitCode.REFUSED),
         )
         self.uploads = UploadSender(
             self.project,
@@ -158,7 +159,7 @@ class _Run:
                     stopped = stop.error
                 self.outcomes.close(self.recorder.lock, self.exchange, self.opened, stopped)
                 differences = tuple(self._differences())
-                done = [r for r in self.outcomes.results.values() if r.outcome in ("sent", "confirmed")]
+                done = [r for r in self.outcomes.results.values() if r.outcome.was_sent_now]
                 self.recorder.end(len(done), sum(result.recipients or 0 for result in done))
                 self.recorder.close()
         except ResultNotSaved as error:
@@ -201,7 +202,9 @@ class _Run:
         try:
             return self.reconciler.read()
         except (SmsbyUnavailable, ApiError) as error:
-            raise StopSending(f"sms.by could not be asked before sending: {error}", 7) from error
+            raise StopSending(
+                f"sms.by could not be asked before sending: {error}", ExitCode.UNREACHABLE
+            ) from error
 
     def _adopt(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
         if mailing.via == "single":
@@ -226,7 +229,7 @@ class _Run:
         marks = [chunk.fingerprint for chunk in action.chunks]
         collision = collision_of(self.project.name, address, mailing.revision, marks, remote)
         if collision:
-            self.outcomes.exit_codes.add(4)
+            self.outcomes.exit_codes.add(ExitCode.REFUSED)
             self.exchange.stopped[address] = collision
             return False
         entry = self.recorder.lock.mailings.get(address)
@@ -245,7 +248,9 @@ class _Run:
             else:
                 self._look_again(mailing, action, remote)
         except (SmsbyUnavailable, ApiError) as error:
-            raise StopSending(f"sms.by could not be asked before sending: {error}", 7) from error
+            raise StopSending(
+                f"sms.by could not be asked before sending: {error}", ExitCode.UNREACHABLE
+            ) from error
         chunks = self.recorder.lock.mailings[address].chunks
         if any(chunk.state is ChunkState.UNKNOWN and chunk.step != "confirm" for chunk in chunks):
             self.exchange.stopped[address] = (
@@ -276,7 +281,7 @@ class _Run:
         try:
             sender.send(mailing, self.actions[mailing.address])
         except FilesChanged as error:
-            self.outcomes.exit_codes.add(5)
+            self.outcomes.exit_codes.add(ExitCode.PLAN_REFUSED)
             self.exchange.stopped[mailing.address] = f"{error}; what was sent of it is recorded"
 
     def _bulk_parts(self, mailings: Sequence[Mailing]) -> Iterator[ChunkMessage]:
@@ -306,7 +311,7 @@ class _Run:
                         )
                     yield part
             except FilesChanged as error:
-                self.outcomes.exit_codes.add(5)
+                self.outcomes.exit_codes.add(ExitCode.PLAN_REFUSED)
                 self.exchange.stopped[mailing.address] = f"{error}; what was sent of it is recorded"
 
     def _bulk_request(self, parts: Sequence[ChunkMessage]) -> Request:

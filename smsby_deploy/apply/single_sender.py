@@ -18,6 +18,7 @@ from smsby_deploy.apply.message_factory import MessageFactory
 from smsby_deploy.apply.recorder import ChunkRef
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
+from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.phone_states import NO_PROOF, UNSENT
 from smsby_deploy.lock.records import DONE, SAID_NOT_SENT, ChunkRecord, ChunkState
 from smsby_deploy.plan.chunks import Chunk, stream_chunks
@@ -45,7 +46,7 @@ class SingleSender:
         inputs: Mapping[str, str],  # of the plan
         read: Callable[[], RemoteView],
         advance: Callable[[int], None],
-        fail: Callable[[int], None],
+        fail: Callable[[ExitCode], None],
     ) -> None:
         self._project = project
         self._client = client
@@ -167,7 +168,7 @@ class SingleSender:
                 f"not sent: sms.by has not approved the text yet (message {awaiting}); the next apply goes on"
             )
             self._exchange.stop([(mailing.address, left[0].index)], why)
-            self._fail(1)
+            self._fail(ExitCode.FAILED)
             return
         before = {
             chunk.index: self._recorder.chunk((mailing.address, chunk.index)).rows or "" for chunk in left
@@ -220,13 +221,15 @@ class SingleSender:
                 now=self._exchange.clock.now(),
             )
         except (SmsbyUnavailable, ApiError) as error:
-            raise StopSending(f"not sent: the message {message_id} could not be read: {error}", 7) from error
+            raise StopSending(
+                f"not sent: the message {message_id} could not be read: {error}", ExitCode.UNREACHABLE
+            ) from error
         if verdict.refusal:
             self._reject(mailing, chunk, rows, verdict.refusal)
             return False
         if verdict.waits_for:
             self._exchange.stop([(mailing.address, chunk.index)], verdict.waits_for)
-            self._fail(6)
+            self._fail(ExitCode.OUTCOME_UNKNOWN)
             return False
         baseline = baseline_of(chunk.phones, verdict.counts, proves=verdict.proves)
         if verdict.doubt:

@@ -19,6 +19,7 @@ from smsby_deploy.apply.events import Event
 from smsby_deploy.apply.list_sender import ListSender, Reviewed
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
+from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState, Entry, UploadRecord
 from smsby_deploy.plan.diff import collision_of, expired_reason, opted_out_reason
 from smsby_deploy.plan.fingerprint import read_remote_name
@@ -67,7 +68,7 @@ class UploadSender:
         *,
         read: Callable[[], RemoteView],
         advance: Callable[[int], None],
-        fail: Callable[[int], None],
+        fail: Callable[[ExitCode], None],
     ) -> None:
         self._project = project
         self._client = client
@@ -141,7 +142,7 @@ class UploadSender:
         self._exchange.stop(
             [ref], "opt-outs went on changing while its list was uploaded; the next apply goes on"
         )
-        self._fail(1)
+        self._fail(ExitCode.FAILED)
         return None
 
     def _may_draft(self, mailing: Mailing, action: Action) -> bool:
@@ -157,7 +158,7 @@ class UploadSender:
         why = why or expired_reason(mailing.schedule_time, judged_at)
         if why:
             self._exchange.stop([(address, 0)], why)
-            self._fail(4)
+            self._fail(ExitCode.REFUSED)
         return not why
 
     def _review(self, mailing: Mailing, action: Action) -> Reviewed:
@@ -300,12 +301,12 @@ class UploadSender:
             if isinstance(told, ApiError):
                 raise _Rejected(told.message) from told
             if isinstance(told, TokenRefused) or attempt == _TRIES:
-                raise StopSending(f"not sent: {told.message}", 7) from told
+                raise StopSending(f"not sent: {told.message}", ExitCode.UNREACHABLE) from told
             wait = pause
             if isinstance(told, SmsbyUnavailable) and told.retry_after is not None:
                 wait = told.retry_after
             if wait > _LONGEST_PAUSE:
-                raise StopSending(f"not sent: {told.message}", 7) from told
+                raise StopSending(f"not sent: {told.message}", ExitCode.UNREACHABLE) from told
             self._say(mailing, f"{told.message}; again in {wait:.3g} s", is_warning=True)
             self._exchange.sender.pause(wait, self._exchange.clock)
             pause *= 2
@@ -332,7 +333,9 @@ class UploadSender:
         try:
             return question()
         except (SmsbyUnavailable, ApiError) as error:
-            raise StopSending(f"not sent: {what} at sms.by could not be read: {error.message}", 7) from error
+            raise StopSending(
+                f"not sent: {what} at sms.by could not be read: {error.message}", ExitCode.UNREACHABLE
+            ) from error
 
     def _say(
         self, mailing: Mailing, line: str, people: int | None = None, *, is_warning: bool = False

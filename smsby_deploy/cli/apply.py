@@ -73,8 +73,8 @@ def command(
     from smsby_deploy.cli.session import api_url, load, open_lock, open_sender, progress_of, read_token
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import FilesInvalid, LockHeld, PlanRefused, Refused, SmsbyUnavailable, UsageError
-    from smsby_deploy.output.apply_text import apply_document, write_apply
-    from smsby_deploy.output.json_documents import json_text
+    from smsby_deploy.output.apply_text import write_apply
+    from smsby_deploy.output.json_documents import apply_document, json_text
     from smsby_deploy.output.plan_text import write_plan_text
     from smsby_deploy.plan.model import Plan
     from smsby_deploy.plan.plan_file import account_id, read_plan

@@ -1,108 +1,86 @@
-"""What an apply did: the document of `apply --format json`, and its text for people."""
+"""The result of an apply as terminal text."""
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
+from smsby_deploy.apply.result import MailingOutcome, NextStep
 from smsby_deploy.output.console import clean, make_console, write_sentence
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.texts.price import money
 from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
-    from smsby_deploy.apply.result import ApplyResult, MailingResult
+    from smsby_deploy.apply.result import ApplyResult, SentTotals
 
-_OUTCOMES = ("sent", "adopted", "confirmed", "skipped", "rejected", "unknown")
-_COLORS = {"sent": "green", "adopted": "cyan", "confirmed": "green", "rejected": "red", "unknown": "bold red"}
-_WENT_OUT = ("sent", "confirmed")
-_COLUMN = 9  # of the outcome; what went wrong stands below the address
-_PEOPLE = 9
-
-
-def apply_document(result: ApplyResult) -> dict[str, Any]:
-    """`{"plan", "summary": {outcome: mailings}, "mailings": […]}`; `plan` is the plan's id."""
-    return {
-        "plan": result.plan.id,
-        "summary": {outcome: result.count(outcome) for outcome in _OUTCOMES},
-        "mailings": [
-            {
-                "address": mailing.address,
-                "outcome": mailing.outcome,
-                "recipients": mailing.recipients,
-                "uuids": list(mailing.uuids),
-                "message_ids": list(mailing.message_ids),
-                "error": mailing.error and mask_phones(mailing.error),
-            }
-            for mailing in result.mailings
-        ],
-    }
+_COLORS = {
+    MailingOutcome.SENT: "green",
+    MailingOutcome.ADOPTED: "cyan",
+    MailingOutcome.CONFIRMED: "green",
+    MailingOutcome.REJECTED: "red",
+    MailingOutcome.UNKNOWN: "bold red",
+}
+_OUTCOME_WIDTH = 9
+_COUNT_WIDTH = 9
 
 
 def write_apply(
     result: ApplyResult, stream: TextIO, *, color: bool, lock: str, program: str = "smsby-deploy"
 ) -> None:
-    """A line a mailing, then how many had which outcome, then what to do next. `lock` is the lock file, as a command
-    would name it; `program` begins every command of ours."""
+    """Write one line per mailing, the totals and the next commands.
+
+    `lock` is the lock file's path as a shell command needs it; `program` starts every command.
+    """
     from rich.text import Text
 
     console = make_console(stream, color=color)
-    # Numbers stand in a column left of the addresses, so that an address of any length moves none of them.
+    # The counts come before the addresses, so that a long address does not move them.
     for mailing in result.mailings:
-        people = "?" if mailing.recipients is None else f"{mailing.recipients:,}"
-        outcome = Text(f"{mailing.outcome:<{_COLUMN}}", style=_COLORS.get(mailing.outcome, ""))
-        write_sentence(console, f" {people:>{_PEOPLE}} people  {mailing.address}", "default", lead=outcome)
+        count = "?" if mailing.recipients is None else f"{mailing.recipients:,}"
+        noun = "recipient " if mailing.recipients == 1 else "recipients"
+        style = _COLORS.get(mailing.outcome)
+        lead = Text(f"{mailing.outcome:<{_OUTCOME_WIDTH}}", style=style or "")
+        write_sentence(console, f" {count:>{_COUNT_WIDTH}} {noun}  {mailing.address}", "default", lead=lead)
         if mailing.error:
-            style = _COLORS.get(mailing.outcome, "yellow")
-            write_sentence(console, f"{' ' * _COLUMN} {mask_phones(clean(mailing.error))}", style)
+            reason = mask_phones(clean(mailing.error))
+            write_sentence(console, f"{' ' * _OUTCOME_WIDTH} {reason}", style or "yellow")
     write_sentence(console, _summary(result), "bold")
-    for step in next_steps(result, lock, program):
-        console.print(step, soft_wrap=True)
+    for line in next_step_lines(result, lock, program):
+        console.print(line, soft_wrap=True)
 
 
-def next_steps(result: ApplyResult, lock: str, program: str = "smsby-deploy") -> list[str]:
-    """What to do after it, one line each, the most urgent first."""
-    steps = []
-    lost = [mailing.address for mailing in result.mailings if mailing.outcome == "unknown"]
-    if lost:
-        steps += [
-            "hint: look at sms.by whether the unknown ones went out, then say so:",
-            f"  {program} lock resolve {lost[0]} --sent|--not-sent",
+def next_step_lines(result: ApplyResult, lock: str, program: str = "smsby-deploy") -> list[str]:
+    """The next steps as lines: hints, and commands to copy."""
+    commands = {
+        NextStep.COMMIT_LOCK: f'git add {lock} && git commit -m "Record what was sent"',
+        NextStep.PLAN_AGAIN: f"{program} plan",
+        NextStep.WATCH_STATUS: f"{program} status --watch",
+    }
+    lines = []
+    if NextStep.RESOLVE_UNKNOWN in result.next_steps:
+        lines += [
+            "hint: check at sms.by whether the unknown mailings were sent, then record what you found:",
+            f"  {program} lock resolve {result.first_unknown} --sent|--not-sent",
         ]
-    # One that went out in part is called skipped, or rejected, and what is recorded of it is wanted all the more.
-    recorded = any(
-        mailing.outcome in ("sent", "confirmed", "adopted", "unknown") or mailing.uuids or mailing.message_ids
-        for mailing in result.mailings
-    )
-    commands = [f'git add {lock} && git commit -m "Record what was sent"'] if recorded else []
-    if any(mailing.error and mailing.outcome != "unknown" for mailing in result.mailings):
-        commands.append(f"{program} plan")
-    if any(mailing.outcome in _WENT_OUT for mailing in result.mailings):
-        commands.append(f"{program} status --watch")
-    return [*steps, *(f"{'next:' if not index else '     '} {words}" for index, words in enumerate(commands))]
+    due = [commands[step] for step in result.next_steps if step in commands]
+    return [*lines, *(f"{'     ' if index else 'next:'} {command}" for index, command in enumerate(due))]
 
 
 def _summary(result: ApplyResult) -> str:
-    """`2 sent, 1 skipped; 40 people, 1.144 BYN`; the cost is the plan's, so of a mailing that was resumed it is said how many
-    of its people that is for."""
-    counts = {outcome: result.count(outcome) for outcome in _OUTCOMES}
-    told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "nothing to do"
-    gone = [mailing for mailing in result.mailings if mailing.outcome in _WENT_OUT]
-    if not gone:
-        return told
-    people = sum(mailing.recipients or 0 for mailing in gone)
-    planned = {action.address: action.recipients for action in result.plan.actions}
-    # Fewer than planned, where somebody opted out late; more, where a part of it went out before.
-    now = sum(min(mailing.recipients or 0, planned[mailing.address] or people) for mailing in gone)
-    rest = f", {now:,} of them now" if now < people else ""
-    return f"{told}; {counted(people, 'person', 'people')}{rest}{_cost(result, gone)}"
+    """`2 sent, 1 skipped; 40 recipients, 1.144 BYN`."""
+    counts = {outcome: result.count(outcome) for outcome in MailingOutcome}
+    outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in counts.items() if count)
+    sent = result.sent
+    if sent is None:
+        return outcomes or "nothing to do"
+    earlier = f", {sent.recipients_now:,} of them now" if sent.recipients_now < sent.recipients else ""
+    cost = _cost(sent, result.plan.currency)
+    return f"{outcomes}; {counted(sent.recipients, 'recipient')}{earlier}{cost}"
 
 
-def _cost(result: ApplyResult, gone: list[MailingResult]) -> str:
-    planned = {action.address: action.cost for action in result.plan.actions}
-    costs = [cost for mailing in gone if (cost := planned[mailing.address]) is not None]
-    if not costs or result.plan.currency is None:
+def _cost(sent: SentTotals, currency: str | None) -> str:
+    if sent.cost is None:
         return ""
-    lists = len(gone) - len(costs)
-    more = f" and what the list{'s' * (lists > 1)} cost{'s' * (lists == 1)}" if lists else ""
-    return f", {money(sum(costs, Decimal(0)))} {result.plan.currency}{more}"
+    lists = sent.unpriced_lists
+    rest = f" plus the cost of {counted(lists, 'contact list')}" if lists else ""
+    return f", {money(sent.cost)} {currency}{rest}"

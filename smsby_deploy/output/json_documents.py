@@ -6,12 +6,15 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Problem, Severity, problem_document
 from smsby_deploy.status.report import MailingStatus, StatusReport
 from smsby_deploy.texts.price import money
+
+if TYPE_CHECKING:
+    from smsby_deploy.apply.result import ApplyResult
 
 
 def json_text(document: object) -> str:
@@ -56,6 +59,27 @@ def status_document(report: StatusReport) -> dict[str, Any]:
             "states": {state: sum(mailing.state == state for mailing in mailings) for state in states},
         },
         "mailings": [_mailing(mailing) for mailing in mailings],
+    }
+
+
+def apply_document(result: ApplyResult) -> dict[str, Any]:
+    """The document of `apply --format json`; `plan` is the plan's id, `summary` counts mailings by outcome."""
+    from smsby_deploy.apply.result import MailingOutcome  # other commands do not need it
+
+    return {
+        "plan": result.plan.id,
+        "summary": {outcome.value: result.count(outcome) for outcome in MailingOutcome},
+        "mailings": [
+            {
+                "address": mailing.address,
+                "outcome": mailing.outcome.value,
+                "recipients": mailing.recipients,
+                "uuids": list(mailing.uuids),
+                "message_ids": list(mailing.message_ids),
+                "error": mailing.error and mask_phones(mailing.error),
+            }
+            for mailing in result.mailings
+        ],
     }
 
 

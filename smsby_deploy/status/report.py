@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
+
+from smsby_deploy.exit_codes import ExitCode
 
 
 class State(StrEnum):
@@ -16,6 +18,14 @@ class State(StrEnum):
     PARTIAL = "partial"
     UNKNOWN = "unknown"
     REJECTED = "rejected"
+
+
+class StatusStep(Enum):
+    """What the user should do after a status."""
+
+    RESOLVE_UNKNOWN = auto()
+    PLAN_THE_REST = auto()
+    WATCH = auto()
 
 
 # Nothing that sms.by may still report changes these; a draft or a half-sent mailing waits for a person.
@@ -99,15 +109,29 @@ class StatusReport:
         """Whether waiting longer changes nothing."""
         return all(mailing.state in SETTLED for mailing in self.mailings)
 
-    def exit_code(self, fail_under: float | None = None) -> int:
-        """6 if an outcome is unknown or a mailing went out in part; 1 if one was rejected, or if less than
-        `fail_under` percent of the people in mailings that are final were delivered; else 0."""
+    @property
+    def next_step(self) -> StatusStep | None:
+        """What the user should do now; None if every mailing is final."""
+        states = {mailing.state for mailing in self.mailings}
+        if State.UNKNOWN in states:
+            return StatusStep.RESOLVE_UNKNOWN
+        if states & {State.PARTIAL, State.REJECTED, State.DRAFT}:
+            return StatusStep.PLAN_THE_REST
+        return None if self.is_settled else StatusStep.WATCH
+
+    @property
+    def first_unknown(self) -> str | None:
+        """The address of the first mailing whose outcome is unknown."""
+        return next((m.address for m in self.mailings if m.state is State.UNKNOWN), None)
+
+    def exit_code(self, fail_under: float | None = None) -> ExitCode:
+        """OUTCOME_UNKNOWN also if a mailing was sent in part; FAILED if one was rejected, or if less than `fail_under`
+        percent of the recipients of final mailings got theirs."""
         states = {mailing.state for mailing in self.mailings}
         if states & {State.UNKNOWN, State.PARTIAL}:
-            return 6
-        if State.REJECTED in states:
-            return 1
+            return ExitCode.OUTCOME_UNKNOWN
         final = [mailing for mailing in self.mailings if mailing.state is State.FINAL]
-        people = sum(mailing.recipients for mailing in final)
+        recipients = sum(mailing.recipients for mailing in final)
         delivered = sum(mailing.delivered for mailing in final)
-        return 1 if fail_under is not None and delivered * 100 < fail_under * people else 0
+        too_few = fail_under is not None and delivered * 100 < fail_under * recipients
+        return ExitCode.FAILED if State.REJECTED in states or too_few else ExitCode.DONE

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from smsby_deploy.apply.result import ApplyResult, MailingResult
+from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.comparison import Base, Baseline
 from smsby_deploy.output.plan_markdown import CommentContext
 from smsby_deploy.output.samples import MailingDetails
@@ -105,6 +107,17 @@ def ready_plan() -> Plan:
     return plan(
         action("sale/vip", ActionKind.CREATE), action("sale/now", ActionKind.CREATE, schedule_time=None)
     )
+
+
+def apply_result(*mailings: MailingResult) -> ApplyResult:
+    """An apply of a plan that creates each of `mailings`; a contact list has neither recipients nor a cost."""
+    actions = tuple(
+        action(mailing.address, ActionKind.CREATE, recipients=None, cost=None)
+        if mailing.recipients is None
+        else action(mailing.address, ActionKind.CREATE, recipients=mailing.recipients)
+        for mailing in mailings
+    )
+    return ApplyResult(plan(*actions), mailings, (), ExitCode.DONE)
 
 
 def sample(*pieces: str, why: tuple[str, ...] = ("first",)) -> Sample:

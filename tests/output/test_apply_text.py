@@ -1,100 +1,86 @@
-"""What an apply says at its end, and the line of each request."""
+"""The result of an apply as terminal text and as JSON."""
 
 from __future__ import annotations
 
 import io
 from dataclasses import replace
 
-from smsby_deploy.apply.events import request_event
-from smsby_deploy.apply.result import ApplyResult, MailingResult
-from smsby_deploy.output.apply_text import apply_document, next_steps, write_apply
-from smsby_deploy.output.json_documents import json_text
+from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
+from smsby_deploy.output.apply_text import next_step_lines, write_apply
+from smsby_deploy.output.json_documents import apply_document, json_text
 from smsby_deploy.plan.model import ActionKind
 from tests.output import examples
+from tests.output.examples import apply_result as result
 from tests.output.golden import check_golden
 
 
-def result(*mailings: MailingResult) -> ApplyResult:
-    actions = tuple(
-        examples.action(mailing.address, ActionKind.CREATE, cost=None)
-        if mailing.recipients is None
-        else examples.action(mailing.address, ActionKind.CREATE, recipients=mailing.recipients)
-        for mailing in mailings
-    )
-    return ApplyResult(replace(examples.plan(*actions)), mailings, (), 0)
-
-
-def text_of(outcome: ApplyResult, *, color: bool = False) -> str:
+def text_of(outcome: ApplyResult) -> str:
     stream = io.StringIO()
-    write_apply(outcome, stream, color=color, lock="smsby.lock.json")
+    write_apply(outcome, stream, color=False, lock="smsby.lock.json")
     return stream.getvalue()
 
 
 def _every_outcome() -> ApplyResult:
     uuid = "cc9c8043-8caf-11ef-b035-9e8f47954dec"
     return result(
-        MailingResult("sale/vip", "sent", 1_000_000, [uuid], [1173020]),
-        MailingResult("news/letter", "confirmed", None, [], [1173021]),
-        MailingResult("sale/found", "adopted", 12),
-        MailingResult("a" * 40 + "/" + "b" * 40, "sent", 7),
-        MailingResult("sale/old", "skipped", 3),
-        MailingResult("sale/stuck", "skipped", 3, error="changed: its text\x1b[2J differs"),
-        MailingResult("sale/bad", "rejected", 4, error="No such alphaname"),
-        MailingResult("sale/lost", "unknown", 5, error="unknown: timed out"),
+        MailingResult("sale/vip", MailingOutcome.SENT, 1_000_000, [uuid], [1173020]),
+        MailingResult("news/letter", MailingOutcome.CONFIRMED, None, [], [1173021]),
+        MailingResult("sale/found", MailingOutcome.ADOPTED, 12),
+        MailingResult("a" * 40 + "/" + "b" * 40, MailingOutcome.SENT, 7),
+        MailingResult("sale/one", MailingOutcome.SENT, 1),
+        MailingResult("sale/old", MailingOutcome.SKIPPED, 3),
+        MailingResult("sale/stuck", MailingOutcome.SKIPPED, 3, error="changed: its text\x1b[2J differs"),
+        MailingResult("sale/bad", MailingOutcome.REJECTED, 4, error="No such alphaname"),
+        MailingResult("sale/lost", MailingOutcome.UNKNOWN, 5, error="unknown: timed out"),
     )
 
 
-def test_every_outcome() -> None:
-    """Numbers under each other whatever the addresses, errors below them, the sum, the next commands."""
+def test_write_apply_shows_every_outcome() -> None:
+    """Counts stay in their column whatever the addresses; errors follow their mailing; no control character."""
     text = text_of(_every_outcome())
     check_golden("apply.txt", text)
-    assert len({line.index(" people  ") for line in text.splitlines() if " people  " in line}) == 1
+    assert len({line.index(" recipient") for line in text.splitlines() if " recipient" in line[:32]}) == 1
     assert "\x1b" not in text
 
 
-def test_the_outcomes_as_json() -> None:
-    """What pipelines read: outcomes counted by mailing, and how sms.by knows each."""
+def test_write_apply_agrees_in_number() -> None:
+    """One recipient is not "1 recipients" or "1 people"."""
+    text = text_of(result(MailingResult("sale/vip", MailingOutcome.SENT, 1)))
+    assert "1 recipient " in text
+    assert "; 1 recipient, " in text
+    assert "1 recipients" not in text
+
+
+def test_apply_document_counts_every_mailing() -> None:
+    """The JSON for pipelines: mailings counted by outcome, each with the ids that sms.by gave it."""
     document = apply_document(_every_outcome())
     check_golden("apply.json", json_text(document))
     assert sum(document["summary"].values()) == len(document["mailings"])
 
 
-def test_a_good_end_names_the_lock_and_what_comes_next() -> None:
+def test_next_step_lines_name_the_lock_file() -> None:
     """Commands to copy, in their order."""
-    assert next_steps(result(MailingResult("sale/vip", "sent", 2)), "shop/smsby.lock.json") == [
+    assert next_step_lines(
+        result(MailingResult("sale/vip", MailingOutcome.SENT, 2)), "shop/smsby.lock.json"
+    ) == [
         'next: git add shop/smsby.lock.json && git commit -m "Record what was sent"',
         "      smsby-deploy status --watch",
     ]
 
 
-def test_nothing_done_asks_for_nothing() -> None:
-    """Only what was sent already: no next command, one line of summary."""
-    assert text_of(result(MailingResult("sale/old", "skipped", 3))).splitlines()[1:] == ["1 skipped"]
+def test_write_apply_ends_after_the_summary_if_done() -> None:
+    """A run that changed nothing suggests no command."""
+    done = result(MailingResult("sale/old", MailingOutcome.SKIPPED, 3))
+    assert text_of(done).splitlines()[1:] == ["1 skipped"]
 
 
-def test_what_was_resumed_tells_for_how_many_its_cost_is() -> None:
-    """The people are those of the whole mailing, the cost is that of the rest."""
-    whole = result(MailingResult("sale/vip", "sent", 4), MailingResult("news/letter", "confirmed", None))
+def test_write_apply_tells_a_resumed_mailing_apart() -> None:
+    """The recipients are those of the whole mailing, the cost is that of the rest."""
+    whole = result(
+        MailingResult("sale/vip", MailingOutcome.SENT, 4),
+        MailingResult("news/letter", MailingOutcome.CONFIRMED, None),
+    )
     resumed = examples.action("sale/vip", ActionKind.RESUME, recipients=3)
     rest = replace(whole, plan=examples.plan(resumed, whole.plan.actions[1]))
-    assert "; 4 people, " in text_of(whole)
-    assert "; 4 people, 3 of them now, " in text_of(rest)
-
-
-def test_what_went_out_in_part_is_to_be_committed() -> None:
-    """It is called skipped, yet the lock alone knows who got it."""
-    steps = next_steps(result(MailingResult("sale/vip", "skipped", 4, ["u"], error="sent to 1 of 4")), "lock")
-    assert steps[0].startswith("next: git add lock")
-
-
-def test_the_line_of_a_request_names_the_chunks_of_a_mailing_in_parts() -> None:
-    """Which of how many, as in the name at sms.by; a whole mailing needs none; many are not all named."""
-    parts = [("sale/vip", 1, 4), ("sale/vip", 2, 4), ("sale/b", 0, 1)]
-    assert request_event("accepted", parts, 2500).line == (
-        "accepted      2,500 people  sale/vip [2-3/4], sale/b"
-    )
-    many = [(f"sale/m{number}", 0, 1) for number in range(9)]
-    event = request_event("unknown", many, 9)
-    assert event.line.endswith("sale/m0, sale/m1, sale/m2 and 6 more")
-    assert len(event.addresses) == 9
-    assert event.is_warning
+    assert "; 4 recipients, 0.52 BYN plus the cost of 1 contact list" in text_of(whole)
+    assert "; 4 recipients, 3 of them now, 0.52 BYN" in text_of(rest)

@@ -8,16 +8,18 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsby_deploy.apply.result import ApplyResult, MailingResult
+from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.cli.provenance import who
 from smsby_deploy.clock import SystemClock
+from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import Apply, Lock
-from smsby_deploy.output.apply_text import apply_document, write_apply
+from smsby_deploy.output.apply_text import write_apply
 from smsby_deploy.output.codeclimate import codeclimate_document
 from smsby_deploy.output.comparison import Base, Baseline, word_diff
 from smsby_deploy.output.findings import list_findings
 from smsby_deploy.output.history import history_document, history_markdown, write_history
 from smsby_deploy.output.json_documents import (
+    apply_document,
     inert_json_text,
     json_text,
     status_document,
@@ -146,7 +148,9 @@ def test_a_status_in_every_format(word: str, value: str) -> None:
 def test_an_apply_a_history_and_a_log(error: str, actor: str) -> None:
     """What sms.by answered, and who ran it; the log hides the token wherever it stands."""
     plan, _ = _every_plan("", "", "")
-    result = ApplyResult(plan, (MailingResult("sale/vip", "rejected", 4, error=error),), (), 1)
+    result = ApplyResult(
+        plan, (MailingResult("sale/vip", MailingOutcome.REJECTED, 4, error=error),), (), ExitCode.FAILED
+    )
     stream = io.StringIO()
     write_apply(result, stream, color=False, lock="smsby.lock.json")
     _assert_clean(stream.getvalue() + json_text(apply_document(result)), is_markup=False)

@@ -1,0 +1,83 @@
+"""The result of an apply: totals, next steps and the refused result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from smsby_deploy.apply.result import MailingOutcome, MailingResult, NextStep, refused_result
+from smsby_deploy.errors import Refused
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.plan.model import ActionKind
+from tests.output import examples
+from tests.output.examples import apply_result as result
+
+
+def test_next_steps_after_a_good_run() -> None:
+    """Commit the lock first, then watch the delivery."""
+    steps = result(MailingResult("sale/vip", MailingOutcome.SENT, 2)).next_steps
+    assert steps == (NextStep.COMMIT_LOCK, NextStep.WATCH_STATUS)
+
+
+def test_next_steps_are_none_if_nothing_happened() -> None:
+    """A mailing that was complete before asks for nothing."""
+    assert result(MailingResult("sale/old", MailingOutcome.SKIPPED, 3)).next_steps == ()
+
+
+def test_next_steps_put_an_unknown_outcome_first() -> None:
+    """It is resolved before anything is planned again; its own error asks for no new plan."""
+    lost = result(MailingResult("sale/lost", MailingOutcome.UNKNOWN, 5, error="timed out"))
+    assert lost.next_steps == (NextStep.RESOLVE_UNKNOWN, NextStep.COMMIT_LOCK)
+    assert lost.first_unknown == "sale/lost"
+
+
+def test_next_steps_commit_a_partly_sent_mailing() -> None:
+    """It counts as skipped, yet only the lock knows who got it."""
+    part = MailingResult("sale/vip", MailingOutcome.SKIPPED, 4, ["uuid"], error="sent to 1 of 4 recipients")
+    assert result(part).next_steps == (NextStep.COMMIT_LOCK, NextStep.PLAN_AGAIN)
+
+
+def test_sent_totals_of_a_resumed_mailing() -> None:
+    """Recipients count the whole mailing; `recipients_now` and the cost are those of this run."""
+    whole = result(MailingResult("sale/vip", MailingOutcome.SENT, 4))
+    resumed = examples.action("sale/vip", ActionKind.RESUME, recipients=3)
+    sent = replace(whole, plan=examples.plan(resumed)).sent
+    assert sent is not None
+    assert (sent.recipients, sent.recipients_now, sent.cost) == (4, 3, Decimal("0.520"))
+
+
+def test_sent_totals_after_a_late_opt_out() -> None:
+    """Fewer recipients than planned are all counted as sent now."""
+    whole = result(MailingResult("sale/vip", MailingOutcome.SENT, 4))
+    planned = examples.action("sale/vip", ActionKind.CREATE, recipients=5)
+    sent = replace(whole, plan=examples.plan(planned)).sent
+    assert sent is not None
+    assert (sent.recipients, sent.recipients_now) == (4, 4)
+
+
+def test_sent_totals_count_unpriced_lists() -> None:
+    """Only sms.by knows the cost of a contact list."""
+    sent = result(
+        MailingResult("sale/vip", MailingOutcome.SENT, 4),
+        MailingResult("news/letter", MailingOutcome.CONFIRMED, None),
+    ).sent
+    assert sent is not None
+    assert (sent.cost, sent.unpriced_lists) == (Decimal("0.520"), 1)
+    assert result(MailingResult("sale/old", MailingOutcome.SKIPPED, 3)).sent is None
+
+
+def test_refused_result_gives_each_mailing_a_reason() -> None:
+    """A blocked mailing keeps its own reason, one that would be sent gets the refusal, a noop gets none."""
+    plan = examples.plan(
+        examples.action("sale/vip", ActionKind.CREATE),
+        examples.action("sale/stuck", ActionKind.BLOCKED, "changed: the text differs"),
+        examples.action("sale/old", ActionKind.NOOP),
+    )
+    refused = refused_result(plan, Refused("max_cost: too much"))
+    assert [mailing.error for mailing in refused.mailings] == [
+        "max_cost: too much",
+        "changed: the text differs",
+        None,
+    ]
+    assert refused.exit_code is ExitCode.REFUSED
+    assert refused.count(MailingOutcome.SKIPPED) == 3
