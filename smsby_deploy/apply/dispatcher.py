@@ -21,9 +21,8 @@ from smsby_deploy.fault_points import fault_point
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
+from smsby_deploy.smsby.retry import SEND_RETRIES
 
-_TRIES = 5  # of a request that was surely not sent
-_LONGEST_PAUSE = 60.0  # seconds between them; if sms.by asks for a longer one, that is left to the next apply
 _CALM = 10  # requests that went well before one more is let into flight, after sms.by asked to slow down
 
 
@@ -220,9 +219,9 @@ class Dispatcher:
             return flight.has_left
 
     def _look_at(self, request: Request, outcome: Outcome) -> None:
-        waits = outcome.kind is OutcomeKind.NOT_SENT and (outcome.retry_after or 0) <= _LONGEST_PAUSE
-        if waits and request.tries < _TRIES:
-            self._wait_and_try_again(request, outcome)
+        pause = SEND_RETRIES.pause_after(request.tries, outcome.retry_after)
+        if outcome.kind is OutcomeKind.NOT_SENT and pause is not None:
+            self._wait_and_try_again(request, outcome, pause)
             return
         self._calm += outcome.kind is OutcomeKind.ACCEPTED
         if self._calm >= _CALM and self._allowed < self.concurrency:
@@ -258,11 +257,9 @@ class Dispatcher:
             parts = [(address, index, len(self.recorder.lock.mailings[address].chunks))]
             self.say(request_event(outcome.kind.value, parts, 1))
 
-    def _wait_and_try_again(self, request: Request, outcome: Outcome) -> None:
+    def _wait_and_try_again(self, request: Request, outcome: Outcome, pause: float) -> None:
         """It was surely not sent. All requests slow down: sms.by asked for it, or can't be reached."""
         self.recorder.result(request.chunks, _state_before(request.step), request.row, error=outcome.error)
-        delay = 0.5 * 2 ** (request.tries - 1)
-        pause = outcome.retry_after if outcome.retry_after is not None else delay
         line = f"not sent ({outcome.error}); again in {pause:.3g} s"
         addresses = tuple(sorted(request.addresses))
         self.say(Event("retry", line, addresses, outcome=outcome.kind.value, is_warning=True))

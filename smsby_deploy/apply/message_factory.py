@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -16,8 +17,7 @@ from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.model import Action
 from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
-
-_TRIES = 5  # of createSmsMessage
+from smsby_deploy.smsby.retry import SEND_RETRIES, poll
 
 
 class MessageFactory:
@@ -29,10 +29,10 @@ class MessageFactory:
         self._exchange = exchange
 
     def make(self, mailing: Mailing, action: Action, chunk: Chunk, when: datetime | None) -> Outcome:
-        """createSmsMessage until it answers: accepted or rejected; a rejection may name the message that exists.
+        """Call createSmsMessage until it is accepted or rejected; a rejection may name the message that exists.
 
         Raises:
-            StopSending: it did not answer, or refuses the token.
+            StopSending: it did not answer, refused the token, or asked to wait longer than a minute.
         """
         name = remote_name(
             self._project.name,
@@ -44,8 +44,7 @@ class MessageFactory:
         )
         zone = ZoneInfo(self._project.api.account_timezone)
         time = "" if when is None else when.astimezone(zone).strftime("%Y-%m-%d %H:%M")
-        pause = 0.5
-        for attempt in range(1, _TRIES + 1):
+        for tries in itertools.count(1):
             self._exchange.check_stop()
             outcome = self._exchange.sender.send(
                 lambda: self._client.create_sms_message(
@@ -54,14 +53,13 @@ class MessageFactory:
             )
             if outcome.kind in (OutcomeKind.ACCEPTED, OutcomeKind.REJECTED):
                 return outcome
-            if outcome.kind is OutcomeKind.TOKEN_REFUSED or attempt == _TRIES:
-                break
-            wait = min(outcome.retry_after if outcome.retry_after is not None else pause, 60.0)
-            line = f"the message was not made ({outcome.error}); again in {wait:g} s"
+            pause = SEND_RETRIES.pause_after(tries, outcome.retry_after)
+            if outcome.kind is OutcomeKind.TOKEN_REFUSED or pause is None:
+                raise StopSending(f"not sent: createSmsMessage: {outcome.error}", ExitCode.UNREACHABLE)
+            line = f"the message was not made ({outcome.error}); again in {pause:.3g} s"
             self._exchange.say(Event("retry", line, (mailing.address,), is_warning=True))
-            self._exchange.sender.pause(wait, self._exchange.clock)
-            pause *= 2
-        raise StopSending(f"not sent: createSmsMessage: {outcome.error}", ExitCode.UNREACHABLE)
+            self._exchange.sender.pause(pause, self._exchange.clock)
+        raise AssertionError("the policy ends the retries")
 
     def wait_for_approval(self, address: str, message_ids: Iterable[int | None]) -> int | None:
         """Wait for `reconcile_seconds` until none of these messages is said to be awaiting moderation; one that still is,
@@ -71,20 +69,17 @@ class MessageFactory:
             StopSending: sms.by could not be asked, or a signal asked to stop.
         """
         clock, sender = self._exchange.clock, self._exchange.sender
-        deadline, wait = clock.monotonic() + self._project.api.reconcile_seconds, 0.25
         left = [number for number in message_ids if number is not None]
-        while True:
+        for _ in poll(
+            self._project.api.reconcile_seconds, clock=clock, pause=lambda wait: sender.pause(wait, clock)
+        ):
+            self._exchange.check_stop()
             left = [number for number in left if self._awaits_moderation(number)]
             if not left:
                 return None
-            remaining = deadline - clock.monotonic()
-            if remaining <= 0:
-                return left[0]
             line = f"{address}: sms.by has not approved {len(left)} of its texts yet"
             self._exchange.say(Event("moderation", line, (address,)))
-            sender.pause(min(wait, remaining), clock)
-            self._exchange.check_stop()
-            wait = min(wait * 2, 5.0)
+        return left[0]
 
     def _awaits_moderation(self, message_id: int) -> bool:
         """Whether sms.by says so; of a word that is not known sendSMS tells."""

@@ -16,6 +16,7 @@ from smsby_deploy.plan.reconcile_lock import merge_entry
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.parsers import is_draft
+from smsby_deploy.smsby.retry import poll
 
 
 class Reconciler:
@@ -99,9 +100,8 @@ class Reconciler:
 
         A draft whose confirmation was lost counts as not confirmed only if it still stands as DRAFT at the end.
         """
-        deadline = self._clock.monotonic() + self._seconds
-        wait = 0.25
-        while True:
+        drafts: list[ChunkRef] = []
+        for _ in poll(self._seconds, clock=self._clock, pause=self._pause):
             remote: RemoteView | None = None
             try:
                 remote = self.read()
@@ -113,13 +113,11 @@ class Reconciler:
             left = [ref for ref in chunks if self._recorder.chunk(ref).state is ChunkState.UNKNOWN]
             if not left or self._sender.stops > 1:
                 return
-            remaining = deadline - self._clock.monotonic()
-            if remaining <= 0:
-                for ref in drafts:
-                    self._recorder.note(ref, ChunkState.DRAFT, error=self._recorder.chunk(ref).error)
-                return
-            self._sender.pause(min(wait, remaining), self._clock, until=2)
-            wait = min(wait * 2, 5.0)
+        for ref in drafts:
+            self._recorder.note(ref, ChunkState.DRAFT, error=self._recorder.chunk(ref).error)
+
+    def _pause(self, seconds: float) -> None:
+        self._sender.pause(seconds, self._clock, until=2)
 
     def look_at_confirmations(self, address: str) -> None:
         """Settle the lost confirmations of `address` that the list tells nothing of, if confirm=0 tells something."""

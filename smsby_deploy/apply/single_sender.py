@@ -29,6 +29,7 @@ from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.known_errors import NotFound, WrongPhone, error_for
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
+from smsby_deploy.smsby.retry import poll
 from smsby_deploy.texts.template import compile_text
 
 _OLDER = "the lock is older than what sms.by tells of this message"
@@ -281,11 +282,16 @@ class SingleSender:
 
     def _look_for(self, ref: ChunkRef, place: int, phone: str) -> None:
         """Look for `reconcile_seconds` whether a sendSMS whose answer was lost is among its message's deliveries."""
-        clock, sender, wait = self._exchange.clock, self._exchange.sender, 0.25
-        deadline = clock.monotonic() + self._project.api.reconcile_seconds
+        clock, sender = self._exchange.clock, self._exchange.sender
         record = self._recorder.chunk(ref)
         known = (record.baseline or "")[place : place + 1] or "0"
-        while known != NO_PROOF:
+        if known == NO_PROOF:
+            return
+        for _ in poll(
+            self._project.api.reconcile_seconds,
+            clock=clock,
+            pause=lambda wait: sender.pause(wait, clock, until=2),
+        ):
             try:
                 if self._book.deliveries([record.message_id or 0])[phone] > int(known):
                     self._recorder.note(
@@ -294,11 +300,8 @@ class SingleSender:
                     return
             except (SmsbyUnavailable, ApiError) as error:
                 self._say("looking", f"looking for the lost request: {error}", ref[0], is_warning=True)
-            remaining = deadline - clock.monotonic()
-            if remaining <= 0 or sender.stops > 1:
+            if sender.stops > 1:
                 return
-            sender.pause(min(wait, remaining), clock, until=2)
-            wait = min(wait * 2, 5.0)
 
     def _sum_up(self, mailing: Mailing, chunks: Sequence[Chunk]) -> None:
         """Tell what became of it; a phone that was refused is told as the mailing's error."""

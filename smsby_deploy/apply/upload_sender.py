@@ -7,6 +7,7 @@ and has exactly the reviewed people in it: its name bears the digest of them, an
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -29,10 +30,9 @@ from smsby_deploy.privacy import mask_phones
 from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import ImportReport, SubscriberList
+from smsby_deploy.smsby.retry import SEND_RETRIES
 from smsby_deploy.smsby.transport import AnswerLost
 
-_TRIES = 5  # of a call that reaches nobody
-_LONGEST_PAUSE = 60.0  # seconds between them
 _ROUNDS = 3  # lists that are made because somebody opted out while the one before was filled
 _LINES_TOLD = 20  # of contacts that sms.by calls invalid, a mailing
 
@@ -287,8 +287,8 @@ class UploadSender:
             _Rejected: sms.by refuses it.
             StopSending: it does not answer, or refuses the token; or a signal asked to stop.
         """
-        ref, pause = (mailing.address, 0), 0.5
-        for attempt in range(1, _TRIES + 1):
+        ref = (mailing.address, 0)
+        for tries in itertools.count(1):
             self._exchange.check_stop()
             found = find()
             if found is not None:
@@ -300,17 +300,13 @@ class UploadSender:
             self._recorder.note_upload(ref, upload, error=told.message)
             if isinstance(told, ApiError):
                 raise _Rejected(told.message) from told
-            if isinstance(told, TokenRefused) or attempt == _TRIES:
+            retry_after = told.retry_after if isinstance(told, SmsbyUnavailable) else None
+            pause = SEND_RETRIES.pause_after(tries, retry_after)
+            if isinstance(told, TokenRefused) or pause is None:
                 raise StopSending(f"not sent: {told.message}", ExitCode.UNREACHABLE) from told
-            wait = pause
-            if isinstance(told, SmsbyUnavailable) and told.retry_after is not None:
-                wait = told.retry_after
-            if wait > _LONGEST_PAUSE:
-                raise StopSending(f"not sent: {told.message}", ExitCode.UNREACHABLE) from told
-            self._say(mailing, f"{told.message}; again in {wait:.3g} s", is_warning=True)
-            self._exchange.sender.pause(wait, self._exchange.clock)
-            pause *= 2
-        raise AssertionError("the last try ends the loop")
+            self._say(mailing, f"{told.message}; again in {pause:.3g} s", is_warning=True)
+            self._exchange.sender.pause(pause, self._exchange.clock)
+        raise AssertionError("the policy ends the retries")
 
     def _call(self, call: Callable[[], _Told]) -> _Told | SmsbyDeployError:
         """What `call` answers or raises; signals are heard meanwhile."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -36,17 +37,16 @@ from smsby_deploy.smsby.parsers import (
     read_sms_state,
 )
 from smsby_deploy.smsby.response import Answer, find_value, read_int
+from smsby_deploy.smsby.retry import READ_RETRIES
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected, ReadTransport, SendTransport
 
-_TRIES = 4
-_LONGEST_PAUSE = 60.0  # seconds; a Retry-After beyond it is not waited for
 _PAGE = 1000
 
 _Row = TypeVar("_Row")
 
 
 class ReadClient:
-    """Questions only; they are asked again after a connection failure, 429, 5xx or a lost answer.
+    """Questions only; READ_RETRIES repeats them after a connection failure, 429, 5xx or a lost answer.
 
     Every method raises TokenRefused, ApiError (sms.by answered with an error; the known ones are its subclasses
     in known_errors.py) or SmsbyUnavailable. HTTP 406 and an empty body are "nothing yet".
@@ -125,12 +125,16 @@ class ReadClient:
             offset, before = offset + len(rows), rows
 
     def _ask(self, name: str, params: Mapping[str, Any]) -> Answer:
-        """The answer to a question, which may be asked several times."""
+        """Return the answer to a question; ask again if it was lost, or if sms.by is busy.
+
+        Raises:
+            TokenRefused, ApiError, SmsbyUnavailable: every try failed, or another one is useless.
+        """
         method = METHODS[name]
         check_params(method, params)
-        for attempt in range(1, _TRIES + 1):
-            failure: SmsbyDeployError
-            wait = 0.25 * 2**attempt
+        for tries in itertools.count(1):
+            failure: SmsbyUnavailable
+            retry_after = None
             try:
                 answer = self._transport.ask(method, params)
             except (NotConnected, AnswerLost) as error:
@@ -140,16 +144,15 @@ class ReadClient:
                     return Answer(406, is_empty=True)
                 if 200 <= answer.status < 300 and not answer.error and (answer.readable or answer.is_empty):
                     return answer
-                failure = failure_of(name, answer)
-                if not isinstance(failure, SmsbyUnavailable) or isinstance(failure, TokenRefused):
-                    raise failure
-                if answer.retry_after is not None:
-                    wait = answer.retry_after
-                    if wait > _LONGEST_PAUSE:
-                        raise failure
-            if attempt < _TRIES:
-                self._transport.clock.sleep(wait)
-        raise failure
+                refusal = failure_of(name, answer)
+                if not isinstance(refusal, SmsbyUnavailable) or isinstance(refusal, TokenRefused):
+                    raise refusal
+                failure, retry_after = refusal, answer.retry_after
+            pause = READ_RETRIES.pause_after(tries, retry_after)
+            if pause is None:
+                raise failure
+            self._transport.clock.sleep(pause)
+        raise AssertionError("the policy ends the retries")
 
 
 class SendClient(ReadClient):

@@ -166,6 +166,19 @@ def test_a_spoilt_message_is_made_again(shop: Shop, fault: Fault) -> None:
     assert len(received(shop, "made")) == 3
 
 
+def test_create_message_leaves_a_long_retry_after_to_the_next_apply(shop: Shop) -> None:
+    """sms.by asks to wait an hour: createSmsMessage is not repeated, nothing is sent, and the exit code is 7."""
+    start(shop, THREE, "busy")
+    shop.fault(method="createSmsMessage", mode="429", when="before", retry_after="3600", times=9)
+    done = apply(shop, THREE, {})
+    assert done.code == 7, done.err
+    assert sum(call["method"] == "createSmsMessage" for call in shop.calls()) == 1
+    assert not received(shop, "busy")
+    shop.clear_faults()
+    finish(shop, THREE, "busy")
+    assert set(received(shop, "busy").values()) == {1}
+
+
 def test_a_wrong_phone_holds_up_nobody_else(shop: Shop) -> None:
     """It is refused and told by its line, without the number; the others get theirs; opted out, it is complete."""
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.txt]\n")

@@ -1,0 +1,41 @@
+"""RetryPolicy and poll: when a request is repeated, and when it is left to the next run."""
+
+from __future__ import annotations
+
+import pytest
+
+from smsby_deploy.smsby.retry import READ_RETRIES, SEND_RETRIES, RetryPolicy, poll
+from tests.smsby.conftest import FakeClock
+
+
+def test_retry_policy_doubles_the_pause() -> None:
+    """Half a second first, then twice as long each time, until the tries are used up."""
+    pauses = [RetryPolicy(tries=5).pause_after(tries, None) for tries in range(1, 6)]
+    assert pauses == [0.5, 1.0, 2.0, 4.0, None]
+
+
+@pytest.mark.parametrize(
+    ("asked", "pause"), [(0.0, 0.0), (7.0, 7.0), (60.0, 60.0), (61.0, None), (3600.0, None)]
+)
+def test_retry_policy_honors_retry_after(asked: float, pause: float | None) -> None:
+    """Retry-After replaces the backoff; more than a minute ends the retries."""
+    for policy in (READ_RETRIES, SEND_RETRIES):
+        assert policy.pause_after(1, asked) == pause
+        assert policy.pause_after(policy.tries, asked) is None
+
+
+def test_poll_looks_at_once_and_at_the_deadline() -> None:
+    """The pauses grow up to five seconds, and the last look is exactly at the deadline."""
+    clock = FakeClock()
+    looks = []
+    for _ in poll(20, clock=clock, pause=clock.sleep):
+        looks.append(clock.monotonic())
+    began = looks[0]
+    assert [look - began for look in looks] == [0, 0.25, 0.75, 1.75, 3.75, 7.75, 12.75, 17.75, 20]
+
+
+def test_poll_of_no_time_looks_once() -> None:
+    """With a deadline of zero seconds there is one look and no pause."""
+    clock = FakeClock()
+    assert sum(1 for _ in poll(0, clock=clock, pause=clock.sleep)) == 1
+    assert not clock.slept
