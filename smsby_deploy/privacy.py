@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 # A Belarusian number as people group it, with and without its codes, or any run of digits as long as a number.
 _GAP = r"[\s().\-\u2010-\u2015\u00a0]*"
+_WIDE_GAP = r"[\s()+.\-\u2010-\u2015\u00a0]*"  # between the digits of a known number
 # As text: it is compiled, by `re`, for the first problem that is told, and most commands tell none.
 _NUMBER = (
     rf"(?<!\d)(?:(?:\+?375|8{_GAP}0)(?:{_GAP}\d){{9}}"
@@ -20,6 +21,14 @@ _SHOWN_START, _SHOWN_END = 5, 2
 def mask_phones(text: str) -> str:
     """`text` with the middle of everything that could be a phone number starred out; its length stays."""
     return re.sub(_NUMBER, lambda found: _mask(found.group()), text)
+
+
+def mask_phone_in(text: str, phone: str | None) -> str:
+    """`text` with `phone`, however it is grouped, and every other phone number masked; the length does not change."""
+    if phone is not None:
+        digits = [rf"({digit})" for digit in phone[-9:]]
+        text = re.sub(_WIDE_GAP.join(digits), _mask_digits, text)
+    return mask_phones(text)
 
 
 def mask_values(text: str, values: Iterable[str]) -> str:
@@ -37,6 +46,14 @@ def mask_values(text: str, values: Iterable[str]) -> str:
     # Two or three letters stand within many words; there they are nobody's name.
     patterns = [rf"(?<!\w){re.escape(word)}(?!\w)" if len(word) < 4 else re.escape(word) for word in told]
     return re.sub("|".join(patterns), lambda found: _star(found.group()), text, flags=re.IGNORECASE)
+
+
+def _mask_digits(found: re.Match[str]) -> str:
+    """The matched number with all but its first two and last two digit groups starred."""
+    masked = list(found.group())
+    for group in range(3, len(found.groups()) - 1):
+        masked[found.start(group) - found.start()] = "*"
+    return "".join(masked)
 
 
 def _star(value: str) -> str:

@@ -113,12 +113,12 @@ def _sample(project: Project, mailing: Mailing, suppressed: PhoneSet, row: int |
             hint="leave out --row",
         )
     rows = () if row is None else (row,)
-    preview = sample_mailing(project, mailing, suppressed, limit=1, rows=rows)
-    if has_errors(preview.problems):
-        raise FilesInvalid(preview.problems)
-    if not preview.samples:
+    found = sample_mailing(project, mailing, suppressed, limit=1, rows=rows)
+    if has_errors(found.problems):
+        raise FilesInvalid(found.problems)
+    if not found.samples:
         raise UsageError(f"nobody in {mailing.address} can be sent to", hint="name a recipient with --row N")
-    return preview.samples[0]
+    return found.samples[0]
 
 
 def _check_allowed(project: Project, phone: str, suppressed: PhoneSet) -> None:

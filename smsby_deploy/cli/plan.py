@@ -187,8 +187,8 @@ def _comment(
     from smsby_deploy.output.baseline import read_base
     from smsby_deploy.output.comparison import base_of_lock
     from smsby_deploy.output.plan_markdown import CommentContext, plan_markdown
-    from smsby_deploy.output.samples import MailingDetails, detail_mailing
     from smsby_deploy.recipients.suppression import load_suppression
+    from smsby_deploy.texts.samples import MailingReview, review_mailing
 
     suppressed, _ = load_suppression(project.suppress)
     base = base_of_lock(lock)
@@ -199,10 +199,10 @@ def _comment(
     # Nobody reviews the texts of what will not be sent, and a large audience takes its time.
     shown = {action.address for action in (*plan.to_do, *plan.blocked)}
 
-    def details(address: str) -> MailingDetails | None:
+    def details(address: str) -> MailingReview | None:
         if address not in mailings:
             return None
-        return detail_mailing(project, mailings[address], suppressed, with_samples=address in shown)
+        return review_mailing(project, mailings[address], suppressed, with_samples=address in shown)
 
     told = CommentContext(
         base,

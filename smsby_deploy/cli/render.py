@@ -54,20 +54,23 @@ def command(
     """
     from smsby_deploy.cli.session import load
     from smsby_deploy.errors import FilesInvalid
+    from smsby_deploy.lock.records import Lock
     from smsby_deploy.output.json_documents import json_text
     from smsby_deploy.output.problems_text import log_problems, write_problems
-    from smsby_deploy.output.render_text import mask_preview, previews_document, write_previews
-    from smsby_deploy.plan.preview import sample_mailings
+    from smsby_deploy.output.render_text import samples_document, write_samples
+    from smsby_deploy.plan.planner import select_mailings
     from smsby_deploy.problems import has_errors
+    from smsby_deploy.texts.samples import mask_samples, sample_mailings
 
     loaded = load(context)
-    shown, problems = sample_mailings(loaded, select, limit=limit, rows=rows)
+    mailings, _ = select_mailings(loaded, Lock(loaded.project.name), select)
+    shown, problems = sample_mailings(loaded, mailings, limit=limit, rows=rows)
     if not unmask:
-        shown = [mask_preview(preview) for preview in shown]
+        shown = list(map(mask_samples, shown))
     if form == "json":
-        click.echo(json_text(previews_document(shown)), nl=False)
+        click.echo(json_text(samples_document(shown)), nl=False)
     else:
-        write_previews(shown, sys.stdout, color=context.color)
+        write_samples(shown, sys.stdout, color=context.color)
     if context.log is not None:
         log_problems(problems, context.log)
     elif problems:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from smsby_deploy.output.console import clean
-from smsby_deploy.output.render_text import mask_texts
+from smsby_deploy.privacy import mask_phone_in
 from smsby_deploy.recipients.phones import mask_phone
 from smsby_deploy.texts.price import money
 
@@ -20,7 +20,7 @@ def trial_lines(test: OneOffMessage) -> Iterator[str]:
     sample = test.sample
     whose = "" if sample.row is None else f", as row {sample.row} would read it ({sample.file}:{sample.line})"
     yield clean(f"{test.address}{whose}, to {mask_phone(test.phone)}, from {test.alphaname}:")
-    for line in mask_texts(sample.text, sample.phone).split("\n"):
+    for line in mask_phone_in(sample.text, sample.phone).split("\n"):
         yield f"  {clean(line)}"
     cost = (
         "cost unknown: no price in smsby.yaml" if test.cost is None else f"{money(test.cost)} {test.currency}"

@@ -12,13 +12,12 @@ from decimal import Decimal
 from smsby_deploy.output.comparison import Base, change_of, gone_since, word_diff
 from smsby_deploy.output.markdown import Piece, escape, fit, fold, preformatted, table_row
 from smsby_deploy.output.plan_text import balance_after
-from smsby_deploy.output.samples import MailingDetails
 from smsby_deploy.output.times import in_words, in_zone_and_utc
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.plan_file import plan_document
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.texts.price import aligned, money, signed
-from smsby_deploy.texts.samples import Sample
+from smsby_deploy.texts.samples import MailingReview, Sample
 from smsby_deploy.wording import counted
 
 _ICONS = {
@@ -56,7 +55,7 @@ class CommentContext:
     guardrail on the whole apply; `details` gives what is known of an address's files, or None."""
 
     base: Base
-    details: Callable[[str], MailingDetails | None]
+    details: Callable[[str], MailingReview | None]
     out: str | None = None
     commit: str | None = None
     refused: str | None = None
@@ -171,7 +170,7 @@ def _first(plan: Plan, sending: list[Action]) -> str:
     return f"the first goes out {in_words(first - datetime.fromisoformat(plan.created_at))}"
 
 
-def _table(plan: Plan, base: Base, details: dict[str, MailingDetails | None]) -> Iterator[Piece]:
+def _table(plan: Plan, base: Base, details: dict[str, MailingReview | None]) -> Iterator[Piece]:
     if not plan.actions:
         return
     yield Piece(table_row(_COLUMNS) + "|---|---|---|---:|---:|---|---:|---|\n")
@@ -182,7 +181,7 @@ def _table(plan: Plan, base: Base, details: dict[str, MailingDetails | None]) ->
         yield _piece("quiet mailing" if quiet else "mailing", row)
 
 
-def _row(plan: Plan, action: Action, cost: str, base: Base, details: MailingDetails | None) -> str:
+def _row(plan: Plan, action: Action, cost: str, base: Base, details: MailingReview | None) -> str:
     change = change_of(action, base, plan.currency, details.text if details else None)
     return table_row(
         (
@@ -198,10 +197,10 @@ def _row(plan: Plan, action: Action, cost: str, base: Base, details: MailingDeta
     )
 
 
-def _goes_out(plan: Plan, action: Action, details: MailingDetails | None) -> str:
+def _goes_out(plan: Plan, action: Action, details: MailingReview | None) -> str:
     if action.schedule_time is None:
         return "on apply"
-    local, utc = in_zone_and_utc(action.schedule_time, details.zone if details else None)
+    local, utc = in_zone_and_utc(action.schedule_time, details.timezone if details else None)
     away = datetime.fromisoformat(action.schedule_time) - datetime.fromisoformat(plan.created_at)
     return f"{escape(local)}<br>{utc}, {in_words(away)}"
 
@@ -210,8 +209,8 @@ def _number(value: int | None) -> str:
     return "?" if value is None else f"{value:,}"
 
 
-def _parts(action: Action, details: MailingDetails | None) -> str:
-    split = details.split if details else None
+def _parts(action: Action, details: MailingReview | None) -> str:
+    split = details.by_parts if details else None
     if split is None and action.recipients and action.parts is not None:
         each = action.parts // action.recipients  # one text for all
         if each * action.recipients == action.parts:
@@ -262,7 +261,7 @@ def _clip(text: str, length: int = 600) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _folds(action: Action, base: Base, details: MailingDetails | None) -> Iterator[Piece]:
+def _folds(action: Action, base: Base, details: MailingReview | None) -> Iterator[Piece]:
     name = escape(action.address)
     if action.audience.rows:
         yield _piece("audience", fold(f"Audience of {name}: {_waterfall_line(action)}", _waterfall(action)))

@@ -34,7 +34,7 @@ def measure_list(
         message = "who is on a list only sms.by knows: `suppress` is not subtracted, take opt-outs off the list there"
         problems.append(Problem(Severity.NOTE, "LIST_SUPPRESS", message))
     if template is None or template.is_personal:
-        message = "a mailing to a list kept at sms.by has one text for all: no variables"
+        message = "a mailing to a contact list at sms.by has one text: use no variables"
         problems.append(Problem(Severity.ERROR, "LIST_TEXT", message))
     else:
         text = template.render_once()

@@ -1,38 +1,47 @@
-"""What people will read: a few texts of a mailing, chosen so that a reviewer sees the worst of it."""
+"""Samples: a few texts of a mailing as its recipients will read them, chosen to show the worst cases.
+
+`render` and the comment on a pull request show the same samples; outputs only format them.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import accumulate, pairwise
 
 from smsby_deploy.config.declarations import ContactList, Mailing, Price, Project
-from smsby_deploy.errors import UsageError
+from smsby_deploy.config.project_loader import LoadedProject
+from smsby_deploy.errors import FilesInvalid, UsageError
+from smsby_deploy.privacy import mask_phone_in, mask_values
 from smsby_deploy.problems import Problem, Severity, has_errors
 from smsby_deploy.recipients.audience import AudienceReport, Batch, stream_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.phones import mask_phone
 from smsby_deploy.recipients.sources import place_rows
+from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.texts.mailing_texts import is_personal, render_texts, rows_file
 from smsby_deploy.texts.parts import TextSize, TextTooLong, measure_gsm, measure_text, split_parts
 from smsby_deploy.texts.price import cost_of
+from smsby_deploy.texts.rewrite import Rewriter
 from smsby_deploy.texts.sample_selector import Candidate, SampleSelector
 from smsby_deploy.texts.template import Template, compile_text
 from smsby_deploy.wording import counted
 
 DEFAULT_LIMIT = 3
-_DEFAULT = re.compile(r"\b(\w+)\s*\|\s*(?:default|d)\s*\(")
-_MOST_PROBLEMS = 1000  # of the texts of one mailing
+_DEFAULT_FILTER = re.compile(r"\b(\w+)\s*\|\s*(?:default|d)\s*\(")
+_MOST_PROBLEMS = 1000  # kept per mailing
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One text as one person reads it.
+    """One text as one recipient reads it.
 
-    `row` counts the mailing's recipients from 1, after cleaning and before opt-outs; `line` is where it stands in
-    `file`. Where one text is shown for all, there is no row and no phone, and the text itself stands there.
-    `pieces` is the text cut at its parts' borders, `gsm_parts` the count by GSM 03.38. `why` tells what it was chosen
-    for, `values` are the variables of its reader.
+    `row` counts the mailing's recipients from 1, after cleaning and before suppression; `line` is the recipient's line in
+    `file`. A text that is the same for all recipients has no row and no phone, and `line` is that of the text.
+    `pieces` is the text cut where its billed parts end, `gsm_parts` the count by GSM 03.38. `why` lists the reasons the
+    sample was selected for, `values` the recipient's variables.
     """
 
     row: int | None
@@ -50,10 +59,10 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
-    """One mailing's samples in the order of its rows; `recipients` is None where nobody was counted.
+class MailingSamples:
+    """The samples of one mailing in row order. `recipients` is None where the audience was not read.
 
-    `split`: people whose text has 1, 2, and 3 or more parts; None where all have the same text.
+    `by_parts` counts the recipients whose text has 1, 2, and 3 or more parts; None where all have the same text.
     """
 
     address: str
@@ -61,7 +70,58 @@ class Preview:
     currency: str | None
     samples: tuple[Sample, ...]
     problems: tuple[Problem, ...] = ()
-    split: tuple[int, int, int] | None = None
+    by_parts: tuple[int, int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MailingReview:
+    """What a reviewer sees of a mailing beside its plan: the template, and masked samples.
+
+    `by_parts` is that of `MailingSamples`.
+    """
+
+    timezone: str
+    text: str | None
+    by_parts: tuple[int, int, int] | None = None
+    samples: tuple[Sample, ...] = ()
+
+
+def sample_mailings(
+    loaded: LoadedProject, mailings: Sequence[Mailing], *, limit: int, rows: Sequence[int]
+) -> tuple[list[MailingSamples], list[Problem]]:
+    """The samples of `mailings`, and every problem of the project's files and these mailings.
+
+    Raises:
+        UsageError: a mailing has no such row.
+    """
+    suppressed, found = load_suppression(loaded.project.suppress)
+    problems = [*loaded.problems, *found]
+    sampled = []
+    for mailing in mailings:
+        try:
+            samples = sample_mailing(loaded.project, mailing, suppressed, limit=limit, rows=rows)
+        except FilesInvalid as error:
+            problems.extend(error.problems)
+            continue
+        problems.extend(samples.problems)
+        sampled.append(samples)
+    return sampled, problems
+
+
+def review_mailing(
+    project: Project, mailing: Mailing, suppressed: PhoneSet, *, with_samples: bool = True
+) -> MailingReview:
+    """The template and the masked samples of a mailing; the plan reports what cannot be rendered."""
+    text = mailing.text.text if mailing.text else None
+    if not with_samples:
+        return MailingReview(mailing.timezone, text)
+    try:
+        found = sample_mailing(project, mailing, suppressed, limit=None)
+    except FilesInvalid:
+        return MailingReview(mailing.timezone, text)
+    rewriter = Rewriter(mailing.rewrite)
+    samples = tuple(_mask_recipient(sample, rewriter) for sample in found.samples)
+    return MailingReview(mailing.timezone, text, found.by_parts, samples)
 
 
 def sample_mailing(
@@ -71,74 +131,108 @@ def sample_mailing(
     *,
     limit: int | None = DEFAULT_LIMIT,
     rows: Sequence[int] = (),
-) -> Preview:
-    """At most `limit` texts: the first, the most expensive, the longest, one for each default that is applied, then
-    those that follow the first; of a bulk mailing its only one.
+) -> MailingSamples:
+    """At most `limit` texts: the first, the most expensive, the longest, one for each default that is applied, then those
+    that follow the first. A bulk mailing has one text.
 
-    Without a limit all of these but the last; one text for all is then shown without reading who gets it.
-    With `rows` these instead, also of people who opted out.
+    Without a limit the texts that follow the first are left out, and the text of a bulk mailing is shown without reading
+    its audience. `rows` selects recipients by number instead, suppressed ones included.
 
     Raises:
-        FilesInvalid: the template can't be compiled.
+        FilesInvalid: the template cannot be compiled.
         UsageError: there is no such row.
     """
     template = compile_text(mailing.text) if mailing.text else None
-    currency = project.price.currency if project.price else None
     personal = is_personal(mailing, template)
     if isinstance(mailing.audience, ContactList) or (limit is None and not personal):
-        return _preview_one_text(mailing, template, project.price, currency)
-    problems = _Problems()
+        return _sample_shared_text(mailing, template, project.price)
+    file = rows_file(mailing)
+    problems = _KeptProblems()
 
-    def tell_too_long(why: str, line: int) -> None:
-        problems.keep([_at_text(mailing, "TOO_LONG", f"{why} ({rows_file(mailing)}:{line})")])
+    def report_too_long(reason: str, line: int) -> None:
+        problems.keep([_problem_at_text(mailing, "TOO_LONG", f"{reason} ({file}:{line})")])
 
-    choice = SampleSelector(limit if personal else 1, frozenset(rows), project.price, tell_too_long)
+    selector = SampleSelector(
+        limit if personal else 1, frozenset(rows), project.price, report_too_long, is_personal=personal
+    )
     if mailing.text:
-        choice.waiting.update(_DEFAULT.findall(mailing.text.text))
-    for batch, texts in _rendered(mailing, template, suppressed, problems):
-        choice.offer(batch, texts, has_values=personal)
-    missing = [row for row in rows if row not in choice.by_row]
+        selector.pending_defaults.update(_DEFAULT_FILTER.findall(mailing.text.text))
+    for batch, texts in _render_all(mailing, template, suppressed, problems):
+        selector.add(batch, texts)
+    missing = [row for row in rows if row not in selector.by_row]
     if missing and not has_errors(problems.kept):
         raise UsageError(
-            f"{mailing.address} has no row {missing[0]}: it has {counted(choice.count, 'recipient')}",
+            f"{mailing.address} has no row {missing[0]}: it has {counted(selector.count, 'recipient')}",
             hint="rows count the recipients from 1, after cleaning",
         )
-    file = rows_file(mailing)
-    samples = tuple(
-        _sample(candidate, file, candidate.phone in suppressed, tuple(why))
-        for candidate, why in choice.finish()
+    return MailingSamples(
+        mailing.address,
+        selector.count - selector.suppressed,
+        _currency(project.price),
+        tuple(
+            _make_sample(candidate, file, candidate.phone in suppressed, tuple(why))
+            for candidate, why in selector.selected()
+        ),
+        tuple(place_rows(mailing.audience, problem) for problem in problems.all_of(mailing)),
+        selector.by_parts if personal else None,
     )
-    placed = tuple(place_rows(mailing.audience, problem) for problem in problems.told(mailing))
-    split = (choice.split[0], choice.split[1], choice.split[2]) if personal else None
-    return Preview(mailing.address, choice.count - choice.suppressed, currency, samples, placed, split)
+
+
+def mask_samples(mailing: MailingSamples) -> MailingSamples:
+    """`mailing` without whole phone numbers, neither beside the texts nor in them."""
+    return replace(mailing, samples=tuple(map(_mask_phones, mailing.samples)))
+
+
+def _mask_recipient(sample: Sample, rewriter: Rewriter) -> Sample:
+    """`sample` without the recipient's phone and values, also as `rewriter` spells them.
+
+    The parts stay those of the real text: masking may change a text's encoding, but not its length.
+    """
+    values = sample.values.values()
+    text = mask_values(sample.text, (*values, *map(rewriter.apply, values)))
+    return _mask_phones(replace(sample, text=text))
+
+
+def _mask_phones(sample: Sample) -> Sample:
+    text = mask_phone_in(sample.text, sample.phone)
+    borders = pairwise([0, *accumulate(map(len, sample.pieces))])
+    return replace(
+        sample,
+        phone=sample.phone and mask_phone(sample.phone),
+        text=text,
+        pieces=tuple(text[start:end] for start, end in borders),
+        values={},
+    )
 
 
 @dataclass(slots=True)
-class _Problems:
-    """Of texts a thousand are kept and the others counted, so that memory stays flat; of phones all."""
+class _KeptProblems:
+    """Problems of texts: the first thousand, and the number of the others, so that memory stays flat."""
 
     kept: list[Problem] = field(default_factory=list)
-    untold: int = 0
+    dropped: int = 0
 
     def keep(self, found: Sequence[Problem]) -> None:
         room = max(0, _MOST_PROBLEMS - len(self.kept))
         self.kept.extend(found[:room])
-        self.untold += len(found[room:])
+        self.dropped += len(found[room:])
 
-    def told(self, mailing: Mailing) -> list[Problem]:
-        if not self.untold:
+    def all_of(self, mailing: Mailing) -> list[Problem]:
+        if not self.dropped:
             return self.kept
-        message = f"{self.untold:,} more texts of this mailing than are told here can't be sent as they are"
-        return [_at_text(mailing, "TEMPLATE", message), *self.kept]
+        message = (
+            f"{counted(self.dropped, 'more text')} of this mailing cannot be sent; only the first are listed"
+        )
+        return [_problem_at_text(mailing, "TEMPLATE", message), *self.kept]
 
 
-def _rendered(
-    mailing: Mailing, template: Template | None, suppressed: PhoneSet, problems: _Problems
+def _render_all(
+    mailing: Mailing, template: Template | None, suppressed: PhoneSet, problems: _KeptProblems
 ) -> Iterator[tuple[Batch, Sequence[str]]]:
-    """Everybody in batches, with their texts; "" where it can't be sent, and then `problems` tells why."""
+    """Every recipient in batches, with the texts; "" where a text cannot be sent, with the reason in `problems`."""
     assert not isinstance(mailing.audience, ContactList)
     report = AudienceReport()
-    bulk = template.render_once() if template and not is_personal(mailing, template) else None
+    bulk_text = template.render_once() if template and not is_personal(mailing, template) else None
     for batch in stream_audience(
         mailing.audience,
         address=mailing.address,
@@ -147,11 +241,11 @@ def _rendered(
         on_invalid=mailing.on_invalid,
         report=report,
         countries=mailing.countries,
-        with_variables=bulk is None,
+        with_variables=bulk_text is None,
         suppressed=suppressed,
     ):
-        if bulk is not None:
-            yield batch, [bulk] * len(batch.phones)
+        if bulk_text is not None:
+            yield batch, [bulk_text] * len(batch.phones)
             continue
         rendered = render_texts(mailing, template, batch)
         problems.keep(rendered.problems)
@@ -159,7 +253,7 @@ def _rendered(
     problems.kept.extend(report.problems)
 
 
-def _sample(candidate: Candidate, file: str, is_suppressed: bool, why: tuple[str, ...]) -> Sample:
+def _make_sample(candidate: Candidate, file: str, is_suppressed: bool, why: tuple[str, ...]) -> Sample:
     return Sample(
         row=candidate.row,
         file=file,
@@ -176,28 +270,41 @@ def _sample(candidate: Candidate, file: str, is_suppressed: bool, why: tuple[str
     )
 
 
-def _preview_one_text(
-    mailing: Mailing, template: Template | None, price: Price | None, currency: str | None
-) -> Preview:
-    """The one text that everybody reads; its cost is that of one copy."""
-    place = mailing.text.location if mailing.text else mailing.location
+def _sample_shared_text(mailing: Mailing, template: Template | None, price: Price | None) -> MailingSamples:
+    """The text that is the same for all recipients; its cost is that of one copy."""
+    currency = _currency(price)
     if template is None or template.is_personal:
-        message = "a mailing to a list kept at sms.by has one text for all: no variables"
-        problem = _at_text(mailing, "LIST_TEXT", message)
-        return Preview(mailing.address, None, currency, (), (problem,))
+        message = "a mailing to a contact list at sms.by has one text: use no variables"
+        problem = _problem_at_text(mailing, "LIST_TEXT", message)
+        return MailingSamples(mailing.address, None, currency, (), (problem,))
     text = template.render_once()
     try:
         size = measure_text(text)
     except TextTooLong as error:
-        return Preview(mailing.address, None, currency, (), (_at_text(mailing, "TOO_LONG", error.message),))
-    why = "to everybody on the list" if isinstance(mailing.audience, ContactList) else "to everybody"
+        problem = _problem_at_text(mailing, "TOO_LONG", error.message)
+        return MailingSamples(mailing.address, None, currency, (), (problem,))
+    location = template.source.location
     sample = Sample(
-        None, place.file, place.line, None, text, size, measure_gsm(text).parts, tuple(split_parts(text, size)),
-        cost_of(size.parts, price), why=(why,),
-    )  # fmt: skip
-    return Preview(mailing.address, None, currency, (sample,))
+        row=None,
+        file=location.file,
+        line=location.line,
+        phone=None,
+        text=text,
+        size=size,
+        gsm_parts=measure_gsm(text).parts,
+        pieces=tuple(split_parts(text, size)),
+        cost=cost_of(size.parts, price),
+        why=("all contacts on the list",)
+        if isinstance(mailing.audience, ContactList)
+        else ("all recipients",),
+    )
+    return MailingSamples(mailing.address, None, currency, (sample,))
 
 
-def _at_text(mailing: Mailing, code: str, message: str) -> Problem:
-    place = mailing.text.location if mailing.text else mailing.location
-    return Problem(Severity.ERROR, code, message, mailing.address, place)
+def _currency(price: Price | None) -> str | None:
+    return price.currency if price else None
+
+
+def _problem_at_text(mailing: Mailing, code: str, message: str) -> Problem:
+    location = mailing.text.location if mailing.text else mailing.location
+    return Problem(Severity.ERROR, code, message, mailing.address, location)

@@ -8,13 +8,12 @@ from smsby_deploy.apply.result import ApplyResult, MailingResult
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.comparison import Base, Baseline
 from smsby_deploy.output.plan_markdown import CommentContext
-from smsby_deploy.output.samples import MailingDetails
 from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.report import Details, Difference, MailingStatus, Missed, State, StatusReport
 from smsby_deploy.texts.parts import Encoding, TextSize
-from smsby_deploy.texts.samples import Sample
+from smsby_deploy.texts.samples import MailingReview, Sample
 
 NASTY = "a|b `c` <img src=x onerror=alert(1)> @team #12 [x](http://evil.example) </pre> ::error::"
 _FORMULA = "=cmd|' /C calc'!A0"
@@ -127,13 +126,13 @@ def sample(*pieces: str, why: tuple[str, ...] = ("first",)) -> Sample:
     return Sample(1, "l/v.csv", 2, "37529*****67", "".join(pieces), size, len(pieces), pieces, cost, why=why)
 
 
-def details(address: str) -> MailingDetails | None:
+def details(address: str) -> MailingReview | None:
     """Texts that try to end their block, mention somebody and show a number."""
     if not address.startswith("sale/"):
         return None
     text = f"Hello {NASTY} call {PHONES[0]}"
     shown = sample("А*** <b>", f"`x` {PHONES[1]}", why=("first", "longest"))
-    return MailingDetails("Europe/Minsk", text, (6, 4, 2), (shown,))
+    return MailingReview("Europe/Minsk", text, (6, 4, 2), (shown,))
 
 
 def context(**changes: object) -> CommentContext:

@@ -32,8 +32,7 @@ from smsby_deploy.output.markdown import COMMENT_BYTES
 from smsby_deploy.output.plan_markdown import CommentContext, no_plan_markdown, plan_markdown
 from smsby_deploy.output.plan_text import write_plan_text
 from smsby_deploy.output.problems_text import github_annotations, problem_line, write_problems
-from smsby_deploy.output.render_text import mask_preview, previews_document, write_previews
-from smsby_deploy.output.samples import MailingDetails
+from smsby_deploy.output.render_text import samples_document, write_samples
 from smsby_deploy.output.sarif import sarif_document
 from smsby_deploy.output.status_csv import status_csv
 from smsby_deploy.output.status_html import status_html
@@ -42,7 +41,7 @@ from smsby_deploy.plan.model import ActionKind, Plan
 from smsby_deploy.plan.plan_file import plan_document
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.report import Details, Difference, Missed, State, StatusReport
-from smsby_deploy.texts.samples import Preview
+from smsby_deploy.texts.samples import MailingReview, MailingSamples, mask_samples
 from tests.output import examples
 
 PHONES = ("375291234567", "+375 33 765-43-21", "80 (29) 111-22-33", "291234567", "79161234567")
@@ -84,7 +83,7 @@ def _every_plan(first: str, second: str, third: str) -> tuple[Plan, CommentConte
     )
     return plan, examples.context(
         base=base,
-        details=lambda address: MailingDetails(third, first, None, (sample,)),
+        details=lambda address: MailingReview(third, first, None, (sample,)),
         refused=second,
         out=third,
         program=first,
@@ -174,10 +173,10 @@ def test_texts_that_people_would_read(before: str, after: str) -> None:
     phone = "375291234567"
     text = f"{before} {phone} +375 (29) 123-45-67 {after}"
     whole = replace(examples.sample(text), phone=phone, values={"name": "Maximilian"})
-    preview = mask_preview(Preview("sale/vip", 1, "BYN", (whole,)))
+    shown = mask_samples(MailingSamples("sale/vip", 1, "BYN", (whole,)))
     stream = io.StringIO()
-    write_previews([preview], stream, color=False)
-    told = stream.getvalue() + json_text(previews_document([preview])) + word_diff(text, after)
+    write_samples([shown], stream, color=False)
+    told = stream.getvalue() + json_text(samples_document([shown])) + word_diff(text, after)
     _assert_clean(told, is_markup=False)
     assert "123-45-67" not in told
     assert "<zz" not in word_diff(text, after)

@@ -103,13 +103,13 @@ def test_a_problem_stands_at_the_row_of_its_file(tmp_path: Path) -> None:
     assert text.message.endswith("(lists/b.parquet:1)")
 
 
-def test_a_preview_places_its_problems_too(tmp_path: Path) -> None:
+def test_samples_place_their_problems_too(tmp_path: Path) -> None:
     """`render` shows what it can and tells the rest."""
     _write(tmp_path, "lists/a.parquet", phone=["375291111111", "12"], name=["A", "B"])
     project = _project(tmp_path)
-    preview = sample_mailing(project, project.mailings[0], PhoneSet())
-    assert [sample.text for sample in preview.samples] == ["A, hello"]
-    assert [(problem.location.file, problem.location.line) for problem in preview.problems] == [
+    found = sample_mailing(project, project.mailings[0], PhoneSet())
+    assert [sample.text for sample in found.samples] == ["A, hello"]
+    assert [(problem.location.file, problem.location.line) for problem in found.problems] == [
         ("lists/a.parquet", 2)
     ]
 

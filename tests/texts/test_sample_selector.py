@@ -1,4 +1,4 @@
-"""Which texts are shown: chosen a batch at a time, they are those that a look at each would choose."""
+"""Sample selection: comparing whole batches selects what a row-by-row comparison would."""
 
 from __future__ import annotations
 
@@ -44,13 +44,11 @@ _ROWS = st.lists(
 )
 
 
-def _offer_all(
-    choice: SampleSelector, rows: Sequence[_Row], sizes: Sequence[int], *, has_values: bool
-) -> None:
+def _add_all(selector: SampleSelector, rows: Sequence[_Row], sizes: Sequence[int]) -> None:
     borders = [0, *(end for end in accumulate(sizes) if end < len(rows)), len(rows)]
     for start, end in pairwise(borders):
         some = rows[start:end]
-        # Every other row of the file is none of the recipients.
+        # Every other row of the source is not a recipient.
         kept = bytearray(b"\1\0") * len(some)
         values = [[value for row in some for value in (f" {row.name} ", "not kept")]]
         batch = Batch(
@@ -62,7 +60,7 @@ def _offer_all(
             bytearray(row.is_reached for row in some),
             kept,
         )
-        choice.offer(batch, [row.text for row in some], has_values=has_values)
+        selector.add(batch, [row.text for row in some])
 
 
 @given(
@@ -73,7 +71,7 @@ def _offer_all(
     price=st.sampled_from([None, _FLAT, _BY_PREFIX, _FREE]),
     has_values=st.booleans(),
 )
-@example(  # fewer parts that cost more, in a batch of their own
+@example(  # fewer parts at a higher cost, in a separate batch
     rows=[_Row("375441111111", "x" * 161, "", True), _Row("79161111111", "x", "", True)],
     sizes=[1],
     limit=None,
@@ -81,7 +79,7 @@ def _offer_all(
     price=_BY_PREFIX,
     has_values=True,
 )
-@example(  # more parts that cost as much
+@example(  # more parts at the same cost
     rows=[_Row("375291111111", "x", "", True), _Row("48501111111", "x" * 161, "", True)],
     sizes=[1],
     limit=None,
@@ -89,7 +87,7 @@ def _offer_all(
     price=_BY_PREFIX,
     has_values=True,
 )
-def test_it_is_what_a_look_at_each_row_chooses(
+def test_sample_selector_equals_row_by_row_selection(
     rows: list[_Row],
     sizes: list[int],
     limit: int | None,
@@ -97,13 +95,15 @@ def test_it_is_what_a_look_at_each_row_chooses(
     price: Price | None,
     has_values: bool,
 ) -> None:
-    """Rows, reasons, values, counts and what is too long, whatever the batches."""
-    told: list[tuple[str, int]] = []
-    choice = SampleSelector(limit, asked, price, lambda why, line: told.append((why, line)), {"name", "gift"})
-    _offer_all(choice, rows, sizes, has_values=has_values)
+    """Rows, reasons, values, counts and too-long texts do not depend on the batches."""
+    reported: list[tuple[str, int]] = []
+    selector = SampleSelector(
+        limit, asked, price, lambda why, line: reported.append((why, line)), has_values, {"name", "gift"}
+    )
+    _add_all(selector, rows, sizes)
     shown = [
         (found.row, found.line, found.phone, found.text, found.size, found.cost, tuple(why))
-        for found, why in choice.finish()
+        for found, why in selector.selected()
     ]
     sizes_of = {}
     too_long = []
@@ -114,9 +114,9 @@ def test_it_is_what_a_look_at_each_row_chooses(
             too_long.append((error.message, number + 1))
     sent = [number for number, row in enumerate(rows, 1) if row.text and number in sizes_of]
     eligible = [number for number in sent if rows[number - 1].is_reached]
-    wanted: dict[int, list[str]] = {}
+    expected: dict[int, list[str]] = {}
     if asked:
-        wanted = {number: [] for number in sent if number in asked}
+        expected = {number: [] for number in sent if number in asked}
     elif eligible:
         # max() takes the first of equals.
         dearest = max(eligible, key=lambda n: (_cost(rows[n - 1], price) or 0, sizes_of[n].parts))
@@ -126,11 +126,11 @@ def test_it_is_what_a_look_at_each_row_chooses(
         nameless = [n for n in eligible if not has_values or not rows[n - 1].name]
         marked += [(nameless[0], "default of name")] if nameless else []
         for number, why in marked:
-            if number in wanted or limit is None or len(wanted) < limit:
-                wanted.setdefault(number, []).append(why)
+            if number in expected or limit is None or len(expected) < limit:
+                expected.setdefault(number, []).append(why)
         for number in eligible:
-            if limit is not None and len(wanted) < limit:
-                wanted.setdefault(number, [])
+            if limit is not None and len(expected) < limit:
+                expected.setdefault(number, [])
     assert shown == [
         (
             number,
@@ -139,28 +139,28 @@ def test_it_is_what_a_look_at_each_row_chooses(
             rows[number - 1].text,
             sizes_of[number],
             _cost(rows[number - 1], price),
-            tuple(wanted[number]),
+            tuple(expected[number]),
         )
-        for number in sorted(wanted)
+        for number in sorted(expected)
     ]
-    for found, _ in choice.finish():
+    for found, _ in selector.selected():
         phone, _, name, _ = rows[found.row - 1]
         assert found.values == ({"name": name, "phone": phone} if has_values else {})
     parts = [sizes_of[number].parts for number in eligible]
-    assert choice.split == [parts.count(1), parts.count(2), sum(count > 2 for count in parts)]
-    assert (choice.count, choice.suppressed) == (len(rows), sum(not row.is_reached for row in rows))
-    assert told == too_long
+    assert selector.by_parts == (parts.count(1), parts.count(2), sum(count > 2 for count in parts))
+    assert (selector.count, selector.suppressed) == (len(rows), sum(not row.is_reached for row in rows))
+    assert reported == too_long
 
 
 def _cost(row: _Row, price: Price | None) -> Decimal | None:
     return cost_of(measure_text(row.text).parts, price, row.phone)
 
 
-def test_many_rows_are_shown_with_their_values() -> None:
-    """With a limit beyond a batch's rows everybody is shown, each with what is theirs."""
+def test_sample_selector_keeps_values_of_many_rows() -> None:
+    """With a limit larger than a batch, each sample keeps the variables of its own recipient."""
     rows = [_Row(f"37529111{n:04d}", f"Привет, {n}", f"N{n}", True) for n in range(90)]
-    choice = SampleSelector(80, frozenset(), None, lambda why, line: None)
-    _offer_all(choice, rows, [50], has_values=True)
-    shown = [(found.row, found.text, found.values["name"]) for found, _ in choice.finish()]
+    selector = SampleSelector(80, frozenset(), None, lambda why, line: None)
+    _add_all(selector, rows, [50])
+    shown = [(found.row, found.text, found.values["name"]) for found, _ in selector.selected()]
     assert [row for row, _, _ in shown] == [*range(1, 81)]
     assert all(text.endswith(name[1:]) for _, text, name in shown)

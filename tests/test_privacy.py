@@ -1,8 +1,12 @@
+"""Masking: no whole phone number and no personal value is shown."""
+
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from smsby_deploy.privacy import mask_phones, mask_values
+from smsby_deploy.privacy import mask_phone_in, mask_phones, mask_values
 
 
 @pytest.mark.parametrize(
@@ -17,8 +21,8 @@ from smsby_deploy.privacy import mask_phones, mask_values
         ("a375291234567b", "a37529*****67b"),
     ],
 )
-def test_a_number_is_starred_out_however_it_is_written(text: str, masked: str) -> None:
-    """Enough stays to know one's own row again, not to call anybody."""
+def test_mask_phones_masks_every_spelling(text: str, masked: str) -> None:
+    """Enough digits remain to recognize a row, too few to call the number."""
     assert mask_phones(text) == masked
 
 
@@ -34,8 +38,8 @@ def test_a_number_is_starred_out_however_it_is_written(text: str, masked: str) -
         "0.026",
     ],
 )
-def test_times_sums_and_counts_stay(text: str) -> None:
-    """A report whose times are starred out helps nobody."""
+def test_mask_phones_keeps_times_sums_and_counts(text: str) -> None:
+    """A report is useless if its times are masked."""
     assert mask_phones(text) == text
 
 
@@ -50,6 +54,19 @@ def test_times_sums_and_counts_stay(text: str) -> None:
         ("nothing", ["", " ", "1"], "nothing"),
     ],
 )
-def test_a_value_keeps_its_first_letter_and_its_length(text: str, values: list[str], masked: str) -> None:
-    """Whole or by its words, in any case; parts are counted over the same length."""
+def test_mask_values_keeps_first_letter_and_length(text: str, values: list[str], masked: str) -> None:
+    """A value is masked as a whole and word by word, in any case, at the same length."""
     assert mask_values(text, values) == masked
+
+
+@given(
+    st.integers(0, 9_999_999).map(lambda n: f"37529{n:07d}"),
+    st.sampled_from([" ", "-", " - ", "\u00a0"]),
+)
+def test_mask_phone_in_hides_the_whole_number(phone: str, gap: str) -> None:
+    """However a template groups the digits, they are masked and the length does not change."""
+    written = gap.join([phone[:3], phone[3:5], phone[5:8], phone[8:10], phone[10:]])
+    for text in (f"call {phone}", f"call +{written}!", f"call 80{phone[3:]}"):
+        masked = mask_phone_in(text, phone)
+        assert phone[-9:] not in "".join(character for character in masked if character.isdigit())
+        assert len(masked) == len(text)

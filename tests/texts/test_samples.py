@@ -1,0 +1,239 @@
+"""Samples: which texts of a mailing are shown, and what is masked in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.config.declarations import (
+    ApiSettings,
+    ContactList,
+    Guardrails,
+    InlineRecipient,
+    InlineRecipients,
+    Mailing,
+    Price,
+    Project,
+    TextSource,
+)
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.errors import UsageError
+from smsby_deploy.problems import Location
+from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
+from smsby_deploy.recipients.suppression import load_suppression
+from smsby_deploy.texts.parts import measure_text, split_parts
+from smsby_deploy.texts.samples import (
+    MailingReview,
+    MailingSamples,
+    Sample,
+    mask_samples,
+    review_mailing,
+    sample_mailing,
+)
+
+_CAMPAIGN = """\
+version: 1
+campaign: sale
+timezone: Europe/Minsk
+mailings:
+  - name: vip
+    recipients: {file: vip.csv}
+    text: "{{ name }}, {{ gift | default('a surprise', true) }} waits. Call +375 29 123-45-67"
+  - name: all
+    recipients: ["375291234567"]
+    text: One text for everyone
+"""
+_ROWS = """\
+phone,name,gift
+375291111111,Ann,tea
+375292222222,Maximiliana,
+375293333333,Eve,"%s"
+375294444444,Zed,out
+"""
+_AT = Location("sale.yaml", 1, 1)
+_PROJECT = Project(
+    Path(), "shop", ApiSettings(), Guardrails(), Price("BYN", Decimal("0.026")), (), Path("lock"), ()
+)
+
+
+def _mailing(text: str, *rows: Mapping[str, str]) -> Mailing:
+    recipients = tuple(InlineRecipient(f"37529111111{i}", row, None, _AT) for i, row in enumerate(rows))
+    return Mailing(
+        "sale", "vip", "sale.yaml", _AT, "bulk", InlineRecipients(recipients, _AT), TextSource(text, _AT), "0", _AT,
+        None, None, "Europe/Minsk", 1, "fail",
+    )  # fmt: skip
+
+
+def _sample(
+    mailing: Mailing, *, limit: int | None = 3, rows: tuple[int, ...] = (), out: str = ""
+) -> MailingSamples:
+    suppressed = PhoneSet()
+    if out:
+        suppressed.add_all(number_phones([out]))
+    return sample_mailing(_PROJECT, mailing, suppressed, limit=limit, rows=rows)
+
+
+_PERSONAL = _mailing("Hi {{ n }}", {"n": "a"}, {"n": "b"}, {"n": "я" * 80}, {"n": "c" * 120}, {"n": "d"})
+
+
+def test_sample_mailing_shows_first_dearest_longest() -> None:
+    """Samples are in row order, each with the reason it was selected for."""
+    shown = _sample(_PERSONAL).samples
+    assert [(sample.row, sample.why) for sample in shown] == [
+        (1, ("first",)),
+        (3, ("most expensive",)),
+        (4, ("longest",)),
+    ]
+    assert shown[1].cost == Decimal("0.052")
+
+
+def test_sample_mailing_keeps_and_fills_the_limit() -> None:
+    """Never more samples than the limit; free places go to the first recipients."""
+    assert [sample.row for sample in _sample(_PERSONAL, limit=1).samples] == [1]
+    assert [sample.row for sample in _sample(_PERSONAL, limit=4).samples] == [1, 2, 3, 4]
+    assert len(_sample(_PERSONAL, limit=99).samples) == 5
+
+
+def test_sample_mailing_without_a_limit_needs_reasons() -> None:
+    """Only samples with a reason are shown, and recipients are counted by 1, 2, and 3 or more parts."""
+    shown = _sample(_PERSONAL, limit=None)
+    assert [sample.row for sample in shown.samples] == [1, 3, 4]
+    assert shown.by_parts == (4, 1, 0)
+
+
+def test_sample_mailing_shows_each_applied_default_once() -> None:
+    """The first recipient of a default is the sample; an unused default has none."""
+    text = "{{ a | default('x', true) }} {{ b|d('y', true) }} {{ c | default('z', true) }}"
+    rows = ({"a": "1", "b": "1", "c": "1"}, {"a": "", "b": "", "c": "1"}, {"a": "1", "b": " ", "c": "1"})
+    shown = _sample(_mailing(text, *rows), limit=None, out="375291111111")
+    assert [(sample.row, sample.why) for sample in shown.samples] == [
+        (1, ("first", "most expensive", "longest")),
+        (3, ("default of b",)),
+    ]
+
+
+def test_sample_mailing_selects_rows_by_number() -> None:
+    """Only these rows are shown; a missing row is a usage error."""
+    assert [sample.row for sample in _sample(_PERSONAL, rows=(5, 2)).samples] == [2, 5]
+    with pytest.raises(UsageError, match="no row 6"):
+        _sample(_PERSONAL, rows=(6,))
+
+
+def test_sample_mailing_skips_suppressed_recipients() -> None:
+    """They are neither counted nor selected, but can be requested by row number."""
+    shown = _sample(_PERSONAL, out="375291111110")
+    assert shown.recipients == 4
+    assert shown.samples[0].row == 2
+    assert _sample(_PERSONAL, rows=(1,), out="375291111110").samples[0].is_suppressed
+
+
+def test_sample_mailing_shows_a_bulk_text_once() -> None:
+    """All recipients of a bulk mailing read the same text."""
+    assert len(_sample(_mailing("Hi", {}, {}, {})).samples) == 1
+
+
+def test_sample_mailing_of_a_contact_list() -> None:
+    """One text and no count of recipients: only sms.by knows the contacts."""
+    mailing = _mailing("Hi", {})
+    listed = Mailing(
+        "sale", "vip", "sale.yaml", _AT, "list", ContactList("News", _AT), mailing.text, "0", _AT, None, None,
+        "Europe/Minsk", 1, "fail",
+    )  # fmt: skip
+    shown = _sample(listed)
+    assert shown.recipients is None
+    assert [(sample.text, sample.phone) for sample in shown.samples] == [("Hi", None)]
+
+
+def test_sample_mailing_reports_texts_it_cannot_render() -> None:
+    """A text that cannot be sent is a problem; the other texts are shown."""
+    shown = _sample(_mailing("Hi {{ n }}", {"n": "a"}, {"n": ""}, {"n": "я" * 700}))
+    assert [sample.row for sample in shown.samples] == [1]
+    assert shown.recipients == 3
+    assert sorted(problem.code for problem in shown.problems) == ["TEMPLATE", "TOO_LONG"]
+
+
+def test_sample_mailing_keeps_a_thousand_problems() -> None:
+    """Further problems are only counted, and the first message gives their number."""
+    rows = tuple(InlineRecipient(f"37529{i:07}", {}, None, _AT) for i in range(1200))
+    found = _sample(_PERSONAL._replace(audience=InlineRecipients(rows, _AT)))
+    assert len(found.problems) == 1001
+    assert found.problems[0].message.startswith("200 more texts of this mailing cannot be sent")
+    assert found.recipients == 1200
+
+
+def _reviews(tmp_path: Path, *, with_samples: bool = True) -> dict[str, MailingReview]:
+    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\nsuppress: [out.csv]\n")
+    (tmp_path / "out.csv").write_text("phone\n375294444444\n")
+    (tmp_path / "sale.yaml").write_text(_CAMPAIGN)
+    (tmp_path / "vip.csv").write_text(_ROWS % ("x" * 400))
+    project = load_project(tmp_path).project
+    suppressed, _ = load_suppression(project.suppress)
+    return {
+        mailing.name: review_mailing(project, mailing, suppressed, with_samples=with_samples)
+        for mailing in project.mailings
+    }
+
+
+def test_review_mailing_merges_reasons_of_one_recipient(tmp_path: Path) -> None:
+    """A recipient selected for several reasons is shown once; suppressed recipients are neither shown nor counted."""
+    vip = _reviews(tmp_path)["vip"]
+    assert [(sample.why, sample.line) for sample in vip.samples] == [
+        (("first",), 2),
+        (("default of gift",), 3),
+        (("most expensive", "longest"), 4),
+    ]
+    assert {sample.file for sample in vip.samples} == {"vip.csv"}
+    assert vip.by_parts == (2, 0, 1)
+
+
+def test_review_mailing_masks_personal_values(tmp_path: Path) -> None:
+    """A sample contains neither a name nor a number, and is as long as the real text."""
+    first, default, long = _reviews(tmp_path)["vip"].samples
+    assert "".join(first.pieces) == "A**, t** waits. Call +375 29 ***-**-67"
+    assert "".join(default.pieces).startswith("M**********, a surprise waits.")
+    assert first.phone == "37529*****11"
+    assert len(long.pieces) == 3
+    assert sum(map(len, long.pieces)) == len(f"Eve, {'x' * 400} waits. Call +375 29 123-45-67")
+
+
+def test_review_mailing_masks_a_transliterated_name(tmp_path: Path) -> None:
+    """A value is masked in its transliterated spelling, too."""
+    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n")
+    (tmp_path / "sale.yaml").write_text(
+        "version: 1\ncampaign: sale\nmailings:\n  - name: vip\n    transliterate: true\n"
+        '    recipients: [{phone: "375291111111", name: Жанна}]\n    text: "{{ name | upper }}, hello"\n',
+        encoding="utf-8",
+    )
+    project = load_project(tmp_path).project
+    (sample,) = review_mailing(project, project.mailings[0], load_suppression(())[0]).samples
+    assert sample.pieces == ("Z*****, hello",)
+
+
+def test_review_mailing_shows_a_shared_text_once(tmp_path: Path) -> None:
+    """A text that is the same for all recipients names no phone."""
+    (sample,) = _reviews(tmp_path)["all"].samples
+    shown = (sample.why, sample.phone, sample.file, sample.line, sample.pieces)
+    assert shown == (("all recipients",), None, "sale.yaml", 10, ("One text for everyone",))
+
+
+def test_review_mailing_can_leave_out_samples(tmp_path: Path) -> None:
+    """Without samples the time zone is still known."""
+    vip = _reviews(tmp_path, with_samples=False)["vip"]
+    assert (vip.timezone, vip.samples, vip.by_parts) == ("Europe/Minsk", (), None)
+
+
+def test_mask_samples_hides_numbers_in_every_field() -> None:
+    """No whole number remains beside the text, in it, or in its pieces, even across a part's border."""
+    text = "Hi " + "a" * 145 + " 375291111110 or +375 33 765-43-21"
+    size = measure_text(text)
+    sample = Sample(
+        2, "lists/vip.csv", 3, "375291111110", text, size, size.parts, tuple(split_parts(text, size)), None
+    )
+    shown = mask_samples(MailingSamples("sale/vip", 7, "BYN", (sample,)))
+    assert "375291111110" not in repr(shown)
+    assert "765" not in repr(shown)
+    assert "".join(shown.samples[0].pieces) == shown.samples[0].text
+    assert len(shown.samples[0].pieces) == 2
