@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.errors import ApiError
-from smsby_deploy.lock.phone_states import NO_PROOF
+from smsby_deploy.lock.phone_states import NO_PROOF, PhoneState
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
 from smsby_deploy.plan.fingerprint import read_remote_name
 from smsby_deploy.plan.remote_state import RemoteView
@@ -132,16 +132,16 @@ class DeliveryLedger:
         )
 
 
-def baseline_of(phones: Sequence[str], counts: Counter[str], *, proves: bool) -> str:
-    """How often each of `phones` had the message before, a digit each; from 9 on nothing more proves anything."""
+def baseline_of(phones: Sequence[str], counts: Counter[str], *, proves: bool) -> tuple[int, ...]:
+    """Return how often each of `phones` received the message before; from NO_PROOF on, later deliveries prove nothing."""
     if not proves:
-        return NO_PROOF * len(phones)
-    return "".join(str(min(counts[phone], int(NO_PROOF))) for phone in phones)
+        return (NO_PROOF,) * len(phones)
+    return tuple(min(counts[phone], NO_PROOF) for phone in phones)
 
 
 def _accepted(chunk: ChunkRecord) -> int:
-    if chunk.rows is not None:
-        return chunk.rows.count("a")
+    if chunk.phones is not None:
+        return chunk.phones.count(PhoneState.ACCEPTED)
     return (chunk.recipients or 0) if chunk.state is ChunkState.ACCEPTED else 0
 
 

@@ -12,7 +12,7 @@ from smsby_deploy.apply.events import Event
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.lock.records import ChunkState
+from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState
 from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.guardrails import check_budget, check_people, unjudged_cost, unjudged_people
 from smsby_deploy.plan.model import Action
@@ -75,7 +75,7 @@ class ListSender:
         if self._recorder.chunk(ref).state is ChunkState.UNKNOWN:
             # Its confirmation was lost in an earlier run: a listed DRAFT counts once it has stood for a while.
             self._exchange.look_for([ref])
-        if self._recorder.chunk(ref).state in (ChunkState.PENDING, ChunkState.REJECTED):
+        if self._recorder.chunk(ref).state in SURELY_NOT_SENT:
             self._exchange.send(
                 Request([ref], lambda chunks: self._make_draft(mailing, action, list_id), "draft")
             )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.result import MailingOutcome, MailingResult
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
+from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 
@@ -87,15 +88,15 @@ def _in_part(entry: Entry, why: str | None) -> str | None:
     """Why not all of it was sent; of one that went out in part also to how many people it did."""
     if not entry.was_sent_in_part:
         return why
-    sent = sum(_people(chunk, ChunkState.ACCEPTED, "a") for chunk in entry.chunks)
-    lost = sum(_people(chunk, ChunkState.UNKNOWN, "u") for chunk in entry.chunks)
+    sent = sum(_people(chunk, ChunkState.ACCEPTED, PhoneState.ACCEPTED) for chunk in entry.chunks)
+    lost = sum(_people(chunk, ChunkState.UNKNOWN, PhoneState.UNKNOWN) for chunk in entry.chunks)
     total = sum(chunk.recipients or 0 for chunk in entry.chunks)
     doubt = f", and perhaps to {lost:,} more" if lost else ""
     return f"sent to {sent:,} of {total:,} people{doubt}; the rest: {why}"
 
 
-def _people(chunk: ChunkRecord, state: ChunkState, letter: str) -> int:
-    """How many of a chunk's people are in `state`, which is `letter` where it is sent phone by phone."""
-    if chunk.rows is not None:
-        return chunk.rows.count(letter)
+def _people(chunk: ChunkRecord, state: ChunkState, phone_state: PhoneState) -> int:
+    """Return how many recipients of a chunk are in `state`, or in `phone_state` if it is sent one SMS at a time."""
+    if chunk.phones is not None:
+        return chunk.phones.count(phone_state)
     return (chunk.recipients or 0) if chunk.state is state else 0

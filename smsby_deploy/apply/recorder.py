@@ -11,9 +11,9 @@ from uuid import uuid4
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.lock.journal import fold, fold_event
-from smsby_deploy.lock.phone_states import count_runs
+from smsby_deploy.lock.phone_states import PhoneState, PhoneStates, format_runs
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, UploadRecord
-from smsby_deploy.lock.serialization import entry_document
+from smsby_deploy.lock.serialization import entry_document, stored_state
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.model import Action
 from smsby_deploy.texts.price import money
@@ -114,32 +114,34 @@ class Recorder:
         self, chunks: Sequence[ChunkRef], state: ChunkState, row: int | None = None, **changes: Any
     ) -> None:
         """What became of a request; `step` is only kept of an unknown one."""
-        changes = {"state": state.value, "step": None, **changes}
+        changes = {"state": stored_state(state), "step": None, **changes}
         self._write("result", chunks=[list(ref) for ref in chunks], **_place(row), changes=changes)
 
     def note(self, ref: ChunkRef, state: ChunkState, row: int | None = None, **changes: Any) -> None:
         """What is known of a chunk without a request: found at sms.by, or everybody in it opted out."""
-        changes = {"state": state.value, "step": None, **changes}
+        changes = {"state": stored_state(state), "step": None, **changes}
         self._write("chunk", chunks=[list(ref)], **_place(row), changes=changes)
 
-    def note_rows(self, ref: ChunkRef, rows: str, baseline: str, **changes: Any) -> None:
-        """Where all the phones of a chunk stand, and how often each had got its message before."""
-        self._write(
-            "rows", chunks=[list(ref)], rows=count_runs(rows), baseline=count_runs(baseline), changes=changes
-        )
+    def note_phones(
+        self, ref: ChunkRef, phones: PhoneStates, baseline: tuple[int, ...], **changes: Any
+    ) -> None:
+        """Record the state of every phone of a chunk, and how often each had received its message before."""
+        counts = format_runs(map(str, baseline))
+        self._write("rows", chunks=[list(ref)], rows=str(phones), baseline=counts, changes=changes)
 
     def note_upload(self, ref: ChunkRef, upload: UploadRecord, **changes: Any) -> None:
         """How far the contact list of a chunk is."""
         self._write("upload", chunks=[list(ref)], upload=asdict(upload), changes=changes)
 
     def was_accepted(self, ref: ChunkRef, row: int) -> bool:
-        return (self.chunk(ref).rows or "")[row : row + 1] == "a"
+        phones = self.chunk(ref).phones
+        return phones is not None and phones[row] is PhoneState.ACCEPTED
 
     def is_unknown(self, ref: ChunkRef, row: int | None = None) -> bool:
         chunk = self.chunk(ref)
-        if row is None or chunk.rows is None:
+        if row is None or chunk.phones is None:
             return chunk.state is ChunkState.UNKNOWN
-        return chunk.rows[row] == "u"
+        return chunk.phones[row] is PhoneState.UNKNOWN
 
     def learn(self, address: str, recipients: int | None, parts: int | None, cost: Decimal | None) -> None:
         """What only sms.by knows of a list mailing."""

@@ -6,6 +6,7 @@ a lost one is told by the deliveries of its message (message_ids.py); what they 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -19,8 +20,8 @@ from smsby_deploy.apply.recorder import ChunkRef
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.lock.phone_states import NO_PROOF, UNSENT
-from smsby_deploy.lock.records import DONE, SAID_NOT_SENT, ChunkRecord, ChunkState
+from smsby_deploy.lock.phone_states import NO_PROOF, UNSENT, PhoneState, PhoneStates
+from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState
 from smsby_deploy.plan.chunks import Chunk, stream_chunks
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.remote_state import RemoteView
@@ -83,12 +84,16 @@ class SingleSender:
         found = [self._book.deliveries(remote.ids.get(chunk.fingerprint, [])) for chunk in chunks]
         self._recorder.write_entry(mailing.address, mailing.revision, action, records)
         for chunk, counts in zip(chunks, found, strict=True):
-            rows = "".join(
-                "a" if counts[phone] else "s" if phone in self._suppressed else "u" for phone in chunk.phones
-            )
-            error = "sms.by tells nothing of it, and the lock was lost" if "u" in rows else None
+            states = PhoneStates(self._adopted_state(phone, counts) for phone in chunk.phones)
+            is_unknown = PhoneState.UNKNOWN in states
+            error = "sms.by tells nothing of it, and the lock was lost" if is_unknown else None
             ids = remote.ids.get(chunk.fingerprint)
-            self._note(mailing, chunk, rows, error=error, message_id=max(ids) if ids else None)
+            self._note(mailing, chunk, states, error=error, message_id=max(ids) if ids else None)
+
+    def _adopted_state(self, phone: str, counts: Counter[str]) -> PhoneState:
+        if counts[phone]:
+            return PhoneState.ACCEPTED
+        return PhoneState.SUPPRESSED if phone in self._suppressed else PhoneState.UNKNOWN
 
     def look_again(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
         """Record what the deliveries of its messages prove of a recorded mailing. One that the lock calls surely not
@@ -104,25 +109,26 @@ class SingleSender:
             chunks = self._chunks(mailing, action)
         except FilesChanged:
             return
-        after: list[tuple[Chunk, ChunkRecord, str, str]] = []
+        after: list[tuple[Chunk, ChunkRecord, PhoneStates, PhoneStates]] = []
         is_older = False
         for chunk, record in zip(chunks, entry.chunks, strict=True):
             if record.state in DONE:
                 continue
-            before = record.rows or _first_rows(record) * len(chunk.phones)
-            rows, surprised = self._compare(mailing, chunk, record, before, remote)
+            before = _phone_states(record, chunk)
+            states, surprised = self._compare(mailing, chunk, record, before, remote)
             is_older = is_older or surprised
-            after.append((chunk, record, before, rows))
-        for chunk, record, before, rows in after:
+            after.append((chunk, record, before, states))
+        for chunk, record, before, states in after:
             if is_older:
-                rows = rows.replace("p", "u").replace("r", "u")
-            if rows != before:
-                error = None if "u" not in rows else _OLDER if is_older else record.error
-                self._note(mailing, chunk, rows, error=error)
+                states = states.replacing({PhoneState.PENDING, PhoneState.REJECTED}, PhoneState.UNKNOWN)
+            if states != before:
+                is_unknown = PhoneState.UNKNOWN in states
+                error = None if not is_unknown else _OLDER if is_older else record.error
+                self._note(mailing, chunk, states, error=error)
 
     def _compare(
-        self, mailing: Mailing, chunk: Chunk, record: ChunkRecord, before: str, remote: RemoteView
-    ) -> tuple[str, bool]:
+        self, mailing: Mailing, chunk: Chunk, record: ChunkRecord, before: PhoneStates, remote: RemoteView
+    ) -> tuple[PhoneStates, bool]:
         """The phones of `chunk` as they stand by the deliveries, and whether one was sent that surely was not."""
         ids = {*remote.ids.get(chunk.fingerprint, []), *filter(None, [record.message_id])}
         try:
@@ -131,19 +137,19 @@ class SingleSender:
             return before, False  # absence proves nothing
         if not counts:
             return before, False
-        baseline = record.baseline or "0" * len(before)
+        baseline = record.baseline or (0,) * len(before)
         # Of a message that is another mailing's too nobody can tell whose delivery it was.
         is_shared = bool(self._book.elsewhere(record.message_id, mailing.address))
-        rows, surprised = list(before), False
-        for place, (phone, letter, known) in enumerate(zip(chunk.phones, before, baseline, strict=True)):
-            if known == NO_PROOF or counts[phone] <= int(known):
+        states, surprised = list(before), False
+        for place, (phone, state, known) in enumerate(zip(chunk.phones, before, baseline, strict=True)):
+            if known == NO_PROOF or counts[phone] <= known:
                 continue
-            if letter == "u":
-                rows[place] = "a"
-            elif letter in UNSENT:
-                rows[place] = "u" if is_shared else "a"
-                surprised = surprised or letter != "n"
-        return "".join(rows), surprised
+            if state is PhoneState.UNKNOWN:
+                states[place] = PhoneState.ACCEPTED
+            elif state in UNSENT:
+                states[place] = PhoneState.UNKNOWN if is_shared else PhoneState.ACCEPTED
+                surprised = surprised or state is not PhoneState.DECLARED_UNSENT
+        return PhoneStates(states), surprised
 
     # --- sending -----------------------------------------------------------------------------------------------------
 
@@ -172,7 +178,8 @@ class SingleSender:
             self._fail(ExitCode.FAILED)
             return
         before = {
-            chunk.index: self._recorder.chunk((mailing.address, chunk.index)).rows or "" for chunk in left
+            chunk.index: self._recorder.chunk((mailing.address, chunk.index)).phones or PhoneStates()
+            for chunk in left
         }
         self._exchange.send_all(self._requests(mailing, left, before))
         self._sum_up(mailing, left)
@@ -181,35 +188,34 @@ class SingleSender:
         """Leave out who opted out, and make the message of `chunk`; False if nothing more of the mailing may leave."""
         ref = (mailing.address, chunk.index)
         record = self._recorder.chunk(ref)
-        rows = record.rows or _first_rows(record) * len(chunk.phones)
-        rows = "".join(
-            "s" if letter in UNSENT and phone in self._suppressed else letter
-            for phone, letter in zip(chunk.phones, rows, strict=True)
+        states = PhoneStates(
+            PhoneState.SUPPRESSED if state in UNSENT and phone in self._suppressed else state
+            for phone, state in zip(chunk.phones, _phone_states(record, chunk), strict=True)
         )
-        if not set(rows) & UNSENT or record.message_id is not None:
-            if rows != record.rows:
-                self._note(mailing, chunk, rows)
+        if not states.has_any(UNSENT) or record.message_id is not None:
+            if states != record.phones:
+                self._note(mailing, chunk, states)
             return True
         outcome = self._maker.make(mailing, action, chunk, when)
         if outcome.kind is OutcomeKind.ACCEPTED:
-            self._note(mailing, chunk, rows, message_id=outcome.message_id)
+            self._note(mailing, chunk, states, message_id=outcome.message_id)
             return True
         if outcome.message_id is None:
-            self._reject(mailing, chunk, rows, outcome.error or "rejected")
+            self._reject(mailing, chunk, states, outcome.error or "rejected")
             return False
-        return self._reuse(mailing, action, chunk, rows, outcome.message_id, when)
+        return self._reuse(mailing, action, chunk, states, outcome.message_id, when)
 
     def _reuse(
         self,
         mailing: Mailing,
         action: Action,
         chunk: Chunk,
-        rows: str,
+        states: PhoneStates,
         message_id: int,
         when: datetime | None,
     ) -> bool:
         """Use the message that has this text already, once its deliveries were read; False if it may not be used."""
-        phones = [phone for phone, letter in zip(chunk.phones, rows, strict=True) if letter in UNSENT]
+        phones = [phone for phone, state in zip(chunk.phones, states, strict=True) if state in UNSENT]
         try:
             verdict: Reuse = self._book.check_reuse(
                 self._read(),
@@ -226,7 +232,7 @@ class SingleSender:
                 f"not sent: the message {message_id} could not be read: {error}", ExitCode.UNREACHABLE
             ) from error
         if verdict.refusal:
-            self._reject(mailing, chunk, rows, verdict.refusal)
+            self._reject(mailing, chunk, states, verdict.refusal)
             return False
         if verdict.waits_for:
             self._exchange.stop([(mailing.address, chunk.index)], verdict.waits_for)
@@ -234,11 +240,11 @@ class SingleSender:
             return False
         baseline = baseline_of(chunk.phones, verdict.counts, proves=verdict.proves)
         if verdict.doubt:
-            rows = "".join("u" if letter in UNSENT else letter for letter in rows)
+            states = states.replacing(UNSENT, PhoneState.UNKNOWN)
         self._note(
             mailing,
             chunk,
-            rows,
+            states,
             baseline=baseline,
             message_id=message_id,
             foreign=verdict.foreign,
@@ -249,11 +255,11 @@ class SingleSender:
         return not verdict.doubt
 
     def _requests(
-        self, mailing: Mailing, chunks: Sequence[Chunk], before: dict[int, str]
+        self, mailing: Mailing, chunks: Sequence[Chunk], before: dict[int, PhoneStates]
     ) -> Iterator[Request]:
         for chunk in chunks:
-            for place, letter in enumerate(before[chunk.index]):
-                if letter in UNSENT:
+            for place, state in enumerate(before[chunk.index]):
+                if state in UNSENT:
                     yield self._request(mailing, chunk, place)
 
     def _request(self, mailing: Mailing, chunk: Chunk, place: int) -> Request:
@@ -267,7 +273,7 @@ class SingleSender:
         def done() -> None:
             self._advance(1)
             record = self._recorder.chunk(ref)
-            if (record.rows or "")[place : place + 1] == "r":
+            if record.phones is not None and record.phones[place] is PhoneState.REJECTED:
                 line = f"{mailing.address}: the phone of line {chunk.lines[place]}: {record.error}"
                 self._say("refused", line, mailing.address, is_warning=True)
 
@@ -284,7 +290,7 @@ class SingleSender:
         """Look for `reconcile_seconds` whether a sendSMS whose answer was lost is among its message's deliveries."""
         clock, sender = self._exchange.clock, self._exchange.sender
         record = self._recorder.chunk(ref)
-        known = (record.baseline or "")[place : place + 1] or "0"
+        known = record.baseline[place] if record.baseline else 0
         if known == NO_PROOF:
             return
         for _ in poll(
@@ -293,7 +299,7 @@ class SingleSender:
             pause=lambda wait: sender.pause(wait, clock, until=2),
         ):
             try:
-                if self._book.deliveries([record.message_id or 0])[phone] > int(known):
+                if self._book.deliveries([record.message_id or 0])[phone] > known:
                     self._recorder.note(
                         ref, ChunkState.ACCEPTED, place, accepted_at=self._recorder.now(), error=None
                     )
@@ -305,14 +311,16 @@ class SingleSender:
 
     def _sum_up(self, mailing: Mailing, chunks: Sequence[Chunk]) -> None:
         """Tell what became of it; a phone that was refused is told as the mailing's error."""
-        rows = "".join(self._recorder.chunk((mailing.address, chunk.index)).rows or "" for chunk in chunks)
-        refused = rows.count("r")
+        records = [self._recorder.chunk((mailing.address, chunk.index)) for chunk in chunks]
+        states = PhoneStates(state for record in records for state in record.phones or ())
+        refused = states.count(PhoneState.REJECTED)
         if refused:
             why = (
                 f"sms.by refused {refused} of its phones; opt them out (suppress) and the mailing is complete"
             )
             self._exchange.stop([(mailing.address, 0)], why)
-        line = f"{mailing.address}: {rows.count('a')} of {len(rows) - rows.count('s')} recipients: accepted"
+        accepted, total = states.count(PhoneState.ACCEPTED), len(states) - states.count(PhoneState.SUPPRESSED)
+        line = f"{mailing.address}: {accepted} of {total} recipients: accepted"
         self._say("mailing", line, mailing.address)
 
     # --- recording ---------------------------------------------------------------------------------------------------
@@ -320,21 +328,28 @@ class SingleSender:
     def _say(self, name: str, line: str, address: str, *, is_warning: bool = False) -> None:
         self._exchange.say(Event(name, line, (address,), is_warning=is_warning))
 
-    def _reject(self, mailing: Mailing, chunk: Chunk, rows: str, error: str) -> None:
+    def _reject(self, mailing: Mailing, chunk: Chunk, states: PhoneStates, error: str) -> None:
         """The message of `chunk` can't be made: nobody of it was sent to."""
-        self._note(mailing, chunk, rows.replace("p", "r").replace("n", "r"), error=error)
+        self._note(mailing, chunk, states.replacing(UNSENT, PhoneState.REJECTED), error=error)
         self._exchange.rejected.add(mailing.address)
         self._exchange.stop([(mailing.address, chunk.index)], error)
 
     def _note(
-        self, mailing: Mailing, chunk: Chunk, rows: str, *, baseline: str = "", **changes: str | int | None
+        self,
+        mailing: Mailing,
+        chunk: Chunk,
+        states: PhoneStates,
+        *,
+        baseline: tuple[int, ...] = (),
+        **changes: str | int | None,
     ) -> None:
         ref = (mailing.address, chunk.index)
         record = self._recorder.chunk(ref)
-        if "a" in rows and record.accepted_at is None:
+        if PhoneState.ACCEPTED in states and record.accepted_at is None:
             changes["accepted_at"] = self._recorder.now()
-        baseline = baseline or record.baseline or "0" * len(rows)
-        self._recorder.note_rows(ref, rows, baseline, recipients=len(rows) - rows.count("s"), **changes)
+        baseline = baseline or record.baseline or (0,) * len(states)
+        recipients = len(states) - states.count(PhoneState.SUPPRESSED)
+        self._recorder.note_phones(ref, states, baseline, recipients=recipients, **changes)
 
     def _chunks(self, mailing: Mailing, action: Action) -> list[Chunk]:
         """The chunks as planned.
@@ -350,11 +365,15 @@ class SingleSender:
         return chunks
 
 
-def _first_rows(record: ChunkRecord) -> str:
-    """How the phones of a chunk stand of which only the whole is recorded."""
-    if record.state is ChunkState.UNKNOWN:
-        return "u"
-    return "n" if record.error == SAID_NOT_SENT else "p"
+def _phone_states(record: ChunkRecord, chunk: Chunk) -> PhoneStates:
+    """Return the state of each phone of `chunk`, also if only the state of the whole chunk is recorded."""
+    if record.phones is not None:
+        return record.phones
+    first = {
+        ChunkState.UNKNOWN: PhoneState.UNKNOWN,
+        ChunkState.DECLARED_UNSENT: PhoneState.DECLARED_UNSENT,
+    }.get(record.state, PhoneState.PENDING)
+    return PhoneStates.uniform(first, len(chunk.phones))
 
 
 def _is_of_one_phone(error: str) -> bool:

@@ -8,8 +8,9 @@ from uuid import uuid4
 
 from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
 from smsby_deploy.lock.journal import ResultNotSaved
-from smsby_deploy.lock.records import SAID_NOT_SENT, SURELY_NOT_SENT, ChunkState, Entry, Lock
-from smsby_deploy.lock.serialization import entry_document
+from smsby_deploy.lock.phone_states import PhoneState
+from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState, Entry, Lock
+from smsby_deploy.lock.serialization import DECLARED_UNSENT_ERROR, entry_document, stored_state
 from smsby_deploy.lock.store import HeldLock
 
 _LOOK = "`smsby-deploy lock show ADDRESS` tells what is recorded"
@@ -62,9 +63,9 @@ class LockChange:
                 chunks = self._entry(address).chunks
                 if index >= len(chunks) or chunks[index].fingerprint != fingerprint:
                     raise UsageError(f"the lock knows no chunk {fingerprint} of {address}", hint=_LOOK)
-                row, rows = result.get("row"), chunks[index].rows
+                row, phones = result.get("row"), chunks[index].phones
                 is_unknown = chunks[index].state is ChunkState.UNKNOWN
-                if is_unknown and (row is None or rows is None or rows[row : row + 1] == "u"):
+                if is_unknown and (row is None or phones is None or phones[row] is PhoneState.UNKNOWN):
                     addresses.add(address)
                     place = {"chunks": [[address, index]], **({} if row is None else {"row": row})}
                     events.append(("chunk", {**place, "changes": result["changes"]}))
@@ -187,8 +188,7 @@ def _check_replaceable(address: str, entry: Entry, revision: int) -> None:
 
 
 def _settled(entry: Entry, index: int, sent: bool, message_id: int | None, at: str) -> dict[str, Any]:
-    """The changes of one unknown chunk. One that was said not to be sent bears that as its `error`, so that it is told
-    from one that was never tried."""
+    """Return the changes that settle one unknown chunk."""
     chunk = entry.chunks[index]
     settled: dict[str, Any] = {"step": None, "error": None}
     if message_id is not None:
@@ -200,4 +200,4 @@ def _settled(entry: Entry, index: int, sent: bool, message_id: int | None, at: s
         return settled | {"state": ChunkState.ACCEPTED.value, "accepted_at": at}
     if chunk.step == "confirm":
         return settled | {"state": ChunkState.DRAFT.value}
-    return settled | {"state": ChunkState.PENDING.value, "error": SAID_NOT_SENT}
+    return settled | {"state": stored_state(ChunkState.DECLARED_UNSENT), "error": DECLARED_UNSENT_ERROR}

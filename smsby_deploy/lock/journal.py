@@ -21,9 +21,9 @@ from typing import Any
 
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.fault_points import fault_point
-from smsby_deploy.lock.phone_states import read_runs, with_row, with_rows, with_state
-from smsby_deploy.lock.records import Apply, ChunkState, Lock, Resolution, UploadRecord
-from smsby_deploy.lock.serialization import read_entry
+from smsby_deploy.lock.phone_states import PhoneStates
+from smsby_deploy.lock.records import Apply, ChunkRecord, ChunkState, Lock, Resolution, UploadRecord
+from smsby_deploy.lock.serialization import read_baseline, read_entry, read_state
 
 _SUM = 16  # hex digits of a line's checksum
 _HEAD = '{"sum":"'
@@ -144,16 +144,13 @@ def fold_event(lock: Lock, event: dict[str, Any]) -> Lock:
         case "intent":
             if event.get("step") in REACHES_NOBODY:
                 return lock
+            changes = {"state": ChunkState.UNKNOWN.value, "step": event.get("step")}
             for address, index in event["chunks"]:
-                lock = _change(
-                    lock, address, index, event.get("row"), ChunkState.UNKNOWN, step=event.get("step")
-                )
+                lock = _change(lock, address, index, event.get("row"), changes)
             return lock
         case "result" | "chunk":
-            changes = dict(event["changes"])
-            state = ChunkState(changes.pop("state"))
             for address, index in event["chunks"]:
-                lock = _change(lock, address, index, event.get("row"), state, **changes)
+                lock = _change(lock, address, index, event.get("row"), event["changes"])
             return lock
         case "upload":
             ((address, index),) = event["chunks"]
@@ -163,8 +160,8 @@ def fold_event(lock: Lock, event: dict[str, Any]) -> Lock:
         case "rows":
             ((address, index),) = event["chunks"]
             entry = lock.mailings[address]
-            changes = {**event["changes"], "baseline": read_runs(event["baseline"])}
-            chunk = with_rows(entry.chunks[index], read_runs(event["rows"]), **changes)
+            changes = {**event["changes"], "baseline": read_baseline(event["baseline"])}
+            chunk = entry.chunks[index].with_phones(PhoneStates.parse(event["rows"]), **changes)
             return lock.with_entry(address, entry.put_chunk(index, chunk))
         case "facts":
             entry = lock.mailings[event["address"]]
@@ -187,11 +184,19 @@ def fold_event(lock: Lock, event: dict[str, Any]) -> Lock:
             )
 
 
-def _change(lock: Lock, address: str, index: int, row: int | None, state: ChunkState, **changes: Any) -> Lock:
+def _change(lock: Lock, address: str, index: int, position: int | None, changes: dict[str, Any]) -> Lock:
+    """Return the lock after stored `changes` of one chunk, or only of its phone at `position`."""
     entry = lock.mailings[address]
-    chunk = entry.chunks[index]
-    chunk = with_state(chunk, state, **changes) if row is None else with_row(chunk, row, state, **changes)
+    chunk = _changed_chunk(entry.chunks[index], position, dict(changes))
     return lock.with_entry(address, entry.put_chunk(index, chunk))
+
+
+def _changed_chunk(chunk: ChunkRecord, position: int | None, changes: dict[str, Any]) -> ChunkRecord:
+    error = changes.get("error", chunk.error if chunk.phones is None else None)
+    state = read_state(changes.pop("state"), error)
+    if position is None:
+        return chunk.with_state(state, **changes)
+    return chunk.with_phone_state(position, state, **changes)
 
 
 def _seal_line(event: dict[str, Any], previous: str) -> tuple[bytes, str]:

@@ -1,82 +1,114 @@
-"""Chunks that are sent phone by phone: a letter of state for each, by its place in the chunk, and never the phone itself.
+"""The state of each phone of a chunk that is sent one SMS at a time.
 
-p pending · n said not to be sent · r rejected · a accepted · u unknown · s suppressed. In the lock file and the journal
-equal letters are counted: `a:120 u:1 p:29`.
+A lock holds no phone numbers: a phone is identified by its position in its chunk. The lock file and the journal store the
+states as counted letters, for example `a:120 u:1 p:29`.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from itertools import groupby
-from typing import Any
 
-from smsby_deploy.lock.records import SAID_NOT_SENT, ChunkRecord, ChunkState
+NO_PROOF = 9  # a count in a baseline that no later number of deliveries can exceed
 
-UNSENT = frozenset("pnr")  # surely
-NO_PROOF = "9"  # a baseline that no number of deliveries exceeds
-
-_LETTERS = {
-    ChunkState.PENDING: "p",
-    ChunkState.REJECTED: "r",
-    ChunkState.ACCEPTED: "a",
-    ChunkState.UNKNOWN: "u",
-    ChunkState.SUPPRESSED: "s",
-}
 _RUNS = re.compile(r"([a-z0-9]:[1-9][0-9]*( [a-z0-9]:[1-9][0-9]*)*)?")
-_MOST = 1_000_000  # phones of a chunk that are believed; a damaged count must not fill the memory
+_MAX_PHONES = 1_000_000  # of one chunk; a damaged count must not fill the memory
 
 
-def state_of(rows: str) -> ChunkState:
-    """The state of a chunk whose phones stand as `rows`."""
-    letters = set(rows)
-    if "u" in letters:
-        return ChunkState.UNKNOWN
-    if not letters & UNSENT:
-        return ChunkState.ACCEPTED if "a" in letters else ChunkState.SUPPRESSED
-    if "a" in letters:
-        return ChunkState.PARTIAL
-    return ChunkState.REJECTED if "r" in letters else ChunkState.PENDING
+class PhoneState(StrEnum):
+    """What is known about one phone. The values are the letters of the lock file."""
+
+    PENDING = "p"
+    DECLARED_UNSENT = "n"  # the user declared that a lost request was not sent
+    REJECTED = "r"
+    ACCEPTED = "a"
+    UNKNOWN = "u"
+    SUPPRESSED = "s"
 
 
-def with_row(chunk: ChunkRecord, row: int, state: ChunkState, **changes: Any) -> ChunkRecord:
-    """`chunk` after something became known of its phone number `row`."""
-    assert chunk.rows is not None
-    if not 0 <= row < len(chunk.rows):
-        raise IndexError(row)
-    rows = chunk.rows[:row] + _LETTERS[state] + chunk.rows[row + 1 :]
-    return with_rows(chunk, rows, **changes)
+UNSENT = frozenset({PhoneState.PENDING, PhoneState.DECLARED_UNSENT, PhoneState.REJECTED})  # certainly
 
 
-def with_rows(chunk: ChunkRecord, rows: str, **changes: Any) -> ChunkRecord:
-    """`chunk` with all its phones as `rows`. What was said of some phones stays told until all are done."""
-    if "error" in changes and changes["error"] is None and set(rows) & {"r", "u"}:
-        del changes["error"]
-    return replace(chunk, **{**changes, "rows": rows, "state": state_of(rows), "step": None})
+class PhoneStates:
+    """An immutable sequence of phone states, one for each phone of a chunk, in the chunk's order."""
+
+    __slots__ = ("_letters",)
+
+    def __init__(self, states: Iterable[PhoneState] = ()) -> None:
+        self._letters = "".join(states)
+
+    @classmethod
+    def uniform(cls, state: PhoneState, count: int) -> PhoneStates:
+        """Return `count` phones that are all in `state`."""
+        return cls([state] * count)
+
+    @classmethod
+    def parse(cls, text: str) -> PhoneStates:
+        """Return the states that `str()` wrote; ValueError if `text` is not in that form."""
+        return cls(map(PhoneState, parse_runs(text)))
+
+    def __str__(self) -> str:
+        return format_runs(self._letters)
+
+    def __repr__(self) -> str:
+        return f"PhoneStates.parse({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return self._letters == other._letters if isinstance(other, PhoneStates) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._letters)
+
+    def __len__(self) -> int:
+        return len(self._letters)
+
+    def __iter__(self) -> Iterator[PhoneState]:
+        return map(PhoneState, self._letters)
+
+    def __contains__(self, state: PhoneState) -> bool:
+        return state.value in self._letters
+
+    def __getitem__(self, position: int) -> PhoneState:
+        return PhoneState(self._letters[position])
+
+    def count(self, *states: PhoneState) -> int:
+        """Return how many phones are in one of `states`."""
+        return sum(map(self._letters.count, states))
+
+    def has_any(self, states: Iterable[PhoneState]) -> bool:
+        """Return whether at least one phone is in one of `states`."""
+        return any(state in self for state in states)
+
+    def with_state(self, position: int, state: PhoneState) -> PhoneStates:
+        """Return a copy in which the phone at `position` is in `state`; IndexError if there is no such phone."""
+        if not 0 <= position < len(self):
+            raise IndexError(position)
+        return _from_letters(self._letters[:position] + state + self._letters[position + 1 :])
+
+    def replacing(self, old: Iterable[PhoneState], new: PhoneState) -> PhoneStates:
+        """Return a copy in which every phone in one of the `old` states is in `new`."""
+        table = str.maketrans({state.value: new.value for state in old})
+        return _from_letters(self._letters.translate(table))
 
 
-def with_state(chunk: ChunkRecord, state: ChunkState, **changes: Any) -> ChunkRecord:
-    """`chunk` after something became known of all of it: of its unknown phones if there are any, else of the unsent."""
-    if chunk.rows is None:
-        return replace(chunk, state=state, **changes)
-    letter = _LETTERS[state]
-    if state is ChunkState.PENDING and changes.get("error") == SAID_NOT_SENT:
-        letter = "n"
-    concerned = UNSENT | {"u"} if state is ChunkState.UNKNOWN or "u" not in chunk.rows else {"u"}
-    rows = "".join(letter if old in concerned else old for old in chunk.rows)
-    return with_rows(chunk, rows, **changes)
+def _from_letters(letters: str) -> PhoneStates:
+    states = PhoneStates.__new__(PhoneStates)
+    states._letters = letters
+    return states
 
 
-def count_runs(letters: str) -> str:
-    """`aaap` as `a:3 p:1`."""
-    return " ".join(f"{letter}:{len(list(run))}" for letter, run in groupby(letters))
+def format_runs(symbols: Iterable[str]) -> str:
+    """Return `symbols` with equal neighbors counted: `aaap` becomes `a:3 p:1`."""
+    return " ".join(f"{symbol}:{len(list(run))}" for symbol, run in groupby(symbols))
 
 
-def read_runs(text: str) -> str:
-    """What `count_runs` wrote; ValueError if it did not."""
+def parse_runs(text: str) -> str:
+    """Return the symbols that `format_runs` wrote; ValueError if `text` is not in that form."""
     if _RUNS.fullmatch(text) is None:
-        raise ValueError(f"no phones: {text[:20]!r}")
+        raise ValueError(f"not a list of counted phone states: {text[:20]!r}")
     runs = [(run[0], int(run[2:])) for run in text.split()]
-    if sum(count for _, count in runs) > _MOST:
+    if sum(count for _, count in runs) > _MAX_PHONES:
         raise ValueError("more phones than a chunk can have")
-    return "".join(letter * count for letter, count in runs)
+    return "".join(symbol * count for symbol, count in runs)

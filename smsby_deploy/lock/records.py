@@ -4,23 +4,49 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
+
+from smsby_deploy.lock.phone_states import UNSENT, PhoneState, PhoneStates
 
 
 class ChunkState(StrEnum):
-    """What is known of one chunk. Only PENDING and REJECTED are surely not sent."""
+    """What is known about one chunk."""
 
     PENDING = "pending"
+    DECLARED_UNSENT = "declared_unsent"  # pending: the user declared that a lost request was not sent
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
     DRAFT = "draft"  # a list mailing at sms.by that is not confirmed
-    SUPPRESSED = "suppressed"  # everybody in it opted out: done without a request
-    PARTIAL = "partial"  # sent phone by phone: some were sent to, the others surely not
+    SUPPRESSED = "suppressed"  # all of its recipients opted out: complete without a request
+    PARTIAL = "partial"  # sent one SMS at a time: accepted for some phones, certainly not sent to the others
 
 
-SURELY_NOT_SENT = frozenset({ChunkState.PENDING, ChunkState.REJECTED})
-SAID_NOT_SENT = "said not to be sent"  # the `error` of a chunk that is pending by a person's word
+SURELY_NOT_SENT = frozenset({ChunkState.PENDING, ChunkState.DECLARED_UNSENT, ChunkState.REJECTED})
 DONE = frozenset({ChunkState.ACCEPTED, ChunkState.SUPPRESSED})
+
+_PHONE_STATES = {
+    ChunkState.PENDING: PhoneState.PENDING,
+    ChunkState.DECLARED_UNSENT: PhoneState.DECLARED_UNSENT,
+    ChunkState.REJECTED: PhoneState.REJECTED,
+    ChunkState.ACCEPTED: PhoneState.ACCEPTED,
+    ChunkState.UNKNOWN: PhoneState.UNKNOWN,
+    ChunkState.SUPPRESSED: PhoneState.SUPPRESSED,
+}
+
+
+def chunk_state_of(phones: PhoneStates) -> ChunkState:
+    """Return the state of a chunk whose phones are in the states `phones`."""
+    if PhoneState.UNKNOWN in phones:
+        return ChunkState.UNKNOWN
+    is_accepted = PhoneState.ACCEPTED in phones
+    if not phones.has_any(UNSENT):
+        return ChunkState.ACCEPTED if is_accepted else ChunkState.SUPPRESSED
+    if is_accepted:
+        return ChunkState.PARTIAL
+    if PhoneState.REJECTED in phones:
+        return ChunkState.REJECTED
+    return ChunkState.PENDING if PhoneState.PENDING in phones else ChunkState.DECLARED_UNSENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +75,46 @@ class ChunkRecord:
     accepted_at: str | None = None
     error: str | None = None
     step: str | None = None  # of a list mailing that is unknown: "draft" or "confirm"
-    # Of one that is sent phone by phone, see lock/phone_states.py: a letter a phone; how often each had got the
-    # message before, a digit a phone; and how many deliveries the message had before that the lock does not explain.
-    rows: str | None = None
-    baseline: str | None = None
+    # Only of a chunk that is sent one SMS at a time: the state of each phone, how many deliveries of the message each
+    # had before this mailing, and how many earlier deliveries of the message the lock does not explain.
+    phones: PhoneStates | None = None
+    baseline: tuple[int, ...] | None = None
     foreign: int = 0
     upload: UploadRecord | None = None  # of a mailing that is uploaded
 
     @property
     def was_sent(self) -> bool:
-        """Whether it surely reached somebody, if perhaps not all."""
-        return self.state in (ChunkState.ACCEPTED, ChunkState.PARTIAL) or "a" in (self.rows or "")
+        """Whether it certainly reached at least one recipient."""
+        if self.phones is not None and PhoneState.ACCEPTED in self.phones:
+            return True
+        return self.state in (ChunkState.ACCEPTED, ChunkState.PARTIAL)
+
+    def with_state(self, state: ChunkState, **changes: Any) -> ChunkRecord:
+        """Return this chunk after an event about all of it.
+
+        With single phones the event concerns the unknown ones if there are any, else those certainly not sent.
+        """
+        if self.phones is None:
+            return replace(self, state=state, **changes)
+        concerned = {PhoneState.UNKNOWN} if PhoneState.UNKNOWN in self.phones else UNSENT
+        if state is ChunkState.UNKNOWN:
+            concerned = UNSENT
+        return self.with_phones(self.phones.replacing(concerned, _PHONE_STATES[state]), **changes)
+
+    def with_phone_state(self, position: int, state: ChunkState, **changes: Any) -> ChunkRecord:
+        """Return this chunk after an event about its phone at `position`; IndexError if there is no such phone."""
+        if self.phones is None:
+            raise IndexError(position)
+        return self.with_phones(self.phones.with_state(position, _PHONE_STATES[state]), **changes)
+
+    def with_phones(self, phones: PhoneStates, **changes: Any) -> ChunkRecord:
+        """Return this chunk with the state of every phone replaced.
+
+        An error stays until no phone is rejected or unknown: the next phone's success must not hide it.
+        """
+        if changes.get("error", "") is None and phones.has_any({PhoneState.REJECTED, PhoneState.UNKNOWN}):
+            del changes["error"]
+        return replace(self, **{**changes, "phones": phones, "state": chunk_state_of(phones), "step": None})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from typing import Any
 from uuid import uuid4
 
 from smsby_deploy.lock.journal import fold_event, open_line
-from smsby_deploy.lock.phone_states import with_state
 from smsby_deploy.lock.records import DONE, ChunkState, Lock
 from smsby_deploy.lock.serialization import read_entry
 
@@ -49,7 +48,7 @@ def salvage(lock: Lock, journal: Path) -> tuple[Lock, list[str]]:
         entry = state.mailings[address]
         for index, chunk in enumerate(entry.chunks):
             if chunk.state not in DONE:
-                entry = entry.put_chunk(index, with_state(chunk, ChunkState.UNKNOWN, error=_ERROR))
+                entry = entry.put_chunk(index, chunk.with_state(ChunkState.UNKNOWN, error=_ERROR))
         if entry.has_unknown:
             doubtful.append(address)
             state = state.with_entry(address, entry)

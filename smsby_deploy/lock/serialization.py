@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from smsby_deploy.errors import LockDamaged
-from smsby_deploy.lock.phone_states import count_runs, read_runs, state_of
+from smsby_deploy.lock.phone_states import PhoneStates, format_runs, parse_runs
 from smsby_deploy.lock.records import (
     AppliedBy,
     Apply,
@@ -18,10 +18,12 @@ from smsby_deploy.lock.records import (
     Lock,
     Resolution,
     UploadRecord,
+    chunk_state_of,
 )
 
 FORMAT = "smsby-lock"
 VERSION = 1
+DECLARED_UNSENT_ERROR = "said not to be sent"
 
 
 def entry_document(entry: Entry) -> dict[str, Any]:
@@ -66,29 +68,62 @@ def read_entry(document: dict[str, Any]) -> Entry:
     )
 
 
+def stored_state(state: ChunkState) -> str:
+    """Return the word for `state` in the lock file and the journal.
+
+    The format has none for DECLARED_UNSENT: it is "pending" with the error DECLARED_UNSENT_ERROR.
+    """
+    return (ChunkState.PENDING if state is ChunkState.DECLARED_UNSENT else state).value
+
+
+def read_state(stored: str, error: str | None) -> ChunkState:
+    """Return the state of a chunk from its stored word and its error."""
+    state = ChunkState(stored)
+    is_declared = state is ChunkState.PENDING and error == DECLARED_UNSENT_ERROR
+    return ChunkState.DECLARED_UNSENT if is_declared else state
+
+
+def read_baseline(text: str) -> tuple[int, ...]:
+    """Return the counts of a stored baseline; ValueError if `text` is not one."""
+    return tuple(map(int, parse_runs(text)))
+
+
 def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
-    """What concerns single phones, or an uploaded list, stands only in a chunk that is sent so."""
-    document = asdict(chunk) | {"state": chunk.state.value}
-    if chunk.upload is None:
-        del document["upload"]
-    if chunk.rows is None:
-        return {key: value for key, value in document.items() if key not in ("rows", "baseline", "foreign")}
-    baseline = None if chunk.baseline is None else count_runs(chunk.baseline)
-    return document | {"rows": count_runs(chunk.rows), "baseline": baseline}
+    """Return one chunk as JSON, with the fields of single phones and of an upload only where they apply."""
+    document: dict[str, Any] = {
+        "fingerprint": chunk.fingerprint,
+        "recipients": chunk.recipients,
+        "digest": chunk.digest,
+        "state": stored_state(chunk.state),
+        "uuid": chunk.uuid,
+        "message_id": chunk.message_id,
+        "accepted_at": chunk.accepted_at,
+        "error": chunk.error,
+        "step": chunk.step,
+    }
+    if chunk.phones is not None:
+        baseline = None if chunk.baseline is None else format_runs(map(str, chunk.baseline))
+        document |= {"rows": str(chunk.phones), "baseline": baseline, "foreign": chunk.foreign}
+    if chunk.upload is not None:
+        document["upload"] = asdict(chunk.upload)
+    return document
 
 
 def _read_chunk(document: dict[str, Any]) -> ChunkRecord:
-    upload = UploadRecord(**document["upload"]) if "upload" in document else None
-    chunk = ChunkRecord(**(document | {"state": ChunkState(document["state"]), "upload": upload}))
-    if chunk.rows is None:
+    fields = dict(document)
+    stored, rows, baseline = fields.pop("state"), fields.pop("rows", None), fields.pop("baseline", None)
+    upload = UploadRecord(**fields.pop("upload")) if "upload" in fields else None
+    chunk = ChunkRecord(**fields, state=read_state(stored, fields["error"]), upload=upload)
+    if rows is None:
         if chunk.state is ChunkState.PARTIAL:
-            raise ValueError("a chunk that is sent in part does not say to whom")
+            raise ValueError("a chunk that was sent in part has no phone states")
         return chunk
-    rows = read_runs(chunk.rows)
-    baseline = None if chunk.baseline is None else read_runs(chunk.baseline)
-    if state_of(rows) is not chunk.state or (baseline is not None and len(baseline) != len(rows)):
-        raise ValueError("the phones of a chunk don't fit its state")
-    return replace(chunk, rows=rows, baseline=baseline)
+    phones = PhoneStates.parse(rows)
+    counts = None if baseline is None else read_baseline(baseline)
+    state = chunk_state_of(phones)
+    if stored_state(state) != stored or (counts is not None and len(counts) != len(phones)):
+        raise ValueError("the phone states of a chunk do not match its state")
+    return replace(chunk, state=state, phones=phones, baseline=counts)
 
 
 def entry_digest(entry: Entry) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from smsby_deploy.lock.phone_states import UNSENT
+from smsby_deploy.lock.phone_states import UNSENT, PhoneState
 from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, Entry
 from smsby_deploy.plan.desired_state import ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import remote_name
@@ -105,10 +105,9 @@ def _diff_recorded(
             return Verdict(ActionKind.BLOCKED, opted_out_reason(entry.revision), states)
         return Verdict(ActionKind.CONFIRM, "its draft stands at sms.by, not confirmed", states)
     if entry.transport == "single":
-        people = counted(
-            sum(row == "a" for chunk in entry.chunks for row in chunk.rows or ""), "person", "people"
-        )
-        left = tuple(None if c.rows is None else sum(row in UNSENT for row in c.rows) for c in entry.chunks)
+        accepted = sum(c.phones.count(PhoneState.ACCEPTED) for c in entry.chunks if c.phones is not None)
+        people = counted(accepted, "person", "people")
+        left = tuple(None if c.phones is None else c.phones.count(*UNSENT) for c in entry.chunks)
         return Verdict(ActionKind.RESUME, f"{people} got it; the rest goes out", states, left=left)
     done = sum(state in DONE for state in states)
     return Verdict(ActionKind.RESUME, f"{done} of {len(states)} chunks were sent; the rest goes out", states)

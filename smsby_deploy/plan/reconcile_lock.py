@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smsby_deploy.lock.records import DONE, SAID_NOT_SENT, SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry
+from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.remote_state import RemoteView
 
 
@@ -35,4 +35,4 @@ def _merge_chunk(chunk: ChunkRecord, remote: RemoteView | None) -> ChunkState:
 
 def _is_sure(chunk: ChunkRecord) -> bool:
     """Whether the program itself knows that this chunk was not sent."""
-    return chunk.state in SURELY_NOT_SENT and chunk.error != SAID_NOT_SENT
+    return chunk.state in SURELY_NOT_SENT and chunk.state is not ChunkState.DECLARED_UNSENT

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from smsby_deploy.errors import UsageError
+from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.fingerprint import read_remote_name
 from smsby_deploy.smsby.known_errors import NotFound
@@ -27,6 +28,7 @@ _NOT_SENT = {
     ChunkState.UNKNOWN: "unknown",
     ChunkState.REJECTED: "rejected",
     ChunkState.PENDING: "not sent",
+    ChunkState.DECLARED_UNSENT: "not sent",
 }
 
 
@@ -111,7 +113,7 @@ class _Remote:
 
     def tells_apart(self, chunk: ChunkRecord) -> bool:
         """Whether the deliveries of its message are all its own: a text that was sent before is one message for both."""
-        return chunk.rows is None or (chunk.foreign == 0 and self._uses[chunk.message_id] == 1)
+        return chunk.phones is None or (chunk.foreign == 0 and self._uses[chunk.message_id] == 1)
 
     def listed(self, chunk: ChunkRecord) -> RemoteMailing | None:
         """The chunk in sms.by's list of mailings; None proves nothing."""
@@ -176,7 +178,7 @@ def _mailing_status(
         listed = remote.listed(chunk)
         told = listed.count_phones if listed else None
         people = chunk.recipients if chunk.recipients is not None else told
-        if chunk.rows is not None:
+        if chunk.phones is not None:
             accepted += _add_phones(chunk, remote, counts, other, whole)
         elif chunk.state in _NOT_SENT:
             other[_NOT_SENT[chunk.state]] += people or 0
@@ -233,10 +235,10 @@ def _add_phones(
 ) -> int:
     """Count a chunk that is sent phone by phone; returns how many sms.by took. A lost sendSMS that stands among the
     deliveries after all is counted there."""
-    letters = Counter(chunk.rows)
-    people, unknown = letters["a"], letters["u"]
-    other["rejected"] += letters["r"]
-    other["not sent"] += letters["p"] + letters["n"]
+    states = Counter(chunk.phones)
+    people, unknown = states[PhoneState.ACCEPTED], states[PhoneState.UNKNOWN]
+    other["rejected"] += states[PhoneState.REJECTED]
+    other["not sent"] += states[PhoneState.PENDING] + states[PhoneState.DECLARED_UNSENT]
     tally = remote.tally(chunk) if people + unknown and remote.tells_apart(chunk) else None
     reported = tally.words.total() if tally else 0
     if tally is None or reported > people + unknown:

@@ -10,35 +10,54 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.errors import LockDamaged
-from smsby_deploy.lock.phone_states import state_of
-from smsby_deploy.lock.records import AppliedBy, Apply, ChunkRecord, ChunkState, Entry, Lock, Resolution
-from smsby_deploy.lock.serialization import read_lock, write_lock
+from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
+from smsby_deploy.lock.records import (
+    AppliedBy,
+    Apply,
+    ChunkRecord,
+    ChunkState,
+    Entry,
+    Lock,
+    Resolution,
+    chunk_state_of,
+)
+from smsby_deploy.lock.serialization import DECLARED_UNSENT_ERROR, read_lock, write_lock
 
 _text = st.text(alphabet=st.characters(codec="utf-8"), max_size=12)
 _maybe_number = st.none() | st.integers(0, 10**9)
+_whole_states = st.sampled_from(sorted(set(ChunkState) - {ChunkState.PARTIAL, ChunkState.DECLARED_UNSENT}))
 _whole_chunks = st.builds(
     ChunkRecord,
     fingerprint=st.text("0123456789abcdef", min_size=10, max_size=10),
     recipients=_maybe_number,
     digest=_text,
-    state=st.sampled_from([state for state in ChunkState if state is not ChunkState.PARTIAL]),
+    state=_whole_states,
     uuid=st.none() | _text,
     message_id=_maybe_number,
     accepted_at=st.none() | _text,
     error=st.none() | _text,
     step=st.none() | st.sampled_from(["draft", "confirm"]),
 )
-_chunks = _whole_chunks | st.builds(
-    lambda chunk, phones, foreign: replace(
-        chunk,
-        rows="".join(letter for letter, _ in phones),
-        baseline="".join(digit for _, digit in phones),
-        state=state_of("".join(letter for letter, _ in phones)),
-        foreign=foreign,
-    ),
-    _whole_chunks,
-    st.lists(st.tuples(st.sampled_from("pnraus"), st.sampled_from("0129")), min_size=1, max_size=9),
-    st.integers(0, 9),
+_declared_chunks = _whole_chunks.map(
+    lambda chunk: replace(chunk, state=ChunkState.DECLARED_UNSENT, error=DECLARED_UNSENT_ERROR)
+)
+_chunks = (
+    _whole_chunks
+    | _declared_chunks
+    | st.builds(
+        lambda chunk, states, foreign: replace(
+            chunk,
+            phones=PhoneStates(state for state, _ in states),
+            baseline=tuple(count for _, count in states),
+            state=chunk_state_of(PhoneStates(state for state, _ in states)),
+            foreign=foreign,
+        ),
+        _whole_chunks,
+        st.lists(
+            st.tuples(st.sampled_from(PhoneState), st.sampled_from([0, 1, 2, 9])), min_size=1, max_size=9
+        ),
+        st.integers(0, 9),
+    )
 )
 _applied = st.builds(AppliedBy, at=_text, plan=_text, commit=st.none() | _text, tool=_text)
 
@@ -130,6 +149,17 @@ def test_a_lock_that_does_not_say_who_stays_as_it_is() -> None:
     text = write_lock(Lock("shop", 1, "line", {}, (run,)))
     assert "by" not in json.loads(text)["applies"][0]
     assert read_lock(text, "lock").applies == (run,)
+
+
+def test_declared_unsent_is_stored_as_pending_with_an_error() -> None:
+    """Locks of earlier versions mark it so, and these versions read what is written now."""
+    lock = read_lock(_small(), "lock")
+    entry = lock.mailings["a/b"]
+    chunk = replace(entry.chunks[0], state=ChunkState.DECLARED_UNSENT, error=DECLARED_UNSENT_ERROR)
+    text = write_lock(lock.with_entry("a/b", entry.put_chunk(0, chunk)))
+    stored = json.loads(text)["mailings"]["a/b"]["chunks"][0]
+    assert (stored["state"], stored["error"]) == ("pending", "said not to be sent")
+    assert read_lock(text, "lock").mailings["a/b"].chunks[0].state is ChunkState.DECLARED_UNSENT
 
 
 def test_an_edited_lock_is_refused_with_the_way_back() -> None:
