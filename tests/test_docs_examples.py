@@ -1,0 +1,133 @@
+"""Every command of docs/runbook.md and docs/recipes.md is run against a sandbox in another process.
+
+Each `## ` section is one test, in a sample project of its own. A `yaml` block is saved under the name in its first
+line; a `sh` block is run and must succeed, or end with the code that a comment `<!-- exit: N -->` before it names. What
+a reader has but the page does not show, e.g. a mailing whose answer was lost, is arranged by a comment
+`<!-- setup … -->`; `sandbox PATH JSON` in it posts to the sandbox's own switches, and a `message_id` that it sets is used
+in place of the id that the page shows. A comment `<!-- check … -->` states what must be true then; `received PHONE N` in it
+checks how many messages a phone got.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.cli.main import run
+
+_DOCS = Path(__file__).resolve().parent.parent / "docs"
+_PAGES = ("runbook.md", "recipes.md")
+_SHOWN_ID = "2604834"
+_STEP = re.compile(
+    r"^ *<!-- (?P<hidden>setup|check)\n(?P<shell>.*?)^ *-->\n"
+    r"|^(?: *<!-- exit: (?P<exit>\d+) -->\n)?^ *```(?P<kind>sh|yaml)\n(?P<text>.*?)^ *```\n",
+    re.MULTILINE | re.DOTALL,
+)
+_PRELUDE = """\
+sandbox() {
+  python -c 'import sys, urllib.request as u
+u.urlopen(u.Request(sys.argv[1], sys.argv[2].encode(), {"Content-Type": "application/json"}))' \
+    "$SMSBY_API_URL/_sandbox/$1" "$2"
+}
+received() {
+  python -c 'import json, sys, urllib.request as u
+inbox = json.load(u.urlopen(sys.argv[1]))
+assert len(inbox.get(sys.argv[2], [])) == int(sys.argv[3]), inbox' "$SMSBY_API_URL/_sandbox/inbox" "$1" "$2"
+}
+"""
+
+
+@dataclass(frozen=True)
+class Section:
+    """The steps of one section: shell text, and the exit code it must end with; None where any will do."""
+
+    page: str
+    title: str
+    steps: tuple[tuple[str, int | None], ...]
+
+
+def _read_sections() -> Iterator[Section]:
+    for page in _PAGES:
+        head, *sections = re.split(r"^## ", (_DOCS / page).read_text("utf-8"), flags=re.MULTILINE)
+        for section in (f"start\n{head}", *sections):
+            if steps := tuple(_read_steps(section)):
+                yield Section(page, section.partition("\n")[0], steps)
+
+
+def _read_steps(section: str) -> Iterator[tuple[str, int | None]]:
+    for step in _STEP.finditer(section):
+        if step["hidden"] is not None:
+            yield textwrap.dedent(step["shell"]), None if step["hidden"] == "setup" else 0
+        elif step["kind"] == "yaml":
+            text = textwrap.dedent(step["text"])
+            name = text.splitlines()[0].removeprefix("# ")
+            yield f"cat > {shlex.quote(name)} <<'END'\n{text}END\n", 0
+        else:
+            text = textwrap.dedent(step["text"]).replace(_SHOWN_ID, f"${{message_id:-{_SHOWN_ID}}}")
+            yield text, int(step["exit"] or 0)
+
+
+SECTIONS = list(_read_sections())
+
+
+@pytest.fixture(scope="module")
+def sandbox_url() -> Iterator[str]:
+    """The URL of a sandbox in another process; messages are final at once."""
+    command = [sys.executable, "-m", "smsby_deploy", "sandbox", "--port", "0", "--delay", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.terminate()
+
+
+@pytest.fixture
+def shell_environment(tmp_path: Path, sandbox_url: str) -> dict[str, str]:
+    """The variables of a reader's shell: the sandbox with nothing sent, a token, and git's author."""
+    environment = os.environ | {
+        "SMSBY_API_URL": sandbox_url,
+        "SMSBY_TOKEN": "anything",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        **{f"GIT_{role}_{field}": "a@b" for role in ("AUTHOR", "COMMITTER") for field in ("NAME", "EMAIL")},
+    }
+    reset = f"{_PRELUDE}sandbox reset '{{}}'"
+    subprocess.run(["bash", "-euc", reset], env=environment, timeout=30, check=True)
+    return environment
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: f"{section.page}: {section.title}")
+def test_docs_section_runs(section: Section, tmp_path: Path, shell_environment: dict[str, str]) -> None:
+    """Each command of the section works as a reader would type it, and exits as the page says."""
+    project = tmp_path / "project"
+    assert run(["init", str(project)]) == 0
+    lines = [_PRELUDE]
+    for text, code in section.steps:
+        lines.append(text if code is None else f'(set -ex\n{text})\n[ "$?" = {code} ] || exit 99\n')
+    done = subprocess.run(
+        ["bash", "-c", "".join(lines)],
+        cwd=project,
+        env=shell_environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_docs_examples_are_found() -> None:
+    """Each page has sections with commands: a changed layout cannot make the tests above vanish."""
+    commands = [text for section in SECTIONS for text, code in section.steps if code is not None]
+    assert {section.page for section in SECTIONS} == set(_PAGES)
+    assert len(SECTIONS) > 20
+    pages = "".join((_DOCS / page).read_text("utf-8") for page in _PAGES)
+    shown = len(re.findall(r"^ *(?:```(?:sh|yaml)|<!-- check)$", pages, re.MULTILINE))
+    assert len(commands) == shown
