@@ -1,4 +1,4 @@
-"""Hooks of MkDocs: the README, in both languages, is the front page; what lies outside docs/ is linked in the repository."""
+"""MkDocs hooks: the README is the front page, in both languages; links out of docs/ lead to the repository."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FRONT = {"README.md": "index.md", "README.ru.md": "ru.md"}
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the front pages."""
+    """Add the front pages, generated from the READMEs."""
     for name, page in _FRONT.items():
         text = (
             (_ROOT / name).read_text(encoding="utf-8").replace("](docs/", "](").replace('src="docs/', 'src="')
@@ -25,10 +25,11 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
-    """A link out of docs/, or to a file that is no page, leads to the file in the repository."""
+    """Point links that leave docs/, or lead to a file that is not a page, to the repository."""
 
-    def lead(found: re.Match[str]) -> str:
-        target = found[1].removeprefix("../") if found[1].startswith("../") else f"docs/{found[1]}"
-        return f"]({config.extra['repository']}/blob/main/{target})"
+    def to_repository(link: re.Match[str]) -> str:
+        target = link[1].removeprefix("../")
+        folder = "docs/" if target.startswith("ci/") else ""
+        return f"]({config.extra['repository']}/blob/main/{folder}{target})"
 
-    return re.sub(r"\]\((\.\./[^)]+|ci/[^)]+)\)", lead, markdown)
+    return re.sub(r"\]\(((?:\.\./|\.github/|ci/)[^)]+)\)", to_repository, markdown)
