@@ -13,8 +13,6 @@ from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.examples import examples
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from smsby_deploy.config.declarations import Project
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.status.report import StatusReport
@@ -75,10 +73,9 @@ def command(
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import UsageError
     from smsby_deploy.output.status_live import StatusDisplay
-    from smsby_deploy.status.callback_reports import callbacks_path, told_by_callbacks
-    from smsby_deploy.status.collect import collect_status
-    from smsby_deploy.status.since import read_since
-    from smsby_deploy.status.watch import watch_status
+    from smsby_deploy.status.callbacks import callbacks_path, read_callbacks
+    from smsby_deploy.status.collect import NO_PROGRESS, CollectProgress, collect_status, watch_status
+    from smsby_deploy.status.selection import read_since
 
     if out is not None and not out.parent.is_dir():
         hint = "make the folder, or name another file"
@@ -96,7 +93,7 @@ def command(
     client = open_reader(project.api, context.environ, clock)
     kept = callbacks_path(project.lock)
 
-    def collect(previous: StatusReport | None, **heard: Callable[[int], None]) -> StatusReport:
+    def collect(previous: StatusReport | None, shown: CollectProgress = NO_PROGRESS) -> StatusReport:
         return collect_status(
             lock,
             client,
@@ -104,9 +101,9 @@ def command(
             clock=clock,
             since=after,
             previous=previous,
-            keep_missed=form == "csv",
-            told=lambda uuid: told_by_callbacks(kept, uuid),
-            **heard,
+            list_missed=form == "csv",
+            read_callbacks=lambda uuid: read_callbacks(kept, uuid),
+            progress=shown,
         )
 
     is_over = True
@@ -124,8 +121,10 @@ def command(
         with progress_of(context, clock) as progress:
             report = collect(
                 None,
-                begin=lambda people: progress.step("asking sms.by", people or None),
-                advance=progress.advance,
+                CollectProgress(
+                    begin=lambda recipients: progress.step("asking sms.by", recipients or None),
+                    advance=progress.advance,
+                ),
             )
     _write(context, _text(report, form, context, project, out, unmask=unmask, fail_under=fail_under), out)
     code = report.exit_code(fail_under)

@@ -9,7 +9,7 @@ from collections import Counter
 from smsby_deploy.output.console import clean
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.recipients.phones import mask_phone
-from smsby_deploy.status.delivery_counts import KNOWN
+from smsby_deploy.status.delivery_counts import read_delivery_status
 from smsby_deploy.status.report import MailingStatus, StatusReport
 
 _COLUMNS = ("address", "state", "phone", "status", "at", "people")
@@ -20,7 +20,7 @@ def status_csv(report: StatusReport, *, unmask: bool) -> str:
     """A row for each person who was not delivered, as sms.by reports it, the phone masked unless `unmask`.
 
     People of whom sms.by reports nothing one by one stand in one row without a phone, so that `people` adds up to
-    all who did not get it. The report must have been collected with `keep_missed`.
+    all who did not get it. The report must have been collected with `list_missed`.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -41,7 +41,7 @@ def _rest(mailing: MailingStatus) -> list[tuple[str, int]]:
     counts = Counter(mailing.other)
     counts.update(undelivered=mailing.undelivered, sent=mailing.sent, pending=mailing.pending)
     for one in mailing.details.missed:
-        counts[KNOWN.get(one.status.strip().upper(), one.status)] -= 1
+        counts[read_delivery_status(one.status) or one.status] -= 1
     return [(word, people) for word, people in sorted(counts.items()) if people > 0]
 
 

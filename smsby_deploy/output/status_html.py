@@ -14,7 +14,7 @@ from smsby_deploy.output.console import clean
 from smsby_deploy.output.status_text import counts_of, share, when_words
 from smsby_deploy.output.times import day_and_clock
 from smsby_deploy.privacy import mask_phones
-from smsby_deploy.status.delivery_counts import KNOWN
+from smsby_deploy.status.delivery_counts import read_delivery_status
 from smsby_deploy.status.report import StatusReport
 from smsby_deploy.texts.price import aligned, money, signed
 
@@ -231,7 +231,7 @@ def _reasons(report: StatusReport) -> Section:
     words: Counter[str] = Counter()
     for mailing in report.mailings:
         for word, count in mailing.details.words.items():
-            known = KNOWN.get(word.strip().upper())
+            known = read_delivery_status(word)
             if known == "undelivered":  # written in capitals or not, by the method that was asked
                 words["UNDELIVERED"] += count
             elif known is None:

@@ -1,1 +1,1 @@
-"""What sms.by says became of each mailing that the lock records."""
+"""What sms.by reports about the mailings in the lock."""

@@ -1,10 +1,11 @@
-"""Deliveries counted as they stream by: a mailing of a million keeps a few counters, not a million rows."""
+"""Delivery statuses, counted while they stream in: a million of them need a few counters, not a million rows."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from smsby_deploy.status.report import Missed
@@ -12,15 +13,36 @@ from smsby_deploy.status.report import Missed
 if TYPE_CHECKING:
     from smsby_deploy.smsby.parsers import Delivery
 
-# sms.by writes statuses in capitals or not, depending on the method.
-KNOWN = {"DELIVERED": "delivered", "UNDELIVERED": "undelivered", "SENT": "sent", "NEW": "pending"}
-_MINUTE = len("2026-12-01 10:00")
+
+class DeliveryStatus(StrEnum):
+    """The statuses that sms.by documents, under the names of our reports."""
+
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    SENT = "sent"
+    PENDING = "pending"
+
+
+_BY_WORD = {
+    "DELIVERED": DeliveryStatus.DELIVERED,
+    "UNDELIVERED": DeliveryStatus.UNDELIVERED,
+    "SENT": DeliveryStatus.SENT,
+    "NEW": DeliveryStatus.PENDING,
+}
+_TO_MINUTE = len("2026-12-01 10:00")
+
+
+def read_delivery_status(word: str) -> DeliveryStatus | None:
+    """Return the documented status that `word` is, in any case; None for an undocumented one."""
+    return _BY_WORD.get(word.strip().upper())
 
 
 @dataclass(slots=True)
 class DeliveryCounts:
-    """What sms.by reports of some people: `words` verbatim, the others by the first digits of the
-    number."""
+    """Reported messages: by status word (verbatim), by minute of delivery, and by number prefix.
+
+    `missed` lists the messages that were not delivered, if the caller asked for them.
+    """
 
     words: Counter[str] = field(default_factory=Counter)
     timeline: Counter[str] = field(default_factory=Counter)
@@ -29,7 +51,13 @@ class DeliveryCounts:
     undelivered: Counter[str] = field(default_factory=Counter)
     missed: list[Missed] = field(default_factory=list)
 
+    @property
+    def total(self) -> int:
+        """The number of messages reported."""
+        return self.words.total()
+
     def add(self, other: DeliveryCounts) -> None:
+        """Add the counts of `other` to these."""
         self.words += other.words
         self.timeline += other.timeline
         self.seen += other.seen
@@ -37,34 +65,37 @@ class DeliveryCounts:
         self.undelivered += other.undelivered
         self.missed += other.missed
 
-    def counts(self) -> tuple[Counter[str], Counter[str]]:
-        """The words as delivered, undelivered, sent and pending; and those that are none of them, verbatim."""
-        known: Counter[str] = Counter()
+    def by_status(self) -> tuple[Counter[str], Counter[str]]:
+        """Return (documented statuses, other status words verbatim), both counted."""
+        documented: Counter[str] = Counter()
         other: Counter[str] = Counter()
         for word, count in self.words.items():
-            kind = KNOWN.get(word.strip().upper())
-            (known if kind else other)[kind or word] += count
-        return known, other
+            status = read_delivery_status(word)
+            if status is None:
+                other[word] += count
+            else:
+                documented[status] += count
+        return documented, other
 
 
-def tally_deliveries(deliveries: Iterable[Delivery], *, keep_missed: bool) -> DeliveryCounts:
-    """Count `deliveries`; with `keep_missed` those who were not delivered are kept one by one."""
-    tally = DeliveryCounts()
+def count_deliveries(deliveries: Iterable[Delivery], *, list_missed: bool) -> DeliveryCounts:
+    """Count `deliveries`; with `list_missed`, also list those that were not delivered."""
+    counts = DeliveryCounts()
     for delivery in deliveries:
         prefix = prefix_of(delivery.phone)
-        tally.words[delivery.status] += 1
-        tally.seen[prefix] += 1
-        kind = KNOWN.get(delivery.status.strip().upper())
-        tally.undelivered[prefix] += kind == "undelivered"
-        if kind == "delivered":
-            tally.delivered[prefix] += 1
+        counts.words[delivery.status] += 1
+        counts.seen[prefix] += 1
+        status = read_delivery_status(delivery.status)
+        counts.undelivered[prefix] += status is DeliveryStatus.UNDELIVERED
+        if status is DeliveryStatus.DELIVERED:
+            counts.delivered[prefix] += 1
             if delivery.at:
-                tally.timeline[delivery.at[:_MINUTE].replace("T", " ")] += 1
-        elif keep_missed:
-            tally.missed.append(Missed(delivery.phone, delivery.status, delivery.at))
-    return tally
+                counts.timeline[delivery.at[:_TO_MINUTE].replace("T", " ")] += 1
+        elif list_missed:
+            counts.missed.append(Missed(delivery.phone, delivery.status, delivery.at))
+    return counts
 
 
 def prefix_of(phone: str) -> str:
-    """The country and operator code of a Belarusian mobile number, `375 29`; else `other`."""
+    """Return the country and operator code of a Belarusian mobile number (`375 29`), else `other`."""
     return f"375 {phone[3:5]}" if len(phone) == 12 and phone.startswith("375") else "other"

@@ -1,4 +1,4 @@
-"""What became of each mailing: the counts always add up to its recipients."""
+"""The status report: what became of each mailing. Its counts always add up to its recipients."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from smsby_deploy.exit_codes import ExitCode
 
 
 class State(StrEnum):
+    """The state of one mailing, as reports name it."""
+
     DRAFT = "draft"
     SCHEDULED = "scheduled"
     SENDING = "sending"
@@ -28,13 +30,13 @@ class StatusStep(Enum):
     WATCH = auto()
 
 
-# Nothing that sms.by may still report changes these; a draft or a half-sent mailing waits for a person.
+# sms.by changes none of these any more; a draft or a partly sent mailing waits for a user.
 SETTLED = frozenset({State.FINAL, State.REJECTED, State.UNKNOWN, State.PARTIAL, State.DRAFT})
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A value that sms.by reports otherwise than it was meant; `field` is sms.by's own word for it."""
+    """A value that sms.by reports differently than intended; `field` is the name that sms.by uses."""
 
     field: str
     meant: str
@@ -43,7 +45,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """One person who did not get it (yet): `status` verbatim, `at` as sms.by writes it."""
+    """A recipient without a delivery so far; `status` and `at` are verbatim."""
 
     phone: str
     status: str
@@ -52,12 +54,11 @@ class Missed:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What is known beyond the counts.
+    """Figures of one mailing beyond its counts.
 
-    `planned…` are as recorded when it was applied; `accepted` is the people in chunks that sms.by took. `words` counts
-    sms.by's status words verbatim. `timeline` counts the delivered by minute, `YYYY-MM-DD HH:MM` in the account's
-    clock. `prefixes` tells (delivered, undelivered, all reported) by the
-    number's first digits. `missed` is empty unless asked for.
+    `planned…` were recorded by the apply. `accepted` counts the recipients that sms.by accepted. `words` counts its status
+    words verbatim. `timeline` counts deliveries by minute, `YYYY-MM-DD HH:MM` in the time zone of the account. `prefixes`
+    maps a number prefix to (delivered, undelivered, all reported). `missed` is empty unless it was asked for.
     """
 
     planned: int | None = None
@@ -74,11 +75,11 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class MailingStatus:
-    """One mailing. recipients = delivered + undelivered + sent + pending + all of `other`.
+    """One mailing. `recipients` = delivered + undelivered + sent + pending + the sum of `other`.
 
-    `other` keeps statuses unknown to us as sms.by writes them, and people whom nothing was sent to: `unknown`,
-    `rejected`, `not sent`, `not taken` (in an accepted chunk, but not in sms.by's count). `requests` are the uuids.
-    `parts` and `cost` are None if nobody knows them.
+    `other` counts undocumented status words verbatim, and recipients without a message: `unknown`, `rejected`, `not sent`,
+    `not taken` (in an accepted chunk, but missing in the count of sms.by) and `not told apart`. `requests` are uuids.
+    `parts` and `cost` are None where they are not known.
     """
 
     address: str
@@ -98,7 +99,7 @@ class MailingStatus:
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """`made_at` is ISO with offset, or "" if nobody said."""
+    """The mailings asked about, by address; `made_at` is ISO with an offset, or "" if it is not known."""
 
     mailings: tuple[MailingStatus, ...]
     project: str = ""
@@ -106,7 +107,7 @@ class StatusReport:
 
     @property
     def is_settled(self) -> bool:
-        """Whether waiting longer changes nothing."""
+        """Whether no mailing can change without a user."""
         return all(mailing.state in SETTLED for mailing in self.mailings)
 
     @property
@@ -125,13 +126,17 @@ class StatusReport:
         return next((m.address for m in self.mailings if m.state is State.UNKNOWN), None)
 
     def exit_code(self, fail_under: float | None = None) -> ExitCode:
-        """OUTCOME_UNKNOWN also if a mailing was sent in part; FAILED if one was rejected, or if less than `fail_under`
-        percent of the recipients of final mailings got theirs."""
+        """Return the exit code of `status`.
+
+        `fail_under` is the least percentage of delivered recipients over all final mailings.
+        """
         states = {mailing.state for mailing in self.mailings}
         if states & {State.UNKNOWN, State.PARTIAL}:
             return ExitCode.OUTCOME_UNKNOWN
+        if State.REJECTED in states:
+            return ExitCode.FAILED
         final = [mailing for mailing in self.mailings if mailing.state is State.FINAL]
         recipients = sum(mailing.recipients for mailing in final)
         delivered = sum(mailing.delivered for mailing in final)
-        too_few = fail_under is not None and delivered * 100 < fail_under * recipients
-        return ExitCode.FAILED if State.REJECTED in states or too_few else ExitCode.DONE
+        is_under = fail_under is not None and delivered * 100 < fail_under * recipients
+        return ExitCode.FAILED if is_under else ExitCode.DONE

@@ -1,0 +1,119 @@
+"""What sms.by reports about recorded chunks. Each request is made once, however many chunks it is about."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from smsby_deploy.lock.records import ChunkRecord, Lock
+from smsby_deploy.plan.fingerprint import read_remote_name
+from smsby_deploy.smsby.known_errors import NotFound
+from smsby_deploy.status.delivery_counts import DeliveryCounts, count_deliveries
+
+if TYPE_CHECKING:
+    from smsby_deploy.smsby.client import ReadClient
+    from smsby_deploy.smsby.parsers import BulkMailingStatus, RemoteMailing
+
+# Returns the mailings of the request with a uuid, as far as callbacks report them.
+ReadCallbacks = Callable[[str], "tuple[BulkMailingStatus, ...]"]
+
+
+@dataclass(frozen=True, slots=True)
+class _BulkReport:
+    """The deliveries of one mailing of a request."""
+
+    message_id: int | None
+    fingerprint: str | None
+    counts: DeliveryCounts
+
+    def is_about(self, chunk: ChunkRecord) -> bool:
+        has_same_id = chunk.message_id is not None and self.message_id == chunk.message_id
+        return has_same_id or self.fingerprint == chunk.fingerprint
+
+
+class RemoteReports:
+    """Answers of sms.by about the chunks of one lock, each asked for at most once."""
+
+    def __init__(
+        self, lock: Lock, client: ReadClient, read_callbacks: ReadCallbacks, *, list_missed: bool
+    ) -> None:
+        """Read the list of mailings.
+
+        Raises:
+            SmsbyUnavailable, TokenRefused, ApiError: sms.by did not answer.
+        """
+        self._project = lock.project
+        self._client = client
+        self._read_callbacks = read_callbacks
+        self._list_missed = list_missed
+        self._message_uses = Counter(
+            chunk.message_id
+            for entry in lock.mailings.values()
+            for revision in (entry, *entry.earlier)
+            for chunk in revision.chunks
+        )
+        self._bulk_reports: dict[str, tuple[_BulkReport, ...]] = {}
+        self._by_fingerprint: dict[str, RemoteMailing] = {}
+        self._by_id: dict[int, RemoteMailing] = {}
+        for mailing in client.get_sms_messages():
+            self._by_id[mailing.id] = mailing
+            fingerprint = self._fingerprint(mailing.name)
+            if fingerprint is not None:
+                self._by_fingerprint[fingerprint] = mailing
+
+    def has_own_message(self, chunk: ChunkRecord) -> bool:
+        """Return whether all deliveries of its message belong to `chunk`.
+
+        A chunk sent phone by phone shares its message with every other send of the same text.
+        """
+        return chunk.phones is None or (chunk.foreign == 0 and self._message_uses[chunk.message_id] == 1)
+
+    def find_listed(self, chunk: ChunkRecord) -> RemoteMailing | None:
+        """Return `chunk` in the list of mailings; None proves nothing."""
+        if not self.has_own_message(chunk):
+            return None
+        listed = self._by_fingerprint.get(chunk.fingerprint)
+        if listed is None and chunk.message_id is not None:
+            listed = self._by_id.get(chunk.message_id)
+        return listed
+
+    def count_deliveries(self, chunk: ChunkRecord) -> DeliveryCounts:
+        """Return the reported deliveries of an accepted chunk, by its uuid or else by its message_id."""
+        if chunk.uuid is not None:
+            for report in self._reports_of_request(chunk.uuid):
+                if report.is_about(chunk):
+                    return report.counts
+        listed = self.find_listed(chunk)
+        message_id = chunk.message_id if chunk.message_id is not None else listed.id if listed else None
+        if message_id is None:
+            return DeliveryCounts()
+        try:
+            deliveries = self._client.get_sms_delivery_list(message_id)
+            return count_deliveries(deliveries, list_missed=self._list_missed)
+        except NotFound:
+            return DeliveryCounts()  # one message that sms.by does not know (yet) must not hide the others
+
+    def _reports_of_request(self, uuid: str) -> tuple[_BulkReport, ...]:
+        if uuid not in self._bulk_reports:
+            self._bulk_reports[uuid] = tuple(
+                _BulkReport(
+                    mailing.message_id,
+                    self._fingerprint(mailing.name),
+                    count_deliveries(mailing.deliveries, list_missed=self._list_missed),
+                )
+                for mailing in self._status_of_request(uuid) or self._read_callbacks(uuid)
+            )
+        return self._bulk_reports[uuid]
+
+    def _status_of_request(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
+        try:
+            return self._client.status_bulk_sms(uuid)
+        except NotFound:
+            return ()
+
+    def _fingerprint(self, name: str | None) -> str | None:
+        """Return the fingerprint in a remote name of this project."""
+        found = read_remote_name(name or "")
+        return found.fingerprint if found and found.project == self._project else None

@@ -1,0 +1,194 @@
+"""The status of one mailing: its entry in the lock, combined with the reports of sms.by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+
+from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
+from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry
+from smsby_deploy.status.delivery_counts import DeliveryCounts, DeliveryStatus
+from smsby_deploy.status.remote_reports import RemoteReports
+from smsby_deploy.status.report import Details, Difference, MailingStatus, State
+
+_WITHOUT_MESSAGE = {
+    ChunkState.UNKNOWN: "unknown",
+    ChunkState.REJECTED: "rejected",
+    ChunkState.PENDING: "not sent",
+    ChunkState.DECLARED_UNSENT: "not sent",
+}
+
+
+def summarize_mailing(
+    address: str,
+    entry: Entry,
+    reports: RemoteReports,
+    now: datetime,
+    advance: Callable[[int], None],
+) -> MailingStatus:
+    """Return the status of one mailing. `advance` gets the number of recipients of each chunk once it is counted."""
+    counts = _RecipientCounts(reports)
+    for chunk in entry.chunks:
+        advance(counts.add(chunk))
+    documented, other = counts.documented, counts.other
+    parts, cost = _billed(entry, reports)
+    return MailingStatus(
+        address=address,
+        state=_state(entry, counts, now),
+        schedule_time=entry.schedule_time,
+        recipients=documented.total() + other.total(),
+        delivered=documented[DeliveryStatus.DELIVERED],
+        undelivered=documented[DeliveryStatus.UNDELIVERED],
+        sent=documented[DeliveryStatus.SENT],
+        pending=documented[DeliveryStatus.PENDING],
+        other={word: count for word, count in other.items() if count},
+        parts=parts,
+        cost=cost,
+        requests=tuple(dict.fromkeys(chunk.uuid for chunk in entry.chunks if chunk.uuid is not None)),
+        details=_details(entry, counts, tuple(_differences(entry, reports, parts, cost))),
+    )
+
+
+class _RecipientCounts:
+    """The recipients of one mailing by delivery status, added up chunk by chunk."""
+
+    def __init__(self, reports: RemoteReports) -> None:
+        self._reports = reports
+        self.documented: Counter[str] = Counter()
+        self.other: Counter[str] = Counter()
+        self.deliveries = DeliveryCounts()
+        self.accepted = 0
+        self.has_silent_chunk = False  # an accepted chunk without a known size or any reported message
+
+    def add(self, chunk: ChunkRecord) -> int:
+        """Count one chunk and return its number of recipients, 0 if it is not known."""
+        listed = self._reports.find_listed(chunk)
+        reported = listed.count_phones if listed else None
+        recipients = chunk.recipients if chunk.recipients is not None else reported
+        size = recipients or 0
+        if chunk.phones is not None:
+            self._add_single_sends(chunk, chunk.phones)
+        elif chunk.state in _WITHOUT_MESSAGE:
+            self.other[_WITHOUT_MESSAGE[chunk.state]] += size
+        elif chunk.state is ChunkState.DRAFT:
+            self.documented[DeliveryStatus.PENDING] += size
+        elif chunk.state is ChunkState.ACCEPTED:
+            seen = self._add_deliveries(self._reports.count_deliveries(chunk))
+            # A recipient that sms.by does not count (a late opt-out, a number it dropped) will not become delivered.
+            taken = max(seen, min(size, reported) if reported else size)
+            self.documented[DeliveryStatus.PENDING] += taken - seen
+            self.other["not taken"] += max(0, size - taken)
+            self.accepted += taken
+            self.has_silent_chunk |= recipients is None and not seen
+        return size
+
+    def _add_single_sends(self, chunk: ChunkRecord, phones: PhoneStates) -> None:
+        """Count a chunk that is sent phone by phone.
+
+        A send with a lost answer counts by its delivery, if sms.by reports one.
+        """
+        accepted, unknown = phones.count(PhoneState.ACCEPTED), phones.count(PhoneState.UNKNOWN)
+        self.other["rejected"] += phones.count(PhoneState.REJECTED)
+        self.other["not sent"] += phones.count(PhoneState.PENDING, PhoneState.DECLARED_UNSENT)
+        deliveries = None
+        if accepted + unknown and self._reports.has_own_message(chunk):
+            deliveries = self._reports.count_deliveries(chunk)
+        if deliveries is None or deliveries.total > accepted + unknown:
+            self.other["not told apart"] += accepted
+            self.other["unknown"] += unknown
+            self.accepted += accepted
+            return
+        seen = self._add_deliveries(deliveries)
+        found = max(0, seen - accepted)
+        self.documented[DeliveryStatus.PENDING] += max(0, accepted - seen)
+        self.other["unknown"] += unknown - found
+        self.accepted += accepted + found
+
+    def _add_deliveries(self, deliveries: DeliveryCounts) -> int:
+        documented, other = deliveries.by_status()
+        self.documented += documented
+        self.other += other
+        self.deliveries.add(deliveries)
+        return deliveries.total
+
+
+def _details(entry: Entry, counts: _RecipientCounts, differences: tuple[Difference, ...]) -> Details:
+    deliveries = counts.deliveries
+    return Details(
+        planned=entry.recipients,
+        planned_parts=entry.parts,
+        planned_cost=None if entry.cost is None else Decimal(entry.cost),
+        accepted=counts.accepted,
+        applied_at=entry.applied.at,
+        words=dict(sorted(deliveries.words.items())),
+        timeline=dict(sorted(deliveries.timeline.items())),
+        prefixes={
+            prefix: (deliveries.delivered[prefix], deliveries.undelivered[prefix], seen)
+            for prefix, seen in sorted(deliveries.seen.items())
+        },
+        differences=differences,
+        missed=tuple(deliveries.missed),
+    )
+
+
+def _billed(entry: Entry, reports: RemoteReports) -> tuple[int | None, Decimal | None]:
+    """Return the parts and cost of what was sent.
+
+    They are those of sms.by if it lists every accepted chunk, else the recorded ones of a complete mailing, else None.
+    """
+    listed = [reports.find_listed(chunk) for chunk in entry.chunks if chunk.state is ChunkState.ACCEPTED]
+    listed_parts = [mailing.parts for mailing in listed if mailing and mailing.parts is not None]
+    listed_costs = [mailing.cost for mailing in listed if mailing and mailing.cost is not None]
+    parts, cost = None, None
+    if entry.is_complete:
+        parts, cost = entry.parts, None if entry.cost is None else Decimal(entry.cost)
+    if listed and len(listed_parts) == len(listed):
+        parts = sum(listed_parts)
+    if listed and len(listed_costs) == len(listed):
+        cost = sum(listed_costs, Decimal(0))
+    return parts, cost
+
+
+def _differences(
+    entry: Entry, reports: RemoteReports, parts: int | None, cost: Decimal | None
+) -> list[Difference]:
+    """Return the values that sms.by reports differently than recorded, each once for the whole mailing."""
+    found: dict[Difference, None] = {}
+    for chunk in entry.chunks:
+        listed = reports.find_listed(chunk) if chunk.state is ChunkState.ACCEPTED else None
+        if listed is None:
+            continue
+        if entry.schedule_time and listed.d_schedule:
+            meant = datetime.fromisoformat(entry.schedule_time)
+            reported = datetime.fromtimestamp(listed.d_schedule, meant.tzinfo)
+            if meant != reported:
+                found[Difference("d_schedule", meant.isoformat(), reported.isoformat())] = None
+        if None not in (chunk.recipients, listed.count_phones) and chunk.recipients != listed.count_phones:
+            found[Difference("count_phones", str(chunk.recipients), str(listed.count_phones))] = None
+        if listed.alphaname and not entry.alphaname.isdigit() and listed.alphaname != entry.alphaname:
+            found[Difference("alphaname", entry.alphaname, listed.alphaname)] = None
+    if entry.is_complete and None not in (entry.parts, parts) and entry.parts != parts:
+        found[Difference("parts", str(entry.parts), str(parts))] = None
+    if entry.is_complete and entry.cost is not None and cost is not None and Decimal(entry.cost) != cost:
+        found[Difference("cost", entry.cost, format(cost, "f"))] = None
+    return list(found)
+
+
+def _state(entry: Entry, counts: _RecipientCounts, now: datetime) -> State:
+    states = {chunk.state for chunk in entry.chunks}
+    documented = counts.documented
+    if ChunkState.UNKNOWN in states:
+        return State.UNKNOWN
+    if not states <= DONE:
+        if states & {ChunkState.ACCEPTED, ChunkState.PARTIAL}:
+            return State.PARTIAL
+        # Without a rejection, the next apply sends what was not sent yet.
+        return State.REJECTED if ChunkState.REJECTED in states else State.DRAFT
+    is_waiting = documented[DeliveryStatus.PENDING] or documented[DeliveryStatus.SENT]
+    if not (is_waiting or counts.has_silent_chunk):
+        return State.FINAL
+    is_early = entry.schedule_time is not None and datetime.fromisoformat(entry.schedule_time) > now
+    has_begun = documented[DeliveryStatus.SENT] or documented[DeliveryStatus.DELIVERED]
+    return State.SCHEDULED if is_early and not has_begun else State.SENDING

@@ -1,0 +1,99 @@
+"""Lock entries, and a client that answers from tables, for the tests of status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.smsby.client import ReadClient
+from smsby_deploy.smsby.parsers import BulkMailingStatus, Delivery, RemoteMailing
+from smsby_deploy.status.collect import collect_status
+from smsby_deploy.status.report import MailingStatus, StatusReport
+
+A, B = "a" * 10, "b" * 10  # fingerprints
+
+
+class FixedClock:
+    """Midnight of 2026-12-01 UTC, always."""
+
+    def now(self) -> datetime:
+        return datetime(2026, 12, 1, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class TableClient(ReadClient):
+    """Answers from tables and records the requests in `asked`; it has no transport."""
+
+    def __init__(
+        self,
+        bulk: dict[str, list[BulkMailingStatus]] | None = None,
+        lists: dict[int, list[Delivery]] | None = None,
+        listed: list[RemoteMailing] | None = None,
+    ) -> None:
+        self.bulk, self.lists, self.listed = bulk or {}, lists or {}, listed or []
+        self.asked: list[str | int] = []
+
+    def get_sms_messages(self, kind: str | None = None) -> tuple[RemoteMailing, ...]:
+        self.asked.append("getSMSMessages")
+        return tuple(self.listed)
+
+    def status_bulk_sms(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
+        self.asked.append(uuid)
+        return tuple(self.bulk.get(uuid, ()))
+
+    def get_sms_delivery_list(self, message_id: int) -> Iterator[Delivery]:
+        self.asked.append(message_id)
+        return iter(self.lists.get(message_id, ()))
+
+
+def entry(*chunks: ChunkRecord, schedule_time: str | None = None, via: str = "bulk") -> Entry:
+    """A recorded mailing of these chunks, applied on 2026-11-24; it cost 1."""
+    recipients = sum(chunk.recipients or 0 for chunk in chunks) if via == "bulk" else None
+    applied = AppliedBy("2026-11-24T00:00:00+00:00", "p1", None, "0.1.0")
+    return Entry(
+        1, "c", "a", via, "MyShop", 1363, schedule_time, recipients, recipients, "1", chunks, applied
+    )
+
+
+def chunk(fingerprint: str, recipients: int | None, state: ChunkState = ChunkState.ACCEPTED) -> ChunkRecord:
+    """A chunk; an accepted one was sent in request `u1`."""
+    uuid = "u1" if state is ChunkState.ACCEPTED else None
+    return ChunkRecord(fingerprint, recipients, "d", state, uuid=uuid)
+
+
+def deliveries(*statuses: str) -> tuple[Delivery, ...]:
+    """One delivery for each status, to 375290000000, 375290000001 and so on."""
+    return tuple(
+        Delivery(f"37529{index:07}", status, "2026-12-01 10:00:42.5") for index, status in enumerate(statuses)
+    )
+
+
+def answer(address: str, fingerprint: str, *statuses: str, message_id: int = 1) -> BulkMailingStatus:
+    """One mailing in the answer of statusBulkSms."""
+    name = f"{address} shop#{fingerprint}"
+    return BulkMailingStatus(message_id, name, 1363, deliveries(*statuses), None)
+
+
+def listed(
+    address: str, fingerprint: str, count: int | None, *, cost: str = "1", when: int = 0
+) -> RemoteMailing:
+    """One mailing in the answer of getSMSMessages, with id 7."""
+    name, price = f"{address} shop#{fingerprint}", Decimal(cost)
+    return RemoteMailing(7, name, 0, when, "API", count, count, "NEW", None, price, "MyShop", None)
+
+
+def collect(lock: Lock, client: ReadClient, *select: str) -> StatusReport:
+    """The status report with the default options."""
+    return collect_status(lock, client, select=select, clock=FixedClock())
+
+
+def total(mailing: MailingStatus) -> int:
+    """The sum of all counts of a mailing."""
+    documented = mailing.delivered + mailing.undelivered + mailing.sent + mailing.pending
+    return documented + sum(mailing.other.values())

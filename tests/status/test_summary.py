@@ -1,0 +1,223 @@
+"""The status of one mailing, from its lock entry and the reports of sms.by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsby_deploy.lock.phone_states import PhoneStates
+from smsby_deploy.lock.records import ChunkRecord, ChunkState, Lock
+from smsby_deploy.status.collect import collect_status
+from smsby_deploy.status.report import Difference, Missed
+from tests.status.examples import (
+    A,
+    B,
+    FixedClock,
+    TableClient,
+    answer,
+    chunk,
+    collect,
+    deliveries,
+    entry,
+    listed,
+    total,
+)
+
+
+def test_summary_counts_two_mailings_of_one_request() -> None:
+    """They are told apart by fingerprint, the request is asked about once, and every recipient is counted."""
+    lock = Lock("shop", mailings={"c/x": entry(chunk(A, 4)), "c/y": entry(chunk(B, 1))})
+    client = TableClient(
+        {"u1": [answer("c/x", A, "DELIVERED", "Sent", "Odd"), answer("c/y", B, "delivered")]}
+    )
+    x, y = collect(lock, client).mailings
+    assert (x.delivered, x.sent, x.pending, x.other, x.recipients) == (1, 1, 1, {"Odd": 1}, 4)
+    assert (x.state, y.state, y.recipients) == ("sending", "final", 1)
+    assert client.asked == ["getSMSMessages", "u1"]
+
+
+@pytest.mark.parametrize(
+    ("states", "state", "other", "pending"),
+    [
+        (["unknown"], "unknown", {"unknown": 3}, 0),
+        (["rejected"], "rejected", {"rejected": 3}, 0),
+        (["rejected", "pending"], "rejected", {"rejected": 3, "not sent": 3}, 0),
+        (["draft"], "draft", {}, 3),
+        (["pending"], "draft", {"not sent": 3}, 0),
+        (["suppressed"], "final", {}, 0),
+        (["accepted", "pending"], "partial", {"not sent": 3}, 3),
+        (["accepted", "rejected"], "partial", {"rejected": 3}, 3),
+        (["accepted", "unknown", "rejected"], "unknown", {"unknown": 3, "rejected": 3}, 3),
+        (["accepted", "suppressed"], "sending", {}, 3),
+    ],
+)
+def test_summary_state_of_chunks_that_were_not_sent(
+    states: list[str], state: str, other: dict[str, int], pending: int
+) -> None:
+    """A chunk that was not or perhaps not sent determines the state, and its recipients stay counted."""
+    chunks = [
+        chunk(f"{i:010}", 0 if one == "suppressed" else 3, ChunkState(one)) for i, one in enumerate(states)
+    ]
+    (mailing,) = collect(Lock("shop", mailings={"c/x": entry(*chunks)}), TableClient()).mailings
+    assert (mailing.state, mailing.other, mailing.pending) == (state, other, pending)
+    assert mailing.recipients == total(mailing)
+
+
+@pytest.mark.parametrize(
+    ("words", "time", "state"),
+    [
+        ((), "2026-12-02T10:00:00+03:00", "scheduled"),
+        (("NEW", "NEW"), "2026-12-02T10:00:00+03:00", "scheduled"),
+        (("SENT", "NEW"), "2026-12-02T10:00:00+03:00", "sending"),
+        ((), "2026-11-30T10:00:00+03:00", "sending"),
+        (("SENT", "DELIVERED"), None, "sending"),
+        (("DELIVERED", "UNDELIVERED"), None, "final"),
+        (("DELIVERED", "Expired"), None, "final"),
+    ],
+)
+def test_summary_state_of_accepted_mailings(words: tuple[str, ...], time: str | None, state: str) -> None:
+    """A mailing is scheduled until its time or its first message, and final when no message is pending."""
+    lock = Lock("shop", mailings={"c/x": entry(chunk(A, 2), schedule_time=time)})
+    assert collect(lock, TableClient({"u1": [answer("c/x", A, *words)]})).mailings[0].state == state
+
+
+def test_summary_uses_the_delivery_list_without_uuid() -> None:
+    """Adopted mailings and lists have no uuid; getSmsDeliveryList reports their statuses in lower case."""
+    found = ChunkRecord(A, 3, "d", ChunkState.ACCEPTED, message_id=7)
+    client = TableClient(lists={7: list(deliveries("delivered", "sent", "undelivered"))})
+    (mailing,) = collect(Lock("shop", mailings={"c/x": entry(found)}), client).mailings
+    assert (mailing.delivered, mailing.sent, mailing.undelivered, mailing.recipients) == (1, 1, 1, 3)
+    assert client.asked == ["getSMSMessages", 7]
+
+
+def test_summary_uses_the_list_if_the_request_is_silent() -> None:
+    """statusBulkSms may be empty for a while; a mailing listed under our fingerprint is asked about by its id."""
+    client = TableClient(lists={7: list(deliveries("delivered"))}, listed=[listed("c/x", A, 1)])
+    (mailing,) = collect(Lock("shop", mailings={"c/x": entry(chunk(A, 1))}), client).mailings
+    assert (mailing.delivered, mailing.state) == (1, "final")
+
+
+def test_summary_does_not_wait_for_late_opt_outs() -> None:
+    """A recipient that sms.by does not count is reported as not taken, instead of pending forever."""
+    client = TableClient({"u1": [answer("c/x", A, "DELIVERED", "DELIVERED")]}, listed=[listed("c/x", A, 2)])
+    (mailing,) = collect(Lock("shop", mailings={"c/x": entry(chunk(A, 3))}), client).mailings
+    assert (mailing.delivered, mailing.pending, mailing.other) == (2, 0, {"not taken": 1})
+    assert (mailing.state, mailing.recipients) == ("final", 3)
+    assert Difference("count_phones", "3", "2") in mailing.details.differences
+
+
+def test_summary_of_a_silent_list_is_not_final() -> None:
+    """The size of a list is unknown until sms.by reports it, so zero pending messages do not mean done."""
+    record = ChunkRecord(A, None, "d", ChunkState.ACCEPTED, message_id=7)
+    (mailing,) = collect(Lock("shop", mailings={"c/x": entry(record, via="list")}), TableClient()).mailings
+    assert (mailing.state, mailing.recipients) == ("sending", 0)
+
+
+def test_summary_lists_differences() -> None:
+    """A schedule read in another time zone and a different cost are listed with both values."""
+    lock = Lock("shop", mailings={"c/x": entry(chunk(A, 1), schedule_time="2026-12-02T10:00:00+03:00")})
+    when = int(datetime(2026, 12, 2, 10, tzinfo=UTC).timestamp())
+    client = TableClient(listed=[listed("c/x", A, 1, cost="2.5", when=when)])
+    (mailing,) = collect(lock, client).mailings
+    assert mailing.details.differences == (
+        Difference("d_schedule", "2026-12-02T10:00:00+03:00", "2026-12-02T13:00:00+03:00"),
+        Difference("cost", "1", "2.5"),
+    )
+    assert mailing.cost == Decimal("2.5")
+    assert mailing.details.planned_cost == 1
+
+
+@pytest.mark.parametrize("state", ["rejected", "unknown", "draft", "pending"])
+def test_summary_of_an_unsent_mailing_has_no_cost(state: str) -> None:
+    """The planned cost is not reported as the cost of a mailing that was not sent."""
+    lock = Lock("shop", mailings={"c/x": entry(chunk(A, 3, ChunkState(state)))})
+    (mailing,) = collect(lock, TableClient()).mailings
+    assert (mailing.parts, mailing.cost) == (None, None)
+    assert mailing.details.planned_cost == 1
+
+
+def test_summary_details_and_missed_recipients() -> None:
+    """Deliveries are counted by minute, prefix and status word; recipients are listed only on request."""
+    lock = Lock("shop", mailings={"c/x": entry(chunk(A, 3))})
+    client = TableClient({"u1": [answer("c/x", A, "DELIVERED", "DELIVERED", "Odd")]})
+    details = collect(lock, client).mailings[0].details
+    assert details.timeline == {"2026-12-01 10:00": 2}
+    assert details.prefixes == {"375 29": (2, 0, 3)}
+    assert details.words == {"DELIVERED": 2, "Odd": 1}
+    assert details.missed == ()
+    report = collect_status(lock, client, select=(), clock=FixedClock(), list_missed=True)
+    assert report.mailings[0].details.missed == (Missed("375290000002", "Odd", "2026-12-01 10:00:42.5"),)
+
+
+@pytest.mark.parametrize(
+    ("phones", "statuses", "counts", "other"),
+    [
+        ("a:2", ("DELIVERED",), (1, 1), {}),
+        ("a:1 u:1", ("DELIVERED", "SENT"), (1, 0), {}),
+        ("a:1 u:1", ("DELIVERED",), (1, 0), {"unknown": 1}),
+        ("a:1 r:1 p:1 n:1", ("DELIVERED",), (1, 0), {"rejected": 1, "not sent": 2}),
+        ("a:2", ("DELIVERED",) * 3, (0, 0), {"not told apart": 2}),
+    ],
+)
+def test_summary_of_single_sends(
+    phones: str, statuses: tuple[str, ...], counts: tuple[int, int], other: dict[str, int]
+) -> None:
+    """Each phone counts by its state in the lock; a delivery settles an unknown one; too many prove nothing."""
+    states = PhoneStates.parse(phones)
+    record = ChunkRecord(A, len(states), "d", ChunkState.ACCEPTED, message_id=7, phones=states)
+    client = TableClient(lists={7: list(deliveries(*statuses))})
+    (mailing,) = collect(Lock("shop", mailings={"c/x": entry(record, via="single")}), client).mailings
+    assert ((mailing.delivered, mailing.pending), mailing.other) == (counts, other)
+    assert mailing.recipients == total(mailing) == len(states)
+
+
+def test_summary_of_a_shared_message_is_not_told_apart() -> None:
+    """If two mailings sent the same message, its deliveries belong to neither of them alone."""
+    record = ChunkRecord(A, 1, "d", ChunkState.ACCEPTED, message_id=7, phones=PhoneStates.parse("a:1"))
+    other = replace(record, fingerprint=B)
+    lock = Lock("shop", mailings={"c/x": entry(record), "c/y": entry(other)})
+    client = TableClient(lists={7: list(deliveries("DELIVERED", "DELIVERED"))})
+    for mailing in collect(lock, client).mailings:
+        assert (mailing.delivered, mailing.other) == (0, {"not told apart": 1})
+
+
+_words = st.lists(st.sampled_from(["DELIVERED", "sent", "New", "UNDELIVERED", "Odd", ""]), max_size=6)
+_chunks = st.lists(
+    st.tuples(
+        st.sampled_from([s for s in ChunkState if s is not ChunkState.PARTIAL]),
+        st.integers(0, 5),
+        _words,
+        st.one_of(st.none(), st.integers(0, 7)),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(_chunks)
+def test_summary_counts_every_recipient_once(
+    chunks: list[tuple[ChunkState, int, list[str], int | None]],
+) -> None:
+    """Whatever sms.by reports, the counts add up, no recipient is lost, and status words stay verbatim."""
+    records = [chunk(f"{i:010}", recipients, state) for i, (state, recipients, _, _) in enumerate(chunks)]
+    answers = [answer("c/x", f"{i:010}", *words) for i, (_, _, words, _) in enumerate(chunks)]
+    remote = [listed("c/x", f"{i:010}", count) for i, (_, _, _, count) in enumerate(chunks)]
+    lock = Lock("shop", mailings={"c/x": entry(*records)})
+    (mailing,) = collect(lock, TableClient({"u1": answers}, listed=remote)).mailings
+    assert mailing.recipients == total(mailing)
+    least = sum(recipients for state, recipients, _, _ in chunks if state is not ChunkState.SUPPRESSED)
+    assert mailing.recipients >= least
+    odd = Counter(
+        word
+        for state, _, words, _ in chunks
+        if state is ChunkState.ACCEPTED
+        for word in words
+        if word == "Odd"
+    )
+    assert mailing.other.get("Odd", 0) == odd["Odd"]
