@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import shlex
@@ -184,26 +183,9 @@ def test_the_examples_of_a_schema_are_valid(name: str) -> None:
             assert validator.is_valid(example), (key, example)
 
 
-def test_the_architecture_names_every_room_and_module() -> None:
-    """docs/architecture.md has a row for each room, in prose, and one for each module, from its docstring."""
-    head, _, below = _doc("architecture.md").partition(_GENERATED)
-    package = ROOT / "smsby_deploy"
-    rooms = {path.parent.name for path in package.glob("*/__init__.py")}
-    assert set(re.findall(r"^\| `(\w+)/` \|", head, re.MULTILINE)) == rooms
-    rows = [
-        f"| `{path.relative_to(package).as_posix()}` | {_first_sentence(path)} |\n"
-        for path in sorted(package.rglob("*.py"), key=lambda path: (len(path.parts), path))
-        if path.name != "__init__.py"
-    ]
-    generated = "\n| module | what it is for |\n|---|---|\n" + "".join(rows)
-    if os.environ.get("UPDATE_DOCS"):
-        (ROOT / "docs/architecture.md").write_text(head + _GENERATED + generated, encoding="utf-8")
-        return
-    assert below == generated, "make docs-reference mends it"
-
-
-def _first_sentence(path: Path) -> str:
-    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    assert docstring, path
-    paragraph = " ".join(docstring.split("\n\n")[0].split())
-    return re.split(r"(?<=[.!?]) ", paragraph)[0].replace("|", "\\|")
+def test_architecture_names_every_folder() -> None:
+    """docs/architecture.md is one page with a row for each folder of the package."""
+    page = _doc("architecture.md")
+    folders = {path.parent.name for path in (ROOT / "smsby_deploy").glob("*/__init__.py")}
+    assert set(re.findall(r"^\| `(\w+)/` \|", page, re.MULTILINE)) == folders
+    assert len(page.splitlines()) < 100
