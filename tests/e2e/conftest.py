@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from tests.e2e.forked import Forked
 PROJECT = """\
 version: 1
 project: shop
-api: {requests_per_second: 1000, recipients_per_request: 2, timeout_seconds: 5, reconcile_seconds: 1}
+api: {requests_per_second: 1000, recipients_per_request: 2, timeout_seconds: 5, reconcile_seconds: 0.3}
 price: {currency: BYN, per_part: 0.026}
 """
 
@@ -132,7 +131,7 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
     """An empty project called shop, and a sandbox."""
-    with _sandbox(tmp_path) as url:
+    with running_sandbox(tmp_path) as url:
         root = tmp_path / "project"
         root.mkdir()
         made = Shop(root, url)
@@ -140,22 +139,11 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         yield made
 
 
-class _sandbox:  # noqa: N801  # used as a with-statement only
-    def __init__(self, folder: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "smsby_deploy", "sandbox", "--port", "0", "--delay", "0"],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def __enter__(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        return next(word for word in line.split() if word.startswith("http://")).rstrip("/")
-
-    def __exit__(self, *exc: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+@contextmanager
+def running_sandbox(folder: Path) -> Iterator[str]:
+    """Run `smsby-deploy sandbox` on a free port while the block runs; gives its URL."""
+    forked = Forked(("sandbox", "--port", "0", "--delay", "0"), folder, os.environ)
+    try:
+        yield forked.first_line().rstrip("/")
+    finally:
+        forked.kill()

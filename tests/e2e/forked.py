@@ -1,7 +1,7 @@
-"""The real command in a process of its own, forked from one that has imported the program already.
+"""The real command in a process of its own, forked from one that has already imported the program.
 
-A test that runs the command a thousand times would otherwise mostly wait for imports. Everything else is real: the
-arguments, the folder, the environment, the files, the wire, and the signal it dies of.
+Without this, a test that runs the command a thousand times would mostly wait for imports. Everything else is real:
+arguments, folder, environment, files, network and the signal that ends the process.
 """
 
 from __future__ import annotations
@@ -10,23 +10,25 @@ import multiprocessing
 import os
 import resource
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(["smsby_deploy.apply.run", "smsby_deploy.cli.main", "tests.e2e.preloaded"])
+_START_TRIES = 6000  # of 5 ms each
 
 
 class Forked:
-    """One run of `smsby-deploy ARGUMENTS` in `folder`; it has begun when the object is made."""
+    """One run of `smsby-deploy ARGUMENTS` in `folder`; it is running once the object exists."""
 
     def __init__(
         self,
         arguments: tuple[str, ...],
         folder: Path,
         environ: Mapping[str, str],
-        stdin: str,
+        stdin: str = "",
         file_limit: int | None = None,
     ) -> None:
         self._files = TemporaryDirectory()
@@ -40,7 +42,21 @@ class Forked:
 
     def said(self) -> str:
         """Its stderr so far."""
-        path = self._base.joinpath("err")
+        return self._read("err")
+
+    def first_line(self) -> str:
+        """The first line on its stdout, once it is complete."""
+        pause = threading.Event()
+        for _ in range(_START_TRIES):
+            line, end, _ = self._read("out").partition("\n")
+            if end:
+                return line
+            assert self.process.exitcode is None, self.said()
+            pause.wait(0.005)
+        raise TimeoutError("the command printed no line")
+
+    def _read(self, name: str) -> str:
+        path = self._base.joinpath(name)
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
     def finish(self, timeout: float = 60) -> tuple[int, str, str]:
@@ -49,10 +65,16 @@ class Forked:
         code = self.process.exitcode
         if code is None:
             self.process.kill()
-            raise TimeoutError(f"it still runs after {timeout} s")
+            raise TimeoutError(f"still running after {timeout} s")
         out, err = (self._base.joinpath(name).read_text(encoding="utf-8") for name in ("out", "err"))
         self._files.cleanup()
         return code, out, err
+
+    def kill(self) -> None:
+        """End a command that runs until it is killed."""
+        self.process.kill()
+        self.process.join()
+        self._files.cleanup()
 
 
 def _run(

@@ -1,4 +1,4 @@
-"""What every run of the command imports sooner or later: imported once, for all runs that are forked."""
+"""Everything that a run of the command or of the sandbox imports sooner or later, imported once for all forked runs."""
 
 import importlib
 import pkgutil
@@ -6,16 +6,17 @@ import pkgutil
 import smsby_deploy
 
 for module in pkgutil.walk_packages(smsby_deploy.__path__, "smsby_deploy."):
-    if not module.name.startswith(("smsby_deploy.sandbox", "smsby_deploy.__main__")):
+    if module.name not in ("smsby_deploy.__main__", "smsby_deploy.sandbox.pytest_plugin"):
         importlib.import_module(module.name)
 for name in (
-    "requests",
+    "encodings.idna",
     "filelock",
-    "jsonschema",
     "jinja2",
+    "jsonschema",
+    "requests",
     "rich.console",
     "rich.table",
-    "zoneinfo",
     "yaml",
+    "zoneinfo",
 ):
     importlib.import_module(name)

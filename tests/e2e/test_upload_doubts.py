@@ -11,7 +11,7 @@ import requests
 
 from smsby_deploy.cli.main import run
 from smsby_deploy.clock import SystemClock
-from tests.e2e.conftest import Shop, _sandbox
+from tests.e2e.conftest import Shop, running_sandbox
 from tests.e2e.test_upload import (
     PHONES,
     ROWS,
@@ -67,7 +67,7 @@ def test_a_list_id_of_another_account_is_not_written_to(sale: Shop, tmp_path: Pa
     sale.fault(method="importContacts", nth=2, **LATER)
     assert _apply(sale)[0].code == 7
     recorded = sale.lock()["mailings"]["sale/staff"]["chunks"][0]["upload"]["list_id"]
-    with _sandbox(tmp_path) as url:
+    with running_sandbox(tmp_path) as url:
         other = Shop(sale.root, url)
         theirs = _call(other, "createSubscriberList", name="theirs")["result"]["list_id"]
         assert theirs == recorded

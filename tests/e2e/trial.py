@@ -62,7 +62,7 @@ def start(shop: Shop, case: Case, project: str, **api: object) -> None:
     """A project of its own at the same sms.by; its name ends every text, so that messages are told apart."""
     for old in shop.root.iterdir():
         old.unlink()
-    settings = {
+    settings: dict[str, object] = {
         "requests_per_second": 1000,
         "recipients_per_request": 2,
         "timeout_seconds": 5,
