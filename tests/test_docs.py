@@ -53,7 +53,9 @@ def test_every_problem_code_is_documented() -> None:
     """Each code that the program can report has its row in docs/problems.md, and no row is left over."""
     sources = [path.read_text("utf-8") for path in (ROOT / "smsby_deploy").rglob("*.py")]
     used = {code for source in sources for code in _CODE.findall(source)}
-    rows = set(re.findall(r"^\| `([A-Z_]+)`", _doc("problems.md"), re.MULTILINE))
+    listed = re.findall(r"^\| `([A-Z_]+)`", _doc("problems.md"), re.MULTILINE)
+    assert listed == sorted(listed)
+    rows = set(listed)
     assert used <= rows
     assert {code for code in rows if not any(f'"{code}"' in source for source in sources)} == set()
 
