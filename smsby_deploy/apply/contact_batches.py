@@ -120,6 +120,6 @@ def _digest_of(mailing: Mailing) -> UploadDigest:
 
 def _add(digest: UploadDigest, batch: Batch) -> list[int]:
     """Add a batch to the digest; the places of those of it who did not opt out."""
-    kept = list(compress(range(len(batch.phones)), batch.reached))
+    kept = list(compress(range(len(batch.phones)), batch.not_suppressed))
     digest.add(batch.phones, [batch.phones[place] for place in kept])
     return kept

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import compress
 
 from smsby_deploy.config.declarations import ContactList, Mailing
-from smsby_deploy.recipients.audience import AudienceReport, stream_audience
+from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 
 
@@ -28,15 +28,5 @@ def count_moved(
 
 def _people(mailing: Mailing, opted_out: PhoneSet) -> Iterator[list[int]]:
     assert not isinstance(mailing.audience, ContactList)
-    for batch in stream_audience(
-        mailing.audience,
-        address=mailing.address,
-        campaign_file=mailing.file,
-        has_text=mailing.text is not None,
-        on_invalid=mailing.on_invalid,
-        report=AudienceReport(),
-        countries=mailing.countries,
-        with_variables=False,
-        suppressed=opted_out,
-    ):
-        yield number_phones(compress(batch.phones, batch.reached))
+    for batch in read_audience(mailing, opted_out, AudienceReport()):
+        yield number_phones(compress(batch.phones, batch.not_suppressed))

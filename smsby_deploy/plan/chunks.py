@@ -15,8 +15,9 @@ from smsby_deploy.config.declarations import ApiSettings, ContactList, Mailing, 
 from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint, hash_rows, row_lines
 from smsby_deploy.plan.tally import AudienceTally
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.recipients.audience import Batch, stream_audience
+from smsby_deploy.recipients.audience import read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.prefetch import prefetch_audience
 from smsby_deploy.texts.mailing_texts import is_personal, render_texts
 from smsby_deploy.texts.rewrite import Rewriter
 from smsby_deploy.texts.template import Template
@@ -152,31 +153,11 @@ def _fill(
 ) -> Iterator[bool]:
     """Read one batch after the other, with their texts, into `waiting`; True once there are no more."""
     personal = is_personal(mailing, template)
-    audience = mailing.audience
-    assert not isinstance(audience, ContactList)
-
-    def stream() -> Iterator[Batch]:
-        return stream_audience(
-            audience,
-            address=mailing.address,
-            campaign_file=mailing.file,
-            has_text=mailing.text is not None,
-            on_invalid=mailing.on_invalid,
-            report=tally.report,
-            countries=mailing.countries,
-            with_variables=personal and template is not None,
-            suppressed=suppressed,
-        )
-
-    batches: Iterator[Batch] | None = None
-    if tally.is_ahead:
-        from smsby_deploy.recipients.prefetch import is_worth_it, read_ahead  # only apply wants it
-
-        batches = read_ahead(stream, tally.report) if is_worth_it(audience) else None
-    for batch in batches or stream():
+    read = prefetch_audience if tally.is_ahead else read_audience
+    for batch in read(mailing, suppressed, tally.report):
         tally.read(len(batch.phones))
         waiting.phones += batch.phones
-        waiting.reached += batch.reached
+        waiting.reached += batch.not_suppressed
         if personal:
             rendered = render_texts(mailing, template, batch)
             tally.keep(rendered.problems)

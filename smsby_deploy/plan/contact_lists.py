@@ -13,7 +13,7 @@ from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint, hash_rows, row_lines
 from smsby_deploy.plan.tally import AudienceTally
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.recipients.audience import AudienceReport, Batch, stream_audience
+from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.smsby.methods import CUSTOM_FIELDS
 from smsby_deploy.texts.mailing_texts import is_personal, rows_file
@@ -113,10 +113,10 @@ def measure_upload(
     for batch in stream_upload(mailing, tally.report, suppressed):
         tally.read(len(batch.phones))
         columns |= dict.fromkeys(batch.names)
-        digest.add(batch.phones, list(compress(batch.phones, batch.reached)))
+        digest.add(batch.phones, list(compress(batch.phones, batch.not_suppressed)))
         rows = row_lines(batch.phones, None)
         tally.audience.add(rows, len(batch.phones), hash_rows(rows))
-        tally.count_alike(text, batch.phones, batch.reached)
+        tally.count_alike(text, batch.phones, batch.not_suppressed)
     if template is not None:
         tally.figures.replaced |= template.rewriter.replaced
     problems.extend(_check_fields(mailing, columns))
@@ -147,17 +147,7 @@ def measure_upload(
 def stream_upload(mailing: Mailing, report: AudienceReport, suppressed: PhoneSet) -> Iterable[Batch]:
     """The recipients of a mailing that is uploaded; who opted out is marked."""
     assert not isinstance(mailing.audience, ContactList) and mailing.upload is not None
-    return stream_audience(
-        mailing.audience,
-        address=mailing.address,
-        campaign_file=mailing.file,
-        has_text=True,
-        on_invalid=mailing.on_invalid,
-        report=report,
-        countries=mailing.countries,
-        with_variables=mailing.upload.fields != (),
-        suppressed=suppressed,
-    )
+    return read_audience(mailing, suppressed, report)
 
 
 def fields_of(mailing: Mailing, columns: Iterable[str]) -> list[str]:

@@ -120,9 +120,7 @@ def _repeated(mailing: Mailing, report: AudienceReport) -> list[Problem]:
             Location(file, first),
         )
     ]
-    lines = find_differing(
-        mailing.audience, report, has_text=mailing.text is not None, countries=mailing.countries
-    )
+    lines = find_differing(mailing, report)
     if lines:
         told = ", ".join(map(str, lines[:_LINES_TOLD])) + (" …" if len(lines) > _LINES_TOLD else "")
         rows = f"1 dropped row has other values than the row that is kept (line {told})"

@@ -1,4 +1,4 @@
-"""One mailing's audience as a stream of batches: cleaned, first occurrence only, never a list of all."""
+"""One mailing's audience as a stream of batches: valid phones, first occurrences only, opt-outs marked."""
 
 from __future__ import annotations
 
@@ -9,36 +9,39 @@ from dataclasses import dataclass, field
 from itertools import compress, count, islice
 from typing import NamedTuple
 
-from smsby_deploy.config.declarations import HOME, InlineRecipients, RowSource
+from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing, RowSource
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.csv_dialect import RecipientsError
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.phones import normalize_all
-from smsby_deploy.recipients.rows import Block, find_column, group_rows, name_columns
+from smsby_deploy.recipients.rows import Block, find_column, inline_blocks, name_columns
 from smsby_deploy.recipients.sources import SourceFacts, read_source
 
-# Repeated rows that are remembered for `find_differing`, and differing ones after which it stops looking.
-_MOST_REPEATS = 20_000
-MOST_DIFFERING = 1000
+BATCH_ROWS = 1000
+MOST_DIFFERING = 1000  # differing repeats after which `find_differing` stops
+_MOST_REPEATS = 20_000  # repeats remembered for `find_differing`
 
 
 class Batch(NamedTuple):
-    """Consecutive recipients: `texts[i]` is the text that `phones[i]` has of its own, or None; `lines[i]` is its physical
-    line, `reached[i]` is 0 if they opted out. `values` are the columns `names` of the rows they were read from, as written;
-    of those the recipients are the ones that `kept` marks, or all."""
+    """Consecutive recipients, column by column: index `i` is the same recipient in every column.
+
+    `texts` are the recipients' own texts (None: the mailing's text), `lines` their physical lines. `not_suppressed` holds
+    0 for a recipient who opted out, else 1. `values` are the columns `names` of the rows as written; where some of
+    these rows were dropped, `selected` holds 1 for each row that is a recipient.
+    """
 
     phones: list[str]
     names: tuple[str, ...]
     values: Sequence[Sequence[str]]
     texts: Sequence[str | None]
     lines: Sequence[int]
-    reached: bytearray
-    kept: bytearray | None = None
+    not_suppressed: bytearray
+    selected: bytearray | None = None
 
     def variable(self, name: str) -> list[str] | None:
-        """The template's variable `name` of each recipient, blank ends cut off; None if there is none of that name.
+        """Each recipient's value of the template variable `name`, stripped; None if there is no such column.
 
-        A column goes by its name as written and, where that is free, in small letters; `phone` is always the number.
+        A column is found by its name as written, else by its lower-case name. `phone` is always the normalized number.
         """
         if name == "phone":
             return self.phones
@@ -47,12 +50,12 @@ class Batch(NamedTuple):
         if not found:
             return None
         column = self.values[found[-1]]
-        return list(map(str.strip, column if self.kept is None else compress(column, self.kept)))
+        return list(map(str.strip, column if self.selected is None else compress(column, self.selected)))
 
     @property
     def variables(self) -> list[dict[str, str]]:
-        """All variables of each recipient."""
-        names = self._all_names()
+        """All template variables of each recipient."""
+        names = self._variable_names()
         columns = [self.variable(name) or [] for name in names]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
@@ -61,31 +64,35 @@ class Batch(NamedTuple):
         """Whether any recipient has a text of its own."""
         return list(self.texts).count(None) < len(self.texts)
 
-    def variables_of(self, row: int) -> dict[str, str]:
-        """All variables of one recipient."""
-        place = row if self.kept is None else next(islice(compress(count(), self.kept), row, None))
-        values = [[column[place]] for column in self.values]
-        one = Batch([self.phones[row]], self.names, values, [None], [0], bytearray(1))
+    def variables_of(self, index: int) -> dict[str, str]:
+        """All template variables of the recipient at `index`."""
+        row = index if self.selected is None else next(islice(compress(count(), self.selected), index, None))
+        values = [[column[row]] for column in self.values]
+        one = Batch([self.phones[index]], self.names, values, [None], [0], bytearray(1))
         return one.variables[0]
 
-    def _all_names(self) -> tuple[str, ...]:
-        small = [name.lower() for name in self.names if name.lower() not in self.names]
-        return tuple(dict.fromkeys((*self.names, *small, "phone")))
+    def _variable_names(self) -> tuple[str, ...]:
+        lower = [name.lower() for name in self.names if name.lower() not in self.names]
+        return tuple(dict.fromkeys((*self.names, *lower, "phone")))
 
 
 @dataclass(slots=True)
 class Repeats:
-    """Rows that were dropped because their phone stood above, the first 20,000 of them: the phone as a number, the line,
-    and a hash of the values."""
+    """The first 20,000 rows dropped as repeats: the phone as a number, the line, a hash of the other values."""
 
     numbers: array[int] = field(default_factory=lambda: array("q"))
     lines: array[int] = field(default_factory=lambda: array("q"))
     values: array[int] = field(default_factory=lambda: array("q"))
 
+    def add(self, number: int, line: int, value: int) -> None:
+        self.numbers.append(number)
+        self.lines.append(line)
+        self.values.append(value)
+
 
 @dataclass(slots=True)
 class AudienceReport:
-    """Counted on the way: rows = invalid + duplicate + those in the batches."""
+    """What reading an audience found so far: rows = invalid + duplicate + the recipients in the batches."""
 
     rows: int = 0
     invalid: int = 0
@@ -95,180 +102,170 @@ class AudienceReport:
     facts: SourceFacts = field(default_factory=SourceFacts)
 
 
-class _Candidates(NamedTuple):
-    """A block as recipients: their phones as written, `own` the texts of their own. Those written in a campaign know
-    their `marks`, the columns at which they begin there."""
-
-    block: Block
-    phone: int | None  # the phone's column; None: the phones are `raw`
-    raw: Sequence[str]
-    own: Sequence[str | None]
-    columns_at: Sequence[int] = ()  # where those written in a campaign file begin
-
-
-def stream_audience(
-    audience: InlineRecipients | RowSource,
-    *,
-    address: str,
-    campaign_file: str,
-    has_text: bool,
-    on_invalid: str,
-    report: AudienceReport,
-    batch_rows: int = 1000,
-    countries: tuple[str, ...] = (HOME,),
-    with_variables: bool = True,
-    suppressed: PhoneSet | None = None,
+def read_audience(
+    mailing: Mailing, suppressed: PhoneSet | None, report: AudienceReport, *, batch_rows: int = BATCH_ROWS
 ) -> Iterator[Batch]:
-    """The audience before suppression, about `batch_rows` a batch; who is in `suppressed` is marked. What is wrong goes to
-    `report`; with `drop` bad rows are only counted. `with_variables` False spares a text for all its rows' values."""
-    file = campaign_file if isinstance(audience, InlineRecipients) else audience.name
+    """Yield the recipients of `mailing` in batches of about `batch_rows`; recipients in `suppressed` are marked.
+
+    Counts and problems are added to `report` as the batches are read. With `on_invalid: drop`, invalid rows are only
+    counted.
+    """
+    audience = _rows_of(mailing)
+    file = mailing.file if isinstance(audience, InlineRecipients) else audience.name
     seen = PhoneSet()
     try:
-        for candidates in _candidates(audience, has_text, batch_rows, report.facts):
-            block = candidates.block
+        for block in _blocks(audience, batch_rows, report.facts):
             report.rows += len(block.lines) + len(block.errors)
-            report.invalid += len(block.errors)
-            phones, bad = normalize_all(candidates.raw, countries)
-            if on_invalid != "drop" and (bad or block.errors):
-                begin = candidates.columns_at or [1] * len(phones)
-                found = [(line, 1, "ROW", message) for line, message in block.errors]
-                found += [(block.lines[index], begin[index], "PHONE", why) for index, why in bad.items()]
-                report.problems.extend(
-                    Problem(Severity.ERROR, code, message, address, Location(file, line, column))
-                    for line, column, code, message in sorted(found)
-                )
-            batch = _first_ones(candidates, phones, bad, seen, suppressed, report, with_variables)
+            phones, invalid = normalize_all(_phone_cells(audience, block), mailing.countries)
+            report.invalid += len(block.errors) + len(invalid)
+            if mailing.on_invalid != "drop":
+                report.problems.extend(_row_problems(mailing, file, block, invalid))
+            batch = _select(mailing, block, phones, invalid, seen, suppressed, report)
             if batch.phones:
                 yield batch
     except RecipientsError as error:
         place = error.location or Location(file, error.line)
-        report.problems.append(Problem(Severity.ERROR, error.code, str(error), address, place))
+        report.problems.append(Problem(Severity.ERROR, error.code, str(error), mailing.address, place))
         return
     if not report.rows or (not len(seen) and not report.problems):
-        at = audience.location
-        message = "there is nobody in it; an empty audience never means everyone"
+        place = audience.location
+        message = "the audience is empty; an empty audience never means all recipients"
         report.problems.append(
-            Problem(Severity.ERROR, "EMPTY_AUDIENCE", message, address, at._replace(line=at.line or 1))
+            Problem(
+                Severity.ERROR,
+                "EMPTY_AUDIENCE",
+                message,
+                mailing.address,
+                place._replace(line=place.line or 1),
+            )
         )
 
 
-def find_differing(
-    audience: InlineRecipients | RowSource,
-    report: AudienceReport,
-    *,
-    has_text: bool,
-    countries: tuple[str, ...] = (HOME,),
-) -> list[int]:
-    """The lines of dropped rows whose values, the phone aside, are not those of the row that was kept; a thousand of
-    them are enough.
+def find_differing(mailing: Mailing, report: AudienceReport) -> list[int]:
+    """Return the lines of dropped repeats whose values differ from those of the first row with the same phone.
 
-    It reads the audience once more, and only as far as it must: so no row has to be kept.
+    The values of the first rows are not kept in memory: the audience is read again, only as far as needed, and at
+    most about a thousand lines are returned.
     """
     repeats = report.repeats
-    wanted: dict[int, list[int]] = {}
+    pending: dict[int, list[int]] = {}
     for index, number in enumerate(repeats.numbers):
-        wanted.setdefault(number, []).append(index)
+        pending.setdefault(number, []).append(index)
     lines: list[int] = []
-    if not wanted:
+    if not pending:
         return lines
-    # A second reading that fails, of a database above all, leaves this warning short and nothing else.
+    audience = _rows_of(mailing)
+    # If this second read fails (a database, for instance), only this warning is incomplete.
     with suppress(RecipientsError):
-        for candidates in _candidates(audience, has_text, 1000, SourceFacts()):
-            phones, bad = normalize_all(candidates.raw, countries)
-            positions = [position for position in range(len(phones)) if position not in bad]
+        for block in _blocks(audience, BATCH_ROWS, SourceFacts()):
+            phones, invalid = normalize_all(_phone_cells(audience, block), mailing.countries)
+            positions = [position for position in range(len(phones)) if position not in invalid]
             numbers = number_phones(phones[position] for position in positions)
-            if wanted.keys().isdisjoint(numbers):
+            if pending.keys().isdisjoint(numbers):
                 continue
+            phone_column, texts = _phone_column(audience, block), _own_texts(mailing, block)
             for position, number in zip(positions, numbers, strict=True):
-                if number in wanted:
-                    kept = _hash_values(candidates, position)
-                    again = wanted.pop(number)
-                    lines.extend(repeats.lines[index] for index in again if repeats.values[index] != kept)
-            if not wanted or len(lines) >= MOST_DIFFERING:
+                if number in pending:
+                    first = _hash_values(block, position, phone_column, texts[position])
+                    again = pending.pop(number)
+                    lines.extend(repeats.lines[index] for index in again if repeats.values[index] != first)
+            if not pending or len(lines) >= MOST_DIFFERING:
                 break
     return sorted(lines)
 
 
-def _first_ones(
-    candidates: _Candidates,
+def _rows_of(mailing: Mailing) -> InlineRecipients | RowSource:
+    assert not isinstance(mailing.audience, ContactList), "sms.by keeps the recipients of a list mailing"
+    return mailing.audience
+
+
+def _blocks(audience: InlineRecipients | RowSource, rows: int, facts: SourceFacts) -> Iterator[Block]:
+    if isinstance(audience, InlineRecipients):
+        yield from inline_blocks(audience, rows)
+        return
+    for block in read_source(audience, rows, facts):
+        if block.lines and find_column(block.columns, audience.phone) is None:
+            message = f"no column {audience.phone!r}"
+            if block.header_line is not None:
+                raise RecipientsError(f"{message}; {name_columns(block.columns)}", block.header_line)
+            missing = [(line, message) for line in block.lines]
+            block = Block((), [], [], [*block.errors, *missing])
+        yield block
+
+
+def _phone_column(audience: InlineRecipients | RowSource, block: Block) -> int | None:
+    name = "phone" if isinstance(audience, InlineRecipients) else audience.phone
+    return find_column(block.columns, name)
+
+
+def _phone_cells(audience: InlineRecipients | RowSource, block: Block) -> Sequence[str]:
+    column = _phone_column(audience, block) if block.lines else None
+    return () if column is None else block.values[column]
+
+
+def _own_texts(mailing: Mailing, block: Block) -> Sequence[str | None]:
+    """Return each row's own text: of inline recipients always, of a column `text` only in a mailing without a text."""
+    if block.texts is not None:
+        return block.texts
+    has_text = mailing.text is not None or mailing.upload is not None
+    column = None if has_text else find_column(block.columns, "text")
+    return [None] * len(block.lines) if column is None else block.values[column]
+
+
+def _row_problems(mailing: Mailing, file: str, block: Block, invalid: dict[int, str]) -> Iterator[Problem]:
+    """Yield what is wrong with the rows of `block`, in the order of their places."""
+    if not (block.errors or invalid):
+        return
+    found = [(line, 1, "ROW", message) for line, message in block.errors]
+    for row, why in invalid.items():
+        column = block.columns_at[row] if block.columns_at else 1
+        found.append((block.lines[row], column, "PHONE", why))
+    for line, column, code, message in sorted(found):
+        yield Problem(Severity.ERROR, code, message, mailing.address, Location(file, line, column))
+
+
+def _select(
+    mailing: Mailing,
+    block: Block,
     phones: list[str],
-    bad: Collection[int],
+    invalid: Collection[int],
     seen: PhoneSet,
     suppressed: PhoneSet | None,
     report: AudienceReport,
-    with_variables: bool,
 ) -> Batch:
-    """The recipients of a block that are valid and were not seen before."""
-    block = candidates.block
-    kept = bytearray(b"\1") * len(phones)
-    for position in bad:
-        kept[position] = 0
-    report.invalid += len(bad)
-    if bad:
-        phones = list(compress(phones, kept))
+    """Return the recipients of `block`: rows with a valid phone that was not seen before."""
+    selected = bytearray(b"\1") * len(phones)
+    for row in invalid:
+        selected[row] = 0
+    if invalid:
+        phones = list(compress(phones, selected))
     numbers = number_phones(phones)
-    repeated, out = seen.add_all(numbers, suppressed)
-    reached = bytearray(b"\1") * len(phones)
-    for index in out:
-        reached[index] = 0
-    names, values = (block.columns, block.values) if with_variables else ((), ())
-    if not bad and not repeated:
-        return Batch(phones, names, values, candidates.own, block.lines, reached)
+    repeated, opted_out = seen.add_all(numbers, suppressed)
+    not_suppressed = bytearray(b"\1") * len(phones)
+    for index in opted_out:
+        not_suppressed[index] = 0
+    texts = _own_texts(mailing, block)
+    if not invalid and not repeated:
+        return Batch(phones, block.columns, block.values, texts, block.lines, not_suppressed)
     if repeated:
-        positions = list(compress(range(len(kept)), kept))
-        first_ones = bytearray(b"\1") * len(phones)
+        rows = list(compress(range(len(selected)), selected))
+        is_first = bytearray(b"\1") * len(phones)
         for index in repeated:
-            position = positions[index]
-            kept[position] = first_ones[index] = 0
-            if len(report.repeats.numbers) < _MOST_REPEATS:
-                report.repeats.numbers.append(numbers[index])
-                report.repeats.lines.append(block.lines[position])
-                report.repeats.values.append(_hash_values(candidates, position))
+            selected[rows[index]] = is_first[index] = 0
+        phone_column = _phone_column(_rows_of(mailing), block)
+        room = max(0, _MOST_REPEATS - len(report.repeats.numbers))
+        for index in repeated[:room]:
+            row = rows[index]
+            value = _hash_values(block, row, phone_column, texts[row])
+            report.repeats.add(numbers[index], block.lines[row], value)
         report.duplicate += len(repeated)
-        phones, reached = list(compress(phones, first_ones)), bytearray(compress(reached, first_ones))
-    own, lines = list(compress(candidates.own, kept)), list(compress(block.lines, kept))
-    return Batch(phones, names, values, own, lines, reached, kept)
+        phones = list(compress(phones, is_first))
+        not_suppressed = bytearray(compress(not_suppressed, is_first))
+    texts, lines = list(compress(texts, selected)), list(compress(block.lines, selected))
+    return Batch(phones, block.columns, block.values, texts, lines, not_suppressed, selected)
 
 
-def _hash_values(candidates: _Candidates, position: int) -> int:
-    """A hash of a row's values, the phone's spelling aside."""
-    columns = candidates.block.values
-    values = [column[position].strip() for index, column in enumerate(columns) if index != candidates.phone]
-    return hash((candidates.block.columns, tuple(values), candidates.own[position]))
-
-
-def _candidates(
-    audience: InlineRecipients | RowSource, has_text: bool, batch_rows: int, facts: SourceFacts
-) -> Iterator[_Candidates]:
-    if isinstance(audience, InlineRecipients):
-        recipients = iter(audience.rows)
-        while some := list(islice(recipients, batch_rows)):
-            start = 0
-            for block in group_rows([(one.location.line or 1, one.variables) for one in some]):
-                members = some[start : start + len(block.lines)]
-                start += len(members)
-                yield _Candidates(
-                    block,
-                    None,
-                    [one.phone for one in members],
-                    [one.text for one in members],
-                    [one.location.column or 1 for one in members],
-                )
-        return
-    for block in read_source(audience, batch_rows, facts):
-        yield _from_block(audience, block, has_text)
-
-
-def _from_block(source: RowSource, block: Block, has_text: bool) -> _Candidates:
-    if not block.lines:
-        return _Candidates(block, None, [], [])
-    phone = find_column(block.columns, source.phone)
-    if phone is None:
-        message = f"it has no column {source.phone!r}"
-        if block.header_line is not None:
-            raise RecipientsError(f"{message}; {name_columns(block.columns)}", block.header_line)
-        missing = [(line, message) for line in block.lines]
-        return _Candidates(Block(block.columns, [], [], [*block.errors, *missing]), None, [], [])
-    text = None if has_text else find_column(block.columns, "text")
-    own = [None] * len(block.lines) if text is None else block.values[text]
-    return _Candidates(block, phone, block.values[phone], own)
+def _hash_values(block: Block, row: int, phone_column: int | None, text: str | None) -> int:
+    """Hash a row's values and own text, leaving out the spelling of its phone."""
+    values = [column[row].strip() for index, column in enumerate(block.values) if index != phone_column]
+    return hash((block.columns, tuple(values), text))

@@ -36,10 +36,10 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
             with _open(path) as file:
                 schema = file.schema_arrow
                 if twice := sorted({name for name in schema.names if schema.names.count(name) > 1}):
-                    raise RecipientsError(f"it has two columns of one name: {', '.join(twice)}", first)
+                    raise RecipientsError(f"duplicate column names: {', '.join(twice)}", first)
                 names = _plain_columns(schema)
                 if not names:
-                    raise RecipientsError("it has no columns of plain values", first)
+                    raise RecipientsError("no columns of plain values", first)
                 for batch in file.iter_batches(batch_size=size, columns=names, use_threads=False):
                     # By name: of a column a.b pyarrow also gives the b in a column a, if there is one.
                     cells = rows_of(_values(arrow, batch.column(name)) for name in names)

@@ -11,7 +11,7 @@ from io import StringIO
 from itertools import chain, groupby, islice
 from typing import NamedTuple
 
-from smsby_deploy.config.declarations import RecipientsFile
+from smsby_deploy.config.declarations import InlineRecipients, RecipientsFile
 from smsby_deploy.recipients.csv_dialect import FileShape, Lines, RecipientsError, open_shaped
 from smsby_deploy.wording import counted
 
@@ -30,6 +30,8 @@ class Block(NamedTuple):
     values: Sequence[Sequence[str]]
     errors: Sequence[tuple[int, str]] = ()
     header_line: int | None = None  # of a CSV
+    texts: Sequence[str | None] | None = None  # own texts of inline recipients
+    columns_at: Sequence[int] = ()  # the columns at which inline recipients begin in the campaign file
 
     @property
     def cells(self) -> list[list[str]]:
@@ -61,10 +63,26 @@ def find_column(columns: Sequence[str], wanted: str) -> int | None:
 
 
 def name_columns(columns: Sequence[str]) -> str:
-    """`its columns: …`. A first line that holds a number is no header but a person, who is not shown."""
+    """Return `columns: …` for a message; a first line that contains a phone is a recipient and is not shown."""
     if any(_LIKE_A_PHONE.search(name) for name in columns):
-        return "its first line is no header: write the names of the columns above it"
-    return f"its columns: {', '.join(columns)}"
+        return "the first line is not a header; insert a line with the column names above it"
+    return f"columns: {', '.join(columns)}"
+
+
+def inline_blocks(audience: InlineRecipients, size: int) -> Iterator[Block]:
+    """The recipients written in a campaign file, at most `size` a block; the phone is the last column."""
+    recipients = iter(audience.rows)
+    while some := list(islice(recipients, size)):
+        for columns, alike in groupby(some, lambda one: tuple(one.variables)):
+            members = list(alike)
+            rows = [(*one.variables.values(), one.phone) for one in members]
+            yield Block(
+                (*columns, "phone"),
+                [one.location.line or 1 for one in members],
+                list(zip(*rows, strict=True)),
+                texts=[one.text for one in members],
+                columns_at=[one.location.column or 1 for one in members],
+            )
 
 
 def group_rows(rows: Sequence[tuple[int, Mapping[str, str]]]) -> Iterator[Block]:

@@ -53,7 +53,7 @@ def _add_block(source: RecipientsFile, block: Block, suppressed: PhoneSet) -> li
             return []
         names = name_columns(block.columns)
         raise RecipientsError(
-            f"it has no column {source.phone!r}; {names}", block.header_line or block.lines[0]
+            f"no column {source.phone!r}; {names}", block.header_line or block.lines[0]
         )
     phones, bad = normalize_opt_outs(block.values[column])
     suppressed.add_all(number_phones(phones))

@@ -72,7 +72,7 @@ class SampleSelector:
         """Consider the next recipients with their texts; an empty text cannot be sent."""
         added = _AddedBatch(batch, texts, self.count, self.price, self.is_personal)
         self.count += len(texts)
-        self.suppressed += batch.reached.count(0)
+        self.suppressed += batch.not_suppressed.count(0)
         eligible, most_parts = self._measure(added)
         requested = [row - 1 - added.offset for row in self.rows if added.offset < row <= self.count]
         for candidate in added.candidates(position for position in requested if added.can_send(position)):
@@ -111,7 +111,7 @@ class SampleSelector:
 
     def _measure(self, added: _AddedBatch) -> tuple[bytearray, int]:
         """Count parts; return a 1 for each row that may be selected, and the most parts among these rows."""
-        texts, reached = added.texts, added.batch.reached
+        texts, reached = added.texts, added.batch.not_suppressed
         if (
             max(added.lengths, default=0) <= UNICODE[-1]
         ):  # no text is too long, suppressed recipients included

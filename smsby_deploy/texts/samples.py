@@ -16,7 +16,7 @@ from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.privacy import mask_phone_in, mask_values
 from smsby_deploy.problems import Problem, Severity, has_errors
-from smsby_deploy.recipients.audience import AudienceReport, Batch, stream_audience
+from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.phones import mask_phone
 from smsby_deploy.recipients.sources import place_rows
@@ -233,17 +233,7 @@ def _render_all(
     assert not isinstance(mailing.audience, ContactList)
     report = AudienceReport()
     bulk_text = template.render_once() if template and not is_personal(mailing, template) else None
-    for batch in stream_audience(
-        mailing.audience,
-        address=mailing.address,
-        campaign_file=mailing.file,
-        has_text=mailing.text is not None,
-        on_invalid=mailing.on_invalid,
-        report=report,
-        countries=mailing.countries,
-        with_variables=bulk_text is None,
-        suppressed=suppressed,
-    ):
+    for batch in read_audience(mailing, suppressed, report):
         if bulk_text is not None:
             yield batch, [bulk_text] * len(batch.phones)
             continue

@@ -9,8 +9,9 @@ import pytest
 
 from smsby_deploy.config.declarations import InlineRecipient, InlineRecipients, RecipientsFile
 from smsby_deploy.problems import Location
-from smsby_deploy.recipients.audience import AudienceReport, find_differing, stream_audience
+from smsby_deploy.recipients.audience import AudienceReport, find_differing, read_audience
 from smsby_deploy.recipients.suppression import load_suppression
+from tests.recipients.mailings import make_mailing
 
 _AT = Location("sale.yaml", 5, 17)
 
@@ -23,8 +24,7 @@ def _read(
     source: RecipientsFile, **changes: Any
 ) -> tuple[list[tuple[str, dict[str, str], int]], AudienceReport]:
     report = AudienceReport()
-    settings: dict[str, Any] = {"has_text": True, "on_invalid": "fail", "batch_rows": 2} | changes
-    batches = stream_audience(source, address="a/b", campaign_file="sale.yaml", report=report, **settings)
+    batches = read_audience(make_mailing(source, **changes), None, report, batch_rows=2)
     rows = [row for batch in batches for row in zip(batch.phones, batch.variables, batch.lines, strict=True)]
     return rows, report
 
@@ -124,7 +124,7 @@ def test_a_repeated_phone_with_other_values_is_found(tmp_path: Path) -> None:
     rows, report = _read(_source(path))
     assert [variables["name"] for _, variables, _ in rows] == ["Анна", "Вера"]
     assert report.duplicate == 3
-    assert find_differing(_source(path), report, has_text=True) == [4, 6]
+    assert find_differing(make_mailing(_source(path)), report) == [4, 6]
 
 
 def test_inline_recipients_repeat_too() -> None:
@@ -135,14 +135,12 @@ def test_inline_recipients_repeat_too() -> None:
         InlineRecipient("375291234567", {"name": "Анна"}, "own", _AT._replace(line=7)),
         InlineRecipient("375291234567", {}, None, _AT._replace(line=8)),
     ]
-    audience = InlineRecipients(tuple(people), _AT)
+    mailing = make_mailing(InlineRecipients(tuple(people), _AT))
     report = AudienceReport()
-    batches = stream_audience(
-        audience, address="a/b", campaign_file="sale.yaml", has_text=True, on_invalid="fail", report=report
-    )
+    batches = read_audience(mailing, None, report)
     assert [batch.phones for batch in batches] == [["375291234567"]]
     assert report.duplicate == 3
-    assert find_differing(audience, report, has_text=True) == [7, 8]
+    assert find_differing(mailing, report) == [7, 8]
 
 
 def test_a_bad_phone_in_a_campaign_stands_at_its_column() -> None:
@@ -153,14 +151,9 @@ def test_a_bad_phone_in_a_campaign_stands_at_its_column() -> None:
         for phone, column in (("375291111111", 18), ("1", 34), ("375171111111", 39))
     )
     report = AudienceReport()
-    list(
-        stream_audience(
-            InlineRecipients(rows, at), address="a/b", campaign_file="sale.yaml", has_text=True, on_invalid="fail",
-            report=report,
-        )
-    )  # fmt: skip
+    assert not list(read_audience(make_mailing(InlineRecipients(rows, at)), None, report))[1:]
     assert [(p.location.line, p.location.column) for p in report.problems] == [(5, 34), (5, 39)]
-    assert report.problems[0].message == "it has only 1 digit"
+    assert report.problems[0].message == "only 1 digit; a phone number has at least 7"
 
 
 def test_other_countries_only_where_they_are_allowed(tmp_path: Path) -> None:

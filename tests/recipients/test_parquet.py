@@ -125,13 +125,13 @@ def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
         assert "can't be read as Parquet" in problem.message
     _write(tmp_path, "lists/b.parquet", tel=["375291111111"])
     assert [problem.message for problem in _problems(tmp_path)] == [
-        "it has no column 'phone'; its columns: tel"
+        "no column 'phone'; columns: tel"
     ]
     _write(tmp_path, "lists/b.parquet", phone=[["375291111111"]])
-    assert [problem.message for problem in _problems(tmp_path)] == ["it has no columns of plain values"]
+    assert [problem.message for problem in _problems(tmp_path)] == ["no columns of plain values"]
     twice = pa.table([["375291111111"], ["375292222222"], ["B"]], names=["phone", "phone", "name"])
     write_table(twice, tmp_path / "lists/b.parquet")
-    assert [problem.message for problem in _problems(tmp_path)] == ["it has two columns of one name: phone"]
+    assert [problem.message for problem in _problems(tmp_path)] == ["duplicate column names: phone"]
 
 
 def test_no_file_and_no_way_out(tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from smsby_deploy.config.declarations import RecipientsFile
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients import csv_dialect
-from smsby_deploy.recipients.audience import AudienceReport, stream_audience
+from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.csv_dialect import RecipientsError, detect_delimiter, detect_shape, open_shaped
 from smsby_deploy.recipients.suppression import load_suppression
+from tests.recipients.mailings import make_mailing
 
 _AT = Location("sale.yaml", 5, 17)
 _ANNA = [("375291234567", "Анна")]
@@ -29,9 +30,7 @@ def _source(path: Path, **changes: Any) -> RecipientsFile:
 
 def _read(source: RecipientsFile) -> tuple[list[tuple[str, dict[str, str], int]], AudienceReport]:
     report = AudienceReport()
-    batches = stream_audience(
-        source, address="a/b", campaign_file="sale.yaml", has_text=True, on_invalid="fail", report=report
-    )
+    batches = read_audience(make_mailing(source), None, report)
     rows = [row for batch in batches for row in zip(batch.phones, batch.variables, batch.lines, strict=True)]
     return rows, report
 
@@ -87,7 +86,7 @@ def test_the_project_s_word_wins(tmp_path: Path) -> None:
         (b"phone\n", {"delimiter": "\n"}, 1, "can't be split"),
         (b"PK\x03\x04\x14", {}, 1, "Excel workbook"),
         (b"phone,name\n" + b"375291234567,Anna\n" * 9 + b"375291234567,A\0\n", {}, 11, "zero byte"),
-        (b"phone,name,name\n", {}, 1, "twice; its columns: name"),
+        (b"phone,name,name\n", {}, 1, "twice; columns: name"),
         (b'phone,name\n375291234567,x\n375291234568,"a\nb\n', {}, 3, "not CSV"),
         (b'phone,name\n375291234567,x\n375291234568,"a" b\n', {}, 3, "not CSV"),
         (b"", {}, 1, "empty"),

@@ -237,7 +237,7 @@ def test_a_missing_column_names_those_there_are(database: Database, tmp_path: Pa
     """Of the phone, and of a name that stands twice."""
     database.run(*PEOPLE)
     (problem,) = _problems(_project(tmp_path / "a", database.url, CAMPAIGN.replace("phone, name", "name")))
-    assert (problem.location.line, problem.message) == (6, "it has no column 'phone'; its columns: id, name")
+    assert (problem.location.line, problem.message) == (6, "no column 'phone'; columns: id, name")
     twice = CAMPAIGN.replace("phone, name", "phone, name, phone")
     (problem,) = _problems(_project(tmp_path / "b", database.url, twice))
     assert "names a column twice: phone" in problem.message

@@ -13,5 +13,7 @@ def make_batch(
     """A batch of `rows`, which have the same names, from line 3 on."""
     names = tuple(name for name in rows[0] if name != "phone")
     values = [[row[name] for row in rows] for name in names]
-    reached = bytearray(b"\1") * len(rows)
-    return Batch([phone] * len(rows), names, values, [own] * len(rows), range(3, 3 + len(rows)), reached)
+    not_suppressed = bytearray(b"\1") * len(rows)
+    return Batch(
+        [phone] * len(rows), names, values, [own] * len(rows), range(3, 3 + len(rows)), not_suppressed
+    )
