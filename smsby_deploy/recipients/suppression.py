@@ -52,9 +52,7 @@ def _add_block(source: RecipientsFile, block: Block, suppressed: PhoneSet) -> li
         if not block.lines:
             return []
         names = name_columns(block.columns)
-        raise RecipientsError(
-            f"no column {source.phone!r}; {names}", block.header_line or block.lines[0]
-        )
+        raise RecipientsError(f"no column {source.phone!r}; {names}", block.header_line or block.lines[0])
     phones, bad = normalize_opt_outs(block.values[column])
     suppressed.add_all(number_phones(phones))
     return [

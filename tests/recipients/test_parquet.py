@@ -124,9 +124,7 @@ def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
         assert (problem.code, problem.location.file) == ("RECIPIENTS", "lists/b.parquet")
         assert "can't be read as Parquet" in problem.message
     _write(tmp_path, "lists/b.parquet", tel=["375291111111"])
-    assert [problem.message for problem in _problems(tmp_path)] == [
-        "no column 'phone'; columns: tel"
-    ]
+    assert [problem.message for problem in _problems(tmp_path)] == ["no column 'phone'; columns: tel"]
     _write(tmp_path, "lists/b.parquet", phone=[["375291111111"]])
     assert [problem.message for problem in _problems(tmp_path)] == ["no columns of plain values"]
     twice = pa.table([["375291111111"], ["375292222222"], ["B"]], names=["phone", "phone", "name"])
