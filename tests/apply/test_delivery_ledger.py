@@ -1,0 +1,104 @@
+"""A message of createSmsMessage that exists already: when a mailing may use it, and what its deliveries prove."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from smsby_deploy.apply.delivery_ledger import baseline_of
+from smsby_deploy.apply.result import MailingOutcome
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.phone_states import NO_PROOF
+from tests.apply.fake_smsby import LOST, PHONES, Shop, error, ok
+from tests.apply.test_single_sender import Inbox, called, inbox, staff, states, to  # noqa: F401  # fixtures
+
+EXISTS = error("The same message exists with ID=50", 400, message_id=50)
+LATER = 1_793_610_000  # 2026-11-02 09:00 UTC, the time of the tests
+
+
+@pytest.fixture
+def reused(staff: Shop) -> Shop:  # noqa: F811
+    """The text of the mailing is the message 50 already."""
+    staff.sms_by.script("createSmsMessage", EXISTS)
+    return staff
+
+
+def list_message(shop: Shop, name: str = "made elsewhere", **more: object) -> None:
+    row = {"id": 50, "name": name, "status": "SENT", **more}
+    shop.sms_by.script("getSMSMessages", ok({"status": "success", "data": [row]}))
+
+
+def test_existing_message_is_used(reused: Shop, inbox: Inbox) -> None:  # noqa: F811
+    """A message without deliveries is sent as if it had just been made."""
+    assert reused.apply()[0].exit_code == ExitCode.DONE
+    assert (inbox, reused.chunk().message_id) == (Counter(PHONES[:3]), 50)
+
+
+def test_foreign_deliveries_are_the_baseline(reused: Shop, inbox: Inbox) -> None:  # noqa: F811
+    """What another program sent before proves nothing: a lost sendSMS needs one delivery more than that."""
+    inbox[PHONES[0]] = 1
+    list_message(reused)
+    reused.sms_by.script("sendSMS", LOST)
+    assert reused.apply()[0].exit_code == ExitCode.OUTCOME_UNKNOWN
+    chunk = reused.chunk()
+    assert (chunk.baseline, chunk.foreign, states(reused)) == ((1, 0, 0), 1, "u:1 p:2")
+
+
+def test_unexplained_deliveries_are_in_doubt(reused: Shop, inbox: Inbox) -> None:  # noqa: F811
+    """If no list names the message, its deliveries may be this mailing's: unknown, nothing is sent."""
+    inbox[PHONES[0]] = 1
+    result, mailing = reused.apply()
+    assert (result.exit_code, mailing.outcome) == (ExitCode.OUTCOME_UNKNOWN, MailingOutcome.UNKNOWN)
+    assert (called(reused), states(reused)) == ([], "u:3")
+
+
+@pytest.mark.parametrize("sender", ["Kvetka", "System name (SMS.by)"])
+def test_message_of_another_sender_is_refused(reused: Shop, sender: str) -> None:
+    """A message has one sender for good: the text has to change."""
+    reused.sms_by.script("checkSMSMessageStatus", ok({"status": "moderated", "alphaname": sender}))
+    result, mailing = reused.apply()
+    assert (result.exit_code, mailing.outcome) == (ExitCode.FAILED, MailingOutcome.REJECTED)
+    assert mailing.error is not None
+    assert f"sender is {sender}" in mailing.error
+    assert called(reused) == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "listed", "is_used"),
+    [
+        ("", None, True),
+        ("", LATER + 7200, False),
+        ("2026-11-02T11:00:00+00:00", LATER + 7200, True),
+        ("2026-11-02T11:00:00+00:00", LATER + 7260, False),
+        ("2026-11-02T11:00:00+00:00", None, False),
+    ],
+)
+def test_message_with_another_time_is_refused(
+    reused: Shop, schedule: str, listed: int | None, is_used: bool
+) -> None:
+    """A message keeps its own send time, so it must be the mailing's, to the minute."""
+    to(reused, *PHONES[:3], more=f", schedule_time: '{schedule}'" if schedule else "")
+    list_message(reused, d_schedule=listed)
+    result, _ = reused.apply()
+    assert result.exit_code == (ExitCode.DONE if is_used else ExitCode.FAILED)
+    assert bool(called(reused)) is is_used
+
+
+def test_message_of_an_unknown_mailing_waits(reused: Shop, inbox: Inbox) -> None:  # noqa: F811
+    """Two mailings with one text share a message: while one of them is unknown, the other is not sent."""
+    both = (reused.root / "sale.yaml").read_text()
+    reused.write("sale.yaml", both + both.partition("mailings:\n")[2].replace("staff", "team"))
+    reused.sms_by.script("createSmsMessage", ok({"message_id": 50}), EXISTS)
+    reused.sms_by.script("sendSMS", LOST)
+    result, _ = reused.apply()
+    assert result.exit_code == ExitCode.OUTCOME_UNKNOWN
+    assert len(called(reused)) == 1
+    assert "sale/staff" in (result.mailings[1].error or "")
+
+
+def test_baseline_counts_up_to_no_proof() -> None:
+    """A baseline counts earlier deliveries of each phone; at NO_PROOF and above nothing can be proved."""
+    counts = Counter({"1": 2, "2": NO_PROOF + 5})
+    assert baseline_of(["1", "2", "3"], counts, proves=True) == (2, NO_PROOF, 0)
+    assert baseline_of(["1", "2"], counts, proves=False) == (NO_PROOF, NO_PROOF)

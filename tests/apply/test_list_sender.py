@@ -1,0 +1,198 @@
+"""List mailings: draft, record its id, confirm=0, guardrails, confirm=1, and never two drafts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from smsby_deploy.apply.result import MailingOutcome
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.journal import read_journal
+from smsby_deploy.lock.records import ChunkState
+from smsby_deploy.smsby.response import Answer
+from tests.apply.fake_smsby import LOST, Reply, Shop, busy, error, ok
+
+DRAFTED = ok({"status": "OK", "result": {"message_id": 90}})
+CONFIRMED = ok({"status": "OK"})
+
+
+def info(status: str | None = "DRAFT", **figures: object) -> Answer:
+    """The answer of confirm=0."""
+    return ok(
+        {"result": {"message_id": 90, "count": 40, "parts": 40, "cost": "1.04", **figures, "status": status}}
+    )
+
+
+def confirmations(*, before: list[Reply], start: list[Reply]) -> Reply:
+    """Answer confirm=0 from `before` and confirm=1 from `start`, the last of each from then on."""
+
+    def reply(params: Mapping[str, Any]) -> Answer:
+        script = start if params["confirm"] == 1 else before
+        chosen = script.pop(0) if len(script) > 1 else script[0]
+        if isinstance(chosen, Exception):
+            raise chosen
+        assert isinstance(chosen, Answer)
+        return chosen
+
+    return reply
+
+
+@pytest.fixture
+def letter(shop: Shop) -> Shop:
+    """A mailing to the list Newsletter, and an sms.by that takes it."""
+    shop.mailing("list: Newsletter, text: News")
+    shop.sms_by.script("sendSmsList", DRAFTED)
+    answers(shop)
+    return shop
+
+
+def answers(shop: Shop, *, before: list[Reply] | None = None, start: list[Reply] | None = None) -> None:
+    script = confirmations(before=before or [info()], start=start or [CONFIRMED])
+    shop.sms_by.script("confirmSendMessageByList", script)
+
+
+def test_list_is_drafted_looked_at_and_confirmed(letter: Shop) -> None:
+    """The steps come in the documented order, and the lock has sms.by's figures."""
+    result, mailing = letter.apply()
+    assert (result.exit_code, mailing.outcome) == (ExitCode.DONE, MailingOutcome.SENT)
+    assert letter.sms_by.changes() == ["sendSmsList", "confirm=0", "confirm=1"]
+    entry = letter.lock().mailings["sale/staff"]
+    assert (entry.recipients, entry.parts, entry.cost) == (40, 40, "1.04")
+    (chunk,) = entry.chunks
+    assert (chunk.state, chunk.message_id) == (ChunkState.ACCEPTED, 90)
+
+
+def test_draft_id_is_recorded_before_confirm_0(letter: Shop) -> None:
+    """When sms.by is asked about the draft, the journal on disk already has its message_id."""
+    recorded: list[object] = []
+
+    def look(params: Mapping[str, Any]) -> Answer:
+        events = read_journal(letter.store.journal_path)
+        recorded.append([e["changes"].get("message_id") for e in events if e["event"] == "result"])
+        return info("DRAFT") if params["confirm"] == 0 else CONFIRMED
+
+    letter.sms_by.script("confirmSendMessageByList", look)
+    letter.apply()
+    assert recorded[0] == [90]
+
+
+def test_draft_has_list_sender_name_and_account_time(letter: Shop) -> None:
+    """A scheduled draft has its time on the account's clock, and a remote name with the fingerprint."""
+    letter.mailing("list: Newsletter, text: News, schedule_time: 2026-12-01T10:00:00, timezone: UTC")
+    letter.apply()
+    (draft,) = letter.sms_by.named("sendSmsList")
+    assert draft == {
+        "name": f"sale/staff shop#{letter.chunk().fingerprint}",
+        "message": "News",
+        "d_schedule": "2026-12-01 13:00",
+        "list_id": 34,
+        "alphaname_id": 7,
+    }
+
+
+@pytest.mark.parametrize(
+    ("guardrails", "figures", "key"),
+    [
+        ("{max_recipients: 39}", {}, "max_recipients"),
+        ("{max_recipients: 50}", {"count": None}, "max_recipients"),
+        ("{max_cost: 1}", {}, "max_cost"),
+        ("{max_cost: 5}", {"count": None, "parts": None, "cost": None}, "max_cost"),
+        ("{}", {"count": 0}, "an empty audience"),
+    ],
+)
+def test_list_guardrails_stop_the_confirmation(
+    letter: Shop, guardrails: str, figures: dict[str, object], key: str
+) -> None:
+    """A broken guardrail, or one that cannot be checked, leaves the draft unconfirmed: exit code 4."""
+    letter.configure(guardrails=guardrails, price="{currency: BYN, per_part: 0.026}")
+    answers(letter, before=[info(**figures)])
+    result, mailing = letter.apply()
+    assert result.exit_code == ExitCode.REFUSED
+    assert mailing.error is not None
+    assert mailing.error.startswith(f"guardrail: {key}")
+    assert letter.sms_by.changes() == ["sendSmsList", "confirm=0"]
+    assert letter.chunk().state is ChunkState.DRAFT
+
+
+def test_unconfirmed_draft_is_confirmed_by_the_next_apply(letter: Shop) -> None:
+    """ "Insufficient funds" leaves a draft; the next apply confirms it and makes no second one."""
+    answers(letter, start=[error("Insufficient funds", 403), CONFIRMED])
+    result, mailing = letter.apply()
+    assert (result.exit_code, mailing.outcome) == (ExitCode.FAILED, MailingOutcome.REJECTED)
+    assert letter.chunk().state is ChunkState.DRAFT
+    result, mailing = letter.apply()
+    assert (result.exit_code, mailing.outcome) == (ExitCode.DONE, MailingOutcome.CONFIRMED)
+    assert letter.sms_by.changes().count("sendSmsList") == 1
+
+
+def test_lost_confirmation_is_repeated_while_it_is_a_draft(letter: Shop) -> None:
+    """A draft that is still DRAFT after reconcile_seconds was not confirmed, so it is confirmed again."""
+    answers(letter, start=[LOST, CONFIRMED])
+    result, _ = letter.apply()
+    assert result.exit_code == ExitCode.DONE
+    assert letter.sms_by.changes().count("confirm=1") == 2
+
+
+def test_lost_confirmations_end_after_three_tries(letter: Shop) -> None:
+    """One run confirms a draft at most three times."""
+    answers(letter, start=[LOST])
+    result, _ = letter.apply()
+    assert result.exit_code == ExitCode.FAILED
+    assert letter.sms_by.changes().count("confirm=1") == 3
+    assert letter.chunk().state is ChunkState.DRAFT
+
+
+def test_lost_confirmation_with_another_status_is_accepted(letter: Shop) -> None:
+    """Any status other than DRAFT means that the confirmation arrived."""
+    answers(letter, before=[info(), info("SENDING")], start=[LOST])
+    result, _ = letter.apply()
+    assert result.exit_code == ExitCode.DONE
+    assert letter.sms_by.changes().count("confirm=1") == 1
+    assert letter.chunk().state is ChunkState.ACCEPTED
+
+
+def test_lost_confirmation_without_a_status_is_unknown(letter: Shop) -> None:
+    """If sms.by reports no status, the outcome is unknown and nothing is repeated."""
+    answers(letter, before=[info(), info(None)], start=[LOST])
+    result, mailing = letter.apply()
+    assert (result.exit_code, mailing.outcome) == (ExitCode.OUTCOME_UNKNOWN, MailingOutcome.UNKNOWN)
+    assert letter.sms_by.changes().count("confirm=1") == 1
+
+
+def test_draft_confirmed_elsewhere_is_recorded(letter: Shop) -> None:
+    """A draft that somebody confirmed in the account meanwhile is accepted without another confirmation."""
+    answers(letter, start=[error("Insufficient funds", 403)])
+    letter.apply()
+    answers(letter, before=[info("SENDING")])
+    result, _ = letter.apply()
+    assert result.exit_code == ExitCode.DONE
+    assert letter.chunk().state is ChunkState.ACCEPTED
+    assert letter.sms_by.changes().count("confirm=1") == 1
+
+
+def test_lost_draft_is_never_repeated(letter: Shop) -> None:
+    """A lost answer of sendSmsList leaves the mailing unknown: a second draft is never made."""
+    letter.sms_by.script("sendSmsList", LOST)
+    for _ in range(2):
+        result, mailing = letter.apply()
+        assert (result.exit_code, mailing.outcome) == (ExitCode.OUTCOME_UNKNOWN, MailingOutcome.UNKNOWN)
+    assert letter.sms_by.changes() == ["sendSmsList"]
+
+
+def test_draft_is_retried_after_429(letter: Shop) -> None:
+    """429 means that the draft was not made: it is tried again after Retry-After."""
+    letter.sms_by.script("sendSmsList", busy(3), DRAFTED)
+    result, _ = letter.apply()
+    assert result.exit_code == ExitCode.DONE
+    assert letter.clock.monotonic() >= 3
+
+
+def test_missing_figures_are_reported(letter: Shop) -> None:
+    """Figures that sms.by does not report are named, and the mailing is sent."""
+    answers(letter, before=[info(parts=None, cost=None)])
+    result, _ = letter.apply()
+    assert result.exit_code == ExitCode.DONE
+    (line,) = [line for line in letter.lines if "parts, cost" in line]
+    assert line.startswith("sale/staff: ")
