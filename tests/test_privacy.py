@@ -31,7 +31,7 @@ def test_mask_phones_masks_every_spelling(text: str, masked: str) -> None:
     [
         "2026-12-01 10:00:42",
         "2027-03-01T10:00:00+03:00",
-        "d_schedule: 1796108400 was meant",
+        "d_schedule: intended 1796108400",
         "max_cost: 1234.56, 12345678 people",
         "25 2026-12-01",
         "29.11.2026 10:00",

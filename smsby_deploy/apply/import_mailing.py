@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Mailing, Project
@@ -16,6 +16,13 @@ from smsby_deploy.errors import ApiError, FilesInvalid, Refused, UsageError
 from smsby_deploy.lock.edit import LockChange
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.store import HeldLock
+from smsby_deploy.plan.drift import (
+    Difference,
+    ReportedValues,
+    compare_values,
+    intended_by_files,
+    reported_values,
+)
 from smsby_deploy.plan.fingerprint import RemoteName, read_remote_name
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.planner import TOOL, make_plan
@@ -23,7 +30,6 @@ from smsby_deploy.plan.selection import find_mailing
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.parsers import RemoteMailing
 from smsby_deploy.texts.price import money
-from smsby_deploy.wording import counted
 
 _PLACE = re.compile(r" \[(\d+)/(\d+)\] ")
 
@@ -56,8 +62,10 @@ def import_mailing(
     commit: str | None,
     by: str,
     reason: str,
-) -> tuple[Action, tuple[FoundMailing, ...]]:
+) -> tuple[Difference, ...]:
     """Record the mailing `address` as sent with these messages, as a plan made now would have it.
+
+    Returns what sms.by reports of them differently than the files.
 
     Raises:
         UsageError: there is no such mailing, or it is not clear which message is meant.
@@ -80,7 +88,7 @@ def import_mailing(
     check_messages(client, loaded.project, mailing, found, held.lock)
     what = [f"uuid {uuid}" for uuid in uuids] or [f"message_id {number}" for number in message_ids]
     change.adopt(address, entry, ", ".join(what))
-    return action, found
+    return tuple(find_differences(mailing, action, found))
 
 
 def find_messages(
@@ -199,16 +207,18 @@ def entry_of(
     )
 
 
-def differences(action: Action, found: Sequence[FoundMailing]) -> Iterable[str]:
-    """What sms.by reports otherwise than the files say, in words."""
+def find_differences(mailing: Mailing, action: Action, found: Sequence[FoundMailing]) -> Iterable[Difference]:
+    """Yield each value of the found messages, taken together, that differs from the files."""
     counts = [one.recipients for one in found]
     total = sum(filter(None, counts)) if None not in counts else None
-    if total is not None and action.recipients is not None and total != action.recipients:
-        yield f"count_phones: the files have {counted(action.recipients, 'recipient')}, sms.by reports {total}"
-    senders = {one.listed.alphaname for one in found if one.listed is not None and one.listed.alphaname}
-    for sender in sorted(senders):
-        if not action.alphaname.isdigit() and sender != action.alphaname:
-            yield f"alphaname: the files say {action.alphaname}, sms.by reports {sender}"
+    intended = replace(intended_by_files(mailing), counts_recipients=True)
+    differences = dict.fromkeys(
+        compare_values(intended, action.recipients, ReportedValues(None, total, None))
+    )
+    for one in found:
+        if one.listed is not None:
+            differences |= dict.fromkeys(compare_values(intended, None, reported_values(one.listed)))
+    return differences
 
 
 def _by_message(client: ReadClient, listed: dict[int, RemoteMailing], number: int) -> FoundMailing:

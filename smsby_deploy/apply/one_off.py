@@ -17,7 +17,7 @@ from smsby_deploy.errors import (
     TokenRefused,
     UsageError,
 )
-from smsby_deploy.plan.planner import Names, read_names
+from smsby_deploy.plan.account_names import AccountNames, read_names
 from smsby_deploy.plan.selection import find_mailing
 from smsby_deploy.problems import Location, Problem, Severity, has_errors
 from smsby_deploy.recipients.phone_set import PhoneSet
@@ -65,7 +65,7 @@ def prepare_test(
         raise FilesInvalid([*loaded.problems, *problems])
     _check_allowed(project, phone, suppressed)
     sample = _sample(project, mailing, suppressed, row)
-    alphaname_id = Names(None, None).alphaname_id(mailing.alphaname)
+    alphaname_id = AccountNames(None, None).alphaname_id(mailing.alphaname)
     if alphaname_id is None:
         alphaname_id = _look_up_sender(open_client(), mailing)
     return OneOffMessage(

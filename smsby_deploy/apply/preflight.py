@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 from uuid import uuid4
 
 from smsby_deploy.apply.events import Event
@@ -13,7 +12,7 @@ from smsby_deploy.errors import FilesInvalid, Refused
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.chunk_cache import Keep
 from smsby_deploy.plan.guardrails import check_apply, check_balance
-from smsby_deploy.plan.model import Action, ActionKind, Plan
+from smsby_deploy.plan.model import Action, Plan, ReasonCode
 from smsby_deploy.plan.plan_file import find_staleness, reviewed_addresses, stale_plan
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.wording import counted
@@ -59,8 +58,8 @@ def _hold_back(action: Action, shown_blocked: set[str]) -> Action:
     """What the reviewed plan showed as blocked is not sent by it, even if nothing is in its way any more."""
     if not action.sends or action.address not in shown_blocked:
         return action
-    reason = f"changed: blocked in the reviewed plan; now {action.action}: make a new plan"
-    return replace(action, action=ActionKind.BLOCKED, reason=reason)
+    why = f"blocked in the reviewed plan; now {action.action}: make a new plan"
+    return action.block(ReasonCode.CHANGED, why)
 
 
 def check_whole(request: ApplyRequest, loaded: LoadedProject, plan: Plan) -> None:
@@ -74,7 +73,7 @@ def check_whole(request: ApplyRequest, loaded: LoadedProject, plan: Plan) -> Non
     breach = check_apply(loaded.project.guardrails, plan.actions)
     if breach:
         raise Refused(breach.message, hint=f"guardrails.{breach.key} in smsby.yaml, changed in review")
-    cost = planned_cost(plan)
+    cost = plan.totals.cost
     # What a list costs only sms.by knows: it is asked once there is a draft.
     if cost or any(a.cost is None and a.via != "list" for a in plan.actions if a.sends):
         balance = request.client.get_balance()
@@ -83,8 +82,3 @@ def check_whole(request: ApplyRequest, loaded: LoadedProject, plan: Plan) -> Non
             top_up = "top up the account at sms.by, then apply again"
             mend = "price.currency in smsby.yaml is to be that of the account"
             raise Refused(low.message, hint=top_up if low.key == "balance" else mend)
-
-
-def planned_cost(plan: Plan) -> Decimal:
-    """What everything of it that is sent costs, as far as the project's price tells."""
-    return sum((action.cost or Decimal(0) for action in plan.actions if action.sends), Decimal(0))

@@ -9,7 +9,7 @@ from enum import Enum, StrEnum, auto
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import Entry
-from smsby_deploy.plan.model import Action, ActionKind, Plan
+from smsby_deploy.plan.model import Action, ActionKind, Plan, total_of
 from smsby_deploy.problems import Problem
 
 
@@ -118,9 +118,9 @@ class ApplyResult:
             min(mailing.recipients or 0, planned[mailing.address].recipients or recipients)
             for mailing in sent
         )
-        costs = [cost for mailing in sent if (cost := planned[mailing.address].cost) is not None]
-        total = sum(costs, Decimal(0)) if costs and self.plan.currency is not None else None
-        return SentTotals(recipients, now, total, unpriced_lists=len(sent) - len(costs))
+        totals = total_of(planned[mailing.address] for mailing in sent)
+        cost = totals.cost if totals.has_cost and self.plan.currency is not None else None
+        return SentTotals(recipients, now, cost, unpriced_lists=totals.unpriced)
 
 
 def refused_result(plan: Plan, error: SmsbyDeployError) -> ApplyResult:

@@ -15,7 +15,7 @@ from smsby_deploy.apply.dispatcher import Dispatcher, Request, StopSending
 from smsby_deploy.apply.events import Event
 from smsby_deploy.apply.list_sender import ListSender
 from smsby_deploy.apply.outcomes import Outcomes
-from smsby_deploy.apply.preflight import check_whole, current_plan, planned_cost
+from smsby_deploy.apply.preflight import check_whole, current_plan
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.apply.request import ApplyRequest
@@ -36,13 +36,15 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState
 from smsby_deploy.lock.store import HeldLock
+from smsby_deploy.plan.account_names import read_names
 from smsby_deploy.plan.budget import spent_beside
 from smsby_deploy.plan.chunk_cache import ChunkCache
-from smsby_deploy.plan.diff import collision_of, is_recorded_singly
-from smsby_deploy.plan.drift import find_differences, intended_by_lock
-from smsby_deploy.plan.model import STARTING, Action, ActionKind, Plan
-from smsby_deploy.plan.planner import TOOL, read_names
+from smsby_deploy.plan.drift import find_drift, intended_by_lock
+from smsby_deploy.plan.model import STARTING, Action, ActionKind, Plan, ReasonCode
+from smsby_deploy.plan.planner import TOOL
+from smsby_deploy.plan.reasons import find_collision, with_code
 from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.plan.situation import is_recorded_singly
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.smsby.outcome import Outcome
@@ -120,7 +122,7 @@ class _Run:
             self.project,
             self.client,
             self.exchange,
-            planned_cost=planned_cost(plan),
+            planned_cost=plan.totals.cost,
             spent=spent_beside(self.project, plan.actions, held.lock, request.clock.now()),
             refuse=lambda address: self.outcomes.exit_codes.add(ExitCode.REFUSED),
         )
@@ -181,8 +183,7 @@ class _Run:
         wanted = [
             action
             for action in self.plan.actions
-            if action.action is ActionKind.ADOPT
-            or (action.action is ActionKind.BLOCKED and action.reason.startswith("unknown"))
+            if action.action is ActionKind.ADOPT or action.reason_code is ReasonCode.UNKNOWN
         ]
         if not wanted:
             return
@@ -227,10 +228,10 @@ class _Run:
         self.exchange.check_stop()
         remote = self._ask_before_sending()
         marks = [chunk.fingerprint for chunk in action.chunks]
-        collision = collision_of(self.project.name, address, mailing.revision, marks, remote)
+        collision = find_collision(self.project.name, address, mailing.revision, marks, remote)
         if collision:
             self.outcomes.exit_codes.add(ExitCode.REFUSED)
-            self.exchange.stopped[address] = collision
+            self.exchange.stopped[address] = with_code(ReasonCode.COLLISION, collision)
             return False
         entry = self.recorder.lock.mailings.get(address)
         is_new = action.action in STARTING or entry is None
@@ -342,7 +343,7 @@ class _Run:
         for address in sorted(self.exchange.sent):
             entry = self.recorder.lock.mailings[address]
             meant = intended_by_lock(address, entry, self.mailings[address])
-            yield from find_differences(meant, entry.chunks, remote)
+            yield from find_drift(meant, entry.chunks, remote)
 
     def _not_saved(self, error: ResultNotSaved) -> SmsbyDeployError:
         """The disk did not take a line. Nothing more was sent; a result that would be lost goes to a rescue file."""

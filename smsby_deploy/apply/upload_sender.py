@@ -22,10 +22,16 @@ from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState, Entry, UploadRecord
-from smsby_deploy.plan.diff import collision_of, expired_reason, opted_out_reason
 from smsby_deploy.plan.fingerprint import read_remote_name
-from smsby_deploy.plan.model import Action
+from smsby_deploy.plan.model import Action, ReasonCode
+from smsby_deploy.plan.reasons import (
+    expired_since,
+    find_collision,
+    opted_out_since_draft,
+    with_code,
+)
 from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.plan.situation import is_past
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
@@ -150,12 +156,14 @@ class UploadSender:
         address = mailing.address
         marks = [chunk.fingerprint for chunk in action.chunks]
         remote = self._ask(self._read, "the mailings")
-        why = collision_of(self._project.name, address, mailing.revision, marks, remote)
+        why = find_collision(self._project.name, address, mailing.revision, marks, remote)
+        why = with_code(ReasonCode.COLLISION, why) if why else ""
         if any(mark in remote.by_fingerprint for mark in marks):
             why = "meanwhile sms.by lists it, and this run did not send it; the next apply looks what became of it"
         # Too late is what is past schedule_time by more than max_late.
         judged_at = self._exchange.clock.now() - (mailing.max_late or timedelta(0))
-        why = why or expired_reason(mailing.schedule_time, judged_at)
+        if not why and mailing.schedule_time is not None and is_past(mailing.schedule_time, judged_at):
+            why = with_code(ReasonCode.EXPIRED, expired_since(mailing.schedule_time))
         if why:
             self._exchange.stop([(address, 0)], why)
             self._fail(ExitCode.REFUSED)
@@ -183,7 +191,7 @@ class UploadSender:
                 )
                 self._recorder.note_upload((mailing.address, 0), upload)
         elif upload.digest != contacts.digest:
-            why = opted_out_reason(mailing.revision)
+            why = with_code(ReasonCode.CHANGED, opted_out_since_draft(mailing.revision))
         people = contacts.count - upload.invalid
         return Reviewed(people, action.cost or Decimal(0), why, must_be_counted=upload.found)
 

@@ -43,7 +43,7 @@ def command(
         raise click.UsageError("say which one it is: --message-id N, or --uuid U")
     from uuid import uuid4
 
-    from smsby_deploy.apply.import_mailing import differences, import_mailing
+    from smsby_deploy.apply.import_mailing import import_mailing
     from smsby_deploy.cli.git import git_commit
     from smsby_deploy.cli.session import load, open_lock, open_reader
     from smsby_deploy.clock import SystemClock
@@ -52,7 +52,7 @@ def command(
     project = load(context).project
     client = open_reader(project.api, context.environ, clock)
     with open_lock(project).held(command=f"import {address}") as held:
-        action, found = import_mailing(
+        differences = import_mailing(
             load(context),
             held,
             client,
@@ -65,7 +65,7 @@ def command(
             by=who(context.environ),
             reason=reason,
         )
-    for difference in differences(action, found):
-        context.warn(f"REMOTE_DIFFERS: {address}: {difference}", "REMOTE_DIFFERS", address=address)
+    for difference in differences:
+        context.warn(f"REMOTE_DIFFERS: {address}: {difference.text}", "REMOTE_DIFFERS", address=address)
     context.note(f"{address} is recorded as sent; next: commit the lock file, then `smsby-deploy plan`")
     return 0

@@ -106,7 +106,7 @@ def command(
                 lock=lock,
                 clock=clock,
                 new_id=uuid4().hex[:12],
-                watch=watch_with(progress),
+                progress=watch_with(progress),
             )
     except SmsbyUnavailable as error:
         first = first_that_fits(error, load=lambda: loaded, store=store, clock=clock, select=select)

@@ -58,7 +58,7 @@ def command(
     from smsby_deploy.output.json_documents import json_text
     from smsby_deploy.output.problems_text import log_problems, write_problems
     from smsby_deploy.output.render_text import samples_document, write_samples
-    from smsby_deploy.plan.planner import select_mailings
+    from smsby_deploy.plan.selection import select_mailings
     from smsby_deploy.problems import has_errors
     from smsby_deploy.texts.samples import mask_samples, sample_mailings
 

@@ -99,6 +99,7 @@ def command(
             client,
             select=chosen,
             clock=clock,
+            mailings=project.mailings,
             since=after,
             previous=previous,
             list_missed=form == "csv",

@@ -103,11 +103,10 @@ def _top(plan: Plan, context: CommentContext) -> str:
     sending = [action for action in plan.actions if action.sends]
     lines = [marker(plan.project), f"### {_verdict(plan, context)} · {escape(plan.project)}", ""]
     if sending:
-        people = sum(action.recipients or 0 for action in sending)
-        parts = sum(action.parts or 0 for action in sending)
-        size = f"{counted(parts, 'part')} for {counted(people, 'person', 'people')}"
+        totals = plan.totals
+        size = f"{counted(totals.parts, 'part')} for {counted(totals.recipients, 'person', 'people')}"
         lines += [f"**{_cost(plan, sending, context.base)}** · {size}"]
-        lists = sum(action.recipients is None for action in sending)
+        lists = totals.uncounted
         if lists:
             lines[-1] += f", and {lists} contact list{'s' * (lists > 1)} that only sms.by can count"
         lines[-1] += f" · {_first(plan, sending)}"
@@ -126,7 +125,7 @@ def _top(plan: Plan, context: CommentContext) -> str:
 
 def _verdict(plan: Plan, context: CommentContext) -> str:
     errors = sum(problem.severity is Severity.ERROR for problem in plan.problems)
-    sending = sum(action.sends for action in plan.actions)
+    sending = plan.totals.mailings
     if errors:
         return f"❌ Not valid: {errors} error{'s' * (errors > 1)}, nothing will be sent"
     if context.refused:
@@ -142,7 +141,7 @@ def _verdict(plan: Plan, context: CommentContext) -> str:
 def _cost(plan: Plan, sending: list[Action], base: Base) -> str:
     if plan.currency is None:
         return "Cost not known: the project has no price"
-    total = sum((action.cost or Decimal(0) for action in sending), Decimal(0))
+    total = plan.totals.cost
     before = [base.mailings[a.address].cost for a in sending if a.address in base.mailings]
     known = [cost for cost in before if cost is not None]
     change = total - sum(known, Decimal(0))
@@ -158,7 +157,7 @@ def _balance(plan: Plan, balance: Decimal | None) -> list[str]:
     held = f"{money(balance)} {escape(plan.currency or '')}"
     if left < 0:
         return ["", f"**The balance of {held} is too low:** apply will refuse all of it"]
-    lists = any(action.sends and action.cost is None for action in plan.actions)
+    lists = plan.totals.unpriced
     return ["", f"Balance {held}, {money(left)} after it{', less what the lists cost' if lists else ''}"]
 
 

@@ -67,28 +67,24 @@ def totals_line(plan: Plan) -> str:
     """`3 create, 1 noop; to send: 40 people, 44 parts, 1.144 BYN`; lists are told apart, only sms.by counts them."""
     counts = Counter(action.action for action in plan.actions)
     told = ", ".join(f"{counts[kind]} {kind}" for kind in ActionKind if counts[kind]) or "no mailings"
-    sending = [action for action in plan.actions if action.sends]
-    if not sending:
+    totals = plan.totals
+    if not totals.mailings:
         return f"{told}; nothing to send"
-    people = sum(action.recipients or 0 for action in sending)
-    parts = sum(action.parts or 0 for action in sending)
-    costs = [action.cost for action in sending if action.cost is not None]
-    cost = f", {money(sum(costs, Decimal(0)))} {plan.currency or ''}".rstrip() if costs else ""
-    lists = sum(action.recipients is None for action in sending)
+    cost = f", {money(totals.cost)} {plan.currency or ''}".rstrip() if totals.has_cost else ""
+    lists = totals.uncounted
     more = f", and {lists} contact list{'s' if lists > 1 else ''} that only sms.by can count" if lists else ""
-    return f"{told}; to send: {counted(people, 'person', 'people')}, {counted(parts, 'part')}{cost}{more}"
+    people, parts = counted(totals.recipients, "person", "people"), counted(totals.parts, "part")
+    return f"{told}; to send: {people}, {parts}{cost}{more}"
 
 
 def balance_after(plan: Plan, balance: Decimal) -> Decimal | None:
     """What is left of `balance` once all is sent that has a price; negative if it is too low; None without prices."""
-    sending = [action for action in plan.actions if action.sends]
-    if plan.currency is None or not sending:
-        return None
-    return balance - sum((action.cost or Decimal(0) for action in sending), Decimal(0))
+    totals = plan.totals
+    return balance - totals.cost if plan.currency is not None and totals.mailings else None
 
 
 def _and_lists(plan: Plan) -> str:
-    return ", less what the lists cost" if any(a.sends and a.cost is None for a in plan.actions) else ""
+    return ", less what the lists cost" if plan.totals.unpriced else ""
 
 
 def first_line(plan: Plan) -> str | None:

@@ -56,7 +56,7 @@ def status_html(report: StatusReport, *, currency: str | None, tool: str, zone: 
         tiles=_tiles(report, currency),
         sections=[section for section in _sections(report, currency, zone) if section.rows],
         differences=[
-            (mailing.address, one.field, mask_phones(clean(one.meant)), mask_phones(clean(one.reported)))
+            (mailing.address, one.field, mask_phones(clean(one.intended)), mask_phones(clean(one.reported)))
             for mailing in report.mailings
             for one in mailing.details.differences
         ],

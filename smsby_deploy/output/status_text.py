@@ -91,7 +91,7 @@ def _write_mailing(
     for line_of_counts in wrap(told_counts(mailing), _COLUMNS - len(_INDENT)):
         console.print(f"{_INDENT}{line_of_counts}", soft_wrap=True)
     for difference in mailing.details.differences:
-        told = f"{difference.field}: {difference.meant} was meant, sms.by reports {difference.reported}"
+        told = difference.text
         console.print(f"{_INDENT}! {mask_phones(clean(told))}", style="yellow", soft_wrap=True)
 
 
@@ -205,7 +205,7 @@ def status_markdown(report: StatusReport, currency: str | None = None) -> str:
         pieces.append(Piece(table_row(cells), 2, "mailing"))
     for mailing in report.mailings:
         for one in mailing.details.differences:
-            told = f"{one.field}: {one.meant} was meant, sms.by reports {one.reported}"
+            told = one.text
             line = f"- ⚠️ **{escape(mailing.address)}** {escape(told)}\n"
             pieces += [] if pieces[-1].name == "difference" else [Piece("\n")]
             pieces.append(Piece(line, 1, "difference"))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_UP, Decimal
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
-from smsby_deploy.plan.guardrails import check_budget, check_currency, cost_of_sending
-from smsby_deploy.plan.model import Action, ActionKind
+from smsby_deploy.plan.guardrails import check_budget, check_currency
+from smsby_deploy.plan.model import Action, ReasonCode, total_of
 
 _SPENT = frozenset({ChunkState.ACCEPTED, ChunkState.UNKNOWN, ChunkState.PARTIAL})
 _SMALLEST = Decimal("0.00001")  # sms.by tells money with five digits
@@ -28,12 +27,11 @@ def hold_budget(project: Project, actions: Sequence[Action], lock: Lock, now: da
     others = other_currencies(lock, now, project.api.account_timezone, price.currency)
     unlike = check_currency(guardrails, price.currency, others)
     spent = spent_beside(project, actions, lock, now)
-    breach = unlike or check_budget(guardrails, cost_of_sending(actions), spent)
+    breach = unlike or check_budget(guardrails, total_of(actions).cost, spent)
     if breach is None:
         return list(actions)
-    reason = f"guardrail: {breach.message}"
     return [
-        replace(action, action=ActionKind.BLOCKED, reason=reason)
+        action.block(ReasonCode.GUARDRAIL, breach.message)
         if action.sends and (action.cost or (unlike and action.cost is None))
         else action
         for action in actions

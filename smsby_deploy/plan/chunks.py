@@ -155,7 +155,7 @@ def _fill(
     personal = is_personal(mailing, template)
     read = prefetch_audience if tally.is_ahead else read_audience
     for batch in read(mailing, suppressed, tally.report):
-        tally.read(len(batch.phones))
+        tally.progress.advance(len(batch.phones))
         waiting.phones += batch.phones
         waiting.reached += batch.not_suppressed
         if personal:

@@ -25,7 +25,7 @@ _NAMED = 10  # columns of a file in a message
 
 
 def measure_list(
-    project: Project, mailing: Mailing, template: Template | None, words: ContentPolicy | None
+    project: Project, mailing: Mailing, template: Template | None, policy: ContentPolicy | None
 ) -> tuple[Desired, list[Problem]]:
     """A mailing to a list kept at sms.by, as far as the files tell: who is on it only sms.by knows."""
     problems: list[Problem] = []
@@ -38,8 +38,8 @@ def measure_list(
         problems.append(Problem(Severity.ERROR, "LIST_TEXT", message))
     else:
         text = template.render_once()
-        if words is not None:
-            words.look_at(text)
+        if policy is not None:
+            policy.check(text)
     tally = AudienceTally()
     size = tally.measure(text)
     if size is not None:
@@ -111,7 +111,7 @@ def measure_upload(
     digest = UploadDigest(content, text)
     columns: dict[str, None] = {}
     for batch in stream_upload(mailing, tally.report, suppressed):
-        tally.read(len(batch.phones))
+        tally.progress.advance(len(batch.phones))
         columns |= dict.fromkeys(batch.names)
         digest.add(batch.phones, list(compress(batch.phones, batch.not_suppressed)))
         rows = row_lines(batch.phones, None)

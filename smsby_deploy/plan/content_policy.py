@@ -1,4 +1,4 @@
-"""Required and forbidden words: how many of a mailing's texts break each of them."""
+"""Required and forbidden words: how many of a mailing's texts violate each rule."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from smsby_deploy.config.declarations import Guardrails
 
 @dataclass(slots=True)
 class ContentPolicy:
-    """Texts that break a rule, by key and pattern. Counted is a text for each recipient: a bulk text counts once a person."""
+    """Counts texts, one for each recipient, that violate a rule; `violations` is keyed by guardrail and pattern."""
 
-    rails: Guardrails
-    texts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    guardrails: Guardrails
+    violations: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     @property
-    def is_on(self) -> bool:
-        return bool(self.rails.required_words or self.rails.forbidden_words)
+    def has_rules(self) -> bool:
+        return bool(self.guardrails.required_words or self.guardrails.forbidden_words)
 
-    def look_at(self, text: str, people: int = 1) -> None:
-        """Count `text`, which `people` get."""
-        for pattern in self.rails.required_words:
+    def check(self, text: str, recipients: int = 1) -> None:
+        """Check a text that `recipients` get."""
+        for pattern in self.guardrails.required_words:
             if not re.search(pattern, text, re.IGNORECASE):
-                self.texts["required_words", pattern] += people
-        for pattern in self.rails.forbidden_words:
+                self.violations["required_words", pattern] += recipients
+        for pattern in self.guardrails.forbidden_words:
             if re.search(pattern, text, re.IGNORECASE):
-                self.texts["forbidden_words", pattern] += people
+                self.violations["forbidden_words", pattern] += recipients

@@ -1,4 +1,4 @@
-"""What the files want of a mailing: its audience counted, its chunks hashed. Neither lock nor server is known here."""
+"""What the files ask for: one mailing with its audience counted and its chunks hashed, whatever was sent before."""
 
 from __future__ import annotations
 
@@ -18,38 +18,40 @@ class AudienceCounts(NamedTuple):
 
 
 class ChunkPlan(NamedTuple):
-    """One chunk as planned; digest and fingerprint are taken before suppression, `recipients` after it."""
+    """One chunk as planned; digest and fingerprint are taken before suppression, all counts after it.
+
+    `recipients` is None for a list kept at sms.by, `cost` without a price. A plan file holds the first three only.
+    """
 
     fingerprint: str
     recipients: int | None
     digest: str
+    parts: int = 0
+    cost: Decimal | None = None
+    gsm7: int = 0
+    ucs2: int = 0
 
-
-class Amount(NamedTuple):
-    """What one chunk comes to, opt-outs subtracted; `cost` is None without a price."""
-
-    recipients: int
-    parts: int
-    cost: Decimal | None
-    gsm7: int
-    ucs2: int
-
-    def of(self, people: int) -> Amount:
-        """What of a chunk with one text `people` come to; its cost on an average of all of them."""
-        if people >= self.recipients:
+    def share(self, recipients: int) -> ChunkPlan:
+        """Return the same chunk for some of its recipients, who all get one text; the cost is their average share."""
+        whole = self.recipients or 0
+        if recipients >= whole:
             return self
-        share = Decimal(people) / self.recipients
-        return Amount(
-            people,
-            self.parts * people // self.recipients,
-            None if self.cost is None else self.cost * share,
-            self.gsm7 * people // self.recipients,
-            self.ucs2 * people // self.recipients,
+        return self._replace(
+            recipients=recipients,
+            parts=self.parts * recipients // whole,
+            cost=None if self.cost is None else self.cost * (Decimal(recipients) / whole),
+            gsm7=self.gsm7 * recipients // whole,
+            ucs2=self.ucs2 * recipients // whole,
         )
 
 
 class Desired(NamedTuple):
-    """One mailing as the files want it, audience counted and hashed. `amounts` is that of each chunk; a list has none."""
+    """One mailing as the files ask for it.
+
+    `parts`, `gsm7` and `ucs2` are totals, `longest` the parts of its longest text. `cost` is None without a price and
+    for lists; `parts` is None for lists kept at sms.by. `snapshot` is the digest of a query's result, `newest` what its
+    `freshness` query found, `contacts` the digest of the contacts that would be uploaded.
+    """
 
     address: str
     revision: int
@@ -63,12 +65,11 @@ class Desired(NamedTuple):
     ucs2: int
     longest: int
     schedule_time: datetime | None
-    cost: Decimal | None = None  # None without a price, and of a list
-    snapshot: str | None = None  # of a query: the digest of its result
-    newest: datetime | None = None  # what its `freshness` found
-    amounts: tuple[Amount, ...] = ()
-    body: str = "json"  # how its requests are written
-    contacts: str | None = None  # of one that is uploaded: the digest of who would be in the list
+    cost: Decimal | None = None
+    snapshot: str | None = None
+    newest: datetime | None = None
+    body: str = "json"
+    contacts: str | None = None
 
     @property
     def fingerprints(self) -> list[str]:

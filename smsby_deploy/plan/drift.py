@@ -1,10 +1,11 @@
-"""What sms.by reports for our mailings, against what was meant: REMOTE_DIFFERS."""
+"""The only comparison of what was intended for a mailing with what sms.by reports of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Mailing
@@ -12,87 +13,121 @@ from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.desired_state import ChunkPlan
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.smsby.parsers import RemoteMailing
 
 
 @dataclass(frozen=True, slots=True)
 class IntendedValues:
-    """How a mailing was meant to go out; times are told in the zone of `schedule_time`."""
+    """How a mailing was to be sent; times are shown in the zone of `schedule_time`.
+
+    A mailing may be sent up to `max_late` after its time; then sms.by gets no time. `counts_recipients` is False where
+    its messages may hold other recipients too, as with mailings sent phone by phone.
+    """
 
     address: str
     schedule_time: datetime | None
     alphaname: str
-    place: Location | None
+    location: Location | None
     max_late: timedelta | None = None
-    is_alone: bool = True  # nobody else's phones are in its messages; not so where it is sent phone by phone
+    counts_recipients: bool = True
+
+
+class ReportedValues(NamedTuple):
+    """What sms.by reports of one message; None where it reports nothing. `d_schedule` is in unix seconds, 0 for none."""
+
+    d_schedule: int | None
+    count_phones: int | None
+    alphaname: str | None
+
+
+class Difference(NamedTuple):
+    """A value that sms.by reports differently than it was intended; `field` is the API's name for it."""
+
+    field: str
+    intended: str
+    reported: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.field}: intended {self.intended}, sms.by reports {self.reported}"
 
 
 def intended_by_files(mailing: Mailing) -> IntendedValues:
-    """As the files want a mailing that is not recorded."""
-    place = mailing.schedule_location or mailing.location
-    is_alone = mailing.via != "single"
+    """Return what the files intend for a mailing that is not recorded."""
     return IntendedValues(
-        mailing.address, mailing.schedule_time, mailing.alphaname, place, mailing.max_late, is_alone
+        mailing.address,
+        mailing.schedule_time,
+        mailing.alphaname,
+        mailing.schedule_location or mailing.location,
+        mailing.max_late,
+        counts_recipients=mailing.via != "single",
     )
 
 
 def intended_by_lock(address: str, entry: Entry, mailing: Mailing | None) -> IntendedValues:
-    """As a mailing was when it was applied, whatever became of its files since; `mailing` is None if they are gone."""
-    when = datetime.fromisoformat(entry.schedule_time) if entry.schedule_time else None
+    """Return what was intended when the mailing was applied; `mailing` is None if it is no longer in the files."""
+    time = datetime.fromisoformat(entry.schedule_time) if entry.schedule_time else None
+    intended = IntendedValues(
+        address, time, entry.alphaname, None, counts_recipients=entry.transport != "single"
+    )
     if mailing is None:
-        return IntendedValues(address, when, entry.alphaname, None, is_alone=entry.transport != "single")
-    local = when and when.astimezone(ZoneInfo(mailing.timezone))
-    is_alone = entry.transport != "single"
+        return intended
     return replace(
-        intended_by_files(mailing), schedule_time=local, alphaname=entry.alphaname, is_alone=is_alone
+        intended,
+        schedule_time=time and time.astimezone(ZoneInfo(mailing.timezone)),
+        location=mailing.schedule_location or mailing.location,
+        max_late=mailing.max_late,
     )
 
 
-def find_differences(
-    meant: IntendedValues, chunks: Sequence[ChunkRecord | ChunkPlan], remote: RemoteView
+def reported_values(listed: RemoteMailing) -> ReportedValues:
+    """Return the compared values of a mailing in the remote list."""
+    return ReportedValues(listed.d_schedule, listed.count_phones, listed.alphaname)
+
+
+def compare_values(
+    intended: IntendedValues, recipients: int | None, reported: ReportedValues
+) -> Iterator[Difference]:
+    """Yield each value that differs; `recipients` is the intended number, None if it is not to be compared."""
+    if intended.schedule_time is not None and reported.d_schedule is not None:
+        yield from _compare_times(intended.schedule_time, reported.d_schedule, intended.max_late)
+    count = reported.count_phones
+    if intended.counts_recipients and None not in (recipients, count) and recipients != count:
+        yield Difference("count_phones", str(recipients), str(count))
+    is_named = not intended.alphaname.isdigit()  # sms.by reports names, so an id cannot be compared
+    if is_named and reported.alphaname and reported.alphaname != intended.alphaname:
+        yield Difference("alphaname", intended.alphaname, reported.alphaname)
+
+
+def find_drift(
+    intended: IntendedValues, chunks: Sequence[ChunkRecord | ChunkPlan], remote: RemoteView
 ) -> Iterator[Problem]:
-    """One warning for each field that sms.by reports otherwise, however many of the chunks it concerns."""
-    place = meant.place or Location("")
-    messages: dict[str, None] = {}
+    """Yield one REMOTE_DIFFERS warning for each difference, however many chunks have it."""
+    found: dict[Difference, None] = {}
     for chunk in chunks:
         listed = remote.by_fingerprint.get(chunk.fingerprint)
-        if listed is None:
-            continue
-        pairs: list[tuple[str, object, object]] = []
-        if meant.schedule_time is not None and listed.d_schedule is not None:
-            pairs.extend(_times(meant.schedule_time, listed.d_schedule, meant.max_late))
-        is_told = chunk.recipients is not None and listed.count_phones is not None
-        if meant.is_alone and is_told and _is_counted(chunk):
-            pairs.append(("count_phones", chunk.recipients, listed.count_phones))
-        if listed.alphaname and not meant.alphaname.isdigit():
-            pairs.append(("alphaname", meant.alphaname, listed.alphaname))
-        messages |= {
-            f"{field}: {wanted} was meant, sms.by reports {told}": None
-            for field, wanted, told in pairs
-            if wanted != told
-        }
-    for message in messages:
+        if listed is not None:
+            recipients = chunk.recipients if _is_countable(chunk) else None
+            found |= dict.fromkeys(compare_values(intended, recipients, reported_values(listed)))
+    for difference in found:
         yield Problem(
-            Severity.WARNING,
-            "REMOTE_DIFFERS",
-            message,
-            meant.address,
-            place if place.file else None,
+            Severity.WARNING, "REMOTE_DIFFERS", difference.text, intended.address, intended.location
         )
 
 
-def _times(meant: datetime, told: int, max_late: timedelta | None) -> Iterator[tuple[str, str, str]]:
-    """The time that was meant and the one that sms.by tells, as unix seconds; 0 says that it has none."""
-    if not told:
+def _compare_times(intended: datetime, reported: int, max_late: timedelta | None) -> Iterator[Difference]:
+    told = intended.isoformat(timespec="seconds")
+    if not reported:
         if max_late is None:
-            yield "d_schedule", meant.isoformat(timespec="seconds"), "none"
+            yield Difference("d_schedule", told, "none")
         return
-    reported = datetime.fromtimestamp(told, UTC)
-    # What was late, and was allowed to be, went out at once.
-    if max_late is None or not meant < reported <= meant + max_late:
-        local = reported.astimezone(meant.tzinfo)
-        yield "d_schedule", meant.isoformat(timespec="seconds"), local.isoformat(timespec="seconds")
+    time = datetime.fromtimestamp(reported, UTC)
+    was_late = max_late is not None and intended < time <= intended + max_late
+    if time != intended and not was_late:
+        local = time.astimezone(intended.tzinfo)
+        yield Difference("d_schedule", told, local.isoformat(timespec="seconds"))
 
 
-def _is_counted(chunk: ChunkRecord | ChunkPlan) -> bool:
-    """Whether its number of recipients is that of a request; of one found at sms.by, opt-outs may have changed since."""
+def _is_countable(chunk: ChunkRecord | ChunkPlan) -> bool:
+    """Whether its number of recipients was sent in a request; opt-outs may have changed that of a found one."""
     return isinstance(chunk, ChunkPlan) or chunk.state is ChunkState.ACCEPTED

@@ -135,7 +135,7 @@ def read_remote_name(name: str) -> RemoteName | None:
     return RemoteName(found["address"], int(found["revision"] or 1), found["project"], found["fingerprint"])
 
 
-def may_be_cut_off(listed: str, project: str, address: str, revision: int) -> bool:
+def may_be_truncated(listed: str, project: str, address: str, revision: int) -> bool:
     """Whether `listed` can be the beginning of a name of this mailing, whichever chunk and fingerprint it was cut from."""
     bare = _PLACE.sub("", listed, count=1).rstrip()
     whole = remote_name(project, address, revision, 0, 1, "")

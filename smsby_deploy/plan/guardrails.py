@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from smsby_deploy.config.declarations import Expected, Guardrails, Mailing, RecipientsQuery
 from smsby_deploy.plan.content_policy import ContentPolicy
 from smsby_deploy.plan.desired_state import Desired
-from smsby_deploy.plan.model import Action
+from smsby_deploy.plan.model import Action, total_of
 from smsby_deploy.texts.price import money
 from smsby_deploy.wording import counted
 
@@ -33,17 +33,19 @@ def check_mailing(
     desired: Desired,
     now: datetime,
     *,
-    for_list: int | None = None,
-    words: ContentPolicy | None = None,
+    list_size: int | None = None,
+    policy: ContentPolicy | None = None,
 ) -> tuple[Breach, ...]:
-    """Every guardrail that one mailing breaks. `for_list` is what confirm=0 told of a list's size; `words` looked at
-    its texts."""
+    """Every guardrail that one mailing breaks.
+
+    `list_size` is what confirm=0 reported of a list kept at sms.by; `policy` has checked every text.
+    """
     people: int | None = desired.audience.final
-    if for_list is not None or (mailing.via == "list" and mailing.upload is None):
-        people = for_list
+    if list_size is not None or (mailing.via == "list" and mailing.upload is None):
+        people = list_size
     return (
         *check_people(rails, mailing, people),
-        *_check_texts(rails, desired, words),
+        *_check_texts(rails, desired, policy),
         *_check_sender(rails, mailing),
         *_check_time(rails, mailing, now),
         *_check_freshness(mailing, desired, now),
@@ -84,7 +86,7 @@ def unjudged_cost(rails: Guardrails) -> str | None:
 
 def check_apply(rails: Guardrails, actions: Iterable[Action]) -> Breach | None:
     """A guardrail on the whole apply."""
-    total = cost_of_sending(actions)
+    total = total_of(actions).cost
     if rails.max_cost is not None and total > rails.max_cost:
         message = f"max_cost: this apply costs {money(total)}, the limit is {money(rails.max_cost)}"
         return Breach("max_cost", message)
@@ -138,16 +140,11 @@ def is_same_currency(ours: str | None, told: str | None) -> bool:
     return ours.upper().replace("RUR", "RUB") == told.upper().replace("RUR", "RUB")
 
 
-def cost_of_sending(actions: Iterable[Action]) -> Decimal:
-    """What the actions that send cost, lists aside."""
-    return sum((action.cost or Decimal(0) for action in actions if action.sends), Decimal(0))
-
-
-def _check_texts(rails: Guardrails, desired: Desired, words: ContentPolicy | None) -> Iterator[Breach]:
+def _check_texts(rails: Guardrails, desired: Desired, policy: ContentPolicy | None) -> Iterator[Breach]:
     if rails.max_parts is not None and desired.longest > rails.max_parts:
         message = f"max_parts: the longest text takes {counted(desired.longest, 'part')}, the limit is {rails.max_parts}"
         yield Breach("max_parts", message)
-    for (key, pattern), count in words.texts.items() if words is not None else ():
+    for (key, pattern), count in policy.violations.items() if policy is not None else ():
         what = "is missing in" if key == "required_words" else "is found in"
         yield Breach(key, f"{key}: `{pattern}` {what} {counted(count, 'text')}, the limit is 0")
 

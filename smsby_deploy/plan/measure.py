@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from smsby_deploy.config.declarations import ContactList, Mailing, Project
 from smsby_deploy.plan.chunk_cache import Keep, keep_nothing
 from smsby_deploy.plan.chunks import stream_chunks
 from smsby_deploy.plan.content_policy import ContentPolicy
-from smsby_deploy.plan.desired_state import Amount, AudienceCounts, ChunkPlan, Desired
-from smsby_deploy.plan.progress_callback import read_by_nobody
+from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan, Desired
+from smsby_deploy.plan.progress_callback import NO_PROGRESS, ReadProgress
 from smsby_deploy.plan.tally import AudienceTally
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import MOST_DIFFERING, AudienceReport, find_differing
@@ -25,8 +23,8 @@ def measure_mailing(
     project: Project,
     mailing: Mailing,
     suppressed: PhoneSet,
-    words: ContentPolicy | None = None,
-    read: Callable[[int], None] = read_by_nobody,
+    policy: ContentPolicy | None = None,
+    progress: ReadProgress = NO_PROGRESS,
     keep: Keep = keep_nothing,
 ) -> tuple[Desired, list[Problem]]:
     """One mailing counted and hashed, and everything that is wrong with its recipients and texts.
@@ -41,12 +39,12 @@ def measure_mailing(
     if isinstance(mailing.audience, ContactList):
         from smsby_deploy.plan.contact_lists import measure_list
 
-        desired, problems = measure_list(project, mailing, template, words)
+        desired, problems = measure_list(project, mailing, template, policy)
         return desired, _placed(mailing, problems)
     file = rows_file(mailing)
-    words = words if words is not None and words.is_on else None
+    policy = policy if policy is not None and policy.has_rules else None
     # Who keeps the chunks sends them next, and holds the lock.
-    tally = AudienceTally(rows_file=file, words=words, read=read, is_ahead=keep is not keep_nothing)
+    tally = AudienceTally(rows_file=file, policy=policy, progress=progress, is_ahead=keep is not keep_nothing)
     if mailing.upload is not None:
         from smsby_deploy.plan.contact_lists import measure_upload
 
@@ -54,12 +52,11 @@ def measure_mailing(
         told = [*tally.report.problems, *_repeated(mailing, tally.report), *problems]
         return desired, _placed(mailing, told)
     chunks: list[ChunkPlan] = []
-    amounts: list[Amount] = []
-    before = tally.amount
+    before = _counted_so_far("", tally, "")
     for chunk in stream_chunks(project, mailing, template, suppressed, tally):
-        amounts.append(_difference(tally.amount, before))
-        chunks.append(ChunkPlan(chunk.fingerprint, amounts[-1].recipients, chunk.digest))
-        before = tally.amount
+        after = _counted_so_far(chunk.fingerprint, tally, chunk.digest)
+        chunks.append(_difference(after, before))
+        before = after
         keep(mailing.address, chunk)
     if template is not None:
         tally.figures.replaced |= template.rewriter.replaced
@@ -85,21 +82,25 @@ def measure_mailing(
         cost=tally.figures.cost,
         snapshot=report.facts.snapshot,
         newest=report.facts.newest,
-        amounts=tuple(amounts),
         body=project.api.body,
     )
     return desired, _placed(mailing, [*report.problems, *_repeated(mailing, report), *tally.problems])
 
 
-def _difference(total: Amount, before: Amount) -> Amount:
+def _counted_so_far(fingerprint: str, tally: AudienceTally, digest: str) -> ChunkPlan:
+    return ChunkPlan(
+        fingerprint, tally.final, digest, tally.parts, tally.figures.cost, tally.gsm7, tally.ucs2
+    )
+
+
+def _difference(after: ChunkPlan, before: ChunkPlan) -> ChunkPlan:
     """What the last chunk added."""
-    cost = None if total.cost is None else total.cost - (before.cost or 0)
-    return Amount(
-        total.recipients - before.recipients,
-        total.parts - before.parts,
-        cost,
-        total.gsm7 - before.gsm7,
-        total.ucs2 - before.ucs2,
+    return after._replace(
+        recipients=(after.recipients or 0) - (before.recipients or 0),
+        parts=after.parts - before.parts,
+        cost=None if after.cost is None else after.cost - (before.cost or 0),
+        gsm7=after.gsm7 - before.gsm7,
+        ucs2=after.ucs2 - before.ucs2,
     )
 
 

@@ -1,17 +1,20 @@
-"""The plan in memory: one action a mailing, and everything a reviewer is told about it."""
+"""The plan in memory: one action per mailing, the problems found, and the totals of what would be sent."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
 from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan
 from smsby_deploy.privacy import mask_phones
-from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.problems import Problem, has_errors
 
 
 class ActionKind(StrEnum):
+    """What a plan does with a mailing."""
+
     CREATE = "create"
     UPLOAD = "upload"
     NOOP = "noop"
@@ -22,14 +25,30 @@ class ActionKind(StrEnum):
     ORPHAN = "orphan"
 
 
-STARTING = frozenset({ActionKind.CREATE, ActionKind.UPLOAD})  # nothing of it was sent so far
+STARTING = frozenset({ActionKind.CREATE, ActionKind.UPLOAD})  # nothing was sent so far
 SENDING = frozenset({ActionKind.CREATE, ActionKind.UPLOAD, ActionKind.RESUME, ActionKind.CONFIRM})
+
+
+class ReasonCode(StrEnum):
+    """Why a mailing is blocked, for programs; `Action.reason` says the same to people.
+
+    schema/plan.schema.json also lists codes that later versions may write.
+    """
+
+    CHANGED = "changed"  # it differs from what was sent
+    EXPIRED = "expired"  # its schedule_time has passed
+    UNKNOWN = "unknown"  # the outcome of an earlier request is not known
+    COLLISION = "collision"  # sms.by or the lock has it under another fingerprint or address
+    GUARDRAIL = "guardrail"  # a guardrail of smsby.yaml forbids it
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What happens to one mailing. `reason` explains, without a phone number; a blocked one begins with changed, expired,
-    unknown, collision or guardrail. Counts are None where only sms.by knows them (list mailings)."""
+    """What happens to one mailing, and why.
+
+    `reason` is a sentence without phone numbers; programs use `reason_code`, which is set for blocked mailings only.
+    Counts and cost are None where only sms.by knows them (contact lists).
+    """
 
     address: str
     action: ActionKind
@@ -48,18 +67,58 @@ class Action:
     audience_digest: str
     chunks: tuple[ChunkPlan, ...]
     audience: AudienceCounts
+    reason_code: ReasonCode | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reason", mask_phones(self.reason))
 
     @property
     def sends(self) -> bool:
+        """Whether something is sent, or made at sms.by to be sent."""
         return self.action in SENDING
+
+    def block(self, code: ReasonCode, why: str) -> Action:
+        """Return the same action, blocked."""
+        return replace(self, action=ActionKind.BLOCKED, reason=f"{code}: {why}", reason_code=code)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the sending actions add up to.
+
+    `uncounted` and `unpriced` are the mailings whose recipients or cost are not known: they add nothing.
+    """
+
+    mailings: int
+    recipients: int
+    parts: int
+    cost: Decimal
+    uncounted: int
+    unpriced: int
+
+    @property
+    def has_cost(self) -> bool:
+        """Whether the cost of any mailing is known."""
+        return self.unpriced < self.mailings
+
+
+def total_of(actions: Iterable[Action]) -> Totals:
+    """Add up those of `actions` that send."""
+    sending = [action for action in actions if action.sends]
+    costs = [action.cost for action in sending if action.cost is not None]
+    return Totals(
+        mailings=len(sending),
+        recipients=sum(action.recipients or 0 for action in sending),
+        parts=sum(action.parts or 0 for action in sending),
+        cost=sum(costs, Decimal(0)),
+        uncounted=sum(action.recipients is None for action in sending),
+        unpriced=len(sending) - len(costs),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class LockStamp:
-    """The lock a plan was made against; `entries` holds a sha256 for each recorded address of the plan."""
+    """The lock that a plan was made against; `entries` maps each recorded address of the plan to a sha256."""
 
     serial: int
     lineage: str | None
@@ -68,6 +127,12 @@ class LockStamp:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """All actions and problems of one planning run.
+
+    `exempt` names the inputs that may change without making the plan stale (suppression files, queries of finished
+    mailings); a plan that was read from a file has none.
+    """
+
     id: str
     created_at: str
     project: str
@@ -79,13 +144,16 @@ class Plan:
     actions: tuple[Action, ...]
     problems: tuple[Problem, ...]
     currency: str | None
-    exempt: frozenset[str] = (
-        frozenset()
-    )  # inputs that may change: suppression files; known of a plan made now
+    exempt: frozenset[str] = frozenset()
 
     @property
     def has_errors(self) -> bool:
-        return any(problem.severity is Severity.ERROR for problem in self.problems)
+        return has_errors(self.problems)
+
+    @property
+    def totals(self) -> Totals:
+        """What would be sent, and what it would cost."""
+        return total_of(self.actions)
 
     @property
     def to_do(self) -> tuple[Action, ...]:

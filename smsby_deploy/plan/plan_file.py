@@ -14,9 +14,8 @@ from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import PlanRefused, SmsbyDeployError
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan
-from smsby_deploy.plan.diff import OPTED_OUT
 from smsby_deploy.plan.fingerprint import canonical_json
-from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan
+from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.problems import Location, Problem, Severity, problem_document
 from smsby_deploy.texts.price import money
 
@@ -52,12 +51,11 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 def summary_of(plan: Plan) -> dict[str, Any]:
     """Mailings by action, and what the sending ones come to."""
     kinds = Counter(action.action for action in plan.actions)
-    sending = [action for action in plan.actions if action.sends]
-    costs = [action.cost for action in sending if action.cost is not None]
+    totals = plan.totals
     return {kind.value: kinds.get(kind, 0) for kind in ActionKind} | {
-        "recipients": sum(action.recipients or 0 for action in sending),
-        "parts": sum(action.parts or 0 for action in sending),
-        "cost": money(sum(costs, Decimal(0))) if plan.currency else None,
+        "recipients": totals.recipients,
+        "parts": totals.parts,
+        "cost": money(totals.cost) if plan.currency else None,
         "currency": plan.currency,
     }
 
@@ -67,6 +65,7 @@ def _action_document(action: Action) -> dict[str, Any]:
         "address": action.address,
         "action": action.action.value,
         "reason": action.reason,
+        "reason_code": action.reason_code,
         "via": action.via,
         "recipients": action.recipients,
         "parts": action.parts,
@@ -77,7 +76,10 @@ def _action_document(action: Action) -> dict[str, Any]:
         "digest": action.digest,
         "content_digest": action.content_digest,
         "audience_digest": action.audience_digest,
-        "chunks": [chunk._asdict() for chunk in action.chunks],
+        "chunks": [
+            {"fingerprint": c.fingerprint, "recipients": c.recipients, "digest": c.digest}
+            for c in action.chunks
+        ],
         "audience": action.audience._asdict(),
     }
 
@@ -163,6 +165,8 @@ def _read_action(document: dict[str, Any]) -> Action:
         audience_digest=document["audience_digest"],
         chunks=tuple(ChunkPlan(**chunk) for chunk in document["chunks"]),
         audience=AudienceCounts(**document["audience"]),
+        # Older plans have none; only the code of the current plan decides anything.
+        reason_code=ReasonCode(code) if (code := document.get("reason_code")) else None,
     )
 
 
@@ -230,7 +234,10 @@ def find_outdated(reviewed: Plan, current: Plan) -> str | None:
 def _action_staleness(then: Action, now: Action | None) -> str | None:
     if now is None:
         return "it is no longer in the files"
-    judged_now = now.reason.startswith(("expired", "guardrail", OPTED_OUT))
+    # A draft is blocked as changed once recipients opt out after it was made; its files are still the reviewed ones.
+    judged_now = now.reason_code in (ReasonCode.EXPIRED, ReasonCode.GUARDRAIL) or (
+        then.action is ActionKind.CONFIRM and now.reason_code is ReasonCode.CHANGED
+    )
     if (
         then.action is not now.action
         and not (then.sends and judged_now)

@@ -1,4 +1,4 @@
-"""Who is told how far the reading of audiences is."""
+"""Callbacks that hear how far the reading of audiences is."""
 
 from __future__ import annotations
 
@@ -8,26 +8,18 @@ from typing import NamedTuple
 from smsby_deploy.config.declarations import Mailing
 
 
-def _begins(address: str, number: int, count: int) -> None:
-    """Nobody is told."""
-
-
-def read_by_nobody(people: int) -> None:
-    """Nobody is told."""
-
-
 class ReadProgress(NamedTuple):
-    """`begins` hears the address of each mailing, its number from 1, and how many there are; `read` hears how many
-    people more of it were read."""
+    """`begin` gets the address of each mailing, its number from 1 and how many there are; `advance` gets how many more
+    recipients were read."""
 
-    begins: Callable[[str, int, int], None] = _begins
-    read: Callable[[int], None] = read_by_nobody
+    begin: Callable[[str, int, int], None] = lambda address, number, count: None
+    advance: Callable[[int], None] = lambda recipients: None
 
     def over(self, mailings: Sequence[Mailing]) -> Iterator[Mailing]:
-        """`mailings`, each told as it begins."""
+        """Yield `mailings`, reporting each as it begins."""
         for number, mailing in enumerate(mailings, start=1):
-            self.begins(mailing.address, number, len(mailings))
+            self.begin(mailing.address, number, len(mailings))
             yield mailing
 
 
-NOBODY = ReadProgress()
+NO_PROGRESS = ReadProgress()

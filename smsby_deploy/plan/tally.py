@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 
 from smsby_deploy.plan.content_policy import ContentPolicy
-from smsby_deploy.plan.desired_state import Amount
 from smsby_deploy.plan.fingerprint import AudienceDigest
-from smsby_deploy.plan.progress_callback import read_by_nobody
+from smsby_deploy.plan.progress_callback import NO_PROGRESS, ReadProgress
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport
 from smsby_deploy.texts.batch import measure_batch
@@ -35,16 +34,11 @@ class AudienceTally:
     content: str = ""  # the digest of what the mailing says and when
     figures: CostReport = field(default_factory=CostReport)
     rows_file: str = ""  # where the recipients stand
-    words: ContentPolicy | None = None
-    read: Callable[[int], None] = read_by_nobody
+    policy: ContentPolicy | None = None
+    progress: ReadProgress = NO_PROGRESS
     untold: int = 0  # problems of texts beyond the most that are kept
     is_ahead: bool = False  # a long list is read by a process of its own
     is_counting: bool = True  # else only what is wrong is kept, for who counted already
-
-    @property
-    def amount(self) -> Amount:
-        """What was counted so far."""
-        return Amount(self.final, self.parts, self.figures.cost, self.gsm7, self.ucs2)
 
     def keep(self, found: Sequence[Problem]) -> None:
         """Add problems of single texts; beyond a thousand they are only counted, so that memory stays flat."""
@@ -75,9 +69,9 @@ class AudienceTally:
         self.longest = max(self.longest, size.longest)
         self.gsm7 += size.latin
         self.ucs2 += len(sent) - size.latin
-        if self.words is not None:
+        if self.policy is not None:
             for text in sent:
-                self.words.look_at(text)
+                self.policy.check(text)
 
     def measure(self, text: str, row: int | None = None) -> TextSize | None:
         """The size of a text, which the recipient at the line `row` gets, or everybody; None if it is empty, which was
@@ -107,5 +101,5 @@ class AudienceTally:
             self.gsm7 += people
         else:
             self.ucs2 += people
-        if self.words is not None:
-            self.words.look_at(text, people)
+        if self.policy is not None:
+            self.policy.check(text, people)

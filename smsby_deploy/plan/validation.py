@@ -12,7 +12,7 @@ from smsby_deploy.plan.chunk_cache import Keep, keep_nothing
 from smsby_deploy.plan.content_policy import ContentPolicy
 from smsby_deploy.plan.desired_state import Desired
 from smsby_deploy.plan.measure import measure_mailing
-from smsby_deploy.plan.progress_callback import NOBODY, ReadProgress
+from smsby_deploy.plan.progress_callback import NO_PROGRESS, ReadProgress
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
@@ -20,15 +20,15 @@ from smsby_deploy.texts.template import compile_text
 from smsby_deploy.wording import counted
 
 
-def validate_project(loaded: LoadedProject, watch: ReadProgress = NOBODY) -> tuple[Problem, ...]:
+def validate_project(loaded: LoadedProject, progress: ReadProgress = NO_PROGRESS) -> tuple[Problem, ...]:
     """Every problem that can be found without a server: files, audiences, every text rendered."""
     suppressed, problems = load_suppression(loaded.project.suppress)
     found = [*loaded.problems, *problems]
-    for mailing in watch.over((*loaded.project.mailings, *loaded.flawed)):
+    for mailing in progress.over((*loaded.project.mailings, *loaded.flawed)):
         if isinstance(mailing.audience, RecipientsQuery) and mailing.audience.url is None:
             found.extend(_unread(mailing, mailing.audience))
             continue
-        found.extend(measure(loaded.project, mailing, suppressed, None, watch)[1])
+        found.extend(measure(loaded.project, mailing, suppressed, None, progress)[1])
     return tuple(found)
 
 
@@ -36,13 +36,13 @@ def measure(
     project: Project,
     mailing: Mailing,
     suppressed: PhoneSet,
-    words: ContentPolicy | None,
-    watch: ReadProgress,
+    policy: ContentPolicy | None,
+    progress: ReadProgress,
     keep: Keep = keep_nothing,
 ) -> tuple[Desired | None, list[Problem]]:
     """One mailing counted and hashed, and what is wrong with it; None if its template can't be compiled."""
     try:
-        desired, found = measure_mailing(project, mailing, suppressed, words, watch.read, keep)
+        desired, found = measure_mailing(project, mailing, suppressed, policy, progress, keep)
     except FilesInvalid as error:
         return None, [replace(problem, address=mailing.address) for problem in error.problems]
     if desired.audience.suppressed and not desired.audience.final:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.lock.records import Lock
+from smsby_deploy.lock.records import Entry, Lock
+from smsby_deploy.plan.drift import IntendedValues, intended_by_lock
 from smsby_deploy.status.remote_reports import ReadCallbacks, RemoteReports
 from smsby_deploy.status.report import SETTLED, StatusReport
 from smsby_deploy.status.selection import select_addresses
 from smsby_deploy.status.summary import summarize_mailing
 
 if TYPE_CHECKING:
+    from smsby_deploy.config.declarations import Mailing
     from smsby_deploy.smsby.client import ReadClient
 
 _FIRST_PAUSE = 3.0  # seconds
@@ -40,6 +43,7 @@ def collect_status(
     *,
     select: tuple[str, ...],
     clock: Clock,
+    mailings: Sequence[Mailing] = (),
     since: datetime | None = None,
     previous: StatusReport | None = None,
     list_missed: bool = False,
@@ -48,8 +52,8 @@ def collect_status(
 ) -> StatusReport:
     """Return the status of the recorded mailings that `select` matches (all if it is empty), by address.
 
-    `since` leaves out mailings scheduled or applied before it. Mailings that are settled in `previous` are not asked about
-    again. `list_missed` lists the recipients without a delivery. `read_callbacks` is used for requests about which sms.by
+    `mailings` are those of the files: their `max_late` excuses a later send time. `since` leaves out mailings scheduled or
+    applied before it. Mailings that are settled in `previous` are not asked about again. `list_missed` lists the recipients without a delivery. `read_callbacks` is used for requests about which sms.by
     itself reports nothing.
 
     Raises:
@@ -66,12 +70,24 @@ def collect_status(
         sum(lock.mailings[address].recipients or 0 for address in chosen if address not in settled)
     )
     reports = RemoteReports(lock, client, read_callbacks, list_missed=list_missed)
-    mailings = tuple(
+    in_files = {mailing.address: mailing for mailing in mailings}
+    statuses = tuple(
         settled.get(address)
-        or summarize_mailing(address, lock.mailings[address], reports, now, progress.advance)
+        or summarize_mailing(
+            _intended(address, lock.mailings[address], in_files.get(address)),
+            lock.mailings[address],
+            reports,
+            now,
+            progress.advance,
+        )
         for address in chosen
     )
-    return StatusReport(mailings, lock.project, made_at)
+    return StatusReport(statuses, lock.project, made_at)
+
+
+def _intended(address: str, entry: Entry, mailing: Mailing | None) -> IntendedValues:
+    """What was intended for a recorded mailing; `find_listed` leaves out messages that hold other recipients too."""
+    return replace(intended_by_lock(address, entry, mailing), counts_recipients=True)
 
 
 def watch_status(

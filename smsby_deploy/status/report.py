@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum, StrEnum, auto
+from typing import TYPE_CHECKING
 
 from smsby_deploy.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from smsby_deploy.plan.drift import Difference
 
 
 class State(StrEnum):
@@ -32,15 +36,6 @@ class StatusStep(Enum):
 
 # sms.by changes none of these any more; a draft or a partly sent mailing waits for a user.
 SETTLED = frozenset({State.FINAL, State.REJECTED, State.UNKNOWN, State.PARTIAL, State.DRAFT})
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A value that sms.by reports differently than intended; `field` is the name that sms.by uses."""
-
-    field: str
-    meant: str
-    reported: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from decimal import Decimal
 
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry
+from smsby_deploy.plan.drift import Difference, IntendedValues, compare_values, reported_values
 from smsby_deploy.status.delivery_counts import DeliveryCounts, DeliveryStatus
 from smsby_deploy.status.remote_reports import RemoteReports
-from smsby_deploy.status.report import Details, Difference, MailingStatus, State
+from smsby_deploy.status.report import Details, MailingStatus, State
 
 _WITHOUT_MESSAGE = {
     ChunkState.UNKNOWN: "unknown",
@@ -22,7 +23,7 @@ _WITHOUT_MESSAGE = {
 
 
 def summarize_mailing(
-    address: str,
+    intended: IntendedValues,
     entry: Entry,
     reports: RemoteReports,
     now: datetime,
@@ -35,7 +36,7 @@ def summarize_mailing(
     documented, other = counts.documented, counts.other
     parts, cost = _billed(entry, reports)
     return MailingStatus(
-        address=address,
+        address=intended.address,
         state=_state(entry, counts, now),
         schedule_time=entry.schedule_time,
         recipients=documented.total() + other.total(),
@@ -47,7 +48,7 @@ def summarize_mailing(
         parts=parts,
         cost=cost,
         requests=tuple(dict.fromkeys(chunk.uuid for chunk in entry.chunks if chunk.uuid is not None)),
-        details=_details(entry, counts, tuple(_differences(entry, reports, parts, cost))),
+        details=_details(entry, counts, tuple(_differences(intended, entry, reports, parts, cost))),
     )
 
 
@@ -152,23 +153,14 @@ def _billed(entry: Entry, reports: RemoteReports) -> tuple[int | None, Decimal |
 
 
 def _differences(
-    entry: Entry, reports: RemoteReports, parts: int | None, cost: Decimal | None
+    intended: IntendedValues, entry: Entry, reports: RemoteReports, parts: int | None, cost: Decimal | None
 ) -> list[Difference]:
     """Return the values that sms.by reports differently than recorded, each once for the whole mailing."""
     found: dict[Difference, None] = {}
     for chunk in entry.chunks:
         listed = reports.find_listed(chunk) if chunk.state is ChunkState.ACCEPTED else None
-        if listed is None:
-            continue
-        if entry.schedule_time and listed.d_schedule:
-            meant = datetime.fromisoformat(entry.schedule_time)
-            reported = datetime.fromtimestamp(listed.d_schedule, meant.tzinfo)
-            if meant != reported:
-                found[Difference("d_schedule", meant.isoformat(), reported.isoformat())] = None
-        if None not in (chunk.recipients, listed.count_phones) and chunk.recipients != listed.count_phones:
-            found[Difference("count_phones", str(chunk.recipients), str(listed.count_phones))] = None
-        if listed.alphaname and not entry.alphaname.isdigit() and listed.alphaname != entry.alphaname:
-            found[Difference("alphaname", entry.alphaname, listed.alphaname)] = None
+        if listed is not None:
+            found |= dict.fromkeys(compare_values(intended, chunk.recipients, reported_values(listed)))
     if entry.is_complete and None not in (entry.parts, parts) and entry.parts != parts:
         found[Difference("parts", str(entry.parts), str(parts))] = None
     if entry.is_complete and entry.cost is not None and cost is not None and Decimal(entry.cost) != cost:

@@ -87,7 +87,7 @@ def test_one_message_for_several_chunks_is_counted_once(shop: Shop) -> None:
     _, (number,) = _send_elsewhere(shop, "by hand")
     done = _import(shop, "--message-id", str(number))
     assert done.code == 0
-    assert "count_phones: the files have 5 recipients, sms.by reports 2" in done.err
+    assert "count_phones: intended 5, sms.by reports 2" in done.err
     assert len(shop.lock()["mailings"]["sale/staff"]["chunks"]) == 3
     assert _actions(shop)["sale/staff"]["action"] == "noop"
     (told,) = shop.run("status", "sale/staff", "--format", "json").json["mailings"]

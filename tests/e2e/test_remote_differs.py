@@ -25,7 +25,7 @@ def test_a_time_that_was_read_otherwise_is_told_once_and_stays_told(shop: Shop) 
     """Two chunks, one warning; what was meant is what was applied, also when the files change or go."""
     shop.settings(account_timezone="UTC")
     shop.write("sale.yaml", _campaign())
-    message = "d_schedule: 2036-12-01T10:00:00+03:00 was meant, sms.by reports 2036-12-01T13:00:00+03:00"
+    message = "d_schedule: intended 2036-12-01T10:00:00+03:00, sms.by reports 2036-12-01T13:00:00+03:00"
     applied = shop.run("apply", "--auto-approve")
     assert applied.code == 0
     assert applied.err.count("REMOTE_DIFFERS") == 1

@@ -198,7 +198,7 @@ def test_an_opt_out_after_the_upload_gets_a_list_without_them(sale: Shop) -> Non
     assert _apply(sale)[0].code == 7
     sale.clear_faults()
     sale.write("stop.csv", f"phone\n{PHONES[0]}\n")
-    assert "anew, as opt-outs changed" in _action(sale)["reason"]
+    assert "to a new list" in _action(sale)["reason"]
     assert _apply(sale)[0].code == 0
     assert sorted(len(phones) for phones in _lists(sale).values()) == [4, 5]
     assert _got(sale) == dict.fromkeys(PHONES[1:], 1)

@@ -59,7 +59,7 @@ def test_a_draft_confirmed_by_hand_is_told_when_the_revision_is_raised(sale: Sho
     ).raise_for_status()
     _campaign(sale, ", revision: 2")
     (note,) = [p for p in sale.run("plan", "--format", "json").json["problems"] if p["code"] == "SENT_AGAIN"]
-    assert "a second time to up to 5 people who got revision 1" in note["message"]
+    assert "to up to 5 recipients who already got revision 1" in note["message"]
 
 
 def test_a_list_id_of_another_account_is_not_written_to(sale: Shop, tmp_path: Path) -> None:

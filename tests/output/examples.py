@@ -9,9 +9,10 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.comparison import Base, Baseline
 from smsby_deploy.output.plan_markdown import CommentContext
 from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan
-from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan
+from smsby_deploy.plan.drift import Difference
+from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.status.report import Details, Difference, MailingStatus, Missed, State, StatusReport
+from smsby_deploy.status.report import Details, MailingStatus, Missed, State, StatusReport
 from smsby_deploy.texts.parts import Encoding, TextSize
 from smsby_deploy.texts.samples import MailingReview, Sample
 
@@ -79,11 +80,11 @@ def whole_plan() -> Plan:
     """Every action there is, and a problem of each severity."""
     return plan(
         action("sale/vip", ActionKind.CREATE),
-        action("sale/rest", ActionKind.RESUME, "1 of 2 chunks were sent; the rest goes out"),
+        action("sale/rest", ActionKind.RESUME, "1 of 2 chunks were sent; the rest will be sent"),
         action(
             "news/letter",
             ActionKind.CONFIRM,
-            "its draft stands at sms.by, not confirmed",
+            "its draft at sms.by is not confirmed yet",
             via="list",
             recipients=None,
             parts=None,
@@ -91,11 +92,16 @@ def whole_plan() -> Plan:
             schedule_time=None,
             audience=AudienceCounts(),
         ),
-        action("sale/found", ActionKind.ADOPT, "sms.by has it already: only recorded"),
+        action("sale/found", ActionKind.ADOPT, "sms.by already has it; it is only recorded"),
         action("sale/old", ActionKind.NOOP, "sent, unchanged"),
-        action("sale/stuck", ActionKind.BLOCKED, f"changed: {NASTY} {PHONES[2]}"),
         action(
-            "gone/away", ActionKind.ORPHAN, "recorded (complete), no longer in the files: nothing happens"
+            "sale/stuck",
+            ActionKind.BLOCKED,
+            f"changed: {NASTY} {PHONES[2]}",
+            reason_code=ReasonCode.CHANGED,
+        ),
+        action(
+            "gone/away", ActionKind.ORPHAN, "recorded (complete), no longer in the files; nothing happens"
         ),
         found=problems(),
     )

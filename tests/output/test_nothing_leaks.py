@@ -37,10 +37,11 @@ from smsby_deploy.output.sarif import sarif_document
 from smsby_deploy.output.status_csv import status_csv
 from smsby_deploy.output.status_html import status_html
 from smsby_deploy.output.status_text import status_markdown, write_status
+from smsby_deploy.plan.drift import Difference
 from smsby_deploy.plan.model import ActionKind, Plan
 from smsby_deploy.plan.plan_file import plan_document
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.status.report import Details, Difference, Missed, State, StatusReport
+from smsby_deploy.status.report import Details, Missed, State, StatusReport
 from smsby_deploy.texts.samples import MailingReview, MailingSamples, mask_samples
 from tests.output import examples
 

@@ -1,4 +1,4 @@
-"""The table of actions: desired x lock x remote."""
+"""The decision table: each situation gets one action, and a blocked one its reason code."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import pytest
 
 pytest.importorskip("smsby_deploy.smsby.parsers")
 
-from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
+from smsby_deploy.lock.phone_states import PhoneStates
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, UploadRecord
 from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan, Desired
-from smsby_deploy.plan.diff import diff_mailing
-from smsby_deploy.plan.model import ActionKind
+from smsby_deploy.plan.diff import RULES, Verdict, diff_mailing
+from smsby_deploy.plan.model import ActionKind, ReasonCode
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
+from smsby_deploy.plan.situation import Situation
 from smsby_deploy.smsby.parsers import RemoteMailing
 
 _NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -71,6 +73,23 @@ def _remote(*names: str, status: str = "NEW") -> RemoteView:
 _BOTH = tuple(f"spring-sale/vip [{i}/2] shop#{mark}" for i, mark in enumerate(_MARKS, 1))
 A, P, R, U = ChunkState.ACCEPTED, ChunkState.PENDING, ChunkState.REJECTED, ChunkState.UNKNOWN
 
+
+def _diff(desired: Desired, entry: Entry | None, remote: RemoteView | None) -> Verdict:
+    return diff_mailing(Situation("shop", desired, entry, remote, _NOW))
+
+
+_ONE = (ChunkPlan(_MARKS[0], 4, _MARKS[0]),)
+
+
+def _draft(upload: UploadRecord | None, state: ChunkState = ChunkState.DRAFT) -> Entry:
+    entry = _entry(A, A, transport="bulk")
+    return replace(entry, chunks=(ChunkRecord(_MARKS[0], 4, _MARKS[0], state, upload=upload),))
+
+
+def _uploading(contacts: str, uploaded: int) -> Entry:
+    return _draft(UploadRecord(contacts, 7, uploaded), ChunkState.PENDING)
+
+
 _CASES = {
     "new": (_desired(), None, _remote(), "create", "new"),
     "all listed": (_desired(), None, _remote(*_BOTH), "adopt", ""),
@@ -90,44 +109,44 @@ _CASES = {
         "create",
         "",
     ),
-    "a cut-off name": (_desired(), None, _remote(_BOTH[0][:24]), "blocked", "collision"),
-    "a cut-off name of another fingerprint": (
+    "a truncated name": (_desired(), None, _remote(_BOTH[0][:24]), "blocked", "collision"),
+    "a truncated name of another fingerprint": (
         _desired(),
         None,
         _remote("spring-sale/vip [1/2] shop#0123"),
         "blocked",
         "collision",
     ),
-    "a cut-off name of another size": (
+    "a truncated name of another size": (
         _desired(),
         None,
         _remote("spring-sale/vip [1/31] sh"),
         "blocked",
         "collision",
     ),
-    "a name cut off in its place": (
+    "a name truncated in its chunk number": (
         _desired(),
         None,
         _remote("spring-sale/vip [1/31"),
         "blocked",
         "collision",
     ),
-    "a cut-off name of 19 characters": (_desired(), None, _remote("spring-sale/vip [1/"), "create", ""),
-    "a cut-off name of another revision": (
+    "a truncated name of 19 characters": (_desired(), None, _remote("spring-sale/vip [1/"), "create", ""),
+    "a truncated name of another revision": (
         _desired(),
         None,
         _remote("spring-sale/vip r2 [1/2] shop#0"),
         "create",
         "",
     ),
-    "a cut-off name of another project": (
+    "a truncated name of another project": (
         _desired(),
         None,
         _remote("spring-sale/vip shopping#0123"),
         "create",
         "",
     ),
-    "a cut-off name of a longer address": (
+    "a truncated name of a longer address": (
         _desired(),
         None,
         _remote("spring-sale/vip-customers shop"),
@@ -160,7 +179,7 @@ _CASES = {
     "unknown": (_desired(), _entry(A, U), _remote(_BOTH[0]), "blocked", "unknown"),
     "unknown, revision raised": (_desired(revision=2), _entry(A, U), _remote(), "blocked", "unknown"),
     "unknown, found": (_desired(), _entry(A, U), _remote(*_BOTH), "adopt", ""),
-    "said not sent too early": (_desired(), _entry(P, P), _remote(*_BOTH), "adopt", ""),
+    "resolved as not sent too early": (_desired(), _entry(P, P), _remote(*_BOTH), "adopt", ""),
     "revision raised": (
         _desired(revision=2),
         _entry(A, A),
@@ -178,29 +197,149 @@ _CASES = {
         "expired",
     ),
     "sent, time passed": (_desired(schedule_time=_NOW - timedelta(1)), _entry(A, A), _remote(), "noop", ""),
+    "new, offline": (_desired(), None, None, "create", "new"),
+    "new, uploaded": (
+        _desired(contacts="who"),
+        None,
+        _remote(),
+        "upload",
+        "4 contacts will be uploaded to a list",
+    ),
+    "upload begun": (
+        _desired(contacts="who", chunks=_ONE),
+        _uploading("who", 3),
+        _remote(),
+        "upload",
+        "3 of 4 contacts",
+    ),
+    "upload begun for others": (
+        _desired(contacts="who", chunks=_ONE),
+        _uploading("others", 3),
+        _remote(),
+        "upload",
+        "opt-outs changed: 4 contacts will be uploaded to a new list",
+    ),
+    "draft": (_desired(chunks=_ONE), _draft(None), _remote(), "confirm", "not confirmed"),
+    "draft of the same contacts": (
+        _desired(contacts="who", chunks=_ONE),
+        _draft(UploadRecord("who", 7, 4)),
+        _remote(),
+        "confirm",
+        "",
+    ),
+    "draft of other contacts": (
+        _desired(contacts="who", chunks=_ONE),
+        _draft(UploadRecord("others", 7, 4)),
+        _remote(),
+        "blocked",
+        "changed: opt-outs changed since its draft was made",
+    ),
+    "draft, expired": (
+        _desired(chunks=_ONE, schedule_time=_NOW),
+        _draft(None),
+        _remote(),
+        "blocked",
+        "expired",
+    ),
+    "draft, another one listed": (
+        _desired(chunks=_ONE),
+        _draft(None),
+        _remote("spring-sale/vip shop#0123456789"),
+        "blocked",
+        "collision",
+    ),
+    "listed draft, expired": (
+        _desired(chunks=_ONE, schedule_time=_NOW),
+        None,
+        _remote(f"spring-sale/vip shop#{_MARKS[0]}", status="draft"),
+        "blocked",
+        "expired",
+    ),
+    "singles, sent in part": (
+        _desired(via="single"),
+        _entry(ChunkState.PARTIAL, A, transport="single"),
+        _remote(*_BOTH),
+        "resume",
+        "the rest will be sent",
+    ),
+    "singles, listed without all phones": (
+        _desired(via="single"),
+        None,
+        _remote(*_BOTH),
+        "blocked",
+        "unknown",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", _CASES)
-def test_each_state_has_one_action(case: str) -> None:
-    """The action and the first word of its reason, for every row of the table."""
+def test_diff_mailing(case: str) -> None:
+    """Each situation has its action; the reason of a blocked mailing starts with its code."""
     desired, entry, remote, action, reason = _CASES[case]
-    verdict = diff_mailing("shop", desired, entry, remote, _NOW)
+    verdict = _diff(desired, entry, remote)
     assert verdict.action == action
     assert reason in verdict.reason
+    if action == "blocked":
+        assert verdict.code is not None
+        assert verdict.reason.startswith(f"{verdict.code}: ")
+        assert reason.startswith(verdict.code)
+    else:
+        assert verdict.code is None
 
 
-def test_what_is_unknown_is_told_by_the_name_to_look_for() -> None:
-    """As sms.by would list it, at the revision that was sent; of many the first."""
-    for states, told in (((A, U), f"`{_BOTH[1]}`, then"), ((U, U), f"`{_BOTH[0]}` and 1 more, then")):
-        verdict = diff_mailing("shop", _desired(revision=2), _entry(*states), _remote(), _NOW)
-        assert f"look at sms.by for {told} `smsby-deploy lock resolve spring-sale/vip" in verdict.reason
+def test_every_rule_decides_some_case() -> None:
+    """No row of the table is dead: each of them is the first to apply in one of the cases."""
+    deciding = {
+        next(i for i, rule in enumerate(RULES) if rule.when(Situation("shop", desired, entry, remote, _NOW)))
+        for desired, entry, remote, *_ in _CASES.values()
+    }
+    assert deciding == set(range(len(RULES)))
 
 
-def test_a_listed_draft_is_confirmed_not_adopted() -> None:
-    """A draft at sms.by was not sent: it is to be confirmed."""
+def test_unknown_reason_names_what_to_look_for() -> None:
+    """The name that sms.by would list, at the revision that was sent; of several the first."""
+    for states, named in (((A, U), f"`{_BOTH[1]}`, then"), ((U, U), f"`{_BOTH[0]}` and 1 more, then")):
+        verdict = _diff(_desired(revision=2), _entry(*states), _remote())
+        assert verdict.code is ReasonCode.UNKNOWN
+        assert f"look at sms.by for {named} run `smsby-deploy lock resolve spring-sale/vip" in verdict.reason
+
+
+def test_listed_draft_is_confirmed_not_adopted() -> None:
+    """A draft at sms.by was not sent, so it has to be confirmed."""
     one = _desired(chunks=(ChunkPlan(_MARKS[0], None, ""),), via="list")
-    verdict = diff_mailing(
-        "shop", one, None, _remote(f"spring-sale/vip shop#{_MARKS[0]}", status="draft"), _NOW
+    listed = _remote(f"spring-sale/vip shop#{_MARKS[0]}", status="draft")
+    assert _diff(one, None, listed).action is ActionKind.CONFIRM
+
+
+def test_changed_audience_of_a_finished_mailing_is_a_note() -> None:
+    """Nothing is sent to rows that were added after the send."""
+    verdict = _diff(_desired(audience_digest="more"), _entry(A, A), _remote())
+    assert verdict.note is not None
+    assert verdict.note.code == "AUDIENCE_CHANGED"
+
+
+@pytest.mark.parametrize(
+    ("states", "note"),
+    [
+        ((A, A), "up to 4 recipients who already got revision 1"),
+        ((A, R), "up to 2 recipients who already got revision 1"),
+        ((R, R), None),
+    ],
+)
+def test_raised_revision_notes_who_gets_it_again(states: tuple[ChunkState, ...], note: str | None) -> None:
+    """The note counts the recipients of the chunks that were accepted, and is left out if there are none."""
+    verdict = _diff(_desired(revision=2), _entry(*states), _remote())
+    assert verdict.action is ActionKind.CREATE
+    assert (verdict.note and verdict.note.code) == (note and "SENT_AGAIN")
+    if note:
+        assert note in verdict.note.message
+
+
+def test_resumed_mailing_knows_who_is_unsent() -> None:
+    """Of an accepted chunk nobody, of a pending one all, of one sent phone by phone those that got nothing."""
+    assert _diff(_desired(), _entry(A, P), _remote()).unsent == (0, None)
+    single = _entry(ChunkState.PARTIAL, A, transport="single")
+    single = replace(
+        single, chunks=(replace(single.chunks[0], phones=PhoneStates.parse("a:1 p:1 r:1")), single.chunks[1])
     )
-    assert verdict.action is ActionKind.CONFIRM
+    assert _diff(_desired(via="single"), single, _remote()).unsent == (2, 0)

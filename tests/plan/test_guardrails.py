@@ -48,8 +48,8 @@ def _desired(people: int = 10, longest: int = 1) -> Desired:
 
 def _broken(rails: Guardrails, mailing: Mailing | None = None, **changes: Any) -> list[str]:
     now = changes.pop("now", NOON)
-    words = changes.pop("words", None)
-    found = check_mailing(rails, mailing or _mailing(), _desired(**changes), now, words=words)
+    policy = changes.pop("policy", None)
+    found = check_mailing(rails, mailing or _mailing(), _desired(**changes), now, policy=policy)
     for breach in found:
         assert breach.message.startswith(f"{breach.key}: ")
     return [breach.message for breach in found]
@@ -84,7 +84,7 @@ def test_a_list_is_judged_once_its_size_is_told() -> None:
     rails = Guardrails(max_recipients=10, expect_recipients=Expected(least=5))
     mailing = _mailing(via="list")
     assert check_mailing(rails, mailing, _desired(0), NOON) == ()
-    told = check_mailing(rails, mailing, _desired(0), NOON, for_list=11)
+    told = check_mailing(rails, mailing, _desired(0), NOON, list_size=11)
     assert [breach.key for breach in told] == ["max_recipients"]
 
 
@@ -106,12 +106,12 @@ def test_only_allowed_senders() -> None:
 def test_words_that_must_and_must_not_be_there() -> None:
     """Regular expressions, in any case; counted are the texts that break them."""
     rails = Guardrails(required_words=(r"stop \d{4}",), forbidden_words=("lorem", "ТЕСТ"))
-    words = ContentPolicy(rails)
-    words.look_at("Sale! STOP 1234")
-    assert _broken(rails, words=words) == []
-    words.look_at("Sale", 2)
-    words.look_at("Это тест, stop 1234")
-    assert _broken(rails, words=words) == [
+    policy = ContentPolicy(rails)
+    policy.check("Sale! STOP 1234")
+    assert _broken(rails, policy=policy) == []
+    policy.check("Sale", 2)
+    policy.check("Это тест, stop 1234")
+    assert _broken(rails, policy=policy) == [
         "required_words: `stop \\d{4}` is missing in 2 texts, the limit is 0",
         "forbidden_words: `ТЕСТ` is found in 1 text, the limit is 0",
     ]

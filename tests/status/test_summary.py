@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsby_deploy.config.declarations import InlineRecipients, Mailing
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Lock
+from smsby_deploy.plan.drift import Difference
+from smsby_deploy.problems import Location
 from smsby_deploy.status.collect import collect_status
-from smsby_deploy.status.report import Difference, Missed
+from smsby_deploy.status.report import Missed
 from tests.status.examples import (
     A,
     B,
@@ -131,6 +134,28 @@ def test_summary_lists_differences() -> None:
     )
     assert mailing.cost == Decimal("2.5")
     assert mailing.details.planned_cost == 1
+
+
+@pytest.mark.parametrize(
+    ("late", "reported"),
+    [(20, None), (40, "2026-12-02T10:40:00+03:00"), (-180, "2026-12-02T07:00:00+03:00")],
+)
+def test_summary_differences_honor_max_late(late: int, reported: str | None) -> None:
+    """A send time up to `max_late` after the planned one was intended; later or earlier ones are differences."""
+    planned = datetime.fromisoformat("2026-12-02T10:00:00+03:00")
+    lock = Lock("shop", mailings={"c/x": entry(chunk(A, 1), schedule_time=planned.isoformat())})
+    sent = int((planned + timedelta(minutes=late)).timestamp())
+    at = Location("c.yaml", 1, 1)
+    mailing = Mailing(
+        "c", "x", "c.yaml", at, "bulk", InlineRecipients((), at), None, "MyShop", at, planned, at, "Europe/Minsk", 1,
+        "fail", max_late=timedelta(minutes=30),
+    )  # fmt: skip
+    client = TableClient(listed=[listed("c/x", A, 1, when=sent)])
+    report = collect_status(lock, client, select=(), clock=FixedClock(), mailings=[mailing])
+    expected = [Difference("d_schedule", planned.isoformat(), reported)] if reported else []
+    assert list(report.mailings[0].details.differences) == expected
+    (unexcused,) = collect(lock, client).mailings
+    assert unexcused.details.differences[0].field == "d_schedule"
 
 
 @pytest.mark.parametrize("state", ["rejected", "unknown", "draft", "pending"])

@@ -8,8 +8,8 @@ import pytest
 
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.plan.desired_state import Desired
+from smsby_deploy.plan.inputs import hash_inputs
 from smsby_deploy.plan.measure import measure_mailing
-from smsby_deploy.plan.planner import hash_inputs
 from smsby_deploy.recipients.phone_set import PhoneSet
 
 _CAMPAIGN = """\

@@ -1,4 +1,4 @@
-"""What sms.by reports otherwise than meant: each field, and what is no difference."""
+"""The comparison of intended and reported values: each field, and what cannot be compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
-from smsby_deploy.plan.drift import IntendedValues, find_differences
+from smsby_deploy.plan.drift import IntendedValues, find_drift
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location
 from smsby_deploy.smsby.parsers import RemoteMailing
@@ -25,7 +25,7 @@ _CHUNK = ChunkRecord("f", 3, "d", ChunkState.ACCEPTED)
 
 def _told(listed: RemoteMailing, meant: IntendedValues = _MEANT, chunk: ChunkRecord = _CHUNK) -> list[str]:
     view = RemoteView({"f": listed}, (), {}, {}, {})
-    problems = list(find_differences(meant, [chunk, chunk], view))
+    problems = list(find_drift(meant, [chunk, chunk], view))
     assert all(
         (p.code, p.severity, p.location.line, p.location.column) == ("REMOTE_DIFFERS", "warning", 4, 16)
         for p in problems
@@ -33,32 +33,42 @@ def _told(listed: RemoteMailing, meant: IntendedValues = _MEANT, chunk: ChunkRec
     return [problem.message for problem in problems]
 
 
-def test_what_is_as_meant_is_not_told() -> None:
+def test_equal_values_give_no_drift() -> None:
+    """A mailing that sms.by reports as intended has no warning."""
     assert _told(_LISTED) == []
 
 
-def test_each_field_is_named_once_with_both_sides() -> None:
-    """However many chunks it concerns."""
+def test_drift_names_each_field_once_with_both_values() -> None:
+    """Two chunks with the same difference give one warning."""
     other = replace(_LISTED, d_schedule=_LISTED.d_schedule or 0, count_phones=2, alphaname="Kvetka")
     later = replace(other, d_schedule=int((_WHEN + timedelta(hours=3)).timestamp()))
     assert _told(later) == [
-        "d_schedule: 2026-12-01T10:00:00+03:00 was meant, sms.by reports 2026-12-01T13:00:00+03:00",
-        "count_phones: 3 was meant, sms.by reports 2",
-        "alphaname: MyShop was meant, sms.by reports Kvetka",
+        "d_schedule: intended 2026-12-01T10:00:00+03:00, sms.by reports 2026-12-01T13:00:00+03:00",
+        "count_phones: intended 3, sms.by reports 2",
+        "alphaname: intended MyShop, sms.by reports Kvetka",
     ]
 
 
-def test_a_time_that_is_none_is_told() -> None:
+def test_drift_of_a_time_that_sms_by_does_not_have() -> None:
+    """A scheduled mailing that sms.by lists without a time was sent at once."""
     assert _told(replace(_LISTED, d_schedule=0)) == [
-        "d_schedule: 2026-12-01T10:00:00+03:00 was meant, sms.by reports none"
+        "d_schedule: intended 2026-12-01T10:00:00+03:00, sms.by reports none"
     ]
 
 
 @pytest.mark.parametrize(
     ("listed", "meant", "chunk"),
     [
-        (replace(_LISTED, d_schedule=None, count_phones=None, alphaname=None), _MEANT, _CHUNK),  # not told
-        (replace(_LISTED, count_phones=9), replace(_MEANT, is_alone=False), _CHUNK),  # others' phones, too
+        (
+            replace(_LISTED, d_schedule=None, count_phones=None, alphaname=None),
+            _MEANT,
+            _CHUNK,
+        ),  # not reported
+        (
+            replace(_LISTED, count_phones=9),
+            replace(_MEANT, counts_recipients=False),
+            _CHUNK,
+        ),  # holds other recipients too
         (replace(_LISTED, count_phones=2), _MEANT, replace(_CHUNK, state=ChunkState.UNKNOWN)),
         (
             replace(_LISTED, alphaname="MyShop"),
@@ -73,12 +83,14 @@ def test_a_time_that_is_none_is_told() -> None:
         ),
     ],
 )
-def test_what_can_not_be_compared_is_not_told(
+def test_drift_skips_what_cannot_be_compared(
     listed: RemoteMailing, meant: IntendedValues, chunk: ChunkRecord
 ) -> None:
+    """A value that sms.by does not report, or that means something else there, is no difference."""
     assert _told(listed, meant, chunk) == []
 
 
-def test_later_than_max_late_is_told() -> None:
+def test_drift_later_than_max_late() -> None:
+    """`max_late` excuses a later time only as far as it reaches."""
     late = replace(_LISTED, d_schedule=int((_WHEN + timedelta(minutes=40)).astimezone(UTC).timestamp()))
     assert len(_told(late, replace(_MEANT, max_late=timedelta(minutes=30)))) == 1

@@ -1,0 +1,188 @@
+"""The sentences of a plan: why a mailing gets its action, and what to do about a blocked one.
+
+Nothing is decided here; the rules are in diff.py, the facts in situation.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from smsby_deploy.lock.phone_states import PhoneState
+from smsby_deploy.lock.records import DONE, ChunkState, Entry
+from smsby_deploy.plan.fingerprint import remote_name
+from smsby_deploy.plan.model import ReasonCode
+from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.plan.situation import Situation
+from smsby_deploy.wording import counted
+
+_MOST_OPTIONS = 5  # messages of a collision that the suggested command names
+
+
+def with_code(code: ReasonCode, why: str) -> str:
+    """Return the reason of a blocked mailing as people read it."""
+    return f"{code}: {why}"
+
+
+def unknown_outcome(here: Situation) -> str:
+    """Say under which name to look for the unknown chunks, and how to record what was found."""
+    entry, address = _entry(here), here.desired.address
+    names = [
+        remote_name(here.project, address, entry.revision, index, len(here.recorded), chunk.fingerprint)
+        for index, (chunk, state) in enumerate(zip(entry.chunks, here.recorded, strict=True))
+        if state is ChunkState.UNKNOWN
+    ]
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return (
+        f"an earlier request may or may not have been accepted; look at sms.by for `{names[0]}`{more}, then run "
+        f"`smsby-deploy lock resolve {address} --sent` or `--not-sent`"
+    )
+
+
+def lowered_revision(here: Situation) -> str:
+    sent = _entry(here).revision
+    return f"revision {sent} was sent, the file says {here.desired.revision}; raise it above {sent} to send again"
+
+
+def other_content(here: Situation) -> str:
+    return (
+        "its text, sender or time differs from what was sent; raise `revision` to "
+        f"{_entry(here).revision + 1} to send it again, or restore the file"
+    )
+
+
+def other_chunks(here: Situation) -> str:
+    return (
+        "it was sent in part, and its content, recipients, chunk size, `via` or `body` has changed since; restore the "
+        f"files to send the rest (revision {_entry(here).revision + 1} would send to all recipients again)"
+    )
+
+
+def listed_in_part(here: Situation) -> str:
+    listed = len(here.listed) - here.listed.count(ChunkState.UNKNOWN)
+    whole = " as sent to all recipients" if here.desired.via == "single" else ""
+    return (
+        f"sms.by lists {listed} of its {len(here.listed)} chunks{whole}, the lock none; a chunk that is not listed may "
+        f"have been sent: see `smsby-deploy lock resolve {here.desired.address}`"
+    )
+
+
+def collision(here: Situation) -> str:
+    desired = here.desired
+    return find_collision(here.project, desired.address, desired.revision, desired.fingerprints, here.remote)
+
+
+def find_collision(
+    project: str, address: str, revision: int, fingerprints: Sequence[str], remote: RemoteView | None
+) -> str:
+    """Say which other mailing sms.by lists under this address and revision; empty if there is none."""
+    if remote is None:
+        return ""
+    others = remote.other_fingerprints(address, revision, frozenset(fingerprints))
+    ids = [str(remote.by_fingerprint[mark].id) for mark in others]
+    options = " ".join(
+        f"--message-id {number}" for number in (ids if 0 < len(ids) <= _MOST_OPTIONS else ["N"])
+    )
+    ways = f"`smsby-deploy import {address} {options}`, restore the lock, or raise `revision`"
+    if others:
+        return f"sms.by has it under another fingerprint ({others[0]}): {ways}"
+    if remote.truncated_name(project, address, revision):
+        return f"sms.by lists a mailing whose truncated name begins like this one: {ways}"
+    return ""
+
+
+def renamed(here: Situation, sent_as: str) -> str:
+    return (
+        f"the same text was sent to the same recipients as {sent_as}; if it was renamed, run "
+        f"`smsby-deploy lock move {sent_as} {here.desired.address}`"
+    )
+
+
+def expired(here: Situation) -> str:
+    assert here.desired.schedule_time is not None
+    return expired_since(here.desired.schedule_time)
+
+
+def expired_since(schedule_time: datetime) -> str:
+    return f"its schedule_time {schedule_time:%Y-%m-%d %H:%M} has passed; set a new one"
+
+
+def outdated_draft(here: Situation) -> str:
+    return opted_out_since_draft(_entry(here).revision)
+
+
+def opted_out_since_draft(revision: int) -> str:
+    """Say why the draft for an uploaded list must not be confirmed: sms.by can change neither list nor draft."""
+    return (
+        f"opt-outs changed since its draft was made, and a draft cannot be changed: raise `revision` to {revision + 1} "
+        "for a new list (nothing was sent yet), and delete the draft at sms.by"
+    )
+
+
+def unconfirmed_draft(here: Situation) -> str:
+    return "its draft at sms.by is not confirmed yet"
+
+
+def already_sent(here: Situation) -> str:
+    return "sms.by already has it; it is only recorded"
+
+
+def unchanged(here: Situation) -> str:
+    return "sent, unchanged"
+
+
+def rest(here: Situation) -> str:
+    entry = _entry(here)
+    if entry.transport == "single":
+        sent = sum(chunk.phones.count(PhoneState.ACCEPTED) for chunk in entry.chunks if chunk.phones)
+        return f"sent to {counted(sent, 'recipient')}; the rest will be sent"
+    done = sum(state in DONE for state in here.recorded)
+    return f"{done} of {len(here.recorded)} chunks were sent; the rest will be sent"
+
+
+def first_send(here: Situation) -> str:
+    if here.entry is None:
+        return "new"
+    if here.is_raised:
+        return f"revision {here.desired.revision}"
+    return "nothing was sent so far"
+
+
+def upload_and_send(here: Situation) -> str:
+    desired, entry = here.desired, here.entry
+    if here.is_raised:
+        return first_send(here)
+    upload = entry.chunks[0].upload if entry is not None and len(entry.chunks) == 1 else None
+    contacts = counted(desired.audience.final, "contact")
+    is_current = upload is not None and upload.digest == desired.contacts
+    if upload is None or not is_current or not upload.uploaded:
+        if upload is None or is_current:
+            return f"{contacts} will be uploaded to a list at sms.by; then it is sent to the list"
+        return f"opt-outs changed: {contacts} will be uploaded to a new list at sms.by; then it is sent to the list"
+    if upload.uploaded < desired.audience.final:
+        return (
+            f"{upload.uploaded:,} of {contacts} are in its list at sms.by; the others are uploaded, "
+            "then it is sent to the list"
+        )
+    return f"its list at sms.by holds {contacts}; it is sent to the list"
+
+
+def audience_changed(here: Situation) -> str:
+    return "the audience changed after it was sent; nothing is sent to the new rows"
+
+
+def sent_again(here: Situation) -> str:
+    sent = _entry(here).revision
+    recipients = counted(here.sent_earlier, "recipient")
+    return (
+        f"revision {here.desired.revision} will be sent to up to {recipients} who already got revision {sent}"
+    )
+
+
+def orphaned(entry: Entry) -> str:
+    return f"recorded ({entry.state}), no longer in the files; nothing happens"
+
+
+def _entry(here: Situation) -> Entry:
+    assert here.entry is not None  # only rules on recorded mailings use these sentences
+    return here.entry

@@ -1,0 +1,160 @@
+"""Everything the action of one mailing depends on: its files, its lock entry and what sms.by lists, at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, Entry
+from smsby_deploy.plan.desired_state import ChunkPlan, Desired
+from smsby_deploy.plan.reconcile_lock import merge_entry
+from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.smsby.parsers import RemoteMailing
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Facts about one mailing. `entry` is None if it is not recorded, `remote` is None offline."""
+
+    project: str
+    desired: Desired
+    entry: Entry | None
+    remote: RemoteView | None
+    now: datetime
+
+    @cached_property
+    def recorded(self) -> tuple[ChunkState, ...]:
+        """The state of each recorded chunk, by lock and remote list together."""
+        return () if self.entry is None else merge_entry(self.entry, self.remote)
+
+    @property
+    def has_unknown(self) -> bool:
+        """Whether the outcome of a recorded chunk is unknown, in whatever revision."""
+        return ChunkState.UNKNOWN in self.recorded
+
+    @property
+    def is_lowered(self) -> bool:
+        """Whether a higher revision than the one in the files was sent."""
+        return self.entry is not None and self.entry.revision > self.desired.revision
+
+    @property
+    def is_raised(self) -> bool:
+        """Whether the files ask for a higher revision than the recorded one."""
+        return self.entry is not None and self.entry.revision < self.desired.revision
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether some of this revision was sent, or made at sms.by."""
+        is_same = self.entry is not None and self.entry.revision == self.desired.revision
+        return is_same and not all(state in SURELY_NOT_SENT for state in self.recorded)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all of this revision was sent."""
+        return self.is_begun and all(state in DONE for state in self.recorded)
+
+    @property
+    def is_newly_found(self) -> bool:
+        """Whether sms.by knows more of the recorded chunks than the lock does."""
+        old = self.entry.chunks if self.entry is not None else ()
+        return any(chunk.state is not state for chunk, state in zip(old, self.recorded, strict=True))
+
+    @property
+    def has_new_content(self) -> bool:
+        """Whether its text, sender or time differs from what is recorded."""
+        return self.entry is not None and self.entry.content_digest != self.desired.content_digest
+
+    @property
+    def has_new_audience(self) -> bool:
+        """Whether its recipients differ from those recorded."""
+        return self.entry is not None and self.entry.audience_digest != self.desired.audience_digest
+
+    @property
+    def has_new_chunks(self) -> bool:
+        """Whether its chunks, or the way they are sent, differ from what is recorded."""
+        if self.entry is None:
+            return False
+        marks = [chunk.fingerprint for chunk in self.entry.chunks]
+        is_sent_alike = self.entry.transport == self.desired.via
+        return (
+            marks != self.desired.fingerprints
+            or not is_sent_alike
+            or self.entry.body not in (None, self.desired.body)
+        )
+
+    @cached_property
+    def listed(self) -> tuple[ChunkState, ...]:
+        """The state of each planned chunk by the remote list, UNKNOWN where it is missing.
+
+        Empty if no chunk is listed, or if the lock knows more than the list.
+        """
+        desired = self.desired
+        if (
+            self.remote is None
+            or self.is_begun
+            or is_recorded_singly(self.entry, desired.revision, desired.fingerprints)
+        ):
+            return ()
+        found = [self.remote.by_fingerprint.get(mark) for mark in desired.fingerprints]
+        if not any(found):
+            return ()
+        pairs = zip(found, desired.chunks, strict=True)
+        return tuple(_listed_state(mailing, chunk, desired.via) for mailing, chunk in pairs)
+
+    @property
+    def has_draft(self) -> bool:
+        """Whether sms.by has an unconfirmed draft of it."""
+        return ChunkState.DRAFT in (self.recorded if self.is_begun else self.listed)
+
+    @property
+    def has_outdated_draft(self) -> bool:
+        """Whether its draft was made for other contacts than would be uploaded now."""
+        if self.entry is None or not (self.is_begun and self.has_draft):
+            return False
+        upload = self.entry.chunks[0].upload
+        return upload is not None and upload.digest not in ("", self.desired.contacts)
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether its send time has passed."""
+        return is_past(self.desired.schedule_time, self.now)
+
+    @property
+    def sent_earlier(self) -> int:
+        """How many recipients the recorded revision was sent to."""
+        if self.entry is None:
+            return 0
+        return sum(
+            chunk.recipients or 0
+            for chunk, state in zip(self.entry.chunks, self.recorded, strict=True)
+            if chunk.was_sent or state is ChunkState.ACCEPTED
+        )
+
+
+def is_recorded_singly(entry: Entry | None, revision: int, fingerprints: Sequence[str]) -> bool:
+    """Whether the lock holds this very mailing as sent phone by phone: then it knows more than the remote list."""
+    return (
+        entry is not None
+        and entry.transport == "single"
+        and entry.revision == revision
+        and [chunk.fingerprint for chunk in entry.chunks] == list(fingerprints)
+    )
+
+
+def is_past(schedule_time: datetime | None, now: datetime) -> bool:
+    """Whether a send time has come; never for a mailing that is sent on apply."""
+    return schedule_time is not None and schedule_time <= now
+
+
+def _listed_state(listed: RemoteMailing | None, chunk: ChunkPlan, via: str) -> ChunkState:
+    """The state of a chunk that only the remote list knows.
+
+    A mailing sent phone by phone is listed before all phones were sent to, so its count decides.
+    """
+    if listed is None:
+        return ChunkState.UNKNOWN
+    if via == "single" and (listed.count_phones or 0) < (chunk.recipients or 0):
+        return ChunkState.UNKNOWN
+    return ChunkState.DRAFT if listed.is_draft else ChunkState.ACCEPTED

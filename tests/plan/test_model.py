@@ -1,0 +1,42 @@
+"""Actions, reason codes and totals."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+from smsby_deploy.plan.model import ActionKind, ReasonCode, Totals, total_of
+from tests.output import examples
+
+
+def test_totals_count_only_what_is_sent() -> None:
+    """Recipients, parts and costs of sending actions are summed; what only sms.by knows is counted apart."""
+    totals = examples.whole_plan().totals
+    assert totals == Totals(
+        mailings=3, recipients=24, parts=40, cost=Decimal("1.040"), uncounted=1, unpriced=1
+    )
+    assert totals.has_cost
+
+
+def test_totals_of_nothing() -> None:
+    """A plan that sends nothing, or whose costs are all unknown, has no cost."""
+    noop = examples.action("sale/old", ActionKind.NOOP)
+    assert total_of([noop]) == Totals(0, 0, 0, Decimal(0), 0, 0)
+    assert not total_of([noop]).has_cost
+    assert not total_of([examples.action("sale/vip", ActionKind.CREATE, cost=None)]).has_cost
+
+
+def test_blocked_action_has_code_and_sentence() -> None:
+    """`block` keeps everything else of the action; the sentence starts with the code."""
+    action = examples.action("sale/vip", ActionKind.CREATE).block(ReasonCode.GUARDRAIL, "max_parts: 4")
+    assert (action.action, action.reason_code) == (ActionKind.BLOCKED, ReasonCode.GUARDRAIL)
+    assert action.reason == "guardrail: max_parts: 4"
+    assert action.recipients == 12
+
+
+def test_schema_lists_every_reason_code() -> None:
+    """The schema allows null and at least the codes that this version writes."""
+    schema = json.loads(Path("schema/plan.schema.json").read_text(encoding="utf-8"))
+    codes = schema["properties"]["actions"]["items"]["properties"]["reason_code"]["enum"]
+    assert {None, *ReasonCode} <= set(codes)

@@ -1,0 +1,58 @@
+"""Plan files: what is written is read back, older plans are read, and a file that is no plan is explained."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.errors import PlanRefused
+from smsby_deploy.plan.fingerprint import canonical_json
+from smsby_deploy.plan.model import ActionKind, ReasonCode
+from smsby_deploy.plan.plan_file import plan_document, read_plan, write_plan
+from tests.output import examples
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"version: 1\n", "it is not JSON, or was cut off (line 1)"),
+        (b'{"format": "smsby-plan",\n', "it is not JSON, or was cut off (line 2)"),
+        (b"\xff\xfe\x00", "it is no text"),
+        (b"{}", "it has no 'format'"),
+    ],
+)
+def test_read_plan_explains_what_is_wrong(tmp_path: Path, content: bytes, why: str) -> None:
+    """Any file may be named by mistake: the message says why it is not a plan, the hint how to make one."""
+    path = tmp_path / "plan.json"
+    path.write_bytes(content)
+    with pytest.raises(PlanRefused) as caught:
+        read_plan(path)
+    assert why in caught.value.message
+    assert "make a new plan" in caught.value.hint
+
+
+def test_written_plan_is_read_back(tmp_path: Path) -> None:
+    """Every field that a plan file holds survives, reason codes included."""
+    plan = replace(examples.whole_plan(), problems=())
+    path = tmp_path / "plan.json"
+    write_plan(plan, path)
+    assert read_plan(path) == plan
+    assert {action.reason_code for action in read_plan(path).blocked} == {ReasonCode.CHANGED}
+
+
+def test_plan_without_reason_codes_is_read(tmp_path: Path) -> None:
+    """A plan written before `reason_code` existed is read, with null for every action."""
+    document = plan_document(examples.whole_plan())
+    del document["digest"]
+    for action in document["actions"]:
+        del action["reason_code"]
+    document["digest"] = hashlib.sha256(canonical_json(document)).hexdigest()
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    plan = read_plan(path)
+    assert {action.reason_code for action in plan.actions} == {None}
+    assert [action.action for action in plan.blocked] == [ActionKind.BLOCKED]
