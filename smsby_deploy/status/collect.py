@@ -53,8 +53,8 @@ def collect_status(
     """Return the status of the recorded mailings that `select` matches (all if it is empty), by address.
 
     `mailings` are those of the files: their `max_late` excuses a later send time. `since` leaves out mailings scheduled or
-    applied before it. Mailings that are settled in `previous` are not asked about again. `list_missed` lists the recipients without a delivery. `read_callbacks` is used for requests about which sms.by
-    itself reports nothing.
+    applied before it. Mailings that are settled in `previous` are not asked about again. `list_missed` lists the
+    recipients without a delivery. `read_callbacks` is used for requests about which sms.by itself reports nothing.
 
     Raises:
         UsageError: a pattern of `select` matches no recorded mailing.
