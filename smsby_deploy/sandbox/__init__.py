@@ -1,1 +1,1 @@
-"""A local sms.by that reaches nobody: what it accepts it keeps, prices, schedules and "delivers"."""
+"""A local sms.by for tests: it stores, prices, schedules and "delivers" what it accepts, and sends nothing."""

@@ -1,4 +1,4 @@
-"""The sandbox's clock: it runs with another one, and can be moved and stopped."""
+"""The clock of the sandbox: it can be moved, stopped and started."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from smsby_deploy.clock import Clock
 
 
 class MovableClock:
-    """A Clock at an offset from `base`; what is waited for is still waited for in real seconds."""
+    """A Clock at an offset from `base`. Sleeping still takes real seconds."""
 
     def __init__(self, base: Clock, offset: float = 0.0) -> None:
         self._base = base
@@ -18,9 +18,8 @@ class MovableClock:
     @property
     def offset(self) -> float:
         """Seconds ahead of the base clock."""
-        return (
-            (self.now() - self._base.now()).total_seconds() if self._stopped else self._offset.total_seconds()
-        )
+        offset = self._stopped - self._base.now() if self._stopped else self._offset
+        return offset.total_seconds()
 
     @property
     def is_stopped(self) -> bool:
@@ -40,7 +39,7 @@ class MovableClock:
         self.set(self.now() + timedelta(seconds=seconds))
 
     def set(self, moment: datetime) -> None:
-        """Move to `moment`, aware."""
+        """Move to `moment`, which is aware; a stopped clock stays stopped."""
         self._offset = moment - self._base.now()
         if self._stopped is not None:
             self._stopped = moment.astimezone(UTC)
@@ -49,11 +48,11 @@ class MovableClock:
         self._stopped = self.now()
 
     def run(self) -> None:
-        """Go on from where it stands."""
+        """Continue from the present reading."""
         if self._stopped is not None:
             self._offset = self._stopped - self._base.now()
             self._stopped = None
 
     def reset(self) -> None:
-        """Back to the base clock."""
+        """Return to the time of the base clock."""
         self._stopped, self._offset = None, timedelta()

@@ -1,4 +1,4 @@
-"""The fault switch: which call is to go wrong, and how. docs/sandbox.md tells what each mode does."""
+"""The fault switch: which calls fail, and how. docs/sandbox.md describes the modes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from smsby_deploy.sandbox.methods import METHODS, documented_name
 from smsby_deploy.sandbox.params import Params
 
 ANY = "*"
-# These change what the account shows, not what the call answers.
+# These change what the account lists, not the answer of the call.
 SILENT = ("lag", "cut")
 MODES = (
     "reset",
@@ -35,15 +35,15 @@ MODES = (
 
 
 class BadFault(ValueError):
-    """A fault that can't be set."""
+    """The description of a fault is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The `nth` call of `method` from now on (and the `times - 1` after it) goes wrong by `mode`.
+    """From the `nth` call of `method` on, `times` calls fail as `mode` describes.
 
-    `when` is before or after the call was carried out. Only calls whose parameters equal `params` count. The other
-    fields belong to single modes.
+    `when` is before or after the execution of the call. Only calls with the parameters `params` count. The other fields
+    belong to single modes.
     """
 
     mode: str
@@ -60,24 +60,24 @@ class Fault:
     retry_after: str | None = None
     location: str | None = None
 
-    def hits(self, method: str, params: Params) -> bool:
-        """Whether a call counts."""
+    def matches(self, method: str, params: Params) -> bool:
+        """Return whether a call counts."""
         return self.method in (ANY, method) and all(
             str(params.get(name)) == value for name, value in (self.params or {}).items()
         )
 
 
-def read_fault(given: Any) -> Fault:
-    """A fault from JSON.
+def parse_fault(given: Any) -> Fault:
+    """Return the fault that a JSON object describes.
 
     Raises:
-        BadFault: something in it is not known or can't be.
+        BadFault: a field is unknown or has an invalid value.
     """
     if not isinstance(given, Mapping):
-        raise BadFault("a fault is a JSON object")
+        raise BadFault("expected a JSON object")
     known = {field.name for field in fields(Fault)}
-    if strange := sorted(set(given) - known):
-        raise BadFault(f"unknown field {strange[0]!r}; known: {', '.join(sorted(known))}")
+    if unknown := sorted(set(given) - known):
+        raise BadFault(f"unknown field {unknown[0]!r}; known: {', '.join(sorted(known))}")
     mode = str(given.get("mode"))
     if mode not in MODES:
         raise BadFault(f"unknown mode {mode!r}; known: {', '.join(MODES)}")
@@ -87,10 +87,10 @@ def read_fault(given: Any) -> Fault:
         raise BadFault(f"unknown method {method!r}; known: {ANY}, {', '.join(METHODS)}")
     when = given.get("when", "before")
     if when not in ("before", "after"):
-        raise BadFault("`when` is before or after")
+        raise BadFault("`when` must be before or after")
     params = given.get("params")
     if not isinstance(params, Mapping | None):
-        raise BadFault("`params` is a JSON object")
+        raise BadFault("`params` must be a JSON object")
     try:
         return Fault(
             mode=mode,
@@ -108,13 +108,13 @@ def read_fault(given: Any) -> Fault:
             location=None if given.get("location") is None else str(given["location"]),
         )
     except (TypeError, ValueError) as error:
-        raise BadFault(f"a number of the fault can't be: {error}") from error
+        raise BadFault(f"invalid number: {error}") from error
 
 
 def _at_least(least: int, value: Any) -> int:
     number = int(value)
     if number < least:
-        raise ValueError(f"{number} is under {least}")
+        raise ValueError(f"{number} is less than {least}")
     return number
 
 
@@ -126,43 +126,43 @@ class _PendingFault:
 
 
 class FaultSwitch:
-    """The faults that wait for their calls; safe to use from several threads."""
+    """The faults that have not occurred yet. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: list[_PendingFault] = []
+        self._pending: list[_PendingFault] = []
 
     def add(self, fault: Fault) -> None:
         with self._lock:
-            self._waiting.append(_PendingFault(fault))
+            self._pending.append(_PendingFault(fault))
 
     def clear(self) -> None:
         with self._lock:
-            self._waiting.clear()
+            self._pending.clear()
 
     def take(self, method: str, params: Params) -> tuple[Fault, ...]:
-        """Count one call; the faults it meets: the silent ones, and the first of the others."""
-        met: list[Fault] = []
+        """Count one call and return its faults: all silent ones, and the first of the others."""
+        found: list[Fault] = []
         is_broken = False
         with self._lock:
-            for waiting in self._waiting:
-                fault = waiting.fault
-                if not fault.hits(method, params):
+            for pending in self._pending:
+                fault = pending.fault
+                if not fault.matches(method, params):
                     continue
-                waiting.seen += 1
-                if waiting.seen < fault.nth:
+                pending.seen += 1
+                if pending.seen < fault.nth:
                     continue
-                # One that loses to another waits for the next call, so no fault is lost unseen.
+                # One fault per call: a second one waits for the next call.
                 if fault.mode not in SILENT:
                     if is_broken:
                         continue
                     is_broken = True
-                waiting.fired += 1
-                met.append(fault)
-            self._waiting = [one for one in self._waiting if one.fired < one.fault.times]
-        return tuple(met)
+                pending.fired += 1
+                found.append(fault)
+            self._pending = [one for one in self._pending if one.fired < one.fault.times]
+        return tuple(found)
 
     def as_json(self) -> list[dict[str, Any]]:
-        """What still waits, and how often each call was seen."""
+        """Return the waiting faults with the number of calls that matched, and that failed."""
         with self._lock:
-            return [{**asdict(one.fault), "seen": one.seen, "fired": one.fired} for one in self._waiting]
+            return [{**asdict(one.fault), "seen": one.seen, "fired": one.fired} for one in self._pending]

@@ -1,4 +1,4 @@
-"""What people would see: the messages of each phone, and the mailings."""
+"""The inbox: the messages of each phone, and the mailings."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from collections import defaultdict
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
+from smsby_deploy.sandbox.message_rules import DELIVERED, UNDELIVERED
 from smsby_deploy.sandbox.methods.listing import is_listed
 from smsby_deploy.sandbox.models import SandboxMailing, Sms
 
-_MOST_ROWS = 200
+_MAX_ROWS = 200
+_EXCERPT = 120  # characters of a text in the list of phones
 
 
 def read_inbox(account: Account, phone: str | None = None) -> dict[str, list[dict[str, Any]]]:
-    """What each phone (or one) got or is to get, the oldest first; drafts reach nobody."""
-    sent = account.store.sent_sms(phone)
-    # After the messages: while one looks more may come, and each of these must find its mailing.
+    """Return the messages of each phone (or of one), the oldest first, without drafts."""
+    messages = account.store.sent_sms(phone)
+    # Read after the messages, so that the mailing of each message is there although more are being sent.
     mailings = {mailing.id: mailing for mailing in account.store.mailings()}
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for sms in sent:
+    for sms in messages:
         found[sms.phone].append(_message(account, sms, mailings[sms.mailing]))
     return dict(found)
 
@@ -40,18 +42,18 @@ def _message(account: Account, sms: Sms, mailing: SandboxMailing) -> dict[str, A
 
 
 def read_overview(account: Account, search: str) -> dict[str, Any]:
-    """All that the page shows at a glance: the account, the latest phones and the latest mailings."""
+    """Return the data of the page: account, latest mailings, and latest phones with the digits of `search`."""
     digits = "".join(character for character in search if character.isdigit())
     latest = [
         (phone, count, account.store.find_sms(last))
-        for phone, count, last in account.store.phones(digits, _MOST_ROWS)
+        for phone, count, last in account.store.latest_phones(digits, _MAX_ROWS)
     ]
     mailings = account.store.mailings()
     by_id = {mailing.id: mailing for mailing in mailings}
     phones = []
     for phone, count, sms in latest:
         if sms is not None and sms.mailing in by_id:
-            shown = _message(account, sms, by_id[sms.mailing]) | {"text": sms.text[:120]}
+            shown = _message(account, sms, by_id[sms.mailing]) | {"text": sms.text[:_EXCERPT]}
             phones.append({"phone": phone, "messages": count, "last": shown})
     rows = [mailing for mailing in mailings if mailing.kind in ("bulk", "list", "message")]
     return {
@@ -61,36 +63,39 @@ def read_overview(account: Account, search: str) -> dict[str, Any]:
         "currency": account.settings.currency,
         "balance": str(account.store.balance),
         "phones": phones,
-        "mailings": [_mailing(account, mailing) for mailing in reversed(rows[-_MOST_ROWS:])],
+        "mailings": [_mailing(account, mailing) for mailing in reversed(rows[-_MAX_ROWS:])],
         "mailings_in_all": len(rows),
     }
 
 
 def _mailing(account: Account, mailing: SandboxMailing) -> dict[str, Any]:
-    ended = account.store.count_fates(account.now() - account.settings.delay, mailing.id)
-    if mailing.status == "DRAFT":
-        state = "draft"
-    elif mailing.kind == "message" and not account.is_moderated(mailing):
-        state = "awaiting moderation"
-    elif mailing.kind == "message" and not mailing.phones:
-        state = "sent to nobody yet"
-    elif mailing.goes_out > account.now():
-        state = "scheduled"
-    else:
-        state = "sent" if sum(ended.values()) == mailing.phones else "sending"
     is_draft = mailing.status == "DRAFT"
+    outcomes = account.store.count_outcomes(account.now() - account.settings.delay, mailing.id)
     return {
         "id": mailing.id,
         "kind": mailing.kind,
         "name": mailing.name,
         "sender": mailing.alphaname,
-        "state": state,
+        "state": _state(account, mailing, sum(outcomes.values())),
         "created": mailing.created,
-        "goes_out": mailing.goes_out,
+        "due": mailing.due,
         "phones": mailing.phones,
         "parts": mailing.parts,
         "cost": str(mailing.cost),
-        "delivered": 0 if is_draft else ended.get("DELIVERED", 0),
-        "undelivered": 0 if is_draft else ended.get("UNDELIVERED", 0),
+        "delivered": 0 if is_draft else outcomes.get(DELIVERED, 0),
+        "undelivered": 0 if is_draft else outcomes.get(UNDELIVERED, 0),
         "listed": is_listed(account, mailing),
     }
+
+
+def _state(account: Account, mailing: SandboxMailing, finished: int) -> str:
+    """Return the state that the page shows; `finished` is the number of messages with their outcome."""
+    if mailing.status == "DRAFT":
+        return "draft"
+    if mailing.kind == "message" and not account.is_moderated(mailing):
+        return "awaiting moderation"
+    if mailing.kind == "message" and not mailing.phones:
+        return "not sent yet"
+    if mailing.due > account.now():
+        return "scheduled"
+    return "sent" if finished == mailing.phones else "sending"

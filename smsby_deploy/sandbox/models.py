@@ -1,4 +1,4 @@
-"""Mailings and messages, as they are kept and as they are to be taken."""
+"""Mailings and messages, as stored and as submitted. All times are unix seconds."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class SandboxMailing:
-    """One mailing that was taken, or a message made for single sends. Times are unix seconds.
+    """A stored mailing, or a message created for single sends.
 
-    `kind` is bulk | list | message | quick | otp, `status` DRAFT or NEW; `parts` and `cost` are over all phones.
-    `moderated_at` is None for what waits until a person approves it.
+    `kind` is bulk | list | message | quick | otp, `status` is DRAFT or NEW. `due` is the time of sending. `parts` and
+    `cost` are totals over all phones. `moderated_at` is None while the message waits for manual approval.
     """
 
     id: int
@@ -23,7 +23,7 @@ class SandboxMailing:
     alphaname: str
     text: str | None
     created: float
-    goes_out: float
+    due: float
     status: str
     parts: int
     phones: int
@@ -37,7 +37,7 @@ class SandboxMailing:
 
 @dataclass(frozen=True, slots=True)
 class Sms:
-    """One message to one phone; `fate` is the status it ends with, `due` unix seconds."""
+    """A stored message to one phone; `outcome` is its final status."""
 
     id: int
     mailing: int
@@ -45,32 +45,32 @@ class Sms:
     text: str
     parts: int
     due: float
-    fate: str
+    outcome: str
     channel: str
 
 
 @dataclass(frozen=True, slots=True)
 class NewSms:
-    """A message to be taken."""
+    """A message to store."""
 
     phone: str
     text: str
     parts: int
     cost: Decimal
-    fate: str
+    outcome: str
     channel: str = "sms"
 
 
 @dataclass(frozen=True, slots=True)
 class NewMailing:
-    """A mailing to be taken; a draft is not charged for."""
+    """A mailing to store; a draft is not charged for."""
 
     kind: str
     name: str
     alphaname_id: int
     alphaname: str
     created: float
-    goes_out: float
+    due: float
     sms: Sequence[NewSms]
     status: str = "NEW"
     uuid: str | None = None

@@ -1,4 +1,4 @@
-"""Parameters as PHP reads them: query, form with brackets and JSON, merged."""
+"""Parameters as PHP reads them: the query, a form with brackets, and JSON, merged."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 
 from flask import Request
 
-from smsby_deploy.sandbox.errors import Refusal, incorrect_arguments
+from smsby_deploy.sandbox.replies import Refusal, incorrect_arguments
 
 Params = Mapping[str, Any]
 
-_STEP = re.compile(r"\[([^\]]*)\]")
+_KEY = re.compile(r"\[([^\]]*)\]")
 _PHONE = re.compile(r"\+?\d{9,15}", re.ASCII)
 
 
-def read_params(request: Request, most: int = 0) -> dict[str, Any]:
-    """All parameters of a request; a later source wins: query, then form, then JSON whatever its content type.
+def read_params(request: Request, max_variables: int = 0) -> dict[str, Any]:
+    """Return all parameters of a request. The form overrides the query; JSON, of any content type, overrides both.
 
-    Of a query or a form only the first `most` variables are read, as PHP does without a word; 0 is all.
+    Like PHP, silently read only the first `max_variables` of a query or a form; 0 is all.
     """
     found: dict[str, Any] = {}
     for pairs in (request.args, request.form):
-        for name, value in islice(pairs.items(multi=True), most or None):
+        for name, value in islice(pairs.items(multi=True), max_variables or None):
             _put(found, name, value)
     body = request.get_json(silent=True, force=True) if not request.form else None
     if isinstance(body, dict):
@@ -33,10 +33,10 @@ def read_params(request: Request, most: int = 0) -> dict[str, Any]:
 
 
 def text_of(params: Params, name: str, default: str | None = None) -> str:
-    """A parameter as text, just as it came; true is 1.
+    """Return a parameter as text, unchanged; true is 1.
 
     Raises:
-        Refusal: it is blank or not there and has no default, or is no single value.
+        Refusal: it is missing or blank and has no default, or it is not a single value.
     """
     value = params.get(name)
     if isinstance(value, dict | list):
@@ -50,10 +50,10 @@ def text_of(params: Params, name: str, default: str | None = None) -> str:
 
 
 def int_of(params: Params, name: str, default: int | None = None) -> int:
-    """A parameter as a number from 0 on; numbers may come as text.
+    """Return a parameter as an integer of at least 0; it may be text.
 
     Raises:
-        Refusal: it is no such number, or is not there and has no default.
+        Refusal: it is not such an integer, or it is missing and has no default.
     """
     text = text_of(params, name, None if default is None else str(default)).strip()
     if not (text.isascii() and text.isdigit() and len(text) < 19):
@@ -62,10 +62,10 @@ def int_of(params: Params, name: str, default: int | None = None) -> int:
 
 
 def phone_of(value: Any) -> str:
-    """The digits of a phone; one plus before them is tolerated.
+    """Return the digits of a phone, which may start with a plus sign.
 
     Raises:
-        Refusal: it is no phone number.
+        Refusal: it is not a phone number.
     """
     text = str(value or "").strip()
     if isinstance(value, dict | list) or not _PHONE.fullmatch(text):
@@ -74,20 +74,20 @@ def phone_of(value: Any) -> str:
 
 
 def _put(found: dict[str, Any], name: str, value: str) -> None:
-    """messages[0][name]=x becomes {"messages": {"0": {"name": "x"}}}."""
+    """Store messages[0][name]=x as {"messages": {"0": {"name": "x"}}}."""
     head = name.split("[", 1)[0]
-    steps = [head, *_STEP.findall(name[len(head) :])]
+    keys = [head, *_KEY.findall(name[len(head) :])]
     node = found
-    for step in steps[:-1]:
-        inner = node.setdefault(step or str(len(node)), {})
+    for key in keys[:-1]:
+        inner = node.setdefault(key or str(len(node)), {})
         if not isinstance(inner, dict):
             return
         node = inner
-    node[steps[-1] or str(len(node))] = value
+    node[keys[-1] or str(len(node))] = value
 
 
 def _as_list(value: Any) -> Any:
-    """A map with the keys 0, 1, 2 … is a list."""
+    """Turn maps with the keys 0, 1, 2 … into lists."""
     if isinstance(value, dict):
         items = {key: _as_list(item) for key, item in value.items()}
         if items and list(items) == [str(index) for index in range(len(items))]:

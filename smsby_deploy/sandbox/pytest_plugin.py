@@ -1,6 +1,6 @@
-"""A pytest fixture for projects that talk to sms.by: `smsby_sandbox`, a local sms.by of each test's own.
+"""The pytest fixture `smsby_sandbox`: a separate local sms.by for each test of any project.
 
-Loaded by pytest wherever this package is installed, so nothing heavy is imported before a test asks for it.
+pytest loads this module wherever the package is installed, so heavy imports wait until a test uses the fixture.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SandboxHandle:
-    """A running sandbox, seen from a test. `url` is what the code under test is to call instead of sms.by."""
+    """A running sandbox. The code under test calls `url` instead of sms.by."""
 
     url: str
     token: str
     service: Service
 
     def inbox(self) -> dict[str, list[dict[str, Any]]]:
-        """What each phone got or is to get, the oldest first; the keys of a message are in docs/sandbox.md."""
+        """Return the messages of each phone, sent and scheduled, the oldest first; docs/sandbox.md lists their keys."""
         from smsby_deploy.sandbox.inbox import read_inbox
 
         return read_inbox(self.service.account)
 
     def texts(self, phone: str) -> list[str]:
-        """The texts that one phone (digits only) got or is to get."""
+        """Return the texts sent or scheduled to one phone (digits only)."""
         return [message["text"] for message in self.inbox().get(phone, [])]
 
     def requests(self, method: str | None = None) -> list[dict[str, Any]]:
-        """The calls so far, the token aside; of one method in any case of letters, or all."""
+        """Return the calls so far without their tokens: all, or those of one method (in any case)."""
         return [
             {"method": call.method, "verb": call.verb, "params": dict(call.params), "accepted": call.accepted}
             for call in self.service.calls()
@@ -42,23 +42,23 @@ class SandboxHandle:
         ]
 
     def fault(self, mode: str, **fields: Any) -> None:
-        """Let a later call go wrong: modes and fields are in docs/sandbox.md. Raises ValueError for one that can't be."""
-        from smsby_deploy.sandbox.faults import read_fault
+        """Make a later call fail; docs/sandbox.md lists modes and fields. Raises ValueError for an invalid fault."""
+        from smsby_deploy.sandbox.faults import parse_fault
 
-        self.service.faults.add(read_fault({"mode": mode, **fields}))
+        self.service.faults.add(parse_fault({"mode": mode, **fields}))
 
     def set(self, **switches: Any) -> None:
-        """Change switches, `error_status=200` for one. Raises ValueError for one that can't be."""
+        """Change settings, for example `error_status=200`. Raises ValueError for an invalid one."""
         self.service.change_settings(switches)
 
     def advance(self, seconds: float) -> None:
-        """Move the sandbox's clock: what is due by then is delivered."""
+        """Move the clock of the sandbox; messages due by then are delivered."""
         self.service.account.clock.advance(seconds)
 
 
 @pytest.fixture
 def smsby_sandbox_switches() -> Mapping[str, Any]:
-    """Override it to let every sandbox of a module start with other switches."""
+    """Override this to start every sandbox of a module with other settings."""
     return {}
 
 
@@ -66,7 +66,7 @@ def smsby_sandbox_switches() -> Mapping[str, Any]:
 def smsby_sandbox(
     monkeypatch: pytest.MonkeyPatch, smsby_sandbox_switches: Mapping[str, Any]
 ) -> Iterator[SandboxHandle]:
-    """A local sms.by on a free port of loopback, with nothing sent; SMSBY_API_URL and SMSBY_TOKEN point to it."""
+    """Run an empty local sms.by on a free port; SMSBY_API_URL and SMSBY_TOKEN refer to it."""
     pytest.importorskip("flask", reason="smsby_sandbox needs: pip install 'smsby-deploy[sandbox]'")
     from smsby_deploy.sandbox.server import make_service, serving
     from smsby_deploy.sandbox.settings import SandboxSettings

@@ -1,4 +1,4 @@
-"""The sandbox as a server on loopback."""
+"""The sandbox as an HTTP server."""
 
 from __future__ import annotations
 
@@ -27,33 +27,37 @@ _LINGER = struct.calcsize("ii")
 
 
 def make_service(settings: SandboxSettings, data: Path | None = None, clock: Clock | None = None) -> Service:
-    """An account with what is kept in `data` (None: nothing). Raises SmsbyDeployError if that can't be read."""
+    """Return a service that stores its state in the file `data`, or in memory.
+
+    Raises:
+        SmsbyDeployError: the file cannot be read.
+    """
     store = Store(data, settings.balance)
     offset = float(store.read("clock_offset") or 0)
     return Service(Account(store, settings, MovableClock(clock or SystemClock(), offset)))
 
 
 def serve(service: Service, host: str, port: int, on_ready: Callable[[str], None]) -> None:
-    """Serve until the process ends; port 0 takes a free one. `on_ready` hears the URL once it can be called.
+    """Serve until the process ends. Port 0 is a free port; `on_ready` gets the URL once it accepts calls.
 
     Raises:
-        SmsbyDeployError: the address can't be listened on.
+        SmsbyDeployError: cannot listen on the address.
     """
     server = _bind(service, host, port)
-    with _calling_back(service):
+    with _sending_callbacks(service):
         on_ready(_url(server))
         server.serve_forever()
 
 
 @contextmanager
 def serving(service: Service, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve in a thread while the block runs; gives the URL."""
+    """Serve in a thread during the `with` block; the value is the URL."""
     server = _bind(service, host, port)
-    # The poll is how long the end of the block may have to wait.
+    # The argument is the poll interval, which delays the end of the block.
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), name="sms.by sandbox", daemon=True)
     thread.start()
     try:
-        with _calling_back(service):
+        with _sending_callbacks(service):
             yield _url(server)
     finally:
         server.shutdown()
@@ -62,7 +66,7 @@ def serving(service: Service, host: str = "127.0.0.1", port: int = 0) -> Iterato
 
 
 @contextmanager
-def _calling_back(service: Service) -> Iterator[None]:
+def _sending_callbacks(service: Service) -> Iterator[None]:
     ended = threading.Event()
     threading.Thread(target=send_callbacks, args=(service, ended), name="callbacks", daemon=True).start()
     try:
@@ -73,16 +77,16 @@ def _calling_back(service: Service) -> Iterator[None]:
 
 class _Handler(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
-        """Nothing: the log of calls is at /_sandbox/requests."""
+        """Print nothing: the log is at /_sandbox/requests."""
 
     def connection_dropped(self, error: BaseException, environ: dict[str, Any] | None = None) -> None:
-        """Wait for no further request on it."""
+        """Expect no further request on the connection."""
         self.close_connection = True
 
 
 class _Server(ThreadedWSGIServer):
     def shutdown_request(self, request: Any) -> None:
-        """End a connection; one that is to be reset must not be told goodbye first."""
+        """End a connection. One that a fault resets must not be shut down in order first."""
         try:
             linger = request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
         except OSError:
@@ -97,13 +101,13 @@ def _bind(service: Service, host: str, port: int) -> BaseWSGIServer:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        # Bound here, not by werkzeug, which would print and exit when the port is taken.
+        # werkzeug would print an error and exit if the port is in use, so it does not bind the socket itself.
         with socket.create_server((host, port), family=family) as listener:
             return _Server(host, port, create_app(service), _Handler, fd=listener.fileno())
     except OSError as error:
         raise SmsbyDeployError(
-            f"{host}:{port} can't be listened on: {error.strerror}",
-            hint="choose another --port, 0 takes a free one",
+            f"cannot listen on {host}:{port}: {error.strerror}",
+            hint="choose another --port; 0 picks a free one",
         ) from error
 
 

@@ -1,34 +1,25 @@
-"""One call from parameters to answer: the log, the rate limit, the faults, the method, the style of its errors."""
+"""One call from parameters to answer: log, rate limit, faults, method and error style."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
-from smsby_deploy.sandbox.errors import Refusal
 from smsby_deploy.sandbox.faults import SILENT, Fault, FaultSwitch
 from smsby_deploy.sandbox.methods import METHODS, documented_name
 from smsby_deploy.sandbox.params import Params
+from smsby_deploy.sandbox.replies import Refusal, Reply
 
-_WINDOW = 1.0  # seconds that `rate_limit` is over
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a call is answered, before a fault spoils it."""
-
-    status: int
-    body: Any
-    headers: dict[str, str] = field(default_factory=dict)
+_RATE_WINDOW = 1.0  # seconds in which `rate_limit` calls are allowed
 
 
 @dataclass(slots=True)
 class LoggedCall:
-    """One call as it came, the token aside. `status` is what was answered, None while it is being answered."""
+    """One call as received, without its token. `status` is the HTTP status of the answer, None before it is sent."""
 
     method: str
     verb: str
@@ -42,7 +33,7 @@ class LoggedCall:
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """`reply` is None if the call was not carried out; `fault` is what its answer is to be broken by."""
+    """`reply` is None if the call was not executed; `fault`, if any, breaks the answer."""
 
     reply: Reply | None
     fault: Fault | None
@@ -56,71 +47,69 @@ class Service:
         self.account = account
         self.faults = FaultSwitch()
         self._calls: deque[LoggedCall] = deque()
-        self._turns: deque[float] = deque()
+        self._recent: deque[float] = deque()
         self._lock = threading.RLock()
 
     def call(self, method: str, verb: str, path: str, params: Params) -> CallOutcome:
-        """Carry out one call, unless a fault or the rate limit comes before it."""
+        """Execute one call, unless a fault or the rate limit prevents it."""
         shown = {name: value for name, value in params.items() if name != "token"}
         logged = LoggedCall(method, verb, path, shown, self.account.now())
         self._log(logged)
         if (limited := self._limit()) is not None:
             return CallOutcome(limited, None, logged)
         name = documented_name(method)
-        met = self.faults.take(name or method, params)
-        logged.faults = tuple(fault.mode for fault in met)
-        broken = next((fault for fault in met if fault.mode not in SILENT), None)
+        faults = self.faults.take(name or method, params)
+        logged.faults = tuple(fault.mode for fault in faults)
+        broken = next((fault for fault in faults if fault.mode not in SILENT), None)
         if broken is not None and broken.when == "before":
             if broken.mode != "slow":
                 return CallOutcome(None, broken, logged)
             self.account.clock.sleep(broken.seconds)
             broken = None
         with self._lock:
-            before = self.account.store.last_id
-            reply = self._answer(name, params, met)
-            self._hide(before, met)
+            last_id = self.account.store.last_id
+            reply = self._answer(name, params, faults)
+            self._apply_silent_faults(faults, last_id)
         logged.accepted = reply.status < 300 and not (isinstance(reply.body, dict) and "error" in reply.body)
         return CallOutcome(reply, broken, logged)
 
-    def _answer(self, name: str | None, params: Params, met: tuple[Fault, ...]) -> Reply:
+    def _answer(self, name: str | None, params: Params, faults: tuple[Fault, ...]) -> Reply:
         style = self.account.settings.error_status
         try:
             if name is None:
-                raise Refusal("Page not found", 404, always=True)
+                raise Refusal("Page not found", 404, keeps_status=True)
             if params.get("token") in (None, "", "bad"):
                 raise Refusal("token is invalid", 403)
-            account = replace(self.account, list_is_stale=any(fault.mode == "lag" for fault in met))
+            account = replace(self.account, list_is_stale=any(fault.mode == "lag" for fault in faults))
             reply = Reply(200, METHODS[name](account, params))
         except Refusal as refusal:
-            reply = Reply(refusal.status if style != 200 or refusal.always else 200, refusal.body)
+            reply = Reply(refusal.status if style != 200 or refusal.keeps_status else 200, refusal.body)
         if name in self.account.settings.wrap and isinstance(reply.body, dict):
             return Reply(reply.status, [reply.body])
         return reply
 
-    def _hide(self, before: int, met: tuple[Fault, ...]) -> None:
-        """Let the silent faults do their work on what the call made."""
-        for fault in met:
+    def _apply_silent_faults(self, faults: tuple[Fault, ...], last_id: int) -> None:
+        """Hide or rename the mailings that the call created after `last_id`."""
+        for fault in faults:
             if fault.mode == "lag":
                 until = self.account.now() + fault.seconds if fault.seconds and not fault.calls else 0.0
-                self.account.store.hide_after(before, fault.calls, until)
+                self.account.store.hide_after(last_id, fault.calls, until)
             elif fault.mode == "cut":
-                self.account.store.cut_names_after(before, fault.chars)
+                self.account.store.cut_names_after(last_id, fault.chars)
 
     def _limit(self) -> Reply | None:
-        """429 for a call over the limit, with the seconds to wait."""
+        """Return the 429 for a call over the rate limit, else None."""
         limit = self.account.settings.rate_limit
         if not limit:
             return None
         with self._lock:
             now = self.account.clock.monotonic()
-            while self._turns and self._turns[0] <= now - _WINDOW:
-                self._turns.popleft()
-            if len(self._turns) < limit:
-                self._turns.append(now)
+            while self._recent and self._recent[0] <= now - _RATE_WINDOW:
+                self._recent.popleft()
+            if len(self._recent) < limit:
+                self._recent.append(now)
                 return None
         return Reply(429, {"error": "Request limit exceeded"}, {"Retry-After": "1"})
-
-    # --- what the sandbox's own pages ask --------------------------------------------------------------------------
 
     def _log(self, call: LoggedCall) -> None:
         with self._lock:
@@ -129,7 +118,7 @@ class Service:
                 self._calls.popleft()
 
     def calls(self) -> list[LoggedCall]:
-        """The last calls, the oldest first."""
+        """Return the logged calls, the oldest first."""
         with self._lock:
             return list(self._calls)
 
@@ -138,14 +127,14 @@ class Service:
             self._calls.clear()
 
     def change_settings(self, changes: dict[str, Any]) -> None:
-        """Set what is named; the balance is the account's from now on. Raises BadSetting."""
+        """Change settings. A balance replaces that of the account. Raises BadSetting."""
         with self._lock:
             self.account.settings.change(changes)
             if "balance" in changes:
                 self.account.store.set_balance(Decimal(str(changes["balance"])))
 
     def reset(self) -> None:
-        """As new: nothing sent, no faults, no log. The switches and the clock stay."""
+        """Remove all mailings, faults and logged calls; the settings and the clock stay."""
         with self._lock:
             self.account.store.clear()
             self.clear_calls()

@@ -1,4 +1,4 @@
-"""How the sandbox behaves: the switches that can be set at start and changed while it runs."""
+"""The settings of the sandbox. They can be given at the start and changed while it runs."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-# Once answered as a one-element list by the real service; old clients read `answer[0]`.
+# The real service used to answer these with a one-element list; old clients read `answer[0]`.
 ONCE_WRAPPED = ("createSmsMessage", "checkSMSMessageStatus", "checkSMS", "sendSMS", "sendQuickSMS")
 
 
 class BadSetting(ValueError):
-    """A setting is not known, or its value can't be."""
+    """A setting is unknown or has an invalid value."""
 
 
 @dataclass(slots=True)
 class SandboxSettings:
-    """How this sms.by behaves. Durations are seconds, money is in `currency`; docs/sandbox.md explains each."""
+    """The behavior of this sms.by. Durations are seconds, money is in `currency`; docs/sandbox.md describes each."""
 
     delay: float = 0.5
     account_timezone: str = "Europe/Minsk"
@@ -48,10 +48,10 @@ class SandboxSettings:
     )
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Set what `changes` names, all of it or nothing.
+        """Change all the given settings, or none.
 
         Raises:
-            BadSetting: a name is not known, or a value is not of its kind.
+            BadSetting: a name is unknown, or a value is invalid.
         """
         values = {}
         for name, value in changes.items():
@@ -60,29 +60,29 @@ class SandboxSettings:
             try:
                 values[name] = _READERS[name](value)
             except (ValueError, TypeError, AttributeError, InvalidOperation, ZoneInfoNotFoundError) as error:
-                raise BadSetting(f"{name}: {value!r} can't be its value") from error
+                raise BadSetting(f"{name}: invalid value {value!r}") from error
         for name, value in values.items():
             setattr(self, name, value)
 
     def zone(self, name: str = "") -> ZoneInfo:
-        """The zone in which the textual date `name` is read or written."""
+        """Return the time zone of the date parameter `name`."""
         return ZoneInfo(self.timezones.get(name, self.account_timezone))
 
     def price_of(self, phone: str) -> Decimal:
-        """The price of one part to `phone`: that of the longest prefix in `prices`, else `price`."""
-        fits = [prefix for prefix in self.prices if phone.startswith(prefix)]
-        return self.prices[max(fits, key=len)] if fits else self.price
+        """Return the price of one part to `phone`: that of its longest prefix in `prices`, else `price`."""
+        prefixes = [prefix for prefix in self.prices if phone.startswith(prefix)]
+        return self.prices[max(prefixes, key=len)] if prefixes else self.price
 
     def as_json(self) -> dict[str, Any]:
-        """All settings; money as text."""
-        return {name: _plain(value) for name, value in asdict(self).items()}
+        """Return all settings; money is text."""
+        return {name: _to_json(value) for name, value in asdict(self).items()}
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _to_json(item) for key, item in value.items()}
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -1,4 +1,7 @@
-"""What the sandbox keeps: mailings, messages, contact lists and the balance, in SQLite (a file, or memory)."""
+"""The state of the sandbox in SQLite, in a file or in memory: mailings, messages, contact lists, the balance.
+
+SQLite keeps each call whole and, with a file, on disk before it is answered, without rewriting the rest of the state.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,17 +17,17 @@ from typing import Any
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.sandbox.models import NewMailing, NewSms, SandboxMailing, Sms
 
-_VERSION = 3  # of the tables; raised when they change
+_VERSION = 4  # of the tables; raise it when they change
 _TABLES = """
 create table mailing (
   id integer primary key autoincrement, uuid text, kind text, name text, alphaname_id integer, alphaname text,
-  text text, created real, goes_out real, status text, parts integer, phones integer, cost text,
+  text text, created real, due real, status text, parts integer, phones integer, cost text,
   moderated_at real, hidden_calls integer default 0, hidden_until real default 0, was_listed integer default 0,
   callback_url text
 );
 create table sms (
   id integer primary key autoincrement, mailing integer, phone text, text text, parts integer, due real,
-  fate text, channel text
+  outcome text, channel text
 );
 create index sms_of_mailing on sms (mailing);
 create index sms_of_phone on sms (phone);
@@ -32,54 +36,58 @@ create table contact (list integer, key text, phone text, fields text, primary k
 create table account (name text primary key, value text);
 insert into sqlite_sequence values ('mailing', 1173019), ('sms', 2197870), ('list', 3433);
 """
-_EVERYTHING = ("mailing", "sms", "list", "contact", "account")
-_OUT = "where mailing in (select id from mailing where status != 'DRAFT')"  # drafts reach nobody
+_STATE_TABLES = ("mailing", "sms", "list", "contact", "account")
+_NOT_DRAFT = "where mailing in (select id from mailing where status != 'DRAFT')"
+
+
+_SUBMITTED = tuple(
+    field.name for field in fields(NewMailing) if field.name != "sms"
+)  # columns of the same name
 
 
 class Store:
-    """Safe to use from several threads; each change is kept whole or not at all."""
+    """The tables. Safe to use from several threads; each change is stored completely or not at all."""
 
     def __init__(self, path: Path | None, balance: Decimal) -> None:
-        """Open `path`, or memory when it is None; `balance` is the opening one.
+        """Open the file `path`, or memory if it is None. `balance` is the opening balance.
 
         Raises:
-            SmsbyDeployError: the file is not a sandbox's, or another version's.
+            SmsbyDeployError: the file is not a sandbox file of this version.
         """
         self._lock = threading.RLock()
-        self._opening = balance
+        self._opening_balance = balance
         try:
             self._base = sqlite3.connect(path or ":memory:", check_same_thread=False)
             self._base.row_factory = sqlite3.Row
             version = self._base.execute("pragma user_version").fetchone()[0]
             is_empty = not self._base.execute("select count(*) from sqlite_master").fetchone()[0]
         except sqlite3.Error as error:
-            raise SmsbyDeployError(f"{path} can't be opened as a sandbox's data: {error}") from None
+            raise SmsbyDeployError(f"cannot read sandbox data from {path}: {error}") from None
         if is_empty:
             self._base.executescript(_TABLES)
             self._fill()
             self._base.execute(f"pragma user_version = {_VERSION}")
         elif version != _VERSION:
             raise SmsbyDeployError(
-                f"{path} was not made by this version's sandbox", hint="name another file, or remove it"
+                f"{path} was not written by this version of the sandbox",
+                hint="choose another file, or delete it",
             )
 
     def clear(self) -> None:
-        """Forget everything and begin with the opening balance."""
+        """Delete all state and restore the opening balance."""
         with self._lock, self._base:
-            for table in _EVERYTHING:
-                self._base.execute(f"delete from {table}")  # noqa: S608  # the names are ours
+            for table in _STATE_TABLES:
+                self._base.execute(f"delete from {table}")  # noqa: S608  # our own names
         self._fill()
 
     def _fill(self) -> None:
         with self._lock, self._base:
-            self.write("balance", str(self._opening))
-            # Under the same ids after every reset; lists made since then never get the id of an earlier one.
+            self.write("balance", str(self._opening_balance))
+            # The two lists keep their ids at every reset; the id of a later list is never used again.
             for number, name, first, count in ((3434, "Newsletter", 1, 25), (3435, "Regulars", 101, 8)):
                 self._base.execute("insert into list (id, name) values (?, ?)", (number, name))
                 phones = (f"37529{index:07d}" for index in range(first, first + count))
                 self.put_contacts(number, [(phone, phone, {}) for phone in phones])
-
-    # --- the account -------------------------------------------------------------------------------------------
 
     def read(self, name: str) -> str | None:
         with self._lock:
@@ -97,44 +105,34 @@ class Store:
     def set_balance(self, amount: Decimal) -> None:
         self.write("balance", str(amount))
 
-    # --- taking ------------------------------------------------------------------------------------------------
-
     def add(self, mailings: Iterable[NewMailing]) -> list[int]:
-        """Take mailings and charge for those that are no drafts, all or none. Returns their ids."""
+        """Store all mailings, or none, and charge for them except drafts. Return their ids."""
         ids = []
         with self._lock, self._base:
             for new in mailings:
                 cost = sum((sms.cost for sms in new.sms), Decimal(0))
-                row = self._base.execute(
-                    "insert into mailing (uuid, kind, name, alphaname_id, alphaname, text, created, goes_out,"
-                    " status, parts, phones, cost, moderated_at, callback_url)"
-                    " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        new.uuid,
-                        new.kind,
-                        new.name,
-                        new.alphaname_id,
-                        new.alphaname,
-                        new.text,
-                        new.created,
-                        new.goes_out,
-                        new.status,
-                        sum(sms.parts for sms in new.sms),
-                        len(new.sms),
-                        str(cost),
-                        new.moderated_at,
-                        new.callback_url,
-                    ),
-                )
-                number = int(row.lastrowid or 0)
-                self._insert_sms(number, new.sms, new.goes_out)
+                number = self._insert_mailing(new, cost)
+                self._insert_sms(number, new.sms, new.due)
                 if new.status != "DRAFT":
                     self._charge(cost)
                 ids.append(number)
         return ids
 
+    def _insert_mailing(self, new: NewMailing, cost: Decimal) -> int:
+        columns = {name: getattr(new, name) for name in _SUBMITTED} | {
+            "parts": sum(sms.parts for sms in new.sms),
+            "phones": len(new.sms),
+            "cost": str(cost),
+        }
+        names, values = ", ".join(columns), ", ".join("?" * len(columns))
+        row = self._base.execute(
+            f"insert into mailing ({names}) values ({values})",  # noqa: S608  # our own names
+            tuple(columns.values()),
+        )
+        return int(row.lastrowid or 0)
+
     def add_sms(self, mailing: SandboxMailing, sms: NewSms, due: float) -> int:
-        """Send one more message of `mailing` and charge for it. Returns its id."""
+        """Add a message to `mailing` and charge for it. Return its id."""
         with self._lock, self._base:
             self._insert_sms(mailing.id, [sms], due)
             self._base.execute(
@@ -146,43 +144,39 @@ class Store:
 
     def _insert_sms(self, mailing: int, sms: Sequence[NewSms], due: float) -> None:
         self._base.executemany(
-            "insert into sms (mailing, phone, text, parts, due, fate, channel) values (?, ?, ?, ?, ?, ?, ?)",
-            [(mailing, new.phone, new.text, new.parts, due, new.fate, new.channel) for new in sms],
+            "insert into sms (mailing, phone, text, parts, due, outcome, channel) values (?, ?, ?, ?, ?, ?, ?)",
+            [(mailing, new.phone, new.text, new.parts, due, new.outcome, new.channel) for new in sms],
         )
 
     def _charge(self, cost: Decimal) -> None:
-        # Not by set_balance: that would commit in the middle of what must be kept whole.
+        # set_balance would commit in the middle of a change.
         amount = str(self.balance - cost)
         self._base.execute("update account set value = ? where name = 'balance'", (amount,))
 
-    def start_draft(self, mailing: SandboxMailing, goes_out: float) -> None:
-        """A confirmed draft becomes a mailing, and is paid."""
+    def start_draft(self, mailing: SandboxMailing, due: float) -> None:
+        """Charge for a confirmed draft and make it a mailing that is sent at `due`."""
         with self._lock, self._base:
             self._charge(mailing.cost)
-            self._base.execute(
-                "update mailing set status = 'NEW', goes_out = ? where id = ?", (goes_out, mailing.id)
-            )
-            self._base.execute("update sms set due = ? where mailing = ?", (goes_out, mailing.id))
+            self._base.execute("update mailing set status = 'NEW', due = ? where id = ?", (due, mailing.id))
+            self._base.execute("update sms set due = ? where mailing = ?", (due, mailing.id))
 
     def moderate(self, number: int, at: float | None) -> None:
-        """A message counts as approved from `at` on; None: not yet."""
+        """Approve a message from `at` on; None withdraws the approval."""
         with self._lock, self._base:
             self._base.execute("update mailing set moderated_at = ? where id = ?", (at, number))
 
     def take_callbacks(self, due_before: float) -> list[tuple[str, str]]:
-        """(uuid, address) of requests that want to be told, all of whose mailings were due by then; each once."""
+        """Return, once each, (uuid, URL) of requests with a callback whose mailings were all due by `due_before`."""
         with self._lock, self._base:
             rows = self._base.execute(
                 "select uuid, max(callback_url) as url from mailing where callback_url is not null"
-                " group by uuid having max(goes_out) <= ?",
+                " group by uuid having max(due) <= ?",
                 (due_before,),
             ).fetchall()
             self._base.executemany(
                 "update mailing set callback_url = null where uuid = ?", [(row["uuid"],) for row in rows]
             )
         return [(row["uuid"], row["url"]) for row in rows]
-
-    # --- the list and its lag ----------------------------------------------------------------------------------
 
     @property
     def last_id(self) -> int:
@@ -191,21 +185,21 @@ class Store:
         return int(row["seq"])
 
     def hide_after(self, number: int, calls: int, until: float) -> None:
-        """Mailings made after the one `number` stay off the list for `calls` looks and till `until`."""
+        """Hide mailings newer than `number` from the list for `calls` calls and until `until`."""
         with self._lock, self._base:
             self._base.execute(
                 "update mailing set hidden_calls = ?, hidden_until = ? where id > ?", (calls, until, number)
             )
 
     def cut_names_after(self, number: int, characters: int) -> None:
-        """Mailings made after the one `number` keep only the beginning of their names."""
+        """Truncate the names of mailings newer than `number`."""
         with self._lock, self._base:
             self._base.execute(
                 "update mailing set name = substr(name, 1, ?) where id > ?", (characters, number)
             )
 
-    def note_look(self, shown: Iterable[SandboxMailing]) -> None:
-        """The list was looked at, and showed `shown`."""
+    def note_listing(self, shown: Iterable[SandboxMailing]) -> None:
+        """Record that the list was requested and showed `shown`."""
         with self._lock, self._base:
             self._base.execute("update mailing set hidden_calls = hidden_calls - 1 where hidden_calls > 0")
             self._base.executemany(
@@ -213,13 +207,11 @@ class Store:
                 [(mailing.id,) for mailing in shown if not mailing.was_listed],
             )
 
-    # --- reading -----------------------------------------------------------------------------------------------
-
     def find(self, number: int) -> SandboxMailing | None:
         return next(iter(self._mailings("where id = ?", number)), None)
 
     def mailings(self, *kinds: str) -> list[SandboxMailing]:
-        """Those of some kinds, or all; the oldest first."""
+        """Return the mailings of these kinds, or all, the oldest first."""
         if not kinds:
             return self._mailings("order by id")
         return self._mailings(f"where kind in ({', '.join('?' * len(kinds))}) order by id", *kinds)
@@ -228,13 +220,13 @@ class Store:
         return self._mailings("where uuid = ? order by id", uuid)
 
     def same_message(self, text: str, alphaname_id: int) -> SandboxMailing | None:
-        """A message of createSmsMessage with this text and sender."""
+        """Return the message of createSmsMessage with this text and sender."""
         found = self._mailings("where kind = 'message' and text = ? and alphaname_id = ?", text, alphaname_id)
         return found[0] if found else None
 
     def _mailings(self, where: str, *values: Any) -> list[SandboxMailing]:
         with self._lock:
-            rows = self._base.execute(f"select * from mailing {where}", values).fetchall()  # noqa: S608  # ours
+            rows = self._base.execute(f"select * from mailing {where}", values).fetchall()  # noqa: S608  # our own text
         return [
             SandboxMailing(
                 **{**dict(row), "was_listed": bool(row["was_listed"]), "cost": Decimal(row["cost"])}
@@ -243,53 +235,51 @@ class Store:
         ]
 
     def sms_of(self, mailing: int, first: int = 0, count: int = -1) -> list[Sms]:
-        """A mailing's messages in the order they came; `count` -1 is all."""
+        """Return messages of a mailing in their order; a `count` of -1 is all."""
         return self._sms("where mailing = ? order by id limit ? offset ?", mailing, count, first)
 
     def find_sms(self, number: int) -> Sms | None:
         return next(iter(self._sms("where id = ?", number)), None)
 
     def sent_sms(self, phone: str | None = None) -> list[Sms]:
-        """All messages that go out or went out, of one phone or all; drafts reach nobody."""
+        """Return all messages except drafts, of one phone or of all."""
         if phone is None:
-            return self._sms(_OUT + " order by id")
-        return self._sms(_OUT + " and phone = ? order by id", phone)
+            return self._sms(_NOT_DRAFT + " order by id")
+        return self._sms(_NOT_DRAFT + " and phone = ? order by id", phone)
 
     def _sms(self, where: str, *values: Any) -> list[Sms]:
         with self._lock:
-            rows = self._base.execute(f"select * from sms {where}", values).fetchall()  # noqa: S608  # ours
+            rows = self._base.execute(f"select * from sms {where}", values).fetchall()  # noqa: S608  # our own text
         return [Sms(**dict(row)) for row in rows]
 
-    def count_fates(self, due_before: float, mailing: int) -> dict[str, int]:
-        """How many of a mailing's messages that were due by then end with each fate."""
+    def count_outcomes(self, due_before: float, mailing: int) -> dict[str, int]:
+        """Count the messages of a mailing that were due by `due_before`, by outcome."""
         with self._lock:
             rows = self._base.execute(
-                "select fate, count(*) as number from sms where mailing = ? and due <= ? group by fate",
+                "select outcome, count(*) as number from sms where mailing = ? and due <= ? group by outcome",
                 (mailing, due_before),
             ).fetchall()
-        return {row["fate"]: row["number"] for row in rows}
+        return {row["outcome"]: row["number"] for row in rows}
 
-    def phones(self, like: str, most: int) -> list[tuple[str, int, int]]:
-        """(phone, messages, id of the last one), the latest first; `like` is a run of the phone's digits.
+    def latest_phones(self, digits: str, limit: int) -> list[tuple[str, int, int]]:
+        """Return (phone, number of messages, id of the last one) of phones with these digits, the latest first.
 
-        Looks through the latest messages only: a page that asks every second must not slow down a million sends.
+        Only the latest messages are searched: a page that polls every second must not slow down a million sends.
         """
-        latest = f"select id, phone from sms {_OUT} and instr(phone, ?) order by id desc limit ?"  # noqa: S608
+        latest = f"select id, phone from sms {_NOT_DRAFT} and instr(phone, ?) order by id desc limit ?"  # noqa: S608
         with self._lock:
             rows = self._base.execute(
                 f"select phone, max(id) as last from ({latest}) group by phone order by last desc limit ?",  # noqa: S608
-                (like, 20 * most, most),
+                (digits, 20 * limit, limit),
             ).fetchall()
             counts = [
                 self._base.execute(
-                    f"select count(*) from sms {_OUT} and phone = ?",  # noqa: S608
+                    f"select count(*) from sms {_NOT_DRAFT} and phone = ?",  # noqa: S608
                     (row["phone"],),
                 ).fetchone()[0]
                 for row in rows
             ]
         return [(row["phone"], count, row["last"]) for row, count in zip(rows, counts, strict=True)]
-
-    # --- contact lists -----------------------------------------------------------------------------------------
 
     def add_list(self, name: str) -> int:
         with self._lock, self._base:
@@ -303,7 +293,7 @@ class Store:
     def put_contacts(
         self, number: int, contacts: Iterable[tuple[str, str | None, Mapping[str, str]]]
     ) -> tuple[int, int]:
-        """Put (key, phone, fields) into a list; the same key is the same contact. Returns (inserted, updated)."""
+        """Add contacts (key, phone, fields) to a list, one for each key. Return (inserted, updated)."""
         inserted = updated = 0
         with self._lock, self._base:
             for key, phone, fields in contacts:
@@ -325,7 +315,7 @@ class Store:
         return [row["phone"] for row in rows]
 
     def contacts(self, number: int) -> list[dict[str, Any]]:
-        """A list's contacts with their fields."""
+        """Return the contacts of a list with their fields."""
         with self._lock:
             rows = self._base.execute(
                 "select phone, fields from contact where list = ? order by rowid", (number,)

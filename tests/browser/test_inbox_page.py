@@ -108,8 +108,8 @@ def _personal(sms: Client, *texts: str, name: str = "spring/vip shop#0a1b2c3d4e"
 def test_inbox_page_shows_hostile_texts_as_text(sms: Client, page: Page, width: int) -> None:
     """Markup is displayed, not executed; no text widens the page; the console stays empty."""
     _personal(sms, *HOSTILE, name="<b>" + "W" * 150)
-    sms.door("settings", {"account_timezone": "America/Argentina/ComodRivadavia"})
-    sms.door("clock", {"advance": 1e9})
+    sms.control("settings", {"account_timezone": "America/Argentina/ComodRivadavia"})
+    sms.control("clock", {"advance": 1e9})
     for place in ("", f"#/phone/{PHONE}", "#/mailings"):
         page.open(place, width)
         assert page.js("document.documentElement.scrollWidth <= innerWidth"), place
@@ -143,14 +143,14 @@ def test_inbox_page_shows_the_details_of_a_message(sms: Client, page: Page) -> N
 
 def test_inbox_page_updates_without_reloading(sms: Client, page: Page) -> None:
     """A new message, its state and the balance appear while the page stays open."""
-    sms.door("settings", {"fates": {PHONE: "DELIVERED"}})
+    sms.control("settings", {"fates": {PHONE: "DELIVERED"}})
     page.open(f"#/phone/{PHONE}")
-    assert "This phone got nothing" in page.text("#thread-pane")
+    assert "This phone has no messages" in page.text("#thread-pane")
     _personal(sms, "one")
     page.wait("document.querySelector('#thread')?.innerText.includes('one')")
     assert page.text("#balance") == "999.974 BYN"
     page.js("(document.querySelector('#thread li').kept = true)")
-    sms.door("clock", {"advance": 10})
+    sms.control("clock", {"advance": 10})
     page.wait("document.querySelector('#thread')?.innerText.includes('delivered')")
     assert page.js("document.querySelector('#thread li').kept"), "existing elements are updated, not replaced"
     assert "got a message" in page.js("document.querySelector('#news').textContent")
@@ -161,7 +161,7 @@ def test_inbox_page_lists_mailings_with_state_and_cost(sms: Client, page: Page) 
     sms.bulk(name="a/sent")
     sms.bulk(name="b/later", schedule_time="2030-12-31T23:59:59")
     sms.ok("sendSmsList", list_id=3434, message="Hi", name="c/draft", alphaname_id=0)
-    sms.door("clock", {"advance": 10})
+    sms.control("clock", {"advance": 10})
     page.open("#/mailings")
     page.wait("document.querySelectorAll('#mailings li').length === 3")
     draft, later, sent = page.js(
@@ -224,9 +224,9 @@ def test_inbox_page_has_enough_contrast(sms: Client, page: Page, scheme: str) ->
     """Every text has a contrast of at least 4.5 to 1 in both color schemes."""
     _personal(sms, "one")
     sms.bulk("375291111111", schedule_time="2030-12-31T23:59:59")
-    sms.door("settings", {"fates": {"375297777777": "UNDELIVERED"}})
+    sms.control("settings", {"fates": {"375297777777": "UNDELIVERED"}})
     sms.bulk("375297777777")
-    sms.door("clock", {"advance": 20})
+    sms.control("clock", {"advance": 20})
     for place in (f"#/phone/{PHONE}", "#/phone/375291111111", "#/phone/375297777777", "#/mailings"):
         page.open(place, scheme=scheme)
         page.wait("document.querySelector('#thread .text, #mailings .name')")

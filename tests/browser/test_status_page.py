@@ -25,7 +25,7 @@ _PROBE = """<script>addEventListener("load", () => {
     small.length].join(" "), "*");
 });</script>"""
 # A window of headless Chromium cannot be as narrow as a phone; a frame can.
-_FRAME = """<!doctype html><script>addEventListener("message", (told) => document.body.dataset.probe = told.data);</script>
+_FRAME = """<!doctype html><script>addEventListener("message", (event) => document.body.dataset.probe = event.data);</script>
 <body style="margin:0"><iframe style="border:0" width="{width}" height="3000" src="status.html"></iframe>"""
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")

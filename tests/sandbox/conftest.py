@@ -1,4 +1,4 @@
-"""A sandbox in this process, on a socket of its own, with a clock that stands still."""
+"""A sandbox in this process, on a socket of its own and with a clock that does not move."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PHONES = ("375291111111", "375292222222")
 
 
 class Stopped(SystemClock):
-    """Noon of some day, for ever; a sleep takes no time."""
+    """Always noon of 2026-12-01 UTC; sleeping takes no time."""
 
     def now(self) -> datetime:
         return NOON
@@ -31,7 +31,7 @@ class Stopped(SystemClock):
 
 @dataclass
 class Client:
-    """Calls with a token, and the sandbox's own doors."""
+    """Calls the API with a token, and the control routes."""
 
     url: str
     service: Service
@@ -40,17 +40,17 @@ class Client:
         return requests.get(f"{self.url}/api/v1/{method}", {"token": "t", **params}, timeout=5)
 
     def post(self, method: str, **params: Any) -> requests.Response:
-        """As JSON."""
+        """Call a method with JSON."""
         return requests.post(f"{self.url}/api/v1/{method}", json={"token": "t", **params}, timeout=5)
 
     def ok(self, method: str, **params: Any) -> Any:
-        """The answer of a call that must succeed."""
+        """Return the answer to a call that must succeed."""
         answer = self.post(method, **params)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def bulk(self, *phones: str, name: str = "one", text: str = "Hi", **fields: Any) -> requests.Response:
-        """A mailing of one text."""
+        """Send a mailing with one text."""
         return self.post(
             "sendBulkSms",
             messages=[
@@ -65,21 +65,22 @@ class Client:
             ],
         )
 
-    def door(self, name: str, given: Any = None, verb: str = "POST") -> Any:
-        """One of /_sandbox; must succeed."""
+    def control(self, name: str, given: Any = None, verb: str = "POST") -> Any:
+        """Call a route of /_sandbox, which must succeed."""
         answer = requests.request(verb, f"{self.url}/_sandbox/{name}", json=given, timeout=5)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def look(self, name: str) -> Any:
-        return self.door(name, verb="GET")
+    def view(self, name: str) -> Any:
+        """Return what a route of /_sandbox shows."""
+        return self.control(name, verb="GET")
 
     def inbox(self) -> dict[str, list[dict[str, Any]]]:
-        found: dict[str, list[dict[str, Any]]] = self.look("inbox")
+        found: dict[str, list[dict[str, Any]]] = self.view("inbox")
         return found
 
     def names(self) -> list[str]:
-        """The names in getSMSMessages; none is HTTP 406."""
+        """Return the names in getSMSMessages, which answers 406 if there are none."""
         answer = self.get("getSMSMessages")
         return [] if answer.status_code == 406 else [row["name"] for row in answer.json()["data"]]
 

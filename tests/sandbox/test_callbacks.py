@@ -1,4 +1,4 @@
-"""callback_url: the sandbox tells a client of this machine, and nobody else."""
+"""Callbacks to `callback_url`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.sandbox.callbacks import can_be_called
+from smsby_deploy.sandbox.callbacks import is_callable_url
 from tests.sandbox.conftest import PHONES, Client
 
 
 @pytest.fixture
 def listener() -> Iterator[tuple[str, Queue[Any]]]:
-    """A server that keeps what is posted to it; it answers 500, which must not lead to a second call."""
+    """A server that stores what is posted; it answers 500, which must not cause a second call."""
     heard: Queue[Any] = Queue()
 
     class Handler(BaseHTTPRequestHandler):
@@ -37,8 +37,8 @@ def listener() -> Iterator[tuple[str, Queue[Any]]]:
     thread.join()
 
 
-def test_a_request_is_called_back_for_once(sms: Client, listener: tuple[str, Queue[Any]]) -> None:
-    """When all its messages are handled, with what statusBulkSms tells."""
+def test_callbacks_are_sent_once_per_request(sms: Client, listener: tuple[str, Queue[Any]]) -> None:
+    """Once all messages have their outcome, the callback has the answer of statusBulkSms."""
     url, heard = listener
     message = {"alphaname_id": "0", "text": "x", "delivery_list": list(PHONES)}
     first, second = (
@@ -46,13 +46,13 @@ def test_a_request_is_called_back_for_once(sms: Client, listener: tuple[str, Que
         for name in ("one", "two")
     )
     assert heard.empty()
-    sms.door("clock", {"advance": 10})
-    told = [heard.get(timeout=5) for _ in range(2)]
-    assert {one["uuid"] for one in told} == {first, second}
-    assert told[0]["result"] == sms.ok("statusBulkSms", uuid=told[0]["uuid"])
+    sms.control("clock", {"advance": 10})
+    received = [heard.get(timeout=5) for _ in range(2)]
+    assert {one["uuid"] for one in received} == {first, second}
+    assert received[0]["result"] == sms.ok("statusBulkSms", uuid=received[0]["uuid"])
     third = sms.ok("sendBulkSms", callback_url=url, messages=[message])["uuid"]
-    sms.door("clock", {"advance": 10})
-    assert heard.get(timeout=5)["uuid"] == third, "the others are not told again"
+    sms.control("clock", {"advance": 10})
+    assert heard.get(timeout=5)["uuid"] == third, "the others are not called again"
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,6 @@ def test_a_request_is_called_back_for_once(sms: Client, listener: tuple[str, Que
         ("nonsense", False),
     ],
 )
-def test_only_this_machine_is_called(url: str, expected: bool) -> None:
-    """A sandbox reaches nobody."""
-    assert can_be_called(url) is expected
+def test_callbacks_only_go_to_this_machine(url: str, expected: bool) -> None:
+    """The sandbox calls no other machine."""
+    assert is_callable_url(url) is expected

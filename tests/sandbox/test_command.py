@@ -25,8 +25,8 @@ def _running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             process.kill()
 
 
-def test_its_first_line_is_the_address_of_api_and_page() -> None:
-    """Nothing else is on stdout; Ctrl-C is an ordinary end."""
+def test_sandbox_command_prints_its_url() -> None:
+    """The URL is all of stdout and serves API and page; Ctrl-C ends the command normally."""
     with _running() as (process, url):
         assert requests.get(f"{url}/api/v1/getLimit?token=t", timeout=5).json() == {"limit": 38461}
         assert "<title>sms.by sandbox</title>" in requests.get(url, timeout=5).text
@@ -35,8 +35,8 @@ def test_its_first_line_is_the_address_of_api_and_page() -> None:
         assert (process.returncode, out, err) == (0, "", "")
 
 
-def test_what_was_taken_survives_a_kill(tmp_path: Path) -> None:
-    """With --data, as soon as it was answered."""
+def test_sandbox_command_data_survives_a_kill(tmp_path: Path) -> None:
+    """With --data, a call is on disk before it is answered."""
     data = str(tmp_path / "sandbox.sqlite")
     query = {"token": "t", "phone": "375291111111", "message": "x"}
     with _running("--data", data) as (process, url):
@@ -46,8 +46,8 @@ def test_what_was_taken_survives_a_kill(tmp_path: Path) -> None:
         assert list(requests.get(f"{url}/_sandbox/inbox", timeout=5).json()) == ["375291111111"]
 
 
-def test_switches_are_set_at_the_start(tmp_path: Path) -> None:
-    """JSON or text; the balance also where an earlier run left another one."""
+def test_sandbox_command_sets_settings(tmp_path: Path) -> None:
+    """Values are JSON or text; a balance replaces that of an earlier run."""
     data = str(tmp_path / "sandbox.sqlite")
     for balance in ("7", "5.5"):
         more = ("--set", 'fates={"375291111111": "LOST"}', "--set", "currency=EUR")
@@ -58,21 +58,21 @@ def test_switches_are_set_at_the_start(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "expected"),
     [
         (["--account-timezone", "Europe/Atlantis"], 64, "Europe/Atlantis"),
         (["--delay", "-1"], 64, "--delay"),
         (["--set", "balance"], 64, "NAME=VALUE"),
         (["--set", "colour=red"], 64, "unknown setting 'colour'"),
         (["--set", "error_status=500"], 64, "error_status"),
-        (["--data", "notes.txt"], 1, "can't be opened as a sandbox's data"),
-        (["--port", "{taken}"], 1, "can't be listened on"),
+        (["--data", "notes.txt"], 1, "cannot read sandbox data"),
+        (["--port", "{taken}"], 1, "cannot listen on"),
     ],
 )
-def test_what_can_not_be_is_said_in_one_sentence(
-    tmp_path: Path, arguments: list[str], code: int, told: str
+def test_sandbox_command_reports_errors_in_one_sentence(
+    tmp_path: Path, arguments: list[str], code: int, expected: str
 ) -> None:
-    """No traceback, a documented exit code."""
+    """There is no traceback, and the exit code is a documented one."""
     (tmp_path / "notes.txt").write_text("not a database " * 100)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -81,7 +81,7 @@ def test_what_can_not_be_is_said_in_one_sentence(
         command = [sys.executable, "-m", "smsby_deploy", "sandbox", *given]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == code, done.stderr
-    assert told in done.stderr
+    assert expected in done.stderr
     assert "Traceback" not in done.stderr
-    assert "another program" not in done.stderr, "the server's own words"
+    assert "another program" not in done.stderr, "a message of the server library"
     assert done.stdout == ""

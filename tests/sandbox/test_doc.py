@@ -1,4 +1,4 @@
-"""docs/sandbox.md can't drift from the code."""
+"""docs/sandbox.md agrees with the code."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ _DOC = (Path(__file__).resolve().parents[2] / "docs/sandbox.md").read_text(encod
 
 
 def _first_cells(heading: str) -> set[str]:
-    """What stands in backticks in the first column of the tables under a heading."""
+    """Return the names in backticks in the first column of the tables under a heading."""
     section = _DOC.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     cells = re.findall(r"^\| ([^|]*`[^|]*) \|", section, re.MULTILINE)
     return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
 
 
-def test_every_method_is_in_the_table() -> None:
-    """And none that is not there."""
+def test_doc_lists_every_method() -> None:
+    """The table has all methods and no others."""
     assert _first_cells("Calls") == set(METHODS)
 
 
-def test_every_switch_is_in_the_table() -> None:
-    """Under its own name."""
+def test_doc_lists_every_setting() -> None:
+    """The table has all settings under their names."""
     assert _first_cells("Switches") == {field.name for field in fields(SandboxSettings)}
 
 
-def test_every_mode_and_field_of_a_fault_is_described() -> None:
-    """Fields of single modes stand beside their modes."""
+def test_doc_describes_every_fault_mode_and_field() -> None:
+    """Fields of single modes are described with their modes."""
     names = {field.name for field in fields(Fault)}
     assert _first_cells("Faults") - names == set(MODES)
     faults = _DOC.split("\n## Faults\n")[1].split("\n## ")[0]
     assert {name for name in names if f"`{name}`" not in faults} == set()
 
 
-def test_every_door_is_in_the_table(sms: Client) -> None:
-    """Each route of /_sandbox but the page's own files."""
+def test_doc_lists_every_control_route(sms: Client) -> None:
+    """The tables have all routes of /_sandbox except the files of the page."""
     from smsby_deploy.sandbox.app import create_app
 
-    doors = set()
+    routes = set()
     for rule in create_app(sms.service).url_map.iter_rules():
         if rule.rule.startswith("/_sandbox/") and "/page/" not in rule.rule:
-            doors |= {(verb, rule.rule) for verb in (rule.methods or set()) & {"GET", "POST", "DELETE"}}
+            routes |= {(verb, rule.rule) for verb in (rule.methods or set()) & {"GET", "POST", "DELETE"}}
     described = set()
     for line in re.findall(r"^\| (.*?) \|", _DOC, re.MULTILINE):
         path = re.search(r"/_sandbox/\w+", line)
         if path:
             described |= {(verb, path[0]) for verb in re.findall(r"GET|POST|DELETE", line)}
-    assert described == doors
+    assert described == routes
 
 
-def test_all_of_the_fixture_is_described() -> None:
-    """Its public names."""
+def test_doc_lists_every_name_of_the_fixture() -> None:
+    """The table has all public names of the handle."""
     names = {name for name in vars(SandboxHandle) if not name.startswith("_")} - {"service"}
     cells = _first_cells("In the tests of your own project")
     assert {re.sub(r"\(.*", "", cell) for cell in cells} == names

@@ -21,11 +21,11 @@ def _balance(sms: Client) -> Decimal:
     return Decimal(sms.get("getBalance").json()["result"][0]["balance"])
 
 
-def test_a_draft_reaches_nobody_and_costs_nothing(sms: Client) -> None:
-    """confirm=0 tells what it would be; it stands in the list as DRAFT."""
+def test_lists_draft_sends_and_costs_nothing(sms: Client) -> None:
+    """confirm=0 describes the draft, and it is listed as DRAFT."""
     number = _draft(sms)
-    told = sms.ok("confirmSendMessageByList", message_id=number, confirm=0)["result"]
-    assert told == {
+    described = sms.ok("confirmSendMessageByList", message_id=number, confirm=0)["result"]
+    assert described == {
         "message_id": number,
         "status": "DRAFT",
         "count_phones": 25,
@@ -37,7 +37,7 @@ def test_a_draft_reaches_nobody_and_costs_nothing(sms: Client) -> None:
     assert sms.get("getSMSMessages").json()["data"][0]["status"] == "DRAFT"
 
 
-def test_a_confirmed_draft_is_paid_once(sms: Client) -> None:
+def test_lists_confirmed_draft_is_charged_once(sms: Client) -> None:
     """A second confirm=1 changes nothing."""
     number = _draft(sms)
     for _ in range(2):
@@ -46,20 +46,20 @@ def test_a_confirmed_draft_is_paid_once(sms: Client) -> None:
     assert len(sms.inbox()) == 25
 
 
-def test_insufficient_funds_leave_the_draft(sms: Client) -> None:
-    """Documented as HTTP 400; with money it can be confirmed later."""
+def test_lists_insufficient_funds_keep_the_draft(sms: Client) -> None:
+    """The error is a documented HTTP 400; the draft can be confirmed later."""
     number = _draft(sms)
-    sms.door("settings", {"balance": 0})
+    sms.control("settings", {"balance": 0})
     refused = sms.post("confirmSendMessageByList", message_id=number, confirm=1)
     assert (refused.status_code, refused.json()) == (400, {"error": "Insufficient funds to continue"})
     assert sms.inbox() == {}
-    sms.door("settings", {"balance": 1})
+    sms.control("settings", {"balance": 1})
     sms.ok("confirmSendMessageByList", message_id=number, confirm=1)
     assert len(sms.inbox()) == 25
 
 
-def test_a_draft_keeps_its_schedule(sms: Client) -> None:
-    """d_schedule is YYYY-MM-DD HH:MM in the account's clock."""
+def test_lists_draft_keeps_its_schedule(sms: Client) -> None:
+    """d_schedule is YYYY-MM-DD HH:MM in the zone of the account."""
     number = _draft(sms, d_schedule="2026-12-02 10:00")
     sms.ok("confirmSendMessageByList", message_id=number, confirm=1)
     assert sms.get("getSMSMessages").json()["data"][0]["d_schedule"] == 1796194800
@@ -67,8 +67,8 @@ def test_a_draft_keeps_its_schedule(sms: Client) -> None:
     assert wrong.json() == {"error": "incorrect arguments"}
 
 
-def test_lists_are_made_filled_and_mailed_to(sms: Client) -> None:
-    """createSubscriberList, importContacts, sendSmsList; a known phone is updated, not doubled."""
+def test_lists_are_created_filled_and_mailed_to(sms: Client) -> None:
+    """A known phone is updated instead of added again."""
     number = sms.ok("createSubscriberList", name="VIP")["result"]["list_id"]
     assert {"list_id": number, "name": "VIP"} in sms.ok("getSubscriberLists")["result"]
     rows = [["375291111111", "Анна"], ["375292222222", "Борис"], ["12", "?"], ["+375291111111", "Ganna"]]
@@ -79,7 +79,7 @@ def test_lists_are_made_filled_and_mailed_to(sms: Client) -> None:
         "invalid": 1,
         "log": [{"index": 2, "error_message": "incorrect phone number"}],
     }
-    contacts = next(one for one in sms.look("lists") if one["list_id"] == number)["contacts"]
+    contacts = next(one for one in sms.view("lists") if one["list_id"] == number)["contacts"]
     assert {contact["phone"]: contact["name"] for contact in contacts} == {
         "375291111111": "Ganna",
         "375292222222": "Борис",
@@ -88,8 +88,8 @@ def test_lists_are_made_filled_and_mailed_to(sms: Client) -> None:
     assert sms.ok("confirmSendMessageByList", message_id=draft, confirm=0)["result"]["count_phones"] == 2
 
 
-def test_contacts_come_in_brackets_too(sms: Client) -> None:
-    """As documented: field_names[i] and data[row][col] in the query."""
+def test_lists_import_accepts_brackets(sms: Client) -> None:
+    """The documented form is field_names[i] and data[row][col] in the query."""
     query: dict[str, Any] = {
         "token": "t",
         "list_id": 3435,
@@ -112,8 +112,8 @@ def test_contacts_come_in_brackets_too(sms: Client) -> None:
         (["phone", *(f"f{n}" for n in range(31))], 1),
     ],
 )
-def test_documented_limits_of_an_import(sms: Client, names: list[str], rows: int) -> None:
-    """500 contacts a call, 30 fields of one's own, phone or email among the names."""
+def test_lists_import_has_the_documented_limits(sms: Client, names: list[str], rows: int) -> None:
+    """500 contacts, 30 custom fields, and phone or email among the names."""
     data = [[f"37529{n:07}"] for n in range(rows)]
     refused = sms.post("importContacts", list_id=3434, field_names=names, data=data)
     assert refused.json() == {"error": "incorrect arguments"}

@@ -1,6 +1,6 @@
-"""Requests as other people's clients of sms.by send them, and what those clients then read of the answer.
+"""Requests as existing clients of sms.by send them, and what these clients read from the answers.
 
-Written from the clients' public sources; none of their code is here.
+Written from the public sources of the clients, without their code.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ TOKEN = "9e107d9d372bb6826bd81d3542a419d6"
 
 
 def _query_post(sms: Client, command: str, **params: Any) -> Any:
-    """The vendor's Python and Java SDKs: every command is a POST with all of it in the query, and no body."""
+    """Call like the vendor's Python and Java SDKs: a POST with everything in the query and no body."""
     query = urllib.parse.urlencode({"token": TOKEN, **params})
     return requests.post(f"{sms.url}/api/v1/{command}?{query}", timeout=5).json()
 
 
 def _php_get(sms: Client, command: str, **params: Any) -> Any:
-    """The vendor's PHP SDK: a GET, also of what is documented as POST."""
+    """Call like the vendor's PHP SDK: always a GET."""
     query = urllib.parse.urlencode({"token": TOKEN, **params})
     return requests.get(f"{sms.url}/api/v1/{command}?{query}", timeout=5).json()
 
 
-def test_vendor_python_and_java_everything_by_query_post(sms: Client) -> None:
-    """getBalance, getLimit, createSMSMessage, sendSms, checkSMS: documented GET, sent as POST."""
+def test_other_clients_vendor_sdks_post_in_the_query(sms: Client) -> None:
+    """Methods that are documented as GET are accepted as POST."""
     balance = _query_post(sms, "getBalance")
     assert (balance["status"], balance["currency"]) == ("OK", "BYN")
     assert float(balance["result"][0]["balance"]) == 1000
@@ -42,20 +42,20 @@ def test_vendor_python_and_java_everything_by_query_post(sms: Client) -> None:
     assert sms.inbox()["375291111111"][0]["text"] == "Привет & до свидания"
 
 
-def test_vendor_python_sends_a_plus_before_the_phone(sms: Client) -> None:
-    """Its examples do; the digits are what counts."""
+def test_other_clients_vendor_python_sends_a_plus(sms: Client) -> None:
+    """Its examples put a plus sign before the phone, which is ignored."""
     assert "sms_id" in _query_post(sms, "sendQuickSMS", message="x", phone="+79061234567")
     assert list(sms.inbox()) == ["79061234567"]
 
 
-def test_vendor_java_asks_for_an_alphaname_in_its_own_spelling(sms: Client) -> None:
-    """getAlphaNameId, where the documentation has getAlphanameId."""
+def test_other_clients_vendor_java_spells_methods_differently(sms: Client) -> None:
+    """It calls getAlphaNameId instead of the documented getAlphanameId."""
     assert _query_post(sms, "getAlphaNameId", name="MyShop") == {"id": 1363}
     assert _query_post(sms, "getAlphanames")["0"] == "System name (SMS.by)"
 
 
-def test_vendor_php_sends_a_quick_sms_by_get_without_a_sender(sms: Client) -> None:
-    """Documented as POST with alphaname_id; it looks at `error` only."""
+def test_other_clients_vendor_php_gets_without_sender(sms: Client) -> None:
+    """It sends without alphaname_id, and reads only `error`."""
     answer = _php_get(sms, "sendQuickSms", message="Код: 12 & 34", phone="375291111111")
     assert not answer.get("error")
     assert answer["sms_id"]
@@ -63,9 +63,9 @@ def test_vendor_php_sends_a_quick_sms_by_get_without_a_sender(sms: Client) -> No
 
 
 @pytest.mark.parametrize("style", [200, 400])
-def test_vendor_sdks_read_the_error_from_the_body(sms: Client, style: int) -> None:
-    """Whatever the status, the body is JSON with `error`."""
-    sms.door("settings", {"error_status": style})
+def test_other_clients_vendor_sdks_read_error_from_the_body(sms: Client, style: int) -> None:
+    """The body is JSON with `error` for every HTTP status."""
+    sms.control("settings", {"error_status": style})
     assert _php_get(sms, "sendQuickSms", message="x", phone="12")["error"] == "incorrect phone number"
     assert (
         requests.get(f"{sms.url}/api/v1/getBalance?token=bad", timeout=5).json()["error"]
@@ -73,8 +73,8 @@ def test_vendor_sdks_read_the_error_from_the_body(sms: Client, style: int) -> No
     )
 
 
-def test_vendor_node_posts_json(sms: Client) -> None:
-    """fetch with Content-Type application/json; it looks at the HTTP status only."""
+def test_other_clients_vendor_node_posts_json(sms: Client) -> None:
+    """It sends application/json, and reads only the HTTP status."""
     body = json.dumps({"token": TOKEN, "message": "Hi", "phone": "375291111111"})
     headers = {"Content-Type": "application/json"}
     answer = requests.post(f"{sms.url}/api/v1/sendQuickSMS", body, headers=headers, timeout=5)
@@ -82,30 +82,30 @@ def test_vendor_node_posts_json(sms: Client) -> None:
     assert answer.json()["parts"] == 1
 
 
-def test_old_clients_read_the_first_of_a_list(sms: Client) -> None:
-    """`$res[0]->message_id`: the switch brings the old shape back."""
-    sms.door("settings", {"wrap": True})
+def test_other_clients_old_ones_read_a_list(sms: Client) -> None:
+    """For clients that read `$res[0]->message_id`, a setting restores the old shape."""
+    sms.control("settings", {"wrap": True})
     created = _php_get(sms, "createSMSMessage", message="x")
     sent = _php_get(sms, "sendSMS", message_id=created[0]["message_id"], phone="375291111111")
     assert sent[0]["sms_id"]
 
 
-def test_a_java_client_waits_for_moderation_and_reuses_a_message(sms: Client) -> None:
-    """It creates, takes the id out of the duplicate error, and sends only what is `moderated`."""
-    sms.door("settings", {"moderation": True, "moderation_delay": 30})
+def test_other_clients_java_reuses_a_moderated_message(sms: Client) -> None:
+    """It reads the id from the duplicate error, and sends only `moderated` messages."""
+    sms.control("settings", {"moderation": True, "moderation_delay": 30})
     first = _php_get(sms, "createSMSMessage", message="x")["message_id"]
     again = _php_get(sms, "createSMSMessage", message="x")
     assert again["error"].startswith("The same message exists with ID=")
     assert again["message_id"] == first
     assert _php_get(sms, "checkSMSMessageStatus", message_id=first)["status"] == "new"
     assert _php_get(sms, "sendSms", message_id=first, phone="375291111111")["error"] == "access denied"
-    sms.door("clock", {"advance": 30})
+    sms.control("clock", {"advance": 30})
     assert _php_get(sms, "checkSMSMessageStatus", message_id=first)["status"] == "moderated"
     assert "sms_id" in _php_get(sms, "sendSms", message_id=first, phone="375291111111")
 
 
-def test_a_php_client_takes_ints_and_states_of_one_sms(sms: Client) -> None:
-    """`sent` and `delivered` go into int-typed arguments, so they are never missing."""
+def test_other_clients_php_reads_times_as_integers(sms: Client) -> None:
+    """It passes `sent` and `delivered` to int arguments, so they are never missing."""
     answer = _php_get(sms, "sendQuickSMS", message="x", phone="375291111111", alphaname_id=0)
     check = _php_get(sms, "checkSMS", sms_id=answer["sms_id"])
     assert isinstance(check["sent"], int)
@@ -113,36 +113,36 @@ def test_a_php_client_takes_ints_and_states_of_one_sms(sms: Client) -> None:
     assert check["status"] in ("NEW", "SENT", "DELIVERED", "UNDELIVERED")
 
 
-def test_a_php_client_puts_forwarding_into_the_query(sms: Client) -> None:
-    """Documented as form data."""
+def test_other_clients_php_sends_forwarding_in_the_query(sms: Client) -> None:
+    """The documentation has these parameters as form data."""
     params = {"forwarding_message": 1, "forwarding_time": 30, "vibername_id": 12, "show_cost": 1}
     answer = _query_post(sms, "sendQuickSMS", message="x", phone="375291111111", alphaname_id=0, **params)
     assert answer["cost"] == "0.02600"
 
 
-def test_plugins_that_misspell_their_parameters_still_send(sms: Client) -> None:
-    """`alfaname_id`, `sender` and `alphaname` are ignored, not refused."""
+def test_other_clients_may_mistype_parameters(sms: Client) -> None:
+    """`alfaname_id`, `sender` and `alphaname` are ignored instead of refused."""
     for name in ("alfaname_id", "sender", "alphaname"):
         assert "sms_id" in _php_get(
             sms, "sendQuickSms", message="x", phone="375291111111", **{name: "MyShop"}
         )
 
 
-def test_a_wrong_path_is_404(sms: Client) -> None:
-    """As clients that guessed found out; it need not be JSON."""
+def test_other_clients_get_404_for_a_wrong_path(sms: Client) -> None:
+    """The body of the answer need not be JSON."""
     for path in ("/api/v1/send", "/v1/send", "/api/v1/sendBulkSms/now"):
         assert requests.post(f"{sms.url}{path}", timeout=5).status_code == 404
 
 
-def test_a_bearer_token_is_no_token(sms: Client) -> None:
-    """Two clients tried and gave up."""
+def test_other_clients_cannot_use_a_bearer_token(sms: Client) -> None:
+    """A token in the Authorization header is ignored, as by the real service."""
     headers = {"Authorization": f"Bearer {TOKEN}"}
     answer = requests.get(f"{sms.url}/api/v1/getBalance", headers=headers, timeout=5)
     assert answer.json() == {"error": "token is invalid"}
 
 
-def test_the_documented_sample_of_a_bulk_request(sms: Client) -> None:
-    """Two mailings, one personal, one bulk, both scheduled, made strict JSON."""
+def test_other_clients_can_send_the_documented_sample(sms: Client) -> None:
+    """The sample of sendBulkSms, as strict JSON: two scheduled mailings, one personal and one bulk."""
     messages = [
         {
             "alphaname_id": "1363",
@@ -165,7 +165,7 @@ def test_the_documented_sample_of_a_bulk_request(sms: Client) -> None:
     ]
     answer = sms.ok("sendBulkSms", callback_url="", messages=messages)
     assert (set(answer), answer["success"]) == ({"uuid", "success"}, "OK")
-    sms.door("clock", {"advance": 20})
+    sms.control("clock", {"advance": 20})
     status = sms.ok("statusBulkSms", uuid=answer["uuid"])
     assert [mailing["name"] for mailing in status] == ["mailing list 1", "mailing list 2"]
     assert set(status[0]["success"][0]) == {"delivery_id", "phone", "status", "status_time"}

@@ -1,4 +1,4 @@
-"""The fixture for other people's projects, used as they use it: in a pytest of its own."""
+"""The fixture for other projects, used as they use it: in a separate pytest."""
 
 from __future__ import annotations
 
@@ -11,46 +11,46 @@ import requests
 
 from smsby_deploy.sandbox.pytest_plugin import SandboxHandle
 
-THEIRS = """
+OTHER_PROJECT = """
 import os
 import urllib.request
 import pytest
 
 def remind(phone, text):
-    # stands for the code under test
+    # the code under test
     url = os.environ["SMSBY_API_URL"] + "/api/v1/sendQuickSMS"
     query = urllib.parse.urlencode({"token": os.environ["SMSBY_TOKEN"], "phone": phone, "message": text})
     return urllib.request.urlopen(f"{url}?{query}").status
 
-def test_a_reminder_is_sent(smsby_sandbox):
+def test_reminder_is_sent(smsby_sandbox):
     assert remind("375291234567", "tomorrow at 10") == 200
     assert smsby_sandbox.texts("375291234567") == ["tomorrow at 10"]
     assert smsby_sandbox.texts("375290000000") == []
 
-def test_the_next_one_starts_empty(smsby_sandbox):
+def test_next_sandbox_is_empty(smsby_sandbox):
     assert smsby_sandbox.inbox() == {}
 
-def test_it_goes_wrong(smsby_sandbox):
+def test_reminder_fails(smsby_sandbox):
     smsby_sandbox.fault("503", method="sendQuickSMS")
     with pytest.raises(Exception, match="503"):
         remind("375291234567", "x")
     with pytest.raises(ValueError, match="unknown mode"):
         smsby_sandbox.fault("explode")
 
-class TestSwitches:
+class TestSettings:
     @pytest.fixture
     def smsby_sandbox_switches(self):
         return {"balance": 0, "error_status": 200}
 
-    def test_poor(self, smsby_sandbox):
+    def test_balance_is_too_low(self, smsby_sandbox):
         assert remind("375291234567", "x") == 200
         assert smsby_sandbox.inbox() == {}
 """
 
 
-def test_other_projects_get_the_fixture_by_installing(tmp_path: Path) -> None:
-    """No import, no conftest: the entry point is enough."""
-    (tmp_path / "test_theirs.py").write_text(THEIRS)
+def test_plugin_needs_only_an_installation(tmp_path: Path) -> None:
+    """Other projects need no import and no conftest, because the entry point is enough."""
+    (tmp_path / "test_other.py").write_text(OTHER_PROJECT)
     command = [
         sys.executable,
         "-m",
@@ -66,8 +66,8 @@ def test_other_projects_get_the_fixture_by_installing(tmp_path: Path) -> None:
     assert "4 passed" in done.stdout, done.stdout + done.stderr
 
 
-def test_the_plugin_costs_nothing_until_it_is_used() -> None:
-    """pytest loads it in every project: no Flask, no client, no YAML."""
+def test_plugin_imports_nothing_until_it_is_used() -> None:
+    """pytest loads the plugin in every project, so it must not import Flask, requests or YAML."""
     code = (
         "import sys, smsby_deploy.sandbox.pytest_plugin; "
         "print([name for name in ('flask', 'werkzeug', 'requests', 'yaml', 'jinja2') if name in sys.modules])"
@@ -76,8 +76,10 @@ def test_the_plugin_costs_nothing_until_it_is_used() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_what_the_handle_tells(smsby_sandbox: SandboxHandle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Inbox, calls, switches, clock."""
+def test_plugin_handle_shows_inbox_and_requests(
+    smsby_sandbox: SandboxHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The handle gives inbox, requests, settings and clock."""
     query = {"token": "t", "phone": "375291111111", "message": "x"}
     smsby_sandbox.set(delay=60, fates={"375291111111": "DELIVERED"})
     requests.post(f"{smsby_sandbox.url}/api/v1/sendquicksms", params=query, timeout=5)

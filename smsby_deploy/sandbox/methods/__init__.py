@@ -1,4 +1,4 @@
-"""The methods of sms.by, by their documented names."""
+"""The methods of sms.by by their documented names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
-from smsby_deploy.sandbox.methods import account, bulk, listing, lists, quick, single
+from smsby_deploy.sandbox.methods import bulk, listing, lists, single
 from smsby_deploy.sandbox.params import Params
 
 Method = Callable[[Account, Params], Any]
@@ -14,9 +14,9 @@ Method = Callable[[Account, Params], Any]
 METHODS: Mapping[str, Method] = {
     "sendBulkSms": bulk.send_bulk_sms,
     "statusBulkSms": bulk.status_bulk_sms,
-    "sendQuickSMS": quick.send_quick_sms,
-    "sendOtpTelegram": quick.send_otp_telegram,
-    "sendOtpWhatsApp": quick.send_otp_whatsapp,
+    "sendQuickSMS": single.send_quick_sms,
+    "sendOtpTelegram": single.send_otp_telegram,
+    "sendOtpWhatsApp": single.send_otp_whatsapp,
     "createSmsMessage": single.create_sms_message,
     "checkSMSMessageStatus": single.check_sms_message_status,
     "sendSMS": single.send_sms,
@@ -29,14 +29,14 @@ METHODS: Mapping[str, Method] = {
     "getSubscriberLists": lists.get_subscriber_lists,
     "createSubscriberList": lists.create_subscriber_list,
     "importContacts": lists.import_contacts,
-    "getAlphanames": account.get_alphanames,
-    "getAlphanameId": account.get_alphaname_id,
-    "getBalance": account.get_balance,
-    "getLimit": account.get_limit,
+    "getAlphanames": listing.get_alphanames,
+    "getAlphanameId": listing.get_alphaname_id,
+    "getBalance": listing.get_balance,
+    "getLimit": listing.get_limit,
 }
 _BY_LOWER_CASE = {name.lower(): name for name in METHODS}
 
 
 def documented_name(name: str) -> str | None:
-    """The documented spelling of a method; the case of the letters does not matter to sms.by."""
+    """Return the documented spelling of a method; sms.by ignores its case."""
     return _BY_LOWER_CASE.get(name.lower())

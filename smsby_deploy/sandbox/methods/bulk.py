@@ -1,4 +1,4 @@
-"""sendBulkSms and statusBulkSms."""
+"""Mailings to many phones in one request: sendBulkSms and statusBulkSms."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from decimal import Decimal
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
-from smsby_deploy.sandbox.errors import incorrect_arguments
 from smsby_deploy.sandbox.models import NewMailing, NewSms
 from smsby_deploy.sandbox.params import Params, text_of
+from smsby_deploy.sandbox.replies import incorrect_arguments
 
 
 def send_bulk_sms(account: Account, params: Params) -> Any:
-    """Take all mailings of a request, or none."""
+    """Accept all mailings of a request, or none."""
     messages = params.get("messages")
     if not isinstance(messages, list) or not messages:
         raise incorrect_arguments()
-    request = str(uuid.uuid1())  # version 1, as the documented sample's
+    request = str(uuid.uuid1())  # version 1, like the documented sample
     callback = text_of(params, "callback_url", "").strip() or None
     mailings = [replace(_mailing(account, message, request), callback_url=callback) for message in messages]
     account.check_funds(sum((sms.cost for mailing in mailings for sms in mailing.sms), Decimal(0)))
@@ -41,21 +41,21 @@ def _mailing(account: Account, message: Any, request: str) -> NewMailing:
         sms.append(account.new_sms(row.get("phone") if is_personal else row, text))
     number, name = account.alphaname(message)
     now = account.now()
-    scheduled = account.moment(message, "schedule_time")
+    scheduled = account.parse_time(message, "schedule_time")
     return NewMailing(
         kind="bulk",
         name=text_of(message, "name", ""),
         alphaname_id=number,
         alphaname=name,
         created=now,
-        goes_out=now if scheduled is None else scheduled,
+        due=now if scheduled is None else scheduled,
         sms=sms,
         uuid=request,
     )
 
 
 def status_bulk_sms(account: Account, params: Params) -> Any:
-    """What became of one request's messages; `[]` for a while after it, and for a uuid that is not known."""
+    """Return the statuses of the messages of one request; `[]` for a while after it, and for an unknown uuid."""
     lag = account.settings.status_lag
     shown_from = account.now() - (account.settings.delay if lag is None else lag)
     answer = []
@@ -70,7 +70,7 @@ def status_bulk_sms(account: Account, params: Params) -> Any:
                     "delivery_id": sms.id,
                     "phone": sms.phone,
                     "status": status,
-                    "status_time": account.written(since, "status_time", "%Y-%m-%d %H:%M:%S.%f"),
+                    "status_time": account.format_time(since, "status_time", "%Y-%m-%d %H:%M:%S.%f"),
                 }
             )
         answer.append(

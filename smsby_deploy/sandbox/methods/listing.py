@@ -1,20 +1,45 @@
-"""What was sent: getSMSMessages, getMessagesList, getSmsDeliveryList."""
+"""What the account has: senders, balance, mailings, messages and their deliveries."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
-from smsby_deploy.sandbox.errors import Refusal, incorrect_arguments
+from smsby_deploy.sandbox.message_rules import count_parts
 from smsby_deploy.sandbox.models import SandboxMailing
 from smsby_deploy.sandbox.params import Params, int_of, text_of
-from smsby_deploy.sandbox.parts import count_parts
+from smsby_deploy.sandbox.replies import Refusal, incorrect_arguments
 
 _LISTED = ("bulk", "list", "message")
 
 
+def get_alphanames(account: Account, params: Params) -> Any:
+    """Return a map id → name; PHP writes a map as a list if it is empty or its keys are 0, 1, 2 …"""
+    names = account.settings.alphanames
+    return list(names.values()) if list(names) == [str(index) for index in range(len(names))] else names
+
+
+def get_alphaname_id(account: Account, params: Params) -> Any:
+    name = text_of(params, "name")
+    for number, known in account.settings.alphanames.items():
+        if known == name:
+            return {"id": int(number)}
+    raise Refusal("not found", 404)
+
+
+def get_balance(account: Account, params: Params) -> Any:
+    balance = f"{account.store.balance:.5f}"
+    return {"status": "OK", "currency": account.settings.currency, "result": [{"balance": balance}]}
+
+
+def get_limit(account: Account, params: Params) -> Any:
+    """Return about how many parts the balance pays for."""
+    price = account.settings.price
+    return {"limit": int(account.store.balance / price) if price else 0}
+
+
 def get_sms_messages(account: Account, params: Params) -> Any:
-    """The mailings that the list shows by now; an empty list is HTTP 406. All of them are of the type API."""
+    """Return the mailings that are listed by now, all of the type API; an empty list is HTTP 406."""
     kind = text_of(params, "type", "API").upper()
     if kind not in ("API", "WEB"):
         raise incorrect_arguments()
@@ -23,14 +48,14 @@ def get_sms_messages(account: Account, params: Params) -> Any:
         for mailing in (account.store.mailings(*_LISTED) if kind == "API" else [])
         if is_listed(account, mailing)
     ]
-    account.store.note_look(shown)
+    account.store.note_listing(shown)
     if not shown:
-        raise Refusal("Content not found", 406, always=True)
+        raise Refusal("Content not found", 406, keeps_status=True)
     return {"status": "success", "data": [_row(account, mailing) for mailing in shown]}
 
 
 def is_listed(account: Account, mailing: SandboxMailing) -> bool:
-    """Whether the list shows a mailing: not while it lags, and messages only as `list_messages` says."""
+    """Return whether getSMSMessages shows a mailing: after its lag, and a message as `list_messages` says."""
     settings, now = account.settings, account.now()
     if account.list_is_stale and not mailing.was_listed:
         return False
@@ -49,7 +74,7 @@ def _row(account: Account, mailing: SandboxMailing) -> dict[str, Any]:
         "id": mailing.id,
         "name": mailing.name[:limit] if limit else mailing.name,
         "d_create": int(mailing.created),
-        "d_schedule": int(mailing.goes_out),
+        "d_schedule": int(mailing.due),
         "type": "API",
         "parts": str(mailing.parts),
         "count_phones": mailing.phones,
@@ -61,7 +86,7 @@ def _row(account: Account, mailing: SandboxMailing) -> dict[str, Any]:
 
 
 def get_messages_list(account: Account, params: Params) -> Any:
-    """The messages of createSmsMessage, page by page."""
+    """Return the messages of createSmsMessage, page by page."""
     first, count = _page(account, params)
     messages = account.store.mailings("message")[first:]
     return {
@@ -70,7 +95,7 @@ def get_messages_list(account: Account, params: Params) -> Any:
                 "message_id": message.id,
                 "message": message.text,
                 "parts": count_parts(message.text or ""),
-                "d_create": account.written(message.created, "d_create"),
+                "d_create": account.format_time(message.created, "d_create"),
                 "status": "moderated" if account.is_moderated(message) else "new",
             }
             for message in (messages if count < 0 else messages[:count])
@@ -79,7 +104,7 @@ def get_messages_list(account: Account, params: Params) -> Any:
 
 
 def get_sms_delivery_list(account: Account, params: Params) -> Any:
-    """A mailing's messages with their statuses in lower case, page by page."""
+    """Return the messages of a mailing with their statuses in lower case, page by page."""
     mailing = account.find_mailing(params, *_LISTED)
     if mailing is None:
         raise Refusal("message_id not found", 404)
@@ -90,17 +115,17 @@ def get_sms_delivery_list(account: Account, params: Params) -> Any:
             {
                 "phone": int(sms.phone),
                 "status": status.lower(),
-                "d_sent": account.written(since, "d_sent"),
+                "d_sent": account.format_time(since, "d_sent"),
             }
         )
     return {"result": answer}
 
 
 def _page(account: Account, params: Params) -> tuple[int, int]:
-    """The first row and how many, -1 for all; an offset needs a limit, and `max_rows` is the most."""
+    """Return the first row and the number of rows, -1 for all. An offset needs a limit; `max_rows` caps both."""
     first = int_of(params, "limit_offset", 0)
     if "limit_offset" in params and "limit_rows" not in params:
         raise incorrect_arguments()
     count = int_of(params, "limit_rows", 0) or -1
-    most = account.settings.max_rows
-    return first, min(count, most) if count > 0 and most else most or count
+    max_rows = account.settings.max_rows
+    return first, min(count, max_rows) if count > 0 and max_rows else max_rows or count

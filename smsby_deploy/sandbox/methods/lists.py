@@ -1,4 +1,4 @@
-"""Contact lists kept at sms.by, and mailings to them: a draft that is confirmed."""
+"""Contact lists at sms.by, and mailings to them: a draft, then its confirmation."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
-from smsby_deploy.sandbox.errors import Refusal, incorrect_arguments
 from smsby_deploy.sandbox.models import NewMailing, SandboxMailing
 from smsby_deploy.sandbox.params import Params, int_of, text_of
+from smsby_deploy.sandbox.replies import Refusal, incorrect_arguments
 
-_MOST_CONTACTS, _MOST_FIELDS = 500, 30
+_MAX_CONTACTS, _MAX_FIELDS = 500, 30  # documented
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 def send_sms_list(account: Account, params: Params) -> Any:
-    """Make a draft for the contacts that the list has now; nothing is charged."""
+    """Create a draft for the present contacts of a list, free of charge."""
     number = int_of(params, "list_id")
     text = text_of(params, "message")
     alphaname_id, alphaname = account.alphaname(params)
     now = account.now()
-    time = account.moment(params, "d_schedule")
+    time = account.parse_time(params, "d_schedule")
     if number not in account.store.lists():
         raise incorrect_arguments()
     draft = NewMailing(
@@ -30,7 +30,7 @@ def send_sms_list(account: Account, params: Params) -> Any:
         alphaname_id=alphaname_id,
         alphaname=alphaname,
         created=now,
-        goes_out=now if time is None else time,
+        due=now if time is None else time,
         sms=[account.new_sms(phone, text) for phone in account.store.phones_of_list(number)],
         status="DRAFT",
         text=text,
@@ -40,7 +40,7 @@ def send_sms_list(account: Account, params: Params) -> Any:
 
 
 def confirm_send_message_by_list(account: Account, params: Params) -> Any:
-    """Tell about a draft; with confirm=1 charge for it and start it. A second confirm=1 changes nothing."""
+    """Describe a draft; with confirm=1 charge for it and start it. A second confirm=1 changes nothing."""
     mailing = account.find_mailing(params, "list")
     if mailing is None:
         raise Refusal("message_id not found", 404)
@@ -49,12 +49,12 @@ def confirm_send_message_by_list(account: Account, params: Params) -> Any:
         raise incorrect_arguments()
     if confirm and mailing.status == "DRAFT":
         account.check_funds(mailing.cost, "Insufficient funds to continue")
-        account.store.start_draft(mailing, max(mailing.goes_out, account.now()))
+        account.store.start_draft(mailing, max(mailing.due, account.now()))
         mailing = account.store.find(mailing.id) or mailing
-    return {"status": "OK", "result": _told(mailing)}
+    return {"status": "OK", "result": _describe(mailing)}
 
 
-def _told(mailing: SandboxMailing) -> dict[str, Any]:
+def _describe(mailing: SandboxMailing) -> dict[str, Any]:
     return {
         "message_id": mailing.id,
         "status": mailing.status,
@@ -70,19 +70,19 @@ def get_subscriber_lists(account: Account, params: Params) -> Any:
 
 
 def create_subscriber_list(account: Account, params: Params) -> Any:
-    """Make an empty list; two may bear one name."""
+    """Create an empty list; several lists may have the same name."""
     return {"status": "OK", "result": {"list_id": account.store.add_list(text_of(params, "name"))}}
 
 
 def import_contacts(account: Account, params: Params) -> Any:
-    """Put contacts into a list; a known phone (or e-mail) is updated, what is invalid is logged and left out."""
+    """Add contacts to a list. A known phone (or email) is updated; an invalid one is logged and left out."""
     number = int_of(params, "list_id")
     if number not in account.store.lists():
         raise incorrect_arguments()
     names = {column: str(name) for column, name in _numbered(params.get("field_names")).items()}
     rows = list(_numbered(params.get("data")).values())
     custom = [name for name in names.values() if name not in ("phone", "email")]
-    if len(custom) == len(names) or len(custom) > _MOST_FIELDS or not 1 <= len(rows) <= _MOST_CONTACTS:
+    if len(custom) == len(names) or len(custom) > _MAX_FIELDS or not 1 <= len(rows) <= _MAX_CONTACTS:
         raise incorrect_arguments()
     contacts: list[tuple[str, str | None, dict[str, str]]] = []
     log: list[dict[str, Any]] = []
@@ -98,7 +98,7 @@ def import_contacts(account: Account, params: Params) -> Any:
 
 
 def _contact(account: Account, fields: dict[str, str]) -> tuple[str, str | None, dict[str, str]]:
-    """(key, phone, other fields): the phone is the key, without one the e-mail."""
+    """Return (key, phone, other fields); the key is the phone, or the email of a contact without phone."""
     others = {name: value for name, value in fields.items() if name != "phone"}
     if fields.get("phone"):
         phone = account.phone(fields["phone"])
@@ -109,7 +109,7 @@ def _contact(account: Account, fields: dict[str, str]) -> tuple[str, str | None,
 
 
 def _numbered(value: Any) -> dict[int, Any]:
-    """The items of a list, or of the map that brackets make when their numbers do not begin with 0, by number."""
+    """Return items by number: those of a list, or of a map (brackets whose numbers do not start at 0)."""
     if isinstance(value, list):
         return dict(enumerate(value))
     if isinstance(value, Mapping) and all(str(key).isdigit() for key in value):

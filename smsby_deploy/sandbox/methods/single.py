@@ -1,23 +1,25 @@
-"""A message made once and sent to one phone a call: createSmsMessage, sendSMS and their checks."""
+"""Messages to one phone per call: createSmsMessage with sendSMS, sendQuickSMS and one-time codes."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
-from smsby_deploy.sandbox.delivery_outcomes import DELIVERED, NEW
-from smsby_deploy.sandbox.errors import Refusal
-from smsby_deploy.sandbox.models import NewMailing
+from smsby_deploy.sandbox.message_rules import DELIVERED, NEW, count_parts
+from smsby_deploy.sandbox.models import NewMailing, NewSms
 from smsby_deploy.sandbox.params import Params, int_of, text_of
-from smsby_deploy.sandbox.parts import count_parts
+from smsby_deploy.sandbox.replies import Refusal, incorrect_arguments
+
+_CODE = re.compile(r"\d{1,16}", re.ASCII)
 
 
 def create_sms_message(account: Account, params: Params) -> Any:
-    """Make a message; it reaches nobody. The same text and sender again is an error that names the first one."""
+    """Create a message without sending it. The same text and sender again are refused with the id of the first."""
     text = text_of(params, "message")
     parts = count_parts(text)
     number, name = account.alphaname(params)
-    time = account.moment(params, "time")
+    time = account.parse_time(params, "time")
     known = account.store.same_message(text, number) if account.settings.duplicates else None
     if known is not None:
         raise Refusal(f"The same message exists with ID={known.id}", message_id=known.id)
@@ -34,7 +36,7 @@ def create_sms_message(account: Account, params: Params) -> Any:
                 alphaname_id=number,
                 alphaname=name,
                 created=now,
-                goes_out=now if time is None else time,
+                due=now if time is None else time,
                 sms=[],
                 text=text,
                 moderated_at=moderated_at,
@@ -52,7 +54,7 @@ def create_sms_message(account: Account, params: Params) -> Any:
 
 
 def check_sms_message_status(account: Account, params: Params) -> Any:
-    """`new` till it is moderated, then `moderated`."""
+    """Return `new` until the message is moderated, then `moderated`."""
     message = account.find_mailing(params, "message")
     if message is None or message.text is None:
         raise Refusal("not found", 404)
@@ -64,7 +66,7 @@ def check_sms_message_status(account: Account, params: Params) -> Any:
 
 
 def send_sms(account: Account, params: Params) -> Any:
-    """Send a message to one phone; a message that is not moderated is refused."""
+    """Send a message to one phone; it must be moderated."""
     message = account.find_mailing(params, "message")
     if message is None or message.text is None:
         raise Refusal("message_id not found", 404)
@@ -72,12 +74,12 @@ def send_sms(account: Account, params: Params) -> Any:
     if not account.is_moderated(message):
         raise Refusal("access denied", 403)
     account.check_funds(sms.cost)
-    number = account.store.add_sms(message, sms, max(account.now(), message.goes_out))
+    number = account.store.add_sms(message, sms, max(account.now(), message.due))
     return {"sms_id": number, "status": "NEW"}
 
 
 def check_sms(account: Account, params: Params) -> Any:
-    """When a message was sent and delivered, in unix seconds; 0 is not yet."""
+    """Return when a message was sent and delivered, in unix seconds; 0 means not yet."""
     sms = account.store.find_sms(int_of(params, "sms_id"))
     mailing = account.store.find(sms.mailing) if sms is not None else None
     if sms is None or mailing is None:
@@ -89,3 +91,39 @@ def check_sms(account: Account, params: Params) -> Any:
         "delivered": int(since) if status == DELIVERED else 0,
         "status": status,
     }
+
+
+def send_quick_sms(account: Account, params: Params) -> Any:
+    """Send one SMS. `show_cost` adds its cost; `forwarding_message` is validated and otherwise ignored."""
+    number, name = account.alphaname(params, "ошибка в буквенном имени")
+    if int_of(params, "forwarding_message", 0) and not 5 <= int_of(params, "forwarding_time", 60) <= 60:
+        raise incorrect_arguments()
+    int_of(params, "vibername_id", 0)
+    sms = account.new_sms(params.get("phone"), text_of(params, "message"))
+    answer = _send_at_once(account, sms, "quick", number, name)
+    # The field that show_cost adds is not documented.
+    return answer | ({"cost": f"{sms.cost:.5f}"} if int_of(params, "show_cost", 0) else {})
+
+
+def send_otp_telegram(account: Account, params: Params) -> Any:
+    return _send_otp(account, params, "telegram")
+
+
+def send_otp_whatsapp(account: Account, params: Params) -> Any:
+    return _send_otp(account, params, "whatsapp")
+
+
+def _send_otp(account: Account, params: Params, channel: str) -> Any:
+    code = text_of(params, "message")
+    if not _CODE.fullmatch(code):
+        raise incorrect_arguments()
+    sms = account.new_sms(params.get("phone"), code, channel)
+    return _send_at_once(account, sms, "otp", 0, channel.capitalize())
+
+
+def _send_at_once(account: Account, sms: NewSms, kind: str, number: int, name: str) -> dict[str, Any]:
+    account.check_funds(sms.cost)
+    now = account.now()
+    (mailing,) = account.store.add([NewMailing(kind, "", number, name, now, now, [sms])])
+    (sent,) = account.store.sms_of(mailing)
+    return {"sms_id": sent.id, "status": "NEW", "parts": sms.parts}

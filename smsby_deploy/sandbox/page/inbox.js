@@ -1,12 +1,12 @@
-// Shows what the sandbox holds. All that comes from messages goes in as text, never as markup.
+// Shows the state of the sandbox. Content of messages is inserted as text, never as markup.
 "use strict";
 
 const POLL_MS = 1000;
-const LISTED = 200; // the most phones and mailings that /_sandbox/overview gives
+const LISTED = 200; // the maximum of phones and mailings in /_sandbox/overview
 const byId = (id) => document.getElementById(id);
 let zone = "UTC";
-let asked = 0; // the number of the last question: a late answer to an older one is thrown away
-let lastIds = new Map(); // phone → id of the last message shown, to tell what is new
+let lastRequest = 0; // a late answer to an earlier request is discarded
+let lastIds = new Map(); // phone → id of its last message shown, to detect new ones
 
 function element(tag, className, ...children) {
   const made = document.createElement(tag);
@@ -15,14 +15,14 @@ function element(tag, className, ...children) {
   return made;
 }
 
-// A text of unknown direction and script: it can't turn round what stands beside it.
+// A text of unknown script: its direction does not affect the surrounding text.
 function isolated(text, className = "") {
   const made = element("bdi", className, text);
   made.dir = "auto";
   return made;
 }
 
-// 2026-12-01 10:00:00 in the account's zone.
+// 2026-12-01 10:00:00 in the time zone of the account.
 function time(seconds) {
   const two = "2-digit";
   const form = { year: "numeric", month: two, day: two, hour: two, minute: two, second: two, hourCycle: "h23", timeZone: zone };
@@ -31,7 +31,7 @@ function time(seconds) {
   return `${parts.year}-${parts.month}-${parts.day} ${parts.hour}:${parts.minute}:${parts.second}`;
 }
 
-// The time of today, the date of any other day.
+// The time for today, the date for any other day.
 function shortTime(seconds, today) {
   const [date, clock] = time(seconds).split(" ");
   return date === today ? clock : date;
@@ -41,7 +41,7 @@ function counted(number, one, many) {
   return `${number} ${number === 1 ? one : many}`;
 }
 
-// Makes the children of `list` those of `items`, touching only what changed: focus and scrolling stay where they are.
+// Updates the children of `list` to `items`, changing only what differs, so that focus and scrolling stay.
 function show(list, items, keyOf, draw) {
   const known = new Map([...list.children].map((child) => [child.dataset.key, child]));
   items.forEach((item, index) => {
@@ -103,15 +103,15 @@ function drawMailing(item, { mailing, currency }) {
   const kind = { sent: "good", draft: "wait", scheduled: "wait", sending: "wait" }[mailing.state] || "wait";
   const facts = [
     ["Sender", isolated(mailing.sender)],
-    ["Goes out", time(mailing.goes_out)],
+    ["Send time", time(mailing.due)],
     ["Phones", String(mailing.phones)],
     ["Parts", String(mailing.parts)],
     ["Cost", `${mailing.cost} ${currency}`],
-    ["Id", `${mailing.id}, ${mailing.kind}${mailing.listed ? "" : ", not in getSMSMessages now"}`],
+    ["Id", `${mailing.id}, ${mailing.kind}${mailing.listed ? "" : ", not in getSMSMessages"}`],
   ];
   if (["sending", "sent"].includes(mailing.state)) {
-    const onTheWay = mailing.phones - mailing.delivered - mailing.undelivered;
-    facts.splice(3, 0, ["Delivered", `${mailing.delivered}, undelivered ${mailing.undelivered}, on the way ${onTheWay}`]);
+    const pending = mailing.phones - mailing.delivered - mailing.undelivered;
+    facts.splice(3, 0, ["Delivered", `${mailing.delivered}, undelivered ${mailing.undelivered}, pending ${pending}`]);
   }
   const list = element("dl");
   for (const [name, value] of facts) list.append(element("dt", "", name), element("dd", "", value));
@@ -134,12 +134,12 @@ function arrange() {
   byId("to-phones").toggleAttribute("aria-current", false);
   byId("to-mailings").toggleAttribute("aria-current", false);
   byId(isMailings ? "to-mailings" : "to-phones").setAttribute("aria-current", "page");
-  byId("thread-title").textContent = phone ? `+${phone}` : "No phone chosen";
+  byId("thread-title").textContent = phone ? `+${phone}` : "No phone selected";
   document.title = isMailings ? "Mailings · sms.by sandbox" : phone ? `+${phone} · sms.by sandbox` : "sms.by sandbox";
-  markChosen(phone);
+  markSelected(phone);
 }
 
-function markChosen(phone) {
+function markSelected(phone) {
   for (const link of byId("phones").querySelectorAll("a")) {
     if (phone && link.hash === `#/phone/${phone}`) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
@@ -156,10 +156,10 @@ function showPhones(overview, search) {
   const rows = overview.phones.map((row) => ({ row, today }));
   show(byId("phones"), rows, (shown) => shown.row.phone, drawPhone);
   byId("phones-empty").hidden = overview.phones.length > 0;
-  byId("phones-empty").textContent = search ? "No phone has these digits." : "Nobody got anything yet. Nothing sent here reaches anybody.";
+  byId("phones-empty").textContent = search ? "No phone has these digits." : "No messages yet. Messages sent here never leave this machine.";
   byId("phones-more").hidden = overview.phones.length < LISTED;
   byId("phones-more").textContent = `The latest ${LISTED} phones. Search for others.`;
-  markChosen(place().phone);
+  markSelected(place().phone);
 }
 
 function showMailings(overview) {
@@ -174,20 +174,20 @@ function showThread(phone, messages, now) {
   const thread = byId("thread");
   const isAtEnd = thread.scrollHeight - thread.scrollTop - thread.clientHeight < 40;
   const isOther = thread.dataset.phone !== String(phone);
-  // Only whether a message is due changes with the hour, so the hour itself is left out of what is compared.
+  // Only whether a message is due depends on the time, so the time itself is not compared.
   const rows = messages.map((message) => ({ message, now: message.at > now ? 0 : message.at }));
   show(thread, rows, (row) => row.message.id, drawMessage);
   byId("thread-empty").hidden = messages.length > 0;
-  byId("thread-empty").textContent = phone ? "This phone got nothing." : "Choose a phone to read what it got.";
+  byId("thread-empty").textContent = phone ? "This phone has no messages." : "Choose a phone to read its messages.";
   if (isOther || isAtEnd) thread.scrollTop = thread.scrollHeight;
   thread.dataset.phone = phone;
 }
 
-function tellNews(overview) {
-  const isFirst = lastIds.size === 0 && byId("news").dataset.asked !== "yes";
+function announceNew(overview) {
+  const isFirst = byId("news").dataset.ready !== "yes";
   const fresh = overview.phones.filter((row) => lastIds.get(row.phone) !== row.last.id);
   if (!isFirst && fresh.length) byId("news").textContent = `New: ${counted(fresh.length, "phone", "phones")} got a message.`;
-  byId("news").dataset.asked = "yes";
+  byId("news").dataset.ready = "yes";
   lastIds = new Map(overview.phones.map((row) => [row.phone, row.last.id]));
 }
 
@@ -198,7 +198,7 @@ async function read(path) {
 }
 
 async function refresh() {
-  const mine = ++asked;
+  const request = ++lastRequest;
   const { phone } = place();
   const search = byId("search").value.trim();
   try {
@@ -206,16 +206,16 @@ async function refresh() {
       read(`/_sandbox/overview?search=${encodeURIComponent(search)}`),
       phone ? read(`/_sandbox/inbox?phone=${phone}`) : {},
     ]);
-    if (mine !== asked) return;
+    if (request !== lastRequest) return;
     zone = overview.timezone;
     byId("offline").hidden = true;
     showAccount(overview);
     showPhones(overview, search);
     showMailings(overview);
     showThread(phone, (phone && inbox[phone]) || [], overview.now);
-    if (!search) tellNews(overview);
+    if (!search) announceNew(overview);
   } catch (error) {
-    if (mine === asked) byId("offline").hidden = false;
+    if (request === lastRequest) byId("offline").hidden = false;
   }
 }
 

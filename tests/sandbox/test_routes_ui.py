@@ -1,4 +1,4 @@
-"""Who may look into the sandbox: the phones in it may be those of real people."""
+"""Who may read the page and its data."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from tests.sandbox.conftest import Client
     ],
 )
 @pytest.mark.parametrize("path", ["/", "/_sandbox/inbox", "/_sandbox/overview"])
-def test_other_sites_can_not_look_in(sms: Client, path: str, headers: dict[str, str], status: int) -> None:
-    """Neither their scripts nor their names pointed to this machine."""
+def test_routes_refuse_other_sites(sms: Client, path: str, headers: dict[str, str], status: int) -> None:
+    """Neither a script of another site nor its name pointed at this machine gets data."""
     assert requests.get(sms.url + path, headers=headers, timeout=5).status_code == status
 
 
-def test_the_page_itself_may(sms: Client) -> None:
-    """Its own origin."""
+def test_routes_accept_their_own_origin(sms: Client) -> None:
+    """The page itself may read the data."""
     assert (
         requests.get(f"{sms.url}/_sandbox/inbox", headers={"Origin": sms.url}, timeout=5).status_code == 200
     )
 
 
-def test_the_api_is_open_to_any_name(sms: Client) -> None:
-    """A client in a container calls it by a name of its own."""
+def test_routes_of_the_api_accept_any_host_name(sms: Client) -> None:
+    """A client in a container calls the sandbox by another name."""
     answer = requests.get(f"{sms.url}/api/v1/getLimit?token=t", headers={"Host": "sandbox"}, timeout=5)
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("name", ["inbox.css", "inbox.js", "icon.svg", "index.html"])
-def test_the_pages_files_are_served(sms: Client, name: str) -> None:
-    """With their types, and nothing else is."""
+def test_routes_serve_only_the_files_of_the_page(sms: Client, name: str) -> None:
+    """They have their content types, and no other file is served."""
     answer = requests.get(f"{sms.url}/_sandbox/page/{name}", timeout=5)
     assert answer.status_code == 200
     assert answer.headers["X-Content-Type-Options"] == "nosniff"

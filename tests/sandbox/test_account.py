@@ -1,4 +1,4 @@
-"""Whatever is called in whatever order: money is neither lost nor made, and the counts agree."""
+"""The account under any sequence of calls."""
 
 from __future__ import annotations
 
@@ -14,9 +14,17 @@ from smsby_deploy.sandbox.settings import SandboxSettings
 from tests.sandbox.conftest import Stopped
 
 _PHONES = st.sampled_from(["375291111111", "375292222222", "79061234567", "12", ""])
+
+
 _TEXTS = st.sampled_from(["x", "я" * 71, "[" * 100, "a" * 2000, " "])
+
+
 _IDS = st.integers(1173019, 1173026)
+
+
 _ROWS = st.lists(_PHONES, max_size=4)
+
+
 _CALLS = st.one_of(
     st.tuples(
         st.just("sendBulkSms"),
@@ -41,8 +49,10 @@ _CALLS = st.one_of(
 
 @settings(max_examples=60)
 @given(st.lists(_CALLS, max_size=12), st.sampled_from(["0.05", "0.3", "1000"]))
-def test_money_and_counts_agree(calls: list[tuple[str, dict[str, Any]]], opening: str) -> None:
-    """Balance and the cost of what goes out make the opening balance; each phone counted is a message somebody gets."""
+def test_account_balance_and_counts_always_agree(
+    calls: list[tuple[str, dict[str, Any]]], opening: str
+) -> None:
+    """In any order of calls, the balance plus the cost of sent mailings is the opening balance."""
     service = make_service(
         SandboxSettings(balance=Decimal(opening), prices={"7": Decimal("0.2")}), clock=Stopped()
     )
