@@ -199,7 +199,7 @@ def test_a_wrong_phone_holds_up_nobody_else(shop: Shop) -> None:
 
 def test_it_waits_for_moderation(shop: Shop) -> None:
     """As long as sms.by says `new`, for a while; then nothing is sent, and the next apply goes on with the message."""
-    shop.settings(moderation=True, moderation_delay=0.5)
+    shop.settings(moderation=True, moderation_delay=0.1)
     shop.write("sale.yaml", _people("", ""))
     assert shop.run("apply", "--auto-approve").code == 0
     shop.settings(moderation_delay=-1)

@@ -66,7 +66,7 @@ def start(shop: Shop, case: Case, project: str, **api: object) -> None:
         "requests_per_second": 1000,
         "recipients_per_request": 2,
         "timeout_seconds": 5,
-        "reconcile_seconds": 0.2,
+        "reconcile_seconds": 0.1,
         "concurrency": case.concurrency,
         **api,
     }
