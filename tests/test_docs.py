@@ -63,7 +63,9 @@ def test_every_problem_code_is_documented() -> None:
 def test_every_guarantee_names_a_test_that_is_there() -> None:
     """docs/guarantees.md: each row ends with the tests that hold it."""
     rows = [
-        line for line in _doc("guarantees.md").splitlines() if line.startswith("| ") and "proven by" not in line
+        line
+        for line in _doc("guarantees.md").splitlines()
+        if line.startswith("| ") and "proven by" not in line
     ]
     assert len(rows) > 20
     for row in rows:

@@ -1,4 +1,7 @@
-"""Who goes into an uploaded list: read from the files, opt-outs subtracted, and checked against the plan before it leaves."""
+"""The contacts of an uploaded list: read from the files without opt-outs, and checked against the plan.
+
+A list's name contains the digest of its contacts, so two audiences never share a list.
+"""
 
 from __future__ import annotations
 
@@ -14,28 +17,33 @@ from smsby_deploy.plan.fingerprint import content_digest, fingerprint, remote_na
 from smsby_deploy.plan.model import Action
 from smsby_deploy.recipients.audience import AudienceReport, Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
-from smsby_deploy.smsby.methods import CONTACTS_PER_IMPORT
+from smsby_deploy.smsby.methods import CONTACTS_PER_IMPORT, contacts_per_form
 from smsby_deploy.texts.template import compile_text
-
-# PHP reads at most 1,000 variables of a form; these many are left for what is no contact.
-_FORM_VARIABLES = 1000
-_FORM_OVERHEAD = 40  # token, list_id and the names of the fields
 
 
 @dataclass(frozen=True, slots=True)
 class Contacts:
-    """Who the list of a mailing is for: how many, the digest of them, and what the digest was after each batch of the
-    files. `suppressed` are the opt-outs that were subtracted."""
+    """The contacts that a mailing's list must have.
+
+    Attributes:
+        count: how many there are.
+        digest: their digest.
+        batch_digests: the digest so far after each batch of the files.
+        suppressed: the opt-outs that were subtracted.
+    """
 
     count: int
     digest: str
-    marks: tuple[str, ...]
+    batch_digests: tuple[str, ...]
     suppressed: PhoneSet
 
 
 @dataclass(frozen=True, slots=True)
-class ContactUpload:
-    """One call of importContacts: the contacts from the number `first` on, whose rows stand in `lines` of the files."""
+class ContactBatch:
+    """The contacts of one importContacts call.
+
+    `first` is the number of the first of them in the list, from 0; `lines` are their physical lines.
+    """
 
     first: int
     field_names: list[str]
@@ -44,44 +52,44 @@ class ContactUpload:
 
     @property
     def end(self) -> int:
+        """How many contacts the list has once this batch is uploaded."""
         return self.first + len(self.rows)
 
 
 class ContactReader:
-    """Reads the contacts of the mailings of one apply; `inputs` are those of its plan."""
+    """Reads the contacts of the mailings of one apply; `inputs` are the hashes of the plan's input files."""
 
     def __init__(self, project: Project, inputs: Mapping[str, str]) -> None:
         self._project = project
         self._inputs = inputs
 
     def measure(self, mailing: Mailing, action: Action) -> Contacts:
-        """Who is to be in the list now: the planned audience but for who opted out until this moment.
+        """Return the contacts as of now: the planned audience without the present opt-outs.
 
         Raises:
-            FilesChanged: the audience is not the planned one, or who opted out can't be read.
+            FilesChanged: the audience is not the planned one, or the opt-outs cannot be read.
         """
         suppressed = read_opt_outs(self._project)
-        digest, marks = _digest_of(mailing), []
+        digest, batch_digests = _empty_digest(mailing), []
         for batch in stream_upload(mailing.pinned(self._inputs), AudienceReport(), suppressed):
             _add(digest, batch)
-            marks.append(digest.contacts)
+            batch_digests.append(digest.contacts)
         if [digest.chunk] != [chunk.digest for chunk in action.chunks]:
             raise FilesChanged("its files changed while it was being sent")
-        return Contacts(digest.count, digest.contacts, tuple(marks), suppressed)
+        return Contacts(digest.count, digest.contacts, tuple(batch_digests), suppressed)
 
-    def uploads(self, mailing: Mailing, contacts: Contacts, done: int) -> Iterator[ContactUpload]:
-        """The contacts as they are uploaded, in order, without the first `done` of them.
+    def batches(self, mailing: Mailing, contacts: Contacts, done: int) -> Iterator[ContactBatch]:
+        """Yield the contacts in order, without the first `done` of them.
 
         Raises:
-            FilesChanged: they are not those that were measured; nothing of the batch was handed out.
+            FilesChanged: they are not those that were measured. Nothing of the changed batch was yielded.
         """
-        digest = _digest_of(mailing)
-        for number, batch in enumerate(
-            stream_upload(mailing.pinned(self._inputs), AudienceReport(), contacts.suppressed)
-        ):
+        digest = _empty_digest(mailing)
+        stream = stream_upload(mailing.pinned(self._inputs), AudienceReport(), contacts.suppressed)
+        for number, batch in enumerate(stream):
             first = digest.count
             kept = _add(digest, batch)
-            if number >= len(contacts.marks) or digest.contacts != contacts.marks[number]:
+            if contacts.batch_digests[number : number + 1] != (digest.contacts,):
                 raise FilesChanged("its files changed while its list was uploaded")
             fields = fields_of(mailing, batch.names)
             columns = [batch.variable(name) or [] for name in fields]
@@ -90,36 +98,37 @@ class ContactReader:
                 places = kept[start : start + size]
                 rows = [[batch.phones[i], *(column[i] for column in columns)] for i in places]
                 lines = [batch.lines[i] for i in places]
-                yield ContactUpload(first + start, ["phone", *fields], rows, lines)
+                yield ContactBatch(first + start, ["phone", *fields], rows, lines)
         if digest.contacts != contacts.digest:
             raise FilesChanged("its files changed while its list was uploaded")
 
     def list_name(self, mailing: Mailing, contacts: Contacts) -> str:
-        """The name of the list at sms.by: it bears who the list is for, so no two audiences ever share one."""
-        return remote_name(
-            self._project.name, mailing.address, mailing.revision, 0, 1, self.list_mark(mailing, contacts)
-        )
+        """Return the name of the list at sms.by."""
+        mark = self.list_fingerprint(mailing, contacts)
+        return remote_name(self._project.name, mailing.address, mailing.revision, 0, 1, mark)
 
-    def list_mark(self, mailing: Mailing, contacts: Contacts) -> str:
+    def list_fingerprint(self, mailing: Mailing, contacts: Contacts) -> str:
+        """Return the fingerprint in the list's name."""
         return fingerprint(self._project.name, mailing.address, mailing.revision, 0, contacts.digest)
 
 
 def batch_size(api: ApiSettings, fields: int) -> int:
-    """Contacts of one importContacts: 500, fewer by `recipients_per_request` or where PHP would not read all of a form."""
+    """Return how many contacts with this many custom fields one importContacts call may have.
+
+    That is 500, or fewer if `recipients_per_request` is lower or a form cannot hold them.
+    """
     most = min(CONTACTS_PER_IMPORT, api.recipients_per_request)
-    if api.body == "json":
-        return most
-    return min(most, (_FORM_VARIABLES - _FORM_OVERHEAD) // (1 + fields))
+    return most if api.body == "json" else min(most, contacts_per_form(fields))
 
 
-def _digest_of(mailing: Mailing) -> UploadDigest:
-    assert mailing.text is not None  # the loader demands it of an upload
+def _empty_digest(mailing: Mailing) -> UploadDigest:
+    assert mailing.text is not None  # the loader requires it of an upload
     template = compile_text(mailing.text)
     return UploadDigest(content_digest(header_of(mailing, template, personal=False)), template.render_once())
 
 
 def _add(digest: UploadDigest, batch: Batch) -> list[int]:
-    """Add a batch to the digest; the places of those of it who did not opt out."""
+    """Add a batch to the digest, and return the positions in it of those who did not opt out."""
     kept = list(compress(range(len(batch.phones)), batch.not_suppressed))
     digest.add(batch.phones, [batch.phones[place] for place in kept])
     return kept

@@ -14,7 +14,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TypeVar
 
-from smsby_deploy.apply.contact_batches import ContactReader, Contacts, ContactUpload
+from smsby_deploy.apply.contact_batches import ContactBatch, ContactReader, Contacts
 from smsby_deploy.apply.dispatcher import Dispatcher, StopSending
 from smsby_deploy.apply.events import Event
 from smsby_deploy.apply.list_sender import ListSender, Reviewed
@@ -206,7 +206,7 @@ class UploadSender:
                 mailing.revision,
             ):
                 mine.setdefault(name.fingerprint, one.id)
-        return mine.get(self._reader.list_mark(mailing, contacts)) if len(mine) == 1 else None
+        return mine.get(self._reader.list_fingerprint(mailing, contacts)) if len(mine) == 1 else None
 
     def _make_list(self, mailing: Mailing, contacts: Contacts, upload: UploadRecord) -> UploadRecord:
         """The list of this name: the one that sms.by has, else a new one."""
@@ -236,7 +236,7 @@ class UploadSender:
         """Upload who is not in the list yet, and tell whom sms.by calls invalid."""
         told = 0
         self._advance(upload.uploaded)
-        for batch in self._reader.uploads(mailing, contacts, upload.uploaded):
+        for batch in self._reader.batches(mailing, contacts, upload.uploaded):
             report = self._put_batch(mailing, batch, upload)
             invalid = len(report.log) if report.invalid is None else report.invalid
             upload = replace(upload, uploaded=batch.end, invalid=upload.invalid + invalid)
@@ -246,7 +246,7 @@ class UploadSender:
             self._say(mailing, f"{batch.end:,} of {contacts.count:,} contacts uploaded", len(batch.rows))
         return upload
 
-    def _put_batch(self, mailing: Mailing, batch: ContactUpload, upload: UploadRecord) -> ImportReport:
+    def _put_batch(self, mailing: Mailing, batch: ContactBatch, upload: UploadRecord) -> ImportReport:
         list_id = upload.list_id
         assert list_id is not None  # it was made
 
@@ -256,7 +256,7 @@ class UploadSender:
         return self._repeat(mailing, "contacts", upload, call)
 
     def _tell_invalid(
-        self, mailing: Mailing, batch: ContactUpload, report: ImportReport, invalid: int, told: int
+        self, mailing: Mailing, batch: ContactBatch, report: ImportReport, invalid: int, told: int
     ) -> int:
         """Name the lines of the contacts that were not taken; returns how many of the mailing were named so far."""
         for index, error in report.log:

@@ -18,15 +18,11 @@ from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.prefetch import prefetch_audience
+from smsby_deploy.smsby.methods import fits_form, recipients_per_form
 from smsby_deploy.texts.mailing_texts import is_personal, render_texts
 from smsby_deploy.texts.rewrite import Rewriter
 from smsby_deploy.texts.template import Template
 
-# PHP reads at most 1,000 variables of a form; these many are left for what is not a recipient.
-_FORM_VARIABLES = 1000
-_FORM_OVERHEAD = 20
-_FORM_PER_REQUEST = 4  # token, callback_url, and some to spare
-_FORM_PER_MESSAGE = 6  # alphaname_id, name, message_type, text, schedule_time, and one to spare
 MOST_SINGLE = 10_000  # people of a mailing that is sent phone by phone: half an hour at 5 requests a second
 
 
@@ -47,22 +43,17 @@ def header_of(mailing: Mailing, template: Template | None, personal: bool) -> di
 
 
 def chunk_size(api: ApiSettings, personal: bool) -> int:
-    """Recipients of one chunk: `recipients_per_request`, lowered to what PHP reads of a form."""
+    """Return how many recipients a chunk has: `recipients_per_request`, or fewer if a form cannot hold them."""
     if api.body == "json":
         return api.recipients_per_request
-    fits = (_FORM_VARIABLES - _FORM_OVERHEAD) // (2 if personal else 1)
-    return min(api.recipients_per_request, fits)
+    return min(api.recipients_per_request, recipients_per_form(personal=personal))
 
 
 def fits_request(api: ApiSettings, chunks: Sequence[tuple[int, bool]]) -> bool:
-    """Whether chunks, each given as its recipients and whether it is personal, can go out in one request."""
-    people = sum(recipients for recipients, _ in chunks)
-    if people > api.recipients_per_request:
+    """Return whether one request can carry `chunks`, each given as its recipients and whether it is personal."""
+    if sum(recipients for recipients, _ in chunks) > api.recipients_per_request:
         return False
-    variables = sum(
-        _FORM_PER_MESSAGE + recipients * (2 if personal else 1) for recipients, personal in chunks
-    )
-    return api.body == "json" or _FORM_PER_REQUEST + variables <= _FORM_VARIABLES
+    return api.body == "json" or fits_form(chunks)
 
 
 @dataclass(frozen=True, slots=True)

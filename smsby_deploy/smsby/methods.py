@@ -7,7 +7,7 @@ of mailing lists. The verb also tells where parameters go: a GET's into the quer
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
@@ -19,6 +19,13 @@ Verb = Literal["GET", "POST"]
 
 CONTACTS_PER_IMPORT = 500
 CUSTOM_FIELDS = 30
+
+# PHP reads at most this many variables of a form, and drops the others silently. Some are left for what is no recipient.
+_FORM_VARIABLES = 1000
+_CHUNK_OVERHEAD = 20  # a request with one message
+_REQUEST_OVERHEAD = 4  # token, callback_url, and some to spare
+_MESSAGE_OVERHEAD = 6  # alphaname_id, name, message_type, text, schedule_time, and one to spare
+_IMPORT_OVERHEAD = 40  # token, list_id and the names of the fields
 
 
 class Effect(StrEnum):
@@ -157,6 +164,26 @@ def check_params(method: Method, params: Mapping[str, Any]) -> None:
         _check_forwarding(params)
     elif method.name == "importContacts":
         _check_contacts(params)
+
+
+def recipients_per_form(*, personal: bool) -> int:
+    """Return how many recipients of one message of sendBulkSms PHP reads in a form."""
+    return (_FORM_VARIABLES - _CHUNK_OVERHEAD) // (2 if personal else 1)
+
+
+def fits_form(messages: Iterable[tuple[int, bool]]) -> bool:
+    """Return whether PHP reads all of a form of sendBulkSms with these `messages`.
+
+    Args:
+        messages: of each its number of recipients, and whether each recipient has a text of their own.
+    """
+    variables = (_MESSAGE_OVERHEAD + count * (2 if personal else 1) for count, personal in messages)
+    return _REQUEST_OVERHEAD + sum(variables) <= _FORM_VARIABLES
+
+
+def contacts_per_form(fields: int) -> int:
+    """Return how many contacts with this many custom fields PHP reads in a form of importContacts."""
+    return (_FORM_VARIABLES - _IMPORT_OVERHEAD) // (1 + fields)
 
 
 def unknown_params(method: Method, params: Mapping[str, Any]) -> list[str]:

@@ -153,7 +153,9 @@ def _spoil(shop: Shop, fault: Fault, method: str, nth: int, **params: str) -> No
         **more,
     )
     if also:
-        shop.fault(mode="lag", when="after", **target, **({"calls": 2} if also == "lag" else {"seconds": 1.5}))
+        shop.fault(
+            mode="lag", when="after", **target, **({"calls": 2} if also == "lag" else {"seconds": 1.5})
+        )
 
 
 def _settle(shop: Shop, case: Case, project: str, *, took: bool) -> None:
