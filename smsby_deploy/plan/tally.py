@@ -11,9 +11,8 @@ from smsby_deploy.plan.fingerprint import AudienceDigest
 from smsby_deploy.plan.progress_callback import NO_PROGRESS, ReadProgress
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport
-from smsby_deploy.texts.batch import measure_batch
 from smsby_deploy.texts.cost_report import CostReport
-from smsby_deploy.texts.parts import Encoding, TextSize, TextTooLong, measure_text
+from smsby_deploy.texts.parts import Encoding, TextSize, TextTooLong, measure_batch, measure_text
 
 _MOST_PROBLEMS = 1000  # of the texts of one mailing
 
@@ -63,12 +62,12 @@ class AudienceTally:
             for text, phone, row in compress(zip(texts, phones, rows, strict=True), reached):
                 self._count_text(text, (phone,), row)
             return
-        self.figures.count_alike(size.parts)
+        self.figures.count_parts(size.parts)
         self.final += len(sent)
         self.parts += size.parts
         self.longest = max(self.longest, size.longest)
-        self.gsm7 += size.latin
-        self.ucs2 += len(sent) - size.latin
+        self.gsm7 += size.gsm7
+        self.ucs2 += len(sent) - size.gsm7
         if self.policy is not None:
             for text in sent:
                 self.policy.check(text)

@@ -1,4 +1,4 @@
-"""What a mailing's texts come to, beside their parts: money, characters that cost, the count by GSM 03.38."""
+"""What a mailing's texts cost beside their parts: money, expensive characters, and the count by GSM 03.38."""
 
 from __future__ import annotations
 
@@ -15,53 +15,53 @@ from smsby_deploy.texts.rewrite import describe_replacements
 from smsby_deploy.texts.template import Template
 from smsby_deploy.wording import counted
 
-_MOST_TOLD = 5  # sets of expensive characters
-# Where neither these characters nor 4 to 7 parts are, GSM 03.38 counts as sms.by bills (docs/api-facts.md).
-_OTHERWISE_LATIN = re.compile(r"[~`\f\n]")
-_OTHERWISE_UNICODE = re.compile("[\n\\[\\]\\\\^{}|\U00010000-\U0010ffff]")
+_MOST_WARNINGS = 5  # for sets of expensive characters
+# Without these characters and outside of 4 to 7 parts, GSM 03.38 counts as sms.by bills (docs/api-facts.md).
+_DIFFERENT_IN_GSM7 = re.compile(r"[~`\f\n]")
+_DIFFERENT_IN_UCS2 = re.compile("[\n\\[\\]\\\\^{}|\U00010000-\U0010ffff]")
 _CYRILLIC = re.compile("[\u0400-\u04ff]")
 
 
 @dataclass(slots=True)
 class CostReport:
-    """Counted while the texts stream by; `parts` are billed ones."""
+    """Totals of the texts counted so far. `parts` are billed parts, `gsm_parts` those by GSM 03.38."""
 
     price: Price | None = None
     parts: int = 0
     gsm_parts: int = 0
     replaced: set[str] = field(default_factory=set)
     expensive: ExpensiveCharacters = field(default_factory=ExpensiveCharacters)
-    _by_prefix: Decimal = Decimal(0)
+    _cost_by_prefix: Decimal = Decimal(0)
 
     def count(self, text: str, size: TextSize, phones: Sequence[str], row: int | None = None) -> None:
-        """Count a text that all of `phones` get; `row` is the line of the only one."""
-        people = len(phones)
-        self.parts += size.parts * people
-        self.gsm_parts += gsm_parts(text, size) * people
+        """Count a text sent to all of `phones`; `row` is the line of a single recipient."""
+        recipients = len(phones)
+        self.parts += size.parts * recipients
+        self.gsm_parts += count_gsm_parts(text, size) * recipients
         if self.price is not None and self.price.per_prefix:
-            self._by_prefix += size.parts * self._for_a_part(phones)
+            self._cost_by_prefix += size.parts * self._price_of_part(phones)
         if size.encoding is Encoding.UCS2 and may_be_expensive(text):
-            self.expensive.look_at(text, size, self._for_a_part(phones), people=people, row=row)
+            self.expensive.count(text, size, self._price_of_part(phones), recipients=recipients, row=row)
 
     @property
     def is_by_parts(self) -> bool:
-        """Whether nothing but its parts tells what a text costs."""
+        """Whether the cost of a text depends on its parts only, not on the recipient's phone."""
         return self.price is None or not self.price.per_prefix
 
-    def count_alike(self, parts: int) -> None:
-        """Count texts of `parts` parts together, of which GSM 03.38 counts as many, and that hold nothing expensive."""
+    def count_parts(self, parts: int) -> None:
+        """Count texts that `measure_batch` measured: GSM 03.38 counts as many parts, and no character is expensive."""
         self.parts += parts
         self.gsm_parts += parts
 
     @property
     def cost(self) -> Decimal | None:
-        """What all of them cost; None without a price."""
+        """The cost of all texts; None without a price."""
         if self.price is None:
             return None
-        return self._by_prefix if self.price.per_prefix else self.parts * self.price.per_part
+        return self._cost_by_prefix if self.price.per_prefix else self.parts * self.price.per_part
 
-    def _for_a_part(self, phones: Sequence[str]) -> Decimal:
-        """What one part to each of `phones` costs; 0 without a price."""
+    def _price_of_part(self, phones: Sequence[str]) -> Decimal:
+        """The price of one part sent to each of `phones`; 0 without a price."""
         if self.price is None:
             return Decimal(0)
         if not self.price.per_prefix:
@@ -69,44 +69,44 @@ class CostReport:
         return sum(map(self.price.for_phone, phones), Decimal(0))
 
     def problems(self, mailing: Mailing, template: Template | None, file: str) -> Iterator[Problem]:
-        """What a reviewer should know of the texts; `file` is where the recipients stand."""
-        begins = mailing.text.location if mailing.text else mailing.location
+        """Warnings and notes for a reviewer; `file` contains the recipients."""
+        start = mailing.text.location if mailing.text else mailing.location
 
-        def told(severity: Severity, code: str, message: str, place: Location) -> Problem:
-            return Problem(severity, code, message, mailing.address, place)
+        def problem(severity: Severity, code: str, message: str, location: Location = start) -> Problem:
+            return Problem(severity, code, message, mailing.address, location)
 
         currency = self.price.currency if self.price else None
-        for index, (characters, expense) in enumerate(self.expensive.dearest()):
-            if index == _MOST_TOLD:
+        for index, (characters, expense) in enumerate(self.expensive.by_parts_added()):
+            if index == _MOST_WARNINGS:
                 break
-            place = _find(template, sorted(characters))
+            location = _find_literal(template, sorted(characters))
             message = describe_expense(characters, expense, currency)
-            if place is None and expense.row is not None:
+            if location is None and expense.row is not None:
                 message += f" (from the data, first at {file}:{expense.row})"
-            yield told(Severity.WARNING, "EXPENSIVE_CHARACTER", message, place or begins)
+            yield problem(Severity.WARNING, "EXPENSIVE_CHARACTER", message, location or start)
         if self.replaced:
             message = f"smart_encoding replaced {describe_replacements(self.replaced)}"
-            yield told(Severity.NOTE, "SMART_ENCODING", message, begins)
+            yield problem(Severity.NOTE, "SMART_ENCODING", message)
         if self.gsm_parts != self.parts:
-            message = (
-                f"by GSM 03.38 it would be {counted(self.gsm_parts, 'part')}, sms.by bills {self.parts:,}"
-            )
-            yield told(Severity.NOTE, "GSM_PARTS", message, begins)
+            message = f"GSM 03.38 counts {counted(self.gsm_parts, 'part')}, sms.by bills {self.parts:,}"
+            yield problem(Severity.NOTE, "GSM_PARTS", message)
 
 
-def gsm_parts(text: str, size: TextSize) -> int:
-    """Parts of `text` by GSM 03.38, as cheaply as it can be told; of a text that is too long the billed ones."""
+def count_gsm_parts(text: str, size: TextSize) -> int:
+    """Count the parts of `text` by GSM 03.38, without measuring where the result is known to equal `size.parts`."""
     if size.units > size.capacity:
         return size.parts
     if size.encoding is Encoding.GSM7:
-        if not 4 <= size.parts <= 6 and _OTHERWISE_LATIN.search(text) is None:
+        if not 4 <= size.parts <= 6 and _DIFFERENT_IN_GSM7.search(text) is None:
             return size.parts
-    elif not 4 <= size.parts <= 7 and _CYRILLIC.search(text) and _OTHERWISE_UNICODE.search(text) is None:
+    elif not 4 <= size.parts <= 7 and _CYRILLIC.search(text) and _DIFFERENT_IN_UCS2.search(text) is None:
         return size.parts
     return measure_gsm(text).parts
 
 
-def _find(template: Template | None, characters: Iterable[str]) -> Location | None:
+def _find_literal(template: Template | None, characters: Iterable[str]) -> Location | None:
+    """The first place in the template of one of `characters`; None if they come from the data."""
     if template is None:
         return None
-    return next((place for character in characters if (place := template.find_literal(character))), None)
+    found = (template.find_literal(character) for character in characters)
+    return next((location for location in found if location), None)

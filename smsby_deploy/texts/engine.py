@@ -1,5 +1,7 @@
-"""Texts by Jinja2: taken apart, rendered one at a time, and what went wrong with one. It is imported where a text wants it
-(plain.py)."""
+"""Texts as Jinja2 sees them: analyzed, rendered one at a time, and errors explained.
+
+Importing Jinja2 takes three times as long as starting Python, so this module is imported only for texts with markup.
+"""
 
 from __future__ import annotations
 
@@ -17,21 +19,22 @@ from jinja2 import Template as JinjaTemplate
 from smsby_deploy.config.declarations import TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location
-from smsby_deploy.texts.environment import TemplateTooMuch, TextEnvironment
-from smsby_deploy.texts.includes import BadInclude, Gathered, find_variables, gather
-from smsby_deploy.texts.parsed import (
-    OTHERS,
-    Included,
-    Parsed,
-    RenderFailed,
-    complain_of_literals,
-    find_unit,
+from smsby_deploy.texts.analysis import (
+    IncludedText,
+    RenderError,
+    TextAnalysis,
+    find_placeholder_faults,
     locate,
-    place_problem,
+    may_include,
+    text_error,
+    text_of,
 )
+from smsby_deploy.texts.environment import TextEnvironment
+from smsby_deploy.texts.includes import IncludeError, ParsedTemplates, find_variables
+from smsby_deploy.texts.limits import LimitExceeded
 from smsby_deploy.texts.vectorized import vectorize
 
-# What a template can raise beside Jinja2's own errors: {{ 1 / 0 }}, {{ name + 1 }}; compiling deep nesting.
+# What a template can raise beside Jinja2's own errors: {{ 1 / 0 }}, {{ name + 1 }}; or compiling deep nesting.
 _OTHER_ERRORS = (
     TypeError,
     ValueError,
@@ -47,121 +50,121 @@ _UNDEFINED = re.compile(r"^'(\w+)' is undefined$|has no attribute '(\w+)'$")
 _OPENING = re.compile(r"\{[{%][-+]?\s*")
 
 
-def parse(source: TextSource) -> Parsed:
-    """`source` taken apart by Jinja2.
+def analyze(source: TextSource) -> TextAnalysis:
+    """Return what is known of `source` before it is rendered.
 
     Raises:
-        FilesInvalid: its syntax is wrong, or it includes what can't be included.
+        FilesInvalid: its syntax is wrong, or it includes what cannot be included.
     """
-    gathered = Gathered()
+    templates = ParsedTemplates()
     try:
-        if OTHERS.search(source.text) is None:
-            return _parse_alone(source.text)
-        return _parse(source.text, source.root, gathered)
+        if may_include(source.text):
+            return _analyze(source.text, source.root, templates)
+        return _analyze_alone(source.text)
     except (TemplateError, *_OTHER_ERRORS) as error:
-        raise _refusal(source, gathered.included, error) from error
+        raise _refusal(source, templates.included, error) from error
 
 
 def included_files(source: TextSource) -> tuple[str, ...]:
     """The project paths of the templates that a text includes, as far as they can be read."""
-    gathered = Gathered()
+    templates = ParsedTemplates()
     with contextlib.suppress(TemplateError, *_OTHER_ERRORS):
-        gather(TextEnvironment(), source.text, source.root, gathered)
-    return tuple(sorted({one.file for one in gathered.included.values()}))
+        templates.add(TextEnvironment(), source.text, source.root)
+    return tuple(sorted({one.file for one in templates.included.values()}))
 
 
-@lru_cache(maxsize=256)  # a project says the same in many mailings
-def _parse_alone(text: str) -> Parsed:
-    return _parse(text, None, Gathered())
+@lru_cache(maxsize=256)  # mailings of a project often share their text
+def _analyze_alone(text: str) -> TextAnalysis:
+    return _analyze(text, None, ParsedTemplates())
 
 
-def _parse(text: str, root: Path | None, gathered: Gathered) -> Parsed:
+def _analyze(text: str, root: Path | None, templates: ParsedTemplates) -> TextAnalysis:
     environment = TextEnvironment()
-    gather(environment, text, root, gathered)
-    fast = vectorize(gathered.parsed[None], environment)
-    variables = frozenset(fast.names) if fast else find_variables(environment, text, gathered)
-    literals = tuple(gathered.literals())
-    complaints = [*complain_of_literals(literals), *gathered.unknown_calls()]
-    return Parsed(variables, literals, tuple(complaints), fast, included=gathered.included)
+    templates.add(environment, text, root)
+    vectorized = vectorize(templates.trees[None], environment)
+    variables = vectorized.variables if vectorized else find_variables(environment, text, templates)
+    literals = tuple(templates.literals())
+    faults = [*find_placeholder_faults(literals), *templates.unknown_calls()]
+    return TextAnalysis(frozenset(variables), literals, tuple(faults), vectorized, templates.included)
 
 
-class Engine:
-    """A text that Jinja2 compiled, and what it includes.
+class Renderer:
+    """A text and the templates it includes, compiled by Jinja2.
 
     Raises:
-        FilesInvalid: it can't be compiled.
+        FilesInvalid: it cannot be compiled.
     """
 
-    def __init__(self, source: TextSource, parsed: Parsed) -> None:
+    def __init__(self, source: TextSource, included: Mapping[str, IncludedText]) -> None:
         self._source = source
-        self._parsed = parsed
+        self._included = included
         self._environment = TextEnvironment()
-        self._environment.loader = DictLoader({name: one.text for name, one in parsed.included.items()})
+        self._environment.loader = DictLoader({name: one.text for name, one in included.items()})
         try:
             self._template = self._environment.from_string(source.text)
         except (TemplateError, *_OTHER_ERRORS) as error:
-            raise _refusal(source, parsed.included, error) from error
+            raise _refusal(source, included, error) from error
 
     def render(self, variables: Mapping[str, str]) -> str:
-        """One text, blank ends cut off.
+        """Render one text, without white space at its ends.
 
         Raises:
-            RenderFailed: it can't be rendered.
+            RenderError: it cannot be rendered.
         """
-        self._environment.start()
+        self._environment.limits.start_text()
         try:
             context = self._template.new_context(dict(variables), shared=True)
             return "".join(self._template.root_render_func(context)).strip()
         except (TemplateError, *_OTHER_ERRORS) as error:
-            message, place = self._explain(error, variables)
-            is_final = isinstance(error, TemplateTooMuch | RecursionError)
-            raise RenderFailed(message, place, is_final=is_final) from error
+            message, location = self._explain(error, variables)
+            is_final = isinstance(error, LimitExceeded | RecursionError)
+            raise RenderError(message, location, is_final=is_final) from error
 
     def _explain(self, error: Exception, variables: Mapping[str, str]) -> tuple[str, Location | None]:
-        """What went wrong with one text, and where in the template; values are never told."""
+        """Why and where rendering failed. The message contains no values of the recipient."""
         name = ""
         if isinstance(error, RecursionError):
-            message = "the template calls itself without end"
+            message = "a macro calls itself without end: add a condition that stops it"
         elif isinstance(error, TemplateError):
-            message = error.message or "the template can't be rendered"
+            message = error.message or "the template cannot be rendered"
         else:
-            message = f"the template can't be rendered: {type(error).__name__}"
+            message = f"the template cannot be rendered: {type(error).__name__}"
         if isinstance(error, UndefinedError):
             found = _UNDEFINED.search(message)
             name = (found[1] or found[2]) if found else ""
             near = difflib.get_close_matches(name, list(variables), n=1) if name else []
             message += f"; did you mean {near[0]}?" if near else ""
-        unit, offset = _failed_at(error.__traceback__)
+        template, offset = _failed_at(error.__traceback__)
         if offset is None:
             return message, None
-        text, _ = find_unit(self._source, self._parsed.included, unit)
-        return message, locate(self._source, self._parsed.included, unit, _sharpen(text, offset, name))
+        text, _ = text_of(self._source, self._included, template)
+        return message, locate(self._source, self._included, template, _sharpen(text, offset, name))
 
 
-def _refusal(source: TextSource, included: Mapping[str, Included], error: Exception) -> FilesInvalid:
-    """A text that Jinja2 does not take, at the place that it tells."""
+def _refusal(source: TextSource, included: Mapping[str, IncludedText], error: Exception) -> FilesInvalid:
+    """The error for a text that Jinja2 cannot parse or compile, where Jinja2 locates it."""
     if isinstance(error, TemplateSyntaxError):
-        code = "INCLUDE" if isinstance(error, BadInclude) else "TEMPLATE_SYNTAX"
-        message = error.message or ("" if code == "INCLUDE" else "the template's syntax is wrong")
-        place = locate(source, included, error.name, error.lineno - 1)
-        return FilesInvalid([place_problem(source, code, message, place)])
-    message = f"the template can't be compiled: {type(error).__name__}"
-    return FilesInvalid([place_problem(source, "TEMPLATE_SYNTAX", message, source.location)])
+        code = "INCLUDE" if isinstance(error, IncludeError) else "TEMPLATE_SYNTAX"
+        message = error.message or "the syntax of the template is wrong"
+        location = locate(source, included, error.name, error.lineno - 1)
+        return FilesInvalid([text_error(source, code, message, location)])
+    message = f"the template cannot be compiled ({type(error).__name__}): simplify it"
+    return FilesInvalid([text_error(source, "TEMPLATE_SYNTAX", message)])
 
 
 def _failed_at(traceback: TracebackType | None) -> tuple[str | None, int | None]:
     """The template and the offset of the innermost node that was being rendered."""
-    unit, offset = None, None
+    name, offset = None, None
     while traceback is not None:
         template = traceback.tb_frame.f_globals.get("__jinja_template__")
         if isinstance(template, JinjaTemplate):
-            unit, offset = template.name, template.get_corresponding_lineno(traceback.tb_lineno) - 1
+            name, offset = template.name, template.get_corresponding_lineno(traceback.tb_lineno) - 1
         traceback = traceback.tb_next
-    return unit, offset
+    return name, offset
 
 
 def _sharpen(text: str, offset: int, name: str) -> int:
-    """From a node to what a reader looks for: the name that is wrong, or the first word in its tag."""
+    """Move from the offset of a node to the wrong `name`, or else to the first word of its tag."""
     start = max(text.rfind("{{", 0, offset + 1), text.rfind("{%", 0, offset + 1))
     if start < 0:
         return offset

@@ -1,8 +1,9 @@
-"""Jinja2 as texts may use it: strict, the same twice, and never without end.
+"""The Jinja2 environment of texts: a strict sandbox in which a text always renders the same way, and always ends.
 
-A template works for a reviewed text and is no program. What it can reach is listed, not what it can't: filters, methods
-and operators outside the lists are errors. Loops, macros and printing draw on a budget; nothing grows past a length.
-Every node knows its offset in the source instead of its line, so that an error can name its column.
+A template comes from a reviewed file, but it is not a program. Filters, methods and operators are allowed one by one; any
+other is an error. Nothing random or time-dependent is available. limits.py bounds what a template may do.
+
+Every node carries its offset in the source in place of its line number, so that an error can name its column.
 """
 
 from __future__ import annotations
@@ -14,13 +15,7 @@ from itertools import islice
 from types import BuiltinMethodType, MethodType
 from typing import Any, cast
 
-from jinja2 import (
-    StrictUndefined,
-    TemplateRuntimeError,
-    TemplateSyntaxError,
-    UndefinedError,
-    nodes,
-)
+from jinja2 import StrictUndefined, TemplateRuntimeError, TemplateSyntaxError, UndefinedError, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS
 from jinja2.lexer import TokenStream
@@ -28,15 +23,18 @@ from jinja2.runtime import BlockReference, Context, LoopContext, Macro, Undefine
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from smsby_deploy.texts.filters import TEXT_FILTERS
-from smsby_deploy.texts.limits import Guard
+from smsby_deploy.texts.limits import (
+    LONGEST_VALUE,
+    LimitExceeded,
+    LimitInserter,
+    Limits,
+    check_length,
+    size_of,
+)
 
-_LONGEST_VALUE = 10_000  # characters of a value made by a template; items of a list
 _LARGEST_NUMBER = 10**18
-# Of one text: characters printed or repeated, and nodes evaluated in loops and macros; and what each further text adds
-# to what is left of them: a long list must not take hours either.
-_MOST_STEPS = 1_000_000
-_STEPS_A_TEXT = 20_000
 _MOST_DIGITS = 3  # of a width or precision in a format
+_MOST_PRECISION = 12  # of the filter `round`
 
 _FILTERS = (
     "abs", "capitalize", "count", "d", "default", "first", "format", "join", "last", "length", "list",
@@ -50,153 +48,139 @@ _STRING_METHODS = frozenset({
     "splitlines", "startswith", "strip", "swapcase", "title", "upper",
 })  # fmt: skip
 _CONTAINER_METHODS = frozenset({"count", "get", "index", "items", "keys", "values"})
-_FOR_TEXTS = frozenset({
+_TEXT_FILTERS_OF_JINJA = frozenset({
     "capitalize", "format", "lower", "replace", "string", "title", "trim", "truncate", "upper", "urlencode",
     "wordcount",
 })  # fmt: skip
-_NO_TEXT = "what would be printed is no text: take an item of a list, or | join it; write () behind a method or a macro"
+_NOT_PRINTABLE = (
+    "only text and numbers can be printed: take one item of a list or `| join` it, "
+    "and write () after the name of a method or macro"
+)
 _OPERATORS = frozenset(["+", "*", "%", "**"])
 _FORMAT = re.compile(r"%(?:\(\w+\))?[-#0 +]*(\*|\d*)(?:\.(\*|\d*))?")
-
-
-class TemplateTooMuch(TemplateRuntimeError):
-    """The template would take too long, or make something too long."""
 
 
 class EmptyValue(UndefinedError):
     """An empty value would be printed."""
 
     def __init__(self) -> None:
-        super().__init__("an empty value would be printed; `| default('…', true)` is the way out")
+        super().__init__(
+            "an empty value would be printed: test it with {% if %} or add `| default('…', true)`"
+        )
 
 
 class TextEnvironment(ImmutableSandboxedEnvironment):
-    """The environment of one text and of what it includes."""
+    """The environment of one text and of the templates it includes."""
 
     intercepted_binops = _OPERATORS
 
     def __init__(self) -> None:
         super().__init__(
-            undefined=StrictUndefined, finalize=self.printed, keep_trailing_newline=True, autoescape=False
+            undefined=StrictUndefined,
+            finalize=self.check_printed,
+            keep_trailing_newline=True,
+            autoescape=False,
         )
         self.globals.clear()
         self.filters = {name: FILTERS[name] for name in _FILTERS} | TEXT_FILTERS
         for name, check in _CHECKS.items():
             self.filters[name] = _checked(FILTERS[name], check)
-        self._steps = _MOST_STEPS
+        self.limits = Limits()
         self._is_compiling = False
 
-    def start(self) -> None:
-        """A new text begins."""
-        self._steps = min(_MOST_STEPS, self._steps + _STEPS_A_TEXT)
-
-    def charge(self, steps: int) -> None:
-        """Take `steps` from the budget of this text.
+    def check_printed(self, value: Any) -> Any:
+        """Check what `{{ … }}` prints, and return it.
 
         Raises:
-            TemplateTooMuch: it is used up.
-        """
-        self._steps -= steps
-        if self._steps < 0:
-            raise TemplateTooMuch("the template repeats too much: no text needs that")
-
-    def printed(self, value: Any) -> Any:
-        """What `{{ … }}` prints.
-
-        Raises:
-            EmptyValue: nothing.
-            TemplateTooMuch: more than any text needs.
+            EmptyValue: it is empty.
+            TemplateRuntimeError: it is neither text nor a number.
+            LimitExceeded: the template prints too much.
         """
         if self._is_compiling:
-            raise nodes.Impossible  # constants are judged where they are printed, so that an error has its place
-        if value is None or (isinstance(value, str) and not value.strip()):
-            raise EmptyValue
+            raise nodes.Impossible  # do not fold constants: an error in one must have its place
+        _check_printable(value)
         if isinstance(value, str):
-            self.charge(len(value))
-        elif not isinstance(value, int | float | Undefined):
-            raise TemplateRuntimeError(_NO_TEXT)
+            self.limits.consume(len(value))
         return value
 
-    def attribute(self, value: Any) -> Any:
-        """What stands behind a point or in brackets, where it is not called."""
+    def read_attribute(self, value: Any) -> Any:
+        """Check the value of `a.b` or `a[b]` that is not called, and return it."""
         if isinstance(value, MethodType | BuiltinMethodType):
-            raise TemplateRuntimeError("a method would be taken for a value: write () behind its name")
+            raise TemplateRuntimeError("a method is used as a value: write () after its name")
         return value
 
-    def repeated(self, items: Any, weight: int) -> Any:
-        """What a loop goes through; all of it is paid for before the first round."""
+    def iterate(self, items: Any, cost: int) -> Any:
+        """Return the items of a loop; every round's steps are consumed before the first round."""
         if isinstance(items, Undefined):
             return items
         if not hasattr(items, "__len__"):
-            items = list(islice(items, _LONGEST_VALUE + 1))
-        self.charge(len(items) * weight)
+            items = list(islice(items, LONGEST_VALUE + 1))
+        self.limits.consume(len(items) * cost)
         return items
 
-    def weighed(self, value: Any, name: str = "") -> Any:
-        """What goes into the filter `name`; one that sorts ten thousand characters must not do so in each round of a loop,
-        and one that is for texts makes a text of whatever it gets."""
-        if name in _FOR_TEXTS and not isinstance(value, str | int | float | Undefined | None):
-            raise TemplateRuntimeError(_NO_TEXT)
+    def filter_input(self, value: Any, name: str = "") -> Any:
+        """Check the input of the filter `name`, and return it.
+
+        Its size is consumed, so that no loop sorts ten thousand characters in each round. Filters for texts accept no
+        containers, which they would print.
+        """
+        if name in _TEXT_FILTERS_OF_JINJA and not isinstance(value, str | int | float | Undefined | None):
+            raise TemplateRuntimeError(_NOT_PRINTABLE)
         if isinstance(value, str | list | tuple | dict):
-            self.charge(_size(value))
+            self.limits.consume(size_of(value))
         return value
 
-    def joined(self, *values: Any) -> str:
-        """`a ~ b`; an empty value is not passed over in silence."""
-        texts = [str(self.printed(value)) if not isinstance(value, str) else value for value in values]
+    def concatenate(self, *values: Any) -> str:
+        """Return `a ~ b`; an empty value is an error, as in `{{ … }}`."""
+        texts = [value if isinstance(value, str) else str(self.check_printed(value)) for value in values]
         if not all(texts):
             raise EmptyValue
-        self._afford(sum(map(len, texts)))
+        self.limits.consume_value(sum(map(len, texts)))
         return "".join(texts)
 
-    def collected(self, kind: str, *items: Any) -> Any:
-        """A list, tuple or mapping; lists in lists grow fast."""
-        made: Any = {"List": list, "Tuple": tuple}.get(kind, _pairs)(items)
-        self._afford(_size(made))
-        return made
+    def build_container(self, kind: str, *items: Any) -> Any:
+        """Return a list, tuple or dict of `items`; nested containers grow fast."""
+        built: Any = {"List": list, "Tuple": tuple}.get(kind, _pairs)(items)
+        self.limits.consume_value(size_of(built))
+        return built
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         if isinstance(left, Undefined) or isinstance(right, Undefined):
             return self.binop_table[operator](left, right)
         if operator == "**":
-            raise SecurityError("the operator ** is not available in texts")
+            raise SecurityError("the operator ** is not available in texts: multiply instead")
         for value in (left, right):
             if isinstance(value, int) and abs(value) > _LARGEST_NUMBER:
-                raise TemplateTooMuch("a number is too large")
+                raise LimitExceeded("a number exceeds 18 digits: use a smaller one")
         if operator == "%" and isinstance(left, str):
-            self.charge(len(left))
+            self.limits.consume(len(left))
             _check_format(left, *(right if isinstance(right, tuple) else [right]))
         elif operator == "*":
-            text, times = (right, left) if isinstance(left, int) else (left, right)
-            if isinstance(times, int) and isinstance(text, str | list | tuple):
-                self._afford(_size(text) * max(times, 0))
+            value, times = (right, left) if isinstance(left, int) else (left, right)
+            if isinstance(times, int) and isinstance(value, str | list | tuple):
+                self.limits.consume_value(size_of(value) * max(times, 0))
         elif operator == "+" and isinstance(left, str) and isinstance(right, str):
-            return self.joined(left, right)
+            return self.concatenate(left, right)
         elif operator == "+" and isinstance(left, list | tuple):
-            self._afford(_size(left) + _size(right))
+            self.limits.consume_value(size_of(left) + size_of(right))
         return self.binop_table[operator](left, right)
 
-    def _afford(self, size: int) -> None:
-        """A value of `size` is made: it may not be too long, and is paid for."""
-        _limit(size)
-        self.charge(size)
-
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
-        """Macros, loops and the listed methods; everything else is an error."""
-        if isinstance(__obj, MethodType) and __obj.__self__ is __self:
-            return __obj(*args)  # Jinja2 adds names of its own: _loop_vars, _block_vars
+        """Call a macro, a loop helper or an allowed method; anything else is an error."""
         owner = getattr(__obj, "__self__", None)
+        if isinstance(__obj, MethodType) and (owner is __self or owner is __self.limits):
+            return __obj(*args)  # inserted by limits.py; Jinja2 adds keywords such as _loop_vars
         if isinstance(__obj, BuiltinMethodType) and isinstance(owner, str | list | tuple | dict):
             name = __obj.__name__
             if name not in (_STRING_METHODS if isinstance(owner, str) else _CONTAINER_METHODS):
-                raise SecurityError(f"the method {name} is not available in texts")
-            __self.weighed(owner)
+                raise SecurityError(f"the method {name} is not available in texts: use a filter instead")
+            __self.filter_input(owner)
             if name == "replace":
                 _check_replace(owner, *args)
         elif not isinstance(__obj, Macro | LoopContext | BlockReference | Undefined) and not isinstance(
             owner, LoopContext
         ):
-            raise SecurityError("there is nothing that can be called here")
+            raise SecurityError("this value cannot be called: remove the ()")
         return super().call(__context, __obj, *args, **kwargs)
 
     def _tokenize(
@@ -210,7 +194,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
     def _located(
         self, source: str, name: str | None, filename: str | None, state: str | None
     ) -> Iterator[tuple[int, str, str]]:
-        """The lexer's tokens, each with its offset (from 1) for a line."""
+        """Yield the lexer's tokens, each with its offset (from 1) in place of its line."""
         offset = 0
         try:
             for _, kind, value in self.lexer.tokeniter(source, name, filename, state):
@@ -226,7 +210,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
     def _generate(
         self, source: nodes.Template, name: str | None, filename: str | None, defer_init: bool = False
     ) -> str:
-        Guard(self, is_included=name is not None).visit(source)
+        LimitInserter(self, is_included=name is not None).visit(source)
         self._is_compiling = True
         try:
             return super()._generate(source, name, filename, defer_init)
@@ -234,58 +218,45 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
             self._is_compiling = False
 
 
-def _size(value: Any) -> int:
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, dict):
-        return sum(1 + _size(key) + _size(item) for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return sum(1 + _size(item) for item in value)
-    return 1
-
-
-def _limit(size: int) -> None:
-    if size > _LONGEST_VALUE:
-        raise TemplateTooMuch(f"a value would be longer than {_LONGEST_VALUE} characters: no text needs that")
-
-
 def _pairs(items: tuple[Any, ...]) -> dict[Any, Any]:
     return dict(zip(items[::2], items[1::2], strict=True))
+
+
+def _check_printable(value: Any) -> None:
+    """Refuse a value that cannot become part of a text."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise EmptyValue
+    if not isinstance(value, str | int | float | Undefined):
+        raise TemplateRuntimeError(_NOT_PRINTABLE)
 
 
 def _check_format(text: str, *values: Any) -> None:
     for value in values:
         for part in value.values() if isinstance(value, dict) else [value]:
-            _check_value(part)
+            _check_printable(part)
     for width, precision in _FORMAT.findall(text):
         if "*" in (width, precision) or max(len(width), len(precision)) > _MOST_DIGITS:
-            raise TemplateTooMuch("a format is too wide")
-
-
-def _check_value(value: Any) -> None:
-    """Whether `value` may become a part of a text."""
-    if value is None or (isinstance(value, str) and not value.strip()):
-        raise EmptyValue
-    if not isinstance(value, str | int | float | Undefined):
-        raise TemplateRuntimeError(_NO_TEXT)
+            raise LimitExceeded(
+                "the width or precision of a format exceeds 999 or is *: write a smaller number"
+            )
 
 
 def _check_replace(text: Any, old: Any = "", new: Any = "", *_: Any) -> None:
     if all(isinstance(value, str) for value in (text, old, new)):
-        _limit(len(text) + text.count(old) * len(new))
+        check_length(len(text) + text.count(old) * len(new))
 
 
 def _check_join(items: Any, separator: Any = "", *_: Any) -> None:
     if isinstance(items, Sized) and not isinstance(items, str | Undefined):
         for item in cast("Iterable[Any]", items):
-            _check_value(item)
+            _check_printable(item)
     if isinstance(items, str | list | tuple):
-        _limit(_size(items) + len(items) * _size(separator))
+        check_length(size_of(items) + len(items) * size_of(separator))
 
 
 def _check_round(_value: Any, precision: Any = 0, *_: Any) -> None:
-    if isinstance(precision, int) and abs(precision) > _MOST_DIGITS * 4:
-        raise TemplateTooMuch("a precision is too large")
+    if isinstance(precision, int) and abs(precision) > _MOST_PRECISION:
+        raise LimitExceeded(f"the precision of round exceeds {_MOST_PRECISION} digits: use a smaller one")
 
 
 _CHECKS: dict[str, Callable[..., None]] = {
@@ -297,12 +268,12 @@ _CHECKS: dict[str, Callable[..., None]] = {
 
 
 def _checked(filter_: Callable[..., Any], check: Callable[..., None]) -> Callable[..., Any]:
-    """`filter_` behind `check` of its arguments, which follow what Jinja2 itself passes to some filters first."""
-    own = 1 if hasattr(filter_, "jinja_pass_arg") else 0
+    """Wrap `filter_` so that `check` sees its arguments first, without those that Jinja2 itself prepends."""
+    skipped = 1 if hasattr(filter_, "jinja_pass_arg") else 0
 
     @wraps(filter_)
     def guarded(*arguments: Any, **named: Any) -> Any:
-        check(*arguments[own:], *named.values())
+        check(*arguments[skipped:], *named.values())
         return filter_(*arguments, **named)
 
     return guarded

@@ -1,4 +1,4 @@
-"""Filters for texts: money, date, plural, phone. Each takes its value from the data; none knows the time."""
+"""Template filters for texts: money, date, plural, phone, int, float. None depends on the current time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _GROUP_GAPS = str.maketrans("", "", " _'\u00a0\u202f\u2009")
 
 
 def money(value: Any, currency: str = "", language: str = "ru") -> str:
-    """An amount with two digits: `1 234,50 BYN`, in English `1,234.50 BYN`."""
+    """An amount with two decimals: `1 234,50 BYN`, in English `1,234.50 BYN`."""
     _check_language(language)
     amount = _number("money", value).quantize(Decimal("0.01"), ROUND_HALF_UP)
     text = f"{amount:,.2f}"
@@ -40,9 +40,9 @@ def money(value: Any, currency: str = "", language: str = "ru") -> str:
 
 
 def date(value: Any, *how: str) -> str:
-    """A date or time from the data, as `1 декабря 2026`; `how` names a language (ru, be, en) and a format.
+    """A date or time, such as `1 декабря 2026`; `how` is a language (ru, be, en), a format, or both.
 
-    In a format: %d %-d day, %m %-m month, %B its name, %Y %y year, %A weekday, %H:%M time, %% a percent sign.
+    Codes of a format: %d %-d day, %m %-m month, %B its name, %Y %y year, %A weekday, %H:%M time, %% a percent sign.
     """
     language, form = "ru", _DATE
     for word in how:
@@ -51,7 +51,7 @@ def date(value: Any, *how: str) -> str:
         else:
             language = word
     _check_language(language)
-    when = _when(_wanted("date", value))
+    when = _parse_date(_text_of("date", value))
     codes = {
         "d": f"{when.day:02d}", "-d": str(when.day), "m": f"{when.month:02d}", "-m": str(when.month),
         "B": _MONTHS[language].split()[when.month - 1], "A": _WEEKDAYS[language].split()[when.weekday()],
@@ -61,23 +61,26 @@ def date(value: Any, *how: str) -> str:
 
     def spell(code: re.Match[str]) -> str:
         if code[1] not in codes:
-            raise TemplateRuntimeError(f"date: %{code[1]} is not known; known are {' '.join(codes)}")
+            known = " ".join(f"%{one}" for one in codes)
+            raise TemplateRuntimeError(f"date: unknown code %{code[1]}; use {known}")
         return codes[code[1]]
 
     return _CODE.sub(spell, form)
 
 
 def plural(value: Any, *forms: str) -> str:
-    """The word that goes with a number: `балл`, `балла` or `баллов`; of two forms the English way.
+    """The form of a word that agrees with a number: `балл`, `балла` or `баллов`; with two forms as in English.
 
-    The forms may also stand in one text: `plural('балл, балла, баллов')`.
+    The forms may also be given as one text: `plural('балл, балла, баллов')`.
     """
     words = [word.strip() for form in forms for word in form.split(",")]
     number = abs(_number("plural", value))
     if len(words) == 2:
         return words[0] if number == 1 else words[1]
     if len(words) != 3:
-        raise TemplateRuntimeError("plural: three forms are wanted ('балл', 'балла', 'баллов'), or two")
+        raise TemplateRuntimeError(
+            "plural: expected two or three forms, such as plural('балл', 'балла', 'баллов')"
+        )
     if number != number.to_integral_value():
         return words[1]
     ones, tens = int(number) % 10, int(number) % 100
@@ -86,53 +89,53 @@ def plural(value: Any, *forms: str) -> str:
     return words[1] if 2 <= ones <= 4 and not 12 <= tens <= 14 else words[2]
 
 
-def whole(value: Any, *default: Any) -> Any:
-    """A number without what follows its point, for sums and comparisons; what is no number is `default`, if given.
+def integer(value: Any, *default: Any) -> Any:
+    """The integer part of a number, for sums and comparisons; `default`, if given, replaces a value that is not one.
 
-    Jinja2's own makes 0 of it: a forgotten column would be sent as `0 points`.
+    Jinja2's own filter returns 0 instead, so that an empty column would be sent as `0 points`.
     """
     return _or_default("int", value, int, default)
 
 
 def decimal(value: Any, *default: Any) -> Any:
-    """A number with its fraction, as `whole` is one without."""
+    """A number with its fraction; `default` as in `integer`."""
     return _or_default("float", value, float, default)
 
 
 def phone(value: Any, style: str = "international") -> str:
-    """A number as people read it: `+375 29 123-45-67`; in `national` style `8 029 123-45-67`."""
-    digits = re.sub(r"\D", "", _wanted("phone", value))
+    """A phone number with its digits grouped: `+375 29 123-45-67`; in `national` style `8 029 123-45-67`."""
+    digits = re.sub(r"\D", "", _text_of("phone", value))
     if len(digits) == 11 and digits.startswith("80"):
         digits = "375" + digits[2:]
     elif len(digits) == 9:
         digits = "375" + digits
     if not 7 <= len(digits) <= 15:
-        raise TemplateRuntimeError("phone: it is not a phone number")
+        raise TemplateRuntimeError("phone: the value is not a phone number; expected 7 to 15 digits")
     if style not in ("international", "national"):
-        raise TemplateRuntimeError("phone: the style is 'international' or 'national'")
+        raise TemplateRuntimeError("phone: unknown style; use 'international' or 'national'")
     if not (digits.startswith("375") and len(digits) == 12):
         return f"+{digits}"
     code, rest = digits[3:5], f"{digits[5:8]}-{digits[8:10]}-{digits[10:]}"
     return f"8 0{code} {rest}" if style == "national" else f"+375 {code} {rest}"
 
 
-def _wanted(name: str, value: Any) -> str:
+def _text_of(name: str, value: Any) -> str:
     if isinstance(value, Undefined):
-        return str(value)  # raises, and names the variable
+        return str(value)  # raises an error that names the variable
     text = "" if value is None else str(value).strip()
     if not text:
-        raise TemplateRuntimeError(f"{name}: the value is empty; test it with {{% if %}}, or give a default")
+        raise TemplateRuntimeError(f"{name}: the value is empty; test it with {{% if %}} or add a default")
     return text
 
 
 def _number(name: str, value: Any) -> Decimal:
-    text = _wanted(name, value).translate(_GROUP_GAPS).replace(",", ".")
+    text = _text_of(name, value).translate(_GROUP_GAPS).replace(",", ".")
     if not _AMOUNT.fullmatch(text):
-        raise TemplateRuntimeError(f"{name}: the value is not a number")
+        raise TemplateRuntimeError(f"{name}: the value is not a number; write it like 1234.50")
     try:
         return Decimal(text)
     except InvalidOperation as error:
-        raise TemplateRuntimeError(f"{name}: the value is not a number") from error
+        raise TemplateRuntimeError(f"{name}: the value is not a number; write it like 1234.50") from error
 
 
 def _or_default(name: str, value: Any, kind: Callable[[Any], Any], default: tuple[Any, ...]) -> Any:
@@ -148,7 +151,7 @@ def _or_default(name: str, value: Any, kind: Callable[[Any], Any], default: tupl
         return default[0]
 
 
-def _when(text: str) -> datetime:
+def _parse_date(text: str) -> datetime:
     dotted = _DOTTED.fullmatch(text)
     if dotted:
         day, month, year, clock = dotted.groups()
@@ -157,17 +160,17 @@ def _when(text: str) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError as error:
         raise TemplateRuntimeError(
-            "date: the value is not a date; 2026-12-01, 2026-12-01T10:00 and 01.12.2026 are"
+            "date: the value is not a date; write it like 2026-12-01, 2026-12-01T10:00 or 01.12.2026"
         ) from error
 
 
 def _check_language(language: str) -> None:
     if language not in _LANGUAGES:
-        raise TemplateRuntimeError(f"there is no language {language!r} here: {', '.join(_LANGUAGES)}")
+        raise TemplateRuntimeError(f"unknown language {language!r}; use {', '.join(_LANGUAGES)}")
 
 
 TEXT_FILTERS: dict[str, Callable[..., Any]] = {
-    "int": whole,
+    "int": integer,
     "float": decimal,
     "money": money,
     "date": date,

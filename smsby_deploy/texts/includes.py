@@ -1,4 +1,4 @@
-"""What a template includes or imports from the project's templates/, read once and before anything is rendered."""
+"""The templates that a text includes, imports or extends, read from the project's templates/ before anything is rendered."""
 
 from __future__ import annotations
 
@@ -9,143 +9,147 @@ from pathlib import Path
 from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.visitor import NodeTransformer
 
+from smsby_deploy.texts.analysis import LONGEST_SOURCE, Fault, IncludedText, Literal
 from smsby_deploy.texts.environment import TextEnvironment
-from smsby_deploy.texts.parsed import LONGEST_SOURCE, Complaint, Included
 
 FOLDER = "templates"
-# Names that Jinja2 gives a meaning of its own where they can be called.
+# Names that Jinja2 itself defines where they can be called.
 _CALLABLE = frozenset(["caller", "loop", "self", "super"])
 
 
-class BadInclude(TemplateSyntaxError):
-    """It can't be included. `name` is the template that wants it (None: the text itself), `lineno` the offset, from 1."""
+class IncludeError(TemplateSyntaxError):
+    """A template cannot be included. `name` is the including one (None: the text), `lineno` the offset, from 1."""
 
 
 @dataclass(slots=True)
-class Gathered:
-    """What one text is made of: the parsed templates by name (None: the text itself), and what it includes."""
+class ParsedTemplates:
+    """The trees of a text (None) and of the templates it includes, and the texts of the latter, by name."""
 
-    parsed: dict[str | None, nodes.Template] = field(default_factory=dict)
-    included: dict[str, Included] = field(default_factory=dict)
+    trees: dict[str | None, nodes.Template] = field(default_factory=dict)
+    included: dict[str, IncludedText] = field(default_factory=dict)
 
-    def literals(self) -> Iterator[tuple[str | None, int, str]]:
-        """Every run of literal text: its template, its offset there, and itself."""
-        for unit, tree in self.parsed.items():
+    def add(self, environment: TextEnvironment, text: str, root: Path | None) -> None:
+        """Parse `text` and everything it includes; names are paths in templates/, with or without that folder.
+
+        Raises:
+            IncludeError: a name is not a constant, leads out of templates/, names no file, or includes itself.
+            TemplateSyntaxError: the syntax of a template is wrong.
+        """
+        self._add(environment, None, text, root, ())
+
+    def literals(self) -> Iterator[Literal]:
+        """Every run of literal text."""
+        for name, tree in self.trees.items():
             for data in tree.find_all(nodes.TemplateData):
-                yield unit, data.lineno - 1, data.data
+                yield Literal(name, data.lineno - 1, data.data)
 
-    def unknown_calls(self) -> Iterator[Complaint]:
-        """Calls of a name that nothing defines."""
-        for unit, tree in self.parsed.items():
+    def unknown_calls(self) -> Iterator[Fault]:
+        """Calls of names that nothing defines."""
+        for name, tree in self.trees.items():
             calls = [call for call in tree.find_all(nodes.Call) if isinstance(call.node, nodes.Name)]
             undeclared = meta.find_undeclared_variables(tree) - _CALLABLE if calls else frozenset()
             for call in calls:
                 assert isinstance(call.node, nodes.Name)
-                if call.node.name in undeclared:
-                    name = call.node.name
-                    message = f"there is no function {name}; a column of the data is written {{{{ {name} }}}}"
-                    yield Complaint("TEMPLATE", unit, call.node.lineno - 1, message)
+                called = call.node.name
+                if called in undeclared:
+                    message = f"unknown function {called}; to print a column write {{{{ {called} }}}}"
+                    yield Fault("TEMPLATE", name, call.node.lineno - 1, message)
+
+    def _add(
+        self,
+        environment: TextEnvironment,
+        name: str | None,
+        text: str,
+        root: Path | None,
+        including: tuple[str | None, ...],
+    ) -> None:
+        if name not in self.trees:
+            self.trees[name] = environment.parse(text, name)
+        for included, lineno in _references(self.trees[name], name):
+            if included in (*including, name):
+                message = f"{included} includes itself: remove one of the includes"
+                raise IncludeError(message, lineno, name)
+            if included not in self.included:
+                self.included[included] = _read_included(included, root, name, lineno)
+                if sum(len(one.text) for one in self.included.values()) > LONGEST_SOURCE:
+                    message = f"the included templates exceed {LONGEST_SOURCE:,} characters: include less"
+                    raise IncludeError(message, lineno, name)
+            self._add(environment, included, self.included[included].text, root, (*including, name))
 
 
-def gather(environment: TextEnvironment, text: str, root: Path | None, gathered: Gathered) -> None:
-    """Put `text` and all it includes into `gathered`. Names are paths in templates/; the folder may stand before them.
-
-    Raises:
-        BadInclude: a name that is not written out, leads out of templates/, is no file there, or includes itself.
-        TemplateSyntaxError: the syntax of one of them is wrong.
-    """
-    _gather(environment, None, text, root, gathered, ())
-
-
-def _gather(
-    environment: TextEnvironment,
-    unit: str | None,
-    text: str,
-    root: Path | None,
-    gathered: Gathered,
-    above: tuple[str | None, ...],
-) -> None:
-    if unit not in gathered.parsed:
-        gathered.parsed[unit] = environment.parse(text, unit)
-    for name, lineno in _references(gathered.parsed[unit], unit):
-        if name in (*above, unit):
-            raise BadInclude(f"{name} would include itself", lineno, unit)
-        if name not in gathered.included:
-            gathered.included[name] = _read(name, root, unit, lineno)
-            if sum(len(one.text) for one in gathered.included.values()) > LONGEST_SOURCE:
-                raise BadInclude("the included templates are too long for any text", lineno, unit)
-        _gather(environment, name, gathered.included[name].text, root, gathered, (*above, unit))
-
-
-def find_variables(environment: TextEnvironment, text: str, gathered: Gathered) -> frozenset[str]:
-    """The variables that `text` and all it includes take from the data."""
-    wanted: dict[str | None, frozenset[str]] = {}
+def find_variables(environment: TextEnvironment, text: str, templates: ParsedTemplates) -> frozenset[str]:
+    """The variables that `text` and everything it includes take from the data."""
+    found: dict[str | None, frozenset[str]] = {}
     waiting: list[str | None] = [None]
     while waiting:
-        unit = waiting[-1]
-        inner = [name for name, _ in _references(gathered.parsed[unit], unit) if name not in wanted]
+        name = waiting[-1]
+        inner = [one for one, _ in _references(templates.trees[name], name) if one not in found]
         if inner:
             waiting.extend(inner)
             continue
         waiting.pop()
-        own = text if unit is None else gathered.included[unit].text
-        wanted[unit] = _find_wanted(environment, unit, own, gathered, wanted)
-    return wanted[None]
+        own_text = text if name is None else templates.included[name].text
+        found[name] = _find_own_variables(environment, name, own_text, templates.trees[name], found)
+    return found[None]
 
 
-def _find_wanted(
+def _find_own_variables(
     environment: TextEnvironment,
-    unit: str | None,
+    name: str | None,
     text: str,
-    gathered: Gathered,
-    wanted: Mapping[str | None, frozenset[str]],
+    tree: nodes.Template,
+    found: Mapping[str | None, frozenset[str]],
 ) -> frozenset[str]:
-    """The variables that a template takes from outside; `wanted` knows those of what it includes.
+    """The variables that one template takes from outside; `found` has those of the templates it includes.
 
-    What it sets before an include, the included template takes from there. What is imported or extended sees nothing
-    of that, so its variables come from outside.
+    An included template sees what the including one has set before, so such a variable does not come from outside. An
+    imported or extended template does not see it.
     """
-    if not any(_references(gathered.parsed[unit], unit)):
-        return frozenset(meta.find_undeclared_variables(gathered.parsed[unit]))
-    tree = _WithNames(wanted).visit(environment.parse(text, unit))  # a tree of its own: it is changed
-    apart = (
-        wanted[node.template.value] for node in tree.find_all((nodes.Import, nodes.FromImport, nodes.Extends))
+    if not any(_references(tree, name)):
+        return frozenset(meta.find_undeclared_variables(tree))
+    changed = _IncludesAsNames(found).visit(environment.parse(text, name))  # a copy, because it is changed
+    isolated = (
+        found[node.template.value]
+        for node in changed.find_all((nodes.Import, nodes.FromImport, nodes.Extends))
     )
-    return frozenset(meta.find_undeclared_variables(tree)).union(*apart)
+    return frozenset(meta.find_undeclared_variables(changed)).union(*isolated)
 
 
-class _WithNames(NodeTransformer):
-    """Puts the variables that an included template wants where it is included."""
+class _IncludesAsNames(NodeTransformer):
+    """Replaces each include by the variables of the included template."""
 
-    def __init__(self, wanted: Mapping[str | None, frozenset[str]]) -> None:
-        self._wanted = wanted
+    def __init__(self, found: Mapping[str | None, frozenset[str]]) -> None:
+        self._found = found
 
-    def visit_Include(self, node: nodes.Include) -> nodes.Node:  # noqa: N802  # Jinja2 calls it by the node's name
+    def visit_Include(self, node: nodes.Include) -> nodes.Node:  # noqa: N802 - Jinja2 calls it by the node's name
         assert isinstance(node.template, nodes.Const)
-        names = [nodes.Name(name, "load") for name in sorted(self._wanted[node.template.value])]
+        names = [nodes.Name(name, "load") for name in sorted(self._found[node.template.value])]
         return nodes.Output(names, lineno=node.lineno)
 
 
-def _references(tree: nodes.Template, unit: str | None) -> Iterator[tuple[str, int]]:
+def _references(tree: nodes.Template, name: str | None) -> Iterator[tuple[str, int]]:
+    """The names of the templates that `tree`, itself called `name`, refers to, each with its offset."""
     for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
-        named: nodes.Expr = node.template  # type: ignore[attr-defined]  # each of the four has it
-        if not (isinstance(named, nodes.Const) and isinstance(named.value, str)):
-            message = "the name of an included template is written out, in quotes: a review must know it"
-            raise BadInclude(message, named.lineno, unit)
-        yield named.value, named.lineno
+        included: nodes.Expr = node.template  # type: ignore[attr-defined]  # all four have it
+        if not (isinstance(included, nodes.Const) and isinstance(included.value, str)):
+            message = "the name of an included template must be a quoted constant, so that reviewers see it"
+            raise IncludeError(message, included.lineno, name)
+        yield included.value, included.lineno
 
 
-def _read(name: str, root: Path | None, unit: str | None, lineno: int) -> Included:
+def _read_included(name: str, root: Path | None, including: str | None, lineno: int) -> IncludedText:
     if root is None:
-        raise BadInclude(f"{name}: there is no project to include it from", lineno, unit)
+        raise IncludeError(f"{name}: a text outside a project cannot include templates", lineno, including)
     folder = root / FOLDER
     path = root / name if name.startswith(f"{FOLDER}/") else folder / name
     inside = folder.resolve()
     if not (inside.is_relative_to(root.resolve()) and path.resolve().is_relative_to(inside)):
-        raise BadInclude(f"{name} leads out of the project's {FOLDER}/", lineno, unit)
+        message = f"{name} is outside the project's {FOLDER}/ folder: move it there"
+        raise IncludeError(message, lineno, including)
     if not path.is_file():
-        raise BadInclude(f"there is no file {name} in the project's {FOLDER}/", lineno, unit)
+        message = f"no file {name} in the project's {FOLDER}/ folder: check the name"
+        raise IncludeError(message, lineno, including)
     try:
-        return Included(path.read_text(encoding="utf-8-sig"), path.relative_to(root).as_posix())
+        return IncludedText(path.read_text(encoding="utf-8-sig"), path.relative_to(root).as_posix())
     except UnicodeDecodeError as error:
-        raise BadInclude(f"{name} is not UTF-8: save it as UTF-8", lineno, unit) from error
+        raise IncludeError(f"{name} is not UTF-8: save it as UTF-8", lineno, including) from error

@@ -1,20 +1,83 @@
-"""Puts the budget and the limits of environment.py into a parsed template, before it is compiled."""
+"""Limits of a template: a budget of steps and a longest value, enforced by calls inserted into its tree.
 
-# ruff: noqa: N802 - NodeTransformer looks for methods by these names
+A template cannot be stopped from outside. Before it is compiled, its loops, macros, filters and containers are therefore
+wrapped in calls of the environment, which check and count what they are about to do.
+"""
+
+# ruff: noqa: N802 - NodeTransformer finds methods by node name
 
 from __future__ import annotations
 
 from typing import Any
 
-from jinja2 import Environment, TemplateAssertionError, nodes
+from jinja2 import Environment, TemplateAssertionError, TemplateRuntimeError, nodes
 from jinja2.visitor import NodeTransformer
 
+LONGEST_VALUE = 10_000  # characters of a value a template makes; items of a list
+# Steps are characters printed or repeated, and nodes evaluated in loops and macros. Every text adds to what remains of
+# the budget, so that a long list cannot take hours either.
+_FIRST_STEPS = 1_000_000
+_STEPS_PER_TEXT = 20_000
 _STEPS_PER_NODE = 10
 
 
-class Guard(NodeTransformer):
-    """Loops, macros, `~`, lists, attributes and what goes into a filter are turned into calls of the environment's
-    methods."""
+class LimitExceeded(TemplateRuntimeError):
+    """The template would take too long, or make a value that is too long."""
+
+
+class Limits:
+    """The step budget of one template."""
+
+    def __init__(self) -> None:
+        self._steps = _FIRST_STEPS
+
+    def start_text(self) -> None:
+        """Add the allowance of one more text."""
+        self._steps = min(_FIRST_STEPS, self._steps + _STEPS_PER_TEXT)
+
+    def consume(self, steps: int) -> None:
+        """Take `steps` from the budget.
+
+        Raises:
+            LimitExceeded: the budget is used up.
+        """
+        self._steps -= steps
+        if self._steps < 0:
+            raise LimitExceeded("the template does too much work: use fewer loops and shorter values")
+
+    def consume_value(self, size: int) -> None:
+        """Take the steps for a new value of `size`.
+
+        Raises:
+            LimitExceeded: the value is too long, or the budget is used up.
+        """
+        check_length(size)
+        self.consume(size)
+
+
+def check_length(size: int) -> None:
+    """Refuse a value of `size` characters or items.
+
+    Raises:
+        LimitExceeded: it is too long.
+    """
+    if size > LONGEST_VALUE:
+        raise LimitExceeded(f"a value would exceed {LONGEST_VALUE:,} characters: shorten it")
+
+
+def size_of(value: Any) -> int:
+    """The characters of a text; of a container its items and all they contain."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(1 + size_of(key) + size_of(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return sum(1 + size_of(item) for item in value)
+    return 1
+
+
+class LimitInserter(NodeTransformer):
+    """Replaces loops, macros, `~`, containers, attributes and the input of filters by calls of a `TextEnvironment`."""
 
     def __init__(self, environment: Environment, *, is_included: bool) -> None:
         self.environment = environment
@@ -22,33 +85,35 @@ class Guard(NodeTransformer):
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
         if node.recursive:
-            raise TemplateAssertionError("recursive loops are not available in texts", node.lineno)
-        weight = _weight(node.body) + _weight(node.else_)
+            raise TemplateAssertionError(
+                "recursive loops are not available in texts: use a plain loop", node.lineno
+            )
+        cost = _cost_of_round(node.body) + _cost_of_round(node.else_)
         self.generic_visit(node)
         items: Any = node.iter
-        node.iter = self._call("repeated", [items, nodes.Const(weight)], node)
+        node.iter = self._call("iterate", [items, nodes.Const(cost)], node)
         return node
 
     def visit_Macro(self, node: nodes.Macro) -> nodes.Node:
-        return self._paid(node)
+        return self._charge(node)
 
     def visit_CallBlock(self, node: nodes.CallBlock) -> nodes.Node:
-        return self._paid(node)
+        return self._charge(node)
 
     def visit_Block(self, node: nodes.Block) -> nodes.Node:
-        return self._paid(node)
+        return self._charge(node)
 
     def visit_Template(self, node: nodes.Template) -> nodes.Node:
-        return self._paid(node) if self.is_included else self.generic_visit(node)
+        return self._charge(node) if self.is_included else self.generic_visit(node)
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
         self.generic_visit(node)
-        return self._call("joined", node.nodes, node)
+        return self._call("concatenate", node.nodes, node)
 
     def visit_Call(self, node: nodes.Call) -> nodes.Node:
         method = node.node
         if isinstance(method, nodes.Getattr | nodes.Getitem):
-            self.generic_visit(method)  # what is called may be a method
+            self.generic_visit(method)  # only here may an attribute be a method
             node.node = nodes.Const(None)
             self.generic_visit(node)
             node.node = method
@@ -57,41 +122,40 @@ class Guard(NodeTransformer):
 
     def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:
         self.generic_visit(node)
-        return self._call("attribute", [node], node)
+        return self._call("read_attribute", [node], node)
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
         self.generic_visit(node)
-        return self._call("attribute", [node], node)
+        return self._call("read_attribute", [node], node)
 
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:
         self.generic_visit(node)
-        if node.node is not None:  # a block's text was paid for as it was printed
-            node.node = self._call("weighed", [node.node, nodes.Const(node.name)], node)
+        if node.node is not None:  # the text of a filter block was counted when it was printed
+            node.node = self._call("filter_input", [node.node, nodes.Const(node.name)], node)
         return node
 
     def visit_List(self, node: nodes.List) -> nodes.Node:
-        return self._collected(node, node.items)
+        return self._build(node, node.items)
 
     def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:
-        return node if node.ctx == "store" else self._collected(node, node.items)
+        return node if node.ctx == "store" else self._build(node, node.items)
 
     def visit_Dict(self, node: nodes.Dict) -> nodes.Node:
-        return self._collected(node, [part for pair in node.items for part in (pair.key, pair.value)])
+        return self._build(node, [part for pair in node.items for part in (pair.key, pair.value)])
 
-    def _collected(self, node: nodes.Expr, items: list[nodes.Expr]) -> nodes.Node:
+    def _build(self, node: nodes.Expr, items: list[nodes.Expr]) -> nodes.Node:
         if all(isinstance(item, nodes.Const) for item in items):
             return node
         visited = [self.visit(item) for item in items]
-        return self._call("collected", [nodes.Const(type(node).__name__), *visited], node)
+        return self._call("build_container", [nodes.Const(type(node).__name__), *visited], node)
 
-    def _paid(self, node: Any) -> nodes.Node:
-        weight = nodes.Const(_weight(node.body))
+    def _charge(self, node: Any) -> nodes.Node:
+        """Let each execution of `node.body` consume steps."""
+        cost = nodes.Const(_cost_of_round(node.body))
         self.generic_visit(node)
-        call = self._call("charge", [weight], node)
-        node.body = [
-            nodes.ExprStmt(call).set_lineno(node.lineno).set_environment(self.environment),
-            *node.body,
-        ]
+        call = self._call("limits.consume", [cost], node)
+        statement = nodes.ExprStmt(call).set_lineno(node.lineno).set_environment(self.environment)
+        node.body = [statement, *node.body]
         return node  # type: ignore[no-any-return]
 
     def _call(self, name: str, arguments: list[nodes.Expr], node: nodes.Node) -> nodes.Call:
@@ -99,15 +163,15 @@ class Guard(NodeTransformer):
         return call.set_lineno(node.lineno).set_environment(self.environment)  # type: ignore[return-value]
 
 
-def _weight(body: list[nodes.Node]) -> int:
-    """What one round through `body` costs: its literal characters, and its nodes."""
-    weight, waiting = _STEPS_PER_NODE, list(body)
+def _cost_of_round(body: list[nodes.Node]) -> int:
+    """The steps of one execution of `body`: its literal characters, and its nodes."""
+    cost, waiting = _STEPS_PER_NODE, list(body)
     while waiting:
         node = waiting.pop()
-        weight += _STEPS_PER_NODE
+        cost += _STEPS_PER_NODE
         if isinstance(node, nodes.TemplateData):
-            weight += len(node.data)
+            cost += len(node.data)
         elif isinstance(node, nodes.Const) and isinstance(node.value, str):
-            weight += len(node.value)
+            cost += len(node.value)
         waiting.extend(node.iter_child_nodes())
-    return weight
+    return cost

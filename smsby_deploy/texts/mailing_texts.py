@@ -1,4 +1,4 @@
-"""The texts of one mailing's recipients: from the template, or each recipient's own."""
+"""The texts of one mailing's recipients: from its template, or each recipient's own."""
 
 from __future__ import annotations
 
@@ -10,32 +10,31 @@ from smsby_deploy.texts.template import RenderedBatch, Template, placeholder_pro
 
 
 def is_personal(mailing: Mailing, template: Template | None) -> bool:
-    """Whether each recipient has a text of its own."""
+    """Whether recipients of `mailing` may get different texts."""
     if template is None or template.is_personal:
         return True
     return isinstance(mailing.audience, InlineRecipients) and any(
-        r.text is not None for r in mailing.audience.rows
+        recipient.text is not None for recipient in mailing.audience.rows
     )
 
 
 def rows_file(mailing: Mailing) -> str:
-    """The file in which the mailing's recipients stand, as errors name it."""
+    """The name of the file with the mailing's recipients, as messages show it."""
     if isinstance(mailing.audience, InlineRecipients | ContactList):
         return mailing.file
     return mailing.audience.name
 
 
 def render_texts(mailing: Mailing, template: Template | None, batch: Batch) -> RenderedBatch:
-    """The text of each recipient of `batch` ("" where there is none), and what is wrong."""
+    """Return the text of each recipient of `batch`, "" where there is none, and the problems."""
     file = rows_file(mailing)
     if template is not None:
         return template.render_batch(batch, rows_file=file, address=mailing.address)
     rewriter = Rewriter(mailing.rewrite)
     texts = [rewriter.apply((text or "").strip()) for text in batch.texts]
+    message = "this recipient has no text: fill it in, or set `text` in the mailing"
     problems = [
-        Problem(
-            Severity.ERROR, "TEMPLATE", "this recipient has no text", mailing.address, Location(file, line)
-        )
+        Problem(Severity.ERROR, "TEMPLATE", message, mailing.address, Location(file, line))
         for text, line in zip(texts, batch.lines, strict=True)
         if not text
     ]

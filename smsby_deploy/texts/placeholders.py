@@ -1,24 +1,24 @@
-"""Placeholders of other tools, which people would read as they stand: *|FNAME|*, {name}, %NAME%, [[name]], ${name}."""
+"""Placeholders of other tools, which recipients would read literally: *|FNAME|*, {name}, %NAME%, [[name]], ${name}."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-# Each begins with literal characters, so that a long text is searched fast.
+# Each begins with a literal character, so that a long text is searched fast.
 _FOREIGN = tuple(
     re.compile(pattern)
     for pattern in (
         r"\*\|[^|\n]{1,80}\|\*",  # also *|FNAME:friend|* and *|IF:FNAME|*
         r"\$\{\s*[\w.]+\s*\}",
         r"\{\s*[\w.]+\s*\}",
-        r"%[^\W\d]{3,}%",  # letters of any script: 10%или20% is none
+        r"%[^\W\d]{3,}%",  # letters of any script; 10%или20% does not match
         r"\[\[\s*[\w.]+\s*\]\]",
     )
 )
-# What a rendered text must not hold either: our own variables in a text that is taken literally, or in a value.
+# A rendered text must not contain Jinja2 tags either: they come from values and from texts that are used literally.
 _UNRENDERED = (*_FOREIGN, re.compile(r"\{\{.*?\}\}"), re.compile(r"\{%.*?%\}"))
-_MARKS = ("{", "%", "[", "*")  # one of them stands in each
+_MARKS = ("{", "%", "[", "*")  # each pattern contains one of them
 
 
 def find_placeholder(text: str, *, rendered: bool = False) -> re.Match[str] | None:
@@ -28,7 +28,7 @@ def find_placeholder(text: str, *, rendered: bool = False) -> re.Match[str] | No
 
 
 def find_placeholders(text: str) -> Iterator[re.Match[str]]:
-    """Every placeholder of another tool in a template's literal `text`, from left to right, none inside of another."""
+    """Every placeholder in the literal `text` of a template, from left to right, none nested in another."""
     found = [match for pattern in _FOREIGN for match in pattern.finditer(text)]
     end = 0
     for match in sorted(found, key=lambda match: (match.start(), -match.end())):
@@ -38,9 +38,9 @@ def find_placeholders(text: str) -> Iterator[re.Match[str]]:
 
 
 def rows_with_placeholders(texts: Sequence[str]) -> Iterable[int]:
-    """The indexes of the rendered texts that hold one."""
+    """The indexes of the rendered texts that contain a placeholder."""
     joined = "\n".join(texts)
-    if not any(mark in joined for mark in _MARKS):  # many times as fast as the patterns
+    if not any(mark in joined for mark in _MARKS):  # much faster than the patterns
         return
     if any(pattern.search(joined) for pattern in _UNRENDERED):
         for index, text in enumerate(texts):

@@ -1,7 +1,7 @@
-"""Texts made cheaper without another word: typographic characters by plain ones, Cyrillic letters by Latin ones.
+"""Texts rewritten to cost less: plain characters for typographic ones, Latin letters for Cyrillic ones.
 
-Both only if a mailing says so, and both before parts are counted. Letters are never touched by smart encoding, and it
-leaves a text alone that would stay unicode: there it would save nothing.
+Both happen only if a mailing asks for it, and before parts are counted. Smart encoding never changes a letter, and leaves
+a text alone that would stay UCS-2, since it would save nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import unicodedata
 
 from smsby_deploy.config.declarations import Rewrite
 
-# Quotes, dashes, spaces, the ellipsis, and characters without width.
+# Quotes, dashes, spaces, zero-width characters, and the ellipsis.
 SMART: dict[str, str] = {
     **dict.fromkeys("«»„“”‟″〝〞", '"'),
     **dict.fromkeys("‘’‚‛‹›′", "'"),
@@ -25,25 +25,27 @@ SMART: dict[str, str] = {
 }
 _SMART_TABLE = str.maketrans(SMART)
 
-# Russian and Belarusian, close to what passports and maps write; ь and ъ are left out. Ukrainian letters in names too.
+# Russian and Belarusian, similar to the spelling of passports and maps, without ь and ъ; and Ukrainian letters of names.
 _LETTERS = {
     "а": "a", "б": "b", "в": "v", "г": "g", "ґ": "g", "д": "d", "е": "e", "ё": "yo", "є": "ye", "ж": "zh", "з": "z",
     "и": "i", "і": "i", "ї": "yi", "й": "y", "к": "k", "л": "l", "м": "m", "н": "n", "о": "o", "п": "p", "р": "r",
     "с": "s", "т": "t", "у": "u", "ў": "u", "ф": "f", "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "shch",
     "ъ": "", "ы": "y", "ь": "", "э": "e", "ю": "yu", "я": "ya",
 }  # fmt: skip
-_CYRILLIC = f"[{''.join(_LETTERS)}{''.join(_LETTERS).upper()}]"  # `re` compiles it for the first text
+_CYRILLIC = (
+    f"[{''.join(_LETTERS)}{''.join(_LETTERS).upper()}]"  # a string: `re` compiles it for the first text
+)
 
 
 class Rewriter:
-    """Rewrites texts as `options` say; `replaced` are the characters that smart encoding replaced so far."""
+    """Rewrites texts according to `options`; `replaced` are the characters smart encoding has replaced so far."""
 
     def __init__(self, options: Rewrite) -> None:
         self.options = options
         self.replaced: set[str] = set()
 
     def apply(self, text: str) -> str:
-        """The text that is sent for `text`."""
+        """Return the text to send for `text`."""
         if text.isascii():
             return text
         if self.options.transliterate:
@@ -57,7 +59,7 @@ class Rewriter:
 
 
 def smart_encode(text: str) -> str:
-    """`text` with plain quotes, dashes, spaces and ellipses, if that makes it Latin; else `text` itself."""
+    """`text` with plain quotes, dashes, spaces and ellipses if that makes it GSM-7; else `text` itself."""
     if text.isascii():
         return text
     plain = text.translate(_SMART_TABLE)
@@ -65,7 +67,7 @@ def smart_encode(text: str) -> str:
 
 
 def transliterate(text: str) -> str:
-    """`text` with Latin letters for Cyrillic ones; case, punctuation and everything else stay."""
+    """`text` with Latin letters for Cyrillic ones; case, punctuation and other characters stay the same."""
     composed = unicodedata.normalize("NFC", text)
 
     def spell(found: re.Match[str]) -> str:
@@ -82,14 +84,19 @@ def transliterate(text: str) -> str:
 
 
 def describe_replacements(characters: set[str]) -> str:
-    """`— by -, « by "`: what smart encoding did, in a fixed order."""
-    return ", ".join(f"{_shown(character)} by {_plain(SMART[character])}" for character in sorted(characters))
+    """`U+2014 — with -, U+00AB « with "`: what smart encoding did, in a fixed order."""
+    return ", ".join(
+        f"{name_character(character)} with {name_replacement(SMART[character])}"
+        for character in sorted(characters)
+    )
 
 
-def _shown(character: str) -> str:
+def name_character(character: str) -> str:
+    """`U+2014 —`, or the code alone if the character is not printable."""
     code = f"U+{ord(character):04X}"
     return f"{code} {character}" if character.isprintable() else code
 
 
-def _plain(text: str) -> str:
+def name_replacement(text: str) -> str:
+    """`text` as messages show it; nothing and a space by their names."""
     return {"": "nothing", " ": "a space"}.get(text, text)

@@ -14,8 +14,7 @@ from itertools import compress, islice
 
 from smsby_deploy.config.declarations import Price
 from smsby_deploy.recipients.audience import Batch
-from smsby_deploy.texts.batch import measure_batch
-from smsby_deploy.texts.parts import UNICODE, TextSize, TextTooLong, measure_text
+from smsby_deploy.texts.parts import UCS2_UNITS, TextSize, TextTooLong, measure_batch, measure_text
 from smsby_deploy.texts.price import cost_of
 
 _FEW_ROWS = 20  # up to this many rows of a batch, variables are looked up row by row
@@ -113,14 +112,14 @@ class SampleSelector:
         """Count parts; return a 1 for each row that may be selected, and the most parts among these rows."""
         texts, reached = added.texts, added.batch.not_suppressed
         if (
-            max(added.lengths, default=0) <= UNICODE[-1]
+            max(added.lengths, default=0) <= UCS2_UNITS[-1]
         ):  # no text is too long, suppressed recipients included
             size = measure_batch(list(compress(texts, reached)) if 0 in reached else texts)
             if size is not None:
-                self._count(size.split)
+                self._count(size.by_parts)
                 return reached, size.longest
         for position, text in enumerate(texts):
-            if text and added.lengths[position] > UNICODE[-1]:
+            if text and added.lengths[position] > UCS2_UNITS[-1]:
                 try:
                     measure_text(text)
                 except TextTooLong as error:

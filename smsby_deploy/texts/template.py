@@ -1,7 +1,7 @@
-"""Personal texts: strict templates, each text the same twice, every error at its place.
+"""Templates: compiled once, with every problem at its place, then rendered for batches of recipients.
 
-An undefined variable, and an empty value that would be printed, is an error; testing one is free. Nothing random or
-time-dependent can be reached.
+Templates are strict: an undefined variable is an error, and so is an empty value that would be printed; testing one is
+allowed.
 """
 
 from __future__ import annotations
@@ -10,24 +10,32 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from smsby_deploy.config.declarations import Rewrite, TextSource
+from smsby_deploy.config.declarations import AS_WRITTEN, TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import Batch
-from smsby_deploy.texts.parsed import LONGEST_SOURCE, OTHERS, Parsed, RenderFailed, locate, place_problem
+from smsby_deploy.texts.analysis import (
+    LONGEST_SOURCE,
+    RenderError,
+    TextAnalysis,
+    analyze_literal,
+    has_markup,
+    locate,
+    may_include,
+    text_error,
+)
 from smsby_deploy.texts.placeholders import find_placeholder, rows_with_placeholders
-from smsby_deploy.texts.plain import parse_plain
 from smsby_deploy.texts.rewrite import Rewriter
 
 if TYPE_CHECKING:
-    from smsby_deploy.texts.engine import Engine
+    from smsby_deploy.texts.engine import Renderer
 
-# Up to here nothing is nested so deep that Jinja2 refuses to compile what its parser took and fast.py compiled.
+# Up to this length no template is nested so deeply that Jinja2 cannot compile what was vectorized.
 _SURELY_COMPILES = 500  # characters
 
 
 class RenderedBatch(NamedTuple):
-    """A text for each recipient ("" where it failed), what failed, and what smart encoding replaced."""
+    """The text of each recipient ("" where it failed), the problems, and the characters that smart encoding replaced."""
 
     texts: list[str]
     problems: Sequence[Problem] = ()
@@ -35,175 +43,186 @@ class RenderedBatch(NamedTuple):
 
 
 class Template:
-    """A text that can be rendered. `inputs` are the project paths of the templates that it includes, with their texts."""
+    """A text that can be rendered. `inputs` maps the project paths of the templates it includes to their texts."""
 
-    def __init__(self, source: TextSource, parsed: Parsed) -> None:
+    def __init__(self, source: TextSource, analysis: TextAnalysis) -> None:
         self.source = source
-        self.variables = parsed.variables
-        self.inputs = {one.file: one.text for one in parsed.included.values()}
+        self.variables = analysis.variables
+        self.inputs = {one.file: one.text for one in analysis.included.values()}
         self.rewriter = Rewriter(source.rewrite)
-        self.fast = parsed.fast
-        self._parsed = parsed
-        self._is_runaway = False
+        self.vectorized = analysis.vectorized
+        self._analysis = analysis
+        self._shared_text: str | None = None
+        self._has_given_up = False
 
     @property
     def is_personal(self) -> bool:
-        """Whether the text differs from recipient to recipient."""
+        """Whether the text depends on the recipient."""
         return bool(self.variables)
 
     @cached_property
-    def engine(self) -> Engine:
-        """The text as Jinja2 renders it, compiled when it is asked for: most texts never ask.
+    def renderer(self) -> Renderer:
+        """The compiled template; most texts are vectorized and never need it.
 
         Raises:
-            FilesInvalid: it can't be compiled.
+            FilesInvalid: it cannot be compiled.
         """
-        from smsby_deploy.texts.engine import Engine
+        from smsby_deploy.texts.engine import Renderer
 
-        return Engine(self.source, self._parsed)
+        return Renderer(self.source, self._analysis.included)
 
     def render_once(self) -> str:
-        """The one text of a bulk mailing."""
-        if self._parsed.constant is not None:
-            return self.rewriter.apply(self._parsed.constant.strip())
-        return self._render({})
+        """Return the text of a template without variables.
+
+        Raises:
+            RenderError: it cannot be rendered; `compile_text` has checked that it can.
+        """
+        if self._shared_text is None:
+            is_literal = not has_markup(self.source.text)
+            text = self.source.text.strip() if is_literal else self.renderer.render({})
+            self._shared_text = self.rewriter.apply(text)
+        return self._shared_text
 
     def render_batch(self, batch: Batch, *, rows_file: str, address: str) -> RenderedBatch:
-        """The text of each recipient, blank ends cut off; a recipient's own text wins, literally."""
+        """Return the text of each recipient, without white space at its ends.
+
+        A recipient's own text takes precedence and is used literally. `rows_file` is the file of `batch.lines`.
+        """
         texts: list[str] = []
         problems: list[Problem] = []
-        known = self._render_fast(batch)
+        known = self._render_known(batch)
         if known is None:
             rows = zip(batch.variables, batch.texts, batch.lines, strict=True)
-            for variables, own, line in rows:
-                texts.append(self._render_row(variables, own, f"{rows_file}:{line}", address, problems))
+            for variables, own_text, line in rows:
+                recipient = Location(rows_file, line)
+                texts.append(self._render_row(variables, own_text, recipient, address, problems))
         elif None in known:
             for row, text in enumerate(known):
                 if text is None:
-                    place = f"{rows_file}:{batch.lines[row]}"
-                    text = self._render_row(
-                        batch.variables_of(row), batch.texts[row], place, address, problems
-                    )
+                    recipient = Location(rows_file, batch.lines[row])
+                    variables = batch.variables_of(row)
+                    text = self._render_row(variables, batch.texts[row], recipient, address, problems)
                 texts.append(text)
         else:
             texts = cast("list[str]", known)
         problems.extend(placeholder_problems(texts, batch, rows_file=rows_file, address=address))
         return RenderedBatch(texts, problems, self.rewriter.replaced)
 
-    def _render_fast(self, batch: Batch) -> list[str | None] | None:
-        """The texts, as far as the fast path knows them; None if it knows none."""
-        if self.fast is None or self._is_runaway:
+    def find_literal(self, character: str) -> Location | None:
+        """The first place of `character` in the template or in what it includes; None if it comes from the data."""
+        for name, offset, literal in self._analysis.literals:
+            if character in literal:
+                index = offset + literal.index(character)
+                return locate(self.source, self._analysis.included, name, index)
+        return None
+
+    def _render_known(self, batch: Batch) -> list[str | None] | None:
+        """The texts that can be rendered for the whole batch; None for the others, or if there are none."""
+        texts: list[str | None] | None
+        if self._has_given_up:
             return None
-        texts = self.fast.render(batch)
-        if texts is None:
-            return None
-        if self.source.rewrite != Rewrite():
-            texts = [text if text is None else self.rewriter.apply(text) for text in texts]
+        if not self.is_personal:
+            texts = [self.render_once()] * len(batch.phones)
+        else:
+            texts = self.vectorized.render(batch) if self.vectorized is not None else None
+            if texts is None:
+                return None
+            if self.source.rewrite != AS_WRITTEN:
+                texts = [text if text is None else self.rewriter.apply(text) for text in texts]
         if batch.has_own_texts:
             return [text if own is None else None for text, own in zip(texts, batch.texts, strict=True)]
         return texts
 
     def _render_row(
-        self, variables: Mapping[str, str], own: str | None, at: str, address: str, problems: list[Problem]
+        self,
+        variables: Mapping[str, str],
+        own_text: str | None,
+        recipient: Location,
+        address: str,
+        problems: list[Problem],
     ) -> str:
-        """One text, "" where it failed; `at` is the recipient's place."""
-        if self._is_runaway:  # told once: to try it for every row would take hours
+        """Render one text; return "" and add to `problems` if that fails."""
+        if self._has_given_up:  # reported once; trying every row would take hours
             return ""
-        text, failed = "", "the text is empty"
-        place: Location | None = None
+        text, message = "", "the text is empty"
+        location: Location | None = None
         try:
-            text = self.rewriter.apply(own.strip()) if own is not None else self._render(variables)
-        except RenderFailed as error:
-            failed, place, self._is_runaway = error.message, error.place, error.is_final
+            text = own_text.strip() if own_text is not None else self.renderer.render(variables)
+            text = self.rewriter.apply(text)
+        except RenderError as error:
+            message, location, self._has_given_up = error.message, error.location, error.is_final
         if not text:
-            where = place or self.source.location
-            problems.append(
-                Problem(
-                    Severity.ERROR,
-                    "TEMPLATE",
-                    f"{failed} ({at})",
-                    address,
-                    where,
-                )
-            )
+            message = f"{message} ({recipient})"
+            where = location or self.source.location
+            problems.append(Problem(Severity.ERROR, "TEMPLATE", message, address, where))
         return text
-
-    def find_literal(self, character: str) -> Location | None:
-        """Where `character` stands first in the template or in what it includes; None if it comes from the data."""
-        for unit, offset, literal in self._parsed.literals:
-            if character in literal:
-                return locate(self.source, self._parsed.included, unit, offset + literal.index(character))
-        return None
-
-    def _render(self, variables: Mapping[str, str]) -> str:
-        return self.rewriter.apply(self.engine.render(variables))
 
 
 def placeholder_problems(
-    texts: list[str], batch: Batch, *, rows_file: str, address: str
+    texts: Sequence[str], batch: Batch, *, rows_file: str, address: str
 ) -> Iterator[Problem]:
-    """The rendered texts, or texts taken literally, in which people would read a placeholder."""
+    """The rendered or literal texts that contain a placeholder."""
     for index in rows_with_placeholders(texts):
-        line = batch.lines[index]
-        message = f"the text of this recipient holds a placeholder ({rows_file}:{line})"
-        yield Problem(Severity.ERROR, "PLACEHOLDER", message, address, Location(rows_file, line))
+        recipient = Location(rows_file, batch.lines[index])
+        message = f"the text of this recipient contains a placeholder ({recipient}): fill it in or remove it"
+        yield Problem(Severity.ERROR, "PLACEHOLDER", message, address, recipient)
 
 
 def compile_text(source: TextSource) -> Template:
-    """The template of `source`.
+    """Compile `source`.
 
     Raises:
-        FilesInvalid: its syntax is wrong, it holds a placeholder of another tool, or nothing at all; it includes what
-            can't be included; it is a text without variables that can't be rendered.
+        FilesInvalid: its syntax is wrong, it is empty or too long, it contains a placeholder of another tool, it includes
+            what cannot be included, or it has no variables and cannot be rendered.
     """
     if not source.text.strip():
-        raise FilesInvalid([place_problem(source, "TEXT", "the text is empty", source.location)])
+        raise FilesInvalid([text_error(source, "TEXT", "the text is empty")])
     if len(source.text) > LONGEST_SOURCE:
-        message = f"the text has over {LONGEST_SOURCE} characters: no text needs that"
-        raise FilesInvalid([place_problem(source, "TEXT", message, source.location)])
-    parsed = parse_plain(source.text)
-    is_plain = parsed is not None
-    if parsed is None:
-        from smsby_deploy.texts.engine import parse
-
-        parsed = parse(source)
-    if parsed.complaints:
+        message = f"the text exceeds {LONGEST_SOURCE:,} characters: shorten it"
+        raise FilesInvalid([text_error(source, "TEXT", message)])
+    analysis = _analyze(source)
+    if analysis.faults:
         raise FilesInvalid(
             [
-                place_problem(
-                    source,
-                    found.code,
-                    found.message,
-                    locate(source, parsed.included, found.unit, found.offset),
-                )
-                for found in parsed.complaints
+                text_error(source, code, message, locate(source, analysis.included, name, offset))
+                for code, name, offset, message in analysis.faults
             ]
         )
-    template = Template(source, parsed)
-    if not is_plain and (parsed.fast is None or len(source.text) > _SURELY_COMPILES):
-        _ = template.engine  # that it can be compiled is told now
-    if not template.is_personal:
-        _check_once(template)
+    template = Template(source, analysis)
+    if template.is_personal:
+        if analysis.vectorized is None or len(source.text) > _SURELY_COMPILES:
+            _ = template.renderer  # report now that it cannot be compiled
+    else:
+        _check_shared_text(template)
     return template
 
 
 def included_files(source: TextSource | None) -> tuple[str, ...]:
     """The project paths of the templates that a text includes, as far as they can be read."""
-    if source is None or OTHERS.search(source.text) is None:
+    if source is None or not has_markup(source.text) or not may_include(source.text):
         return ()
-    from smsby_deploy.texts.engine import included_files as find_included
+    from smsby_deploy.texts.engine import included_files as find_included_files
 
-    return find_included(source)
+    return find_included_files(source)
 
 
-def _check_once(template: Template) -> None:
+def _analyze(source: TextSource) -> TextAnalysis:
+    if not has_markup(source.text):
+        return analyze_literal(source.text)
+    from smsby_deploy.texts.engine import analyze
+
+    return analyze(source)
+
+
+def _check_shared_text(template: Template) -> None:
+    """Render a text without variables, and raise FilesInvalid if it cannot be sent."""
     source = template.source
     try:
         text = template.render_once()
-    except RenderFailed as error:
-        raise FilesInvalid([place_problem(source, "TEMPLATE", error.message, error.place)]) from error
+    except RenderError as error:
+        raise FilesInvalid([text_error(source, "TEMPLATE", error.message, error.location)]) from error
     if not text:
-        raise FilesInvalid([place_problem(source, "TEXT", "the text is empty", None)])
+        raise FilesInvalid([text_error(source, "TEXT", "the text is empty")])
     if find_placeholder(text, rendered=True):
-        message = "the text holds a placeholder that people would read"
-        raise FilesInvalid([place_problem(source, "PLACEHOLDER", message, None)])
+        message = "the text contains a placeholder, which recipients would read: fill it in or remove it"
+        raise FilesInvalid([text_error(source, "PLACEHOLDER", message)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -108,3 +110,10 @@ def test_an_audience_is_the_same_in_whatever_chunks_it_comes(cuts: list[int], ot
     if people > 1:
         assert digest(rows[::-1], cuts) != digest(rows, cuts)
         assert digest([*rows[:-1], b'"x"\n'], cuts) != digest(rows, cuts)
+
+
+def test_row_lines_keep_the_digests_of_existing_locks() -> None:
+    """Existing locks contain digests of these bytes."""
+    lines = row_lines(["375291234567", "375331234567"], ['Анна, "код" \\ 5', "Hi\n"])
+    digest = "1388d4608a8d9fef7ee3acd7e72ab037303cea435724c8b1c683e4f070b8ba42"
+    assert hashlib.sha256(lines).hexdigest() == digest

@@ -48,8 +48,8 @@ def _desired(folder: Path, body: str, project: str = _PROJECT, rows: str = _ROWS
         (
             "    text: |\n      Hi,\n      {{ name }}!\n",
             [
-                "sale.yaml:8:10: error TEMPLATE sale/vip: an empty value would be printed; "
-                "`| default('…', true)` is the way out (list.csv:3)"
+                "sale.yaml:8:10: error TEMPLATE sale/vip: an empty value would be printed: "
+                "test it with {% if %} or add `| default('…', true)` (list.csv:3)"
             ],
         ),
         (
@@ -59,20 +59,23 @@ def _desired(folder: Path, body: str, project: str = _PROJECT, rows: str = _ROWS
         (
             "    text: Hi {{ range(9) }}\n",
             [
-                "sale.yaml:6:17: error TEMPLATE sale/vip: there is no function range; "
-                "a column of the data is written {{ range }}"
+                "sale.yaml:6:17: error TEMPLATE sale/vip: unknown function range; "
+                "to print a column write {{ range }}"
             ],
         ),
         (
             "    text: Hi {name}\n",
             [
-                "sale.yaml:6:14: error PLACEHOLDER sale/vip: {name} would be sent as it stands; "
-                "variables are written {{ name }}"
+                "sale.yaml:6:14: error PLACEHOLDER sale/vip: {name} would be sent literally; "
+                "write variables as {{ name }}"
             ],
         ),
         (
             "    text: Hi{% include 'nope.j2' %}\n",
-            ["sale.yaml:6:24: error INCLUDE sale/vip: there is no file nope.j2 in the project's templates/"],
+            [
+                "sale.yaml:6:24: error INCLUDE sale/vip: no file nope.j2 in the project's templates/ folder: "
+                "check the name"
+            ],
         ),
         (
             "    text: \"{{ name | default('you', true) }}{% include 'footer.j2' %}\"\n",
@@ -89,52 +92,52 @@ def _desired(folder: Path, body: str, project: str = _PROJECT, rows: str = _ROWS
             f"    text: \"{{% if name == 'Nina' %}}{'я' * 671}{{% else %}}Hi{{% endif %}}\"\n",
             [
                 "sale.yaml:6:11: error TOO_LONG sale/vip: the text has 671 characters, "
-                "over 10 parts (670) are not taken (list.csv:4)"
+                "but 10 parts hold only 670: shorten it (list.csv:4)"
             ],
         ),
         (
             f"    text: {'x' * 1531}\n",
             [
                 "sale.yaml:6:11: error TOO_LONG sale/vip: the text has 1531 characters, "
-                "over 10 parts (1530) are not taken"
+                "but 10 parts hold only 1530: shorten it"
             ],
         ),
         (
             f"    text: Hi — {_LONG}\n",
             [
-                "sale.yaml:6:14: warning EXPENSIVE_CHARACTER sale/vip: 1 character, U+2014 —, adds 6 parts, 0.16 BYN: "
-                "write - instead, or `smart_encoding: true`"
+                "sale.yaml:6:14: warning EXPENSIVE_CHARACTER sale/vip: 1 character (U+2014 —) adds 6 parts (0.16 BYN): "
+                "write - instead, or set `smart_encoding: true`"
             ],
         ),
         (
             f"    text: Hi €5 {_LONG}\n",
             [
-                "sale.yaml:6:14: warning EXPENSIVE_CHARACTER sale/vip: 1 character, U+20AC €, adds 6 parts, 0.16 BYN: "
+                "sale.yaml:6:14: warning EXPENSIVE_CHARACTER sale/vip: 1 character (U+20AC €) adds 6 parts (0.16 BYN): "
                 "write EUR instead",
-                "sale.yaml:6:11: note GSM_PARTS sale/vip: by GSM 03.38 it would be 3 parts, sms.by bills 9",
+                "sale.yaml:6:11: note GSM_PARTS sale/vip: GSM 03.38 counts 3 parts, sms.by bills 9",
             ],
         ),
         (
             f"    text: Hi 😀 {_LONG}\n",
             [
-                "sale.yaml:6:14: warning EXPENSIVE_CHARACTER sale/vip: 1 character, U+1F600 😀, adds 6 parts, 0.16 BYN: "
+                "sale.yaml:6:14: warning EXPENSIVE_CHARACTER sale/vip: 1 character (U+1F600 😀) adds 6 parts (0.16 BYN): "
                 "leave it out",
             ],
         ),
         (
             f"    text: Hi — {_LONG}\n    smart_encoding: true\n",
-            ["sale.yaml:6:11: note SMART_ENCODING sale/vip: smart_encoding replaced U+2014 — by -"],
+            ["sale.yaml:6:11: note SMART_ENCODING sale/vip: smart_encoding replaced U+2014 — with -"],
         ),
         (
             f"    text: «H\u0456» {_LONG}\n",
             [
-                "sale.yaml:6:11: warning EXPENSIVE_CHARACTER sale/vip: 3 characters, U+00AB «, U+00BB », U+0456 \u0456, "
-                'add 6 parts, 0.16 BYN: write " i instead'
+                "sale.yaml:6:11: warning EXPENSIVE_CHARACTER sale/vip: 3 characters (U+00AB «, U+00BB », U+0456 \u0456) "
+                'add 6 parts (0.16 BYN): write " i instead'
             ],
         ),
         (
             f"    text: Hi {'y' * 620}\n",
-            ["sale.yaml:6:11: note GSM_PARTS sale/vip: by GSM 03.38 it would be 15 parts, sms.by bills 12"],
+            ["sale.yaml:6:11: note GSM_PARTS sale/vip: GSM 03.38 counts 15 parts, sms.by bills 12"],
         ),
     ],
 )
@@ -153,7 +156,7 @@ def test_a_character_of_the_data_names_its_row(tmp_path: Path) -> None:
     )
     problem = validate_project(load_project(tmp_path))[0]
     assert problem.message == (
-        "1 character, U+2019 ’, adds 2 parts, 0.05 BYN: write ' instead, or `smart_encoding: true` "
+        "1 character (U+2019 ’) adds 2 parts (0.05 BYN): write ' instead, or set `smart_encoding: true` "
         "(from the data, first at list.csv:3)"
     )
 

@@ -56,8 +56,8 @@ def _plain_ways() -> Iterator[None]:
             patch.setattr(f"smsby_deploy.recipients.{name}", lambda *_: None)
         patch.setattr("smsby_deploy.recipients.phones._usual_ones", lambda raw: [""] * len(raw))
         patch.setattr(PhoneSet, "add_all", lambda self, numbers, other=None: self._add_any(numbers, other))
-        patch.setattr("smsby_deploy.texts.template.parse_plain", lambda text: None)
-        patch.setattr("smsby_deploy.texts.template.Template._render_fast", lambda *_: None)
+        patch.setattr("smsby_deploy.texts.template.has_markup", lambda text: True)
+        patch.setattr("smsby_deploy.texts.vectorized.VectorizedTemplate.render", lambda *_: None)
         patch.setattr("smsby_deploy.plan.tally.measure_batch", lambda texts: None)
         patch.setattr(
             "smsby_deploy.plan.chunks.row_lines",

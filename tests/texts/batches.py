@@ -1,4 +1,4 @@
-"""Batches as tests write them: each recipient's variables, not columns."""
+"""Batches built from each recipient's variables instead of columns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from smsby_deploy.recipients.audience import Batch
 def make_batch(
     rows: Sequence[Mapping[str, str]], own: str | None = None, phone: str = "375291234567"
 ) -> Batch:
-    """A batch of `rows`, which have the same names, from line 3 on."""
+    """A batch of `rows`, which have the same names, starting at line 3."""
     names = tuple(name for name in rows[0] if name != "phone")
     values = [[row[name] for row in rows] for name in names]
     not_suppressed = bytearray(b"\1") * len(rows)

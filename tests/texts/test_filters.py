@@ -1,4 +1,4 @@
-"""Filters: money, dates, plural forms and phones as people read them."""
+"""Filters: money, dates, plural forms, phones and numbers."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ def _render(expression: str, value: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("expression", "value", "wanted"),
+    ("expression", "value", "expected"),
     [
         ("int", "12,90", "12"), ("int", "1 234", "1234"), ("int(0)", "", "0"), ("int(0)", "many", "0"), ("int(7)", "3", "3"),
         ("float", "12,5", "12.5"), ("float(1)", "", "1"), ("length | int", "abc", "3"),
     ],
 )  # fmt: skip
-def test_numbers(expression: str, value: str, wanted: str) -> None:
-    """As people write them; a default only where it is given."""
-    assert _render(expression, value) == (wanted, "")
+def test_int_and_float_read_numbers(expression: str, value: str, expected: str) -> None:
+    """Numbers are read as usually written; a default applies only if it is given."""
+    assert _render(expression, value) == (expected, "")
 
 
 @pytest.mark.parametrize("expression", ["int", "float", "int > 5"])
 @pytest.mark.parametrize("value", ["", "many", "9" * 9999])
-def test_what_is_no_number_is_not_sent_as_zero(expression: str, value: str) -> None:
-    """Jinja2's own filters would make 0 of it, and nobody would see it before the send."""
+def test_int_and_float_do_not_default_to_zero(expression: str, value: str) -> None:
+    """Jinja2's own filters return 0 for such a value, which could be sent unnoticed."""
     text, message = _render(expression, value)
     assert text == ""
     assert message.startswith(expression.partition(" ")[0])
 
 
 @pytest.mark.parametrize(
-    ("expression", "value", "wanted"),
+    ("expression", "value", "expected"),
     [
         ("money", "1234.5", "1 234,50"), ("money('BYN')", "1234,555", "1 234,56 BYN"), ("money", "0", "0,00"),
         ("money('BYN', 'en')", "1234567.891", "1,234,567.89 BYN"), ("money('руб.')", "12 000", "12 000,00 руб."),
@@ -54,27 +54,29 @@ def test_what_is_no_number_is_not_sent_as_zero(expression: str, value: str) -> N
         ("phone", "80291234567", "+375 29 123-45-67"), ("phone", "79161234567", "+79161234567"),
     ],
 )  # fmt: skip
-def test_values_are_written_for_people(expression: str, value: str, wanted: str) -> None:
-    """In Russian unless another language is named."""
-    assert _render(expression, value) == (wanted, "")
+def test_filters_format_values(expression: str, value: str, expected: str) -> None:
+    """The language is Russian unless another one is given."""
+    assert _render(expression, value) == (expected, "")
 
 
 @pytest.mark.parametrize(
     ("expression", "value", "message"),
     [
         ("money", "many", "money: the value is not a number"), ("money", "", "money: the value is empty"),
-        ("money('BYN', 'xx')", "1", "no language 'xx'"), ("date", "tomorrow", "date: the value is not a date"),
-        ("date", "2026-02-30", "date: the value is not a date"), ("date", "31.02.2026", "not a date"),
-        ("date('%Q')", "2026-12-01", "date: %Q is not known"), ("plural('a')", "1", "plural: three forms"),
-        ("plural('a', 'b')", "x", "plural: the value is not a number"), ("phone", "12", "phone: it is not a phone"),
-        ("phone('x')", "375291234567", "phone: the style"), ("money", "1e99", "not a number"),
+        ("money('BYN', 'xx')", "1", "unknown language 'xx'; use ru, be, en"), ("money", "1e99", "not a number"),
+        ("date", "tomorrow", "date: the value is not a date"), ("date", "2026-02-30", "date: the value is not a date"),
+        ("date", "31.02.2026", "not a date"), ("date('%Q')", "2026-12-01", "date: unknown code %Q; use %d %-d"),
+        ("plural('a')", "1", "plural: expected two or three forms"),
+        ("plural('a', 'b')", "x", "plural: the value is not a number"),
+        ("phone", "12", "phone: the value is not a phone number; expected 7 to 15 digits"),
+        ("phone('x')", "375291234567", "phone: unknown style; use"),
     ],
 )  # fmt: skip
-def test_other_values_are_errors_that_do_not_show_them(expression: str, value: str, message: str) -> None:
-    """Nothing is guessed, and nothing of a row is printed."""
-    text, told = _render(expression, value)
+def test_filters_refuse_other_values_without_showing_them(expression: str, value: str, message: str) -> None:
+    """Nothing is guessed, and the message contains nothing of the recipient's data."""
+    text, shown = _render(expression, value)
     assert text == ""
-    assert message in told
+    assert message in shown
 
 
 @pytest.mark.parametrize(
@@ -82,19 +84,19 @@ def test_other_values_are_errors_that_do_not_show_them(expression: str, value: s
     [("1", "балл"), ("2", "балла"), ("5", "баллов"), ("0", "баллов"), ("11", "баллов"), ("12", "баллов"), ("21", "балл"),
      ("111", "баллов"), ("122", "балла"), ("1,5", "балла"), ("-1", "балл")],
 )  # fmt: skip
-def test_the_word_goes_with_the_number(value: str, word: str) -> None:
+def test_plural_agrees_with_the_number(value: str, word: str) -> None:
     """1 балл, 2 балла, 5 баллов."""
     assert _render("plural('балл', 'балла', 'баллов')", value) == (word, "")
     assert _render("plural('балл, балла, баллов')", value) == (word, "")
 
 
-def test_english_has_two_forms() -> None:
+def test_plural_with_two_forms_is_english() -> None:
     """1 point, 2 points."""
     assert [plural(n, "point", "points") for n in (1, 2, "1.5")] == ["point", "points", "points"]
 
 
 @given(st.integers(0, 10**9))
-def test_forms_depend_on_the_last_two_digits(number: int) -> None:
-    """Whatever stands before them."""
+def test_plural_depends_on_the_last_two_digits(number: int) -> None:
+    """Higher digits do not matter."""
     forms = ("балл", "балла", "баллов")
     assert plural(number, *forms) == plural(number % 100 + 100, *forms)

@@ -1,4 +1,4 @@
-"""Includes and macros: only from the project's templates/, and part of what is reviewed."""
+"""Includes and macros: read only from the project's templates/, and part of the review."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _refused(root: Path, text: str) -> Problem:
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("Hi{% include 'footer.j2' %}", "Hi\nStop: 1234"),
         ("Hi{% include 'templates/footer.j2' %}", "Hi\nStop: 1234"),
@@ -58,15 +58,15 @@ def _refused(root: Path, text: str) -> Problem:
         ("{% extends 'base.j2' %}{% block b %}-{{ super() }}-{% endblock %}", "A-B-C"),
     ],
 )
-def test_a_text_takes_in_others(root: Path, text: str, wanted: str) -> None:
-    """By their path in templates/; without a variable it stays a bulk text."""
+def test_includes_render_templates_of_the_project(root: Path, text: str, expected: str) -> None:
+    """Templates are named by their path in templates/; without a variable the text stays a bulk text."""
     template = _compile(root, text)
     assert not template.is_personal
-    assert template.render_once() == wanted
+    assert template.render_once() == expected
 
 
-def test_a_variable_of_an_included_text_makes_it_personal(root: Path) -> None:
-    """It is taken from the row like any other."""
+def test_includes_with_a_variable_make_a_text_personal(root: Path) -> None:
+    """The variable is taken from the row, and a problem is located in the included file."""
     template = _compile(root, "Привет {% include 'city.j2' %}")
     assert template.variables == {"city"}
     batch = make_batch([{"city": "Минск"}, {"city": ""}])
@@ -77,8 +77,8 @@ def test_a_variable_of_an_included_text_makes_it_personal(root: Path) -> None:
     assert problem.message.endswith("(list.csv:4)")
 
 
-def test_what_is_included_is_an_input(root: Path) -> None:
-    """Also what an included text includes."""
+def test_includes_are_inputs(root: Path) -> None:
+    """Nested includes are inputs, too."""
     assert set(_compile(root, "Hi{% include 'parts/deep.j2' %}").inputs) == {
         "templates/parts/deep.j2",
         "templates/footer.j2",
@@ -98,8 +98,8 @@ def test_what_is_included_is_an_input(root: Path) -> None:
         "parts/../../secret.txt",
     ],
 )
-def test_what_can_not_be_included_is_told_at_its_place(root: Path, name: str) -> None:
-    """Missing, outside of templates/ also through a link, or including itself."""
+def test_includes_refuse_other_files_at_their_place(root: Path, name: str) -> None:
+    """Missing files, files outside templates/ even through a link, and templates that include themselves."""
     problem = _refused(root, f"Hi {{% include '{name}' %}}")
     assert problem.code == "INCLUDE"
     if name not in ("self.j2", "one.j2"):
@@ -107,18 +107,18 @@ def test_what_can_not_be_included_is_told_at_its_place(root: Path, name: str) ->
 
 
 @pytest.mark.parametrize("name", ["name", "['footer.j2', 'x']", "'footer' ~ '.j2'"])
-def test_a_name_is_written_out(root: Path, name: str) -> None:
-    """What data choose no review can see."""
+def test_includes_refuse_computed_names(root: Path, name: str) -> None:
+    """A reviewer could not see what the data select."""
     assert _refused(root, f"{{% include {name} %}}").code == "INCLUDE"
 
 
 @pytest.mark.parametrize(
     ("name", "code", "place"), [("bad.j2", "TEMPLATE_SYNTAX", (2, 9)), ("foreign.j2", "PLACEHOLDER", (2, 1))]
 )
-def test_an_error_stands_in_the_included_file(
+def test_includes_locate_errors_in_their_file(
     root: Path, name: str, code: str, place: tuple[int, int]
 ) -> None:
-    """Where its author mends it."""
+    """An error is located where its author can fix it."""
     problem = _refused(root, f"{{% include '{name}' %}}")
     assert (problem.code, problem.location) == (code, (f"templates/{name}", *place))
 
@@ -135,9 +135,7 @@ def test_an_error_stands_in_the_included_file(
         ("{% include 'parts/city.j2' %} {{ name }}", {"city", "name"}),
     ],
 )
-def test_what_a_text_sets_its_includes_do_not_take_from_the_data(
-    root: Path, text: str, variables: set[str]
-) -> None:
-    """Else one text for all would go out as a personal one."""
+def test_includes_see_variables_set_before_them(root: Path, text: str, variables: set[str]) -> None:
+    """A variable that the text sets does not make it personal."""
     (root / "templates/parts/city.j2").write_text("{% include 'city.j2' %}", "utf-8")
     assert _compile(root, text).variables == variables

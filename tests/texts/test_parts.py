@@ -1,8 +1,9 @@
-"""Parts: sms.by's own table to the byte, GSM 03.38 beside it, and where a part ends."""
+"""Parts: sms.by's billing table, the count by GSM 03.38, and where a part ends."""
 
 from __future__ import annotations
 
 import contextlib
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -10,10 +11,13 @@ from hypothesis import strategies as st
 
 from smsby_deploy.sandbox.errors import Refusal
 from smsby_deploy.sandbox.parts import count_parts
+from smsby_deploy.texts.cost_report import count_gsm_parts
+from smsby_deploy.texts.encoding_lint import may_be_expensive
 from smsby_deploy.texts.parts import (
     Encoding,
     TextSize,
     TextTooLong,
+    measure_batch,
     measure_gsm,
     measure_text,
     split_parts,
@@ -31,8 +35,8 @@ _texts = st.text(st.sampled_from("aя[\n€—😀 é"), max_size=700)
         ("[" * 81, 2), ("~" * 160, 1), ("[" * 1000, 10), ("\n" + "я" * 69, 2), ("я" * 69 + "\n", 1),
     ],
 )  # fmt: skip
-def test_parts_are_counted_by_the_providers_table(text: str, parts: int) -> None:
-    """The test vectors of sms.by's own counter."""
+def test_measure_text_uses_the_billing_table(text: str, parts: int) -> None:
+    """The test vectors of sms.by's own SDKs."""
     assert measure_text(text).parts == parts
 
 
@@ -43,8 +47,8 @@ def test_parts_are_counted_by_the_providers_table(text: str, parts: int) -> None
         ("я", (70, 134, 201, 252, 315, 378, 469, 536, 603, 670)),
     ],
 )
-def test_every_border_of_the_table(letter: str, row: tuple[int, ...]) -> None:
-    """The last character of each part, and the one that opens the next; written here a second time, from the SDK."""
+def test_measure_text_at_every_border_of_the_table(letter: str, row: tuple[int, ...]) -> None:
+    """The last unit of each row and the first of the next; the table is repeated here from the SDK."""
     for parts, most in enumerate(row, 1):
         assert measure_text(letter * most).parts == parts
         if parts < len(row):
@@ -52,15 +56,15 @@ def test_every_border_of_the_table(letter: str, row: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("text", ["a" * 1531, "я" * 671])
-def test_more_than_ten_parts_is_an_error(text: str) -> None:
-    """What sms.by does not take is refused."""
+def test_measure_text_refuses_over_ten_parts(text: str) -> None:
+    """A text that sms.by would reject is an error."""
     with pytest.raises(TextTooLong):
         measure_text(text)
 
 
 @given(_texts, st.text(max_size=3))
-def test_a_longer_text_never_takes_fewer_parts(text: str, more: str) -> None:
-    """Parts never fall when a text grows."""
+def test_measure_text_grows_with_the_text(text: str, more: str) -> None:
+    """A longer text never takes fewer parts."""
     with contextlib.suppress(TextTooLong):
         assert measure_text(text).parts <= measure_text(text + more).parts
 
@@ -68,8 +72,8 @@ def test_a_longer_text_never_takes_fewer_parts(text: str, more: str) -> None:
 @pytest.mark.parametrize(
     ("text", "encoding"), [("Hello", Encoding.GSM7), ("Hello —", Encoding.UCS2), ("5 €", Encoding.UCS2)]
 )
-def test_one_character_beyond_ascii_makes_a_text_unicode(text: str, encoding: Encoding) -> None:
-    """sms.by takes ASCII for Latin and nothing else, € neither."""
+def test_measure_text_treats_non_ascii_as_ucs2(text: str, encoding: Encoding) -> None:
+    """sms.by bills only ASCII as GSM-7; € makes a text UCS-2."""
     assert measure_text(text).encoding is encoding
 
 
@@ -81,14 +85,14 @@ def test_one_character_beyond_ascii_makes_a_text_unicode(text: str, encoding: En
         ("😀" * 36, 1, 2), ("\n" * 81, 2, 1), ("`" * 80, 1, 2),
     ],
 )  # fmt: skip
-def test_gsm_counts_otherwise_where_it_is_known_to(text: str, billed: int, gsm: int) -> None:
-    """Four to six parts, accents, tilde, emoji, line breaks and the backtick."""
+def test_measure_gsm_differs_where_documented(text: str, billed: int, gsm: int) -> None:
+    """At four to six parts, and with accents, tilde, emoji, line breaks and the backtick."""
     assert (measure_text(text).parts, measure_gsm(text).parts) == (billed, gsm)
 
 
 @given(_texts)
-def test_the_pieces_are_the_text(text: str) -> None:
-    """Joined they are the text, none but the last exceeds its share, and there are no more than parts."""
+def test_split_parts_keeps_the_text(text: str) -> None:
+    """The pieces join to the text, none is empty, and there are no more than parts."""
     try:
         size = measure_text(text)
     except TextTooLong:
@@ -99,21 +103,21 @@ def test_the_pieces_are_the_text(text: str) -> None:
     assert all(pieces) or not text
 
 
-def test_a_doubled_character_is_not_cut() -> None:
-    """153 units a part: the bracket that would begin at the 153rd goes to the next."""
+def test_split_parts_does_not_cut_a_doubled_character() -> None:
+    """A part has 153 units: a bracket that would start at the last one moves to the next part."""
     text = "a" * 152 + "[" + "b" * 20
     assert split_parts(text, measure_text(text)) == ["a" * 152, "[" + "b" * 20]
 
 
-def test_what_fits_without_another_part() -> None:
-    """A reviewer sees how near the border is."""
+def test_text_size_knows_its_capacity() -> None:
+    """A reviewer sees how many units still fit."""
     assert measure_text("a" * 200) == TextSize(Encoding.GSM7, 200, 2)
     assert measure_text("a" * 200).capacity == 306
 
 
 @given(_texts)
-def test_the_sandbox_bills_what_is_counted_here(text: str) -> None:
-    """Two counters, written apart, agree on every text."""
+def test_measure_text_equals_the_sandbox(text: str) -> None:
+    """Two independent implementations agree on every text."""
     try:
         billed = count_parts(text)
     except Refusal:
@@ -121,3 +125,40 @@ def test_the_sandbox_bills_what_is_counted_here(text: str) -> None:
             measure_text(text)
         return
     assert measure_text(text).parts == billed
+
+
+@given(
+    st.lists(
+        st.text(st.sampled_from("abАбéё€😀—\n[^~`\f "), max_size=300).map(lambda text: text * 2), max_size=6
+    )
+)
+def test_measure_batch_is_the_sum_of_its_texts(texts: list[str]) -> None:
+    """A batch is measured only if no text of it is expensive or counted differently by GSM 03.38."""
+    together = measure_batch(texts)
+    if together is None:
+        return
+    assert all(texts)  # a text that failed has no parts
+    sizes = [measure_text(text) for text in texts]
+    assert together.parts == sum(size.parts for size in sizes)
+    assert together.longest == max((size.parts for size in sizes), default=0)
+    assert together.gsm7 == sum(size.encoding is Encoding.GSM7 for size in sizes)
+    for text, size in zip(texts, sizes, strict=True):
+        assert count_gsm_parts(text, size) == size.parts
+        assert size.encoding is Encoding.GSM7 or not may_be_expensive(text)
+
+
+@pytest.mark.parametrize(("letter", "others"), list(product("aЯ", [["Анна", "Ян Яя"], ["Anna"], []])))
+def test_measure_batch_covers_every_length(letter: str, others: list[str]) -> None:
+    """Up to three parts, at every length, a batch agrees with single texts."""
+    for length in range(2, 700):
+        text = letter * length
+        try:
+            size = measure_text(text)
+        except TextTooLong:
+            size = None
+        together = measure_batch([*others, text])
+        if size is not None and size.parts <= 3:
+            assert together is not None
+            assert together.parts == size.parts + len(others)
+        else:
+            assert together is None

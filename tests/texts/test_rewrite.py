@@ -1,4 +1,4 @@
-"""Cheaper texts: plain signs where that makes a text Latin, Latin letters where they are asked for."""
+"""Rewriting: plain characters where that makes a text GSM-7, and Latin letters where requested."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _cyrillic = st.text(
         ("plain", "plain"),
     ],
 )
-def test_signs_become_plain_where_that_makes_a_text_latin(text: str, plain: str) -> None:
-    """Letters are never touched; a text that stays unicode is left as it is."""
+def test_smart_encode_applies_where_it_gives_gsm7(text: str, plain: str) -> None:
+    """Letters are never changed; a text that would stay UCS-2 is left alone."""
     assert smart_encode(text) == plain
 
 
 @given(st.text(st.sampled_from("aZ5 é я" + "".join(SMART)), max_size=200))
-def test_smart_encoding_is_done_after_once_and_never_costs(text: str) -> None:
-    """Twice is as once, and no text takes more parts for it."""
+def test_smart_encode_is_idempotent_and_never_costs(text: str) -> None:
+    """Encoding twice equals encoding once, and no text takes more parts afterwards."""
     plain = smart_encode(text)
     assert smart_encode(plain) == plain
     assert "".join(c for c in plain if c.isalpha()) == "".join(c for c in text if c.isalpha())
@@ -56,14 +56,14 @@ def test_smart_encoding_is_done_after_once_and_never_costs(text: str) -> None:
         ("Sale 5% в Минске", "Sale 5% v Minske"),
     ],
 )
-def test_cyrillic_becomes_latin(text: str, latin: str) -> None:
-    """Case, punctuation and Latin words stay as they are."""
+def test_transliterate_spells_cyrillic_in_latin(text: str, latin: str) -> None:
+    """Case, punctuation and Latin words stay the same."""
     assert transliterate(text) == latin
 
 
 @given(_cyrillic)
-def test_transliteration_leaves_no_cyrillic_and_all_else(text: str) -> None:
-    """Every Russian and Belarusian letter goes, every other character stays in its order."""
+def test_transliterate_keeps_other_characters(text: str) -> None:
+    """No Cyrillic letter remains, and every other character stays in its order."""
     latin = transliterate(text)
     assert not any("\u0400" <= character <= "\u04ff" for character in latin)
     assert [c for c in latin if not c.isalpha()] == [c for c in text if not c.isalpha()]
@@ -71,13 +71,13 @@ def test_transliteration_leaves_no_cyrillic_and_all_else(text: str) -> None:
     assert text != text.lower() or latin == latin.lower()
 
 
-def test_both_in_this_order() -> None:
-    """Quotes and dashes of a Russian text are plain once its letters are Latin."""
+def test_rewriter_transliterates_before_smart_encoding() -> None:
+    """Quotes and dashes of a Russian text are replaced once its letters are Latin."""
     rewriter = Rewriter(Rewrite(smart_encoding=True, transliterate=True))
     assert rewriter.apply("«Кветка» — ждём") == '"Kvetka" - zhdyom'
     assert rewriter.replaced == {"«", "»", "—"}
 
 
-def test_nothing_is_rewritten_unasked() -> None:
-    """The default leaves every text alone."""
+def test_rewriter_changes_nothing_by_default() -> None:
+    """Without options every text stays the same."""
     assert Rewriter(Rewrite()).apply("«Кветка» — ждём") == "«Кветка» — ждём"

@@ -1,4 +1,4 @@
-"""Texts: strict templates, the same twice, every error at its place and with its row."""
+"""Templates: strict and deterministic, with every error at its place and with its row."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _refused(source: TextSource) -> Problem:
 
 
 @pytest.mark.parametrize(
-    ("text", "variables", "wanted"),
+    ("text", "variables", "expected"),
     [
         (" {{ name }}, скидка {{ n }}% ", {"name": "Анна", "n": "10"}, "Анна, скидка 10%"),
         ("{% if city %}{{ city }}{% else %}нет{% endif %}", {"city": ""}, "нет"),
@@ -50,9 +50,9 @@ def _refused(source: TextSource) -> Problem:
         ("{% for a in name %}{{ loop.cycle('x', 'y') }}{{ loop.index }}{% endfor %}", {"name": "ab"}, "x1y2"),
     ],
 )
-def test_texts_are_rendered(text: str, variables: dict[str, str], wanted: str) -> None:
-    """Variables, tests, defaults, loops, macros; blank ends are not sent."""
-    assert _render(text, **variables) == (wanted, [])
+def test_template_renders_texts(text: str, variables: dict[str, str], expected: str) -> None:
+    """Variables, tests, defaults, loops and macros work; white space at the ends is not sent."""
+    assert _render(text, **variables) == (expected, [])
 
 
 @pytest.mark.parametrize(
@@ -65,22 +65,22 @@ def test_texts_are_rendered(text: str, variables: dict[str, str], wanted: str) -
         ("{{ '%s, hi' % city }}", "an empty value would be printed"),
         ("{{ '%s, hi' | format(city) }}", "an empty value would be printed"),
         ("{{ [name, city] | join(', ') }}", "an empty value would be printed"),
-        ("{{ [name] }}", "is no text"),
-        ("{{ [name] | upper }}", "is no text"),
-        ("{{ name | unique }}", "is no text"),
-        ("{{ '%s' % [name] }}", "is no text"),
-        ("{{ {'a': name}.items() | join }}", "is no text"),
-        ("{{ self }}{{ name }}", "is no text"),
-        ("{% macro hi() %}x{% endmacro %}{{ hi }}{{ name }}", "is no text"),
-        ("{% for a in name %}{{ loop }}{% endfor %}", "is no text"),
-        ("{{ name.upper }}", "write () behind its name"),
-        ("{{ name['upper'] | string }}", "write () behind its name"),
+        ("{{ [name] }}", "only text and numbers can be printed"),
+        ("{{ [name] | upper }}", "only text and numbers can be printed"),
+        ("{{ name | unique }}", "only text and numbers can be printed"),
+        ("{{ '%s' % [name] }}", "only text and numbers can be printed"),
+        ("{{ {'a': name}.items() | join }}", "only text and numbers can be printed"),
+        ("{{ self }}{{ name }}", "only text and numbers can be printed"),
+        ("{% macro hi() %}x{% endmacro %}{{ hi }}{{ name }}", "only text and numbers can be printed"),
+        ("{% for a in name %}{{ loop }}{% endfor %}", "only text and numbers can be printed"),
+        ("{{ name.upper }}", "write () after its name"),
+        ("{{ name['upper'] | string }}", "write () after its name"),
         ("{{ name.nope }}", "has no attribute 'nope'"),
         ("{{ 1 / (name | length - 4) }}", "ZeroDivisionError"),
     ],
 )
-def test_what_must_not_be_sent_names_the_row(text: str, message: str) -> None:
-    """Nothing is printed in its place; the problem stands in the template and tells the recipient's line."""
+def test_template_reports_a_failed_text_with_its_row(text: str, message: str) -> None:
+    """No text is rendered; the problem is located in the template and names the recipient's line."""
     rendered, problems = _render(text, name="Анна", city="")
     assert rendered == ""
     assert [(problem.code, problem.location.file, problem.location.line) for problem in problems] == [
@@ -101,8 +101,8 @@ def test_what_must_not_be_sent_names_the_row(text: str, message: str) -> None:
         ("Hi {{- name }} {{ 'a'.join(1) }}", (1, 19)),
     ],
 )
-def test_an_error_stands_at_its_line_and_column(text: str, place: tuple[int, int]) -> None:
-    """The name that is undefined, or else the first word of its tag."""
+def test_template_locates_a_failed_text(text: str, place: tuple[int, int]) -> None:
+    """The location is the undefined name, or else the first word of its tag."""
     _, problems = _render(text, name="Анна", city="")
     assert [(problem.location.line, problem.location.column) for problem in problems] == [place]
 
@@ -116,8 +116,8 @@ def test_an_error_stands_at_its_line_and_column(text: str, place: tuple[int, int
         ("ab {% x", (1, 7)),
     ],
 )
-def test_a_syntax_error_stands_at_its_line_and_column(text: str, place: tuple[int, int]) -> None:
-    """Where the parser stumbled."""
+def test_compile_text_locates_a_syntax_error(text: str, place: tuple[int, int]) -> None:
+    """The location is where parsing failed."""
     problem = _refused(_source(text))
     assert (problem.code, problem.location.line, problem.location.column) == ("TEMPLATE_SYNTAX", *place)
 
@@ -155,20 +155,20 @@ def test_an_error_stands_at_its_place_in_the_campaign(
         "Hello %Имя%", "Hello [[name]]", "Hello [[ user.name ]]", "Hello ${name}", "Hello ${ user.name }",
     ],
 )  # fmt: skip
-def test_placeholders_of_other_tools_are_refused(text: str) -> None:
-    """Nobody reads another tool's merge tag: neither in the template, nor in an own text, nor in a value."""
+def test_template_refuses_placeholders_of_other_tools(text: str) -> None:
+    """No merge tag of another tool is sent, whether in the template, in an own text or in a value."""
     assert _refused(_source(text)).code == "PLACEHOLDER"
     for problems in (_render("Hi {{ phone }}", own=text)[1], _render("Hi {{ name }}", name=text)[1]):
         assert [(problem.code, problem.location.line) for problem in problems] == [("PLACEHOLDER", 3)]
 
 
-def test_our_own_variables_in_a_literal_text_are_refused() -> None:
-    """A recipient's own text is no template: its braces would be read."""
+def test_template_refuses_tags_in_an_own_text() -> None:
+    """A recipient's own text is literal, so that its braces would be sent."""
     assert [problem.code for problem in _render("Hi", own="Hi {{ name }}")[1]] == ["PLACEHOLDER"]
 
 
-def test_every_placeholder_is_told_at_its_place() -> None:
-    """All of a text together, each once: *|…|* may hold what looks like another."""
+def test_compile_text_locates_every_placeholder() -> None:
+    """All placeholders are reported together, none of them twice."""
     text = "Hi *|FNAME|*, ${name} of {city}\n{{ name }}: %NAME% *|A:{b}|*"
     with pytest.raises(FilesInvalid) as caught:
         compile_text(_source(text))
@@ -177,8 +177,8 @@ def test_every_placeholder_is_told_at_its_place() -> None:
 
 
 @pytest.mark.parametrize("text", ["10% и 20% скидки", "10%или20%", "[ок]", "50%-я", "a {b c}", "x | y *|*"])
-def test_ordinary_signs_are_no_placeholders(text: str) -> None:
-    """Percent signs and brackets have other uses."""
+def test_template_allows_percent_signs_and_brackets(text: str) -> None:
+    """Percent signs and brackets outside placeholders are sent."""
     assert _render(text) == (text, [])
 
 
@@ -190,16 +190,16 @@ def test_ordinary_signs_are_no_placeholders(text: str) -> None:
         "{{ 'a' | safe }}", "{{ '' | xmlattr }}", "{% set x = cycler('a') %}x", "{{ 'a'.encode() }}",
     ],
 )  # fmt: skip
-def test_nothing_dangerous_or_random_can_be_reached(text: str) -> None:
-    """The sandbox holds, and a text comes out the same twice."""
+def test_compile_text_refuses_anything_unsafe(text: str) -> None:
+    """Nothing dangerous, random or time-dependent is available."""
     assert _refused(_source(text)).code in ("TEMPLATE", "TEMPLATE_SYNTAX")
 
 
-def test_a_function_that_is_not_there_is_no_column() -> None:
-    """Its place and name are told before anything is rendered."""
+def test_compile_text_locates_an_unknown_function() -> None:
+    """Its place and name are reported before anything is rendered."""
     problem = _refused(_source("Hi {{ range(9) }}"))
     assert (problem.location.line, problem.location.column) == (1, 7)
-    assert "no function range" in problem.message
+    assert "unknown function range" in problem.message
 
 
 @given(
@@ -208,8 +208,8 @@ def test_a_function_that_is_not_there_is_no_column() -> None:
     ),
     st.fixed_dictionaries({"name": st.text(max_size=5), "city": st.text(max_size=5)}),
 )
-def test_a_plain_text_is_what_a_template_makes_of_it(text: str, row: dict[str, str]) -> None:
-    """Texts of words and variables take a faster way, and come out the same, errors too."""
+def test_template_is_the_same_with_another_node(text: str, row: dict[str, str]) -> None:
+    """An empty condition in front of a text changes neither texts nor messages."""
     assume(text.strip() and not find_placeholder(text))
     by_template = "{% if true %}{% endif %}" + text
     plain, full = _render(text, **row), _render(by_template, **row)
@@ -226,8 +226,8 @@ _SCRAPS = st.sampled_from(
 
 @settings(max_examples=400)
 @given(st.lists(_SCRAPS, min_size=1, max_size=14))
-def test_whatever_a_template_holds_no_other_error_comes_out(scraps: list[str]) -> None:
-    """Every fault is a problem at a place in the text, and a text comes out the same twice."""
+def test_template_reports_every_fault_as_a_problem(scraps: list[str]) -> None:
+    """Every fault is a problem at a place in the text, and rendering twice gives the same text."""
     text = "{{ name }}" + " ".join(scraps)
     try:
         first, second = _render(text, name="x"), _render(text, name="x")
@@ -243,7 +243,7 @@ def test_whatever_a_template_holds_no_other_error_comes_out(scraps: list[str]) -
     )
 
 
-def test_a_text_of_nothing_is_refused() -> None:
-    """Written so, or come out so."""
+def test_compile_text_refuses_an_empty_text() -> None:
+    """Whether it is written empty or rendered empty."""
     assert _refused(_source("  \n ")).code == "TEXT"
     assert _refused(_source("{% if false %}x{% endif %}")).code == "TEXT"

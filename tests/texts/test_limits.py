@@ -1,4 +1,4 @@
-"""A template that would never end, or fill the memory, is an error within seconds."""
+"""Limits: a template that would never end, or fill the memory, is an error within seconds."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ _MACRO = "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% else %}a{% en
         "{% if 1 %}" * 3000 + "x" + "{% endif %}" * 3000, "{{ " + "9" * 50000 + " }}", "x" * 1_000_000,
     ],
 )  # fmt: skip
-def test_a_runaway_template_is_an_error(text: str) -> None:
-    """Whether it is refused when compiled or when rendered; the memory it takes on the way is bounded."""
+def test_limits_stop_a_runaway_template(text: str) -> None:
+    """It is refused when compiled or when rendered, and needs little memory until then."""
     tracemalloc.start()
     try:
         batch = make_batch([{"name": "x", "a": "b"}])
@@ -67,16 +67,16 @@ def test_a_runaway_template_is_an_error(text: str) -> None:
         tracemalloc.stop()
 
 
-def test_a_template_of_many_variables_takes_no_longer_for_each() -> None:
-    """As many as fit in a text's source: were each of them looked up in the whole, it would take minutes."""
+def test_limits_allow_a_template_of_many_variables() -> None:
+    """A template as long as allowed is rendered at once; searching it for each variable would take minutes."""
     text = "{{ name }}" * 9_000
     template = compile_text(TextSource(text, _AT, file="text.j2"))
     batch = make_batch([{"name": "x"}])
     assert template.render_batch(batch, rows_file="list.csv", address="a/b").texts == ["x" * 9_000]
 
 
-def test_a_long_value_of_the_data_is_no_runaway() -> None:
-    """Only what a template makes is limited; its parts decide about the rest."""
+def test_limits_ignore_the_length_of_data() -> None:
+    """Only values that a template makes are limited; a long value is a matter of parts."""
     batch = make_batch([{"name": "x" * 20_000}])
     template = compile_text(TextSource("{{ name }}", _AT, file="text.j2"))
     assert not template.render_batch(batch, rows_file="list.csv", address="a/b").problems
@@ -90,8 +90,8 @@ def test_a_long_value_of_the_data_is_no_runaway() -> None:
         ("{% for a in 'x' * 4000 %}{% if name %}{% endif %}{% endfor %}{{ name }}", 2),
     ],
 )
-def test_a_runaway_is_told_once(text: str, rows: int) -> None:
-    """Neither one text nor all of a long list may take hours: after the first the others are not tried."""
+def test_limits_report_a_runaway_once(text: str, rows: int) -> None:
+    """After the first failure the other texts of a long list are not tried, which would take hours."""
     batch = make_batch([{"name": "x"}] * 5000)
     rendered = compile_text(TextSource(text, _AT, file="text.j2")).render_batch(
         batch, rows_file="list.csv", address="a/b"
@@ -108,28 +108,28 @@ def test_a_runaway_is_told_once(text: str, rows: int) -> None:
         "[x[:4000], x[:4000]]", "('%%' ~ x[:9000]) % ()",
     ],
 )  # fmt: skip
-def test_work_on_long_values_is_paid_for_by_their_length(work: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten thousand times ten thousand characters take minutes, though the loop that does it is a short one."""
+def test_limits_charge_for_the_length_of_values(work: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short loop over ten thousand characters, each round with ten thousand more, would take minutes."""
     rounds = []
-    printed = TextEnvironment.printed
+    check_printed = TextEnvironment.check_printed
 
     def count(environment: TextEnvironment, value: Any) -> Any:
-        result = printed(environment, value)
+        result = check_printed(environment, value)
         rounds.append(value)
         return result
 
-    monkeypatch.setattr(TextEnvironment, "printed", count)
+    monkeypatch.setattr(TextEnvironment, "check_printed", count)
     loop = f"{{% for a in 'y' * 9999 %}}{{% if {work} %}}{{{{ a }}}}{{% endif %}}{{% endfor %}}"
     text = f"{{% set x = 'ab' * 4990 %}}{loop}{{{{ name }}}}"
     batch = make_batch([{"name": "x"}])
     template = compile_text(TextSource(text, _AT, file="text.j2"))
     (problem,) = template.render_batch(batch, rows_file="list.csv", address="a/b").problems
-    assert "repeats too much" in problem.message
+    assert "too much work" in problem.message
     assert len(rounds) < 250
 
 
-def test_what_a_text_needs_never_runs_out() -> None:
-    """An ordinary loop may be in every text of a long list."""
+def test_limits_allow_an_ordinary_loop_in_every_text() -> None:
+    """Each text adds enough steps for a loop, however long the list."""
     text = "{% for word in name.split(',') %}{{ loop.index }}. {{ word }}\n{% endfor %}"
     batch = make_batch([{"name": "a,b,c,d,e"}] * 5000)
     template = compile_text(TextSource(text, _AT, file="text.j2"))

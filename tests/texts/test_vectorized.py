@@ -1,0 +1,183 @@
+"""Vectorized rendering against Jinja2 one text at a time: the same texts, errors and places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from smsby_deploy.config.declarations import Rewrite, TextSource
+from smsby_deploy.errors import FilesInvalid
+from smsby_deploy.problems import Location
+from smsby_deploy.texts import engine
+from smsby_deploy.texts.filters import TEXT_FILTERS
+from smsby_deploy.texts.template import RenderedBatch, Template, compile_text
+from tests.texts.batches import make_batch
+
+_AT = Location("sale.yaml", 6, 11)
+_NAMES = ("name", "code", "Bonus", "phone", "nobody")
+_VALUES = st.one_of(
+    st.text(st.sampled_from('аЯёzé 0129.,%{}[]|"\\\n\t\0\x1f\uffff€😀*<'), max_size=8),
+    st.sampled_from([
+        "", " ", "Анна", " б ", "12", "1,5", "2026-12-01", "нет", "0", "375291234567", "{{ name }}", "50%", "%s",
+        "x" * 9000, "x" * 21_000,
+    ]),
+)  # fmt: skip
+_ROWS = st.lists(st.fixed_dictionaries(dict.fromkeys((*_NAMES[:3], "имя"), _VALUES)), min_size=1, max_size=5)
+_expression = st.recursive(
+    st.sampled_from([*_NAMES, "bonus", "имя", "'да'", "''", "5", "none", "true"]),
+    lambda inner: st.one_of(
+        st.builds(
+            "{} | {}".format,
+            inner,
+            st.sampled_from([
+                "upper", "title", "trim", "default('друг', true)", "default('')", "money('BYN')", "plural('а, б, в')",
+                "date", "phone('national')", "int", "length", "float + 1", "first", "list", "replace('а', 'бб')",
+                "truncate(3)", "default(code, boolean=true)", "nothing", "wordcount",
+            ]),
+        ),
+        st.builds("({} {} {})".format, inner, st.sampled_from(["==", "!=", "<", "in", "and", "or", "~", "+"]), inner),
+        st.builds("(not {})".format, inner),
+        st.builds("({} if {} else {})".format, inner, inner, inner),
+        st.builds("({} is defined)".format, inner),
+        st.builds("{}.{}".format, inner, st.sampled_from(["upper()", "x", "strip()"])),
+    ),
+    max_leaves=4,
+)  # fmt: skip
+_template = st.recursive(
+    st.one_of(
+        st.sampled_from([
+            "Здравствуйте, ", "Hi ", " ", "\n", "\r\n", "100%!", "%s", "%%", "{# ничего #}", "\0", '"', "ё", "{", "}",
+            "{{ loop }}", "[[name]]", "{name}", "{{ name }", "{{", "}}", "{%", "%}", "{% endif %}", "{{ 5a }}", "{{ a·b }}",
+            "{{ None }}", "{{ not }}",
+        ]),
+        st.text(max_size=3),
+        st.builds("{{{{ {} }}}}".format, _expression),
+        st.builds("{{{{- {} -}}}}".format, st.sampled_from(_NAMES)),
+    ),
+    lambda inner: st.one_of(
+        st.builds("{}{}".format, inner, inner),
+        st.builds("{{% if {} %}}{}{{% endif %}}".format, _expression, inner),
+        st.builds("{{% if not {} %}}{}{{%- else %}}{}{{% endif %}}".format, st.sampled_from(_NAMES), inner, inner),
+        st.builds(
+            "{{% if {} %}}{}{{% elif {} %}}{}{{% else %}}{}{{% endif %}}".format,
+            _expression,
+            inner,
+            _expression,
+            inner,
+            inner,
+        ),
+        st.builds("{{% set name = {} %}}{}".format, _expression, inner),
+        st.builds("{{% for code in [1, 2] %}}{}{{% endfor %}}".format, inner),
+        st.builds("{{% set x = namespace(y=1) %}}{}".format, inner),
+    ),
+    max_leaves=6,
+)  # fmt: skip
+
+
+def _compile(text: str, rewrite: Rewrite, *, vectorized: bool) -> Template:
+    content = "\n" * 5 + " " * 10 + text
+    with pytest.MonkeyPatch.context() as patch:
+        if not vectorized:
+            patch.setattr("smsby_deploy.texts.engine.vectorize", lambda tree, environment: None)
+            patch.setattr("smsby_deploy.texts.template.has_markup", lambda text: True)
+        engine._analyze_alone.cache_clear()
+        template = compile_text(TextSource(text, _AT, content, rewrite=rewrite))
+        engine._analyze_alone.cache_clear()
+    assert vectorized or template.vectorized is None
+    return template
+
+
+def _outcome(
+    text: str, rows: Sequence[Mapping[str, str]], own: str | None, rewrite: Rewrite, *, vectorized: bool
+) -> object:
+    """The texts, variables, problems and replaced characters of two batches, or why the text is refused."""
+    try:
+        template = _compile(text, rewrite, vectorized=vectorized)
+    except FilesInvalid as error:
+        return error.problems
+    first = template.render_batch(make_batch(rows, own), rows_file="list.csv", address="a/b")
+    again = template.render_batch(make_batch(rows[::-1]), rows_file="list.csv", address="a/b")
+    problems = [*first.problems, *again.problems]
+    return RenderedBatch([*first.texts, *again.texts], problems, again.replaced), template.variables
+
+
+@settings(max_examples=600, deadline=None)
+@given(_template, _ROWS, st.sampled_from([None, None, "своё"]), st.booleans())
+@example("{{{ name }}}", [{"name": "a", "code": "b", "Bonus": "c"}], None, False)
+@example("{{ name }}%", [{"name": "a", "code": "b", "Bonus": "c"}], None, True)
+@example("{{ name }}", [{"name": "\uffff"}, {"name": ""}, {"name": "x" * 21_000}], None, False)
+def test_vectorized_equals_row_by_row_rendering(
+    text: str, rows: list[dict[str, str]], own: str | None, is_rewritten: bool
+) -> None:
+    """Texts, variables, and problems with their places are the same for every template and every row."""
+    rewrite = Rewrite(smart_encoding=is_rewritten, transliterate=is_rewritten)
+    row_by_row = _outcome(text, rows, own, rewrite, vectorized=False)
+    assert _outcome(text, rows, own, rewrite, vectorized=True) == row_by_row
+
+
+@settings(max_examples=300, deadline=None)
+@given(_template, _ROWS)
+def test_vectorized_equals_stock_jinja2(text: str, rows: list[dict[str, str]]) -> None:
+    """Every text of a vectorized template is what an unmodified Jinja2 with our filters renders."""
+    try:
+        template = compile_text(TextSource(text, _AT, file="text.j2"))
+    except FilesInvalid:
+        return
+    batch = make_batch(rows)
+    texts = template.vectorized.render(batch) if template.vectorized is not None else None
+    if texts is None:
+        return
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+    environment.filters |= TEXT_FILTERS
+    stock = environment.from_string(text)
+    for values, rendered in zip(batch.variables, texts, strict=True):
+        if rendered is not None:
+            try:
+                expected = stock.render(values).strip()
+            except TemplateError as error:
+                pytest.fail(f"stock Jinja2 cannot render it: {error}")
+            assert rendered == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "variables"),
+    [
+        ("{{ name }}", ("name",)),
+        ("{{ name }}, ваша скидка {{ code }}%", ("name", "code")),
+        ("Здравствуйте, {{ name }}!{% if bonus %} Бонус: {{ bonus }} руб.{% endif %}", ("name", "bonus")),
+        ("Hi{% if not name %}!{% else %}, {{ name }}{% if code %}: {{ code }}{% endif %}{% endif %}", ("name", "code")),
+        ("{{ name | default('друг', true) }}: {{ bonus | money('BYN') }}", ("name", "bonus")),
+        ("{% if code == '5' %}a{% elif not bonus %}b{% else %}{{ code | upper }}{% endif %}", ("code", "bonus")),
+    ],
+)  # fmt: skip
+def test_vectorized_covers_usual_templates(text: str, variables: tuple[str, ...]) -> None:
+    """If these needed Jinja2, the comparisons above would compare it with itself."""
+    template = compile_text(TextSource(text, _AT, file="text.j2"))
+    assert template.vectorized is not None
+    assert template.vectorized.variables == variables
+    batch = make_batch([{"name": "Анна", "code": "5", "bonus": "7"}] * 2)
+    assert None not in (template.vectorized.render(batch) or [None])
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ name.upper() }}", "{% set name = 'x' %}{{ name }}{{ code }}", "{{ name ~ code }}"]
+)
+def test_vectorized_leaves_the_rest_to_jinja2(text: str) -> None:
+    """Methods, assignments and concatenation need Jinja2's sandbox and the limits."""
+    assert compile_text(TextSource(text, _AT, file="text.j2")).vectorized is None
+
+
+def test_vectorized_consumes_steps_for_long_texts() -> None:
+    """Long values exhaust the budget as they do without vectorization."""
+    rows = [{"name": "x" * 200_000}] * 9
+    row_by_row, vectorized = (
+        _outcome("{{ name }}" * 3, rows, None, Rewrite(), vectorized=vectorized)
+        for vectorized in (False, True)
+    )
+    assert vectorized == row_by_row
+    assert "too much work" in repr(vectorized)
