@@ -1,1 +1,1 @@
-"""What people read: templates, encoding and parts, price."""
+"""Texts of mailings: templates, encoding and parts, prices, and samples."""

@@ -226,7 +226,7 @@ def test_review_mailing_can_leave_out_samples(tmp_path: Path) -> None:
 
 
 def test_mask_samples_hides_numbers_in_every_field() -> None:
-    """No whole number remains beside the text, in it, or in its pieces, even across a part's border."""
+    """No phone number remains unmasked beside the text, in it, or in its pieces, even across a part's border."""
     text = "Hi " + "a" * 145 + " 375291111110 or +375 33 765-43-21"
     size = measure_text(text)
     sample = Sample(

@@ -138,9 +138,7 @@ _YAML = [
 
 
 @pytest.mark.parametrize(("content", "text", "place"), _YAML)
-def test_an_error_stands_at_its_place_in_the_campaign(
-    content: str, text: str, place: tuple[int, int]
-) -> None:
+def test_template_locates_errors_in_the_campaign(content: str, text: str, place: tuple[int, int]) -> None:
     """Plain, quoted, literal and folded scalars, also after escapes and on later lines."""
     source = TextSource(text, Location("sale.yaml", 1, 11), content)
     batch = make_batch([{"name": "x"}])

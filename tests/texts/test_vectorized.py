@@ -19,7 +19,7 @@ from smsby_deploy.texts.template import RenderedBatch, Template, compile_text
 from tests.texts.batches import make_batch
 
 _AT = Location("sale.yaml", 6, 11)
-_NAMES = ("name", "code", "Bonus", "phone", "nobody")
+_NAMES = ("name", "code", "Bonus", "phone", "missing")
 _VALUES = st.one_of(
     st.text(st.sampled_from('аЯёzé 0129.,%{}[]|"\\\n\t\0\x1f\uffff€😀*<'), max_size=8),
     st.sampled_from([
