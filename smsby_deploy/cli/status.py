@@ -74,7 +74,13 @@ def command(
     from smsby_deploy.errors import UsageError
     from smsby_deploy.output.status_live import StatusDisplay
     from smsby_deploy.status.callbacks import callbacks_path, read_callbacks
-    from smsby_deploy.status.collect import NO_PROGRESS, CollectProgress, collect_status, watch_status
+    from smsby_deploy.status.collect import (
+        NO_PROGRESS,
+        CollectProgress,
+        StatusOptions,
+        collect_status,
+        watch_status,
+    )
     from smsby_deploy.status.selection import read_since
 
     if out is not None and not out.parent.is_dir():
@@ -99,10 +105,8 @@ def command(
             client,
             select=chosen,
             clock=clock,
-            mailings=project.mailings,
-            since=after,
+            options=StatusOptions(after, project.mailings, list_missed=form == "csv"),
             previous=previous,
-            list_missed=form == "csv",
             read_callbacks=lambda uuid: read_callbacks(kept, uuid),
             progress=shown,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,24 +37,37 @@ class CollectProgress(NamedTuple):
 NO_PROGRESS = CollectProgress()
 
 
+@dataclass(frozen=True, slots=True)
+class StatusOptions:
+    """What a report covers, and in which detail.
+
+    `since` leaves out mailings scheduled or applied before it. `mailings` are those of the files: their `max_late` excuses a
+    later send time. `list_missed` lists the recipients without a delivery.
+    """
+
+    since: datetime | None = None
+    mailings: Sequence[Mailing] = ()
+    list_missed: bool = False
+
+
+_DEFAULT_OPTIONS = StatusOptions()
+
+
 def collect_status(
     lock: Lock,
     client: ReadClient,
     *,
     select: tuple[str, ...],
     clock: Clock,
-    mailings: Sequence[Mailing] = (),
-    since: datetime | None = None,
+    options: StatusOptions = _DEFAULT_OPTIONS,
     previous: StatusReport | None = None,
-    list_missed: bool = False,
     read_callbacks: ReadCallbacks = lambda uuid: (),
     progress: CollectProgress = NO_PROGRESS,
 ) -> StatusReport:
     """Return the status of the recorded mailings that `select` matches (all if it is empty), by address.
 
-    `mailings` are those of the files: their `max_late` excuses a later send time. `since` leaves out mailings scheduled or
-    applied before it. Mailings that are settled in `previous` are not asked about again. `list_missed` lists the
-    recipients without a delivery. `read_callbacks` is used for requests about which sms.by itself reports nothing.
+    Mailings that are settled in `previous` are not asked about again. `read_callbacks` is used for requests about which
+    sms.by itself reports nothing.
 
     Raises:
         UsageError: a pattern of `select` matches no recorded mailing.
@@ -62,15 +75,15 @@ def collect_status(
     """
     now = clock.now()
     made_at = now.isoformat(timespec="seconds")
-    chosen = select_addresses(lock, select, since)
+    chosen = select_addresses(lock, select, options.since)
     settled = {one.address: one for one in previous.mailings if one.state in SETTLED} if previous else {}
     if not set(chosen) - settled.keys():
         return StatusReport(tuple(settled[address] for address in chosen), lock.project, made_at)
     progress.begin(
         sum(lock.mailings[address].recipients or 0 for address in chosen if address not in settled)
     )
-    reports = RemoteReports(lock, client, read_callbacks, list_missed=list_missed)
-    in_files = {mailing.address: mailing for mailing in mailings}
+    reports = RemoteReports(lock, client, read_callbacks, list_missed=options.list_missed)
+    in_files = {mailing.address: mailing for mailing in options.mailings}
     statuses = tuple(
         settled.get(address)
         or summarize_mailing(
@@ -86,7 +99,7 @@ def collect_status(
 
 
 def _intended(address: str, entry: Entry, mailing: Mailing | None) -> IntendedValues:
-    """What was intended for a recorded mailing; `find_listed` leaves out messages that hold other recipients too."""
+    """Return what was intended; the counts compare because `find_listed` leaves out messages shared with others."""
     return replace(intended_by_lock(address, entry, mailing), counts_recipients=True)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Lock
-from smsby_deploy.status.collect import CollectProgress, collect_status, watch_status
+from smsby_deploy.status.collect import CollectProgress, StatusOptions, collect_status, watch_status
 from smsby_deploy.status.report import State, StatusReport
 from tests.output import examples
 from tests.status.examples import A, B, FixedClock, TableClient, answer, chunk, collect, entry
@@ -68,7 +68,11 @@ def test_collect_since_leaves_older_mailings_out() -> None:
     """`since` compares the schedule, or the time of the apply if there is no schedule."""
     lock = Lock("shop", mailings={"c/x": entry(), "c/y": entry(schedule_time="2026-12-02T10:00:00+03:00")})
     report = collect_status(
-        lock, TableClient(), select=(), clock=FixedClock(), since=datetime(2026, 12, 1, tzinfo=UTC)
+        lock,
+        TableClient(),
+        select=(),
+        clock=FixedClock(),
+        options=StatusOptions(since=datetime(2026, 12, 1, tzinfo=UTC)),
     )
     assert [mailing.address for mailing in report.mailings] == ["c/y"]
 

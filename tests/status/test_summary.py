@@ -16,7 +16,7 @@ from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Lock
 from smsby_deploy.plan.drift import Difference
 from smsby_deploy.problems import Location
-from smsby_deploy.status.collect import collect_status
+from smsby_deploy.status.collect import StatusOptions, collect_status
 from smsby_deploy.status.report import Missed
 from tests.status.examples import (
     A,
@@ -151,7 +151,8 @@ def test_summary_differences_honor_max_late(late: int, reported: str | None) -> 
         "fail", max_late=timedelta(minutes=30),
     )  # fmt: skip
     client = TableClient(listed=[listed("c/x", A, 1, when=sent)])
-    report = collect_status(lock, client, select=(), clock=FixedClock(), mailings=[mailing])
+    options = StatusOptions(mailings=[mailing])
+    report = collect_status(lock, client, select=(), clock=FixedClock(), options=options)
     expected = [Difference("d_schedule", planned.isoformat(), reported)] if reported else []
     assert list(report.mailings[0].details.differences) == expected
     (unexcused,) = collect(lock, client).mailings
@@ -176,7 +177,9 @@ def test_summary_details_and_missed_recipients() -> None:
     assert details.prefixes == {"375 29": (2, 0, 3)}
     assert details.words == {"DELIVERED": 2, "Odd": 1}
     assert details.missed == ()
-    report = collect_status(lock, client, select=(), clock=FixedClock(), list_missed=True)
+    report = collect_status(
+        lock, client, select=(), clock=FixedClock(), options=StatusOptions(list_missed=True)
+    )
     assert report.mailings[0].details.missed == (Missed("375290000002", "Odd", "2026-12-01 10:00:42.5"),)
 
 
