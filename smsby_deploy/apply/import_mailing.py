@@ -1,6 +1,6 @@
-"""Adopt a mailing that was made elsewhere: what sms.by knows of it, as the lock's entry of the mailing in the files.
+"""Import: record a mailing that was sent elsewhere, as the lock's entry of that mailing in the files.
 
-Only asks. What a person names must be known to sms.by, must have gone out, and must not be another mailing's.
+It only asks. What the user names must be known to sms.by, must have been sent, and must not belong to another mailing.
 """
 
 from __future__ import annotations
@@ -30,13 +30,36 @@ from smsby_deploy.plan.selection import find_mailing
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.parsers import RemoteMailing
 from smsby_deploy.texts.price import money
+from smsby_deploy.wording import counted
 
-_PLACE = re.compile(r" \[(\d+)/(\d+)\] ")
+_CHUNK_NUMBER = re.compile(r" \[(\d+)/(\d+)\] ")
 
 
 @dataclass(frozen=True, slots=True)
-class FoundMailing:
-    """One mailing at sms.by. `recipients` is sms.by's count, None if it tells none; `listed` its row in the list."""
+class ImportRequest:
+    """What the user wants to import, and who does it: either `message_ids` or `uuids` name the messages."""
+
+    address: str
+    message_ids: Sequence[int]
+    uuids: Sequence[str]
+    by: str
+    reason: str
+    commit: str | None = None
+
+    @property
+    def description(self) -> str:
+        """The messages as the lock's history names them."""
+        named = [f"uuid {uuid}" for uuid in self.uuids]
+        return ", ".join(named or [f"message_id {number}" for number in self.message_ids])
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteMessage:
+    """One message at sms.by.
+
+    `recipients` is the count that sms.by reports, None if it reports none; `listed` is the message's row in the remote
+    list, None if it is not listed.
+    """
 
     message_id: int | None
     uuid: str | None
@@ -45,7 +68,8 @@ class FoundMailing:
     listed: RemoteMailing | None
 
     @property
-    def ours(self) -> RemoteName | None:
+    def remote_name(self) -> RemoteName | None:
+        """Its name, if it is one that this program makes."""
         return read_remote_name(self.name)
 
 
@@ -53,17 +77,12 @@ def import_mailing(
     loaded: LoadedProject,
     held: HeldLock,
     client: ReadClient,
+    wanted: ImportRequest,
     *,
-    address: str,
-    message_ids: Sequence[int],
-    uuids: Sequence[str],
     clock: Clock,
     new_id: str,
-    commit: str | None,
-    by: str,
-    reason: str,
 ) -> tuple[Difference, ...]:
-    """Record the mailing `address` as sent with these messages, as a plan made now would have it.
+    """Record the wanted mailing as sent with the named messages, as a plan made now would have it.
 
     Returns what sms.by reports of them differently than the files.
 
@@ -73,123 +92,117 @@ def import_mailing(
         Refused: see find_messages, check_messages and LockChange.adopt.
         SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
     """
-    mailing = find_mailing(loaded, address)
+    mailing = find_mailing(loaded, wanted.address)
     plan = make_plan(
-        loaded, select=(address,), client=client, account=None, lock=held.lock, clock=clock, new_id=new_id
+        loaded,
+        select=(wanted.address,),
+        client=client,
+        account=None,
+        lock=held.lock,
+        clock=clock,
+        new_id=new_id,
     )
     if plan.has_errors:
         raise FilesInvalid(plan.problems)
     (action,) = plan.actions
-    found = find_messages(client, loaded.project, mailing, message_ids=message_ids, uuids=uuids)
+    messages = find_messages(client, loaded.project, mailing, wanted)
     at = clock.now().isoformat(timespec="seconds")
-    change = LockChange(held, by=by, at=at, tool=TOOL, reason=reason)
-    entry = entry_of(action, mailing.revision, found, AppliedBy(at, plan.id, commit, TOOL), plan.currency)
-    change.check_adoptable(address, entry)
-    check_messages(client, loaded.project, mailing, found, held.lock)
-    what = [f"uuid {uuid}" for uuid in uuids] or [f"message_id {number}" for number in message_ids]
-    change.adopt(address, entry, ", ".join(what))
-    return tuple(find_differences(mailing, action, found))
+    applied = AppliedBy(at, plan.id, wanted.commit, TOOL)
+    entry = imported_entry(action, mailing.revision, messages, applied, plan.currency)
+    change = LockChange(held, by=wanted.by, at=at, tool=TOOL, reason=wanted.reason)
+    change.check_adoptable(wanted.address, entry)
+    check_messages(client, loaded.project, mailing, messages, held.lock)
+    change.adopt(wanted.address, entry, wanted.description)
+    return tuple(find_differences(mailing, action, messages))
 
 
 def find_messages(
-    client: ReadClient,
-    project: Project,
-    mailing: Mailing,
-    *,
-    message_ids: Sequence[int],
-    uuids: Sequence[str],
-) -> tuple[FoundMailing, ...]:
-    """The mailings at sms.by with these message_ids, or those of the requests `uuids` that are `mailing`.
+    client: ReadClient, project: Project, mailing: Mailing, wanted: ImportRequest
+) -> tuple[RemoteMessage, ...]:
+    """Return the messages with the wanted ids, or those of the wanted requests that are `mailing`.
 
     Raises:
-        UsageError: it is not clear which mailing of a request is meant.
-        Refused: sms.by knows none of them, or has a draft only.
+        UsageError: it is not clear which message of a request is meant.
+        Refused: sms.by does not know one of them, or it is an unconfirmed draft.
         SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
     """
     listed = {row.id: row for row in client.get_sms_messages()}
-    found = [_by_message(client, listed, number) for number in dict.fromkeys(message_ids)]
-    for uuid in dict.fromkeys(uuids):
-        found.extend(_by_uuid(client, listed, project, mailing, uuid))
-    for one in found:
-        if one.listed is not None and one.listed.is_draft:
+    messages = [_find_by_id(client, listed, number) for number in dict.fromkeys(wanted.message_ids)]
+    for uuid in dict.fromkeys(wanted.uuids):
+        messages.extend(_find_by_uuid(client, listed, project, mailing, uuid))
+    for message in messages:
+        if message.listed is not None and message.listed.is_draft:
             raise Refused(
-                f"the message {one.message_id} is a draft that was not confirmed: nothing of it was sent",
+                f"message {message.message_id} is an unconfirmed draft: nothing of it was sent",
                 hint="confirm or delete it at sms.by first",
             )
-    return tuple(found)
+    return tuple(messages)
 
 
 def check_messages(
-    client: ReadClient, project: Project, mailing: Mailing, found: Sequence[FoundMailing], lock: Lock
+    client: ReadClient, project: Project, mailing: Mailing, messages: Sequence[RemoteMessage], lock: Lock
 ) -> None:
-    """Refuse messages that are another mailing's, and a part of a mailing that would pass for the whole.
+    """Refuse messages of another mailing, and messages that are only a part of a mailing.
 
     Raises:
         Refused: one of both.
         SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
     """
-    taken_marks, taken_uuids = _recorded(lock)
+    owners = _Owners(lock)
     known = {m.address for m in project.mailings} | lock.mailings.keys()
-    places: dict[int, int] = {}
-    for one in found:
-        name = one.ours
+    for message in messages:
+        name = message.remote_name
         if name is None or name.project != project.name:
-            owner = _owner_by_uuid(client, one, taken_uuids)
-            if owner is not None:
-                raise Refused(
-                    f"this is recorded for {owner} already", hint="`smsby-deploy lock list` names all"
-                )
-            continue
-        owner = taken_marks.get(name.fingerprint)
+            owner = owners.of_unnamed(client, message)
+        else:
+            owner = owners.by_fingerprint.get(name.fingerprint)
         if owner is not None:
-            raise Refused(f"this is recorded for {owner} already", hint="`smsby-deploy lock list` names all")
-        if name.address != mailing.address and name.address in known:
             raise Refused(
-                f"at sms.by this is the mailing {name.address}, not {mailing.address}",
-                hint=f"`smsby-deploy import {name.address} --message-id {one.message_id}`, or name another",
+                f"already recorded for {owner}", hint="`smsby-deploy lock list` shows all recorded mailings"
             )
-        if name.address == mailing.address and name.revision != mailing.revision:
-            raise Refused(
-                f"at sms.by this is revision {name.revision} of {mailing.address}, the file says {mailing.revision}",
-                hint=f"set `revision: {name.revision}` in the file while you import it",
-            )
-        place = _PLACE.search(one.name)
-        if place:
-            places[int(place[1])] = int(place[2])
-    missing = max(places.values(), default=0) - len(places)
-    if missing > 0:
+        if name is not None and name.project == project.name:
+            _check_name(message, name, mailing, known)
+    _check_complete([m.name for m in messages if m.remote_name and m.remote_name.project == project.name])
+
+
+def _check_name(message: RemoteMessage, name: RemoteName, mailing: Mailing, known: Iterable[str]) -> None:
+    """Refuse a message whose name says that it is another mailing or another revision."""
+    if name.address != mailing.address and name.address in known:
         raise Refused(
-            f"this is a part of the mailing: {missing} of its {max(places.values())} messages are missing",
-            hint="repeat --message-id (or --uuid) for each of them, once all were sent",
+            f"this message belongs to {name.address}, not to {mailing.address}",
+            hint=f"`smsby-deploy import {name.address} --message-id {message.message_id}`, or name another message",
+        )
+    if name.address == mailing.address and name.revision != mailing.revision:
+        raise Refused(
+            f"this message is revision {name.revision} of {mailing.address}, the file has revision {mailing.revision}",
+            hint=f"set `revision: {name.revision}` in the file while you import it",
         )
 
 
-def entry_of(
-    action: Action, revision: int, found: Sequence[FoundMailing], applied: AppliedBy, currency: str | None
-) -> Entry:
-    """The mailing as the lock records it: content, audience and chunks as planned now, messages as sms.by has them.
+def _check_complete(names: Iterable[str]) -> None:
+    """Refuse messages of which the names say that there are more, as in `[2/3]`."""
+    numbers = {int(found[1]): int(found[2]) for name in names if (found := _CHUNK_NUMBER.search(name))}
+    total = max(numbers.values(), default=0)
+    if len(numbers) < total:
+        raise Refused(
+            f"this is only a part of the mailing: {total - len(numbers)} of its {total} messages are missing",
+            hint="repeat --message-id (or --uuid) for each message, once all of them were sent",
+        )
 
-    One message holds everybody, so the first chunk bears it and all recipients; of several each chunk bears one.
-    A chunk without a message of its own went out with another: it is done, with nobody in it.
+
+def imported_entry(
+    action: Action,
+    revision: int,
+    messages: Sequence[RemoteMessage],
+    applied: AppliedBy,
+    currency: str | None,
+) -> Entry:
+    """Return the lock's entry: content, audience and chunks as planned now, messages as sms.by has them.
+
+    A single message has all recipients, so it becomes the first chunk; of several, each becomes a chunk. A chunk
+    without a message of its own was sent with another one and is recorded as done, without recipients.
     """
-    planned = action.recipients
-    counts = [one.recipients for one in found]
-    total = sum(filter(None, counts)) if None not in counts else None
-    people = planned if planned is not None and len(found) == 1 else total if total is not None else planned
-    records = []
-    for index in range(max(len(action.chunks), len(found))):
-        chunk = action.chunks[index] if index < len(action.chunks) else None
-        one = found[index] if index < len(found) else None
-        mark = chunk.fingerprint if chunk else one.ours.fingerprint if one and one.ours else "0" * 10
-        digest = chunk.digest if chunk else action.content_digest
-        if one is None:
-            record = ChunkRecord(mark, 0, digest, ChunkState.SUPPRESSED)
-        else:
-            own = people if len(found) == 1 else one.recipients
-            record = ChunkRecord(
-                mark, own, digest, ChunkState.ACCEPTED, one.uuid, one.message_id, accepted_at=applied.at
-            )
-        records.append(record)
+    recipients = _imported_recipients(action, messages)
     return Entry(
         revision=revision,
         content_digest=action.content_digest,
@@ -198,93 +211,130 @@ def entry_of(
         alphaname=action.alphaname,
         alphaname_id=action.alphaname_id,
         schedule_time=action.schedule_time,
-        recipients=people,
+        recipients=recipients,
         parts=action.parts,
         cost=None if action.cost is None else money(action.cost),
         currency=currency,
-        chunks=tuple(records),
+        chunks=tuple(_imported_chunks(action, messages, recipients, applied.at)),
         applied=applied,
     )
 
 
-def find_differences(mailing: Mailing, action: Action, found: Sequence[FoundMailing]) -> Iterable[Difference]:
-    """Yield each value of the found messages, taken together, that differs from the files."""
-    counts = [one.recipients for one in found]
-    total = sum(filter(None, counts)) if None not in counts else None
+def _imported_recipients(action: Action, messages: Sequence[RemoteMessage]) -> int | None:
+    """Return the planned number for a single message, else the sum that sms.by reports."""
+    reported = _reported_recipients(messages)
+    if reported is None or (len(messages) == 1 and action.recipients is not None):
+        return action.recipients
+    return reported
+
+
+def _reported_recipients(messages: Sequence[RemoteMessage]) -> int | None:
+    counts = [message.recipients for message in messages]
+    return None if None in counts else sum(filter(None, counts))
+
+
+def _imported_chunks(
+    action: Action, messages: Sequence[RemoteMessage], recipients: int | None, at: str
+) -> Iterable[ChunkRecord]:
+    for index in range(max(len(action.chunks), len(messages))):
+        chunk = action.chunks[index] if index < len(action.chunks) else None
+        message = messages[index] if index < len(messages) else None
+        name = message.remote_name if message else None
+        fingerprint = chunk.fingerprint if chunk else name.fingerprint if name else "0" * 10
+        digest = chunk.digest if chunk else action.content_digest
+        if message is None:
+            yield ChunkRecord(fingerprint, 0, digest, ChunkState.SUPPRESSED)
+        else:
+            yield ChunkRecord(
+                fingerprint,
+                recipients if len(messages) == 1 else message.recipients,
+                digest,
+                ChunkState.ACCEPTED,
+                message.uuid,
+                message.message_id,
+                accepted_at=at,
+            )
+
+
+def find_differences(
+    mailing: Mailing, action: Action, messages: Sequence[RemoteMessage]
+) -> Iterable[Difference]:
+    """Return each value of the messages, taken together, that differs from the files."""
     intended = replace(intended_by_files(mailing), counts_recipients=True)
-    differences = dict.fromkeys(
-        compare_values(intended, action.recipients, ReportedValues(None, total, None))
-    )
-    for one in found:
-        if one.listed is not None:
-            differences |= dict.fromkeys(compare_values(intended, None, reported_values(one.listed)))
+    together = ReportedValues(None, _reported_recipients(messages), None)
+    differences = dict.fromkeys(compare_values(intended, action.recipients, together))
+    for message in messages:
+        if message.listed is not None:
+            differences |= dict.fromkeys(compare_values(intended, None, reported_values(message.listed)))
     return differences
 
 
-def _by_message(client: ReadClient, listed: dict[int, RemoteMailing], number: int) -> FoundMailing:
+def _find_by_id(client: ReadClient, listed: dict[int, RemoteMailing], number: int) -> RemoteMessage:
     row = listed.get(number)
     if row is not None:
-        return FoundMailing(number, None, row.name, row.count_phones, row)
-    # A message of createSmsMessage may not be in the list, and the list may lag.
+        return RemoteMessage(number, None, row.name, row.count_phones, row)
+    # A message of createSmsMessage may be missing from the list, and the list may lag.
     try:
-        people = sum(1 for _ in client.get_sms_delivery_list(number))
+        recipients = sum(1 for _ in client.get_sms_delivery_list(number))
     except ApiError as error:
         raise Refused(
-            f"sms.by does not know the message {number}: {error.message}",
-            hint="`smsby-deploy api getSMSMessages` lists all",
+            f"sms.by does not know message {number}: {error.message}",
+            hint="`smsby-deploy api getSMSMessages` lists all messages",
         ) from None
-    if not people:
-        raise Refused(f"sms.by has no delivery of the message {number}: nothing proves that it was sent")
-    return FoundMailing(number, None, "", people, None)
+    if not recipients:
+        raise Refused(f"sms.by has no delivery of message {number}: nothing proves that it was sent")
+    return RemoteMessage(number, None, "", recipients, None)
 
 
-def _by_uuid(
+def _find_by_uuid(
     client: ReadClient, listed: dict[int, RemoteMailing], project: Project, mailing: Mailing, uuid: str
-) -> list[FoundMailing]:
-    told = client.status_bulk_sms(uuid)
-    if not told:
+) -> list[RemoteMessage]:
+    """Return the messages of one request that are `mailing`, or its only message whatever its name."""
+    reported = client.status_bulk_sms(uuid)
+    if not reported:
         raise Refused(
-            f"sms.by tells nothing of the request {uuid}",
-            hint="of a new one it may not do so yet: try again later",
+            f"sms.by reports nothing about request {uuid}",
+            hint="for a recent request it may do so only later: try again then",
         )
-    found = []
-    for one in told:
-        row = listed.get(one.message_id) if one.message_id is not None else None
-        people = row.count_phones if row and row.count_phones is not None else len(one.deliveries) or None
-        found.append(FoundMailing(one.message_id, uuid, one.name, people, row))
-    own = [
-        one
-        for one in found
-        if one.ours and (one.ours.project, one.ours.address) == (project.name, mailing.address)
-    ]
-    if own or len(found) == 1:
-        return own or found
-    numbers = ", ".join(str(one.message_id) for one in found)
+    messages = []
+    for status in reported:
+        row = listed.get(status.message_id) if status.message_id is not None else None
+        count = row.count_phones if row and row.count_phones is not None else len(status.deliveries) or None
+        messages.append(RemoteMessage(status.message_id, uuid, status.name, count, row))
+    own = [message for message in messages if _is_named_after(message, project, mailing)]
+    if own or len(messages) == 1:
+        return own or messages
+    numbers = ", ".join(str(message.message_id) for message in messages)
     raise UsageError(
-        f"the request {uuid} carried {len(found)} mailings, and none bears this one's name",
-        hint=f"name the right one: --message-id, one of {numbers}",
+        f"request {uuid} has {counted(len(messages), 'message')}, and none has the name of this mailing",
+        hint=f"name the right one with --message-id, one of {numbers}",
     )
 
 
-def _recorded(lock: Lock) -> tuple[dict[str, str], dict[str, str]]:
-    """Fingerprint → address, and uuid → address for the chunks whose message_id is not recorded."""
-    marks: dict[str, str] = {}
-    uuids: dict[str, str] = {}
-    for address, entry in lock.mailings.items():
-        for chunk in (chunk for one in (entry, *entry.earlier) for chunk in one.chunks):
-            if chunk.state is not ChunkState.ACCEPTED:
-                continue
-            marks[chunk.fingerprint] = address
-            if chunk.uuid is not None and chunk.message_id is None:
-                uuids[chunk.uuid] = address
-    return marks, uuids
+def _is_named_after(message: RemoteMessage, project: Project, mailing: Mailing) -> bool:
+    name = message.remote_name
+    return name is not None and (name.project, name.address) == (project.name, mailing.address)
 
 
-def _owner_by_uuid(client: ReadClient, one: FoundMailing, uuids: dict[str, str]) -> str | None:
-    """The mailing whose recorded request carried `one`: its name does not tell, and the lock has no message_id."""
-    if one.uuid is not None and one.uuid in uuids:
-        return uuids[one.uuid]
-    for uuid, address in uuids.items():
-        if one.message_id in {told.message_id for told in client.status_bulk_sms(uuid)}:
-            return address
-    return None
+class _Owners:
+    """The mailings that the lock records as sent, by what identifies their messages."""
+
+    def __init__(self, lock: Lock) -> None:
+        self.by_fingerprint: dict[str, str] = {}
+        self._by_uuid: dict[str, str] = {}  # only of chunks whose message_id is not recorded
+        for address, entry in lock.mailings.items():
+            for chunk in (chunk for one in (entry, *entry.earlier) for chunk in one.chunks):
+                if chunk.state is not ChunkState.ACCEPTED:
+                    continue
+                self.by_fingerprint[chunk.fingerprint] = address
+                if chunk.uuid is not None and chunk.message_id is None:
+                    self._by_uuid[chunk.uuid] = address
+
+    def of_unnamed(self, client: ReadClient, message: RemoteMessage) -> str | None:
+        """Return the mailing whose recorded request carried a message without a name of ours, None if there is none."""
+        if message.uuid is not None and message.uuid in self._by_uuid:
+            return self._by_uuid[message.uuid]
+        for uuid, address in self._by_uuid.items():
+            if message.message_id in {status.message_id for status in client.status_bulk_sms(uuid)}:
+                return address
+        return None

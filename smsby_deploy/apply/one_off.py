@@ -1,8 +1,8 @@
-"""One SMS to one phone, outside of every mailing: a test of a mailing's text, or a code. The lock knows nothing of it."""
+"""One SMS outside any mailing: a test of a mailing's text, or a one-time code. The lock does not record it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ from smsby_deploy.errors import (
     TokenRefused,
     UsageError,
 )
-from smsby_deploy.plan.account_names import AccountNames, read_names
+from smsby_deploy.plan.account_names import AccountNames, find_unknown_names, read_names
 from smsby_deploy.plan.selection import find_mailing
 from smsby_deploy.problems import Location, Problem, Severity, has_errors
 from smsby_deploy.recipients.phone_set import PhoneSet
@@ -33,7 +33,10 @@ from smsby_deploy.texts.samples import Sample, sample_mailing
 
 @dataclass(frozen=True, slots=True)
 class OneOffMessage:
-    """What is about to go to `phone`; `cost` is None without a price. `sample` tells whose text it is."""
+    """The SMS that is about to be sent to `phone`.
+
+    `sample` says which mailing and row the text comes from; `cost` is None without a price.
+    """
 
     address: str
     phone: str
@@ -47,13 +50,17 @@ class OneOffMessage:
 def prepare_test(
     loaded: LoadedProject, address: str, *, to: str, row: int | None, open_client: Callable[[], ReadClient]
 ) -> OneOffMessage:
-    """The text of one recipient of `address` (of the first that can be sent to, or number `row`), for the phone `to`.
+    """Return the text of one recipient of `address` as a message to the phone `to`.
+
+    Args:
+        row: the number of the recipient; None for the first one that can be sent to.
+        open_client: called only if the alphaname has to be looked up.
 
     Raises:
         UsageError: no such mailing, row or phone.
         FilesInvalid: the files are not valid.
-        Refused: `to` is none of test_phones, or opted out.
-        SmsbyUnavailable, ApiError: the sender could not be looked up.
+        Refused: `to` is not in test_phones, or opted out.
+        SmsbyUnavailable, ApiError: the alphaname could not be looked up.
     """
     project, mailing = loaded.project, find_mailing(loaded, address)
     try:
@@ -64,10 +71,7 @@ def prepare_test(
     if has_errors([*loaded.problems, *problems]):
         raise FilesInvalid([*loaded.problems, *problems])
     _check_allowed(project, phone, suppressed)
-    sample = _sample(project, mailing, suppressed, row)
-    alphaname_id = AccountNames(None, None).alphaname_id(mailing.alphaname)
-    if alphaname_id is None:
-        alphaname_id = _look_up_sender(open_client(), mailing)
+    sample = _choose_sample(project, mailing, suppressed, row)
     return OneOffMessage(
         address=address,
         phone=phone,
@@ -75,7 +79,7 @@ def prepare_test(
         cost=cost_of(sample.size.parts, project.price, phone),
         currency=project.price.currency if project.price else None,
         alphaname=mailing.alphaname,
-        alphaname_id=alphaname_id,
+        alphaname_id=_alphaname_id(mailing, open_client),
     )
 
 
@@ -83,9 +87,9 @@ def send_one(method: str, request: Callable[[], Outcome]) -> SmsReceipt:
     """Send once, never again, and return what `method` of sms.by answered.
 
     Raises:
-        OutcomeUnknown: whether it was sent is not known, also after a second Ctrl-C.
+        OutcomeUnknown: the outcome is unknown, also after a second Ctrl-C.
         ApiError: sms.by rejected it.
-        TokenRefused, SmsbyUnavailable: it was surely not sent.
+        TokenRefused, SmsbyUnavailable: it was certainly not sent.
     """
     with Sender() as sender:
         outcome = sender.send(request)
@@ -98,18 +102,18 @@ def send_one(method: str, request: Callable[[], Outcome]) -> SmsReceipt:
         case OutcomeKind.TOKEN_REFUSED:
             raise TokenRefused(f"sms.by refuses the token: {error}", hint="check SMSBY_TOKEN")
         case OutcomeKind.NOT_SENT:
-            raise SmsbyUnavailable(f"{method}: not sent: {error}", hint="nothing was sent; try again later")
+            raise SmsbyUnavailable(f"{method}: not sent: {error}", hint="try again later")
         case OutcomeKind.UNKNOWN:
             raise OutcomeUnknown(
-                f"{method}: whether it was sent is not known: {error}",
-                hint="it is not repeated; look at the phone, or at sms.by, before you send again",
+                f"{method}: the outcome is unknown: {error}",
+                hint="it is not repeated; check the phone or sms.by before you send again",
             )
 
 
-def _sample(project: Project, mailing: Mailing, suppressed: PhoneSet, row: int | None) -> Sample:
+def _choose_sample(project: Project, mailing: Mailing, suppressed: PhoneSet, row: int | None) -> Sample:
     if row is not None and isinstance(mailing.audience, ContactList):
         raise UsageError(
-            f"{mailing.address} goes to a list kept at sms.by: it has one text and no rows",
+            f"{mailing.address} is sent to a list kept at sms.by: it has one text and no rows",
             hint="leave out --row",
         )
     rows = () if row is None else (row,)
@@ -117,45 +121,42 @@ def _sample(project: Project, mailing: Mailing, suppressed: PhoneSet, row: int |
     if has_errors(found.problems):
         raise FilesInvalid(found.problems)
     if not found.samples:
-        raise UsageError(f"nobody in {mailing.address} can be sent to", hint="name a recipient with --row N")
+        raise UsageError(
+            f"{mailing.address} has no recipient that can be sent to", hint="name a recipient with --row N"
+        )
     return found.samples[0]
 
 
 def _check_allowed(project: Project, phone: str, suppressed: PhoneSet) -> None:
     if project.test_phones is not None and phone not in set(_test_phones(project)):
         raise Refused(
-            "this number is none of test_phones: nothing was sent",
-            hint="test_phones in smsby.yaml lists who may get tests",
+            "not in test_phones; nothing was sent",
+            hint="test_phones in smsby.yaml lists the phones that may get tests",
         )
     if phone in suppressed:
         raise Refused(
-            "this number opted out (suppress in smsby.yaml): nothing was sent", hint="test with another"
+            "this phone opted out (suppress in smsby.yaml); nothing was sent", hint="use another phone"
         )
 
 
-def _test_phones(project: Project) -> Iterable[str]:
-    place = project.locations.get("test_phones", Location(project.file))
+def _test_phones(project: Project) -> Iterator[str]:
+    location = project.locations.get("test_phones", Location(project.file))
     for number, raw in enumerate(project.test_phones or (), 1):
         try:
             yield normalize_opt_out(raw)
         except BadPhone as error:
-            message = f"number {number} of test_phones: {error}"
-            problem = Problem(Severity.ERROR, "PHONE", message, None, place)
+            message = f"test_phones, number {number}: {error}"
+            problem = Problem(Severity.ERROR, "PHONE", message, None, location)
             raise FilesInvalid([problem]) from None
 
 
-def _look_up_sender(client: ReadClient, mailing: Mailing) -> int:
-    names = read_names(client, [mailing])
+def _alphaname_id(mailing: Mailing, open_client: Callable[[], ReadClient]) -> int:
+    number = AccountNames(None, None).alphaname_id(mailing.alphaname)
+    if number is not None:
+        return number
+    names = read_names(open_client(), [mailing])
     number = names.alphaname_id(mailing.alphaname)
     if number is None:
-        place = mailing.alphaname_location
-        message = f"sms.by knows no alphaname {mailing.alphaname!r}; it knows: {', '.join(sorted(names.alphanames or ()))}"
-        problem = Problem(
-            Severity.ERROR,
-            "UNKNOWN_ALPHANAME",
-            message,
-            mailing.address,
-            place,
-        )
-        raise FilesInvalid([problem])
+        unknown = find_unknown_names([mailing], names)
+        raise FilesInvalid([problem for problem in unknown if problem.code == "UNKNOWN_ALPHANAME"])
     return number

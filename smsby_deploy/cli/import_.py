@@ -43,7 +43,7 @@ def command(
         raise click.UsageError("say which one it is: --message-id N, or --uuid U")
     from uuid import uuid4
 
-    from smsby_deploy.apply.import_mailing import import_mailing
+    from smsby_deploy.apply.import_mailing import ImportRequest, import_mailing
     from smsby_deploy.cli.git import git_commit
     from smsby_deploy.cli.session import load, open_lock, open_reader
     from smsby_deploy.clock import SystemClock
@@ -52,18 +52,16 @@ def command(
     project = load(context).project
     client = open_reader(project.api, context.environ, clock)
     with open_lock(project).held(command=f"import {address}") as held:
-        differences = import_mailing(
-            load(context),
-            held,
-            client,
+        wanted = ImportRequest(
             address=address,
             message_ids=message_ids,
             uuids=tuple(uuid.strip() for uuid in uuids),
-            clock=clock,
-            new_id=uuid4().hex[:12],
-            commit=git_commit(project.root),
             by=who(context.environ),
             reason=reason,
+            commit=git_commit(project.root),
+        )
+        differences = import_mailing(
+            load(context), held, client, wanted, clock=clock, new_id=uuid4().hex[:12]
         )
     for difference in differences:
         context.warn(f"REMOTE_DIFFERS: {address}: {difference.text}", "REMOTE_DIFFERS", address=address)
