@@ -1,30 +1,49 @@
-"""What may be shown of people: no whole phone number, wherever in a text it stands."""
+"""Masking of phone numbers and personal values, and hiding of the API token.
+
+This is the only place that does it. Every writer of a terminal, a file or a log calls it once, on the text it is about to
+write; what travels inside the program is not masked.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-# A Belarusian number as people group it, with and without its codes, or any run of digits as long as a number.
+if TYPE_CHECKING:
+    from logging import LogRecord
+
+HIDDEN = "<hidden>"
+MIN_SECRET = 8  # characters; a shorter token, which only a sandbox accepts, may occur in any text by chance
+
 _GAP = r"[\s().\-\u2010-\u2015\u00a0]*"
 _WIDE_GAP = r"[\s()+.\-\u2010-\u2015\u00a0]*"  # between the digits of a known number
-# As text: it is compiled, by `re`, for the first problem that is told, and most commands tell none.
+# A Belarusian number in any grouping, with or without its prefixes, any number with a plus, or any long run of digits.
+# Patterns are strings, which `re` compiles at their first use: most commands mask nothing.
 _NUMBER = (
     rf"(?<!\d)(?:(?:\+?375|8{_GAP}0)(?:{_GAP}\d){{9}}"
-    rf"|(?:25|29|33|44){_GAP}\d{{3}}{_GAP}\d{{2}}{_GAP}\d{{2}}|\d{{9,}})(?!\d)"
+    rf"|(?:25|29|33|44){_GAP}\d{{3}}{_GAP}\d{{2}}{_GAP}\d{{2}}|\+\d(?:{_GAP}\d){{8,14}}|\d{{9,}})(?!\d)"
 )
-_SHORT = re.compile(r"\d{1,3}")
-_UNIX_TIME = re.compile(r"1[6-9]\d{8}")  # sms.by tells its times so, and no number begins like this
-_SHOWN_START, _SHOWN_END = 5, 2
+_UNIX_TIME = r"1[6-9]\d{8}"  # how sms.by writes times; no phone number starts like this
+_SMALL_NUMBER = r"\d{1,3}"
+_TOKEN_PARAMETER = r"""(?i)(\btoken["']?\s*[=:]\s*["']?)[^&"'\s,}]+"""
+_SHOWN_START, _SHOWN_END = 5, 2  # digits of a number that stay readable
+
+
+def mask_phone(phone: str) -> str:
+    """Return one phone number with only its prefix and its last two digits readable."""
+    if len(phone) <= 8:
+        return "*" * len(phone)
+    return phone[:_SHOWN_START] + "*" * (len(phone) - _SHOWN_START - _SHOWN_END) + phone[-_SHOWN_END:]
 
 
 def mask_phones(text: str) -> str:
-    """`text` with the middle of everything that could be a phone number starred out; its length stays."""
-    return re.sub(_NUMBER, lambda found: _mask(found.group()), text)
+    """Return `text` with everything that could be a phone number masked; the length does not change."""
+    return re.sub(_NUMBER, lambda found: _mask_number(found.group()), text)
 
 
 def mask_phone_in(text: str, phone: str | None) -> str:
-    """`text` with `phone`, however it is grouped, and every other phone number masked; the length does not change."""
+    """Return `text` with `phone`, in any grouping, and every other phone number masked; the length does not change."""
     if phone is not None:
         digits = [rf"({digit})" for digit in phone[-9:]]
         text = re.sub(_WIDE_GAP.join(digits), _mask_digits, text)
@@ -32,24 +51,48 @@ def mask_phone_in(text: str, phone: str | None) -> str:
 
 
 def mask_values(text: str, values: Iterable[str]) -> str:
-    """`text` with a person's own values, e.g. a name, starred out behind their first letter; its length stays.
+    """Return `text` with a recipient's `values`, for example a name, masked after the first letter of each word.
 
-    Also words of them, in whatever case: a template may take the first name only, or shout it. Numbers of up to three
-    digits stay: a discount or an hour, by which nobody is known.
+    A template may use only the first name, or another case, so the words of a value are masked as well, in any case. Numbers
+    of up to three digits stay: a discount or an hour identifies no one. The length does not change.
     """
     words = {part for value in values for part in (value.strip(), *value.split())}
-    told = sorted(
-        (word for word in words if len(word) > 1 and not _SHORT.fullmatch(word)), key=len, reverse=True
-    )
-    if not told:
+    personal = [word for word in words if len(word) > 1 and not re.fullmatch(_SMALL_NUMBER, word)]
+    if not personal:
         return text
-    # Two or three letters stand within many words; there they are nobody's name.
-    patterns = [rf"(?<!\w){re.escape(word)}(?!\w)" if len(word) < 4 else re.escape(word) for word in told]
+    patterns = map(_value_pattern, sorted(personal, key=len, reverse=True))
     return re.sub("|".join(patterns), lambda found: _star(found.group()), text, flags=re.IGNORECASE)
 
 
+def hide_token(text: str, token: str) -> str:
+    """Return `text` without the API token. A token shorter than MIN_SECRET is hidden only where it is a whole word."""
+    if not token:
+        return text
+    pattern = re.escape(token)
+    return re.sub(pattern if len(token) >= MIN_SECRET else rf"(?<!\w){pattern}(?!\w)", HIDDEN, text)
+
+
+def hide_token_parameters(text: str) -> str:
+    """Return a URL, form or JSON text with the value of every `token` parameter hidden, whatever the token is."""
+    return re.sub(_TOKEN_PARAMETER, rf"\1{HIDDEN}", text)
+
+
+def filter_log_record(record: LogRecord) -> bool:
+    """Hide `token` parameters in `record`, as a filter of a logger: urllib3 logs URLs, and a GET's URL contains the token."""
+    text = record.getMessage()
+    hidden = hide_token_parameters(text)
+    if hidden != text:
+        record.msg, record.args = hidden, None
+    return True
+
+
+def _value_pattern(word: str) -> str:
+    # Two or three letters occur inside many words; there they are not the recipient's value.
+    return rf"(?<!\w){re.escape(word)}(?!\w)" if len(word) < 4 else re.escape(word)
+
+
 def _mask_digits(found: re.Match[str]) -> str:
-    """The matched number with all but its first two and last two digit groups starred."""
+    """Return the matched number with all but its first two and last two digit groups masked."""
     masked = list(found.group())
     for group in range(3, len(found.groups()) - 1):
         masked[found.start(group) - found.start()] = "*"
@@ -60,8 +103,8 @@ def _star(value: str) -> str:
     return value[:1] + "*" * (len(value) - 1)
 
 
-def _mask(number: str) -> str:
-    if _UNIX_TIME.fullmatch(number):
+def _mask_number(number: str) -> str:
+    if re.fullmatch(_UNIX_TIME, number):
         return number
     digits = sum(character.isdigit() for character in number)
     shown, seen = [], 0

@@ -43,7 +43,6 @@ class Problem:
     location: Location | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "message", mask_phones(self.message))
         place = self.location
         if place is not None and place.line is not None and place.column is None:
             object.__setattr__(self, "location", place._replace(column=1))
@@ -63,5 +62,5 @@ def problem_document(problem: Problem) -> dict[str, Any]:
         "file": file,
         "line": line,
         "column": column,
-        "message": problem.message,
+        "message": mask_phones(problem.message),
     }

@@ -1,12 +1,23 @@
-"""Masking: no whole phone number and no personal value is shown."""
+"""Privacy: no complete phone number, no personal value and no token is shown."""
 
 from __future__ import annotations
+
+import logging
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.privacy import mask_phone_in, mask_phones, mask_values
+from smsby_deploy.privacy import (
+    HIDDEN,
+    filter_log_record,
+    hide_token,
+    hide_token_parameters,
+    mask_phone,
+    mask_phone_in,
+    mask_phones,
+    mask_values,
+)
 
 
 @pytest.mark.parametrize(
@@ -18,6 +29,8 @@ from smsby_deploy.privacy import mask_phone_in, mask_phones, mask_values
         ("80291234567", "80291****67"),
         ("29 123-45-67", "29 123-**-67"),
         ("79161234567", "79161****67"),
+        ("+7 916 123-45-67", "+7 916 1**-**-67"),
+        ("+48.601.234.567", "+48.601.***.*67"),
         ("a375291234567b", "a37529*****67b"),
     ],
 )
@@ -35,6 +48,7 @@ def test_mask_phones_masks_every_spelling(text: str, masked: str) -> None:
         "max_cost: 1234.56, 12345678 people",
         "25 2026-12-01",
         "29.11.2026 10:00",
+        "+03:00 2026-12-01 10:00:42",
         "0.026",
     ],
 )
@@ -70,3 +84,63 @@ def test_mask_phone_in_hides_the_whole_number(phone: str, gap: str) -> None:
         masked = mask_phone_in(text, phone)
         assert phone[-9:] not in "".join(character for character in masked if character.isdigit())
         assert len(masked) == len(text)
+
+
+@given(st.from_regex(r"[0-9]{1,15}", fullmatch=True))
+def test_mask_phone_never_shows_a_complete_number(phone: str) -> None:
+    """At most the prefix and the last two digits stay readable, at the same length."""
+    masked = mask_phone(phone)
+    assert phone not in masked
+    assert len(masked) == len(phone)
+    assert sum(character.isdigit() for character in masked) <= 7
+
+
+@given(st.text(max_size=20), st.from_regex(r"375(25|29|33|44)[0-9]{7}", fullmatch=True), st.text(max_size=20))
+def test_mask_phones_hides_a_number_in_any_text(before: str, phone: str, after: str) -> None:
+    """Whatever surrounds it; masking the result again changes nothing, so what is stored masked stays as it is."""
+    masked = mask_phones(before + phone + after)
+    assert phone not in masked
+    assert mask_phones(masked) == masked
+
+
+@pytest.mark.parametrize(
+    ("token", "shown"),
+    [
+        ("", "the same message exists, x"),
+        ("x", "the same message exists, <hidden>"),  # a sandbox accepts any token
+        ("exists, x", "the same message <hidden>"),
+        ("an-eight-digit-one", "the same message exists, x"),
+        ("essage exi", "the same m<hidden>sts, x"),
+    ],
+)
+def test_hide_token_keeps_words_that_contain_a_short_one(token: str, shown: str) -> None:
+    """The text of a known error must stay recognizable, so a short token is hidden only where it is a whole word."""
+    assert hide_token("the same message exists, x", token) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("GET /api/v1/getBalance?token=abc&x=1", "GET /api/v1/getBalance?token=<hidden>&x=1"),
+        ("x=1&Token=abc", "x=1&Token=<hidden>"),
+        ('{"token": "abc", "x": 1}', '{"token": "<hidden>", "x": 1}'),
+        ("a token is missing", "a token is missing"),
+    ],
+)
+def test_hide_token_parameters_hides_any_token(text: str, shown: str) -> None:
+    """The value is hidden without knowing it, in a URL, a form or JSON."""
+    assert hide_token_parameters(text) == shown
+
+
+def test_filter_log_record_hides_the_token_of_a_url(caplog: pytest.LogCaptureFixture) -> None:
+    """The arguments of a log record are included; a record without a token keeps its arguments."""
+    logger = logging.getLogger("test.privacy")
+    logger.addFilter(filter_log_record)
+    with caplog.at_level(logging.DEBUG, "test.privacy"):
+        logger.debug("GET %s", "/getBalance?token=secret")
+        logger.debug("GET %s", "/getBalance")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"GET /getBalance?token={HIDDEN}",
+        "GET /getBalance",
+    ]
+    assert caplog.records[1].args == ("/getBalance",)

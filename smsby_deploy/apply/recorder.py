@@ -72,8 +72,7 @@ class Recorder:
             "tool": tool,
             "by": self._by,
         }
-        self._journal.append("begin", **begin)
-        self.lock = fold(self.lock, [{"event": "begin", **begin}])
+        self.lock = fold(self.lock, [self._journal.append("begin", **begin)])
         self._begun = True
 
     def write_entry(self, address: str, revision: int, action: Action, chunks: Sequence[ChunkRecord]) -> None:
@@ -166,8 +165,7 @@ class Recorder:
     def _write(self, event: str, **fields: Any) -> None:
         with self._one_at_a_time:
             self.begin()
-            self._journal.append(event, **fields)
-            self.lock = fold_event(self.lock, {"event": event, **fields})
+            self.lock = fold_event(self.lock, self._journal.append(event, **fields))
 
 
 def _place(row: int | None) -> dict[str, int]:

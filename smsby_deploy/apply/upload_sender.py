@@ -32,7 +32,6 @@ from smsby_deploy.plan.reasons import (
 )
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.situation import is_past
-from smsby_deploy.privacy import mask_phones
 from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import ImportReport, SubscriberList
@@ -268,9 +267,7 @@ class UploadSender:
             where = (
                 f"line {batch.lines[index]}" if index is not None and index < len(batch.lines) else "a line"
             )
-            self._say(
-                mailing, f"{where}: sms.by calls the contact invalid: {mask_phones(error)}", is_warning=True
-            )
+            self._say(mailing, f"{where}: sms.by calls the contact invalid: {error}", is_warning=True)
         if invalid > len(report.log):
             first, last = batch.lines[0], batch.lines[-1]
             unnamed = invalid - len(report.log)

@@ -13,8 +13,6 @@ from smsby_deploy.cli.examples import examples
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import ApiSettings
 
-_LONG = 8  # characters of a token that does not stand in an answer by chance
-
 
 @click.command(
     "api",
@@ -47,6 +45,7 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import UsageError
     from smsby_deploy.output.json_documents import json_text
+    from smsby_deploy.privacy import MIN_SECRET, hide_token
     from smsby_deploy.smsby.methods import check_params, find_method, unknown_params
     from smsby_deploy.smsby.raw import call_raw
 
@@ -67,7 +66,7 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
     answer = call_raw(transport, method, params)
     if answer.data is not None:
         text = json_text(answer.data)
-        click.echo(text.replace(token, "<hidden>") if len(token) >= _LONG else text, nl=False)
+        click.echo(hide_token(text, token) if len(token) >= MIN_SECRET else text, nl=False)
     if answer.failure is not None:
         raise answer.failure
     return 0

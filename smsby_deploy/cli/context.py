@@ -40,7 +40,9 @@ class Context(NamedTuple):
         """Tell on stderr what must not be missed, also with -q."""
         import click
 
+        from smsby_deploy.privacy import mask_phones
+
         if self.log is not None:
             self.log.write("warning", event, message=text, **facts)
         else:
-            click.echo(f"warning: {text}", err=True)
+            click.echo(f"warning: {mask_phones(text)}", err=True)

@@ -47,7 +47,9 @@ def _tell(
     if log is not None:
         log.write("error", "failed", message=message, place=place, hint=hint or None, exit_code=code)
         return code
-    click.echo(f"error: {message}", err=True)
+    from smsby_deploy.privacy import mask_phones
+
+    click.echo(f"error: {mask_phones(message)}", err=True)
     if place:
         click.echo(f"  at {place}", err=True)
     if hint:

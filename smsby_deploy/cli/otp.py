@@ -34,7 +34,8 @@ def command(context: Context, channel: str, phone: str, code: str, yes: bool) ->
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import UsageError
     from smsby_deploy.output.one_off_text import receipt_line
-    from smsby_deploy.recipients.phones import BadPhone, mask_phone, normalize_opt_out
+    from smsby_deploy.privacy import mask_phone
+    from smsby_deploy.recipients.phones import BadPhone, normalize_opt_out
     from smsby_deploy.smsby.methods import METHODS, check_params
 
     method = METHODS[_METHODS[channel]]

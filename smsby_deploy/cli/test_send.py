@@ -37,7 +37,7 @@ def command(context: Context, address: str, to: str, row: int | None, yes: bool)
     from smsby_deploy.cli.session import load, open_reader, open_sender
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.output.one_off_text import receipt_line, trial_lines
-    from smsby_deploy.recipients.phones import mask_phone
+    from smsby_deploy.privacy import mask_phone
 
     loaded, clock = load(context), SystemClock()
     project = loaded.project

@@ -24,9 +24,11 @@ from smsby_deploy.fault_points import fault_point
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import Apply, ChunkRecord, ChunkState, Lock, Resolution, UploadRecord
 from smsby_deploy.lock.serialization import read_baseline, read_entry, read_state
+from smsby_deploy.privacy import mask_phones
 
 _SUM = 16  # hex digits of a line's checksum
 _HEAD = '{"sum":"'
+_PROSE = frozenset({"error", "reason", "by"})
 REACHES_NOBODY = frozenset({"list", "contacts"})  # steps of an upload: repeated, they change nothing
 
 
@@ -48,13 +50,13 @@ class Journal:
         self._length = 0
         self._file: int | None = None
 
-    def append(self, event: str, **fields: Any) -> None:
-        """Write one line and wait until the disk has it.
+    def append(self, event: str, **fields: Any) -> dict[str, Any]:
+        """Write one line, wait until it is on disk, and return the event as it was written: phone numbers are masked.
 
         Raises:
-            ResultNotSaved: the disk did not take it.
+            ResultNotSaved: the line could not be written.
         """
-        content = {"event": event, **fields}
+        content = {"event": event, **_mask_prose(fields)}
         line, checksum = _seal_line(content, self._previous)
         fault_point(f"journal.before:{event}")
         try:
@@ -74,6 +76,7 @@ class Journal:
         self._previous = checksum
         self._length += len(line)
         fault_point(f"journal.after:{event}")
+        return content
 
     def _cut_off(self) -> None:
         """Take back a line that was not written whole: an intent that stood there would make unknown what never left."""
@@ -197,6 +200,19 @@ def _changed_chunk(chunk: ChunkRecord, position: int | None, changes: dict[str, 
     if position is None:
         return chunk.with_state(state, **changes)
     return chunk.with_phone_state(position, state, **changes)
+
+
+def _mask_prose(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return `fields` with phone numbers masked in what users and sms.by wrote; ids and digests stay as they are."""
+    return {name: _mask_value(name, value) for name, value in fields.items()}
+
+
+def _mask_value(name: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return _mask_prose(value)
+    if isinstance(value, list):
+        return [_mask_value(name, item) for item in value]
+    return mask_phones(value) if name in _PROSE and isinstance(value, str) else value
 
 
 def _seal_line(event: dict[str, Any], previous: str) -> tuple[bytes, str]:

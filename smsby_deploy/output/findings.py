@@ -88,7 +88,7 @@ def _fingerprint(problem: Problem, seen: dict[str, int]) -> str:
             problem.code,
             problem.location.file if problem.location else "",
             problem.address or "",
-            problem.message,
+            mask_phones(problem.message),
         )
     )
     count = seen[facts] = seen.get(facts, 0) + 1

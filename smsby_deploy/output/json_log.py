@@ -6,11 +6,10 @@ import json
 from typing import TextIO
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.privacy import mask_phones
+from smsby_deploy.privacy import MIN_SECRET, hide_token, mask_phones
 
 # What may hold anything; an id of a plan is masked by no means, though its digits may look like a number.
 _PROSE = frozenset({"message", "hint", "error", "place"})
-_SHORTEST_SECRET = 6  # a shorter token, such as a sandbox's, stands in ordinary words
 Fact = str | int | float | None | list[str]
 
 
@@ -24,7 +23,7 @@ class JsonLog:
     def __init__(self, stream: TextIO, clock: Clock, *, secret: str = "") -> None:
         self._stream = stream
         self._clock = clock
-        self._secret = secret if len(secret) >= _SHORTEST_SECRET else ""
+        self._secret = secret if len(secret) >= MIN_SECRET else ""
 
     def write(self, level: str, event: str, **facts: Fact) -> None:
         """One line; `facts` follow in their order."""
@@ -41,4 +40,4 @@ class JsonLog:
         return mask_phones(self._hide(fact)) if name in _PROSE else self._hide(fact)
 
     def _hide(self, text: str) -> str:
-        return text.replace(self._secret, "<hidden>") if self._secret else text
+        return hide_token(text, self._secret)

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from smsby_deploy.output.console import clean
-from smsby_deploy.privacy import mask_phone_in
-from smsby_deploy.recipients.phones import mask_phone
+from smsby_deploy.privacy import mask_phone, mask_phone_in
 from smsby_deploy.texts.price import money
 
 if TYPE_CHECKING:

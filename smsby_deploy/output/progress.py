@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from smsby_deploy.clock import Clock
 from smsby_deploy.output.console import clean, write_sentence
 from smsby_deploy.output.json_log import JsonLog
+from smsby_deploy.privacy import mask_phones
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -147,7 +148,7 @@ class _Lines(_Seldom):
         self.tell(f"{self._what}: {self._done:,}{of} people{told and ', ' + told}")
 
     def tell(self, line: str) -> None:
-        self._stream.write(clean(line) + "\n")
+        self._stream.write(mask_phones(clean(line)) + "\n")
         self._stream.flush()
 
 
@@ -227,7 +228,7 @@ class _Bar:
         self._bar.update(task.id, advance=people, people=f"{done:,}{of} people", left=left)
 
     def tell(self, line: str) -> None:
-        write_sentence(self._console, clean(line))
+        write_sentence(self._console, mask_phones(clean(line)))
 
     def pause(self) -> None:
         if self._bar is not None:

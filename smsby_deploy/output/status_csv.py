@@ -7,8 +7,7 @@ import io
 from collections import Counter
 
 from smsby_deploy.output.console import clean
-from smsby_deploy.privacy import mask_phones
-from smsby_deploy.recipients.phones import mask_phone
+from smsby_deploy.privacy import mask_phone, mask_phones
 from smsby_deploy.status.delivery_counts import read_delivery_status
 from smsby_deploy.status.report import MailingStatus, StatusReport
 

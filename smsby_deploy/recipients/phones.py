@@ -157,11 +157,6 @@ def _usual_ones(raw: Sequence[str]) -> list[str]:
     return phones
 
 
-def mask_phone(phone: str) -> str:
-    """Return the number as it may be shown: its code and its last two digits."""
-    return phone[:5] + "*" * max(0, len(phone) - 7) + phone[-2:] if len(phone) > 8 else "*" * len(phone)
-
-
 def _without_fraction(raw: str) -> str:
     """Return `375291234567` for `375291234567.0`."""
     decimal = _DECIMAL.fullmatch(raw) if len(raw) <= _LONGEST_WRITTEN else None

@@ -6,11 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-_HIDDEN = "<hidden>"
-# Any long run of digits, and what begins like a number that people write in groups; a date is neither.
-_PHONE = re.compile(r"\+\d(?:[\s().-]*\d){8,14}|(?<!\d)(?:375|8[\s().-]*0)(?:[\s().-]*\d){7,12}|\d{9,15}")
+from smsby_deploy.privacy import hide_token
+
 _LONGEST_ERROR = 300
-_LONG = 8  # characters of a token that does not stand within a word by chance, as the sandbox's may
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +27,17 @@ class Answer:
 
     @property
     def error(self) -> str | None:
-        """The text of its `error`, fit to be shown and recorded: no token, no whole phone number, one line."""
+        """The text of its `error`, without the token, on one line; it may contain phone numbers."""
         data = unwrap(self.data)
         error = data.get("error") if isinstance(data, dict) else None
         if not error:
             return None
-        text = str(error)
-        if self.token:
-            whole = (
-                re.escape(self.token)
-                if len(self.token) >= _LONG
-                else rf"(?<!\w){re.escape(self.token)}(?!\w)"
-            )
-            text = re.sub(whole, _HIDDEN, text)
-        text = _PHONE.sub(_mask, text)
+        text = hide_token(str(error), self.token)
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-        return text if len(text) <= _LONGEST_ERROR else text[:_LONGEST_ERROR] + "…"
+        if len(text) <= _LONGEST_ERROR:
+            return text
+        # A phone number that is cut could not be recognized and masked, so it is left out.
+        return text[:_LONGEST_ERROR].rstrip("0123456789+-. ()") + "…"
 
 
 def unwrap(data: Any) -> Any:
@@ -90,8 +83,3 @@ def read_int(value: Any) -> int | None:
         return None
     text = str(value).strip()
     return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else None
-
-
-def _mask(match: re.Match[str]) -> str:
-    digits = re.sub(r"\D", "", match.group())
-    return digits[:5] + "*" * (len(digits) - 7) + digits[-2:]

@@ -32,6 +32,7 @@ from smsby_deploy import __version__
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.fault_points import fault_point
+from smsby_deploy.privacy import HIDDEN, filter_log_record
 from smsby_deploy.smsby.methods import Effect, Method
 from smsby_deploy.smsby.raw_json import Written, write_json
 from smsby_deploy.smsby.response import Answer
@@ -87,7 +88,7 @@ class ReadTransport:
         _hide_tokens_in_logs()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({_place(self._url)!r}, token=<hidden>)"
+        return f"{type(self).__name__}({_place(self._url)!r}, token={HIDDEN})"
 
     def ask(self, method: Method, params: Mapping[str, Any]) -> Answer:
         """Call a method that only asks.
@@ -285,19 +286,6 @@ def _brackets(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield from _brackets(item, f"{name}[{key}]" if name else str(key))
 
 
-class _HideTokens(logging.Filter):
-    """urllib3 logs the URLs it asks at DEBUG; a GET's holds the token."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        if "token=" in text:
-            record.msg, record.args = re.sub(r"token=[^&\s\"']*", "token=<hidden>", text), None
-        return True
-
-
-_FILTER = _HideTokens()
-
-
 def _hide_tokens_in_logs() -> None:
     for name in ("urllib3.connectionpool", "urllib3.util.retry"):
-        logging.getLogger(name).addFilter(_FILTER)  # adding it again changes nothing
+        logging.getLogger(name).addFilter(filter_log_record)  # adding it again changes nothing

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import ApiError
+from smsby_deploy.privacy import MIN_SECRET, hide_token, hide_token_parameters
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.parsers import BulkMailingStatus, Delivery
-
-_HIDDEN = "<hidden>"
-_TOKEN = re.compile(r"""(\btoken["']?\s*[=:]\s*["']?)[^&"'\s,}]+""", re.IGNORECASE)
-_SHORTEST_TOKEN = 8  # characters: a shorter token could occur in a text by chance
 
 
 def callbacks_path(lock: Path) -> Path:
@@ -80,7 +76,7 @@ class CallbackLog:
     def __init__(self, path: Path, clock: Clock, token: str = "") -> None:
         self._path = path
         self._clock = clock
-        self._token = token if len(token) >= _SHORTEST_TOKEN else ""
+        self._token = token if len(token) >= MIN_SECRET else ""
         self._lock = threading.Lock()
 
     def append(self, method: str, target: str, headers: dict[str, str], body: bytes) -> None:
@@ -118,9 +114,7 @@ class CallbackLog:
         return json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
     def _hide_token(self, text: str) -> str:
-        if self._token:
-            text = text.replace(self._token, _HIDDEN)
-        return _TOKEN.sub(rf"\1{_HIDDEN}", text)
+        return hide_token_parameters(hide_token(text, self._token))
 
 
 def _is_torn(file: int) -> bool:

@@ -14,11 +14,10 @@ from itertools import accumulate, pairwise
 from smsby_deploy.config.declarations import ContactList, Mailing, Price, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid, UsageError
-from smsby_deploy.privacy import mask_phone_in, mask_values
+from smsby_deploy.privacy import mask_phone, mask_phone_in, mask_values
 from smsby_deploy.problems import Problem, Severity, has_errors
 from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
-from smsby_deploy.recipients.phones import mask_phone
 from smsby_deploy.recipients.sources import place_rows
 from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.texts.mailing_texts import is_personal, render_texts, rows_file

@@ -41,11 +41,11 @@ def _check(shop: Shop, *arguments: str, form: str) -> None:
         assert "<zz" not in done.out, (arguments, form)
 
 
-def _check_all(shop: Shop) -> None:
+def _check_all(shop: Shop, address: str = "sale/vip") -> None:
     for command, forms in FORMATS.items():
         for form in forms:
             _check(shop, *command.split(), form=form)
-    listed = shop.run("lock", "list").out + shop.run("lock", "show", "sale/vip").out
+    listed = shop.run("lock", "list").out + shop.run("lock", "show", address).out
     assert not [phone for phone in PHONES if phone in listed]
     for path in shop.root.iterdir():
         if path.name.startswith("smsby.lock.json") or path.name.endswith(".plan"):
@@ -91,3 +91,63 @@ def test_of_questions_that_fail(leaky: Shop, method: str) -> None:
             told = done.out + done.err
             assert TOKEN not in told
             assert not [phone for phone in PHONES if phone in told], (command, told)
+
+
+OTHER_WAYS = f"""\
+version: 1
+campaign: sale
+alphaname: MyShop
+mailings:
+  - {{name: single, via: single, recipients: ["{PHONES[0]}", "{PHONES[2]}"], text: One by one}}
+  - {{name: list, list: Newsletter, text: News}}
+  - {{name: upload, upload: true, recipients: ["{PHONES[1]}"], text: Uploaded}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "status"),
+    [
+        ("sendSMS", 400),
+        ("createSmsMessage", 500),
+        ("sendSmsList", 400),
+        ("confirmSendMessageByList", 500),
+        ("importContacts", 400),
+        ("createSubscriberList", 500),
+    ],
+)
+def test_errors_of_the_other_transports_do_not_leak(leaky: Shop, method: str, status: int) -> None:
+    """An error that repeats a number and the token is masked on the terminal, in logs, in the lock and in every format."""
+    leaky.write("sale.yaml", OTHER_WAYS)
+    leaky.fault(method=method, mode="error", status=status, text=ECHO, times=99)
+    for log_format in ("text", "json"):
+        _check(leaky, "--log-format", log_format, "apply", "--auto-approve", form="json")
+    leaky.clear_faults()
+    _check_all(leaky, "sale/single")
+
+
+def test_reasons_in_the_lock_do_not_leak(leaky: Shop) -> None:
+    """A number that a user writes into --reason is masked in the lock file."""
+    leaky.fault(method="sendBulkSms", mode="reset", when="before", times=9)
+    assert leaky.run("apply", "--auto-approve").code == 6
+    reason = f"{PHONES[0]} and {PHONES[3]} got nothing"
+    assert leaky.run("lock", "resolve", "sale/vip", "--not-sent", "--reason", reason).code == 0
+    assert leaky.lock()["resolutions"][-1]["reason"].endswith("got nothing")
+    _check_all(leaky)
+
+
+def test_one_off_sends_do_not_leak(leaky: Shop) -> None:
+    """Errors of test-send and otp are masked as well."""
+    project = (leaky.root / "smsby.yaml").read_text(encoding="utf-8")
+    leaky.write("smsby.yaml", project + f'test_phones: ["{PHONES[2]}"]\n')
+    for method, arguments in {
+        "sendQuickSMS": ["test-send", "sale/staff", "--to", PHONES[2], "--yes"],
+        "sendOtpTelegram": ["otp", "telegram", PHONES[2], "1234", "--yes"],
+    }.items():
+        for status in (400, 500):
+            leaky.fault(method=method, mode="error", status=status, text=ECHO, times=99)
+            for log_format in ("text", "json"):
+                done = leaky.run("--log-format", log_format, *arguments)
+                assert done.code in (1, 6), done.err
+                shown = done.out + done.err
+                assert TOKEN not in shown
+                assert not [phone for phone in PHONES if phone in shown], (arguments, shown)

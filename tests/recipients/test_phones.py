@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.phones import (
     BadPhone,
-    mask_phone,
     normalize_all,
     normalize_opt_out,
     normalize_phone,
@@ -173,15 +172,6 @@ def test_a_block_without_a_number_adds_nothing() -> None:
     theirs.add_all(numbers)
     assert ours.add_all([], theirs) == ([], [])
     assert len(ours) == 6000
-
-
-@given(st.from_regex(r"[0-9]{1,15}", fullmatch=True))
-def test_a_mask_never_holds_a_whole_number(phone: str) -> None:
-    """Of a number at most its code and its last two digits can be read; the length stays."""
-    masked = mask_phone(phone)
-    assert phone not in masked
-    assert len(masked) == len(phone)
-    assert sum(char.isdigit() for char in masked) <= 7
 
 
 @given(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from smsby_deploy.privacy import mask_phones
 from smsby_deploy.smsby.methods import Proof
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind, judge_send
 from smsby_deploy.smsby.response import Answer
@@ -134,16 +135,24 @@ def test_a_method_that_reaches_nobody_may_fail_with_5xx() -> None:
     assert bare.kind is UNKNOWN
 
 
-def test_an_error_text_is_fit_to_be_recorded() -> None:
-    """It goes into the lock and onto terminals: no token, no phone number, one line of some length, no escapes."""
+def test_answer_error_is_one_short_line_without_the_token() -> None:
+    """It goes into the lock and onto terminals, whose writers mask the phone numbers in it."""
     data = {"error": "token s3cret: no\n\x1b[31m+375 (29) 123-45-67, 375291234567, 8 (029) 123 45 67, "}
     data["error"] += "ID=2604834 of 2026-12-01 10:00:00 " + "x" * 900
     error = judge(400, data, token="s3cret").error
     assert error is not None
     assert "s3cret" not in error
-    assert not any(shown in error for shown in ("1234567", "123-45-67", "123 45 67"))
+    assert not any(shown in mask_phones(error) for shown in ("1234567", "123-45-67", "123 45 67"))
     assert "ID=2604834 of 2026-12-01 10:00:00" in error
     assert error.isprintable() and len(error) <= 301
+
+
+def test_answer_error_never_ends_in_half_a_phone_number() -> None:
+    """A number that the cut would shorten can no longer be recognized, so no digit of it is left."""
+    for length in range(270, 305):
+        error = Answer(400, {"error": "x" * length + " 375 29 123-45-67 refused"}, readable=True).error
+        assert error is not None
+        assert sum(character.isdigit() for character in mask_phones(error)) <= 7
 
 
 def test_an_answer_shows_nothing_of_its_content() -> None:
