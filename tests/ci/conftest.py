@@ -1,4 +1,4 @@
-"""A pipeline to run: a repository, a remote, the sandbox, and a `gh` that keeps what it is told."""
+"""A pipeline to run: a repository, a remote, the sandbox, and a `gh` that stores its input."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ mailings:
     recipients: ["+375291234567", "+375297654321"]
     text: Shop is closed until noon
 """
-# Answers what run.sh asks of GitHub from files, and keeps what it posts.
+# Answers the requests of run.sh to GitHub from files, and stores what it posts.
 GH = """\
 #!/bin/bash
 echo "$*" >>"$GH_LOG"
@@ -42,7 +42,7 @@ esac
 
 @dataclass
 class Pipeline:
-    """A checkout of a project whose origin is a bare repository beside it, and a runner's environment."""
+    """A checkout of a project with a bare repository as its origin, and the environment of a runner."""
 
     shop: Shop
     bin: Path
@@ -55,7 +55,7 @@ class Pipeline:
         ).stdout.strip()
 
     def sh(self, script: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run `script` in the checkout as a runner's shell does."""
+        """Run `script` in the checkout like the shell of a runner."""
         done = subprocess.run(
             ["bash", "-eo", "pipefail", "-c", script],
             cwd=self.shop.root,

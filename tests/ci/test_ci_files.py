@@ -1,4 +1,4 @@
-"""The files of the pipelines, judged by the schemas and linters of those who read them."""
+"""The pipeline files pass the schemas and linters of the systems that read them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ACTION = ROOT / ".github/actions/smsby-deploy"
 
 
 def _tool(name: str) -> str:
-    """A program that `make setup` installed, whether .venv is active or not."""
+    """Return a program that `make setup` installed, whether .venv is active or not."""
     return str(Path(sys.executable).with_name(name))
 
 
@@ -30,15 +30,15 @@ def _tool(name: str) -> str:
         ("vendor.gitlab-ci", "docs/ci/gitlab.yml"),
     ],
 )
-def test_it_fits_the_schema_of_its_reader(schema: str, path: str) -> None:
-    """GitHub's and GitLab's own schemas, as check-jsonschema ships them."""
+def test_ci_files_match_their_schemas(schema: str, path: str) -> None:
+    """The schemas are those of GitHub and GitLab, as shipped with check-jsonschema."""
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(ROOT / path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
-def test_the_shell_is_clean() -> None:
-    """No finding of shellcheck, not even an info: in the action's script, and in what GitLab and Jenkins run."""
+def test_ci_scripts_pass_shellcheck() -> None:
+    """shellcheck finds nothing in the scripts of the action, GitLab and Jenkins."""
     jobs = yaml.safe_load((ROOT / "docs/ci/gitlab.yml").read_text("utf-8"))
     recipe = (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8")
     scripts = ["\n".join(job["script"]) for job in jobs.values() if "script" in job]
@@ -54,7 +54,7 @@ def test_the_shell_is_clean() -> None:
 
 
 def _as_workflow(action: dict[str, Any]) -> dict[str, Any]:
-    """The steps of a composite action as a workflow that is called with the same inputs: actionlint knows only those."""
+    """Return the steps of a composite action as a workflow with the same inputs, because actionlint reads only those."""
     inputs = {
         name: {"type": "string", **{key: one[key] for key in ("description", "required") if key in one}}
         for name, one in action["inputs"].items()
@@ -69,12 +69,12 @@ def _as_workflow(action: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.skipif(
-    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="there is no wheel of it"
+    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="no actionlint wheel for this platform"
 )
-def test_actionlint(tmp_path: Path) -> None:
-    """No finding in the example workflow, in the inputs it gives the action, or in the steps of the action itself.
+def test_ci_workflow_passes_actionlint(tmp_path: Path) -> None:
+    """actionlint finds nothing in the example workflow, its inputs for the action, and the steps of the action.
 
-    The action is laid beside the workflow, where actionlint reads it: an input that does not exist is a finding.
+    It reads the action from a copy next to the workflow, so that an unknown input is a finding.
     """
     flows = tmp_path / ".github/workflows"
     flows.mkdir(parents=True)
@@ -94,19 +94,19 @@ def test_actionlint(tmp_path: Path) -> None:
     done = lint()
     assert done.returncode == 0, done.stdout + done.stderr
     (flows / "github.yml").write_text(local.replace("base: .base", "bass: .base"), "utf-8")
-    assert 'input "bass" is not defined' in lint().stdout  # it did read the action
+    assert 'input "bass" is not defined' in lint().stdout  # actionlint has read the action
 
 
-def test_no_expression_is_part_of_a_script() -> None:
-    """A branch name or a title in a script would be run: scripts get everything through their environment."""
+def test_ci_action_scripts_contain_no_expressions() -> None:
+    """Scripts get branch names and titles from the environment, because in a script they would be executed."""
     action = yaml.safe_load((ACTION / "action.yml").read_text("utf-8"))
     scripts = [step["run"] for step in action["runs"]["steps"] if "run" in step]
     assert len(scripts) == 3
     assert not any("${{" in script for script in scripts)
 
 
-def test_the_example_gives_the_action_inputs_that_it_has() -> None:
-    """Every `with:` of the workflow is an input, every mode is known, and each asks for no right it does not need."""
+def test_ci_example_uses_existing_inputs() -> None:
+    """Every `with:` is an input, every mode exists, and no job has a permission that it does not need."""
     inputs = yaml.safe_load((ACTION / "action.yml").read_text("utf-8"))["inputs"]
     workflow = yaml.safe_load((ROOT / "docs/ci/github.yml").read_text("utf-8"))
     assert workflow["permissions"] == {}
@@ -118,8 +118,8 @@ def test_the_example_gives_the_action_inputs_that_it_has() -> None:
     assert workflow["jobs"]["apply"]["concurrency"]["cancel-in-progress"] is False
 
 
-def test_the_pre_commit_hook_validates() -> None:
-    """It needs no token and takes no file names: a project is checked as a whole."""
+def test_ci_pre_commit_hook_validates() -> None:
+    """The hook needs no token and gets no file names, because it validates a whole project."""
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
     assert (hook["entry"], hook["language"]) == ("smsby-deploy validate", "python")
     assert hook["pass_filenames"] is False

@@ -1,4 +1,4 @@
-"""The shell of the GitLab template and of the Jenkins recipe, run for real."""
+"""The shell scripts of the GitLab template and of the Jenkinsfile, executed."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import yaml
 from tests.ci.conftest import CAMPAIGN, ROOT, Pipeline
 
 pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, ("bash", "git", "jq", "unzip"))), reason="bash, git, jq and unzip are wanted"
+    not all(map(shutil.which, ("bash", "git", "jq", "unzip"))), reason="needs bash, git, jq and unzip"
 )
 
 
 @pytest.fixture
 def gitlab() -> Iterator[tuple[str, list[dict[str, object]], list[str]]]:
-    """GitLab's notes of one merge request: where they are, what they hold, and what was called."""
+    """The notes API of GitLab for one merge request: its URL, the notes and the calls."""
     notes: list[dict[str, object]] = [{"id": 1, "body": "Looks good"}]
     called: list[str] = []
 
@@ -58,10 +58,10 @@ def gitlab() -> Iterator[tuple[str, list[dict[str, object]], list[str]]]:
     server.server_close()
 
 
-def test_the_gitlab_template(
+def test_gitlab_template_runs_all_jobs(
     pipeline: Pipeline, gitlab: tuple[str, list[dict[str, object]], list[str]]
 ) -> None:
-    """Its scripts, line by line as GitLab runs them: validate, plan, apply on the target branch, push, status."""
+    """The scripts validate, plan, apply on the target branch, push the lock and report the status."""
     jobs = yaml.safe_load((ROOT / "docs/ci/gitlab.yml").read_text("utf-8"))
     url, notes, called = gitlab
     pipeline.env |= {
@@ -87,10 +87,10 @@ def test_the_gitlab_template(
         assert all((pipeline.shop.root / path).exists() for path in paths)
 
 
-def test_the_gitlab_note_tells_what_changes_and_its_lock_goes_on_top_of_another_push(
+def test_gitlab_note_shows_changes_and_lock_is_rebased(
     pipeline: Pipeline, gitlab: tuple[str, list[dict[str, object]], list[str]], tmp_path: Path
 ) -> None:
-    """Against the target branch, word by word. Somebody pushes while the apply runs."""
+    """The note compares with the target branch word by word; a push during the apply does not lose the lock."""
     jobs = yaml.safe_load((ROOT / "docs/ci/gitlab.yml").read_text("utf-8"))
     url, notes, _ = gitlab
     pipeline.env |= {
@@ -102,19 +102,19 @@ def test_the_gitlab_note_tells_what_changes_and_its_lock_goes_on_top_of_another_
         "SMSBY_PUSH_URL": "origin",
     }
     pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two").replace(', "+375297654321"', ""))
-    pipeline.git("commit", "--quiet", "-am", "Later, to one less")
+    pipeline.git("commit", "--quiet", "-am", "Send later, to one recipient less")
     assert pipeline.sh("\n".join(jobs["smsby:plan"]["script"])).returncode == 0
     assert "| -1 people, -1 parts, -0.026 BYN, text |" in str(notes[-1]["body"])
     assert "<del>noon</del><ins>two</ins>" in str(notes[-1]["body"])
     assert not (pipeline.shop.root / ".smsby-base").exists()
     pipeline.git("push", "--quiet", "origin", "HEAD:main")
-    elsewhere = (
+    other_push = (
         f"git clone --quiet {tmp_path}/origin.git {tmp_path}/other && cd {tmp_path}/other && echo hello > README"
         " && git add . && git commit --quiet -m Another && git push --quiet origin HEAD:main"
     )
     lines = [str(line) for line in jobs["smsby:apply"]["script"]]
-    (applies,) = [index for index, line in enumerate(lines) if line.startswith("smsby-deploy apply")]
-    lines.insert(applies + 1, f"({elsewhere})")
+    (apply_line,) = [index for index, line in enumerate(lines) if line.startswith("smsby-deploy apply")]
+    lines.insert(apply_line + 1, f"({other_push})")
     done = pipeline.sh("\n".join(lines))
     assert done.returncode == 0, done.stdout + done.stderr
     pipeline.git("fetch", "--quiet", "origin")
@@ -122,10 +122,10 @@ def test_the_gitlab_note_tells_what_changes_and_its_lock_goes_on_top_of_another_
     assert {"README", "smsby.lock.json"} <= set(kept)
 
 
-def test_gitlab_notes_are_left_alone_where_there_is_no_plan(
+def test_gitlab_notes_stay_without_a_plan(
     pipeline: Pipeline, gitlab: tuple[str, list[dict[str, object]], list[str]]
 ) -> None:
-    """A smsby.yaml that can't be read makes no comment at all: nobody's note is taken for it."""
+    """With an unreadable smsby.yaml there is no plan, and the notes of other users stay unchanged."""
     jobs = yaml.safe_load((ROOT / "docs/ci/gitlab.yml").read_text("utf-8"))
     url, notes, called = gitlab
     pipeline.env |= {
@@ -140,8 +140,8 @@ def test_gitlab_notes_are_left_alone_where_there_is_no_plan(
     assert (called, [note["body"] for note in notes]) == ([], ["Looks good"])
 
 
-def test_the_jenkins_recipe(pipeline: Pipeline) -> None:
-    """Its shell steps, in their order; the install is ours already."""
+def test_jenkins_runs_all_stages(pipeline: Pipeline) -> None:
+    """The shell steps run in their order, except the installation."""
     steps = re.findall(r"sh '''(.*?)'''", (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8"), re.DOTALL)
     assert len(steps) == 7
     for step in steps[1:]:
@@ -152,8 +152,8 @@ def test_the_jenkins_recipe(pipeline: Pipeline) -> None:
     assert (pipeline.shop.root / "smsby-status.html").read_text().startswith("<!doctype html>")
 
 
-def test_the_jenkins_recipe_gives_a_fork_no_token() -> None:
-    """Only its validation runs; the stages that have the token name when they run."""
+def test_jenkins_gives_a_fork_no_token() -> None:
+    """A fork is only validated; the stages with the token have conditions."""
     stages = (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8").split("stage(")[1:]
     with_token = {stage.split("'")[1]: stage for stage in stages if "smsby-token" in stage}
     assert set(with_token) == {"Plan", "Apply", "Status"}

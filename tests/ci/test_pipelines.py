@@ -1,4 +1,4 @@
-"""The shell of the GitHub action, run for real."""
+"""The shell script of the GitHub action, executed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pytest
 from tests.ci.conftest import CAMPAIGN, Pipeline
 
 pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, ("bash", "git", "jq", "unzip"))), reason="bash, git, jq and unzip are wanted"
+    not all(map(shutil.which, ("bash", "git", "jq", "unzip"))), reason="needs bash, git, jq and unzip"
 )
 
 
-def test_a_pull_request_gets_one_comment_that_is_written_anew(pipeline: Pipeline) -> None:
-    """The second run finds the first one's comment by its marker and replaces it; the plan is kept."""
+def test_action_updates_one_comment_per_pull_request(pipeline: Pipeline) -> None:
+    """The second run finds the comment by its marker and replaces it; the plan file exists."""
     assert pipeline.step("plan", PR_NUMBER="7").returncode == 0
     assert "✅ Ready: 1 mailing to send" in pipeline.comments()[0]["body"]
     pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two o'clock"))
@@ -32,8 +32,8 @@ def test_a_pull_request_gets_one_comment_that_is_written_anew(pipeline: Pipeline
     assert json.loads((pipeline.shop.root / "smsby-plan.json").read_text())["format"] == "smsby-plan"
 
 
-def test_the_comment_tells_what_changes_against_the_base(pipeline: Pipeline) -> None:
-    """A checkout of the base branch in a dot folder is compared with, word by word."""
+def test_action_comment_compares_with_the_base(pipeline: Pipeline) -> None:
+    """The comment shows the changes against a checkout of the base branch word by word."""
     pipeline.git("worktree", "add", "--quiet", ".base", "HEAD")
     pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two").replace(', "+375297654321"', ""))
     assert pipeline.step("plan", PR_NUMBER="7", BASE=".base").returncode == 0
@@ -42,8 +42,8 @@ def test_the_comment_tells_what_changes_against_the_base(pipeline: Pipeline) -> 
     assert "<del>noon</del><ins>two</ins>" in body
 
 
-def test_a_fork_without_the_secret_only_validates(pipeline: Pipeline) -> None:
-    """No token: nothing is asked, nothing is commented, broken files still turn it red with annotations."""
+def test_action_only_validates_a_fork(pipeline: Pipeline) -> None:
+    """Without a token there is no request and no comment, but errors are annotated and fail the job."""
     done = pipeline.step("plan", SMSBY_TOKEN="", SMSBY_API_URL="", PR_NUMBER="7")
     assert done.returncode == 0
     assert not (pipeline.shop.root / "smsby-plan.json").exists()
@@ -54,8 +54,8 @@ def test_a_fork_without_the_secret_only_validates(pipeline: Pipeline) -> None:
     assert pipeline.comments() == []
 
 
-def test_a_plan_that_is_blocked_turns_the_check_red_and_is_told_all_the_same(pipeline: Pipeline) -> None:
-    """The comment is written before the exit code is given."""
+def test_action_comments_on_a_blocked_plan_and_fails(pipeline: Pipeline) -> None:
+    """The comment is written before the job fails."""
     config = (pipeline.shop.root / "smsby.yaml").read_text()
     pipeline.shop.write("smsby.yaml", config + "guardrails: {max_recipients: 1}\n")
     assert pipeline.step("plan", PR_NUMBER="7").returncode == 4
@@ -63,8 +63,8 @@ def test_a_plan_that_is_blocked_turns_the_check_red_and_is_told_all_the_same(pip
     assert "exit-code=4" in (pipeline.state / "output").read_text()
 
 
-def test_a_plan_that_could_not_be_made_replaces_the_one_that_was(pipeline: Pipeline) -> None:
-    """sms.by is not reached: the comment no longer says that all is ready, and the job has the code."""
+def test_action_comment_of_a_failed_plan_replaces_the_last(pipeline: Pipeline) -> None:
+    """If sms.by is unreachable, the comment no longer says ready, and the job has the exit code."""
     assert pipeline.step("plan", PR_NUMBER="7").returncode == 0
     assert pipeline.step("plan", PR_NUMBER="7", SMSBY_API_URL="http://127.0.0.1:9").returncode == 7
     (comment,) = pipeline.comments()
@@ -73,7 +73,7 @@ def test_a_plan_that_could_not_be_made_replaces_the_one_that_was(pipeline: Pipel
 
 
 def _merge(pipeline: Pipeline) -> str:
-    """What GitHub keeps of a merged pull request: the plan's artifact, and whose it is."""
+    """Create what GitHub stores about a merged pull request: the artifact with the plan, and its origin."""
     assert pipeline.step("plan", PR_NUMBER="7").returncode == 0
     head = pipeline.git("rev-parse", "HEAD")
     with zipfile.ZipFile(pipeline.state / "plan.zip", "w") as archive:
@@ -87,56 +87,56 @@ def _merge(pipeline: Pipeline) -> str:
     return head
 
 
-def test_after_the_merge_exactly_that_plan_is_applied_and_the_lock_is_pushed(pipeline: Pipeline) -> None:
-    """Fetched by pull request and commit, applied once, recorded on main; a second run sends nothing."""
+def test_action_applies_the_reviewed_plan_once_and_pushes(pipeline: Pipeline) -> None:
+    """The plan is found by pull request and commit and applied; the lock is on main; a second run sends nothing."""
     head = _merge(pipeline)
     done = pipeline.step("apply", GITHUB_SHA=head)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "| sent | sale/staff | 2 |" in (pipeline.state / "summary.md").read_text()
     assert pipeline.step("record").returncode == 0
     pipeline.git("fetch", "--quiet", "origin")
-    kept = pipeline.git("ls-tree", "--name-only", "origin/main")
-    assert "smsby.lock.json" in kept.split()
-    assert not {"smsby.lock.json.lock", "smsby-plan.json", "comment.md"} & set(kept.split())
+    files = pipeline.git("ls-tree", "--name-only", "origin/main")
+    assert "smsby.lock.json" in files.split()
+    assert not {"smsby.lock.json.lock", "smsby-plan.json", "comment.md"} & set(files.split())
     assert pipeline.step("apply", GITHUB_SHA=head).returncode == 5
     assert {len(messages) for messages in pipeline.shop.inbox().values()} == {1}
 
 
-def test_what_changed_after_the_review_is_not_sent(pipeline: Pipeline) -> None:
-    """main is not what was planned: exit 5, nobody gets anything."""
+def test_action_does_not_send_what_changed_after_review(pipeline: Pipeline) -> None:
+    """If main differs from the plan, the exit code is 5 and nothing is sent."""
     head = _merge(pipeline)
     pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two"))
     assert pipeline.step("apply", GITHUB_SHA=head).returncode == 5
     assert pipeline.shop.inbox() == {}
 
 
-@pytest.mark.parametrize(
-    "run", [{"head_sha": "other"}, {"head_repository_id": 2}, {"expired": True}, {"none": True}]
-)
-def test_a_plan_of_another_origin_is_not_taken(pipeline: Pipeline, run: dict[str, object]) -> None:
-    """Another commit's, a fork's, an expired one or none: refused before anything is asked of sms.by."""
+def test_action_refuses_a_plan_of_another_origin(pipeline: Pipeline) -> None:
+    """A plan of another commit or of a fork, an expired plan, and no plan at all are refused."""
     head = _merge(pipeline)
-    document = json.loads((pipeline.state / "artifacts.json").read_text())
-    document["artifacts"][0]["workflow_run"].update(run)
-    document["artifacts"][0]["expired"] = "expired" in run
-    if "none" in run:
-        document["artifacts"] = []
-    (pipeline.state / "artifacts.json").write_text(json.dumps(document))
-    done = pipeline.step("apply", GITHUB_SHA=head)
-    assert done.returncode == 5
-    assert "::error" in done.stdout
+    path = pipeline.state / "artifacts.json"
+    (artifact,) = json.loads(path.read_text())["artifacts"]
+    run = artifact["workflow_run"]
+    for artifacts in (
+        [artifact | {"workflow_run": run | {"head_sha": "other"}}],
+        [artifact | {"workflow_run": run | {"head_repository_id": 2}}],
+        [artifact | {"expired": True}],
+        [],
+    ):
+        path.write_text(json.dumps({"artifacts": artifacts}))
+        done = pipeline.step("apply", GITHUB_SHA=head)
+        assert (done.returncode, "::error" in done.stdout) == (5, True), artifacts
     assert pipeline.shop.inbox() == {}
 
 
-def test_a_push_without_a_pull_request_sends_nothing(pipeline: Pipeline) -> None:
-    """What nobody reviewed is not applied."""
+def test_action_sends_nothing_without_a_pull_request(pipeline: Pipeline) -> None:
+    """A push that was not reviewed is not applied."""
     (pipeline.state / "pulls.json").write_text("[]")
     assert pipeline.step("apply", GITHUB_SHA="abc").returncode == 5
     assert pipeline.shop.inbox() == {}
 
 
-def test_a_push_that_has_nothing_to_send_needs_no_plan(pipeline: Pipeline) -> None:
-    """A change of the docs, pushed or merged from a fork, leaves main green."""
+def test_action_needs_no_plan_if_nothing_is_to_be_sent(pipeline: Pipeline) -> None:
+    """A change of the docs, pushed or merged from a fork, does not fail the job."""
     head = _merge(pipeline)
     assert pipeline.step("apply", GITHUB_SHA=head).returncode == 0
     (pipeline.shop.root / "smsby-plan.json").unlink()
@@ -145,8 +145,8 @@ def test_a_push_that_has_nothing_to_send_needs_no_plan(pipeline: Pipeline) -> No
     assert (done.returncode, "::notice" in done.stdout) == (0, True)
 
 
-def test_the_lock_is_pushed_over_another_push(pipeline: Pipeline, tmp_path: Path) -> None:
-    """Somebody pushed while the apply ran: the record is put on top of it."""
+def test_action_rebases_the_lock_on_another_push(pipeline: Pipeline, tmp_path: Path) -> None:
+    """If another commit was pushed during the apply, the lock is committed on top of it."""
     head = _merge(pipeline)
     assert pipeline.step("apply", GITHUB_SHA=head).returncode == 0
     other = tmp_path / "other"
@@ -164,8 +164,8 @@ def test_the_lock_is_pushed_over_another_push(pipeline: Pipeline, tmp_path: Path
     assert {"README", "smsby.lock.json"} <= set(pipeline.git("ls-tree", "--name-only", "origin/main").split())
 
 
-def test_status_by_schedule(pipeline: Pipeline) -> None:
-    """A summary, a page and a test report; an unreachable limit turns it red."""
+def test_action_reports_the_status(pipeline: Pipeline) -> None:
+    """There are a summary, a page and a test report."""
     head = _merge(pipeline)
     assert pipeline.step("apply", GITHUB_SHA=head).returncode == 0
     done = pipeline.step("status", SINCE="1d")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The steps of the action. Each is one command of smsby-deploy and what GitHub wants around it; its exit code is kept.
+# The steps of the action. Each runs one command of smsby-deploy, reports it to GitHub and keeps its exit code.
 set -euo pipefail
 
 venv="${RUNNER_TEMP:-/tmp}/smsby-deploy"
@@ -7,17 +7,17 @@ smsby="${SMSBY_DEPLOY:-$venv/bin/smsby-deploy}"
 project="${SMSBY_PROJECT:-.}"
 summary="${GITHUB_STEP_SUMMARY:-/dev/null}"
 outputs="${GITHUB_OUTPUT:-/dev/null}"
-# An empty setting is none.
+# An empty variable counts as not set.
 [ -n "${SMSBY_API_URL:-}" ] || unset SMSBY_API_URL
 [ -n "${SMSBY_TOKEN:-}" ] || unset SMSBY_TOKEN
 export SMSBY_PROJECT="$project"
 
-finish() { # the exit code, for later steps too
+finish() { # also gives the exit code to later steps
   echo "exit-code=$1" >>"$outputs"
   exit "$1"
 }
 
-install_tool() { # the very version that the workflow names: from the action's own checkout
+install_tool() { # from the checkout of the action, so the version that the workflow names
   python3 -m venv "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check "$GITHUB_ACTION_PATH/../../.."
 }
@@ -30,11 +30,11 @@ validate() {
 
 plan() {
   if [ -z "${SMSBY_TOKEN:-}" ]; then
-    echo "::notice title=smsby-deploy::No token here (a fork?): only validated, no plan."
+    echo "::notice title=smsby-deploy::There is no token (a fork?): validating only, without a plan."
     validate
   fi
   local code=0 compare=()
-  # A base that is not valid has nothing to compare with, and must not stop the pull request that mends it.
+  # A base that is not valid cannot be compared, and must not block the pull request that fixes it.
   if [ -n "${BASE:-}" ] && "$smsby" -C "$BASE/$project" validate >/dev/null 2>&1; then
     compare=(--compare "$BASE/$project")
   fi
@@ -50,7 +50,7 @@ plan() {
   finish "$code"
 }
 
-comment() { # one comment a project, found again by its first line and written anew
+comment() { # one comment per project, identified by its first line and updated
   local marker id
   marker=$(head -n 1 comment.md)
   id=$(gh api --paginate "repos/$GITHUB_REPOSITORY/issues/$PR_NUMBER/comments" |
@@ -63,27 +63,27 @@ comment() { # one comment a project, found again by its first line and written a
   fi
 }
 
-without_plan() { # $1 says why there is none; that is no failure as long as there is nothing to send
+without_plan() { # $1 is the reason; a missing plan is no failure if there is nothing to send
   if "$smsby" plan --detailed-exitcode >/dev/null 2>&1; then
-    echo "::notice title=smsby-deploy::$1 There is nothing to send, so none is wanted."
+    echo "::notice title=smsby-deploy::$1 There is nothing to send, so no plan is needed."
     finish 0
   fi
   echo "::error title=smsby-deploy::$1"
   finish 5
 }
 
-fetch_plan() { # the plan of the last commit of the merged pull request, and of no other run
+fetch_plan() { # only the plan of the last commit of the merged pull request
   local number head id
   read -r number head < <(gh api "repos/$GITHUB_REPOSITORY/commits/$GITHUB_SHA/pulls" |
     jq -r '[.[] | select(.merged_at != null)][0] // empty | "\(.number) \(.head.sha)"') || true
   if [ -z "${number:-}" ]; then
-    without_plan "$GITHUB_SHA belongs to no merged pull request, so nothing of it was reviewed."
+    without_plan "$GITHUB_SHA is not part of a merged pull request, so there is no reviewed plan."
   fi
   id=$(gh api "repos/$GITHUB_REPOSITORY/actions/artifacts?name=smsby-plan-$number-$head" |
     jq -r --arg head "$head" '[.artifacts[] | select(.expired | not) | select(.workflow_run.head_sha == $head)
       | select(.workflow_run.head_repository_id == .workflow_run.repository_id)][0].id // empty')
   if [ -z "$id" ]; then
-    without_plan "No plan of pull request $number at $head is kept: make a new one in a new pull request."
+    without_plan "There is no artifact with the plan of pull request $number at $head. Make a new plan in a new pull request."
   fi
   gh api "repos/$GITHUB_REPOSITORY/actions/artifacts/$id/zip" >plan.zip
   unzip -oq plan.zip -d "$(dirname "$PLAN")"
@@ -96,19 +96,19 @@ apply() {
   {
     echo "### smsby-deploy apply: exit code $code"
     [ ! -s smsby-result.json ] ||
-      jq -r '"| outcome | mailing | people |\n|---|---|---:|", (.mailings[] | "| \(.outcome) | \(.address) | \(.recipients // "?") |")' \
+      jq -r '"| outcome | mailing | recipients |\n|---|---|---:|", (.mailings[] | "| \(.outcome) | \(.address) | \(.recipients // "?") |")' \
         smsby-result.json
   } >>"$summary"
   finish "$code"
 }
 
-record() { # always, also after a failure: what was sent must not be forgotten
+record() { # even after a failure: the record of what was sent must not be lost
   local lock
   cd "$project"
   for lock in ./*.lock.json ./*.lock.json.journal; do
     [ ! -e "$lock" ] || git add -- "$lock"
   done
-  git add -u -- ./*.lock.json.journal 2>/dev/null || true # folded in and gone
+  git add -u -- ./*.lock.json.journal 2>/dev/null || true # apply has merged and deleted it
   git diff --cached --quiet && return
   git -c user.name="smsby-deploy" -c user.email="smsby-deploy@users.noreply.github.com" \
     commit --quiet -m "Record what was sent [skip ci]"
@@ -118,7 +118,7 @@ record() { # always, also after a failure: what was sent must not be forgotten
     git -c user.name="smsby-deploy" -c user.email="smsby-deploy@users.noreply.github.com" \
       pull --quiet --rebase origin "$GITHUB_REF_NAME" || git rebase --abort || true
   done
-  echo "::error title=smsby-deploy::The lock could not be pushed. Take it from this run's artifact and commit it by hand."
+  echo "::error title=smsby-deploy::Cannot push the lock. Download it from the artifact of this run and commit it manually."
   exit 1
 }
 
@@ -135,7 +135,7 @@ case "${1:-}" in
   install) install_tool ;;
   validate | plan | apply | record | status) "$1" ;;
   *)
-    echo "::error title=smsby-deploy::mode is validate, plan, apply or status, not '${1:-}'"
+    echo "::error title=smsby-deploy::mode must be validate, plan, apply or status, not '${1:-}'"
     exit 64
     ;;
 esac
