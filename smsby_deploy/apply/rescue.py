@@ -15,9 +15,10 @@ FORMAT = "smsby-rescue"
 
 
 def write_rescue(error: ResultNotSaved, lock: Lock, lock_path: Path) -> OutcomeUnknown:
-    """Save the results that are in `error`, and say where; the text is part of the error, should no disk take it.
+    """Save the results that `error` contains to a file, and return the error that names it.
 
-    Of each the document bears the chunks as [address, index, fingerprint] and their changes: no phone, text or token.
+    If no disk takes the file, its content is part of the hint. It holds the chunks of each result as [address, index,
+    fingerprint] and their changes: no phone number, text or token.
     """
     document = {
         "format": FORMAT,
@@ -42,14 +43,18 @@ def write_rescue(error: ResultNotSaved, lock: Lock, lock_path: Path) -> OutcomeU
                 file.write(text + "\n")
         except OSError:
             continue
-        where, source = f"it is kept in {file.name}", file.name
+        where, source, first = f"it is saved in {file.name}", file.name, ""
         break
     else:
-        where, source = "no disk took it, so it stands here: save it into a file", "FILE"
+        # The hint is printed as it is, while phone numbers are masked in the message, and a digest may look like one.
+        where, source, first = (
+            "it could not be saved either",
+            "FILE",
+            f"save this line as FILE:\n{text}\nthen ",
+        )
     return OutcomeUnknown(
-        f"the journal beside the lock can't be written ({error}): stopped sending. The last answer was not recorded; "
-        f"{where}\n{text}",
-        hint=f"make room on the disk, then `smsby-deploy lock rescue {source}`, then `smsby-deploy apply`",
+        f"the journal beside the lock can't be written ({error}): stopped sending. The last result was not recorded; {where}",
+        hint=f"{first}free disk space, then run `smsby-deploy lock rescue {source}`, then `smsby-deploy apply`",
     )
 
 
