@@ -12,10 +12,9 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
 from smsby_deploy.plan.chunk_cache import ChunkCache
-from smsby_deploy.plan.chunks import fits_request, stream_chunks
+from smsby_deploy.plan.chunks import ChunkReport, fits_request, stream_chunks
 from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, phones_of, remote_name
 from smsby_deploy.plan.model import Action
-from smsby_deploy.plan.tally import AudienceTally
 from smsby_deploy.problems import Severity
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.suppression import hash_opt_outs, load_suppression
@@ -85,11 +84,11 @@ def stream_parts(
     template = compile_text(mailing.text) if mailing.text else None
     count = len(action.chunks)
     when = mailing.time_on_wire(now)
-    tally, sent = AudienceTally(is_counting=False), 0
+    report, sent = ChunkReport(), 0
     if kept is not None and kept.holds(mailing.address):
         chunks = _read_kept(kept, project, mailing, action, template)
     else:
-        chunks = _read_anew(project, mailing, template, tally)
+        chunks = _read_anew(project, mailing, template, report)
     for chunk in chunks:
         if chunk.index >= count or chunk.digest != action.chunks[chunk.index].digest:
             raise FilesChanged(f"its files changed while it was being sent, at chunk {chunk.index + 1}")
@@ -97,17 +96,17 @@ def stream_parts(
         yield ChunkMessage(mailing.address, chunk.index, message, chunk.reached.count(1))
         sent += 1
     if sent < count:
-        reasons = [problem.message for problem in (*tally.report.problems, *tally.problems)]
+        reasons = [problem.message for problem in (*report.audience.problems, *report.texts.kept)]
         why = f": {reasons[0]}" if reasons else ""
         raise FilesChanged(f"its recipients ended before chunk {sent + 1} of {count}{why}")
 
 
 def _read_anew(
-    project: Project, mailing: Mailing, template: Template | None, tally: AudienceTally
+    project: Project, mailing: Mailing, template: Template | None, report: ChunkReport
 ) -> Iterator[_Leaving]:
     suppressed = read_opt_outs(project)
-    for chunk in stream_chunks(project, mailing, template, suppressed, tally):
-        yield _Leaving(chunk.index, chunk.rows, chunk.digest, chunk.reached, chunk.text)
+    for chunk in stream_chunks(project, mailing, template, suppressed, report):
+        yield _Leaving(chunk.index, chunk.rows, chunk.digest, chunk.not_suppressed, chunk.text)
 
 
 def _read_kept(

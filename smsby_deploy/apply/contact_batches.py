@@ -11,11 +11,11 @@ from itertools import compress
 
 from smsby_deploy.apply.bulk import FilesChanged, read_opt_outs
 from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
-from smsby_deploy.plan.chunks import header_of
-from smsby_deploy.plan.contact_lists import UploadDigest, fields_of, stream_upload
-from smsby_deploy.plan.fingerprint import content_digest, fingerprint, remote_name
+from smsby_deploy.plan.chunks import hash_content
+from smsby_deploy.plan.contact_lists import UploadDigest, select_fields
+from smsby_deploy.plan.fingerprint import fingerprint, remote_name
 from smsby_deploy.plan.model import Action
-from smsby_deploy.recipients.audience import AudienceReport, Batch
+from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.smsby.methods import CONTACTS_PER_IMPORT, contacts_per_form
 from smsby_deploy.texts.template import compile_text
@@ -71,7 +71,7 @@ class ContactReader:
         """
         suppressed = read_opt_outs(self._project)
         digest, batch_digests = _empty_digest(mailing), []
-        for batch in stream_upload(mailing.pinned(self._inputs), AudienceReport(), suppressed):
+        for batch in read_audience(mailing.pinned(self._inputs), suppressed, AudienceReport()):
             _add(digest, batch)
             batch_digests.append(digest.contacts)
         if [digest.chunk] != [chunk.digest for chunk in action.chunks]:
@@ -85,13 +85,13 @@ class ContactReader:
             FilesChanged: they are not those that were measured. Nothing of the changed batch was yielded.
         """
         digest = _empty_digest(mailing)
-        stream = stream_upload(mailing.pinned(self._inputs), AudienceReport(), contacts.suppressed)
+        stream = read_audience(mailing.pinned(self._inputs), contacts.suppressed, AudienceReport())
         for number, batch in enumerate(stream):
             first = digest.count
             kept = _add(digest, batch)
             if contacts.batch_digests[number : number + 1] != (digest.contacts,):
                 raise FilesChanged("its files changed while its list was uploaded")
-            fields = fields_of(mailing, batch.names)
+            fields = select_fields(mailing, batch.names)
             columns = [batch.variable(name) or [] for name in fields]
             size = batch_size(self._project.api, len(fields))
             for start in range(max(0, done - first), len(kept), size):
@@ -124,7 +124,7 @@ def batch_size(api: ApiSettings, fields: int) -> int:
 def _empty_digest(mailing: Mailing) -> UploadDigest:
     assert mailing.text is not None  # the loader requires it of an upload
     template = compile_text(mailing.text)
-    return UploadDigest(content_digest(header_of(mailing, template, personal=False)), template.render_once())
+    return UploadDigest(hash_content(mailing, template, personal=False), template.render_once())
 
 
 def _add(digest: UploadDigest, batch: Batch) -> list[int]:

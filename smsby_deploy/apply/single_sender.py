@@ -22,10 +22,9 @@ from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.phone_states import NO_PROOF, UNSENT, PhoneState, PhoneStates
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState
-from smsby_deploy.plan.chunks import Chunk, stream_chunks
+from smsby_deploy.plan.chunks import Chunk, ChunkReport, stream_chunks
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.remote_state import RemoteView
-from smsby_deploy.plan.tally import AudienceTally
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.known_errors import NotFound, WrongPhone, error_for
@@ -359,7 +358,7 @@ class SingleSender:
         """
         template = compile_text(mailing.text) if mailing.text else None
         mailing = mailing.pinned(self._inputs)
-        chunks = list(stream_chunks(self._project, mailing, template, self._suppressed, AudienceTally()))
+        chunks = list(stream_chunks(self._project, mailing, template, self._suppressed, ChunkReport()))
         if [chunk.digest for chunk in chunks] != [chunk.digest for chunk in action.chunks]:
             raise FilesChanged("its files changed while it was being sent")
         return chunks

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from smsby_deploy.config.project_loader import LoadedProject
     from smsby_deploy.lock.store import LockStore
     from smsby_deploy.output.progress import Progress
-    from smsby_deploy.plan.progress_callback import ReadProgress
+    from smsby_deploy.plan.observers import ReadProgress
     from smsby_deploy.smsby.client import ReadClient, SendClient
     from smsby_deploy.smsby.transport import ReadTransport, SendTransport
 
@@ -129,7 +129,7 @@ def progress_of(context: Context, clock: Clock) -> Iterator[Progress]:
 
 def watch_with(progress: Progress) -> ReadProgress:
     """The reading of audiences, shown as steps of `progress`."""
-    from smsby_deploy.plan.progress_callback import ReadProgress
+    from smsby_deploy.plan.observers import ReadProgress
 
     def begins(address: str, number: int, count: int) -> None:
         progress.step(f"reading {address} ({number} of {count})")

@@ -1,45 +1,93 @@
-"""Mailings → chunks → requests. One stream from the recipients to the digests; no list of recipients is ever kept.
+"""The chunks of a mailing: one stream from its recipients to digests and requests, never a list of all recipients.
 
-The same stream feeds the plan (which keeps counts and digests) and apply (which sends each chunk, once its digest
-was found equal to the planned one).
+The plan keeps counts and digests; apply sends each chunk once its digest equals the planned one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
 
 from smsby_deploy.config.declarations import ApiSettings, ContactList, Mailing, Project
-from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint, hash_rows, row_lines
-from smsby_deploy.plan.tally import AudienceTally
+from smsby_deploy.plan.fingerprint import (
+    AudienceDigest,
+    chunk_digest,
+    content_digest,
+    fingerprint,
+    hash_rows,
+    row_lines,
+)
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.recipients.audience import read_audience
+from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
-from smsby_deploy.recipients.prefetch import prefetch_audience
 from smsby_deploy.smsby.methods import fits_form, recipients_per_form
-from smsby_deploy.texts.mailing_texts import is_personal, render_texts
+from smsby_deploy.texts.mailing_texts import KeptProblems, is_personal, render_texts
 from smsby_deploy.texts.rewrite import Rewriter
 from smsby_deploy.texts.template import Template
 
-MOST_SINGLE = 10_000  # people of a mailing that is sent phone by phone: half an hour at 5 requests a second
+MOST_SINGLE = (
+    10_000  # recipients of a mailing that is sent phone by phone: half an hour at 5 requests per second
+)
+
+ReadBatches = Callable[[Mailing, PhoneSet | None, AudienceReport], Iterator[Batch]]
+OnBatch = Callable[[Batch, Sequence[str]], None]  # there are no texts where all recipients get the same
+_RenderedTexts = tuple[Batch, Sequence[str]]
 
 
-def header_of(mailing: Mailing, template: Template | None, personal: bool) -> dict[str, Any]:
-    """What a mailing says, and when: the instant, not its spelling; the text, and what it includes, as written, but
-    for what smart encoding and transliteration make of their words."""
+def ignore_batch(batch: Batch, texts: Sequence[str]) -> None:
+    """Do nothing with a batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One chunk with its recipients before suppression; `not_suppressed` is 0 for those who opted out.
+
+    Recipients get `text`, or each their own of `texts`. `rows` are the recipients as they are hashed and sent, one JSON
+    value per line. `lines` are their physical lines, where they are needed.
+    """
+
+    index: int
+    phones: list[str]
+    texts: list[str] | None
+    text: str | None
+    digest: str
+    fingerprint: str
+    rows: bytes
+    not_suppressed: bytearray
+    lines: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class ChunkReport:
+    """What streaming the chunks of a mailing has found; complete once the stream has ended."""
+
+    content_digest: str = ""
+    audience_digest: AudienceDigest = field(default_factory=AudienceDigest)
+    audience: AudienceReport = field(default_factory=AudienceReport)
+    texts: KeptProblems = field(default_factory=KeptProblems)
+    replaced: set[str] = field(default_factory=set)  # characters that smart encoding replaced
+
+
+def hash_content(mailing: Mailing, template: Template | None, *, personal: bool) -> str:
+    """Return the digest of what a mailing says and when, without its audience.
+
+    The time enters as an instant, the text and its includes as written, apart from smart encoding and transliteration.
+    """
     schedule = mailing.schedule_time
     rewriter = Rewriter(mailing.rewrite)
-    inputs = template.inputs if template is not None else {}
-    includes = {"includes": {name: rewriter.apply(text) for name, text in inputs.items()}} if inputs else {}
-    return includes | {
+    is_list = isinstance(mailing.audience, ContactList)
+    header: dict[str, Any] = {
         "alphaname": mailing.alphaname,
         "schedule_time": schedule.astimezone(UTC).isoformat() if schedule else None,
-        "kind": "list" if isinstance(mailing.audience, ContactList) else "personal" if personal else "bulk",
+        "kind": "list" if is_list else "personal" if personal else "bulk",
         "text": rewriter.apply(mailing.text.text.strip()) if mailing.text else None,
         "list": mailing.audience.ref if isinstance(mailing.audience, ContactList) else None,
     }
+    if template is not None and template.inputs:
+        header["includes"] = {name: rewriter.apply(text) for name, text in template.inputs.items()}
+    return content_digest(header)
 
 
 def chunk_size(api: ApiSettings, personal: bool) -> int:
@@ -56,118 +104,140 @@ def fits_request(api: ApiSettings, chunks: Sequence[tuple[int, bool]]) -> bool:
     return api.body == "json" or fits_form(chunks)
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """One chunk with its recipients, before suppression: `reached` is 0 for those who opted out. `texts` is None for a
-    bulk mailing: all get `text`. `rows` are the recipients as they are hashed, and sent, a JSON value a line. `lines` are
-    their physical lines, where they are known."""
+def stream_chunks(
+    project: Project,
+    mailing: Mailing,
+    template: Template | None,
+    suppressed: PhoneSet,
+    report: ChunkReport,
+    *,
+    read: ReadBatches = read_audience,
+    on_batch: OnBatch = ignore_batch,
+) -> Iterator[Chunk]:
+    """Yield the chunks of a mailing with recipients, in order. Digests and problems are added to `report`.
 
-    index: int
-    phones: list[str]
-    texts: list[str] | None
-    text: str | None
-    digest: str
-    fingerprint: str
-    rows: bytes
-    reached: bytearray
-    lines: list[int] = field(default_factory=list)
+    A mailing that is sent phone by phone has one chunk for each text, so that each text is one message.
+    """
+    personal = is_personal(mailing, template)
+    report.content_digest = hash_content(mailing, template, personal=personal)
+    batches = _render_batches(mailing, template, suppressed, report, read, on_batch)
+    shared_text = None if personal or template is None else template.render_once()
+    hasher = _ChunkHasher(project, mailing, report)
+    if mailing.via == "single":
+        yield from _chunks_by_text(batches, shared_text, hasher)
+    else:
+        yield from _chunks_by_size(batches, shared_text, hasher, chunk_size(project.api, personal))
 
 
 @dataclass(slots=True)
 class _Recipients:
-    """Recipients side by side; `texts` and `lines` only where they are wanted."""
+    """Recipients side by side; `texts` is empty if they all get one text."""
 
     phones: list[str] = field(default_factory=list)
-    reached: bytearray = field(default_factory=bytearray)
+    not_suppressed: bytearray = field(default_factory=bytearray)
     texts: list[str] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
 
+    def extend(self, batch: Batch, texts: Sequence[str]) -> None:
+        self.phones += batch.phones
+        self.not_suppressed += batch.not_suppressed
+        self.texts += texts
+        self.lines += batch.lines
+
     def take(self, count: int) -> _Recipients:
-        """The first `count` of them, which are then gone from here."""
-        taken = _Recipients(self.phones[:count], self.reached[:count], self.texts[:count], self.lines[:count])
-        del self.phones[:count], self.reached[:count], self.texts[:count], self.lines[:count]
+        """Remove and return the first `count` recipients."""
+        taken = _Recipients(
+            self.phones[:count], self.not_suppressed[:count], self.texts[:count], self.lines[:count]
+        )
+        del self.phones[:count], self.not_suppressed[:count], self.texts[:count], self.lines[:count]
         return taken
 
 
-def stream_chunks(
-    project: Project, mailing: Mailing, template: Template | None, suppressed: PhoneSet, tally: AudienceTally
-) -> Iterator[Chunk]:
-    """The chunks of a mailing with recipients, in order. Counts, problems and the audience's digest go to `tally`.
+@dataclass(frozen=True, slots=True)
+class _ChunkHasher:
+    project: Project
+    mailing: Mailing
+    report: ChunkReport
 
-    Of one that is sent phone by phone a chunk is everybody with the same text, so that each text is one message."""
-    personal = is_personal(mailing, template)
-    content = tally.content = content_digest(header_of(mailing, template, personal))
-    bulk_text = None if personal or template is None else template.render_once()
-    tally.figures.price = project.price
-
-    def chunk(index: int, some: _Recipients, text: str | None) -> Chunk:
-        rows = row_lines(some.phones, some.texts if text is None else None)
-        hashed = hash_rows(rows)
-        digest = chunk_digest(content if text is None else f"{content}\n{text}", hashed)
-        mark = fingerprint(project.name, mailing.address, mailing.revision, index, digest)
-        texts = some.texts if text is None else None
-        if tally.is_counting:
-            if mailing.via != "single":
-                tally.audience.add(rows, len(some.phones), hashed)
-            if text is None or personal:
-                own = texts or [text or ""] * len(some.phones)
-                tally.count(own, some.phones, some.lines, some.reached)
-            else:
-                tally.count_alike(text, some.phones, some.reached)
-        return Chunk(index, some.phones, texts, text, digest, mark, rows, some.reached, some.lines)
-
-    waiting = _Recipients()
-    if mailing.via == "single":
-        for _ in _fill(waiting, mailing, template, suppressed, tally):
-            if len(waiting.phones) > MOST_SINGLE:
-                message = f"via: single sends to at most {MOST_SINGLE:,} people; leave `via` out to send many in one request"
-                tally.problems.append(Problem(Severity.ERROR, "SINGLE_SIZE", message))
-                return
-        everybody = row_lines(waiting.phones, waiting.texts if personal else None)
-        tally.audience.add(everybody, len(waiting.phones), hash_rows(everybody))
-        for index, (text, some) in enumerate(_by_text(waiting, bulk_text)):
-            yield chunk(index, some, text)
-        return
-    size, index = chunk_size(project.api, personal), 0
-    for is_last in _fill(waiting, mailing, template, suppressed, tally):
-        while len(waiting.phones) >= size or (is_last and waiting.phones):
-            yield chunk(index, waiting.take(size), bulk_text)
-            index += 1
+    def make_chunk(
+        self, index: int, some: _Recipients, text: str | None, rows: bytes, rows_hash: bytes
+    ) -> Chunk:
+        """Return a chunk with its digest and fingerprint; `text` is None if the recipients have their own texts."""
+        content = self.report.content_digest
+        digest = chunk_digest(content if text is None else f"{content}\n{text}", rows_hash)
+        mailing = self.mailing
+        mark = fingerprint(self.project.name, mailing.address, mailing.revision, index, digest)
+        texts = some.texts or None
+        return Chunk(index, some.phones, texts, text, digest, mark, rows, some.not_suppressed, some.lines)
 
 
-def _fill(
-    waiting: _Recipients,
+def _render_batches(
     mailing: Mailing,
     template: Template | None,
     suppressed: PhoneSet,
-    tally: AudienceTally,
-) -> Iterator[bool]:
-    """Read one batch after the other, with their texts, into `waiting`; True once there are no more."""
+    report: ChunkReport,
+    read: ReadBatches,
+    on_batch: OnBatch,
+) -> Iterator[_RenderedTexts]:
+    """Yield the batches with the text of each recipient, or without texts if they all get one."""
     personal = is_personal(mailing, template)
-    read = prefetch_audience if tally.is_ahead else read_audience
-    for batch in read(mailing, suppressed, tally.report):
-        tally.progress.advance(len(batch.phones))
-        waiting.phones += batch.phones
-        waiting.reached += batch.not_suppressed
+    for batch in read(mailing, suppressed, report.audience):
+        texts: Sequence[str] = ()
         if personal:
             rendered = render_texts(mailing, template, batch)
-            tally.keep(rendered.problems)
-            tally.figures.replaced |= rendered.replaced
-            waiting.texts += rendered.texts
-        if personal or mailing.via == "single":
-            waiting.lines += batch.lines
-        yield False
-    yield True
+            report.texts.keep(rendered.problems)
+            report.replaced |= rendered.replaced
+            texts = rendered.texts
+        on_batch(batch, texts)
+        yield batch, texts
 
 
-def _by_text(recipients: _Recipients, bulk_text: str | None) -> Iterator[tuple[str, _Recipients]]:
-    """Those with the same text together, in the order of each text's first."""
-    alike: dict[str, _Recipients] = {}
-    columns = zip(recipients.phones, recipients.reached, recipients.lines, strict=True)
-    for place, (phone, is_reached, line) in enumerate(columns):
-        text = recipients.texts[place] if recipients.texts else bulk_text or ""
-        some = alike.setdefault(text, _Recipients())
-        some.phones.append(phone)
-        some.reached.append(is_reached)
-        some.lines.append(line)
-    yield from alike.items()
+def _chunks_by_size(
+    batches: Iterator[_RenderedTexts], shared_text: str | None, hasher: _ChunkHasher, size: int
+) -> Iterator[Chunk]:
+    waiting, index = _Recipients(), 0
+
+    def next_chunk() -> Chunk:
+        some = waiting.take(size)
+        rows = row_lines(some.phones, some.texts if shared_text is None else None)
+        rows_hash = hash_rows(rows)
+        hasher.report.audience_digest.add(rows, len(some.phones), rows_hash)
+        return hasher.make_chunk(index, some, shared_text, rows, rows_hash)
+
+    for batch, texts in batches:
+        waiting.extend(batch, texts)
+        while len(waiting.phones) >= size:
+            yield next_chunk()
+            index += 1
+    if waiting.phones:
+        yield next_chunk()
+
+
+def _chunks_by_text(
+    batches: Iterator[_RenderedTexts], shared_text: str | None, hasher: _ChunkHasher
+) -> Iterator[Chunk]:
+    everyone = _Recipients()
+    for batch, texts in batches:
+        everyone.extend(batch, texts)
+        if len(everyone.phones) > MOST_SINGLE:
+            message = f"via: single sends to at most {MOST_SINGLE:,} recipients; omit `via` to send to many in one request"
+            hasher.report.texts.kept.append(Problem(Severity.ERROR, "SINGLE_SIZE", message))
+            return
+    rows = row_lines(everyone.phones, everyone.texts or None)
+    hasher.report.audience_digest.add(rows, len(everyone.phones), hash_rows(rows))
+    for index, (text, some) in enumerate(_group_by_text(everyone, shared_text)):
+        rows = row_lines(some.phones, None)
+        yield hasher.make_chunk(index, some, text, rows, hash_rows(rows))
+
+
+def _group_by_text(recipients: _Recipients, shared_text: str | None) -> Iterator[tuple[str, _Recipients]]:
+    """Yield the recipients of each text, in the order in which the texts first occur."""
+    texts = recipients.texts or [shared_text or ""] * len(recipients.phones)
+    groups: dict[str, _Recipients] = {}
+    rows = zip(texts, recipients.phones, recipients.not_suppressed, recipients.lines, strict=True)
+    for text, phone, is_reached, line in rows:
+        group = groups.setdefault(text, _Recipients())
+        group.phones.append(phone)
+        group.not_suppressed.append(is_reached)
+        group.lines.append(line)
+    yield from groups.items()

@@ -1,4 +1,4 @@
-"""Mailings to contact lists: those that are kept at sms.by, and those that are made there of a mailing's recipients."""
+"""Mailings to contact lists: lists kept at sms.by, and lists that are uploaded from a mailing's recipients."""
 
 from __future__ import annotations
 
@@ -7,47 +7,48 @@ from collections.abc import Iterable
 from itertools import compress
 
 from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing, Project
-from smsby_deploy.plan.chunks import header_of
+from smsby_deploy.plan.chunks import hash_content
 from smsby_deploy.plan.content_policy import ContentPolicy
 from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan, Desired
-from smsby_deploy.plan.fingerprint import chunk_digest, content_digest, fingerprint, hash_rows, row_lines
-from smsby_deploy.plan.tally import AudienceTally
+from smsby_deploy.plan.fingerprint import AudienceDigest, chunk_digest, fingerprint, hash_rows, row_lines
+from smsby_deploy.plan.observers import Observers
+from smsby_deploy.plan.text_counter import TextCounter
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
+from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.smsby.methods import CUSTOM_FIELDS
-from smsby_deploy.texts.mailing_texts import is_personal, rows_file
+from smsby_deploy.texts.mailing_texts import KeptProblems, is_personal
 from smsby_deploy.texts.parts import Encoding
 from smsby_deploy.texts.template import Template
 
-_KEYS = frozenset({"phone", "email"})  # by which sms.by tells contacts apart: no fields
-_NAMED = 10  # columns of a file in a message
+_KEYS = frozenset({"phone", "email"})  # sms.by identifies contacts by these columns; they are not fields
+_SHOWN_COLUMNS = 10
 
 
 def measure_list(
     project: Project, mailing: Mailing, template: Template | None, policy: ContentPolicy | None
 ) -> tuple[Desired, list[Problem]]:
-    """A mailing to a list kept at sms.by, as far as the files tell: who is on it only sms.by knows."""
-    problems: list[Problem] = []
+    """Measure a mailing to a list kept at sms.by, as far as the files allow: only sms.by knows its contacts."""
+    problems = KeptProblems()
     text = ""
     if project.suppress:
-        message = "who is on a list only sms.by knows: `suppress` is not subtracted, take opt-outs off the list there"
-        problems.append(Problem(Severity.NOTE, "LIST_SUPPRESS", message))
+        message = (
+            "`suppress` is not subtracted from a list kept at sms.by; remove recipients who opted out there"
+        )
+        problems.keep([Problem(Severity.NOTE, "LIST_SUPPRESS", message)])
     if template is None or template.is_personal:
         message = "a mailing to a contact list at sms.by has one text: use no variables"
-        problems.append(Problem(Severity.ERROR, "LIST_TEXT", message))
+        problems.keep([Problem(Severity.ERROR, "LIST_TEXT", message)])
     else:
         text = template.render_once()
         if policy is not None:
             policy.check(text)
-    tally = AudienceTally()
-    size = tally.measure(text)
+    # Without a price: only sms.by knows how many copies are sent.
+    counter = TextCounter(mailing, template, None, problems)
+    size = counter.measure(text)
     if size is not None:
-        tally.figures.count(text, size, [""])  # of one copy; how many there are only sms.by knows
-    if template is not None:
-        tally.figures.replaced |= template.rewriter.replaced
-    tally.problems.extend(tally.figures.problems(mailing, template, mailing.file))
-    content = content_digest(header_of(mailing, template, personal=False))
+        counter.costs.count(text, size, [""])
+    content = hash_content(mailing, template, personal=False)
     digest = chunk_digest(f"{content}\n{text}", b"")
     mark = fingerprint(project.name, mailing.address, mailing.revision, 0, digest)
     desired = Desired(
@@ -64,12 +65,11 @@ def measure_list(
         longest=size.parts if size is not None else 0,
         schedule_time=mailing.schedule_time,
     )
-    return desired, [*problems, *tally.problems]
+    return desired, [*problems.kept, *counter.find_problems()]
 
 
 class UploadDigest:
-    """The digests of an audience that is uploaded, as it streams by: of the whole chunk before suppression, and of the
-    contacts, that is who is left."""
+    """Digests of an uploaded audience as it streams by: of all recipients, and of the contacts, opt-outs subtracted."""
 
     def __init__(self, content: str, text: str) -> None:
         self._chunk = hashlib.sha256(f"{content}\n{text}\nupload\n".encode())
@@ -77,10 +77,8 @@ class UploadDigest:
         self.count = 0  # contacts
 
     def add(self, phones: list[str], contacts: list[str]) -> None:
+        """Add recipients, and those of them who did not opt out."""
         self._chunk.update(row_lines(phones, None))
-        self.add_contacts(contacts)
-
-    def add_contacts(self, contacts: list[str]) -> None:
         self._contacts.update(row_lines(contacts, None))
         self.count += len(contacts)
 
@@ -94,92 +92,91 @@ class UploadDigest:
 
 
 def measure_upload(
-    project: Project, mailing: Mailing, template: Template | None, suppressed: PhoneSet, tally: AudienceTally
+    project: Project,
+    mailing: Mailing,
+    template: Template | None,
+    suppressed: PhoneSet,
+    report: AudienceReport,
+    observers: Observers,
 ) -> tuple[Desired, list[Problem]]:
-    """A mailing whose recipients are uploaded as a list: one chunk, one text."""
-    problems: list[Problem] = []
+    """Measure a mailing whose recipients are uploaded as a list: one chunk, one text."""
+    problems = KeptProblems()
     text = ""
     if template is None or is_personal(mailing, template):
         message = (
-            "a mailing that is uploaded as a list has one text for all: no variables, no texts of their own"
+            "a mailing that is uploaded as a list has one text: use no variables and no text per recipient"
         )
-        problems.append(Problem(Severity.ERROR, "LIST_TEXT", message))
+        problems.keep([Problem(Severity.ERROR, "LIST_TEXT", message)])
     else:
         text = template.render_once()
-    tally.figures.price = project.price
-    content = content_digest(header_of(mailing, template, personal=False))
-    digest = UploadDigest(content, text)
+    content = hash_content(mailing, template, personal=False)
+    upload, audience = UploadDigest(content, text), AudienceDigest()
+    counter = TextCounter(mailing, template, project.price, problems)
     columns: dict[str, None] = {}
-    for batch in stream_upload(mailing, tally.report, suppressed):
-        tally.progress.advance(len(batch.phones))
+    for batch in read_audience(mailing, suppressed, report):
+        observers.progress.advance(len(batch.phones))
+        observers.on_batch(batch, ())
         columns |= dict.fromkeys(batch.names)
-        digest.add(batch.phones, list(compress(batch.phones, batch.not_suppressed)))
+        upload.add(batch.phones, list(compress(batch.phones, batch.not_suppressed)))
         rows = row_lines(batch.phones, None)
-        tally.audience.add(rows, len(batch.phones), hash_rows(rows))
-        tally.count_alike(text, batch.phones, batch.not_suppressed)
-    if template is not None:
-        tally.figures.replaced |= template.rewriter.replaced
-    problems.extend(_check_fields(mailing, columns))
-    tally.problems.extend(tally.figures.problems(mailing, template, rows_file(mailing)))
-    report = tally.report
-    mark = fingerprint(project.name, mailing.address, mailing.revision, 0, digest.chunk)
+        audience.add(rows, len(batch.phones), hash_rows(rows))
+        counter.count_same(text, batch.phones, batch.not_suppressed)
+    totals = counter.totals
+    mark = fingerprint(project.name, mailing.address, mailing.revision, 0, upload.chunk)
+    has_recipients = upload.count + totals.suppressed
     desired = Desired(
         address=mailing.address,
         revision=mailing.revision,
         via="list",
         content_digest=content,
-        audience_digest=tally.audience.hexdigest(),
-        chunks=(ChunkPlan(mark, tally.final, digest.chunk),) if digest.count + tally.suppressed else (),
-        audience=AudienceCounts(report.rows, report.invalid, report.duplicate, tally.suppressed, tally.final),
-        parts=tally.parts,
-        gsm7=tally.gsm7,
-        ucs2=tally.ucs2,
-        longest=tally.longest,
+        audience_digest=audience.hexdigest(),
+        chunks=(ChunkPlan(mark, totals.recipients, upload.chunk),) if has_recipients else (),
+        audience=AudienceCounts(
+            report.rows, report.invalid, report.duplicate, totals.suppressed, totals.recipients
+        ),
+        parts=totals.parts,
+        gsm7=totals.gsm7,
+        ucs2=totals.ucs2,
+        longest=totals.longest,
         schedule_time=mailing.schedule_time,
-        cost=tally.figures.cost,
+        cost=totals.cost,
         snapshot=report.facts.snapshot,
         newest=report.facts.newest,
-        contacts=digest.contacts,
+        contacts=upload.contacts,
     )
-    return desired, [*problems, *tally.problems]
+    return desired, [*problems.kept, *_check_fields(mailing, columns), *counter.find_problems()]
 
 
-def stream_upload(mailing: Mailing, report: AudienceReport, suppressed: PhoneSet) -> Iterable[Batch]:
-    """The recipients of a mailing that is uploaded; who opted out is marked."""
-    assert not isinstance(mailing.audience, ContactList) and mailing.upload is not None
-    return read_audience(mailing, suppressed, report)
-
-
-def fields_of(mailing: Mailing, columns: Iterable[str]) -> list[str]:
-    """Those of `columns` that become fields of the contacts, in their order."""
+def select_fields(mailing: Mailing, columns: Iterable[str]) -> list[str]:
+    """Return those of `columns` that become fields of the contacts, in their order."""
     assert mailing.upload is not None
     keys = _KEYS
     if not isinstance(mailing.audience, InlineRecipients | ContactList):
         keys |= {mailing.audience.phone.lower()}
-    wanted = mailing.upload.fields
+    chosen = mailing.upload.fields
     return [
         name
         for name in columns
-        if name.strip() and name.lower() not in keys and (wanted is None or name in wanted)
+        if name.strip() and name.lower() not in keys and (chosen is None or name in chosen)
     ]
 
 
 def _check_fields(mailing: Mailing, columns: Iterable[str]) -> Iterable[Problem]:
     assert mailing.upload is not None
-    at = mailing.upload.location
-    known = fields_of(mailing, columns)
+    location = mailing.upload.location
+    fields = select_fields(mailing, columns)
     for name in mailing.upload.fields or ():
         if name.lower() in _KEYS:
-            message = f"{name} can't be a field: sms.by tells contacts apart by phone and e-mail, and this list by its phones"
-        elif name not in known:
-            have = ", ".join(list(columns)[:_NAMED]) or "none"
-            message = f"the recipients have no column {name!r}; they have: {have}"
+            message = f"{name} cannot be a field: sms.by identifies contacts by phone and e-mail"
+        elif name not in fields:
+            present = ", ".join(list(columns)[:_SHOWN_COLUMNS]) or "none"
+            message = f"the recipients have no column {name!r}; their columns: {present}"
         else:
             continue
-        yield Problem(Severity.ERROR, "UPLOAD", message, mailing.address, at)
-    if len(known) > CUSTOM_FIELDS:
+        yield Problem(Severity.ERROR, "UPLOAD", message, mailing.address, location)
+    if len(fields) > CUSTOM_FIELDS:
         message = (
-            f"{len(known)} columns would become fields of the contacts, sms.by takes {CUSTOM_FIELDS}: "
-            "name those that it should have, `upload: {fields: [...]}`, or none"
+            f"{len(fields)} columns would become fields of the contacts, sms.by allows {CUSTOM_FIELDS}: "
+            "list those to upload, `upload: {fields: [...]}`, or none"
         )
-        yield Problem(Severity.ERROR, "UPLOAD", message, mailing.address, at)
+        yield Problem(Severity.ERROR, "UPLOAD", message, mailing.address, location)

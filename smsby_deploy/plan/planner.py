@@ -17,19 +17,19 @@ from smsby_deploy.plan import reasons
 from smsby_deploy.plan.account_names import AccountNames, find_unknown_names, read_names
 from smsby_deploy.plan.actions import make_action, make_orphan
 from smsby_deploy.plan.budget import hold_budget
-from smsby_deploy.plan.chunk_cache import Keep, keep_nothing
+from smsby_deploy.plan.chunk_cache import Keep
 from smsby_deploy.plan.content_policy import ContentPolicy
 from smsby_deploy.plan.desired_state import Desired
 from smsby_deploy.plan.diff import Verdict, block, diff_mailing
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import check_mailing
 from smsby_deploy.plan.inputs import exempt_inputs, hash_inputs, query_input
+from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.model import SENDING, STARTING, Action, ActionKind, LockStamp, Plan, ReasonCode
-from smsby_deploy.plan.progress_callback import NO_PROGRESS, ReadProgress
+from smsby_deploy.plan.observers import NO_PROGRESS, Observers, ReadProgress
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.plan.selection import select_mailings
 from smsby_deploy.plan.situation import Situation
-from smsby_deploy.plan.validation import measure
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
@@ -50,7 +50,7 @@ def make_plan(
     clock: Clock,
     new_id: str,
     progress: ReadProgress = NO_PROGRESS,
-    keep: Keep = keep_nothing,
+    keep: Keep | None = None,
 ) -> Plan:
     """Plan the mailings that match `select` (all if it is empty).
 
@@ -108,7 +108,7 @@ class _Planner:
     suppressed: PhoneSet
     now: datetime
     progress: ReadProgress
-    keep: Keep
+    keep: Keep | None
     problems: list[Problem]
     snapshots: dict[str, str] = field(default_factory=dict)
 
@@ -116,8 +116,10 @@ class _Planner:
         """Return the action of a mailing, or None if its template cannot be compiled."""
         entry = self.lock.mailings.get(mailing.address)
         policy = ContentPolicy(self.project.guardrails)
-        keep = self.keep if _may_be_sent_in_bulk(mailing, entry) else keep_nothing
-        desired, found = measure(self.project, mailing, self.suppressed, policy, self.progress, keep)
+        observers = Observers(
+            policy, self.progress, keep=self.keep if _may_be_sent_in_bulk(mailing, entry) else None
+        )
+        desired, found = measure_mailing(self.project, mailing, self.suppressed, observers)
         self.problems.extend(found)
         if desired is None:
             return None
@@ -139,7 +141,10 @@ class _Planner:
     def check_flawed(self, flawed: Iterable[Mailing]) -> None:
         """Collect the problems of mailings that cannot be planned because other parts of them are not valid."""
         for mailing in flawed:
-            self.problems.extend(measure(self.project, mailing, self.suppressed, None, self.progress)[1])
+            _, found = measure_mailing(
+                self.project, mailing, self.suppressed, Observers(progress=self.progress)
+            )
+            self.problems.extend(found)
 
     def _judge(
         self, mailing: Mailing, desired: Desired, entry: Entry | None, policy: ContentPolicy

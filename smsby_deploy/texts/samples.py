@@ -15,12 +15,18 @@ from smsby_deploy.config.declarations import ContactList, Mailing, Price, Projec
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.privacy import mask_phone, mask_phone_in, mask_values
-from smsby_deploy.problems import Problem, Severity, has_errors
+from smsby_deploy.problems import Problem, has_errors
 from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.sources import place_rows
 from smsby_deploy.recipients.suppression import load_suppression
-from smsby_deploy.texts.mailing_texts import is_personal, render_texts, rows_file
+from smsby_deploy.texts.mailing_texts import (
+    KeptProblems,
+    is_personal,
+    problem_at_text,
+    render_texts,
+    rows_file,
+)
 from smsby_deploy.texts.parts import TextSize, TextTooLong, measure_gsm, measure_text, split_parts
 from smsby_deploy.texts.price import cost_of
 from smsby_deploy.texts.rewrite import Rewriter
@@ -30,7 +36,6 @@ from smsby_deploy.wording import counted
 
 DEFAULT_LIMIT = 3
 _DEFAULT_FILTER = re.compile(r"\b(\w+)\s*\|\s*(?:default|d)\s*\(")
-_MOST_PROBLEMS = 1000  # kept per mailing
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +151,10 @@ def sample_mailing(
     if isinstance(mailing.audience, ContactList) or (limit is None and not personal):
         return _sample_shared_text(mailing, template, project.price)
     file = rows_file(mailing)
-    problems = _KeptProblems()
+    problems = KeptProblems()
 
     def report_too_long(reason: str, line: int) -> None:
-        problems.keep([_problem_at_text(mailing, "TOO_LONG", f"{reason} ({file}:{line})")])
+        problems.keep([problem_at_text(mailing, "TOO_LONG", f"{reason} ({file}:{line})")])
 
     selector = SampleSelector(
         limit if personal else 1, frozenset(rows), project.price, report_too_long, is_personal=personal
@@ -204,29 +209,8 @@ def _mask_phones(sample: Sample) -> Sample:
     )
 
 
-@dataclass(slots=True)
-class _KeptProblems:
-    """Problems of texts: the first thousand, and the number of the others, so that memory stays flat."""
-
-    kept: list[Problem] = field(default_factory=list)
-    dropped: int = 0
-
-    def keep(self, found: Sequence[Problem]) -> None:
-        room = max(0, _MOST_PROBLEMS - len(self.kept))
-        self.kept.extend(found[:room])
-        self.dropped += len(found[room:])
-
-    def all_of(self, mailing: Mailing) -> list[Problem]:
-        if not self.dropped:
-            return self.kept
-        message = (
-            f"{counted(self.dropped, 'more text')} of this mailing cannot be sent; only the first are listed"
-        )
-        return [_problem_at_text(mailing, "TEMPLATE", message), *self.kept]
-
-
 def _render_all(
-    mailing: Mailing, template: Template | None, suppressed: PhoneSet, problems: _KeptProblems
+    mailing: Mailing, template: Template | None, suppressed: PhoneSet, problems: KeptProblems
 ) -> Iterator[tuple[Batch, Sequence[str]]]:
     """Every recipient in batches, with the texts; "" where a text cannot be sent, with the reason in `problems`."""
     assert not isinstance(mailing.audience, ContactList)
@@ -264,13 +248,13 @@ def _sample_shared_text(mailing: Mailing, template: Template | None, price: Pric
     currency = _currency(price)
     if template is None or template.is_personal:
         message = "a mailing to a contact list at sms.by has one text: use no variables"
-        problem = _problem_at_text(mailing, "LIST_TEXT", message)
+        problem = problem_at_text(mailing, "LIST_TEXT", message)
         return MailingSamples(mailing.address, None, currency, (), (problem,))
     text = template.render_once()
     try:
         size = measure_text(text)
     except TextTooLong as error:
-        problem = _problem_at_text(mailing, "TOO_LONG", error.message)
+        problem = problem_at_text(mailing, "TOO_LONG", error.message)
         return MailingSamples(mailing.address, None, currency, (), (problem,))
     location = template.source.location
     sample = Sample(
@@ -292,8 +276,3 @@ def _sample_shared_text(mailing: Mailing, template: Template | None, price: Pric
 
 def _currency(price: Price | None) -> str | None:
     return price.currency if price else None
-
-
-def _problem_at_text(mailing: Mailing, code: str, message: str) -> Problem:
-    location = mailing.text.location if mailing.text else mailing.location
-    return Problem(Severity.ERROR, code, message, mailing.address, location)

@@ -16,9 +16,8 @@ from smsby_deploy.config.declarations import (
     Project,
     TextSource,
 )
-from smsby_deploy.plan.chunks import stream_chunks
+from smsby_deploy.plan.chunks import ChunkReport, stream_chunks
 from smsby_deploy.plan.measure import measure_mailing
-from smsby_deploy.plan.tally import AudienceTally
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.texts.template import compile_text
@@ -45,7 +44,7 @@ def test_chunks_lose_and_repeat_nobody(phones: list[str], size: int, text: str) 
     """Joined, the chunks are the audience without its repeats, in order; all but the last are full."""
     mailing = _mailing(phones, text)
     template = compile_text(mailing.text) if mailing.text else None
-    chunks = list(stream_chunks(_project(size), mailing, template, PhoneSet(), AudienceTally()))
+    chunks = list(stream_chunks(_project(size), mailing, template, PhoneSet(), ChunkReport()))
     assert [phone for chunk in chunks for phone in chunk.phones] == list(dict.fromkeys(phones))
     assert all(len(chunk.phones) == size for chunk in chunks[:-1])
     assert [chunk.index for chunk in chunks] == list(range(len(chunks)))

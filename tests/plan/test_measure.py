@@ -216,4 +216,4 @@ def test_thousands_of_problems_are_counted_not_kept(tmp_path: Path) -> None:
     _write(tmp_path, "    text: Hi {{ nope }}\n", rows=rows)
     problems = validate_project(load_project(tmp_path))
     assert len(problems) == 1001
-    assert problems[0].message.startswith("200 more texts of this mailing than are told here")
+    assert problems[0].message.startswith("200 more texts of this mailing cannot be sent")

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsby_deploy.config.project_loader import load_project
-from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.plan.desired_state import Desired
 from smsby_deploy.plan.fingerprint import row_line
 from smsby_deploy.plan.measure import measure_mailing
@@ -58,7 +57,7 @@ def _plain_ways() -> Iterator[None]:
         patch.setattr(PhoneSet, "add_all", lambda self, numbers, other=None: self._add_any(numbers, other))
         patch.setattr("smsby_deploy.texts.template.has_markup", lambda text: True)
         patch.setattr("smsby_deploy.texts.vectorized.VectorizedTemplate.render", lambda *_: None)
-        patch.setattr("smsby_deploy.plan.tally.measure_batch", lambda texts: None)
+        patch.setattr("smsby_deploy.plan.text_counter.measure_batch", lambda texts: None)
         patch.setattr(
             "smsby_deploy.plan.chunks.row_lines",
             lambda phones, texts: b"".join(map(row_line, phones, texts or [None] * len(phones))),
@@ -66,15 +65,12 @@ def _plain_ways() -> Iterator[None]:
         yield
 
 
-def _measure(folder: Path, out: list[str]) -> tuple[Desired, list[Problem]] | list[Problem]:
+def _measure(folder: Path, out: list[str]) -> tuple[Desired | None, list[Problem]]:
     loaded = load_project(folder)
     assert not loaded.problems
     suppressed = PhoneSet()
     suppressed.add_all(number_phones(out))
-    try:
-        return measure_mailing(loaded.project, loaded.project.mailings[0], suppressed)
-    except FilesInvalid as error:
-        return list(error.problems)
+    return measure_mailing(loaded.project, loaded.project.mailings[0], suppressed)
 
 
 @settings(max_examples=150, deadline=None)

@@ -1,11 +1,15 @@
-"""Callbacks that hear how far the reading of audiences is."""
+"""Who hears of recipients and texts while audiences are read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.plan.chunk_cache import Keep
+from smsby_deploy.plan.chunks import OnBatch, ignore_batch
+from smsby_deploy.plan.content_policy import ContentPolicy
 
 
 class ReadProgress(NamedTuple):
@@ -23,3 +27,20 @@ class ReadProgress(NamedTuple):
 
 
 NO_PROGRESS = ReadProgress()
+
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """Who else hears of recipients and texts while a mailing is measured.
+
+    `policy` checks every text that a recipient would get, `on_batch` gets every batch with its texts, `keep` every
+    chunk of a mailing that is sent in chunks.
+    """
+
+    policy: ContentPolicy | None = None
+    progress: ReadProgress = NO_PROGRESS
+    on_batch: OnBatch = ignore_batch
+    keep: Keep | None = None
+
+
+NO_OBSERVERS = Observers()

@@ -1,0 +1,147 @@
+"""Counts of a mailing's texts, chunk by chunk, while they stream by: recipients, parts, encodings, cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import compress
+
+from smsby_deploy.config.declarations import Mailing, Price
+from smsby_deploy.plan.chunks import Chunk
+from smsby_deploy.plan.content_policy import ContentPolicy
+from smsby_deploy.plan.desired_state import ChunkPlan
+from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.texts.cost_report import CostReport
+from smsby_deploy.texts.mailing_texts import KeptProblems, is_personal, rows_file
+from smsby_deploy.texts.parts import Encoding, TextSize, TextTooLong, measure_batch, measure_text
+from smsby_deploy.texts.template import Template
+
+
+@dataclass(frozen=True, slots=True)
+class TextTotals:
+    """What was counted so far, opt-outs subtracted; `longest` is the most parts of one text, `cost` None without a price."""
+
+    suppressed: int
+    recipients: int
+    parts: int
+    gsm7: int
+    ucs2: int
+    longest: int
+    cost: Decimal | None
+
+
+class TextCounter:
+    """Counts texts. `policy` checks each of them; texts that cannot be sent are added to `problems` and have no parts."""
+
+    def __init__(
+        self,
+        mailing: Mailing,
+        template: Template | None,
+        price: Price | None,
+        problems: KeptProblems,
+        policy: ContentPolicy | None = None,
+    ) -> None:
+        self.costs = CostReport(price)
+        self._mailing = mailing
+        self._template = template
+        self._is_personal = is_personal(mailing, template)
+        self._file = rows_file(mailing)
+        self._problems = problems
+        self._policy = policy if policy is not None and policy.has_rules else None
+        self._suppressed = self._recipients = self._parts = self._gsm7 = self._ucs2 = self._longest = 0
+
+    @property
+    def totals(self) -> TextTotals:
+        return TextTotals(
+            self._suppressed,
+            self._recipients,
+            self._parts,
+            self._gsm7,
+            self._ucs2,
+            self._longest,
+            self.costs.cost,
+        )
+
+    def count_chunk(self, chunk: Chunk) -> ChunkPlan:
+        """Count the texts of one chunk and return its share of the totals."""
+        before = self.totals
+        if self._is_personal:
+            self._count_texts(chunk.texts or [chunk.text or ""] * len(chunk.phones), chunk)
+        else:
+            self.count_same(chunk.text or "", chunk.phones, chunk.not_suppressed)
+        after = self.totals
+        return ChunkPlan(
+            chunk.fingerprint,
+            after.recipients - before.recipients,
+            chunk.digest,
+            after.parts - before.parts,
+            None if after.cost is None else after.cost - (before.cost or 0),
+            after.gsm7 - before.gsm7,
+            after.ucs2 - before.ucs2,
+        )
+
+    def count_same(self, text: str, phones: Sequence[str], not_suppressed: bytearray) -> None:
+        """Count one text that all of `phones` get, except those whose `not_suppressed` is 0."""
+        self._suppressed += not_suppressed.count(0)
+        self._count_text(text, list(compress(phones, not_suppressed)), None)
+
+    def measure(self, text: str, row: int | None = None) -> TextSize | None:
+        """Return the size of a text; `row` is the line of a single recipient.
+
+        None if it is empty, which was reported when it was rendered, or too long, which is reported here.
+        """
+        if not text:
+            return None
+        try:
+            return measure_text(text)
+        except TextTooLong as error:
+            place = f" ({self._file}:{row})" if row is not None else ""
+            problem = Problem(Severity.ERROR, "TOO_LONG", error.message + place)
+            if (
+                row is not None or problem not in self._problems.kept
+            ):  # a bulk text is measured once per chunk
+                self._problems.keep([problem])
+            return None
+
+    def find_problems(self) -> Iterator[Problem]:
+        """Yield what a reviewer should know about the cost of the texts."""
+        if self._template is not None:
+            self.costs.replaced |= self._template.rewriter.replaced
+        return self.costs.problems(self._mailing, self._template, self._file)
+
+    def _count_texts(self, texts: Sequence[str], chunk: Chunk) -> None:
+        suppressed = chunk.not_suppressed.count(0)
+        self._suppressed += suppressed
+        sent = list(compress(texts, chunk.not_suppressed)) if suppressed else texts
+        size = measure_batch(sent) if self.costs.is_by_parts else None
+        if size is None:
+            rows = zip(texts, chunk.phones, chunk.lines, strict=True)
+            for text, phone, line in compress(rows, chunk.not_suppressed):
+                self._count_text(text, (phone,), line)
+            return
+        self.costs.count_parts(size.parts)
+        self._recipients += len(sent)
+        self._parts += size.parts
+        self._longest = max(self._longest, size.longest)
+        self._gsm7 += size.gsm7
+        self._ucs2 += len(sent) - size.gsm7
+        if self._policy is not None:
+            for text in sent:
+                self._policy.check(text)
+
+    def _count_text(self, text: str, phones: Sequence[str], row: int | None) -> None:
+        recipients = len(phones)
+        size = self.measure(text, row)
+        self._recipients += recipients
+        if size is None or not recipients:
+            return
+        self.costs.count(text, size, phones, row)
+        self._parts += size.parts * recipients
+        self._longest = max(self._longest, size.parts)
+        if size.encoding is Encoding.GSM7:
+            self._gsm7 += recipients
+        else:
+            self._ucs2 += recipients
+        if self._policy is not None:
+            self._policy.check(text, recipients)
