@@ -1,6 +1,6 @@
-"""Any history at all: edits, plans, applies, crashes, lost and older locks, faults, a person's word - in any order.
+"""Any history of edits, plans, applies, crashes, lost and older locks, faults and resolutions, in any order.
 
-The person of these histories is truthful: looks at the phones, waits while the list lags, and only then says what was sent.
+The user in these histories is truthful: checks the phones, waits while the list lags, and only then resolves.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
 
         @rule(edited=st.sampled_from(["", *_NAMES]))
         def lose_lock(self, edited: str) -> None:
-            """A runner died with its disk; the files may have changed before the next one looks."""
+            """Lose the lock with the runner's disk; the files may have changed before the next run."""
             for path in self.shop.root.glob("smsby.lock.json*"):
                 path.unlink()
             if edited:
@@ -207,7 +207,7 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
 
         @rule()
         def resolve(self) -> None:
-            """What is unknown after another look was not sent, or all of it was: else the person waits."""
+            """Resolve as not sent, or as sent if all of it arrived, after another look; otherwise wait."""
             self.shop.clear_faults()
             self._run("apply", "--auto-approve")
             for line in self.shop.run("lock", "list").out.splitlines():
@@ -218,7 +218,7 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
                     )
 
         def _is_on_phones(self, address: str) -> bool:
-            """Whether more people have it than the lock knows of, where it is phone by phone."""
+            """Whether more phones got a single mailing than the lock knows of."""
             entry = self.shop.run("lock", "show", address).json
             if entry["transport"] != "single":
                 return False
@@ -251,8 +251,7 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
 
 @pytest.mark.usefixtures("shop")
 def test_any_history_sends_nothing_twice(shop: Shop) -> None:
-    """Whatever happens in whatever order, each phone gets each revision of each mailing at most once, and none while it is
-    opted out."""
+    """Each phone gets each revision of each mailing at most once, and nothing while it is opted out."""
     run_state_machine_as_test(
         _machine(shop.url),
         settings=settings(

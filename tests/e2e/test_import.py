@@ -1,4 +1,4 @@
-"""`import`: a mailing that was made elsewhere is recorded, and never sent again."""
+"""`import` by the real command: a mailing that was sent elsewhere is recorded, and never sent again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _write(shop: Shop, people: int = 2) -> None:
 
 
 def _send_elsewhere(shop: Shop, *names: str) -> tuple[str, list[int]]:
-    """One request of another program, a mailing of two people a name: its uuid and message_ids."""
+    """Send one mailing to two recipients for each name, as another program: the request's uuid and message ids."""
     messages = [
         {
             "alphaname_id": "0",
@@ -54,8 +54,8 @@ def _import(shop: Shop, *options: str) -> Result:
 
 
 @pytest.mark.parametrize("by", ["--message-id", "--uuid"])
-def test_an_imported_mailing_is_not_sent(shop: Shop, by: str) -> None:
-    """It is recorded as the plan has it, with who, when and why; the plan says noop, and status finds it."""
+def test_imported_mailing_is_not_sent(shop: Shop, by: str) -> None:
+    """It is recorded as planned, with who, when and why; the plan says noop, and status finds it."""
     _write(shop)
     uuid, (number,) = _send_elsewhere(shop, "by hand")
     planned = _actions(shop)["sale/staff"]
@@ -81,8 +81,8 @@ def test_an_imported_mailing_is_not_sent(shop: Shop, by: str) -> None:
     )
 
 
-def test_one_message_for_several_chunks_is_counted_once(shop: Shop) -> None:
-    """What is three chunks here was one mailing there: every chunk is done, and status still adds up."""
+def test_one_imported_message_covers_several_chunks(shop: Shop) -> None:
+    """Three planned chunks that were one message are all done, and the counts of status add up."""
     _write(shop, people=5)
     _, (number,) = _send_elsewhere(shop, "by hand")
     done = _import(shop, "--message-id", str(number))
@@ -94,8 +94,8 @@ def test_one_message_for_several_chunks_is_counted_once(shop: Shop) -> None:
     assert (told["recipients"], told["other"]) == (5, {"not taken": 3})
 
 
-def test_a_collision_is_settled_by_an_import(shop: Shop) -> None:
-    """The lock was lost and the text changed: all messages of the mailing are named, fewer are refused."""
+def test_import_settles_a_collision(shop: Shop) -> None:
+    """After a lost lock and a changed text, all messages of the mailing are named; fewer are refused."""
     _write(shop, people=3)
     assert shop.run("apply", "--auto-approve", "--select", "sale/staff").code == 0
     ours = [row["id"] for row in shop.run("api", "getSMSMessages").json["data"]]
@@ -115,7 +115,8 @@ def test_a_collision_is_settled_by_an_import(shop: Shop) -> None:
     assert told["recipients"] == 3
 
 
-def test_what_was_sent_is_not_imported_over(shop: Shop) -> None:
+def test_import_does_not_replace_a_sent_mailing(shop: Shop) -> None:
+    """A complete mailing is not replaced, and the lock stays as it is."""
     _write(shop)
     assert shop.run("apply", "--auto-approve", "--select", "sale/staff").code == 0
     before = (shop.root / "smsby.lock.json").read_bytes()
@@ -125,7 +126,8 @@ def test_what_was_sent_is_not_imported_over(shop: Shop) -> None:
     assert (shop.root / "smsby.lock.json").read_bytes() == before
 
 
-def test_what_is_unknown_is_resolved_and_not_imported(shop: Shop) -> None:
+def test_import_does_not_replace_an_unknown_mailing(shop: Shop) -> None:
+    """An unknown outcome has to be settled by `lock resolve`."""
     _write(shop)
     shop.fault(method="sendBulkSms", mode="reset", when="before")
     assert shop.run("apply", "--auto-approve", "--select", "sale/staff").code == 6
@@ -134,8 +136,8 @@ def test_what_is_unknown_is_resolved_and_not_imported(shop: Shop) -> None:
     assert (refused.code, "lock resolve sale/staff" in refused.err) == (4, True)
 
 
-def test_what_was_rejected_may_be_imported(shop: Shop) -> None:
-    """Nothing of it was sent, so a person sent it by hand."""
+def test_import_replaces_a_rejected_mailing(shop: Shop) -> None:
+    """A mailing that was rejected, and then sent manually, can be imported."""
     _write(shop)
     shop.fault(method="sendBulkSms", mode="error", when="before")
     assert shop.run("apply", "--auto-approve", "--select", "sale/staff").code == 1
@@ -145,7 +147,8 @@ def test_what_was_rejected_may_be_imported(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("by", [["--message-id", "99"], ["--uuid", "cc9c8043-8caf-11ef-b035-9e8f47954dec"]])
-def test_what_sms_by_does_not_know_is_not_imported(shop: Shop, by: list[str]) -> None:
+def test_import_needs_a_message_that_sms_by_knows(shop: Shop, by: list[str]) -> None:
+    """An unknown message or request is refused, and no lock is written."""
     _write(shop)
     assert _import(shop, *by).code == 4
     assert not (shop.root / "smsby.lock.json").exists()
@@ -153,8 +156,8 @@ def test_what_sms_by_does_not_know_is_not_imported(shop: Shop, by: list[str]) ->
 
 @pytest.mark.parametrize("cut", [0, 5])
 @pytest.mark.parametrize("by", ["--message-id", "--uuid"])
-def test_the_message_of_another_mailing_is_not_imported(shop: Shop, by: str, cut: int) -> None:
-    """It is known by the fingerprint in its name, or, where sms.by cuts names, by the recorded request."""
+def test_import_refuses_a_message_of_another_mailing(shop: Shop, by: str, cut: int) -> None:
+    """It is recognized by the fingerprint in its name or, if sms.by cuts names, by the recorded request."""
     _write(shop)
     shop.settings(name_limit=cut)
     assert shop.run("apply", "--auto-approve", "--select", "sale/other").code == 0
@@ -165,7 +168,8 @@ def test_the_message_of_another_mailing_is_not_imported(shop: Shop, by: str, cut
     assert "sale/staff" not in shop.lock()["mailings"]
 
 
-def test_a_message_is_imported_once(shop: Shop) -> None:
+def test_import_takes_a_message_once(shop: Shop) -> None:
+    """A message that is recorded for one mailing is refused for another."""
     _write(shop)
     _, (number,) = _send_elsewhere(shop, "by hand")
     assert shop.run("import", "sale/other", "--message-id", str(number)).code == 0
@@ -173,7 +177,8 @@ def test_a_message_is_imported_once(shop: Shop) -> None:
     assert (refused.code, f"{number} is recorded for sale/other" in refused.err) == (4, True)
 
 
-def test_a_request_of_several_mailings_is_not_guessed_about(shop: Shop) -> None:
+def test_import_does_not_guess_among_messages(shop: Shop) -> None:
+    """A request with several foreign messages is wrong usage; the message ids are named."""
     _write(shop)
     uuid, (first, second) = _send_elsewhere(shop, "by hand", "another")
     unclear = _import(shop, "--uuid", uuid)
@@ -181,8 +186,8 @@ def test_a_request_of_several_mailings_is_not_guessed_about(shop: Shop) -> None:
     assert _import(shop, "--message-id", str(second)).code == 0
 
 
-def test_a_mailing_to_a_list_is_imported_with_the_count_of_sms_by(shop: Shop) -> None:
-    """Only sms.by knows how many people are on it."""
+def test_imported_list_has_the_count_of_sms_by(shop: Shop) -> None:
+    """Only sms.by knows how many recipients a list has."""
     shop.write(
         "sale.yaml",
         "version: 1\ncampaign: sale\nmailings:\n  - {name: staff, list: Newsletter, text: News}\n",
@@ -196,8 +201,8 @@ def test_a_mailing_to_a_list_is_imported_with_the_count_of_sms_by(shop: Shop) ->
     assert _actions(shop)["sale/staff"]["action"] == "noop"
 
 
-def test_a_later_revision_is_imported_over_an_earlier_one(shop: Shop) -> None:
-    """What was sent before stays on record; a message of it is not taken for the new one."""
+def test_import_of_a_later_revision_keeps_the_earlier(shop: Shop) -> None:
+    """The earlier revision stays on record, and its message is not accepted for the new one."""
     _write(shop)
     assert shop.run("apply", "--auto-approve", "--select", "sale/staff").code == 0
     first = shop.run("api", "getSMSMessages").json["data"][0]["id"]
@@ -212,8 +217,8 @@ def test_a_later_revision_is_imported_over_an_earlier_one(shop: Shop) -> None:
     assert _actions(shop)["sale/staff"]["action"] == "noop"
 
 
-def test_a_crash_leaves_it_imported_or_not(shop: Shop) -> None:
-    """Whatever the point: said again it is recorded, once, and nothing is sent."""
+def test_crash_leaves_an_import_done_or_not(shop: Shop) -> None:
+    """After a crash at any fault point, a repeated import records the mailing once, and nothing is sent."""
     _write(shop)
     _, (number,) = _send_elsewhere(shop, "by hand")
     arguments = ("import", "sale/staff", "--message-id", str(number))
@@ -229,8 +234,8 @@ def test_a_crash_leaves_it_imported_or_not(shop: Shop) -> None:
     assert [len(messages) for messages in shop.inbox().values()] == [1, 1]
 
 
-def test_a_draft_is_not_imported(shop: Shop) -> None:
-    """Nothing of it was sent, and nobody reviewed its text."""
+def test_import_refuses_a_draft(shop: Shop) -> None:
+    """Nothing of a draft was sent, and its text was not reviewed."""
     _write(shop)
     fields = ["name=x", "message=hi", "d_schedule=2030-01-01 10:00", "list_id=3434", "alphaname_id=0"]
     draft = shop.run("api", "sendSmsList", *fields, "--yes").json["result"]["message_id"]
@@ -238,8 +243,8 @@ def test_a_draft_is_not_imported(shop: Shop) -> None:
     assert (refused.code, "draft" in refused.err) == (4, True)
 
 
-def test_a_message_that_the_list_does_not_show_is_found_by_its_deliveries(shop: Shop) -> None:
-    """A createSmsMessage need not be listed; one that went to nobody is not taken for a mailing."""
+def test_import_finds_an_unlisted_message(shop: Shop) -> None:
+    """A message of createSmsMessage is found by its deliveries; one without any is refused."""
     _write(shop)
     shop.settings(list_messages="never")
     made = shop.run("api", "createSmsMessage", "message=Closed", "alphaname_id=0", "--yes").json["message_id"]
@@ -248,7 +253,8 @@ def test_a_message_that_the_list_does_not_show_is_found_by_its_deliveries(shop: 
     assert _import(shop, "--message-id", str(made)).code == 0
 
 
-def test_the_wrong_words_are_refused(shop: Shop) -> None:
+def test_import_refuses_wrong_usage(shop: Shop) -> None:
+    """Missing, contradicting or misspelled arguments are wrong usage; invalid files come first."""
     _write(shop)
     assert shop.run("import", "sale/staff").code == 64
     assert shop.run("import", "sale/staff", "--message-id", "1", "--uuid", "u").code == 64

@@ -1,4 +1,4 @@
-"""The lock is lost, too old, or the files changed meanwhile: nothing is sent again without a person's word."""
+"""The lock is lost or too old, or the files changed meanwhile: nothing is sent again without a user's decision."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _edit(shop: Shop, old: str, new: str, name: str = "sale.yaml") -> None:
 
 
 def _send_two_of_three(shop: Shop) -> None:
-    """The runner dies before its third request leaves."""
+    """Crash an apply before its third request is sent."""
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {"SMSBY_FAULT": "kill:21"}).code == -signal.SIGKILL
     assert sum(received(shop, "shop").values()) == 4
@@ -39,8 +39,8 @@ def _action(shop: Shop) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("case", [THREE, LIST], ids=str)
-def test_a_mailing_that_is_there_is_adopted(shop: Shop, case: Case) -> None:
-    """A runner died with its disk after everything was sent: the next one records it, and sends nothing."""
+def test_listed_mailing_is_adopted_without_a_lock(shop: Shop, case: Case) -> None:
+    """If everything was sent and the lock is lost, the next apply records the mailing and sends nothing."""
     start(shop, case, "shop")
     assert apply(shop, case, {}).code == 0
     _lose(shop)
@@ -53,8 +53,8 @@ def test_a_mailing_that_is_there_is_adopted(shop: Shop, case: Case) -> None:
 
 
 @pytest.mark.parametrize("word", ["--sent", "--not-sent"])
-def test_what_is_missing_of_a_mailing_that_is_there_in_part_is_unknown(shop: Shop, word: str) -> None:
-    """Two of three chunks are listed: they count as accepted, the third waits for a person's word."""
+def test_unlisted_chunk_is_unknown_without_a_lock(shop: Shop, word: str) -> None:
+    """Two of three chunks are listed and count as accepted; the third waits for the user's decision."""
     _send_two_of_three(shop)
     _lose(shop)
     action, reason = _action(shop)
@@ -81,8 +81,8 @@ def test_what_is_missing_of_a_mailing_that_is_there_in_part_is_unknown(shop: Sho
     assert len(counts) == (4 if word == "--sent" else 5)
 
 
-def test_a_mailing_under_another_fingerprint_is_a_collision(shop: Shop) -> None:
-    """The lock was lost and the text changed since: what is at sms.by is ours and is not what the files say."""
+def test_other_fingerprint_is_a_collision(shop: Shop) -> None:
+    """If the lock is lost and the text changed, the listed mailing is ours but not the one in the files."""
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {}).code == 0
     _lose(shop)
@@ -96,8 +96,8 @@ def test_a_mailing_under_another_fingerprint_is_a_collision(shop: Shop) -> None:
     assert sum(received(shop, "shop").values()) == 10
 
 
-def test_another_checkout_finds_what_the_first_sent(shop: Shop, tmp_path: Path) -> None:
-    """Two checkouts that share no lock: the second adopts."""
+def test_other_checkout_adopts_what_was_sent(shop: Shop, tmp_path: Path) -> None:
+    """Of two checkouts that share no lock, the second adopts what the first sent."""
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {}).code == 0
     other = Shop(tmp_path / "other", shop.url)
@@ -107,8 +107,8 @@ def test_another_checkout_finds_what_the_first_sent(shop: Shop, tmp_path: Path) 
     assert sum(received(shop, "shop").values()) == 5
 
 
-def test_an_older_lock_learns_what_was_sent_since(shop: Shop) -> None:
-    """CI sent the rest and could not push: with the older lock everything that is listed is recorded, not sent."""
+def test_older_lock_records_what_is_listed(shop: Shop) -> None:
+    """With an older lock, everything that is listed is recorded and not sent."""
     start(shop, THREE, "shop")
     shop.fault(method="sendBulkSms", nth=2, mode="error", when="before")
     assert apply(shop, THREE, {}).code == 6
@@ -120,8 +120,8 @@ def test_an_older_lock_learns_what_was_sent_since(shop: Shop) -> None:
     assert set(received(shop, "shop").values()) == {1}
 
 
-def test_an_older_lock_makes_what_is_not_listed_unknown(shop: Shop) -> None:
-    """The same, but the list lags: a lock that was wrong of one chunk is not believed of the next."""
+def test_older_lock_makes_unlisted_chunks_unknown(shop: Shop) -> None:
+    """A lock that was wrong about one chunk is not trusted about a chunk that the lagging list lacks."""
     start(shop, THREE, "shop")
     shop.fault(method="sendBulkSms", nth=2, mode="error", when="before")
     assert apply(shop, THREE, {}).code == 6
@@ -137,8 +137,8 @@ def test_an_older_lock_makes_what_is_not_listed_unknown(shop: Shop) -> None:
     assert sum(received(shop, "shop").values()) == 5
 
 
-def test_not_sent_that_was_said_too_early_sends_nothing_twice(shop: Shop) -> None:
-    """The list lagged, a person said --not-sent; directly before the request the list is read once more."""
+def test_premature_not_sent_sends_nothing_twice(shop: Shop) -> None:
+    """After `--not-sent` while the list lagged, the list is read once more directly before the request."""
     start(shop, THREE, "shop")
     shop.fault(method="sendBulkSms", nth=2, mode="reset", when="after")
     shop.fault(method="sendBulkSms", nth=2, mode="lag", when="after", seconds=1)
@@ -150,8 +150,8 @@ def test_not_sent_that_was_said_too_early_sends_nothing_twice(shop: Shop) -> Non
     assert sum(received(shop, "shop").values()) == 5
 
 
-def test_a_list_that_fills_between_plan_and_request_stops_the_mailing(shop: Shop) -> None:
-    """Another checkout's request shows up only when we look directly before ours: nothing more of it leaves."""
+def test_request_of_another_checkout_stops_the_mailing(shop: Shop) -> None:
+    """A chunk that is listed only directly before our request stops the mailing."""
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {"SMSBY_FAULT": "kill:13"}).code == -signal.SIGKILL
     _lose(shop)
@@ -164,8 +164,8 @@ def test_a_list_that_fills_between_plan_and_request_stops_the_mailing(shop: Shop
     assert sum(received(shop, "shop").values()) == 2
 
 
-def test_a_renamed_mailing_is_moved_not_sent_anew(shop: Shop) -> None:
-    """The same text to the same people under a new name is a collision; `lock move` takes the record along."""
+def test_renamed_mailing_is_moved_and_not_sent(shop: Shop) -> None:
+    """The same text to the same recipients under a new name is a collision; `lock move` keeps the record."""
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {}).code == 0
     _edit(shop, "name: staff", "name: team")
@@ -179,8 +179,8 @@ def test_a_renamed_mailing_is_moved_not_sent_anew(shop: Shop) -> None:
     assert sum(received(shop, "shop").values()) == 5
 
 
-def test_a_name_that_sms_by_cut_short_is_a_collision(shop: Shop) -> None:
-    """A cut-off beginning of ours bears no fingerprint: it may be this mailing, and is never sent over."""
+def test_truncated_remote_name_is_a_collision(shop: Shop) -> None:
+    """A truncated name of ours has no fingerprint: it may be this mailing, so nothing is sent."""
     start(shop, THREE, "shop")
     shop.settings(name_limit=20)
     assert apply(shop, THREE, {}).code == 0
@@ -202,8 +202,8 @@ def test_a_name_that_sms_by_cut_short_is_a_collision(shop: Shop) -> None:
     ],
     ids=["chunk-size", "row-order", "recipient", "text", "body"],
 )
-def test_a_change_after_a_partial_send_sends_nothing(shop: Shop, name: str, old: str, new: str) -> None:
-    """Sent in part and changed since: blocked, until the files are put back; then the rest goes out."""
+def test_change_after_a_partial_send_blocks(shop: Shop, name: str, old: str, new: str) -> None:
+    """A mailing that was sent in part and changed is blocked until the files are restored; then the rest is sent."""
     start(shop, THREE, "shop")
     shop.fault(method="sendBulkSms", nth=2, mode="error", when="before")
     assert apply(shop, THREE, {}).code == 6
@@ -217,8 +217,8 @@ def test_a_change_after_a_partial_send_sends_nothing(shop: Shop, name: str, old:
     assert sum(received(shop, "shop").values()) == 5
 
 
-def test_what_is_unknown_can_not_be_forgotten(shop: Shop) -> None:
-    """`lock remove` of an unknown mailing would let it go out twice."""
+def test_unknown_mailing_cannot_be_removed(shop: Shop) -> None:
+    """`lock remove` of an unknown mailing would allow it to be sent twice."""
     start(shop, THREE, "shop")
     shop.fault(method="sendBulkSms", nth=2, mode="reset", when="before")
     assert apply(shop, THREE, {}).code == 6

@@ -1,4 +1,4 @@
-"""A service that answers otherwise than the sandbox: silent lists, confirmations that get lost, no figures."""
+"""A service that answers differently than the sandbox: unlisted drafts, lost confirmations, missing figures."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def service() -> Iterator[tuple[Service, str]]:
 
 @pytest.fixture
 def odd(service: tuple[Service, str], tmp_path: Path) -> tuple[Service, Shop]:
-    """The service, and a shop with a letter to its list."""
+    """The service, and a project with a mailing to its list."""
     root = tmp_path / "project"
     root.mkdir()
     shop = Shop(root, service[1])
@@ -116,7 +116,7 @@ def _apply(shop: Shop) -> tuple[Result, dict[str, Any]]:
 
 
 def _lose_first_confirmation(service: Service, status: str | None) -> None:
-    """The first confirm=1 gets lost; from then on confirm=0 tells `status`."""
+    """Lose the first confirm=1; from then on confirm=0 reports `status`."""
 
     def confirm(params: dict[str, Any]) -> Answer:
         lost = service.count("confirmSendMessageByList", confirm="1")
@@ -129,10 +129,8 @@ def _lose_first_confirmation(service: Service, status: str | None) -> None:
 
 
 @pytest.mark.parametrize("status", ["NEW", "moderated", "SENT"])
-def test_a_lost_confirmation_is_settled_by_what_confirm_0_tells(
-    odd: tuple[Service, Shop], status: str
-) -> None:
-    """No list names the draft; confirm=0 calls it anything but a draft: it was confirmed, and is not again."""
+def test_lost_confirmation_is_settled_by_confirm_0(odd: tuple[Service, Shop], status: str) -> None:
+    """If confirm=0 reports any status but DRAFT, the unlisted draft was confirmed, and is not confirmed again."""
     service, shop = odd
     _lose_first_confirmation(service, status)
     result, mailing = _apply(shop)
@@ -141,9 +139,8 @@ def test_a_lost_confirmation_is_settled_by_what_confirm_0_tells(
 
 
 @pytest.mark.parametrize("status", ["DRAFT", "draft", " Draft "])
-def test_what_confirm_0_calls_a_draft_to_the_end_is_confirmed_again(
-    odd: tuple[Service, Shop], status: str
-) -> None:
+def test_draft_by_confirm_0_is_confirmed_again(odd: tuple[Service, Shop], status: str) -> None:
+    """A draft that is still DRAFT after reconcile_seconds is confirmed again."""
     service, shop = odd
     _lose_first_confirmation(service, status)
     result, mailing = _apply(shop)
@@ -152,9 +149,10 @@ def test_what_confirm_0_calls_a_draft_to_the_end_is_confirmed_again(
     assert service.count("sendSmsList") == 1
 
 
-def test_a_confirmation_that_nobody_tells_of_stays_unknown_until_somebody_does(
+def test_unreported_confirmation_stays_unknown(
     odd: tuple[Service, Shop],
 ) -> None:
+    """Without any status the confirmation stays unknown until sms.by reports one."""
     service, shop = odd
     _lose_first_confirmation(service, None)
     for _ in range(2):
@@ -168,10 +166,8 @@ def test_a_confirmation_that_nobody_tells_of_stays_unknown_until_somebody_does(
 
 
 @pytest.mark.parametrize("status", ["NEW", "moderated"])
-def test_a_draft_made_just_now_is_confirmed_whatever_it_is_called(
-    odd: tuple[Service, Shop], status: str
-) -> None:
-    """Its confirmation was never sent, so no word of sms.by for it can mean that it was."""
+def test_new_draft_is_confirmed_whatever_its_status(odd: tuple[Service, Shop], status: str) -> None:
+    """This run's draft was not confirmed yet, so no status can mean that it was."""
     service, shop = odd
     service.answers["confirmSendMessageByList"] = lambda params: (
         200,
@@ -183,8 +179,8 @@ def test_a_draft_made_just_now_is_confirmed_whatever_it_is_called(
 
 
 @pytest.mark.parametrize("rail", ["max_recipients: 10", "max_cost: 10.0", "expect_recipients: {max: 9}"])
-def test_a_guardrail_that_nobody_can_judge_holds(odd: tuple[Service, Shop], rail: str) -> None:
-    """confirm=0 tells no figures: without a guardrail on them they are null, and that is said; with one it is refused."""
+def test_unjudged_list_guardrail_refuses(odd: tuple[Service, Shop], rail: str) -> None:
+    """If sms.by reports no figures, they are null; a guardrail that needs them refuses."""
     service, shop = odd
     service.answers["confirmSendMessageByList"] = lambda params: (200, {"status": "OK"})
     _configure(shop, f"guardrails: {{{rail}}}\n")
@@ -198,8 +194,8 @@ def test_a_guardrail_that_nobody_can_judge_holds(odd: tuple[Service, Shop], rail
     assert "does not tell of its list: recipients, parts, cost" in result.err
 
 
-def test_what_a_list_costs_is_reckoned_where_sms_by_does_not_tell(odd: tuple[Service, Shop]) -> None:
-    """1,000 people of one part at 0.026 are too dear for 20, and not for 30."""
+def test_list_cost_is_estimated_without_a_report(odd: tuple[Service, Shop]) -> None:
+    """1,000 recipients of one part at 0.026 cost too much for a limit of 20, and not for 30."""
     service, shop = odd
     service.answers["confirmSendMessageByList"] = lambda params: (200, {"status": "OK", "count": "1000"})
     _configure(shop, "guardrails: {max_cost: 20.0}\n")
@@ -209,8 +205,8 @@ def test_what_a_list_costs_is_reckoned_where_sms_by_does_not_tell(odd: tuple[Ser
     assert _apply(shop)[0].code == 0
 
 
-def test_a_list_of_nobody_is_not_confirmed(odd: tuple[Service, Shop]) -> None:
-    """An empty audience never means everyone, and needs no guardrail of its own to be refused."""
+def test_empty_list_is_not_confirmed(odd: tuple[Service, Shop]) -> None:
+    """An empty audience never means everyone, also without a guardrail."""
     service, shop = odd
     service.answers["confirmSendMessageByList"] = lambda params: (200, {"data": {"count": 0, "cost": "0"}})
     result, mailing = _apply(shop)
@@ -219,10 +215,10 @@ def test_a_list_of_nobody_is_not_confirmed(odd: tuple[Service, Shop]) -> None:
     assert service.count("confirmSendMessageByList", confirm="1") == 0
 
 
-def test_what_a_list_costs_by_our_price_is_recorded_where_sms_by_does_not_tell(
+def test_estimated_list_cost_counts_for_the_budget(
     odd: tuple[Service, Shop],
 ) -> None:
-    """A budget is judged by it, and counts it in the next apply, too."""
+    """The estimate is compared with the budget, recorded, and counted by the next apply."""
     service, shop = odd
     service.answers["confirmSendMessageByList"] = lambda params: (200, {"data": {"count": 1000}})
     _configure(shop, "guardrails: {budget: 26}\n")
@@ -231,8 +227,8 @@ def test_what_a_list_costs_by_our_price_is_recorded_where_sms_by_does_not_tell(
     assert {entry["cost"] for entry in shop.lock()["mailings"].values()} == {"26.00"}
 
 
-def test_a_draft_that_is_not_confirmed_says_so(odd: tuple[Service, Shop]) -> None:
-    """400 without a word of why: the draft stands, which the result tells, and a later apply confirms it."""
+def test_rejected_confirmation_leaves_a_draft(odd: tuple[Service, Shop]) -> None:
+    """After 400 without a reason the result says that the draft exists, and a later apply confirms it."""
     service, shop = odd
 
     def confirm(params: dict[str, Any]) -> Answer:
@@ -251,8 +247,8 @@ def test_a_draft_that_is_not_confirmed_says_so(odd: tuple[Service, Shop]) -> Non
     assert service.count("sendSmsList") == 1
 
 
-def test_an_hour_is_not_waited_for(odd: tuple[Service, Shop]) -> None:
-    """Asked to come back in an hour, apply neither waits nor comes back sooner: the next apply sends it."""
+def test_apply_gives_up_after_a_long_retry_after(odd: tuple[Service, Shop]) -> None:
+    """After a Retry-After of an hour apply neither waits nor repeats the request; the next apply sends it."""
     service, shop = odd
     shop.write("sale.yaml", ONE)
     service.answers["getBalance"] = lambda params: (200, {"result": [{"balance": "9"}]})
@@ -265,8 +261,8 @@ def test_an_hour_is_not_waited_for(odd: tuple[Service, Shop]) -> None:
     assert (result.code, mailing["uuids"]) == (0, ["u-1"]), result.err
 
 
-def test_a_request_that_sms_by_does_not_know_hides_no_other(odd: tuple[Service, Shop]) -> None:
-    """`not found` for a uuid, as it may be said of a request that is still in the works: pending, and told as such."""
+def test_status_of_an_unknown_request_hides_no_other(odd: tuple[Service, Shop]) -> None:
+    """`not found` for one uuid counts as pending, is reported, and the other requests are shown."""
     service, shop = odd
     shop.write("sale.yaml", ONE)
     service.answers["getBalance"] = lambda params: (200, {"result": [{"balance": "9"}]})
@@ -277,13 +273,14 @@ def test_a_request_that_sms_by_does_not_know_hides_no_other(odd: tuple[Service, 
     assert [(one["state"], one["pending"]) for one in result.json["mailings"]] == [("sending", 1)]
 
 
-def test_a_report_that_has_no_place_is_told_before_anything_is_sent(odd: tuple[Service, Shop]) -> None:
+def test_report_path_is_checked_before_sending(odd: tuple[Service, Shop]) -> None:
+    """A report that cannot be written is reported before anything is sent."""
     service, shop = odd
     assert shop.run("apply", "--auto-approve", "--report", "missing/report.json").code == 64
     assert service.count("sendSmsList") == 0
 
 
-def test_what_is_refused_as_a_whole_is_one_json_document_all_the_same(odd: tuple[Service, Shop]) -> None:
+def test_refused_apply_still_writes_one_json_document(odd: tuple[Service, Shop]) -> None:
     """Every mailing is skipped, with the reason; stdout holds nothing else."""
     service, shop = odd
     shop.write("sale.yaml", ONE)
@@ -301,11 +298,8 @@ def test_what_is_refused_as_a_whole_is_one_json_document_all_the_same(odd: tuple
 
 
 @pytest.mark.parametrize("was_there", [True, False])
-def test_a_list_that_was_there_is_sent_to_only_if_sms_by_counts_it(
-    odd: tuple[Service, Shop], was_there: bool
-) -> None:
-    """confirm=0 tells no figures. Of a list made just now nobody else can be; who is in one that bore the name of an
-    uploaded list before, only the count would tell."""
+def test_found_list_needs_a_count_from_sms_by(odd: tuple[Service, Shop], was_there: bool) -> None:
+    """A list that this run did not make may hold other contacts, so it is only sent to if sms.by counts it."""
     service, shop = odd
     shop.write("sale.yaml", ONE.replace("{name: a,", "{name: a, upload: true,"))
     lists: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""`test-send` and `otp`: one SMS, shown and asked about before, never repeated, and unknown to the lock."""
+"""`test-send` and `otp` by the real command: shown and confirmed before, never repeated, not recorded."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def _texts(shop: Shop) -> dict[str, list[str]]:
     return {phone: [sms["text"] for sms in messages] for phone, messages in shop.inbox().items()}
 
 
-def test_the_first_valid_row_is_sent_and_its_cost_shown_before(shop: Shop) -> None:
+def test_test_send_shows_the_text_and_its_cost(shop: Shop) -> None:
+    """The first valid row's text is shown with its cost before it is sent; the phone is masked."""
     _write(shop)
     sent = shop.run(*SEND, stdin="yes\n")
     assert sent.code == 0, sent.err
@@ -51,13 +52,15 @@ def test_the_first_valid_row_is_sent_and_its_cost_shown_before(shop: Shop) -> No
 @pytest.mark.parametrize(
     ("options", "text"), [(["--row", "2"], "Ольга, скидка 20%"), ([], "Анна, скидка 10%")]
 )
-def test_a_row_is_chosen_by_its_number(shop: Shop, options: list[str], text: str) -> None:
+def test_test_send_row_is_chosen_by_number(shop: Shop, options: list[str], text: str) -> None:
+    """`--row` counts as `render` does; without it the first recipient is taken."""
     _write(shop)
     assert shop.run(*SEND, *options, "--yes").code == 0
     assert _texts(shop) == {MINE: [text]}
 
 
-def test_the_text_for_a_contact_list_is_tried_too(shop: Shop) -> None:
+def test_test_send_takes_the_text_of_a_list_mailing(shop: Shop) -> None:
+    """A list mailing has one text and no rows."""
     _write(shop)
     assert shop.run("test-send", "sale/letter", "--to", MINE, "--yes").code == 0
     assert _texts(shop) == {MINE: ["Новая коллекция"]}
@@ -65,7 +68,8 @@ def test_the_text_for_a_contact_list_is_tried_too(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("answer", ["", "y\n", "no\n", "YES\n"])
-def test_only_yes_sends(shop: Shop, answer: str) -> None:
+def test_one_off_needs_a_yes(shop: Shop, answer: str) -> None:
+    """Any other answer refuses, and nothing is sent."""
     _write(shop)
     for words in (SEND, ("otp", "telegram", MINE, "0042")):
         refused = shop.run(*words, stdin=answer)
@@ -77,8 +81,8 @@ def test_only_yes_sends(shop: Shop, answer: str) -> None:
     ("listed", "code"),
     [('["+375 29 111-11-11"]', 0), ("[375291111111]", 0), ('["375292222222"]', 4), ("[]", 4), ('["12"]', 3)],
 )
-def test_only_test_phones_get_tests(shop: Shop, listed: str, code: int) -> None:
-    """Written in any way; none at all is nobody."""
+def test_test_send_needs_one_of_test_phones(shop: Shop, listed: str, code: int) -> None:
+    """Only test_phones, however they are written, get tests; an empty list allows none."""
     _write(shop, f"test_phones: {listed}\n")
     done = shop.run(*SEND, "--yes")
     assert done.code == code, done.err
@@ -86,7 +90,8 @@ def test_only_test_phones_get_tests(shop: Shop, listed: str, code: int) -> None:
     assert list(shop.inbox()) == ([MINE] if code == 0 else [])
 
 
-def test_who_opted_out_gets_no_test(shop: Shop) -> None:
+def test_test_send_refuses_an_opt_out(shop: Shop) -> None:
+    """A phone that opted out gets no test."""
     _write(shop, "suppress: [out.csv]\n")
     shop.write("out.csv", f"phone\n{MINE}\n")
     refused = shop.run(*SEND, "--yes")
@@ -96,8 +101,8 @@ def test_who_opted_out_gets_no_test(shop: Shop) -> None:
 
 @pytest.mark.parametrize("words", [SEND, ("otp", "whatsapp", MINE, "0042")], ids=["test-send", "otp"])
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_lost_answer_is_not_repeated(shop: Shop, words: tuple[str, ...], when: str) -> None:
-    """Whether it was sent is not known, and it may have been."""
+def test_lost_one_off_is_not_repeated(shop: Shop, words: tuple[str, ...], when: str) -> None:
+    """After a lost answer the outcome is unknown: exit code 6, one request, no output."""
     _write(shop)
     shop.fault(mode="reset", when=when, method="sendQuickSMS" if words is SEND else "sendOtpWhatsApp")
     lost = shop.run(*words, "--yes")
@@ -107,7 +112,8 @@ def test_a_lost_answer_is_not_repeated(shop: Shop, words: tuple[str, ...], when:
     assert len(shop.inbox().get(MINE, [])) == (1 if when == "after" else 0)
 
 
-def test_a_rejection_is_told(shop: Shop) -> None:
+def test_rejected_one_off_reports_the_error(shop: Shop) -> None:
+    """The error of sms.by is shown: exit code 1."""
     _write(shop)
     shop.settings(balance="0")
     for words in (SEND, ("otp", "telegram", MINE, "0042")):
@@ -116,7 +122,8 @@ def test_a_rejection_is_told(shop: Shop) -> None:
     assert shop.inbox() == {}
 
 
-def test_what_surely_did_not_leave_is_7(shop: Shop) -> None:
+def test_one_off_that_was_not_sent_exits_with_7(shop: Shop) -> None:
+    """Without a connection or a token the request was certainly not sent."""
     _write(shop)
     nobody_there = {"SMSBY_API_URL": "http://127.0.0.1:9"}
     assert shop.run("otp", "telegram", MINE, "1", "--yes", env=nobody_there).code == 7
@@ -131,7 +138,8 @@ def _wrong(shop: Shop, *words: str) -> Result:
     return done
 
 
-def test_the_wrong_words_call_nothing(shop: Shop) -> None:
+def test_one_off_with_wrong_usage_calls_nothing(shop: Shop) -> None:
+    """A wrong phone, row or address, or an invalid file, ends the command before any request."""
     _write(shop)
     assert _wrong(shop, "test-send", "sale/vip", "--to", "12").code == 64
     assert _wrong(shop, *SEND, "--row", "3").code == 64
@@ -140,7 +148,8 @@ def test_the_wrong_words_call_nothing(shop: Shop) -> None:
     assert _wrong(shop, *SEND).code == 3
 
 
-def test_a_sender_that_sms_by_does_not_know_is_an_error_of_the_files(shop: Shop) -> None:
+def test_test_send_needs_a_known_sender(shop: Shop) -> None:
+    """An alphaname that the account does not have is an error in the files."""
     _write(shop)
     shop.write("sale.yaml", CAMPAIGN.replace("MyShop", "Nobody"))
     unknown = shop.run(*SEND, "--yes")
@@ -149,7 +158,8 @@ def test_a_sender_that_sms_by_does_not_know_is_an_error_of_the_files(shop: Shop)
 
 
 @pytest.mark.parametrize("channel", ["telegram", "whatsapp"])
-def test_a_code_arrives_by_messenger(shop: Shop, channel: str) -> None:
+def test_otp_sends_a_code_by_messenger(shop: Shop, channel: str) -> None:
+    """The code reaches the phone and is not shown."""
     sent = shop.run("otp", channel, "+375 29 111-11-11", "0042", stdin="yes\n")
     assert sent.code == 0, sent.err
     assert "0042" not in sent.err
@@ -157,5 +167,6 @@ def test_a_code_arrives_by_messenger(shop: Shop, channel: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["", "12a4", "1 2", "12345678901234567", "٤٢"])
-def test_what_is_no_code_is_refused_before_any_call(shop: Shop, code: str) -> None:
+def test_otp_refuses_a_malformed_code(shop: Shop, code: str) -> None:
+    """Anything but 1 to 16 ASCII digits is wrong usage, before any request."""
     assert _wrong(shop, "otp", "telegram", MINE, code).code == 64

@@ -21,7 +21,7 @@ def _campaign(text: str = "Hi", revision: int = 1) -> str:
 def _send_first_chunk(shop: Shop) -> None:
     """The first two of five people get it, then sms.by takes no more."""
     shop.write("sale.yaml", _campaign())
-    shop.fault(method="sendBulkSms", mode="429", nth=2, times=100)
+    shop.fault(method="sendBulkSms", mode="429", nth=2, times=100, retry_after="0")
     assert shop.run("apply", "--auto-approve").code == 6
     shop.clear_faults()
 

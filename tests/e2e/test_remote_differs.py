@@ -1,4 +1,4 @@
-"""What sms.by reports of our mailings, otherwise than meant: told by apply and by every plan."""
+"""Values that sms.by reports differently than intended, reported by apply and by every plan."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def _warnings(shop: Shop) -> list[dict[str, Any]]:
     return [problem for problem in problems if problem["code"] == "REMOTE_DIFFERS"]
 
 
-def test_a_time_that_was_read_otherwise_is_told_once_and_stays_told(shop: Shop) -> None:
-    """Two chunks, one warning; what was meant is what was applied, also when the files change or go."""
+def test_different_time_is_reported_by_every_plan(shop: Shop) -> None:
+    """Two chunks give one warning; the intended time is the applied one, also if the files change or go."""
     shop.settings(account_timezone="UTC")
     shop.write("sale.yaml", _campaign())
     message = "d_schedule: intended 2036-12-01T10:00:00+03:00, sms.by reports 2036-12-01T13:00:00+03:00"

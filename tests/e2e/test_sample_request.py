@@ -1,4 +1,4 @@
-"""The sample request of the API's documentation: two mailings, one personal, one bulk."""
+"""The sample request of sms.by's documentation: one personal and one bulk mailing."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ mailings:
 """
 
 
-def test_a_campaign_yields_the_documented_request(shop: Shop) -> None:
-    """The body is the documented one, the remote names aside."""
+def test_campaign_yields_the_documented_request(shop: Shop) -> None:
+    """Except for the remote names, the body equals the documented one."""
     config = (
         (shop.root / "smsby.yaml")
         .read_text()

@@ -1,4 +1,4 @@
-"""`via: single`: a message once a text, then phone by phone; nobody twice, and what is not known is called unknown."""
+"""Mailings with `via: single` by the real command: no phone gets a message twice, and no outcome is guessed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ THREE = Case("single", 2, plan_file=False)  # three people; the second has a tex
 
 
 def _phones(shop: Shop) -> str:
-    """How the phones of the mailing stand, in the order they are sent to."""
+    """The states of the mailing's phones as letters, in the order they are sent to."""
     chunks = shop.lock()["mailings"]["sale/staff"]["chunks"]
     runs = [run.split(":") for chunk in chunks for run in chunk.get("rows", "").split()]
     return "".join(letter * int(count) for letter, count in runs)
 
 
 def _call(shop: Shop, method: str, **params: Any) -> Any:
-    """What another program of the same account does."""
+    """Call a method as another program of the same account would."""
     answer = requests.get(f"{shop.url}/api/v1/{method}", params={"token": "other", **params}, timeout=5)
     return answer.json()
 
@@ -51,8 +51,8 @@ def _action(shop: Shop) -> tuple[str, str]:
     return action["action"], action["reason"]
 
 
-def test_each_text_is_one_message_and_each_phone_one_request(shop: Shop) -> None:
-    """Equal texts share a message wherever they stand; the lock bears its message_id, and no phone or sms_id."""
+def test_single_makes_one_message_for_each_text(shop: Shop) -> None:
+    """Recipients with equal texts share a message; the lock has its message_id, and no phone or sms_id."""
     shop.write("sale.yaml", _people("A", "", "A", "", "A"))
     done = shop.run("apply", "--auto-approve", "--format", "json")
     assert done.code == 0, done.err
@@ -73,8 +73,8 @@ def test_each_text_is_one_message_and_each_phone_one_request(shop: Shop) -> None
     assert status["delivered"] + status["undelivered"] + status["sent"] + status["pending"] == 5
 
 
-def test_it_is_sent_at_its_time(shop: Shop) -> None:
-    """The message bears the time, in the account's clock, to the minute."""
+def test_single_message_has_the_schedule_time(shop: Shop) -> None:
+    """The message has the schedule time on the account's clock, to the minute."""
     shop.write("sale.yaml", _people("", "", more=", schedule_time: 2027-03-01T10:00:00"))
     assert shop.run("apply", "--auto-approve").code == 0
     (call,) = [call for call in shop.calls() if call["method"] == "createSmsMessage"]
@@ -83,8 +83,8 @@ def test_it_is_sent_at_its_time(shop: Shop) -> None:
     assert "REMOTE_DIFFERS" not in shop.run("plan").out
 
 
-def test_who_opted_out_is_left_out(shop: Shop) -> None:
-    """Also after the review; the mailing is complete without them."""
+def test_single_leaves_out_opt_outs(shop: Shop) -> None:
+    """Opt-outs get nothing, also after the review; the mailing is complete without them."""
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.txt]\n")
     shop.write("out.txt", "phone\n")
     shop.write("sale.yaml", _people("", "", ""))
@@ -99,9 +99,8 @@ def test_who_opted_out_is_left_out(shop: Shop) -> None:
 
 # A slow list is of no matter: the deliveries of a message are asked.
 @pytest.mark.parametrize("fault", [f for f in FAULTS if "also" not in f.more], ids=str)
-def test_a_spoilt_send_to_one_phone_sends_nothing_twice(shop: Shop, fault: Fault) -> None:
-    """One of three goes wrong; what is known of each phone is what the table of outcomes says; in the end each got it
-    once."""
+def test_broken_send_to_one_phone_is_not_repeated(shop: Shop, fault: Fault) -> None:
+    """After one failed request of three, each phone's state follows the outcome table; in the end each got it once."""
     for nth in (1, 2, 3):
         project = f"nth-{nth}"
         start(shop, THREE, project, **fault.api)
@@ -134,7 +133,7 @@ def test_a_spoilt_send_to_one_phone_sends_nothing_twice(shop: Shop, fault: Fault
     ],
 )
 def test_four_phones_in_flight_send_nothing_twice(shop: Shop, mode: str, when: str) -> None:
-    """With several on their way each phone's result is its own, in whatever order the answers come."""
+    """With several requests in flight each result goes to its own phone, in whatever order the answers come."""
     case = Case("single", 10, plan_file=False, concurrency=4)
     start(shop, case, "shop")
     more = {"retry_after": "0"} if mode == "429" else {}
@@ -151,8 +150,8 @@ def test_four_phones_in_flight_send_nothing_twice(shop: Shop, mode: str, when: s
 
 
 @pytest.mark.parametrize("fault", [f for f in FAULTS if "also" not in f.more], ids=str)
-def test_a_spoilt_message_is_made_again(shop: Shop, fault: Fault) -> None:
-    """createSmsMessage reaches nobody: a lost answer is tried again, and a message that was made after all is used."""
+def test_broken_create_message_is_repeated(shop: Shop, fault: Fault) -> None:
+    """createSmsMessage reaches no recipient: it is retried, and a message that was made after all is used."""
     start(shop, THREE, "made", **fault.api)
     _spoil(shop, fault, "createSmsMessage", 1)
     done = apply(shop, THREE, {})
@@ -166,8 +165,8 @@ def test_a_spoilt_message_is_made_again(shop: Shop, fault: Fault) -> None:
     assert len(received(shop, "made")) == 3
 
 
-def test_create_message_leaves_a_long_retry_after_to_the_next_apply(shop: Shop) -> None:
-    """sms.by asks to wait an hour: createSmsMessage is not repeated, nothing is sent, and the exit code is 7."""
+def test_create_message_gives_up_after_a_long_retry_after(shop: Shop) -> None:
+    """After a Retry-After of an hour createSmsMessage is not repeated, nothing is sent, and the exit code is 7."""
     start(shop, THREE, "busy")
     shop.fault(method="createSmsMessage", mode="429", when="before", retry_after="3600", times=9)
     done = apply(shop, THREE, {})
@@ -179,8 +178,8 @@ def test_create_message_leaves_a_long_retry_after_to_the_next_apply(shop: Shop) 
     assert set(received(shop, "busy").values()) == {1}
 
 
-def test_a_wrong_phone_holds_up_nobody_else(shop: Shop) -> None:
-    """It is refused and told by its line, without the number; the others get theirs; opted out, it is complete."""
+def test_wrong_phone_does_not_stop_the_others(shop: Shop) -> None:
+    """It is reported by its line, without its number; the others are sent to, and opting it out completes the mailing."""
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.txt]\n")
     shop.write("out.txt", "phone\n")
     shop.write("sale.yaml", _people("", "", ""))
@@ -197,8 +196,8 @@ def test_a_wrong_phone_holds_up_nobody_else(shop: Shop) -> None:
     assert sorted(shop.inbox()) == [PHONES[0], PHONES[2]]
 
 
-def test_it_waits_for_moderation(shop: Shop) -> None:
-    """As long as sms.by says `new`, for a while; then nothing is sent, and the next apply goes on with the message."""
+def test_single_waits_for_moderation(shop: Shop) -> None:
+    """While sms.by says `new`, nothing is sent after reconcile_seconds; the next apply uses the same message."""
     shop.settings(moderation=True, moderation_delay=0.1)
     shop.write("sale.yaml", _people("", ""))
     assert shop.run("apply", "--auto-approve").code == 0
@@ -217,8 +216,8 @@ def test_it_waits_for_moderation(shop: Shop) -> None:
     assert sum(call["method"] == "createSmsMessage" for call in shop.calls()) == made
 
 
-def test_a_refused_moderation_sends_nothing(shop: Shop) -> None:
-    """sendSMS says `access denied` whatever the status said: rejected, nobody else is tried."""
+def test_refused_moderation_stops_the_mailing(shop: Shop) -> None:
+    """If sendSMS answers `access denied`, the mailing is rejected and no other phone is tried."""
     shop.write("sale.yaml", _people("", ""))
     shop.fault(method="sendSMS", mode="error", status=403, text="access denied")
     assert shop.run("apply", "--auto-approve").code == 1
@@ -227,8 +226,8 @@ def test_a_refused_moderation_sends_nothing(shop: Shop) -> None:
     assert shop.run("apply", "--auto-approve").code == 0
 
 
-def test_a_message_of_another_program_is_used_and_its_deliveries_prove_nothing(shop: Shop) -> None:
-    """The text exists, and one of ours got it long ago: that is recorded first, so a lost sendSMS to them is unknown."""
+def test_foreign_deliveries_of_a_message_prove_nothing(shop: Shop) -> None:
+    """Deliveries from before the mailing are recorded first, so a lost sendSMS to that phone stays unknown."""
     made = _call(shop, "createSmsMessage", message="Closed shop", alphaname_id=1363)
     assert "sms_id" in _call(shop, "sendSMS", message_id=made["message_id"], phone=PHONES[0])
     shop.write("sale.yaml", _people("", ""))
@@ -246,8 +245,8 @@ def test_a_message_of_another_program_is_used_and_its_deliveries_prove_nothing(s
     assert (status["recipients"], status["other"]) == (2, {"not told apart": 2})
 
 
-def test_a_new_delivery_of_a_used_message_is_found(shop: Shop) -> None:
-    """One more than before: the lost request arrived."""
+def test_new_delivery_of_a_used_message_is_found(shop: Shop) -> None:
+    """One delivery more than before proves that the lost request arrived."""
     made = _call(shop, "createSmsMessage", message="Closed shop", alphaname_id=1363)
     _call(shop, "sendSMS", message_id=made["message_id"], phone=PHONES[0])
     shop.write("sale.yaml", _people("", ""))
@@ -256,8 +255,8 @@ def test_a_new_delivery_of_a_used_message_is_found(shop: Shop) -> None:
     assert {phone: len(messages) for phone, messages in shop.inbox().items()} == {PHONES[0]: 2, PHONES[1]: 1}
 
 
-def test_a_message_of_another_sender_is_not_used(shop: Shop) -> None:
-    """sms.by's deduplication may not look at the sender: ours must not change."""
+def test_message_of_another_sender_is_not_used(shop: Shop) -> None:
+    """sms.by may ignore the sender when it looks for duplicates; our sender must not change."""
     _call(shop, "createSmsMessage", message="Closed shop", alphaname_id=1364)
     # The account's names are changed round: the message bears the old one.
     shop.settings(alphanames={"0": "System name (SMS.by)", "1363": "Kvetka", "1364": "MyShop"})
@@ -268,8 +267,8 @@ def test_a_message_of_another_sender_is_not_used(shop: Shop) -> None:
     assert shop.inbox() == {}
 
 
-def test_a_message_that_exists_has_a_time_of_its_own(shop: Shop) -> None:
-    """A scheduled mailing can't use one that would go out at once, nor the other way round."""
+def test_existing_message_keeps_its_own_time(shop: Shop) -> None:
+    """A scheduled mailing cannot use a message that is sent at once, nor the other way round."""
     _call(shop, "createSmsMessage", message="Closed shop", alphaname_id=1363)
     shop.write("sale.yaml", _people("", more=", schedule_time: 2027-03-01T10:00:00"))
     done = shop.run("apply", "--auto-approve", "--format", "json")
@@ -278,8 +277,8 @@ def test_a_message_that_exists_has_a_time_of_its_own(shop: Shop) -> None:
     assert shop.inbox() == {}
 
 
-def test_a_raised_revision_sends_once_more(shop: Shop) -> None:
-    """The same text is the same message; what it had before is the baseline."""
+def test_raised_single_revision_sends_once_more(shop: Shop) -> None:
+    """The same text is the same message; its deliveries so far are the baseline."""
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {}).code == 0
     text = (shop.root / "sale.yaml").read_text(encoding="utf-8")
@@ -293,8 +292,8 @@ def test_a_raised_revision_sends_once_more(shop: Shop) -> None:
     assert [chunk["baseline"] for chunk in chunks] == ["1:2", "1:1"]
 
 
-def test_a_lost_lock_is_made_up_for_by_the_deliveries(shop: Shop) -> None:
-    """All got it: adopted, and nothing is sent."""
+def test_lost_single_lock_is_adopted_from_deliveries(shop: Shop) -> None:
+    """If every phone has a delivery, the mailing is adopted and nothing is sent."""
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {}).code == 0
     _lose(shop)
@@ -306,8 +305,8 @@ def test_a_lost_lock_is_made_up_for_by_the_deliveries(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("word", ["--sent", "--not-sent"])
-def test_who_is_missing_after_a_lost_lock_is_unknown(shop: Shop, word: str) -> None:
-    """Two of five got it: the others wait for a person's word, and are sent to once at most."""
+def test_phone_without_delivery_is_unknown_after_lost_lock(shop: Shop, word: str) -> None:
+    """Phones without a delivery wait for the user's decision, and are sent to at most once."""
     case = Case("single", 3, plan_file=False)
     start(shop, case, "shop")
     shop.fault(method="sendSMS", nth=3, mode="error", text="limit exceeded")
@@ -324,8 +323,8 @@ def test_who_is_missing_after_a_lost_lock_is_unknown(shop: Shop, word: str) -> N
     assert len(counts) == (2 if word == "--sent" else 5)
 
 
-def test_a_lost_lock_without_a_list_is_in_doubt(shop: Shop) -> None:
-    """sms.by lists no such message, but the text exists and ours got it: that may have been this mailing."""
+def test_unlisted_message_is_in_doubt_after_lost_lock(shop: Shop) -> None:
+    """If no list names the message, its deliveries may belong to this mailing, so nothing is sent."""
     shop.settings(list_messages="never")
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {}).code == 0
@@ -337,8 +336,8 @@ def test_a_lost_lock_without_a_list_is_in_doubt(shop: Shop) -> None:
     assert shop.run("lock", "resolve", "sale/staff", "--sent").code == 0
 
 
-def test_a_message_of_a_mailing_that_is_not_settled_is_not_sent(shop: Shop) -> None:
-    """Two mailings with one text are one message: while one is unknown the other would hide its deliveries."""
+def test_message_shared_with_an_unknown_mailing_waits(shop: Shop) -> None:
+    """Two mailings with one text share a message: while one is unknown, the other would hide its deliveries."""
     both = _people("", "") + _people("", "").split("mailings:\n")[1].replace("staff", "team")
     shop.write("sale.yaml", both)
     shop.fault(method="sendSMS", nth=1, mode="reset", when="before")
@@ -349,9 +348,8 @@ def test_a_message_of_a_mailing_that_is_not_settled_is_not_sent(shop: Shop) -> N
     assert {len(messages) for messages in shop.inbox().values()} == {2}
 
 
-def test_an_older_lock_is_not_believed(shop: Shop) -> None:
-    """CI sent the rest and could not push its lock: who got it is found, and nobody that the old lock calls unsent is
-    believed to be."""
+def test_older_single_lock_is_not_trusted(shop: Shop) -> None:
+    """If deliveries contradict an older lock, phones that it calls unsent become unknown."""
     case = Case("single", 3, plan_file=False)
     start(shop, case, "shop")
     shop.fault(method="sendSMS", nth=2, mode="error", text="limit exceeded")
@@ -367,8 +365,8 @@ def test_an_older_lock_is_not_believed(shop: Shop) -> None:
     assert set(received(shop, "shop").values()) == {1}
 
 
-def test_another_checkout_sends_nothing_more(shop: Shop) -> None:
-    """It died before its second phone; another checkout without its lock finds the first, and calls the rest unknown."""
+def test_single_send_from_another_checkout_stops(shop: Shop) -> None:
+    """A checkout without the lock finds the first delivery and calls the other phones unknown."""
     start(shop, THREE, "shop")
     points = shop.root / "points"
     assert apply(shop, THREE, {"SMSBY_FAULT": f"count:{points}"}).code == 0
@@ -382,16 +380,16 @@ def test_another_checkout_sends_nothing_more(shop: Shop) -> None:
     assert sum(received(shop, "again").values()) == 1
 
 
-def test_a_list_of_phones_is_not_too_long(shop: Shop) -> None:
-    """Beyond 10,000 people a request each takes hours: an error of the files, and nothing is sent."""
+def test_single_mailing_has_a_size_limit(shop: Shop) -> None:
+    """More than 10,000 recipients with a request each are an error in the files, and nothing is sent."""
     shop.write("many.csv", "phone\n" + "".join(f"37529{n:07}\n" for n in range(10_001)))
     shop.write("sale.yaml", _people("").replace(f'["{PHONES[0]}"]', "{file: many.csv}"))
     done = shop.run("validate", "--format", "json")
     assert (done.code, done.json["problems"][0]["code"]) == (3, "SINGLE_SIZE")
 
 
-def test_the_lock_stays_small(shop: Shop) -> None:
-    """A text is one chunk, however many got it, and the phones in it are counted in runs."""
+def test_single_lock_entry_stays_small(shop: Shop) -> None:
+    """One text is one chunk, however many recipients it has, and their states are stored as counted runs."""
     shop.write("many.csv", "phone\n" + "".join(f"37529{n:07}\n" for n in range(300)))
     shop.write("sale.yaml", _people("").replace(f'["{PHONES[0]}"]', "{file: many.csv}"))
     assert shop.run("apply", "--auto-approve").code == 0
@@ -400,8 +398,8 @@ def test_the_lock_stays_small(shop: Shop) -> None:
     assert len(json.dumps(chunk)) < 500
 
 
-def test_a_sent_bulk_mailing_is_not_sent_again_phone_by_phone(shop: Shop) -> None:
-    """`via` was changed after it was sent, with the lock and without."""
+def test_changing_via_does_not_send_again(shop: Shop) -> None:
+    """A bulk mailing that was sent is not sent as `via: single`, with or without the lock."""
     shop.write("sale.yaml", _people("", "", "").replace("via: single, ", ""))
     assert shop.run("apply", "--auto-approve").code == 0
     shop.write("sale.yaml", _people("", "", ""))

@@ -1,4 +1,4 @@
-"""`upload: true`: a list at sms.by that holds exactly the reviewed people, and one mailing to it."""
+"""Mailings with `upload: true` by the real command: a list of exactly the reviewed recipients, and one mailing to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PHONES = [f"3752911111{n:02}" for n in range(5)]
 
 @pytest.fixture
 def sale(shop: Shop) -> Shop:
-    """Five people to be uploaded, two a request; stop.csv is who opted out: nobody yet."""
+    """Five recipients to upload, two in a request; stop.csv holds the opt-outs, none yet."""
     _configure(shop)
     _campaign(shop)
     shop.write("people.csv", ROWS)
@@ -45,7 +45,7 @@ def _campaign(shop: Shop, more: str = "", text: str = "Closed", upload: str = "t
 
 
 def _lists(shop: Shop) -> dict[str, list[str]]:
-    """The phones of each list of ours, by its name."""
+    """The phones in each list of ours, by its name."""
     told = requests.get(f"{shop.url}/_sandbox/lists", timeout=5).json()
     return {
         one["name"]: [contact["phone"] for contact in one["contacts"]]
@@ -83,15 +83,15 @@ def _action(shop: Shop) -> dict[str, Any]:
 
 
 def _die_before_the_confirmation(shop: Shop) -> None:
-    """The list is there and so is the draft; it was not confirmed."""
+    """Crash an apply when the list and the draft exist, and the draft is not confirmed."""
     shop.fault(method="confirmSendMessageByList", mode="500", times=20, when="before")
     assert _apply(shop)[0].code == 1
     shop.clear_faults()
     assert shop.lock()["mailings"]["sale/staff"]["state"] == "draft"
 
 
-def test_a_csv_is_uploaded_and_sent_to_as_a_list(sale: Shop) -> None:
-    """The plan says how many people and what it costs; the list has them with their columns; the lock no phone."""
+def test_csv_is_uploaded_and_sent_to_as_a_list(sale: Shop) -> None:
+    """The plan has the recipients and the cost, the list has their columns, and the lock has no phone."""
     plan = sale.run("plan", "--format", "json", "--detailed-exitcode")
     (action,) = plan.json["actions"]
     assert (plan.code, action["action"], action["via"]) == (2, "upload", "list")
@@ -113,7 +113,8 @@ def test_a_csv_is_uploaded_and_sent_to_as_a_list(sale: Shop) -> None:
     assert (state["recipients"], state["delivered"] + state["undelivered"] + state["sent"]) == (5, 5)
 
 
-def test_a_plan_file_is_applied_once_and_only_reads_before(sale: Shop) -> None:
+def test_plan_of_an_upload_only_reads_and_is_used_once(sale: Shop) -> None:
+    """Planning changes nothing at sms.by, and a plan file is applied once."""
     assert sale.run("plan", "--out", "plan.json").code == 0
     assert _calls(sale, "createSubscriberList") == _calls(sale, "importContacts") == 0
     assert _apply(sale, "plan.json")[0].code == 0
@@ -121,8 +122,8 @@ def test_a_plan_file_is_applied_once_and_only_reads_before(sale: Shop) -> None:
     assert _got(sale) == dict.fromkeys(PHONES, 1)
 
 
-def test_an_interrupted_upload_goes_on_where_it_stopped(sale: Shop) -> None:
-    """Two of three batches are in; the plan says so, and only the third is sent by the next apply."""
+def test_interrupted_upload_continues_where_it_stopped(sale: Shop) -> None:
+    """After two of three batches the plan says so, and the next apply sends only the third."""
     sale.fault(method="importContacts", mode="error", nth=3, times=1, when="before", status=503, text="down")
     sale.fault(method="importContacts", mode="429", nth=4, times=9, when="before", retry_after="3600")
     result, mailing = _apply(sale)
@@ -140,8 +141,8 @@ def test_an_interrupted_upload_goes_on_where_it_stopped(sale: Shop) -> None:
     assert _got(sale) == dict.fromkeys(PHONES, 1)
 
 
-def test_a_list_of_somebody_else_is_never_written_to(sale: Shop) -> None:
-    """A list that bears the mailing's name but not who it is for is another one, whoever is on it."""
+def test_foreign_list_is_never_written_to(sale: Shop) -> None:
+    """A list with the mailing's name but another fingerprint is never used."""
     for name in ("sale/staff", "sale/staff shop#0123456789", "staff"):
         made = _call(sale, "createSubscriberList", name=name)["result"]["list_id"]
         _call(sale, "importContacts", list_id=made, field_names=["phone"], data=[["375299999999"]])
@@ -154,8 +155,8 @@ def _call(shop: Shop, method: str, **params: Any) -> Any:
     return requests.post(url, json={"token": "secret-token", **params}, timeout=5).json()
 
 
-def test_a_list_that_holds_others_is_not_confirmed(sale: Shop) -> None:
-    """Somebody was added to our list by hand: sms.by counts six, five were reviewed; the draft stands, nobody gets it."""
+def test_list_with_other_contacts_is_not_confirmed(sale: Shop) -> None:
+    """If sms.by counts six contacts and five were reviewed, the draft stays unconfirmed and nothing is sent."""
     sale.fault(method="sendSmsList", mode="429", times=9, when="before", retry_after="3600")
     assert _apply(sale)[0].code == 7
     sale.clear_faults()
@@ -169,22 +170,24 @@ def test_a_list_that_holds_others_is_not_confirmed(sale: Shop) -> None:
     assert _calls(sale, "sendSmsList") == 2  # the one that was not taken, and one draft
 
 
-def test_who_opted_out_is_not_uploaded(sale: Shop) -> None:
+def test_opt_outs_are_not_uploaded(sale: Shop) -> None:
+    """A recipient who opted out is not in the list."""
     sale.write("stop.csv", f"phone\n{PHONES[1]}\n")
     assert _apply(sale)[0].code == 0
     assert list(_lists(sale).values()) == [[p for p in PHONES if p != PHONES[1]]]
     assert _got(sale) == {p: 1 for p in PHONES if p != PHONES[1]}
 
 
-def test_an_audience_that_opted_out_whole_is_done_without_a_list(sale: Shop) -> None:
+def test_upload_of_only_opt_outs_makes_no_list(sale: Shop) -> None:
+    """If all recipients opted out, the mailing is complete without a list."""
     sale.write("stop.csv", "phone\n" + "\n".join(PHONES) + "\n")
     assert _apply(sale)[0].code == 0
     assert _lists(sale) == {}
     assert _action(sale)["action"] == "noop"
 
 
-def test_an_opt_out_after_the_review_gets_a_list_without_them(sale: Shop) -> None:
-    """The plan stays good: fewer people are sent to, as with any mailing."""
+def test_opt_out_after_the_review_is_not_uploaded(sale: Shop) -> None:
+    """The plan stays valid and the list is smaller."""
     assert sale.run("plan", "--out", "plan.json").code == 0
     sale.write("stop.csv", f"phone\n{PHONES[2]}\n")
     result, mailing = _apply(sale, "plan.json")
@@ -192,8 +195,8 @@ def test_an_opt_out_after_the_review_gets_a_list_without_them(sale: Shop) -> Non
     assert _got(sale) == {p: 1 for p in PHONES if p != PHONES[2]}
 
 
-def test_an_opt_out_after_the_upload_gets_a_list_without_them(sale: Shop) -> None:
-    """They are in a list that can't be changed: another is made, and the first is never sent to."""
+def test_opt_out_after_the_upload_makes_another_list(sale: Shop) -> None:
+    """Contacts cannot be removed from a list, so another one is made and the first is never sent to."""
     sale.fault(method="sendSmsList", mode="429", times=9, when="before", retry_after="3600")
     assert _apply(sale)[0].code == 7
     sale.clear_faults()
@@ -204,8 +207,8 @@ def test_an_opt_out_after_the_upload_gets_a_list_without_them(sale: Shop) -> Non
     assert _got(sale) == dict.fromkeys(PHONES[1:], 1)
 
 
-def test_an_opt_out_after_the_draft_blocks_it(sale: Shop) -> None:
-    """A draft can't be changed or taken back: nothing of it is confirmed, and a raised revision goes to the others."""
+def test_opt_out_after_the_draft_blocks_it(sale: Shop) -> None:
+    """A draft cannot be changed: it is not confirmed, and a raised revision goes to the others."""
     _die_before_the_confirmation(sale)
     assert sale.run("plan", "--out", "plan.json").code == 0
     sale.write("stop.csv", f"phone\n{PHONES[0]}\n")
@@ -221,7 +224,8 @@ def test_an_opt_out_after_the_draft_blocks_it(sale: Shop) -> None:
     assert _got(sale) == dict.fromkeys(PHONES[1:], 1)
 
 
-def test_a_draft_that_stands_is_confirmed(sale: Shop) -> None:
+def test_existing_draft_is_confirmed(sale: Shop) -> None:
+    """A draft left by a crashed run is confirmed by the next apply, and no second one is made."""
     _die_before_the_confirmation(sale)
     assert _action(sale)["action"] == "confirm"
     result, mailing = _apply(sale)
@@ -231,10 +235,8 @@ def test_a_draft_that_stands_is_confirmed(sale: Shop) -> None:
 
 
 @pytest.mark.parametrize("out", [[], [0], [1]])
-def test_a_draft_without_a_lock_is_confirmed_only_if_it_is_for_these_people(
-    sale: Shop, out: list[int]
-) -> None:
-    """The lock was lost: whom the draft was made for only the name of its list tells. As many others are others too."""
+def test_draft_without_a_lock_needs_the_same_recipients(sale: Shop, out: list[int]) -> None:
+    """After a lost lock only the list's name says for whom the draft is; an equal count proves nothing."""
     sale.write("stop.csv", f"phone\n{PHONES[0]}\n")
     _die_before_the_confirmation(sale)
     for path in sale.root.glob("smsby.lock.json*"):
@@ -250,7 +252,8 @@ def test_a_draft_without_a_lock_is_confirmed_only_if_it_is_for_these_people(
         assert _got(sale) == {}
 
 
-def test_a_lost_lock_is_made_up_for_by_the_list_of_mailings(sale: Shop) -> None:
+def test_lost_upload_lock_is_adopted(sale: Shop) -> None:
+    """After a lost lock a sent upload is found in the remote list and adopted."""
     assert _apply(sale)[0].code == 0
     for path in sale.root.glob("smsby.lock.json*"):
         path.unlink()
@@ -260,7 +263,8 @@ def test_a_lost_lock_is_made_up_for_by_the_list_of_mailings(sale: Shop) -> None:
     assert _got(sale) == dict.fromkeys(PHONES, 1)
 
 
-def test_another_text_after_a_lost_lock_is_a_collision(sale: Shop) -> None:
+def test_changed_upload_after_a_lost_lock_is_a_collision(sale: Shop) -> None:
+    """If the text changed and the lock was lost, the mailing is blocked as a collision."""
     assert _apply(sale)[0].code == 0
     for path in sale.root.glob("smsby.lock.json*"):
         path.unlink()
@@ -268,8 +272,8 @@ def test_another_text_after_a_lost_lock_is_a_collision(sale: Shop) -> None:
     assert _action(sale)["reason"].startswith("collision")
 
 
-def test_what_was_uploaded_is_not_sent_again_without_upload(sale: Shop) -> None:
-    """The key is taken out after it was sent: the same text to the same people is done; after a lost lock a collision."""
+def test_removing_upload_does_not_send_again(sale: Shop) -> None:
+    """Without `upload` a sent mailing is complete; after a lost lock it is a collision."""
     assert _apply(sale)[0].code == 0
     _campaign(sale, upload="false")
     assert _action(sale)["action"] == "noop"
@@ -280,8 +284,8 @@ def test_what_was_uploaded_is_not_sent_again_without_upload(sale: Shop) -> None:
 
 
 @pytest.mark.parametrize("size", [2, 1000])
-def test_a_draft_blocks_another_way_to_send(sale: Shop, size: int) -> None:
-    """Also where the other way would send the same people in one request: the draft could still be confirmed by hand."""
+def test_draft_blocks_another_transport(sale: Shop, size: int) -> None:
+    """While a draft could still be confirmed manually, its mailing is not sent in any other way."""
     _configure(sale, recipients_per_request=size)
     _die_before_the_confirmation(sale)
     _campaign(sale, upload="false")
@@ -291,8 +295,8 @@ def test_a_draft_blocks_another_way_to_send(sale: Shop, size: int) -> None:
     assert _action(sale)["reason"].startswith("collision")
 
 
-def test_a_lost_draft_is_unknown_until_a_person_says(sale: Shop) -> None:
-    """sendSmsList may have left a draft: the mailing waits; what was said not to be made is made."""
+def test_lost_upload_draft_waits_for_the_user(sale: Shop) -> None:
+    """A lost sendSmsList leaves the mailing unknown; a draft that is declared not made is made."""
     sale.fault(method="sendSmsList", mode="reset", when="before")
     result, mailing = _apply(sale)
     assert (result.code, mailing["outcome"]) == (6, "unknown"), result.err
@@ -305,8 +309,8 @@ def test_a_lost_draft_is_unknown_until_a_person_says(sale: Shop) -> None:
 
 
 @pytest.mark.parametrize("on_invalid", ["fail", "drop"])
-def test_contacts_that_sms_by_calls_invalid_are_told_by_line(shop: Shop, on_invalid: str) -> None:
-    """fail: nothing is sent; drop: the others get it, and it is recorded how many that are."""
+def test_invalid_contacts_are_reported_by_line(shop: Shop, on_invalid: str) -> None:
+    """With `fail` nothing is sent; with `drop` the others get it, and the lock has their number."""
     _configure(shop)
     shop.write("stop.csv", "phone\n")
     shop.write("people.csv", ROWS + "33612345678,Zoé\n")
@@ -333,22 +337,23 @@ def test_contacts_that_sms_by_calls_invalid_are_told_by_line(shop: Shop, on_inva
     ("rail", "says"),
     [("max_recipients: 4", "max_recipients"), ("max_cost: 0.12", "max_cost"), ("budget: 0.12", "budget")],
 )
-def test_guardrails_hold_before_anything_is_uploaded(sale: Shop, rail: str, says: str) -> None:
+def test_guardrails_are_checked_before_the_upload(sale: Shop, rail: str, says: str) -> None:
+    """A broken guardrail stops the mailing before the list is made."""
     _configure(sale, f"guardrails: {{{rail}}}\n")
     refused = sale.run("apply", "--auto-approve")
     assert (refused.code, says in refused.err + refused.out) == (4, True), refused.err
     assert _lists(sale) == {}
 
 
-def test_what_it_costs_is_counted_once(sale: Shop) -> None:
-    """The limit is just what it costs: what was planned and what confirm=0 tells are the same money."""
+def test_cost_of_an_upload_is_counted_once(sale: Shop) -> None:
+    """The planned cost and the cost reported on confirm=0 are the same money, so a limit of just that holds."""
     _configure(sale, "guardrails: {max_cost: 0.13, budget: 0.13}\n")
     assert _apply(sale)[0].code == 0
 
 
 @pytest.mark.parametrize("fields", ["{fields: [name]}", "{fields: []}", "true"])
-def test_the_columns_that_become_fields_can_be_named(sale: Shop, fields: str) -> None:
-    """A column email never does: two people who share one would become one contact."""
+def test_upload_fields_can_be_named(sale: Shop, fields: str) -> None:
+    """`fields` chooses the columns; `email` is never one, since contacts that share it would be merged."""
     sale.write(
         "people.csv",
         "Phone,name,city,email\n375291111100,Anna,Minsk,a@b.by\n375291111101,Olga,Brest,a@b.by\n",
@@ -361,8 +366,8 @@ def test_the_columns_that_become_fields_can_be_named(sale: Shop, fields: str) ->
 
 
 @pytest.mark.parametrize("body", ["json", "form"])
-def test_five_hundred_contacts_go_in_one_call(sale: Shop, body: str) -> None:
-    """sms.by takes 500; of a form PHP reads 1,000 variables, so there it is as many as fit."""
+def test_import_contacts_takes_as_many_as_fit(sale: Shop, body: str) -> None:
+    """A call has 500 contacts, or as many as PHP reads of a form of 1,000 variables."""
     _configure(sale, recipients_per_request=1000, body=body)
     sale.write("people.csv", "phone\n" + "".join(f"37529{n:07}\n" for n in range(1201)))
     assert _apply(sale)[0].code == 0
@@ -376,8 +381,8 @@ def test_five_hundred_contacts_go_in_one_call(sale: Shop, body: str) -> None:
     assert sizes == ([500, 200] if body == "json" else [480, 220])
 
 
-def test_files_that_change_while_they_are_uploaded_send_nothing(sale: Shop) -> None:
-    """Nobody of them gets into a list that was made for others: the restored files may go on with it."""
+def test_files_changed_during_the_upload_send_nothing(sale: Shop) -> None:
+    """None of the new recipients gets into the list; once the files are restored, the upload continues."""
     sale.fault(method="createSubscriberList", mode="slow", when="after", seconds=1)
     run = sale.start("apply", "--auto-approve")
     sale.wait_until(lambda: sale.has_been_called("createSubscriberList"))
@@ -390,7 +395,8 @@ def test_files_that_change_while_they_are_uploaded_send_nothing(sale: Shop) -> N
     assert _got(sale) == dict.fromkeys(PHONES, 1)
 
 
-def test_an_opt_out_during_the_upload_is_honoured(sale: Shop) -> None:
+def test_opt_out_during_the_upload_is_honored(sale: Shop) -> None:
+    """An opt-out while the list is filled gets nothing."""
     sale.fault(method="importContacts", mode="slow", nth=3, when="after", seconds=1)
     run = sale.start("apply", "--auto-approve")
     sale.wait_until(lambda: _calls(sale, "importContacts") == 3)
@@ -401,7 +407,8 @@ def test_an_opt_out_during_the_upload_is_honoured(sale: Shop) -> None:
     assert _got(sale) == dict.fromkeys(PHONES[1:], 1)
 
 
-def test_an_opt_out_between_draft_and_confirmation_is_honoured(sale: Shop) -> None:
+def test_opt_out_before_the_confirmation_is_honored(sale: Shop) -> None:
+    """An opt-out between the draft and its confirmation gets nothing."""
     sale.fault(
         method="confirmSendMessageByList", params={"confirm": "0"}, mode="slow", when="after", seconds=1
     )
@@ -413,7 +420,8 @@ def test_an_opt_out_between_draft_and_confirmation_is_honoured(sale: Shop) -> No
     assert _got(sale) == {}
 
 
-def test_a_signal_stops_an_upload_after_the_batch_in_flight(sale: Shop) -> None:
+def test_signal_stops_an_upload_after_the_batch(sale: Shop) -> None:
+    """The batch in flight is recorded, nothing more is uploaded, and the next apply continues."""
     sale.fault(method="importContacts", mode="slow", nth=1, when="after", seconds=1)
     run = sale.start("apply", "--auto-approve")
     sale.wait_until(lambda: sale.has_been_called("importContacts"))
@@ -442,7 +450,8 @@ def test_a_signal_stops_an_upload_after_the_batch_in_flight(sale: Shop) -> None:
         ),
     ],
 )
-def test_what_can_not_be_uploaded_is_told_by_validate(sale: Shop, mailing: str, says: str) -> None:
+def test_validate_reports_what_cannot_be_uploaded(sale: Shop, mailing: str, says: str) -> None:
+    """A text or a field that an upload cannot have is an error in the files."""
     sale.write("sale.yaml", f"version: 1\ncampaign: sale\nmailings:\n  - {{name: staff, {mailing}}}\n")
     columns = ",".join(f"c{n}" for n in range(31))
     sale.write("wide.csv", f"phone,{columns}\n375291111111{',x' * 31}\n")
@@ -451,7 +460,8 @@ def test_what_can_not_be_uploaded_is_told_by_validate(sale: Shop, mailing: str, 
     assert "sale.yaml:4" in refused.out + refused.err
 
 
-def test_people_of_the_campaign_can_be_uploaded_too(sale: Shop) -> None:
+def test_inline_recipients_can_be_uploaded(sale: Shop) -> None:
+    """Recipients in the campaign file are uploaded like those of a file."""
     sale.write(
         "sale.yaml",
         "version: 1\ncampaign: sale\nmailings:\n  - name: staff\n    upload: true\n    text: Hi\n"
@@ -462,15 +472,16 @@ def test_people_of_the_campaign_can_be_uploaded_too(sale: Shop) -> None:
     assert len(_got(sale)) == 2
 
 
-def test_a_plan_in_every_format_knows_the_word(sale: Shop, tmp_path: Path) -> None:
+def test_every_plan_format_shows_upload(sale: Shop, tmp_path: Path) -> None:
+    """The action `upload` appears in text, JSON and Markdown."""
     assert "> upload" in sale.run("plan").out
     assert "🟢 upload" in sale.run("plan", "--format", "markdown").out
     for form in ("github", "junit", "sarif", "codeclimate"):
         assert sale.run("plan", "--format", form).code == 0, form
 
 
-def test_the_documents_of_an_upload_keep_their_schemas(sale: Shop) -> None:
-    """Campaign, plan and lock: before, while the list is filled, and after."""
+def test_upload_documents_match_their_schemas(sale: Shop) -> None:
+    """Campaign, plan and lock are valid before, during and after the upload."""
     assert sale.run("plan", "--out", "plan-1.json").code == 0
     sale.fault(method="importContacts", mode="429", nth=2, times=9, when="before", retry_after="3600")
     assert _apply(sale)[0].code == 7
@@ -482,8 +493,8 @@ def test_the_documents_of_an_upload_keep_their_schemas(sale: Shop) -> None:
     _check("plan", sale.root / "plan-1.json", sale.root / "plan-2.json")
 
 
-def test_what_was_uploaded_elsewhere_can_be_imported(sale: Shop) -> None:
-    """Made at sms.by by hand: recorded as sent, and nothing is uploaded or sent any more."""
+def test_upload_made_elsewhere_can_be_imported(sale: Shop) -> None:
+    """A list mailing that was made manually is recorded as sent; nothing is uploaded or sent any more."""
     made = _call(sale, "createSubscriberList", name="by hand")["result"]["list_id"]
     _call(sale, "importContacts", list_id=made, field_names=["phone"], data=[[phone] for phone in PHONES])
     when = {"d_schedule": "2026-12-01 10:00"}

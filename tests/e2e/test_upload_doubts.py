@@ -1,4 +1,4 @@
-"""`upload: true` where the lock, the lists or the drafts at sms.by are not what this checkout thinks."""
+"""Uploaded mailings where the lock, the lists or the drafts at sms.by are not what this checkout expects."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LATER = {"retry_after": "3600", "mode": "429", "times": 9, "when": "before"}
 
 @pytest.fixture
 def sale(shop: Shop) -> Shop:
-    """Five people to be uploaded, two a request; nobody opted out yet."""
+    """Five recipients to upload, two in a request; no opt-outs yet."""
     _configure(shop)
     _campaign(shop)
     shop.write("people.csv", ROWS)
@@ -48,8 +48,8 @@ def _drafts(shop: Shop) -> list[int]:
     return [one["id"] for one in data if one["status"] == "DRAFT"]
 
 
-def test_a_draft_confirmed_by_hand_is_told_when_the_revision_is_raised(sale: Shop) -> None:
-    """The lock calls it a draft, the list says it went out: revision 2 would send to these people a second time."""
+def test_manually_confirmed_draft_warns_of_a_second_send(sale: Shop) -> None:
+    """If the list says that the lock's draft was sent, a raised revision reports who gets it a second time."""
     _die_before_the_confirmation(sale)
     (draft,) = _drafts(sale)
     requests.post(
@@ -62,8 +62,8 @@ def test_a_draft_confirmed_by_hand_is_told_when_the_revision_is_raised(sale: Sho
     assert "to up to 5 recipients who already got revision 1" in note["message"]
 
 
-def test_a_list_id_of_another_account_is_not_written_to(sale: Shop, tmp_path: Path) -> None:
-    """The lock has a list's id; in the account that is used now that id is somebody else's list."""
+def test_list_id_of_another_account_is_not_used(sale: Shop, tmp_path: Path) -> None:
+    """The recorded list id belongs to a foreign list in the account that is used now: it is not touched."""
     sale.fault(method="importContacts", nth=2, **LATER)
     assert _apply(sale)[0].code == 7
     recorded = sale.lock()["mailings"]["sale/staff"]["chunks"][0]["upload"]["list_id"]
@@ -78,7 +78,8 @@ def test_a_list_id_of_another_account_is_not_written_to(sale: Shop, tmp_path: Pa
         assert _got(other) == dict.fromkeys(PHONES, 1)
 
 
-def test_a_list_that_was_deleted_is_made_anew(sale: Shop) -> None:
+def test_deleted_list_is_made_again(sale: Shop) -> None:
+    """If the recorded list no longer exists, another one is made and filled from the start."""
     sale.fault(method="importContacts", nth=2, **LATER)
     assert _apply(sale)[0].code == 7
     sale.reset()
@@ -87,9 +88,8 @@ def test_a_list_that_was_deleted_is_made_anew(sale: Shop) -> None:
     assert _got(sale) == dict.fromkeys(PHONES, 1)
 
 
-def test_a_draft_that_is_newer_than_the_lock_is_not_taken_for_the_recorded_list(sale: Shop) -> None:
-    """The lock was put back: its list is without the first person, the draft was made for another with them instead of
-    the second. As many people, so the count tells nothing; the first opted out and must get nothing."""
+def test_draft_newer_than_the_lock_is_not_confirmed(sale: Shop) -> None:
+    """An older lock names a list of equal size; a draft for other recipients is not taken for it."""
     _opt_out(sale, 0)
     sale.fault(method="sendSmsList", **LATER)
     assert _apply(sale)[0].code == 7
@@ -109,9 +109,8 @@ def test_a_draft_that_is_newer_than_the_lock_is_not_taken_for_the_recorded_list(
     assert _got(sale) == dict.fromkeys([PHONES[place] for place in (1, 2, 3, 4)], 1)
 
 
-def test_an_earlier_draft_that_was_called_not_made_is_not_taken_for_the_last(sale: Shop) -> None:
-    """Its answer was lost, a person said wrongly that there is none, and that of the next one, for others, is lost too:
-    what is found then may be the first."""
+def test_draft_wrongly_declared_unsent_is_not_confirmed(sale: Shop) -> None:
+    """If two drafts were lost, the one that is found may be the earlier one, which has other recipients."""
     _opt_out(sale, 1)
     sale.fault(method="sendSmsList", mode="reset", when="after")
     sale.fault(method="sendSmsList", mode="lag", when="after", seconds=3600)
@@ -129,8 +128,8 @@ def test_an_earlier_draft_that_was_called_not_made_is_not_taken_for_the_last(sal
     assert _got(sale) == {}
 
 
-def test_a_draft_that_appears_while_the_list_is_filled_is_the_only_one(sale: Shop) -> None:
-    """Another checkout, with a lock of its own, was faster: filling a list takes long."""
+def test_draft_of_another_checkout_stays_the_only_one(sale: Shop) -> None:
+    """If another checkout drafts the mailing while the list is filled, this one makes no second draft."""
     sale.fault(method="importContacts", nth=2, mode="slow", when="after", seconds=2)
     started = sale.start("apply", "--auto-approve", "--format", "json")
     sale.wait_until(lambda: _calls(sale, "importContacts") == 2)
@@ -146,8 +145,8 @@ def test_a_draft_that_appears_while_the_list_is_filled_is_the_only_one(sale: Sho
     assert _action(sale)["action"] == "adopt"
 
 
-def test_batches_of_another_size_count_no_invalid_contact_twice(sale: Shop) -> None:
-    """Three of five are in, one of them invalid; batches of four go on with the fourth contact."""
+def test_new_batch_size_counts_invalid_contacts_once(sale: Shop) -> None:
+    """After three of five contacts with one invalid, batches of four continue with the fourth contact."""
     _configure(sale, "countries: [BY, FR]\n", recipients_per_request=3)
     sale.write("people.csv", ROWS.replace(PHONES[2], "33612345678"))
     _campaign(sale, ", on_invalid: drop")
@@ -161,7 +160,8 @@ def test_batches_of_another_size_count_no_invalid_contact_twice(sale: Shop) -> N
     assert len(_got(sale)) == 4
 
 
-def test_no_phone_that_sms_by_names_in_a_refusal_gets_into_the_lock(sale: Shop) -> None:
+def test_lock_has_no_phone_from_an_upload_error(sale: Shop) -> None:
+    """A phone in an error text of sms.by is masked before it is recorded."""
     error: dict[str, Any] = {"mode": "error", "status": 400, "text": f"contact {PHONES[0]} is not wanted"}
     sale.fault(method="importContacts", when="before", **error)
     result, mailing = _apply(sale)
@@ -170,10 +170,10 @@ def test_no_phone_that_sms_by_names_in_a_refusal_gets_into_the_lock(sale: Shop) 
     assert PHONES[0] not in (sale.root / "smsby.lock.json").read_text()
 
 
-def test_a_time_that_passes_while_the_list_is_filled_blocks_it(
+def test_upload_past_its_time_is_blocked(
     sale: Shop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """As it would have been blocked had it passed before. In this process: the clock jumps once contacts are uploaded."""
+    """If the schedule time passes while the list is filled, nothing is drafted."""
     _campaign(sale, ", schedule_time: 2030-01-01T10:00:00")
 
     def now(self: SystemClock) -> datetime:
@@ -188,8 +188,8 @@ def test_a_time_that_passes_while_the_list_is_filled_blocks_it(
     assert _calls(sale, "sendSmsList") == 0
 
 
-def test_an_opt_out_while_the_confirmation_waits_to_be_tried_again_is_honoured(sale: Shop) -> None:
-    """sms.by asks for a pause before confirm=1; who opts out in it gets nothing."""
+def test_opt_out_during_a_confirmation_retry_is_honored(sale: Shop) -> None:
+    """A recipient who opts out during the pause before confirm=1 is repeated gets nothing."""
     sale.fault(
         method="confirmSendMessageByList", params={"confirm": "1"}, mode="429", when="before", retry_after="2"
     )

@@ -1,6 +1,6 @@
-"""Whatever becomes of a request on the wire: nobody gets a message twice, and what is not known is called unknown.
+"""Whatever happens to a request: no recipient gets a message twice, and an unknown outcome is called unknown.
 
-Every way in which the sandbox can spoil a call, before and after it took it, at the first, a middle and the last request.
+Covers every fault of the sandbox, before and after it takes the request, at the first, a middle and the last one.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ CODES = {"sent": {0}, "unknown": {6}, "rejected": {1, 6}}  # 6: rejected after a
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-def test_a_spoilt_request_sends_nothing_twice(shop: Shop, fault: Fault) -> None:
-    """One of three requests goes wrong; the lock says what the table of outcomes says; in the end each got it once."""
+def test_broken_request_sends_nothing_twice(shop: Shop, fault: Fault) -> None:
+    """After one failed request of three, the lock follows the outcome table; in the end each recipient got it once."""
     case = Case("bulk", 3, plan_file=False)
     for nth in (1, 2, 3):
         project = f"nth-{nth}"
@@ -90,8 +90,8 @@ LIST_CASES = [
 
 
 @pytest.mark.parametrize(("fault", "step"), LIST_CASES, ids=str)
-def test_a_spoilt_list_mailing_is_drafted_and_started_once(shop: Shop, fault: Fault, step: str) -> None:
-    """A lost answer never makes a second draft; a lost confirmation is settled by what sms.by says of the draft."""
+def test_broken_list_mailing_is_sent_once(shop: Shop, fault: Fault, step: str) -> None:
+    """A lost answer makes no second draft; a lost confirmation is settled by the draft's status."""
     case = Case("list", 1, plan_file=False)
     start(shop, case, "lists", **fault.api)
     params = {"confirm": "1"} if step == "confirm" else {}
@@ -118,8 +118,8 @@ UPLOAD_STEPS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-def test_a_spoilt_upload_reaches_exactly_the_reviewed_people_once(shop: Shop, fault: Fault) -> None:
-    """Whichever of its four requests goes wrong. Those that fill the list reach nobody, so they are tried again."""
+def test_broken_upload_reaches_each_recipient_once(shop: Shop, fault: Fault) -> None:
+    """Whichever of its four requests fails; those that fill the list reach no recipient and are repeated."""
     case = Case("upload", 2, plan_file=False)
     for step, (method, params) in UPLOAD_STEPS.items():
         if step == "confirm" and (fault.mode == "no-proof" or "also" in fault.more):
@@ -173,7 +173,7 @@ def _settle(shop: Shop, case: Case, project: str, *, took: bool) -> None:
 
 @pytest.mark.parametrize("mode", ["reset", "502", "429", "error"])
 def test_four_requests_in_flight_send_nothing_twice(shop: Shop, mode: str) -> None:
-    """The same promises with several on their way: each result is recorded, whatever came in between."""
+    """With several requests in flight, each result is recorded, in whatever order the answers come."""
     case = Case("bulk", 12, plan_file=False)
     start(shop, case, "shop", concurrency=4)
     for nth in (2, 3, 7):
