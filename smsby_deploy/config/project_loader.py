@@ -14,8 +14,6 @@ from smsby_deploy.config.declarations import (
     Audience,
     Campaign,
     ContactList,
-    InlineRecipient,
-    InlineRecipients,
     Mailing,
     Project,
     RecipientsFile,
@@ -25,7 +23,12 @@ from smsby_deploy.config.declarations import (
 )
 from smsby_deploy.config.limits import read_countries, read_duration, read_expected, read_guardrails
 from smsby_deploy.config.read_settings import key_locations, read_price, read_rewrite
-from smsby_deploy.config.recipient_sources import read_file_source, read_parquet_source, read_query_source
+from smsby_deploy.config.recipient_sources import (
+    read_file_source,
+    read_inline_recipients,
+    read_parquet_source,
+    read_query_source,
+)
 from smsby_deploy.config.schedule import check_on_wire, read_time, read_zone
 from smsby_deploy.config.schema import check_document, drop_invalid
 from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, read_yaml
@@ -328,8 +331,7 @@ class _CampaignLoader:
             return ContactList(str(node["list"]), self._at(node.values_at["list"]))
         recipients, place = node["recipients"], self._at(node.values_at["recipients"])
         if isinstance(recipients, YamlList):
-            rows = (self._recipient(row, at) for row, at in zip(recipients, recipients.items_at, strict=True))
-            return InlineRecipients(tuple(rows), place)
+            return read_inline_recipients(recipients, place)
         if "sql" in recipients:
             return read_query_source(
                 recipients,
@@ -345,14 +347,6 @@ class _CampaignLoader:
             )
         path = self.loader._inside(recipients["file"], self._at(recipients.values_at["file"]))
         return read_file_source(path or self.loader.root / recipients["file"], recipients, place)
-
-    def _recipient(self, row: Any, mark: Mark) -> InlineRecipient:
-        at = Location(self.file, *mark)
-        if not isinstance(row, YamlMap):
-            return InlineRecipient(str(row), {}, None, at)
-        variables = {key: value if value.__class__ is str else str(value) for key, value in row.items()}
-        phone, text = variables.pop("phone"), variables.pop("text", None)
-        return InlineRecipient(phone, variables, text, at)
 
     def _text(self, node: YamlMap, mark: Mark) -> TextSource | None:
         if "text" in node:

@@ -7,14 +7,30 @@ from pathlib import Path, PurePosixPath
 
 from smsby_deploy.config.declarations import (
     Freshness,
+    InlineRecipient,
+    InlineRecipients,
     RecipientsFile,
     RecipientsParquet,
     RecipientsQuery,
     TextSource,
 )
 from smsby_deploy.config.limits import Complain, read_duration
-from smsby_deploy.config.yaml_nodes import YamlMap
+from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
 from smsby_deploy.problems import Location
+
+
+def read_inline_recipients(rows: YamlList, location: Location) -> InlineRecipients:
+    """Return the recipients listed in a campaign file; by its schema, all their values are text."""
+    recipients = []
+    for row, (line, column) in zip(rows, rows.items_at, strict=True):
+        place = Location(location.file, line, column)
+        if row.__class__ is YamlMap:
+            variables = dict(row)
+            phone, text = variables.pop("phone"), variables.pop("text", None)
+            recipients.append(InlineRecipient(phone, variables, text, place))
+        else:
+            recipients.append(InlineRecipient(row, {}, None, place))
+    return InlineRecipients(tuple(recipients), location)
 
 
 def read_file_source(path: Path, settings: Mapping[str, str], location: Location) -> RecipientsFile:

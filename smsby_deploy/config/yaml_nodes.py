@@ -1,15 +1,14 @@
-"""YAML from libyaml's events, with the line and column of every node, and no scalar re-typed.
+"""YAML with the line and column of every node, built from libyaml's events.
 
-Plain scalars stay text (`Plain`); the schema decides which become numbers (schema.py). So `+375…`, `0123`, `22:00`,
-`NO` and `2026-01-01` arrive as their author wrote them. Duplicate keys, tags, merge keys and several documents are
-refused.
+All scalars are text, so `+375…`, `0123`, `22:00`, `NO` and `2026-01-01` are what the author wrote; scalar_types.py
+converts those without quotes as the schema asks. Duplicate keys, tags, merge keys and several documents are errors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -18,17 +17,11 @@ from smsby_deploy.problems import Location, Problem, Severity
 
 Mark = tuple[int, int]  # line and column, counted from 1
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
-_MOST_ALIASED = 10_000  # nodes that aliases may stand for: far over any real file, far under a bomb
-
-
-class Plain(str):
-    """A scalar without quotes."""
-
-    __slots__ = ()
+_MAX_ALIASED = 10_000  # nodes that aliases may expand to: far more than any real file needs
 
 
 class Marks(dict[str, Any]):
-    """Places by key. It holds libyaml's own marks, which are there anyway, and makes a Mark of one that is asked for."""
+    """Places by key. Holds libyaml's marks and converts one only when it is needed."""
 
     __slots__ = ()
 
@@ -38,53 +31,60 @@ class Marks(dict[str, Any]):
 
 
 class YamlMap(dict[str, Any]):
-    """A mapping; `keys_at` and `values_at` place what it holds, `mark` places itself. The mapping that a file is knows its
-    `content`, every line break in it a newline."""
+    """A mapping with its own place and those of its keys and values.
 
-    __slots__ = ("content", "keys_at", "mark", "values_at")
+    `untyped` are the keys whose values are, or contain, scalars without quotes. The top-level mapping of a file also has
+    the file's `content`, with every line break as a newline.
+    """
 
-    def __init__(self, mark: Mark) -> None:  # an empty dict it is already
+    __slots__ = ("content", "keys_at", "mark", "untyped", "values_at")
+
+    def __init__(self, mark: Mark) -> None:  # without super(): the dict is empty already
         self.mark = mark
         self.keys_at = Marks()
         self.values_at = Marks()
+        self.untyped: list[str] = []
         self.content = ""
 
 
 class YamlList(list[Any]):
-    """A sequence; `items_at` places its items."""
+    """A sequence with its own place and those of its items; `untyped` as in YamlMap, by index."""
 
-    __slots__ = ("items_at", "mark")
+    __slots__ = ("items_at", "mark", "untyped")
 
     def __init__(self, mark: Mark) -> None:
         super().__init__()
         self.mark = mark
         self.items_at: list[Mark] = []
+        self.untyped: list[int] = []
 
 
-class _Refused(Exception):
+class _UnsupportedYaml(Exception):
+    """YAML that is well-formed but not accepted here."""
+
     def __init__(self, message: str, mark: Mark) -> None:
         super().__init__(message)
         self.mark = mark
 
 
-# libyaml's words for what authors of campaigns get wrong most.
-_IN_OUR_WORDS = {
-    "mapping values are not allowed in this context": "a second `: ` on this line; a text that holds one wants quotes",
-    "did not find expected '-' indicator": "the indentation of this line does not fit the list above it",
-    "did not find expected key": "the indentation of this line, or the quotes above it, do not fit",
-    "did not find expected node content": "a value is missing here, or a bracket above was not closed",
-    "did not find expected ',' or ']'": "a comma or the closing ] is missing",
-    "did not find expected ',' or '}'": "a comma or the closing } is missing",
-    "found unexpected end of stream": "the quotes that began here are not closed",
-    "found character that cannot start any token": "a text that begins with this character wants quotes",
+# libyaml's messages for the most common mistakes, and what to say instead.
+_MESSAGES = {
+    "mapping values are not allowed in this context": "a second `: ` on this line; put a text that contains `: ` in quotes",
+    "did not find expected '-' indicator": "the indentation does not match the list above",
+    "did not find expected key": "the indentation does not match the lines above, or quotes above are not closed",
+    "did not find expected node content": "missing value here, or a bracket above is not closed",
+    "did not find expected ',' or ']'": "missing comma or closing ]",
+    "did not find expected ',' or '}'": "missing comma or closing }",
+    "found unexpected end of stream": "the quotes opened here are not closed",
+    "found character that cannot start any token": "a text that begins with this character must be in quotes",
 }
 
 
 def read_yaml(path: Path, name: str) -> YamlMap:
-    """The mapping that the file holds; `name` is what errors call it.
+    """Read the mapping in the file at `path`; problems call the file `name`.
 
     Raises:
-        FilesInvalid: it is not UTF-8, not YAML, or not a mapping; with its place.
+        FilesInvalid: not UTF-8, not YAML, or not a mapping.
     """
     content = path.read_bytes()
     try:
@@ -92,26 +92,26 @@ def read_yaml(path: Path, name: str) -> YamlMap:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
-        raise _invalid(name, "it is not UTF-8: save it as UTF-8", (line, column)) from error
+        raise _invalid(name, "not UTF-8; save the file as UTF-8", (line, column)) from error
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
         root = _Builder(text).build()
-    except _Refused as error:
+    except _UnsupportedYaml as error:
         raise _invalid(name, str(error), error.mark) from error
     except yaml.MarkedYAMLError as error:
-        mark, problem = error.problem_mark or error.context_mark, error.problem or "it is not YAML"
-        if "end of stream" in problem:  # it is noticed there; what is to be mended is where the quotes began
+        mark, problem = error.problem_mark or error.context_mark, error.problem or "not valid YAML"
+        if "end of stream" in problem:  # noticed at the end; the mistake is where the quotes were opened
             mark = error.context_mark or mark
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        message = _IN_OUR_WORDS.get(problem, problem)
+        message = _MESSAGES.get(problem, problem)
         if "cannot start any token" in problem and "\t" in text.split("\n")[place[0] - 1]:
-            message = "a tab indents this line: YAML wants spaces"
+            message = "this line is indented with a tab; use spaces"
         raise _invalid(name, message, place) from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise _invalid(name, f"it is not YAML: {type(error).__name__}", (1, 1)) from error
+        raise _invalid(name, f"not valid YAML ({type(error).__name__})", (1, 1)) from error
     if not isinstance(root, YamlMap):
-        raise _invalid(name, "a mapping (`key: value`) is wanted", (1, 1))
+        raise _invalid(name, "expected a mapping (`key: value`)", (1, 1))
     root.content = text
     return root
 
@@ -120,14 +120,21 @@ def _invalid(name: str, message: str, mark: Mark) -> FilesInvalid:
     return FilesInvalid([Problem(Severity.ERROR, "YAML", message, location=Location(name, *mark))])
 
 
+class _Node(NamedTuple):
+    """A node's value, how many nodes it contains, and whether its scalars are still to be typed."""
+
+    value: Any
+    size: int
+    is_untyped: bool
+
+
 class _Builder:
-    """Most of a long file are scalars in mappings: what is done for each of them is written where it is done, as calls
-    would take longer than the work."""
+    """Builds nodes from events. Scalars in mappings are handled inline: in a long file, calls would double the time."""
 
     def __init__(self, text: str) -> None:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         self._next: Callable[[], Any] = loader(text).get_event
-        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._anchors: dict[str, _Node] = {}
         self._aliased = 0
 
     def build(self) -> Any:
@@ -137,73 +144,84 @@ class _Builder:
             if event.__class__ is yaml.DocumentStartEvent:
                 documents += 1
                 if documents > 1:
-                    raise _Refused("one file holds one document: a second `---`", _mark(event))
-                root, _ = self._node(self._next())
+                    raise _UnsupportedYaml(
+                        "a second document (`---`); a file may contain only one", _mark(event)
+                    )
+                root = self._node(self._next()).value
         return root
 
-    def _node(self, event: Any) -> tuple[Any, int]:
-        """The value of the node that begins with `event`, and how many nodes it holds."""
+    def _node(self, event: Any) -> _Node:
+        """Return the node that begins with `event`."""
         kind = event.__class__
         if kind is yaml.AliasEvent:
-            if event.anchor not in self._anchors:
-                raise _Refused(f"no anchor &{event.anchor} stands before this alias", _mark(event))
-            value, size = self._anchors[event.anchor]
-            self._aliased += size
-            if self._aliased > _MOST_ALIASED:
-                raise _Refused("aliases explode: they stand for too many nodes", _mark(event))
-            return value, size
+            return self._alias(event)
         if event.tag not in (None, "!"):
-            raise _Refused(f"tags are not taken: {event.tag}", _mark(event))
+            raise _UnsupportedYaml(f"tags are not supported ({event.tag})", _mark(event))
         if kind is yaml.ScalarEvent:
-            value, size = _scalar(event), 1
+            is_plain = not event.style
+            value = None if is_plain and event.value in _NOTHING else event.value
+            node = _Node(value, 1, is_plain)
         elif kind is yaml.MappingStartEvent:
-            value, size = self._mapping(_mark(event))
+            node = self._mapping(_mark(event))
         else:
-            value, size = self._sequence(event)
+            node = self._sequence(event)
         if event.anchor:
-            self._anchors[event.anchor] = (value, size)
-        return value, size
+            self._anchors[event.anchor] = node
+        return node
 
-    def _mapping(self, mark: Mark) -> tuple[YamlMap, int]:
+    def _alias(self, event: Any) -> _Node:
+        node = self._anchors.get(event.anchor)
+        if node is None:
+            raise _UnsupportedYaml(f"alias of an unknown anchor &{event.anchor}", _mark(event))
+        self._aliased += node.size
+        if self._aliased > _MAX_ALIASED:
+            raise _UnsupportedYaml("aliases expand to too many nodes", _mark(event))
+        return node
+
+    def _mapping(self, mark: Mark) -> _Node:
         made, nested = YamlMap(mark), 0
-        keys_at, values_at = made.keys_at, made.values_at
+        keys_at, values_at, untyped = made.keys_at, made.values_at, made.untyped
         next_event, scalar, end = self._next, yaml.ScalarEvent, yaml.MappingEndEvent
         while (event := next_event()).__class__ is not end:
             if event.__class__ is not scalar:
-                message = "a key is a word; a text that begins with { or [ wants quotes around it"
-                raise _Refused(message, _mark(event))
+                message = "expected a key; put a text that begins with { or [ in quotes"
+                raise _UnsupportedYaml(message, _mark(event))
             key = event.value
             if key == "<<":
-                raise _Refused("merge keys (<<) are not taken: write the keys out", _mark(event))
+                raise _UnsupportedYaml("merge keys (<<) are not supported; write the keys out", _mark(event))
             if key in made:
-                raise _Refused(f"the key {key} stands twice", _mark(event))
+                raise _UnsupportedYaml(f'duplicate key "{key}"', _mark(event))
             keys_at[key] = event.start_mark
             event = next_event()
             values_at[key] = event.start_mark
             if event.__class__ is scalar and event.tag is None and event.anchor is None:
-                made[key] = event.value if event.style else _scalar(event)
+                if event.style:
+                    made[key] = event.value
+                elif event.value in _NOTHING:
+                    made[key] = None
+                else:
+                    made[key] = event.value
+                    untyped.append(key)
             else:
-                made[key], size = self._node(event)
+                made[key], size, is_untyped = self._node(event)
                 nested += size - 1
-        return made, 1 + len(made) + nested
+                if is_untyped:
+                    untyped.append(key)
+        return _Node(made, 1 + len(made) + nested, True)
 
-    def _sequence(self, start: Any) -> tuple[YamlList, int]:
+    def _sequence(self, start: Any) -> _Node:
         made, total = YamlList(_mark(start)), 1
         next_event, mapping, end = self._next, yaml.MappingStartEvent, yaml.SequenceEndEvent
         while (event := next_event()).__class__ is not end:
             mark = _mark(event)
             is_row = event.__class__ is mapping and event.tag is None and event.anchor is None
-            value, size = self._mapping(mark) if is_row else self._node(event)
+            value, size, is_untyped = self._mapping(mark) if is_row else self._node(event)
+            if is_untyped:
+                made.untyped.append(len(made))
             made.items_at.append(mark)
             made.append(value)
             total += size
-        return made, total
-
-
-def _scalar(event: Any) -> Any:
-    if event.style:
-        return event.value
-    return None if event.value in _NOTHING else Plain(event.value)
+        return _Node(made, total, True)
 
 
 def _mark(event: Any) -> Mark:

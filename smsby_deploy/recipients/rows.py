@@ -75,11 +75,12 @@ def inline_blocks(audience: InlineRecipients, size: int) -> Iterator[Block]:
     while some := list(islice(recipients, size)):
         for columns, alike in groupby(some, lambda one: tuple(one.variables)):
             members = list(alike)
-            rows = [(*one.variables.values(), one.phone) for one in members]
+            # Column by column: a tuple per row would make the garbage collector run.
+            values = [[one.variables[name] for one in members] for name in columns]
             yield Block(
                 (*columns, "phone"),
                 [one.location.line or 1 for one in members],
-                list(zip(*rows, strict=True)),
+                [*values, [one.phone for one in members]],
                 texts=[one.text for one in members],
                 columns_at=[one.location.column or 1 for one in members],
             )

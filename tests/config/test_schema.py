@@ -1,0 +1,169 @@
+"""schema: documents are valid or not, and every violation is reported at its place."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smsby_deploy.config import schema as schema_module
+from smsby_deploy.config.schema import check_document, is_valid
+from smsby_deploy.config.yaml_nodes import YamlList, YamlMap, read_yaml
+from smsby_deploy.resources import sample_project
+
+_BROKEN = sorted((Path(__file__).resolve().parent / "broken").glob("*.yaml"))
+_SAMPLES = sorted(sample_project().glob("*.yaml"))
+_FULL = {
+    "project": """\
+version: 1
+project: shop
+api: {url: "https://app.sms.by", account_timezone: Europe/Minsk, requests_per_second: 0.5, concurrency: 2,
+  recipients_per_request: 1000, timeout_seconds: 30, body: form, reconcile_seconds: 5, callback_url: "https://a.by/x"}
+defaults: {alphaname: 0, timezone: Europe/Minsk}
+campaigns: ["**/*.yaml"]
+suppress: [a.csv, {file: b.csv, phone: tel, encoding: cp1251, delimiter: ";"}]
+guardrails: {max_recipients: 5, max_parts: 3, max_cost: 500.00, quiet_hours: {from: "21:00", to: 09:00},
+  min_lead_minutes: 10, expect_recipients: {min: 1}, budget: 5, blackout: [2026-12-31, {from: 2027-01-01, to: 2027-01-02}],
+  allowed_alphanames: [MyShop, 0], required_words: [стоп], forbidden_words: [спам]}
+price: {currency: BYN, per_part: 0.026, per_prefix: {"37529": 0.03}}
+test_phones: ["375291234567", +375291234567]
+countries: [by, RU]
+lock: smsby.lock.json
+""",
+    "campaign": """\
+version: 1
+campaign: sale
+alphaname: MyShop
+schedule_time: 2026-12-01T10:00:00
+timezone: Europe/Minsk
+revision: 2
+mailings:
+  - name: vip
+    recipients: {file: vip.csv, phone: phone, encoding: cp1251, delimiter: ";"}
+    text: Hello
+    via: single
+    smart_encoding: true
+    on_invalid: drop
+    expect_recipients: {min: 1, max: 5}
+    max_late: 30m
+    countries: [BY]
+  - name: staff
+    recipients: ["375291234567", +375291234567, 0291234567, {phone: 375291234567, name: Анна, n: 5, b: true, text: own}]
+    text: Hello
+  - name: crm
+    recipients: {sql: select 1, url_env: CRM, order_by: "id, city desc", freshness: {sql: select 2, max_age: 24h}}
+    text_file: a.j2
+  - name: files
+    recipients: {parquet: "*.parquet", phone: tel}
+    text: Hello
+  - name: list
+    list: Newsletter
+    text: Hello
+""",
+}
+_VALUES = st.sampled_from(
+    [None, True, 0, 1, -1, 1.0, 0.5, 10**9, 10**30, float("inf"), "", "x", "1\n", "by", "2026-12-01T10:00", "x" * 50, "1",
+     "01", "-1", "1.5", "1e3", "true", "True", "+375291234567", "нет", "09:00", "24h", "x y", "\ud800"]
+)  # fmt: skip
+
+
+def _read(folder: Path, text: str) -> YamlMap:
+    path = folder / "document.yaml"
+    path.write_text(text, encoding="utf-8")
+    return read_yaml(path, path.name)
+
+
+def _places(node: Any) -> list[tuple[Any, Any]]:
+    """Every (container, key) of a document."""
+    keys = list(node) if isinstance(node, dict) else list(range(len(node))) if isinstance(node, list) else []
+    return [place for key in keys for place in ((node, key), *_places(node[key]))]
+
+
+@pytest.mark.parametrize("name", ["project", "campaign"])
+def test_schema_accepts_every_key(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A document with every key is valid, and jsonschema is not needed to know it."""
+    monkeypatch.setattr(schema_module, "_errors", None)
+    assert check_document(name, _read(tmp_path, _FULL[name]), "document.yaml") == []
+
+
+@pytest.mark.parametrize("path", [*_BROKEN, *_SAMPLES], ids=lambda path: path.stem)
+def test_schema_judges_files(path: Path) -> None:
+    """The sample project is valid; every broken file has a problem with a line and a column."""
+    name = "project" if path.name == "smsby.yaml" else "campaign"
+    problems = check_document(name, read_yaml(path, path.name), path.name)
+    assert bool(problems) is (path in _BROKEN)
+    assert all(problem.location.line and problem.location.column for problem in problems)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.data(), st.sampled_from(["project", "campaign"]))
+def test_both_validators_agree(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, name: str
+) -> None:
+    """Whatever values and keys are changed, a document is valid exactly if jsonschema has nothing to explain."""
+    document = _read(tmp_path_factory.mktemp("schema"), _FULL[name])
+    check_document(name, document, "document.yaml")
+    for _ in range(data.draw(st.integers(1, 3))):
+        places = _places(document)
+        if not places:
+            break
+        node, key = places[data.draw(st.integers(0, len(places) - 1))]
+        change = data.draw(st.sampled_from(["value", "drop", "add", "borrow", "map", "list"]))
+        if change == "value":
+            node[key] = data.draw(_VALUES)
+        elif change == "drop":
+            del node[key]
+        elif change == "add" and isinstance(node, dict):
+            names = ["list", "text", "text_file", "file", "sql", "nope", "phone", "min"]
+            node[data.draw(st.sampled_from(names))] = data.draw(_VALUES)
+        elif change == "borrow":
+            other, key_there = places[data.draw(st.integers(0, len(places) - 1))]
+            if key_there in other if isinstance(other, dict) else key_there < len(other):
+                node[key] = copy.deepcopy(other[key_there])
+        elif change == "map":
+            node[key] = YamlMap((1, 1))
+        elif change == "list":
+            node[key] = YamlList((1, 1))
+    assert is_valid(name, document) is (not schema_module._errors(name, document))
+
+
+@pytest.mark.parametrize(
+    ("changes", "line", "column", "message"),
+    [
+        ({"revision: 2": "revision: two"}, 6, 11, "revision: expected an integer, got text"),
+        ({"revision: 2": "revision: [2]"}, 6, 11, "revision: expected an integer, got a list"),
+        ({"revision: 2": "revision: {}"}, 6, 11, "revision: expected an integer, got a mapping"),
+        ({"revision: 2": "revision: 0"}, 6, 11, "revision: must be at least 1"),
+        ({"revision: 2": "revision:"}, 6, 10, "revision: expected an integer, got nothing"),
+        ({"revision: 2": "revison: 2"}, 6, 1, "unknown key revison; did you mean revision?"),
+        ({"text: Hello": "text: true"}, 0, 0, ""),
+        (
+            {"text: Hello": "text: null"}, 10, 11,
+            "mailings.0.text: expected text, got nothing; for the word itself, put it in quotes",
+        ),
+        ({"version: 1\n": "version: 2\n"}, 1, 10, "version: expected 1"),
+        ({"version: 1\n": ""}, 1, 1, "missing key version"),
+        ({"    text: Hello\n    via": "    text: ''\n    via"}, 10, 11, "mailings.0.text: must not be empty"),
+        ({"via: single": "via: singel"}, 11, 10, "mailings.0.via: expected one of bulk, single; did you mean single?"),
+        (
+            {"campaign: sale": "campaign: Sale"}, 2, 11,
+            "campaign: expected lowercase letters, digits and hyphens, at most 40 characters, not starting with a hyphen",
+        ),
+        ({"phone: 375291234567, ": ""}, 18, 61, "missing key phone in mailings.1.recipients.3"),
+    ],
+)  # fmt: skip
+def test_schema_problem_messages(
+    changes: dict[str, str], line: int, column: int, message: str, tmp_path: Path
+) -> None:
+    """A message names the key, what is expected and the kind of what is there, at its line and column."""
+    text = _FULL["campaign"]
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    problems = check_document("campaign", _read(tmp_path, text), "document.yaml")
+    found = [(problem.location.line, problem.location.column, problem.message) for problem in problems]
+    assert found == ([(line, column, message)] if message else [])
