@@ -40,7 +40,7 @@ unit: setup ## the unit tests
 test: setup ## all tests
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
-bench: setup ## speed and memory, compared with baselines of the same run (docs/performance.md); BENCH="plan --rows 100000"
+bench: setup ## speed and memory, compared with a floor measured in the same run (docs/performance.md); BENCH="plan --rows 100000"
 	$(BIN)/python -m tests.bench $(BENCH)
 
 lint: setup ## ruff, mypy strict, the import contracts

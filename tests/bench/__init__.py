@@ -1,1 +1,1 @@
-"""Benchmarks: `make bench`, or one of them with `python -m tests.bench plan`. They assert nothing."""
+"""Benchmarks: run all with `make bench`, one with `python -m tests.bench plan`. They assert nothing."""

@@ -1,4 +1,4 @@
-"""`apply` of a long list, journal and all, against a server that answers at once and one that takes 20 ms."""
+"""`apply` of a long list with its journal, against servers that answer immediately and after 20 ms."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tests.bench.measure import (
 )
 
 _IN_FLIGHT = 4
-_PAUSE = 0.020  # seconds
+_ANSWER_SECONDS = 0.020
 
 
 @contextmanager
 def server(milliseconds: float) -> Iterator[str]:
-    """The address of a server that takes its time."""
+    """Run a server that answers after `milliseconds`; the value is its URL."""
     with subprocess.Popen(
         (sys.executable, "-m", "tests.bench.server", str(milliseconds)),
         cwd=REPOSITORY,
@@ -44,7 +44,7 @@ def server(milliseconds: float) -> Iterator[str]:
 
 
 def apply(folder: Path, url: str) -> Cost:
-    """`apply` of the project in `folder`, to a lock that is not there yet."""
+    """Run `apply` for the project in `folder`, without a lock."""
     for path in folder.glob("smsby.lock.json*"):
         path.unlink()
     environ = {"SMSBY_TOKEN": "bench", "SMSBY_API_URL": url}
@@ -53,31 +53,31 @@ def apply(folder: Path, url: str) -> Cost:
 
 
 def measure(runs: int, rows: int) -> list[Figure]:
-    """CPU time against that of plan; the wall's clock against what the server alone takes."""
+    """Compare the CPU time with that of plan, and the elapsed time with that of the server alone."""
     folder = make_project("list", rows)
     in_flight = make_project("list", rows, _IN_FLIGHT)
     with server(0) as url:
-        at_once = compare(
-            f"apply of {rows:,} rows, a server that answers at once",
+        immediate = compare(
+            f"apply of {rows:,} rows, server answers immediately",
             lambda: apply(folder, url),
             lambda: plan(folder),
-            floor_is="plan of it",
+            floor_is="plan of the same rows",
             runs=runs,
-            most=2.5,
+            at_most=2.5,
             aim=1.9,
         )
     chunks = len(json.loads((folder / "smsby.lock.json").read_bytes())["mailings"]["sale/all"]["chunks"])
-    ideal = Cost(0.0, chunks * _PAUSE / _IN_FLIGHT, 0.0)
-    with server(_PAUSE * 1000) as url:
+    ideal = Cost(0.0, chunks * _ANSWER_SECONDS / _IN_FLIGHT, 0.0)
+    with server(_ANSWER_SECONDS * 1000) as url:
         slow = compare(
-            f"apply of {rows:,} rows, a server of 20 ms, {_IN_FLIGHT} in flight",
+            f"apply of {rows:,} rows, server answers after 20 ms, {_IN_FLIGHT} in flight",
             lambda: apply(in_flight, url),
             lambda: ideal,
             floor_is=f"{chunks} chunks × 20 ms / {_IN_FLIGHT}",
             runs=runs,
-            most=1.5,
+            at_most=1.5,
             aim=1.2,
             of=lambda cost: cost.wall,
             clock="wall",
         )
-    return [at_once, slow]
+    return [immediate, slow]

@@ -1,4 +1,4 @@
-"""One line of the journal, against appending as many bytes and waiting for the disk."""
+"""Appending one journal line, against appending as many bytes and waiting for the disk."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ _LINES = 200
 
 
 def measure(runs: int, rows: int) -> list[Figure]:
-    """The wall's clock, in turns: it is the disk that is waited for."""
+    """Measure both in turns, in elapsed time, because they wait for the disk."""
     WORK.mkdir(parents=True, exist_ok=True)
     rounds = []
     for _ in range(runs + 1):
-        path, plain = WORK / "bench.journal", WORK / "bench.append"
+        path, plain_path = WORK / "bench.journal", WORK / "bench.append"
         path.unlink(missing_ok=True)
         journal = Journal(path)
         journal.append("begin", plan="bench")
-        handle = os.open(plain, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
-        ours, theirs = [], []
+        handle = os.open(plain_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+        journal_times, plain_times = [], []
         for number in range(_LINES):
             line = b"x" * 120 + b"\n"
-            began = time.perf_counter()
+            start = time.perf_counter()
             os.write(handle, line)
             os.fdatasync(handle)
             middle = time.perf_counter()
             journal.append("intent", chunks=[["sale/all", number]], step=None)
-            ours.append(time.perf_counter() - middle)
-            theirs.append(middle - began)
+            journal_times.append(time.perf_counter() - middle)
+            plain_times.append(middle - start)
         os.close(handle)
         journal.close()
-        rounds.append((statistics.median(theirs) * 1e6, statistics.median(ours) * 1e6))
+        rounds.append((statistics.median(plain_times) * 1e6, statistics.median(journal_times) * 1e6))
     del rounds[0]
     return [
         Figure(
-            "one line of the journal",
-            statistics.median(ours for _, ours in rounds),
-            "µs wall",
-            statistics.median(theirs for theirs, _ in rounds),
+            "one journal line",
+            statistics.median(value for _, value in rounds),
+            "µs elapsed",
+            statistics.median(base for base, _ in rounds),
             "append + fdatasync",
-            statistics.median(ours / theirs for theirs, ours in rounds),
+            statistics.median(value / base for base, value in rounds),
             2.5,
             1.8,
             runs,

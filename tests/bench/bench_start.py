@@ -1,4 +1,4 @@
-"""How long a command takes to begin: --help, and validate of a small project."""
+"""Start-up time: --help, and validate of a small project."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.bench.measure import COMMAND, Figure, compare, make_project, python, 
 
 
 def measure(runs: int, rows: int) -> list[Figure]:
-    """Both against `python -c pass`."""
+    """Compare both with `python -c pass`."""
     small = make_project("small", 1)
     cases = (
         ("--help", (*COMMAND, "--help"), 6.0, 4.5),
@@ -19,7 +19,7 @@ def measure(runs: int, rows: int) -> list[Figure]:
             lambda: run_process(python("pass")),
             floor_is="python -c pass",
             runs=max(runs, 11),
-            most=most,
+            at_most=most,
             aim=aim,
         )
         for what, command, most, aim in cases

@@ -1,4 +1,4 @@
-"""validate of many small files, and of one long file, against reading them with libyaml's events."""
+"""validate of many small files and of one long file, against reading them as libyaml events."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _events(folder: Path) -> Cost:
 
 
 def measure(runs: int, rows: int) -> list[Figure]:
-    """Whole processes, start included, on both sides."""
+    """Compare whole processes, including their start."""
     cases = (
         ("validate of 1,000 files of 30 lines", make_project("small", 1000), 6.0, 2.6),
         ("validate of 10,000 inline recipients", make_project("inline", 10_000), 2.5, 1.5),
@@ -35,7 +35,7 @@ def measure(runs: int, rows: int) -> list[Figure]:
             lambda folder=folder: _events(folder),  # type: ignore[misc]
             floor_is="libyaml events",
             runs=runs,
-            most=most,
+            at_most=most,
             aim=aim,
         )
         for what, folder, most, aim in cases

@@ -1,7 +1,7 @@
-"""Subject and floor, run in turns, each in a process of its own.
+"""Measure a command and its floor (the least that any tool needs) in turns, each in a separate process.
 
-CPU time (user + system of the process) is compared wherever the work is computing: other work on the machine does not
-change it much. Where the network is waited for it is the wall's clock, and the figure says so.
+Computation is compared in CPU time (user and system), which other load on the machine hardly changes. Waiting for a server
+or a disk is compared in elapsed time, and the figure says so.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-WORK = Path(os.environ.get("SMSBY_BENCH", "/tmp/smsby-bench"))  # noqa: S108 - big files that may be deleted at any time
+WORK = Path(os.environ.get("SMSBY_BENCH", "/tmp/smsby-bench"))  # noqa: S108 - large files that may be deleted at any time
 COMMAND = (sys.executable, "-m", "smsby_deploy")
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one process took: seconds, and its peak memory in MB."""
+    """The cost of one process: CPU and elapsed seconds, and peak memory in MB."""
 
     cpu: float
     wall: float
@@ -33,8 +33,10 @@ class Cost:
 
 @dataclass(slots=True)
 class Figure:
-    """One line of the table: a value in `unit`, what it is held against, and the goals for their ratio (or the value,
-    where there is no floor)."""
+    """One row of the table: a value, its floor and their ratio.
+
+    `at_most` is the limit, and `aim` the goal, of the ratio, or of the value if there is no floor.
+    """
 
     what: str
     value: float
@@ -42,50 +44,51 @@ class Figure:
     floor: float | None = None
     floor_is: str = ""
     ratio: float | None = None
-    most: float | None = None
+    at_most: float | None = None
     aim: float | None = None
     runs: int = 1
     extra: dict[str, float] = field(default_factory=dict)
 
     @property
-    def judged(self) -> float:
+    def rated(self) -> float:
+        """The number that `at_most` limits."""
         return self.value if self.ratio is None else self.ratio
 
 
 def run_process(
     command: Sequence[str], *, exits: Sequence[int] = (0,), environ: Mapping[str, str] | None = None
 ) -> Cost:
-    """Run `command` to its end; its output goes nowhere."""
-    began = time.perf_counter()
+    """Run `command`, discard its output and return its cost."""
+    start = time.perf_counter()
     environment = clean_environ() | dict(environ or {})
     with subprocess.Popen(
         command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
     ) as process:
         assert process.stderr is not None
-        said = process.stderr.read()
+        errors = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.perf_counter() - began
+    wall = time.perf_counter() - start
     if process.returncode not in exits:
-        raise RuntimeError(f"{command} ended with {process.returncode}: {said.decode()}")
+        raise RuntimeError(f"{command} exited with {process.returncode}: {errors.decode()}")
     return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
 
 
 def clean_environ() -> dict[str, str]:
-    """The environment of what is measured: compiled modules are kept and used, as they are for people."""
+    """Return the environment of a measured command; compiled modules are used, as in an installation."""
     drop = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
     environ = {name: value for name, value in os.environ.items() if name not in drop}
     return environ | {"PYTHONPATH": str(REPOSITORY), "NO_COLOR": "1"}
 
 
 def python(code: str, *arguments: str) -> tuple[str, ...]:
-    """The command that runs `code`."""
+    """Return the command that runs `code`."""
     return (sys.executable, "-c", code, *arguments)
 
 
 def make_project(kind: str, *sizes: int) -> Path:
-    """The folder of a project of projects.py; made if it is not there."""
-    folder = WORK / "-".join((kind, *map(str, sizes)))
+    """Return the folder of a project of projects.py; create it if it does not exist."""
+    folder = WORK / "_".join((kind, *map(str, sizes)))
     if not folder.is_dir():
         fresh = folder.with_name(f"{folder.name}.{os.getpid()}")
         run_process((sys.executable, "-m", "tests.bench.projects", str(fresh), kind, *map(str, sizes)))
@@ -100,12 +103,12 @@ def compare(
     *,
     floor_is: str,
     runs: int,
-    most: float,
+    at_most: float,
     aim: float,
     of: Callable[[Cost], float] = lambda cost: cost.cpu,
     clock: str = "CPU",
 ) -> Figure:
-    """Both in turns, `runs` times after one that is not counted; the ratio is the median of the rounds' ratios."""
+    """Run both in turns, `runs` times after one warm-up; the ratio is the median of the ratios of the rounds."""
     subject(), floor()
     rounds = [(of(floor()), of(subject())) for _ in range(runs)]
     return Figure(
@@ -115,14 +118,14 @@ def compare(
         statistics.median(base for base, _ in rounds),
         floor_is,
         statistics.median(value / base for base, value in rounds),
-        most,
+        at_most,
         aim,
         runs,
     )
 
 
 def describe_machine() -> str:
-    """The machine, as far as figures depend on it."""
+    """Return what the figures depend on: CPU, system, Python and load."""
     cpu = platform.processor() or "unknown CPU"
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -134,9 +137,9 @@ def describe_machine() -> str:
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """The figures as Markdown."""
+    """Return the figures as a Markdown table."""
     lines = [
-        "| what | figure | floor | ratio | at most | aim at | runs |",
+        "| what | figure | floor | ratio | at most | aim | runs |",
         "|---|---|---|---|---|---|---|",
     ]
     for figure in figures:
@@ -145,7 +148,7 @@ def table(figures: Sequence[Figure]) -> str:
         unit = "" if figure.ratio is None else " ×"
         most, aim = (
             "–" if goal is None else f"{goal:g}{unit or ' ' + figure.unit}"
-            for goal in (figure.most, figure.aim)
+            for goal in (figure.at_most, figure.aim)
         )
         extra = "".join(f"; {name} {value:,.0f}" for name, value in figure.extra.items())
         cells = (f"{_short(figure.value)} {figure.unit}{extra}", floor, ratio, most, aim, str(figure.runs))
@@ -154,8 +157,8 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def to_json(figures: Sequence[Figure], machine: str) -> str:
-    """The figures for a machine."""
-    names = ("what", "value", "unit", "floor", "floor_is", "ratio", "most", "aim", "runs", "extra")
+    """Return the figures as JSON for programs."""
+    names = ("what", "value", "unit", "floor", "floor_is", "ratio", "at_most", "aim", "runs", "extra")
     rows = [{name: getattr(figure, name) for name in names} for figure in figures]
     return json.dumps({"machine": machine, "figures": rows}, ensure_ascii=False, indent=2)
 

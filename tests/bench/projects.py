@@ -1,7 +1,7 @@
-"""The projects that are measured, made of a seed: the same on every machine, and made once.
+"""The measured projects. They are generated from a seed, so they are the same on every machine.
 
-A process of its own makes them, so that the one that measures stays small: on Linux a child's peak memory begins at that
-of its parent.
+A separate process generates them, so that the measuring process stays small: on Linux the peak memory of a child process
+starts at that of its parent.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ version: 1
 campaign: sale
 mailings:
   - name: all
-    recipients: {{file: people.csv}}
+    recipients: {{file: recipients.csv}}
     on_invalid: drop
     text: "{text}"
 """
 _THIRTY_LINES = """\
-# Thirty lines, as a small campaign has them.
+# Thirty lines, like a small campaign.
 version: 1
 campaign: sale-{number}
 alphaname: 0
@@ -69,17 +69,17 @@ mailings:
 """
 
 
-def people(rows: int) -> Iterator[tuple[str, str, str, str]]:
-    """Rows of phone, name, code and bonus: 10 % oddly written phones, 0.5 % bad ones, 2 % repeated."""
+def recipients(rows: int) -> Iterator[tuple[str, str, str, str]]:
+    """Yield rows of phone, name, code and bonus: 10 % unusually written phones, 0.5 % invalid, 2 % repeated."""
     chance = random.Random(SEED)
-    before: list[str] = []
+    earlier: list[str] = []
     for _ in range(rows):
         number = f"{chance.choice(_CODES)}{chance.randrange(10**7):07d}"
         kind = chance.random()
-        if kind < 0.02 and before:
-            number = chance.choice(before)
-        elif len(before) < 1000:
-            before.append(number)
+        if kind < 0.02 and earlier:
+            number = chance.choice(earlier)
+        elif len(earlier) < 1000:
+            earlier.append(number)
         kind = chance.random()
         if kind < 0.895:
             phone = f"375{number}"
@@ -99,16 +99,16 @@ def people(rows: int) -> Iterator[tuple[str, str, str, str]]:
 
 
 def make_list(folder: Path, rows: int, concurrency: int = 1) -> None:
-    """A mailing to `rows` people of a CSV file; 100,000 opted out."""
+    """Create a mailing to `rows` recipients of a CSV file, with 100,000 opt-outs."""
     folder.mkdir(parents=True)
     chance = random.Random(SEED + 1)
-    with (folder / "people.csv").open("w", encoding="utf-8") as file:
+    with (folder / "recipients.csv").open("w", encoding="utf-8") as file:
         file.write("phone,name,code,bonus\n")
-        for row in people(rows):
+        for row in recipients(rows):
             file.write(",".join(row) + "\n")
     with (folder / "unsubscribed.csv").open("w", encoding="utf-8") as file:
         file.write("phone\n")
-        for index, row in enumerate(people(rows)):
+        for index, row in enumerate(recipients(rows)):
             if index < SUPPRESSED // 2 and chance.random() < 0.5:
                 file.write(row[0] + "\n" if row[0].isdigit() and len(row[0]) == 12 else "")
         for _ in range(SUPPRESSED - SUPPRESSED // 4):
@@ -119,7 +119,7 @@ def make_list(folder: Path, rows: int, concurrency: int = 1) -> None:
 
 
 def make_small(folder: Path, files: int) -> None:
-    """`files` campaigns of thirty lines."""
+    """Create `files` campaigns of thirty lines."""
     folder.mkdir(parents=True)
     (folder / "smsby.yaml").write_text(_PROJECT.format(concurrency=1, suppress=""), encoding="utf-8")
     for number in range(files):
@@ -128,12 +128,12 @@ def make_small(folder: Path, files: int) -> None:
 
 
 def make_inline(folder: Path, rows: int) -> None:
-    """One campaign with `rows` recipients written in it."""
+    """Create one campaign with `rows` inline recipients."""
     folder.mkdir(parents=True)
     (folder / "smsby.yaml").write_text(_PROJECT.format(concurrency=1, suppress=""), encoding="utf-8")
     lines = ["version: 1", "campaign: sale", "mailings:", "  - name: all", "    on_invalid: drop"]
     lines.append("    recipients:")
-    for phone, name, code, bonus in people(rows):
+    for phone, name, code, bonus in recipients(rows):
         lines.append(f'      - {{phone: "{phone}", name: {name}, code: "{code}", bonus: "{bonus}"}}')
     lines.append(f'    text: "{_TEXT}"')
     (folder / "sale.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
-"""A sms.by that does next to nothing, so that what is measured is the client: every mailing is accepted.
+"""A minimal sms.by that accepts every mailing, so that the benchmark measures the client.
 
-python -m tests.bench.server MILLISECONDS prints its port and serves till its input ends.
+python -m tests.bench.server MILLISECONDS prints its port and serves until its input ends.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ _FIXED = {b"getBalance": {"balance": "1000000", "currency": "BYN"}, b"getSMSMess
 
 
 def serve(pause: float) -> None:
-    """Answer each request `pause` seconds after it came."""
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as door:
-        sys.stdout.write(f"{door.getsockname()[1]}\n")
+    """Answer each request after `pause` seconds."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        sys.stdout.write(f"{listener.getsockname()[1]}\n")
         sys.stdout.flush()
-        threading.Thread(target=_accept, args=(door, pause), daemon=True).start()
+        threading.Thread(target=_accept, args=(listener, pause), daemon=True).start()
         sys.stdin.read()
 
 
-def _accept(door: socket.socket, pause: float) -> None:
+def _accept(listener: socket.socket, pause: float) -> None:
     count = 0
     while True:
-        connection, _ = door.accept()
+        connection, _ = listener.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         count += 1
-        threading.Thread(target=_talk, args=(connection, pause, count), daemon=True).start()
+        threading.Thread(target=_answer_requests, args=(connection, pause, count), daemon=True).start()
 
 
-def _talk(connection: socket.socket, pause: float, number: int) -> None:
+def _answer_requests(connection: socket.socket, pause: float, number: int) -> None:
     buffer = bytearray(1 << 20)
     head = b""
     count = 0
@@ -53,7 +53,7 @@ def _talk(connection: socket.socket, pause: float, number: int) -> None:
             fixed = next((answer for name, answer in _FIXED.items() if name in top), None)
             answer = {"uuid": f"bench-{number}-{count}"} if fixed is None else fixed
             if fixed is None:
-                time.sleep(pause)  # noqa: TID251 - it is as slow as it was asked to be
+                time.sleep(pause)  # noqa: TID251 - a real delay
             body = json.dumps(answer).encode()
             connection.sendall(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
