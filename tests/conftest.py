@@ -1,4 +1,4 @@
-"""What no test may touch: the network beyond loopback, the real home, the real token, the real clock."""
+"""Guards for every test: no network beyond loopback, no real home, no real token, no real clock."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-import tests.guard.sitecustomize  # noqa: F401  # the audit hook, in this process
+import tests.guard.sitecustomize  # noqa: F401  # installs the audit hook in this process
 from smsby_deploy.clock import SystemClock
 
 pytest_plugins = ["tests.databases"]
 
-# Who starts the tests in the background (nohup, `&` in a script) has SIGINT ignored for them and all their children, and
-# then no command would hear a Ctrl-C.
+# A shell that starts the tests in the background makes them and their children ignore SIGINT, so that no command would
+# receive a Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 GUARD = Path(__file__).resolve().parent / "guard"
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
-# A property holds or does not; how long an example takes says only what else the machine does. With Hypothesis' 200 ms a
-# busy one made sound tests fail now and then ("unreliable test timings").
+# How long an example takes depends on the load of the machine. With the default deadline of Hypothesis (200 ms), sound tests
+# failed now and then ("unreliable test timings").
 settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-machine")
 
 
 @pytest.fixture(autouse=True)
-def _no_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """HOME is empty, no SMSBY_* variable leaks in, child processes are guarded as this one is."""
+def _isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HOME is an empty folder, no SMSBY_* variable is set, and child processes have the same guards."""
     for name in list(os.environ):
         if name.startswith(("SMSBY_", "XDG_", "GIT_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -42,10 +42,10 @@ def _no_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 @pytest.fixture(autouse=True)
-def _no_real_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In this process it is always the same moment: time passes only while somebody sleeps, and that takes none.
+def _simulated_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process the time is NOW plus all sleeps, and a sleep returns immediately.
 
-    That nothing else reads the machine's clock is held by ruff (banned-api in pyproject.toml).
+    ruff ensures that the package reads no other clock (banned-api in pyproject.toml).
     """
     passed = [0.0]
 

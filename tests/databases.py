@@ -1,4 +1,4 @@
-"""Databases for tests: a SQLite file, and a PostgreSQL server of its own for each run of the tests."""
+"""Databases for tests: a SQLite file, and a separate PostgreSQL server for each worker."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import pytest
 from sqlalchemy import create_engine
 
 PASSWORD = "pass-word-of-the-tests"
-_NOTICE = "no PostgreSQL here: make postgres"
+_NOTICE = "PostgreSQL is not installed: make postgres"
 
 
 @dataclass(frozen=True)
 class Database:
-    """A database that can be written to; `kind` is sqlite or postgresql."""
+    """A writable database; `kind` is sqlite or postgresql."""
 
     kind: str
     url: str
@@ -41,7 +41,7 @@ class Database:
 
 
 def find_programs() -> Path | None:
-    """The folder of initdb and postgres, which Debian keeps off PATH."""
+    """Return the folder of initdb and postgres, which Debian does not put on PATH."""
     found = shutil.which("initdb")
     folders = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     return folders[-1] if folders and (folders[-1] / "initdb").exists() else None
@@ -49,11 +49,11 @@ def find_programs() -> Path | None:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """The address of a PostgreSQL on loopback, all its data in a folder that is removed."""
+    """The URL of a PostgreSQL server on loopback with its data in a temporary folder."""
     programs = find_programs()
     if programs is None:
         pytest.skip(_NOTICE)
-    user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
+    user = "postgres" if os.geteuid() == 0 else None  # it does not run as root
     folder = Path(tempfile.mkdtemp(prefix="smsby-postgres-"))
     if user:
         shutil.chown(folder, user)
@@ -82,7 +82,7 @@ def postgres_server() -> Iterator[str]:
 
 @pytest.fixture
 def postgres(postgres_server: str) -> Iterator[Database]:
-    """An empty database of the server."""
+    """An empty database on the server."""
     database = Database("postgresql", postgres_server)
     database.run("drop schema public cascade", "create schema public")
     yield database
@@ -90,7 +90,7 @@ def postgres(postgres_server: str) -> Iterator[Database]:
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Database:
-    """An empty file of SQLite."""
+    """An empty SQLite file."""
     path = tmp_path / "crm.db"
     path.touch()
     return Database("sqlite", f"sqlite:///{path}")
@@ -98,6 +98,6 @@ def sqlite(tmp_path: Path) -> Database:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest) -> Database:
-    """Each of them."""
+    """An empty database of each kind."""
     found: Database = request.getfixturevalue(request.param)
     return found

@@ -1,4 +1,4 @@
-"""The peak memory of reading a mailing's audience, in a process of its own."""
+"""The peak memory of reading the recipients of a mailing, in a separate process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# VmHWM, not ru_maxrss: that of a child begins at its parent's, and pytest is larger than what is measured.
+# VmHWM instead of ru_maxrss, which in a child process starts at the peak of its parent, here pytest.
 _READ = """
 import re, sys
 from pathlib import Path
@@ -22,8 +22,8 @@ print(desired.audience.final, re.search(r"VmHWM:\\s+(\\d+) kB", status)[1])
 
 
 def measure_peak(folder: Path, url: str = "") -> tuple[int, int]:
-    """How many people the only mailing of the project in `folder` has, and kilobytes; `url` is that of its database."""
+    """Return the number of recipients of the only mailing in `folder`, and kilobytes; `url` is its database."""
     command = [sys.executable, "-c", _READ, str(folder), url]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    people, kilobytes = map(int, done.stdout.split())
-    return people, kilobytes
+    recipients, kilobytes = map(int, done.stdout.split())
+    return recipients, kilobytes

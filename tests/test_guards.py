@@ -1,4 +1,4 @@
-"""The guards of tests/conftest.py hold: a test that reaches for the world fails."""
+"""The guards of tests/conftest.py work."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from smsby_deploy.clock import SystemClock
 from tests.conftest import NOW
 from tests.guard.sitecustomize import _HOME, ReachedOut
 
-OUTSIDE = ("192.0.2.1", 80)  # a documentation address: nobody is there
+OUTSIDE = ("192.0.2.1", 80)  # an address for documentation, without a host
 
 
-def test_no_socket_leaves_the_machine() -> None:
-    """Connecting, sending a datagram, even asking for a name: refused before a packet leaves."""
+def test_guard_blocks_connections_to_other_hosts() -> None:
+    """Connections, datagrams and DNS lookups fail before a packet is sent."""
     with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagram:
         with pytest.raises(ReachedOut):
             stream.connect(OUTSIDE)
@@ -31,14 +31,14 @@ def test_no_socket_leaves_the_machine() -> None:
         socket.getaddrinfo("app.sms.by", 443)
 
 
-def test_loopback_can_be_reached() -> None:
-    """A server of the test's own is not the world."""
+def test_guard_allows_loopback() -> None:
+    """A test may connect to its own server."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         socket.create_connection(server.getsockname()).close()
 
 
-def test_child_processes_are_held_too() -> None:
-    """The real command, run against the real sms.by by mistake, can't get there."""
+def test_guard_blocks_child_processes() -> None:
+    """A command that is run against the real sms.by by mistake cannot connect."""
     code = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=5)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
@@ -46,19 +46,19 @@ def test_child_processes_are_held_too() -> None:
     assert "ReachedOut" in done.stderr
 
 
-def test_the_real_home_is_shut() -> None:
-    """HOME is an empty folder, and the real one can't be opened behind its back."""
+def test_guard_blocks_the_real_home() -> None:
+    """HOME is an empty folder, and files in the real home cannot be opened."""
     assert list(Path.home().iterdir()) == []
     if _HOME is None:
-        pytest.skip("whoever runs this has no home")
+        pytest.skip("this user has no home")
     real = Path(_HOME)
     assert Path.home() != real
     with pytest.raises(ReachedOut):
         (real / ".smsby-deploy-test").open("x")
 
 
-def test_time_passes_only_in_sleep() -> None:
-    """An hour is slept at once, and two readings without a sleep are equal."""
+def test_guard_simulates_the_clock() -> None:
+    """A sleep of an hour returns immediately; two readings without a sleep are equal."""
     clock = SystemClock()
     assert clock.now() == clock.now() == NOW
     clock.sleep(3600)
@@ -66,9 +66,9 @@ def test_time_passes_only_in_sleep() -> None:
     assert clock.monotonic() == 3600
 
 
-def test_no_setting_of_the_caller_leaks_in() -> None:
-    """A developer's own token or project does not reach a test."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", __file__, "-k", "sees_no_setting"]
+def test_guard_removes_settings_of_the_caller() -> None:
+    """The token and the project of a developer do not reach a test."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", __file__, "-k", "without_settings"]
     done = subprocess.run(
         command,
         env={**os.environ, "SMSBY_TOKEN": "leaked", "SMSBY_PROJECT": "/leaked"},
@@ -81,6 +81,6 @@ def test_no_setting_of_the_caller_leaks_in() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_a_test_sees_no_setting() -> None:
-    """No SMSBY_* variable is set unless a test sets it."""
+def test_guard_runs_tests_without_settings() -> None:
+    """Only a test itself sets SMSBY_* variables."""
     assert not [name for name in os.environ if name.startswith("SMSBY_")]

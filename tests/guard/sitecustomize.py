@@ -1,7 +1,7 @@
-"""No way out of a test: an audit hook that lets nothing but loopback be reached, and the real home not be opened.
+"""An audit hook for tests: it forbids connections beyond loopback, and opening files in the real home.
 
-tests/conftest.py imports it for the tests themselves. Python imports it by its name into every child process that
-finds this folder on PYTHONPATH, so that the real command is held as the tests are.
+tests/conftest.py imports it for the tests. Python imports a module of this name into every child process that has this
+folder on PYTHONPATH, so the hook also guards the real command.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LOOPBACK = ("127.", "localhost", "::1")
 
 
 def _real_home() -> str | None:
-    """The home of who runs the tests, whatever HOME says; None in a container that gives them none of their own."""
+    """Return the home of the user, whatever HOME says; None in a container without one."""
     try:
         home = os.path.realpath(pwd.getpwuid(os.getuid()).pw_dir)
     except KeyError:
@@ -27,7 +27,7 @@ def _real_home() -> str | None:
 
 _HOME = _real_home()
 _CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-# What may lie in a developer's home and is none of its business: the checkout, the interpreter, its packages.
+# Folders that may be in the home of a developer although tests need them: checkout, interpreter, packages.
 _ALLOWED = tuple(
     os.path.realpath(path)
     for path in (
@@ -42,7 +42,7 @@ _ALLOWED = tuple(
 
 
 class ReachedOut(AssertionError):
-    """A test reached for the world."""
+    """A test tried to leave its sandbox."""
 
 
 def _below(path: str, folder: str) -> bool:
@@ -52,7 +52,7 @@ def _below(path: str, folder: str) -> bool:
 def _check_host(host: object) -> None:
     name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
     if isinstance(name, str) and name and not name.startswith(_LOOPBACK):
-        raise ReachedOut(f"a test tried to reach {name}")
+        raise ReachedOut(f"a test tried to connect to {name}")
 
 
 def _guard(event: str, arguments: tuple[Any, ...]) -> None:
@@ -64,7 +64,7 @@ def _guard(event: str, arguments: tuple[Any, ...]) -> None:
     elif event == "open" and _HOME is not None and isinstance(arguments[0], str | bytes):
         path = os.path.abspath(os.fsdecode(arguments[0]))
         if _below(path, _HOME) and not any(_below(path, folder) for folder in _ALLOWED):
-            raise ReachedOut(f"a test opened {path} of the real home")
+            raise ReachedOut(f"a test tried to open {path} in the real home")
 
 
 sys.addaudithook(_guard)
