@@ -10,7 +10,9 @@ from operator import and_
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from smsby_deploy.apply.mailing_run import MailingRun
 from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
+from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.chunks import ChunkReport, fits_request, stream_chunks
 from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, phones_of, remote_name
@@ -24,7 +26,11 @@ from smsby_deploy.texts.template import Template, compile_text
 
 
 class FilesChanged(Exception):
-    """The files of a mailing are not those that were planned: what is left of it must not leave."""
+    """The files of a mailing are not the planned ones: nothing more of it may be sent."""
+
+    def stop(self, run: MailingRun) -> None:
+        """Stop the mailing."""
+        run.stop(f"{self}; what was sent of it is recorded", ExitCode.PLAN_REFUSED)
 
 
 def read_opt_outs(project: Project) -> PhoneSet:

@@ -1,4 +1,4 @@
-"""What an apply tells while it runs: for a person a line, for a program the facts of it."""
+"""What an apply reports while it runs: a line for the user, the same facts for programs."""
 
 from __future__ import annotations
 
@@ -10,41 +10,52 @@ _NAMED = 3  # addresses in a line
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`name` is a word that stays, e.g. `request`; `line` is for people and may be worded otherwise tomorrow.
+    """`name` is stable, e.g. `request`; the wording of `line` is not.
 
-    `addresses` are the mailings it concerns; `people` how many are in the request; `outcome` what became of it.
+    `addresses` are the mailings concerned, `recipients` how many the request has, and `outcome`
+    what became of it.
     """
 
     name: str
     line: str
     addresses: tuple[str, ...] = ()
-    people: int | None = None
+    recipients: int | None = None
     outcome: str | None = None
     is_warning: bool = False
 
 
-def request_event(outcome: str, chunks: Iterable[tuple[str, int, int]], people: int) -> Event:
-    """One request, answered. `chunks`: address, index from 0, and how many chunks that mailing has.
+def request_event(outcome: str, chunks: Iterable[tuple[str, int, int]], recipients: int) -> Event:
+    """Return the event of one answered request.
 
-    `accepted      1,000 people  sale/vip [2/3]`; of many mailings in one request the first three are named.
+    The line is like `accepted      1,000 recipients  sale/vip [2/3]`; it names three mailings at most.
+
+    Args:
+        outcome: the word for its outcome.
+        chunks: for each chunk its address, its index from 0, and how many chunks the mailing has.
+        recipients: how many recipients the request has.
     """
-    told: dict[str, list[int]] = {}
+    indices: dict[str, list[int]] = {}
     counts: dict[str, int] = {}
     for address, index, count in chunks:
-        told.setdefault(address, []).append(index + 1)
+        indices.setdefault(address, []).append(index + 1)
         counts[address] = count
     names = []
-    for address, numbers in told.items():
+    for address, numbers in indices.items():
         span = f"{numbers[0]}-{numbers[-1]}" if len(numbers) > 1 else f"{numbers[0]}"
         names.append(address if len(numbers) == counts[address] else f"{address} [{span}/{counts[address]}]")
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    line = f"{outcome:<9} {people:>9,} people  {', '.join(names[:_NAMED])}{more}"
-    return Event("request", line, tuple(told), people, outcome, is_warning=outcome != "accepted")
+    line = f"{outcome:<9} {_column(recipients)}  {', '.join(names[:_NAMED])}{more}"
+    return Event("request", line, tuple(indices), recipients, outcome, is_warning=outcome != "accepted")
 
 
-def step_event(outcome: str, step: str, address: str, people: int | None) -> Event:
-    """One step of a list mailing, answered: `draft` or `confirm`."""
-    what = "drafted" if step == "draft" else "confirmed"
-    told = "?" if people is None else f"{people:,}"
-    line = f"{what if outcome == 'accepted' else outcome:<9} {told:>9} people  {address}"
-    return Event(step, line, (address,), people, outcome, is_warning=outcome != "accepted")
+def step_event(outcome: str, step: str, address: str, recipients: int | None) -> Event:
+    """Return the event of one answered step of a list mailing: `draft` or `confirm`."""
+    success = "drafted" if step == "draft" else "confirmed"
+    line = f"{success if outcome == 'accepted' else outcome:<9} {_column(recipients)}  {address}"
+    return Event(step, line, (address,), recipients, outcome, is_warning=outcome != "accepted")
+
+
+def _column(recipients: int | None) -> str:
+    """Return a count of recipients as wide as any other, so that the names stand in a column."""
+    count = "?" if recipients is None else f"{recipients:,}"
+    return f"{count:>9} {'recipient ' if recipients == 1 else 'recipients'}"

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.apply.dispatcher import Dispatcher, Request, StopSending
+from smsby_deploy.apply.context import ApplyContext
+from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.events import Event
-from smsby_deploy.config.declarations import Mailing, Project
+from smsby_deploy.apply.reconcile import Reconciler
+from smsby_deploy.apply.recorder import ChunkRef
+from smsby_deploy.apply.send_request import SendRequest
+from smsby_deploy.apply.shutdown import StopSending
+from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState
 from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.guardrails import check_budget, check_people, unjudged_cost, unjudged_people
 from smsby_deploy.plan.model import Action
-from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.outcome import Outcome
 from smsby_deploy.smsby.parsers import ListInfo, is_draft
 from smsby_deploy.texts.parts import measure_text
@@ -42,27 +46,58 @@ class Reviewed:
 Review = Callable[[], Reviewed]
 
 
+class DraftRequest(SendRequest):
+    """sendSmsList: makes the draft of a list mailing."""
+
+    def __init__(self, ref: ChunkRef, prepare: Callable[[], Callable[[], Outcome]]) -> None:
+        super().__init__([ref], step="draft")
+        self._prepare = prepare
+
+    def prepare(self) -> Callable[[], Outcome]:
+        return self._prepare()
+
+
+class ConfirmRequest(SendRequest):
+    """confirm=1: starts the draft of a list mailing."""
+
+    def __init__(
+        self, ref: ChunkRef, prepare: Callable[[], Callable[[], Outcome]], objection: Callable[[], str]
+    ) -> None:
+        super().__init__([ref], step="confirm")
+        self._prepare = prepare
+        self._objection = objection
+
+    def prepare(self) -> Callable[[], Outcome]:
+        return self._prepare()
+
+    def objection_to_retry(self) -> str:
+        return self._objection()
+
+
 class ListSender:
     """Sends a mailing to a list, from wherever the lock says it stands. Never makes a second draft."""
 
     def __init__(
         self,
-        project: Project,
-        client: SendClient,
-        exchange: Dispatcher,
+        context: ApplyContext,
+        dispatcher: Dispatcher,
+        reconciler: Reconciler,
         *,
         planned_cost: Decimal,
         spent: Decimal,
-        refuse: Callable[[str], None],
     ) -> None:
-        self._project = project
-        self._client = client
-        self._exchange = exchange
-        self._recorder = exchange.recorder
+        self._project = context.project
+        self._client = context.client
+        self._recorder = context.recorder
+        self._clock = context.clock
+        self._shutdown = context.shutdown
+        self._runs = context.runs
+        self._say = context.say
+        self._dispatcher = dispatcher
+        self._reconciler = reconciler
         self._cost = planned_cost  # of everything else in this apply, and of the lists confirmed so far
         self._spent = spent  # of the month's budget before this apply
         self._made: set[str] = set()  # addresses whose draft was made just now: nobody can have confirmed it
-        self._refuse = refuse  # hears the address of a mailing that a guardrail stops
 
     def send(self, mailing: Mailing, action: Action, list_id: int, review: Review | None = None) -> None:
         """Draft it if there is no draft, then confirm it; one that was uploaded only as its `review`, made directly before,
@@ -74,13 +109,11 @@ class ListSender:
         ref = (mailing.address, 0)
         if self._recorder.chunk(ref).state is ChunkState.UNKNOWN:
             # Its confirmation was lost in an earlier run: a listed DRAFT counts once it has stood for a while.
-            self._exchange.look_for([ref])
+            self._reconciler.look_for([ref])
         if self._recorder.chunk(ref).state in SURELY_NOT_SENT:
-            self._exchange.send(
-                Request([ref], lambda chunks: self._make_draft(mailing, action, list_id), "draft")
-            )
+            self._dispatcher.send(DraftRequest(ref, lambda: self._make_draft(mailing, action, list_id)))
             self._made.add(mailing.address)
-        if mailing.address in self._exchange.stopped:
+        if self._runs[mailing.address].is_stopped:
             return
         for _ in range(_CONFIRMATIONS):
             if self._recorder.chunk(ref).state is not ChunkState.DRAFT:
@@ -88,12 +121,12 @@ class ListSender:
             if not self._confirm(mailing, review):
                 return
         if self._recorder.chunk(ref).state is ChunkState.UNKNOWN:
-            self._exchange.stop([ref], "unknown: whether it was confirmed is not known")
+            self._runs[mailing.address].stop("unknown: whether it was confirmed is not known")
 
     def _make_draft(self, mailing: Mailing, action: Action, list_id: int) -> Callable[[], Outcome]:
         assert mailing.text is not None  # the schema demands it of a list mailing
         zone = ZoneInfo(self._project.api.account_timezone)
-        now = self._exchange.clock.now()
+        now = self._clock.now()
         when = (mailing.time_on_wire(now) or now).astimezone(zone)
         mark = action.chunks[0].fingerprint
         return self._client.prepare_sms_list(
@@ -109,15 +142,15 @@ class ListSender:
         address, ref = mailing.address, (mailing.address, 0)
         message_id = self._recorder.chunk(ref).message_id
         if message_id is None:
-            self._exchange.stop([ref], "the id of its draft is not recorded")
+            self._runs[address].stop("the id of its draft is not recorded")
             return False
-        self._exchange.check_stop()
+        self._shutdown.check()
         try:
             info = self._client.confirm_info(message_id)
         except TokenRefused as error:
             raise StopSending(error.message, ExitCode.UNREACHABLE) from error
         except (ApiError, SmsbyUnavailable) as error:
-            self._exchange.stop([ref], f"its draft {message_id} stands, not confirmed: {error.message}")
+            self._runs[address].stop(f"its draft {message_id} stands, not confirmed: {error.message}")
             return False
         if info.status and not is_draft(info.status) and address not in self._made:
             self._recorder.note(ref, ChunkState.ACCEPTED, accepted_at=self._recorder.now(), error=None)
@@ -128,8 +161,7 @@ class ListSender:
         why = f"{refusal}; its draft {message_id} stands, not confirmed" if refusal else ""
         why = (reviewed.objection if reviewed is not None else "") or why
         if why:
-            self._exchange.stop([ref], why)
-            self._refuse(address)
+            self._runs[address].stop(why, ExitCode.REFUSED)
             return False
         entry = self._recorder.lock.mailings[address]
         cost = self._estimate(
@@ -146,20 +178,14 @@ class ListSender:
         def objection() -> str:
             why = review().objection if review is not None else ""
             if why:
-                self._refuse(address)
+                self._runs[address].stop(why, ExitCode.REFUSED)
             return why
 
-        self._exchange.send(
-            Request(
-                [ref],
-                lambda chunks: self._client.prepare_confirm(message_id),
-                "confirm",
-                objection=objection,
-            )
-        )
+        confirm = ConfirmRequest(ref, lambda: self._client.prepare_confirm(message_id), objection)
+        self._dispatcher.send(confirm)
         if self._recorder.chunk(ref).state is ChunkState.ACCEPTED:
             self._cost += self._beyond(self._estimate(mailing, info, reviewed) or Decimal(0), reviewed)
-        return address not in self._exchange.stopped
+        return not self._runs[address].is_stopped
 
     def _beyond(self, cost: Decimal, reviewed: Reviewed | None) -> Decimal:
         """What of `cost` is not counted yet: what was planned of an uploaded list was."""
@@ -204,7 +230,7 @@ class ListSender:
         missing = [name for name, figure in figures.items() if figure is None]
         if missing:
             line = f"{address}: sms.by does not tell of its list: {', '.join(missing)}"
-            self._exchange.say(Event("list", line, (address,), is_warning=True))
+            self._say(Event("list", line, (address,), is_warning=True))
 
 
 def _difference(info: ListInfo, reviewed: Reviewed | None) -> str:

@@ -7,15 +7,16 @@ from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.apply.dispatcher import Dispatcher, StopSending
+from smsby_deploy.apply.context import ApplyContext
+from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.events import Event
-from smsby_deploy.config.declarations import Mailing, Project
+from smsby_deploy.apply.shutdown import StopSending
+from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.model import Action
-from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.retry import SEND_RETRIES, poll
 
@@ -23,10 +24,13 @@ from smsby_deploy.smsby.retry import SEND_RETRIES, poll
 class MessageFactory:
     """Makes the message of one text, and knows whether it was approved."""
 
-    def __init__(self, project: Project, client: SendClient, exchange: Dispatcher) -> None:
-        self._project = project
-        self._client = client
-        self._exchange = exchange
+    def __init__(self, context: ApplyContext, dispatcher: Dispatcher) -> None:
+        self._project = context.project
+        self._client = context.client
+        self._clock = context.clock
+        self._shutdown = context.shutdown
+        self._say = context.say
+        self._dispatcher = dispatcher
 
     def make(self, mailing: Mailing, action: Action, chunk: Chunk, when: datetime | None) -> Outcome:
         """Call createSmsMessage until it is accepted or rejected; a rejection may name the message that exists.
@@ -45,8 +49,8 @@ class MessageFactory:
         zone = ZoneInfo(self._project.api.account_timezone)
         time = "" if when is None else when.astimezone(zone).strftime("%Y-%m-%d %H:%M")
         for tries in itertools.count(1):
-            self._exchange.check_stop()
-            outcome = self._exchange.sender.send(
+            self._shutdown.check()
+            outcome = self._dispatcher.run(
                 lambda: self._client.create_sms_message(
                     chunk.text or "", alphaname_id=action.alphaname_id or 0, name=name, time=time
                 )
@@ -57,8 +61,8 @@ class MessageFactory:
             if outcome.kind is OutcomeKind.TOKEN_REFUSED or pause is None:
                 raise StopSending(f"not sent: createSmsMessage: {outcome.error}", ExitCode.UNREACHABLE)
             line = f"the message was not made ({outcome.error}); again in {pause:.3g} s"
-            self._exchange.say(Event("retry", line, (mailing.address,), is_warning=True))
-            self._exchange.sender.pause(pause, self._exchange.clock)
+            self._say(Event("retry", line, (mailing.address,), is_warning=True))
+            self._shutdown.pause(pause)
         raise AssertionError("the policy ends the retries")
 
     def wait_for_approval(self, address: str, message_ids: Iterable[int | None]) -> int | None:
@@ -68,17 +72,14 @@ class MessageFactory:
         Raises:
             StopSending: sms.by could not be asked, or a signal asked to stop.
         """
-        clock, sender = self._exchange.clock, self._exchange.sender
         left = [number for number in message_ids if number is not None]
-        for _ in poll(
-            self._project.api.reconcile_seconds, clock=clock, pause=lambda wait: sender.pause(wait, clock)
-        ):
-            self._exchange.check_stop()
+        for _ in poll(self._project.api.reconcile_seconds, clock=self._clock, pause=self._shutdown.pause):
+            self._shutdown.check()
             left = [number for number in left if self._awaits_moderation(number)]
             if not left:
                 return None
             line = f"{address}: sms.by has not approved {len(left)} of its texts yet"
-            self._exchange.say(Event("moderation", line, (address,)))
+            self._say(Event("moderation", line, (address,)))
         return left[0]
 
     def _awaits_moderation(self, message_id: int) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 
-from smsby_deploy.apply.worker_pool import Sender
+from smsby_deploy.apply.shutdown import ShutdownSignal
+from smsby_deploy.apply.worker_pool import WorkerPool
+from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.declarations import ContactList, Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import (
@@ -91,8 +94,8 @@ def send_one(method: str, request: Callable[[], Outcome]) -> SmsReceipt:
         ApiError: sms.by rejected it.
         TokenRefused, SmsbyUnavailable: it was certainly not sent.
     """
-    with Sender() as sender:
-        outcome = sender.send(request)
+    with ShutdownSignal(SystemClock()) as shutdown, closing(WorkerPool(shutdown)) as workers:
+        outcome = workers.run(request)
     error = outcome.error or "no reason given"
     match outcome.kind:
         case OutcomeKind.ACCEPTED:

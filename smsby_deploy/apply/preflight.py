@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import uuid4
 
+from smsby_deploy.apply.context import ApplyRequest
 from smsby_deploy.apply.events import Event
-from smsby_deploy.apply.request import ApplyRequest
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid, Refused
 from smsby_deploy.lock.records import Lock
@@ -49,7 +49,7 @@ def current_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, keep:
     fewer = sum(a.audience.suppressed - before[a.address] for a in plan.actions if a.address in before)
     if fewer:
         line = f"{counted(fewer, 'recipient')} opted out since this plan was made: nothing is sent to them"
-        request.say(Event("opt-outs", line, people=fewer))
+        request.say(Event("opt-outs", line, recipients=fewer))
     shown_blocked = {action.address for action in reviewed.blocked}
     return replace(plan, actions=tuple(_hold_back(a, shown_blocked) for a in plan.actions))
 

@@ -1,20 +1,20 @@
-"""What sms.by has already: mailings that are listed under our fingerprints. Absence proves nothing."""
+"""What sms.by already has: mailings listed under our fingerprints. Absence proves nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
+from smsby_deploy.apply.context import ApplyContext
 from smsby_deploy.apply.events import Event
-from smsby_deploy.apply.recorder import ChunkRef, Recorder
-from smsby_deploy.apply.worker_pool import Sender
-from smsby_deploy.clock import Clock
-from smsby_deploy.errors import ApiError, SmsbyUnavailable
+from smsby_deploy.apply.recorder import ChunkRef
+from smsby_deploy.apply.shutdown import StopSending
+from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable
+from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.reconcile_lock import merge_entry
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
-from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.parsers import is_draft
 from smsby_deploy.smsby.retry import poll
 
@@ -22,35 +22,35 @@ from smsby_deploy.smsby.retry import poll
 class Reconciler:
     """Compares what is recorded with what sms.by lists, and records what it finds."""
 
-    def __init__(
-        self,
-        recorder: Recorder,
-        client: SendClient,
-        sender: Sender,
-        clock: Clock,
-        *,
-        project: str,
-        seconds: float,
-        say: Callable[[Event], None],
-    ) -> None:
-        self._recorder = recorder
-        self._client = client
-        self._sender = sender
-        self._clock = clock
-        self._project = project
-        self._seconds = seconds
-        self._say = say
+    def __init__(self, context: ApplyContext) -> None:
+        self._recorder = context.recorder
+        self._client = context.client
+        self._shutdown = context.shutdown
+        self._clock = context.clock
+        self._project = context.project
+        self._say = context.say
 
     def read(self) -> RemoteView:
-        """The remote list.
+        """Return the remote list.
 
         Raises:
-            SmsbyUnavailable, TokenRefused, ApiError: it can't be read.
+            SmsbyUnavailable, TokenRefused, ApiError: it cannot be read.
         """
-        return view_remote(self._project, self._client.get_sms_messages())
+        return view_remote(self._project.name, self._client.get_sms_messages())
+
+    def read_before_sending(self) -> RemoteView:
+        """Return the remote list; nothing is sent without it.
+
+        Raises:
+            StopSending: it cannot be read.
+        """
+        try:
+            return self.read()
+        except (SmsbyUnavailable, ApiError) as error:
+            raise not_asked(error) from error
 
     def adopt(self, address: str, revision: int, action: Action, remote: RemoteView) -> None:
-        """Record a mailing that sms.by lists and the lock does not have; of one listed in part, the rest is unknown."""
+        """Record a mailing that sms.by lists and the lock lacks; chunks that are not listed are unknown."""
         records = []
         for chunk in action.chunks:
             listed = remote.by_fingerprint.get(chunk.fingerprint)
@@ -69,72 +69,71 @@ class Reconciler:
             )
         self._recorder.write_entry(address, revision, action, records)
 
-    def note_found(self, address: str, remote: RemoteView) -> int:
-        """Record what `remote` proves of the recorded chunks of `address`; returns how many changed."""
+    def note_found(self, address: str, remote: RemoteView) -> None:
+        """Record what `remote` proves about the recorded chunks of `address`."""
         entry = self._recorder.lock.mailings.get(address)
         if entry is None:
-            return 0
-        changed = 0
+            return
         for index, (chunk, state) in enumerate(zip(entry.chunks, merge_entry(entry, remote), strict=True)):
             if state is chunk.state or (state is ChunkState.DRAFT and _is_confirm_lost(chunk)):
-                continue  # a draft may be listed as one for a while although it is confirmed: see look_for
-            changed += 1
+                continue  # a confirmed draft may be listed as a draft for a while: see look_for
             listed = remote.by_fingerprint.get(chunk.fingerprint)
             if listed is None:
-                error = "the lock is older than what sms.by lists of this mailing"
+                error = "the lock is older than what sms.by lists for this mailing"
                 self._recorder.note((address, index), state, error=error)
             else:
                 if state is ChunkState.DRAFT and chunk.upload is not None:
-                    # The lock may be older than it, or it may be an earlier one that was called not sent: whom a draft was
-                    # made for only the answer of sendSmsList proves.
+                    # Only the answer of sendSmsList proves for which recipients a draft was made: the lock may be
+                    # older than this draft, or the draft may be an earlier one that was declared not sent.
                     self._recorder.note_upload((address, index), replace(chunk.upload, digest=""))
                 when = self._recorder.now() if state is ChunkState.ACCEPTED else None
                 self._recorder.note(
                     (address, index), state, message_id=listed.id, accepted_at=when, error=None
                 )
-        return changed
 
     def look_for(self, chunks: Sequence[ChunkRef]) -> None:
-        """Look for unknown chunks for `reconcile_seconds`: in the remote list, and of a lost confirmation also by what
-        confirm=0 tells of the draft. What is not found stays unknown.
+        """Look for unknown chunks for `reconcile_seconds`; those that are not found stay unknown.
 
-        A draft whose confirmation was lost counts as not confirmed only if it still stands as DRAFT at the end.
+        A chunk is found in the remote list, or for a lost confirmation also in what confirm=0 says of
+        the draft. A lost confirmation counts as not confirmed only if the draft is still a DRAFT at
+        the end.
         """
         drafts: list[ChunkRef] = []
-        for _ in poll(self._seconds, clock=self._clock, pause=self._pause):
+        pause = self._shutdown.pause_until_urgent
+        for _ in poll(self._project.api.reconcile_seconds, clock=self._clock, pause=pause):
             remote: RemoteView | None = None
             try:
                 remote = self.read()
                 for address in dict.fromkeys(address for address, _ in chunks):
                     self.note_found(address, remote)
             except (SmsbyUnavailable, ApiError) as error:
-                self._say(Event("looking", f"looking for the lost request: {error}", is_warning=True))
-            drafts = self._drafts_of(chunks, remote)
-            left = [ref for ref in chunks if self._recorder.chunk(ref).state is ChunkState.UNKNOWN]
-            if not left or self._sender.stops > 1:
+                self._warn(f"looking for the lost request: {error}")
+            drafts = self._unconfirmed_drafts(chunks, remote)
+            is_settled = all(self._recorder.chunk(ref).state is not ChunkState.UNKNOWN for ref in chunks)
+            if is_settled or self._shutdown.is_urgent:
                 return
         for ref in drafts:
             self._recorder.note(ref, ChunkState.DRAFT, error=self._recorder.chunk(ref).error)
 
-    def _pause(self, seconds: float) -> None:
-        self._sender.pause(seconds, self._clock, until=2)
-
     def look_at_confirmations(self, address: str) -> None:
-        """Settle the lost confirmations of `address` that the list tells nothing of, if confirm=0 tells something."""
+        """Settle the lost confirmations of `address` about which the list says nothing, if confirm=0 does."""
         chunks = self._recorder.lock.mailings[address].chunks
         lost = [(address, index) for index, chunk in enumerate(chunks) if _is_confirm_lost(chunk)]
-        if self._drafts_of(lost, None):
+        if self._unconfirmed_drafts(lost, None):
             self.look_for(lost)
 
-    def _drafts_of(self, chunks: Sequence[ChunkRef], remote: RemoteView | None) -> list[ChunkRef]:
-        """Those of `chunks` with a lost confirmation that are called a draft now, by the list or by confirm=0. What
-        confirm=0 calls anything else is recorded as confirmed; what nobody tells of is neither."""
+    def _unconfirmed_drafts(self, chunks: Sequence[ChunkRef], remote: RemoteView | None) -> list[ChunkRef]:
+        """Return the chunks with a lost confirmation that the list or confirm=0 calls a draft now.
+
+        If confirm=0 reports another status, the chunk is recorded as confirmed. Without any status it
+        is neither.
+        """
         drafts = []
         for ref in chunks:
             chunk = self._recorder.chunk(ref)
             if not _is_confirm_lost(chunk) or chunk.message_id is None:
                 continue
-            status = self._told_status(chunk.message_id)
+            status = self._reported_status(chunk.message_id)
             listed = remote.by_fingerprint.get(chunk.fingerprint) if remote else None
             if status is not None and not is_draft(status):
                 self._recorder.note(ref, ChunkState.ACCEPTED, accepted_at=self._recorder.now(), error=None)
@@ -142,13 +141,21 @@ class Reconciler:
                 drafts.append(ref)
         return drafts
 
-    def _told_status(self, message_id: int) -> str | None:
-        """What confirm=0 calls a draft now; None if it does not say."""
+    def _reported_status(self, message_id: int) -> str | None:
+        """Return the status that confirm=0 reports for a draft; None if it reports none."""
         try:
             return self._client.confirm_info(message_id).status
         except (SmsbyUnavailable, ApiError) as error:
-            self._say(Event("looking", f"looking at the draft: {error}", is_warning=True))
+            self._warn(f"looking at the draft: {error}")
             return None
+
+    def _warn(self, line: str) -> None:
+        self._say(Event("looking", line, is_warning=True))
+
+
+def not_asked(error: SmsbyDeployError) -> StopSending:
+    """Return the stop that follows if sms.by could not be asked before sending."""
+    return StopSending(f"sms.by could not be asked before sending: {error}", ExitCode.UNREACHABLE)
 
 
 def _is_confirm_lost(chunk: ChunkRecord) -> bool:

@@ -1,11 +1,10 @@
-"""What this run writes down: every step goes to the journal first, then into the lock in memory."""
+"""What an apply records: each step in the journal first, then in the lock in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
-from threading import RLock
 from typing import Any
 from uuid import uuid4
 
@@ -22,10 +21,10 @@ ChunkRef = tuple[str, int]  # address, index of the chunk
 
 
 class Recorder:
-    """The journal of one apply, and the lock as it stands after every line of it.
+    """The journal of one apply, and the lock after each of its lines.
 
-    Every method that writes raises ResultNotSaved if the disk does not take the line; the lock in memory then stays
-    as it was.
+    Every method that writes raises ResultNotSaved if the disk does not take the line; the lock in
+    memory then stays unchanged.
     """
 
     def __init__(
@@ -49,7 +48,6 @@ class Recorder:
         self._by = by
         self._clock = clock
         self._begun = False
-        self._one_at_a_time = RLock()  # requests write their intents in threads of their own
 
     def now(self) -> str:
         return self._clock.now().isoformat(timespec="seconds")
@@ -59,7 +57,7 @@ class Recorder:
         return self.lock.mailings[address].chunks[index]
 
     def begin(self) -> None:
-        """Open the journal; the plan counts as used from here on. Other writes do it when it was not done."""
+        """Start the journal, which marks the plan as used. Every other write does it first if need be."""
         if self._begun:
             return
         plan_id, commit, tool = self._applied
@@ -76,7 +74,7 @@ class Recorder:
         self._begun = True
 
     def write_entry(self, address: str, revision: int, action: Action, chunks: Sequence[ChunkRecord]) -> None:
-        """Record a mailing before its first request, or one that sms.by was found to have."""
+        """Record a mailing before its first request, or one that was found at sms.by."""
         before = self.lock.mailings.get(address)
         earlier: tuple[Entry, ...] = ()
         if before is not None:
@@ -104,20 +102,22 @@ class Recorder:
         self._write("mailing", address=address, entry=entry_document(entry))
 
     def intent(self, chunks: Sequence[ChunkRef], step: str | None, row: int | None = None) -> None:
-        """A request with `chunks` is about to leave: from here on they are unknown until a result says more. With `row`
-        it is only that phone of the one chunk, here and below."""
+        """Record that a request with `chunks` is about to leave: they are unknown until a result is recorded.
+
+        With `row` this is about that phone of the one chunk only, as in result and note.
+        """
         place = {"chunks": [list(ref) for ref in chunks], **_place(row)}
         self._write("intent", **place, step=step)
 
     def result(
         self, chunks: Sequence[ChunkRef], state: ChunkState, row: int | None = None, **changes: Any
     ) -> None:
-        """What became of a request; `step` is only kept of an unknown one."""
+        """Record the result of a request; `step` is kept only if it is unknown."""
         changes = {"state": stored_state(state), "step": None, **changes}
         self._write("result", chunks=[list(ref) for ref in chunks], **_place(row), changes=changes)
 
     def note(self, ref: ChunkRef, state: ChunkState, row: int | None = None, **changes: Any) -> None:
-        """What is known of a chunk without a request: found at sms.by, or everybody in it opted out."""
+        """Record what is known without a request: found at sms.by, or all recipients opted out."""
         changes = {"state": stored_state(state), "step": None, **changes}
         self._write("chunk", chunks=[list(ref)], **_place(row), changes=changes)
 
@@ -129,7 +129,7 @@ class Recorder:
         self._write("rows", chunks=[list(ref)], rows=str(phones), baseline=counts, changes=changes)
 
     def note_upload(self, ref: ChunkRef, upload: UploadRecord, **changes: Any) -> None:
-        """How far the contact list of a chunk is."""
+        """Record the progress of a chunk's contact list."""
         self._write("upload", chunks=[list(ref)], upload=asdict(upload), changes=changes)
 
     def was_accepted(self, ref: ChunkRef, row: int) -> bool:
@@ -143,13 +143,13 @@ class Recorder:
         return chunk.phones[row] is PhoneState.UNKNOWN
 
     def learn(self, address: str, recipients: int | None, parts: int | None, cost: Decimal | None) -> None:
-        """What only sms.by knows of a list mailing."""
+        """Record what only sms.by knows about a list mailing."""
         price = None if cost is None else money(cost)
         changes = {"recipients": recipients, "parts": parts, "cost": price}
         self._write("facts", address=address, changes=changes)
 
     def end(self, mailings: int, recipients: int) -> None:
-        """The run is over, with this many mailings and people; nothing is written if nothing happened."""
+        """Record the end of the run and what it sent; nothing is written if nothing happened."""
         if self._begun:
             self._journal.append("end", mailings=mailings, recipients=recipients)
 
@@ -159,13 +159,12 @@ class Recorder:
         self._held.fold_in()
 
     def abandon(self) -> None:
-        """Close the journal as it stands: the disk does not take more. The next command folds it in."""
+        """Close the journal without folding it in, as the disk is full; the next command does it."""
         self._journal.close()
 
     def _write(self, event: str, **fields: Any) -> None:
-        with self._one_at_a_time:
-            self.begin()
-            self.lock = fold_event(self.lock, self._journal.append(event, **fields))
+        self.begin()
+        self.lock = fold_event(self.lock, self._journal.append(event, **fields))
 
 
 def _place(row: int | None) -> dict[str, int]:

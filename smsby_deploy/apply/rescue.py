@@ -53,7 +53,7 @@ def write_rescue(error: ResultNotSaved, lock: Lock, lock_path: Path) -> OutcomeU
             f"save this line as FILE:\n{text}\nthen ",
         )
     return OutcomeUnknown(
-        f"the journal beside the lock can't be written ({error}): stopped sending. The last result was not recorded; {where}",
+        f"cannot write the journal beside the lock ({error}): stopped sending. The last result was not recorded; {where}",
         hint=f"{first}free disk space, then run `smsby-deploy lock rescue {source}`, then `smsby-deploy apply`",
     )
 

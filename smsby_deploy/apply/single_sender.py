@@ -7,17 +7,20 @@ a lost one is told by the deliveries of its message (message_ids.py); what they 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 
 from smsby_deploy.apply.bulk import FilesChanged, read_opt_outs
+from smsby_deploy.apply.context import ApplyContext
 from smsby_deploy.apply.delivery_ledger import DeliveryLedger, Reuse, baseline_of
-from smsby_deploy.apply.dispatcher import Dispatcher, Request, StopSending
+from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.events import Event
 from smsby_deploy.apply.message_factory import MessageFactory
-from smsby_deploy.apply.recorder import ChunkRef
-from smsby_deploy.config.declarations import Mailing, Project
+from smsby_deploy.apply.reconcile import Reconciler
+from smsby_deploy.apply.send_request import SendRequest
+from smsby_deploy.apply.shutdown import StopSending
+from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.phone_states import NO_PROOF, UNSENT, PhoneState, PhoneStates
@@ -26,7 +29,6 @@ from smsby_deploy.plan.chunks import Chunk, ChunkReport, stream_chunks
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.recipients.phone_set import PhoneSet
-from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.known_errors import NotFound, WrongPhone, error_for
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.retry import poll
@@ -35,30 +37,71 @@ from smsby_deploy.texts.template import compile_text
 _OLDER = "the lock is older than what sms.by tells of this message"
 
 
+class PhoneRequest(SendRequest):
+    """sendSMS to one phone of a chunk, whose message was made."""
+
+    def __init__(
+        self, context: ApplyContext, book: DeliveryLedger, address: str, chunk: Chunk, place: int
+    ) -> None:
+        self._ref = (address, chunk.index)
+        super().__init__([self._ref], row=place)
+        self._context = context
+        self._book = book
+        self._place = place
+        self._phone = chunk.phones[place]
+        self._line = chunk.lines[place]
+
+    def prepare(self) -> Callable[[], Outcome]:
+        message_id = self._context.recorder.chunk(self._ref).message_id
+        assert message_id is not None  # SingleSender made it
+        return self._context.client.prepare_sms(message_id, self._phone)
+
+    def concerns_one_phone(self, error: str) -> bool:
+        return isinstance(error_for("sendSMS", error, status=200), WrongPhone)
+
+    def on_recorded(self) -> None:
+        self._context.advance(1)
+        record = self._context.recorder.chunk(self._ref)
+        if record.phones is not None and record.phones[self._place] is PhoneState.REJECTED:
+            address = self._ref[0]
+            line = f"{address}: the phone of line {self._line}: {record.error}"
+            self._context.say(Event("refused", line, (address,), is_warning=True))
+
+    def look_for_lost(self, reconciler: Reconciler) -> None:
+        """Look for `reconcile_seconds` whether a sendSMS whose answer was lost is among its message's deliveries."""
+        context = self._context
+        record = context.recorder.chunk(self._ref)
+        known = record.baseline[self._place] if record.baseline else 0
+        if known == NO_PROOF:
+            return
+        seconds, pause = context.project.api.reconcile_seconds, context.shutdown.pause_until_urgent
+        for _ in poll(seconds, clock=context.clock, pause=pause):
+            try:
+                if self._book.deliveries([record.message_id or 0])[self._phone] > known:
+                    now = context.recorder.now()
+                    context.recorder.note(
+                        self._ref, ChunkState.ACCEPTED, self._place, accepted_at=now, error=None
+                    )
+                    return
+            except (SmsbyUnavailable, ApiError) as error:
+                line = f"looking for the lost request: {error}"
+                context.say(Event("looking", line, (self._ref[0],), is_warning=True))
+            if context.shutdown.is_urgent:
+                return
+
+
 class SingleSender:
     """Sends and looks for mailings with `via: single`; the lock must have their entries."""
 
-    def __init__(
-        self,
-        project: Project,
-        client: SendClient,
-        exchange: Dispatcher,
-        *,
-        inputs: Mapping[str, str],  # of the plan
-        read: Callable[[], RemoteView],
-        advance: Callable[[int], None],
-        fail: Callable[[ExitCode], None],
-    ) -> None:
-        self._project = project
-        self._client = client
-        self._exchange = exchange
-        self._recorder = exchange.recorder
-        self._inputs = inputs
-        self._read = read
-        self._advance = advance
-        self._fail = fail  # hears an exit code
-        self._book = DeliveryLedger(client, exchange.recorder)
-        self._maker = MessageFactory(project, client, exchange)
+    def __init__(self, context: ApplyContext, dispatcher: Dispatcher, reconciler: Reconciler) -> None:
+        self._context = context
+        self._project = context.project
+        self._recorder = context.recorder
+        self._runs = context.runs
+        self._dispatcher = dispatcher
+        self._reconciler = reconciler
+        self._book = DeliveryLedger(context.client, context.recorder)
+        self._maker = MessageFactory(context, dispatcher)
 
     @cached_property
     def _suppressed(self) -> PhoneSet:
@@ -160,7 +203,7 @@ class SingleSender:
             StopSending, ResultNotSaved: as Dispatcher.send_all.
         """
         chunks = self._chunks(mailing, action)
-        when = mailing.time_on_wire(self._exchange.clock.now())
+        when = mailing.time_on_wire(self._context.clock.now())
         for chunk in chunks:
             if self._recorder.chunk((mailing.address, chunk.index)).state in DONE:
                 continue
@@ -173,14 +216,13 @@ class SingleSender:
             why = (
                 f"not sent: sms.by has not approved the text yet (message {awaiting}); the next apply goes on"
             )
-            self._exchange.stop([(mailing.address, left[0].index)], why)
-            self._fail(ExitCode.FAILED)
+            self._runs[mailing.address].stop(why, ExitCode.FAILED)
             return
         before = {
             chunk.index: self._recorder.chunk((mailing.address, chunk.index)).phones or PhoneStates()
             for chunk in left
         }
-        self._exchange.send_all(self._requests(mailing, left, before))
+        self._dispatcher.send_all(self._requests(mailing, left, before))
         self._sum_up(mailing, left)
 
     def _prepare(self, mailing: Mailing, action: Action, chunk: Chunk, when: datetime | None) -> bool:
@@ -217,14 +259,14 @@ class SingleSender:
         phones = [phone for phone, state in zip(chunk.phones, states, strict=True) if state in UNSENT]
         try:
             verdict: Reuse = self._book.check_reuse(
-                self._read(),
+                self._reconciler.read(),
                 message_id,
                 project=self._project.name,
                 ref=(mailing.address, chunk.index),
                 phones=phones,
                 alphaname=mailing.alphaname,
                 when=when,
-                now=self._exchange.clock.now(),
+                now=self._context.clock.now(),
             )
         except (SmsbyUnavailable, ApiError) as error:
             raise StopSending(
@@ -234,8 +276,7 @@ class SingleSender:
             self._reject(mailing, chunk, states, verdict.refusal)
             return False
         if verdict.waits_for:
-            self._exchange.stop([(mailing.address, chunk.index)], verdict.waits_for)
-            self._fail(ExitCode.OUTCOME_UNKNOWN)
+            self._runs[mailing.address].stop(verdict.waits_for, ExitCode.OUTCOME_UNKNOWN)
             return False
         baseline = baseline_of(chunk.phones, verdict.counts, proves=verdict.proves)
         if verdict.doubt:
@@ -250,63 +291,19 @@ class SingleSender:
             error=verdict.doubt,
         )
         if verdict.doubt:
-            self._exchange.stop([(mailing.address, chunk.index)], f"unknown: {verdict.doubt}")
+            self._runs[mailing.address].stop(f"unknown: {verdict.doubt}")
         return not verdict.doubt
 
     def _requests(
         self, mailing: Mailing, chunks: Sequence[Chunk], before: dict[int, PhoneStates]
-    ) -> Iterator[Request]:
+    ) -> Iterator[PhoneRequest]:
         for chunk in chunks:
             for place, state in enumerate(before[chunk.index]):
                 if state in UNSENT:
                     yield self._request(mailing, chunk, place)
 
-    def _request(self, mailing: Mailing, chunk: Chunk, place: int) -> Request:
-        ref, phone = (mailing.address, chunk.index), chunk.phones[place]
-        message_id = self._recorder.chunk(ref).message_id
-        assert message_id is not None  # _prepare made it
-
-        def call(chunks: Sequence[ChunkRef]) -> Callable[[], Outcome]:
-            return self._client.prepare_sms(message_id, phone)
-
-        def done() -> None:
-            self._advance(1)
-            record = self._recorder.chunk(ref)
-            if record.phones is not None and record.phones[place] is PhoneState.REJECTED:
-                line = f"{mailing.address}: the phone of line {chunk.lines[place]}: {record.error}"
-                self._say("refused", line, mailing.address, is_warning=True)
-
-        return Request(
-            [ref],
-            call,
-            done=done,
-            row=place,
-            is_alone=_is_of_one_phone,
-            look=lambda: self._look_for(ref, place, phone),
-        )
-
-    def _look_for(self, ref: ChunkRef, place: int, phone: str) -> None:
-        """Look for `reconcile_seconds` whether a sendSMS whose answer was lost is among its message's deliveries."""
-        clock, sender = self._exchange.clock, self._exchange.sender
-        record = self._recorder.chunk(ref)
-        known = record.baseline[place] if record.baseline else 0
-        if known == NO_PROOF:
-            return
-        for _ in poll(
-            self._project.api.reconcile_seconds,
-            clock=clock,
-            pause=lambda wait: sender.pause(wait, clock, until=2),
-        ):
-            try:
-                if self._book.deliveries([record.message_id or 0])[phone] > known:
-                    self._recorder.note(
-                        ref, ChunkState.ACCEPTED, place, accepted_at=self._recorder.now(), error=None
-                    )
-                    return
-            except (SmsbyUnavailable, ApiError) as error:
-                self._say("looking", f"looking for the lost request: {error}", ref[0], is_warning=True)
-            if sender.stops > 1:
-                return
+    def _request(self, mailing: Mailing, chunk: Chunk, place: int) -> PhoneRequest:
+        return PhoneRequest(self._context, self._book, mailing.address, chunk, place)
 
     def _sum_up(self, mailing: Mailing, chunks: Sequence[Chunk]) -> None:
         """Tell what became of it; a phone that was refused is told as the mailing's error."""
@@ -317,7 +314,7 @@ class SingleSender:
             why = (
                 f"sms.by refused {refused} of its phones; opt them out (suppress) and the mailing is complete"
             )
-            self._exchange.stop([(mailing.address, 0)], why)
+            self._runs[mailing.address].stop(why)
         accepted, total = states.count(PhoneState.ACCEPTED), len(states) - states.count(PhoneState.SUPPRESSED)
         line = f"{mailing.address}: {accepted} of {total} recipients: accepted"
         self._say("mailing", line, mailing.address)
@@ -325,13 +322,12 @@ class SingleSender:
     # --- recording ---------------------------------------------------------------------------------------------------
 
     def _say(self, name: str, line: str, address: str, *, is_warning: bool = False) -> None:
-        self._exchange.say(Event(name, line, (address,), is_warning=is_warning))
+        self._context.say(Event(name, line, (address,), is_warning=is_warning))
 
     def _reject(self, mailing: Mailing, chunk: Chunk, states: PhoneStates, error: str) -> None:
         """The message of `chunk` can't be made: nobody of it was sent to."""
         self._note(mailing, chunk, states.replacing(UNSENT, PhoneState.REJECTED), error=error)
-        self._exchange.rejected.add(mailing.address)
-        self._exchange.stop([(mailing.address, chunk.index)], error)
+        self._runs[mailing.address].reject(error)
 
     def _note(
         self,
@@ -357,7 +353,7 @@ class SingleSender:
             FilesChanged: they are not.
         """
         template = compile_text(mailing.text) if mailing.text else None
-        mailing = mailing.pinned(self._inputs)
+        mailing = mailing.pinned(self._context.inputs)
         chunks = list(stream_chunks(self._project, mailing, template, self._suppressed, ChunkReport()))
         if [chunk.digest for chunk in chunks] != [chunk.digest for chunk in action.chunks]:
             raise FilesChanged("its files changed while it was being sent")
@@ -373,8 +369,3 @@ def _phone_states(record: ChunkRecord, chunk: Chunk) -> PhoneStates:
         ChunkState.DECLARED_UNSENT: PhoneState.DECLARED_UNSENT,
     }.get(record.state, PhoneState.PENDING)
     return PhoneStates.uniform(first, len(chunk.phones))
-
-
-def _is_of_one_phone(error: str) -> bool:
-    """Whether sms.by refused this phone and would take the next."""
-    return isinstance(error_for("sendSMS", error, status=200), WrongPhone)

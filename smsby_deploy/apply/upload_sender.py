@@ -15,10 +15,13 @@ from decimal import Decimal
 from typing import TypeVar
 
 from smsby_deploy.apply.contact_batches import ContactBatch, ContactReader, Contacts
-from smsby_deploy.apply.dispatcher import Dispatcher, StopSending
+from smsby_deploy.apply.context import ApplyContext
+from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.events import Event
 from smsby_deploy.apply.list_sender import ListSender, Reviewed
-from smsby_deploy.config.declarations import Mailing, Project
+from smsby_deploy.apply.reconcile import Reconciler
+from smsby_deploy.apply.shutdown import StopSending
+from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState, Entry, UploadRecord
@@ -30,9 +33,7 @@ from smsby_deploy.plan.reasons import (
     opted_out_since_draft,
     with_code,
 )
-from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.situation import is_past
-from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import ImportReport, SubscriberList
 from smsby_deploy.smsby.retry import SEND_RETRIES
@@ -64,26 +65,20 @@ class UploadSender:
     """Makes and fills the list of a mailing, from wherever the lock says it stands, and sends to it."""
 
     def __init__(
-        self,
-        project: Project,
-        client: SendClient,
-        exchange: Dispatcher,
-        lists: ListSender,
-        reader: ContactReader,
-        *,
-        read: Callable[[], RemoteView],
-        advance: Callable[[int], None],
-        fail: Callable[[ExitCode], None],
+        self, context: ApplyContext, dispatcher: Dispatcher, reconciler: Reconciler, lists: ListSender
     ) -> None:
-        self._project = project
-        self._client = client
-        self._exchange = exchange
-        self._recorder = exchange.recorder
+        self._project = context.project
+        self._client = context.client
+        self._recorder = context.recorder
+        self._clock = context.clock
+        self._shutdown = context.shutdown
+        self._runs = context.runs
+        self._advance = context.advance
+        self._tell = context.say
+        self._dispatcher = dispatcher
+        self._reconciler = reconciler
         self._lists = lists
-        self._reader = reader
-        self._read = read
-        self._advance = advance
-        self._fail = fail  # hears an exit code
+        self._reader = ContactReader(context.project, context.inputs)
 
     def send(self, mailing: Mailing, action: Action) -> None:
         """Fill its list if there is no draft, then draft and confirm it.
@@ -106,8 +101,7 @@ class UploadSender:
                 ref, replace(self._upload(mailing), list_id=None, uploaded=0, invalid=0)
             )
             self._recorder.result([ref], ChunkState.REJECTED, error=str(rejected))
-            self._exchange.rejected.add(mailing.address)
-            self._exchange.stop([ref], str(rejected))
+            self._runs[mailing.address].reject(str(rejected))
             return
         self._lists.send(mailing, action, list_id, lambda: self._review(mailing, action))
         if self._recorder.chunk(ref).state is ChunkState.REJECTED:
@@ -144,28 +138,25 @@ class UploadSender:
                 self._recorder.note(ref, ChunkState.PENDING, recipients=people)
                 return upload.list_id
             self._say(mailing, "opt-outs changed meanwhile: another list is made", is_warning=True)
-        self._exchange.stop(
-            [ref], "opt-outs went on changing while its list was uploaded; the next apply goes on"
-        )
-        self._fail(ExitCode.FAILED)
+        why = "opt-outs went on changing while its list was uploaded; the next apply goes on"
+        self._runs[mailing.address].stop(why, ExitCode.FAILED)
         return None
 
     def _may_draft(self, mailing: Mailing, action: Action) -> bool:
         """Whether it may still be drafted: filling its list may have taken long."""
         address = mailing.address
         marks = [chunk.fingerprint for chunk in action.chunks]
-        remote = self._ask(self._read, "the mailings")
+        remote = self._ask(self._reconciler.read, "the mailings")
         why = find_collision(self._project.name, address, mailing.revision, marks, remote)
         why = with_code(ReasonCode.COLLISION, why) if why else ""
         if any(mark in remote.by_fingerprint for mark in marks):
             why = "meanwhile sms.by lists it, and this run did not send it; the next apply looks what became of it"
         # Too late is what is past schedule_time by more than max_late.
-        judged_at = self._exchange.clock.now() - (mailing.max_late or timedelta(0))
+        judged_at = self._clock.now() - (mailing.max_late or timedelta(0))
         if not why and mailing.schedule_time is not None and is_past(mailing.schedule_time, judged_at):
             why = with_code(ReasonCode.EXPIRED, expired_since(mailing.schedule_time))
         if why:
-            self._exchange.stop([(address, 0)], why)
-            self._fail(ExitCode.REFUSED)
+            self._runs[address].stop(why, ExitCode.REFUSED)
         return not why
 
     def _review(self, mailing: Mailing, action: Action) -> Reviewed:
@@ -294,7 +285,7 @@ class UploadSender:
         """
         ref = (mailing.address, 0)
         for tries in itertools.count(1):
-            self._exchange.check_stop()
+            self._shutdown.check()
             found = find()
             if found is not None:
                 return found
@@ -310,7 +301,7 @@ class UploadSender:
             if isinstance(told, TokenRefused) or pause is None:
                 raise StopSending(f"not sent: {told.message}", ExitCode.UNREACHABLE) from told
             self._say(mailing, f"{told.message}; again in {pause:.3g} s", is_warning=True)
-            self._exchange.sender.pause(pause, self._exchange.clock)
+            self._shutdown.pause(pause)
         raise AssertionError("the policy ends the retries")
 
     def _call(self, call: Callable[[], _Told]) -> _Told | SmsbyDeployError:
@@ -324,7 +315,7 @@ class UploadSender:
                 box.append(error)
             return Outcome(OutcomeKind.ACCEPTED)
 
-        outcome = self._exchange.sender.send(run)
+        outcome = self._dispatcher.run(run)
         return box[0] if box else AnswerLost(outcome.error or "its answer was lost")
 
     def _subscriber_lists(self) -> tuple[SubscriberList, ...]:
@@ -344,4 +335,4 @@ class UploadSender:
         event = Event(
             "upload", f"{mailing.address}: {line}", (mailing.address,), people, is_warning=is_warning
         )
-        self._exchange.say(event)
+        self._tell(event)

@@ -167,7 +167,7 @@ def _log_event(context: Context, event: Event) -> None:
         message=" ".join(event.line.split()),
         address=one,
         addresses=None if len(event.addresses) < 2 else list(event.addresses),
-        people=event.people,
+        people=event.recipients,
         outcome=event.outcome,
     )
 

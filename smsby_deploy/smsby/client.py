@@ -166,8 +166,12 @@ class SendClient(ReadClient):
     def __init__(self, transport: SendTransport) -> None:
         super().__init__(transport)
 
+    def seconds_until_turn(self) -> float:
+        """Return the seconds until `requests_per_second` allows the next request; reserves nothing."""
+        return self._transport.seconds_until_turn()
+
     def take_turn(self) -> float:
-        """Reserve the next turn of `requests_per_second`; seconds until it comes. What is prepared waits for none itself."""
+        """Reserve the next turn of the pace and return the seconds until it comes; prepared calls wait for none."""
         return self._transport.take_turn()
 
     def prepare_bulk_sms(

@@ -182,6 +182,11 @@ class ReadTransport:
         except (ValueError, TypeError, OverflowError):
             return None
 
+    def seconds_until_turn(self) -> float:
+        """Return the seconds until the next request may leave; reserves nothing."""
+        with self._pace:
+            return max(0.0, self._last + self._interval - self.clock.monotonic())
+
     def _take_turn(self) -> float:
         """Reserve the next turn of the pace; seconds until it comes."""
         with self._pace:

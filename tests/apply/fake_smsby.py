@@ -84,6 +84,9 @@ class FakeTransport(SendTransport):
     def prepare(self, method: Method, params: Mapping[str, Any]) -> Callable[[], Answer]:
         return lambda: self._reply(method, params)
 
+    def seconds_until_turn(self) -> float:
+        return 0.0
+
     def take_turn(self) -> float:
         return 0.0
 

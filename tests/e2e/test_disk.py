@@ -31,7 +31,7 @@ def test_a_full_disk_loses_no_result(shop: Shop, tmp_path: Path, case: Case) -> 
         assert full.code in (0, 1, 6), full.err
         if full.code == 0:
             break
-        assert "can't be written" in full.err
+        assert "cannot write" in full.err
         before = received(shop, project)
         assert all(count == 1 for count in before.values())
         named = re.search(r"`smsby-deploy (lock rescue [^`]+)`", full.err)
@@ -63,7 +63,7 @@ def test_a_full_disk_ends_it_whatever_the_answers_are(shop: Shop) -> None:
         full = shop.start("apply", "--auto-approve", file_limit=limit).finish(20)
         assert full.code in (1, 6), full.err
         shop.clear_faults()
-        if "can't be written" not in full.err:
+        if "cannot write" not in full.err:
             break
         finish(shop, FLYING, project)
         assert set(received(shop, project).values()) == {1}

@@ -74,7 +74,7 @@ def test_reading_and_sending_draw_a_bar_on_a_terminal(big: Shop) -> None:
     out, drawn = _on_terminal(big, "apply", "plan.json")
     assert ESCAPE not in out
     assert f"{PEOPLE:,} of {PEOPLE:,} people" in drawn
-    assert "accepted      1,000 people  sale/vip [1/3]\r\n" in drawn
+    assert "accepted      1,000 recipients  sale/vip [1/3]\r\n" in drawn
 
 
 @pytest.mark.parametrize("arguments", [["-q", "validate"], ["-q", "apply", "--auto-approve"]])
@@ -87,14 +87,14 @@ def test_a_dumb_terminal_gets_plain_lines(big: Shop) -> None:
     """Lines, no control characters."""
     drawn = _on_terminal(big, "apply", "--auto-approve", term="dumb")[1]
     assert ESCAPE not in drawn
-    assert drawn.count("accepted      1,000 people") == PEOPLE // 1000
+    assert drawn.count("accepted      1,000 recipients") == PEOPLE // 1000
 
 
 def test_without_a_terminal_there_are_plain_lines(big: Shop) -> None:
     """A pipeline's log: one line a request, no control characters."""
     applied = big.run("apply", "--auto-approve")
     assert applied.err.splitlines() == [
-        f"accepted      1,000 people  sale/vip [{number}/3]" for number in (1, 2, 3)
+        f"accepted      1,000 recipients  sale/vip [{number}/3]" for number in (1, 2, 3)
     ]
     assert ESCAPE not in applied.out
 

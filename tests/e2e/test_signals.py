@@ -26,8 +26,8 @@ def test_the_first_signal_finishes_the_request_in_flight(shop: Shop, number: int
     run.signal(number)
     done = run.finish()
     assert done.code == 6, done.err
-    assert "stopping once what is on its way is answered" in done.err
-    assert "sent to 4 of 5 people; the rest: stopped by a signal" in " ".join(done.out.split())
+    assert "stopping after the requests in flight" in done.err
+    assert "sent to 4 of 5 recipients; the rest: stopped by a signal" in " ".join(done.out.split())
     assert "next: git add" in done.out
     assert _states(shop) == ["accepted", "accepted", "pending"]
     finish(shop, THREE, "resumed")

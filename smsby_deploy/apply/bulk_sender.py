@@ -1,0 +1,77 @@
+"""Sends the mailings that go by sendBulkSms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from smsby_deploy.apply.bulk import ChunkMessage, FilesChanged, pack_requests, stream_parts
+from smsby_deploy.apply.context import ApplyContext
+from smsby_deploy.apply.dispatcher import Dispatcher
+from smsby_deploy.apply.remote_check import RemoteCheck
+from smsby_deploy.apply.send_request import SendRequest
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.lock.records import DONE, ChunkState
+from smsby_deploy.plan.chunk_cache import ChunkCache
+from smsby_deploy.smsby.outcome import Outcome
+
+
+class BulkRequest(SendRequest):
+    """One sendBulkSms with chunks of one campaign."""
+
+    def __init__(self, context: ApplyContext, parts: Sequence[ChunkMessage]) -> None:
+        super().__init__([part.ref for part in parts])
+        self._context = context
+        self._parts = {part.ref: part for part in parts}
+
+    def prepare(self) -> Callable[[], Outcome]:
+        messages = [self._parts[ref].message for ref in self.chunks]
+        return self._context.client.prepare_bulk_sms(messages, self._context.project.api.callback_url)
+
+    def on_recorded(self) -> None:
+        self._context.advance(sum(self._parts[ref].recipients for ref in self.chunks))
+
+
+class BulkSender:
+    """Sends mailings by sendBulkSms, several chunks in a request where they fit."""
+
+    def __init__(
+        self, context: ApplyContext, dispatcher: Dispatcher, check: RemoteCheck, cache: ChunkCache
+    ) -> None:
+        self._context = context
+        self._dispatcher = dispatcher
+        self._check = check
+        self._cache = cache
+
+    def send(self, mailings: Sequence[Mailing]) -> None:
+        """Send the chunks of `mailings`, all of one campaign, that were certainly not sent.
+
+        Raises:
+            StopSending, ResultNotSaved: as Dispatcher.send_all.
+        """
+        parts = (part for mailing in mailings for part in self._parts(mailing))
+        requests = pack_requests(self._context.project.api, parts)
+        self._dispatcher.send_all(BulkRequest(self._context, request) for request in requests)
+
+    def _parts(self, mailing: Mailing) -> Iterator[ChunkMessage]:
+        """Yield what is to be sent of `mailing`; a chunk whose recipients all opted out is complete."""
+        if not self._check.begin(mailing):
+            return
+        context, run = self._context, self._context.runs[mailing.address]
+        pinned, now = mailing.pinned(context.inputs), context.clock.now()
+        try:
+            for part in stream_parts(context.project, pinned, run.action, now, self._cache):
+                if run.is_stopped:
+                    return
+                record = context.recorder.chunk(part.ref)
+                if record.state in DONE:
+                    continue
+                if part.recipients == 0:
+                    context.recorder.note(part.ref, ChunkState.SUPPRESSED, recipients=0)
+                    continue
+                if part.recipients != record.recipients:
+                    context.recorder.note(
+                        part.ref, record.state, recipients=part.recipients, error=record.error
+                    )
+                yield part
+        except FilesChanged as error:
+            error.stop(run)

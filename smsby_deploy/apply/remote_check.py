@@ -1,0 +1,113 @@
+"""What is checked against sms.by before anything of a mailing is sent in a run."""
+
+from __future__ import annotations
+
+from smsby_deploy.apply.context import ApplyContext
+from smsby_deploy.apply.reconcile import Reconciler, not_asked
+from smsby_deploy.apply.single_sender import SingleSender
+from smsby_deploy.apply.upload_sender import upload_of
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.errors import ApiError, SmsbyUnavailable
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.records import ChunkRecord, ChunkState
+from smsby_deploy.plan.model import STARTING, Action, ActionKind, ReasonCode
+from smsby_deploy.plan.reasons import find_collision, with_code
+from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.plan.situation import is_recorded_singly
+
+
+class RemoteCheck:
+    """Records what sms.by already has of the mailings of a plan, so that none of it is sent again."""
+
+    def __init__(self, context: ApplyContext, reconciler: Reconciler, singles: SingleSender) -> None:
+        self._project = context.project
+        self._recorder = context.recorder
+        self._shutdown = context.shutdown
+        self._runs = context.runs
+        self._mailings = {mailing.address: mailing for mailing in context.project.mailings}
+        self._reconciler = reconciler
+        self._singles = singles
+
+    def record_found(self) -> None:
+        """Adopt the mailings that the plan adopts, and look once more for unknown outcomes.
+
+        Raises:
+            StopSending: sms.by could not be asked.
+        """
+        runs = [run for run in self._runs.values() if _is_to_reconcile(run.action)]
+        if not runs:
+            return
+        remote = self._reconciler.read_before_sending()
+        for run in runs:
+            mailing = self._mailings[run.action.address]
+            entry = self._recorder.lock.mailings.get(mailing.address)
+            if entry is None or (entry.revision < mailing.revision and not entry.has_unknown):
+                self._adopt(mailing, run.action, remote)
+            else:
+                self._look_again(mailing, run.action, remote)
+                self._reconciler.look_at_confirmations(mailing.address)
+            run.is_reconciled = True
+
+    def begin(self, mailing: Mailing) -> bool:
+        """Look for the mailing at sms.by and record it, before its first request in this run.
+
+        Returns:
+            whether it may be sent.
+
+        Raises:
+            StopSending: sms.by could not be asked, or a signal asked to stop.
+        """
+        run = self._runs[mailing.address]
+        if run.is_begun:
+            return not run.is_stopped
+        run.is_begun = True
+        self._shutdown.check()
+        remote = self._reconciler.read_before_sending()
+        marks = [chunk.fingerprint for chunk in run.action.chunks]
+        collision = find_collision(self._project.name, mailing.address, mailing.revision, marks, remote)
+        if collision:
+            run.stop(with_code(ReasonCode.COLLISION, collision), ExitCode.REFUSED)
+            return False
+        try:
+            self._record(mailing, run.action, remote)
+        except (SmsbyUnavailable, ApiError) as error:
+            raise not_asked(error) from error
+        chunks = self._recorder.lock.mailings[mailing.address].chunks
+        if any(chunk.state is ChunkState.UNKNOWN and chunk.step != "confirm" for chunk in chunks):
+            run.stop("unknown: sms.by lists a part of it that this run did not send")
+        return not run.is_stopped
+
+    def _record(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
+        """Record the mailing as new, as found at sms.by, or what sms.by says about its recorded chunks."""
+        entry = self._recorder.lock.mailings.get(mailing.address)
+        marks = [chunk.fingerprint for chunk in action.chunks]
+        is_new = action.action in STARTING or entry is None
+        if is_recorded_singly(entry, mailing.revision, marks):
+            is_new = False  # its messages may have been made
+        if not is_new:
+            self._look_again(mailing, action, remote)
+        elif any(mark in remote.by_fingerprint for mark in marks):
+            self._adopt(mailing, action, remote)
+        else:
+            upload = upload_of(entry, mailing)
+            records = [
+                ChunkRecord(c.fingerprint, c.recipients, c.digest, upload=upload) for c in action.chunks
+            ]
+            self._recorder.write_entry(mailing.address, mailing.revision, action, records)
+
+    def _adopt(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
+        if mailing.via == "single":
+            self._singles.adopt(mailing, action, remote)
+        else:
+            self._reconciler.adopt(mailing.address, mailing.revision, action, remote)
+
+    def _look_again(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
+        if self._recorder.lock.mailings[mailing.address].transport == "single":
+            self._singles.look_again(mailing, action, remote)
+        else:
+            self._reconciler.note_found(mailing.address, remote)
+
+
+def _is_to_reconcile(action: Action) -> bool:
+    """Whether it is not sent by this plan, and sms.by is asked for it all the same."""
+    return action.action is ActionKind.ADOPT or action.reason_code is ReasonCode.UNKNOWN

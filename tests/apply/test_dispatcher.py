@@ -1,0 +1,401 @@
+"""The dispatcher: what leaves, when, in which order with the journal, and what is recorded whatever breaks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smsby_deploy.apply.events import Event
+from smsby_deploy.apply.send_request import SendRequest
+from smsby_deploy.apply.shutdown import StopSending
+from smsby_deploy.apply.worker_pool import WorkerPool
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.journal import ResultNotSaved
+from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
+from tests.apply.fake_dispatch import ACCEPTED, REJECTED, TOKEN_REFUSED, UNKNOWN, FakeRequest, World, busy
+
+# --- one request -----------------------------------------------------------------------------------------------------
+
+
+def test_dispatcher_writes_intent_before_and_result_after() -> None:
+    """The intent is in the journal when the request leaves, and its result when `send` returns."""
+    world = World()
+    request = world.request(0)
+    events_when_sent: list[list[str]] = []
+    world.workers.on_submit = lambda: events_when_sent.append(world.held.events)
+    world.dispatcher().send(request)
+    assert events_when_sent == [["begin", "intent"]]
+    assert world.held.events == ["begin", "intent", "result"]
+    assert world.states() == ["accepted", "pending", "pending"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "stop_reason"),
+    [(REJECTED, "rejected", "refused"), (UNKNOWN, "unknown", "unknown: lost")],
+)
+def test_dispatcher_stops_a_mailing_after_a_bad_answer(
+    outcome: Outcome, state: str, stop_reason: str
+) -> None:
+    """Nothing more of a rejected or unknown mailing is sent; the other mailing goes on."""
+    world = World(concurrency=1, mailings=2)
+    requests = [world.request(0, outcome), world.request(1), world.request(0, mailing=1)]
+    world.dispatcher().send_all(requests)
+    assert world.states() == [state, "pending", "pending"]
+    assert world.context.runs["m/0"].stop_reason == stop_reason
+    assert world.states(1) == ["accepted", "pending", "pending"]
+
+
+def test_dispatcher_removes_stopped_chunks_from_a_prepared_request() -> None:
+    """A request with chunks of two mailings, prepared before one of them was stopped, is built again without it."""
+    world = World(concurrency=2, mailings=2)
+    bad = world.request(0, REJECTED, latency=1)
+    slow = world.request(0, mailing=1, latency=2)
+    both = world.request(1)
+    both.chunks.append(("m/1", 1))
+    world.dispatcher().send_all([bad, slow, both])
+    assert both.chunks == [("m/1", 1)]
+    assert world.states() == ["rejected", "pending", "pending"]
+    assert world.states(1) == ["accepted", "accepted", "pending"]
+
+
+# --- several in flight -----------------------------------------------------------------------------------------------
+
+
+def test_dispatcher_prepares_one_request_ahead() -> None:
+    """While two are in flight the third is prepared, not the fourth, and nothing of it is in the journal."""
+    world = World(concurrency=2, chunks=4)
+    seen: list[tuple[int, list[str]]] = []
+    world.clock.at(1, lambda: seen.append((len(world.prepared), world.held.events)))
+    world.dispatcher().send_all(world.request(index, latency=1.05) for index in range(4))
+    assert seen == [(3, ["begin", "intent", "intent"])]
+    assert world.states() == ["accepted"] * 4
+
+
+def test_dispatcher_slows_down_after_429() -> None:
+    """Nothing leaves for as long as Retry-After says; then half as many are in flight, the repeated one first."""
+    world = World(concurrency=4, chunks=8)
+    first = [world.request(0, busy(2), ACCEPTED, latency=0.5)]
+    others = [world.request(index, latency=0.6) for index in range(1, 8)]
+    world.dispatcher().send_all(first + others)
+    times = [time for time, _ in world.sent]
+    assert times[:4] == [0, 0, 0, 0]
+    assert world.sent[4][1] == ("m/0", 0)
+    assert min(times[4:]) == pytest.approx(2.5)
+    assert sum(time == times[4] for time in times) == 2
+    assert world.states() == ["accepted"] * 8
+
+
+def test_dispatcher_allows_more_in_flight_after_ten_accepted() -> None:
+    """After a 429 one was allowed; ten accepted requests later it is two again."""
+    world = World(concurrency=2, chunks=16)
+    requests = [world.request(0, busy(0), ACCEPTED, latency=1)]
+    requests += [world.request(index, latency=1) for index in range(1, 16)]
+    world.dispatcher().send_all(requests)
+    at_once = {time: sum(other == time for other, _ in world.sent) for time, _ in world.sent}
+    assert next(iter(at_once.values())) == 2
+    assert list(at_once.values())[-1] == 2
+    assert 1 in at_once.values()
+
+
+def test_dispatcher_gives_up_after_the_last_retry() -> None:
+    """Five tries with growing pauses, then the run stops with exit code 7; the chunk is as unsent as before."""
+    world = World()
+    with pytest.raises(StopSending, match="not sent: too many requests") as caught:
+        world.dispatcher().send(world.request(0, busy()))
+    assert caught.value.exit_code is ExitCode.UNREACHABLE
+    assert [time for time, _ in world.sent] == pytest.approx([0, 0.5, 1.5, 3.5, 7.5])
+    assert world.states() == ["pending"] * 3
+
+
+def test_dispatcher_leaves_a_long_retry_after_to_the_next_apply() -> None:
+    """A Retry-After of an hour ends the run at once."""
+    world = World()
+    with pytest.raises(StopSending, match="too many requests"):
+        world.dispatcher().send(world.request(0, busy(3600)))
+    assert (world.clock.time, len(world.sent)) == (0, 1)
+
+
+def test_dispatcher_asks_for_objections_after_the_pause() -> None:
+    """A request that may not be repeated any more stops its mailing; it was not asked before the pause."""
+    world = World()
+    asked: list[float] = []
+
+    class Objecting(FakeRequest):
+        def objection_to_retry(self) -> str:
+            asked.append(world.clock.time)
+            return "a recipient opted out"
+
+    world.dispatcher().send(Objecting(world, ("m/0", 0), [busy(5)]))
+    assert asked == [pytest.approx(5)]
+    assert len(world.sent) == 1
+    assert world.context.runs["m/0"].stop_reason == "a recipient opted out"
+
+
+# --- the pace --------------------------------------------------------------------------------------------------------
+
+
+def test_dispatcher_writes_no_intent_before_the_turn() -> None:
+    """With room for two, the second waits for its turn of the pace; nothing of it is in the journal meanwhile."""
+    world = World(concurrency=2, interval=1.0)
+    seen: list[list[str]] = []
+    world.clock.at(0.5, lambda: seen.append(world.held.events))
+    world.dispatcher().send_all(world.request(index, latency=5) for index in range(2))
+    assert seen == [["begin", "intent"]]
+    assert [time for time, _ in world.sent] == pytest.approx([0, 1])
+
+
+def test_dispatcher_wastes_no_turn_after_a_pause() -> None:
+    """After a 429 the requests leave one interval apart, not several at once."""
+    world = World(concurrency=2, interval=1.0, chunks=4)
+    requests = [world.request(0, busy(3), ACCEPTED, latency=0.1)]
+    requests += [world.request(index, latency=0.1) for index in range(1, 4)]
+    world.dispatcher().send_all(requests)
+    times = [time for time, _ in world.sent]
+    assert times == pytest.approx([0, 3.1, 4.1, 5.1, 6.1])
+
+
+def test_dispatcher_waits_for_no_turn_once_it_stops() -> None:
+    """The token is refused while the next turn is a hundred seconds away: the run ends at once."""
+    world = World(concurrency=2, interval=100.0)
+    with pytest.raises(StopSending, match="not sent: incorrect token") as caught:
+        world.dispatcher().send_all([world.request(0, TOKEN_REFUSED, latency=1), world.request(1)])
+    assert caught.value.exit_code is ExitCode.UNREACHABLE
+    assert world.clock.time == pytest.approx(1)
+    assert world.states() == ["pending"] * 3
+
+
+# --- signals ---------------------------------------------------------------------------------------------------------
+
+
+def _signal(world: World, *times: float) -> None:
+    def count() -> None:
+        world.shutdown.count += 1
+
+    for time in times:
+        world.clock.at(time, count)
+
+
+def test_dispatcher_records_what_is_in_flight_after_a_signal() -> None:
+    """Both answers are recorded; the third request stays here."""
+    world = World(concurrency=2)
+    _signal(world, 0.5)
+    with pytest.raises(StopSending, match="stopped by a signal before it was sent"):
+        world.dispatcher().send_all(world.request(index, latency=1) for index in range(3))
+    assert world.states() == ["accepted", "accepted", "pending"]
+
+
+def test_dispatcher_ignores_a_signal_after_the_last_request() -> None:
+    """Nothing was kept from being sent, so the run is not called stopped."""
+    world = World(concurrency=2)
+    _signal(world, 0.5)
+    world.dispatcher().send_all(world.request(index, latency=1) for index in range(2))
+    assert world.states() == ["accepted", "accepted", "pending"]
+
+
+def test_dispatcher_ends_the_pause_before_a_retry_on_a_signal() -> None:
+    """A signal during a Retry-After of 50 seconds stops the run at once."""
+    world = World()
+    _signal(world, 2)
+    with pytest.raises(StopSending, match="stopped by a signal"):
+        world.dispatcher().send(world.request(0, busy(50)))
+    assert world.clock.time < 3
+    assert world.states() == ["pending"] * 3
+
+
+def test_dispatcher_abandons_what_is_in_flight_after_a_second_signal() -> None:
+    """What is in flight becomes unknown, and what had not left is as unsent as before."""
+    world = World(concurrency=2)
+    _signal(world, 0.5, 0.6)
+    with pytest.raises(StopSending):
+        world.dispatcher().send_all(world.request(index, latency=1000) for index in range(3))
+    assert world.clock.time < 10
+    assert world.states() == ["unknown", "unknown", "pending"]
+
+
+# --- whatever breaks -------------------------------------------------------------------------------------------------
+
+
+def test_dispatcher_sends_nothing_after_a_failure() -> None:
+    """The next request cannot be read: what is in flight is recorded, and nothing more leaves."""
+    world = World(concurrency=2)
+
+    def requests() -> Iterator[SendRequest]:
+        yield world.request(0, latency=1)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        world.dispatcher().send_all(requests())
+    assert world.states() == ["accepted", "pending", "pending"]
+
+
+def test_dispatcher_records_what_is_in_flight_if_output_is_closed() -> None:
+    """The first answer cannot be announced; the second, which comes later, is recorded all the same."""
+    world = World(concurrency=2)
+
+    def say(event: Event) -> None:
+        raise BrokenPipeError
+
+    world.say = say
+    with pytest.raises(BrokenPipeError):
+        world.dispatcher().send_all(world.request(index, latency=index + 1.0) for index in range(3))
+    assert world.states() == ["accepted", "accepted", "pending"]
+
+
+def test_dispatcher_records_what_is_in_flight_if_a_signal_cannot_be_announced() -> None:
+    """Neither the first answer nor the shutdown can be announced; the second answer is recorded."""
+    world = World(concurrency=2)
+
+    def announce() -> None:
+        raise BrokenPipeError
+
+    def say(event: Event) -> None:
+        raise BrokenPipeError
+
+    world.say = say
+    world.workers._announce_shutdown = announce
+    _signal(world, 1.5)
+    with pytest.raises(BrokenPipeError):
+        world.dispatcher().send_all(world.request(index, latency=index * 4 + 1.0) for index in range(3))
+    assert world.states() == ["accepted", "accepted", "pending"]
+
+
+def test_dispatcher_writes_no_intent_for_what_cannot_be_prepared() -> None:
+    """It was certainly not sent and is not repeated; what is in flight is recorded."""
+    world = World(concurrency=2)
+
+    class Broken(FakeRequest):
+        def prepare(self) -> Callable[[], Outcome]:
+            raise MemoryError
+
+    requests = [world.request(0, latency=1), Broken(world, ("m/0", 1), [ACCEPTED])]
+    with pytest.raises(StopSending, match="not sent: MemoryError while the request was prepared"):
+        world.dispatcher().send_all(requests)
+    assert world.held.events == ["begin", "intent", "result"]
+    assert world.states() == ["accepted", "pending", "pending"]
+
+
+def test_dispatcher_ends_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system allows no thread: certainly not sent, without an intent, and not tried again and again."""
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    world = World()
+    with pytest.raises(StopSending, match="not sent: the system allows no more threads"):
+        world.dispatcher(WorkerPool(world.shutdown)).send(world.request(0))
+    assert world.held.events == []
+
+
+def test_dispatcher_prefers_a_lost_result_to_a_lost_message() -> None:
+    """The disk is full, and the output goes to it, too: the error that holds the results is the one raised."""
+    world = World(concurrency=2)
+
+    def fill_disk() -> None:
+        world.held.is_full = True
+
+    def say(event: Event) -> None:
+        raise OSError("No space left on device")
+
+    world.say = say
+    world.clock.at(0.5, fill_disk)
+    with pytest.raises(ResultNotSaved) as caught:
+        world.dispatcher().send_all(world.request(index, latency=index + 1.0) for index in range(2))
+    assert [event["event"] for event in caught.value.events] == ["result", "result"]
+
+
+def test_dispatcher_sends_nothing_if_an_intent_is_not_saved() -> None:
+    """An intent that the disk does not take keeps its request here."""
+    world = World()
+    world.held.is_full = True
+    with pytest.raises(ResultNotSaved):
+        world.dispatcher().send(world.request(0))
+    assert not world.sent
+
+
+# --- any course of events --------------------------------------------------------------------------------------------
+
+_OUTCOMES = st.sampled_from(
+    [ACCEPTED] * 8 + [REJECTED, UNKNOWN, TOKEN_REFUSED, busy(), busy(0), busy(3), busy(900)]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    concurrency=st.integers(1, 5),
+    interval=st.sampled_from([0.0, 0.2]),
+    answers=st.lists(
+        st.tuples(st.lists(_OUTCOMES, min_size=1, max_size=3), st.floats(0.01, 2)), min_size=1, max_size=20
+    ),
+    signals=st.lists(st.floats(0, 5), max_size=2),
+)
+def test_dispatcher_keeps_its_promises_in_any_course(
+    concurrency: int,
+    interval: float,
+    answers: list[tuple[list[Outcome], float]],
+    signals: list[float],
+) -> None:
+    """Random answers, latencies and signals: the promises of the module's docstring hold at every request."""
+    world = World(concurrency=concurrency, mailings=3, chunks=len(answers), interval=interval)
+    _signal(world, *signals)
+    checks = _Checks(world, interval)
+    requests = [
+        FakeRequest(world, (f"m/{number % 3}", number), outcomes, latency)
+        for number, (outcomes, latency) in enumerate(answers)
+    ]
+    try:
+        world.dispatcher().send_all(requests)
+        is_stopped = False
+    except StopSending:
+        is_stopped = True
+    checks.check_journal()
+    for mailing in range(3):
+        run = world.context.runs[f"m/{mailing}"]
+        mine = [
+            request for request in requests if request.chunks == [] or request.chunks[0][0] == f"m/{mailing}"
+        ]
+        if not is_stopped and not run.is_stopped:
+            states = world.states(mailing)
+            assert all(states[request.chunks[0][1]] == "accepted" for request in mine if request.chunks)
+
+
+class _Checks:
+    """Looks at every request when it leaves, and at the journal afterwards."""
+
+    def __init__(self, world: World, interval: float) -> None:
+        self._world = world
+        self._interval = interval
+        self._last = float("-inf")
+        world.workers.on_submit = self._on_submit
+
+    def _on_submit(self) -> None:
+        world = self._world
+        (line,) = world.held.lines[-1:]
+        assert line["event"] == "intent"
+        ((address, _),) = line["chunks"]
+        assert not world.context.runs[address].is_stopped
+        assert not world.shutdown.is_requested
+        assert not [one for one in world.workers.arrived if one.kind is not OutcomeKind.ACCEPTED]
+        assert len(world.workers._in_flight) < world.context.project.api.concurrency
+        assert world.clock.time - self._last > self._interval - 1e-6
+        self._last = world.clock.time
+
+    def check_journal(self) -> None:
+        """Each request has an intent and then its result, and none is sent twice unless it was not sent."""
+        open_intents: set[tuple[str, int]] = set()
+        settled: dict[tuple[str, int], str] = {}
+        for line in self._world.held.lines[1:]:
+            refs = [(address, index) for address, index in line["chunks"]]
+            for ref in refs:
+                if line["event"] == "intent":
+                    assert ref not in open_intents
+                    assert settled.get(ref, "pending") == "pending"
+                    open_intents.add(ref)
+                elif line["event"] == "result":
+                    open_intents.remove(ref)
+                    settled[ref] = line["changes"]["state"]
+        assert not open_intents
