@@ -1,4 +1,4 @@
-"""What is known of a text before any recipient is: variables, literals, faults, and the templates it includes."""
+"""What is known of a text before any recipient is: variables, literals, faults and includes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _INCLUDE_TAG = re.compile(r"\b(?:include|import|extends)\b")
 
 
 class Literal(NamedTuple):
-    """Literal text of a template at `offset`; `template` is None in the text itself, else the included name."""
+    """Literal text of a template at `offset`.
+
+    `template` is the name of an included template, or None in the text itself.
+    """
 
     template: str | None
     offset: int
@@ -46,7 +49,10 @@ class IncludedText(NamedTuple):
 
 
 class TextAnalysis(NamedTuple):
-    """`variables` come from the recipients' data. `included` maps the names that templates use to their texts."""
+    """The result of analyzing a text.
+
+    `variables` come from the recipients' data. `included` has the included templates by the names that texts use.
+    """
 
     variables: frozenset[str]
     literals: tuple[Literal, ...]
@@ -56,7 +62,10 @@ class TextAnalysis(NamedTuple):
 
 
 class RenderError(Exception):
-    """A text could not be rendered. If `is_final`, rendering the other texts would fail, too, after a long time."""
+    """A text could not be rendered.
+
+    If `is_final`, rendering the other texts would fail, too, after a long time.
+    """
 
     def __init__(self, message: str, location: Location | None, *, is_final: bool) -> None:
         super().__init__(message)
@@ -92,7 +101,7 @@ def find_placeholder_faults(literals: Iterable[Literal]) -> Iterator[Fault]:
 def text_of(
     source: TextSource, included: Mapping[str, IncludedText], template: str | None
 ) -> tuple[str, str | None]:
-    """The text of a template and the file that contains nothing else; None for a text in a campaign file."""
+    """The text of a template, and its file; the file is None for a text in a campaign."""
     if template is None or template not in included:
         return source.text, source.file
     return included[template].text, included[template].file

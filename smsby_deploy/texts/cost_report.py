@@ -1,4 +1,4 @@
-"""What a mailing's texts cost beside their parts: money, expensive characters, and the count by GSM 03.38."""
+"""What a mailing's texts cost: money, expensive characters, and the count by GSM 03.38."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CYRILLIC = re.compile("[\u0400-\u04ff]")
 
 @dataclass(slots=True)
 class CostReport:
-    """Totals of the texts counted so far. `parts` are billed parts, `gsm_parts` those by GSM 03.38."""
+    """Totals of the texts counted so far: billed `parts`, and `gsm_parts` by GSM 03.38."""
 
     price: Price | None = None
     parts: int = 0
@@ -49,7 +49,10 @@ class CostReport:
         return self.price is None or not self.price.per_prefix
 
     def count_parts(self, parts: int) -> None:
-        """Count texts that `measure_batch` measured: GSM 03.38 counts as many parts, and no character is expensive."""
+        """Count the parts of texts measured by `measure_batch`.
+
+        GSM 03.38 counts as many parts for them, and no character is expensive.
+        """
         self.parts += parts
         self.gsm_parts += parts
 
@@ -93,7 +96,10 @@ class CostReport:
 
 
 def count_gsm_parts(text: str, size: TextSize) -> int:
-    """Count the parts of `text` by GSM 03.38, without measuring where the result is known to equal `size.parts`."""
+    """Count the parts of `text` by GSM 03.38.
+
+    Most texts need no second measuring, because the count is known to equal `size.parts`.
+    """
     if size.units > size.capacity:
         return size.parts
     if size.encoding is Encoding.GSM7:

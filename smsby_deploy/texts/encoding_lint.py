@@ -1,4 +1,4 @@
-"""Characters that force a text into UCS-2: where they are, what they cost, and what to write instead."""
+"""Characters that force a text into UCS-2: their place, cost and replacement."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def may_be_expensive(text: str) -> bool:
 
 @dataclass(slots=True)
 class Expense:
-    """What one set of characters adds for all `recipients` of it; `row` is the first line with it."""
+    """What one set of characters adds for all its recipients; `row` is the first line with it."""
 
     recipients: int = 0
     parts: int = 0
@@ -65,7 +65,7 @@ class ExpensiveCharacters:
 
 
 def describe_expense(characters: frozenset[str], expense: Expense, currency: str | None) -> str:
-    """`1 character (U+2014 —) adds 27,631 parts (718.41 BYN): write - instead, or set smart_encoding: true`."""
+    """For example `1 character (U+2014 —) adds 27,631 parts (718.41 BYN): write - instead`."""
     names = sorted(characters)
     shown = ", ".join(map(name_character, names))
     count = counted(len(names), "character")
@@ -81,7 +81,7 @@ def describe_expense(characters: frozenset[str], expense: Expense, currency: str
 
 
 def plain_text(text: str) -> str:
-    """`text` in ASCII with the least visible changes: plain signs, letters without accents, nothing for the rest."""
+    """`text` in ASCII: plain signs, letters without accents, and nothing for the rest."""
     latin = (
         "".join(SMART.get(character, character) for character in text)
         .translate(_LOOKALIKES)

@@ -1,7 +1,8 @@
-"""The Jinja2 environment of texts: a strict sandbox in which a text always renders the same way, and always ends.
+"""The Jinja2 environment of texts: a strict sandbox.
 
-A template comes from a reviewed file, but it is not a program. Filters, methods and operators are allowed one by one; any
-other is an error. Nothing random or time-dependent is available. limits.py bounds what a template may do.
+In it a text always renders the same way, and rendering always ends. A template comes from a reviewed file, but it is
+not a program. Filters, methods and operators are allowed one by one; any other is an error. Nothing random or
+time-dependent is available. limits.py bounds what a template may do.
 
 Every node carries its offset in the source in place of its line number, so that an error can name its column.
 """
@@ -268,7 +269,7 @@ _CHECKS: dict[str, Callable[..., None]] = {
 
 
 def _checked(filter_: Callable[..., Any], check: Callable[..., None]) -> Callable[..., Any]:
-    """Wrap `filter_` so that `check` sees its arguments first, without those that Jinja2 itself prepends."""
+    """Wrap `filter_` so that `check` sees its arguments first, without what Jinja2 prepends."""
     skipped = 1 if hasattr(filter_, "jinja_pass_arg") else 0
 
     @wraps(filter_)

@@ -1,4 +1,4 @@
-"""Template filters for texts: money, date, plural, phone, int, float. None depends on the current time."""
+"""Template filters for texts: money, date, plural, phone, int and float."""
 
 from __future__ import annotations
 
@@ -40,9 +40,10 @@ def money(value: Any, currency: str = "", language: str = "ru") -> str:
 
 
 def date(value: Any, *how: str) -> str:
-    """A date or time, such as `1 декабря 2026`; `how` is a language (ru, be, en), a format, or both.
+    """A date or time, such as `1 декабря 2026`.
 
-    Codes of a format: %d %-d day, %m %-m month, %B its name, %Y %y year, %A weekday, %H:%M time, %% a percent sign.
+    `how` is a language (ru, be, en), a format, or both. Codes of a format: %d %-d day, %m %-m month, %B its name, %Y
+    %y year, %A weekday, %H:%M time, %% a percent sign.
     """
     language, form = "ru", _DATE
     for word in how:
@@ -69,9 +70,9 @@ def date(value: Any, *how: str) -> str:
 
 
 def plural(value: Any, *forms: str) -> str:
-    """The form of a word that agrees with a number: `балл`, `балла` or `баллов`; with two forms as in English.
+    """The form of a word that agrees with a number: `балл`, `балла` or `баллов`.
 
-    The forms may also be given as one text: `plural('балл, балла, баллов')`.
+    With two forms it follows English. The forms may also be given as one text: `plural('балл, балла, баллов')`.
     """
     words = [word.strip() for form in forms for word in form.split(",")]
     number = abs(_number("plural", value))
@@ -90,9 +91,10 @@ def plural(value: Any, *forms: str) -> str:
 
 
 def integer(value: Any, *default: Any) -> Any:
-    """The integer part of a number, for sums and comparisons; `default`, if given, replaces a value that is not one.
+    """The integer part of a number, for sums and comparisons.
 
-    Jinja2's own filter returns 0 instead, so that an empty column would be sent as `0 points`.
+    `default`, if given, replaces a value that is not a number. Jinja2's own filter returns 0 instead, so that an
+    empty column would be sent as `0 points`.
     """
     return _or_default("int", value, int, default)
 
@@ -103,7 +105,7 @@ def decimal(value: Any, *default: Any) -> Any:
 
 
 def phone(value: Any, style: str = "international") -> str:
-    """A phone number with its digits grouped: `+375 29 123-45-67`; in `national` style `8 029 123-45-67`."""
+    """A phone number: `+375 29 123-45-67`, in `national` style `8 029 123-45-67`."""
     digits = re.sub(r"\D", "", _text_of("phone", value))
     if len(digits) == 11 and digits.startswith("80"):
         digits = "375" + digits[2:]

@@ -1,4 +1,7 @@
-"""The templates that a text includes, imports or extends, read from the project's templates/ before anything is rendered."""
+"""The templates that a text includes, imports or extends.
+
+They are read from the project's templates/ folder before anything is rendered.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,23 @@ _CALLABLE = frozenset(["caller", "loop", "self", "super"])
 
 
 class IncludeError(TemplateSyntaxError):
-    """A template cannot be included. `name` is the including one (None: the text), `lineno` the offset, from 1."""
+    """A template cannot be included.
+
+    `name` is the including template (None: the text), `lineno` the offset in it, from 1.
+    """
 
 
 @dataclass(slots=True)
 class ParsedTemplates:
-    """The trees of a text (None) and of the templates it includes, and the texts of the latter, by name."""
+    """The trees of a text (None) and of the templates it includes, and their texts, by name."""
 
     trees: dict[str | None, nodes.Template] = field(default_factory=dict)
     included: dict[str, IncludedText] = field(default_factory=dict)
 
     def add(self, environment: TextEnvironment, text: str, root: Path | None) -> None:
-        """Parse `text` and everything it includes; names are paths in templates/, with or without that folder.
+        """Parse `text` and everything it includes.
+
+        Names are paths in templates/, with or without that folder.
 
         Raises:
             IncludeError: a name is not a constant, leads out of templates/, names no file, or includes itself.
@@ -100,10 +108,10 @@ def _find_own_variables(
     tree: nodes.Template,
     found: Mapping[str | None, frozenset[str]],
 ) -> frozenset[str]:
-    """The variables that one template takes from outside; `found` has those of the templates it includes.
+    """The variables that one template takes from outside.
 
-    An included template sees what the including one has set before, so such a variable does not come from outside. An
-    imported or extended template does not see it.
+    `found` has those of the templates it includes. An included template sees what the including one has set before,
+    so such a variable does not come from outside. An imported or extended template does not see it.
     """
     if not any(_references(tree, name)):
         return frozenset(meta.find_undeclared_variables(tree))
@@ -128,7 +136,7 @@ class _IncludesAsNames(NodeTransformer):
 
 
 def _references(tree: nodes.Template, name: str | None) -> Iterator[tuple[str, int]]:
-    """The names of the templates that `tree`, itself called `name`, refers to, each with its offset."""
+    """The names of the templates that `tree` refers to, with offsets; `name` is its own name."""
     for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
         included: nodes.Expr = node.template  # type: ignore[attr-defined]  # all four have it
         if not (isinstance(included, nodes.Const) and isinstance(included.value, str)):

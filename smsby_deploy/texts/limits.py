@@ -1,4 +1,4 @@
-"""Limits of a template: a budget of steps and a longest value, enforced by calls inserted into its tree.
+"""Limits of a template: a budget of steps and a longest value.
 
 A template cannot be stopped from outside. Before it is compiled, its loops, macros, filters and containers are therefore
 wrapped in calls of the environment, which check and count what they are about to do.
@@ -77,7 +77,10 @@ def size_of(value: Any) -> int:
 
 
 class LimitInserter(NodeTransformer):
-    """Replaces loops, macros, `~`, containers, attributes and the input of filters by calls of a `TextEnvironment`."""
+    """Makes a tree call the `TextEnvironment` wherever a limit applies.
+
+    These are loops, macros, `~`, containers, attributes and the input of filters.
+    """
 
     def __init__(self, environment: Environment, *, is_included: bool) -> None:
         self.environment = environment

@@ -1,4 +1,7 @@
-"""Placeholders of other tools, which recipients would read literally: *|FNAME|*, {name}, %NAME%, [[name]], ${name}."""
+"""Placeholders of other tools, which recipients would read literally.
+
+These are *|FNAME|*, {name}, %NAME%, [[name]] and ${name}.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def find_placeholder(text: str, *, rendered: bool = False) -> re.Match[str] | No
 
 
 def find_placeholders(text: str) -> Iterator[re.Match[str]]:
-    """Every placeholder in the literal `text` of a template, from left to right, none nested in another."""
+    """Yield the placeholders in literal `text` from left to right, none nested in another."""
     found = [match for pattern in _FOREIGN for match in pattern.finditer(text)]
     end = 0
     for match in sorted(found, key=lambda match: (match.start(), -match.end())):

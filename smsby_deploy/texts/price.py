@@ -27,7 +27,7 @@ def signed(amount: Decimal) -> str:
 
 
 def aligned(amounts: Sequence[Decimal | None]) -> list[str]:
-    """`amounts` for a column of a table, all with the same number of decimals: `1,234.50`, and `?` for None."""
+    """`amounts` for a column of a table, with equally many decimals: `1,234.50`; None is `?`."""
     known = [money(amount) for amount in amounts if amount is not None]
     digits = max((len(text.partition(".")[2]) for text in known), default=2)
     return ["?" if amount is None else f"{amount:,.{digits}f}" for amount in amounts]

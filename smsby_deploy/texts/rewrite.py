@@ -1,4 +1,4 @@
-"""Texts rewritten to cost less: plain characters for typographic ones, Latin letters for Cyrillic ones.
+"""Texts rewritten to cost less: with plain punctuation, or in Latin letters.
 
 Both happen only if a mailing asks for it, and before parts are counted. Smart encoding never changes a letter, and leaves
 a text alone that would stay UCS-2, since it would save nothing.
@@ -38,7 +38,7 @@ _CYRILLIC = (
 
 
 class Rewriter:
-    """Rewrites texts according to `options`; `replaced` are the characters smart encoding has replaced so far."""
+    """Rewrites texts according to `options`; `replaced` collects what smart encoding replaces."""
 
     def __init__(self, options: Rewrite) -> None:
         self.options = options
@@ -59,7 +59,7 @@ class Rewriter:
 
 
 def smart_encode(text: str) -> str:
-    """`text` with plain quotes, dashes, spaces and ellipses if that makes it GSM-7; else `text` itself."""
+    """`text` with plain quotes, dashes, spaces and ellipses if that makes it GSM-7, else `text`."""
     if text.isascii():
         return text
     plain = text.translate(_SMART_TABLE)
@@ -67,7 +67,7 @@ def smart_encode(text: str) -> str:
 
 
 def transliterate(text: str) -> str:
-    """`text` with Latin letters for Cyrillic ones; case, punctuation and other characters stay the same."""
+    """`text` with Latin letters for Cyrillic ones; everything else stays the same."""
     composed = unicodedata.normalize("NFC", text)
 
     def spell(found: re.Match[str]) -> str:

@@ -43,7 +43,7 @@ class Candidate:
 
 @dataclass(slots=True)
 class SampleSelector:
-    """Selects samples from a stream of any length; the selection is complete once the stream has ended.
+    """Selects samples from a stream; the selection is complete once the stream has ended.
 
     `limit` is the most samples to keep, or None for every sample that has a reason. `rows` asks for recipients by number
     instead. `pending_defaults` are the variables with a default that no recipient has used so far. `on_too_long` receives
@@ -109,7 +109,7 @@ class SampleSelector:
         return [reasons[row] for row in sorted(reasons)]
 
     def _measure(self, added: _AddedBatch) -> tuple[bytearray, int]:
-        """Count parts; return a 1 for each row that may be selected, and the most parts among these rows."""
+        """Count parts; return a 1 for each eligible row, and the most parts among these rows."""
         texts, reached = added.texts, added.batch.not_suppressed
         if (
             max(added.lengths, default=0) <= UCS2_UNITS[-1]
@@ -170,7 +170,10 @@ class SampleSelector:
 
 @dataclass
 class _AddedBatch:
-    """A batch with its texts. `offset` is the number of recipients before it, `too_long` the positions found so far."""
+    """A batch with its texts.
+
+    `offset` is the number of recipients before it, `too_long` has the positions of texts found to be too long.
+    """
 
     batch: Batch
     texts: Sequence[str]

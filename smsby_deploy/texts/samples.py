@@ -1,4 +1,4 @@
-"""Samples: a few texts of a mailing as its recipients will read them, chosen to show the worst cases.
+"""Samples: a few texts of a mailing, chosen to show what its recipients read at worst.
 
 `render` and the comment on a pull request show the same samples; outputs only format them.
 """
@@ -64,8 +64,9 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class MailingSamples:
-    """The samples of one mailing in row order. `recipients` is None where the audience was not read.
+    """The samples of one mailing in row order.
 
+    `recipients` is None where the audience was not read.
     `by_parts` counts the recipients whose text has 1, 2, and 3 or more parts; None where all have the same text.
     """
 
@@ -115,7 +116,10 @@ def sample_mailings(
 def review_mailing(
     project: Project, mailing: Mailing, suppressed: PhoneSet, *, with_samples: bool = True
 ) -> MailingReview:
-    """The template and the masked samples of a mailing; the plan reports what cannot be rendered."""
+    """Return the template and the masked samples of a mailing.
+
+    Texts that cannot be rendered are left out: the plan reports them.
+    """
     text = mailing.text.text if mailing.text else None
     if not with_samples:
         return MailingReview(mailing.timezone, text)
@@ -136,8 +140,10 @@ def sample_mailing(
     limit: int | None = DEFAULT_LIMIT,
     rows: Sequence[int] = (),
 ) -> MailingSamples:
-    """At most `limit` texts: the first, the most expensive, the longest, one for each default that is applied, then those
-    that follow the first. A bulk mailing has one text.
+    """Return at most `limit` texts of a mailing.
+
+    They are the first, the most expensive, the longest, one for each default that is applied, then those that follow the
+    first. A bulk mailing has one text.
 
     Without a limit the texts that follow the first are left out, and the text of a bulk mailing is shown without reading
     its audience. `rows` selects recipients by number instead, suppressed ones included.
@@ -212,7 +218,10 @@ def _mask_phones(sample: Sample) -> Sample:
 def _render_all(
     mailing: Mailing, template: Template | None, suppressed: PhoneSet, problems: KeptProblems
 ) -> Iterator[tuple[Batch, Sequence[str]]]:
-    """Every recipient in batches, with the texts; "" where a text cannot be sent, with the reason in `problems`."""
+    """Yield all recipients in batches with their texts.
+
+    A text that cannot be sent is "", and the reason is added to `problems`.
+    """
     assert not isinstance(mailing.audience, ContactList)
     report = AudienceReport()
     bulk_text = template.render_once() if template and not is_personal(mailing, template) else None

@@ -1,4 +1,4 @@
-"""Templates: compiled once, with every problem at its place, then rendered for batches of recipients.
+"""Templates: compiled once, then rendered for batches of recipients.
 
 Templates are strict: an undefined variable is an error, and so is an empty value that would be printed; testing one is
 allowed.
@@ -35,7 +35,10 @@ _SURELY_COMPILES = 500  # characters
 
 
 class RenderedBatch(NamedTuple):
-    """The text of each recipient ("" where it failed), the problems, and the characters that smart encoding replaced."""
+    """The text of each recipient ("" where it failed), and the problems.
+
+    `replaced` are the characters that smart encoding replaced.
+    """
 
     texts: list[str]
     problems: Sequence[Problem] = ()
@@ -43,7 +46,10 @@ class RenderedBatch(NamedTuple):
 
 
 class Template:
-    """A text that can be rendered. `inputs` maps the project paths of the templates it includes to their texts."""
+    """A text that can be rendered.
+
+    `inputs` maps the project paths of the templates it includes to their texts.
+    """
 
     def __init__(self, source: TextSource, analysis: TextAnalysis) -> None:
         self.source = source
@@ -109,7 +115,7 @@ class Template:
         return RenderedBatch(texts, problems, self.rewriter.replaced)
 
     def find_literal(self, character: str) -> Location | None:
-        """The first place of `character` in the template or in what it includes; None if it comes from the data."""
+        """The first place of `character` in the template; None if it comes from the data."""
         for name, offset, literal in self._analysis.literals:
             if character in literal:
                 index = offset + literal.index(character)
@@ -117,7 +123,7 @@ class Template:
         return None
 
     def _render_known(self, batch: Batch) -> list[str | None] | None:
-        """The texts that can be rendered for the whole batch; None for the others, or if there are none."""
+        """The texts that can be rendered together; None for any other, or if there are none."""
         texts: list[str | None] | None
         if self._has_given_up:
             return None

@@ -48,7 +48,7 @@ def test_measure_text_uses_the_billing_table(text: str, parts: int) -> None:
     ],
 )
 def test_measure_text_at_every_border_of_the_table(letter: str, row: tuple[int, ...]) -> None:
-    """The last unit of each row and the first of the next; the table is repeated here from the SDK."""
+    """The last unit of each row and the first of the next, by the table of the SDK."""
     for parts, most in enumerate(row, 1):
         assert measure_text(letter * most).parts == parts
         if parts < len(row):
