@@ -181,7 +181,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         elif not isinstance(__obj, Macro | LoopContext | BlockReference | Undefined) and not isinstance(
             owner, LoopContext
         ):
-            raise SecurityError("this value cannot be called: remove the ()")
+            raise SecurityError("only macros and text methods can be called: remove the () or use a filter")
         return super().call(__context, __obj, *args, **kwargs)
 
     def _tokenize(

@@ -10,7 +10,7 @@ from smsby_deploy.config.declarations import TextSource
 from smsby_deploy.problems import Location
 from smsby_deploy.texts.filters import plural
 from smsby_deploy.texts.template import compile_text
-from tests.texts.batches import make_batch
+from tests.texts.rendering import make_batch
 
 
 def _render(expression: str, value: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from smsby_deploy.config.declarations import TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location, Problem
 from smsby_deploy.texts.template import Template, compile_text
-from tests.texts.batches import make_batch
+from tests.texts.rendering import make_batch, make_source, refusal
 
 _AT = Location("sale.yaml", 6, 11)
 
@@ -139,3 +139,10 @@ def test_includes_see_variables_set_before_them(root: Path, text: str, variables
     """A variable that the text sets does not make it personal."""
     (root / "templates/parts/city.j2").write_text("{% include 'city.j2' %}", "utf-8")
     assert _compile(root, text).variables == variables
+
+
+def test_unknown_calls_are_located() -> None:
+    """Its place and name are reported before anything is rendered."""
+    problem = refusal(make_source("Hi {{ range(9) }}"))
+    assert (problem.location.line, problem.location.column) == (1, 7)
+    assert "unknown function range" in problem.message

@@ -12,7 +12,7 @@ from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location
 from smsby_deploy.texts.environment import TextEnvironment
 from smsby_deploy.texts.template import compile_text
-from tests.texts.batches import make_batch
+from tests.texts.rendering import make_batch
 
 _MEGABYTES = 64
 _AT = Location("text.j2", 1, 1)

@@ -6,28 +6,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from smsby_deploy.config.declarations import TextSource
 from smsby_deploy.errors import FilesInvalid
-from smsby_deploy.problems import Location, Problem
 from smsby_deploy.texts.placeholders import find_placeholder
 from smsby_deploy.texts.template import compile_text
-from tests.texts.batches import make_batch
-
-
-def _source(text: str) -> TextSource:
-    return TextSource(text, Location("text.j2", 1, 1), file="text.j2")
-
-
-def _render(text: str, own: str | None = None, **variables: str) -> tuple[str, list[Problem]]:
-    batch = make_batch([variables], own)
-    rendered = compile_text(_source(text)).render_batch(batch, rows_file="list.csv", address="a/b")
-    return rendered.texts[0], rendered.problems
-
-
-def _refused(source: TextSource) -> Problem:
-    with pytest.raises(FilesInvalid) as caught:
-        compile_text(source)
-    return caught.value.problems[0]
+from tests.texts.rendering import make_source, refusal, render_one
 
 
 @pytest.mark.parametrize(
@@ -52,7 +34,7 @@ def _refused(source: TextSource) -> Problem:
 )
 def test_template_renders_texts(text: str, variables: dict[str, str], expected: str) -> None:
     """Variables, tests, defaults, loops and macros work; white space at the ends is not sent."""
-    assert _render(text, **variables) == (expected, [])
+    assert render_one(text, **variables) == (expected, [])
 
 
 @pytest.mark.parametrize(
@@ -81,69 +63,13 @@ def test_template_renders_texts(text: str, variables: dict[str, str], expected: 
 )
 def test_template_reports_a_failed_text_with_its_row(text: str, message: str) -> None:
     """No text is rendered; the problem is located in the template and names the recipient's line."""
-    rendered, problems = _render(text, name="Анна", city="")
+    rendered, problems = render_one(text, name="Анна", city="")
     assert rendered == ""
     assert [(problem.code, problem.location.file, problem.location.line) for problem in problems] == [
         ("TEMPLATE", "text.j2", 1)
     ]
     assert message in problems[0].message
     assert problems[0].message.endswith("(list.csv:3)")
-
-
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ("Hi {{ name }}, {{ nmae }}!", (1, 19)),
-        ("Hi\n  {{ name }} {{ name | upper ~ nmae }}", (2, 32)),
-        ("Hi {{ name }}\n\n{{ city }}", (3, 4)),
-        ("Hi {% if nmae %}x{% endif %}", (1, 10)),
-        ("{%- for c in name %}\n{{ c }}{{ c.nope }}{% endfor %}", (2, 13)),
-        ("Hi {{- name }} {{ 'a'.join(1) }}", (1, 19)),
-    ],
-)
-def test_template_locates_a_failed_text(text: str, place: tuple[int, int]) -> None:
-    """The location is the undefined name, or else the first word of its tag."""
-    _, problems = _render(text, name="Анна", city="")
-    assert [(problem.location.line, problem.location.column) for problem in problems] == [place]
-
-
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ("one\n{% if %}\n", (2, 7)),
-        ("Hi {{ name | nope }}", (1, 14)),
-        ("a {{ b ? c }}", (1, 8)),
-        ("ab {% x", (1, 7)),
-    ],
-)
-def test_compile_text_locates_a_syntax_error(text: str, place: tuple[int, int]) -> None:
-    """The location is where parsing failed."""
-    problem = _refused(_source(text))
-    assert (problem.code, problem.location.line, problem.location.column) == ("TEMPLATE_SYNTAX", *place)
-
-
-_YAML = [
-    ("    text: Hi {{ nmae }}\n", "Hi {{ nmae }}", (1, 17)),
-    ('    text: "\\u0410 \\"x\\" {{ nmae }}"\n', 'А "x" {{ nmae }}', (1, 28)),
-    ("    text: 'it''s {{ nmae }}'\n", "it's {{ nmae }}", (1, 21)),
-    ("    text: |\n      one\n\n      two {{ nmae }}\n", "one\n\ntwo {{ nmae }}\n", (4, 14)),
-    ("    text: |-\n      one\n        two {{ nmae }}\n", "one\n  two {{ nmae }}", (3, 16)),
-    ("    text: >-\n      one\n      two {{ nmae }}\n", "one two {{ nmae }}", (3, 14)),
-    ("    text: one\n      two {{ nmae }}\n", "one two {{ nmae }}", (2, 14)),
-    ("    text: &hi Hi {{ nmae }}\n", "Hi {{ nmae }}", (1, 21)),
-    ("    text: *hi\n", "Hi {{ nmae }}", (1, 11)),
-    ("    text: >+2\n        one\n\n      two {{ nmae }}\n\n", "  one\n\ntwo {{ nmae }}\n\n", (4, 14)),
-    ('    text: "one \\\n      two {{ nmae }}"\n', "one two {{ nmae }}", (2, 14)),
-]
-
-
-@pytest.mark.parametrize(("content", "text", "place"), _YAML)
-def test_template_locates_errors_in_the_campaign(content: str, text: str, place: tuple[int, int]) -> None:
-    """Plain, quoted, literal and folded scalars, also after escapes and on later lines."""
-    source = TextSource(text, Location("sale.yaml", 1, 11), content)
-    batch = make_batch([{"name": "x"}])
-    problem = compile_text(source).render_batch(batch, rows_file="list.csv", address="a/b").problems[0]
-    assert problem.location == ("sale.yaml", *place)
 
 
 @pytest.mark.parametrize(
@@ -155,21 +81,21 @@ def test_template_locates_errors_in_the_campaign(content: str, text: str, place:
 )  # fmt: skip
 def test_template_refuses_placeholders_of_other_tools(text: str) -> None:
     """No merge tag of another tool is sent, whether in the template, in an own text or in a value."""
-    assert _refused(_source(text)).code == "PLACEHOLDER"
-    for problems in (_render("Hi {{ phone }}", own=text)[1], _render("Hi {{ name }}", name=text)[1]):
+    assert refusal(make_source(text)).code == "PLACEHOLDER"
+    for problems in (render_one("Hi {{ phone }}", own=text)[1], render_one("Hi {{ name }}", name=text)[1]):
         assert [(problem.code, problem.location.line) for problem in problems] == [("PLACEHOLDER", 3)]
 
 
 def test_template_refuses_tags_in_an_own_text() -> None:
     """A recipient's own text is literal, so that its braces would be sent."""
-    assert [problem.code for problem in _render("Hi", own="Hi {{ name }}")[1]] == ["PLACEHOLDER"]
+    assert [problem.code for problem in render_one("Hi", own="Hi {{ name }}")[1]] == ["PLACEHOLDER"]
 
 
 def test_compile_text_locates_every_placeholder() -> None:
     """All placeholders are reported together, none of them twice."""
     text = "Hi *|FNAME|*, ${name} of {city}\n{{ name }}: %NAME% *|A:{b}|*"
     with pytest.raises(FilesInvalid) as caught:
-        compile_text(_source(text))
+        compile_text(make_source(text))
     found = [(problem.location.line, problem.location.column) for problem in caught.value.problems]
     assert found == [(1, 4), (1, 15), (1, 26), (2, 13), (2, 20)]
 
@@ -177,27 +103,7 @@ def test_compile_text_locates_every_placeholder() -> None:
 @pytest.mark.parametrize("text", ["10% и 20% скидки", "10%или20%", "[ок]", "50%-я", "a {b c}", "x | y *|*"])
 def test_template_allows_percent_signs_and_brackets(text: str) -> None:
     """Percent signs and brackets outside placeholders are sent."""
-    assert _render(text) == (text, [])
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "{{ ''.__class__ }}", "{{ [1, 2] | random }}", "{{ 1 / 0 }}", "{{ 9 ** 9 ** 9 }}", "{{ range(9) }}",
-        "{{ lipsum() }}", "{{ (5).to_bytes(9, 'big') }}", "{{ 'a'.center(5) }}", "{{ '{}'.format(1) }}", "{{ now() }}",
-        "{{ 'a' | safe }}", "{{ '' | xmlattr }}", "{% set x = cycler('a') %}x", "{{ 'a'.encode() }}",
-    ],
-)  # fmt: skip
-def test_compile_text_refuses_anything_unsafe(text: str) -> None:
-    """Nothing dangerous, random or time-dependent is available."""
-    assert _refused(_source(text)).code in ("TEMPLATE", "TEMPLATE_SYNTAX")
-
-
-def test_compile_text_locates_an_unknown_function() -> None:
-    """Its place and name are reported before anything is rendered."""
-    problem = _refused(_source("Hi {{ range(9) }}"))
-    assert (problem.location.line, problem.location.column) == (1, 7)
-    assert "unknown function range" in problem.message
+    assert render_one(text) == (text, [])
 
 
 @given(
@@ -210,7 +116,7 @@ def test_template_is_the_same_with_another_node(text: str, row: dict[str, str]) 
     """An empty condition in front of a text changes neither texts nor messages."""
     assume(text.strip() and not find_placeholder(text))
     by_template = "{% if true %}{% endif %}" + text
-    plain, full = _render(text, **row), _render(by_template, **row)
+    plain, full = render_one(text, **row), render_one(by_template, **row)
     assert plain[0] == full[0]
     assert [problem.message for problem in plain[1]] == [problem.message for problem in full[1]]
 
@@ -228,7 +134,7 @@ def test_template_reports_every_fault_as_a_problem(scraps: list[str]) -> None:
     """Every fault is a problem at a place in the text, and rendering twice gives the same text."""
     text = "{{ name }}" + " ".join(scraps)
     try:
-        first, second = _render(text, name="x"), _render(text, name="x")
+        first, second = render_one(text, name="x"), render_one(text, name="x")
     except FilesInvalid as error:
         problems = list(error.problems)
     else:
@@ -243,5 +149,5 @@ def test_template_reports_every_fault_as_a_problem(scraps: list[str]) -> None:
 
 def test_compile_text_refuses_an_empty_text() -> None:
     """Whether it is written empty or rendered empty."""
-    assert _refused(_source("  \n ")).code == "TEXT"
-    assert _refused(_source("{% if false %}x{% endif %}")).code == "TEXT"
+    assert refusal(make_source("  \n ")).code == "TEXT"
+    assert refusal(make_source("{% if false %}x{% endif %}")).code == "TEXT"

@@ -16,7 +16,7 @@ from smsby_deploy.problems import Location
 from smsby_deploy.texts import engine
 from smsby_deploy.texts.filters import TEXT_FILTERS
 from smsby_deploy.texts.template import RenderedBatch, Template, compile_text
-from tests.texts.batches import make_batch
+from tests.texts.rendering import make_batch
 
 _AT = Location("sale.yaml", 6, 11)
 _NAMES = ("name", "code", "Bonus", "phone", "missing")

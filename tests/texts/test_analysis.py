@@ -1,0 +1,41 @@
+"""Analysis of texts: what needs no template engine, and where offsets are."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import Environment
+
+from smsby_deploy.config.declarations import TextSource
+from smsby_deploy.problems import Location
+from smsby_deploy.texts.analysis import IncludedText, analyze_literal, has_markup, locate
+
+_AT = Location("sale.yaml", 6, 11)
+
+
+@given(st.text(st.sampled_from("{}%#\r\n -a'|$"), max_size=12) | st.text())
+def test_has_markup_is_true_where_jinja2_changes_a_text(text: str) -> None:
+    """A text without markup is exactly what Jinja2 renders, so that it needs no Jinja2."""
+    if not has_markup(text):
+        assert Environment(keep_trailing_newline=True).from_string(text).render() == text  # noqa: S701 - no HTML
+
+
+def test_analyze_literal_finds_placeholders() -> None:
+    """A text without markup has no variables, but may contain placeholders."""
+    analysis = analyze_literal("Hi {name}")
+    assert (analysis.variables, analysis.literals[0].text) == (frozenset(), "Hi {name}")
+    assert [(fault.code, fault.offset) for fault in analysis.faults] == [("PLACEHOLDER", 3)]
+
+
+def test_locate_counts_lines_and_columns_of_a_file() -> None:
+    """In a file of its own a text starts at line 1; an included template is located in its own file."""
+    source = TextSource("ab\ncd", _AT, file="text.j2")
+    included = {"footer.j2": IncludedText("x\n\nyz", "templates/footer.j2")}
+    assert locate(source, included, None, 0) == ("text.j2", 1, 1)
+    assert locate(source, included, None, 4) == ("text.j2", 2, 2)
+    assert locate(source, included, "footer.j2", 4) == ("templates/footer.j2", 3, 2)
+
+
+def test_locate_falls_back_to_the_start_of_the_text() -> None:
+    """Without the campaign file's content the place of the text is known, but not the offset in it."""
+    assert locate(TextSource("abc", _AT), {}, None, 2) == _AT

@@ -1,0 +1,66 @@
+"""The engine: where an error of a template is."""
+
+from __future__ import annotations
+
+import pytest
+
+from smsby_deploy.config.declarations import TextSource
+from smsby_deploy.problems import Location
+from smsby_deploy.texts.template import compile_text
+from tests.texts.rendering import make_batch, make_source, refusal, render_one
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("Hi {{ name }}, {{ nmae }}!", (1, 19)),
+        ("Hi\n  {{ name }} {{ name | upper ~ nmae }}", (2, 32)),
+        ("Hi {{ name }}\n\n{{ city }}", (3, 4)),
+        ("Hi {% if nmae %}x{% endif %}", (1, 10)),
+        ("{%- for c in name %}\n{{ c }}{{ c.nope }}{% endfor %}", (2, 13)),
+        ("Hi {{- name }} {{ 'a'.join(1) }}", (1, 19)),
+    ],
+)
+def test_renderer_locates_a_failed_text(text: str, place: tuple[int, int]) -> None:
+    """The location is the undefined name, or else the first word of its tag."""
+    _, problems = render_one(text, name="Анна", city="")
+    assert [(problem.location.line, problem.location.column) for problem in problems] == [place]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("one\n{% if %}\n", (2, 7)),
+        ("Hi {{ name | nope }}", (1, 14)),
+        ("a {{ b ? c }}", (1, 8)),
+        ("ab {% x", (1, 7)),
+    ],
+)
+def test_analyze_locates_a_syntax_error(text: str, place: tuple[int, int]) -> None:
+    """The location is where parsing failed."""
+    problem = refusal(make_source(text))
+    assert (problem.code, problem.location.line, problem.location.column) == ("TEMPLATE_SYNTAX", *place)
+
+
+_YAML = [
+    ("    text: Hi {{ nmae }}\n", "Hi {{ nmae }}", (1, 17)),
+    ('    text: "\\u0410 \\"x\\" {{ nmae }}"\n', 'А "x" {{ nmae }}', (1, 28)),
+    ("    text: 'it''s {{ nmae }}'\n", "it's {{ nmae }}", (1, 21)),
+    ("    text: |\n      one\n\n      two {{ nmae }}\n", "one\n\ntwo {{ nmae }}\n", (4, 14)),
+    ("    text: |-\n      one\n        two {{ nmae }}\n", "one\n  two {{ nmae }}", (3, 16)),
+    ("    text: >-\n      one\n      two {{ nmae }}\n", "one two {{ nmae }}", (3, 14)),
+    ("    text: one\n      two {{ nmae }}\n", "one two {{ nmae }}", (2, 14)),
+    ("    text: &hi Hi {{ nmae }}\n", "Hi {{ nmae }}", (1, 21)),
+    ("    text: *hi\n", "Hi {{ nmae }}", (1, 11)),
+    ("    text: >+2\n        one\n\n      two {{ nmae }}\n\n", "  one\n\ntwo {{ nmae }}\n\n", (4, 14)),
+    ('    text: "one \\\n      two {{ nmae }}"\n', "one two {{ nmae }}", (2, 14)),
+]
+
+
+@pytest.mark.parametrize(("content", "text", "place"), _YAML)
+def test_renderer_locates_errors_in_the_campaign(content: str, text: str, place: tuple[int, int]) -> None:
+    """Plain, quoted, literal and folded scalars, also after escapes and on later lines."""
+    source = TextSource(text, Location("sale.yaml", 1, 11), content)
+    batch = make_batch([{"name": "x"}])
+    problem = compile_text(source).render_batch(batch, rows_file="list.csv", address="a/b").problems[0]
+    assert problem.location == ("sale.yaml", *place)
