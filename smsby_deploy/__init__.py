@@ -1,12 +1,14 @@
 """SMS campaigns as code for sms.by: validate, plan, apply, status.
 
-The same verbs from Python: `load_project`, `make_plan`, `apply_plan`, `collect_status`; docs/python.md shows them. Each is
-imported when it is asked for, so that the command line stays quick.
+The same verbs from Python: `load_project`, `make_plan`, `apply_plan`, `collect_status`; see docs/python.md. Each is imported
+on first use, so that the command line starts fast.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # as checkers read it; importing typing for it would double the time of --version
+TYPE_CHECKING = (
+    False  # type checkers take it for True; importing it from typing would double the time of --version
+)
 if TYPE_CHECKING:
     from typing import Any
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["apply_plan", "collect_status", "load_project", "make_plan"]
 
-_HOMES = {
+_MODULES = {
     "apply_plan": "smsby_deploy.apply.run",
     "collect_status": "smsby_deploy.status.collect",
     "load_project": "smsby_deploy.config.project_loader",
@@ -27,8 +29,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)

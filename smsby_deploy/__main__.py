@@ -1,4 +1,4 @@
-"""The program's door: `--version` is answered before anything is imported."""
+"""The entry point. It answers `--version` before anything is imported."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ import click
 import pytest
 
 from smsby_deploy import errors
-from smsby_deploy.cli.errors import WRONG_USAGE
 from smsby_deploy.cli.main import group
 from smsby_deploy.config.schema import load_schema
+from smsby_deploy.exit_codes import ExitCode
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMAS = ("project", "campaign", "plan", "lock")
@@ -142,7 +142,11 @@ def test_every_exit_code_is_documented() -> None:
     for cls in tree:
         tree.extend(cls.__subclasses__())
     rows = {int(code) for code in re.findall(r"^\| (\d+) \|", _doc("exit-codes.md"), re.MULTILINE)}
-    assert rows == {cls.exit_code for cls in tree} | {0, 2, WRONG_USAGE}
+    assert rows == {cls.exit_code for cls in tree} | {
+        ExitCode.DONE,
+        ExitCode.CHANGES_TO_APPLY,
+        ExitCode.WRONG_USAGE,
+    }
 
 
 def _properties(schema: Any) -> Iterator[tuple[str, Any]]:

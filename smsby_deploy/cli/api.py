@@ -1,17 +1,16 @@
-"""`api`: one call of any method of sms.by, raw."""
+"""`api`: one raw call of any sms.by method."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from smsby_deploy.cli.context import Context
-from smsby_deploy.cli.examples import examples
-
-if TYPE_CHECKING:
-    from smsby_deploy.config.declarations import ApiSettings
+from smsby_deploy.cli.options import examples, yes_option
+from smsby_deploy.errors import UsageError
+from smsby_deploy.exit_codes import ExitCode
 
 
 @click.command(
@@ -30,96 +29,85 @@ if TYPE_CHECKING:
     "file",
     metavar="FILE",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    help="A JSON object of parameters, `-` for stdin; KEY=VALUE wins over it.",
+    help="Read parameters from a JSON object, `-` for stdin; KEY=VALUE arguments take precedence.",
 )
-@click.option("--yes", is_flag=True, help="Call a method that sends; without it none is called.")
+@yes_option("Required for a method that sends.")
 @click.pass_obj
-def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | None, yes: bool) -> int:
-    """Call METHOD of sms.by once and print the JSON of its answer.
+def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | None, yes: bool) -> ExitCode:
+    """Call METHOD of sms.by once and print its answer as JSON.
 
-    The token is added, a method's name is taken in any case, docs/api.md lists the methods and their
-    parameters. Nothing is asked twice, and nothing is recorded in the lock. If the answer of a method that
-    sends is lost, whether it was sent is not known: exit 6.
+    The token is added. The method's name may be written in any case; docs/api.md lists the methods and their
+    parameters. Nothing is retried, and the lock does not record the call. If the answer of a method that sends is
+    lost, its outcome is unknown: exit 6.
     """
-    from smsby_deploy.cli.session import open_send_transport, read_token
+    from smsby_deploy.cli.session import load_api_settings, open_send_transport, read_token
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.errors import UsageError
-    from smsby_deploy.output.json_documents import json_text
-    from smsby_deploy.privacy import MIN_SECRET, hide_token
     from smsby_deploy.smsby.methods import check_params, find_method, unknown_params
     from smsby_deploy.smsby.raw import call_raw
 
     method = find_method(name)
     params = (_read_input(file) if file is not None else {}) | _read_pairs(pairs)
     if "token" in params:
-        raise UsageError("the token is no parameter here", hint="it only ever comes from SMSBY_TOKEN")
+        raise UsageError("the token cannot be passed as a parameter", hint="set SMSBY_TOKEN")
     check_params(method, params)
     if method.sends_with(params) and not yes:
         raise UsageError(
-            f"{method.name} sends, and that can't be undone: nothing was called",
-            hint="add --yes if that is what you want",
+            f"{method.name} sends, which cannot be undone; nothing was called", hint="add --yes to call it"
         )
-    transport = open_send_transport(api_settings(context), context.environ, SystemClock())
-    token = read_token(context.environ)
+    transport = open_send_transport(load_api_settings(context), context.environ, SystemClock())
     for unknown in unknown_params(method, params):
-        context.note(f"note: {method.name} documents no parameter {unknown!r}; sms.by ignores such silently")
+        context.note(
+            f"note: {method.name} has no documented parameter {unknown!r}; sms.by ignores it silently"
+        )
     answer = call_raw(transport, method, params)
-    if answer.data is not None:
-        text = json_text(answer.data)
-        click.echo(hide_token(text, token) if len(token) >= MIN_SECRET else text, nl=False)
+    _print_answer(answer.data, read_token(context.environ))
     if answer.failure is not None:
         raise answer.failure
-    return 0
+    return ExitCode.DONE
 
 
-def api_settings(context: Context) -> ApiSettings:
-    """The project's, or the defaults outside of any project."""
-    from smsby_deploy.cli.session import load
-    from smsby_deploy.config.declarations import ApiSettings
-    from smsby_deploy.errors import UsageError
+def _print_answer(data: Any, token: str) -> None:
+    from smsby_deploy.output.json_documents import json_text
+    from smsby_deploy.privacy import MIN_SECRET, hide_token
 
-    try:
-        return load(context).project.api
-    except UsageError:
-        if context.project or context.environ.get("SMSBY_PROJECT"):
-            raise
-        return ApiSettings()
+    if data is not None:
+        text = json_text(data)
+        click.echo(hide_token(text, token) if len(token) >= MIN_SECRET else text, nl=False)
 
 
 def _read_pairs(pairs: tuple[str, ...]) -> dict[str, Any]:
-    """Raises UsageError for what is no KEY=VALUE and for a key given twice."""
-    from smsby_deploy.errors import UsageError
-
-    found: dict[str, Any] = {}
-    for place, pair in enumerate(pairs, 1):
+    """Raises UsageError for an argument that is not KEY=VALUE and for a repeated key."""
+    params: dict[str, Any] = {}
+    for position, pair in enumerate(pairs, 1):
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            # It may be a phone number, so it is not shown.
-            raise UsageError(f"parameter {place} is no KEY=VALUE", hint="for example message_id=2604834")
-        if key in found:
-            raise UsageError(f"{key} is given twice")
-        found[key] = value
-    return found
+            # Do not show the argument: it may be a phone number.
+            raise UsageError(
+                f"argument {position} is not of the form KEY=VALUE", hint="for example message_id=2604834"
+            )
+        if key in params:
+            raise UsageError(f"duplicate parameter {key}")
+        params[key] = value
+    return params
 
 
 def _read_input(file: Path) -> dict[str, Any]:
-    """Raises UsageError if FILE is no JSON object."""
+    """Raises UsageError if FILE does not contain a JSON object."""
     import json
 
-    from smsby_deploy.errors import UsageError
     from smsby_deploy.problems import Location
 
-    shown = "stdin" if str(file) == "-" else str(file)
+    name = "stdin" if str(file) == "-" else str(file)
     try:
         with click.open_file(str(file), encoding="utf-8") as stream:
-            found = json.load(stream)
+            params = json.load(stream)
     except json.JSONDecodeError as error:
-        place = Location(shown, error.lineno, error.colno)
-        raise UsageError(f"this is no JSON: {error.msg}", location=place) from None
+        place = Location(name, error.lineno, error.colno)
+        raise UsageError(f"not valid JSON: {error.msg}", location=place) from None
     except OSError as error:
-        raise UsageError(f"it can't be read: {error.strerror}", location=Location(shown)) from None
+        raise UsageError(f"cannot read the file: {error.strerror}", location=Location(name)) from None
     except (UnicodeDecodeError, RecursionError):
-        raise UsageError("this is no JSON in UTF-8", location=Location(shown)) from None
-    if not isinstance(found, dict):
-        raise UsageError('a JSON object is wanted: {"parameter": value, …}', location=Location(shown, 1, 1))
-    return found
+        raise UsageError("not valid JSON in UTF-8", location=Location(name)) from None
+    if not isinstance(params, dict):
+        raise UsageError('expected a JSON object: {"parameter": value, …}', location=Location(name, 1, 1))
+    return params

@@ -1,17 +1,23 @@
-"""What the global options say; every command gets it as click's `obj`."""
+"""The global options, and what commands say and ask on stderr."""
 
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
+
+from smsby_deploy.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from smsby_deploy.output.json_log import Fact, JsonLog
 
 
 class Context(NamedTuple):
-    """`verbosity` counts -v; `color` is False with --no-color and with NO_COLOR; `log` is there with --log-format json."""
+    """Every command gets it as click's `obj`.
+
+    `verbosity` counts -v; `color` is False with --no-color or NO_COLOR; `log` is set with --log-format json.
+    """
 
     project: str | None
     verbosity: int
@@ -22,27 +28,74 @@ class Context(NamedTuple):
 
     @property
     def program(self) -> str:
-        """What a command of ours for the same project begins with, to be copied to a prompt."""
+        """The start of a command line for the same project, ready to copy."""
         return shlex.join(["smsby-deploy", *([] if self.project is None else ["-C", self.project])])
 
     def note(self, text: str, event: str = "note", **facts: Fact) -> None:
-        """Tell something on stderr, unless -q; a program hears `event` and its `facts` too."""
+        """Write `text` to stderr unless -q is set; the JSON log gets `event` and `facts` too.
+
+        It is not masked: it may contain a command to copy.
+        """
+        if not self.quiet:
+            self.announce(text, event, **facts)
+
+    def announce(self, text: str, event: str, **facts: Fact) -> None:
+        """Write `text` to stderr even with -q: the user is about to be asked about it."""
+        self._write("info", text, event, facts)
+
+    def warn(self, text: str, event: str, **facts: Fact) -> None:
+        """Write a warning to stderr, even with -q."""
+        from smsby_deploy.privacy import mask_phones
+
+        self._write("warning", text if self.log else f"warning: {mask_phones(text)}", event, facts)
+
+    def fail(self, text: str, event: str) -> None:
+        """Write `event: text` to stderr: the command goes on, but will exit with an error."""
+        from smsby_deploy.privacy import mask_phones
+
+        self._write("error", text if self.log else f"{event}: {mask_phones(text)}", event, {})
+
+    def _write(self, level: str, text: str, event: str, facts: Mapping[str, Fact]) -> None:
         import click
 
-        if self.quiet:
-            return
         if self.log is not None:
-            self.log.write("info", event, message=text, **facts)
+            self.log.write(level, event, message=text, **facts)
         else:
             click.echo(text, err=True)
 
-    def warn(self, text: str, event: str, **facts: Fact) -> None:
-        """Tell on stderr what must not be missed, also with -q."""
+    def confirms_send(self) -> bool:
+        """Ask on stderr whether to send; only the answer `yes` on stdin confirms.
+
+        Raises:
+            UsageError: stderr is a JSON log.
+        """
         import click
 
-        from smsby_deploy.privacy import mask_phones
+        self.check_can_ask()
+        click.echo('Send now? This cannot be undone. Type "yes" to continue: ', err=True, nl=False)
+        answer = sys.stdin.readline()
+        if not answer.endswith("\n"):
+            click.echo(err=True)  # Enter was not pressed: start the next message on a new line
+        return answer.strip() == "yes"
 
+    def require_confirmation(self, *, given: bool) -> None:
+        """Ask whether to send, unless confirmation was `given` by an option.
+
+        Raises:
+            Refused: the answer was not `yes`.
+            UsageError: stderr is a JSON log.
+        """
+        if not given and not self.confirms_send():
+            raise Refused("not approved; nothing was sent", hint='type "yes" when asked, or use --yes')
+
+    def check_can_ask(self) -> None:
+        """Refuse to ask if stderr is a JSON log, in which a question would be invalid.
+
+        Raises:
+            UsageError: it is.
+        """
         if self.log is not None:
-            self.log.write("warning", event, message=text, **facts)
-        else:
-            click.echo(f"warning: {mask_phones(text)}", err=True)
+            raise UsageError(
+                "--log-format json cannot ask for confirmation",
+                hint="pass a plan file, or the option that skips the question",
+            )

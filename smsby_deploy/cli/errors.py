@@ -1,4 +1,4 @@
-"""From an error to a sentence on stderr and an exit code."""
+"""From an error to a message, a hint and an exit code."""
 
 from __future__ import annotations
 
@@ -7,43 +7,51 @@ from typing import TYPE_CHECKING
 import click
 
 from smsby_deploy.errors import FilesInvalid, SmsbyDeployError
+from smsby_deploy.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from smsby_deploy.output.json_log import JsonLog
 
-WRONG_USAGE = 64
 
-
-def exit_code_of(error: BaseException, *, verbose: bool, log: JsonLog | None = None) -> int:
-    """Tell `error` on stderr, or to `log`, and return the exit code it stands for."""
+def report_error(error: BaseException, *, verbose: bool, log: JsonLog | None = None) -> int:
+    """Write `error` to stderr, or to `log`, and return its exit code. `verbose` adds a traceback to an internal error."""
     if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else 1
+        return error.code if isinstance(error.code, int) else ExitCode.FAILED
     if isinstance(error, SmsbyDeployError):
-        _tell_problems(error, log)
+        if isinstance(error, FilesInvalid):
+            _write_problems(error, log)
         place = str(error.location) if error.location else None
-        return _tell(error.message, error.exit_code, log, place=place, hint=error.hint)
+        return _write(error.message, error.exit_code, log, place=place, hint=error.hint)
     if isinstance(error, click.ClickException):
-        code = WRONG_USAGE if isinstance(error, click.UsageError) else 1
-        if log is not None:
-            return _tell(error.format_message(), code, log)
-        error.show()
-        return code
+        return _report_click_error(error, log)
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        return _tell("interrupted", 1, log, hint="`smsby-deploy plan` shows what is left to do")
+        return _write("interrupted", ExitCode.FAILED, log, hint="run `smsby-deploy plan` to see what is left")
     if isinstance(error, OSError) and error.filename is not None:
-        return _tell(f"{error.filename}: {error.strerror}", 1, log)
+        return _write(f"{error.filename}: {error.strerror}", ExitCode.FAILED, log)
+    return _report_internal_error(error, log, verbose=verbose)
+
+
+def _report_click_error(error: click.ClickException, log: JsonLog | None) -> int:
+    code = ExitCode.WRONG_USAGE if isinstance(error, click.UsageError) else ExitCode.FAILED
+    if log is not None:
+        return _write(error.format_message(), code, log)
+    error.show()
+    return code
+
+
+def _report_internal_error(error: BaseException, log: JsonLog | None, *, verbose: bool) -> int:
     if verbose and log is None:
         import traceback
 
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-    # Only the kind is told: the text of an unforeseen error may hold anything, also a phone number.
-    hint = "run the same command with -v before its name to see where, and report it"
-    return _tell(f"an error in smsby-deploy itself: {type(error).__name__}", 1, log, hint=hint)
+    # Show the error's type only: its text may contain anything, even a phone number.
+    hint = "run the command again with -v before its name to get a traceback, and report it"
+    return _write(f"internal error: {type(error).__name__}", ExitCode.FAILED, log, hint=hint)
 
 
-def _tell(
-    message: str, code: int, log: JsonLog | None, *, place: str | None = None, hint: str | None = None
-) -> int:
+def _write(
+    message: str, code: ExitCode, log: JsonLog | None, *, place: str | None = None, hint: str | None = None
+) -> ExitCode:
     if log is not None:
         log.write("error", "failed", message=message, place=place, hint=hint or None, exit_code=code)
         return code
@@ -57,11 +65,9 @@ def _tell(
     return code
 
 
-def _tell_problems(error: SmsbyDeployError, log: JsonLog | None) -> None:
-    """The problems of invalid files, before the error that they amount to."""
-    if not isinstance(error, FilesInvalid):
-        return
-    from smsby_deploy.output.problems_text import log_problems, problem_lines
+def _write_problems(error: FilesInvalid, log: JsonLog | None) -> None:
+    from smsby_deploy.output.json_log import log_problems
+    from smsby_deploy.output.problems_text import problem_lines
 
     if log is not None:
         log_problems(error.problems, log)

@@ -1,4 +1,4 @@
-"""`init`: the sample project, copied; never over anything that exists."""
+"""`init`: copy the sample project, never over existing files."""
 
 from __future__ import annotations
 
@@ -9,47 +9,39 @@ from pathlib import Path
 import click
 
 from smsby_deploy.cli.context import Context
-from smsby_deploy.cli.examples import examples
+from smsby_deploy.cli.options import examples
 from smsby_deploy.errors import SmsbyDeployError
+from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.resources import sample_project, schema_file
 
-_SCHEMAS = ".schema"  # a dot folder holds no campaigns, so the schemas are never taken for some
-_IGNORED = """\
-# What callbacks told holds phone numbers; who holds the lock is of this machine only.
+_SCHEMAS = ".schema"  # campaigns are not looked for in dot folders
+_GITIGNORE = """\
+# Callbacks contain phone numbers, and who holds the lock concerns this machine only.
 # Everything else beside the lock belongs in git.
 *.callbacks.jsonl
 *.lock.json.lock
 *.lock.json.holder
 """
-_SAMPLE_DAY = "2027-03-01"  # the day of the sample's scheduled mailings
+_SAMPLE_DAY = "2027-03-01"  # on which the sample's scheduled mailings are sent
 
 
 def copy_sample(folder: Path, today: date) -> list[Path]:
     """Copy the sample project into `folder` and return the files written, relative to it.
 
-    Its scheduled mailings move to the first of March that comes after `today`: a copy made years from now is
-    as little expired as one made now. A .gitignore that exists already stays as it is.
+    Its scheduled mailings move to the next first of March after `today`, so that they are not expired. An existing
+    .gitignore is kept.
 
     Raises:
-        SmsbyDeployError: one of the files exists already; nothing is written then.
+        SmsbyDeployError: one of the files exists; nothing was written.
     """
-    sample = sample_project()
-    day = next_first_of_march(today).isoformat()
-    contents: dict[Path, str] = {}
-    for path in sorted(sample.rglob("*")):
-        if path.is_file() and not path.name.startswith("smsby.lock"):
-            text = path.read_text(encoding="utf-8").replace(_SAMPLE_DAY, day)
-            contents[path.relative_to(sample)] = text.replace("$schema=../schema/", f"$schema={_SCHEMAS}/")
-    for name in ("project", "campaign"):
-        source = schema_file(name)
-        contents[Path(_SCHEMAS, source.name)] = source.read_text(encoding="utf-8")
-    if not (folder / ".gitignore").exists():
-        contents[Path(".gitignore")] = _IGNORED
+    contents = _sample_files(next_first_of_march(today))
+    if (folder / ".gitignore").exists():
+        del contents[Path(".gitignore")]
     for relative in contents:
         if (folder / relative).exists():
             raise SmsbyDeployError(
-                f"{folder / relative} exists already; nothing was written",
-                hint="name an empty folder: smsby-deploy init DIR",
+                f"{folder / relative} already exists; nothing was written",
+                hint="name an empty directory: smsby-deploy init DIR",
             )
     for relative, text in contents.items():
         target = folder / relative
@@ -59,8 +51,23 @@ def copy_sample(folder: Path, today: date) -> list[Path]:
     return list(contents)
 
 
+def _sample_files(day: date) -> dict[Path, str]:
+    """The files of a new project and their contents, the scheduled mailings on `day`."""
+    sample = sample_project()
+    contents: dict[Path, str] = {}
+    for path in sorted(sample.rglob("*")):
+        if path.is_file() and not path.name.startswith("smsby.lock"):
+            text = path.read_text(encoding="utf-8").replace(_SAMPLE_DAY, day.isoformat())
+            contents[path.relative_to(sample)] = text.replace("$schema=../schema/", f"$schema={_SCHEMAS}/")
+    for name in ("project", "campaign"):
+        source = schema_file(name)
+        contents[Path(_SCHEMAS, source.name)] = source.read_text(encoding="utf-8")
+    contents[Path(".gitignore")] = _GITIGNORE
+    return contents
+
+
 def next_first_of_march(today: date) -> date:
-    """The first of March after `today`, in whatever zone `today` was read: at least two days off."""
+    """The first of March at least two days after `today`, so that it is in the future in every time zone."""
     this_year = date(today.year, 3, 1)
     return this_year if today + timedelta(days=2) <= this_year else date(today.year + 1, 3, 1)
 
@@ -68,8 +75,8 @@ def next_first_of_march(today: date) -> date:
 @click.command("init", epilog=examples("smsby-deploy init my-shop", "cd my-shop && smsby-deploy validate"))
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
 @click.pass_obj
-def command(context: Context, folder: Path) -> int:
-    """Start a project in DIR (default: here) that works against the sandbox at once."""
+def command(context: Context, folder: Path) -> ExitCode:
+    """Create a project in DIR (default: here) that works against the sandbox at once."""
     from smsby_deploy.clock import SystemClock
 
     for name in copy_sample(folder, SystemClock().now().date()):
@@ -77,8 +84,8 @@ def command(context: Context, folder: Path) -> int:
     enter = "" if folder == Path() else f"{shlex.join(['cd', str(folder)])} && "
     context.note(
         f"next: {enter}smsby-deploy validate\n"
-        "then, with `smsby-deploy sandbox` in another terminal:\n"
+        "then start `smsby-deploy sandbox` in another terminal, and run:\n"
         "      export SMSBY_API_URL=http://127.0.0.1:8025 SMSBY_TOKEN=any\n"
         "      smsby-deploy plan"
     )
-    return 0
+    return ExitCode.DONE

@@ -1,22 +1,23 @@
-"""`listen`: receive the callbacks of sms.by and keep them."""
+"""`listen`: receive the callbacks of sms.by and store them."""
 
 from __future__ import annotations
 
 import click
 
 from smsby_deploy.cli.context import Context
-from smsby_deploy.cli.examples import examples
+from smsby_deploy.cli.options import examples
+from smsby_deploy.exit_codes import ExitCode
 
 
 @click.command("listen", epilog=examples("smsby-deploy listen --port 8026", "smsby-deploy listen --port 0"))
-@click.option("--port", type=click.IntRange(0, 65535), required=True, help="Where it listens; 0: a free one.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where it listens.")
+@click.option("--port", type=click.IntRange(0, 65535), required=True, help="Port; 0 picks a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.pass_obj
-def command(context: Context, port: int, host: str) -> int:
-    """Receive callbacks of sms.by and keep each as it came, beside the lock file.
+def command(context: Context, port: int, host: str) -> ExitCode:
+    """Receive the callbacks of sms.by and store each one unchanged, beside the lock file.
 
-    Set `api.callback_url` in smsby.yaml to the https address of a proxy that leads here. The file ends in
-    .callbacks.jsonl and may hold phone numbers: don't commit it. It runs until Ctrl-C.
+    Set `api.callback_url` in smsby.yaml to the https URL of a proxy that forwards to this port. The file ends in
+    .callbacks.jsonl and may contain phone numbers: do not commit it. Ctrl-C stops the command.
     """
     from smsby_deploy.cli.session import load
     from smsby_deploy.clock import SystemClock
@@ -29,14 +30,15 @@ def command(context: Context, port: int, host: str) -> int:
     try:
         server = open_listener(log, host, port, context.note)
     except OSError as error:
+        reason = error.strerror or error
         raise SmsbyDeployError(
-            f"can't listen at {host}:{port}: {error.strerror or error}", hint="name another --port"
+            f"cannot listen on {host}:{port}: {reason}", hint="choose another --port"
         ) from error
     with server:
         click.echo(f"http://{host}:{server.server_address[1]}")
-        context.note(f"callbacks are kept in {path.name}; Ctrl-C ends it")
+        context.note(f"callbacks are stored in {path.name}; press Ctrl-C to stop")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            return 0
-    return 0
+            return ExitCode.DONE
+    return ExitCode.DONE

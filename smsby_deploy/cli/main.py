@@ -1,4 +1,4 @@
-"""The command group. A command's module is imported only when it is called, so `--help` stays instant."""
+"""The command group. It imports a command's module only when the command is used, so `--help` stays instant."""
 
 from __future__ import annotations
 
@@ -14,34 +14,35 @@ import click
 
 from smsby_deploy import __version__
 from smsby_deploy.cli.context import Context
-from smsby_deploy.cli.errors import exit_code_of
-from smsby_deploy.cli.examples import examples
+from smsby_deploy.cli.errors import report_error
+from smsby_deploy.cli.options import examples
+from smsby_deploy.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from smsby_deploy.output.json_log import JsonLog
 
-# name: (module, one line of help). The help stands here so that listing the commands imports none of them.
+# name: (module, help). The help is repeated here so that listing the commands imports none of them.
 _COMMANDS: dict[str, tuple[str, str]] = {
-    "init": ("init", "Start a project that works against the sandbox at once."),
-    "validate": ("validate", "Check every file, audience and text; offline, needs no token."),
-    "render": ("render", "Show the texts that people would read, and their parts."),
-    "plan": ("plan", "Show what would be sent, to how many people, at what cost."),
-    "apply": ("apply", "Send what the plan says, and record it in the lock."),
-    "status": ("status", "Tell what became of the mailings that were sent."),
-    "lock": ("lock", "Look at the lock file, or settle what it can't know."),
+    "init": ("init", "Create a project that works against the sandbox at once."),
+    "validate": ("validate", "Check all files, audiences and texts; offline, without a token."),
+    "render": ("render", "Show the texts as recipients would read them."),
+    "plan": ("plan", "Show what would be sent, to how many recipients, at what cost."),
+    "apply": ("apply", "Send what the plan contains, and record it in the lock."),
+    "status": ("status", "Show how the sent mailings were delivered."),
+    "lock": ("lock", "Show the lock file, or change it manually."),
     "import": ("import_", "Record a mailing that was made elsewhere."),
     "test-send": ("test_send", "Send one text of a mailing to a test phone."),
-    "otp": ("otp", "Send a code by Telegram or WhatsApp."),
-    "listen": ("listen", "Receive callbacks of sms.by and keep them."),
-    "api": ("api", "Call any method of sms.by, raw."),
-    "sandbox": ("sandbox", "Run a local sms.by that reaches nobody."),
-    "demo": ("demo", "Walk through validate, plan, apply and status in the sandbox."),
+    "otp": ("otp", "Send a one-time code by Telegram or WhatsApp."),
+    "listen": ("listen", "Receive the callbacks of sms.by and store them."),
+    "api": ("api", "Call any method of sms.by and print its answer."),
+    "sandbox": ("sandbox", "Run a local sms.by that sends nothing."),
+    "demo": ("demo", "Run validate, plan, apply and status against the sandbox."),
     "schema": ("schema", "Print a JSON Schema: project, campaign, plan or lock."),
 }
 
 
 class LazyGroup(click.Group):
-    """A group whose commands live in `smsby_deploy.cli.<module>`, each as `command`."""
+    """A group whose commands are `smsby_deploy.cli.<module>.command`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -58,7 +59,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, and the nearest command is named if there is no such one."""
+        """As click does, but suggest the nearest command for one that does not exist."""
         if args and args[0] not in _COMMANDS:
             from difflib import get_close_matches
 
@@ -83,60 +84,61 @@ class LazyGroup(click.Group):
         "smsby-deploy status",
     ),
 )
-@click.option("-C", "--project", metavar="DIR", help="The folder that holds smsby.yaml.")
-@click.option("-v", "--verbose", count=True, help="Say more on stderr.")
-@click.option("-q", "--quiet", is_flag=True, help="Say only errors on stderr.")
-@click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR.")
+@click.option("-C", "--project", metavar="DIR", help="Directory with smsby.yaml.")
+@click.option("-v", "--verbose", count=True, help="Write more to stderr.")
+@click.option("-q", "--quiet", is_flag=True, help="Write only warnings and errors to stderr.")
+@click.option("--no-color", is_flag=True, help="No colors; the same as setting NO_COLOR.")
 @click.option(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="What is said on stderr: for people, or a JSON object a line.",
+    help="Format of stderr: text, or one JSON object per line.",
 )
 @click.version_option(__version__, prog_name="smsby-deploy", message="%(prog)s %(version)s")
 @click.pass_context
 def group(
     ctx: click.Context, project: str | None, verbose: int, quiet: bool, no_color: bool, log_format: str
 ) -> None:
-    """SMS campaigns as code for sms.by: reviewed before they are sent, and nobody gets a mailing twice."""
+    """SMS campaigns as code for sms.by: reviewed before they are sent, and no recipient gets a mailing twice."""
     color = not no_color and not os.environ.get("NO_COLOR")
-    log = _open_log() if log_format == "json" else None
+    log = _open_log(is_quiet=quiet) if log_format == "json" else None
     ctx.obj = Context(project, verbose, quiet, color, os.environ, log)
 
 
-def _open_log() -> JsonLog:
+def _open_log(*, is_quiet: bool = False) -> JsonLog:
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.output.json_log import JsonLog
 
-    return JsonLog(sys.stderr, SystemClock(), secret=os.environ.get("SMSBY_TOKEN", "").strip())
+    secret = os.environ.get("SMSBY_TOKEN", "").strip()
+    return JsonLog(sys.stderr, SystemClock(), secret=secret, is_quiet=is_quiet)
 
 
-def _wants_json(arguments: Sequence[str]) -> bool:
-    """Whether an error is told as JSON: also one of a command line that can't be parsed."""
+def _wants_json_log(arguments: Sequence[str]) -> bool:
+    """Whether --log-format json was given, even on a command line that cannot be parsed."""
     return "--log-format=json" in arguments or ("--log-format", "json") in itertools.pairwise(arguments)
 
 
-def _write_any_text() -> None:
-    """Never fail at a character that a terminal's encoding lacks, as in a console of Windows: it stands there as `?`.
+def _make_streams_robust() -> None:
+    """Replace characters that a terminal's encoding lacks by `?`, for example in a Windows console.
 
-    Documents that go to a file or a pipe are UTF-8 there too, as JSON and HTML say of themselves.
+    Output to a file or a pipe is UTF-8, which JSON and HTML documents promise.
     """
     for stream in (sys.stdout, sys.stderr):
         encoding = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "")
         if not isinstance(stream, io.TextIOWrapper) or encoding == "utf8":
             continue
-        as_asked = stream.isatty() or bool(os.environ.get("PYTHONIOENCODING"))
-        stream.reconfigure(encoding=None if as_asked else "utf-8", errors="replace")
+        keep_encoding = stream.isatty() or bool(os.environ.get("PYTHONIOENCODING"))
+        stream.reconfigure(encoding=None if keep_encoding else "utf-8", errors="replace")
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code; every error is told on stderr."""
-    _write_any_text()
-    verbose = any(word in ("--verbose", "-v", "-vv") for word in arguments)
-    log = _open_log() if _wants_json(arguments) else None
+    """Run one command line and return its exit code; errors are written to stderr."""
+    _make_streams_robust()
+    is_verbose = any(word in ("--verbose", "-v", "-vv") for word in arguments)
+    log = _open_log() if _wants_json_log(arguments) else None
     try:
         result = group.main(list(arguments), prog_name="smsby-deploy", standalone_mode=False)
-    except BaseException as error:  # noqa: BLE001 - the last place that can turn an error into a sentence
-        return exit_code_of(error, verbose=verbose, log=log)
-    return result if isinstance(result, int) else 0
+    except BaseException as error:  # noqa: BLE001 - nothing above could turn it into a message
+        return report_error(error, verbose=is_verbose, log=log)
+    return result if isinstance(result, int) else ExitCode.DONE

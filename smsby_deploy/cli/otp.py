@@ -1,12 +1,12 @@
-"""`otp`: a code by messenger."""
+"""`otp`: send a one-time code by messenger."""
 
 from __future__ import annotations
 
 import click
 
 from smsby_deploy.cli.context import Context
-from smsby_deploy.cli.examples import examples
-from smsby_deploy.cli.prompts import ask_to_send
+from smsby_deploy.cli.options import examples, yes_option
+from smsby_deploy.exit_codes import ExitCode
 
 _METHODS = {"telegram": "sendOtpTelegram", "whatsapp": "sendOtpWhatsApp"}
 _NAMES = {"telegram": "Telegram", "whatsapp": "WhatsApp"}
@@ -21,38 +21,38 @@ _NAMES = {"telegram": "Telegram", "whatsapp": "WhatsApp"}
 @click.argument("channel", type=click.Choice(list(_METHODS)))
 @click.argument("phone")
 @click.argument("code")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option()
 @click.pass_obj
-def command(context: Context, channel: str, phone: str, code: str, yes: bool) -> int:
+def command(context: Context, channel: str, phone: str, code: str, yes: bool) -> ExitCode:
     """Send CODE, 1 to 16 digits, to PHONE by Telegram or WhatsApp.
 
-    The lock learns nothing of it, and a lost answer is never repeated: exit 6.
+    The lock does not record it. If the answer is lost, nothing is repeated: exit 6.
     """
     from smsby_deploy.apply.one_off import send_one
-    from smsby_deploy.cli.api import api_settings
-    from smsby_deploy.cli.session import open_sender
+    from smsby_deploy.cli.session import load_api_settings, open_sender
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.errors import UsageError
-    from smsby_deploy.output.one_off_text import receipt_line
+    from smsby_deploy.output.sms_text import receipt_line
     from smsby_deploy.privacy import mask_phone
-    from smsby_deploy.recipients.phones import BadPhone, normalize_opt_out
     from smsby_deploy.smsby.methods import METHODS, check_params
 
-    method = METHODS[_METHODS[channel]]
-    try:
-        number = normalize_opt_out(phone)
-    except BadPhone as error:
-        raise UsageError(f"PHONE: {error}", hint="e.g. 375291234567") from None
+    method, number = METHODS[_METHODS[channel]], _read_phone(phone)
     check_params(method, {"message": code, "phone": number})
-    client = open_sender(api_settings(context), context.environ, SystemClock())
-    line = f"a code of {len(code)} digits to {mask_phone(number)} by {_NAMES[channel]}; sms.by tells no price before"
-    if context.log is not None:
-        context.note(line, "code")
-    else:
-        click.echo(line, err=True)
-    if not yes:
-        ask_to_send(context)
+    client = open_sender(load_api_settings(context), context.environ, SystemClock())
+    what = f"a code of {len(code)} digits to {mask_phone(number)} by {_NAMES[channel]}"
+    context.announce(f"{what}; its cost is not known in advance", "code")
+    context.require_confirmation(given=yes)
     send = client.send_otp_telegram if channel == "telegram" else client.send_otp_whatsapp
     receipt = send_one(method.name, lambda: send(code=code, phone=number))
     click.echo(receipt_line(receipt, mask_phone(number)))
-    return 0
+    return ExitCode.DONE
+
+
+def _read_phone(text: str) -> str:
+    """Raises UsageError if `text` is not a phone number."""
+    from smsby_deploy.errors import UsageError
+    from smsby_deploy.recipients.phones import BadPhone, normalize_opt_out
+
+    try:
+        return normalize_opt_out(text)
+    except BadPhone as error:
+        raise UsageError(f"PHONE: {error}", hint="for example 375291234567") from None

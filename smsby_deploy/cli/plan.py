@@ -1,26 +1,25 @@
-"""`plan`: what would be sent, to how many people, at what cost. It has no way to send."""
+"""`plan`: what would be sent, to how many recipients, at what cost. It cannot send."""
 
 from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from smsby_deploy.cli.context import Context
-from smsby_deploy.cli.examples import examples
-from smsby_deploy.cli.machine_formats import MACHINE_FORMATS, machine_text
-from smsby_deploy.errors import SmsbyDeployError
+from smsby_deploy.cli.options import MACHINE_FORMATS, examples, format_option
+from smsby_deploy.errors import SmsbyUnavailable
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
-    from smsby_deploy.clock import Clock
-    from smsby_deploy.config.declarations import Project
+    from smsby_deploy.config.project_loader import LoadedProject
+    from smsby_deploy.exit_codes import ExitCode
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.plan.model import Plan
+    from smsby_deploy.plan.result import PlanResult
     from smsby_deploy.smsby.client import ReadClient
 
 
@@ -34,23 +33,21 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("select", nargs=-1)
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan for apply.")
 @click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "markdown", *MACHINE_FORMATS]),
-    default="text",
-    show_default=True,
-    help="How to print it.",
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Save the plan for `apply FILE`.",
 )
+@format_option("text", "json", "markdown", *MACHINE_FORMATS)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if there is something to apply.")
 @click.option(
     "--compare",
     type=click.Path(path_type=Path),
     metavar="BASE",
-    help="For markdown: a saved plan, or a folder with the base's project, to compare with (else: the lock).",
+    help="Compare with BASE, a saved plan or another checkout of the project, instead of the lock (markdown only).",
 )
-@click.option("--offline", is_flag=True, help="Ask sms.by nothing; such a plan can't be applied.")
+@click.option("--offline", is_flag=True, help="Do not contact sms.by; the plan cannot be applied.")
 @click.pass_obj
 def command(
     context: Context,
@@ -60,157 +57,153 @@ def command(
     detailed_exitcode: bool,
     compare: Path | None,
     offline: bool,
-) -> int:
+) -> ExitCode:
     """Show what apply would do. SELECT is an address (campaign/mailing) or a glob on addresses.
 
-    It exits 3 if the files are not valid and 4 if a mailing is blocked; the plan is printed all the same.
+    Exits 3 if the files are not valid and 4 if a mailing is blocked; the plan is printed in both cases.
     """
-    from decimal import Decimal
-    from uuid import uuid4
-
-    from smsby_deploy.apply.precedence import first_that_fits
-    from smsby_deploy.cli.session import (
-        api_url,
-        load,
-        open_lock,
-        open_reader,
-        progress_of,
-        read_token,
-        watch_with,
-    )
-    from smsby_deploy.clock import SystemClock
-    from smsby_deploy.errors import SmsbyUnavailable
-    from smsby_deploy.output.findings import plan_problems
-    from smsby_deploy.output.json_documents import json_text
-    from smsby_deploy.output.plan_markdown import no_plan_markdown
-    from smsby_deploy.output.plan_text import balance_after, write_plan_text
-    from smsby_deploy.plan.guardrails import check_apply
-    from smsby_deploy.plan.plan_file import account_id, plan_document, write_plan
-    from smsby_deploy.plan.planner import make_plan
+    from smsby_deploy.cli.session import load, open_lock
+    from smsby_deploy.plan.plan_file import write_plan
+    from smsby_deploy.plan.result import read_balance, review_plan
 
     loaded = load(context)
-    clock = SystemClock()
-    store = open_lock(loaded.project)
-    lock = store.read()
-    client = account = None
+    lock = open_lock(loaded.project).read()
     try:
-        if not offline:
-            client = open_reader(loaded.project.api, context.environ, clock)
-            account = account_id(api_url(loaded.project.api, context.environ), read_token(context.environ))
-        with progress_of(context, clock) as progress:
-            plan = make_plan(
-                loaded,
-                select=select,
-                client=client,
-                account=account,
-                lock=lock,
-                clock=clock,
-                new_id=uuid4().hex[:12],
-                progress=watch_with(progress),
-            )
+        client = None if offline else _open_client(context, loaded)
+        plan = _make_plan(context, loaded, lock, select, client)
     except SmsbyUnavailable as error:
-        first = first_that_fits(error, load=lambda: loaded, store=store, clock=clock, select=select)
-        if form == "markdown":
-            click.echo(no_plan_markdown(loaded.project.name, first.message), nl=False)
-        raise first from error
+        raise _write_no_plan(context, loaded, select, form, error) from error
     if out is not None:
         write_plan(plan, out)
-    breach = check_apply(loaded.project.guardrails, plan.actions)
-    refused = breach.message if breach else None
-    if form == "json":
-        click.echo(json_text(plan_document(plan)), nl=False)
+    result = review_plan(plan, loaded.project)
+    if form == "text":
+        result = replace(result, balance=read_balance(client, plan))
+        _write_text(context, result, select, out)
     elif form == "markdown":
-        balance = _read_balance(client, plan)
-        text = _comment(context, plan, loaded.project, lock, clock, compare, out, refused, balance)
-        click.echo(text, nl=False)
-    elif form in MACHINE_FORMATS:
-        problems = plan_problems(plan, loaded.project, refused)
-        addresses = [action.address for action in plan.actions]
-        click.echo(machine_text(context, problems, form, addresses), nl=False)
+        result = replace(result, balance=read_balance(client, plan))
+        click.echo(_comment(context, result, loaded, lock, compare, out), nl=False)
     else:
-        words = shlex.join(["plan", *select, "--out", "plan.json"])
-        command_line = f"{context.program} {words} && {context.program} apply plan.json"
-        balance = _read_balance(client, plan)
-        can_apply = plan.to_do and not breach and not offline and not plan.has_errors
-        can_apply = can_apply and (balance is None or (balance_after(plan, balance) or Decimal(0)) >= 0)
-        following = command_line if can_apply and out is None else None
-        write_plan_text(plan, sys.stdout, color=context.color, balance=balance, next_command=following)
-    if out is not None:
-        told = f"apply exactly this with `{context.program} {shlex.join(['apply', str(out)])}`"
-        if offline or plan.has_errors:
-            told = "to look at only: it can't be applied, as it was made offline or holds errors"
-        elif breach:
-            told = "to look at only: apply will refuse all of it"
-        sys.stdout.flush()
-        context.note(f"saved: {told}", "saved", file=str(out))
-    if breach:
-        _tell_refused(context, breach.message)
-    if plan.has_errors:
-        return 3
-    if plan.blocked or breach:
-        return 4
-    return 2 if detailed_exitcode and plan.to_do else 0
+        click.echo(_document(context, result, loaded, form), nl=False)
+    _report_use(context, result, out)
+    return result.exit_code(is_detailed=detailed_exitcode)
 
 
-def _tell_refused(context: Context, message: str) -> None:
-    if context.log is not None:
-        context.log.write("error", "refused", message=message)
-    else:
-        click.echo(f"refused: {message}", err=True)
+def _open_client(context: Context, loaded: LoadedProject) -> ReadClient:
+    from smsby_deploy.cli.session import open_reader
+    from smsby_deploy.clock import SystemClock
+
+    return open_reader(loaded.project.api, context.environ, SystemClock())
 
 
-def _read_balance(client: ReadClient | None, plan: Plan) -> Decimal | None:
-    """What the account holds, if something is to be paid for, and in that currency; a plan does not fail for want of it."""
-    from smsby_deploy.plan.guardrails import is_same_currency
+def _make_plan(
+    context: Context, loaded: LoadedProject, lock: Lock, select: tuple[str, ...], client: ReadClient | None
+) -> Plan:
+    from uuid import uuid4
 
-    if client is None or not any(action.sends for action in plan.actions):
-        return None
-    try:
-        balance = client.get_balance()
-    except SmsbyDeployError:
-        return None
-    return balance.amount if is_same_currency(plan.currency, balance.currency) else None
+    from smsby_deploy.cli.session import account_of, progress_of, reading_progress
+    from smsby_deploy.clock import SystemClock
+    from smsby_deploy.plan.planner import make_plan
+
+    clock = SystemClock()
+    with progress_of(context, clock) as progress:
+        return make_plan(
+            loaded,
+            select=select,
+            client=client,
+            account=None if client is None else account_of(loaded.project.api, context.environ),
+            lock=lock,
+            clock=clock,
+            new_id=uuid4().hex[:12],
+            progress=reading_progress(progress),
+        )
+
+
+def _write_no_plan(
+    context: Context, loaded: LoadedProject, select: tuple[str, ...], form: str, error: SmsbyUnavailable
+) -> Exception:
+    """The error to raise; a comment on a pull request says so, too, so that it does not keep an outdated plan."""
+    from smsby_deploy.apply.precedence import first_that_fits
+    from smsby_deploy.cli.session import open_lock
+    from smsby_deploy.clock import SystemClock
+    from smsby_deploy.output.plan_markdown import no_plan_markdown
+
+    first = first_that_fits(
+        error, load=lambda: loaded, store=open_lock(loaded.project), clock=SystemClock(), select=select
+    )
+    if form == "markdown":
+        click.echo(no_plan_markdown(loaded.project.name, first.message), nl=False)
+    return first
+
+
+def _write_text(context: Context, result: PlanResult, select: tuple[str, ...], out: Path | None) -> None:
+    from smsby_deploy.output.plan_text import write_plan_text
+
+    save = shlex.join(["plan", *select, "--out", "plan.json"])
+    command_line = f"{context.program} {save} && {context.program} apply plan.json"
+    next_command = command_line if result.is_worth_applying and out is None else None
+    write_plan_text(result, sys.stdout, color=context.color, next_command=next_command)
+
+
+def _document(context: Context, result: PlanResult, loaded: LoadedProject, form: str) -> str:
+    from smsby_deploy.cli.session import folder_from_here
+    from smsby_deploy.output.ci_reports import ci_report
+    from smsby_deploy.output.findings import list_findings, plan_problems
+    from smsby_deploy.output.json_documents import json_text
+    from smsby_deploy.plan.plan_file import plan_document
+
+    if form == "json":
+        return json_text(plan_document(result.plan))
+    refused = result.refusal.message if result.refusal else None
+    problems = plan_problems(result.plan, loaded.project, refused)
+    findings = list_findings(problems, folder=folder_from_here(context))
+    return ci_report(form, findings, [action.address for action in result.plan.actions])
 
 
 def _comment(
     context: Context,
-    plan: Plan,
-    project: Project,
+    result: PlanResult,
+    loaded: LoadedProject,
     lock: Lock,
-    clock: Clock,
     compare: Path | None,
     out: Path | None,
-    refused: str | None,
-    balance: Decimal | None,
 ) -> str:
-    from smsby_deploy.cli.git import git_commit
+    from smsby_deploy.cli.provenance import find_commit
+    from smsby_deploy.clock import SystemClock
     from smsby_deploy.output.baseline import read_base
     from smsby_deploy.output.comparison import base_of_lock
     from smsby_deploy.output.plan_markdown import CommentContext, plan_markdown
     from smsby_deploy.recipients.suppression import load_suppression
-    from smsby_deploy.texts.samples import MailingReview, review_mailing
+    from smsby_deploy.texts.samples import review_mailing
 
+    project, plan = loaded.project, result.plan
     suppressed, _ = load_suppression(project.suppress)
     base = base_of_lock(lock)
     if compare is not None:
-        base = read_base(compare, clock, context.environ, project, suppressed, plan)
-    mailings = {mailing.address: mailing for mailing in project.mailings}
-
-    # Nobody reviews the texts of what will not be sent, and a large audience takes its time.
-    shown = {action.address for action in (*plan.to_do, *plan.blocked)}
-
-    def details(address: str) -> MailingReview | None:
-        if address not in mailings:
-            return None
-        return review_mailing(project, mailings[address], suppressed, with_samples=address in shown)
-
-    told = CommentContext(
+        base = read_base(compare, SystemClock(), context.environ, project, suppressed, plan)
+    planned = {action.address for action in plan.actions}
+    sampled = {action.address for action in (*plan.to_do, *plan.blocked)}
+    reviews = {
+        mailing.address: review_mailing(project, mailing, suppressed, with_samples=mailing.address in sampled)
+        for mailing in project.mailings
+        if mailing.address in planned
+    }
+    comment = CommentContext(
         base,
-        details,
-        str(out) if out else None,
-        git_commit(project.root),
-        refused,
-        balance,
+        reviews,
+        out=str(out) if out else None,
+        commit=find_commit(project.root),
         program=context.program,
     )
-    return plan_markdown(plan, told)
+    return plan_markdown(result, comment)
+
+
+def _report_use(context: Context, result: PlanResult, out: Path | None) -> None:
+    """Say on stderr what the saved plan is good for, and why apply will refuse it."""
+    from smsby_deploy.output.plan_text import saved_plan_line
+
+    if out is not None:
+        sys.stdout.flush()
+        apply = f"{context.program} {shlex.join(['apply', str(out)])}"
+        context.note(saved_plan_line(result, apply), "saved", file=str(out))
+    if result.refusal is not None:
+        context.fail(result.refusal.message, "refused")

@@ -1,13 +1,18 @@
-"""`render`: the texts that people would read. Offline; it asks sms.by nothing."""
+"""`render`: the texts as recipients would read them. Offline."""
 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from smsby_deploy.cli.context import Context
-from smsby_deploy.cli.examples import examples
+from smsby_deploy.cli.options import examples, format_option
+from smsby_deploy.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from smsby_deploy.problems import Problem
 
 
 @click.command(
@@ -25,7 +30,7 @@ from smsby_deploy.cli.examples import examples
     default=3,
     show_default=True,
     metavar="N",
-    help="At most N texts: first, most expensive, longest, each default, then from the top.",
+    help="At most N texts: the first, the most expensive, the longest, one per default, then the next rows.",
 )
 @click.option(
     "--row",
@@ -33,31 +38,23 @@ from smsby_deploy.cli.examples import examples
     type=click.IntRange(min=1),
     multiple=True,
     metavar="N",
-    help="The N-th recipient instead; may be given again.",
+    help="Show the text of the N-th recipient instead; repeatable.",
 )
 @click.option("--unmask", is_flag=True, help="Show whole phone numbers.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to print it.",
-)
+@format_option("text", "json")
 @click.pass_obj
 def command(
     context: Context, select: tuple[str, ...], limit: int, rows: tuple[int, ...], unmask: bool, form: str
-) -> int:
-    """Show what people would read, with parts, their borders and the cost; phones are masked.
+) -> ExitCode:
+    """Show the texts as recipients would read them, with parts and cost.
 
-    SELECT is an address (campaign/mailing) or a glob on addresses. Works offline and needs no token.
+    SELECT is an address (campaign/mailing) or a glob on addresses. Works offline, without a token. Phone numbers
+    are masked.
     """
     from smsby_deploy.cli.session import load
-    from smsby_deploy.errors import FilesInvalid
     from smsby_deploy.lock.records import Lock
-    from smsby_deploy.output.json_documents import json_text
-    from smsby_deploy.output.problems_text import log_problems, write_problems
-    from smsby_deploy.output.render_text import samples_document, write_samples
+    from smsby_deploy.output.json_documents import json_text, samples_document
+    from smsby_deploy.output.sms_text import write_samples
     from smsby_deploy.plan.selection import select_mailings
     from smsby_deploy.problems import has_errors
     from smsby_deploy.texts.samples import mask_samples, sample_mailings
@@ -71,8 +68,15 @@ def command(
         click.echo(json_text(samples_document(shown)), nl=False)
     else:
         write_samples(shown, sys.stdout, color=context.color)
+    _write_problems(context, problems)
+    return ExitCode.FILES_INVALID if has_errors(problems) else ExitCode.DONE
+
+
+def _write_problems(context: Context, problems: list[Problem]) -> None:
+    from smsby_deploy.output.json_log import log_problems
+    from smsby_deploy.output.problems_text import write_problems
+
     if context.log is not None:
         log_problems(problems, context.log)
     elif problems:
         write_problems(problems, sys.stderr, color=context.color)
-    return FilesInvalid.exit_code if has_errors(problems) else 0

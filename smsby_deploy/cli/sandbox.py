@@ -1,4 +1,4 @@
-"""`sandbox`: a local sms.by that reaches nobody."""
+"""`sandbox`: a local sms.by that sends nothing."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from smsby_deploy.cli.examples import examples
+from smsby_deploy.cli.options import examples
 from smsby_deploy.errors import SmsbyDeployError
+from smsby_deploy.exit_codes import ExitCode
 
 
 @click.command(
@@ -27,33 +28,41 @@ from smsby_deploy.errors import SmsbyDeployError
     type=click.IntRange(0, 65535),
     default=8025,
     show_default=True,
-    help="Where it listens; 0: a free one.",
+    help="Port; 0 picks a free one.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where it listens.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--data",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Keep everything in FILE (SQLite), not in memory.",
+    metavar="FILE",
+    help="Store everything in FILE (SQLite) instead of in memory.",
 )
 @click.option(
-    "--delay", type=click.FloatRange(0), default=0.5, show_default=True, help="Seconds to a delivery."
+    "--delay",
+    type=click.FloatRange(0),
+    default=0.5,
+    show_default=True,
+    help="Seconds until an SMS is delivered.",
 )
 @click.option(
-    "--account-timezone", default="Europe/Minsk", show_default=True, help="The clock in which it reads dates."
+    "--account-timezone",
+    default="Europe/Minsk",
+    show_default=True,
+    help="Time zone in which it reads textual dates.",
 )
 @click.option(
     "--set",
     "switches",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Start with another switch; docs/sandbox.md has all of them.",
+    help="Set a switch, see docs/sandbox.md; repeatable.",
 )
 def command(
     port: int, host: str, data: Path | None, delay: float, account_timezone: str, switches: tuple[str, ...]
-) -> int:
-    """Run a local sms.by: any token, some alphanames, lists, a balance.
+) -> ExitCode:
+    """Run a local sms.by with some alphanames, contact lists and a balance. It accepts any token.
 
-    It prints its URL, which in a browser shows what people would get.
+    It prints its URL; open it in a browser to see what recipients would get.
     """
     try:
         from smsby_deploy.sandbox.server import make_service, serve
@@ -71,26 +80,26 @@ def command(
     except BadSetting as error:
         raise click.UsageError(str(error)) from error
     service = make_service(settings, data)
-    service.change_settings(changes)  # the balance too, where an earlier run left another one
-    serve(service, host, port, _tell)
-    return 0
+    service.change_settings(changes)  # a stored balance of an earlier run gives way, too
+    serve(service, host, port, _announce)
+    return ExitCode.DONE
 
 
 def _read_switch(text: str) -> tuple[str, Any]:
-    """NAME=VALUE, the value as JSON if it is JSON, else as text."""
+    """NAME and VALUE; the value is parsed as JSON if it is valid JSON, else taken as text."""
     name, equals, value = text.partition("=")
     if not equals:
-        raise click.UsageError(f"--set takes NAME=VALUE, not {text!r}")
+        raise click.UsageError(f"--set: expected NAME=VALUE, got {text!r}")
     try:
         return name, json.loads(value)
     except ValueError:
         return name, value
 
 
-def _tell(url: str) -> None:
-    """One line with the URL, for programs that start a sandbox; a person is told more."""
+def _announce(url: str) -> None:
+    """Print the URL, for programs that start a sandbox; at a terminal also explain how to use it."""
     click.echo(url)
     if sys.stdout.isatty():
-        click.echo(f"Open {url}/ to see what people get; Ctrl-C ends it.", err=True)
+        click.echo(f"Open {url}/ to see what recipients get. Press Ctrl-C to stop.", err=True)
         click.echo("In another terminal:", err=True)
         click.echo(f"  export SMSBY_API_URL={url} SMSBY_TOKEN=any", err=True)

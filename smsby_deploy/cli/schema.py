@@ -1,26 +1,24 @@
-"""`schema`: the JSON Schemas, for editors and for other programs."""
+"""`schema`: the JSON Schemas, for editors and other programs."""
 
 from __future__ import annotations
 
 import click
 
-from smsby_deploy.cli.examples import examples
+from smsby_deploy.cli.options import examples
+from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.resources import schema_file
 
 
 @click.command(
     "schema",
-    epilog=examples(
-        "smsby-deploy schema campaign > campaign.schema.json",
-        "smsby-deploy schema plan",
-    ),
+    epilog=examples("smsby-deploy schema campaign > campaign.schema.json", "smsby-deploy schema plan"),
 )
 @click.argument("name", type=click.Choice(["project", "campaign", "plan", "lock"]))
-def command(name: str) -> int:
-    """Print the JSON Schema of NAME.
+def command(name: str) -> ExitCode:
+    """Print the JSON Schema NAME.
 
-    Name the printed file in the first line of a YAML file, and an editor completes and explains every key:
+    Refer to the saved schema in the first line of a YAML file, and editors complete and explain every key:
     `# yaml-language-server: $schema=campaign.schema.json`.
     """
     click.echo(schema_file(name).read_text(encoding="utf-8"), nl=False)
-    return 0
+    return ExitCode.DONE

@@ -1,4 +1,4 @@
-"""What most commands begin with: the project, the token, the client, the lock."""
+"""What most commands start with: the project, the token, a client, the lock, progress."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _Transport = TypeVar("_Transport", bound="ReadTransport")
 
 
 def load(context: Context) -> LoadedProject:
-    """The project that the command line means.
+    """Load the project that the command line names.
 
     Raises:
         UsageError: there is none.
-        FilesInvalid: its smsby.yaml can't be used.
+        FilesInvalid: its smsby.yaml cannot be used.
     """
     from smsby_deploy.config.project_loader import find_project, load_project
 
@@ -40,42 +40,59 @@ def load(context: Context) -> LoadedProject:
         collect_as_usual()
 
 
+def load_api_settings(context: Context) -> ApiSettings:
+    """The project's API settings, or the defaults outside a project.
+
+    Raises:
+        UsageError: a project was named, and there is none.
+        FilesInvalid: its smsby.yaml cannot be used.
+    """
+    from smsby_deploy.config.declarations import ApiSettings
+
+    try:
+        return load(context).project.api
+    except UsageError:
+        if context.project or context.environ.get("SMSBY_PROJECT"):
+            raise
+        return ApiSettings()
+
+
 def read_token(environ: Mapping[str, str]) -> str:
     """The token, which only ever comes from SMSBY_TOKEN.
 
     Raises:
-        TokenRefused: there is none.
+        TokenRefused: SMSBY_TOKEN is not set.
     """
     token = environ.get("SMSBY_TOKEN", "").strip()
     if not token:
         raise TokenRefused(
             "no token: SMSBY_TOKEN is not set",
-            hint="export SMSBY_TOKEN=… (the key of the API from your account at sms.by; any word for the sandbox)",
+            hint="export SMSBY_TOKEN=… (the API key of your account at sms.by; any word for the sandbox)",
         )
     return token
 
 
 def api_url(api: ApiSettings, environ: Mapping[str, str]) -> str:
-    """Where sms.by is: SMSBY_API_URL wins over the project's `api.url`.
+    """The URL of sms.by; SMSBY_API_URL takes precedence over the project's `api.url`.
 
     Raises:
-        UsageError: SMSBY_API_URL is no address.
+        UsageError: SMSBY_API_URL is not a URL.
     """
-    asked = environ.get("SMSBY_API_URL", "").strip()
-    if asked and not re.match(r"https?://[^/\s]+", asked):
+    override = environ.get("SMSBY_API_URL", "").strip()
+    if override and not re.match(r"https?://[^/\s]+", override):
         raise UsageError(
-            "SMSBY_API_URL is not an http or https address",
-            hint="e.g. https://app.sms.by, or what `smsby-deploy sandbox` prints",
+            "SMSBY_API_URL is not an http or https URL",
+            hint="for example https://app.sms.by, or what `smsby-deploy sandbox` prints",
         )
-    return (asked or api.url).rstrip("/")
+    return (override or api.url).rstrip("/")
 
 
 def open_reader(api: ApiSettings, environ: Mapping[str, str], clock: Clock) -> ReadClient:
-    """A client that can't send.
+    """A client that cannot send.
 
     Raises:
         TokenRefused: there is no token.
-        UsageError: SMSBY_API_URL is no address.
+        UsageError: SMSBY_API_URL is not a URL.
     """
     from smsby_deploy.smsby.client import ReadClient
     from smsby_deploy.smsby.transport import ReadTransport
@@ -84,14 +101,14 @@ def open_reader(api: ApiSettings, environ: Mapping[str, str], clock: Clock) -> R
 
 
 def open_sender(api: ApiSettings, environ: Mapping[str, str], clock: Clock) -> SendClient:
-    """A client that sends; raises as open_reader."""
+    """A client that can send; raises as open_reader."""
     from smsby_deploy.smsby.client import SendClient
 
     return SendClient(open_send_transport(api, environ, clock))
 
 
 def open_send_transport(api: ApiSettings, environ: Mapping[str, str], clock: Clock) -> SendTransport:
-    """What a client that sends stands on; raises as open_reader."""
+    """The transport of a client that can send; raises as open_reader."""
     from smsby_deploy.smsby.transport import SendTransport
 
     return _open_transport(SendTransport, api, environ, clock)
@@ -110,9 +127,23 @@ def _open_transport(
     )
 
 
+def account_of(api: ApiSettings, environ: Mapping[str, str]) -> str:
+    """The id of the account that the URL and the token belong to; raises as open_reader."""
+    from smsby_deploy.plan.plan_file import account_id
+
+    return account_id(api_url(api, environ), read_token(environ))
+
+
+def open_lock(project: Project) -> LockStore:
+    """The project's lock store; opening it reads and writes nothing."""
+    from smsby_deploy.lock.store import LockStore
+
+    return LockStore(project.lock, project.name)
+
+
 @contextmanager
 def progress_of(context: Context, clock: Clock) -> Iterator[Progress]:
-    """Progress on stderr, as the global options and the terminal want it."""
+    """Progress on stderr, in the form that the global options and the terminal allow."""
     from smsby_deploy.output.progress import open_progress
 
     terminal = context.environ.get("TERM", "")
@@ -127,18 +158,21 @@ def progress_of(context: Context, clock: Clock) -> Iterator[Progress]:
         yield progress
 
 
-def watch_with(progress: Progress) -> ReadProgress:
-    """The reading of audiences, shown as steps of `progress`."""
+def reading_progress(progress: Progress) -> ReadProgress:
+    """Show the reading of each audience as a step of `progress`."""
     from smsby_deploy.plan.observers import ReadProgress
 
-    def begins(address: str, number: int, count: int) -> None:
+    def begin(address: str, number: int, count: int) -> None:
         progress.step(f"reading {address} ({number} of {count})")
 
-    return ReadProgress(begins, progress.advance)
+    return ReadProgress(begin, progress.advance)
 
 
-def open_lock(project: Project) -> LockStore:
-    """The project's lock store; nothing is read or written yet."""
-    from smsby_deploy.lock.store import LockStore
+def folder_from_here(context: Context) -> str:
+    """The project's folder relative to the working directory: CI annotations name files from there."""
+    from pathlib import Path
 
-    return LockStore(project.lock, project.name)
+    from smsby_deploy.config.project_loader import find_project
+
+    root, here = find_project(context.project, context.environ).resolve(), Path.cwd()
+    return root.relative_to(here).as_posix() if root.is_relative_to(here) else "."

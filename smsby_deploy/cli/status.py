@@ -1,21 +1,29 @@
-"""`status`: what became of the mailings that were sent."""
+"""`status`: how the sent mailings were delivered."""
 
 from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from smsby_deploy import __version__
 from smsby_deploy.cli.context import Context
-from smsby_deploy.cli.examples import examples
+from smsby_deploy.cli.options import check_folder_of, examples, format_option
+from smsby_deploy.exit_codes import ExitCode, first_exit_code
 
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import Project
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.status.report import StatusReport
+
+    Collect = Callable[..., StatusReport]
+    Write = Callable[[TextIO], None]
+
+_HISTORY_FORMATS = ("text", "json", "markdown")
 
 
 @click.command(
@@ -31,25 +39,35 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("select", nargs=-1)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "markdown", "html", "junit", "csv"]),
-    default="text",
-    show_default=True,
-    help="How to print it; csv lists who did not get it.",
+@format_option(
+    "text",
+    "json",
+    "markdown",
+    "html",
+    "junit",
+    "csv",
+    help="Output format; csv lists the recipients who did not get the SMS.",
 )
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to FILE, not to stdout.")
-@click.option("--campaign", multiple=True, metavar="NAME", help="Only this campaign; may be repeated.")
-@click.option("--since", metavar="WHEN", help="Only what goes out since a date, a time, or 7d, 12h, 90min.")
-@click.option("--watch", is_flag=True, help="Look again, ever more seldom, until everything is final.")
-@click.option("--history", is_flag=True, help="Tell past applies instead; text, json or markdown.")
-@click.option("--unmask", is_flag=True, help="For csv: whole phone numbers.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write to FILE instead of stdout.",
+)
+@click.option("--campaign", multiple=True, metavar="NAME", help="Only this campaign; repeatable.")
+@click.option(
+    "--since",
+    metavar="WHEN",
+    help="Only mailings sent or scheduled since WHEN: a date, a time, or an age such as 7d, 12h, 90min.",
+)
+@click.option("--watch", is_flag=True, help="Poll until every mailing is final.")
+@click.option("--history", is_flag=True, help="List past applies instead (text, json, markdown).")
+@click.option("--unmask", is_flag=True, help="Show whole phone numbers (csv only).")
 @click.option(
     "--fail-under",
     type=click.FloatRange(0, 100),
     metavar="PCT",
-    help="Exit 1 if fewer than PCT % were delivered.",
+    help="Exit 1 if less than PCT % of the recipients of final mailings got the SMS.",
 )
 @click.pass_obj
 def command(
@@ -63,141 +81,157 @@ def command(
     history: bool,
     unmask: bool,
     fail_under: float | None,
-) -> int:
-    """Tell what became of the mailings that were sent. SELECT is an address or a glob on addresses.
+) -> ExitCode:
+    """Show how the sent mailings were delivered. SELECT is an address or a glob on addresses.
 
-    Counts are sms.by's. With --fail-under only mailings that are final are judged. Ctrl-C ends --watch with what is
-    known by then (exit 1).
+    The counts are those of sms.by. Ctrl-C ends --watch with the latest report (exit 1).
     """
-    from smsby_deploy.cli.session import load, open_lock, open_reader, progress_of
-    from smsby_deploy.clock import SystemClock
-    from smsby_deploy.errors import UsageError
-    from smsby_deploy.output.status_live import StatusDisplay
-    from smsby_deploy.status.callbacks import callbacks_path, read_callbacks
-    from smsby_deploy.status.collect import (
-        NO_PROGRESS,
-        CollectProgress,
-        StatusOptions,
-        collect_status,
-        watch_status,
-    )
-    from smsby_deploy.status.selection import read_since
+    from smsby_deploy.cli.session import load, open_lock
 
-    if out is not None and not out.parent.is_dir():
-        hint = "make the folder, or name another file"
-        raise UsageError(f"the report can't be written: {out.parent} is no folder", hint=hint)
+    check_folder_of(out)
     if unmask and form != "csv":
-        raise click.UsageError("--unmask is for --format csv: no other format tells of single people")
+        raise click.UsageError("--unmask needs --format csv: no other format shows single recipients")
+    if history and form not in _HISTORY_FORMATS:
+        raise click.UsageError(f"--history cannot be combined with --format {form}")
     project = load(context).project
-    clock = SystemClock()
     lock = open_lock(project).read()
+    color = context.color and out is None
     if history:
-        _write(context, _history(lock, form, context, out), out)
-        return 0
-    chosen = (*select, *(f"{name}/*" for name in campaign))
-    after = read_since(since, now=clock.now(), zone=project.api.account_timezone) if since else None
-    client = open_reader(project.api, context.environ, clock)
-    kept = callbacks_path(project.lock)
-
-    def collect(previous: StatusReport | None, shown: CollectProgress = NO_PROGRESS) -> StatusReport:
-        return collect_status(
-            lock,
-            client,
-            select=chosen,
-            clock=clock,
-            options=StatusOptions(after, project.mailings, list_missed=form == "csv"),
-            previous=previous,
-            read_callbacks=lambda uuid: read_callbacks(kept, uuid),
-            progress=shown,
-        )
-
-    is_over = True
-    if watch:
-        currency = project.price.currency if project.price else None
-        stream = sys.stdout if form == "text" and out is None else io.StringIO()
-        with StatusDisplay(stream, color=context.color, currency=currency, note=context.note) as display:
-            try:
-                report = watch_status(collect, display.show, clock)
-            except KeyboardInterrupt:
-                if display.shown is None:
-                    raise
-                report, is_over = display.shown, False
-    else:
-        with progress_of(context, clock) as progress:
-            report = collect(
-                None,
-                CollectProgress(
-                    begin=lambda recipients: progress.step("asking sms.by", recipients or None),
-                    advance=progress.advance,
-                ),
-            )
-    _write(context, _text(report, form, context, project, out, unmask=unmask, fail_under=fail_under), out)
-    code = report.exit_code(fail_under)
-    if not is_over:
-        context.warn("the wait was ended: not everything is final", "interrupted")
-    return code if is_over else code or 1
+        _write(context, _history_writer(lock, form, color), out)
+        return ExitCode.DONE
+    patterns = (*select, *(f"{name}/*" for name in campaign))
+    collect = _collector(context, project, lock, patterns, since, list_missed=form == "csv")
+    is_shown = form == "text" and out is None
+    report, is_complete = _watch(context, collect, project, is_shown) if watch else _collect(context, collect)
+    write = _report_writer(context, report, project, form, color, unmask, fail_under)
+    _write(context, write, out)
+    if not is_complete:
+        context.warn("interrupted: not every mailing is final", "interrupted")
+    codes = (report.exit_code(fail_under), ExitCode.DONE if is_complete else ExitCode.FAILED)
+    return first_exit_code(codes)
 
 
-def _text(
-    report: StatusReport,
-    form: str,
+def _collector(
     context: Context,
     project: Project,
-    out: Path | None,
+    lock: Lock,
+    patterns: tuple[str, ...],
+    since: str | None,
     *,
+    list_missed: bool,
+) -> Collect:
+    """A function that asks sms.by; it takes the other arguments of `collect_status`."""
+    from functools import partial
+
+    from smsby_deploy.cli.session import open_reader
+    from smsby_deploy.clock import SystemClock
+    from smsby_deploy.status.callbacks import callbacks_path, read_callbacks
+    from smsby_deploy.status.collect import StatusOptions, collect_status
+    from smsby_deploy.status.selection import read_since
+
+    clock = SystemClock()
+    after = read_since(since, now=clock.now(), zone=project.api.account_timezone) if since else None
+    return partial(
+        collect_status,
+        lock,
+        open_reader(project.api, context.environ, clock),
+        select=patterns,
+        clock=clock,
+        options=StatusOptions(after, project.mailings, list_missed=list_missed),
+        read_callbacks=lambda uuid: read_callbacks(callbacks_path(project.lock), uuid),
+    )
+
+
+def _collect(context: Context, collect: Collect) -> tuple[StatusReport, bool]:
+    from smsby_deploy.cli.session import progress_of
+    from smsby_deploy.clock import SystemClock
+    from smsby_deploy.status.collect import CollectProgress
+
+    with progress_of(context, SystemClock()) as progress:
+        shown = CollectProgress(
+            begin=lambda recipients: progress.step("asking sms.by", recipients or None),
+            advance=progress.advance,
+        )
+        return collect(progress=shown), True
+
+
+def _watch(context: Context, collect: Collect, project: Project, is_shown: bool) -> tuple[StatusReport, bool]:
+    """The last report, and whether it is final; Ctrl-C ends the wait."""
+    from smsby_deploy.clock import SystemClock
+    from smsby_deploy.output.status_live import StatusDisplay
+    from smsby_deploy.status.collect import watch_status
+
+    stream = sys.stdout if is_shown else io.StringIO()
+    currency = project.price.currency if project.price else None
+    with StatusDisplay(stream, color=context.color, currency=currency, note=context.note) as display:
+        try:
+            report = watch_status(lambda previous: collect(previous=previous), display.show, SystemClock())
+        except KeyboardInterrupt:
+            if display.shown is None:
+                raise
+            return display.shown, False
+    return report, True
+
+
+def _report_writer(
+    context: Context,
+    report: StatusReport,
+    project: Project,
+    form: str,
+    color: bool,
     unmask: bool,
     fail_under: float | None,
-) -> str | None:
-    """The report in `form`; None if it was written to the terminal."""
+) -> Write:
     from smsby_deploy.output.json_documents import json_text, status_document
     from smsby_deploy.output.junit import status_junit
     from smsby_deploy.output.status_csv import status_csv
     from smsby_deploy.output.status_html import status_html
-    from smsby_deploy.output.status_text import status_markdown, write_status
-    from smsby_deploy.plan.planner import TOOL
+    from smsby_deploy.output.status_markdown import status_markdown
+    from smsby_deploy.output.status_text import write_status
 
     currency = project.price.currency if project.price else None
-    if form == "json":
-        return json_text(status_document(report))
-    if form == "markdown":
-        return status_markdown(report, currency)
+    if form == "text":
+        return lambda stream: write_status(
+            report, stream, color=color, currency=currency, program=context.program
+        )
     if form == "html":
-        return status_html(report, currency=currency, tool=TOOL, zone=project.api.account_timezone)
-    if form == "junit":
-        return status_junit(report, fail_under)
-    if form == "csv":
-        return status_csv(report, unmask=unmask)
-    if out is None:
-        write_status(report, sys.stdout, color=context.color, currency=currency, program=context.program)
-        return None
-    buffer = io.StringIO()
-    write_status(report, buffer, color=False, currency=currency, program=context.program)
-    return buffer.getvalue()
+        page = status_html(
+            report,
+            currency=currency,
+            tool=f"smsby-deploy {__version__}",
+            zone=project.api.account_timezone,
+        )
+        return lambda stream: _print(page, stream)
+    texts = {
+        "json": lambda: json_text(status_document(report)),
+        "markdown": lambda: status_markdown(report, currency),
+        "junit": lambda: status_junit(report, fail_under),
+        "csv": lambda: status_csv(report, unmask=unmask),
+    }
+    return lambda stream: _print(texts[form](), stream)
 
 
-def _history(lock: Lock, form: str, context: Context, out: Path | None) -> str | None:
-    from smsby_deploy.output.history import history_document, history_markdown, write_history
-    from smsby_deploy.output.json_documents import json_text
+def _history_writer(lock: Lock, form: str, color: bool) -> Write:
+    from smsby_deploy.output.history import history_markdown, write_history
+    from smsby_deploy.output.json_documents import history_document, json_text
 
     if form == "json":
-        return json_text(history_document(lock))
+        return lambda stream: _print(json_text(history_document(lock)), stream)
     if form == "markdown":
-        return history_markdown(lock)
-    if form != "text":
-        raise click.UsageError(f"--history has no --format {form}; it has text, json and markdown")
+        return lambda stream: _print(history_markdown(lock), stream)
+    return lambda stream: write_history(lock, stream, color=color)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    click.echo(text, file=stream, nl=False)
+
+
+def _write(context: Context, write: Write, out: Path | None) -> None:
+    """Write to stdout, or to `out` if it is given."""
     if out is None:
-        write_history(lock, sys.stdout, color=context.color)
-        return None
-    buffer = io.StringIO()
-    write_history(lock, buffer, color=False)
-    return buffer.getvalue()
-
-
-def _write(context: Context, text: str | None, out: Path | None) -> None:
-    if text is None:
+        write(sys.stdout)
         return
-    if out is None:
-        click.echo(text, nl=False)
-    else:
-        out.write_text(text, encoding="utf-8")
-        context.note(f"written to {out}")
+    buffer = io.StringIO()
+    write(buffer)
+    out.write_text(buffer.getvalue(), encoding="utf-8")
+    context.note(f"written to {out}")

@@ -1,20 +1,21 @@
-"""`validate`: everything that can be checked without sms.by."""
+"""`validate`: every check that needs no server."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 
 from smsby_deploy.cli.context import Context
-from smsby_deploy.cli.examples import examples
-from smsby_deploy.cli.machine_formats import MACHINE_FORMATS, machine_text
+from smsby_deploy.cli.options import MACHINE_FORMATS, examples, format_option
+from smsby_deploy.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import RecipientsFile
+    from smsby_deploy.problems import Problem
 
 
 @click.command(
@@ -26,55 +27,64 @@ if TYPE_CHECKING:
         "smsby-deploy validate --format sarif > smsby.sarif",
     ),
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", *MACHINE_FORMATS]),
-    default="text",
-    show_default=True,
-    help="How to print it.",
-)
-@click.option("-v", "--verbose", is_flag=True, help="Tell how each file of phones was read.")
+@format_option("text", "json", *MACHINE_FORMATS)
+@click.option("-v", "--verbose", is_flag=True, help="Also say how each file with phone numbers was read.")
 @click.pass_obj
-def command(context: Context, form: str, verbose: bool) -> int:
-    """Check every file, audience and text; offline, needs no token."""
-    from smsby_deploy.cli.session import load, progress_of, watch_with
+def command(context: Context, form: str, verbose: bool) -> ExitCode:
+    """Check all files, audiences and texts. Works offline, without a token."""
+    from smsby_deploy.problems import has_errors
+
+    is_verbose = verbose or context.verbosity > 0
+    addresses, problems = _find_problems(context, is_verbose=is_verbose)
+    _write(context, form, problems, addresses)
+    return ExitCode.FILES_INVALID if has_errors(problems) else ExitCode.DONE
+
+
+def _find_problems(context: Context, *, is_verbose: bool) -> tuple[list[str], Sequence[Problem]]:
+    """The addresses of all mailings, and all problems."""
+    from smsby_deploy.cli.session import load, progress_of, reading_progress
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.config.project_loader import ProjectFlawed
     from smsby_deploy.errors import FilesInvalid
     from smsby_deploy.plan.validation import validate_project
-    from smsby_deploy.problems import has_errors
 
     addresses: list[str] = []
     try:
         try:
             loaded = load(context)
         except ProjectFlawed as flawed:
-            loaded = flawed.loaded  # what else is wrong is told together
+            loaded = flawed.loaded  # check what could be read, and report everything together
         addresses = [mailing.address for mailing in loaded.project.mailings]
         with progress_of(context, SystemClock()) as progress:
-            problems = tuple(validate_project(loaded, watch_with(progress)))
-        if verbose or context.verbosity:
-            _tell_shapes(context, loaded.project.phone_files)
+            problems = tuple(validate_project(loaded, reading_progress(progress)))
+        if is_verbose:
+            _note_dialects(context, loaded.project.phone_files)
     except FilesInvalid as error:
         problems = error.problems
+    return addresses, problems
+
+
+def _write(context: Context, form: str, problems: Sequence[Problem], addresses: Sequence[str]) -> None:
     if form == "json":
         from smsby_deploy.output.json_documents import validate_document, write_json
 
         write_json(validate_document(problems), sys.stdout)
-    elif form in MACHINE_FORMATS:
-        click.echo(machine_text(context, problems, form, addresses), nl=False)
-    else:
+    elif form == "text":
         from smsby_deploy.output.problems_text import write_problems
 
         write_problems(problems, sys.stdout, color=context.color)
-    return FilesInvalid.exit_code if has_errors(problems) else 0
+    else:
+        from smsby_deploy.cli.session import folder_from_here
+        from smsby_deploy.output.ci_reports import ci_report
+        from smsby_deploy.output.findings import list_findings
+
+        findings = list_findings(problems, folder=folder_from_here(context))
+        click.echo(ci_report(form, findings, addresses), nl=False)
 
 
-def _tell_shapes(context: Context, files: Iterable[RecipientsFile]) -> None:
-    """How each file of phones is read."""
+def _note_dialects(context: Context, files: Iterable[RecipientsFile]) -> None:
     from smsby_deploy.recipients.csv_dialect import RecipientsError, detect_shape
 
     for source in files:
-        with suppress(RecipientsError):  # it is among the problems
+        with suppress(RecipientsError):  # reported as a problem
             context.note(f"{source.name}: read as {detect_shape(source)}")

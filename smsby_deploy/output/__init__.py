@@ -1,1 +1,1 @@
-"""Plans, results and statuses as text, JSON and Markdown. Nothing here decides anything."""
+"""Results as text, Markdown, HTML, JSON and the formats of CI services. Nothing is computed here."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.apply.result import MailingOutcome, NextStep
-from smsby_deploy.output.console import clean, make_console, write_sentence
-from smsby_deploy.privacy import mask_phones
+from smsby_deploy.output.console import make_console, write_sentence
+from smsby_deploy.output.values import count_text, safe_line
 from smsby_deploy.texts.price import money
 from smsby_deploy.wording import counted
 
@@ -36,13 +36,13 @@ def write_apply(
     console = make_console(stream, color=color)
     # The counts come before the addresses, so that a long address does not move them.
     for mailing in result.mailings:
-        count = "?" if mailing.recipients is None else f"{mailing.recipients:,}"
+        count = count_text(mailing.recipients)
         noun = "recipient " if mailing.recipients == 1 else "recipients"
         style = _COLORS.get(mailing.outcome)
         lead = Text(f"{mailing.outcome:<{_OUTCOME_WIDTH}}", style=style or "")
         write_sentence(console, f" {count:>{_COUNT_WIDTH}} {noun}  {mailing.address}", "default", lead=lead)
         if mailing.error:
-            reason = mask_phones(clean(mailing.error))
+            reason = safe_line(mailing.error)
             write_sentence(console, f"{' ' * _OUTCOME_WIDTH} {reason}", style or "yellow")
     write_sentence(console, _summary(result), "bold")
     for line in next_step_lines(result, lock, program):

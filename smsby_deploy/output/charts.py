@@ -1,11 +1,11 @@
-"""Charts as inline SVG: no script, nothing fetched, colours from the page so that they follow light and dark."""
+"""Charts as inline SVG without scripts; their colors are CSS variables of the page, for light and dark themes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_WIDTH = 480  # drawn small and with large letters, so that a phone shows them readable
+_WIDTH = 480  # a small drawing with large letters is readable on a phone
 _ROW = 34
 _MOST_ROWS = 24
 _LEGEND_COLUMNS = 2
@@ -19,9 +19,9 @@ def bars(
     colors: Sequence[str],
     stacked: bool = False,
 ) -> str:
-    """Horizontal bars, the first label on top. `colors` are names of the page's CSS variables, one a series.
+    """Horizontal bars, the first label on top; at most 24 rows are drawn.
 
-    At most 24 rows are drawn; the table behind the chart has all.
+    `name` identifies the chart within the page. `colors` names a CSS variable for each series.
     """
     import pygal
 
@@ -35,7 +35,7 @@ def bars(
         + (12 if legend_rows else 0)
     )
     kind = pygal.HorizontalStackedBar if stacked else pygal.HorizontalBar
-    # pygal leaves no room for a legend below the axis.
+    # pygal reserves no room for a legend below the axis.
     chart = kind(**_config(height, colors, legend=legend_rows > 0), margin_bottom=8 + 10 * legend_rows)
     # pygal draws the first label at the bottom.
     chart.x_labels = [_short(label) for label in reversed(shown)]
@@ -45,7 +45,7 @@ def bars(
 
 
 def columns(name: str, labels: Sequence[str], values: Sequence[int], *, color: str) -> str:
-    """Upright bars along a time; every few labels are written out."""
+    """Vertical bars along a time axis with about four labels."""
     import pygal
 
     chart = pygal.Bar(**_config(260, [color], legend=False), show_minor_x_labels=False, margin_bottom=10)
@@ -95,7 +95,7 @@ def _config(height: float, colors: Sequence[str], *, legend: bool) -> dict[str, 
 
 
 def _svg(chart: Any, name: str) -> str:
-    """The drawing only: no script, no comment, no ids that change from run to run."""
+    """The SVG without scripts and titles, and without ids that would differ between runs."""
     chart.uuid = name
     chart.add_xml_filter(_strip)
     svg: str = chart.render(is_unicode=True)

@@ -1,4 +1,4 @@
-"""One rich console, the same in every report: 80 columns wherever no terminal tells its width."""
+"""The rich console that every report is written to."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-_WIDTH = 80
+_WIDTH = 80  # unless a terminal states its own
 
 
 def make_console(stream: TextIO, *, color: bool) -> Console:
-    """A console on `stream` that takes every text literally: no markup, no emoji, no guessed highlights."""
+    """A console on `stream` that prints every text literally: no markup, no emoji, no highlighting."""
     from rich.console import Console
 
     return Console(
@@ -28,58 +28,38 @@ def make_console(stream: TextIO, *, color: bool) -> Console:
 
 
 def is_plain(stream: TextIO, *, color: bool) -> bool:
-    """Whether a console on `stream` writes lines as they are, whatever their style: nobody sees colours there."""
-    forced = os.environ.keys() & {"FORCE_COLOR", "TTY_COMPATIBLE"}  # rich heeds them
-    return not color or not (stream.isatty() or forced)
-
-
-def clean(text: str) -> str:
-    """`text` on one line and without control characters, which could redraw a reviewer's terminal."""
-    return "".join(char if char.isprintable() else " " for char in text)
-
-
-def when(schedule_time: str | None) -> str:
-    """A schedule time as people read it: `2027-03-01 10:00 +03:00`, or `on apply`."""
-    if schedule_time is None:
-        return "on apply"
-    clock, offset = schedule_time[:19].replace("T", " "), schedule_time[19:]
-    return f"{clock.removesuffix(':00') if len(clock) == 19 else clock} {offset}".strip()
-
-
-def number(value: object) -> str:
-    """A count or a sum; `?` where only sms.by knows it."""
-    return "?" if value is None else str(value)
+    """Whether a console on `stream` would write lines unchanged, whatever their style."""
+    is_forced = os.environ.keys() & {"FORCE_COLOR", "TTY_COMPATIBLE"}  # rich honors them
+    return not color or not (stream.isatty() or is_forced)
 
 
 def write_sentence(
     console: Console, text: str, style: str | None = None, *, lead: Text | None = None
 ) -> None:
-    """`lead` in its own styles, then `text`: broken between words at a terminal's edge, what goes on set in a little, and
-    on one line wherever else, for grep's sake.
+    """Write `lead` in its own styles, then `text`.
 
-    A command that people copy is no sentence: print it with `soft_wrap`.
+    At a terminal the line is wrapped between words, with an indent; elsewhere it stays whole, so that grep finds it.
+    Commands that users copy must not be wrapped: print them with `soft_wrap`.
     """
     from rich.text import Text
 
     before = lead or Text()
-    whole = before.plain + text
-    lines = [whole]
-    if console.file.isatty():
-        from textwrap import wrap
+    for index, line in enumerate(_wrap(console, before.plain + text)):
+        styled = Text(line if index else line[len(before) :], style=style or "")
+        console.print(styled if index else before + styled, soft_wrap=True)
 
-        indent = " " * (len(whole) - len(whole.lstrip()) + 2)
-        lines = wrap(
-            whole,
-            console.width,
-            subsequent_indent=indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-            replace_whitespace=False,
-        ) or [""]
-    for index, line in enumerate(lines):
-        shown = (
-            Text(line, style=style or "")
-            if index or lead is None
-            else before + Text(line[len(before) :], style or "")
-        )
-        console.print(shown, soft_wrap=True)
+
+def _wrap(console: Console, line: str) -> list[str]:
+    if not console.file.isatty():
+        return [line]
+    from textwrap import wrap
+
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return wrap(
+        line,
+        console.width,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+    ) or [""]

@@ -1,25 +1,27 @@
-"""Everything that speaks against a plan, as problems: machine formats know nothing else."""
+"""Problems prepared for CI services: one line of text, always with a place, and a stable fingerprint."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from smsby_deploy.config.campaign_files import PROJECT_FILE
 from smsby_deploy.config.declarations import Project
-from smsby_deploy.output.console import clean
+from smsby_deploy.output.values import clean, safe_line
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity
 
-_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
+_RANKS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem as machines get it: on one line, no phone number, always with a place, and a fingerprint that stays
-    while the problem stays, also when lines above it come and go."""
+    """A problem as CI services take it.
+
+    `message` is masked and on one line. `fingerprint` stays the same while the problem does, also if its line moves.
+    """
 
     severity: Severity
     code: str
@@ -48,48 +50,49 @@ def plan_problems(plan: Plan, project: Project, refused: str | None = None) -> t
 
 
 def list_findings(problems: Iterable[Problem], *, folder: str = ".") -> list[Finding]:
-    """The worst first, else in their order. Files are named with `folder` before them; what has no place stands at the
-    first line of smsby.yaml."""
+    """The findings, errors first, otherwise in the order of `problems`.
+
+    `folder` is put before the file names. A problem without a place gets the first line of smsby.yaml.
+    """
     seen: dict[str, int] = {}
     prefix = "" if folder == "." else f"{folder}/"
-    return [
-        Finding(
-            problem.severity,
-            problem.code,
-            mask_phones(clean(problem.message)),
-            problem.address,
-            clean(f"{prefix}{place.file or PROJECT_FILE}"),
-            place.line or 1,
-            place.column or 1,
-            _fingerprint(problem, seen),
+    findings = []
+    for problem in sorted(problems, key=lambda problem: _RANKS[problem.severity]):
+        place = problem.location or Location(PROJECT_FILE)
+        findings.append(
+            Finding(
+                problem.severity,
+                problem.code,
+                safe_line(problem.message),
+                problem.address,
+                clean(f"{prefix}{place.file or PROJECT_FILE}"),
+                place.line or 1,
+                place.column or 1,
+                _fingerprint(problem, seen),
+            )
         )
-        for problem in sorted(problems, key=lambda problem: _ORDER[problem.severity])
-        for place in (problem.location or Location(PROJECT_FILE),)
-    ]
+    return findings
 
 
-def by_mailing(findings: Iterable[Finding], addresses: Iterable[str]) -> Iterator[tuple[str, list[Finding]]]:
-    """The findings of each address, also where there are none; those of no mailing under `(project files)/FILE`."""
-    told: Mapping[str, list[Finding]] = {address: [] for address in addresses}
-    rest: dict[str, list[Finding]] = {}
+def group_by_mailing(
+    findings: Iterable[Finding], addresses: Iterable[str]
+) -> Iterator[tuple[str, list[Finding]]]:
+    """The findings of each address, even if there are none; others follow under `(project files)/FILE`."""
+    by_address: dict[str, list[Finding]] = {address: [] for address in addresses}
+    by_file: dict[str, list[Finding]] = {}
     for finding in findings:
-        if finding.address is not None and finding.address in told:
-            told[finding.address].append(finding)
+        if finding.address is not None and finding.address in by_address:
+            by_address[finding.address].append(finding)
         else:
-            rest.setdefault(finding.file, []).append(finding)
-    yield from told.items()
-    for file, found in rest.items():
+            by_file.setdefault(finding.file, []).append(finding)
+    yield from by_address.items()
+    for file, found in by_file.items():
         yield f"(project files)/{file}", found
 
 
 def _fingerprint(problem: Problem, seen: dict[str, int]) -> str:
-    facts = "\n".join(
-        (
-            problem.code,
-            problem.location.file if problem.location else "",
-            problem.address or "",
-            mask_phones(problem.message),
-        )
-    )
+    """Without the line; `seen` counts equal problems, so that each gets a fingerprint of its own."""
+    file = problem.location.file if problem.location else ""
+    facts = "\n".join((problem.code, file, problem.address or "", mask_phones(problem.message)))
     count = seen[facts] = seen.get(facts, 0) + 1
     return hashlib.sha256(f"{facts}\n{count}".encode()).hexdigest()[:40]

@@ -1,61 +1,47 @@
-"""What was applied before, from the lock: when, by which plan and commit, how much."""
+"""Past applies, from the lock: when, by whom, by which plan and commit, how many recipients."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, TextIO
+from typing import TextIO
 
 from smsby_deploy.lock.records import Apply, Lock
-from smsby_deploy.output.console import clean, make_console
+from smsby_deploy.output.console import make_console
 from smsby_deploy.output.markdown import escape, table_row
+from smsby_deploy.output.table import Column, Row, table_lines
+from smsby_deploy.output.values import clean
 
-_COLUMNS = ("when", "who", "plan", "commit", "mailings", "people", "tool")
-
-
-def history_document(lock: Lock) -> dict[str, Any]:
-    """`{"applies": [{"at", "plan", "commit", "tool", "mailings", "recipients", "by"}]}`, the newest first."""
-    return {
-        "applies": [
-            {
-                "at": run.at,
-                "plan": run.plan,
-                "commit": run.commit,
-                "tool": run.tool,
-                "mailings": run.mailings,
-                "recipients": run.recipients,
-                "by": run.by,
-            }
-            for run in reversed(lock.applies)
-        ]
-    }
+_COLUMNS = (
+    Column("when"),
+    Column("who", may_overflow=True),
+    Column("plan"),
+    Column("commit"),
+    Column("mailings", is_number=True),
+    Column("recipients", is_number=True),
+    Column("tool"),
+)
+_NOTHING = "nothing has been applied yet"
 
 
 def write_history(lock: Lock, stream: TextIO, *, color: bool) -> None:
-    """A line an apply, the newest first."""
-    from rich.table import Table
-
+    """Write a table of the applies, the latest first."""
     console = make_console(stream, color=color)
     if not lock.applies:
-        console.print("nothing was applied yet")
+        console.print(_NOTHING)
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in _COLUMNS:
-        table.add_column(
-            name,
-            justify="right" if name in ("mailings", "people") else "left",
-            no_wrap=name != "who",
-            overflow="fold",
-        )
-    for run in reversed(lock.applies):
-        table.add_row(*(clean(cell) for cell in _cells(run)))
-    console.print(table)
+    rows = [Row(tuple(map(clean, _cells(run)))) for run in reversed(lock.applies)]
+    for line in table_lines(_COLUMNS, rows, console.width):
+        console.print(line, soft_wrap=True)
 
 
 def history_markdown(lock: Lock) -> str:
-    """The same as a table."""
-    lines = [table_row(_COLUMNS), "|---|---|---|---|---:|---:|---|\n"]
+    """The same table as Markdown."""
+    if not lock.applies:
+        return f"{_NOTHING.capitalize()}.\n"
+    rulers = ["---:" if column.is_number else "---" for column in _COLUMNS]
+    lines = [table_row([column.title for column in _COLUMNS]), f"|{'|'.join(rulers)}|\n"]
     lines += [table_row([escape(cell) for cell in _cells(run)]) for run in reversed(lock.applies)]
-    return "".join(lines) if lock.applies else "Nothing was applied yet.\n"
+    return "".join(lines)
 
 
 def _cells(run: Apply) -> tuple[str, ...]:

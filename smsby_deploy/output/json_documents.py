@@ -1,69 +1,81 @@
-"""The documents that `--format json` prints."""
+"""The JSON documents of `--format json`. Money is a string with a decimal point."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
-from decimal import Decimal
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Problem, Severity, problem_document
-from smsby_deploy.status.report import MailingStatus, StatusReport
 from smsby_deploy.texts.price import money
 
 if TYPE_CHECKING:
     from smsby_deploy.apply.result import ApplyResult
+    from smsby_deploy.lock.records import Lock
+    from smsby_deploy.status.report import MailingStatus, StatusReport
+    from smsby_deploy.texts.samples import MailingSamples, Sample
 
 
 def json_text(document: object) -> str:
-    """One JSON document, readable, ended by a newline."""
+    """`document` as indented JSON with a final newline."""
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
 def write_json(document: object, stream: TextIO) -> None:
-    """Write what `json_text` returns piece by piece; problems in it are put into words one at a time."""
+    """Write the same text piece by piece; problems in `document` are converted one at a time."""
     encoder = json.JSONEncoder(ensure_ascii=False, indent=2, default=problem_document)
     stream.writelines(encoder.iterencode(document))
     stream.write("\n")
 
 
 def inert_json_text(document: object) -> str:
-    """`json_text` without a `<`, for readers who put what they read into a page."""
+    """`json_text` with `<` escaped, safe to embed in HTML."""
     return json_text(document).replace("<", "\\u003c")
 
 
 def validate_document(problems: Sequence[Problem]) -> dict[str, Any]:
-    """`{"problems": […], "summary": {"errors", "warnings", "notes"}}`, for `write_json`: there may be a million."""
+    """The document of `validate`, for `write_json`: there may be a million problems."""
     counts = Counter(problem.severity for problem in problems)
     return {"problems": problems, "summary": {f"{severity}s": counts[severity] for severity in Severity}}
 
 
-def status_document(report: StatusReport) -> dict[str, Any]:
-    """What `status --format json` prints; money is a string with a point."""
-    mailings = report.mailings
-    costs = [mailing.cost for mailing in mailings if mailing.cost is not None]
-    states = sorted({mailing.state.value for mailing in mailings})
+def samples_document(mailings: Iterable[MailingSamples]) -> dict[str, Any]:
+    """The document of `render`."""
     return {
-        "summary": {
-            "mailings": len(mailings),
-            "recipients": sum(mailing.recipients for mailing in mailings),
-            "delivered": sum(mailing.delivered for mailing in mailings),
-            "undelivered": sum(mailing.undelivered for mailing in mailings),
-            "sent": sum(mailing.sent for mailing in mailings),
-            "pending": sum(mailing.pending for mailing in mailings),
-            "other": sum(sum(mailing.other.values()) for mailing in mailings),
-            "parts": sum(mailing.parts or 0 for mailing in mailings),
-            "cost": money(sum(costs, Decimal(0))) if costs else None,
-            "states": {state: sum(mailing.state == state for mailing in mailings) for state in states},
-        },
-        "mailings": [_mailing(mailing) for mailing in mailings],
+        "mailings": [
+            {
+                "address": mailing.address,
+                "recipients": mailing.recipients,
+                "currency": mailing.currency,
+                "texts": [_sample(sample) for sample in mailing.samples],
+            }
+            for mailing in mailings
+        ]
+    }
+
+
+def _sample(sample: Sample) -> dict[str, Any]:
+    return {
+        "row": sample.row,
+        "file": sample.file,
+        "line": sample.line,
+        "phone": sample.phone,
+        "text": sample.text,
+        "why": list(sample.why),
+        "encoding": sample.size.encoding.value,
+        "units": sample.size.units,
+        "parts": sample.size.parts,
+        "pieces": list(sample.pieces),
+        "gsm_parts": sample.gsm_parts,
+        "cost": None if sample.cost is None else money(sample.cost),
+        "suppressed": sample.is_suppressed,
     }
 
 
 def apply_document(result: ApplyResult) -> dict[str, Any]:
-    """The document of `apply --format json`; `plan` is the plan's id, `summary` counts mailings by outcome."""
+    """The document of `apply`; `plan` is the plan's id, `summary` counts mailings by outcome."""
     from smsby_deploy.apply.result import MailingOutcome  # other commands do not need it
 
     return {
@@ -83,7 +95,28 @@ def apply_document(result: ApplyResult) -> dict[str, Any]:
     }
 
 
-def _mailing(mailing: MailingStatus) -> dict[str, Any]:
+def status_document(report: StatusReport) -> dict[str, Any]:
+    """The document of `status`."""
+    totals = report.totals
+    states = Counter(mailing.state.value for mailing in report.mailings)
+    return {
+        "summary": {
+            "mailings": totals.mailings,
+            "recipients": totals.recipients,
+            "delivered": totals.delivered,
+            "undelivered": totals.undelivered,
+            "sent": totals.sent,
+            "pending": totals.pending,
+            "other": totals.other,
+            "parts": totals.parts,
+            "cost": None if totals.cost is None else money(totals.cost),
+            "states": dict(sorted(states.items())),
+        },
+        "mailings": [_mailing_status(mailing) for mailing in report.mailings],
+    }
+
+
+def _mailing_status(mailing: MailingStatus) -> dict[str, Any]:
     other: Counter[str] = Counter()
     for word, count in sorted(mailing.other.items()):
         other[mask_phones(word)] += count
@@ -100,4 +133,22 @@ def _mailing(mailing: MailingStatus) -> dict[str, Any]:
         "parts": mailing.parts,
         "cost": None if mailing.cost is None else money(mailing.cost),
         "requests": list(mailing.requests),
+    }
+
+
+def history_document(lock: Lock) -> dict[str, Any]:
+    """The document of `status --history`, the latest apply first."""
+    return {
+        "applies": [
+            {
+                "at": run.at,
+                "plan": run.plan,
+                "commit": run.commit,
+                "tool": run.tool,
+                "mailings": run.mailings,
+                "recipients": run.recipients,
+                "by": run.by,
+            }
+            for run in reversed(lock.applies)
+        ]
     }

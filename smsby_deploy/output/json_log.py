@@ -1,32 +1,41 @@
-"""What happens, for a log that machines read: a JSON object a line."""
+"""The log of --log-format json: one JSON object per line."""
 
 from __future__ import annotations
 
 import json
-from typing import TextIO
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.privacy import MIN_SECRET, hide_token, mask_phones
+from smsby_deploy.problems import Problem, Severity
 
-# What may hold anything; an id of a plan is masked by no means, though its digits may look like a number.
+if TYPE_CHECKING:
+    from smsby_deploy.apply.events import Event
+    from smsby_deploy.apply.result import ApplyResult
+
+# Facts in which a phone number may occur. A plan's id is not masked, although its digits may look like a number.
 _PROSE = frozenset({"message", "hint", "error", "place"})
 Fact = str | int | float | None | list[str]
 
 
 class JsonLog:
-    """Writes `{"time", "level", "event", …}` to `stream`, each at once and on one line of plain ASCII.
+    """Writes `{"time", "level", "event", …}` to `stream`, each object on a line of ASCII, flushed at once.
 
-    `time` is in UTC; `level` is debug, info, warning or error. What is None is left out. Texts never hold a phone number
-    or `secret`.
+    `time` is in UTC; `level` is info, warning or error. Facts that are None are left out. No text contains a whole
+    phone number or `secret`. With `is_quiet`, events of level info are left out.
     """
 
-    def __init__(self, stream: TextIO, clock: Clock, *, secret: str = "") -> None:
+    def __init__(self, stream: TextIO, clock: Clock, *, secret: str = "", is_quiet: bool = False) -> None:
         self._stream = stream
         self._clock = clock
         self._secret = secret if len(secret) >= MIN_SECRET else ""
+        self._is_quiet = is_quiet
 
     def write(self, level: str, event: str, **facts: Fact) -> None:
-        """One line; `facts` follow in their order."""
+        """Write one line; `facts` keep their order."""
+        if self._is_quiet and level == "info":
+            return
         time = self._clock.now().isoformat(timespec="milliseconds")
         known = {name: self._safe(name, fact) for name, fact in facts.items() if fact is not None}
         self._stream.write(json.dumps({"time": time, "level": level, "event": event, **known}) + "\n")
@@ -41,3 +50,47 @@ class JsonLog:
 
     def _hide(self, text: str) -> str:
         return hide_token(text, self._secret)
+
+
+def log_problems(problems: Iterable[Problem], log: JsonLog) -> None:
+    """Write each problem as an event of its own."""
+    for problem in problems:
+        file, line, column = problem.location or (None, None, None)
+        log.write(
+            "info" if problem.severity is Severity.NOTE else problem.severity.value,
+            "problem",
+            code=problem.code,
+            message=problem.message,
+            address=problem.address,
+            file=file,
+            line=line,
+            column=column,
+        )
+
+
+def log_event(log: JsonLog, event: Event) -> None:
+    """Write what happened during an apply."""
+    addresses = list(event.addresses)
+    log.write(
+        "warning" if event.is_warning else "info",
+        event.name,
+        message=" ".join(event.line.split()),
+        address=addresses[0] if len(addresses) == 1 else None,
+        addresses=addresses if len(addresses) > 1 else None,
+        people=event.recipients,
+        outcome=event.outcome,
+    )
+
+
+def log_apply(log: JsonLog, result: ApplyResult) -> None:
+    """Write the outcome of each mailing, then the end of the apply."""
+    for mailing in result.mailings:
+        log.write(
+            "info" if mailing.error is None else "warning",
+            "mailing",
+            address=mailing.address,
+            outcome=mailing.outcome,
+            people=mailing.recipients,
+            error=mailing.error,
+        )
+    log.write("info", "applied", plan=result.plan.id, exit_code=result.exit_code)

@@ -1,108 +1,153 @@
-"""A plan at a glance: what happens to each mailing, what is wrong, what to do next."""
+"""A plan as terminal text: what happens to each mailing, what is wrong, what to do next."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from smsby_deploy.output.console import clean, make_console, write_sentence
-from smsby_deploy.output.plan_table import SYMBOLS, plan_table
+from smsby_deploy.output.console import make_console, write_sentence
 from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, problem_lines
-from smsby_deploy.output.times import in_words
+from smsby_deploy.output.table import Column, Row, table_lines
+from smsby_deploy.output.values import count_text, safe_line, schedule_text, span_text
 from smsby_deploy.plan.desired_state import AudienceCounts
-from smsby_deploy.plan.model import ActionKind, Plan
-from smsby_deploy.privacy import mask_phones
-from smsby_deploy.texts.price import money
+from smsby_deploy.plan.model import ActionKind, Plan, Totals
+from smsby_deploy.plan.result import PlanResult, SavedPlanUse
+from smsby_deploy.texts.price import aligned, money
 from smsby_deploy.wording import counted
 
-# What a reviewer must not miss comes with its reason below the table.
-_EXPLAINED = frozenset(ActionKind) - {ActionKind.CREATE, ActionKind.NOOP}
-_QUIET = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_SYMBOLS = {
+    ActionKind.CREATE: ("+", "green"),
+    ActionKind.UPLOAD: (">", "green"),
+    ActionKind.RESUME: ("~", "yellow"),
+    ActionKind.CONFIRM: ("^", "green"),
+    ActionKind.ADOPT: ("&", "cyan"),
+    ActionKind.NOOP: ("=", "dim"),
+    ActionKind.ORPHAN: ("?", "dim"),
+    ActionKind.BLOCKED: ("!", "bold red"),
+}
+_WITHOUT_REASON = frozenset({ActionKind.CREATE, ActionKind.NOOP})
+_WITHOUT_AUDIENCE = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
+_COLUMNS = (
+    Column("action"),
+    Column("mailing", may_overflow=True),
+    Column("when"),
+    Column("", is_optional=True),
+    Column("recipients", is_number=True),
+    Column("parts", is_number=True),
+    Column("cost", is_number=True),
+)
 
 
 def write_plan_text(
-    plan: Plan,
-    stream: TextIO,
-    *,
-    color: bool,
-    balance: Decimal | None = None,
-    next_command: str | None = None,
+    result: PlanResult, stream: TextIO, *, color: bool, next_command: str | None = None
 ) -> None:
-    """Write the plan for people: a table, the reasons, the problems, the totals, the next command.
-
-    `balance` is what the account holds, where that is known.
-    """
+    """Write the plan: a table, the reasons, the problems, the totals, the next command."""
     console = make_console(stream, color=color)
-    if plan.actions:
-        for row in plan_table(plan, console.width):
-            console.print(row, soft_wrap=True)
+    plan = result.plan
+    for row in plan_table(plan, console.width):
+        console.print(row, soft_wrap=True)
     for action in plan.actions:
-        if action.reason and action.action in _EXPLAINED:
-            style = SYMBOLS[action.action][1]
-            write_sentence(console, f"{action.address}: {mask_phones(clean(action.reason))}", style)
+        if action.reason and action.action not in _WITHOUT_REASON:
+            reason = f"{action.address}: {safe_line(action.reason)}"
+            write_sentence(console, reason, _SYMBOLS[action.action][1])
     for action in plan.actions:
-        if action.audience.rows != action.audience.final and action.action not in _QUIET:
-            write_sentence(console, f"{action.address}: {waterfall(action.audience)}", "dim")
+        if action.audience.rows != action.audience.final and action.action not in _WITHOUT_AUDIENCE:
+            write_sentence(console, f"{action.address}: {audience_line(action.audience)}", "dim")
     for severity, line in problem_lines(plan.problems):
         write_sentence(console, line, SEVERITY_COLORS[severity])
-    write_sentence(console, totals_line(plan), "bold")
-    if balance is not None and not plan.has_errors and (left := balance_after(plan, balance)) is not None:
-        told = f"balance {money(balance)} {plan.currency}"
-        if left < 0:
-            write_sentence(console, f"{told} is too low: apply will refuse all of it", "bold red")
-        else:
-            write_sentence(console, f"{told}, {money(left)} after it{_and_lists(plan)}")
-    if plan.has_errors:
-        write_sentence(console, f"not valid: {count_line(plan.problems)}; nothing is sent", "bold red")
-    first = None if plan.has_errors else first_line(plan)
-    if first:
-        write_sentence(console, first)
+    for line, style in _closing_lines(result):
+        write_sentence(console, line, style)
     if next_command:
         console.print(f"next: {next_command}", soft_wrap=True)
 
 
+def plan_table(plan: Plan, width: int) -> Iterator[Text]:
+    """The lines of the table; if `width` allows it, with the time until a mailing is sent."""
+    if not plan.actions:
+        return iter(())
+    now = datetime.fromisoformat(plan.created_at)
+    costs = aligned([action.cost for action in plan.actions])
+    rows = []
+    for action, cost in zip(plan.actions, costs, strict=True):
+        symbol, style = _SYMBOLS[action.action]
+        time = action.schedule_time
+        cells = (
+            f"{symbol} {action.action}",
+            action.address,
+            schedule_text(time),
+            span_text(datetime.fromisoformat(time) - now) if time else "",
+            count_text(action.recipients),
+            count_text(action.parts),
+            cost,
+        )
+        rows.append(Row(cells, style, "dim" if style == "dim" else ""))
+    return table_lines(_COLUMNS, rows, width)
+
+
+def _closing_lines(result: PlanResult) -> Iterator[tuple[str, str | None]]:
+    """The totals and what follows from them, each with its style."""
+    plan = result.plan
+    yield totals_line(plan), "bold"
+    if plan.has_errors:
+        yield f"not valid: {count_line(plan.problems)}; nothing will be sent", "bold red"
+        return
+    if result.balance is not None and result.balance_after is not None:
+        balance = f"balance {money(result.balance)} {plan.currency}"
+        if result.balance_after < 0:
+            yield f"{balance} is too low: apply will refuse the whole plan", "bold red"
+        else:
+            yield f"{balance}, {money(result.balance_after)} afterwards{list_costs(plan.totals)}", None
+    if result.scheduled:
+        first = result.scheduled[0]
+        yield f"first scheduled mailing: {first.address}, {span_text(first.wait)}", None
+
+
 def totals_line(plan: Plan) -> str:
-    """`3 create, 1 noop; to send: 40 people, 44 parts, 1.144 BYN`; lists are told apart, only sms.by counts them."""
+    """`3 create, 1 noop; to send: 40 recipients, 44 parts, 1.144 BYN`."""
     counts = Counter(action.action for action in plan.actions)
-    told = ", ".join(f"{counts[kind]} {kind}" for kind in ActionKind if counts[kind]) or "no mailings"
+    actions = ", ".join(f"{counts[kind]:,} {kind}" for kind in ActionKind if counts[kind]) or "no mailings"
     totals = plan.totals
     if not totals.mailings:
-        return f"{told}; nothing to send"
+        return f"{actions}; nothing to send"
     cost = f", {money(totals.cost)} {plan.currency or ''}".rstrip() if totals.has_cost else ""
-    lists = totals.uncounted
-    more = f", and {lists} contact list{'s' if lists > 1 else ''} that only sms.by can count" if lists else ""
-    people, parts = counted(totals.recipients, "person", "people"), counted(totals.parts, "part")
-    return f"{told}; to send: {people}, {parts}{cost}{more}"
+    size = f"{counted(totals.recipients, 'recipient')}, {counted(totals.parts, 'part')}"
+    return f"{actions}; to send: {size}{cost}{uncounted_lists(totals)}"
 
 
-def balance_after(plan: Plan, balance: Decimal) -> Decimal | None:
-    """What is left of `balance` once all is sent that has a price; negative if it is too low; None without prices."""
-    totals = plan.totals
-    return balance - totals.cost if plan.currency is not None and totals.mailings else None
+def uncounted_lists(totals: Totals) -> str:
+    """`, and 1 contact list of unknown size`, if there is one: only sms.by knows its size."""
+    if not totals.uncounted:
+        return ""
+    return f", and {counted(totals.uncounted, 'contact list')} of unknown size"
 
 
-def _and_lists(plan: Plan) -> str:
-    return ", less what the lists cost" if plan.totals.unpriced else ""
+def list_costs(totals: Totals) -> str:
+    """What a balance after the apply does not take into account."""
+    return ", minus the cost of contact lists" if totals.unpriced else ""
 
 
-def first_line(plan: Plan) -> str | None:
-    """`the first goes out in 2 d 3 h: sale/vip`; None if nothing that is sent waits for a time."""
-    times = [(a.schedule_time, a.address) for a in plan.actions if a.sends and a.schedule_time is not None]
-    if not times:
-        return None
-    moment, address = min((datetime.fromisoformat(time), address) for time, address in times)
-    told = in_words(moment - datetime.fromisoformat(plan.created_at))
-    return f"the first that waits for its time goes out {told}: {address}"
-
-
-def waterfall(counts: AudienceCounts) -> str:
-    """`1,420 rows → 12 invalid → 41 duplicate → 96 suppressed → 1,271 people`; steps that take nobody are left out."""
+def audience_line(audience: AudienceCounts) -> str:
+    """`1,420 rows, 12 invalid, 41 duplicate, 96 suppressed → 1,271 recipients`, without counts of 0."""
     steps = (
-        (counts.invalid, "invalid"),
-        (counts.duplicate, "duplicate"),
-        (counts.suppressed, "suppressed"),
+        (audience.invalid, "invalid"),
+        (audience.duplicate, "duplicate"),
+        (audience.suppressed, "suppressed"),
     )
-    told = [f"{count:,} {name}" for count, name in steps if count]
-    return " → ".join([counted(counts.rows, "row"), *told, counted(counts.final, "person", "people")])
+    removed = [f"{count:,} {name}" for count, name in steps if count]
+    return f"{', '.join([counted(audience.rows, 'row'), *removed])} → {counted(audience.final, 'recipient')}"
+
+
+def saved_plan_line(result: PlanResult, apply_command: str) -> str:
+    """What the saved plan file is good for."""
+    return {
+        SavedPlanUse.APPLY: f"saved: apply exactly this plan with `{apply_command}`",
+        SavedPlanUse.REFUSED: "saved for viewing only: apply will refuse the whole plan",
+        SavedPlanUse.VIEW_ONLY: (
+            "saved for viewing only: it cannot be applied, because it was made offline or contains errors"
+        ),
+    }[result.saved_plan_use]

@@ -1,4 +1,4 @@
-"""How far long work is: a bar on a terminal, a plain line now and then anywhere else, nothing with -q."""
+"""Progress of long work: a bar at a terminal, a line from time to time elsewhere, nothing with -q."""
 
 from __future__ import annotations
 
@@ -8,66 +8,35 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.output.console import clean, write_sentence
+from smsby_deploy.output.console import write_sentence
 from smsby_deploy.output.json_log import JsonLog
-from smsby_deploy.privacy import mask_phones
+from smsby_deploy.output.values import clean, safe_line
+from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
-_LINE_SECONDS = 10.0  # where no bar can be drawn: often enough to see that it lives, too seldom to fill a log
-_WINDOW = 60.0  # seconds back: the pace changes where sms.by asks to slow down
-
-
-class _Estimate:
-    """How many seconds are left of a step, by its pace of late."""
-
-    def __init__(self, clock: Clock, total: int | None) -> None:
-        self._clock = clock
-        self._total = total
-        self._samples = deque([(clock.monotonic(), 0)])  # when how many were done, a second apart or more
-
-    def left(self, done: int) -> float | None:
-        """Seconds till all are done, now that `done` are; None where that can't be told yet."""
-        now = self._clock.monotonic()
-        samples = self._samples
-        if now - samples[-1][0] >= 1:
-            samples.append((now, done))
-        while len(samples) > 2 and now - samples[0][0] > _WINDOW:
-            samples.popleft()
-        began, before = samples[0]
-        if self._total is None or now - began < 1 or done <= before:
-            return None
-        return max(0, self._total - done) * (now - began) / (done - before)
-
-
-def _in_words(seconds: float | None) -> str:
-    """`40 s left`, `5 min left`, `2 h 10 min left`; nothing for None."""
-    if seconds is None:
-        return ""
-    if seconds < 60:
-        return f"{seconds:.0f} s left"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min left" if hours else f"{minutes} min left"
+_SECONDS_BETWEEN_LINES = 10.0  # often enough to see that it works, not so often that it fills a log
+_WINDOW_SECONDS = 60.0  # the estimate looks back this far: sms.by may ask to slow down
 
 
 class Progress(Protocol):
-    """Steps of work, people done in each. Lines told meanwhile stand above the bar."""
+    """Shows steps of work, and the recipients done in each."""
 
     def step(self, what: str, total: int | None = None) -> None:
-        """The step `what` begins, with `total` people to do, if that is known."""
+        """Start the step `what`, with `total` recipients if their number is known."""
         ...
 
-    def advance(self, people: int) -> None:
-        """So many people more are done."""
+    def advance(self, recipients: int) -> None:
+        """Count `recipients` more as done."""
         ...
 
     def tell(self, line: str) -> None:
-        """Write a line that stays."""
+        """Write a line that stays, above the bar."""
         ...
 
     def pause(self) -> None:
-        """Draw nothing till the next step: something else needs the terminal."""
+        """Draw nothing until the next step: something else needs the terminal."""
         ...
 
 
@@ -81,39 +50,78 @@ def open_progress(
     terminal: str = "",
     log: JsonLog | None = None,
 ) -> Iterator[Progress]:
-    """Progress on `stream`, or as events in `log`. `terminal` is the TERM of the environment: a dumb one can't redraw
-    a line."""
-    shown: Progress
+    """Show progress on `stream`, or as events in `log`.
+
+    `terminal` is the TERM of the environment: a dumb terminal cannot redraw a line.
+    """
+    progress: Progress
     if quiet:
-        shown = _Nothing()
+        progress = _Silent()
     elif log is not None:
-        shown = _Events(log, clock)
+        progress = _Events(log, clock)
     elif stream.isatty() and terminal != "dumb":
-        shown = _Bar(stream, clock, color=color)
+        progress = _Bar(stream, clock, color=color)
     else:
-        shown = _Lines(stream, clock)
+        progress = _Lines(stream, clock)
     try:
-        yield shown
+        yield progress
     finally:
-        shown.pause()
+        progress.pause()
 
 
-class _Nothing:
+class _Estimate:
+    """Estimates the seconds left of a step from its recent pace."""
+
+    def __init__(self, clock: Clock, total: int | None) -> None:
+        self._clock = clock
+        self._total = total
+        self._samples = deque([(clock.monotonic(), 0)])  # (time, done), at least a second apart
+
+    def seconds_left(self, done: int) -> float | None:
+        """Seconds until all are done, now that `done` are; None while it cannot be estimated."""
+        now = self._clock.monotonic()
+        samples = self._samples
+        if now - samples[-1][0] >= 1:
+            samples.append((now, done))
+        while len(samples) > 2 and now - samples[0][0] > _WINDOW_SECONDS:
+            samples.popleft()
+        start, done_before = samples[0]
+        if self._total is None or now - start < 1 or done <= done_before:
+            return None
+        return max(0, self._total - done) * (now - start) / (done - done_before)
+
+
+def _time_left(seconds: float | None) -> str:
+    """`40 s left`, `5 min left`, `2 h 10 min left`; empty for None."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.0f} s left"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min left" if hours else f"{minutes} min left"
+
+
+def _done_text(done: int, total: int | None) -> str:
+    """`1,500 of 2,000 recipients`."""
+    return counted(done, "recipient") if total is None else f"{done:,} of {counted(total, 'recipient')}"
+
+
+class _Silent:
     def step(self, what: str, total: int | None = None) -> None: ...
 
-    def advance(self, people: int) -> None: ...
+    def advance(self, recipients: int) -> None: ...
 
     def tell(self, line: str) -> None: ...
 
     def pause(self) -> None: ...
 
 
-class _Seldom:
-    """Counts what is done of a step, and tells it now and then."""
+class _Periodic:
+    """Counts what is done of a step, and reports it every ten seconds."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._told_at = clock.monotonic()
+        self._reported_at = clock.monotonic()
         self._what = ""
         self._done = 0
         self._total: int | None = None
@@ -123,37 +131,36 @@ class _Seldom:
         self._what, self._total, self._done = what, total, 0
         self._estimate = _Estimate(self._clock, total)
 
-    def advance(self, people: int) -> None:
-        self._done += people
+    def advance(self, recipients: int) -> None:
+        self._done += recipients
         now = self._clock.monotonic()
-        left = self._estimate.left(self._done)
-        if now - self._told_at >= _LINE_SECONDS:
-            self._told_at = now
-            self._tell_done(left)
+        seconds_left = self._estimate.seconds_left(self._done)
+        if now - self._reported_at >= _SECONDS_BETWEEN_LINES:
+            self._reported_at = now
+            self._report(seconds_left)
 
-    def _tell_done(self, left: float | None) -> None:
+    def _report(self, seconds_left: float | None) -> None:
         raise NotImplementedError
 
     def pause(self) -> None: ...
 
 
-class _Lines(_Seldom):
+class _Lines(_Periodic):
     def __init__(self, stream: TextIO, clock: Clock) -> None:
         super().__init__(clock)
         self._stream = stream
 
-    def _tell_done(self, left: float | None) -> None:
-        of = "" if self._total is None else f" of {self._total:,}"
-        told = _in_words(left)
-        self.tell(f"{self._what}: {self._done:,}{of} people{told and ', ' + told}")
+    def _report(self, seconds_left: float | None) -> None:
+        left = _time_left(seconds_left)
+        self.tell(f"{self._what}: {_done_text(self._done, self._total)}{left and ', ' + left}")
 
     def tell(self, line: str) -> None:
-        self._stream.write(mask_phones(clean(line)) + "\n")
+        self._stream.write(safe_line(line) + "\n")
         self._stream.flush()
 
 
-class _Events(_Seldom):
-    """Steps, and how far each is now and then. Lines are not for machines: they hear the events themselves."""
+class _Events(_Periodic):
+    """Writes steps and progress as events. Lines are left out: they repeat other events in words."""
 
     def __init__(self, log: JsonLog, clock: Clock) -> None:
         super().__init__(clock)
@@ -163,21 +170,21 @@ class _Events(_Seldom):
         super().step(what, total)
         self._log.write("info", "step", message=what, people_total=total)
 
-    def _tell_done(self, left: float | None) -> None:
+    def _report(self, seconds_left: float | None) -> None:
         self._log.write(
             "info",
             "progress",
             message=self._what,
             people=self._done,
             people_total=self._total,
-            seconds_left=None if left is None else round(left),
+            seconds_left=None if seconds_left is None else round(seconds_left),
         )
 
     def tell(self, line: str) -> None: ...
 
 
 class _Bar:
-    """The bar is gone when the work is done; what was told stays."""
+    """A bar that disappears when the work is done; the lines written above it stay."""
 
     def __init__(self, stream: TextIO, clock: Clock, *, color: bool) -> None:
         from rich.console import Console
@@ -193,14 +200,13 @@ class _Bar:
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
         from rich.table import Column
 
+        # Only a long address is cut: a bar that takes two lines cannot be redrawn in place.
+        description = Column(no_wrap=True, overflow="ellipsis")
         return Progress(
             SpinnerColumn(),
-            # A long address is cut here and nowhere else: a bar of two lines can't be redrawn in place.
-            TextColumn(
-                "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
-            ),
+            TextColumn("{task.description}", markup=False, table_column=description),
             BarColumn(bar_width=12),
-            TextColumn("{task.fields[people]}", markup=False, table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[done]}", markup=False, table_column=Column(no_wrap=True)),
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}", markup=False, table_column=Column(no_wrap=True)),
             console=self._console,
@@ -215,20 +221,20 @@ class _Bar:
             self._bar.start()
         for task in self._bar.task_ids:
             self._bar.remove_task(task)
-        self._bar.add_task(clean(what), total=total, people="", left="")
+        self._bar.add_task(clean(what), total=total, done="", left="")
         self._estimate = _Estimate(self._clock, total)
 
-    def advance(self, people: int) -> None:
+    def advance(self, recipients: int) -> None:
         if self._bar is None or not self._bar.tasks:
             return
         (task,) = self._bar.tasks
-        done = int(task.completed) + people
-        of = "" if task.total is None else f" of {int(task.total):,}"
-        left = _in_words(self._estimate.left(done))
-        self._bar.update(task.id, advance=people, people=f"{done:,}{of} people", left=left)
+        done = int(task.completed) + recipients
+        text = _done_text(done, None if task.total is None else int(task.total))
+        left = _time_left(self._estimate.seconds_left(done))
+        self._bar.update(task.id, advance=recipients, done=text, left=left)
 
     def tell(self, line: str) -> None:
-        write_sentence(self._console, mask_phones(clean(line)))
+        write_sentence(self._console, safe_line(line))
 
     def pause(self) -> None:
         if self._bar is not None:

@@ -1,34 +1,35 @@
-"""The status as one self-contained page: it fetches nothing, prints, and every chart has its table."""
+"""The status report as one self-contained HTML page: it loads nothing, can be printed, and has a table behind each chart."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from importlib.resources import files
 
 from smsby_deploy.output.charts import bars, columns
-from smsby_deploy.output.console import clean
-from smsby_deploy.output.status_text import counts_of, share, when_words
-from smsby_deploy.output.times import day_and_clock
-from smsby_deploy.privacy import mask_phones
-from smsby_deploy.status.delivery_counts import read_delivery_status
+from smsby_deploy.output.status_text import counts_by_kind, schedule_line
+from smsby_deploy.output.values import count_text, day_and_time, safe_line, share_text
+from smsby_deploy.status.figures import (
+    PrefixCounts,
+    count_deliveries_over_time,
+    count_funnel,
+    count_prefixes,
+    count_reasons,
+)
 from smsby_deploy.status.report import StatusReport
 from smsby_deploy.texts.price import aligned, money, signed
 
-_MOST_COLUMNS = 48
-_STEPS = (1, 5, 10, 30, 60, 180, 720, 1440, 10080, 43200)  # minutes a column may stand for
-# Who usually serves a code; numbers are ported, so a code proves nothing.
+# Which operator usually serves a code; numbers are ported, so it is a hint only.
 _OPERATORS = {"375 25": "life:)", "375 29": "A1, MTS", "375 33": "MTS", "375 44": "A1"}
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading, a chart or none, and the table behind it; cells are text, escaped by the template.
+    """A heading, an optional chart, and the table behind it. The template escapes the cells.
 
-    `numeric` says which columns are numbers.
+    The first `text_columns` columns are text, the others numbers.
     """
 
     id: str
@@ -37,30 +38,44 @@ class Section:
     chart: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    numeric: tuple[bool, ...]
+    text_columns: int = 1
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        return tuple(index >= self.text_columns for index in range(len(self.head)))
 
 
 def status_html(report: StatusReport, *, currency: str | None, tool: str, zone: str) -> str:
-    """The page. `zone` is the account's clock, in which sms.by writes its times."""
+    """The page. `zone` is the account's time zone, in which sms.by writes its times."""
     import jinja2
 
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(
         files("smsby_deploy.output").joinpath("status.html.j2").read_text(encoding="utf-8")
     )
-    made_at = day_and_clock(datetime.fromisoformat(report.made_at)) if report.made_at else ""
     return template.render(
         project=report.project,
-        made_at=made_at,
+        made_at=day_and_time(datetime.fromisoformat(report.made_at)) if report.made_at else "",
         tool=tool,
         tiles=_tiles(report, currency),
         sections=[section for section in _sections(report, currency, zone) if section.rows],
         differences=[
-            (mailing.address, one.field, mask_phones(clean(one.intended)), mask_phones(clean(one.reported)))
+            (mailing.address, one.field, safe_line(one.intended), safe_line(one.reported))
             for mailing in report.mailings
             for one in mailing.details.differences
         ],
     )
+
+
+def _tiles(report: StatusReport, currency: str | None) -> list[tuple[str, str]]:
+    totals = report.totals
+    return [
+        ("mailings", f"{totals.mailings:,}"),
+        ("recipients", f"{totals.recipients:,}"),
+        ("delivered", share_text(totals.delivered, totals.recipients)),
+        ("not final yet", f"{totals.waiting:,}"),
+        (f"cost, {currency}" if currency else "cost", "?" if totals.cost is None else money(totals.cost)),
+    ]
 
 
 def _sections(report: StatusReport, currency: str | None, zone: str) -> Iterable[Section]:
@@ -74,216 +89,155 @@ def _sections(report: StatusReport, currency: str | None, zone: str) -> Iterable
     yield _costs(report, currency)
 
 
-def _tiles(report: StatusReport, currency: str | None) -> list[tuple[str, str]]:
-    people = sum(mailing.recipients for mailing in report.mailings)
-    delivered = sum(mailing.delivered for mailing in report.mailings)
-    waiting = sum(mailing.sent + mailing.pending for mailing in report.mailings)
-    costs = [mailing.cost for mailing in report.mailings if mailing.cost is not None]
-    cost = money(sum(costs, Decimal(0))) if costs else "?"
-    return [
-        ("mailings", f"{len(report.mailings):,}"),
-        ("people", f"{people:,}"),
-        ("delivered", f"{share(delivered, people)}"),
-        ("still waiting", f"{waiting:,}"),
-        (f"cost, {currency}" if currency else "cost", cost),
-    ]
-
-
 def _funnel(report: StatusReport) -> Section:
-    planned = sum(mailing.details.planned or mailing.recipients for mailing in report.mailings)
-    accepted = sum(mailing.details.accepted for mailing in report.mailings)
-    delivered = sum(mailing.delivered for mailing in report.mailings)
-    sent = delivered + sum(mailing.sent + mailing.undelivered for mailing in report.mailings)
-    steps = {"planned": planned, "accepted": accepted, "sent": sent, "delivered": delivered}
+    funnel = count_funnel(report)
+    steps = {
+        "planned": funnel.planned,
+        "accepted": funnel.accepted,
+        "sent": funnel.sent,
+        "delivered": funnel.delivered,
+    }
     return Section(
         "funnel",
         "From plan to phone",
         "Planned by us, accepted by sms.by, sent to the operator, delivered to the phone.",
-        bars("funnel", list(steps), {"people": list(steps.values())}, colors=["--accent"]),
-        ("step", "people", "of planned"),
-        tuple((name, f"{count:,}", share(count, planned)) for name, count in steps.items()),
-        (False, True, True),
+        bars("funnel", list(steps), {"recipients": list(steps.values())}, colors=["--accent"]),
+        ("step", "recipients", "of planned"),
+        tuple((name, f"{count:,}", share_text(count, funnel.planned)) for name, count in steps.items()),
+    )
+
+
+def _over_time(report: StatusReport, zone: str) -> Section:
+    steps = count_deliveries_over_time(report)
+    is_one_day = len({step.begins.date() for step in steps}) <= 1
+    labels = [f"{step.begins:%H:%M}" if is_one_day else f"{step.begins:%d.%m %H:%M}" for step in steps]
+    chart = columns("time", labels, [step.delivered for step in steps], color="--delivered") if steps else ""
+    return Section(
+        "time",
+        "Delivery over time",
+        f"When phones confirmed the delivery, in the time zone of the account ({zone}).",
+        chart,
+        ("from", "delivered", "so far"),
+        tuple(
+            (f"{step.begins:%Y-%m-%d %H:%M}", f"{step.delivered:,}", f"{step.delivered_so_far:,}")
+            for step in steps
+            if step.delivered
+        ),
     )
 
 
 def _mailings(report: StatusReport) -> Section:
     largest = sorted(report.mailings, key=lambda mailing: -mailing.recipients)
+    counts = {mailing.address: counts_by_kind(mailing) for mailing in largest}
     kinds = ("delivered", "undelivered", "sent", "pending", "other")
+    percent = {
+        kind: [counts[m.address][kind] * 100 / max(1, m.recipients) for m in largest] for kind in kinds
+    }
+    rows = (
+        (
+            mailing.address,
+            mailing.state.value,
+            schedule_line(mailing, report),
+            f"{mailing.recipients:,}",
+            *(f"{count:,}" for count in counts[mailing.address].values()),
+            share_text(mailing.delivered, mailing.recipients),
+        )
+        for mailing in report.mailings
+    )
     return Section(
         "mailings",
         "By mailing",
-        "Percent of each mailing's people, the largest mailing first.",
+        "In percent of each mailing's recipients, the largest mailing first.",
         bars(
             "mailings",
             [mailing.address for mailing in largest],
-            {
-                kind: [counts_of(mailing)[kind] * 100 / max(1, mailing.recipients) for mailing in largest]
-                for kind in kinds
-            },
+            percent,
             colors=[f"--{kind}" for kind in kinds],
             stacked=True,
         ),
-        ("mailing", "state", "goes out", "people", *kinds, "share"),
-        tuple(
-            (
-                mailing.address,
-                mailing.state.value,
-                when_words(mailing, report),
-                f"{mailing.recipients:,}",
-                *(f"{count:,}" for count in counts_of(mailing).values()),
-                share(mailing.delivered, mailing.recipients),
-            )
-            for mailing in report.mailings
-        ),
-        (False, False, False, *(True,) * 7),
+        ("mailing", "state", "when", "recipients", *kinds, "share"),
+        tuple(rows),
+        text_columns=3,
     )
-
-
-def _over_time(report: StatusReport, zone: str) -> Section:
-    minutes: Counter[datetime] = Counter()
-    for mailing in report.mailings:
-        for text, count in mailing.details.timeline.items():
-            moment = _read_minute(text)
-            if moment is not None:
-                minutes[moment] += count
-    buckets = _buckets(minutes)
-    form = "%H:%M" if len({moment.date() for moment, _ in buckets}) <= 1 else "%d.%m %H:%M"
-    rows, total = [], 0
-    for moment, count in buckets:
-        total += count
-        rows.append((f"{moment:%Y-%m-%d %H:%M}", f"{count:,}", f"{total:,}"))
-    labels = [f"{moment:{form}}" for moment, _ in buckets]
-    return Section(
-        "time",
-        "Delivery over time",
-        f"When phones confirmed, in the clock of the account ({zone}).",
-        columns("time", labels, [count for _, count in buckets], color="--delivered") if buckets else "",
-        ("from", "delivered", "so far"),
-        tuple(row for row in rows if row[1] != "0"),
-        (False, True, True),
-    )
-
-
-def _read_minute(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=None)
-    except ValueError:
-        return None
-
-
-def _buckets(minutes: Counter[datetime]) -> list[tuple[datetime, int]]:
-    """The minutes in at most 48 equal steps, empty ones included."""
-    if not minutes:
-        return []
-    day = min(minutes).replace(hour=0, minute=0)
-    span = (max(minutes) - min(minutes)).total_seconds() / 60
-    step = timedelta(minutes=next((s for s in _STEPS if span / s < _MOST_COLUMNS - 1), _STEPS[-1]))
-    counts: Counter[int] = Counter()
-    for moment, count in minutes.items():
-        counts[(moment - day) // step] += count
-    first, last = min(counts), min(max(counts), min(counts) + _MOST_COLUMNS * 4)
-    return [(day + index * step, counts[index]) for index in range(first, last + 1)]
 
 
 def _prefixes(report: StatusReport) -> Section:
-    seen: Counter[str] = Counter()
-    delivered: Counter[str] = Counter()
-    undelivered: Counter[str] = Counter()
-    for mailing in report.mailings:
-        for prefix, (done, failed, all_) in mailing.details.prefixes.items():
-            delivered[prefix] += done
-            undelivered[prefix] += failed
-            seen[prefix] += all_
-    names = [prefix for prefix, _ in seen.most_common()]
-    rest = {name: seen[name] - delivered[name] - undelivered[name] for name in names}
+    prefixes = count_prefixes(report)
+    series = {
+        "delivered": [one.delivered for one in prefixes],
+        "undelivered": [one.undelivered for one in prefixes],
+        "not yet": [one.open for one in prefixes],
+    }
     return Section(
         "prefixes",
         "By number prefix",
-        "Who usually serves a code is told for orientation: numbers are ported between operators.",
+        "The operator that usually serves a code is a hint only: numbers are ported between operators.",
         bars(
             "prefixes",
-            names,
-            {
-                "delivered": [delivered[name] for name in names],
-                "undelivered": [undelivered[name] for name in names],
-                "not yet": [rest[name] for name in names],
-            },
+            [one.prefix for one in prefixes],
+            series,
             colors=["--delivered", "--undelivered", "--pending"],
             stacked=True,
         ),
-        ("prefix", "people", "delivered", "undelivered", "not yet", "share"),
-        tuple(
-            (
-                f"{name} ({_OPERATORS[name]})" if name in _OPERATORS else name,
-                f"{seen[name]:,}",
-                f"{delivered[name]:,}",
-                f"{undelivered[name]:,}",
-                f"{rest[name]:,}",
-                share(delivered[name], seen[name]),
-            )
-            for name in names
-        ),
-        (False, *(True,) * 5),
+        ("prefix", "recipients", "delivered", "undelivered", "not yet", "share"),
+        tuple(_prefix_row(one) for one in prefixes),
+    )
+
+
+def _prefix_row(one: PrefixCounts) -> tuple[str, ...]:
+    operator = _OPERATORS.get(one.prefix)
+    return (
+        f"{one.prefix} ({operator})" if operator else one.prefix,
+        f"{one.recipients:,}",
+        f"{one.delivered:,}",
+        f"{one.undelivered:,}",
+        f"{one.open:,}",
+        share_text(one.delivered, one.recipients),
     )
 
 
 def _reasons(report: StatusReport) -> Section:
-    words: Counter[str] = Counter()
-    for mailing in report.mailings:
-        for word, count in mailing.details.words.items():
-            known = read_delivery_status(word)
-            if known == "undelivered":  # written in capitals or not, by the method that was asked
-                words["UNDELIVERED"] += count
-            elif known is None:
-                words[word] += count
-        words.update(
-            {name: count for name, count in mailing.other.items() if name not in mailing.details.words}
-        )
-    told = [(mask_phones(clean(word)) or "(empty)", count) for word, count in words.most_common() if count]
-    total = sum(count for _, count in told)
+    reasons = [(safe_line(word) or "(empty)", count) for word, count in count_reasons(report)]
+    total = sum(count for _, count in reasons)
+    counts = [count for _, count in reasons]
     return Section(
         "reasons",
         "Why not delivered",
-        "Statuses as sms.by writes them, and people whom nothing was sent to.",
-        bars("reasons", [w for w, _ in told], {"people": [c for _, c in told]}, colors=["--undelivered"]),
-        ("status", "people", "share"),
-        tuple((word, f"{count:,}", share(count, total)) for word, count in told),
-        (False, True, True),
+        "Status words of sms.by, and recipients to whom nothing was sent.",
+        bars("reasons", [word for word, _ in reasons], {"recipients": counts}, colors=["--undelivered"]),
+        ("status", "recipients", "share"),
+        tuple((word, f"{count:,}", share_text(count, total)) for word, count in reasons),
     )
 
 
 def _costs(report: StatusReport, currency: str | None) -> Section:
     priced = [m for m in report.mailings if m.cost is not None or m.details.planned_cost is not None]
-    dearest = sorted(priced, key=lambda m: -(m.cost or Decimal(0)))
-    unit = f", {currency}" if currency else ""
+    by_cost = sorted(priced, key=lambda mailing: -(mailing.cost or Decimal(0)))
+    series = {
+        "planned": [float(mailing.details.planned_cost or 0) for mailing in by_cost],
+        "billed": [float(mailing.cost or 0) for mailing in by_cost],
+    }
     planned = aligned([mailing.details.planned_cost for mailing in priced])
     billed = aligned([mailing.cost for mailing in priced])
+    rows = (
+        (
+            mailing.address,
+            count_text(mailing.details.planned_parts),
+            count_text(mailing.parts),
+            planned_cost,
+            billed_cost,
+            _difference(mailing.cost, mailing.details.planned_cost),
+        )
+        for mailing, planned_cost, billed_cost in zip(priced, planned, billed, strict=True)
+    )
+    unit = f", {currency}" if currency else ""
     return Section(
         "cost",
         "Cost",
-        "Planned by our price, billed as sms.by lists it.",
-        bars(
-            "cost",
-            [mailing.address for mailing in dearest],
-            {
-                "planned": [float(mailing.details.planned_cost or 0) for mailing in dearest],
-                "billed": [float(mailing.cost or 0) for mailing in dearest],
-            },
-            colors=["--pending", "--accent"],
-        ),
+        "Planned with the project's price, and billed as sms.by reports it.",
+        bars("cost", [m.address for m in by_cost], series, colors=["--pending", "--accent"]),
         ("mailing", "parts planned", "parts billed", f"planned{unit}", f"billed{unit}", "difference"),
-        tuple(
-            (
-                mailing.address,
-                _known(mailing.details.planned_parts),
-                _known(mailing.parts),
-                planned[index],
-                billed[index],
-                _difference(mailing.cost, mailing.details.planned_cost),
-            )
-            for index, mailing in enumerate(priced)
-        ),
-        (False, *(True,) * 5),
+        tuple(rows),
     )
 
 
@@ -291,7 +245,3 @@ def _difference(billed: Decimal | None, planned: Decimal | None) -> str:
     if billed is None or planned is None:
         return "?"
     return signed(billed - planned) if billed != planned else "0"
-
-
-def _known(value: int | None) -> str:
-    return "?" if value is None else f"{value:,}"

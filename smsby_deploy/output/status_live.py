@@ -1,4 +1,4 @@
-"""The status while it changes: redrawn in place at a terminal, a line a change elsewhere."""
+"""The status while it changes: redrawn in place at a terminal, one line per change elsewhere."""
 
 from __future__ import annotations
 
@@ -8,36 +8,38 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
-from smsby_deploy.output.status_text import share, write_status
-from smsby_deploy.status.report import SETTLED, StatusReport
+from smsby_deploy.output.status_text import write_status
+from smsby_deploy.output.values import share_text
+from smsby_deploy.status.report import StatusReport
+from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.live import Live
 
 
-class _Terminal(io.StringIO):
-    """Text for a terminal that is not written yet: it has colours."""
+class _TerminalBuffer(io.StringIO):
+    """Collects what a terminal would get, colors included."""
 
     def isatty(self) -> bool:
         return True
 
 
 class StatusDisplay(AbstractContextManager["StatusDisplay"]):
-    """Shows reports on `stream` in place if it is a terminal, else tells `note` one line whenever something changed."""
+    """Shows reports in place if `stream` is a terminal; otherwise passes `note` a line for each change."""
 
     def __init__(
         self, stream: TextIO, *, color: bool, currency: str | None, note: Callable[[str], None]
     ) -> None:
         self._stream, self._color, self._currency, self._note = stream, color, currency, note
         self._live: Live | None = None
-        self._told = ""
-        self.shown: StatusReport | None = None  # the last one
+        self._last_line = ""
+        self.shown: StatusReport | None = None
 
     def __enter__(self) -> StatusDisplay:
         from rich.console import Console
 
-        # Redrawing is no colour: it stays with --no-color, which `make_console` takes for no terminal at all.
+        # Not `make_console`: with --no-color that one behaves as if there were no terminal, and nothing is redrawn.
         console = Console(
             file=self._stream, no_color=not self._color, markup=False, emoji=False, highlight=False
         )
@@ -55,38 +57,33 @@ class StatusDisplay(AbstractContextManager["StatusDisplay"]):
             self._live.stop()
 
     def show(self, report: StatusReport) -> None:
-        """Show `report` instead of the one before."""
+        """Show `report` in place of the previous one."""
         self.shown = report
         if self._live is not None:
             self._live.update(self._draw(report), refresh=True)
             return
-        told = progress_line(report)
-        if report.mailings and told != self._told:
-            self._note(told)
-            self._told = told
+        line = progress_line(report)
+        if report.mailings and line != self._last_line:
+            self._note(line)
+            self._last_line = line
 
     def _draw(self, report: StatusReport) -> Group:
         from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.text import Text
 
-        buffer = _Terminal()
+        buffer = _TerminalBuffer()
         write_status(report, buffer, color=self._color, currency=self._currency, program=None)
-        people, settled = _progress(report)
-        bar = ProgressBar(total=max(1, people), completed=settled, width=60)
-        # What does not fit a low terminal is cut at the end, so what matters most while waiting comes first.
-        head = Text(f"{progress_line(report)}; Ctrl-C ends the wait")
+        totals = report.totals
+        bar = ProgressBar(total=max(1, totals.recipients), completed=totals.settled_recipients, width=60)
+        # The most important lines come first: a low terminal cuts off the end.
+        head = Text(f"{progress_line(report)}; press Ctrl-C to stop waiting")
         return Group(head, bar, Text(), Text.from_ansi(buffer.getvalue()))
 
 
 def progress_line(report: StatusReport) -> str:
-    """`3 of 7 mailings settled, 82.0% of 1,267 people`."""
-    people, settled = _progress(report)
-    done = sum(mailing.state in SETTLED for mailing in report.mailings)
-    return f"{done} of {len(report.mailings)} mailings settled, {share(settled, people)} of {people:,} people"
-
-
-def _progress(report: StatusReport) -> tuple[int, int]:
-    people = sum(mailing.recipients for mailing in report.mailings)
-    waiting = sum(m.sent + m.pending for m in report.mailings if m.state not in SETTLED)
-    return people, people - waiting
+    """`3 of 7 mailings settled, 82.0% of 1,267 recipients`."""
+    totals = report.totals
+    share = share_text(totals.settled_recipients, totals.recipients)
+    mailings, recipients = counted(totals.mailings, "mailing"), counted(totals.recipients, "recipient")
+    return f"{totals.settled:,} of {mailings} settled, {share} of {recipients}"

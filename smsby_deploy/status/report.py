@@ -93,12 +93,58 @@ class MailingStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class StatusTotals:
+    """The sums over the mailings of a report.
+
+    `waiting` recipients may still get a delivery report. `cost` leaves out mailings whose cost is not known, and is None if
+    that is all of them. `settled` counts mailings, `settled_recipients` those for whom nothing changes any more.
+    """
+
+    mailings: int
+    recipients: int
+    delivered: int
+    undelivered: int
+    sent: int
+    pending: int
+    other: int
+    parts: int
+    cost: Decimal | None
+    settled: int
+    settled_recipients: int
+
+    @property
+    def waiting(self) -> int:
+        return self.sent + self.pending
+
+
+@dataclass(frozen=True, slots=True)
 class StatusReport:
     """The mailings asked about, by address; `made_at` is ISO with an offset, or "" if it is not known."""
 
     mailings: tuple[MailingStatus, ...]
     project: str = ""
     made_at: str = ""
+
+    @property
+    def totals(self) -> StatusTotals:
+        """The sums over all mailings."""
+        mailings = self.mailings
+        costs = [mailing.cost for mailing in mailings if mailing.cost is not None]
+        open_mailings = [mailing for mailing in mailings if mailing.state not in SETTLED]
+        recipients = sum(mailing.recipients for mailing in mailings)
+        return StatusTotals(
+            mailings=len(mailings),
+            recipients=recipients,
+            delivered=sum(mailing.delivered for mailing in mailings),
+            undelivered=sum(mailing.undelivered for mailing in mailings),
+            sent=sum(mailing.sent for mailing in mailings),
+            pending=sum(mailing.pending for mailing in mailings),
+            other=sum(sum(mailing.other.values()) for mailing in mailings),
+            parts=sum(mailing.parts or 0 for mailing in mailings),
+            cost=sum(costs, Decimal(0)) if costs else None,
+            settled=len(mailings) - len(open_mailings),
+            settled_recipients=recipients - sum(m.sent + m.pending for m in open_mailings),
+        )
 
     @property
     def is_settled(self) -> bool:

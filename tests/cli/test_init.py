@@ -1,4 +1,4 @@
-"""`init`: a project that works whenever it is made."""
+"""`init`: a project that works whenever it is created."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.cli.init import copy_sample, next_first_of_march
+from smsby_deploy.cli.main import run
 from smsby_deploy.config.project_loader import load_project
 
 
@@ -21,13 +22,13 @@ from smsby_deploy.config.project_loader import load_project
         (date(2031, 3, 1), date(2032, 3, 1)),
     ],
 )
-def test_the_next_first_of_march_is_at_least_two_days_off(today: date, day: date) -> None:
-    """Whatever the zone, it is still to come when the mailings are applied."""
+def test_next_first_of_march_is_two_days_off(today: date, day: date) -> None:
+    """It is in the future in every time zone."""
     assert next_first_of_march(today) == day
 
 
-def test_a_sample_made_years_from_now_is_not_expired(tmp_path: Path) -> None:
-    """Every scheduled mailing of the copy lies ahead of the day it was made."""
+def test_copy_sample_is_not_expired_years_from_now(tmp_path: Path) -> None:
+    """Every scheduled mailing of the copy is in the future on the day of the copy."""
     made = datetime.fromisoformat("2034-06-01T00:00:00+00:00")
     copy_sample(tmp_path, made.date())
     loaded = load_project(tmp_path)
@@ -36,8 +37,8 @@ def test_a_sample_made_years_from_now_is_not_expired(tmp_path: Path) -> None:
     assert all(when > made for when in times)
 
 
-def test_callbacks_are_left_out_of_git(tmp_path: Path) -> None:
-    """They may hold phones. A .gitignore that is there already stays as it is, and is in nobody's way."""
+def test_copy_sample_keeps_callbacks_out_of_git(tmp_path: Path) -> None:
+    """They may contain phone numbers. An existing .gitignore is kept."""
     copy_sample(tmp_path / "new", date(2026, 11, 24))
     assert "*.callbacks.jsonl" in (tmp_path / "new/.gitignore").read_text(encoding="utf-8").splitlines()
     kept = tmp_path / "old/.gitignore"
@@ -45,3 +46,12 @@ def test_callbacks_are_left_out_of_git(tmp_path: Path) -> None:
     kept.write_text(".venv/\n", encoding="utf-8")
     copy_sample(kept.parent, date(2026, 11, 24))
     assert kept.read_text(encoding="utf-8") == ".venv/\n"
+
+
+def test_init_never_overwrites(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A second `init` in the same folder fails and changes nothing."""
+    assert run(["init", str(tmp_path)]) == 0
+    (tmp_path / "smsby.yaml").write_text("mine")
+    assert run(["init", str(tmp_path)]) == 1
+    assert (tmp_path / "smsby.yaml").read_text() == "mine"
+    assert "already exists" in capsys.readouterr().err

@@ -64,13 +64,16 @@ def test_of_many_bad_rows_the_first_twenty_are_shown(shop: Shop) -> None:
     assert (
         "lists/vip.csv:21:1: error PHONE sale/vip: only 2 digits; a phone number has at least 7" in shown.out
     )
-    assert "lists/vip.csv: error PHONE sale/vip: 10 more like these; --format json shows all" in shown.out
+    assert (
+        "lists/vip.csv: error PHONE sale/vip: 10 more like these; use --format json to list them all"
+        in shown.out
+    )
     problems = shop.run("validate", "--format", "json").json["problems"]
     assert [p["line"] for p in problems if p["code"] == "PHONE"] == list(range(2, 32))
     shop.write("sale.yaml", CAMPAIGN + "    on_invalid: drop\n")
     planned = shop.run("plan")
     assert planned.code == 0
-    assert "32 rows → 30 invalid → 1 duplicate → 1 person" in planned.out
+    assert "32 rows, 30 invalid, 1 duplicate → 1 recipient" in planned.out
     found = {p["code"]: p for p in shop.run("plan", "--format", "json").json["problems"]}
     assert (found["DUPLICATE"]["severity"], found["DUPLICATE_DIFFERS"]["severity"]) == ("note", "warning")
     assert found["DUPLICATE_DIFFERS"]["line"] == 33

@@ -76,5 +76,5 @@ def test_callbacks_go_to_https_only(shop: Shop) -> None:
 def test_a_port_that_is_taken_is_told(shop: Shop) -> None:
     port = shop.url.rsplit(":", 1)[1]
     taken = shop.run("listen", "--port", port)
-    assert (taken.code, "can't listen" in taken.err) == (1, True)
+    assert (taken.code, "cannot listen" in taken.err) == (1, True)
     assert requests.get(f"{shop.url}/_sandbox/inbox", timeout=5).ok

@@ -68,7 +68,7 @@ def test_unlisted_chunk_is_unknown_without_a_lock(shop: Shop, word: str) -> None
     before = shop.lock()
     for said in ((), ("--sent", "--not-sent")):  # nothing, or both: nothing is settled
         refused = shop.run("lock", "resolve", "sale/staff", *said)
-        assert (refused.code, "--sent, or --not-sent" in refused.err, shop.lock() == before) == (
+        assert (refused.code, "either --sent or --not-sent" in refused.err, shop.lock() == before) == (
             64,
             True,
             True,

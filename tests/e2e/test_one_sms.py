@@ -38,7 +38,7 @@ def test_test_send_shows_the_text_and_its_cost(shop: Shop) -> None:
     sent = shop.run(*SEND, stdin="yes\n")
     assert sent.code == 0, sent.err
     assert _texts(shop) == {MINE: ["Анна, скидка 10%"]}
-    before, _, _ = sent.err.partition("Send this?")
+    before, _, _ = sent.err.partition("Send now?")
     assert "Анна, скидка 10%" in before
     assert "1 part, 0.026 BYN" in before
     assert "sms_id" in sent.out

@@ -68,12 +68,12 @@ def test_reading_and_sending_draw_a_bar_on_a_terminal(big: Shop) -> None:
     out, drawn = _on_terminal(big, "validate")
     assert out == "no problems found\n"
     assert "reading sale/vip (1 of 1)" in drawn
-    assert f"{PEOPLE:,} people" in drawn
+    assert f"{PEOPLE:,} recipients" in drawn
     _, drawn = _on_terminal(big, "plan", "--out", "plan.json")
-    assert f"{PEOPLE:,} people" in drawn
+    assert f"{PEOPLE:,} recipients" in drawn
     out, drawn = _on_terminal(big, "apply", "plan.json")
     assert ESCAPE not in out
-    assert f"{PEOPLE:,} of {PEOPLE:,} people" in drawn
+    assert f"{PEOPLE:,} of {PEOPLE:,} recipients" in drawn
     assert "accepted      1,000 recipients  sale/vip [1/3]\r\n" in drawn
 
 
@@ -104,5 +104,5 @@ def test_a_question_is_asked_while_nothing_is_drawn(big: Shop) -> None:
     drawn = _on_terminal(big, "apply")[1]
     assert "sending" not in drawn
     assert not big.inbox()
-    question = drawn.index("Send this?")
+    question = drawn.index("Send now?")
     assert ESCAPE not in drawn[question : drawn.index("not approved")]

@@ -80,9 +80,9 @@ def test_a_folder_to_compare_with_knows_who_came_and_who_went(shop: Shop) -> Non
     told = shop.run("plan", "--format", "markdown", "--compare", str(base))
     assert told.code == 0, told.err
     assert "| +2 -2 people |" in told.out
-    assert "In the base and no longer here: **sale/old**" in told.out
+    assert "No longer here, but in the base: **sale/old**" in told.out
     chosen = shop.run("plan", "sale/staff", "--format", "markdown", "--compare", str(base))
-    assert "no longer here" not in chosen.out
+    assert "No longer here" not in chosen.out
 
 
 def test_the_status_in_every_format(shop: Shop) -> None:

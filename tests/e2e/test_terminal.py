@@ -93,7 +93,7 @@ def test_each_request_is_told_as_it_is_answered(shop: Shop) -> None:
     assert max(accepted) < min(sent)
     assert any(line.endswith("[1/2]") for line in told)
     assert f"      smsby-deploy -C {shop.root} status --watch" in told
-    assert any(line.startswith("2 sent; 4 people") for line in told)
+    assert any(line.startswith("2 sent; 4 recipients") for line in told)
 
 
 @pytest.mark.parametrize(
@@ -132,5 +132,5 @@ def test_ctrl_c_ends_a_watch_with_what_is_known(shop: Shop) -> None:
     done = run.finish()
     assert done.code == 1
     assert "1 sent" in done.out
-    assert "warning: the wait was ended: not everything is final" in done.err
+    assert "warning: interrupted: not every mailing is final" in done.err
     assert "error" not in done.err

@@ -11,6 +11,7 @@ from smsby_deploy.output.plan_markdown import CommentContext
 from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.drift import Difference
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
+from smsby_deploy.plan.result import PlanResult
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.report import Details, MailingStatus, Missed, State, StatusReport
 from smsby_deploy.texts.parts import Encoding, TextSize
@@ -107,6 +108,11 @@ def whole_plan() -> Plan:
     )
 
 
+def result_of(*actions: Action, **changes: object) -> PlanResult:
+    """A plan of `actions`, reviewed; `changes` are further fields of the result."""
+    return PlanResult(plan(*actions), **changes)  # type: ignore[arg-type]
+
+
 def ready_plan() -> Plan:
     """Nothing is wrong with it."""
     return plan(
@@ -132,10 +138,8 @@ def sample(*pieces: str, why: tuple[str, ...] = ("first",)) -> Sample:
     return Sample(1, "l/v.csv", 2, "37529*****67", "".join(pieces), size, len(pieces), pieces, cost, why=why)
 
 
-def details(address: str) -> MailingReview | None:
-    """Texts that try to end their block, mention somebody and show a number."""
-    if not address.startswith("sale/"):
-        return None
+def review() -> MailingReview:
+    """Texts that try to end their block, mention a team and show a number."""
     text = f"Hello {NASTY} call {PHONES[0]}"
     shown = sample("А*** <b>", f"`x` {PHONES[1]}", why=("first", "longest"))
     return MailingReview("Europe/Minsk", text, (6, 4, 2), (shown,))
@@ -147,7 +151,7 @@ def context(**changes: object) -> CommentContext:
     same = Baseline(12, 20, Decimal("0.520"), "c" * 64, "a" * 64)
     fields: dict[str, object] = {
         "base": Base("main", {"sale/vip": before, "sale/old": same}),
-        "details": details,
+        "reviews": {f"sale/{name}": review() for name in ("vip", "rest", "found", "old", "stuck", "now")},
         "out": "plan.json",
         "commit": "5133cd2aa0b1c2d3e4f5",
     } | changes

@@ -1,4 +1,4 @@
-"""The log for machines."""
+"""The log of --log-format json."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsby_deploy.apply.events import Event
+from smsby_deploy.apply.result import MailingOutcome, MailingResult
 from smsby_deploy.clock import SystemClock
-from smsby_deploy.output.json_log import JsonLog
+from smsby_deploy.output.json_log import JsonLog, log_apply, log_event
+from tests.output import examples
 
 
 @given(st.text())
-def test_whatever_is_told_is_one_line_that_parses(text: str) -> None:
-    """Line breaks, control characters and half surrogates of a file stay within their string."""
+def test_write_is_one_line_that_parses(text: str) -> None:
+    """Line breaks, control characters and lone surrogates stay inside their string."""
     stream = io.StringIO()
     JsonLog(stream, SystemClock()).write("info", "note", message=text)
     (line,) = stream.getvalue().encode("ascii").splitlines()
     assert list(json.loads(line)) == ["time", "level", "event", "message"]
 
 
-def test_it_never_tells_a_phone_or_the_token() -> None:
-    """In whatever is prose; an id keeps its digits, and what is not known is left out."""
+def test_write_masks_phones_and_hides_the_token() -> None:
+    """In prose; an id keeps its digits, and a fact that is None is left out."""
     stream = io.StringIO()
     log = JsonLog(stream, SystemClock(), secret="secret-token")
     log.write("error", "failed", message="375291234567: secret-token", plan="c605057909123", hint=None)
@@ -30,3 +33,40 @@ def test_it_never_tells_a_phone_or_the_token() -> None:
     assert told["message"] == "37529*****67: <hidden>"
     assert told["plan"] == "c605057909123"
     assert "hint" not in told
+
+
+def test_quiet_log_has_only_warnings_and_errors() -> None:
+    """-q means the same in both formats of stderr."""
+    stream = io.StringIO()
+    log = JsonLog(stream, SystemClock(), is_quiet=True)
+    for level in ("info", "warning", "error"):
+        log.write(level, "note")
+    assert [json.loads(line)["level"] for line in stream.getvalue().splitlines()] == ["warning", "error"]
+
+
+def test_log_apply_ends_with_the_exit_code() -> None:
+    """An event per mailing; one with an error is a warning."""
+    stream = io.StringIO()
+    result = examples.apply_result(
+        MailingResult("sale/vip", MailingOutcome.SENT, 4),
+        MailingResult("sale/bad", MailingOutcome.REJECTED, 4, error="No such alphaname"),
+    )
+    log_apply(JsonLog(stream, SystemClock()), result)
+    events = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(event["level"], event.get("outcome")) for event in events] == [
+        ("info", "sent"),
+        ("warning", "rejected"),
+        ("info", None),
+    ]
+    assert events[-1]["exit_code"] == 0
+
+
+def test_log_event_names_one_or_all_addresses() -> None:
+    """`address` of a request for one mailing, `addresses` for several."""
+    stream = io.StringIO()
+    log = JsonLog(stream, SystemClock())
+    log_event(log, Event("request", "accepted   2 recipients", ("sale/a",), 2, "accepted"))
+    log_event(log, Event("request", "unknown", ("sale/a", "sale/b"), 2, "unknown", is_warning=True))
+    one, two = map(json.loads, stream.getvalue().splitlines())
+    assert (one["address"], one["message"], "addresses" in one) == ("sale/a", "accepted 2 recipients", False)
+    assert (two["addresses"], two["level"], "address" in two) == (["sale/a", "sale/b"], "warning", False)

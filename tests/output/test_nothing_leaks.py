@@ -1,4 +1,4 @@
-"""Whatever users and sms.by write: no whole phone number in any report, and no live `<` in one that is markup."""
+"""Whatever users and sms.by write: no report contains a whole phone number, and no markup a live `<`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
-from smsby_deploy.cli.provenance import who
+from smsby_deploy.cli.provenance import find_actor
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import Apply, Lock
 from smsby_deploy.output.apply_text import write_apply
-from smsby_deploy.output.codeclimate import codeclimate_document
+from smsby_deploy.output.ci_reports import codeclimate_document, github_annotations, sarif_document
 from smsby_deploy.output.comparison import Base, Baseline, word_diff
 from smsby_deploy.output.findings import list_findings
-from smsby_deploy.output.history import history_document, history_markdown, write_history
+from smsby_deploy.output.history import history_markdown, write_history
 from smsby_deploy.output.json_documents import (
     apply_document,
+    history_document,
     inert_json_text,
     json_text,
+    samples_document,
     status_document,
     validate_document,
     write_json,
@@ -31,15 +33,17 @@ from smsby_deploy.output.junit import problems_junit, status_junit
 from smsby_deploy.output.markdown import COMMENT_BYTES
 from smsby_deploy.output.plan_markdown import CommentContext, no_plan_markdown, plan_markdown
 from smsby_deploy.output.plan_text import write_plan_text
-from smsby_deploy.output.problems_text import github_annotations, problem_line, write_problems
-from smsby_deploy.output.render_text import samples_document, write_samples
-from smsby_deploy.output.sarif import sarif_document
+from smsby_deploy.output.problems_text import problem_line, write_problems
+from smsby_deploy.output.sms_text import write_samples
 from smsby_deploy.output.status_csv import status_csv
 from smsby_deploy.output.status_html import status_html
-from smsby_deploy.output.status_text import status_markdown, write_status
+from smsby_deploy.output.status_markdown import status_markdown
+from smsby_deploy.output.status_text import write_status
 from smsby_deploy.plan.drift import Difference
-from smsby_deploy.plan.model import ActionKind, Plan
+from smsby_deploy.plan.guardrails import Breach
+from smsby_deploy.plan.model import ActionKind
 from smsby_deploy.plan.plan_file import plan_document
+from smsby_deploy.plan.result import PlanResult
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.report import Details, Missed, State, StatusReport
 from smsby_deploy.texts.samples import MailingReview, MailingSamples, mask_samples
@@ -71,7 +75,7 @@ def _assert_clean(text: str, *, is_markup: bool) -> None:
         assert "<zz" not in text
 
 
-def _every_plan(first: str, second: str, third: str) -> tuple[Plan, CommentContext]:
+def _every_plan(first: str, second: str, third: str) -> tuple[PlanResult, CommentContext]:
     problem = Problem(Severity.ERROR, "TEMPLATE", second, "sale/vip", Location("sale.yaml", 1))
     plan = examples.plan(
         examples.action("sale/vip", ActionKind.CREATE, third),
@@ -82,28 +86,25 @@ def _every_plan(first: str, second: str, third: str) -> tuple[Plan, CommentConte
     base = Base(
         second, {"sale/vip": Baseline(1, 1, None, "", "", second), first: Baseline(1, 1, None, "", "")}
     )
-    return plan, examples.context(
-        base=base,
-        details=lambda address: MailingReview(third, first, None, (sample,)),
-        refused=second,
-        out=third,
-        program=first,
-    )
+    review = MailingReview(third, first, None, (sample,))
+    reviews = {action.address: review for action in plan.actions}
+    context = examples.context(base=base, reviews=reviews, out=third, program=first)
+    return PlanResult(plan, Breach("max_cost", second)), context
 
 
 @given(hostile, hostile, hostile)
 @settings(max_examples=60)
-def test_a_plan_in_every_format(first: str, second: str, third: str) -> None:
-    """Reasons, problems, texts, names and labels of a plan, each as hostile as can be."""
-    plan, context = _every_plan(first, second, third)
-    problem = plan.problems[0]
-    comment = plan_markdown(plan, context)
+def test_no_plan_format_leaks(first: str, second: str, third: str) -> None:
+    """Reasons, problems, texts, names and labels of a plan may all be hostile."""
+    result, context = _every_plan(first, second, third)
+    plan, problem = result.plan, result.plan.problems[0]
+    comment = plan_markdown(result, context)
     _assert_clean(comment, is_markup=True)
     assert "@zz" not in comment
     _assert_clean(no_plan_markdown("shop", first), is_markup=True)
     assert len(comment.encode()) <= COMMENT_BYTES
     stream = io.StringIO()
-    write_plan_text(plan, stream, color=False)
+    write_plan_text(result, stream, color=False)
     write_problems(plan.problems, stream, color=False)
     write_json(validate_document(plan.problems), stream)
     _assert_clean(stream.getvalue(), is_markup=False)
@@ -119,8 +120,8 @@ def test_a_plan_in_every_format(first: str, second: str, third: str) -> None:
 
 @given(hostile, hostile)
 @settings(max_examples=40)
-def test_a_status_in_every_format(word: str, value: str) -> None:
-    """Statuses, differences and times as sms.by may write them, each as hostile as can be."""
+def test_no_status_format_leaks(word: str, value: str) -> None:
+    """Status words, differences and times of sms.by may all be hostile."""
     details = Details(
         planned=7,
         accepted=7,
@@ -145,16 +146,18 @@ def test_a_status_in_every_format(word: str, value: str) -> None:
 
 @given(hostile, hostile)
 @settings(max_examples=40)
-def test_an_apply_a_history_and_a_log(error: str, actor: str) -> None:
-    """What sms.by answered, and who ran it; the log hides the token wherever it stands."""
-    plan, _ = _every_plan("", "", "")
+def test_no_apply_history_or_log_leaks(error: str, actor: str) -> None:
+    """Errors of sms.by and the name of the user may be hostile; the log hides the token wherever it occurs."""
+    plan = _every_plan("", "", "")[0].plan
     result = ApplyResult(
         plan, (MailingResult("sale/vip", MailingOutcome.REJECTED, 4, error=error),), (), ExitCode.FAILED
     )
     stream = io.StringIO()
     write_apply(result, stream, color=False, lock="smsby.lock.json")
     _assert_clean(stream.getvalue() + json_text(apply_document(result)), is_markup=False)
-    run = Apply("7f3c9a", "2026-12-01T09:00:00+00:00", None, "t", 1, 1, by=who({"GITHUB_ACTOR": actor}))
+    run = Apply(
+        "7f3c9a", "2026-12-01T09:00:00+00:00", None, "t", 1, 1, by=find_actor({"GITHUB_ACTOR": actor})
+    )
     lock = replace(Lock("shop"), applies=[run])
     write_history(lock, stream, color=False)
     _assert_clean(stream.getvalue() + json_text(history_document(lock)), is_markup=False)
@@ -169,8 +172,8 @@ def test_an_apply_a_history_and_a_log(error: str, actor: str) -> None:
 
 @given(hostile, hostile)
 @settings(max_examples=40)
-def test_texts_that_people_would_read(before: str, after: str) -> None:
-    """Their readers' phones, however a text writes them, without --unmask; in a comment also what the text was."""
+def test_no_sample_text_leaks(before: str, after: str) -> None:
+    """The recipient's phone is masked however the text groups it; so are both sides of a text change."""
     phone = "375291234567"
     text = f"{before} {phone} +375 (29) 123-45-67 {after}"
     whole = replace(examples.sample(text), phone=phone, values={"name": "Maximilian"})

@@ -1,31 +1,41 @@
-"""The plan at a terminal."""
+"""The plan as terminal text."""
 
 from __future__ import annotations
 
 import io
 from decimal import Decimal
 
-from smsby_deploy.output.plan_table import plan_table
-from smsby_deploy.output.plan_text import totals_line, waterfall, write_plan_text
+from smsby_deploy.output.plan_text import (
+    audience_line,
+    plan_table,
+    saved_plan_line,
+    totals_line,
+    write_plan_text,
+)
 from smsby_deploy.plan.desired_state import AudienceCounts
+from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.model import ActionKind, Plan
+from smsby_deploy.plan.result import PlanResult
 from tests.output import examples
 from tests.output.golden import check_golden
 
+LETTER = examples.action("news/letter", ActionKind.CREATE, recipients=None, parts=None, cost=None)
 
-def text_of(plan: Plan, *, color: bool = False) -> str:
+
+def text_of(plan: Plan, balance: str | None = None) -> str:
     stream = io.StringIO()
-    write_plan_text(plan, stream, color=color, next_command="smsby-deploy apply plan.json")
+    result = PlanResult(plan, balance=None if balance is None else Decimal(balance))
+    write_plan_text(result, stream, color=False, next_command="smsby-deploy apply plan.json")
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
 
 
-def test_a_plan_with_everything_in_it() -> None:
-    """Every action, its reason, the problems, the totals and the next command, as they were looked at."""
+def test_write_plan_text_shows_everything() -> None:
+    """Every action, its reason, the problems, the totals and the next command are what was reviewed."""
     check_golden("plan.txt", text_of(examples.whole_plan()))
 
 
-def test_a_plan_that_is_ready_fits_80_columns() -> None:
-    """A table that wraps can't be read at a glance; big numbers stay in their columns."""
+def test_write_plan_text_fits_80_columns() -> None:
+    """Large numbers stay in their columns."""
     plan = examples.plan(
         examples.action("spring-sale/vip", ActionKind.CREATE, recipients=1_000_000, parts=2_000_000),
         examples.action("spring-sale/cities", ActionKind.NOOP, "sent, unchanged"),
@@ -34,12 +44,12 @@ def test_a_plan_that_is_ready_fits_80_columns() -> None:
     check_golden("plan-ready.txt", text)
     assert max(map(len, text.splitlines())) <= 80
     rows = text.splitlines()[:3]
-    assert rows[1].index("1,000,000") + len("1,000,000") == rows[0].index("people") + len("people")
+    assert rows[1].index("1,000,000") + len("1,000,000") == rows[0].index("recipients") + len("recipients")
     assert "\x1b" not in text
 
 
-def test_a_long_address_stands_alone_and_moves_no_number() -> None:
-    """Forty letters on both sides of the slash: never cut, and the columns stay those of the other mailings."""
+def test_plan_table_puts_a_long_address_on_its_own_line() -> None:
+    """Forty letters on both sides of the slash: never cut, and the columns are those of the other mailings."""
     long = "a" * 40 + "/" + "b" * 40
     text = text_of(
         examples.plan(
@@ -52,8 +62,8 @@ def test_a_long_address_stands_alone_and_moves_no_number() -> None:
     assert len(numbers) == len(vip) == len(head) <= 80
 
 
-def test_a_wide_terminal_shows_how_far_away_each_time_is() -> None:
-    """Where there is room; where there is none the line below the table tells it of the first."""
+def test_plan_table_shows_the_wait_on_a_wide_terminal() -> None:
+    """On a narrow one only the line below the table says how far away the first mailing is."""
     plan = examples.plan(examples.action("sale/vip", ActionKind.CREATE))
     assert "  in 2 d 10 h  " in "".join(line.plain for line in plan_table(plan, 100))
     narrow = list(plan_table(plan, 70))
@@ -61,35 +71,52 @@ def test_a_wide_terminal_shows_how_far_away_each_time_is() -> None:
     assert {len(line.plain) for line in narrow} == {len(narrow[0].plain)}
 
 
-def test_steps_that_take_nobody_are_not_told() -> None:
+def test_write_plan_text_names_the_first_scheduled_mailing() -> None:
+    """Only of those that are sent at a later time: one whose time has passed is sent on apply."""
+    late = examples.action("sale/late", ActionKind.CREATE, schedule_time="2026-11-28T23:50:00+03:00")
+    vip = examples.action("sale/vip", ActionKind.CREATE)
+    assert "\nfirst scheduled mailing: sale/vip, in 2 d 10 h\n" in text_of(examples.plan(late, vip))
+    assert "first scheduled" not in text_of(examples.plan(late))
+
+
+def test_totals_line_agrees_in_number() -> None:
+    """One recipient is not "1 people"."""
+    one = examples.action("sale/vip", ActionKind.CREATE, recipients=1, parts=1, cost=Decimal("0.026"))
+    assert totals_line(examples.plan(one)) == "1 create; to send: 1 recipient, 1 part, 0.026 BYN"
+
+
+def test_totals_line_counts_lists_of_unknown_size() -> None:
+    """Only sms.by can count a contact list: its recipients are not silently 0."""
+    assert totals_line(examples.plan(LETTER)).endswith(", and 1 contact list of unknown size")
+
+
+def test_audience_line_leaves_out_steps_without_effect() -> None:
     """What is zero is no news."""
-    assert (
-        waterfall(AudienceCounts(1420, 12, 0, 96, 1312))
-        == "1,420 rows → 12 invalid → 96 suppressed → 1,312 people"
-    )
+    counts = AudienceCounts(1420, 12, 0, 96, 1312)
+    assert audience_line(counts) == "1,420 rows, 12 invalid, 96 suppressed → 1,312 recipients"
+    assert audience_line(AudienceCounts(2, 1, 0, 0, 1)) == "2 rows, 1 invalid → 1 recipient"
 
 
-def test_lists_are_told_apart() -> None:
-    """Nobody but sms.by can count a contact list: its people are not silently nobody."""
-    plan = examples.plan(
-        examples.action("news/letter", ActionKind.CREATE, recipients=None, parts=None, cost=None)
-    )
-    assert totals_line(plan).endswith("and 1 contact list that only sms.by can count")
+def test_write_plan_text_shows_the_balance() -> None:
+    """Or that it is too low; nothing if nothing is sent or the files are not valid."""
 
+    def balance_lines(plan: Plan, balance: str) -> list[str]:
+        return [line for line in text_of(plan, balance).splitlines() if line.startswith("balance")]
 
-def test_the_balance_stands_below_what_it_pays_for() -> None:
-    """Or is too low, which apply would refuse; nothing is said of it where nothing is sent or the files are not valid."""
-
-    def told(plan: Plan, balance: str) -> list[str]:
-        stream = io.StringIO()
-        write_plan_text(plan, stream, color=False, balance=Decimal(balance))
-        return [line for line in stream.getvalue().splitlines() if line.startswith("balance")]
-
-    assert told(examples.ready_plan(), "20.5") == ["balance 20.50 BYN, 19.46 after it"]
-    assert told(examples.ready_plan(), "1") == ["balance 1.00 BYN is too low: apply will refuse all of it"]
-    assert told(examples.plan(examples.action("sale/old", ActionKind.NOOP)), "20.5") == []
-    assert told(examples.whole_plan(), "20.5") == []
-    letter = examples.action("news/letter", ActionKind.CREATE, recipients=None, parts=None, cost=None)
-    assert told(examples.plan(letter), "20.5") == [
-        "balance 20.50 BYN, 20.50 after it, less what the lists cost"
+    too_low = "balance 1.00 BYN is too low: apply will refuse the whole plan"
+    assert balance_lines(examples.ready_plan(), "20.5") == ["balance 20.50 BYN, 19.46 afterwards"]
+    assert balance_lines(examples.ready_plan(), "1") == [too_low]
+    assert balance_lines(examples.plan(examples.action("sale/old", ActionKind.NOOP)), "20.5") == []
+    assert balance_lines(examples.whole_plan(), "20.5") == []
+    assert balance_lines(examples.plan(LETTER), "20.5") == [
+        "balance 20.50 BYN, 20.50 afterwards, minus the cost of contact lists"
     ]
+
+
+def test_saved_plan_line_says_what_the_file_is_good_for() -> None:
+    """An apply command only where apply would accept the plan."""
+    ready, breach = PlanResult(examples.ready_plan()), Breach("max_cost", "max_cost: 9 > 5")
+    assert saved_plan_line(ready, "apply it") == "saved: apply exactly this plan with `apply it`"
+    refused = PlanResult(examples.ready_plan(), breach)
+    assert saved_plan_line(refused, "apply it").endswith("apply will refuse the whole plan")
+    assert saved_plan_line(PlanResult(examples.whole_plan()), "apply it").startswith("saved for viewing only")

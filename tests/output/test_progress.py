@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal, lines elsewhere, silence if asked for."""
+"""Progress of long work."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminal_gets_a_bar_and_keeps_what_was_told() -> None:
-    """The bar says what is done and how far it is; a line told meanwhile is written whole."""
+def test_progress_is_a_bar_at_a_terminal() -> None:
+    """The bar shows what is done and the time left; a line written meanwhile stays whole."""
     stream, clock = Terminal(), SystemClock()
     with open_progress(stream, color=False, quiet=False, clock=clock) as progress:
         progress.step("sending", 2000)
@@ -25,7 +25,7 @@ def test_a_terminal_gets_a_bar_and_keeps_what_was_told() -> None:
         progress.tell("sale/vip: 1500 recipients: accepted")
     drawn = stream.getvalue()
     assert "sending" in drawn
-    assert "1,500 of 2,000 people" in drawn
+    assert "1,500 of 2,000 recipients" in drawn
     assert "10 s left" in drawn
     assert "sale/vip: 1500 recipients: accepted\n" in drawn
     assert drawn.rstrip().endswith(("\x1b[?25h", "\x1b[2K", "\x1b[1A\x1b[2K")), (
@@ -33,8 +33,8 @@ def test_a_terminal_gets_a_bar_and_keeps_what_was_told() -> None:
     )
 
 
-def test_elsewhere_a_line_is_told_every_ten_seconds() -> None:
-    """No escape sequence, no line before its time, the count of the step so far."""
+def test_progress_is_a_line_every_ten_seconds() -> None:
+    """Elsewhere: no escape sequence, no line too early, the count of the step so far."""
     stream, clock = io.StringIO(), SystemClock()
     with open_progress(stream, color=True, quiet=False, clock=clock) as progress:
         progress.step("reading sale/vip")
@@ -48,12 +48,12 @@ def test_elsewhere_a_line_is_told_every_ten_seconds() -> None:
         clock.sleep(10)
         progress.advance(2000)
     assert stream.getvalue() == (
-        "reading sale/vip: 2,500 people\nsending: 2,000 of 5,000 people, 15 s left\n"
+        "reading sale/vip: 2,500 recipients\nsending: 2,000 of 5,000 recipients, 15 s left\n"
     )
 
 
-def test_the_time_left_is_told_by_the_pace_of_the_last_minute() -> None:
-    """What is slowed down takes longer, whatever it was like before."""
+def test_progress_estimates_by_the_last_minute() -> None:
+    """A step that is slowed down takes longer, whatever its pace was before."""
     lines, clock = io.StringIO(), SystemClock()
     with open_progress(lines, color=False, quiet=False, clock=clock) as progress:
         progress.step("sending", 10_000)
@@ -65,8 +65,8 @@ def test_the_time_left_is_told_by_the_pace_of_the_last_minute() -> None:
     ]  # fmt: skip
 
 
-def test_machines_hear_the_seconds_left() -> None:
-    """A number; nothing before it can be told."""
+def test_progress_events_have_the_seconds_left() -> None:
+    """A number, left out while it cannot be estimated."""
     stream, clock = io.StringIO(), SystemClock()
     log = JsonLog(stream, clock)
     with open_progress(stream, color=False, quiet=False, clock=clock, log=log) as progress:
@@ -78,8 +78,8 @@ def test_machines_hear_the_seconds_left() -> None:
     assert told["seconds_left"] == 15
 
 
-def test_a_dumb_terminal_gets_lines() -> None:
-    """What can't redraw a line is not sent any control character."""
+def test_progress_is_lines_at_a_dumb_terminal() -> None:
+    """A terminal that cannot redraw a line gets no control characters."""
     stream = Terminal()
     with open_progress(stream, color=True, quiet=False, clock=SystemClock(), terminal="dumb") as progress:
         progress.step("reading")
@@ -87,8 +87,8 @@ def test_a_dumb_terminal_gets_lines() -> None:
     assert stream.getvalue() == "told\n"
 
 
-def test_quiet_is_silent() -> None:
-    """-q: neither bar nor line, terminal or not."""
+def test_progress_is_silent_with_quiet() -> None:
+    """-q: neither a bar nor lines, terminal or not."""
     stream = Terminal()
     with open_progress(stream, color=True, quiet=True, clock=SystemClock()) as progress:
         progress.step("sending", 10)
@@ -97,8 +97,8 @@ def test_quiet_is_silent() -> None:
     assert stream.getvalue() == ""
 
 
-def test_nothing_told_can_redraw_the_terminal() -> None:
-    """Control characters of a file's content are blanks."""
+def test_progress_lines_have_no_control_characters() -> None:
+    """Those of a file's content are replaced by blanks."""
     stream = Terminal()
     with open_progress(stream, color=False, quiet=False, clock=SystemClock(), terminal="dumb") as progress:
         progress.tell("a\x1b[2Jb")

@@ -210,9 +210,9 @@ def test_sms_by_out_of_reach(api: Api, monkeypatch: pytest.MonkeyPatch, name: st
         (["sendSMS", "--yes"], ["missing parameters message_id, phone"]),
         (["sendSMS", "message_id=5", "phone=", "--yes"], ["missing parameter phone"]),
         (["getMessagesList", "limit_offset=5"], ["limit_rows"]),
-        (["getMessagesList", "limit_offset"], ["parameter 1 is no KEY=VALUE"]),
-        (["checkSMS", "375291111111"], ["parameter 1 is no KEY=VALUE"]),
-        (["checkSMS", "sms_id=1", "sms_id=2"], ["sms_id is given twice"]),
+        (["getMessagesList", "limit_offset"], ["argument 1 is not of the form KEY=VALUE"]),
+        (["checkSMS", "375291111111"], ["argument 1 is not of the form KEY=VALUE"]),
+        (["checkSMS", "sms_id=1", "sms_id=2"], ["duplicate parameter sms_id"]),
         (["getBalance", "token=x"], ["SMSBY_TOKEN"]),
         (["sendOtpTelegram", "message=12a", "phone=375291111111", "--yes"], ["16 digits"]),
         (
@@ -243,9 +243,9 @@ def test_wrong_usage_calls_nothing(wire: SendGate, api: Api, arguments: list[str
     ("content", "words"),
     [
         (b'{"sms_id": 5,\n  oops}', "request.json:2:3"),
-        (b"[1]", "a JSON object is wanted"),
+        (b"[1]", "expected a JSON object"),
         (b"\xff\xfe", "UTF-8"),
-        (b"", "no JSON"),
+        (b"", "not valid JSON"),
     ],
 )
 def test_an_input_that_is_no_object_is_refused(wire: SendGate, api: Api, content: bytes, words: str) -> None:
@@ -276,7 +276,7 @@ def test_any_case_of_a_method_will_do_and_an_odd_parameter_is_noted(wire: SendGa
     wire.answers(Reply(200, {"id": 7}))
     said = api("getAlphaNameId", name="MyShop", nmae="x")
     assert (said.code, wire.asked[0].path) == (0, "/api/v1/getAlphanameId")
-    assert "note: getAlphanameId documents no parameter 'nmae'" in said.err
+    assert "note: getAlphanameId has no documented parameter 'nmae'" in said.err
 
 
 def test_a_project_says_how_bodies_are_written(wire: SendGate, api: Api) -> None:

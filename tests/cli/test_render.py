@@ -1,3 +1,5 @@
+"""`render`: masking, formats and exit codes."""
+
 from __future__ import annotations
 
 import json
@@ -27,8 +29,8 @@ def project(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
-def test_phones_are_masked_unless_asked_for(project: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither beside a text nor in it stands a whole number; --unmask shows both."""
+def test_render_masks_phones_unless_asked(project: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Beside a text and in it; --unmask shows whole numbers."""
     assert run(["-C", project, "render", "sale/vip"]) == 0
     out = capsys.readouterr().out
     assert "Анна, ваш номер 37529*****67" in out
@@ -37,15 +39,15 @@ def test_phones_are_masked_unless_asked_for(project: str, capsys: pytest.Capture
     assert "Анна, ваш номер 375291234567" in capsys.readouterr().out
 
 
-def test_json_is_one_document(project: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Data to stdout, nothing else."""
+def test_render_json_is_one_document(project: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing but the document is written to stdout."""
     assert run(["-C", project, "render", "sale/vip", "--row", "2", "--format", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert [text["row"] for text in document["mailings"][0]["texts"]] == [2]
 
 
-def test_a_text_that_fails_is_3_and_told(project: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The problem goes to stderr with its place and its row."""
+def test_render_reports_a_text_that_fails(project: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 3; the problem goes to stderr with its place, the other texts to stdout."""
     assert run(["-C", project, "render", "sale/*"]) == 3
     captured = capsys.readouterr()
     assert "sale/vip" in captured.out
@@ -53,8 +55,8 @@ def test_a_text_that_fails_is_3_and_told(project: str, capsys: pytest.CaptureFix
     assert "sale.yaml:8" in captured.err
 
 
-def test_wrong_selections_are_64(project: str) -> None:
-    """No such mailing, no such row, nothing at all."""
+def test_render_refuses_what_does_not_exist(project: str) -> None:
+    """A mailing or row that does not exist, and no selection at all, are wrong usage."""
     assert run(["-C", project, "render", "sale/nope"]) == 64
     assert run(["-C", project, "render", "sale/vip", "--row", "3"]) == 64
     assert run(["-C", project, "render"]) == 64

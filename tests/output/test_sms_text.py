@@ -1,11 +1,14 @@
-"""`render` output: recipient, parts, encoding and cost; a text cannot send control characters to a terminal."""
+"""Single SMS as terminal text: samples, test messages and receipts."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from io import StringIO
 
-from smsby_deploy.output.render_text import samples_document, write_samples
+from smsby_deploy.apply.one_off import OneOffMessage
+from smsby_deploy.output.json_documents import samples_document
+from smsby_deploy.output.sms_text import outgoing_lines, receipt_line, write_samples
+from smsby_deploy.smsby.parsers import SmsReceipt
 from smsby_deploy.texts.parts import measure_gsm, measure_text, split_parts
 from smsby_deploy.texts.samples import MailingSamples, Sample
 
@@ -50,3 +53,23 @@ def test_samples_document_has_sizes_and_costs() -> None:
     """Counts are numbers, costs are strings."""
     text = samples_document([_samples("Hi")])["mailings"][0]["texts"][0]
     assert (text["parts"], text["cost"], text["pieces"], text["gsm_parts"]) == (1, "0.026", ["Hi"], 1)
+
+
+def test_receipt_line_has_what_sms_by_reports() -> None:
+    """The id always, parts and cost where they are known."""
+    receipt = SmsReceipt(7, None, 1, Decimal("0.026"), None)
+    assert receipt_line(receipt, "37529*****67", currency="BYN") == (
+        "sent to 37529*****67: sms_id 7, 1 part, 0.026 BYN"
+    )
+    bare = SmsReceipt(7, None, None, None, None)
+    assert receipt_line(bare, "37529*****67") == "sent to 37529*****67: sms_id 7"
+
+
+def test_outgoing_lines_mask_the_text() -> None:
+    """They say whose text goes where, from whom and at what cost, without a whole phone number."""
+    sample = _samples("Call +375 (29) 123-45-01", "375291234501").samples[0]
+    message = OneOffMessage("sale/vip", "375291234567", sample, None, None, "MyShop", 1363)
+    lines = list(outgoing_lines(message, "37529*****67"))
+    assert lines[0] == ("sale/vip, the text of row 2 (lists/vip.csv:3), to 37529*****67, from MyShop:")
+    assert "123-45" not in lines[1]
+    assert lines[2] == "1 part, cost unknown: smsby.yaml has no price"

@@ -1,0 +1,93 @@
+"""Single SMS as terminal text: the samples of `render`, a test message, and the receipt of a send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, TextIO
+
+from smsby_deploy.output.console import make_console
+from smsby_deploy.output.values import clean
+from smsby_deploy.privacy import mask_phone_in
+from smsby_deploy.texts.parts import Encoding
+from smsby_deploy.texts.price import money
+from smsby_deploy.wording import counted
+
+if TYPE_CHECKING:
+    from smsby_deploy.apply.one_off import OneOffMessage
+    from smsby_deploy.smsby.parsers import SmsReceipt
+    from smsby_deploy.texts.samples import MailingSamples, Sample
+
+ENCODING_NAMES = {Encoding.GSM7: "GSM-7", Encoding.UCS2: "UCS-2"}
+
+
+def write_samples(mailings: Iterable[MailingSamples], stream: TextIO, *, color: bool) -> None:
+    """Write each sample under a line that names its recipient.
+
+    Each part starts with its number, and no line is wrapped.
+    """
+    console = make_console(stream, color=color)
+    for index, mailing in enumerate(mailings):
+        if index:
+            console.print()
+        console.print(_heading(mailing), style="bold", soft_wrap=True)
+        for sample in mailing.samples:
+            console.print()
+            console.print(_title(sample), style="cyan", soft_wrap=True)
+            for line in _numbered_lines(sample):
+                console.print(line, soft_wrap=True)
+            console.print(_size_line(sample, mailing.currency), style="dim", soft_wrap=True)
+
+
+def _heading(mailing: MailingSamples) -> str:
+    audience = "a contact list" if mailing.recipients is None else counted(mailing.recipients, "recipient")
+    return f"{mailing.address}: {audience}"
+
+
+def _title(sample: Sample) -> str:
+    words = []
+    if sample.row is not None:
+        words = [f"row {sample.row} ({sample.file}:{sample.line})", sample.phone or ""]
+    words.extend(sample.why)
+    if sample.is_suppressed:
+        words.append("opted out: receives nothing")
+    return clean(", ".join(words))
+
+
+def _numbered_lines(sample: Sample) -> Iterator[str]:
+    for number, piece in enumerate(sample.pieces, 1):
+        for index, line in enumerate(piece.split("\n")):
+            yield f"{'' if index else number:>4}| {clean(line)}"
+
+
+def _size_line(sample: Sample, currency: str | None) -> str:
+    size = sample.size
+    encoding = ENCODING_NAMES[size.encoding]
+    line = f"      {counted(size.parts, 'part')}, {encoding}, {size.units} of {size.capacity}"
+    if sample.cost is not None:
+        line += f", {money(sample.cost)} {currency}"
+    if sample.gsm_parts != size.parts:
+        line += f"; GSM 03.38 counts {sample.gsm_parts}"
+    return line
+
+
+def outgoing_lines(test: OneOffMessage, phone: str) -> Iterator[str]:
+    """What `test-send` is about to send, and what it costs; `phone` is the masked phone it goes to."""
+    sample = test.sample
+    source = "" if sample.row is None else f", the text of row {sample.row} ({sample.file}:{sample.line})"
+    yield clean(f"{test.address}{source}, to {phone}, from {test.alphaname}:")
+    for line in mask_phone_in(sample.text, sample.phone).split("\n"):
+        yield f"  {clean(line)}"
+    cost = "cost unknown: smsby.yaml has no price"
+    if test.cost is not None:
+        cost = f"{money(test.cost)} {test.currency}"
+    yield f"{counted(sample.size.parts, 'part')}, {cost}"
+
+
+def receipt_line(receipt: SmsReceipt, phone: str, *, currency: str | None = None) -> str:
+    """`sent to PHONE: sms_id 7, 1 part, 0.026 BYN`, as far as sms.by reports it; `phone` is masked."""
+    facts = [f"sms_id {receipt.sms_id}"]
+    if receipt.parts is not None:
+        facts.append(counted(receipt.parts, "part"))
+    if receipt.cost is not None:
+        facts.append(f"{money(receipt.cost)} {currency or ''}".strip())
+    return f"sent to {phone}: {', '.join(facts)}"

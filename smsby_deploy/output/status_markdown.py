@@ -1,0 +1,60 @@
+"""The status report as Markdown for a comment."""
+
+from __future__ import annotations
+
+from smsby_deploy.output.markdown import Piece, escape, fit, table_row
+from smsby_deploy.output.status_text import counts_by_kind, schedule_line, totals_line
+from smsby_deploy.status.report import MailingStatus, StatusReport
+from smsby_deploy.texts.price import aligned
+
+_COLUMNS = (
+    "State",
+    "Mailing",
+    "When",
+    "Recipients",
+    "Delivered",
+    "Undelivered",
+    "Sent",
+    "Pending",
+    "Other",
+    "Cost",
+)
+
+
+def status_markdown(report: StatusReport, currency: str | None = None) -> str:
+    """The totals, a table and the differences, short enough for a comment; texts from sms.by are escaped."""
+    if not report.mailings:
+        return "The lock records no mailings.\n"
+    costs = aligned([mailing.cost for mailing in report.mailings])
+    pieces = [
+        Piece(f"**{escape(totals_line(report, currency))}**\n\n"),
+        Piece(table_row(_COLUMNS)),
+        Piece("|---|---|---|" + "---:|" * 7 + "\n"),
+    ]
+    for mailing, cost in zip(report.mailings, costs, strict=True):
+        pieces.append(Piece(_row(mailing, report, cost), 2, "mailing"))
+    differences = [
+        Piece(f"- ⚠️ **{escape(mailing.address)}** {escape(difference.text)}\n", 1, "difference")
+        for mailing in report.mailings
+        for difference in mailing.details.differences
+    ]
+    if differences:
+        pieces += [Piece("\n"), *differences]
+    return fit(pieces, rest="`status --format json` shows everything.")
+
+
+def _row(mailing: MailingStatus, report: StatusReport, cost: str) -> str:
+    counts = counts_by_kind(mailing)
+    del counts["other"]
+    other = ", ".join(f"{count:,} {escape(name)}" for name, count in sorted(mailing.other.items()))
+    return table_row(
+        [
+            mailing.state.value,
+            escape(mailing.address),
+            escape(schedule_line(mailing, report)),
+            f"{mailing.recipients:,}",
+            *(f"{count:,}" for count in counts.values()),
+            other or "0",
+            cost,
+        ]
+    )

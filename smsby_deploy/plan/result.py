@@ -1,0 +1,125 @@
+"""The result of `plan`: the plan, what speaks against applying it, and the exit code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from smsby_deploy.config.declarations import Project
+from smsby_deploy.errors import SmsbyDeployError
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.plan.guardrails import Breach, check_apply, is_same_currency
+from smsby_deploy.plan.model import Plan
+
+if TYPE_CHECKING:
+    from smsby_deploy.smsby.client import ReadClient  # an offline plan loads no client
+
+
+class Verdict(Enum):
+    """The answer to "may this be applied?"; the first that applies."""
+
+    INVALID = auto()  # the files have errors
+    REFUSED = auto()  # a guardrail forbids the whole apply
+    BLOCKED = auto()  # some mailings are blocked, the others may be applied
+    READY = auto()
+    NOTHING_TO_SEND = auto()
+
+
+class SavedPlanUse(Enum):
+    """What a plan file is good for."""
+
+    APPLY = auto()
+    REFUSED = auto()  # a guardrail forbids the whole apply
+    VIEW_ONLY = auto()  # made offline or from invalid files
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledSend:
+    """A mailing that is sent at a time, `wait` after the plan was made."""
+
+    address: str
+    wait: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class PlanResult:
+    """A plan and what a reviewer needs to know beside it.
+
+    `refusal` is a guardrail that forbids the whole apply. `balance` is the account's money in the plan's currency, None
+    if it is not known or nothing is to be paid for.
+    """
+
+    plan: Plan
+    refusal: Breach | None = None
+    balance: Decimal | None = None
+
+    @property
+    def balance_after(self) -> Decimal | None:
+        """The balance after the apply, contact lists excluded; negative if it is too low, None if not known."""
+        totals = self.plan.totals
+        if self.balance is None or self.plan.currency is None or not totals.mailings:
+            return None
+        return self.balance - totals.cost
+
+    @property
+    def scheduled(self) -> tuple[ScheduledSend, ...]:
+        """The mailings that are sent at a later time, the earliest first; others are sent on apply, late ones too."""
+        now = datetime.fromisoformat(self.plan.created_at)
+        sends = [
+            ScheduledSend(action.address, datetime.fromisoformat(action.schedule_time) - now)
+            for action in self.plan.actions
+            if action.sends and action.schedule_time is not None
+        ]
+        return tuple(sorted((one for one in sends if one.wait > timedelta(0)), key=lambda one: one.wait))
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.plan.has_errors:
+            return Verdict.INVALID
+        if self.refusal is not None:
+            return Verdict.REFUSED
+        if self.plan.blocked:
+            return Verdict.BLOCKED
+        return Verdict.READY if self.plan.totals.mailings else Verdict.NOTHING_TO_SEND
+
+    @property
+    def saved_plan_use(self) -> SavedPlanUse:
+        if self.plan.account is None or self.plan.has_errors:
+            return SavedPlanUse.VIEW_ONLY
+        return SavedPlanUse.APPLY if self.refusal is None else SavedPlanUse.REFUSED
+
+    @property
+    def is_worth_applying(self) -> bool:
+        """Whether an apply would be accepted and change something."""
+        is_paid_for = self.balance_after is None or self.balance_after >= 0
+        return bool(self.plan.to_do) and self.saved_plan_use is SavedPlanUse.APPLY and is_paid_for
+
+    def exit_code(self, *, is_detailed: bool = False) -> ExitCode:
+        """The exit code of `plan`; with `is_detailed` (--detailed-exitcode) CHANGES_TO_APPLY is one of them."""
+        if self.plan.has_errors:
+            return ExitCode.FILES_INVALID
+        if self.plan.blocked or self.refusal is not None:
+            return ExitCode.REFUSED
+        return ExitCode.CHANGES_TO_APPLY if is_detailed and self.plan.to_do else ExitCode.DONE
+
+
+def review_plan(plan: Plan, project: Project) -> PlanResult:
+    """Check `plan` against the guardrails on a whole apply; the balance is not asked for."""
+    return PlanResult(plan, check_apply(project.guardrails, plan.actions))
+
+
+def read_balance(client: ReadClient | None, plan: Plan) -> Decimal | None:
+    """The account's balance, if something is sent and the currency is the plan's.
+
+    Offline or if sms.by does not answer it is None: a plan does not fail for it.
+    """
+    if client is None or not plan.totals.mailings:
+        return None
+    try:
+        balance = client.get_balance()
+    except SmsbyDeployError:
+        return None
+    return balance.amount if is_same_currency(plan.currency, balance.currency) else None

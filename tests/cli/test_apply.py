@@ -1,0 +1,33 @@
+"""The options of `apply` and `plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+
+from smsby_deploy.cli.apply import command as apply_command
+from smsby_deploy.cli.main import run
+from smsby_deploy.cli.plan import command as plan_command
+
+_APPLY = {"plan_path", "--select", "--auto-approve", "--format", "--report", "--lock-timeout"}
+_PLAN = {"select", "--out", "--format", "--detailed-exitcode", "--compare", "--offline"}
+
+
+@pytest.mark.parametrize(("command", "options"), [(apply_command, _APPLY), (plan_command, _PLAN)])
+def test_no_option_of_plan_or_apply_lifts_a_guardrail(command: click.Command, options: set[str]) -> None:
+    """Guardrails are changed in the file, in review: these options exist and no others."""
+    assert {option for parameter in command.params for option in parameter.opts} == options
+
+
+def test_apply_refuses_select_with_a_plan_file(capsys: pytest.CaptureFixture[str]) -> None:
+    """A plan file names its mailings itself."""
+    assert run(["apply", "plan.json", "--select", "sale/*"]) == 64
+    assert "--select cannot be combined with a plan file" in capsys.readouterr().err
+
+
+def test_apply_checks_the_folder_of_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A report that cannot be written is an error before anything is sent."""
+    assert run(["apply", "--report", str(tmp_path / "none/result.json")]) == 64
+    assert f"cannot write the report: {tmp_path / 'none'} is not a directory" in capsys.readouterr().err

@@ -1,0 +1,69 @@
+"""What commands say and ask on stderr."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from smsby_deploy.cli.context import Context
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.errors import Refused, UsageError
+from smsby_deploy.output.json_log import JsonLog
+
+PLAIN = Context(None, 0, False, False, {})
+
+
+@pytest.mark.parametrize(
+    ("answer", "confirms"), [("yes\n", True), ("y\n", False), ("", False), ("YES\n", False)]
+)
+def test_confirms_send_accepts_only_yes(
+    answer: str, confirms: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Any other answer, and none, does not confirm."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    assert PLAIN.confirms_send() is confirms
+    assert 'Send now? This cannot be undone. Type "yes" to continue: ' in capsys.readouterr().err
+
+
+def test_require_confirmation_refuses_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An option can give it; otherwise the user is asked."""
+    PLAIN.require_confirmation(given=True)
+    monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
+    with pytest.raises(Refused, match="not approved; nothing was sent"):
+        PLAIN.require_confirmation(given=False)
+
+
+def test_confirms_send_never_asks_into_a_json_log() -> None:
+    """A question between JSON lines would break whoever reads them."""
+    context = PLAIN._replace(log=JsonLog(io.StringIO(), SystemClock()))
+    with pytest.raises(UsageError, match="cannot ask for confirmation"):
+        context.confirms_send()
+
+
+def test_note_is_silent_with_quiet_and_warn_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    """-q hides what is merely useful to know."""
+    quiet = PLAIN._replace(quiet=True)
+    quiet.note("saved")
+    quiet.warn("interrupted", "interrupted")
+    quiet.fail("max_cost", "refused")
+    assert capsys.readouterr().err == "warning: interrupted\nrefused: max_cost\n"
+
+
+def test_warn_writes_an_event_to_a_json_log() -> None:
+    """The event's name and facts are for programs, its text is the same."""
+    stream = io.StringIO()
+    PLAIN._replace(log=JsonLog(stream, SystemClock())).warn("late", "LATE", address="sale/vip")
+    event = json.loads(stream.getvalue())
+    assert {key: event[key] for key in ("level", "event", "message", "address")} == {
+        "level": "warning",
+        "event": "LATE",
+        "message": "late",
+        "address": "sale/vip",
+    }
+
+
+def test_program_names_the_project() -> None:
+    """A suggested command works as it is copied."""
+    assert PLAIN._replace(project="my shop").program == "smsby-deploy -C 'my shop'"

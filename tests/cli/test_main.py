@@ -1,0 +1,128 @@
+"""The command group: wrong usage, help, completion, and what a command imports."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.cli.main import run
+
+_HEAVY = {
+    "flask", "jinja2", "jsonschema", "logging", "phonenumbers", "pickle", "pyarrow", "pygal", "requests", "rich",
+    "sqlalchemy", "urllib3",
+}  # fmt: skip
+_JINJA = {"jinja2", "pickle"}  # Jinja2's bytecode cache imports pickle
+_CODE = """
+import sys
+before = set(sys.modules)  # the tests' guard loads some
+from smsby_deploy.cli.main import run
+code = run(sys.argv[1:])
+sys.stderr.write(" ".join({name.partition(".")[0] for name in set(sys.modules) - before}))
+sys.exit(code)
+"""
+
+
+def _loaded(*words: str) -> set[str]:
+    """The packages that a command loads, of those that are slow to load."""
+    done = subprocess.run([sys.executable, "-c", _CODE, *words], capture_output=True, text=True, check=True)
+    return _HEAVY & set(done.stderr.split())
+
+
+def _project(folder: Path, text: str) -> str:
+    (folder / "smsby.yaml").write_text("version: 1\nproject: shop\n", "utf-8")
+    (folder / "sale.yaml").write_text(
+        "version: 1\ncampaign: sale\nmailings:\n"
+        f'  - {{name: vip, recipients: [{{phone: "375291234567", name: Анна}}], text: "{text}"}}\n',
+        "utf-8",
+    )
+    return str(folder)
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """`--help` stays instant."""
+    assert _loaded("--help") == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Магазин закрыт.", set()),
+        ("{{ name }}, привет", _JINJA),
+        ("Привет{% if name %}, {{ name }}{% endif %}!", _JINJA),
+    ],
+)
+def test_validate_loads_only_what_the_project_needs(text: str, expected: set[str], tmp_path: Path) -> None:
+    """For a valid project: Jinja2 only for texts with markup, no jsonschema, nothing for the network or a terminal."""
+    assert _loaded("-q", "-C", _project(tmp_path, text), "validate") == expected
+
+
+def test_validate_loads_jinja_for_a_filter(tmp_path: Path) -> None:
+    """Otherwise the tests above would prove nothing."""
+    assert "jinja2" in _loaded("-C", _project(tmp_path, "{{ name | upper }}"), "validate")
+
+
+def test_an_offline_plan_loads_no_http_library(tmp_path: Path) -> None:
+    """Nor Jinja2, to find that a text without markup includes nothing."""
+    words = ("-q", "-C", _project(tmp_path, "Магазин закрыт."), "plan", "--offline", "--format", "json")
+    assert _loaded(*words) & {"jinja2", "jsonschema", "requests", "urllib3"} == set()
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["nonsense"], ["--nonsense"], ["--log-format", "json"], ["schema", "nonsense"]]
+)
+def test_wrong_usage_is_64(arguments: list[str]) -> None:
+    """click's own exit code 2 has another meaning here."""
+    assert run(arguments) == 64
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("pl", "plan"), ("status --fo", "--format"), ("lock res", "resolve")]
+)
+def test_the_shell_completes_commands_and_options(typed: str, offered: str) -> None:
+    """What bash asks when Tab is pressed, as set up in docs/ci.md."""
+    words = f"smsby-deploy {typed}"
+    asked = {
+        "_SMSBY_DEPLOY_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "smsby_deploy"],
+        env={**os.environ, **asked},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"plain,{offered}" in done.stdout.splitlines()
+
+
+def test_a_misspelled_command_suggests_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    """`pln` is wrong usage, and the message names `plan`."""
+    assert run(["pln"]) == 64
+    assert "Did you mean 'plan'?" in capsys.readouterr().err
+
+
+def test_a_command_without_a_project_suggests_init(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty folder is wrong usage, and the hint says how to start a project."""
+    monkeypatch.chdir(tmp_path)
+    assert run(["validate"]) == 64
+    err = capsys.readouterr().err
+    assert "smsby.yaml" in err
+    assert "smsby-deploy init" in err
+
+
+def test_an_invalid_api_url_is_wrong_usage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message names the variable, before anything is asked."""
+    assert run(["init", str(tmp_path)]) == 0
+    monkeypatch.setenv("SMSBY_API_URL", "localhost:8025")
+    monkeypatch.setenv("SMSBY_TOKEN", "any")
+    assert run(["-C", str(tmp_path), "plan"]) == 64
+    assert "SMSBY_API_URL is not an http or https URL" in capsys.readouterr().err

@@ -1,0 +1,20 @@
+"""Who runs a command on which commit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from smsby_deploy.cli.provenance import find_actor, find_commit
+
+
+def test_find_actor_prefers_who_started_the_pipeline() -> None:
+    """Not the user of the runner; on one line, without a phone number, of limited length."""
+    assert find_actor({"GITHUB_ACTOR": "anna", "USER": "runner"}) == "anna"
+    assert find_actor({"GITLAB_USER_LOGIN": "a\x1b[2J\nb"}) == "a [2J b"
+    assert find_actor({"BUILD_USER_ID": "375291234567"}) == "37529*****67"
+    assert len(find_actor({"GITHUB_ACTOR": "x" * 999})) == 80
+
+
+def test_find_commit_outside_a_repository_is_none(tmp_path: Path) -> None:
+    """A project need not be in git."""
+    assert find_commit(tmp_path) is None

@@ -1,0 +1,74 @@
+"""The JSON documents of `--format json`."""
+
+from __future__ import annotations
+
+import io
+import json
+import tracemalloc
+from pathlib import Path
+
+from jsonschema import Draft202012Validator
+
+from smsby_deploy.output.json_documents import (
+    json_text,
+    status_document,
+    validate_document,
+    write_json,
+)
+from smsby_deploy.plan.plan_file import plan_document
+from smsby_deploy.problems import Location, Problem, Severity, problem_document
+from tests.output import examples
+from tests.output.golden import check_golden
+
+PROBLEM = Problem(Severity.ERROR, "PHONE", "bad\n100%", "c/x", Location("lists/a,b.csv", 3, 1))
+
+
+def test_plan_document_matches_its_schema() -> None:
+    """The schema is the shipped one, the validator an independent one."""
+    document = plan_document(examples.whole_plan())
+    check_golden("plan.json", json_text(document))
+    schema = json.loads((Path(__file__).parents[2] / "schema/plan.schema.json").read_text("utf-8"))
+    Draft202012Validator(schema).validate(json.loads(json_text(document)))
+
+
+def test_validate_document_has_a_summary() -> None:
+    """Problems are counted by severity."""
+    stream = io.StringIO()
+    write_json(validate_document(examples.problems()), stream)
+    check_golden("problems.json", stream.getvalue())
+    assert json.loads(stream.getvalue())["summary"] == {"errors": 2, "warnings": 1, "notes": 1}
+
+
+def test_validate_document_counts_absent_severities() -> None:
+    """A severity without problems is 0."""
+    assert validate_document([PROBLEM])["summary"] == {"errors": 1, "warnings": 0, "notes": 0}
+
+
+def test_write_json_converts_problems_one_by_one() -> None:
+    """A hundred thousand problems take little memory, and all of them are written."""
+
+    class Lengths(io.StringIO):
+        """Counts what is written without keeping it."""
+
+        length = 0
+
+        def write(self, text: str) -> int:
+            self.length += len(text)
+            return len(text)
+
+    stream = Lengths()
+    tracemalloc.start()
+    try:
+        write_json(validate_document([PROBLEM] * 100_000), stream)
+        assert tracemalloc.get_traced_memory()[1] < 5 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert stream.length > 10 * 2**20
+    whole = io.StringIO()
+    write_json(validate_document([PROBLEM]), whole)
+    assert json.loads(whole.getvalue())["problems"] == [problem_document(PROBLEM)]
+
+
+def test_status_document_is_the_contracts() -> None:
+    """Every state, an undocumented status word, and the sums."""
+    check_golden("status.json", json_text(status_document(examples.status())))

@@ -1,0 +1,58 @@
+"""The status report as terminal text."""
+
+from __future__ import annotations
+
+import io
+import re
+
+from smsby_deploy.output.status_text import counts_line, totals_line, write_status
+from smsby_deploy.status.report import State, StatusReport
+from tests.output import examples
+from tests.output.golden import check_golden
+
+
+def text_of(report: StatusReport, encoding: str = "utf-8") -> str:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding)
+    write_status(report, stream, color=False, currency="BYN")
+    stream.flush()
+    return raw.getvalue().decode(encoding)
+
+
+def test_write_status_fits_80_columns() -> None:
+    """State, time, a bar and aligned numbers for each mailing, without color codes."""
+    text = text_of(examples.status())
+    check_golden("status.txt", text)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "\x1b" not in text
+    columns = {
+        line.index(" recipients") for line in text.splitlines() if re.search(r"% +[\d,]+ recipients", line)
+    }
+    assert len(columns) == 1
+
+
+def test_write_status_draws_letters_without_blocks() -> None:
+    """An encoding without block characters gets ASCII instead of question marks."""
+    text = text_of(examples.status(), "ascii")
+    assert "########xx++++++++++++....." in text
+    assert "# delivered  x undelivered" in text
+
+
+def test_write_status_says_that_it_is_empty() -> None:
+    """Without mailings it is a sentence, not an empty screen."""
+    assert text_of(StatusReport(())) == "no mailings: the lock records none that match\n"
+
+
+def test_write_status_agrees_in_number() -> None:
+    """One recipient is a recipient, and the columns stay."""
+    report = StatusReport((examples.mailing("sale/vip", State.FINAL, (1, 0, 0, 0)),), "shop")
+    assert "1 recipient  " in text_of(report)
+    assert "1 recipients" not in text_of(report)
+    assert totals_line(report, "BYN") == "1 mailing: 1 of 1 recipient delivered (100.0%), 0.026 BYN"
+
+
+def test_counts_line_leaves_out_zeros() -> None:
+    """Undocumented status words are verbatim; a mailing without recipients says so."""
+    mailing = examples.mailing("sale/vip", State.FINAL, (1100, 80, 0, 0), other={"Odd": 15})
+    assert counts_line(mailing) == "1,100 delivered, 80 undelivered, 15 Odd"
+    assert counts_line(examples.mailing("a/b", State.DRAFT, (0, 0, 0, 0))) == "no recipients yet"

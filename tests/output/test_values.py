@@ -1,0 +1,71 @@
+"""Values as text."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from smsby_deploy.output.values import (
+    clean,
+    count_text,
+    local_and_utc,
+    safe_line,
+    schedule_text,
+    share_text,
+    span_text,
+)
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "text"), [(999_999, 10**6, "99.9%"), (0, 0, "-"), (1, 3, "33.3%"), (7, 7, "100.0%")]
+)
+def test_share_text_never_rounds_up_to_all(part: int, whole: int, text: str) -> None:
+    """100.0% means every recipient."""
+    assert share_text(part, whole) == text
+
+
+@pytest.mark.parametrize(
+    ("span", "text"),
+    [
+        (timedelta(days=2, hours=3, minutes=59), "in 2 d 3 h"),
+        (timedelta(minutes=5), "in 5 min"),
+        (timedelta(seconds=30), "now"),
+        (timedelta(0), "now"),
+        (-timedelta(hours=4, minutes=10), "4 h 10 min ago"),
+        (timedelta(days=1, minutes=5), "in 1 d"),
+    ],
+)
+def test_span_text_has_two_units(span: timedelta, text: str) -> None:
+    """The largest two, without one that is zero."""
+    assert span_text(span) == text
+
+
+def test_schedule_text_has_date_time_and_offset() -> None:
+    """Without seconds that are zero; no schedule means on apply."""
+    assert schedule_text("2027-03-01T10:00:00+03:00") == "2027-03-01 10:00 +03:00"
+    assert schedule_text("2027-03-01T10:00:30+03:00") == "2027-03-01 10:00:30 +03:00"
+    assert schedule_text(None) == "on apply"
+
+
+def test_local_and_utc_name_the_day_if_it_differs() -> None:
+    """The zone's name replaces the offset where it is known."""
+    assert local_and_utc("2027-03-01T10:00:00+03:00", "Europe/Minsk") == (
+        "Mon 1 Mar 2027 10:00 Europe/Minsk",
+        "07:00 UTC",
+    )
+    assert local_and_utc("2027-03-01T01:00:00+03:00") == (
+        "Mon 1 Mar 2027 01:00 +03:00",
+        "Sun 28 Feb 2027 22:00 UTC",
+    )
+
+
+def test_count_text_of_an_unknown_count() -> None:
+    """Only sms.by knows the size of a contact list."""
+    assert (count_text(1_000_000), count_text(0), count_text(None)) == ("1,000,000", "0", "?")
+
+
+def test_safe_line_removes_control_characters_and_phones() -> None:
+    """An escape sequence cannot rewrite the terminal, a line break cannot fake a line."""
+    assert clean("a\x1b[2J\nb") == "a [2J b"
+    assert safe_line("of\n375291234567") == "of 37529*****67"

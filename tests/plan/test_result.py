@@ -1,0 +1,123 @@
+"""The result of `plan`: verdict, balance, schedule and exit code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from smsby_deploy.errors import SmsbyUnavailable
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.plan.guardrails import Breach
+from smsby_deploy.plan.model import ActionKind, Plan
+from smsby_deploy.plan.result import PlanResult, SavedPlanUse, ScheduledSend, Verdict, read_balance
+from tests.output import examples
+
+BREACH = Breach("max_cost", "max_cost: 9 > 5")
+READY = examples.ready_plan()
+IDLE = examples.plan(examples.action("sale/old", ActionKind.NOOP))
+BLOCKED = examples.plan(
+    examples.action("sale/vip", ActionKind.CREATE), examples.action("sale/x", ActionKind.BLOCKED)
+)
+
+
+@pytest.mark.parametrize(
+    ("result", "verdict", "code", "detailed"),
+    [
+        (PlanResult(READY), Verdict.READY, ExitCode.DONE, ExitCode.CHANGES_TO_APPLY),
+        (PlanResult(IDLE), Verdict.NOTHING_TO_SEND, ExitCode.DONE, ExitCode.DONE),
+        (PlanResult(BLOCKED), Verdict.BLOCKED, ExitCode.REFUSED, ExitCode.REFUSED),
+        (PlanResult(READY, BREACH), Verdict.REFUSED, ExitCode.REFUSED, ExitCode.REFUSED),
+        (
+            PlanResult(examples.whole_plan(), BREACH),
+            Verdict.INVALID,
+            ExitCode.FILES_INVALID,
+            ExitCode.FILES_INVALID,
+        ),
+    ],
+)
+def test_verdict_and_exit_code(
+    result: PlanResult, verdict: Verdict, code: ExitCode, detailed: ExitCode
+) -> None:
+    """Invalid files come before a refusal, a refusal before a blocked mailing."""
+    assert result.verdict is verdict
+    assert result.exit_code() is code
+    assert result.exit_code(is_detailed=True) is detailed
+
+
+@pytest.mark.parametrize(
+    ("plan", "refusal", "use"),
+    [
+        (READY, None, SavedPlanUse.APPLY),
+        (BLOCKED, None, SavedPlanUse.APPLY),
+        (READY, BREACH, SavedPlanUse.REFUSED),
+        (replace(READY, account=None), None, SavedPlanUse.VIEW_ONLY),
+        (examples.whole_plan(), BREACH, SavedPlanUse.VIEW_ONLY),
+    ],
+)
+def test_saved_plan_use(plan: Plan, refusal: Breach | None, use: SavedPlanUse) -> None:
+    """Blocked mailings do not keep the others from being applied."""
+    assert PlanResult(plan, refusal).saved_plan_use is use
+
+
+def test_balance_after_leaves_out_contact_lists() -> None:
+    """It is None if the balance or the price is not known, or nothing is sent."""
+    letter = examples.action("news/letter", ActionKind.CREATE, recipients=None, parts=None, cost=None)
+    both = examples.plan(*READY.actions, letter)
+    assert PlanResult(both, balance=Decimal(2)).balance_after == Decimal("0.96")
+    assert PlanResult(READY).balance_after is None
+    assert PlanResult(replace(READY, currency=None), balance=Decimal(2)).balance_after is None
+    assert PlanResult(IDLE, balance=Decimal(2)).balance_after is None
+
+
+def test_is_worth_applying_needs_money_and_something_to_do() -> None:
+    """The next command is suggested only if it would succeed."""
+    assert PlanResult(READY, balance=Decimal(2)).is_worth_applying
+    assert PlanResult(READY).is_worth_applying
+    assert not PlanResult(READY, balance=Decimal(1)).is_worth_applying
+    assert not PlanResult(IDLE).is_worth_applying
+    assert not PlanResult(READY, BREACH).is_worth_applying
+
+
+def test_scheduled_leaves_out_times_that_have_passed() -> None:
+    """A late mailing is sent on apply, like one without a time; the earliest is first."""
+    late = examples.action("sale/late", ActionKind.CREATE, schedule_time="2026-11-28T23:50:00+03:00")
+    soon = examples.action("sale/soon", ActionKind.CREATE, schedule_time="2026-11-29T01:00:00+03:00")
+    sent = examples.action("sale/sent", ActionKind.NOOP)
+    result = PlanResult(examples.plan(*READY.actions, late, soon, sent))
+    assert result.scheduled == (
+        ScheduledSend("sale/soon", timedelta(hours=1)),
+        ScheduledSend("sale/vip", timedelta(days=2, hours=10)),
+    )
+
+
+class _Account:
+    """Answers getBalance."""
+
+    def __init__(self, currency: str | None) -> None:
+        self.currency = currency
+        self.asked = 0
+
+    def get_balance(self) -> object:
+        self.asked += 1
+        if self.currency is None:
+            raise SmsbyUnavailable("down")
+        from smsby_deploy.smsby.parsers import Balance
+
+        return Balance(Decimal(7), self.currency)
+
+
+@pytest.mark.parametrize(
+    ("plan", "currency", "balance", "asked"),
+    [(READY, "BYN", Decimal(7), 1), (READY, "RUB", None, 1), (READY, None, None, 1), (IDLE, "BYN", None, 0)],
+)
+def test_read_balance_is_optional(
+    plan: Plan, currency: str | None, balance: Decimal | None, asked: int
+) -> None:
+    """It is asked only if something is sent, and a plan does not fail without it."""
+    account = _Account(currency)
+    assert read_balance(account, plan) == balance  # type: ignore[arg-type]
+    assert account.asked == asked
+    assert read_balance(None, plan) is None
