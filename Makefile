@@ -2,8 +2,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-# The tests that start the real command, a browser, a build or a pipeline. All other folders hold unit tests.
-SLOW_TESTS := tests/browser tests/ci tests/e2e
+# Tests that run the real command, a browser, a build, a pipeline or the documents. All others are unit tests.
+SLOW_TESTS := tests/browser tests/ci tests/docs tests/e2e
 .PHONY: help setup browser postgres demo check unit test bench lint format docs docs-reference pictures ci clean
 
 help: ## list the tasks
@@ -54,7 +54,7 @@ format: setup ## format the code and fix what ruff can fix
 	$(BIN)/ruff format .
 
 docs-reference: setup ## regenerate docs/commands.md and the outputs in README.md
-	UPDATE_DOCS=1 $(BIN)/python -m pytest -n 0 tests/test_docs.py tests/test_readme.py
+	UPDATE_DOCS=1 $(BIN)/python -m pytest -n 0 tests/test_docs.py tests/docs/test_readme.py
 
 .venv/.docs: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'

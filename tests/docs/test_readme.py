@@ -22,7 +22,7 @@ import yaml
 from smsby_deploy.cli.main import run
 from smsby_deploy.config.project_loader import load_project
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RUSSIAN = (ROOT / "README.ru.md").read_text(encoding="utf-8")
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -24,7 +24,7 @@ import pytest
 
 from smsby_deploy.cli.main import run
 
-_DOCS = Path(__file__).resolve().parent.parent / "docs"
+_DOCS = Path(__file__).resolve().parents[2] / "docs"
 _PAGES = ("runbook.md", "recipes.md")
 _SHOWN_ID = "2604834"
 _STEP = re.compile(
