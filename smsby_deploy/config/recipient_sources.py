@@ -1,8 +1,8 @@
-"""Where recipients live beside the campaign: a file of text, Parquet files, a database."""
+"""Where a mailing's recipients come from: the campaign itself, a text file, Parquet files, a database."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from smsby_deploy.config.declarations import (
@@ -14,7 +14,9 @@ from smsby_deploy.config.declarations import (
     RecipientsQuery,
     TextSource,
 )
-from smsby_deploy.config.limits import Complain, read_duration
+from smsby_deploy.config.problem_log import ProblemLog
+from smsby_deploy.config.project_files import outside, resolve_inside
+from smsby_deploy.config.schedule import read_duration
 from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
 from smsby_deploy.problems import Location
 
@@ -34,7 +36,7 @@ def read_inline_recipients(rows: YamlList, location: Location) -> InlineRecipien
 
 
 def read_file_source(path: Path, settings: Mapping[str, str], location: Location) -> RecipientsFile:
-    """A file of phones, with what the project says of how to read it."""
+    """Return the file at `path`, with the project's settings for reading it."""
     return RecipientsFile(
         path,
         settings["file"],
@@ -48,8 +50,16 @@ def read_file_source(path: Path, settings: Mapping[str, str], location: Location
 def read_query_source(
     node: YamlMap, *, address: str, file: str, content: str, timezone: str, environ: Mapping[str, str]
 ) -> RecipientsQuery:
-    """A query, and the address of its database as `environ` has it; `content` is the campaign's `file`, `timezone` that
-    of times without one."""
+    """Return the query in `node`, with the database URL from `environ`.
+
+    Args:
+        node: the mapping `recipients`.
+        address: the address of the mailing.
+        file: the project path of the campaign file.
+        content: the text of that file.
+        timezone: the zone of times in the database that have none.
+        environ: the environment variables.
+    """
     fresh = node.get("freshness")
     return RecipientsQuery(
         sql=_read_sql(node, file, content),
@@ -65,32 +75,25 @@ def read_query_source(
     )
 
 
-def read_parquet_source(
-    root: Path,
-    node: YamlMap,
-    location: Location,
-    inside: Callable[[str, Location], Path | None],
-    complain: Complain,
-) -> RecipientsParquet:
-    """The Parquet files that a path or glob names, by name; `inside` complains of those that lead out of `root`."""
-    pattern, place = node["parquet"], Location(location.file, *node.values_at["parquet"])
+def read_parquet_source(root: Path, node: YamlMap, file: str, log: ProblemLog) -> RecipientsParquet:
+    """Return the Parquet files that a path or glob pattern names, sorted by name; those outside `root` are errors."""
+    pattern, place = node["parquet"], Location(file, *node.values_at["parquet"])
     names = [pattern]
     if any(sign in pattern for sign in "*?["):
         try:
             if ".." in PurePosixPath(pattern).parts:
                 raise ValueError
             names = sorted(path.relative_to(root).as_posix() for path in root.glob(pattern) if path.is_file())
-        except (NotImplementedError, ValueError):  # it begins at / or leads up by ..
-            complain("PATH_OUTSIDE", f"{pattern} leads out of the project's folder", place)
+        except (NotImplementedError, ValueError):  # an absolute pattern, or one with ..
+            log.error("PATH_OUTSIDE", outside(pattern), place)
             names = []
         else:
             if not names:
-                complain("FILE_MISSING", f"there is no file {pattern}", place)
-    paths = [(inside(name, place), name) for name in names]
+                log.error("FILE_MISSING", f"no file matches {pattern}", place)
+    paths = [(resolve_inside(root, name, place, log), name) for name in names]
     files = tuple((path, name) for path, name in paths if path is not None)
     return RecipientsParquet(files, pattern, node.get("phone", "phone"), place)
 
 
 def _read_sql(node: YamlMap, file: str, content: str) -> TextSource:
-    mark = node.values_at["sql"]
-    return TextSource(node["sql"], Location(file, *mark), content)
+    return TextSource(node["sql"], Location(file, *node.values_at["sql"]), content)

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from smsby_deploy.config.campaign_files import PROJECT_FILE
 from smsby_deploy.config.declarations import Project
+from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.output.values import clean, safe_line
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.privacy import mask_phones

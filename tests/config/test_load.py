@@ -224,6 +224,6 @@ def test_a_file_that_is_not_there_is_told_with_the_nearest_that_is(tmp_path: Pat
     (tmp_path / "lists/vip.csv").write_text("phone\n")
     text = CAMPAIGN.replace('["375291234567"]', "{file: lists/vp.csv}")
     (problem,) = _load(tmp_path, text).problems
-    assert problem.message == "there is no file lists/vp.csv; did you mean lists/vip.csv?"
+    assert problem.message == "file lists/vp.csv not found; did you mean lists/vip.csv?"
     (problem,) = _load(tmp_path, text.replace("lists/vp.csv", "nowhere/vp.csv")).problems
-    assert problem.message == "there is no file nowhere/vp.csv"
+    assert problem.message == "file nowhere/vp.csv not found"

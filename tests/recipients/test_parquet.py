@@ -163,7 +163,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
     (problem,) = _load(tmp_path, CAMPAIGN.replace("*", "a")).problems
     assert (problem.code, problem.message) == (
         "FILE_MISSING",
-        "lists/a.parquet is a folder, a file is wanted",
+        "lists/a.parquet is a directory, expected a file",
     )
 
 

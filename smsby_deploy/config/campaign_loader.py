@@ -1,0 +1,232 @@
+"""A campaign file as typed mailings, with the settings they inherit from the campaign and the project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from smsby_deploy.config.declarations import (
+    HOME,
+    Audience,
+    Campaign,
+    ContactList,
+    Mailing,
+    TextSource,
+    Upload,
+)
+from smsby_deploy.config.guardrail_settings import read_expected
+from smsby_deploy.config.problem_log import ProblemLog
+from smsby_deploy.config.project_files import PROJECT_FILE, resolve_inside
+from smsby_deploy.config.recipient_sources import (
+    read_file_source,
+    read_inline_recipients,
+    read_parquet_source,
+    read_query_source,
+)
+from smsby_deploy.config.schedule import check_in_account_zone, read_duration, read_time, read_zone
+from smsby_deploy.config.settings import read_countries, read_rewrite
+from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap
+from smsby_deploy.problems import Location
+
+# Errors of files that cannot be read, so that their mailing cannot be searched for more problems.
+_UNREADABLE = frozenset({"FILE_MISSING", "PATH_OUTSIDE"})
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignContext:
+    """What a campaign takes from its project.
+
+    `project` is smsby.yaml, `account_zone` the time zone in which sms.by reads dates, None if it is not valid.
+    """
+
+    root: Path
+    project: YamlMap
+    account_zone: ZoneInfo | None
+    environ: Mapping[str, str]
+    log: ProblemLog
+
+
+class _Schedule(NamedTuple):
+    time: datetime | None
+    location: Location | None  # None: no schedule_time
+    timezone: str
+
+
+def load_campaign(context: CampaignContext, file: str, document: YamlMap) -> Campaign:
+    """Return the campaign in `document`, which matches its schema; errors go to the log of `context`.
+
+    Mailings whose files cannot be read are left out.
+    """
+    loader = _CampaignLoader(context, file, document)
+    mailings: dict[str, Mailing] = {}
+    nodes = document["mailings"]
+    for node, mark in zip(nodes, nodes.items_at, strict=True):
+        if node["name"] in mailings:
+            place = Location(file, *node.values_at["name"])
+            context.log.error("DUPLICATE_NAME", f"duplicate mailing name {node['name']}", place)
+            continue
+        count = len(context.log)
+        mailing = loader.load_mailing(node, mark)
+        if _UNREADABLE.isdisjoint(problem.code for problem in context.log.since(count)):
+            mailings[mailing.name] = mailing
+    return Campaign(document["campaign"], file, tuple(mailings.values()))
+
+
+class _CampaignLoader:
+    def __init__(self, context: CampaignContext, file: str, document: YamlMap) -> None:
+        self._context = context
+        self._root = context.root
+        self._log = context.log
+        self._file = file
+        self._document = document
+
+    def load_mailing(self, node: YamlMap, mark: Mark) -> Mailing:
+        schedule = self._schedule(node, mark)
+        upload = self._upload(node)
+        self._check_transport(node, schedule, is_upload=upload is not None)
+        alphaname, alphaname_at = self._inherited(node, "alphaname", "0", mark)
+        revision, _ = self._inherited(node, "revision", 1, mark)
+        max_late, _ = self._inherited(node, "max_late", None, mark)
+        expected = node.get("expect_recipients")
+        return Mailing(
+            campaign=self._document["campaign"],
+            name=node["name"],
+            file=self._file,
+            location=self._at(mark),
+            via="list" if "list" in node or upload else node.get("via", "bulk"),
+            audience=self._audience(node, schedule.timezone),
+            text=self._text(node, mark),
+            alphaname=str(alphaname),
+            alphaname_location=alphaname_at,
+            schedule_time=schedule.time,
+            schedule_location=schedule.location,
+            timezone=schedule.timezone,
+            revision=revision,
+            on_invalid=node.get("on_invalid", "fail"),
+            countries=self._countries(node),
+            max_late=None if max_late is None else read_duration(max_late),
+            expect_recipients=read_expected(
+                expected, self._at(node.values_at["expect_recipients"]), self._log
+            )
+            if expected
+            else None,
+            rewrite=read_rewrite(node),
+            upload=upload,
+        )
+
+    def _schedule(self, node: YamlMap, mark: Mark) -> _Schedule:
+        name, name_at = self._inherited(node, "timezone", "Europe/Minsk", mark)
+        text, text_at = self._inherited(node, "schedule_time", None, mark)
+        zone = read_zone(name, name_at, self._log)
+        if text is None:
+            return _Schedule(None, None, name)
+        time = None if zone is None else read_time(text, zone, text_at, self._log)
+        if time is not None:
+            check_in_account_zone(time, self._context.account_zone, text_at, self._log)
+        return _Schedule(time, text_at, name)
+
+    def _check_transport(self, node: YamlMap, schedule: _Schedule, *, is_upload: bool) -> None:
+        is_list = "list" in node
+        if (is_list or is_upload) and "via" in node:
+            other = "list" if is_list else "upload"
+            self._log.error("VIA", f"via cannot be combined with {other}", self._at(node.keys_at["via"]))
+        has_minutes_only = is_list or is_upload or node.get("via") == "single"
+        if has_minutes_only and schedule.location and schedule.time and schedule.time.second:
+            message = "schedule_time cannot have seconds in a mailing with list, upload or via: single"
+            self._log.error("WHOLE_MINUTES", message, schedule.location)
+
+    def _upload(self, node: YamlMap) -> Upload | None:
+        setting = node.get("upload", False)
+        if setting is False:
+            return None
+        place = self._at(node.keys_at["upload"])
+        if "list" in node:
+            message = "upload cannot be combined with list: it makes a list of the mailing's recipients"
+            self._log.error("UPLOAD", message, place)
+            return None
+        fields = setting.get("fields") if isinstance(setting, YamlMap) else None
+        return Upload(None if fields is None else tuple(map(str, fields)), place)
+
+    def _countries(self, node: YamlMap) -> tuple[str, ...]:
+        sources = ((node, self._file), (self._document, self._file), (self._context.project, PROJECT_FILE))
+        for holder, file in sources:
+            if "countries" in holder:
+                place = Location(file, *holder.values_at["countries"])
+                return read_countries(holder["countries"], place, self._log)
+        return (HOME,)
+
+    def _inherited(self, node: YamlMap, key: str, default: Any, mark: Mark) -> tuple[Any, Location]:
+        """Return a setting of the mailing, else of the campaign, else of the project's defaults, and its place."""
+        for holder in (node, self._document):
+            if key in holder:
+                return holder[key], self._at(holder.values_at[key])
+        defaults: YamlMap = self._context.project.get("defaults") or YamlMap((1, 1))
+        if key in defaults:
+            return defaults[key], Location(PROJECT_FILE, *defaults.values_at[key])
+        return default, self._at(mark)
+
+    def _audience(self, node: YamlMap, timezone: str) -> Audience:
+        if "list" in node:
+            return ContactList(str(node["list"]), self._at(node.values_at["list"]))
+        recipients, place = node["recipients"], self._at(node.values_at["recipients"])
+        if isinstance(recipients, YamlList):
+            return read_inline_recipients(recipients, place)
+        if "sql" in recipients:
+            return read_query_source(
+                recipients,
+                address=f"{self._document['campaign']}/{node['name']}",
+                file=self._file,
+                content=self._document.content,
+                timezone=timezone,
+                environ=self._context.environ,
+            )
+        if "parquet" in recipients:
+            return read_parquet_source(self._root, recipients, self._file, self._log)
+        name = recipients["file"]
+        path = resolve_inside(self._root, name, self._at(recipients.values_at["file"]), self._log)
+        return read_file_source(path or self._root / name, recipients, place)
+
+    def _text(self, node: YamlMap, mark: Mark) -> TextSource | None:
+        if "text" in node:
+            return TextSource(
+                str(node["text"]),
+                self._at(node.values_at["text"]),
+                self._document.content,
+                root=self._root,
+                rewrite=read_rewrite(node),
+            )
+        if "text_file" in node:
+            return self._text_file(node)
+        if node.get("upload", False) is not False:
+            message = "missing key text (or text_file): all recipients of an upload get the same text"
+            self._log.error("SCHEMA", message, self._at(mark))
+        elif "list" in node or not _may_have_own_texts(node["recipients"]):
+            message = "missing key text (or text_file, or a text of their own for all recipients)"
+            self._log.error("SCHEMA", message, self._at(mark))
+        return None
+
+    def _text_file(self, node: YamlMap) -> TextSource | None:
+        name = node["text_file"]
+        path = resolve_inside(self._root, name, self._at(node.values_at["text_file"]), self._log)
+        if path is None:
+            return None
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            self._log.error("ENCODING", "not UTF-8; save the file as UTF-8", Location(name, 1))
+            return None
+        return TextSource(text, Location(name, 1, 1), file=name, root=self._root, rewrite=read_rewrite(node))
+
+    def _at(self, mark: Mark) -> Location:
+        return Location(self._file, *mark)
+
+
+def _may_have_own_texts(recipients: YamlMap | YamlList) -> bool:
+    """Whether every recipient may have a text of its own: a file or query may have a column `text`."""
+    if isinstance(recipients, YamlMap):
+        return True
+    return all(isinstance(row, YamlMap) and "text" in row for row in recipients)

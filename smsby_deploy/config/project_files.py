@@ -1,0 +1,104 @@
+"""Files of a project: which are campaigns, and paths that must stay inside the project folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from smsby_deploy.config.problem_log import ProblemLog
+from smsby_deploy.problems import Location
+
+PROJECT_FILE = "smsby.yaml"
+DEFAULT_PATTERN = "**/*.yaml"
+
+
+class _Folder(NamedTuple):
+    has_campaigns: bool
+    is_inside: bool  # with links resolved
+
+
+def find_campaign_files(
+    root: Path, patterns: Sequence[tuple[str, Location]], log: ProblemLog
+) -> list[tuple[Path, str]]:
+    """Return the campaign files of the project in `root`, sorted, each with its path relative to `root`.
+
+    Hidden folders, and folders with a smsby.yaml of their own, contain no campaigns of this project. A file outside
+    `root`, also through a link, is an error.
+
+    Args:
+        root: the project folder, resolved.
+        patterns: glob patterns, each with its place.
+        log: receives the errors.
+    """
+    paths = {
+        path for pattern, place in patterns for path in _glob(root, pattern, place, log) if path.is_file()
+    }
+    start = len(root.as_posix().rstrip("/")) + 1
+    folders: dict[Path, _Folder] = {}  # each is inspected once: it may contain thousands of files
+    found = []
+    for path in sorted(paths, key=lambda path: path.parts):
+        folder = folders.get(path.parent)
+        if folder is None:
+            folder = folders[path.parent] = _inspect_folder(root, path.parent)
+        if path.name == PROJECT_FILE or path.name.startswith(".") or not folder.has_campaigns:
+            continue
+        name = path.as_posix()[start:]
+        if path.resolve().is_relative_to(root) if path.is_symlink() else folder.is_inside:
+            found.append((path, name))
+        else:
+            log.error("PATH_OUTSIDE", outside(name), Location(name, 1, 1))
+    return found
+
+
+def resolve_inside(
+    root: Path, name: str, location: Location, log: ProblemLog, *, must_exist: bool = True
+) -> Path | None:
+    """Return the path `name` of the project; None, and an error, if it is outside `root` or does not exist."""
+    path = root / name
+    if not path.resolve().is_relative_to(root):
+        log.error("PATH_OUTSIDE", outside(name), location)
+        return None
+    if must_exist and not path.is_file():
+        log.error("FILE_MISSING", why_missing(path, name), location)
+        return None
+    return path
+
+
+def outside(name: str) -> str:
+    """Return the message for a path that leaves the project folder."""
+    return f"{name} is outside the project folder"
+
+
+def why_missing(path: Path, name: str) -> str:
+    """Say why there is no file at `path`, called `name` in the project, and which file may have been meant."""
+    if path.is_dir():
+        return f"{name} is a directory, expected a file"
+    from difflib import get_close_matches
+
+    near = get_close_matches(path.name, [one.name for one in path.parent.glob("*")], n=1)
+    hint = f"; did you mean {(Path(name).parent / near[0]).as_posix()}?" if near else ""
+    return f"file {name} not found{hint}"
+
+
+def _inspect_folder(root: Path, folder: Path) -> _Folder:
+    parts = folder.relative_to(root).parts
+    is_nested = any((root.joinpath(*parts[:i]) / PROJECT_FILE).is_file() for i in range(1, len(parts) + 1))
+    is_hidden = any(part.startswith(".") for part in parts)
+    return _Folder(not is_nested and not is_hidden, folder.resolve().is_relative_to(root))
+
+
+def _glob(root: Path, pattern: str, place: Location, log: ProblemLog) -> Iterator[Path]:
+    path = PurePath(pattern)
+    if path.is_absolute() or ".." in path.parts:
+        log.error("PATH_OUTSIDE", outside(pattern), place)
+        return
+    if not path.parts:
+        message = f"{pattern} is the project folder itself; use a pattern such as {DEFAULT_PATTERN}"
+        log.error("PATTERN", message, place)
+        return
+    try:
+        yield from root.glob(pattern)
+    except ValueError:
+        message = f"{pattern}: ** must be a path component of its own, as in {DEFAULT_PATTERN}"
+        log.error("PATTERN", message, place)
