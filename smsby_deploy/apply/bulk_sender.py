@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from smsby_deploy.apply.bulk import ChunkMessage, FilesChanged, pack_requests, stream_parts
+from smsby_deploy.apply.bulk import ChunkMessage, FilesChanged, pack_requests, stream_messages
 from smsby_deploy.apply.context import ApplyContext
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.remote_check import RemoteCheck
@@ -18,17 +18,17 @@ from smsby_deploy.smsby.outcome import Outcome
 class BulkRequest(SendRequest):
     """One sendBulkSms with chunks of one campaign."""
 
-    def __init__(self, context: ApplyContext, parts: Sequence[ChunkMessage]) -> None:
-        super().__init__([part.ref for part in parts])
+    def __init__(self, context: ApplyContext, messages: Sequence[ChunkMessage]) -> None:
+        super().__init__([message.ref for message in messages])
         self._context = context
-        self._parts = {part.ref: part for part in parts}
+        self._messages = {message.ref: message for message in messages}
 
     def prepare(self) -> Callable[[], Outcome]:
-        messages = [self._parts[ref].message for ref in self.chunks]
+        messages = [self._messages[ref].body for ref in self.chunks]
         return self._context.client.prepare_bulk_sms(messages, self._context.project.api.callback_url)
 
     def on_recorded(self) -> None:
-        self._context.advance(sum(self._parts[ref].recipients for ref in self.chunks))
+        self._context.advance(sum(self._messages[ref].recipients for ref in self.chunks))
 
 
 class BulkSender:
@@ -48,30 +48,30 @@ class BulkSender:
         Raises:
             StopSending, ResultNotSaved: as Dispatcher.send_all.
         """
-        parts = (part for mailing in mailings for part in self._parts(mailing))
-        requests = pack_requests(self._context.project.api, parts)
+        messages = (message for mailing in mailings for message in self._messages(mailing))
+        requests = pack_requests(self._context.project.api, messages)
         self._dispatcher.send_all(BulkRequest(self._context, request) for request in requests)
 
-    def _parts(self, mailing: Mailing) -> Iterator[ChunkMessage]:
+    def _messages(self, mailing: Mailing) -> Iterator[ChunkMessage]:
         """Yield what is to be sent of `mailing`; a chunk whose recipients all opted out is complete."""
         if not self._check.begin(mailing):
             return
         context, run = self._context, self._context.runs[mailing.address]
         pinned, now = mailing.pinned(context.inputs), context.clock.now()
         try:
-            for part in stream_parts(context.project, pinned, run.action, now, self._cache):
+            for message in stream_messages(context.project, pinned, run.action, now, self._cache):
                 if run.is_stopped:
                     return
-                record = context.recorder.chunk(part.ref)
+                record = context.recorder.chunk(message.ref)
                 if record.state in DONE:
                     continue
-                if part.recipients == 0:
-                    context.recorder.note(part.ref, ChunkState.SUPPRESSED, recipients=0)
+                if message.recipients == 0:
+                    context.recorder.note(message.ref, ChunkState.SUPPRESSED, recipients=0)
                     continue
-                if part.recipients != record.recipients:
+                if message.recipients != record.recipients:
                     context.recorder.note(
-                        part.ref, record.state, recipients=part.recipients, error=record.error
+                        message.ref, record.state, recipients=message.recipients, error=record.error
                     )
-                yield part
+                yield message
         except FilesChanged as error:
             error.stop(run)

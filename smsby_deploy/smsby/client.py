@@ -174,11 +174,10 @@ class SendClient(ReadClient):
         """Reserve the next turn of the pace and return the seconds until it comes; prepared calls wait for none."""
         return self._transport.take_turn()
 
-    def prepare_bulk_sms(
-        self, messages: Sequence[Mapping[str, Any]], callback_url: str = ""
-    ) -> Callable[[], Outcome]:
-        """Mailings in one request of sendBulkSms; accepted by its uuid. A delivery list may be Written."""
-        return self._prepare("sendBulkSms", {"callback_url": callback_url, "messages": list(messages)})
+    def prepare_bulk_sms(self, messages: Iterable[bytes], callback_url: str = "") -> Callable[[], Outcome]:
+        """Prepare one sendBulkSms with `messages`, each a JSON object; accepted by its uuid."""
+        array = b"[" + b", ".join(messages) + b"]"
+        return self._prepare("sendBulkSms", {"callback_url": callback_url, "messages": array})
 
     def prepare_sms_list(
         self, *, name: str, message: str, d_schedule: str, list_id: int, alphaname_id: int

@@ -34,7 +34,6 @@ from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.privacy import HIDDEN, filter_log_record
 from smsby_deploy.smsby.methods import Effect, Method
-from smsby_deploy.smsby.raw_json import Written, write_json
 from smsby_deploy.smsby.response import Answer
 
 _HINT = "check api.url (or SMSBY_API_URL) and the network, then try again"
@@ -119,7 +118,7 @@ class ReadTransport:
                 arguments = {"data": list(_brackets(content))}
             else:
                 headers["Content-Type"] = "application/json"
-                arguments = {"data": write_json(content)}
+                arguments = {"data": _json_object(content)}
             url = self._url + method.path
             return self._session.prepare_request(
                 requests.Request(method.verb, url, headers=headers, **arguments)
@@ -182,7 +181,7 @@ class ReadTransport:
         except (ValueError, TypeError, OverflowError):
             return None
 
-    def seconds_until_turn(self) -> float:
+    def _seconds_until_turn(self) -> float:
         """Return the seconds until the next request may leave; reserves nothing."""
         with self._pace:
             return max(0.0, self._last + self._interval - self.clock.monotonic())
@@ -203,7 +202,8 @@ class ReadTransport:
 class SendTransport(ReadTransport):
     """A transport that sends, too."""
 
-    # For who lets leave what was prepared.
+    # For those who send what was prepared.
+    seconds_until_turn = ReadTransport._seconds_until_turn
     take_turn = ReadTransport._take_turn
     wait_turn = ReadTransport._wait_turn
 
@@ -273,11 +273,22 @@ def _never_connected(error: BaseException) -> bool:
     return False
 
 
+def _json_object(params: Mapping[str, Any]) -> bytes:
+    """Return the parameters as one JSON object; a value in bytes is JSON already."""
+    pairs = (
+        json.dumps(name).encode()
+        + b": "
+        + (value if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False).encode())
+        for name, value in params.items()
+    )
+    return b"{" + b", ".join(pairs) + b"}"
+
+
 def _brackets(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """A nested value as PHP reads it: messages[0][delivery_list][0][phone]=…; true is 1, false 0, None is empty."""
     items: Any
-    if isinstance(value, Written):
-        value = value.value
+    if isinstance(value, bytes):
+        value = json.loads(value)
     if isinstance(value, Mapping):
         items = value.items()
     elif isinstance(value, list | tuple):

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.apply.bulk import FilesChanged, stream_parts
+from smsby_deploy.apply.bulk import FilesChanged, stream_messages
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
@@ -22,7 +22,6 @@ from smsby_deploy.plan.chunk_cache import ChunkCache
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.recipients.suppression import hash_opt_outs
-from smsby_deploy.smsby.raw_json import write_json
 
 _NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -58,8 +57,8 @@ def _plan(loaded: LoadedProject, kept: ChunkCache) -> Plan:
 
 def _sent(loaded: LoadedProject, plan: Plan, kept: ChunkCache | None) -> list[bytes]:
     (mailing,) = loaded.project.mailings
-    parts = stream_parts(loaded.project, mailing, plan.actions[0], _NOW, kept)
-    return [write_json(part.message) for part in parts]
+    messages = stream_messages(loaded.project, mailing, plan.actions[0], _NOW, kept)
+    return [message.body for message in messages]
 
 
 @given(
@@ -105,7 +104,7 @@ def test_nothing_leaves_once_opt_outs_can_not_be_read(
         plan = _plan(loaded, kept)
         assert b"375290000001" not in b"".join(_sent(loaded, plan, kept if is_kept else None))
         spoil(tmp_path / "out.txt")
-        with pytest.raises(FilesChanged, match=r"who opted out can't be read: out\.txt"):
+        with pytest.raises(FilesChanged, match=r"cannot read the opt-outs: out\.txt"):
             _sent(loaded, plan, kept if is_kept else None)
 
 
@@ -147,7 +146,7 @@ def test_damage_is_not_sent(tmp_path: Path, text: str) -> None:
                 kept._file.seek(place)
                 kept._file.write(bad)
                 if bad != good:
-                    with pytest.raises(FilesChanged, match="from the disk, at chunk 1"):
+                    with pytest.raises(FilesChanged, match="the planned chunk 1 was damaged on disk"):
                         _sent(loaded, plan, kept)
             kept._file.seek(place)
             kept._file.write(good)

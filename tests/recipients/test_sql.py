@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.apply.bulk import FilesChanged, stream_parts
+from smsby_deploy.apply.bulk import FilesChanged, stream_messages
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.declarations import Freshness, RecipientsQuery
 from smsby_deploy.config.project_loader import LoadedProject, load_project
@@ -153,13 +153,13 @@ def test_nothing_leaves_of_a_result_that_changed_after_the_plan(database: Databa
     plan = make_plan(loaded, select=(), client=None, account=None, lock=lock, clock=SystemClock(), new_id="x")
     mailing, action = loaded.project.mailings[0].pinned(plan.inputs), plan.actions[0]
     now = SystemClock().now()
-    assert [part.recipients for part in stream_parts(loaded.project, mailing, action, now)] == [2, 1]
+    assert [message.recipients for message in stream_messages(loaded.project, mailing, action, now)] == [2, 1]
     database.run("update people set name = 'Вера' where id = 3")
     with pytest.raises(FilesChanged, match="changed since"):
-        next(stream_parts(loaded.project, mailing, action, now))
+        next(stream_messages(loaded.project, mailing, action, now))
     database.run("drop table people")
     with pytest.raises(FilesChanged, match=r"ended before chunk 1 of 2: the database says: .*people"):
-        next(stream_parts(loaded.project, mailing, action, now))
+        next(stream_messages(loaded.project, mailing, action, now))
 
 
 def test_rows_that_the_order_does_not_tell_apart_are_refused(database: Database, tmp_path: Path) -> None:

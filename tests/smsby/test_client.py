@@ -624,4 +624,5 @@ def test_a_send_client_has_a_method_for_each_of_the_others() -> None:
     names = {name.replace("prepare_", "send_") for name in _public(SendClient) - _public(ReadClient)}
     more = {name.replace("_", "") for name in names}
     others = {name.lower() for name, method in METHODS.items() if method.effect is not Effect.ASKS}
-    assert more == (others - {"confirmsendmessagebylist"}) | {"sendconfirm", "confirminfo", "taketurn"}
+    pace = {"taketurn", "secondsuntilturn"}
+    assert more == (others - {"confirmsendmessagebylist"}) | {"sendconfirm", "confirminfo"} | pace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 import socket
@@ -27,7 +28,7 @@ MESSAGE = {"name": "n", "alphaname_id": "7", "delivery_list": ["375291111111", "
 
 def _send(sender: SendClient, *messages: Mapping[str, Any]) -> Outcome:
     """As an apply does: made, then sent in its turn."""
-    leave = sender.prepare_bulk_sms(messages)
+    leave = sender.prepare_bulk_sms(json.dumps(message).encode() for message in messages)
     sender._transport.wait_turn()
     return leave()
 

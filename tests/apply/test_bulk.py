@@ -1,0 +1,117 @@
+"""Messages of sendBulkSms: what is in one, what fits into a request, and what is not sent."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smsby_deploy.apply.bulk import ChunkMessage, FilesChanged, pack_requests, stream_messages
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.config.declarations import ApiSettings
+from smsby_deploy.config.project_loader import LoadedProject, load_project
+from smsby_deploy.lock.records import Lock
+from smsby_deploy.plan.model import Plan
+from smsby_deploy.plan.planner import make_plan
+
+_NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+def _load(folder: Path, mailing: str, out: str = "") -> LoadedProject:
+    (folder / "smsby.yaml").write_text(
+        "version: 1\nproject: shop\nsuppress: [out.txt]\napi: {recipients_per_request: 2}\n"
+    )
+    (folder / "out.txt").write_text(out)
+    (folder / "sale.yaml").write_text(
+        f"version: 1\ncampaign: sale\nalphaname: '7'\nmailings:\n  - {{name: staff, {mailing}}}\n",
+        encoding="utf-8",
+    )
+    return load_project(folder, {})
+
+
+def _plan(loaded: LoadedProject) -> Plan:
+    return make_plan(
+        loaded, select=(), client=None, account=None, lock=Lock("shop"), clock=SystemClock(), new_id="p"
+    )
+
+
+def _messages(loaded: LoadedProject, plan: Plan) -> list[ChunkMessage]:
+    (mailing,) = loaded.project.mailings
+    return list(stream_messages(loaded.project, mailing, plan.actions[0], _NOW))
+
+
+def _bodies(loaded: LoadedProject) -> list[dict[str, Any]]:
+    return [json.loads(message.body) for message in _messages(loaded, _plan(loaded))]
+
+
+def test_stream_messages_of_one_text(tmp_path: Path) -> None:
+    """All recipients share `text`; the name identifies the chunk, the time is in the clock of the account."""
+    mailing = "text: Привет, recipients: ['375290000001', '375290000002', '375290000003']"
+    loaded = _load(tmp_path, f"{mailing}, schedule_time: 2026-12-01T10:00:00+00:00")
+    first, second = _bodies(loaded)
+    mark = _plan(loaded).actions[0].chunks[0].fingerprint
+    assert first == {
+        "alphaname_id": "7",
+        "schedule_time": "2026-12-01T13:00:00",
+        "name": f"sale/staff [1/2] shop#{mark}",
+        "message_type": "bulk",
+        "text": "Привет",
+        "delivery_list": ["375290000001", "375290000002"],
+    }
+    assert second["delivery_list"] == ["375290000003"]
+
+
+def test_stream_messages_of_personal_texts(tmp_path: Path) -> None:
+    """Each recipient has a text of its own, and the message has none."""
+    loaded = _load(tmp_path, "text: '{{ n }}!', recipients: [{phone: '375290000001', n: Анна}]")
+    (body,) = _bodies(loaded)
+    assert (body["message_type"], "text" in body, "schedule_time" in body) == ("personal", False, False)
+    assert body["delivery_list"] == [{"phone": "375290000001", "text": "Анна!"}]
+
+
+def test_stream_messages_without_recipients_left(tmp_path: Path) -> None:
+    """A chunk whose recipients all opted out has none, and is yielded so that it is recorded as complete."""
+    loaded = _load(
+        tmp_path,
+        "text: Hi, recipients: ['375290000001', '375290000002', '375290000003']",
+        out="375290000001\n375290000002\n",
+    )
+    messages = _messages(loaded, _plan(loaded))
+    assert [message.recipients for message in messages] == [0, 1]
+    assert json.loads(messages[0].body)["delivery_list"] == []
+
+
+def test_stream_messages_of_changed_files(tmp_path: Path) -> None:
+    """Nothing is yielded of a chunk that differs from the plan, and a missing chunk is an error."""
+    loaded = _load(tmp_path, "text: Hi, recipients: ['375290000001', '375290000002', '375290000003']")
+    plan = _plan(loaded)
+    changed = _load(tmp_path, "text: Hi, recipients: ['375290000001', '375290000004']")
+    with pytest.raises(FilesChanged, match="its files changed while it was being sent, at chunk 1"):
+        _messages(changed, plan)
+    shorter = _load(tmp_path, "text: Hi, recipients: ['375290000001', '375290000002']")
+    with pytest.raises(FilesChanged, match="its recipients ended before chunk 2 of 2"):
+        _messages(shorter, plan)
+
+
+def _message(recipients: int) -> ChunkMessage:
+    return ChunkMessage("sale/staff", 0, b"{}", recipients, is_personal=False)
+
+
+@pytest.mark.parametrize(
+    ("body", "counts", "packed"),
+    [
+        ("json", [600, 400, 1], [[600, 400], [1]]),
+        ("json", [1000, 1000], [[1000], [1000]]),
+        ("json", [], []),
+        ("form", [490, 490], [[490, 490]]),
+        ("form", [500, 490], [[500], [490]]),
+    ],
+)
+def test_pack_requests_fills_each_request(body: Any, counts: list[int], packed: list[list[int]]) -> None:
+    """In order, as many as fit: by recipients, and in a form by PHP's limit of variables, too."""
+    api = ApiSettings(body=body, recipients_per_request=1000)
+    requests = pack_requests(api, map(_message, counts))
+    assert [[message.recipients for message in request] for request in requests] == packed
