@@ -93,6 +93,8 @@ def _line(row: Row, columns: Sequence[Column], sizes: Sequence[int], skip: Seque
         for i, (cell, column, size) in enumerate(zip(row.cells, columns, sizes, strict=True))
         if size or i in skip
     ]
+    if not columns[-1].is_number:
+        cells[-1] = cells[-1].rstrip()
     line = Text(cells[0], style=row.lead_style)
     for cell in cells[1:]:
         line.append(" " * _GAP + cell, style=row.style or "default")

@@ -60,8 +60,9 @@ def local_and_utc(schedule_time: str, zone: str | None = None) -> tuple[str, str
 
 
 def schedule_text(schedule_time: str | None) -> str:
-    """An ISO time with offset as `2027-03-01 10:00 +03:00`; `on apply` for None."""
+    """An ISO time with offset as `2027-03-01 10:00 +03`, as short as possible; `on apply` for None."""
     if schedule_time is None:
         return "on apply"
     clock, offset = schedule_time[:19].replace("T", " "), schedule_time[19:]
-    return f"{clock.removesuffix(':00') if len(clock) == 19 else clock} {offset}".strip()
+    short_clock = clock.removesuffix(":00") if len(clock) == 19 else clock
+    return f"{short_clock} {offset.removesuffix(':00')}".strip()

@@ -22,7 +22,7 @@ def test_history_is_latest_first() -> None:
     """When, by whom, by which plan and commit, how many."""
     stream = io.StringIO()
     write_history(LOCK, stream, color=False)
-    check_golden("history.txt", "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n")
+    check_golden("history.txt", stream.getvalue())
     check_golden("history.md", history_markdown(LOCK))
     check_golden("history.json", json_text(history_document(LOCK)))
     assert [run["plan"] for run in history_document(LOCK)["applies"]] == ["8a4d0b", "7f3c9a"]

@@ -42,9 +42,9 @@ def test_span_text_has_two_units(span: timedelta, text: str) -> None:
 
 
 def test_schedule_text_has_date_time_and_offset() -> None:
-    """Without seconds that are zero; no schedule means on apply."""
-    assert schedule_text("2027-03-01T10:00:00+03:00") == "2027-03-01 10:00 +03:00"
-    assert schedule_text("2027-03-01T10:00:30+03:00") == "2027-03-01 10:00:30 +03:00"
+    """Without seconds and offset minutes that are zero; no schedule means on apply."""
+    assert schedule_text("2027-03-01T10:00:00+03:00") == "2027-03-01 10:00 +03"
+    assert schedule_text("2027-03-01T10:00:30+05:30") == "2027-03-01 10:00:30 +05:30"
     assert schedule_text(None) == "on apply"
 
 
