@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from smsby_deploy.plan.model import Plan
     from smsby_deploy.plan.result import PlanResult
     from smsby_deploy.smsby.client import ReadClient
+    from smsby_deploy.texts.review import ReviewCollector
 
 
 @click.command(
@@ -65,12 +66,14 @@ def command(
     from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.plan.plan_file import write_plan
     from smsby_deploy.plan.result import read_balance, review_plan
+    from smsby_deploy.texts.review import ReviewCollector
 
     loaded = load(context)
+    reviews = ReviewCollector(loaded.project) if form == "markdown" else None
     lock = open_lock(loaded.project).read()
     try:
         client = None if offline else _open_client(context, loaded)
-        plan = _make_plan(context, loaded, lock, select, client)
+        plan = _make_plan(context, loaded, lock, select, client, reviews)
     except SmsbyUnavailable as error:
         raise _write_no_plan(context, loaded, select, form, error) from error
     if out is not None:
@@ -79,9 +82,9 @@ def command(
     if form == "text":
         result = replace(result, balance=read_balance(client, plan))
         _write_text(context, result, select, out)
-    elif form == "markdown":
+    elif reviews is not None:
         result = replace(result, balance=read_balance(client, plan))
-        click.echo(_comment(context, result, loaded, lock, compare, out), nl=False)
+        click.echo(_comment(context, result, reviews, lock, compare, out), nl=False)
     else:
         click.echo(_document(context, result, loaded, form), nl=False)
     _report_use(context, result, out)
@@ -96,13 +99,18 @@ def _open_client(context: Context, loaded: LoadedProject) -> ReadClient:
 
 
 def _make_plan(
-    context: Context, loaded: LoadedProject, lock: Lock, select: tuple[str, ...], client: ReadClient | None
+    context: Context,
+    loaded: LoadedProject,
+    lock: Lock,
+    select: tuple[str, ...],
+    client: ReadClient | None,
+    reviews: ReviewCollector | None,
 ) -> Plan:
     from uuid import uuid4
 
     from smsby_deploy.cli.session import account_of, progress_of, reading_progress
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.plan.planner import make_plan
+    from smsby_deploy.plan.planner import ignore_mailing, make_plan
 
     clock = SystemClock()
     with progress_of(context, clock) as progress:
@@ -115,6 +123,7 @@ def _make_plan(
             clock=clock,
             new_id=uuid4().hex[:12],
             progress=reading_progress(progress),
+            observe=reviews.observe if reviews is not None else ignore_mailing,
         )
 
 
@@ -162,7 +171,7 @@ def _document(context: Context, result: PlanResult, loaded: LoadedProject, form:
 def _comment(
     context: Context,
     result: PlanResult,
-    loaded: LoadedProject,
+    collected: ReviewCollector,
     lock: Lock,
     compare: Path | None,
     out: Path | None,
@@ -173,17 +182,16 @@ def _comment(
     from smsby_deploy.output.comparison import base_of_lock
     from smsby_deploy.output.plan_markdown import CommentContext, plan_markdown
     from smsby_deploy.recipients.suppression import load_suppression
-    from smsby_deploy.texts.samples import review_mailing
 
-    project, plan = loaded.project, result.plan
-    suppressed, _ = load_suppression(project.suppress)
+    project, plan = collected.project, result.plan
     base = base_of_lock(lock)
     if compare is not None:
+        suppressed, _ = load_suppression(project.suppress)
         base = read_base(compare, SystemClock(), context.environ, project, suppressed, plan)
     planned = {action.address for action in plan.actions}
     sampled = {action.address for action in (*plan.to_do, *plan.blocked)}
     reviews = {
-        mailing.address: review_mailing(project, mailing, suppressed, with_samples=mailing.address in sampled)
+        mailing.address: collected.review(mailing, with_samples=mailing.address in sampled)
         for mailing in project.mailings
         if mailing.address in planned
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from smsby_deploy.plan.account_names import AccountNames, find_unknown_names, re
 from smsby_deploy.plan.actions import make_action, make_orphan
 from smsby_deploy.plan.budget import hold_budget
 from smsby_deploy.plan.chunk_cache import Keep
+from smsby_deploy.plan.chunks import OnBatch, ignore_batch
 from smsby_deploy.plan.content_policy import ContentPolicy
 from smsby_deploy.plan.desired_state import Desired
 from smsby_deploy.plan.diff import Verdict, block, diff_mailing
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
 TOOL = f"smsby-deploy {__version__}"
 
 
+def ignore_mailing(mailing: Mailing) -> OnBatch:
+    """Observe nothing of `mailing`."""
+    return ignore_batch
+
+
 def make_plan(
     loaded: LoadedProject,
     *,
@@ -51,11 +57,12 @@ def make_plan(
     new_id: str,
     progress: ReadProgress = NO_PROGRESS,
     keep: Keep | None = None,
+    observe: Callable[[Mailing], OnBatch] = ignore_mailing,
 ) -> Plan:
     """Plan the mailings that match `select` (all if it is empty).
 
     Without a client the plan is made offline: without remote list and ids. `keep` gets the chunks of mailings that may
-    be sent by sendBulkSms.
+    be sent by sendBulkSms; `observe` returns for each mailing the function that gets its batches with their texts.
 
     Raises:
         UsageError: a pattern matches nothing.
@@ -74,6 +81,7 @@ def make_plan(
         now=clock.now(),
         progress=progress,
         keep=keep,
+        observe=observe,
         problems=[*loaded.problems, *problems, *find_unknown_names(mailings, names)],
     )
     planned = [planner.plan_mailing(mailing) for mailing in progress.over(mailings)]
@@ -109,6 +117,7 @@ class _Planner:
     now: datetime
     progress: ReadProgress
     keep: Keep | None
+    observe: Callable[[Mailing], OnBatch]
     problems: list[Problem]
     snapshots: dict[str, str] = field(default_factory=dict)
 
@@ -117,7 +126,10 @@ class _Planner:
         entry = self.lock.mailings.get(mailing.address)
         policy = ContentPolicy(self.project.guardrails)
         observers = Observers(
-            policy, self.progress, keep=self.keep if _may_be_sent_in_bulk(mailing, entry) else None
+            policy,
+            self.progress,
+            on_batch=self.observe(mailing),
+            keep=self.keep if _may_be_sent_in_bulk(mailing, entry) else None,
         )
         desired, found = measure_mailing(self.project, mailing, self.suppressed, observers)
         self.problems.extend(found)

@@ -41,6 +41,10 @@ class Candidate:
         return self.cost or Decimal(0), self.size.parts
 
 
+def _ignore(reason: str, line: int) -> None:
+    """Do nothing: the plan reports texts that are too long."""
+
+
 @dataclass(slots=True)
 class SampleSelector:
     """Selects samples from a stream; the selection is complete once the stream has ended.
@@ -52,10 +56,10 @@ class SampleSelector:
     `by_parts` counts the recipients whose text has 1, 2, and 3 or more parts.
     """
 
-    limit: int | None
-    rows: frozenset[int]
     price: Price | None
-    on_too_long: Callable[[str, int], None]
+    limit: int | None = None
+    rows: frozenset[int] = frozenset()
+    on_too_long: Callable[[str, int], None] = _ignore
     is_personal: bool = True
     pending_defaults: set[str] = field(default_factory=set)
     by_row: dict[int, Candidate] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from itertools import accumulate, pairwise
 from smsby_deploy.config.declarations import ContactList, Mailing, Price, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid, UsageError
-from smsby_deploy.privacy import mask_phone, mask_phone_in, mask_values
+from smsby_deploy.privacy import mask_phone, mask_phone_in
 from smsby_deploy.problems import Problem, has_errors
 from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
@@ -29,7 +29,6 @@ from smsby_deploy.texts.mailing_texts import (
 )
 from smsby_deploy.texts.parts import TextSize, TextTooLong, measure_gsm, measure_text, split_parts
 from smsby_deploy.texts.price import cost_of
-from smsby_deploy.texts.rewrite import Rewriter
 from smsby_deploy.texts.sample_selector import Candidate, SampleSelector
 from smsby_deploy.texts.template import Template, compile_text
 from smsby_deploy.wording import counted
@@ -78,19 +77,6 @@ class MailingSamples:
     by_parts: tuple[int, int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MailingReview:
-    """What a reviewer sees of a mailing beside its plan: the template, and masked samples.
-
-    `by_parts` is that of `MailingSamples`.
-    """
-
-    timezone: str
-    text: str | None
-    by_parts: tuple[int, int, int] | None = None
-    samples: tuple[Sample, ...] = ()
-
-
 def sample_mailings(
     loaded: LoadedProject, mailings: Sequence[Mailing], *, limit: int, rows: Sequence[int]
 ) -> tuple[list[MailingSamples], list[Problem]]:
@@ -113,31 +99,12 @@ def sample_mailings(
     return sampled, problems
 
 
-def review_mailing(
-    project: Project, mailing: Mailing, suppressed: PhoneSet, *, with_samples: bool = True
-) -> MailingReview:
-    """Return the template and the masked samples of a mailing.
-
-    Texts that cannot be rendered are left out: the plan reports them.
-    """
-    text = mailing.text.text if mailing.text else None
-    if not with_samples:
-        return MailingReview(mailing.timezone, text)
-    try:
-        found = sample_mailing(project, mailing, suppressed, limit=None)
-    except FilesInvalid:
-        return MailingReview(mailing.timezone, text)
-    rewriter = Rewriter(mailing.rewrite)
-    samples = tuple(_mask_recipient(sample, rewriter) for sample in found.samples)
-    return MailingReview(mailing.timezone, text, found.by_parts, samples)
-
-
 def sample_mailing(
     project: Project,
     mailing: Mailing,
     suppressed: PhoneSet,
     *,
-    limit: int | None = DEFAULT_LIMIT,
+    limit: int = DEFAULT_LIMIT,
     rows: Sequence[int] = (),
 ) -> MailingSamples:
     """Return at most `limit` texts of a mailing.
@@ -145,8 +112,7 @@ def sample_mailing(
     They are the first, the most expensive, the longest, one for each default that is applied, then those that follow the
     first. A bulk mailing has one text.
 
-    Without a limit the texts that follow the first are left out, and the text of a bulk mailing is shown without reading
-    its audience. `rows` selects recipients by number instead, suppressed ones included.
+    `rows` selects recipients by number instead, suppressed ones included.
 
     Raises:
         FilesInvalid: the template cannot be compiled.
@@ -154,8 +120,8 @@ def sample_mailing(
     """
     template = compile_text(mailing.text) if mailing.text else None
     personal = is_personal(mailing, template)
-    if isinstance(mailing.audience, ContactList) or (limit is None and not personal):
-        return _sample_shared_text(mailing, template, project.price)
+    if isinstance(mailing.audience, ContactList):
+        return sample_shared_text(mailing, project.price)
     file = rows_file(mailing)
     problems = KeptProblems()
 
@@ -163,10 +129,13 @@ def sample_mailing(
         problems.keep([problem_at_text(mailing, "TOO_LONG", f"{reason} ({file}:{line})")])
 
     selector = SampleSelector(
-        limit if personal else 1, frozenset(rows), project.price, report_too_long, is_personal=personal
+        project.price,
+        limit=limit if personal else 1,
+        rows=frozenset(rows),
+        on_too_long=report_too_long,
+        is_personal=personal,
+        pending_defaults=find_defaults(mailing),
     )
-    if mailing.text:
-        selector.pending_defaults.update(_DEFAULT_FILTER.findall(mailing.text.text))
     for batch, texts in _render_all(mailing, template, suppressed, problems):
         selector.add(batch, texts)
     missing = [row for row in rows if row not in selector.by_row]
@@ -180,7 +149,7 @@ def sample_mailing(
         selector.count - selector.suppressed,
         _currency(project.price),
         tuple(
-            _make_sample(candidate, file, candidate.phone in suppressed, tuple(why))
+            make_sample(candidate, file, why=why, is_suppressed=candidate.phone in suppressed)
             for candidate, why in selector.selected()
         ),
         tuple(place_rows(mailing.audience, problem) for problem in problems.all_of(mailing)),
@@ -188,22 +157,18 @@ def sample_mailing(
     )
 
 
+def find_defaults(mailing: Mailing) -> set[str]:
+    """The variables for which the mailing's text has a default."""
+    return set(_DEFAULT_FILTER.findall(mailing.text.text)) if mailing.text else set()
+
+
 def mask_samples(mailing: MailingSamples) -> MailingSamples:
     """`mailing` without whole phone numbers, neither beside the texts nor in them."""
-    return replace(mailing, samples=tuple(map(_mask_phones, mailing.samples)))
+    return replace(mailing, samples=tuple(map(mask_sample, mailing.samples)))
 
 
-def _mask_recipient(sample: Sample, rewriter: Rewriter) -> Sample:
-    """`sample` without the recipient's phone and values, also as `rewriter` spells them.
-
-    The parts stay those of the real text: masking may change a text's encoding, but not its length.
-    """
-    values = sample.values.values()
-    text = mask_values(sample.text, (*values, *map(rewriter.apply, values)))
-    return _mask_phones(replace(sample, text=text))
-
-
-def _mask_phones(sample: Sample) -> Sample:
+def mask_sample(sample: Sample) -> Sample:
+    """`sample` without whole phone numbers and without the recipient's values."""
     text = mask_phone_in(sample.text, sample.phone)
     borders = pairwise([0, *accumulate(map(len, sample.pieces))])
     return replace(
@@ -235,7 +200,10 @@ def _render_all(
     problems.kept.extend(report.problems)
 
 
-def _make_sample(candidate: Candidate, file: str, is_suppressed: bool, why: tuple[str, ...]) -> Sample:
+def make_sample(
+    candidate: Candidate, file: str, *, why: Sequence[str], is_suppressed: bool = False
+) -> Sample:
+    """The sample for `candidate`, a recipient in `file`."""
     return Sample(
         row=candidate.row,
         file=file,
@@ -247,14 +215,19 @@ def _make_sample(candidate: Candidate, file: str, is_suppressed: bool, why: tupl
         pieces=tuple(split_parts(candidate.text, candidate.size)),
         cost=candidate.cost,
         is_suppressed=is_suppressed,
-        why=why,
+        why=tuple(why),
         values=candidate.values,
     )
 
 
-def _sample_shared_text(mailing: Mailing, template: Template | None, price: Price | None) -> MailingSamples:
-    """The text that is the same for all recipients; its cost is that of one copy."""
+def sample_shared_text(mailing: Mailing, price: Price | None) -> MailingSamples:
+    """The sample of a text that is the same for all recipients; its cost is that of one copy.
+
+    Raises:
+        FilesInvalid: the template cannot be compiled.
+    """
     currency = _currency(price)
+    template = compile_text(mailing.text) if mailing.text else None
     if template is None or template.is_personal:
         message = "a mailing to a contact list at sms.by has one text: use no variables"
         problem = problem_at_text(mailing, "LIST_TEXT", message)

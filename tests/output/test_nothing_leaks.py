@@ -46,7 +46,8 @@ from smsby_deploy.plan.plan_file import plan_document
 from smsby_deploy.plan.result import PlanResult
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.report import Details, Missed, State, StatusReport
-from smsby_deploy.texts.samples import MailingReview, MailingSamples, mask_samples
+from smsby_deploy.texts.review import MailingReview
+from smsby_deploy.texts.samples import MailingSamples, mask_samples
 from tests.output import examples
 
 PHONES = ("375291234567", "+375 33 765-43-21", "80 (29) 111-22-33", "291234567", "79161234567")

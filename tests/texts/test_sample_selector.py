@@ -98,7 +98,7 @@ def test_sample_selector_equals_row_by_row_selection(
     """Rows, reasons, values, counts and too-long texts do not depend on the batches."""
     reported: list[tuple[str, int]] = []
     selector = SampleSelector(
-        limit, asked, price, lambda why, line: reported.append((why, line)), has_values, {"name", "gift"}
+        price, limit, asked, lambda why, line: reported.append((why, line)), has_values, {"name", "gift"}
     )
     _add_all(selector, rows, sizes)
     shown = [
@@ -159,7 +159,7 @@ def _cost(row: _Row, price: Price | None) -> Decimal | None:
 def test_sample_selector_keeps_values_of_many_rows() -> None:
     """With a limit larger than a batch, each sample keeps the variables of its own recipient."""
     rows = [_Row(f"37529111{n:04d}", f"Привет, {n}", f"N{n}", True) for n in range(90)]
-    selector = SampleSelector(80, frozenset(), None, lambda why, line: None)
+    selector = SampleSelector(None, 80)
     _add_all(selector, rows, [50])
     shown = [(found.row, found.text, found.values["name"]) for found, _ in selector.selected()]
     assert [row for row, _, _ in shown] == [*range(1, 81)]

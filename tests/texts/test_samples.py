@@ -19,40 +19,17 @@ from smsby_deploy.config.declarations import (
     Project,
     TextSource,
 )
-from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.errors import UsageError
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
-from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.texts.parts import measure_text, split_parts
 from smsby_deploy.texts.samples import (
-    MailingReview,
     MailingSamples,
     Sample,
     mask_samples,
-    review_mailing,
     sample_mailing,
 )
 
-_CAMPAIGN = """\
-version: 1
-campaign: sale
-timezone: Europe/Minsk
-mailings:
-  - name: vip
-    recipients: {file: vip.csv}
-    text: "{{ name }}, {{ gift | default('a surprise', true) }} waits. Call +375 29 123-45-67"
-  - name: all
-    recipients: ["375291234567"]
-    text: One text for everyone
-"""
-_ROWS = """\
-phone,name,gift
-375291111111,Ann,tea
-375292222222,Maximiliana,
-375293333333,Eve,"%s"
-375294444444,Zed,out
-"""
 _AT = Location("sale.yaml", 1, 1)
 _PROJECT = Project(
     Path(), "shop", ApiSettings(), Guardrails(), Price("BYN", Decimal("0.026")), (), Path("lock"), ()
@@ -67,9 +44,7 @@ def _mailing(text: str, *rows: Mapping[str, str]) -> Mailing:
     )  # fmt: skip
 
 
-def _sample(
-    mailing: Mailing, *, limit: int | None = 3, rows: tuple[int, ...] = (), out: str = ""
-) -> MailingSamples:
+def _sample(mailing: Mailing, *, limit: int = 3, rows: tuple[int, ...] = (), out: str = "") -> MailingSamples:
     suppressed = PhoneSet()
     if out:
         suppressed.add_all(number_phones([out]))
@@ -97,18 +72,16 @@ def test_sample_mailing_keeps_and_fills_the_limit() -> None:
     assert len(_sample(_PERSONAL, limit=99).samples) == 5
 
 
-def test_sample_mailing_without_a_limit_needs_reasons() -> None:
-    """Only samples with a reason are shown, and recipients are counted by 1, 2, and 3 or more parts."""
-    shown = _sample(_PERSONAL, limit=None)
-    assert [sample.row for sample in shown.samples] == [1, 3, 4]
-    assert shown.by_parts == (4, 1, 0)
+def test_sample_mailing_counts_recipients_by_parts() -> None:
+    """Recipients are counted by texts of 1, 2, and 3 or more parts."""
+    assert _sample(_PERSONAL).by_parts == (4, 1, 0)
 
 
 def test_sample_mailing_shows_each_applied_default_once() -> None:
     """The first recipient of a default is the sample; an unused default has none."""
     text = "{{ a | default('x', true) }} {{ b|d('y', true) }} {{ c | default('z', true) }}"
     rows = ({"a": "1", "b": "1", "c": "1"}, {"a": "", "b": "", "c": "1"}, {"a": "1", "b": " ", "c": "1"})
-    shown = _sample(_mailing(text, *rows), limit=None, out="375291111111")
+    shown = _sample(_mailing(text, *rows), limit=9, out="375291111111")
     assert [(sample.row, sample.why) for sample in shown.samples] == [
         (1, ("first", "most expensive", "longest")),
         (3, ("default of b",)),
@@ -162,67 +135,6 @@ def test_sample_mailing_keeps_a_thousand_problems() -> None:
     assert len(found.problems) == 1001
     assert found.problems[0].message.startswith("200 more texts of this mailing cannot be sent")
     assert found.recipients == 1200
-
-
-def _reviews(tmp_path: Path, *, with_samples: bool = True) -> dict[str, MailingReview]:
-    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\nsuppress: [out.csv]\n")
-    (tmp_path / "out.csv").write_text("phone\n375294444444\n")
-    (tmp_path / "sale.yaml").write_text(_CAMPAIGN)
-    (tmp_path / "vip.csv").write_text(_ROWS % ("x" * 400))
-    project = load_project(tmp_path).project
-    suppressed, _ = load_suppression(project.suppress)
-    return {
-        mailing.name: review_mailing(project, mailing, suppressed, with_samples=with_samples)
-        for mailing in project.mailings
-    }
-
-
-def test_review_mailing_merges_reasons_of_one_recipient(tmp_path: Path) -> None:
-    """A recipient selected for several reasons is shown once; suppressed recipients are neither shown nor counted."""
-    vip = _reviews(tmp_path)["vip"]
-    assert [(sample.why, sample.line) for sample in vip.samples] == [
-        (("first",), 2),
-        (("default of gift",), 3),
-        (("most expensive", "longest"), 4),
-    ]
-    assert {sample.file for sample in vip.samples} == {"vip.csv"}
-    assert vip.by_parts == (2, 0, 1)
-
-
-def test_review_mailing_masks_personal_values(tmp_path: Path) -> None:
-    """A sample contains neither a name nor a number, and is as long as the real text."""
-    first, default, long = _reviews(tmp_path)["vip"].samples
-    assert "".join(first.pieces) == "A**, t** waits. Call +375 29 ***-**-67"
-    assert "".join(default.pieces).startswith("M**********, a surprise waits.")
-    assert first.phone == "37529*****11"
-    assert len(long.pieces) == 3
-    assert sum(map(len, long.pieces)) == len(f"Eve, {'x' * 400} waits. Call +375 29 123-45-67")
-
-
-def test_review_mailing_masks_a_transliterated_name(tmp_path: Path) -> None:
-    """A value is masked in its transliterated spelling, too."""
-    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n")
-    (tmp_path / "sale.yaml").write_text(
-        "version: 1\ncampaign: sale\nmailings:\n  - name: vip\n    transliterate: true\n"
-        '    recipients: [{phone: "375291111111", name: Жанна}]\n    text: "{{ name | upper }}, hello"\n',
-        encoding="utf-8",
-    )
-    project = load_project(tmp_path).project
-    (sample,) = review_mailing(project, project.mailings[0], load_suppression(())[0]).samples
-    assert sample.pieces == ("Z*****, hello",)
-
-
-def test_review_mailing_shows_a_shared_text_once(tmp_path: Path) -> None:
-    """A text that is the same for all recipients names no phone."""
-    (sample,) = _reviews(tmp_path)["all"].samples
-    shown = (sample.why, sample.phone, sample.file, sample.line, sample.pieces)
-    assert shown == (("all recipients",), None, "sale.yaml", 10, ("One text for everyone",))
-
-
-def test_review_mailing_can_leave_out_samples(tmp_path: Path) -> None:
-    """Without samples the time zone is still known."""
-    vip = _reviews(tmp_path, with_samples=False)["vip"]
-    assert (vip.timezone, vip.samples, vip.by_parts) == ("Europe/Minsk", (), None)
 
 
 def test_mask_samples_hides_numbers_in_every_field() -> None:
