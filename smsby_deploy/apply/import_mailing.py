@@ -13,7 +13,7 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import ApiError, FilesInvalid, Refused, UsageError
-from smsby_deploy.lock.edit import LockChange
+from smsby_deploy.lock.edit import LockEdit
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.drift import (
@@ -89,7 +89,7 @@ def import_mailing(
     Raises:
         UsageError: there is no such mailing, or it is not clear which message is meant.
         FilesInvalid: the files are not valid.
-        Refused: see find_messages, check_messages and LockChange.adopt.
+        Refused: see find_messages, check_messages and LockEdit.adopt.
         SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
     """
     mailing = find_mailing(loaded, wanted.address)
@@ -109,7 +109,7 @@ def import_mailing(
     at = clock.now().isoformat(timespec="seconds")
     applied = AppliedBy(at, plan.id, wanted.commit, TOOL)
     entry = imported_entry(action, mailing.revision, messages, applied, plan.currency)
-    change = LockChange(held, by=wanted.by, at=at, tool=TOOL, reason=wanted.reason)
+    change = LockEdit(held, by=wanted.by, at=at, tool=TOOL, reason=wanted.reason)
     change.check_adoptable(wanted.address, entry)
     check_messages(client, loaded.project, mailing, messages, held.lock)
     change.adopt(wanted.address, entry, wanted.description)

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.lock.journal import fold, fold_event
+from smsby_deploy.lock.fold import EventKind, fold, fold_event
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates, format_runs
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, UploadRecord
 from smsby_deploy.lock.serialization import entry_document, stored_state
@@ -70,7 +70,7 @@ class Recorder:
             "tool": tool,
             "by": self._by,
         }
-        self.lock = fold(self.lock, [self._journal.append("begin", **begin)])
+        self.lock = fold(self.lock, [self._journal.append(EventKind.BEGIN, **begin)])
         self._begun = True
 
     def write_entry(self, address: str, revision: int, action: Action, chunks: Sequence[ChunkRecord]) -> None:
@@ -99,7 +99,7 @@ class Recorder:
             applied=AppliedBy(self.now(), plan_id, commit, tool),
             earlier=earlier,
         )
-        self._write("mailing", address=address, entry=entry_document(entry))
+        self._write(EventKind.MAILING, address=address, entry=entry_document(entry))
 
     def intent(self, chunks: Sequence[ChunkRef], step: str | None, row: int | None = None) -> None:
         """Record that a request with `chunks` is about to leave: they are unknown until a result is recorded.
@@ -107,30 +107,30 @@ class Recorder:
         With `row` this is about that phone of the one chunk only, as in result and note.
         """
         place = {"chunks": [list(ref) for ref in chunks], **_place(row)}
-        self._write("intent", **place, step=step)
+        self._write(EventKind.INTENT, **place, step=step)
 
     def result(
         self, chunks: Sequence[ChunkRef], state: ChunkState, row: int | None = None, **changes: Any
     ) -> None:
         """Record the result of a request; `step` is kept only if it is unknown."""
         changes = {"state": stored_state(state), "step": None, **changes}
-        self._write("result", chunks=[list(ref) for ref in chunks], **_place(row), changes=changes)
+        self._write(EventKind.RESULT, chunks=[list(ref) for ref in chunks], **_place(row), changes=changes)
 
     def note(self, ref: ChunkRef, state: ChunkState, row: int | None = None, **changes: Any) -> None:
         """Record what is known without a request: found at sms.by, or all recipients opted out."""
         changes = {"state": stored_state(state), "step": None, **changes}
-        self._write("chunk", chunks=[list(ref)], **_place(row), changes=changes)
+        self._write(EventKind.CHUNK, chunks=[list(ref)], **_place(row), changes=changes)
 
     def note_phones(
         self, ref: ChunkRef, phones: PhoneStates, baseline: tuple[int, ...], **changes: Any
     ) -> None:
         """Record the state of every phone of a chunk, and how often each had received its message before."""
         counts = format_runs(map(str, baseline))
-        self._write("rows", chunks=[list(ref)], rows=str(phones), baseline=counts, changes=changes)
+        self._write(EventKind.PHONES, chunks=[list(ref)], rows=str(phones), baseline=counts, changes=changes)
 
     def note_upload(self, ref: ChunkRef, upload: UploadRecord, **changes: Any) -> None:
         """Record the progress of a chunk's contact list."""
-        self._write("upload", chunks=[list(ref)], upload=asdict(upload), changes=changes)
+        self._write(EventKind.UPLOAD, chunks=[list(ref)], upload=asdict(upload), changes=changes)
 
     def was_accepted(self, ref: ChunkRef, row: int) -> bool:
         phones = self.chunk(ref).phones
@@ -146,12 +146,12 @@ class Recorder:
         """Record what only sms.by knows about a list mailing."""
         price = None if cost is None else money(cost)
         changes = {"recipients": recipients, "parts": parts, "cost": price}
-        self._write("facts", address=address, changes=changes)
+        self._write(EventKind.FACTS, address=address, changes=changes)
 
     def end(self, mailings: int, recipients: int) -> None:
         """Record the end of the run and what it sent; nothing is written if nothing happened."""
         if self._begun:
-            self._journal.append("end", mailings=mailings, recipients=recipients)
+            self._journal.append(EventKind.END, mailings=mailings, recipients=recipients)
 
     def close(self) -> None:
         """Close the journal and fold it into the lock file."""
@@ -162,9 +162,9 @@ class Recorder:
         """Close the journal without folding it in, as the disk is full; the next command does it."""
         self._journal.close()
 
-    def _write(self, event: str, **fields: Any) -> None:
+    def _write(self, kind: EventKind, **fields: Any) -> None:
         self.begin()
-        self.lock = fold_event(self.lock, self._journal.append(event, **fields))
+        self.lock = fold_event(self.lock, self._journal.append(kind, **fields))
 
 
 def _place(row: int | None) -> dict[str, int]:

@@ -17,7 +17,7 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
-    from smsby_deploy.lock.edit import LockChange
+    from smsby_deploy.lock.edit import LockEdit
 
 
 @click.group("lock", epilog=examples("smsby-deploy lock list", "smsby-deploy lock show spring-sale/vip"))
@@ -159,13 +159,13 @@ def unlock(context: Context) -> ExitCode:
 
 
 @contextmanager
-def _change(context: Context, reason: str, command: str) -> Iterator[LockChange]:
+def _change(context: Context, reason: str, command: str) -> Iterator[LockEdit]:
     from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.lock.edit import LockChange
+    from smsby_deploy.lock.edit import LockEdit
 
     at = SystemClock().now().isoformat(timespec="seconds")
     with open_lock(load(context).project).held(command=command) as held:
-        yield LockChange(
+        yield LockEdit(
             held, by=find_actor(context.environ), at=at, tool=f"smsby-deploy {__version__}", reason=reason
         )

@@ -1,1 +1,1 @@
-"""What sms.by accepted: the lock file, its journal, and who holds it."""
+"""The record of what sms.by accepted: the lock file, its journal, and who holds the lock."""

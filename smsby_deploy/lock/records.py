@@ -1,4 +1,4 @@
-"""The lock in memory. No phone number, no text and no token is ever part of it."""
+"""The lock as typed records. It never contains a phone number, a text or a token."""
 
 from __future__ import annotations
 
@@ -51,9 +51,14 @@ def chunk_state_of(phones: PhoneStates) -> ChunkState:
 
 @dataclass(frozen=True, slots=True)
 class UploadRecord:
-    """The contact list of an uploaded mailing: for whom it is made (`digest`), its id at sms.by, how many of them it took
-    so far, in order, and how many of these it called invalid. `digest` is empty where a draft was found at sms.by, and whom
-    it was made for is not known. `found`: the list was there under its name, so who else is in it is not known either."""
+    """The contact list of an uploaded mailing, as far as it was made.
+
+    digest: identifies the recipients it is made for; empty if a draft was found at sms.by, whose recipients are not known
+    list_id: its id at sms.by
+    uploaded: how many recipients sms.by accepted, in order
+    invalid: how many of these sms.by called invalid
+    found: the list already existed under its name, so its other contacts are not known
+    """
 
     digest: str
     list_id: int | None = None
@@ -64,7 +69,7 @@ class UploadRecord:
 
 @dataclass(frozen=True, slots=True)
 class ChunkRecord:
-    """One chunk: `recipients` is None for a list mailing until sms.by has told it."""
+    """What is recorded of one chunk. `recipients` is None for a list mailing until sms.by reports it."""
 
     fingerprint: str
     recipients: int | None
@@ -74,7 +79,9 @@ class ChunkRecord:
     message_id: int | None = None
     accepted_at: str | None = None
     error: str | None = None
-    step: str | None = None  # of a list mailing that is unknown: "draft" or "confirm"
+    step: str | None = (
+        None  # of an unknown list mailing: "draft" or "confirm", the request whose result is missing
+    )
     # Only of a chunk that is sent one SMS at a time: the state of each phone, how many deliveries of the message each
     # had before this mailing, and how many earlier deliveries of the message the lock does not explain.
     phones: PhoneStates | None = None
@@ -119,12 +126,23 @@ class ChunkRecord:
 
 @dataclass(frozen=True, slots=True)
 class AppliedBy:
-    """Who brought a mailing to its present state."""
+    """The run that brought a mailing to its present state."""
 
     at: str
     plan: str
     commit: str | None
     tool: str
+
+
+class EntryState(StrEnum):
+    """What is known about a whole mailing."""
+
+    COMPLETE = "complete"
+    UNKNOWN = "unknown"
+    PARTIAL = "partial"
+    DRAFT = "draft"
+    REJECTED = "rejected"
+    PENDING = "pending"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,39 +162,40 @@ class Entry:
     chunks: tuple[ChunkRecord, ...]
     applied: AppliedBy
     earlier: tuple[Entry, ...] = ()  # older revisions, the newest first
-    body: str | None = (
-        None  # json or form, as its requests are written; None of a list, or where nobody recorded it
-    )
-    currency: str | None = None  # of `cost`; None where there was no price, or nobody recorded it
+    body: str | None = None  # "json" or "form": the body of its requests; None for a list, or if not recorded
+    currency: str | None = None  # of `cost`; None without a price, or if not recorded
 
     @property
     def is_complete(self) -> bool:
+        """Whether no chunk remains to be sent."""
         return all(chunk.state in DONE for chunk in self.chunks)
 
     @property
     def has_unknown(self) -> bool:
+        """Whether the outcome of at least one chunk is unknown."""
         return any(chunk.state is ChunkState.UNKNOWN for chunk in self.chunks)
 
     @property
     def was_sent_in_part(self) -> bool:
+        """Whether at least one recipient certainly got it, perhaps all of them."""
         return any(chunk.was_sent for chunk in self.chunks)
 
     @property
-    def state(self) -> str:
-        """complete, unknown, partial, draft, rejected or pending."""
+    def state(self) -> EntryState:
+        """The state of the whole mailing; a draft or a rejection counts only if no chunk was accepted."""
         states = {chunk.state for chunk in self.chunks}
         if ChunkState.UNKNOWN in states:
-            return "unknown"
+            return EntryState.UNKNOWN
         if states <= DONE:
-            return "complete"
+            return EntryState.COMPLETE
         if states & {ChunkState.ACCEPTED, ChunkState.PARTIAL}:
-            return "partial"
-        for state in (ChunkState.DRAFT, ChunkState.REJECTED):
-            if state in states:
-                return state.value
-        return "pending"
+            return EntryState.PARTIAL
+        if ChunkState.DRAFT in states:
+            return EntryState.DRAFT
+        return EntryState.REJECTED if ChunkState.REJECTED in states else EntryState.PENDING
 
     def put_chunk(self, index: int, chunk: ChunkRecord) -> Entry:
+        """Return this entry with another record for the chunk at `index`."""
         chunks = list(self.chunks)
         chunks[index] = chunk
         return replace(self, chunks=tuple(chunks))
@@ -184,7 +203,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """One run of apply: which plan was used, by whom, and what came of it. `by` is None where it is not recorded."""
+    """One run of apply: the plan it used, and how many mailings and recipients it sent. `by` is None if not recorded."""
 
     plan: str
     at: str
@@ -197,7 +216,7 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """A person's word on an outcome that was unknown, or another change by hand."""
+    """A manual change of the lock: what was changed, by whom and why."""
 
     address: str
     what: str
@@ -208,7 +227,7 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Everything that was recorded. `serial` counts its versions; `lineage` names its life, None before its first write."""
+    """Everything that is recorded. `serial` counts its versions; `lineage` identifies it, and is None until it is written."""
 
     project: str
     serial: int = 0
@@ -219,7 +238,9 @@ class Lock:
     folded: str | None = None  # the id of the journal that was folded in last
 
     def with_entry(self, address: str, entry: Entry) -> Lock:
+        """Return this lock with `entry` recorded for `address`."""
         return replace(self, mailings={**self.mailings, address: entry})
 
     def was_used(self, plan: str) -> bool:
+        """Whether the plan with the id `plan` was applied."""
         return any(apply.plan == plan for apply in self.applies)

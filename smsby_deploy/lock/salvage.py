@@ -1,7 +1,7 @@
-"""A damaged journal: what can still be read of it is kept, and whatever it may have been about is unknown.
+"""Recovery of a damaged journal: keep what can be read of it and mark everything it may have been about as unknown.
 
-Nothing is guessed in favour of sending: of every mailing that any readable line names, the chunks that are not surely
-done become unknown, and wait for what sms.by lists or for a person's word.
+Nothing is guessed in favor of sending. In every mailing that a readable line names, the chunks that are not certainly done
+become unknown, until they are found at sms.by or resolved manually.
 """
 
 from __future__ import annotations
@@ -12,59 +12,72 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from smsby_deploy.lock.journal import fold_event, open_line
-from smsby_deploy.lock.records import DONE, ChunkState, Lock
+from smsby_deploy.lock.fold import Event, EventKind, fold_event
+from smsby_deploy.lock.journal import open_line
+from smsby_deploy.lock.records import DONE, ChunkState, Entry, Lock
 from smsby_deploy.lock.serialization import read_entry
 
 _ERROR = "the journal of the run that sent it was damaged"
+_MISMATCH = (KeyError, IndexError, ValueError, TypeError)  # an event that builds on a lost line
 
 
 def salvage(lock: Lock, journal: Path) -> tuple[Lock, list[str]]:
-    """The lock after what can be read of a damaged journal, and the addresses of which something is unknown now."""
-    sure, unsure = _read_lines(journal)
-    begin = next((event for event in sure if event["event"] == "begin"), {})
+    """Return the lock after what can be read of a damaged journal, and the addresses that have unknown chunks now."""
+    intact, damaged = _read_lines(journal)
+    begin = next((event for event in intact if event["event"] == EventKind.BEGIN), {})
     state = replace(
         lock,
         lineage=lock.lineage or begin.get("lineage") or uuid4().hex,
         serial=lock.serial + 1,
         folded=begin.get("id", lock.folded),
     )
-    named: set[str] = set()
-    for event in sure:
-        named |= _addresses(event)
+    for event in intact:
         try:
             state = fold_event(state, event)
-        except (KeyError, IndexError, ValueError, TypeError):
-            unsure.append(event)  # it builds on a line that is lost
-    for event in unsure:
-        named |= _addresses(event)
-        if event.get("event") == "mailing" and event.get("address") not in state.mailings:
-            try:
-                state = state.with_entry(event["address"], read_entry(event["entry"]))
-            except (KeyError, ValueError, TypeError):
-                continue  # its address is named all the same
+        except _MISMATCH:
+            damaged.append(event)
+    for event in damaged:
+        state = _add_missing_entry(state, event)
+    named = {address for event in (*intact, *damaged) for address in _addresses(event)}
     doubtful = []
     for address in sorted(named & state.mailings.keys()):
-        entry = state.mailings[address]
-        for index, chunk in enumerate(entry.chunks):
-            if chunk.state not in DONE:
-                entry = entry.put_chunk(index, chunk.with_state(ChunkState.UNKNOWN, error=_ERROR))
+        entry = _doubt(state.mailings[address])
         if entry.has_unknown:
             doubtful.append(address)
             state = state.with_entry(address, entry)
     return state, doubtful
 
 
-def _read_lines(journal: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The lines whose checksum fits, and what is legible of the others. A line is checked against the checksum that the
-    one before it bears, so that one bad line does not spoil all that follow."""
-    sure: list[dict[str, Any]] = []
-    unsure: list[dict[str, Any]] = []
+def _doubt(entry: Entry) -> Entry:
+    """Return `entry` with every chunk unknown that is not certainly done."""
+    for index, chunk in enumerate(entry.chunks):
+        if chunk.state not in DONE:
+            entry = entry.put_chunk(index, chunk.with_state(ChunkState.UNKNOWN, error=_ERROR))
+    return entry
+
+
+def _add_missing_entry(lock: Lock, event: Event) -> Lock:
+    """Return the lock with the entry of a damaged `mailing` event, as far as it can be read and is not there yet."""
+    if event.get("event") != EventKind.MAILING or event.get("address") in lock.mailings:
+        return lock
+    try:
+        return lock.with_entry(event["address"], read_entry(event["entry"]))
+    except _MISMATCH:
+        return lock
+
+
+def _read_lines(journal: Path) -> tuple[list[Event], list[Event]]:
+    """Return the events of lines whose checksum matches, and those of other lines that are still JSON.
+
+    A line is checked against the checksum that the previous line claims, so one bad line does not spoil those after it.
+    """
+    intact: list[Event] = []
+    damaged: list[Event] = []
     previous = ""
     for line in journal.read_bytes().split(b"\n"):
         try:
             event, previous = open_line(line, previous)
-            sure.append(event)
+            intact.append(event)
         except (ValueError, KeyError):
             try:
                 legible = json.loads(line)
@@ -72,12 +85,12 @@ def _read_lines(journal: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any
                 continue
             if isinstance(legible, dict):
                 previous = str(legible.get("sum", ""))
-                unsure.append(legible)
-    return sure, unsure
+                damaged.append(legible)
+    return intact, damaged
 
 
 def _addresses(event: dict[str, Any]) -> set[str]:
-    """The mailings that an event is about, as far as it can be read."""
+    """Return the mailings that an event is about, as far as it can be read."""
     chunks = event.get("chunks")
     named = {ref[0] for ref in chunks if isinstance(ref, list) and ref} if isinstance(chunks, list) else set()
     return {name for name in (*named, event.get("address")) if isinstance(name, str)}

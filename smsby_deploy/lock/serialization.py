@@ -1,4 +1,4 @@
-"""The lock as JSON, and back: lock → text → lock is the identity, and damage never passes for a lock."""
+"""The lock as JSON and back. Writing and reading a lock gives the same lock, and damage is always detected."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ DECLARED_UNSENT_ERROR = "said not to be sent"
 
 
 def entry_document(entry: Entry) -> dict[str, Any]:
-    """One mailing as JSON, in the order people read it."""
+    """Return one mailing as JSON, with its keys in reading order."""
     return {
         "revision": entry.revision,
-        "state": entry.state,
+        "state": entry.state.value,
         "transport": entry.transport,
         **({"body": entry.body} if entry.body else {}),
         "alphaname": {"name": entry.alphaname, "id": entry.alphaname_id},
@@ -48,7 +48,7 @@ def entry_document(entry: Entry) -> dict[str, Any]:
 
 
 def read_entry(document: dict[str, Any]) -> Entry:
-    """The entry of an `entry_document`; KeyError, TypeError or ValueError if it is not one."""
+    """Return the entry that `entry_document` wrote; KeyError, TypeError or ValueError if `document` is no such entry."""
     return Entry(
         revision=document["revision"],
         content_digest=document["content_digest"],
@@ -127,17 +127,17 @@ def _read_chunk(document: dict[str, Any]) -> ChunkRecord:
 
 
 def entry_digest(entry: Entry) -> str:
-    """sha256 of one entry: what a plan remembers of the lock."""
+    """Return the sha256 of one entry; a plan stores it to notice that the lock has changed."""
     return hashlib.sha256(_canonical(entry_document(entry))).hexdigest()
 
 
 def _apply_document(apply: Apply) -> dict[str, Any]:
-    """One run as JSON; who did it is left out where it is not known, as in locks that were written before it was asked."""
+    """Return one apply as JSON, without `by` if it is not recorded, as in locks of earlier versions."""
     return {key: value for key, value in asdict(apply).items() if key != "by" or value is not None}
 
 
 def write_lock(lock: Lock) -> str:
-    """The text of the lock file, sealed."""
+    """Return the text of the lock file, with its seal."""
     document: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -154,24 +154,24 @@ def write_lock(lock: Lock) -> str:
 
 
 def read_lock(text: str, where: str) -> Lock:
-    """The lock that `text` holds.
+    """Return the lock that `text` contains; `where` names the file in errors.
 
     Raises:
-        LockDamaged: not JSON, cut off, edited by hand, or of a version that this program does not know.
+        LockDamaged: not JSON, truncated, edited manually, or of an unknown version.
     """
-    way_back = f"restore it from git (git checkout -- {where}); what was sent since is found at sms.by again"
+    recovery = f"restore it from git (git checkout -- {where}); what was sent since is found again at sms.by"
     try:
         document = json.loads(text, object_pairs_hook=_no_duplicates)
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise ValueError("not a lock file")
         if document["version"] != VERSION:
             raise LockDamaged(
-                f"{where} is of version {document['version']}, this program knows {VERSION}",
-                hint="use the smsby-deploy that wrote it, or a newer one",
+                f"{where} has version {document['version']}; this program reads version {VERSION}",
+                hint="use the version of smsby-deploy that wrote it, or a newer one",
             )
         seal = document.pop("seal")
         if seal != hashlib.sha256(_canonical(document)).hexdigest():
-            raise ValueError("its seal does not fit its content: it was edited or damaged")
+            raise ValueError("the seal does not match the content: it was edited or damaged")
         return Lock(
             project=document["project"],
             serial=document["serial"],
@@ -182,9 +182,9 @@ def read_lock(text: str, where: str) -> Lock:
             resolutions=tuple(Resolution(**resolution) for resolution in document["resolutions"]),
         )
     except json.JSONDecodeError as error:
-        raise LockDamaged(f"{where} is damaged at line {error.lineno}: {error.msg}", hint=way_back) from error
+        raise LockDamaged(f"{where} is damaged at line {error.lineno}: {error.msg}", hint=recovery) from error
     except (KeyError, TypeError, ValueError) as error:
-        raise LockDamaged(f"{where} is damaged: {error}", hint=way_back) from error
+        raise LockDamaged(f"{where} is damaged: {error}", hint=recovery) from error
 
 
 def _canonical(document: Any) -> bytes:
@@ -196,5 +196,5 @@ def _canonical(document: Any) -> bytes:
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("duplicate key")
     return document

@@ -1,4 +1,4 @@
-"""The lock file on disk: read with its journal folded in, held by one run at a time, replaced atomically."""
+"""The lock file on disk: read together with its journal, held by one run at a time, replaced atomically."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from pathlib import Path
 
 from smsby_deploy.errors import LockDamaged, LockHeld, SmsbyDeployError, UsageError
 from smsby_deploy.fault_points import fault_point
-from smsby_deploy.lock.journal import Journal, fold, read_journal, sync_folder
+from smsby_deploy.lock.fold import fold
+from smsby_deploy.lock.journal import Journal, read_journal, sync_folder
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.salvage import salvage
 from smsby_deploy.lock.serialization import read_lock, write_lock
 
-_RESCUE_HINT = "after a full disk, name the file that apply told: `smsby-deploy lock rescue FILE`"
-
 
 class LockStore:
-    """The lock of one project at `path`. Every file beside it begins with its name."""
+    """The lock of one project, stored at `path`. The name of every file beside it starts with the name of the lock file."""
 
     def __init__(self, path: Path, project: str) -> None:
         self.path = path
@@ -28,26 +27,28 @@ class LockStore:
 
     @property
     def journal_path(self) -> Path:
+        """The journal of a run that is going on or was interrupted."""
         return self.path.with_name(self.path.name + ".journal")
 
     @property
     def holder_path(self) -> Path:
+        """A note on which process holds the lock."""
         return self.path.with_name(self.path.name + ".holder")
 
     def read(self) -> Lock:
-        """The lock, a left-over journal folded in; an empty one if neither file exists. Changes nothing on disk.
+        """Return the lock with any leftover journal folded in, or an empty lock if there is no file; write nothing.
 
         Raises:
-            LockDamaged: one of them can't be trusted.
+            LockDamaged: one of the files is damaged, or they do not belong together.
         """
         lock = self._read_file()
         if self.journal_path.exists():
             try:
                 return fold(lock, read_journal(self.journal_path))
-            except (KeyError, IndexError, TypeError) as error:
+            except (KeyError, IndexError, TypeError, ValueError) as error:
                 raise LockDamaged(
-                    f"{self.journal_path.name} does not fit the lock: {error!r}",
-                    hint="put back the lock file it was written with (git log shows it)",
+                    f"{self.journal_path.name} does not match the lock: {error!r}",
+                    hint="restore the lock file it was written with (git log shows it)",
                 ) from error
         return lock
 
@@ -58,23 +59,23 @@ class LockStore:
             lock = Lock(self.project)
         except UnicodeDecodeError as error:
             raise LockDamaged(
-                f"{self.path.name} is damaged: it is not UTF-8",
+                f"{self.path.name} is damaged: not UTF-8",
                 hint=f"restore it from git (git checkout -- {self.path.name})",
             ) from error
         if lock.project != self.project:
             raise LockDamaged(
-                f"{self.path.name} belongs to the project {lock.project}, not to {self.project}",
-                hint="name another file under `lock:` in smsby.yaml, or put the project's name back",
+                f"{self.path.name} belongs to project {lock.project}, not {self.project}",
+                hint="set `lock:` in smsby.yaml to another file, or restore the project's name",
             )
         return lock
 
     @contextlib.contextmanager
     def held(self, timeout: float = 0.0, command: str = "apply") -> Iterator[HeldLock]:
-        """Hold the lock, a left-over journal folded in.
+        """Hold the lock for one `command`, with any leftover journal folded in; wait for it up to `timeout` seconds.
 
         Raises:
-            LockHeld: another run holds it, after `timeout` seconds of waiting.
-            LockDamaged: the lock or the journal can't be trusted.
+            LockHeld: another run holds the lock.
+            LockDamaged: the lock or the journal is damaged.
         """
         with self._alone(timeout, command):
             held = HeldLock(self)
@@ -82,24 +83,28 @@ class LockStore:
             yield held
 
     def salvage(self) -> list[str]:
-        """Keep what can be read of a damaged journal, and move it aside; the addresses of which something is unknown now.
+        """Recover what can be read of a damaged journal and move it aside; return the addresses with unknown chunks.
 
         Raises:
-            UsageError: the journal is whole, or there is none.
-            LockHeld, LockDamaged: another run holds the lock; the lock file itself is damaged.
+            UsageError: the journal is intact, or there is none.
+            LockHeld: another run holds the lock.
+            LockDamaged: the lock file itself is damaged.
         """
         with self._alone(0.0, "lock rescue"):
             lock = self._read_file()
-            if self._is_journal_whole():
-                raise UsageError("no journal is damaged: there is nothing to rescue", hint=_RESCUE_HINT)
+            if self._is_journal_intact():
+                raise UsageError(
+                    "the journal is not damaged: nothing to rescue",
+                    hint="after a full disk, pass the file that apply named: `smsby-deploy lock rescue FILE`",
+                )
             state, doubtful = salvage(lock, self.journal_path)
-            _replace_file(self.path, write_lock(state), lambda text: _check_same(text, self.path.name, state))
+            _replace_lock(self.path, state)
             aside = self.journal_path.with_name(f"{self.journal_path.name}.damaged-{state.serial}")
             self.journal_path.rename(aside)
             sync_folder(self.path.parent)
             return doubtful
 
-    def _is_journal_whole(self) -> bool:
+    def _is_journal_intact(self) -> bool:
         try:
             read_journal(self.journal_path)
         except FileNotFoundError:
@@ -110,7 +115,7 @@ class LockStore:
 
     @contextlib.contextmanager
     def _alone(self, timeout: float, command: str) -> Iterator[None]:
-        """One run at a time; freed by the system when the process dies, however it dies."""
+        """Keep other runs out; the operating system ends this when the process dies, in whatever way."""
         import filelock
 
         guard = filelock.FileLock(self.path.with_name(self.path.name + ".lock"), timeout=timeout)
@@ -118,12 +123,12 @@ class LockStore:
             guard.acquire()
         except filelock.Timeout as error:
             raise LockHeld(
-                f"another run holds the lock: {self.holder()}",
-                hint="wait for it, or try again with --lock-timeout SECONDS",
+                f"another run holds the lock: {self.describe_holder()}",
+                hint="wait until it has ended, or run the command with --lock-timeout SECONDS",
             ) from error
         except OSError as error:
             raise SmsbyDeployError(
-                f"the folder of {self.path.name} can't be written: {error.strerror}",
+                f"cannot write to the directory of {self.path.name}: {error.strerror}",
                 hint="check its permissions",
             ) from error
         try:
@@ -135,13 +140,13 @@ class LockStore:
             self.holder_path.unlink(missing_ok=True)
             guard.release()
 
-    def holder(self) -> str:
-        """Who holds the lock, in words."""
+    def describe_holder(self) -> str:
+        """Return the command, process and host that hold the lock, as far as they are known."""
         try:
             about = json.loads(self.holder_path.read_text())
             return f"{about['command']}, process {about['pid']} on {about['host']}"
         except (OSError, ValueError, KeyError):
-            return "a process that left no name"
+            return "an unknown process"
 
 
 class HeldLock:
@@ -152,35 +157,37 @@ class HeldLock:
         self.lock = store.read()
 
     def fold_in(self) -> None:
-        """Write a left-over journal into the lock file and remove it; the lock is on disk before the journal goes."""
+        """Fold a journal into the lock file and remove it; the lock is on disk before the journal is removed."""
         if not self.store.journal_path.exists():
             return
         self.lock = self.store.read()
         if self.lock.lineage is not None:
-            _replace_file(
-                self.store.path,
-                write_lock(self.lock),
-                lambda text: _check_same(text, self.store.path.name, self.lock),
-            )
+            _replace_lock(self.store.path, self.lock)
         fault_point("lock.before-journal-removed")
         self.store.journal_path.unlink()
         sync_folder(self.store.path.parent)
         fault_point("lock.after-journal-removed")
 
     def open_journal(self) -> Journal:
+        """Return a new journal; its file is created with the first line."""
         return Journal(self.store.journal_path)
 
 
-def _check_same(text: str, name: str, lock: Lock) -> None:
-    """What was written must read back as it was meant, before it takes the place of the old."""
-    if read_lock(text, name) != lock:
-        raise LockDamaged(
-            "the lock that was written does not read back", hint="nothing was replaced; try again"
-        )
+def _replace_lock(path: Path, lock: Lock) -> None:
+    """Write `lock` and check that it reads back as the same lock, before it replaces the file at `path`."""
+
+    def check(text: str) -> None:
+        if read_lock(text, path.name) != lock:
+            raise LockDamaged(
+                "the lock that was written does not read back as the same lock",
+                hint="nothing was replaced; run the command again",
+            )
+
+    _replace_file(path, write_lock(lock), check)
 
 
 def _replace_file(path: Path, text: str, check: Callable[[str], None]) -> None:
-    """Replace `path` by `text`, or leave it as it was: temp file beside it, read back, fsync, rename, fsync of the folder."""
+    """Replace the content of `path`, or leave it as it was: new file, fsync, check, rename, fsync of the directory."""
     temporary = path.with_name(path.name + ".new")
     fault_point("lock.before-write")
     try:
@@ -195,7 +202,7 @@ def _replace_file(path: Path, text: str, check: Callable[[str], None]) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise SmsbyDeployError(
-            f"the lock can't be written: {error.strerror or error}",
-            hint="nothing is lost: it stands in the journal beside the lock, and the next command folds it in",
+            f"cannot write the lock file: {error.strerror or error}",
+            hint="nothing is lost: the journal beside the lock has it all, and the next command folds it in",
         ) from error
     fault_point("lock.after-rename")

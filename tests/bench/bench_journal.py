@@ -6,6 +6,7 @@ import os
 import statistics
 import time
 
+from smsby_deploy.lock.fold import EventKind
 from smsby_deploy.lock.journal import Journal
 from tests.bench.measure import WORK, Figure
 
@@ -20,7 +21,7 @@ def measure(runs: int, rows: int) -> list[Figure]:
         path, plain_path = WORK / "bench.journal", WORK / "bench.append"
         path.unlink(missing_ok=True)
         journal = Journal(path)
-        journal.append("begin", plan="bench")
+        journal.append(EventKind.BEGIN, plan="bench")
         handle = os.open(plain_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
         journal_times, plain_times = [], []
         for number in range(_LINES):
@@ -29,7 +30,7 @@ def measure(runs: int, rows: int) -> list[Figure]:
             os.write(handle, line)
             os.fdatasync(handle)
             middle = time.perf_counter()
-            journal.append("intent", chunks=[["sale/all", number]], step=None)
+            journal.append(EventKind.INTENT, chunks=[["sale/all", number]], step=None)
             journal_times.append(time.perf_counter() - middle)
             plain_times.append(middle - start)
         os.close(handle)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.apply.rescue import read_rescue
-from smsby_deploy.lock.edit import LockChange
-from smsby_deploy.lock.journal import fold, read_journal
+from smsby_deploy.lock.edit import LockEdit
+from smsby_deploy.lock.fold import fold
+from smsby_deploy.lock.journal import read_journal
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.serialization import entry_digest, read_lock, write_lock
 from smsby_deploy.lock.store import LockStore
@@ -86,7 +87,7 @@ def test_rescue_takes_an_old_rescue_file(tmp_path: Path) -> None:
     store = LockStore(tmp_path / "smsby.lock.json", "shop")
     assert store.read().mailings != after.mailings
     with store.held() as held:
-        change = LockChange(held, by="anna", at="2026-11-28T20:00:00+00:00", tool="test", reason="")
+        change = LockEdit(held, by="anna", at="2026-11-28T20:00:00+00:00", tool="test", reason="")
         assert change.rescue(read_rescue(folder / "rescue.json")) == 1
     assert store.read().mailings == after.mailings
 

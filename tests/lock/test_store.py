@@ -1,4 +1,4 @@
-"""The journal, its folding, and who holds the lock."""
+"""The lock store: reading with a journal, folding in, holding, replacing."""
 
 from __future__ import annotations
 
@@ -6,43 +6,27 @@ import multiprocessing
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from smsby_deploy.errors import LockDamaged, LockHeld
-from smsby_deploy.lock.journal import Journal, read_journal
-from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
-from smsby_deploy.lock.serialization import entry_document
+from smsby_deploy.errors import LockDamaged, LockHeld, SmsbyDeployError, UsageError
+from smsby_deploy.lock.fold import EventKind
+from smsby_deploy.lock.records import ChunkState, Lock
+from smsby_deploy.lock.serialization import write_lock
 from smsby_deploy.lock.store import LockStore
-
-_ENTRY = Entry(
-    1,
-    "c",
-    "a",
-    "bulk",
-    "Shop",
-    7,
-    None,
-    2,
-    2,
-    None,
-    (ChunkRecord("0" * 10, 2, "d"),),
-    AppliedBy("t", "p", None, "x"),
-)
+from tests.lock.examples import begin_journal, entry
 
 
-def _begin(store: LockStore) -> Journal:
-    journal = Journal(store.journal_path)
-    journal.append("begin", id="j1", lineage="line", plan="p1", at="t", commit=None, tool="x")
-    journal.append("mailing", address="a/b", entry=entry_document(_ENTRY))
-    return journal
+@pytest.fixture
+def store(tmp_path: Path) -> LockStore:
+    return LockStore(tmp_path / "lock.json", "shop")
 
 
-def test_an_intent_without_a_result_is_unknown(tmp_path: Path) -> None:
-    """A run that died between intent and result leaves its chunk unknown, and its plan used."""
-    store = LockStore(tmp_path / "lock.json", "shop")
-    journal = _begin(store)
-    journal.append("intent", chunks=[["a/b", 0]], step=None)
+def test_store_read_marks_an_intent_without_a_result_unknown(store: LockStore) -> None:
+    """A run that died between intent and result leaves its chunk unknown and its plan used; reading writes nothing."""
+    journal = begin_journal(store)
+    journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
     journal.close()
     lock = store.read()
     assert lock.mailings["a/b"].chunks[0].state is ChunkState.UNKNOWN
@@ -50,12 +34,11 @@ def test_an_intent_without_a_result_is_unknown(tmp_path: Path) -> None:
     assert not store.path.exists()
 
 
-def test_folding_in_writes_the_lock_and_removes_the_journal(tmp_path: Path) -> None:
-    """The next run that holds the lock finds what the dead one recorded; reading before and after agree."""
-    store = LockStore(tmp_path / "lock.json", "shop")
-    journal = _begin(store)
-    journal.append("intent", chunks=[["a/b", 0]], step=None)
-    journal.append("result", chunks=[["a/b", 0]], changes={"state": "accepted", "uuid": "u"})
+def test_fold_in_writes_the_lock_and_removes_the_journal(store: LockStore) -> None:
+    """The next run that holds the lock records what the interrupted run left; reading before and after agree."""
+    journal = begin_journal(store)
+    journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
+    journal.append(EventKind.RESULT, chunks=[["a/b", 0]], changes={"state": "accepted", "uuid": "u"})
     journal.close()
     before = store.read()
     with store.held() as held:
@@ -65,10 +48,9 @@ def test_folding_in_writes_the_lock_and_removes_the_journal(tmp_path: Path) -> N
     assert before.mailings["a/b"].chunks[0].uuid == "u"
 
 
-def test_a_journal_that_was_folded_is_not_folded_twice(tmp_path: Path) -> None:
+def test_fold_in_twice_changes_nothing(store: LockStore) -> None:
     """A crash between writing the lock and removing the journal changes nothing."""
-    store = LockStore(tmp_path / "lock.json", "shop")
-    _begin(store).close()
+    begin_journal(store).close()
     kept = store.journal_path.read_bytes()
     with store.held():
         pass
@@ -77,21 +59,43 @@ def test_a_journal_that_was_folded_is_not_folded_twice(tmp_path: Path) -> None:
     assert store.read() == before
 
 
-def _hold(path: Path, ready: object, forever: object) -> None:
+def test_store_refuses_a_journal_that_does_not_match(store: LockStore) -> None:
+    """An event about a mailing that the lock does not have, or another lineage, is damage and not ignored."""
+    journal = begin_journal(store)
+    journal.append(EventKind.INTENT, chunks=[["c/d", 0]], step=None)
+    journal.close()
+    with pytest.raises(LockDamaged, match=r"lock\.json\.journal does not match the lock"):
+        store.read()
+    store.path.write_text(write_lock(Lock("shop", 1, "another lineage")))
+    with pytest.raises(LockDamaged, match="belongs to another lock"):
+        store.read()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"\xff\xfe", "not UTF-8"), (write_lock(Lock("other", 1, "line")).encode(), "belongs to project other")],
+)
+def test_store_refuses_a_file_that_is_not_its_lock(store: LockStore, content: bytes, message: str) -> None:
+    """The file is never treated as missing, and the hint says how to recover."""
+    store.path.write_bytes(content)
+    with pytest.raises(LockDamaged, match=message) as caught:
+        store.read()
+    assert caught.value.hint
+
+
+def _hold(path: Path, ready: Any, forever: Any) -> None:
     with LockStore(path, "shop").held():
-        ready.set()  # type: ignore[attr-defined]
-        forever.wait()  # type: ignore[attr-defined]
+        ready.set()
+        forever.wait()
 
 
-def test_a_killed_holder_frees_the_lock(tmp_path: Path) -> None:
-    """While another process holds it the lock is refused, its holder named; once that one is killed, it is free."""
+def test_held_lock_is_free_after_its_holder_is_killed(store: LockStore) -> None:
+    """While another process holds the lock, LockHeld names that process; once it is killed, the lock is free."""
     context = multiprocessing.get_context("fork")
     ready, forever = context.Event(), context.Event()
-    path = tmp_path / "lock.json"
-    process = context.Process(target=_hold, args=(path, ready, forever))
+    process = context.Process(target=_hold, args=(store.path, ready, forever))
     process.start()
     assert ready.wait(20)
-    store = LockStore(path, "shop")
     with pytest.raises(LockHeld) as caught, store.held():
         pass
     assert str(process.pid) in caught.value.message
@@ -101,29 +105,46 @@ def test_a_killed_holder_frees_the_lock(tmp_path: Path) -> None:
         pass
 
 
-def test_damage_of_the_journal_at_every_byte_is_refused_or_torn(tmp_path: Path) -> None:
-    """Cut off at any offset it tells what was whole before; with any byte changed it is refused, or still says the same."""
-    store = LockStore(tmp_path / "lock.json", "shop")
-    journal = _begin(store)
-    journal.append("intent", chunks=[["a/b", 0]], step=None)
-    journal.append("result", chunks=[["a/b", 0]], changes={"state": "rejected", "error": "номер не тот"})
+def test_fold_in_leaves_the_old_lock_if_the_disk_is_full(
+    store: LockStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the new file cannot be synced, the old lock and the journal stay as they were, without the new file."""
+    store.path.write_text(write_lock(Lock("shop", 1, "line")))
+    before = store.path.read_bytes()
+    begin_journal(store).close()
+
+    def refuse(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("smsby_deploy.lock.store.os.fsync", refuse)
+        with pytest.raises(SmsbyDeployError, match="cannot write the lock file: No space left"), store.held():
+            pass
+    assert store.path.read_bytes() == before
+    assert store.journal_path.exists()
+    assert not list(store.path.parent.glob("*.new"))
+
+
+def test_salvage_keeps_what_can_be_read(store: LockStore) -> None:
+    """A damaged journal is moved aside, its intact lines count, and what is not certainly done becomes unknown."""
+    journal = begin_journal(store)
+    journal.append(EventKind.MAILING, address="c/d", entry={})
+    journal.append(EventKind.RESULT, chunks=[["a/b", 0]], changes={"state": "accepted"})
     journal.close()
-    content = store.journal_path.read_bytes()
-    whole = read_journal(store.journal_path)
-    for offset in range(len(content)):
-        store.journal_path.write_bytes(content[:offset])
-        lines = content[:offset].count(b"\n")
-        # A last line that lacks nothing but its end was written: that it counts is the safe reading.
-        complete = lines + (content[offset : offset + 1] == b"\n")
-        assert read_journal(store.journal_path) == whole[:complete], offset
-        for other in b"\x00x9\n":
-            if content[offset] == other:
-                continue
-            store.journal_path.write_bytes(content[:offset] + bytes([other]) + content[offset + 1 :])
-            try:
-                read = read_journal(store.journal_path)
-            except LockDamaged as error:
-                assert store.journal_path.name in error.message
-                assert error.hint
-            else:
-                assert read == whole, (offset, other)
+    lines = store.journal_path.read_bytes().splitlines(keepends=True)
+    store.journal_path.write_bytes(b"".join([*lines[:2], b"damaged\n", *lines[3:]]))
+    with pytest.raises(LockDamaged):
+        store.read()
+    assert store.salvage() == ["a/b"]
+    assert store.read().mailings["a/b"].chunks[0].state is ChunkState.UNKNOWN
+    assert [path.name for path in store.path.parent.glob("*.damaged-*")] == ["lock.json.journal.damaged-1"]
+
+
+def test_salvage_refuses_an_intact_journal(store: LockStore) -> None:
+    """A journal that can be read is folded in, never salvaged."""
+    with pytest.raises(UsageError):
+        store.salvage()
+    begin_journal(store).close()
+    with pytest.raises(UsageError):
+        store.salvage()
+    assert store.read().mailings["a/b"] == entry()

@@ -1,0 +1,189 @@
+"""What each event of a journal means for the lock.
+
+| event | fields | meaning |
+|---|---|---|
+| begin | id, lineage, plan, at, commit, tool, by | names the journal; with a plan, starts an apply |
+| mailing | address, entry | a mailing, before its first request or as found at sms.by |
+| intent | chunks, step, row | a request is about to be sent: its chunks are unknown until a result follows |
+| result | chunks, changes, row | the outcome of a request |
+| chunk | chunks, changes, row | a state that needed no request |
+| rows | chunks, rows, baseline, changes | the state of every phone of a chunk |
+| upload | chunks, upload, changes | the progress of a contact list |
+| facts | address, changes | what only sms.by knows about a list mailing |
+| resolve | resolution | a manual change, with who made it and why |
+| remove, move | address, to | a mailing is forgotten, or gets another address |
+| end | mailings, recipients | the apply is over |
+
+`row`, where present, limits an event to the phone at that position of the one chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any
+
+from smsby_deploy.errors import LockDamaged
+from smsby_deploy.lock.phone_states import PhoneStates
+from smsby_deploy.lock.records import Apply, ChunkRecord, ChunkState, Lock, Resolution, UploadRecord
+from smsby_deploy.lock.serialization import read_baseline, read_entry, read_state
+
+Event = dict[str, Any]
+
+# Steps of an upload. They reach no recipient and change nothing when repeated, so a lost result leaves nothing unknown.
+_REPEATABLE_STEPS = frozenset({"list", "contacts"})
+
+
+class EventKind(StrEnum):
+    """The kind of a journal line, stored under `event`."""
+
+    BEGIN = "begin"
+    MAILING = "mailing"
+    INTENT = "intent"
+    RESULT = "result"
+    CHUNK = "chunk"
+    PHONES = "rows"
+    UPLOAD = "upload"
+    FACTS = "facts"
+    RESOLVE = "resolve"
+    REMOVE = "remove"
+    MOVE = "move"
+    END = "end"
+
+
+def fold(lock: Lock, events: list[Event]) -> Lock:
+    """Return the lock after all `events` of one journal. Folding the same journal again changes nothing.
+
+    Raises:
+        LockDamaged: the journal belongs to another lock, or contains an event of an unknown kind.
+        KeyError, IndexError, TypeError, ValueError: an event does not match the lock.
+    """
+    if not events:
+        return lock
+    begin = events[0]
+    if begin["id"] == lock.folded:
+        return lock
+    if lock.lineage is not None and lock.lineage != begin["lineage"]:
+        raise LockDamaged(
+            "the journal beside the lock belongs to another lock",
+            hint="restore the lock file it was written with (git log shows it), then run the command again",
+        )
+    state = replace(lock, lineage=begin["lineage"], serial=lock.serial + 1, folded=begin["id"])
+    for event in events:
+        state = fold_event(state, event)
+    return state
+
+
+def fold_event(lock: Lock, event: Event) -> Lock:
+    """Return the lock after one event; raises as `fold`."""
+    try:
+        fold_kind = _FOLDS[EventKind(event["event"])]
+    except ValueError as error:
+        raise LockDamaged(
+            f"the journal contains an event of an unknown kind: {event['event']}",
+            hint="use the version of smsby-deploy that wrote it, or a newer one",
+        ) from error
+    return fold_kind(lock, event)
+
+
+def _begin(lock: Lock, event: Event) -> Lock:
+    if event["plan"] is None:
+        return lock
+    run = Apply(event["plan"], event["at"], event["commit"], event["tool"], by=event.get("by"))
+    return replace(lock, applies=(*lock.applies, run))
+
+
+def _mailing(lock: Lock, event: Event) -> Lock:
+    return lock.with_entry(event["address"], read_entry(event["entry"]))
+
+
+def _intent(lock: Lock, event: Event) -> Lock:
+    step = event.get("step")
+    if step in _REPEATABLE_STEPS:
+        return lock
+    return _change_chunks(lock, event, {"state": ChunkState.UNKNOWN.value, "step": step})
+
+
+def _result(lock: Lock, event: Event) -> Lock:
+    return _change_chunks(lock, event, event["changes"])
+
+
+def _phones(lock: Lock, event: Event) -> Lock:
+    phones, baseline = PhoneStates.parse(event["rows"]), read_baseline(event["baseline"])
+    changes = {**event["changes"], "baseline": baseline}
+    return _replace_chunk(lock, *_only_chunk(event), lambda chunk: chunk.with_phones(phones, **changes))
+
+
+def _upload(lock: Lock, event: Event) -> Lock:
+    changes = {**event["changes"], "upload": UploadRecord(**event["upload"])}
+    return _replace_chunk(lock, *_only_chunk(event), lambda chunk: replace(chunk, **changes))
+
+
+def _facts(lock: Lock, event: Event) -> Lock:
+    address = event["address"]
+    return lock.with_entry(address, replace(lock.mailings[address], **event["changes"]))
+
+
+def _resolve(lock: Lock, event: Event) -> Lock:
+    return replace(lock, resolutions=(*lock.resolutions, Resolution(**event["resolution"])))
+
+
+def _remove(lock: Lock, event: Event) -> Lock:
+    return replace(lock, mailings={a: e for a, e in lock.mailings.items() if a != event["address"]})
+
+
+def _move(lock: Lock, event: Event) -> Lock:
+    mailings = {event["to"] if a == event["address"] else a: e for a, e in lock.mailings.items()}
+    return replace(lock, mailings=mailings)
+
+
+def _end(lock: Lock, event: Event) -> Lock:
+    *before, last = lock.applies
+    done = replace(last, mailings=event["mailings"], recipients=event["recipients"])
+    return replace(lock, applies=(*before, done))
+
+
+_FOLDS: dict[EventKind, Callable[[Lock, Event], Lock]] = {
+    EventKind.BEGIN: _begin,
+    EventKind.MAILING: _mailing,
+    EventKind.INTENT: _intent,
+    EventKind.RESULT: _result,
+    EventKind.CHUNK: _result,
+    EventKind.PHONES: _phones,
+    EventKind.UPLOAD: _upload,
+    EventKind.FACTS: _facts,
+    EventKind.RESOLVE: _resolve,
+    EventKind.REMOVE: _remove,
+    EventKind.MOVE: _move,
+    EventKind.END: _end,
+}
+
+
+def _only_chunk(event: Event) -> tuple[str, int]:
+    ((address, index),) = event["chunks"]
+    return address, index
+
+
+def _change_chunks(lock: Lock, event: Event, changes: dict[str, Any]) -> Lock:
+    """Return the lock after stored `changes` of the event's chunks, or only of the phone at its `row`."""
+    position = event.get("row")
+    for address, index in event["chunks"]:
+        lock = _replace_chunk(lock, address, index, lambda chunk: _changed(chunk, position, dict(changes)))
+    return lock
+
+
+def _changed(chunk: ChunkRecord, position: int | None, changes: dict[str, Any]) -> ChunkRecord:
+    # Without an error in the changes, the chunk keeps its own, which may say that it was declared unsent.
+    error = changes.get("error", chunk.error if chunk.phones is None else None)
+    state = read_state(changes.pop("state"), error)
+    if position is None:
+        return chunk.with_state(state, **changes)
+    return chunk.with_phone_state(position, state, **changes)
+
+
+def _replace_chunk(
+    lock: Lock, address: str, index: int, change: Callable[[ChunkRecord], ChunkRecord]
+) -> Lock:
+    entry = lock.mailings[address]
+    return lock.with_entry(address, entry.put_chunk(index, change(entry.chunks[index])))

@@ -1,0 +1,203 @@
+"""Manual changes of the lock: what they allow, and what they record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smsby_deploy.errors import Refused, UsageError
+from smsby_deploy.lock.edit import LockEdit
+from smsby_deploy.lock.phone_states import PhoneStates
+from smsby_deploy.lock.records import ChunkState, Entry, EntryState, Lock
+from smsby_deploy.lock.serialization import write_lock
+from smsby_deploy.lock.store import LockStore
+from tests.lock.examples import entry
+
+UNKNOWN, ACCEPTED, REJECTED, DRAFT = (
+    ChunkState.UNKNOWN,
+    ChunkState.ACCEPTED,
+    ChunkState.REJECTED,
+    ChunkState.DRAFT,
+)
+
+
+class Desk:
+    """A lock on disk, and manual changes of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.store = LockStore(path, "shop")
+
+    def record(self, **mailings: Entry) -> None:
+        """Write a lock with a mailing a/NAME for each NAME."""
+        entries = {f"a/{name}": recorded for name, recorded in mailings.items()}
+        self.store.path.write_text(write_lock(Lock("shop", 1, "line", entries)))
+
+    def edit(self, change: Callable[[LockEdit], Any]) -> Any:
+        with self.store.held() as held:
+            return change(LockEdit(held, by="anna", at="now", tool="test", reason="because"))
+
+    def states(self, name: str) -> list[ChunkState]:
+        return [chunk.state for chunk in self.store.read().mailings[f"a/{name}"].chunks]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "lock.json")
+
+
+@pytest.mark.parametrize(
+    ("step", "sent", "message_id", "state"),
+    [
+        (None, True, None, ACCEPTED),
+        (None, False, None, ChunkState.DECLARED_UNSENT),
+        ("draft", True, None, ACCEPTED),
+        ("draft", True, 5, DRAFT),
+        ("draft", False, None, ChunkState.DECLARED_UNSENT),
+        ("draft", False, 5, ChunkState.DECLARED_UNSENT),
+        ("confirm", True, None, ACCEPTED),
+        ("confirm", False, None, DRAFT),
+    ],
+)
+def test_resolve_settles_only_the_unknown_chunks(
+    desk: Desk, step: str | None, sent: bool, message_id: int | None, state: ChunkState
+) -> None:
+    """The new state depends on which request of a list mailing was lost; the change is recorded with its reason."""
+    desk.record(b=entry(ACCEPTED, UNKNOWN, REJECTED, step=step))
+    assert desk.edit(lambda change: change.resolve("a/b", sent=sent, message_id=message_id)) == 1
+    assert desk.states("b") == [ACCEPTED, state, REJECTED]
+    assert desk.store.read().mailings["a/b"].chunks[1].message_id == message_id
+    (resolution,) = desk.store.read().resolutions
+    assert (resolution.address, resolution.by, resolution.at, resolution.reason) == (
+        "a/b",
+        "anna",
+        "now",
+        "because",
+    )
+
+
+@pytest.mark.parametrize("change", ["resolve", "move", "remove"])
+def test_edit_refuses_a_mailing_that_is_not_recorded(desk: Desk, change: str) -> None:
+    """The error names the address and how to list the recorded ones; nothing is written."""
+    desk.record(b=entry())
+    before = desk.store.path.read_bytes()
+    arguments: dict[str, Any] = {"resolve": {"sent": True}, "move": {"to": "a/d"}, "remove": {}}[change]
+    with pytest.raises(UsageError, match="no mailing a/c"):
+        desk.edit(lambda edit: getattr(edit, change)("a/c", **arguments))
+    assert desk.store.path.read_bytes() == before
+
+
+def test_resolve_refuses_a_mailing_without_unknown_chunks(desk: Desk) -> None:
+    """What is known is not changed by a declaration."""
+    desk.record(b=entry(REJECTED))
+    with pytest.raises(UsageError, match="no unknown chunk"):
+        desk.edit(lambda change: change.resolve("a/b", sent=True))
+
+
+def test_move_keeps_the_record(desk: Desk) -> None:
+    """A mailing moves to a free address only."""
+    desk.record(b=entry(ACCEPTED), c=entry())
+    with pytest.raises(UsageError, match="a/c is already recorded"):
+        desk.edit(lambda change: change.move("a/b", "a/c"))
+    desk.edit(lambda change: change.move("a/b", "a/d"))
+    assert set(desk.store.read().mailings) == {"a/c", "a/d"}
+    assert desk.states("d") == [ACCEPTED]
+
+
+def test_remove_refuses_a_mailing_with_an_unknown_chunk(desk: Desk) -> None:
+    """Without its record an unknown chunk could be sent twice."""
+    desk.record(b=entry(UNKNOWN), c=entry(ACCEPTED))
+    with pytest.raises(UsageError, match="could be sent twice"):
+        desk.edit(lambda change: change.remove("a/b"))
+    desk.edit(lambda change: change.remove("a/c"))
+    assert set(desk.store.read().mailings) == {"a/b"}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "message"),
+    [
+        (entry(UNKNOWN), "a chunk of it is unknown"),
+        (entry(ACCEPTED), r"already recorded \(complete\)"),
+        (entry(ACCEPTED, REJECTED), r"already recorded \(partial\)"),
+        (entry(revision=3), "recorded with revision 3, but the file has 2"),
+    ],
+)
+def test_adopt_refuses_what_was_sent_or_is_unknown(desk: Desk, recorded: Entry, message: str) -> None:
+    """An import never replaces the record of a send."""
+    desk.record(b=replace(recorded, revision=max(recorded.revision, 2)))
+    with pytest.raises(Refused, match=message):
+        desk.edit(lambda change: change.adopt("a/b", entry(ACCEPTED, revision=2), "message 5"))
+
+
+def test_adopt_refuses_the_message_of_another_mailing(desk: Desk) -> None:
+    """One message cannot be the send of two mailings, older revisions included."""
+    sent = entry(ACCEPTED)
+    owner = replace(entry(revision=2), earlier=(sent.put_chunk(0, replace(sent.chunks[0], message_id=5)),))
+    desk.record(b=owner)
+    imported = sent.put_chunk(0, replace(sent.chunks[0], message_id=5))
+    with pytest.raises(Refused, match="message 5 is already recorded for a/b"):
+        desk.edit(lambda change: change.adopt("a/c", imported, "message 5"))
+
+
+def test_adopt_keeps_earlier_revisions(desk: Desk) -> None:
+    """The imported revision goes on top of what was sent before; an unsent record of the same revision is replaced."""
+    desk.record(b=entry(ACCEPTED), c=entry(REJECTED, revision=2))
+    for name in ("b", "c"):
+        desk.edit(
+            lambda change, name=name: change.adopt(f"a/{name}", entry(ACCEPTED, revision=2), "message 5")
+        )
+    mailings = desk.store.read().mailings
+    assert [old.revision for old in mailings["a/b"].earlier] == [1]
+    assert mailings["a/c"].earlier == ()
+    assert {recorded.state for recorded in mailings.values()} == {EntryState.COMPLETE}
+    assert [resolution.what for resolution in desk.store.read().resolutions] == ["imported: message 5"] * 2
+
+
+def _rescue_file(*results: tuple[int, str, dict[str, Any]], lineage: str = "line") -> dict[str, Any]:
+    return {
+        "project": "shop",
+        "lineage": lineage,
+        "results": [
+            {"chunks": [["a/b", index, fingerprint]], "changes": {"state": "accepted", "uuid": "u"}, **more}
+            for index, fingerprint, more in results
+        ],
+    }
+
+
+def test_rescue_settles_only_unknown_chunks(desk: Desk) -> None:
+    """A rescued result counts where the lock knows no better; taking the file again changes nothing."""
+    desk.record(b=entry(UNKNOWN, REJECTED))
+    document = _rescue_file((0, "0000000000", {}), (1, "0000000001", {}))
+    assert desk.edit(lambda change: change.rescue(document)) == 1
+    assert desk.states("b") == [ACCEPTED, REJECTED]
+    assert desk.edit(lambda change: change.rescue(document)) == 0
+
+
+@pytest.mark.parametrize(("row", "settled"), [(0, 0), (1, 1), (7, 0)])
+def test_rescue_settles_only_an_unknown_phone(desk: Desk, row: int, settled: int) -> None:
+    """With `row` the result is about one phone of the chunk, which must be there and unknown."""
+    recorded = entry(UNKNOWN)
+    chunk = recorded.chunks[0].with_phones(PhoneStates.parse("r:1 u:1"))
+    desk.record(b=recorded.put_chunk(0, chunk))
+    assert desk.edit(lambda change: change.rescue(_rescue_file((0, "0000000000", {"row": row})))) == settled
+    phones = desk.store.read().mailings["a/b"].chunks[0].phones
+    assert str(phones) == ("r:1 a:1" if settled else "r:1 u:1")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        _rescue_file((0, "0000000000", {}), lineage="other"),
+        _rescue_file((0, "9999999999", {})),
+        _rescue_file((4, "0000000004", {})),
+    ],
+)
+def test_rescue_refuses_a_file_of_another_lock(desk: Desk, document: dict[str, Any]) -> None:
+    """A file whose lineage or chunks are not those of the lock is wrong usage, and nothing is written."""
+    desk.record(b=entry(UNKNOWN))
+    with pytest.raises(UsageError):
+        desk.edit(lambda change: change.rescue(document))
+    assert desk.states("b") == [UNKNOWN]

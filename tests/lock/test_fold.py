@@ -1,0 +1,178 @@
+"""Folding: what each event of a journal changes in the lock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from smsby_deploy.errors import LockDamaged
+from smsby_deploy.lock.fold import EventKind, fold, fold_event
+from smsby_deploy.lock.phone_states import PhoneStates
+from smsby_deploy.lock.records import Apply, ChunkState, Entry, Lock, Resolution, UploadRecord
+from smsby_deploy.lock.serialization import entry_document
+from tests.lock.examples import entry
+
+_BEGIN = {
+    "event": "begin",
+    "id": "j1",
+    "lineage": "line",
+    "plan": "p1",
+    "at": "t",
+    "commit": None,
+    "tool": "x",
+}
+
+
+def _lock(recorded: Entry | None = None) -> Lock:
+    return Lock("shop", 1, "line", {"a/b": recorded or entry()})
+
+
+def _after(kind: EventKind, recorded: Entry | None = None, **fields: Any) -> Lock:
+    return fold_event(_lock(recorded), {"event": kind.value, **fields})
+
+
+def _chunk_after(kind: EventKind, recorded: Entry | None = None, **fields: Any) -> Any:
+    return _after(kind, recorded, chunks=[["a/b", 0]], **fields).mailings["a/b"].chunks[0]
+
+
+def _single(letters: str) -> Entry:
+    phones = PhoneStates.parse(" ".join(f"{letter}:1" for letter in letters))
+    recorded = entry()
+    return recorded.put_chunk(0, recorded.chunks[0].with_phones(phones))
+
+
+def test_event_kinds_never_change() -> None:
+    """The words are part of the journal's format."""
+    assert [kind.value for kind in EventKind] == [
+        "begin", "mailing", "intent", "result", "chunk", "rows", "upload", "facts", "resolve", "remove", "move", "end",
+    ]  # fmt: skip
+
+
+def test_fold_counts_a_journal_once() -> None:
+    """The serial rises by one for a journal, and folding it again changes nothing."""
+    lock = fold(Lock("shop"), [_BEGIN])
+    assert (lock.serial, lock.lineage, lock.folded) == (1, "line", "j1")
+    assert fold(lock, [_BEGIN]) == lock
+    assert fold(lock, []) == lock
+
+
+def test_fold_refuses_the_journal_of_another_lock() -> None:
+    """A journal of another lineage would record sends that this lock knows nothing about."""
+    with pytest.raises(LockDamaged):
+        fold(Lock("shop", 1, "other"), [_BEGIN])
+
+
+def test_fold_event_refuses_an_unknown_kind() -> None:
+    """An event of a newer version is never skipped."""
+    with pytest.raises(LockDamaged, match="unknown kind: rename"):
+        fold_event(_lock(), {"event": "rename"})
+
+
+def test_fold_begin_records_the_apply_of_a_plan() -> None:
+    """A manual change has no plan, and is not an apply."""
+    assert fold_event(_lock(), _BEGIN).applies == (Apply("p1", "t", None, "x"),)
+    assert fold_event(_lock(), {**_BEGIN, "plan": None}).applies == ()
+
+
+def test_fold_mailing_replaces_the_entry() -> None:
+    """The entry is recorded as it is in the event."""
+    new = entry(ChunkState.ACCEPTED, revision=2)
+    assert _after(EventKind.MAILING, address="c/d", entry=entry_document(new)).mailings["c/d"] == new
+
+
+def test_fold_intent_makes_chunks_unknown() -> None:
+    """Until a result follows, the request may have been sent; of a list mailing the step is kept."""
+    chunk = _chunk_after(EventKind.INTENT, step="confirm")
+    assert (chunk.state, chunk.step) == (ChunkState.UNKNOWN, "confirm")
+
+
+@pytest.mark.parametrize("step", ["list", "contacts"])
+def test_fold_intent_of_an_upload_changes_nothing(step: str) -> None:
+    """Making and filling a contact list reaches no recipient and may be repeated."""
+    assert _after(EventKind.INTENT, chunks=[["a/b", 0]], step=step) == _lock()
+
+
+@pytest.mark.parametrize("kind", [EventKind.RESULT, EventKind.CHUNK])
+def test_fold_result_applies_the_changes(kind: EventKind) -> None:
+    """The state and the other changes are taken over."""
+    chunk = _chunk_after(kind, changes={"state": "accepted", "uuid": "u", "message_id": 5})
+    assert (chunk.state, chunk.uuid, chunk.message_id) == (ChunkState.ACCEPTED, "u", 5)
+
+
+def test_fold_result_of_one_phone_leaves_the_others() -> None:
+    """With `row`, only the phone at that position changes."""
+    chunk = _chunk_after(
+        EventKind.RESULT, _single("pup"), row=1, changes={"state": "accepted", "error": None}
+    )
+    assert str(chunk.phones) == "p:1 a:1 p:1"
+    assert chunk.state is ChunkState.PARTIAL
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        ({"state": "pending", "error": "said not to be sent"}, ChunkState.DECLARED_UNSENT),
+        ({"state": "pending", "error": None}, ChunkState.PENDING),
+        ({"state": "pending", "error": "HTTP 429"}, ChunkState.PENDING),
+    ],
+)
+def test_fold_chunk_reads_a_declaration_of_the_user(changes: dict[str, Any], state: ChunkState) -> None:
+    """Journals mark a chunk that was declared unsent with a fixed error, with single phones as well."""
+    assert _chunk_after(EventKind.CHUNK, entry(ChunkState.UNKNOWN), changes=changes).state is state
+    chunk = _chunk_after(EventKind.CHUNK, _single("ua"), changes=changes)
+    assert str(chunk.phones) == ("n:1 a:1" if state is ChunkState.DECLARED_UNSENT else "p:1 a:1")
+
+
+def test_fold_rows_records_every_phone() -> None:
+    """The states and the baseline of all phones are replaced together."""
+    chunk = _chunk_after(EventKind.PHONES, rows="a:1 u:1", baseline="0:1 9:1", changes={"message_id": 5})
+    assert (str(chunk.phones), chunk.baseline, chunk.message_id) == ("a:1 u:1", (0, 9), 5)
+    assert chunk.state is ChunkState.UNKNOWN
+
+
+def test_fold_upload_records_the_contact_list() -> None:
+    """The progress of the list does not change the chunk's state."""
+    upload = {"digest": "d", "list_id": 7, "uploaded": 2, "invalid": 0, "found": False}
+    chunk = _chunk_after(EventKind.UPLOAD, upload=upload, changes={"recipients": 2})
+    assert (chunk.upload, chunk.state) == (UploadRecord("d", 7, 2), ChunkState.PENDING)
+
+
+def test_fold_facts_records_what_sms_by_knows() -> None:
+    """Recipients, parts and cost of a list mailing are only known at its confirmation."""
+    changes = {"recipients": 25, "parts": 25, "cost": "0.65"}
+    recorded = _after(EventKind.FACTS, address="a/b", changes=changes).mailings["a/b"]
+    assert (recorded.recipients, recorded.parts, recorded.cost) == (25, 25, "0.65")
+
+
+def test_fold_resolve_move_and_remove_record_manual_changes() -> None:
+    """A manual change is recorded with its reason; a moved mailing keeps its entry, a removed one is gone."""
+    resolution = {"address": "a/b", "what": "moved to c/d", "at": "t", "by": "anna", "reason": "renamed"}
+    assert _after(EventKind.RESOLVE, resolution=resolution).resolutions == (Resolution(**resolution),)
+    assert _after(EventKind.MOVE, address="a/b", to="c/d").mailings == {"c/d": entry()}
+    assert _after(EventKind.REMOVE, address="a/b").mailings == {}
+
+
+def test_fold_end_completes_the_apply() -> None:
+    """What the run sent is added to the apply that the journal began."""
+    lock = fold(_lock(), [_BEGIN, {"event": "end", "mailings": 2, "recipients": 30}])
+    assert lock.applies == (Apply("p1", "t", None, "x", 2, 30),)
+
+
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        ({"event": "intent", "chunks": [["c/d", 0]]}, KeyError),
+        ({"event": "intent", "chunks": [["a/b", 1]]}, IndexError),
+        ({"event": "intent", "chunks": [["a/b", 0]], "row": 0}, IndexError),
+        ({"event": "result", "chunks": [["a/b", 0]], "changes": {"state": "gone"}}, ValueError),
+        (
+            {"event": "result", "chunks": [["a/b", 0]], "changes": {"state": "accepted", "color": 1}},
+            TypeError,
+        ),
+    ],
+)
+def test_fold_event_refuses_what_does_not_match(event: dict[str, Any], error: type[Exception]) -> None:
+    """An event about a chunk or phone that is not recorded is an error; LockStore reports it as damage."""
+    with pytest.raises(error):
+        fold_event(_lock(), event)
