@@ -122,7 +122,7 @@ def test_import_does_not_replace_a_sent_mailing(shop: Shop) -> None:
     before = (shop.root / "smsby.lock.json").read_bytes()
     _, (number,) = _send_elsewhere(shop, "by hand")
     again = _import(shop, "--message-id", str(number))
-    assert (again.code, "recorded already (complete)" in again.err) == (4, True)
+    assert (again.code, "already recorded (complete)" in again.err) == (4, True)
     assert (shop.root / "smsby.lock.json").read_bytes() == before
 
 
@@ -174,7 +174,7 @@ def test_import_takes_a_message_once(shop: Shop) -> None:
     _, (number,) = _send_elsewhere(shop, "by hand")
     assert shop.run("import", "sale/other", "--message-id", str(number)).code == 0
     refused = _import(shop, "--message-id", str(number))
-    assert (refused.code, f"{number} is recorded for sale/other" in refused.err) == (4, True)
+    assert (refused.code, f"{number} is already recorded for sale/other" in refused.err) == (4, True)
 
 
 def test_import_does_not_guess_among_messages(shop: Shop) -> None:
@@ -228,7 +228,7 @@ def test_crash_leaves_an_import_done_or_not(shop: Shop) -> None:
         if code == 0:
             break
         again = shop.run(*arguments)
-        assert again.code == 0 or "recorded already (complete)" in again.err, point
+        assert again.code == 0 or "already recorded (complete)" in again.err, point
         assert _actions(shop)["sale/staff"]["action"] == "noop", point
     assert point > 5
     assert [len(messages) for messages in shop.inbox().values()] == [1, 1]
