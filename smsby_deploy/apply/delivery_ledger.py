@@ -1,7 +1,7 @@
-"""The messages of createSmsMessage: who got each of them, and whether one that exists may be used for a mailing.
+"""The deliveries of createSmsMessage messages, and whether an existing message may be used for a mailing.
 
-A message has one text and one sender for as long as it exists, and its deliveries don't tell which mailing they were
-for. So an old delivery never proves a new send: what a message had when a mailing began to use it is recorded first.
+A message has one text and one sender for good, and its deliveries do not say for which mailing they were. So an earlier
+delivery never proves a new send: the deliveries from before a mailing uses a message are recorded first.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.errors import ApiError
@@ -21,35 +22,53 @@ from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.parsers import RemoteMailing
 
-_CLOCKS = timedelta(minutes=5)  # by which sms.by's clock may be ahead of ours
+_CLOCK_DIFFERENCE = timedelta(minutes=5)  # by which sms.by's clock may be ahead of ours
+
+
+@dataclass(frozen=True, slots=True)
+class MessageUse:
+    """What an existing message is wanted for: `phones` of the chunk `ref`, at `time` or at once if that is None."""
+
+    project: str
+    ref: ChunkRef
+    phones: Collection[str]
+    alphaname: str
+    time: datetime | None
+
+
+class ReuseVerdict(Enum):
+    """Whether an existing message may be used."""
+
+    USABLE = auto()
+    REFUSED = auto()  # never, for its sender or its time
+    WAIT = auto()  # not before another mailing with this message is settled
+    IN_DOUBT = auto()  # it may have been sent for this mailing before
 
 
 @dataclass(frozen=True, slots=True)
 class Reuse:
-    """Whether a message that exists may be sent for a mailing.
+    """The verdict on an existing message, and the reason unless it is usable.
 
-    `refusal`: it can't be, why. `waits_for`: not before another mailing is settled. `doubt`: it may have been sent for
-    this mailing before. Else it may: `counts` are its deliveries by phone, `foreign` how many of them the lock does not
-    explain; without `proves` they lag, and a later one proves nothing.
+    `counts` are its deliveries by phone, and `foreign` is how many of them the lock does not explain. Unless
+    `is_complete` the deliveries lag behind the lock, so a later one proves nothing.
     """
 
+    verdict: ReuseVerdict
+    reason: str = ""
     counts: Counter[str] = field(default_factory=Counter)
     foreign: int = 0
-    proves: bool = True
-    refusal: str = ""
-    waits_for: str = ""
-    doubt: str | None = None
+    is_complete: bool = True
 
 
 class DeliveryLedger:
-    """What sms.by and the lock know of messages."""
+    """What sms.by and the lock know about the deliveries of messages."""
 
     def __init__(self, client: ReadClient, recorder: Recorder) -> None:
         self._client = client
         self._recorder = recorder
 
     def deliveries(self, ids: Iterable[int]) -> Counter[str]:
-        """How often each phone stands among the deliveries of these messages.
+        """Return how many deliveries of these messages each phone has.
 
         Raises:
             SmsbyUnavailable, ApiError: sms.by could not be asked.
@@ -60,12 +79,49 @@ class DeliveryLedger:
                 counts[re.sub(r"\D", "", delivery.phone)] += 1
         return counts
 
-    def elsewhere(self, message_id: int | None, address: str) -> list[ChunkRecord]:
-        """The recorded chunks of other mailings that are this message."""
-        found = self._using(message_id)
-        return [chunk for (owner, _), chunk in found if owner != address]
+    def is_shared(self, message_id: int | None, address: str) -> bool:
+        """Return whether the lock records this message for another mailing, too."""
+        return any(owner != address for (owner, _), _ in self._uses(message_id))
 
-    def _using(self, message_id: int | None) -> list[tuple[ChunkRef, ChunkRecord]]:
+    def check_reuse(self, remote: RemoteView, message_id: int, use: MessageUse, *, now: datetime) -> Reuse:
+        """Return whether an existing message may be used; sms.by says that it has the same text.
+
+        Raises:
+            SmsbyUnavailable, ApiError: sms.by could not be asked.
+        """
+        listed = remote.by_id.get(message_id)
+        refusal = _wrong_time(message_id, listed, use.time, now) or self._wrong_sender(
+            message_id, use.alphaname
+        )
+        if refusal:
+            return Reuse(ReuseVerdict.REFUSED, refusal)
+        others = [(ref, chunk) for ref, chunk in self._uses(message_id) if ref != use.ref]
+        for (address, _), chunk in others:
+            if chunk.state is ChunkState.UNKNOWN:
+                why = f"its text is message {message_id}, which may have been sent for {address}: settle that first"
+                return Reuse(ReuseVerdict.WAIT, why)
+        return self._compare_deliveries(listed, message_id, use, [chunk for _, chunk in others])
+
+    def _compare_deliveries(
+        self, listed: RemoteMailing | None, message_id: int, use: MessageUse, others: Sequence[ChunkRecord]
+    ) -> Reuse:
+        """Compare the deliveries with those that the lock explains by the mailings in `others`."""
+        counts = self.deliveries([message_id])
+        recorded = sum(_count_accepted(chunk) for chunk in others)
+        foreign = max((chunk.foreign for chunk in others), default=0)
+        unexplained = counts.total() - recorded
+        received = sum(1 for phone in use.phones if counts[phone])
+        is_explained = unexplained <= foreign if others else _is_foreign(listed, use.project)
+        if received and not is_explained:
+            doubt = (
+                f"{received} of its recipients got this text before (message {message_id}), and the lock does not say "
+                "for which mailing: it may have been this one"
+            )
+            return Reuse(ReuseVerdict.IN_DOUBT, doubt, counts, unexplained)
+        return Reuse(ReuseVerdict.USABLE, "", counts, max(foreign, unexplained), is_complete=unexplained >= 0)
+
+    def _uses(self, message_id: int | None) -> list[tuple[ChunkRef, ChunkRecord]]:
+        """Return the recorded chunks with this message; an earlier revision has the index -1."""
         if message_id is None:
             return []
         return [
@@ -76,98 +132,49 @@ class DeliveryLedger:
             if chunk.message_id == message_id
         ]
 
-    def check_reuse(
-        self,
-        remote: RemoteView,
-        message_id: int,
-        *,
-        project: str,
-        ref: ChunkRef,
-        phones: Collection[str],
-        alphaname: str,
-        when: datetime | None,
-        now: datetime,
-    ) -> Reuse:
-        """Whether the message, which sms.by says has this text already, may go to `phones` for the chunk `ref` at `when`.
-
-        Raises:
-            SmsbyUnavailable, ApiError: sms.by could not be asked.
-        """
-        listed = remote.by_id.get(message_id)
-        refusal = _wrong_time(message_id, listed, when, now) or self._wrong_sender(message_id, alphaname)
-        if refusal:
-            return Reuse(refusal=refusal)
-        others = [(user, chunk) for user, chunk in self._using(message_id) if user != ref]
-        for (address, _), chunk in others:
-            if chunk.state is ChunkState.UNKNOWN:
-                why = (
-                    f"its text is the message {message_id}, which {address} may have sent: settle that first"
-                )
-                return Reuse(waits_for=f"unknown: {why}")
-        counts = self.deliveries([message_id])
-        recorded = sum(_accepted(chunk) for _, chunk in others)
-        foreign = max([chunk.foreign for _, chunk in others], default=0)
-        got_it = sum(1 for phone in phones if counts[phone])
-        if got_it and not _is_explained(listed, project, counts.total(), recorded + foreign, bool(others)):
-            doubt = (
-                f"{got_it} of its recipients got this text before (message {message_id}), and the lock does not say for "
-                "what: it may have been this mailing"
-            )
-            return Reuse(counts, counts.total() - recorded, doubt=doubt)
-        return Reuse(counts, max(foreign, counts.total() - recorded), proves=counts.total() >= recorded)
-
     def _wrong_sender(self, message_id: int, alphaname: str) -> str:
-        """Why the sender of the message is not ours, as far as sms.by tells."""
+        """Return how the message's sender differs from ours; empty if it does not, or sms.by does not report it."""
         try:
-            told = self._client.check_sms_message_status(message_id).alphaname
+            sender = self._client.check_sms_message_status(message_id).alphaname
         except ApiError:
             return ""
-        if not told or (alphaname.isdigit() and alphaname != "0"):
+        if not sender or (alphaname.isdigit() and alphaname != "0"):
             return ""
-        fits = "system" in told.lower() if alphaname == "0" else told.strip() == alphaname
-        return (
-            ""
-            if fits
-            else f"the same text exists as the message {message_id}, whose sender is {told}: change the text"
-        )
+        is_same = "system" in sender.lower() if alphaname == "0" else sender.strip() == alphaname
+        if is_same:
+            return ""
+        return f"the same text exists as message {message_id}, whose sender is {sender}: change the text"
 
 
-def baseline_of(phones: Sequence[str], counts: Counter[str], *, proves: bool) -> tuple[int, ...]:
-    """Return how often each of `phones` received the message before; from NO_PROOF on, later deliveries prove nothing."""
-    if not proves:
+def baseline_of(phones: Sequence[str], counts: Counter[str], *, is_complete: bool) -> tuple[int, ...]:
+    """Return how many deliveries each of `phones` had before; from NO_PROOF on, later ones prove nothing."""
+    if not is_complete:
         return (NO_PROOF,) * len(phones)
     return tuple(min(counts[phone], NO_PROOF) for phone in phones)
 
 
-def _accepted(chunk: ChunkRecord) -> int:
+def _count_accepted(chunk: ChunkRecord) -> int:
     if chunk.phones is not None:
         return chunk.phones.count(PhoneState.ACCEPTED)
     return (chunk.recipients or 0) if chunk.state is ChunkState.ACCEPTED else 0
 
 
-def _is_explained(
-    listed: RemoteMailing | None, project: str, total: int, known: int, is_recorded: bool
-) -> bool:
-    """Whether it is known what the deliveries of a message were for: for mailings in the lock, or somebody else's."""
-    if is_recorded:
-        return total <= known
+def _is_foreign(listed: RemoteMailing | None, project: str) -> bool:
+    """Whether the remote list says that the message is not one of this project's."""
     if listed is None:
         return False
     name = read_remote_name(listed.name)
     return name is None or name.project != project
 
 
-def _wrong_time(message_id: int, listed: RemoteMailing | None, when: datetime | None, now: datetime) -> str:
-    """Why the message would go out at another time: its own can't be changed."""
-    told = datetime.fromtimestamp(listed.d_schedule, UTC) if listed and listed.d_schedule else None
-    if when is None:
-        is_wrong = told is not None and told > now + _CLOCKS
+def _wrong_time(message_id: int, listed: RemoteMailing | None, time: datetime | None, now: datetime) -> str:
+    """Return how the message's send time, which cannot be changed, differs; empty if it does not."""
+    reported = datetime.fromtimestamp(listed.d_schedule, UTC) if listed and listed.d_schedule else None
+    if time is None:
+        is_wrong = reported is not None and reported > now + _CLOCK_DIFFERENCE
     else:
-        is_wrong = told is None or told.replace(second=0) != when.astimezone(UTC).replace(
-            second=0, microsecond=0
-        )
+        minute = time.astimezone(UTC).replace(second=0, microsecond=0)
+        is_wrong = reported is None or reported.replace(second=0) != minute
     if not is_wrong:
         return ""
-    return (
-        f"the same text exists as the message {message_id}, which goes out at its own time: change the text"
-    )
+    return f"the same text exists as message {message_id}, which has its own send time: change the text"

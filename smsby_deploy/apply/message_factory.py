@@ -1,4 +1,4 @@
-"""Make the messages of createSmsMessage, and wait until they may be sent. It reaches nobody, so it may be repeated."""
+"""createSmsMessage: make the messages of single mailings, and wait for their approval. It reaches no recipient."""
 
 from __future__ import annotations
 
@@ -19,71 +19,75 @@ from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.model import Action
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.retry import SEND_RETRIES, poll
+from smsby_deploy.wording import counted
 
 
 class MessageFactory:
-    """Makes the message of one text, and knows whether it was approved."""
+    """Makes messages, and knows whether sms.by has approved them."""
 
     def __init__(self, context: ApplyContext, dispatcher: Dispatcher) -> None:
-        self._project = context.project
+        self._context = context
         self._client = context.client
-        self._clock = context.clock
-        self._shutdown = context.shutdown
-        self._say = context.say
         self._dispatcher = dispatcher
 
-    def make(self, mailing: Mailing, action: Action, chunk: Chunk, when: datetime | None) -> Outcome:
-        """Call createSmsMessage until it is accepted or rejected; a rejection may name the message that exists.
+    def make(self, mailing: Mailing, action: Action, chunk: Chunk, time: datetime | None) -> Outcome:
+        """Call createSmsMessage until it is accepted or rejected; a rejection may name an existing message.
+
+        Args:
+            time: when the message is to be sent, None for at once.
 
         Raises:
             StopSending: it did not answer, refused the token, or asked to wait longer than a minute.
         """
+        project, count = self._context.project, len(action.chunks)
         name = remote_name(
-            self._project.name,
-            mailing.address,
-            mailing.revision,
-            chunk.index,
-            len(action.chunks),
-            chunk.fingerprint,
+            project.name, mailing.address, mailing.revision, chunk.index, count, chunk.fingerprint
         )
-        zone = ZoneInfo(self._project.api.account_timezone)
-        time = "" if when is None else when.astimezone(zone).strftime("%Y-%m-%d %H:%M")
-        for tries in itertools.count(1):
-            self._shutdown.check()
-            outcome = self._dispatcher.run(
-                lambda: self._client.create_sms_message(
-                    chunk.text or "", alphaname_id=action.alphaname_id or 0, name=name, time=time
-                )
+        zone = ZoneInfo(project.api.account_timezone)
+        local_time = "" if time is None else time.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+        def create() -> Outcome:
+            text, alphaname_id = chunk.text or "", action.alphaname_id or 0
+            return self._client.create_sms_message(
+                text, alphaname_id=alphaname_id, name=name, time=local_time
             )
+
+        for tries in itertools.count(1):
+            self._context.shutdown.check()
+            outcome = self._dispatcher.run(create)
             if outcome.kind in (OutcomeKind.ACCEPTED, OutcomeKind.REJECTED):
                 return outcome
             pause = SEND_RETRIES.pause_after(tries, outcome.retry_after)
             if outcome.kind is OutcomeKind.TOKEN_REFUSED or pause is None:
                 raise StopSending(f"not sent: createSmsMessage: {outcome.error}", ExitCode.UNREACHABLE)
-            line = f"the message was not made ({outcome.error}); again in {pause:.3g} s"
-            self._say(Event("retry", line, (mailing.address,), is_warning=True))
-            self._shutdown.pause(pause)
+            line = f"the message was not made ({outcome.error}); trying again in {pause:.3g} s"
+            self._context.say(Event("retry", line, (mailing.address,), is_warning=True))
+            self._context.shutdown.pause(pause)
         raise AssertionError("the policy ends the retries")
 
     def wait_for_approval(self, address: str, message_ids: Iterable[int | None]) -> int | None:
-        """Wait for `reconcile_seconds` until none of these messages is said to be awaiting moderation; one that still is,
-        or None.
+        """Wait for up to `reconcile_seconds` until all messages are approved.
+
+        Returns:
+            a message that still awaits moderation, or None.
 
         Raises:
             StopSending: sms.by could not be asked, or a signal asked to stop.
         """
-        left = [number for number in message_ids if number is not None]
-        for _ in poll(self._project.api.reconcile_seconds, clock=self._clock, pause=self._shutdown.pause):
-            self._shutdown.check()
-            left = [number for number in left if self._awaits_moderation(number)]
-            if not left:
+        context = self._context
+        waiting = [number for number in message_ids if number is not None]
+        seconds = context.project.api.reconcile_seconds
+        for _ in poll(seconds, clock=context.clock, pause=context.shutdown.pause):
+            context.shutdown.check()
+            waiting = [number for number in waiting if self._awaits_moderation(number)]
+            if not waiting:
                 return None
-            line = f"{address}: sms.by has not approved {len(left)} of its texts yet"
-            self._say(Event("moderation", line, (address,)))
-        return left[0]
+            line = f"{address}: sms.by has not approved {counted(len(waiting), 'text')} yet"
+            context.say(Event("moderation", line, (address,)))
+        return waiting[0]
 
     def _awaits_moderation(self, message_id: int) -> bool:
-        """Whether sms.by says so; of a word that is not known sendSMS tells."""
+        """Whether sms.by says so; a message with an unknown status is tried."""
         try:
             state = self._client.check_sms_message_status(message_id)
         except SmsbyUnavailable as error:

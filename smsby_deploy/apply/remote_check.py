@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from smsby_deploy.apply.context import ApplyContext
 from smsby_deploy.apply.reconcile import Reconciler, not_asked
-from smsby_deploy.apply.single_sender import SingleSender
+from smsby_deploy.apply.single_reconcile import SingleReconciler
 from smsby_deploy.apply.upload_sender import upload_of
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
@@ -19,7 +19,7 @@ from smsby_deploy.plan.situation import is_recorded_singly
 class RemoteCheck:
     """Records what sms.by already has of the mailings of a plan, so that none of it is sent again."""
 
-    def __init__(self, context: ApplyContext, reconciler: Reconciler, singles: SingleSender) -> None:
+    def __init__(self, context: ApplyContext, reconciler: Reconciler, singles: SingleReconciler) -> None:
         self._project = context.project
         self._recorder = context.recorder
         self._shutdown = context.shutdown

@@ -12,8 +12,10 @@ from smsby_deploy.apply.answers import AnswerHandler
 from smsby_deploy.apply.bulk import FilesChanged
 from smsby_deploy.apply.bulk_sender import BulkSender
 from smsby_deploy.apply.context import ApplyContext, ApplyRequest
+from smsby_deploy.apply.delivery_ledger import DeliveryLedger
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.events import Event
+from smsby_deploy.apply.list_guardrails import ListGuardrails
 from smsby_deploy.apply.list_sender import ListSender
 from smsby_deploy.apply.mailing_run import MailingRun
 from smsby_deploy.apply.preflight import check_whole, current_plan
@@ -23,6 +25,8 @@ from smsby_deploy.apply.remote_check import RemoteCheck
 from smsby_deploy.apply.rescue import write_rescue
 from smsby_deploy.apply.result import ApplyResult, MailingResult
 from smsby_deploy.apply.shutdown import ShutdownSignal, StopSending
+from smsby_deploy.apply.single_chunks import SingleChunks
+from smsby_deploy.apply.single_reconcile import SingleReconciler
 from smsby_deploy.apply.single_sender import SingleSender
 from smsby_deploy.apply.upload_sender import UploadSender
 from smsby_deploy.apply.worker_pool import WorkerPool
@@ -99,12 +103,12 @@ class _ApplyRun:
         self._reconciler = Reconciler(context)
         dispatcher = Dispatcher(context, self._workers, AnswerHandler(context, self._reconciler))
         spent = spent_beside(self._project, self._plan.actions, held.lock, context.clock.now())
-        self._singles = SingleSender(context, dispatcher, self._reconciler)
-        self._lists = ListSender(
-            context, dispatcher, self._reconciler, planned_cost=self._plan.totals.cost, spent=spent
-        )
+        ledger, chunks = DeliveryLedger(context.client, context.recorder), SingleChunks(context)
+        self._singles = SingleSender(context, dispatcher, self._reconciler, chunks, ledger)
+        guardrails = ListGuardrails(self._project, planned_cost=self._plan.totals.cost, spent=spent)
+        self._lists = ListSender(context, dispatcher, self._reconciler, guardrails)
         self._uploads = UploadSender(context, dispatcher, self._reconciler, self._lists)
-        self._check = RemoteCheck(context, self._reconciler, self._singles)
+        self._check = RemoteCheck(context, self._reconciler, SingleReconciler(context, chunks, ledger))
         self._bulk = BulkSender(context, dispatcher, self._check, cache)
 
     def _revision(self, address: str) -> int | None:

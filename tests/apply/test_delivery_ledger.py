@@ -100,5 +100,5 @@ def test_message_of_an_unknown_mailing_waits(reused: Shop, inbox: Inbox) -> None
 def test_baseline_counts_up_to_no_proof() -> None:
     """A baseline counts earlier deliveries of each phone; at NO_PROOF and above nothing can be proved."""
     counts = Counter({"1": 2, "2": NO_PROOF + 5})
-    assert baseline_of(["1", "2", "3"], counts, proves=True) == (2, NO_PROOF, 0)
-    assert baseline_of(["1", "2"], counts, proves=False) == (NO_PROOF, NO_PROOF)
+    assert baseline_of(["1", "2", "3"], counts, is_complete=True) == (2, NO_PROOF, 0)
+    assert baseline_of(["1", "2"], counts, is_complete=False) == (NO_PROOF, NO_PROOF)

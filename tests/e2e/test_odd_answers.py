@@ -191,7 +191,7 @@ def test_unjudged_list_guardrail_refuses(odd: tuple[Service, Shop], rail: str) -
     _configure(shop)
     result, mailing = _apply(shop)
     assert (result.code, mailing["outcome"], mailing["recipients"]) == (0, "confirmed", None), result.err
-    assert "does not tell of its list: recipients, parts, cost" in result.err
+    assert "does not report for its list: recipients, parts, cost" in result.err
 
 
 def test_list_cost_is_estimated_without_a_report(odd: tuple[Service, Shop]) -> None:
@@ -318,7 +318,7 @@ def test_found_list_needs_a_count_from_sms_by(odd: tuple[Service, Shop], was_the
     result, mailing = _apply(shop)
     if was_there:
         assert (result.code, mailing["outcome"]) == (4, "skipped"), result.err
-        assert "does not tell how many people are in it" in mailing["error"]
+        assert "does not report how many recipients it has" in mailing["error"]
     else:
         assert (result.code, mailing["outcome"]) == (0, "sent"), result.err
     assert service.count("confirmSendMessageByList", confirm="1") == (0 if was_there else 1)

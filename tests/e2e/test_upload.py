@@ -165,7 +165,7 @@ def test_list_with_other_contacts_is_not_confirmed(sale: Shop) -> None:
     for _ in range(2):
         result, mailing = _apply(sale)
         assert (result.code, mailing["outcome"]) == (4, "skipped"), result.err
-        assert "sms.by counts 6 people in its list, 5 are to get it" in mailing["error"]
+        assert "sms.by counts 6 recipients in the list, 5 were reviewed" in mailing["error"]
     assert _got(sale) == {}
     assert _calls(sale, "sendSmsList") == 2  # the one that was not taken, and one draft
 

@@ -1,0 +1,189 @@
+"""Makes and fills the contact list of an uploaded mailing: createSubscriberList, then importContacts batch by batch.
+
+Neither call reaches a recipient, and repeating them changes nothing: the list is looked for by its name before it is made,
+and sms.by identifies a contact by its phone. So they are retried, which a send never is.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from smsby_deploy.apply.contact_batches import ContactBatch, ContactReader, Contacts
+from smsby_deploy.apply.context import ApplyContext
+from smsby_deploy.apply.dispatcher import Dispatcher
+from smsby_deploy.apply.events import Event
+from smsby_deploy.apply.shutdown import StopSending
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.records import UploadRecord
+from smsby_deploy.privacy import mask_phones
+from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
+from smsby_deploy.smsby.parsers import ImportReport, SubscriberList
+from smsby_deploy.smsby.retry import SEND_RETRIES
+from smsby_deploy.smsby.transport import AnswerLost
+from smsby_deploy.wording import counted
+
+_MAX_LINES = 20  # of invalid contacts that are reported for a mailing
+
+_Answer = TypeVar("_Answer")
+
+
+class UploadRejected(Exception):
+    """sms.by rejected the list or its contacts; nothing was sent."""
+
+
+class ListFiller:
+    """Makes and fills lists, and records after every call how far a list is."""
+
+    def __init__(self, context: ApplyContext, dispatcher: Dispatcher, reader: ContactReader) -> None:
+        self._context = context
+        self._client = context.client
+        self._recorder = context.recorder
+        self._dispatcher = dispatcher
+        self._reader = reader
+
+    def fill(self, mailing: Mailing, contacts: Contacts, upload: UploadRecord) -> UploadRecord:
+        """Make the list unless it exists, and upload the contacts that it lacks; returns how far it is then.
+
+        Args:
+            upload: what the lock records about the list of these contacts.
+
+        Raises:
+            FilesChanged: the contacts are not those that were measured.
+            UploadRejected: sms.by rejected the list or a batch.
+            StopSending: sms.by did not answer, or a signal asked to stop.
+        """
+        if upload.list_id is None or not self._exists(upload.list_id, mailing, contacts):
+            upload = self._make_list(mailing, contacts, upload)
+        return self._upload_contacts(mailing, contacts, upload)
+
+    def subscriber_lists(self) -> tuple[SubscriberList, ...]:
+        """Return the account's lists; StopSending if they cannot be read."""
+        try:
+            return self._client.get_subscriber_lists()
+        except (SmsbyUnavailable, ApiError) as error:
+            what = f"not sent: the lists at sms.by could not be read: {error.message}"
+            raise StopSending(what, ExitCode.UNREACHABLE) from error
+
+    def _exists(self, list_id: int, mailing: Mailing, contacts: Contacts) -> bool:
+        """Whether the recorded list still is ours: it may be deleted, or the same id a foreign list of another account."""
+        name = self._reader.list_name(mailing, contacts)
+        return any(one.id == list_id and one.name.strip() == name for one in self.subscriber_lists())
+
+    def _make_list(self, mailing: Mailing, contacts: Contacts, upload: UploadRecord) -> UploadRecord:
+        """Use the list with the right name if sms.by has it, else make one."""
+        name = self._reader.list_name(mailing, contacts)
+
+        def find() -> tuple[int, bool] | None:
+            ids = (one.id for one in self.subscriber_lists() if one.name.strip() == name)
+            return next(((list_id, True) for list_id in ids), None)
+
+        def create() -> tuple[int, bool]:
+            return self._client.create_subscriber_list(name), False
+
+        list_id, was_found = self._repeat(mailing, "list", upload, create, find)
+        upload = replace(upload, list_id=list_id, uploaded=0, invalid=0, found=was_found)
+        self._recorder.note_upload((mailing.address, 0), upload, error=None)
+        self._say(mailing, f"its list at sms.by is {list_id}")
+        return upload
+
+    def _upload_contacts(self, mailing: Mailing, contacts: Contacts, upload: UploadRecord) -> UploadRecord:
+        list_id = upload.list_id
+        assert list_id is not None  # _make_list made it
+        report_lines = _InvalidContacts(lambda line: self._say(mailing, line, is_warning=True))
+        self._context.advance(upload.uploaded)
+        for batch in self._reader.batches(mailing, contacts, upload.uploaded):
+
+            def call(batch: ContactBatch = batch) -> ImportReport:
+                return self._client.import_contacts(list_id, batch.field_names, batch.rows)
+
+            report = self._repeat(mailing, "contacts", upload, call)
+            invalid = len(report.log) if report.invalid is None else report.invalid
+            upload = replace(upload, uploaded=batch.end, invalid=upload.invalid + invalid)
+            self._recorder.note_upload((mailing.address, 0), upload, error=None)
+            self._context.advance(len(batch.rows))
+            report_lines.report(batch, report, invalid)
+            line = f"{batch.end:,} of {counted(contacts.count, 'contact')} uploaded"
+            self._say(mailing, line, len(batch.rows))
+        return upload
+
+    def _repeat(
+        self,
+        mailing: Mailing,
+        step: str,
+        upload: UploadRecord,
+        call: Callable[[], _Answer],
+        find: Callable[[], _Answer | None] = lambda: None,
+    ) -> _Answer:
+        """Return what `find` finds, looked for before every try, or what `call` answers.
+
+        Each try has its intent and its result in the journal.
+        """
+        ref = (mailing.address, 0)
+        for tries in itertools.count(1):
+            self._context.shutdown.check()
+            found = find()
+            if found is not None:
+                return found
+            self._recorder.intent([ref], step)
+            answer = self._call(call)
+            if not isinstance(answer, SmsbyDeployError):
+                return answer
+            self._recorder.note_upload(ref, upload, error=answer.message)
+            if isinstance(answer, ApiError):
+                raise UploadRejected(answer.message) from answer
+            retry_after = answer.retry_after if isinstance(answer, SmsbyUnavailable) else None
+            pause = SEND_RETRIES.pause_after(tries, retry_after)
+            if isinstance(answer, TokenRefused) or pause is None:
+                raise StopSending(f"not sent: {answer.message}", ExitCode.UNREACHABLE) from answer
+            self._say(mailing, f"{answer.message}; trying again in {pause:.3g} s", is_warning=True)
+            self._context.shutdown.pause(pause)
+        raise AssertionError("the policy ends the retries")
+
+    def _call(self, call: Callable[[], _Answer]) -> _Answer | SmsbyDeployError:
+        """Return the answer of `call`, or the error it raised; signals are noticed meanwhile."""
+        box: list[_Answer | SmsbyDeployError] = []
+
+        def run() -> Outcome:
+            try:
+                box.append(call())
+            except SmsbyDeployError as error:
+                box.append(error)
+            return Outcome(OutcomeKind.ACCEPTED)
+
+        outcome = self._dispatcher.run(run)
+        return box[0] if box else AnswerLost(outcome.error or "the answer was lost")
+
+    def _say(
+        self, mailing: Mailing, line: str, recipients: int | None = None, *, is_warning: bool = False
+    ) -> None:
+        address = mailing.address
+        event = Event("upload", f"{address}: {line}", (address,), recipients, is_warning=is_warning)
+        self._context.say(event)
+
+
+class _InvalidContacts:
+    """Reports which lines of a mailing sms.by calls invalid, up to a limit."""
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self._warn = warn
+        self._count = 0
+
+    def report(self, batch: ContactBatch, report: ImportReport, invalid: int) -> None:
+        """Report the `invalid` contacts of one batch; sms.by may not say which ones they are."""
+        for index, error in report.log:
+            self._count += 1
+            if self._count == _MAX_LINES + 1:
+                self._warn("more contacts are invalid; their lines are not shown")
+            if self._count <= _MAX_LINES:
+                is_known = index is not None and index < len(batch.lines)
+                where = f"line {batch.lines[index]}" if index is not None and is_known else "unknown line"
+                self._warn(f"{where}: sms.by calls the contact invalid: {mask_phones(error)}")
+        unnamed = invalid - len(report.log)
+        if unnamed > 0:
+            lines = f"lines {batch.lines[0]} to {batch.lines[-1]}"
+            self._warn(f"{lines}: sms.by calls {counted(unnamed, 'contact')} invalid and does not say which")
