@@ -248,7 +248,7 @@ def test_draft_without_a_lock_needs_the_same_recipients(sale: Shop, out: list[in
         assert _got(sale) == dict.fromkeys(PHONES[1:], 1)
     else:
         assert (result.code, mailing["outcome"]) == (4, "skipped"), result.err
-        assert "for whom its draft was made" in mailing["error"]
+        assert "for which recipients its draft was made" in mailing["error"]
         assert _got(sale) == {}
 
 
@@ -440,9 +440,15 @@ def test_signal_stops_an_upload_after_the_batch(sale: Shop) -> None:
             'upload: true, recipients: ["375291111111"], via: bulk, text: Hi',
             "via cannot be combined with upload",
         ),
-        ('upload: true, recipients: {file: people.csv}, text: "{{ name }}"', "one text for all"),
+        (
+            'upload: true, recipients: {file: people.csv}, text: "{{ name }}"',
+            "use no variables and no text per recipient",
+        ),
         ("upload: true, recipients: {file: people.csv}", "missing key text"),
-        ('upload: true, recipients: [{phone: "375291111111", text: Own}], text: Hi', "one text for all"),
+        (
+            'upload: true, recipients: [{phone: "375291111111", text: Own}], text: Hi',
+            "use no variables and no text per recipient",
+        ),
         ("upload: {fields: [nmae]}, recipients: {file: people.csv}, text: Hi", "no column 'nmae'"),
         ("upload: true, recipients: {file: wide.csv}, text: Hi", "31 columns would become fields"),
         (
