@@ -32,7 +32,7 @@ class Literal(NamedTuple):
     text: str
 
 
-class Fault(NamedTuple):
+class TemplateFault(NamedTuple):
     """An error that concerns every recipient, placed like a `Literal`."""
 
     code: str
@@ -56,7 +56,7 @@ class TextAnalysis(NamedTuple):
 
     variables: frozenset[str]
     literals: tuple[Literal, ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[TemplateFault, ...]
     vectorized: VectorizedTemplate | None = None
     included: Mapping[str, IncludedText] = MappingProxyType({})
 
@@ -90,12 +90,12 @@ def analyze_literal(text: str) -> TextAnalysis:
     return TextAnalysis(frozenset(), literals, tuple(find_placeholder_faults(literals)))
 
 
-def find_placeholder_faults(literals: Iterable[Literal]) -> Iterator[Fault]:
+def find_placeholder_faults(literals: Iterable[Literal]) -> Iterator[TemplateFault]:
     """The placeholders of other tools that would be sent literally."""
     for template, offset, literal in literals:
         for found in find_placeholders(literal):
             message = f"{found.group()} would be sent literally; write variables as {{{{ name }}}}"
-            yield Fault("PLACEHOLDER", template, offset + found.start(), message)
+            yield TemplateFault("PLACEHOLDER", template, offset + found.start(), message)
 
 
 def text_of(

@@ -6,7 +6,6 @@ Importing Jinja2 takes three times as long as starting Python, so this module is
 from __future__ import annotations
 
 import contextlib
-import difflib
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -31,7 +30,7 @@ from smsby_deploy.texts.analysis import (
 )
 from smsby_deploy.texts.environment import TextEnvironment
 from smsby_deploy.texts.includes import IncludeError, ParsedTemplates, find_variables
-from smsby_deploy.texts.limits import LimitExceeded
+from smsby_deploy.texts.limits import TemplateLimitExceeded
 from smsby_deploy.texts.vectorized import vectorize
 
 # What a template can raise beside Jinja2's own errors: {{ 1 / 0 }}, {{ name + 1 }}; or compiling deep nesting.
@@ -117,7 +116,7 @@ class Renderer:
             return "".join(self._template.root_render_func(context)).strip()
         except (TemplateError, *_OTHER_ERRORS) as error:
             message, location = self._explain(error, variables)
-            is_final = isinstance(error, LimitExceeded | RecursionError)
+            is_final = isinstance(error, TemplateLimitExceeded | RecursionError)
             raise RenderError(message, location, is_final=is_final) from error
 
     def _explain(self, error: Exception, variables: Mapping[str, str]) -> tuple[str, Location | None]:
@@ -132,6 +131,8 @@ class Renderer:
         if isinstance(error, UndefinedError):
             found = _UNDEFINED.search(message)
             name = (found[1] or found[2]) if found else ""
+            import difflib  # only a template with a typing error needs it
+
             near = difflib.get_close_matches(name, list(variables), n=1) if name else []
             message += f"; did you mean {near[0]}?" if near else ""
         template, offset = _failed_at(error.__traceback__)

@@ -26,9 +26,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from smsby_deploy.texts.filters import TEXT_FILTERS
 from smsby_deploy.texts.limits import (
     LONGEST_VALUE,
-    LimitExceeded,
     LimitInserter,
     Limits,
+    TemplateLimitExceeded,
     check_length,
     size_of,
 )
@@ -95,7 +95,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         Raises:
             EmptyValue: it is empty.
             TemplateRuntimeError: it is neither text nor a number.
-            LimitExceeded: the template prints too much.
+            TemplateLimitExceeded: the template prints too much.
         """
         if self._is_compiling:
             raise nodes.Impossible  # do not fold constants: an error in one must have its place
@@ -152,7 +152,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
             raise SecurityError("the operator ** is not available in texts: multiply instead")
         for value in (left, right):
             if isinstance(value, int) and abs(value) > _LARGEST_NUMBER:
-                raise LimitExceeded("a number exceeds 18 digits: use a smaller one")
+                raise TemplateLimitExceeded("a number exceeds 18 digits: use a smaller one")
         if operator == "%" and isinstance(left, str):
             self.limits.consume(len(left))
             _check_format(left, *(right if isinstance(right, tuple) else [right]))
@@ -237,7 +237,7 @@ def _check_format(text: str, *values: Any) -> None:
             _check_printable(part)
     for width, precision in _FORMAT.findall(text):
         if "*" in (width, precision) or max(len(width), len(precision)) > _MOST_DIGITS:
-            raise LimitExceeded(
+            raise TemplateLimitExceeded(
                 "the width or precision of a format exceeds 999 or is *: write a smaller number"
             )
 
@@ -257,7 +257,9 @@ def _check_join(items: Any, separator: Any = "", *_: Any) -> None:
 
 def _check_round(_value: Any, precision: Any = 0, *_: Any) -> None:
     if isinstance(precision, int) and abs(precision) > _MOST_PRECISION:
-        raise LimitExceeded(f"the precision of round exceeds {_MOST_PRECISION} digits: use a smaller one")
+        raise TemplateLimitExceeded(
+            f"the precision of round exceeds {_MOST_PRECISION} digits: use a smaller one"
+        )
 
 
 _CHECKS: dict[str, Callable[..., None]] = {

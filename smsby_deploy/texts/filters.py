@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from jinja2.exceptions import TemplateRuntimeError, UndefinedError
@@ -134,10 +134,7 @@ def _number(name: str, value: Any) -> Decimal:
     text = _text_of(name, value).translate(_GROUP_GAPS).replace(",", ".")
     if not _AMOUNT.fullmatch(text):
         raise TemplateRuntimeError(f"{name}: the value is not a number; write it like 1234.50")
-    try:
-        return Decimal(text)
-    except InvalidOperation as error:
-        raise TemplateRuntimeError(f"{name}: the value is not a number; write it like 1234.50") from error
+    return Decimal(text)
 
 
 def _or_default(name: str, value: Any, kind: Callable[[Any], Any], default: tuple[Any, ...]) -> Any:

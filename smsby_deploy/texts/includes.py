@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.visitor import NodeTransformer
 
-from smsby_deploy.texts.analysis import LONGEST_SOURCE, Fault, IncludedText, Literal
+from smsby_deploy.texts.analysis import LONGEST_SOURCE, IncludedText, Literal, TemplateFault
 from smsby_deploy.texts.environment import TextEnvironment
 
 FOLDER = "templates"
@@ -51,7 +51,7 @@ class ParsedTemplates:
             for data in tree.find_all(nodes.TemplateData):
                 yield Literal(name, data.lineno - 1, data.data)
 
-    def unknown_calls(self) -> Iterator[Fault]:
+    def unknown_calls(self) -> Iterator[TemplateFault]:
         """Calls of names that nothing defines."""
         for name, tree in self.trees.items():
             calls = [call for call in tree.find_all(nodes.Call) if isinstance(call.node, nodes.Name)]
@@ -61,7 +61,7 @@ class ParsedTemplates:
                 called = call.node.name
                 if called in undeclared:
                     message = f"unknown function {called}; to print a column write {{{{ {called} }}}}"
-                    yield Fault("TEMPLATE", name, call.node.lineno - 1, message)
+                    yield TemplateFault("TEMPLATE", name, call.node.lineno - 1, message)
 
     def _add(
         self,

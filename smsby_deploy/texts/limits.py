@@ -21,7 +21,7 @@ _STEPS_PER_TEXT = 20_000
 _STEPS_PER_NODE = 10
 
 
-class LimitExceeded(TemplateRuntimeError):
+class TemplateLimitExceeded(TemplateRuntimeError):
     """The template would take too long, or make a value that is too long."""
 
 
@@ -39,17 +39,17 @@ class Limits:
         """Take `steps` from the budget.
 
         Raises:
-            LimitExceeded: the budget is used up.
+            TemplateLimitExceeded: the budget is used up.
         """
         self._steps -= steps
         if self._steps < 0:
-            raise LimitExceeded("the template does too much work: use fewer loops and shorter values")
+            raise TemplateLimitExceeded("the template does too much work: use fewer loops and shorter values")
 
     def consume_value(self, size: int) -> None:
         """Take the steps for a new value of `size`.
 
         Raises:
-            LimitExceeded: the value is too long, or the budget is used up.
+            TemplateLimitExceeded: the value is too long, or the budget is used up.
         """
         check_length(size)
         self.consume(size)
@@ -59,10 +59,10 @@ def check_length(size: int) -> None:
     """Refuse a value of `size` characters or items.
 
     Raises:
-        LimitExceeded: it is too long.
+        TemplateLimitExceeded: it is too long.
     """
     if size > LONGEST_VALUE:
-        raise LimitExceeded(f"a value would exceed {LONGEST_VALUE:,} characters: shorten it")
+        raise TemplateLimitExceeded(f"a value would exceed {LONGEST_VALUE:,} characters: shorten it")
 
 
 def size_of(value: Any) -> int:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import accumulate, pairwise
@@ -118,32 +118,24 @@ def sample_mailing(
         FilesInvalid: the template cannot be compiled.
         UsageError: there is no such row.
     """
-    template = compile_text(mailing.text) if mailing.text else None
-    personal = is_personal(mailing, template)
     if isinstance(mailing.audience, ContactList):
         return sample_shared_text(mailing, project.price)
-    file = rows_file(mailing)
+    template = compile_text(mailing.text) if mailing.text else None
+    personal = is_personal(mailing, template)
     problems = KeptProblems()
-
-    def report_too_long(reason: str, line: int) -> None:
-        problems.keep([problem_at_text(mailing, "TOO_LONG", f"{reason} ({file}:{line})")])
-
     selector = SampleSelector(
         project.price,
         limit=limit if personal else 1,
         rows=frozenset(rows),
-        on_too_long=report_too_long,
+        on_too_long=_reporter_of_long_texts(mailing, problems),
         is_personal=personal,
         pending_defaults=find_defaults(mailing),
     )
     for batch, texts in _render_all(mailing, template, suppressed, problems):
         selector.add(batch, texts)
-    missing = [row for row in rows if row not in selector.by_row]
-    if missing and not has_errors(problems.kept):
-        raise UsageError(
-            f"{mailing.address} has no row {missing[0]}: it has {counted(selector.count, 'recipient')}",
-            hint="rows count the recipients from 1, after cleaning",
-        )
+    if not has_errors(problems.kept):
+        _check_rows(mailing, rows, selector)
+    file = rows_file(mailing)
     return MailingSamples(
         mailing.address,
         selector.count - selector.suppressed,
@@ -155,6 +147,26 @@ def sample_mailing(
         tuple(place_rows(mailing.audience, problem) for problem in problems.all_of(mailing)),
         selector.by_parts if personal else None,
     )
+
+
+def _reporter_of_long_texts(mailing: Mailing, problems: KeptProblems) -> Callable[[str, int], None]:
+    """Return a function that adds a problem for the text of the recipient at a line."""
+
+    def report(reason: str, line: int) -> None:
+        message = f"{reason} ({rows_file(mailing)}:{line})"
+        problems.keep([problem_at_text(mailing, "TOO_LONG", message)])
+
+    return report
+
+
+def _check_rows(mailing: Mailing, rows: Sequence[int], selector: SampleSelector) -> None:
+    """Raise UsageError if one of the requested `rows` does not exist."""
+    missing = next((row for row in rows if row not in selector.by_row), None)
+    if missing is not None:
+        raise UsageError(
+            f"{mailing.address} has no row {missing}: it has {counted(selector.count, 'recipient')}",
+            hint="rows count the recipients from 1, after cleaning",
+        )
 
 
 def find_defaults(mailing: Mailing) -> set[str]:
