@@ -28,4 +28,4 @@ def test_architecture_only_apply_reaches_a_sending_client() -> None:
         if _SENDING & set(_used_names(path))
     }
     assert {name for name in users if not name.startswith(_MAY_SEND)} == set()
-    assert {"apply/reconcile.py", "cli/session.py", "cli/api.py"} <= users
+    assert {"apply/context.py", "cli/session.py", "cli/api.py"} <= users

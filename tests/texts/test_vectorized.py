@@ -106,7 +106,7 @@ def _outcome(
     return RenderedBatch([*first.texts, *again.texts], problems, again.replaced), template.variables
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(_template, _ROWS, st.sampled_from([None, None, "своё"]), st.booleans())
 @example("{{{ name }}}", [{"name": "a", "code": "b", "Bonus": "c"}], None, False)
 @example("{{ name }}%", [{"name": "a", "code": "b", "Bonus": "c"}], None, True)
@@ -120,7 +120,7 @@ def test_vectorized_equals_row_by_row_rendering(
     assert _outcome(text, rows, own, rewrite, vectorized=True) == row_by_row
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_template, _ROWS)
 def test_vectorized_equals_stock_jinja2(text: str, rows: list[dict[str, str]]) -> None:
     """Every text of a vectorized template is what an unmodified Jinja2 with our filters renders."""
