@@ -25,18 +25,20 @@ def _ignore(value: object) -> None:
 class ApplyRequest:
     """What to apply, and with what.
 
-    `load` reads the project again once the lock is held. `planned` gets the plan before anything of
-    it is refused; `approve` is asked once, with the plan. Every event goes to `on_event`, and its
-    line to `tell`. `advance` gets how many more recipients are done.
+    `load` reads the project once the lock is held, `reviewed` the plan to apply if there is one, and
+    `connect` opens the client of `account`, which is None if that is not known: each is called when
+    all that comes before it was found good. `planned` gets the plan before it is refused as a whole;
+    `approve` is asked once, with the plan. Every event goes to `on_event`, and its line to `tell`.
+    `advance` gets how many more recipients are done.
     """
 
     load: Callable[[], LoadedProject]
     store: LockStore
-    client: SendClient
-    account: str
+    connect: Callable[[], SendClient]
+    account: str | None
     clock: Clock
     select: tuple[str, ...] = ()
-    plan_file: Plan | None = None
+    reviewed: Callable[[], Plan] | None = None
     planned: Callable[[Plan], object] = _ignore
     approve: Callable[[Plan], bool] = lambda plan: True
     tell: Callable[[str], None] = _ignore

@@ -1,45 +1,125 @@
-"""Whether what was reviewed is what would be sent now: the plan made anew, lock held, and what refuses all of it."""
+"""What is checked before anything is sent, in the order of the exit codes.
+
+Files (3), a held lock (8), the reviewed plan (5), sms.by (7), then guardrails and the balance (4). Of
+several reasons the first one is reported, so each is looked for before the next.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from smsby_deploy.apply.context import ApplyRequest
 from smsby_deploy.apply.events import Event
+from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_loader import LoadedProject
-from smsby_deploy.errors import FilesInvalid, Refused
+from smsby_deploy.errors import FilesInvalid, LockDamaged, PlanRefused, Refused
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.chunk_cache import Keep
 from smsby_deploy.plan.guardrails import check_apply, check_balance
 from smsby_deploy.plan.model import Action, Plan, ReasonCode
-from smsby_deploy.plan.plan_file import find_staleness, reviewed_addresses, stale_plan
-from smsby_deploy.plan.planner import make_plan
+from smsby_deploy.plan.plan_file import find_outdated, find_staleness, reviewed_addresses, stale_plan
+from smsby_deploy.plan.planner import measure_files
+from smsby_deploy.problems import has_errors
+from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.wording import counted
 
 
-def current_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, keep: Keep) -> Plan:
-    """The plan as it is now; it bears the reviewed plan's id and addresses if there is one. `keep` hears of its chunks.
+@dataclass(frozen=True, slots=True)
+class ReadyPlan:
+    """A plan that may be applied, and the client to send it with."""
+
+    plan: Plan
+    client: SendClient
+
+
+def check_files(request: ApplyRequest) -> None:
+    """Check the files of an apply that another run keeps from the lock: their exit code comes first.
 
     Raises:
-        PlanRefused: the reviewed plan is stale, was used, or holds errors. And as make_plan.
+        UsageError: a pattern of `select` matches nothing.
+        FilesInvalid: the files are not valid.
     """
-    reviewed = request.plan_file
-    select = request.select
+    loaded = request.load()
+    try:
+        lock = request.store.read()
+    except LockDamaged:
+        lock = Lock(loaded.project.name)
+    try:
+        reviewed = request.reviewed() if request.reviewed is not None else None
+        select = request.select if reviewed is None else reviewed_addresses(reviewed, loaded, lock)
+    except PlanRefused:
+        select = ()
+    problems = measure_files(loaded, select=select, lock=lock).problems
+    if has_errors(problems):
+        raise FilesInvalid(problems)
+
+
+def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, keep: Keep) -> ReadyPlan:
+    """Return the plan as of now, which has the id and the mailings of the reviewed plan if there is one.
+
+    `keep` gets its chunks. `request.planned` gets the plan before it is refused as a whole.
+
+    Raises:
+        UsageError: a pattern of `select` matches nothing.
+        FilesInvalid: the files are not valid.
+        PlanRefused: the reviewed plan is unreadable, stale, or was used, or it has errors.
+        SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
+        Refused: a guardrail or the balance forbids the whole apply.
+    """
+    reviewed, refusal = _read_reviewed(request, loaded, lock)
+    select = request.select if reviewed is None else tuple(action.address for action in reviewed.actions)
+    files = measure_files(loaded, select=select, lock=lock, keep=keep)
+    now, new_id = request.clock.now(), reviewed.id if reviewed else uuid4().hex[:12]
+    offline = files.plan(client=None, account=None, now=now, new_id=new_id)
+    if offline.has_errors:
+        request.planned(offline)
+        raise FilesInvalid(offline.problems)
+    if refusal is not None:
+        raise refusal
     if reviewed is not None:
-        select = reviewed_addresses(reviewed, loaded, lock)
-    plan = make_plan(
-        loaded,
-        select=select,
-        client=request.client,
-        account=request.account,
-        lock=lock,
-        clock=request.clock,
-        new_id=reviewed.id if reviewed else uuid4().hex[:12],
-        keep=keep,
-    )
-    if reviewed is None:
-        return plan
+        account = request.account or reviewed.account  # without a token the account is not known
+        outdated = find_outdated(reviewed, replace(offline, account=account))
+        if outdated:
+            raise stale_plan(outdated)
+    client = request.connect()
+    plan = files.plan(client=client, account=request.account, now=now, new_id=new_id)
+    if reviewed is not None:
+        plan = _as_reviewed(request, reviewed, plan)
+    request.planned(plan)
+    _check_whole(loaded.project, plan, client)
+    return ReadyPlan(plan, client)
+
+
+def _read_reviewed(
+    request: ApplyRequest, loaded: LoadedProject, lock: Lock
+) -> tuple[Plan | None, PlanRefused | None]:
+    """Return the reviewed plan, or why it is refused without a look at the files: invalid files come first.
+
+    Raises:
+        PlanRefused: it was made of invalid files.
+    """
+    if request.reviewed is None:
+        return None, None
+    try:
+        reviewed = request.reviewed()
+    except PlanRefused as refusal:
+        return None, refusal
+    try:
+        reviewed_addresses(reviewed, loaded, lock)
+    except PlanRefused as refusal:
+        if reviewed.has_errors:
+            raise
+        return None, refusal
+    return reviewed, None
+
+
+def _as_reviewed(request: ApplyRequest, reviewed: Plan, plan: Plan) -> Plan:
+    """Return `plan` without what the reviewed plan does not allow.
+
+    Raises:
+        PlanRefused: the reviewed plan is stale.
+    """
     if not reviewed.actions:
         plan = replace(plan, actions=())
     stale = find_staleness(reviewed, plan)
@@ -51,34 +131,30 @@ def current_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, keep:
         line = f"{counted(fewer, 'recipient')} opted out since this plan was made: nothing is sent to them"
         request.say(Event("opt-outs", line, recipients=fewer))
     shown_blocked = {action.address for action in reviewed.blocked}
-    return replace(plan, actions=tuple(_hold_back(a, shown_blocked) for a in plan.actions))
+    return replace(plan, actions=tuple(_hold_back(action, shown_blocked) for action in plan.actions))
 
 
 def _hold_back(action: Action, shown_blocked: set[str]) -> Action:
-    """What the reviewed plan showed as blocked is not sent by it, even if nothing is in its way any more."""
+    """Block an action that the reviewed plan showed as blocked, even if nothing is in its way any more."""
     if not action.sends or action.address not in shown_blocked:
         return action
     why = f"blocked in the reviewed plan; now {action.action}: make a new plan"
     return action.block(ReasonCode.CHANGED, why)
 
 
-def check_whole(request: ApplyRequest, loaded: LoadedProject, plan: Plan) -> None:
-    """What refuses everything: invalid files, a guardrail on the whole apply, the balance.
-
-    Raises:
-        FilesInvalid, Refused, SmsbyUnavailable, TokenRefused, ApiError: nothing may be sent.
-    """
+def _check_whole(project: Project, plan: Plan, client: SendClient) -> None:
+    """Refuse the whole apply for unknown names, a guardrail or the balance. Raises as make_ready_plan."""
     if plan.has_errors:
         raise FilesInvalid(plan.problems)
-    breach = check_apply(loaded.project.guardrails, plan.actions)
+    breach = check_apply(project.guardrails, plan.actions)
     if breach:
         raise Refused(breach.message, hint=f"guardrails.{breach.key} in smsby.yaml, changed in review")
     cost = plan.totals.cost
-    # What a list costs only sms.by knows: it is asked once there is a draft.
+    # Only sms.by knows what a list costs: it is asked once there is a draft.
     if cost or any(a.cost is None and a.via != "list" for a in plan.actions if a.sends):
-        balance = request.client.get_balance()
+        balance = client.get_balance()
         low = check_balance(cost, plan.currency, balance.amount, balance.currency)
         if low:
             top_up = "top up the account at sms.by, then apply again"
-            mend = "price.currency in smsby.yaml is to be that of the account"
-            raise Refused(low.message, hint=top_up if low.key == "balance" else mend)
+            fix = "set price.currency in smsby.yaml to the currency of the account"
+            raise Refused(low.message, hint=top_up if low.key == "balance" else fix)

@@ -18,7 +18,7 @@ from smsby_deploy.apply.events import Event
 from smsby_deploy.apply.list_guardrails import ListGuardrails
 from smsby_deploy.apply.list_sender import ListSender
 from smsby_deploy.apply.mailing_run import MailingRun
-from smsby_deploy.apply.preflight import check_whole, current_plan
+from smsby_deploy.apply.preflight import ReadyPlan, check_files, make_ready_plan
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.apply.remote_check import RemoteCheck
@@ -32,7 +32,7 @@ from smsby_deploy.apply.upload_sender import UploadSender
 from smsby_deploy.apply.worker_pool import WorkerPool
 from smsby_deploy.config.declarations import ContactList, Mailing
 from smsby_deploy.config.project_loader import LoadedProject
-from smsby_deploy.errors import Refused, SmsbyDeployError
+from smsby_deploy.errors import LockHeld, Refused, SmsbyDeployError
 from smsby_deploy.exit_codes import first_exit_code
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import Entry
@@ -57,33 +57,44 @@ def apply_plan(request: ApplyRequest) -> ApplyResult:
             was sent.
         OutcomeUnknown: a result could not be saved; nothing more was sent.
     """
-    with request.store.held(request.lock_timeout) as held:
-        loaded = request.load()
-        opt_outs = hash_opt_outs(loaded.project.suppress)
-        with closing(ChunkCache(request.store.path.parent, opt_outs)) as cache:
-            plan = current_plan(request, loaded, held.lock, cache.keep)
-            request.planned(plan)
-            check_whole(request, loaded, plan)
-            if not request.approve(plan):
-                raise Refused("not approved: nothing was sent", hint="answer yes, or use --auto-approve")
-            return _ApplyRun(request, loaded, plan, held, cache).run()
+    try:
+        with request.store.held(request.lock_timeout) as held:
+            return _apply_held(request, held)
+    except LockHeld:
+        check_files(request)
+        raise
+
+
+def _apply_held(request: ApplyRequest, held: HeldLock) -> ApplyResult:
+    loaded = request.load()
+    opt_outs = hash_opt_outs(loaded.project.suppress)
+    with closing(ChunkCache(request.store.path.parent, opt_outs)) as cache:
+        ready = make_ready_plan(request, loaded, held.lock, cache.keep)
+        if not request.approve(ready.plan):
+            raise Refused("not approved: nothing was sent", hint="answer yes, or use --auto-approve")
+        return _ApplyRun(request, loaded, ready, held, cache).run()
 
 
 class _ApplyRun:
     """One apply of an approved plan."""
 
     def __init__(
-        self, request: ApplyRequest, loaded: LoadedProject, plan: Plan, held: HeldLock, cache: ChunkCache
+        self,
+        request: ApplyRequest,
+        loaded: LoadedProject,
+        ready: ReadyPlan,
+        held: HeldLock,
+        cache: ChunkCache,
     ) -> None:
-        self._plan = plan
+        self._plan = plan = ready.plan
         self._project = loaded.project
-        self._is_reviewed = request.plan_file is not None
+        self._is_reviewed = request.reviewed is not None
         self._lock_path = held.store.path
         self._mailings = {mailing.address: mailing for mailing in loaded.project.mailings}
         self._recorder = _open_recorder(request, loaded, plan, held)
         self._context = ApplyContext(
             project=loaded.project,
-            client=request.client,
+            client=ready.client,
             clock=request.clock,
             recorder=self._recorder,
             shutdown=ShutdownSignal(request.clock),

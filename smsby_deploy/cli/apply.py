@@ -14,7 +14,7 @@ import click
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.options import check_folder_of, examples, format_option
 from smsby_deploy.cli.provenance import find_actor, find_commit
-from smsby_deploy.errors import FilesInvalid, LockHeld, PlanRefused, Refused, SmsbyUnavailable, UsageError
+from smsby_deploy.errors import FilesInvalid, Refused, TokenRefused, UsageError
 
 if TYPE_CHECKING:
     from smsby_deploy.apply.events import Event
@@ -122,51 +122,44 @@ def _apply(
     select: tuple[str, ...],
     lock_timeout: float,
 ) -> ApplyResult:
-    from smsby_deploy.apply.precedence import first_that_fits
     from smsby_deploy.apply.run import ApplyRequest, apply_plan
-    from smsby_deploy.cli.session import account_of, load, open_lock, open_sender, progress_of
+    from smsby_deploy.cli.session import load, open_lock, open_sender, progress_of
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.plan_file import read_plan
 
-    context, clock, store = approval.context, SystemClock(), open_lock(project)
-    reviewed = account = None
-    try:
-        reviewed = read_plan(plan_path) if plan_path is not None else None
-        client = open_sender(project.api, context.environ, clock)
-        account = account_of(project.api, context.environ)
-        with progress_of(context, clock) as progress:
-            progress.step("planning")
-            approval.progress = progress
-            return apply_plan(
-                ApplyRequest(
-                    load=lambda: load(context),
-                    store=store,
-                    client=client,
-                    account=account,
-                    clock=clock,
-                    select=select,
-                    plan_file=reviewed,
-                    planned=approval.keep,
-                    approve=approval.is_given,
-                    tell=progress.tell,
-                    on_event=lambda event: _log_event(context, event),
-                    advance=progress.advance,
-                    commit=find_commit(project.root),
-                    by=find_actor(context.environ),
-                    lock_timeout=lock_timeout,
-                )
+    context, clock = approval.context, SystemClock()
+    with progress_of(context, clock) as progress:
+        progress.step("planning")
+        approval.progress = progress
+        return apply_plan(
+            ApplyRequest(
+                load=lambda: load(context),
+                store=open_lock(project),
+                connect=lambda: open_sender(project.api, context.environ, clock),
+                account=_account(context, project),
+                clock=clock,
+                select=select,
+                reviewed=None if plan_path is None else lambda: read_plan(plan_path),
+                planned=approval.keep,
+                approve=approval.is_given,
+                tell=progress.tell,
+                on_event=lambda event: _log_event(context, event),
+                advance=progress.advance,
+                commit=find_commit(project.root),
+                by=find_actor(context.environ),
+                lock_timeout=lock_timeout,
             )
-    except (LockHeld, PlanRefused, SmsbyUnavailable) as error:
-        raise first_that_fits(
-            error,
-            load=lambda: load(context),
-            store=store,
-            clock=clock,
-            select=select,
-            reviewed=reviewed,
-            account=account,
-            lock_timeout=lock_timeout,
-        ) from error
+        )
+
+
+def _account(context: Context, project: Project) -> str | None:
+    """The account to send with; None without a token, which is reported once sms.by is to be asked."""
+    from smsby_deploy.cli.session import account_of
+
+    try:
+        return account_of(project.api, context.environ)
+    except TokenRefused:
+        return None
 
 
 def _log_event(context: Context, event: Event) -> None:

@@ -12,13 +12,13 @@ import click
 
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.options import MACHINE_FORMATS, examples, format_option
-from smsby_deploy.errors import SmsbyUnavailable
+from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable
 
 if TYPE_CHECKING:
     from smsby_deploy.config.project_loader import LoadedProject
     from smsby_deploy.exit_codes import ExitCode
     from smsby_deploy.lock.records import Lock
-    from smsby_deploy.plan.model import Plan
+    from smsby_deploy.plan.planner import MeasuredFiles
     from smsby_deploy.plan.result import PlanResult
     from smsby_deploy.smsby.client import ReadClient
     from smsby_deploy.texts.review import ReviewCollector
@@ -63,7 +63,10 @@ def command(
 
     Exits 3 if the files are not valid and 4 if a mailing is blocked; the plan is printed in both cases.
     """
-    from smsby_deploy.cli.session import load, open_lock
+    from uuid import uuid4
+
+    from smsby_deploy.cli.session import account_of, load, open_lock
+    from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.plan_file import write_plan
     from smsby_deploy.plan.result import read_balance, review_plan
     from smsby_deploy.texts.review import ReviewCollector
@@ -71,11 +74,21 @@ def command(
     loaded = load(context)
     reviews = ReviewCollector(loaded.project) if form == "markdown" else None
     lock = open_lock(loaded.project).read()
+    files = _measure_files(context, loaded, lock, select, reviews)
     try:
-        client = None if offline else _open_client(context, loaded)
-        plan = _make_plan(context, loaded, lock, select, client, reviews)
-    except SmsbyUnavailable as error:
-        raise _write_no_plan(context, loaded, select, form, error) from error
+        with files.errors_first():
+            client = None if offline else _open_client(context, loaded)
+            account = None if offline else account_of(loaded.project.api, context.environ)
+            plan = files.plan(
+                client=client, account=account, now=SystemClock().now(), new_id=uuid4().hex[:12]
+            )
+    except (FilesInvalid, SmsbyUnavailable) as error:
+        if form == "markdown":
+            from smsby_deploy.output.plan_markdown import no_plan_markdown
+
+            # A comment on a pull request must not keep an outdated plan.
+            click.echo(no_plan_markdown(loaded.project.name, error.message), nl=False)
+        raise
     if out is not None:
         write_plan(plan, out)
     result = review_plan(plan, loaded.project)
@@ -98,50 +111,25 @@ def _open_client(context: Context, loaded: LoadedProject) -> ReadClient:
     return open_reader(loaded.project.api, context.environ, SystemClock())
 
 
-def _make_plan(
+def _measure_files(
     context: Context,
     loaded: LoadedProject,
     lock: Lock,
     select: tuple[str, ...],
-    client: ReadClient | None,
     reviews: ReviewCollector | None,
-) -> Plan:
-    from uuid import uuid4
-
-    from smsby_deploy.cli.session import account_of, progress_of, reading_progress
+) -> MeasuredFiles:
+    from smsby_deploy.cli.session import progress_of, reading_progress
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.plan.planner import ignore_mailing, make_plan
+    from smsby_deploy.plan.planner import ignore_mailing, measure_files
 
-    clock = SystemClock()
-    with progress_of(context, clock) as progress:
-        return make_plan(
+    with progress_of(context, SystemClock()) as progress:
+        return measure_files(
             loaded,
             select=select,
-            client=client,
-            account=None if client is None else account_of(loaded.project.api, context.environ),
             lock=lock,
-            clock=clock,
-            new_id=uuid4().hex[:12],
             progress=reading_progress(progress),
             observe=reviews.observe if reviews is not None else ignore_mailing,
         )
-
-
-def _write_no_plan(
-    context: Context, loaded: LoadedProject, select: tuple[str, ...], form: str, error: SmsbyUnavailable
-) -> Exception:
-    """The error to raise; a comment on a pull request says so, too, so that it does not keep an outdated plan."""
-    from smsby_deploy.apply.precedence import first_that_fits
-    from smsby_deploy.cli.session import open_lock
-    from smsby_deploy.clock import SystemClock
-    from smsby_deploy.output.plan_markdown import no_plan_markdown
-
-    first = first_that_fits(
-        error, load=lambda: loaded, store=open_lock(loaded.project), clock=SystemClock(), select=select
-    )
-    if form == "markdown":
-        click.echo(no_plan_markdown(loaded.project.name, first.message), nl=False)
-    return first
 
 
 def _write_text(context: Context, result: PlanResult, select: tuple[str, ...], out: Path | None) -> None:

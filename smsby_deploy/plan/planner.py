@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy import __version__
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
+from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.plan import reasons
@@ -31,8 +33,7 @@ from smsby_deploy.plan.observers import NO_PROGRESS, Observers, ReadProgress
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.plan.selection import select_mailings
 from smsby_deploy.plan.situation import Situation
-from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.problems import Problem, Severity, has_errors
 from smsby_deploy.recipients.suppression import load_suppression
 
 if TYPE_CHECKING:
@@ -68,41 +69,110 @@ def make_plan(
         UsageError: a pattern matches nothing.
         SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
     """
-    project = loaded.project
+    files = measure_files(loaded, select=select, lock=lock, progress=progress, keep=keep, observe=observe)
+    return files.plan(client=client, account=account, now=clock.now(), new_id=new_id)
+
+
+def measure_files(
+    loaded: LoadedProject,
+    *,
+    select: tuple[str, ...],
+    lock: Lock,
+    progress: ReadProgress = NO_PROGRESS,
+    keep: Keep | None = None,
+    observe: Callable[[Mailing], OnBatch] = ignore_mailing,
+) -> MeasuredFiles:
+    """Read the audiences and render the texts of what `select` names: all of a plan that needs no server.
+
+    Raises:
+        UsageError: a pattern matches nothing.
+    """
     mailings, orphans = select_mailings(loaded, lock, select)
-    suppressed, problems = load_suppression(project.suppress)
-    names = read_names(client, mailings)
-    planner = _Planner(
-        project=project,
-        lock=lock,
-        names=names,
-        remote=None if client is None else view_remote(project.name, client.get_sms_messages()),
-        suppressed=suppressed,
-        now=clock.now(),
-        progress=progress,
-        keep=keep,
-        observe=observe,
-        problems=[*loaded.problems, *problems, *find_unknown_names(mailings, names)],
-    )
-    planned = [planner.plan_mailing(mailing) for mailing in progress.over(mailings)]
-    if not select:
-        planner.check_flawed(loaded.flawed)
-    actions = hold_budget(project, [action for action in planned if action], lock, planner.now)
-    actions += [planner.plan_orphan(address) for address in orphans]
-    return Plan(
-        id=new_id,
-        created_at=planner.now.isoformat(timespec="seconds"),
-        project=project.name,
-        account=account if client is not None else None,
-        tool=TOOL,
-        select=select,
-        inputs=hash_inputs(project, mailings) | planner.snapshots,
-        lock=_stamp(lock, actions),
-        actions=tuple(actions),
-        problems=tuple(planner.problems),
-        currency=project.price.currency if project.price else None,
-        exempt=exempt_inputs(project, mailings) | _finished_queries(actions, planner.snapshots),
-    )
+    suppressed, problems = load_suppression(loaded.project.suppress)
+    measured = []
+    for mailing in progress.over(mailings):
+        policy = ContentPolicy(loaded.project.guardrails)
+        is_kept = _may_be_sent_in_bulk(mailing, lock.mailings.get(mailing.address))
+        observers = Observers(policy, progress, observe(mailing), keep if is_kept else None)
+        desired, found = measure_mailing(loaded.project, mailing, suppressed, observers)
+        measured.append(_Measured(mailing, desired, policy, tuple(found)))
+    files = MeasuredFiles(loaded, select, lock, tuple(measured), tuple(orphans), tuple(problems))
+    if select:
+        return files
+    # Mailings that cannot be planned, as other parts of them are not valid: their problems are reported, too.
+    observers = Observers(progress=progress)
+    flawed = (measure_mailing(loaded.project, one, suppressed, observers)[1] for one in loaded.flawed)
+    return replace(files, flaws=tuple(problem for found in flawed for problem in found))
+
+
+class _Measured(NamedTuple):
+    """A mailing as its files describe it; `desired` is None if its template cannot be compiled."""
+
+    mailing: Mailing
+    desired: Desired | None
+    policy: ContentPolicy
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredFiles:
+    """The selected mailings as the files describe them, before sms.by is asked about them."""
+
+    loaded: LoadedProject
+    select: tuple[str, ...]
+    lock: Lock
+    measured: tuple[_Measured, ...]
+    orphans: tuple[str, ...]
+    suppression_problems: tuple[Problem, ...]
+    flaws: tuple[Problem, ...] = ()
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        own = (problem for one in self.measured for problem in one.problems)
+        return (*self.loaded.problems, *self.suppression_problems, *own, *self.flaws)
+
+    @contextmanager
+    def errors_first(self) -> Iterator[None]:
+        """Raise FilesInvalid instead of SmsbyUnavailable if the files are not valid: that exit code comes first."""
+        try:
+            yield
+        except SmsbyUnavailable as error:
+            if has_errors(self.problems):
+                raise FilesInvalid(self.problems) from error
+            raise
+
+    def plan(self, *, client: ReadClient | None, account: str | None, now: datetime, new_id: str) -> Plan:
+        """Decide what happens to each mailing, by the lock and by what sms.by says.
+
+        Raises:
+            FilesInvalid: sms.by could not be asked, and the files are not valid.
+            SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
+        """
+        project, mailings = self.loaded.project, [one.mailing for one in self.measured]
+        with self.errors_first():
+            names = read_names(client, mailings)
+            remote = None if client is None else view_remote(project.name, client.get_sms_messages())
+        unknown_names = find_unknown_names(mailings, names)
+        problems = [*self.loaded.problems, *self.suppression_problems, *unknown_names]
+        planner = _Planner(project, self.lock, names, remote, now, problems)
+        planned = [planner.plan_mailing(one) for one in self.measured]
+        problems += self.flaws
+        actions = hold_budget(project, [action for action in planned if action], self.lock, now)
+        actions += [planner.plan_orphan(address) for address in self.orphans]
+        return Plan(
+            id=new_id,
+            created_at=now.isoformat(timespec="seconds"),
+            project=project.name,
+            account=account if client is not None else None,
+            tool=TOOL,
+            select=self.select,
+            inputs=hash_inputs(project, mailings) | planner.snapshots,
+            lock=_stamp(self.lock, actions),
+            actions=tuple(actions),
+            problems=tuple(problems),
+            currency=project.price.currency if project.price else None,
+            exempt=exempt_inputs(project, mailings) | _finished_queries(actions, planner.snapshots),
+        )
 
 
 @dataclass(slots=True)
@@ -113,25 +183,14 @@ class _Planner:
     lock: Lock
     names: AccountNames
     remote: RemoteView | None
-    suppressed: PhoneSet
     now: datetime
-    progress: ReadProgress
-    keep: Keep | None
-    observe: Callable[[Mailing], OnBatch]
     problems: list[Problem]
     snapshots: dict[str, str] = field(default_factory=dict)
 
-    def plan_mailing(self, mailing: Mailing) -> Action | None:
+    def plan_mailing(self, measured: _Measured) -> Action | None:
         """Return the action of a mailing, or None if its template cannot be compiled."""
+        mailing, desired, policy, found = measured
         entry = self.lock.mailings.get(mailing.address)
-        policy = ContentPolicy(self.project.guardrails)
-        observers = Observers(
-            policy,
-            self.progress,
-            on_batch=self.observe(mailing),
-            keep=self.keep if _may_be_sent_in_bulk(mailing, entry) else None,
-        )
-        desired, found = measure_mailing(self.project, mailing, self.suppressed, observers)
         self.problems.extend(found)
         if desired is None:
             return None
@@ -149,14 +208,6 @@ class _Planner:
             intended = intended_by_lock(address, entry, None)
             self.problems.extend(find_drift(intended, entry.chunks, self.remote))
         return make_orphan(address, entry)
-
-    def check_flawed(self, flawed: Iterable[Mailing]) -> None:
-        """Collect the problems of mailings that cannot be planned because other parts of them are not valid."""
-        for mailing in flawed:
-            _, found = measure_mailing(
-                self.project, mailing, self.suppressed, Observers(progress=self.progress)
-            )
-            self.problems.extend(found)
 
     def _judge(
         self, mailing: Mailing, desired: Desired, entry: Entry | None, policy: ContentPolicy

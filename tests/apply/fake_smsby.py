@@ -155,7 +155,9 @@ class Shop:
     def apply(self) -> tuple[ApplyResult, MailingResult]:
         """Plan and apply the project; the result, and that of its first mailing."""
         result = apply_plan(
-            ApplyRequest(self.load, self.store, self.client, "account", self.clock, tell=self.lines.append)
+            ApplyRequest(
+                self.load, self.store, lambda: self.client, "account", self.clock, tell=self.lines.append
+            )
         )
         return result, result.mailings[0]
 
