@@ -20,7 +20,6 @@ from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import UploadRecord
-from smsby_deploy.privacy import mask_phones
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import ImportReport, SubscriberList
 from smsby_deploy.smsby.retry import SEND_RETRIES
@@ -182,7 +181,7 @@ class _InvalidContacts:
             if self._count <= _MAX_LINES:
                 is_known = index is not None and index < len(batch.lines)
                 where = f"line {batch.lines[index]}" if index is not None and is_known else "unknown line"
-                self._warn(f"{where}: sms.by calls the contact invalid: {mask_phones(error)}")
+                self._warn(f"{where}: sms.by calls the contact invalid: {error}")
         unnamed = invalid - len(report.log)
         if unnamed > 0:
             lines = f"lines {batch.lines[0]} to {batch.lines[-1]}"

@@ -1,4 +1,4 @@
-"""A project and a fake sms.by for the tests of the senders."""
+"""Projects and a fake sms.by for the tests of the senders."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.apply.fake_smsby import Shop
+from tests.apply.single_mailing import inbox, single
+from tests.apply.uploaded_mailing import known, uploaded
+
+__all__ = ["inbox", "known", "shop", "single", "uploaded"]
 
 
 @pytest.fixture

@@ -11,17 +11,17 @@ from smsby_deploy.apply.result import MailingOutcome
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.phone_states import NO_PROOF
 from tests.apply.fake_smsby import LOST, PHONES, Shop, error, ok
-from tests.apply.test_single_sender import Inbox, called, inbox, staff, states, to  # noqa: F401  # fixtures
+from tests.apply.single_mailing import Inbox, called, states, to
 
 EXISTS = error("The same message exists with ID=50", 400, message_id=50)
 LATER = 1_793_610_000  # 2026-11-02 09:00 UTC, the time of the tests
 
 
 @pytest.fixture
-def reused(staff: Shop) -> Shop:  # noqa: F811
+def reused(single: Shop) -> Shop:
     """The text of the mailing is the message 50 already."""
-    staff.sms_by.script("createSmsMessage", EXISTS)
-    return staff
+    single.sms_by.script("createSmsMessage", EXISTS)
+    return single
 
 
 def list_message(shop: Shop, name: str = "made elsewhere", **more: object) -> None:
@@ -29,13 +29,13 @@ def list_message(shop: Shop, name: str = "made elsewhere", **more: object) -> No
     shop.sms_by.script("getSMSMessages", ok({"status": "success", "data": [row]}))
 
 
-def test_existing_message_is_used(reused: Shop, inbox: Inbox) -> None:  # noqa: F811
+def test_existing_message_is_used(reused: Shop, inbox: Inbox) -> None:
     """A message without deliveries is sent as if it had just been made."""
     assert reused.apply()[0].exit_code == ExitCode.DONE
     assert (inbox, reused.chunk().message_id) == (Counter(PHONES[:3]), 50)
 
 
-def test_foreign_deliveries_are_the_baseline(reused: Shop, inbox: Inbox) -> None:  # noqa: F811
+def test_foreign_deliveries_are_the_baseline(reused: Shop, inbox: Inbox) -> None:
     """What another program sent before proves nothing: a lost sendSMS needs one delivery more than that."""
     inbox[PHONES[0]] = 1
     list_message(reused)
@@ -45,7 +45,7 @@ def test_foreign_deliveries_are_the_baseline(reused: Shop, inbox: Inbox) -> None
     assert (chunk.baseline, chunk.foreign, states(reused)) == ((1, 0, 0), 1, "u:1 p:2")
 
 
-def test_unexplained_deliveries_are_in_doubt(reused: Shop, inbox: Inbox) -> None:  # noqa: F811
+def test_unexplained_deliveries_are_in_doubt(reused: Shop, inbox: Inbox) -> None:
     """If no list names the message, its deliveries may be this mailing's: unknown, nothing is sent."""
     inbox[PHONES[0]] = 1
     result, mailing = reused.apply()
@@ -85,7 +85,7 @@ def test_message_with_another_time_is_refused(
     assert bool(called(reused)) is is_used
 
 
-def test_message_of_an_unknown_mailing_waits(reused: Shop, inbox: Inbox) -> None:  # noqa: F811
+def test_message_of_an_unknown_mailing_waits(reused: Shop, inbox: Inbox) -> None:
     """Two mailings with one text share a message: while one of them is unknown, the other is not sent."""
     both = (reused.root / "sale.yaml").read_text()
     reused.write("sale.yaml", both + both.partition("mailings:\n")[2].replace("staff", "team"))

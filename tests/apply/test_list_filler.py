@@ -1,0 +1,68 @@
+"""Filling a list: found by its name, uploaded in batches, repeated until sms.by answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from smsby_deploy.apply.result import MailingOutcome
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.smsby.response import Answer
+from tests.apply.fake_smsby import LOST, OFFLINE, Reply, Shop, busy
+from tests.apply.uploaded_mailing import PEOPLE, ListOf, invalid, taken
+
+
+def test_upload_uses_the_list_of_its_name(uploaded: Shop, known: ListOf) -> None:
+    """A list whose answer was lost is found by its name, and no second one is made."""
+
+    def make_and_lose(params: Mapping[str, Any]) -> Answer:
+        known.create(params)
+        raise LOST
+
+    uploaded.sms_by.script("createSubscriberList", make_and_lose)
+    result, _ = uploaded.apply()
+    assert result.exit_code == ExitCode.DONE
+    assert len(known) == 1
+    upload = uploaded.chunk().upload
+    assert upload is not None
+    assert upload.found
+
+
+def test_lost_batch_is_uploaded_again(uploaded: Shop) -> None:
+    """importContacts reaches no recipient, so a lost answer is asked for again."""
+    uploaded.sms_by.script("importContacts", taken, LOST, OFFLINE, taken)
+    result, _ = uploaded.apply()
+    assert result.exit_code == ExitCode.DONE
+    assert [len(batch["data"]) for batch in uploaded.sms_by.named("importContacts")] == [2, 2, 2, 2, 1]
+
+
+@pytest.mark.parametrize(("answer", "calls"), [(LOST, 5), (busy(3600), 1), (busy(60), 5)])
+def test_upload_gives_up_after_its_retries(uploaded: Shop, answer: Reply, calls: int) -> None:
+    """Five tries, but a Retry-After longer than a minute ends them at once: exit code 7, nothing is drafted."""
+    uploaded.sms_by.script("importContacts", answer)
+    result, mailing = uploaded.apply()
+    assert (result.exit_code, mailing.outcome) == (ExitCode.UNREACHABLE, MailingOutcome.SKIPPED)
+    assert len(uploaded.sms_by.named("importContacts")) == calls
+    assert "sendSmsList" not in uploaded.sms_by.changes()
+
+
+def test_upload_continues_where_it_stopped(uploaded: Shop) -> None:
+    """The next apply uploads only the contacts that are not in the list yet."""
+    uploaded.sms_by.script("importContacts", taken, LOST)
+    uploaded.apply()
+    uploaded.sms_by.script("importContacts", taken)
+    before = len(uploaded.sms_by.named("importContacts"))
+    result, _ = uploaded.apply()
+    assert result.exit_code == ExitCode.DONE
+    rest = uploaded.sms_by.named("importContacts")[before:]
+    assert [row[0] for batch in rest for row in batch["data"]] == PEOPLE[2:]
+    assert uploaded.sms_by.changes().count("createSubscriberList") == 1
+
+
+def test_invalid_contacts_without_a_line_are_counted(uploaded: Shop) -> None:
+    """If sms.by does not say which contacts are invalid, the lines of the batch are named."""
+    uploaded.sms_by.script("importContacts", taken, invalid(count=2), taken)
+    uploaded.apply()
+    assert any("lines 4 to 5" in line and "2" in line for line in uploaded.lines)
