@@ -11,6 +11,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from io import RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,15 +89,13 @@ class CallbackLog:
         line = self._format_line(method, target, headers, body)
         with self._lock:
             # Only the owner may read the file: the bodies may contain phones.
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(handle, "r+b", buffering=0) as file:
                 if _is_torn(file):
                     line = b"\n" + line
-                if os.write(file, line) != len(line):
+                if file.write(line) != len(line):
                     raise OSError("the line was only written in part")
-                os.fsync(file)
-            finally:
-                os.close(file)
+                os.fsync(file.fileno())
 
     def _format_line(self, method: str, target: str, headers: dict[str, str], body: bytes) -> bytes:
         try:
@@ -117,7 +116,9 @@ class CallbackLog:
         return hide_token_parameters(hide_token(text, self._token))
 
 
-def _is_torn(file: int) -> bool:
+def _is_torn(file: RawIOBase) -> bool:
     """Return whether the last line has no end because of a crash or a full disk."""
-    size = os.fstat(file).st_size
-    return size > 0 and os.pread(file, 1, size - 1) != b"\n"
+    if not file.seek(0, os.SEEK_END):
+        return False
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) != b"\n"

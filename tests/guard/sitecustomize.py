@@ -7,7 +7,6 @@ folder on PYTHONPATH, so the hook also guards the real command.
 from __future__ import annotations
 
 import os
-import pwd
 import site
 import sys
 import tempfile
@@ -18,6 +17,10 @@ _LOOPBACK = ("127.", "localhost", "::1")
 
 def _real_home() -> str | None:
     """Return the home of the user, whatever HOME says; None in a container without one."""
+    try:
+        import pwd
+    except ImportError:  # Windows: tests do not change USERPROFILE
+        return os.path.realpath(os.path.expanduser("~"))
     try:
         home = os.path.realpath(pwd.getpwuid(os.getuid()).pw_dir)
     except KeyError:
