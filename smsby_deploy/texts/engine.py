@@ -68,8 +68,14 @@ def included_files(source: TextSource) -> tuple[str, ...]:
     """The project paths of the templates that a text includes, as far as they can be read."""
     templates = ParsedTemplates()
     with contextlib.suppress(TemplateError, *_OTHER_ERRORS):
-        templates.add(TextEnvironment(), source.text, source.root)
+        templates.add(_parsing_environment(), source.text, source.root)
     return tuple(sorted({one.file for one in templates.included.values()}))
+
+
+@lru_cache(maxsize=1)
+def _parsing_environment() -> TextEnvironment:
+    """The environment that only parses: unlike rendering, it has no budget of its own."""
+    return TextEnvironment()
 
 
 @lru_cache(maxsize=256)  # mailings of a project often share their text
@@ -78,7 +84,7 @@ def _analyze_alone(text: str) -> TextAnalysis:
 
 
 def _analyze(text: str, root: Path | None, templates: ParsedTemplates) -> TextAnalysis:
-    environment = TextEnvironment()
+    environment = _parsing_environment()
     templates.add(environment, text, root)
     vectorized = vectorize(templates.trees[None], environment)
     variables = vectorized.variables if vectorized else find_variables(environment, text, templates)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from jinja2 import Environment, nodes
 
@@ -33,6 +33,15 @@ _FILTERS = frozenset({
     "abs", "capitalize", "count", "d", "date", "default", "float", "int", "length", "lower", "money", "phone", "plural",
     "string", "title", "trim", "upper", "wordcount",
 })  # fmt: skip
+
+
+class _Location(TypedDict):
+    lineno: int
+    col_offset: int
+
+
+# Python compiles no node without a location. Passing it to each is faster than a walk that adds it to all.
+_AT: _Location = {"lineno": 1, "col_offset": 0}
 
 
 class NotVectorizable(Exception):
@@ -95,14 +104,16 @@ def _compile_columns(
     None if `text` is nested too deeply. It has only names that this module chose, constants, and the allowed filters,
     so that evaluating it is safe.
     """
-    arguments = ast.arguments([], [ast.arg(f"c{index}") for index in range(count)], None, [], [], None, [])
+    arguments = ast.arguments(
+        [], [ast.arg(f"c{index}", **_AT) for index in range(count)], None, [], [], None, []
+    )
     columns: list[ast.expr] = [_name(f"c{index}") for index in range(count)]
-    row = ast.Tuple([ast.Name(f"v{index}", ast.Store()) for index in range(count)], ast.Store())
-    rows = ast.Call(_name("zip"), columns, [])
-    body = ast.ListComp(text, [ast.comprehension(row, rows, [], 0)])
+    row = ast.Tuple([ast.Name(f"v{index}", ast.Store(), **_AT) for index in range(count)], ast.Store(), **_AT)
+    rows = ast.Call(_name("zip"), columns, [], **_AT)
+    body = ast.ListComp(text, [ast.comprehension(row, rows, [], 0)], **_AT)
     scope = {"__builtins__": {}, "zip": zip, "unknown": _UNKNOWN, "printed": _printed, **filters}
     try:
-        expression = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, body)))
+        expression = ast.Expression(ast.Lambda(arguments, body, **_AT))
         render: Callable[..., list[str]] = eval(compile(expression, "<template>", "eval"), scope)  # noqa: S307
     except (RecursionError, ValueError, MemoryError):
         return None
@@ -149,20 +160,20 @@ class _Translator:
                 pieces.append(_formatted(self._condition(node)))
             else:
                 raise NotVectorizable
-        return ast.JoinedStr(pieces)
+        return ast.JoinedStr(pieces, **_AT)
 
     def _condition(self, node: nodes.If) -> ast.expr:
         otherwise = self.text(node.else_)
         for branch in reversed([node, *node.elif_]):
-            otherwise = ast.IfExp(self.expression(branch.test), self.text(branch.body), otherwise)
+            otherwise = ast.IfExp(self.expression(branch.test), self.text(branch.body), otherwise, **_AT)
         return otherwise
 
     def _output(self, node: nodes.Expr) -> ast.expr:
         if isinstance(node, nodes.TemplateData):
-            return ast.Constant(node.data)
+            return ast.Constant(node.data, **_AT)
         if isinstance(node, nodes.Name):  # values have no white space at their ends: only "" is empty
-            return _formatted(ast.BoolOp(ast.Or(), [self.expression(node), _name("unknown")]))
-        return _formatted(ast.Call(_name("printed"), [self.expression(node)], []))
+            return _formatted(ast.BoolOp(ast.Or(), [self.expression(node), _name("unknown")], **_AT))
+        return _formatted(ast.Call(_name("printed"), [self.expression(node)], [], **_AT))
 
     def expression(self, node: nodes.Node) -> ast.expr:
         """The value of `node`."""
@@ -170,19 +181,19 @@ class _Translator:
             case nodes.Name(name=name, ctx="load") if name not in _RESERVED:
                 return _name(f"v{self.variables.setdefault(name, len(self.variables))}")
             case nodes.Const(value=str() | int() | float() | None as value):
-                return ast.Constant(value)
+                return ast.Constant(value, **_AT)
             case nodes.Not():
-                return ast.UnaryOp(ast.Not(), self.expression(node.node))
+                return ast.UnaryOp(ast.Not(), self.expression(node.node), **_AT)
             case nodes.And() | nodes.Or():
                 operator = ast.And() if isinstance(node, nodes.And) else ast.Or()
-                return ast.BoolOp(operator, [self.expression(node.left), self.expression(node.right)])
+                return ast.BoolOp(operator, [self.expression(node.left), self.expression(node.right)], **_AT)
             case nodes.Compare():
                 operators: list[ast.cmpop] = [_COMPARISONS[operand.op]() for operand in node.ops]
                 values = [self.expression(operand.expr) for operand in node.ops]
-                return ast.Compare(self.expression(node.expr), operators, values)
+                return ast.Compare(self.expression(node.expr), operators, values, **_AT)
             case nodes.CondExpr(expr2=nodes.Expr() as other):
                 return ast.IfExp(
-                    self.expression(node.test), self.expression(node.expr1), self.expression(other)
+                    self.expression(node.test), self.expression(node.expr1), self.expression(other), **_AT
                 )
             case nodes.Filter(node=nodes.Expr() as value, name=name) if name in _FILTERS:
                 return self._filter(node, value)
@@ -193,14 +204,14 @@ class _Translator:
         if node.dyn_args or node.dyn_kwargs or hasattr(function, "jinja_pass_arg"):
             raise NotVectorizable
         self.filters[f"f_{node.name}"] = function
-        named = [ast.keyword(str(pair.key), self.expression(pair.value)) for pair in node.kwargs]
+        named = [ast.keyword(str(pair.key), self.expression(pair.value), **_AT) for pair in node.kwargs]
         arguments = [self.expression(value), *map(self.expression, node.args)]
-        return ast.Call(_name(f"f_{node.name}"), arguments, named)
+        return ast.Call(_name(f"f_{node.name}"), arguments, named, **_AT)
 
 
 def _name(name: str) -> ast.Name:
-    return ast.Name(name, ast.Load())
+    return ast.Name(name, ast.Load(), **_AT)
 
 
 def _formatted(value: ast.expr) -> ast.FormattedValue:
-    return ast.FormattedValue(value, -1, None)
+    return ast.FormattedValue(value, -1, None, **_AT)
