@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent.parent / "smsby_deploy"
-_SENDING = {"SendClient", "SendTransport", "send_client", "call_raw"}
+_SENDING = {"SendClient", "SendTransport", "call_raw"}
 # The client itself, apply, and the one place that opens a client for apply and the commands `api`, `test-send` and `otp`.
 _MAY_SEND = ("smsby/", "apply/", "cli/session.py", "cli/api.py")
 

@@ -1,1 +1,1 @@
-"""The client of the sms.by API: transport, methods, answers, and what the answer of a send means."""
+"""The client of the sms.by API: transport, methods, answers, and the outcome of a send."""

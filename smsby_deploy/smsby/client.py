@@ -1,4 +1,4 @@
-"""The methods of sms.by, typed. A ReadClient has no way to send."""
+"""The methods of sms.by as typed functions. A ReadClient cannot send."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, TypeVar
 
-from smsby_deploy.clock import Clock
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.smsby.known_errors import NotFound, error_for, is_known, refuses_token
 from smsby_deploy.smsby.methods import METHODS, Effect, check_params
@@ -46,64 +45,64 @@ _Row = TypeVar("_Row")
 
 
 class ReadClient:
-    """Questions only; READ_RETRIES repeats them after a connection failure, 429, 5xx or a lost answer.
+    """The methods that only ask. They are repeated after a connection failure, 429, 5xx or a lost answer.
 
-    Every method raises TokenRefused, ApiError (sms.by answered with an error; the known ones are its subclasses
-    in known_errors.py) or SmsbyUnavailable. HTTP 406 and an empty body are "nothing yet".
+    Every method raises TokenRefused, ApiError (sms.by answered with an error; known_errors.py has its subclasses) or
+    SmsbyUnavailable. HTTP 406 and an empty body mean "nothing yet".
     """
 
     def __init__(self, transport: ReadTransport) -> None:
         self._transport = transport
 
     def get_sms_messages(self, kind: Literal["WEB", "API"] | None = None) -> tuple[RemoteMailing, ...]:
-        """All mailings, or those of one kind."""
+        """Return all mailings of the account, or those of one kind."""
         answer = self._ask("getSMSMessages", {"type": kind} if kind else {})
         return tuple(read_mailings(answer.data)) if answer.readable else ()
 
     def status_bulk_sms(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
-        """What became of one request of sendBulkSms; empty for a while after it."""
+        """Return the mailings of one sendBulkSms request; empty for a while after it."""
         answer = self._ask("statusBulkSms", {"uuid": uuid})
         return tuple(read_bulk_status(answer.data)) if answer.readable else ()
 
     def get_sms_delivery_list(self, message_id: int) -> Iterator[Delivery]:
-        """Every delivery of one mailing, page by page."""
+        """Yield every delivery of one mailing, page by page."""
         return self._pages("getSmsDeliveryList", {"message_id": message_id}, read_deliveries)
 
     def get_messages_list(self) -> Iterator[Message]:
-        """Every message of createSmsMessage, page by page."""
+        """Yield every message of createSmsMessage, page by page."""
         return self._pages("getMessagesList", {}, read_messages)
 
     def check_sms_message_status(self, message_id: int) -> MessageState:
-        """Whether a message of createSmsMessage was approved."""
+        """Return whether a message of createSmsMessage is approved."""
         return read_message_state(self._ask("checkSMSMessageStatus", {"message_id": message_id}).data)
 
     def check_sms(self, sms_id: int) -> SmsState:
-        """What became of one SMS of sendSMS or sendQuickSMS."""
+        """Return the state of one SMS of sendSMS or sendQuickSMS."""
         return read_sms_state(self._ask("checkSMS", {"sms_id": sms_id}).data)
 
     def get_alphanames(self) -> tuple[Alphaname, ...]:
-        """The account's sender names."""
+        """Return the sender names of the account."""
         answer = self._ask("getAlphanames", {})
         return tuple(read_alphanames(answer.data)) if answer.readable else ()
 
     def get_alphaname_id(self, name: str) -> int | None:
-        """The id of a sender name; None if the account has none of that name."""
+        """Return the id of a sender name; None if the account has no such name."""
         try:
             return read_int(find_value(self._ask("getAlphanameId", {"name": name}).data, "id"))
         except NotFound:
             return None
 
     def get_subscriber_lists(self) -> tuple[SubscriberList, ...]:
-        """The contact lists kept at sms.by."""
+        """Return the contact lists of the account."""
         answer = self._ask("getSubscriberLists", {})
         return tuple(read_lists(answer.data)) if answer.readable else ()
 
     def get_balance(self) -> Balance:
-        """The account's money."""
+        """Return the balance of the account."""
         return read_balance(self._ask("getBalance", {}).data)
 
     def get_limit(self) -> int | None:
-        """About how many messages the balance buys."""
+        """Return about how many messages the balance pays for."""
         return read_int(find_value(self._ask("getLimit", {}).data, "limit"))
 
     def _pages(
@@ -112,13 +111,13 @@ class ReadClient:
         params: Mapping[str, Any],
         read: Callable[[Any], Iterable[_Row]],
     ) -> Iterator[_Row]:
-        """Every row. A short page is not the last one: how many rows sms.by gives at most is not documented."""
+        """Yield every row. A short page need not be the last one: the largest page size is not documented."""
         offset = 0
         before: list[_Row] = []
         while True:
             answer = self._ask(name, {**params, "limit_offset": offset, "limit_rows": _PAGE})
             rows = list(read(answer.data)) if answer.readable else []
-            # A page that begins as the one before: the offset was ignored, and that page was everything.
+            # A page that starts with the rows of the previous one: the offset was ignored, and that page was complete.
             if not rows or (before and rows[: len(before)] == before):
                 return
             yield from rows
@@ -140,9 +139,9 @@ class ReadClient:
             except (NotConnected, AnswerLost) as error:
                 failure = error
             else:
-                if answer.status == 406 and not refuses_token(answer.error, 406):
+                if says_nothing_yet(answer):
                     return Answer(406, is_empty=True)
-                if 200 <= answer.status < 300 and not answer.error and (answer.readable or answer.is_empty):
+                if answer.is_success and (answer.readable or answer.is_empty):
                     return answer
                 refusal = failure_of(name, answer)
                 if not isinstance(refusal, SmsbyUnavailable) or isinstance(refusal, TokenRefused):
@@ -156,9 +155,10 @@ class ReadClient:
 
 
 class SendClient(ReadClient):
-    """The methods that send or change something. None is ever repeated here: what an answer means is the caller's table.
+    """The methods that send or change something. None is repeated here.
 
-    All but the two about contact lists return an Outcome, and raise only UsageError, before anything leaves.
+    The methods that send return an Outcome and raise only UsageError, before the request. A method `prepare_…` returns a
+    function that sends the request; call it once, after a turn was taken.
     """
 
     _transport: SendTransport
@@ -168,11 +168,11 @@ class SendClient(ReadClient):
 
     def seconds_until_turn(self) -> float:
         """Return the seconds until `requests_per_second` allows the next request; reserves nothing."""
-        return self._transport.seconds_until_turn()
+        return self._transport.pace.seconds_until_turn()
 
     def take_turn(self) -> float:
         """Reserve the next turn of the pace and return the seconds until it comes; prepared calls wait for none."""
-        return self._transport.take_turn()
+        return self._transport.pace.take_turn()
 
     def prepare_bulk_sms(self, messages: Iterable[bytes], callback_url: str = "") -> Callable[[], Outcome]:
         """Prepare one sendBulkSms with `messages`, each a JSON object; accepted by its uuid."""
@@ -182,7 +182,7 @@ class SendClient(ReadClient):
     def prepare_sms_list(
         self, *, name: str, message: str, d_schedule: str, list_id: int, alphaname_id: int
     ) -> Callable[[], Outcome]:
-        """A draft for a list kept at sms.by; `d_schedule` is YYYY-MM-DD HH:MM in the account's clock."""
+        """Prepare the draft of a list mailing; `d_schedule` is YYYY-MM-DD HH:MM in the account's time zone."""
         params = {
             "name": name,
             "message": message,
@@ -193,12 +193,12 @@ class SendClient(ReadClient):
         return self._prepare("sendSmsList", params)
 
     def confirm_info(self, message_id: int) -> ListInfo:
-        """What sms.by knows of a draft (confirm=0); starts nothing. Raises as a ReadClient's methods do."""
+        """Return what sms.by reports about a draft (confirm=0); starts nothing. Raises as the methods of ReadClient."""
         answer = self._ask("confirmSendMessageByList", {"message_id": message_id, "confirm": 0})
         return read_list_info(answer.data)
 
     def prepare_confirm(self, message_id: int) -> Callable[[], Outcome]:
-        """The start of a draft (confirm=1)."""
+        """Prepare the confirmation of a draft (confirm=1), which sends it."""
         return self._prepare("confirmSendMessageByList", {"message_id": message_id, "confirm": 1})
 
     def send_quick_sms(
@@ -211,7 +211,7 @@ class SendClient(ReadClient):
         forwarding_minutes: int | None = None,
         vibername_id: int | None = None,
     ) -> Outcome:
-        """Send one SMS; accepted by its sms_id. `forwarding_minutes` (5 to 60): then to Viber, if not delivered."""
+        """Send one SMS; accepted by its sms_id. If undelivered after `forwarding_minutes` (5 to 60), it goes to Viber."""
         params: dict[str, Any] = {"message": message, "phone": phone, "alphaname_id": alphaname_id}
         if show_cost:
             params["show_cost"] = 1
@@ -232,48 +232,52 @@ class SendClient(ReadClient):
     def create_sms_message(
         self, message: str, *, alphaname_id: int, name: str = "", time: str = ""
     ) -> Outcome:
-        """Make a message for sendSMS; accepted by its message_id. Reaches nobody, so every error is an answer.
+        """Make a message for sendSMS; accepted by its message_id. It reaches no recipient, so every error is an answer.
 
-        A rejection as a duplicate carries the message_id of the message that exists. `time` is YYYY-MM-DD HH:MM.
+        A rejection as a duplicate has the message_id of the existing message. `time` is YYYY-MM-DD HH:MM.
         """
         params: dict[str, Any] = {"message": message, "alphaname_id": alphaname_id}
         params |= {key: value for key, value in (("name", name), ("time", time)) if value}
         return self._send("createSmsMessage", params)
 
     def prepare_sms(self, message_id: int, phone: str) -> Callable[[], Outcome]:
-        """A message to one phone; accepted by its sms_id."""
+        """Prepare the sendSMS of a message to one phone; accepted by its sms_id."""
         return self._prepare("sendSMS", {"message_id": message_id, "phone": phone})
 
     def create_subscriber_list(self, name: str) -> int:
         """Make a contact list and return its id.
 
         Raises:
-            NotConnected: surely not made. AnswerLost: maybe made. ApiError, TokenRefused: refused.
+            NotConnected: certainly not made.
+            AnswerLost: perhaps made.
+            ApiError, TokenRefused: refused.
         """
         number = read_int(find_value(self._change("createSubscriberList", {"name": name}).data, "list_id"))
         if number is None:
-            raise AnswerLost("createSubscriberList: sms.by's answer holds no list_id")
+            raise AnswerLost("createSubscriberList: the answer of sms.by contains no list_id")
         return number
 
     def import_contacts(
         self, list_id: int, field_names: Sequence[str], rows: Sequence[Sequence[str]]
     ) -> ImportReport:
-        """Add or update up to 500 contacts of a list; the same call again changes nothing more.
+        """Add or update up to 500 contacts of a list; repeating the same call changes nothing.
 
         Raises:
             UsageError: too many rows or custom fields, or neither phone nor email among the fields.
-            NotConnected: surely not done. AnswerLost: maybe done. ApiError, TokenRefused: refused.
+            NotConnected: certainly not done.
+            AnswerLost: perhaps done.
+            ApiError, TokenRefused: refused.
         """
         params = {"list_id": list_id, "field_names": list(field_names), "data": [list(row) for row in rows]}
         report = read_import(self._change("importContacts", params).data)
         if report.inserted is report.updated is report.invalid is None:
-            raise AnswerLost("importContacts: sms.by's answer tells no counts")
+            raise AnswerLost("importContacts: the answer of sms.by contains no counts")
         return report
 
     def _send(self, name: str, params: Mapping[str, Any]) -> Outcome:
-        leave = self._prepare(name, params)
-        self._transport.wait_turn()
-        return leave()
+        send = self._prepare(name, params)
+        self._transport.pace.wait_turn()
+        return send()
 
     def _prepare(self, name: str, params: Mapping[str, Any]) -> Callable[[], Outcome]:
         method = METHODS[name]
@@ -282,16 +286,16 @@ class SendClient(ReadClient):
         assert proof is not None
 
         def judge(answer: Answer | NotConnected | AnswerLost) -> Outcome:
-            return judge_send(answer, proof=proof, reaches_nobody=method.reaches_nobody)
+            return judge_send(answer, proof=proof, only_prepares=method.only_prepares)
 
         try:
-            leave = self._transport.prepare(method, params)
+            request = self._transport.prepare(method, params)
         except NotConnected as error:
             return partial(judge, error)
 
         def send() -> Outcome:
             try:
-                return judge(leave())
+                return judge(request())
             except (NotConnected, AnswerLost) as error:
                 return judge(error)
 
@@ -302,16 +306,21 @@ class SendClient(ReadClient):
         assert method.effect is Effect.CHANGES
         check_params(method, params)
         answer = self._transport.send(method, params)
-        if 200 <= answer.status < 300 and answer.readable and not answer.error:
+        if answer.is_success and answer.readable:
             return answer
         raise failure_of(name, answer)
 
 
+def says_nothing_yet(answer: Answer) -> bool:
+    """Whether an answer means that there is nothing to report: HTTP 406, unless it is about the token."""
+    return answer.status == 406 and not refuses_token(answer.error, 406)
+
+
 def failure_of(name: str, answer: Answer) -> SmsbyDeployError:
-    """The error that an answer without a result means: TokenRefused, an ApiError, or SmsbyUnavailable."""
+    """Return the error for an answer without a result: TokenRefused, an ApiError, or SmsbyUnavailable."""
     error, status = answer.error, answer.status
-    settled = status < 300 or 400 <= status < 500
-    if error and status != 429 and (settled or is_known(error) or refuses_token(error, status)):
+    is_final = status < 300 or 400 <= status < 500
+    if error and status != 429 and (is_final or is_known(error) or refuses_token(error, status)):
         number = read_int(find_value(answer.data, "message_id"))
         return error_for(name, error, status=status, message_id=number)
     if status == 429:
@@ -321,43 +330,8 @@ def failure_of(name: str, answer: Answer) -> SmsbyDeployError:
     if status in (401, 403):
         return TokenRefused(f"sms.by refuses the token (HTTP {status})", hint="check SMSBY_TOKEN")
     if status == 404 and not answer.readable:
-        hint = "check api.url (or SMSBY_API_URL): it is not the address of sms.by's API"
-        return SmsbyUnavailable(f"{name}: there is no such page (HTTP 404)", hint=hint)
+        hint = "check api.url (or SMSBY_API_URL): it is not the URL of the sms.by API"
+        return SmsbyUnavailable(f"{name}: no such page (HTTP 404)", hint=hint)
     if 400 <= status < 500:
         return ApiError(f"{name}: HTTP {status}", status=status)
-    told = f"{error} (HTTP {status})" if error else f"no usable answer (HTTP {status})"
-    return SmsbyUnavailable(f"{name}: {told}", hint="try again later")
-
-
-def read_client(
-    url: str,
-    token: str,
-    *,
-    timeout: float,
-    requests_per_second: float,
-    body: Literal["json", "form"],
-    clock: Clock,
-) -> ReadClient:
-    """A client that can't send."""
-    return ReadClient(
-        ReadTransport(
-            url, token, timeout=timeout, requests_per_second=requests_per_second, body=body, clock=clock
-        )
-    )
-
-
-def send_client(
-    url: str,
-    token: str,
-    *,
-    timeout: float,
-    requests_per_second: float,
-    body: Literal["json", "form"],
-    clock: Clock,
-) -> SendClient:
-    """A client that can."""
-    return SendClient(
-        SendTransport(
-            url, token, timeout=timeout, requests_per_second=requests_per_second, body=body, clock=clock
-        )
-    )
+    return SmsbyUnavailable(f"{name}: {error or 'no usable answer'} (HTTP {status})", hint="try again later")

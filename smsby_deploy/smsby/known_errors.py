@@ -1,19 +1,19 @@
-"""The error texts of sms.by that are known, as typed errors with a hint.
+"""The known error texts of sms.by as typed errors with a hint.
 
 ApiError                   1   sms.by answered with an error
 ├── NotFound               1   a message, SMS or name that sms.by does not have
-├── WrongPhone             1   a phone number that it does not take
-├── WrongAlphaname         1   a sender name that is not there or not approved
-├── TextRefusedAsTooLong            1   over 10 parts
-├── DuplicateMessage       1   the same text exists; `message_id` names it where the answer did
+├── WrongPhone             1   a phone number that sms.by does not accept
+├── WrongAlphaname         1   a sender name that does not exist or is not approved
+├── TextRefusedAsTooLong   1   more than 10 parts
+├── DuplicateMessage       1   the same text exists; `message_id` is its id if the answer contains it
 ├── AwaitingModeration     1   the text is not approved yet
 ├── LimitExceeded          1   the tariff's limit is used up
 ├── NoMoney                1   the balance or the tariff does not allow it
-├── WrongArguments         1   parameters that sms.by can't make sense of
+├── WrongArguments         1   parameters that sms.by does not understand
 └── UndefinedError         1   a fault inside sms.by
 
-No machine-readable code was ever seen, so they are told apart by their text; its wording and HTTP status changed
-over the years (403, 404 and 500 in 2017, 400 in 2026).
+sms.by never sent a machine-readable code, so errors are recognized by their text. Its wording and its HTTP status have
+changed over the years (403, 404 and 500 in 2017, 400 in 2026).
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ class NotFound(ApiError):
 
 
 class WrongPhone(ApiError):
-    """sms.by does not take the phone number."""
+    """sms.by does not accept the phone number."""
 
 
 class WrongAlphaname(ApiError):
-    """The sender name is not there or not approved."""
+    """The sender name does not exist or is not approved."""
 
 
 class TextRefusedAsTooLong(ApiError):
-    """Over 10 parts."""
+    """The text has more than 10 parts."""
 
 
 class DuplicateMessage(ApiError):
-    """A message with the same text exists."""
+    """A message with the same text exists; `message_id` is its id, if known."""
 
     def __init__(self, message: str, *, status: int, hint: str = "") -> None:
         super().__init__(message, status=status, hint=hint)
@@ -60,14 +60,14 @@ class NoMoney(ApiError):
 
 
 class WrongArguments(ApiError):
-    """The parameters make no sense to sms.by."""
+    """sms.by does not understand the parameters."""
 
 
 class UndefinedError(ApiError):
     """A fault inside sms.by."""
 
 
-# pattern of the text: (error, hint). The first that fits wins.
+# (pattern of the text, error, hint); the first match wins.
 _KNOWN: tuple[tuple[str, type[ApiError], str], ...] = (
     (
         r"incorrect phone number",
@@ -79,12 +79,12 @@ _KNOWN: tuple[tuple[str, type[ApiError], str], ...] = (
         WrongAlphaname,
         "alphaname_id is the id of an approved name (getAlphanames lists them), 0 is the system name",
     ),
-    (r"message is too long", TextRefusedAsTooLong, "10 parts at most: 1530 Latin or 670 other characters"),
+    (r"message is too long", TextRefusedAsTooLong, "at most 10 parts: 1530 GSM-7 or 670 UCS-2 characters"),
     (r"the same message exists", DuplicateMessage, "use the message that exists, or change the text"),
     (
         r"access denied",
         AwaitingModeration,
-        "sms.by has not approved the text yet: checkSMSMessageStatus tells `moderated` when it has",
+        "sms.by has not approved the text yet; once it has, checkSMSMessageStatus reports `moderated`",
     ),
     (r"limit exce?i?eded|limit excided", LimitExceeded, "see getLimit, or ask sms.by for a larger tariff"),
     (r"insufficient funds|billing error", NoMoney, "see getBalance; top up the account or check its tariff"),
@@ -101,17 +101,17 @@ _TOKEN = re.compile(
 
 
 def refuses_token(text: str | None, status: int) -> bool:
-    """Whether an answer with this error text and HTTP status says that the token is not taken."""
+    """Whether an answer with this error text and HTTP status means that the token is not accepted."""
     return bool(text) and (status == 401 or _TOKEN.search(text or "") is not None)
 
 
 def is_known(text: str) -> bool:
-    """Whether the text is one of sms.by's own, so that it answers the question whatever its HTTP status."""
+    """Whether `text` is a known error of sms.by, which counts as an answer with any HTTP status."""
     return any(re.search(pattern, text, re.IGNORECASE) for pattern, _, _ in _KNOWN)
 
 
 def error_for(method: str, text: str, *, status: int, message_id: int | None = None) -> SmsbyDeployError:
-    """The typed error for what `method` answered with HTTP `status`."""
+    """Return the typed error for the error `text` that `method` answered with HTTP `status`."""
     if refuses_token(text, status):
         return TokenRefused(f"sms.by refuses the token: {text}", hint="check SMSBY_TOKEN")
     for pattern, kind, hint in _KNOWN:

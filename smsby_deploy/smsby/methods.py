@@ -1,7 +1,7 @@
-"""Every method of sms.by that the tool knows: verb, path, parameters, and whether calling it reaches people.
+"""Every known method of sms.by: verb, path, parameters, and whether a call sends or changes anything.
 
-Names, verbs and locations as in <https://sms.by/en/api-docs/sms-messages>; the /api/v2/ ones as on its page
-of mailing lists. The verb also tells where parameters go: a GET's into the query, a POST's into the body.
+Names, verbs and locations are those of <https://sms.by/en/api-docs/sms-messages>; the /api/v2/ ones those of its page on
+mailing lists. The parameters of a GET go into the query, those of a POST into the body.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ Verb = Literal["GET", "POST"]
 CONTACTS_PER_IMPORT = 500
 CUSTOM_FIELDS = 30
 
-# PHP reads at most this many variables of a form, and drops the others silently. Some are left for what is no recipient.
+# PHP reads at most this many variables of a form and silently drops the others. The overheads are the variables that are
+# not recipients, with a few to spare.
 _FORM_VARIABLES = 1000
 _CHUNK_OVERHEAD = 20  # a request with one message
-_REQUEST_OVERHEAD = 4  # token, callback_url, and some to spare
-_MESSAGE_OVERHEAD = 6  # alphaname_id, name, message_type, text, schedule_time, and one to spare
+_REQUEST_OVERHEAD = 4  # token and callback_url
+_MESSAGE_OVERHEAD = 6  # alphaname_id, name, message_type, text and schedule_time
 _IMPORT_OVERHEAD = 40  # token, list_id and the names of the fields
 
 
 class Effect(StrEnum):
-    """What a call does: `sends` reaches people or costs money, or prepares exactly that."""
+    """What a call does. SENDS reaches recipients or costs money, or prepares exactly that."""
 
     ASKS = "asks"
     CHANGES = "changes"
@@ -38,7 +39,10 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method; `proof` is what its answer must hold for a send to be accepted."""
+    """One method; `proof` is what the answer to a send must contain for it to be accepted.
+
+    A method with `only_prepares` reaches no recipient by itself, so its errors count as answers.
+    """
 
     name: str
     verb: Verb
@@ -47,19 +51,20 @@ class Method:
     optional: tuple[str, ...] = ()
     effect: Effect = Effect.ASKS
     proof: Proof | None = None
-    reaches_nobody: bool = False
+    only_prepares: bool = False
 
     @property
     def location(self) -> Literal["query", "body"]:
-        """Where the parameters travel."""
+        """Where the parameters go."""
         return "query" if self.verb == "GET" else "body"
 
     @property
     def sends(self) -> bool:
+        """Whether a call may send, depending on its parameters."""
         return self.effect is Effect.SENDS
 
     def sends_with(self, params: Mapping[str, Any]) -> bool:
-        """Whether a call with `params` sends; confirmSendMessageByList only asks when confirm is 0."""
+        """Whether a call with `params` sends: confirmSendMessageByList with confirm=0 only asks."""
         return self.sends and not (self.proof == "confirmed" and str(params.get("confirm")).strip() == "0")
 
 
@@ -70,7 +75,7 @@ def _v1(
     optional: str = "",
     *,
     proof: Proof | None = None,
-    reaches_nobody: bool = False,
+    only_prepares: bool = False,
 ) -> Method:
     effect = Effect.SENDS if proof else Effect.ASKS
     return Method(
@@ -81,7 +86,7 @@ def _v1(
         tuple(optional.split()),
         effect,
         proof,
-        reaches_nobody,
+        only_prepares,
     )
 
 
@@ -106,7 +111,7 @@ METHODS: dict[str, Method] = {
             "message",
             "name alphaname_id time",
             proof="message_id",
-            reaches_nobody=True,
+            only_prepares=True,
         ),
         _v1("checkSMSMessageStatus", "GET", "message_id"),
         _v1("sendSMS", "GET", "message_id phone", proof="sms_id"),
@@ -126,34 +131,35 @@ METHODS: dict[str, Method] = {
     )
 }
 
-# sms.by does not mind the case of a method's name, and its own SDKs spell some otherwise.
+# sms.by ignores the case of a method's name, and its own SDKs spell some differently.
 _BY_LOWER = {name.lower(): method for name, method in METHODS.items()}
 
 
 def find_method(name: str) -> Method:
-    """The method called `name`, whatever its case.
+    """Return the method called `name`, in any case.
 
     Raises:
-        UsageError: there is none; the hint lists the known ones.
+        UsageError: there is none; the hint lists the known methods.
     """
     method = _BY_LOWER.get(name.lower())
     if method is None:
         near = difflib.get_close_matches(name.lower(), _BY_LOWER, n=1)
         guess = f"did you mean {_BY_LOWER[near[0]].name}? " if near else ""
-        raise UsageError(f"unknown method {name!r}", hint=f"{guess}Known methods: {', '.join(METHODS)}")
+        raise UsageError(f"unknown method {name!r}", hint=f"{guess}known methods: {', '.join(METHODS)}")
     return method
 
 
 def check_params(method: Method, params: Mapping[str, Any]) -> None:
-    """Refuse, before the call, what sms.by's documentation rules out.
+    """Check the parameters of a call against sms.by's documentation.
 
     Raises:
-        UsageError: a required parameter is missing or empty, or a value is out of its documented range.
+        UsageError: a required parameter is missing or empty, or a value is outside its documented range.
     """
     missing = [name for name in method.required if params.get(name) in (None, "", [], {})]
     if missing:
+        noun = "parameter" if len(missing) == 1 else "parameters"
         raise UsageError(
-            f"{method.name}: missing parameter{'s' if len(missing) > 1 else ''} {', '.join(missing)}",
+            f"{method.name}: missing {noun} {', '.join(missing)}",
             hint=_parameters_of(method),
         )
     if params.get("limit_offset") not in (None, "") and params.get("limit_rows") in (None, ""):
@@ -187,7 +193,7 @@ def contacts_per_form(fields: int) -> int:
 
 
 def unknown_params(method: Method, params: Mapping[str, Any]) -> list[str]:
-    """The names in `params` that the method does not document; sms.by ignores such silently."""
+    """Return the names in `params` that are not documented for `method`; sms.by silently ignores them."""
     known = {*method.required, *method.optional}
     return [name for name in params if name.split("[", 1)[0] not in known]
 
@@ -208,17 +214,19 @@ def _check_forwarding(params: Mapping[str, Any]) -> None:
         return
     text = str(minutes)
     if not (text.isascii() and text.isdigit() and 5 <= int(text) <= 60):
-        raise UsageError("sendQuickSMS: forwarding_time is a number of minutes from 5 to 60")
+        raise UsageError("sendQuickSMS: forwarding_time must be a number of minutes from 5 to 60")
 
 
 def _check_contacts(params: Mapping[str, Any]) -> None:
     names, rows = params["field_names"], params["data"]
     if not isinstance(names, list | tuple) or not isinstance(rows, list | tuple):
-        raise UsageError("importContacts: field_names and data are lists", hint="give them with --input FILE")
+        raise UsageError(
+            "importContacts: field_names and data must be lists", hint="pass them with --input FILE"
+        )
     known = {str(name).strip().lower() for name in names}
     if not known & {"phone", "email"}:
-        raise UsageError("importContacts: field_names must hold phone or email")
+        raise UsageError("importContacts: field_names must contain phone or email")
     if len(known - {"phone", "email"}) > CUSTOM_FIELDS:
         raise UsageError(f"importContacts: at most {CUSTOM_FIELDS} custom fields")
     if len(rows) > CONTACTS_PER_IMPORT:
-        raise UsageError(f"importContacts: at most {CONTACTS_PER_IMPORT} contacts a call, not {len(rows)}")
+        raise UsageError(f"importContacts: at most {CONTACTS_PER_IMPORT} contacts per call, got {len(rows)}")

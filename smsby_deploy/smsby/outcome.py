@@ -1,4 +1,4 @@
-"""What the answer of a send means. Only NOT_SENT may ever be tried again by the program."""
+"""The outcome of a send. The program repeats a request only after NOT_SENT."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from smsby_deploy.smsby.transport import AnswerLost, NotConnected
 
 
 class OutcomeKind(StrEnum):
+    """What is known about a send; NOT_SENT and REJECTED are certain."""
+
     ACCEPTED = "accepted"
     NOT_SENT = "not sent"
     REJECTED = "rejected"
@@ -22,9 +24,12 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`error` tells why it was not accepted; `retry_after` is in seconds; `raw` is the answer's JSON, if any.
+    """What became of one send.
 
-    A rejection may carry a `message_id`: that of the message that exists already.
+    error: why it was not accepted
+    message_id: of the new message, or, with a rejection as a duplicate, of the existing one
+    retry_after: the seconds that sms.by asked to wait
+    raw: the answer's JSON, if any
     """
 
     kind: OutcomeKind
@@ -37,12 +42,12 @@ class Outcome:
 
 
 def judge_send(
-    answer: Answer | NotConnected | AnswerLost, *, proof: Proof, reaches_nobody: bool = False
+    answer: Answer | NotConnected | AnswerLost, *, proof: Proof, only_prepares: bool = False
 ) -> Outcome:
-    """The outcome table: what happened, row by row, from the surest to the least.
+    """Return the outcome of a send; this is the table of outcomes in docs/guarantees.md, from certain to unknown.
 
-    `proof` is the key that an accepted send's answer holds. With `reaches_nobody` an error text is an answer
-    whatever its HTTP status: 5xx too.
+    `proof` is the key that the answer to an accepted send contains. With `only_prepares`, an error text counts as an answer
+    with any HTTP status, 5xx included.
     """
     match answer:
         case NotConnected():
@@ -58,21 +63,21 @@ def judge_send(
             raw=answer.data,
         )
     proved = _proof_of(answer.data, proof)
-    if error and (answer.status == 200 or 400 <= answer.status < (600 if reaches_nobody else 500)):
+    if error and (answer.status == 200 or 400 <= answer.status < (600 if only_prepares else 500)):
         if refuses_token(error, answer.status):
             return Outcome(OutcomeKind.TOKEN_REFUSED, error=error, raw=answer.data)
         if proved.uuid or proved.sms_id:
-            # An error beside the proof of a send: neither "sent" nor "not sent" would be known.
+            # An error together with the proof of a send: it may or may not have been sent.
             return Outcome(OutcomeKind.UNKNOWN, error=error, raw=answer.data)
         return Outcome(OutcomeKind.REJECTED, error=error, message_id=proved.message_id, raw=answer.data)
     if 200 <= answer.status < 300 and answer.readable and not error:
         return proved
-    error = error or f"HTTP {answer.status}, no answer that proves anything"
+    error = error or f"HTTP {answer.status}, without a proof that it was sent"
     return Outcome(OutcomeKind.UNKNOWN, error=error, raw=answer.data)
 
 
 def _proof_of(data: Any, proof: Proof) -> Outcome:
-    """Accepted if the answer holds the proof, else unknown."""
+    """Return ACCEPTED if the answer contains the proof, else UNKNOWN."""
     uuid = find_value(data, "uuid")
     message_id = _positive(find_value(data, "message_id"))
     sms_id = _positive(find_value(data, "sms_id"))
@@ -86,7 +91,7 @@ def _proof_of(data: Any, proof: Proof) -> Outcome:
     if proof == "confirmed" and _says_confirmed(data):
         return Outcome(accepted, message_id=message_id, raw=data)
     missing = "sign of a confirmation" if proof == "confirmed" else proof
-    return Outcome(OutcomeKind.UNKNOWN, error=f"the answer holds no {missing}", raw=data)
+    return Outcome(OutcomeKind.UNKNOWN, error=f"the answer contains no {missing}", raw=data)
 
 
 def _positive(value: Any) -> int | None:
@@ -95,9 +100,9 @@ def _positive(value: Any) -> int | None:
 
 
 def _says_confirmed(data: Any) -> bool:
-    """A sign of success and none of failure; a draft that is still called one is not confirmed.
+    """Return whether an answer to confirm=1 shows success and no failure; status DRAFT means not confirmed.
 
-    What sms.by answers to confirm=1 is not documented; its other methods say status or success "OK", or result.
+    The answer to confirm=1 is not documented; other methods answer status or success "OK", or a result.
     """
     data = unwrap(data)
     if not isinstance(data, dict):

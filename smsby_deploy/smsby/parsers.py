@@ -1,6 +1,6 @@
-"""What sms.by answers, read tolerantly: numbers as text, maps or lists, wrapped or not. The raw answer is kept.
+"""Tolerant parsers of sms.by's answers: numbers as text, maps or lists, wrapped or not. The raw answer is kept.
 
-What can't be read at all is an ApiError, never "nothing": absence would be taken for a fact.
+An answer that cannot be read is an ApiError and never an empty result: absence would be taken for a fact.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from smsby_deploy.smsby.response import find_anywhere, find_value, read_int, unw
 
 @dataclass(frozen=True, slots=True)
 class RemoteMailing:
-    """A mailing in getSMSMessages; the times are unix seconds, `parts` is over all phones."""
+    """A mailing in getSMSMessages. The times are Unix seconds; `parts` is the total of all phones."""
 
     id: int
     name: str
@@ -33,13 +33,13 @@ class RemoteMailing:
 
     @property
     def is_draft(self) -> bool:
-        """Made by sendSmsList and not confirmed: it reaches nobody."""
+        """Whether it was made by sendSmsList and not confirmed, so it reaches no recipient."""
         return is_draft(self.status)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One phone's delivery; `status` verbatim."""
+    """The delivery to one phone; `status` is verbatim."""
 
     phone: str
     status: str
@@ -48,6 +48,8 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class BulkMailingStatus:
+    """What statusBulkSms reports about one mailing of a request."""
+
     message_id: int | None
     name: str
     alphaname_id: int | None
@@ -57,25 +59,31 @@ class BulkMailingStatus:
 
 @dataclass(frozen=True, slots=True)
 class Alphaname:
+    """A sender name of the account."""
+
     id: int
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriberList:
+    """A contact list kept at sms.by."""
+
     id: int
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
+    """The balance of the account; `currency` is None if sms.by does not report it."""
+
     amount: Decimal
     currency: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class ListInfo:
-    """What confirm=0 tells of a draft; None where it can't be found."""
+    """What confirm=0 reports about a draft; a value that is not in the answer is None."""
 
     recipients: int | None
     parts: int | None
@@ -86,7 +94,7 @@ class ListInfo:
 
 @dataclass(frozen=True, slots=True)
 class SmsReceipt:
-    """sendQuickSMS, sendOtp… and sendSMS: one SMS taken. `cost` comes with show_cost=1."""
+    """The answer of sendQuickSMS, sendOtp… and sendSMS for one accepted SMS; `cost` needs show_cost=1."""
 
     sms_id: int | None
     status: str | None
@@ -97,7 +105,7 @@ class SmsReceipt:
 
 @dataclass(frozen=True, slots=True)
 class SmsState:
-    """checkSMS: `sent` and `delivered` are unix seconds, None where not yet."""
+    """The answer of checkSMS; `sent` and `delivered` are Unix seconds, None if that has not happened."""
 
     sms_id: int | None
     status: str | None
@@ -108,7 +116,7 @@ class SmsState:
 
 @dataclass(frozen=True, slots=True)
 class MessageState:
-    """checkSMSMessageStatus: `new` awaits moderation, `moderated` may be sent."""
+    """The answer of checkSMSMessageStatus: `new` awaits moderation, `moderated` may be sent."""
 
     status: str | None
     parts: int | None
@@ -117,12 +125,13 @@ class MessageState:
 
     @property
     def is_moderated(self) -> bool:
+        """Whether sms.by has approved the text."""
         return (self.status or "").lower() == "moderated"
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message of createSmsMessage in getMessagesList; `d_create` is in the account's clock, verbatim."""
+    """A message of createSmsMessage in getMessagesList; `d_create` is verbatim, in the account's time zone."""
 
     message_id: int
     text: str
@@ -134,7 +143,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """importContacts; `log` holds (row of this call, counted from 0; what is wrong with it)."""
+    """The answer of importContacts; `log` holds pairs of a row of the call, counted from 0, and its error."""
 
     inserted: int | None
     updated: int | None
@@ -143,17 +152,21 @@ class ImportReport:
     raw: Any
 
 
-# A `status` of the answer, not of the mailing.
+# Values of a `status` that describe the answer, not the mailing.
 _SAYS_SUCCESS = frozenset({"", "none", "ok", "success", "true", "1"})
 
 
 def is_draft(status: str) -> bool:
-    """Whether a mailing's status, in whatever case, says that it was not confirmed."""
+    """Whether a mailing's status, in any case, means that it was not confirmed."""
     return status.strip().upper() == "DRAFT"
 
 
 def read_mailings(data: Any) -> Iterator[RemoteMailing]:
-    """Raises ApiError for a mailing that has no id: it may be the one that is looked for."""
+    """Yield the mailings of getSMSMessages.
+
+    Raises:
+        ApiError: a mailing has no id; it may be the one that the caller is looking for.
+    """
     for row in rows_of(data):
         number = read_int(row.get("id", row.get("message_id")))
         if number is None:
@@ -175,7 +188,7 @@ def read_mailings(data: Any) -> Iterator[RemoteMailing]:
 
 
 def read_bulk_status(data: Any) -> Iterator[BulkMailingStatus]:
-    """What is no list is "nothing yet": the answer while sms.by is at work is not documented."""
+    """Yield the mailings of statusBulkSms; an answer that is not a list means "nothing yet", as that is not documented."""
     for row in rows_of(data, strict=False):
         yield BulkMailingStatus(
             message_id=read_int(row.get("message_id")),
@@ -187,6 +200,7 @@ def read_bulk_status(data: Any) -> Iterator[BulkMailingStatus]:
 
 
 def read_deliveries(data: Any) -> Iterator[Delivery]:
+    """Yield the deliveries of getSmsDeliveryList, or of one mailing of statusBulkSms."""
     for row in rows_of(data):
         yield Delivery(
             _text(row.get("phone")) or "",
@@ -196,6 +210,7 @@ def read_deliveries(data: Any) -> Iterator[Delivery]:
 
 
 def read_messages(data: Any) -> Iterator[Message]:
+    """Yield the messages of getMessagesList; raises as read_mailings."""
     for row in rows_of(data):
         number = read_int(row.get("message_id", row.get("id")))
         if number is None:
@@ -211,7 +226,10 @@ def read_messages(data: Any) -> Iterator[Message]:
 
 
 def read_alphanames(data: Any) -> Iterator[Alphaname]:
-    """A map id → name, or a bare list: PHP writes a map whose only key is 0 as a list. Objects with both are read, too."""
+    """Yield alphanames from a map id → name, from objects with both, or from a bare list.
+
+    PHP writes a map whose only key is 0 as a list.
+    """
     if isinstance(unwrap(data), dict):
         data = unwrap(data)
         data = data.get("result", data.get("data", data))
@@ -226,7 +244,7 @@ def read_alphanames(data: Any) -> Iterator[Alphaname]:
 
 
 def read_lists(data: Any) -> Iterator[SubscriberList]:
-    """Objects with list_id or id and name or title, or a map id → name."""
+    """Yield contact lists from objects with list_id or id and name or title, or from a map id → name."""
     found = _inner(data)
     if isinstance(unwrap(found), dict) and not _LIST_KEYS & unwrap(found).keys():
         found = unwrap(found)
@@ -241,7 +259,7 @@ _LIST_KEYS = frozenset({"list_id", "id", "name", "title"})
 
 
 def _named(key: Any, value: Any) -> tuple[int | None, str | None]:
-    """The id and the name of one thing of a map or a list: an object with both, or an id as key and a name."""
+    """Return the id and the name of one item: an object with both, or an id as the key of a name."""
     number, name = read_int(key), value
     if isinstance(value, dict):
         own = read_int(value.get("list_id", value.get("id")))
@@ -250,7 +268,7 @@ def _named(key: Any, value: Any) -> tuple[int | None, str | None]:
 
 
 def read_balance(data: Any) -> Balance:
-    """Raises ApiError if there is no amount."""
+    """Return the balance; ApiError if there is no amount."""
     amount = read_decimal(find_value(data, "balance"))
     if amount is None:
         raise _unreadable("no balance")
@@ -258,7 +276,7 @@ def read_balance(data: Any) -> Balance:
 
 
 def read_list_info(data: Any) -> ListInfo:
-    """What confirm=0 tells, wherever it stands. A `status` that only says success is none of the mailing's."""
+    """Return what confirm=0 reports, at any depth; a `status` that only means success is not the mailing's."""
     top = unwrap(data)
     status = find_value(data, "status")
     if isinstance(top, dict):
@@ -276,6 +294,7 @@ def read_list_info(data: Any) -> ListInfo:
 
 
 def read_receipt(data: Any) -> SmsReceipt:
+    """Return the answer to a send of one SMS."""
     return SmsReceipt(
         sms_id=read_int(find_value(data, "sms_id")),
         status=_text(find_value(data, "status")),
@@ -286,6 +305,7 @@ def read_receipt(data: Any) -> SmsReceipt:
 
 
 def read_sms_state(data: Any) -> SmsState:
+    """Return the answer of checkSMS."""
     return SmsState(
         sms_id=read_int(find_value(data, "sms_id")),
         status=_text(find_value(data, "status")),
@@ -296,6 +316,7 @@ def read_sms_state(data: Any) -> SmsState:
 
 
 def read_message_state(data: Any) -> MessageState:
+    """Return the answer of checkSMSMessageStatus."""
     return MessageState(
         status=_text(find_value(data, "status")),
         parts=read_int(find_value(data, "parts")),
@@ -305,6 +326,7 @@ def read_message_state(data: Any) -> MessageState:
 
 
 def read_import(data: Any) -> ImportReport:
+    """Return the answer of importContacts; a count that is not in the answer is None."""
     log = find_value(data, "log")
     rows = [row for row in log if isinstance(row, dict)] if isinstance(log, list) else []
     return ImportReport(
@@ -317,10 +339,10 @@ def read_import(data: Any) -> ImportReport:
 
 
 def rows_of(data: Any, *, strict: bool = True) -> Iterator[dict[str, Any]]:
-    """The objects of an answer: a list of them, alone or under result or data; PHP may write it as a map.
+    """Yield the objects of a list, at the top or under result or data; PHP may write it as a map.
 
     Raises:
-        ApiError: it holds no list (unless not `strict`).
+        ApiError: `strict`, and the answer contains no list.
     """
     found = _inner(data)
     if isinstance(found, dict) and found and all(isinstance(row, dict) for row in found.values()):
@@ -328,13 +350,13 @@ def rows_of(data: Any, *, strict: bool = True) -> Iterator[dict[str, Any]]:
     rows = found if isinstance(found, list) else None
     if rows is None or not all(isinstance(row, dict) for row in rows):
         if strict:
-            raise _unreadable("no list where one belongs")
+            raise _unreadable("expected a list")
         rows = []
     yield from rows
 
 
 def read_decimal(value: Any) -> Decimal | None:
-    """Money, exact."""
+    """Return an exact amount of money; None if `value` is not one."""
     try:
         number = None if value is None else Decimal(str(value))
     except InvalidOperation:
@@ -343,7 +365,7 @@ def read_decimal(value: Any) -> Decimal | None:
 
 
 def _inner(data: Any) -> Any:
-    """What stands under result or data, of an answer that may be wrapped in a list; else the answer itself."""
+    """Return what is under result or data, of an answer that may be wrapped in a list; else the answer itself."""
     top = unwrap(data)
     if isinstance(top, dict):
         found = [top[key] for key in ("result", "data") if top.get(key) is not None]
@@ -359,4 +381,4 @@ def _text(value: Any) -> str | None:
 
 
 def _unreadable(what: str) -> ApiError:
-    return ApiError(f"sms.by's answer can't be read: {what}", status=200)
+    return ApiError(f"cannot read the answer of sms.by: {what}", status=200)

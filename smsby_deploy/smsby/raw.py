@@ -1,4 +1,4 @@
-"""One call of any method, as it is: the answer's JSON, or the error that it means. Nothing is asked twice."""
+"""One raw call of any method: the answer's JSON, or an error. No call is repeated."""
 
 from __future__ import annotations
 
@@ -7,31 +7,30 @@ from dataclasses import dataclass
 from typing import Any
 
 from smsby_deploy.errors import ApiError, OutcomeUnknown, SmsbyDeployError, SmsbyUnavailable
-from smsby_deploy.smsby.client import failure_of
-from smsby_deploy.smsby.known_errors import error_for, refuses_token
+from smsby_deploy.smsby.client import failure_of, says_nothing_yet
+from smsby_deploy.smsby.known_errors import error_for
 from smsby_deploy.smsby.methods import Effect, Method
 from smsby_deploy.smsby.outcome import OutcomeKind, judge_send
 from smsby_deploy.smsby.response import Answer
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected, SendTransport
 
 _UNKNOWN_HINT = (
-    "look at sms.by (getSMSMessages, getSmsDeliveryList) before you repeat it: it may have been sent"
+    "it may have been sent: check at sms.by (getSMSMessages, getSmsDeliveryList) before you repeat it"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """`data` is the answer's JSON, None if there was none; `failure` is what is wrong, None if nothing is."""
+    """`data` is the answer's JSON, None if there was none; `failure` is the error, None if the call succeeded."""
 
     data: Any
     failure: SmsbyDeployError | None = None
 
 
 def call_raw(transport: SendTransport, method: Method, params: Mapping[str, Any]) -> RawAnswer:
-    """Call `method` once. The parameters are the caller's to check (`check_params`).
+    """Call `method` once; the caller has checked the parameters with `check_params`.
 
-    The failure is an OutcomeUnknown (a send that may have gone out), an ApiError (refused, with its text),
-    a TokenRefused or a SmsbyUnavailable.
+    The failure is an OutcomeUnknown (it may have been sent), an ApiError (rejected), a TokenRefused or a SmsbyUnavailable.
     """
     sends = method.sends_with(params)
     try:
@@ -43,17 +42,17 @@ def call_raw(transport: SendTransport, method: Method, params: Mapping[str, Any]
     except KeyboardInterrupt:
         if not sends:
             raise
-        return RawAnswer(None, _unknown(method, "interrupted before the answer came"))
+        return RawAnswer(None, _unknown(method, "interrupted before the answer arrived"))
     if answer.status == 429:
         wait = "" if answer.retry_after is None else f" in {answer.retry_after:.0f} s"
-        text = f"{method.name}: {answer.error or 'too many requests'} (HTTP 429): not done"
+        text = f"{method.name}: {answer.error or 'too many requests'} (HTTP 429); nothing was done"
         return RawAnswer(None, ApiError(text, status=429, hint=f"try again{wait}"))
     return _of_send(method, answer) if sends else _of_question(method, answer)
 
 
 def _of_send(method: Method, answer: Answer) -> RawAnswer:
     assert method.proof is not None
-    outcome = judge_send(answer, proof=method.proof, reaches_nobody=method.reaches_nobody)
+    outcome = judge_send(answer, proof=method.proof, only_prepares=method.only_prepares)
     match outcome.kind:
         case OutcomeKind.ACCEPTED:
             return RawAnswer(answer.data)
@@ -66,9 +65,9 @@ def _of_send(method: Method, answer: Answer) -> RawAnswer:
 
 
 def _of_question(method: Method, answer: Answer) -> RawAnswer:
-    if answer.status == 406 and not refuses_token(answer.error, 406):
+    if says_nothing_yet(answer):
         return RawAnswer([])
-    if 200 <= answer.status < 300 and not answer.error:
+    if answer.is_success:
         if answer.readable:
             return RawAnswer(answer.data)
         if answer.is_empty and method.effect is Effect.ASKS:
@@ -80,4 +79,4 @@ def _of_question(method: Method, answer: Answer) -> RawAnswer:
 
 
 def _unknown(method: Method, why: str) -> OutcomeUnknown:
-    return OutcomeUnknown(f"{method.name}: whether it was sent is not known: {why}", hint=_UNKNOWN_HINT)
+    return OutcomeUnknown(f"{method.name}: unknown whether it was sent: {why}", hint=_UNKNOWN_HINT)

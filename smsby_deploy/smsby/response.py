@@ -1,4 +1,4 @@
-"""One answer of sms.by, before anybody asks what it means."""
+"""One answer of sms.by, before it is interpreted."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ _LONGEST_ERROR = 300
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; `data` is the parsed JSON, `readable` tells whether there was any. Its repr shows no content.
+    """One HTTP answer. Its repr shows no content.
 
-    `retry_after` is in seconds; `is_empty` tells a body without content from one that can't be read.
+    data: the parsed JSON
+    readable: whether the body was JSON
+    is_empty: whether there was no body at all
+    retry_after: the seconds that sms.by asked to wait
     """
 
     status: int
@@ -26,8 +29,13 @@ class Answer:
     token: str = field(default="", repr=False)
 
     @property
+    def is_success(self) -> bool:
+        """Whether it is a 2xx without an error text; the body may still be empty or unreadable."""
+        return 200 <= self.status < 300 and not self.error
+
+    @property
     def error(self) -> str | None:
-        """The text of its `error`, without the token, on one line; it may contain phone numbers."""
+        """The error text in the answer, without the token, on one line; it may contain phone numbers."""
         data = unwrap(self.data)
         error = data.get("error") if isinstance(data, dict) else None
         if not error:
@@ -41,12 +49,12 @@ class Answer:
 
 
 def unwrap(data: Any) -> Any:
-    """An old answer wrapped in a one-element list is unwrapped."""
+    """Return `data` without the one-element list that some methods of sms.by wrap it in."""
     return data[0] if isinstance(data, list) and len(data) == 1 else data
 
 
 def find_value(data: Any, key: str) -> Any:
-    """`key` at the top level or under `result` or `data`."""
+    """Return the value of `key` at the top level or under `result` or `data`; None if there is none."""
     data = unwrap(data)
     if not isinstance(data, dict):
         return None
@@ -60,7 +68,7 @@ def find_value(data: Any, key: str) -> Any:
 
 
 def find_anywhere(data: Any, key: str) -> Any:
-    """`key` wherever it stands; the one nearest to the top wins."""
+    """Return the value of `key` at any depth, the one nearest to the top; None if there is none."""
     level = [data]
     while level:
         below: list[Any] = []
@@ -76,7 +84,7 @@ def find_anywhere(data: Any, key: str) -> Any:
 
 
 def read_int(value: Any) -> int | None:
-    """A whole number that may come as text."""
+    """Return an integer that may be written as text; None if `value` is not one."""
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
     if isinstance(value, bool) or not isinstance(value, int | str):

@@ -1,6 +1,6 @@
-"""HTTP to sms.by: one request, one answer. The token goes into the query of a GET and the body of a POST, nowhere else.
+"""HTTP to sms.by: one request, one answer. The token goes only into the query of a GET and the body of a POST.
 
-A ReadTransport refuses every method that sends; a SendTransport is one that does not.
+A ReadTransport refuses every method that sends or changes something; a SendTransport does not.
 """
 
 from __future__ import annotations
@@ -38,31 +38,71 @@ from smsby_deploy.smsby.response import Answer
 
 _HINT = "check api.url (or SMSBY_API_URL) and the network, then try again"
 _TOO_MANY = 429
-_SLOWEST = 8  # times the interval between two requests, at most, where sms.by asks to slow down
-_FASTER = 0.9  # of that interval after each answer that does not
-_NEVER_LEFT = (
+_MAX_SLOWDOWN = 8  # times the configured interval between two requests
+_SPEEDUP = 0.9  # of the interval, after each answer that does not ask to slow down
+_NOT_SENT = (
     requests.exceptions.ConnectTimeout,
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidSchema,
     requests.exceptions.MissingSchema,
     requests.exceptions.InvalidHeader,
-    UnicodeEncodeError,  # of a proxy's password, before anything is written
+    UnicodeEncodeError,  # a proxy's password, before anything is written
 )
 
 
 class NotConnected(SmsbyUnavailable):
-    """No connection was made: the request surely did not arrive."""
+    """No connection was made, so the request certainly did not arrive."""
 
 
 class AnswerLost(SmsbyUnavailable):
-    """The request left, its answer did not arrive whole."""
+    """The request was sent, and its answer did not arrive completely."""
+
+
+class Pace:
+    """The rate limit of one client; safe to share between threads.
+
+    A 429 doubles the interval between requests, and every other answer makes it a tenth shorter again.
+    """
+
+    def __init__(self, requests_per_second: float, clock: Clock) -> None:
+        self._clock = clock
+        self._interval = self._shortest = 1 / requests_per_second
+        self._mutex = threading.Lock()
+        self._last = float("-inf")  # the turn that was taken last
+        self.slowdowns = 0  # how often sms.by asked to slow down
+
+    def seconds_until_turn(self) -> float:
+        """Return the seconds until the next turn; reserves nothing."""
+        with self._mutex:
+            return max(0.0, self._last + self._interval - self._clock.monotonic())
+
+    def take_turn(self) -> float:
+        """Reserve the next turn and return the seconds until it comes."""
+        with self._mutex:
+            now = self._clock.monotonic()
+            self._last = max(now, self._last + self._interval)
+            return self._last - now
+
+    def wait_turn(self) -> None:
+        """Reserve the next turn and wait for it."""
+        if seconds := self.take_turn():
+            self._clock.sleep(seconds)
+
+    def adapt(self, slowdowns: int, *, is_too_fast: bool) -> None:
+        """Adapt to the answer of a request that was sent when there had been `slowdowns`.
+
+        Of several requests in flight only the first 429 counts.
+        """
+        with self._mutex:
+            if not is_too_fast:
+                self._interval = max(self._shortest, self._interval * _SPEEDUP)
+            elif slowdowns == self.slowdowns:
+                self.slowdowns += 1
+                self._interval = min(self._interval * 2, self._shortest * _MAX_SLOWDOWN)
 
 
 class ReadTransport:
-    """Paced questions to one service with one token; safe to share between threads.
-
-    A 429 halves the pace; each other answer, good or bad, makes it a tenth faster again.
-    """
+    """Paced questions to one service with one token; safe to share between threads."""
 
     def __init__(
         self,
@@ -77,13 +117,10 @@ class ReadTransport:
         self._url = url.rstrip("/")
         self._token = token
         self._timeout = timeout
-        self._interval = self._shortest = 1 / requests_per_second
         self._form = body == "form"
         self._session = _new_session()
-        self._pace = threading.Lock()
-        self._last = float("-inf")  # when the last one left, or is to leave
-        self._slowed = 0  # how often sms.by asked to slow down
         self.clock = clock
+        self.pace = Pace(requests_per_second, clock)
         _hide_tokens_in_logs()
 
     def __repr__(self) -> str:
@@ -93,20 +130,20 @@ class ReadTransport:
         """Call a method that only asks.
 
         Raises:
-            NotConnected, AnswerLost: no answer came.
+            NotConnected, AnswerLost: no answer arrived.
             PermissionError: the method sends or changes something.
         """
         if method.sends_with(params) or method.effect is Effect.CHANGES:
-            raise PermissionError(f"{method.name} is not a question")
+            raise PermissionError(f"{method.name} does more than ask")
         request = self._prepare(method, params)
-        self._wait_turn()
-        return self._dispatch(request, partial(self._session.send, allow_redirects=False))
+        self.pace.wait_turn()
+        return self._exchange(request, partial(self._session.send, allow_redirects=False))
 
     def _prepare(self, method: Method, params: Mapping[str, Any]) -> requests.PreparedRequest:
-        """The request as it will leave.
+        """Return the request with its parameters and the token.
 
         Raises:
-            NotConnected: it can't be made.
+            NotConnected: the request cannot be built.
         """
         headers: dict[str, str] = {}
         content = {**params, "token": self._token}
@@ -124,13 +161,15 @@ class ReadTransport:
                 requests.Request(method.verb, url, headers=headers, **arguments)
             )
         except UnicodeEncodeError:
-            raise NotConnected("the request can't be written as UTF-8", hint="look for broken text") from None
+            raise NotConnected(
+                "cannot encode the request as UTF-8", hint="look for unpaired surrogates in texts"
+            ) from None
         except requests.RequestException:
             raise self._not_connected() from None
 
-    def _dispatch(self, request: requests.PreparedRequest, send: Callable[..., requests.Response]) -> Answer:
-        """Let it leave, and wait for the answer."""
-        slowed = self._slowed
+    def _exchange(self, request: requests.PreparedRequest, send: Callable[..., requests.Response]) -> Answer:
+        """Send the request and wait for its answer; raises NotConnected or AnswerLost."""
+        slowdowns = self.pace.slowdowns
         try:
             response = send(request, timeout=self._timeout, **self._environment)
             content = response.content
@@ -138,12 +177,12 @@ class ReadTransport:
             if _never_connected(error):
                 raise self._not_connected() from None
             how = "timed out" if isinstance(error, requests.Timeout) else "the connection broke"
-            raise AnswerLost(f"sms.by's answer was lost: {how}", hint=_HINT) from None
+            raise AnswerLost(f"the answer of sms.by was lost: {how}", hint=_HINT) from None
         try:
             data = json.loads(content) if content.strip() else None
         except (ValueError, RecursionError):
             data = None
-        self._adapt(slowed, is_too_much=response.status_code == _TOO_MANY)
+        self.pace.adapt(slowdowns, is_too_fast=response.status_code == _TOO_MANY)
         return Answer(
             response.status_code,
             data,
@@ -153,26 +192,16 @@ class ReadTransport:
             token=self._token,
         )
 
-    def _adapt(self, slowed: int, *, is_too_much: bool) -> None:
-        """Slow down or speed up after the answer to a request that left when sms.by had asked `slowed` times: of several
-        on their way at once only the first 429 counts."""
-        with self._pace:
-            if not is_too_much:
-                self._interval = max(self._shortest, self._interval * _FASTER)
-            elif slowed == self._slowed:
-                self._slowed += 1
-                self._interval = min(self._interval * 2, self._shortest * _SLOWEST)
-
     @cached_property
     def _environment(self) -> Mapping[str, Any]:
-        """What the environment says of proxies and certificates: it takes longer to ask than to make a request."""
+        """Proxies and certificates from the environment; reading them takes longer than building a request."""
         return self._session.merge_environment_settings(self._url, {}, None, None, None)
 
     def _not_connected(self) -> NotConnected:
-        return NotConnected(f"sms.by can't be reached at {_place(self._url)}", hint=_HINT)
+        return NotConnected(f"cannot reach sms.by at {_place(self._url)}", hint=_HINT)
 
     def _retry_after(self, value: str) -> float | None:
-        """Seconds to wait: the header is a number of them or an HTTP date."""
+        """Return the seconds of a Retry-After header, which is a number of seconds or an HTTP date; None if neither."""
         value = value.strip()
         if re.fullmatch(r"[0-9]{1,9}", value):
             return float(value)
@@ -181,55 +210,33 @@ class ReadTransport:
         except (ValueError, TypeError, OverflowError):
             return None
 
-    def _seconds_until_turn(self) -> float:
-        """Return the seconds until the next request may leave; reserves nothing."""
-        with self._pace:
-            return max(0.0, self._last + self._interval - self.clock.monotonic())
-
-    def _take_turn(self) -> float:
-        """Reserve the next turn of the pace; seconds until it comes."""
-        with self._pace:
-            now = self.clock.monotonic()
-            self._last = max(now, self._last + self._interval)
-            return self._last - now
-
-    def _wait_turn(self) -> None:
-        """Take a turn, and wait for it."""
-        if seconds := self._take_turn():
-            self.clock.sleep(seconds)
-
 
 class SendTransport(ReadTransport):
-    """A transport that sends, too."""
-
-    # For those who send what was prepared.
-    seconds_until_turn = ReadTransport._seconds_until_turn
-    take_turn = ReadTransport._take_turn
-    wait_turn = ReadTransport._wait_turn
+    """A transport that may call every method."""
 
     def send(self, method: Method, params: Mapping[str, Any]) -> Answer:
-        """Call any method once, on a connection of its own: a stale pooled one would make the outcome unknown.
+        """Call any method once, on a new connection: a stale pooled one would make the outcome unknown.
 
         Raises:
-            NotConnected: surely not sent.
-            AnswerLost: maybe sent.
+            NotConnected: certainly not sent.
+            AnswerLost: perhaps sent.
         """
-        leave = self.prepare(method, params)
-        self._wait_turn()
-        return leave()
+        request = self.prepare(method, params)
+        self.pace.wait_turn()
+        return request()
 
     def prepare(self, method: Method, params: Mapping[str, Any]) -> Callable[[], Answer]:
-        """Make the request of `send`; it leaves when what is returned is called, once, by who took a turn.
+        """Build the request of `send`. The returned function sends it; call it once, after a turn was taken.
 
         Raises:
-            NotConnected: it can't be made.
+            NotConnected: the request cannot be built.
         """
         return partial(self._send, method, self._prepare(method, params))
 
     def _send(self, method: Method, request: requests.PreparedRequest) -> Answer:
         fault_point(f"http.before:{method.name}")
         with closing(HTTPAdapter()) as connection:
-            answer = self._dispatch(request, connection.send)
+            answer = self._exchange(request, connection.send)
         fault_point(f"http.after:{method.name}")
         return answer
 
@@ -237,28 +244,28 @@ class SendTransport(ReadTransport):
 def _new_session() -> requests.Session:
     session = requests.Session()
     session.headers["User-Agent"] = f"smsby-deploy/{__version__}"
-    session.auth = lambda request: request  # nothing from ~/.netrc goes to sms.by
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # nor does any cookie
+    session.auth = lambda request: request  # send no password from ~/.netrc
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # accept no cookies
     return session
 
 
 def _place(url: str) -> str:
-    """The part of a URL that may be shown."""
+    """Return the part of a URL that may be shown: without user, password and path."""
     try:
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
     except ValueError:
-        return "the URL that is set"
+        return "the configured URL"
 
 
 def _never_connected(error: BaseException) -> bool:
-    """Whether the request surely did not leave."""
-    if isinstance(error, _NEVER_LEFT):
+    """Return whether the request was certainly not sent."""
+    if isinstance(error, _NOT_SENT):
         return True
     reason = error.args[0] if error.args else None
     if isinstance(reason, MaxRetryError):
         reason = reason.reason
-    # urllib3 also says ProxyError when a proxy hangs up after it took the request; what lies below it tells.
+    # urllib3 also raises ProxyError when a proxy closes the connection after the request; its cause shows the difference.
     if isinstance(reason, ProxyError):
         reason = reason.original_error
         if isinstance(reason, OSError) and str(reason).startswith("Tunnel connection failed"):
@@ -285,7 +292,7 @@ def _json_object(params: Mapping[str, Any]) -> bytes:
 
 
 def _brackets(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """A nested value as PHP reads it: messages[0][delivery_list][0][phone]=…; true is 1, false 0, None is empty."""
+    """Yield a nested value as PHP reads it: messages[0][delivery_list][0][phone]=…; true is 1, false 0, None empty."""
     items: Any
     if isinstance(value, bytes):
         value = json.loads(value)

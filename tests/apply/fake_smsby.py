@@ -58,10 +58,24 @@ def _default_answers() -> dict[str, Reply]:
     }
 
 
+class _NoPace:
+    """Requests are not paced."""
+
+    def seconds_until_turn(self) -> float:
+        return 0.0
+
+    def take_turn(self) -> float:
+        return 0.0
+
+    def wait_turn(self) -> None:
+        return None
+
+
 class FakeTransport(SendTransport):
     """Answers each method from its script, then with its last or default answer."""
 
     def __init__(self, clock: Clock) -> None:
+        self.pace = _NoPace()
         self.clock = clock
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self._scripts: dict[str, deque[Reply]] = {}
@@ -83,15 +97,6 @@ class FakeTransport(SendTransport):
 
     def prepare(self, method: Method, params: Mapping[str, Any]) -> Callable[[], Answer]:
         return lambda: self._reply(method, params)
-
-    def seconds_until_turn(self) -> float:
-        return 0.0
-
-    def take_turn(self) -> float:
-        return 0.0
-
-    def wait_turn(self) -> None:
-        """Requests are not paced."""
 
     def _reply(self, method: Method, params: Mapping[str, Any]) -> Answer:
         self.calls.append((method.name, dict(params)))

@@ -17,7 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from smsby_deploy.smsby.client import ReadClient, SendClient, read_client, send_client
+from smsby_deploy.smsby.client import ReadClient, SendClient
+from smsby_deploy.smsby.transport import ReadTransport, SendTransport
 
 TOKEN = "4c6f766520697320616c6c207468657265"
 
@@ -179,7 +180,9 @@ MakeSender = Callable[..., SendClient]
 @pytest.fixture
 def reader(wire: SendGate, clock: FakeClock) -> ReadClient:
     """A client that can't send, paced so that pacing is not seen."""
-    return read_client(wire.url, TOKEN, timeout=5, requests_per_second=1e6, body="json", clock=clock)
+    return ReadClient(
+        ReadTransport(wire.url, TOKEN, timeout=5, requests_per_second=1e6, body="json", clock=clock)
+    )
 
 
 @pytest.fixture
@@ -189,7 +192,9 @@ def make_sender(wire: SendGate, clock: FakeClock) -> MakeSender:
     def make(**changes: Any) -> SendClient:
         settings: dict[str, Any] = {"timeout": 5, "requests_per_second": 1e6, "body": "json"}
         url = changes.pop("url", wire.url)
-        return send_client(url, changes.pop("token", TOKEN), **(settings | changes), clock=clock)
+        return SendClient(
+            SendTransport(url, changes.pop("token", TOKEN), **(settings | changes), clock=clock)
+        )
 
     return make
 

@@ -64,10 +64,10 @@ PROOFS: list[Proof] = ["uuid", "message_id", "sms_id", "confirmed"]
 
 @given(st.integers(200, 599), JSON, st.sampled_from(PROOFS), st.booleans())
 def test_only_proof_is_accepted_and_only_429_may_be_sent_again(
-    status: int, data: Any, proof: Proof, reaches_nobody: bool
+    status: int, data: Any, proof: Proof, only_prepares: bool
 ) -> None:
     answer = Answer(status, data, readable=data is not None)
-    outcome = judge_send(answer, proof=proof, reaches_nobody=reaches_nobody)
+    outcome = judge_send(answer, proof=proof, only_prepares=only_prepares)
     assert (outcome.kind is OutcomeKind.NOT_SENT) == (status == 429)
     if outcome.kind is OutcomeKind.ACCEPTED:
         assert status < 300 and not answer.error
@@ -76,7 +76,7 @@ def test_only_proof_is_accepted_and_only_429_may_be_sent_again(
             assert getattr(outcome, proof)
     if outcome.kind in (OutcomeKind.REJECTED, OutcomeKind.TOKEN_REFUSED):
         assert answer.error
-        assert status == 200 or 400 <= status < 500 or (reaches_nobody and status >= 500)
+        assert status == 200 or 400 <= status < 500 or (only_prepares and status >= 500)
     assert outcome.error is not None or outcome.kind is OutcomeKind.ACCEPTED
 
 
@@ -108,7 +108,7 @@ def test_an_answer_is_read_or_told_to_be_unreadable(read: Callable[[Any], Any], 
     try:
         read(data)
     except ApiError as error:
-        assert "can't be read" in error.message
+        assert "cannot read the answer" in error.message
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

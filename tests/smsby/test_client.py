@@ -246,7 +246,7 @@ def test_a_list_that_can_not_be_read_is_not_an_empty_one(
 ) -> None:
     """An empty list would mean "not sent yet", and everything would be sent again."""
     wire.answers(Reply(200, data))
-    with pytest.raises(ApiError, match="can't be read"):
+    with pytest.raises(ApiError, match="cannot read the answer"):
         reader.get_sms_messages()
 
 

@@ -126,12 +126,12 @@ def test_what_shows_that_a_draft_was_confirmed(data: Any, kind: OutcomeKind) -> 
     assert judge(200, data, "confirmed").kind is kind
 
 
-def test_a_method_that_reaches_nobody_may_fail_with_5xx() -> None:
+def test_a_method_that_only_prepares_may_fail_with_5xx() -> None:
     """createSmsMessage: an error text is an answer, a bare 5xx is not; the duplicate's id is kept."""
     text = {"error": "The same message exists with ID=3", "message_id": 3}
-    outcome = judge_send(Answer(500, text, readable=True), proof="message_id", reaches_nobody=True)
+    outcome = judge_send(Answer(500, text, readable=True), proof="message_id", only_prepares=True)
     assert (outcome.kind, outcome.message_id) == (REJECTED, 3)
-    bare = judge_send(Answer(500, None), proof="message_id", reaches_nobody=True)
+    bare = judge_send(Answer(500, None), proof="message_id", only_prepares=True)
     assert bare.kind is UNKNOWN
 
 

@@ -29,7 +29,7 @@ MESSAGE = {"name": "n", "alphaname_id": "7", "delivery_list": ["375291111111", "
 def _send(sender: SendClient, *messages: Mapping[str, Any]) -> Outcome:
     """As an apply does: made, then sent in its turn."""
     leave = sender.prepare_bulk_sms(json.dumps(message).encode() for message in messages)
-    sender._transport.wait_turn()
+    sender._transport.pace.wait_turn()
     return leave()
 
 
@@ -118,7 +118,7 @@ def hanging_proxy(wire: SendGate, monkeypatch: pytest.MonkeyPatch) -> Iterator[l
 def test_a_proxy_that_took_the_request_and_hung_up_leaves_it_unknown(
     hanging_proxy: list[bytes], make_sender: MakeSender
 ) -> None:
-    """urllib3 calls this a ProxyError, as it does a proxy that can't be reached; only the latter is "not sent"."""
+    """urllib3 calls this a ProxyError, as it does an unreachable proxy; only the latter is "not sent"."""
     outcome = _send(make_sender(url="http://sms.example"), MESSAGE)
     assert hanging_proxy[0].startswith(b"POST http://sms.example/api/v1/sendBulkSms")
     assert outcome.kind is OutcomeKind.UNKNOWN
@@ -262,7 +262,7 @@ def test_the_token_is_in_no_error_repr_or_log(
 
 def test_an_unreachable_address_is_named_without_its_secrets(make_sender: MakeSender) -> None:
     outcome = _send(make_sender(url="http://me:pass@127.0.0.1:1/x?token=abc"), MESSAGE)
-    assert outcome.error == "sms.by can't be reached at http://127.0.0.1:1"
+    assert outcome.error == "cannot reach sms.by at http://127.0.0.1:1"
 
 
 def test_a_send_has_a_connection_of_its_own(wire: SendGate, sender: SendClient) -> None:
