@@ -11,8 +11,7 @@ from typing import Any
 from smsby_deploy.sandbox.clock import MovableClock
 from smsby_deploy.sandbox.message_rules import DELIVERED, NEW, count_parts, default_outcome, status_at
 from smsby_deploy.sandbox.models import NewSms, SandboxMailing, Sms
-from smsby_deploy.sandbox.params import Params, phone_of, text_of
-from smsby_deploy.sandbox.replies import Refusal, incorrect_arguments
+from smsby_deploy.sandbox.protocol import Params, Refusal, incorrect_arguments, phone_of, text_of
 from smsby_deploy.sandbox.settings import SandboxSettings
 from smsby_deploy.sandbox.store import Store
 

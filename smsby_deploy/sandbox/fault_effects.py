@@ -10,7 +10,7 @@ from flask import Response, jsonify, request
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.sandbox.faults import Fault
-from smsby_deploy.sandbox.replies import Reply
+from smsby_deploy.sandbox.protocol import Reply
 
 _PAGE = (
     "<!doctype html><html><head><title>sms.by</title></head><body><h1>Технические работы</h1></body></html>"

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from smsby_deploy.sandbox.methods import METHODS, documented_name
-from smsby_deploy.sandbox.params import Params
+from smsby_deploy.sandbox.protocol import Params
 
 ANY = "*"
 # These change what the account lists, not the answer of the call.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from smsby_deploy.sandbox.replies import Refusal
+from smsby_deploy.sandbox.protocol import Refusal
 
 NEW, SENT, DELIVERED, UNDELIVERED = "NEW", "SENT", "DELIVERED", "UNDELIVERED"
 

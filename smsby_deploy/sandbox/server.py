@@ -1,4 +1,4 @@
-"""The sandbox as an HTTP server."""
+"""The sandbox as an HTTP server: sms.by under /api, the control routes under /_sandbox, the inbox page at /."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from flask import Flask, Response, request
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHandler
 
 from smsby_deploy.clock import Clock, SystemClock
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.sandbox.account import Account
-from smsby_deploy.sandbox.app import create_app
 from smsby_deploy.sandbox.callbacks import send_callbacks
 from smsby_deploy.sandbox.clock import MovableClock
+from smsby_deploy.sandbox.fault_effects import break_reply, send_reply
+from smsby_deploy.sandbox.protocol import Reply, read_params
+from smsby_deploy.sandbox.routes_control import serve_control
+from smsby_deploy.sandbox.routes_ui import serve_page
 from smsby_deploy.sandbox.service import Service
 from smsby_deploy.sandbox.settings import SandboxSettings
 from smsby_deploy.sandbox.store import Store
@@ -73,6 +77,29 @@ def _sending_callbacks(service: Service) -> Iterator[None]:
         yield
     finally:
         ended.set()
+
+
+def create_app(service: Service) -> Flask:
+    """Return the Flask application of `service`."""
+    app = Flask("sandbox", static_folder=None)
+    app.config["MAX_FORM_MEMORY_SIZE"] = None  # the setting max_input_vars limits forms
+    serve_page(app, service)
+    serve_control(app, service)
+    _serve_api(app, service)
+    return app
+
+
+def _serve_api(app: Flask, service: Service) -> None:
+    @app.route("/api/<version>/<method>", methods=["GET", "POST"])
+    def api(version: str, method: str) -> Response:
+        params = read_params(request, service.account.settings.max_input_vars)
+        outcome = service.call(method, request.method, request.path, params)
+        if outcome.fault is None:
+            response = send_reply(outcome.reply or Reply(500, {}))
+        else:
+            response = break_reply(outcome.fault, outcome.reply, service.account.clock)
+        outcome.logged.status = response.status_code
+        return response
 
 
 class _Handler(WSGIRequestHandler):

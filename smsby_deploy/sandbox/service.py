@@ -11,8 +11,7 @@ from typing import Any
 from smsby_deploy.sandbox.account import Account
 from smsby_deploy.sandbox.faults import SILENT, Fault, FaultSwitch
 from smsby_deploy.sandbox.methods import METHODS, documented_name
-from smsby_deploy.sandbox.params import Params
-from smsby_deploy.sandbox.replies import Refusal, Reply
+from smsby_deploy.sandbox.protocol import Params, Refusal, Reply
 
 _RATE_WINDOW = 1.0  # seconds in which `rate_limit` calls are allowed
 

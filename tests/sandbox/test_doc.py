@@ -42,7 +42,7 @@ def test_doc_describes_every_fault_mode_and_field() -> None:
 
 def test_doc_lists_every_control_route(sms: Client) -> None:
     """The tables have all routes of /_sandbox except the files of the page."""
-    from smsby_deploy.sandbox.app import create_app
+    from smsby_deploy.sandbox.server import create_app
 
     routes = set()
     for rule in create_app(sms.service).url_map.iter_rules():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smsby_deploy.sandbox.message_rules import count_parts, default_outcome
-from smsby_deploy.sandbox.replies import Refusal
+from smsby_deploy.sandbox.protocol import Refusal
 from tests.sandbox.conftest import Client
 
 

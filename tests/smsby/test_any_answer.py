@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 
 from smsby_deploy.errors import ApiError
-from smsby_deploy.sandbox.params import read_params
+from smsby_deploy.sandbox.protocol import read_params
 from smsby_deploy.smsby.methods import Proof
 from smsby_deploy.smsby.outcome import OutcomeKind, judge_send
 from smsby_deploy.smsby.parsers import (

@@ -7,7 +7,7 @@ from typing import Any
 
 from smsby_deploy.sandbox.account import Account
 from smsby_deploy.sandbox.methods import bulk, listing, lists, single
-from smsby_deploy.sandbox.params import Params
+from smsby_deploy.sandbox.protocol import Params
 
 Method = Callable[[Account, Params], Any]
 

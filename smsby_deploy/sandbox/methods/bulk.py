@@ -9,8 +9,7 @@ from typing import Any
 
 from smsby_deploy.sandbox.account import Account
 from smsby_deploy.sandbox.models import NewMailing, NewSms
-from smsby_deploy.sandbox.params import Params, text_of
-from smsby_deploy.sandbox.replies import incorrect_arguments
+from smsby_deploy.sandbox.protocol import Params, incorrect_arguments, text_of
 
 
 def send_bulk_sms(account: Account, params: Params) -> Any:

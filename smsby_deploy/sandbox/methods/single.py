@@ -8,8 +8,7 @@ from typing import Any
 from smsby_deploy.sandbox.account import Account
 from smsby_deploy.sandbox.message_rules import DELIVERED, NEW, count_parts
 from smsby_deploy.sandbox.models import NewMailing, NewSms
-from smsby_deploy.sandbox.params import Params, int_of, text_of
-from smsby_deploy.sandbox.replies import Refusal, incorrect_arguments
+from smsby_deploy.sandbox.protocol import Params, Refusal, incorrect_arguments, int_of, text_of
 
 _CODE = re.compile(r"\d{1,16}", re.ASCII)
 

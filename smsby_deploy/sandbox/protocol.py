@@ -1,15 +1,14 @@
-"""Parameters as PHP reads them: the query, a form with brackets, and JSON, merged."""
+"""Calls and answers of sms.by: parameters as PHP reads them, replies, and errors as replies."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from flask import Request
-
-from smsby_deploy.sandbox.replies import Refusal, incorrect_arguments
 
 Params = Mapping[str, Any]
 
@@ -17,8 +16,36 @@ _KEY = re.compile(r"\[([^\]]*)\]")
 _PHONE = re.compile(r"\+?\d{9,15}", re.ASCII)
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a call, before a fault breaks it."""
+
+    status: int
+    body: Any
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Refusal(Exception):
+    """The call is answered with `{"error": text}` and the keys of `more`.
+
+    `status` is the HTTP status where the setting `error_status` is 400; where it is 200, so is the status of the answer,
+    unless `keeps_status`.
+    """
+
+    def __init__(self, text: str, status: int = 400, *, keeps_status: bool = False, **more: Any) -> None:
+        super().__init__(text)
+        self.status = status
+        self.keeps_status = keeps_status
+        self.body = {"error": text, **more}
+
+
+def incorrect_arguments() -> Refusal:
+    """Return the one error that sms.by has for any missing or malformed parameter."""
+    return Refusal("incorrect arguments")
+
+
 def read_params(request: Request, max_variables: int = 0) -> dict[str, Any]:
-    """Return all parameters of a request. The form overrides the query; JSON, of any content type, overrides both.
+    """Return all parameters of a request: those of the query, overridden by the form, then by JSON of any type.
 
     Like PHP, silently read only the first `max_variables` of a query or a form; 0 is all.
     """
