@@ -1,4 +1,4 @@
-"""All problems are told together, each at its place, whatever else is wrong."""
+"""All problems are reported together, each with its location, whatever else is wrong."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _told(shop: Shop) -> list[tuple[str, str, int, int]]:
 
 
 def test_one_problem_hides_no_other(shop: Shop) -> None:
-    """A wrong key in smsby.yaml, a wrong key and a wrong zone in a campaign, bad phones in the same mailings."""
+    """Wrong keys in smsby.yaml and in a campaign, a wrong time zone, and bad phones of the same mailings."""
     shop.write("smsby.yaml", PROJECT + "bogus: 1\n")
     shop.write(
         "sale.yaml",
@@ -39,8 +39,8 @@ def test_one_problem_hides_no_other(shop: Shop) -> None:
     assert sorted(_told(shop)) == sorted(expected)
 
 
-def test_a_zone_that_many_take_is_told_once(shop: Shop) -> None:
-    """From one place: once, and every campaign that takes it is left out of the plan."""
+def test_shared_wrong_time_zone_is_reported_once(shop: Shop) -> None:
+    """Every campaign that inherits it is left out of the plan."""
     shop.write("smsby.yaml", PROJECT + "defaults: {timezone: X/Y}\n")
     for name in ("a", "b"):
         text = f'version: 1\ncampaign: {name}\nmailings:\n  - {{name: m, recipients: ["37529123456{{n}}"], text: Hi}}\n'
@@ -59,27 +59,27 @@ def test_a_zone_that_many_take_is_told_once(shop: Shop) -> None:
         (".", "PATTERN"),
     ],
 )
-def test_a_pattern_that_can_name_no_campaign(shop: Shop, pattern: str, code: str) -> None:
-    """It is told at its place, never passed over."""
+def test_pattern_without_a_campaign_is_reported(shop: Shop, pattern: str, code: str) -> None:
+    """It is reported at its location, and not ignored."""
     shop.write("smsby.yaml", PROJECT + f"campaigns: ['{pattern}']\n")
     assert _told(shop) == [(code, "smsby.yaml", 5, 13)]
 
 
-def test_no_pattern_means_no_campaign(shop: Shop) -> None:
-    """Only a key that is left out stands for every YAML file."""
+def test_empty_campaigns_key_means_no_campaign(shop: Shop) -> None:
+    """Only a missing key means every YAML file."""
     shop.write("sale.yaml", _HEAD + '  - {name: one, recipients: ["375291234567"], text: Hi}\n')
     shop.write("smsby.yaml", PROJECT + "campaigns: []\n")
     assert shop.run("plan", "--format", "json").json["actions"] == []
 
 
-def test_a_name_ends_where_its_letters_end(shop: Shop) -> None:
-    """A line break at the end of a name is no part of the pattern."""
+def test_name_with_a_line_break_is_invalid(shop: Shop) -> None:
+    """A line break at the end of a name does not match the pattern."""
     shop.write("smsby.yaml", PROJECT.replace("project: shop", 'project: "shop\\n"'))
     assert _told(shop) == [("SCHEMA", "smsby.yaml", 2, 10)]
 
 
-def test_what_cannot_be_read_is_no_orphan(shop: Shop) -> None:
-    """While its campaign is broken, a mailing that was sent is not said to be gone, nor a new one to be its double."""
+def test_unreadable_campaign_makes_no_orphan(shop: Shop) -> None:
+    """While a campaign is broken, its sent mailings are no orphans, and new ones no duplicates of them."""
     mailing = '  - {name: one, recipients: ["375291234567"], text: Hi}\n'
     shop.write("sale.yaml", _HEAD + mailing)
     assert shop.run("apply", "--auto-approve").code == 0

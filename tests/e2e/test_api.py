@@ -15,20 +15,22 @@ def api(shop: Shop, *arguments: str) -> Any:
     return done.json
 
 
-def test_nothing_goes_out_without_yes(shop: Shop) -> None:
+def test_api_sends_nothing_without_yes(shop: Shop) -> None:
+    """A method that sends needs --yes."""
     refused = shop.run("api", "sendQuickSMS", f"phone={PHONE}", "message=hi", "alphaname_id=0")
     assert refused.code == 64
     assert shop.inbox() == {}
 
 
-def test_a_quick_sms_arrives_once(shop: Shop) -> None:
+def test_api_quick_sms_arrives_once(shop: Shop) -> None:
+    """sendQuickSMS sends one message and prints the answer."""
     quick = ["sendQuickSMS", f"phone={PHONE}", "message=привет", "alphaname_id=0", "--yes"]
     assert api(shop, *quick)["sms_id"] > 0
     assert [sms["text"] for sms in shop.inbox()[PHONE]] == ["привет"]
 
 
-def test_a_quick_sms_whose_answer_is_lost_is_not_repeated(shop: Shop) -> None:
-    """It did go out here, and the tool says that it does not know."""
+def test_api_does_not_repeat_a_lost_quick_sms(shop: Shop) -> None:
+    """The message arrived, and the command says that the outcome is unknown."""
     shop.fault(method="sendQuickSMS", when="after", mode="reset")
     lost = shop.run("api", "sendQuickSMS", f"phone={PHONE}", "message=hi", "alphaname_id=0", "--yes")
     assert (lost.code, lost.out) == (6, "")
@@ -36,7 +38,8 @@ def test_a_quick_sms_whose_answer_is_lost_is_not_repeated(shop: Shop) -> None:
     assert len(shop.inbox()[PHONE]) == 1
 
 
-def test_a_message_is_made_once_and_sent_phone_by_phone(shop: Shop) -> None:
+def test_api_makes_a_message_and_sends_it_to_phones(shop: Shop) -> None:
+    """createSmsMessage, then sendSMS for each phone."""
     made = api(shop, "createSmsMessage", "message=привет", "alphaname_id=1363", "--yes")
     message_id = f"message_id={made['message_id']}"
     assert shop.inbox() == {}
@@ -51,7 +54,8 @@ def test_a_message_is_made_once_and_sent_phone_by_phone(shop: Shop) -> None:
     assert "createSmsMessage: The same message exists" in again.err
 
 
-def test_a_contact_list_is_made_filled_and_sent_to(shop: Shop) -> None:
+def test_api_makes_fills_and_sends_to_a_list(shop: Shop) -> None:
+    """A list is made, filled with contacts, drafted and confirmed."""
     list_id = api(shop, "createSubscriberList", "name=Friends")["result"]["list_id"]
     shop.write("in.json", f'{{"list_id": {list_id}, "field_names": ["phone"], "data": [["{PHONE}"]]}}')
     assert api(shop, "importContacts", "--input", "in.json")["result"]["inserted"] == 1
@@ -68,7 +72,8 @@ def test_a_contact_list_is_made_filled_and_sent_to(shop: Shop) -> None:
     assert list(shop.inbox()) == [PHONE]
 
 
-def test_the_account_and_its_mailings(shop: Shop) -> None:
+def test_api_reads_the_account_and_its_mailings(shop: Shop) -> None:
+    """Balance, limit, alphanames, lists and mailings are printed as JSON."""
     assert api(shop, "getSMSMessages") == []
     assert api(shop, "getBalance")["currency"] == "BYN"
     assert api(shop, "getLimit")["limit"] > 0
@@ -78,7 +83,8 @@ def test_the_account_and_its_mailings(shop: Shop) -> None:
     assert "not found" in missing.err
 
 
-def test_a_code_by_messenger(shop: Shop) -> None:
+def test_api_sends_a_code_by_messenger(shop: Shop) -> None:
+    """sendOtpTelegram and sendOtpWhatsApp send a code."""
     for method in ("sendOtpTelegram", "sendOtpWhatsApp"):
         assert api(shop, method, f"phone={PHONE}", "message=0042", "--yes")["sms_id"] > 0
     assert shop.run("api", "sendOtpTelegram", f"phone={PHONE}", "message=code", "--yes").code == 64

@@ -1,4 +1,4 @@
-"""Recipients, opt-outs and guardrails by the real command: as people have their files, and what is refused."""
+"""Recipients, opt-outs and guardrails by the real command: realistic files, and what is refused."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def _bytes(shop: Shop, name: str, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def test_a_list_from_excel_is_sent_as_it_reads(shop: Shop) -> None:
-    """cp1251, semicolons, CRLF, blank lines, a header in capitals: the letters arrive, and validate -v says how."""
+def test_excel_list_is_sent_as_it_reads(shop: Shop) -> None:
+    """cp1251, semicolons, CRLF, blank lines and a header in capitals; validate -v reports how it was read."""
     text = "PHONE;Name;\r\n+375 (29) 111-11-11;Анна;\r\n8 033 222-22-22;Борис;\r\n;;\r\n\r\n"
     _bytes(shop, "lists/vip.csv", text.encode("cp1251"))
     shop.write("sale.yaml", CAMPAIGN)
@@ -53,8 +53,8 @@ def test_a_list_from_excel_is_sent_as_it_reads(shop: Shop) -> None:
     assert inbox == {"375291111111": ["Анна, hello"], "375332222222": ["Борис, hello"]}
 
 
-def test_of_many_bad_rows_the_first_twenty_are_shown(shop: Shop) -> None:
-    """The rest is counted; JSON has all; with `drop` they are in the waterfall."""
+def test_only_the_first_twenty_bad_rows_are_shown(shop: Shop) -> None:
+    """The others are counted, and JSON has all; with `drop` they appear in the audience counts."""
     rows = "".join(f"{number},x\n" for number in range(30))
     shop.write("lists/vip.csv", f"phone,name\n{rows}375291111111,Anna\n80291111111,Olga\n")
     shop.write("sale.yaml", CAMPAIGN)
@@ -79,9 +79,8 @@ def test_of_many_bad_rows_the_first_twenty_are_shown(shop: Shop) -> None:
     assert found["DUPLICATE_DIFFERS"]["line"] == 33
 
 
-def test_a_late_opt_out_is_honoured_and_told(shop: Shop) -> None:
-    """Added after the plan was made, in another spelling and a .txt: no message, no stale plan, a line that says it.
-    It counts nobody of a mailing that is held back anyway."""
+def test_late_opt_out_is_honored_and_reported(shop: Shop) -> None:
+    """An opt-out added after the plan gets no message, makes no plan stale, and is reported."""
     shop.write("lists/out.txt", "")
     settings = (shop.root / "smsby.yaml").read_text() + "suppress: [lists/out.txt]\n"
     shop.write("smsby.yaml", settings)
@@ -111,10 +110,8 @@ def test_a_late_opt_out_is_honoured_and_told(shop: Shop) -> None:
 @pytest.mark.parametrize(
     "out", [["375291111111", "375291111112"], ["375291111111", "375291111112", "375291111113"]]
 )
-def test_a_chunk_of_which_all_opted_out_late_is_done_without_a_request(
-    shop: Shop, text: str, out: list[str]
-) -> None:
-    """Whatever way it goes: nothing to them, the others get it, the lock counts and charges only these, and it is done."""
+def test_chunk_of_late_opt_outs_is_done_without_a_request(shop: Shop, text: str, out: list[str]) -> None:
+    """With every transport the others get the mailing, and the lock counts only them."""
     people = ["375291111111", "375291111112", "375291111113"]
     shop.write("out.txt", "")
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.txt]\n")
@@ -140,8 +137,8 @@ def test_a_chunk_of_which_all_opted_out_late_is_done_without_a_request(
     assert [action["action"] for action in again["actions"]] == ["noop"]
 
 
-def test_a_guardrail_refuses_with_its_key_figure_and_limit(shop: Shop) -> None:
-    """plan and apply exit 4, nothing is sent; once the limit is raised in the file, it goes out."""
+def test_guardrail_refuses_with_key_figure_and_limit(shop: Shop) -> None:
+    """plan and apply exit with 4 and nothing is sent; with a raised limit the mailing is sent."""
     base = (shop.root / "smsby.yaml").read_text()
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n375332222222,Boris\n")
     shop.write("sale.yaml", CAMPAIGN)
@@ -172,7 +169,7 @@ def test_a_guardrail_refuses_with_its_key_figure_and_limit(shop: Shop) -> None:
 
 
 def test_suppression_files_are_inputs_that_may_change(shop: Shop) -> None:
-    """A reviewer sees which they were; a later opt-out makes no plan stale, unless people are also taken from that file."""
+    """A later opt-out makes no plan stale, unless the file is also a source of recipients."""
     shop.write("out.csv", "phone\n")
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [./out.csv]\n")
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
@@ -184,8 +181,8 @@ def test_suppression_files_are_inputs_that_may_change(shop: Shop) -> None:
     assert set(shop.inbox()) == {"375291111111"}
 
 
-def test_a_late_mailing_goes_out_at_once(shop: Shop) -> None:
-    """With max_late its time, which has passed, is not told to sms.by; the plan warns, and says nothing of a difference."""
+def test_late_mailing_is_sent_at_once(shop: Shop) -> None:
+    """With max_late the passed time is not sent to sms.by; the plan warns, and reports no difference."""
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
     now = datetime.now(ZoneInfo("Europe/Minsk"))  # noqa: TID251  # the command's own process has the real clock
     late = now - timedelta(minutes=10)
@@ -199,8 +196,8 @@ def test_a_late_mailing_goes_out_at_once(shop: Shop) -> None:
     assert after["problems"] == []
 
 
-def test_a_list_is_held_to_the_guardrails_once_its_size_is_told(shop: Shop) -> None:
-    """expect_recipients and budget refuse a list's draft before it is confirmed: exit 4, nobody is reached."""
+def test_list_guardrails_apply_before_the_confirmation(shop: Shop) -> None:
+    """expect_recipients and budget stop a draft before it is confirmed: exit code 4, nothing is sent."""
     base = (shop.root / "smsby.yaml").read_text()
     shop.write("news.yaml", LIST)
     for rail, key in (
@@ -218,8 +215,8 @@ def test_a_list_is_held_to_the_guardrails_once_its_size_is_told(shop: Shop) -> N
     assert shop.inbox()
 
 
-def test_a_budget_begins_anew_with_the_month(shop: Shop) -> None:
-    """What was spent this month stands in the way; the same record of the month before does not."""
+def test_budget_starts_again_with_the_month(shop: Shop) -> None:
+    """This month's spending counts; the same record of last month does not."""
     settings = (shop.root / "smsby.yaml").read_text() + "guardrails: {budget: 0.05}\n"
     shop.write("smsby.yaml", settings)
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
@@ -235,7 +232,7 @@ def test_a_budget_begins_anew_with_the_month(shop: Shop) -> None:
 
 
 def _last_month(shop: Shop) -> None:
-    """All that the lock records was sent 32 days ago."""
+    """Let the lock say that everything was sent 32 days ago."""
     path = shop.root / "smsby.lock.json"
     lock = read_lock(path.read_text(encoding="utf-8"), path.name)
 
@@ -250,8 +247,8 @@ def _last_month(shop: Shop) -> None:
     path.write_text(write_lock(lock), encoding="utf-8")
 
 
-def test_a_price_in_another_currency_than_the_account_refuses(shop: Shop) -> None:
-    """Ten BYN and ten USD are not alike: nothing is sent, and the key to mend is named."""
+def test_price_in_another_currency_refuses(shop: Shop) -> None:
+    """Ten BYN and ten USD are not comparable: nothing is sent, and the key to correct is named."""
     shop.settings(currency="USD")
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")
     shop.write("sale.yaml", CAMPAIGN)
@@ -261,8 +258,8 @@ def test_a_price_in_another_currency_than_the_account_refuses(shop: Shop) -> Non
     assert "hint: price.currency in smsby.yaml" in refused.err
 
 
-def test_a_word_rule_that_is_no_regular_expression_is_an_error_of_the_files(shop: Shop) -> None:
-    """Also for plan and apply, which go on with what they could read of the files."""
+def test_invalid_word_rule_is_an_error_in_the_files(shop: Shop) -> None:
+    """plan and apply report it as well, although the rest of the files can be read."""
     settings = (shop.root / "smsby.yaml").read_text() + "guardrails: {forbidden_words: ['(']}\n"
     shop.write("smsby.yaml", settings)
     shop.write("lists/vip.csv", "phone,name\n375291111111,Anna\n")

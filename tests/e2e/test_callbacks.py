@@ -1,4 +1,4 @@
-"""callback_url and `listen`: the sandbox calls back, and status reads it where sms.by tells nothing."""
+"""callback_url and `listen`: the sandbox calls back, and status uses what sms.by itself does not report."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ CAMPAIGN = (
 )
 
 
-def test_callbacks_fill_in_what_sms_by_does_not_tell(shop: Shop) -> None:
-    """callback_url is passed on; what comes back is kept beside the lock and read by status."""
+def test_callbacks_complete_the_status(shop: Shop) -> None:
+    """callback_url is passed on; reports are kept beside the lock and read by status."""
     listener = subprocess.Popen(
         [sys.executable, "-m", "smsby_deploy", "listen", "--port", "0"],
         cwd=shop.root,
@@ -49,15 +49,16 @@ def test_callbacks_fill_in_what_sms_by_does_not_tell(shop: Shop) -> None:
     assert (told["delivered"], told["pending"]) == (0, 1)
 
 
-def test_without_a_callback_url_nobody_is_called(shop: Shop) -> None:
+def test_no_callback_url_means_no_callbacks(shop: Shop) -> None:
+    """Without callback_url the request has none, and nothing is called."""
     shop.write("sale.yaml", CAMPAIGN)
     assert shop.run("apply", "--auto-approve").code == 0
     (call,) = [call for call in shop.calls() if call["method"] == "sendBulkSms"]
     assert not call["params"].get("callback_url")
 
 
-def test_callbacks_go_to_https_only(shop: Shop) -> None:
-    """http is for this machine, where the sandbox is."""
+def test_callback_url_must_be_https(shop: Shop) -> None:
+    """http is only for loopback, where the sandbox runs."""
     shop.write("sale.yaml", CAMPAIGN)
     for url in (
         "http://example.by/cb",
@@ -73,7 +74,8 @@ def test_callbacks_go_to_https_only(shop: Shop) -> None:
     assert shop.run("validate").code == 0
 
 
-def test_a_port_that_is_taken_is_told(shop: Shop) -> None:
+def test_listen_reports_a_port_in_use(shop: Shop) -> None:
+    """A port in use is a clear error."""
     port = shop.url.rsplit(":", 1)[1]
     taken = shop.run("listen", "--port", port)
     assert (taken.code, "cannot listen" in taken.err) == (1, True)

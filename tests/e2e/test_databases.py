@@ -1,4 +1,4 @@
-"""Recipients in a database, by the real command: checked, planned, sent; stale once the result changed."""
+"""Recipients from a database, by the real command: checked, planned, sent, and stale once the result changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ mailings:
 
 @pytest.fixture
 def crm(database: Database, shop: Shop) -> Database:
-    """Three people, and a campaign for them."""
+    """Three recipients in a database, and a campaign for them."""
     database.run(
         "create table people (id integer primary key, phone text, name text, seen text)",
         "insert into people values (1, '375291111111', 'Anna', '2026-10-30T12:00:00'), "
@@ -29,8 +29,8 @@ def crm(database: Database, shop: Shop) -> Database:
     return database
 
 
-def test_validate_without_the_variable_tells_what_it_could_not_check(shop: Shop, crm: Database) -> None:
-    """It stays offline and valid; the text's syntax is checked all the same. With the variable it reads."""
+def test_validate_without_database_reports_what_it_skips(shop: Shop, crm: Database) -> None:
+    """It stays offline and valid, and still checks the text's syntax; with the variable it reads the rows."""
     offline = shop.run("validate")
     assert offline.code == 0
     assert "sale.yaml:5:23: note NOT_READ sale/vip: CRM_URL is not set" in offline.out
@@ -43,8 +43,8 @@ def test_validate_without_the_variable_tells_what_it_could_not_check(shop: Shop,
     assert PASSWORD not in read.out + read.err
 
 
-def test_plan_and_apply_want_the_variable(shop: Shop, crm: Database) -> None:
-    """They name it, at its place, and nothing is sent."""
+def test_plan_and_apply_require_the_database_variable(shop: Shop, crm: Database) -> None:
+    """The missing variable is named with its location, and nothing is sent."""
     for command in (("plan",), ("plan", "--offline"), ("apply", "--auto-approve"), ("render", "sale/vip")):
         refused = shop.run(*command)
         assert refused.code == 3, command
@@ -54,8 +54,8 @@ def test_plan_and_apply_want_the_variable(shop: Shop, crm: Database) -> None:
     assert shop.inbox() == {}
 
 
-def test_what_was_reviewed_is_sent_and_a_changed_result_is_stale(shop: Shop, crm: Database) -> None:
-    """The plan holds a digest of the result; a column that no text shows counts too."""
+def test_changed_query_result_makes_a_plan_stale(shop: Shop, crm: Database) -> None:
+    """The plan has a digest of the result, in which a column that no text uses counts as well."""
     env = {"CRM_URL": crm.url}
     assert shop.run("plan", "--out", "plan.json", env=env).code == 0
     plan = (shop.root / "plan.json").read_text("utf-8")
@@ -76,8 +76,8 @@ def test_what_was_reviewed_is_sent_and_a_changed_result_is_stale(shop: Shop, crm
     }
 
 
-def test_a_finished_mailing_makes_no_plan_stale(shop: Shop, crm: Database) -> None:
-    """Its database goes on changing; another mailing of the same plan is sent, and it is not sent again."""
+def test_database_of_a_sent_mailing_may_change(shop: Shop, crm: Database) -> None:
+    """Another mailing of the same plan is sent, and the finished one is not sent again."""
     env = {"CRM_URL": crm.url}
     assert shop.run("apply", "--auto-approve", env=env).code == 0
     shop.write("sale.yaml", f'{CAMPAIGN}  - {{name: staff, recipients: ["375297777777"], text: Closed}}\n')
@@ -89,7 +89,7 @@ def test_a_finished_mailing_makes_no_plan_stale(shop: Shop, crm: Database) -> No
     }  # fmt: skip
 
 
-def test_old_data_and_an_unexpected_number_block(shop: Shop, crm: Database) -> None:
+def test_old_data_and_an_unexpected_count_block(shop: Shop, crm: Database) -> None:
     """Both name their key, the figure and the limit."""
     freshness = 'freshness: {sql: "select max(seen) from people", max_age: 30d}'
     campaign = CAMPAIGN.replace("order_by: id", f"order_by: id, {freshness}")

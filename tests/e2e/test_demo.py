@@ -1,4 +1,4 @@
-"""What a newcomer runs first."""
+"""The first command of a new user."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 
-def test_the_demo_goes_the_whole_way(tmp_path: Path) -> None:
-    """validate, plan, apply, status and a second plan that has nothing to do; exit 0."""
+def test_demo_runs_all_steps(tmp_path: Path) -> None:
+    """validate, plan, apply, status and a second plan that has nothing to do; exit code 0."""
     done = subprocess.run(
         [sys.executable, "-m", "smsby_deploy", "demo"],
         cwd=tmp_path,

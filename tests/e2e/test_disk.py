@@ -1,4 +1,4 @@
-"""The disk does not take a line, or gave back a damaged file: nothing recorded is lost, nothing is guessed."""
+"""A full disk or a damaged file: nothing recorded is lost, and nothing is guessed."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ FLYING = Case("bulk", 12, plan_file=False, concurrency=4)
 
 
 @pytest.mark.parametrize("case", [TWELVE, LIST, FLYING], ids=str)
-def test_a_full_disk_loses_no_result(shop: Shop, tmp_path: Path, case: Case) -> None:
-    """No file grows beyond a limit, which moves through the whole journal: it stops sending; the command that it names
-    takes the last answer in; in the end each recipient got it once."""
+def test_full_disk_loses_no_result(shop: Shop, tmp_path: Path, case: Case) -> None:
+    """Wherever the journal stops growing, `lock rescue` restores the last answer, and each recipient gets it once."""
     rescued = 0
     for number, limit in enumerate(range(2086, 9000, 230)):
         project = f"full-{number}"
@@ -53,9 +52,8 @@ def test_a_full_disk_loses_no_result(shop: Shop, tmp_path: Path, case: Case) -> 
     assert number > 5
 
 
-def test_a_full_disk_ends_it_whatever_the_answers_are(shop: Shop) -> None:
-    """All four answers are lost, and the disk is full at the first or the second of them: it ends, though one waits for its
-    turn, and calls unknown what left."""
+def test_full_disk_ends_the_run_with_lost_answers(shop: Shop) -> None:
+    """If all answers are lost and the disk is full, the run ends, and what was sent is unknown."""
     for number, limit in enumerate(range(3500, 5000, 150)):
         project = f"full-{number}"
         start(shop, FLYING, project)
@@ -71,8 +69,8 @@ def test_a_full_disk_ends_it_whatever_the_answers_are(shop: Shop) -> None:
     assert number > 5
 
 
-def test_a_folder_that_can_not_be_written_sends_nothing(shop: Shop) -> None:
-    """What should be the lock's folder is a file: refused before anything leaves."""
+def test_unwritable_lock_folder_sends_nothing(shop: Shop) -> None:
+    """If the lock's folder is a file, the run is refused before anything is sent."""
     start(shop, THREE, "shop")
     text = (shop.root / "smsby.yaml").read_text(encoding="utf-8")
     shop.write("smsby.yaml", text + "lock: sale.yaml/smsby.lock.json\n")
@@ -83,8 +81,8 @@ def test_a_folder_that_can_not_be_written_sends_nothing(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("name", ["smsby.lock.json", "smsby.lock.json.journal"])
-def test_a_damaged_file_makes_every_command_refuse(shop: Shop, name: str) -> None:
-    """Never "start empty": exit 1, the file and the way back are named, and nothing on disk changes."""
+def test_damaged_file_makes_every_command_refuse(shop: Shop, name: str) -> None:
+    """A damaged lock never counts as empty: exit code 1, with the way to recover; nothing on disk changes."""
     start(shop, THREE, "shop")
     kill = {"SMSBY_FAULT": "kill:13"} if name.endswith("journal") else {}
     apply(shop, THREE, kill)
@@ -118,8 +116,8 @@ def test_a_damaged_file_makes_every_command_refuse(shop: Shop, name: str) -> Non
 
 
 @pytest.mark.parametrize("damaged", range(6))
-def test_a_damaged_journal_can_be_rescued(shop: Shop, damaged: int) -> None:
-    """Whichever line is spoilt: what is legible is kept, the rest is unknown and is looked for; nobody gets it twice."""
+def test_damaged_journal_can_be_rescued(shop: Shop, damaged: int) -> None:
+    """Whichever line is damaged, readable lines are kept, the rest is unknown, and nothing is sent twice."""
     start(shop, THREE, "shop")
     apply(shop, THREE, {"SMSBY_FAULT": "kill:17"})  # the second request is on its way
     path = shop.root / "smsby.lock.json.journal"
@@ -140,14 +138,14 @@ def test_a_damaged_journal_can_be_rescued(shop: Shop, damaged: int) -> None:
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    """What stands in `folder`, but for who holds the lock."""
+    """The files in `folder` except the lock's holder file."""
     return {
         file.name: file.read_bytes() for file in folder.iterdir() if file.suffix not in (".lock", ".holder")
     }
 
 
-def test_no_money_leaves_a_draft_that_a_later_apply_confirms(shop: Shop) -> None:
-    """Insufficient funds at the confirmation: the draft stands, and is confirmed once there is money; never a second."""
+def test_insufficient_funds_leave_a_draft(shop: Shop) -> None:
+    """The draft is confirmed once there is money, and there is never a second one."""
     case = Case("list", 1, plan_file=False)
     start(shop, case, "shop")
     shop.settings(balance=0)

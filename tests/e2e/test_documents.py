@@ -1,4 +1,4 @@
-"""What the program writes is what its schemas promise, by our validator and by somebody else's."""
+"""What the program writes matches its schemas, checked by our validator and by another one."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def _actions(path: Path) -> dict[str, str]:
     return {action["address"]: action["action"] for action in document["actions"]}
 
 
-def test_plans_and_locks_are_as_their_schemas_say(shop: Shop) -> None:
-    """Plans with every kind of action and with problems, offline too; locks that are complete, unknown, settled."""
+def test_plans_and_locks_match_their_schemas(shop: Shop) -> None:
+    """Plans with every action and with problems, also offline; complete, unknown and settled locks."""
     plans = [shop.root / name for name in ("first.plan", "blocked.plan", "later.plan", "offline.plan")]
     locks = [shop.root / name for name in ("unknown.lock", "settled.lock")]
     shop.write("sale.yaml", CAMPAIGN)
@@ -85,8 +85,8 @@ def test_plans_and_locks_are_as_their_schemas_say(shop: Shop) -> None:
     _check("lock", *locks, shop.root / "smsby.lock.json")
 
 
-def test_the_schemas_refuse_what_must_not_be(shop: Shop) -> None:
-    """A phone number beside the counts, or a text: the schemas leave no room for either."""
+def test_schemas_allow_no_phone_and_no_text(shop: Shop) -> None:
+    """A phone number beside the counts, or a text, is not valid."""
     shop.write("staff.yaml", STAFF)
     assert shop.run("apply", "--auto-approve").code == 0
     lock = shop.lock()

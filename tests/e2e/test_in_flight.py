@@ -1,5 +1,4 @@
-"""Several requests on their way, and one that waits for its turn: it leaves only while all is well, and what did not leave is
-never called unknown."""
+"""Several requests in flight: another one is sent only while all is well, and what was not sent is never unknown."""
 
 from __future__ import annotations
 
@@ -20,13 +19,13 @@ def _states(shop: Shop) -> Counter[str]:
 
 
 def _sends(shop: Shop) -> list[float]:
-    """When each request that sends came to sms.by."""
+    """The times at which sms.by received each request that sends."""
     return sorted(call["at"] for call in shop.calls() if call["method"] == "sendBulkSms")
 
 
 @pytest.mark.parametrize(("mode", "state"), [("error", "rejected"), ("reset", "unknown"), ("502", "unknown")])
-def test_nothing_leaves_after_a_bad_answer(shop: Shop, mode: str, state: str) -> None:
-    """Of a mailing that is refused, or of which something is unknown, no more leaves than was on its way."""
+def test_no_request_is_sent_after_a_bad_answer(shop: Shop, mode: str, state: str) -> None:
+    """Of a mailing that is rejected or unknown, only what was already in flight is sent."""
     start(shop, FOUR, "shop")
     shop.fault(method="sendBulkSms", nth=1, times=3, mode="slow", when="after", seconds=0.5)
     shop.fault(method="sendBulkSms", nth=4, mode=mode, when="before")
@@ -39,8 +38,8 @@ def test_nothing_leaves_after_a_bad_answer(shop: Shop, mode: str, state: str) ->
     assert sum(received(shop, "shop").values()) == FOUR.people
 
 
-def test_all_of_them_slow_down(shop: Shop) -> None:
-    """429 with Retry-After: what was on its way arrives, and nothing more for as long as it says; then all is sent."""
+def test_retry_after_pauses_all_requests(shop: Shop) -> None:
+    """After 429 requests in flight arrive, none is sent for as long as it asks, then all are sent."""
     start(shop, FOUR, "shop")
     shop.fault(method="sendBulkSms", nth=1, times=3, mode="slow", when="after", seconds=0.5)
     shop.fault(method="sendBulkSms", nth=4, mode="429", when="before", retry_after="2")
@@ -52,8 +51,8 @@ def test_all_of_them_slow_down(shop: Shop) -> None:
     assert set(received(shop, "shop").values()) == {1}
 
 
-def test_at_a_slow_pace_too_nothing_leaves_while_sms_by_wants_a_pause(shop: Shop) -> None:
-    """One waits for its turn when the third is told to slow down: it stays here. Then the pace is halved."""
+def test_retry_after_pauses_a_request_waiting_for_its_turn(shop: Shop) -> None:
+    """A request that waits for its turn is held back as well; then the pace is halved."""
     start(shop, FOUR, "shop", requests_per_second=5)
     shop.fault(method="sendBulkSms", nth=3, mode="429", when="before", retry_after="2")
     done = apply(shop, FOUR, {})
@@ -65,8 +64,8 @@ def test_at_a_slow_pace_too_nothing_leaves_while_sms_by_wants_a_pause(shop: Shop
     assert set(received(shop, "shop").values()) == {1}
 
 
-def test_a_refused_token_stops_what_waits(shop: Shop) -> None:
-    """Nothing more leaves, and what waited is as unsent as before."""
+def test_refused_token_stops_waiting_requests(shop: Shop) -> None:
+    """Nothing more is sent, and the waiting requests are as unsent as before."""
     start(shop, FOUR, "shop")
     shop.fault(method="sendBulkSms", nth=1, times=3, mode="slow", when="after", seconds=0.5)
     shop.fault(method="sendBulkSms", nth=4, mode="error", when="before", text="incorrect token")
@@ -77,8 +76,8 @@ def test_a_refused_token_stops_what_waits(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_finishes_what_is_on_its_way(shop: Shop, number: int) -> None:
-    """All four are recorded; the one that waited stays here."""
+def test_signal_finishes_requests_in_flight(shop: Shop, number: int) -> None:
+    """All four are recorded, and the waiting one is not sent."""
     start(shop, FOUR, "shop")
     shop.fault(method="sendBulkSms", nth=1, times=12, mode="slow", when="after", seconds=1)
     run = shop.start("apply", "--auto-approve")
@@ -90,8 +89,8 @@ def test_a_signal_finishes_what_is_on_its_way(shop: Shop, number: int) -> None:
     assert _states(shop) == {"accepted": 4, "pending": 8}
 
 
-def test_a_second_signal_makes_unknown_only_what_left(shop: Shop) -> None:
-    """No answer has come: the four are unknown until they are found, the one that waited surely was not sent."""
+def test_second_signal_makes_only_sent_requests_unknown(shop: Shop) -> None:
+    """The four unanswered requests are unknown until they are found; the waiting one is certainly unsent."""
     start(shop, FOUR, "shop", timeout_seconds=60)
     shop.fault(method="sendBulkSms", nth=1, times=12, mode="slow", when="after", seconds=30)
     shop.fault(method="sendBulkSms", nth=1, times=12, mode="lag", when="after", calls=9)
@@ -105,8 +104,8 @@ def test_a_second_signal_makes_unknown_only_what_left(shop: Shop) -> None:
     assert _states(shop) == {"unknown": 4, "pending": 8}
 
 
-def test_a_crash_leaves_unknown_only_what_left(shop: Shop) -> None:
-    """Killed with four on their way and one waiting: of that one there is no line in the journal."""
+def test_crash_makes_only_sent_requests_unknown(shop: Shop) -> None:
+    """Of the request that waited when the process was killed, the journal has no line."""
     start(shop, FOUR, "shop")
     shop.fault(method="sendBulkSms", nth=1, times=12, mode="slow", when="after", seconds=30)
     run = shop.start("apply", "--auto-approve")
@@ -121,8 +120,8 @@ def test_a_crash_leaves_unknown_only_what_left(shop: Shop) -> None:
     assert sum(received(shop, "shop").values()) == FOUR.people
 
 
-def test_what_waits_for_its_turn_has_no_intent(shop: Shop) -> None:
-    """At one request a second: killed after the first, only that one is unknown, with room for three more."""
+def test_request_waiting_for_its_turn_has_no_intent(shop: Shop) -> None:
+    """At one request per second, a kill after the first leaves only that one unknown."""
     start(shop, FOUR, "shop", requests_per_second=1)
     shop.fault(method="sendBulkSms", nth=1, times=12, mode="slow", when="after", seconds=30)
     run = shop.start("apply", "--auto-approve")
@@ -133,7 +132,8 @@ def test_what_waits_for_its_turn_has_no_intent(shop: Shop) -> None:
     assert [json.loads(line)["event"] for line in lines].count("intent") == 1
 
 
-def test_what_waits_for_its_turn_does_not_leave_after_a_refusal(shop: Shop) -> None:
+def test_request_waiting_for_its_turn_stops_after_a_rejection(shop: Shop) -> None:
+    """A request that waits for its turn is not sent once its mailing is rejected."""
     start(shop, FOUR, "shop", requests_per_second=4)
     shop.fault(method="sendBulkSms", nth=1, mode="error", when="before")
     done = apply(shop, FOUR, {})

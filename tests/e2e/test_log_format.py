@@ -1,4 +1,4 @@
-"""`--log-format json`: stderr for machines, stdout as ever."""
+"""`--log-format json`: stderr for machines, stdout unchanged."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ mailings:
 
 
 def events(err: str) -> list[dict[str, Any]]:
-    """Every line of stderr, each a whole object with the three keys that are always there."""
+    """Every line of stderr is a whole object with the three keys that are always there."""
     told = [json.loads(line) for line in err.splitlines()]
     assert all(list(event)[:3] == ["time", "level", "event"] and event["time"][10] == "T" for event in told)
     assert "375291234567" not in err
     return told
 
 
-def test_an_apply_tells_each_request_and_each_mailing(shop: Shop) -> None:
-    """One object a line: the requests with address, people and outcome, then the mailings, then the end."""
+def test_json_log_has_each_request_and_each_mailing(shop: Shop) -> None:
+    """The requests with address, recipients and outcome, then the mailings, then the end."""
     shop.write("sale.yaml", CAMPAIGN)
     done = shop.run("--log-format", "json", "apply", "--auto-approve", "--format", "json")
     told = events(done.err)
@@ -43,8 +43,8 @@ def test_an_apply_tells_each_request_and_each_mailing(shop: Shop) -> None:
     assert shop.run("-q", "--log-format=json", "status").err == ""
 
 
-def test_a_lost_answer_is_a_warning_with_its_address(shop: Shop) -> None:
-    """What a machine would wake somebody for."""
+def test_json_log_warns_of_a_lost_answer(shop: Shop) -> None:
+    """The warning has the mailing's address, so that monitoring can alert on it."""
     shop.write("sale.yaml", CAMPAIGN)
     shop.fault(method="sendBulkSms", nth=1, mode="reset", when="before")
     done = shop.run("-q", "--log-format", "json", "apply", "--auto-approve")
@@ -66,8 +66,8 @@ def test_a_lost_answer_is_a_warning_with_its_address(shop: Shop) -> None:
         (["-C", "/nowhere", "plan"], 64),
     ],
 )
-def test_errors_are_objects_too(shop: Shop, arguments: list[str], code: int) -> None:
-    """The last line tells the exit code; problems of files come one by one with their place."""
+def test_json_log_writes_errors_as_objects(shop: Shop, arguments: list[str], code: int) -> None:
+    """The last line has the exit code; problems in files come one by one with their location."""
     # Invalid files come before a plan file that can't be read: that one needs valid files to be told.
     shop.write("sale.yaml", CAMPAIGN if code == 5 else CAMPAIGN.replace("text: Hello", "texxt: Hello", 1))
     done = shop.run("--log-format", "json", *arguments)
@@ -75,8 +75,8 @@ def test_errors_are_objects_too(shop: Shop, arguments: list[str], code: int) -> 
     assert all(event["level"] != "error" or event["exit_code"] == code for event in events(done.err))
 
 
-def test_it_never_asks_between_its_lines(shop: Shop) -> None:
-    """A question is no JSON: without approval it refuses before anything is sent."""
+def test_json_log_never_asks(shop: Shop) -> None:
+    """Without approval it refuses before anything is sent."""
     shop.write("sale.yaml", CAMPAIGN)
     refused = shop.run("--log-format", "json", "apply", stdin="yes\n")
     assert refused.code == 64

@@ -1,4 +1,4 @@
-"""validate → plan → apply → status, by the real command against the sandbox in another process."""
+"""validate, plan, apply and status by the real command, against the sandbox in another process."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def _write(shop: Shop) -> None:
     shop.write("lists/vip.csv", VIP)
 
 
-def test_the_whole_way(shop: Shop) -> None:
-    """Reviewed, applied once, recorded, reported; a second plan has nothing to do and nobody gets it twice."""
+def test_main_job_sends_each_recipient_once(shop: Shop) -> None:
+    """A mailing is reviewed, applied, recorded and reported; a second plan has nothing to do."""
     _write(shop)
     assert shop.run("validate").code == 0
     planned = shop.run("plan", "--out", "plan.json", "--format", "json", "--detailed-exitcode")
@@ -75,7 +75,7 @@ def test_the_whole_way(shop: Shop) -> None:
 
 
 def test_mailings_of_one_campaign_share_a_request(shop: Shop) -> None:
-    """The last chunk of one mailing and the next mailing travel together when they fit, with one uuid."""
+    """The last chunk of a mailing and the next mailing share a request and its uuid if they fit."""
     shop.write(
         "smsby.yaml",
         (shop.root / "smsby.yaml")
@@ -88,16 +88,16 @@ def test_mailings_of_one_campaign_share_a_request(shop: Shop) -> None:
     assert len({uuid for mailing in applied.json["mailings"] for uuid in mailing["uuids"]}) == 1
 
 
-def test_a_plan_is_used_once(shop: Shop) -> None:
-    """The second apply of the same plan file is refused, on a lock that was empty before."""
+def test_plan_is_used_once(shop: Shop) -> None:
+    """A second apply of the same plan file is refused, also if the lock was empty before."""
     _write(shop)
     assert shop.run("plan", "--out", "plan.json").code == 0
     assert shop.run("apply", "plan.json").code == 0
     assert shop.run("apply", "plan.json").code == 5
 
 
-def test_a_plan_goes_stale_with_its_inputs(shop: Shop) -> None:
-    """One byte more in an input after the review: refused, nothing is sent."""
+def test_plan_goes_stale_with_its_inputs(shop: Shop) -> None:
+    """After one more byte in an input the plan is refused, and nothing is sent."""
     _write(shop)
     assert shop.run("plan", "--out", "plan.json").code == 0
     shop.write("lists/vip.csv", VIP + "\n")
@@ -107,8 +107,8 @@ def test_a_plan_goes_stale_with_its_inputs(shop: Shop) -> None:
     assert shop.inbox() == {}
 
 
-def test_an_edited_plan_is_refused(shop: Shop) -> None:
-    """A plan whose content was changed by hand does not pass its digest."""
+def test_edited_plan_is_refused(shop: Shop) -> None:
+    """A plan file that was edited does not match its digest."""
     _write(shop)
     assert shop.run("plan", "--out", "plan.json").code == 0
     document = json.loads((shop.root / "plan.json").read_text())
@@ -117,8 +117,8 @@ def test_an_edited_plan_is_refused(shop: Shop) -> None:
     assert shop.run("apply", "plan.json").code == 5
 
 
-def test_a_list_is_drafted_and_confirmed(shop: Shop) -> None:
-    """sendSmsList, confirm 0, confirm 1: one draft, confirmed, counted by what sms.by told."""
+def test_list_is_drafted_and_confirmed(shop: Shop) -> None:
+    """sendSmsList, confirm=0, confirm=1: one draft, confirmed, with the figures that sms.by reports."""
     shop.write("news.yaml", LIST)
     applied = shop.run("apply", "--auto-approve", "--format", "json")
     assert applied.code == 0, applied.err
@@ -128,8 +128,8 @@ def test_a_list_is_drafted_and_confirmed(shop: Shop) -> None:
     assert calls.count('"sendSmsList"') == 1 or calls.lower().count("sendsmslist") >= 1
 
 
-def test_a_lost_answer_is_found_again(shop: Shop) -> None:
-    """The answer is lost after acceptance: the send is recognised by its name and not repeated."""
+def test_accepted_request_with_a_lost_answer_is_found(shop: Shop) -> None:
+    """The request is recognized by its remote name, and not repeated."""
     _write(shop)
     shop.fault(method="sendBulkSms", nth=1, when="after", mode="reset")
     applied = shop.run("apply", "--auto-approve", "--format", "json")
@@ -138,8 +138,8 @@ def test_a_lost_answer_is_found_again(shop: Shop) -> None:
     assert len(shop.inbox()) == 5
 
 
-def test_an_outcome_that_is_not_known_is_called_unknown(shop: Shop) -> None:
-    """The request is lost before acceptance: exit 6, blocked till a person settles it, then sent exactly once."""
+def test_lost_request_is_unknown_until_resolved(shop: Shop) -> None:
+    """A request that did not arrive is unknown: exit code 6, blocked until resolved, then sent once."""
     _write(shop)
     shop.fault(method="sendBulkSms", nth=1, when="before", mode="reset")
     applied = shop.run("apply", "--auto-approve", "--format", "json")
@@ -152,8 +152,8 @@ def test_an_outcome_that_is_not_known_is_called_unknown(shop: Shop) -> None:
     assert shop.lock()["resolutions"][0]["reason"] == "looked at sms.by"
 
 
-def test_a_lost_lock_is_adopted(shop: Shop) -> None:
-    """The lock is gone after the send: what sms.by has is recorded, not sent again."""
+def test_lost_lock_is_adopted(shop: Shop) -> None:
+    """After a lost lock, what sms.by lists is recorded and not sent again."""
     _write(shop)
     assert shop.run("apply", "--auto-approve").code == 0
     (shop.root / "smsby.lock.json").unlink()
@@ -165,8 +165,8 @@ def test_a_lost_lock_is_adopted(shop: Shop) -> None:
     assert {len(messages) for messages in shop.inbox().values()} == {1}
 
 
-def test_a_late_opt_out_is_honoured(shop: Shop) -> None:
-    """A number suppressed after the review is not sent to, and the plan is not stale."""
+def test_late_opt_out_is_honored(shop: Shop) -> None:
+    """A phone that is suppressed after the review gets nothing, and the plan is not stale."""
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [lists/out.csv]\n")
     shop.write("lists/out.csv", "phone\n375299999999\n")
     _write(shop)

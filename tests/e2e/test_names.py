@@ -1,4 +1,4 @@
-"""Senders and lists that the account does not have: errors of the files, told once a place."""
+"""Senders and lists that the account does not have are errors in the files, reported once for each place."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ mailings:
 """
 
 
-def test_an_unknown_name_is_told_once_with_the_nearest(shop: Shop) -> None:
-    """Three mailings take one sender from one line; the plan is printed, nothing is sent."""
+def test_unknown_name_is_reported_once_with_a_suggestion(shop: Shop) -> None:
+    """Three mailings with a sender from one line give one error; the plan is printed and nothing is sent."""
     shop.write("news.yaml", _CAMPAIGN)
     plan = shop.run("plan", "--format", "json")
     assert plan.code == 3
@@ -40,8 +40,8 @@ def test_an_unknown_name_is_told_once_with_the_nearest(shop: Shop) -> None:
     assert shop.inbox() == {}
 
 
-def test_a_bad_phone_stands_at_its_line_and_column(shop: Shop) -> None:
-    """Two on one line can be told apart; a row of a file stands at its beginning."""
+def test_bad_phone_has_its_line_and_column(shop: Shop) -> None:
+    """Two phones on one line have their own columns; a row of a file has column 1."""
     shop.write("smsby.yaml", PROJECT)
     shop.write("list.csv", "phone\n375291234567\n12\n")
     shop.write(

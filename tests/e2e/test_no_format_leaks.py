@@ -1,4 +1,4 @@
-"""Every command in every format, while sms.by writes the token and whole numbers into its answers."""
+"""Every command in every format, while sms.by writes the token and whole phone numbers into its answers."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def leaky(shop: Shop) -> Shop:
     return shop
 
 
-def test_of_mailings_that_sms_by_rejects(leaky: Shop) -> None:
-    """Its words are told and kept, without the token it should not have repeated."""
+def test_rejected_mailings_do_not_leak(leaky: Shop) -> None:
+    """The error of sms.by is shown and recorded without the token that it repeats."""
     leaky.fault(method="sendBulkSms", mode="error", status=400, text=ECHO, times=9)
     for form in ("text", "json"):
         _check(leaky, "apply", "--auto-approve", "--report", "r.json", form=form)
@@ -71,8 +71,8 @@ def test_of_mailings_that_sms_by_rejects(leaky: Shop) -> None:
     _check_all(leaky)
 
 
-def test_of_people_who_did_not_get_it(leaky: Shop) -> None:
-    """A status is a word that sms.by chooses."""
+def test_delivery_states_do_not_leak(leaky: Shop) -> None:
+    """A delivery state is a word that sms.by chooses."""
     leaky.settings(fates={PHONES[0]: f"<zz>|{PHONES[0]}", PHONES[1]: "UNDELIVERED"})
     _check(leaky, "plan", "--out", "x.plan", form="markdown")
     _check(leaky, "apply", "x.plan", form="text")
@@ -80,8 +80,8 @@ def test_of_people_who_did_not_get_it(leaky: Shop) -> None:
 
 
 @pytest.mark.parametrize("method", ["getSMSMessages", "getAlphanames", "statusBulkSms", "getBalance"])
-def test_of_questions_that_fail(leaky: Shop, method: str) -> None:
-    """The error is one sentence, whatever sms.by says."""
+def test_failed_questions_do_not_leak(leaky: Shop, method: str) -> None:
+    """The error is one sentence, whatever sms.by answers."""
     assert leaky.run("apply", "--auto-approve").code == 0
     for command in ("plan", "status", "apply --auto-approve"):
         for status in (400, 403):

@@ -1,4 +1,4 @@
-"""One apply at a time, whatever becomes of the one that holds the lock."""
+"""One apply at a time, whatever happens to the run that holds the lock."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def _is_held(shop: Shop) -> bool:
     return (shop.root / "smsby.lock.json.holder").exists()
 
 
-def test_eight_at_once_send_everything_once(shop: Shop) -> None:
-    """Those that wait find it done; each recipient gets it once."""
+def test_eight_applies_at_once_send_everything_once(shop: Shop) -> None:
+    """The runs that waited find everything sent; each recipient gets it once."""
     start(shop, THREE, "shop")
     runs = [
         shop.start("apply", "--auto-approve", "--lock-timeout", "60", "--format", "json") for _ in range(8)
@@ -28,8 +28,8 @@ def test_eight_at_once_send_everything_once(shop: Shop) -> None:
     assert sum(received(shop, "shop").values()) == THREE.people
 
 
-def test_the_holder_is_named_and_the_other_leaves_with_8(shop: Shop) -> None:
-    """Without --lock-timeout a second run gives up at once, and says who is in its way."""
+def test_second_apply_names_the_holder_of_the_lock(shop: Shop) -> None:
+    """Without --lock-timeout a second run exits with 8 at once and names the first."""
     start(shop, THREE, "shop")
     shop.fault(method="sendBulkSms", mode="slow", when="before", seconds=1.5)
     first = shop.start("apply", "--auto-approve")
@@ -45,8 +45,8 @@ def test_the_holder_is_named_and_the_other_leaves_with_8(shop: Shop) -> None:
     assert sum(received(shop, "shop").values()) == THREE.people
 
 
-def test_a_holder_that_is_killed_holds_nothing(shop: Shop) -> None:
-    """The system frees its lock; what it had sent is folded in by the next."""
+def test_killed_holder_frees_the_lock(shop: Shop) -> None:
+    """The system frees the lock, and the next run folds in the journal."""
     start(shop, THREE, "shop")
     shop.fault(method="sendBulkSms", nth=2, mode="slow", when="after", seconds=30)
     first = shop.start("apply", "--auto-approve")

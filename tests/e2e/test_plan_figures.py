@@ -1,4 +1,4 @@
-"""What a plan's figures say: what goes out now, and nothing that went out before."""
+"""A plan's figures count what is sent now, and nothing that was sent before."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _campaign(text: str = "Hi", revision: int = 1) -> str:
 
 
 def _send_first_chunk(shop: Shop) -> None:
-    """The first two of five people get it, then sms.by takes no more."""
+    """Send to the first two of five recipients; then sms.by accepts no more."""
     shop.write("sale.yaml", _campaign())
     shop.fault(method="sendBulkSms", mode="429", nth=2, times=100, retry_after="0")
     assert shop.run("apply", "--auto-approve").code == 6
@@ -27,8 +27,8 @@ def _send_first_chunk(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("change", ["body: form, ", "via"])
-def test_a_half_sent_mailing_stays_written_as_it_began(shop: Shop, change: str) -> None:
-    """Another `body`, also if the chunks stay alike: blocked until the files are put back."""
+def test_partly_sent_mailing_keeps_its_body_and_via(shop: Shop, change: str) -> None:
+    """Another `body` or `via` blocks it until the files are restored, also if the chunks are the same."""
     _send_first_chunk(shop)
     if change == "via":
         shop.write("sale.yaml", _campaign() + "    via: single\n")
@@ -41,8 +41,8 @@ def test_a_half_sent_mailing_stays_written_as_it_began(shop: Shop, change: str) 
     assert shop.run("plan", "--format", "json").json["actions"][0]["action"] == "resume"
 
 
-def test_a_plan_that_cannot_be_applied_does_not_name_apply(shop: Shop) -> None:
-    """Made offline, or of files with errors: it is saved to be looked at."""
+def test_plan_that_cannot_be_applied_suggests_no_apply(shop: Shop) -> None:
+    """A plan made offline, or of invalid files, is saved to be looked at."""
     shop.write("sale.yaml", _campaign())
     for more in (["--offline"], []):
         if not more:
@@ -54,8 +54,8 @@ def test_a_plan_that_cannot_be_applied_does_not_name_apply(shop: Shop) -> None:
         assert shop.run("apply", "plan.json").code == 5
 
 
-def test_a_resumed_mailing_counts_only_the_rest(shop: Shop) -> None:
-    """Two of five were paid for; a limit that the rest keeps does not stand in its way."""
+def test_resumed_mailing_counts_only_the_rest(shop: Shop) -> None:
+    """Two of five were paid for, so a limit that the rest keeps is no obstacle."""
     shop.write("smsby.yaml", PROJECT + "guardrails: {max_cost: 0.13, budget: 0.13}\n")
     _send_first_chunk(shop)
     shop.write("smsby.yaml", PROJECT + "guardrails: {max_cost: 0.08, budget: 0.13}\n")

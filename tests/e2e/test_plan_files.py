@@ -1,4 +1,4 @@
-"""A plan file is what was reviewed: used once, and refused as soon as anything that it says is no longer so."""
+"""A plan file is what was reviewed: used once, and refused once anything in it no longer holds."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ STALE: dict[str, Callable[[Shop], object]] = {
 
 
 @pytest.mark.parametrize("change", STALE.values(), ids=STALE.keys())
-def test_a_plan_that_does_not_fit_is_refused(shop: Shop, change: Callable[[Shop], object]) -> None:
-    """Also on an empty lock: exit 5, nothing is sent, and the hint is a new plan; there is no force."""
+def test_stale_plan_is_refused(shop: Shop, change: Callable[[Shop], object]) -> None:
+    """Exit code 5, nothing is sent, and the hint is a new plan; also if the lock is empty."""
     _write(shop)
     assert shop.run("plan", "sale/*", "--out", "plan.json").code == 0
     change(shop)
@@ -85,8 +85,8 @@ def test_a_plan_that_does_not_fit_is_refused(shop: Shop, change: Callable[[Shop]
     assert received(shop, "shop") == before
 
 
-def test_a_plan_of_another_account_or_made_offline_is_refused(shop: Shop) -> None:
-    """The token belongs to the plan: another one is another account."""
+def test_plan_of_another_account_or_offline_is_refused(shop: Shop) -> None:
+    """A plan belongs to a token: another token is another account."""
     _write(shop)
     assert shop.run("plan", "--out", "plan.json").code == 0
     assert shop.run("apply", "plan.json", env={"SMSBY_TOKEN": "another-secret-token"}).code == 5
@@ -97,8 +97,8 @@ def test_a_plan_of_another_account_or_made_offline_is_refused(shop: Shop) -> Non
     assert not received(shop, "shop")
 
 
-def test_a_late_opt_out_is_honoured_and_makes_no_plan_stale(shop: Shop) -> None:
-    """The one difference that a reviewed plan survives; it is reported."""
+def test_late_opt_out_does_not_make_a_plan_stale(shop: Shop) -> None:
+    """It is the one difference that a reviewed plan allows; it is reported, and nothing is sent to it."""
     _write(shop)
     assert shop.run("plan", "--out", "plan.json").code == 0
     _append(shop, "lists/stop.csv", "375292222222\n375291234561\n375291234562\n")
@@ -112,8 +112,8 @@ def test_a_late_opt_out_is_honoured_and_makes_no_plan_stale(shop: Shop) -> None:
     assert shop.run("plan", "--detailed-exitcode").code == 0
 
 
-def test_an_opt_out_that_is_withdrawn_makes_a_plan_stale(shop: Shop) -> None:
-    """It would reach more people than were reviewed."""
+def test_withdrawn_opt_out_makes_a_plan_stale(shop: Shop) -> None:
+    """Otherwise more recipients would be reached than were reviewed."""
     _write(shop)
     _append(shop, "lists/stop.csv", "375292222222\n")
     assert shop.run("plan", "--out", "plan.json").code == 0
@@ -123,8 +123,8 @@ def test_an_opt_out_that_is_withdrawn_makes_a_plan_stale(shop: Shop) -> None:
     assert "more people" in refused.err
 
 
-def test_a_plan_concerns_its_addresses_and_no_others(shop: Shop) -> None:
-    """Another campaign may change, and may have been sent, without making it stale; it is not sent by it."""
+def test_plan_covers_only_its_own_addresses(shop: Shop) -> None:
+    """Another campaign may change or be sent without making the plan stale, and is not sent by it."""
     _write(shop)
     assert shop.run("plan", "sale/*", "--out", "plan.json").code == 0
     shop.write("other.yaml", OTHER.replace("Other", "Another"))
@@ -134,8 +134,8 @@ def test_a_plan_concerns_its_addresses_and_no_others(shop: Shop) -> None:
     assert sum(received(shop, "shop").values()) == 5
 
 
-def test_a_plan_of_another_lock_is_refused(shop: Shop) -> None:
-    """The lock was thrown away and began a new life: the lineage tells."""
+def test_plan_of_another_lock_is_refused(shop: Shop) -> None:
+    """A lock that was deleted and started anew has another lineage."""
     _write(shop)
     assert shop.run("apply", "--select", "other/one", "--auto-approve").code == 0
     assert shop.run("plan", "--out", "plan.json").code == 0
@@ -146,8 +146,8 @@ def test_a_plan_of_another_lock_is_refused(shop: Shop) -> None:
     assert sum(received(shop, "shop").values()) == 1
 
 
-def test_what_the_plan_shows_as_blocked_is_not_sent_by_it(shop: Shop) -> None:
-    """A guardrail was in the way when it was reviewed; now it is not: still not sent, exit 4."""
+def test_plan_does_not_send_what_it_shows_as_blocked(shop: Shop) -> None:
+    """A mailing that a guardrail blocked at review is not sent, also if it no longer does: exit code 4."""
     _write(shop)
     _append(shop, "smsby.yaml", "guardrails: {max_recipients: 1}\n")
     assert shop.run("plan", "--out", "plan.json").code == 4
@@ -156,8 +156,8 @@ def test_what_the_plan_shows_as_blocked_is_not_sent_by_it(shop: Shop) -> None:
     assert shop.run("apply", "plan.json").code == 5  # used
 
 
-def test_it_is_checked_again_once_the_lock_is_held(shop: Shop) -> None:
-    """The files change while it waits for another run: what it finds then counts."""
+def test_plan_is_checked_again_under_the_lock(shop: Shop) -> None:
+    """If the files change while it waits for another run, the changed files count."""
     _write(shop)
     assert shop.run("plan", "--out", "plan.json").code == 0
     shop.fault(method="sendBulkSms", mode="slow", when="before", seconds=1.5)

@@ -1,4 +1,4 @@
-"""`plan` can't send: what it asks the sandbox, seen from the sandbox."""
+"""`plan` cannot send: what the sandbox sees of it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ mailings:
 """
 
 
-def test_a_plan_only_asks(shop: Shop) -> None:
-    """With something to send and a list whose size only a sending method could tell, and before as after an apply."""
+def test_plan_only_asks(shop: Shop) -> None:
+    """With something to send, with a list whose size only a sending method reports, before and after an apply."""
     shop.write("sale.yaml", CAMPAIGN)
     assert shop.run("plan").code == 0
     assert shop.run("apply", "--auto-approve").code == 0

@@ -1,4 +1,4 @@
-"""Of several exit codes that fit, the documented first: 64, 3, 8, 5, 6, 7, 4, 1, 2."""
+"""If several exit codes apply, the first in the documented order is used: 64, 3, 8, 5, 6, 7, 4, 1, 2."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_TOKEN = {"SMSBY_TOKEN": ""}
 
 @pytest.fixture
 def held(shop: Shop) -> Iterator[None]:
-    """Another run holds the lock of the shop."""
+    """Let another run hold the lock of the project."""
     with filelock.FileLock(shop.root / "smsby.lock.json.lock"):
         yield
 
@@ -34,16 +34,17 @@ def _invalidate(shop: Shop) -> None:
 
 @pytest.mark.parametrize("command", [["plan"], ["apply"], ["apply", "missing.json"]])
 @pytest.mark.parametrize("env", [{}, NO_TOKEN, NOWHERE], ids=["", "no token", "no service"])
-def test_invalid_files_come_before_the_service_and_the_plan_file(
+def test_invalid_files_precede_service_and_plan_file(
     shop: Shop, command: list[str], env: dict[str, str]
 ) -> None:
-    """The problems are told, whatever else is wrong."""
+    """The problems are reported, whatever else is wrong."""
     _invalidate(shop)
     result = shop.run(*command, env=env)
     assert (result.code, "'nobody' is undefined" in result.out + result.err) == (3, True), result.err
 
 
-def test_invalid_files_come_before_a_plan_that_they_made_stale(shop: Shop) -> None:
+def test_invalid_files_precede_a_stale_plan(shop: Shop) -> None:
+    """Files that are invalid and made the plan stale count as invalid."""
     shop.write("sale.yaml", SALE)
     assert shop.run("plan", "--out", "plan.json").code == 0
     _invalidate(shop)
@@ -51,7 +52,8 @@ def test_invalid_files_come_before_a_plan_that_they_made_stale(shop: Shop) -> No
 
 
 @pytest.mark.usefixtures("held")
-def test_invalid_files_come_before_a_held_lock(shop: Shop) -> None:
+def test_invalid_files_precede_a_held_lock(shop: Shop) -> None:
+    """Invalid files are reported although another run holds the lock."""
     _invalidate(shop)
     assert shop.run("apply", "--auto-approve").code == 3
 
@@ -59,9 +61,10 @@ def test_invalid_files_come_before_a_held_lock(shop: Shop) -> None:
 @pytest.mark.usefixtures("held")
 @pytest.mark.parametrize("env", [{}, NO_TOKEN, NOWHERE], ids=["", "no token", "no service"])
 @pytest.mark.parametrize("command", [["apply", "--auto-approve"], ["apply", "missing.json"]])
-def test_a_held_lock_comes_before_the_plan_file_and_the_service(
+def test_held_lock_precedes_plan_file_and_service(
     shop: Shop, command: list[str], env: dict[str, str]
 ) -> None:
+    """A held lock is reported although the plan is stale and sms.by is unreachable."""
     shop.write("sale.yaml", SALE)
     assert shop.run(*command, env=env).code == 8
 
@@ -69,8 +72,8 @@ def test_a_held_lock_comes_before_the_plan_file_and_the_service(
 @pytest.mark.parametrize(
     "env", [NO_TOKEN, NOWHERE, {"SMSBY_TOKEN": "another", **NOWHERE}], ids=["no token", "no service", "other"]
 )
-def test_a_stale_plan_comes_before_the_service(shop: Shop, env: dict[str, str]) -> None:
-    """What makes it stale is seen without asking anybody; a plan that only can't be applied now is not called stale."""
+def test_stale_plan_precedes_the_service(shop: Shop, env: dict[str, str]) -> None:
+    """Staleness is seen without asking sms.by; a plan that only cannot be applied now is not called stale."""
     shop.write("sale.yaml", SALE)
     assert shop.run("plan", "--out", "plan.json").code == 0
     assert shop.run("apply", "plan.json", env=NO_TOKEN).code == 7
@@ -78,7 +81,8 @@ def test_a_stale_plan_comes_before_the_service(shop: Shop, env: dict[str, str]) 
     assert shop.run("apply", "plan.json", env=env).code == 5
 
 
-def test_a_pattern_that_fits_nothing_comes_first(shop: Shop) -> None:
+def test_pattern_without_a_match_precedes_everything(shop: Shop) -> None:
+    """Wrong usage comes before every other error."""
     _invalidate(shop)
     assert shop.run("apply", "--select", "other/*", env=NO_TOKEN).code == 64
     assert shop.run("plan", "other/*", env=NO_TOKEN).code == 64

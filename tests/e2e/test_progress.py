@@ -1,4 +1,4 @@
-"""Progress of the real command: drawn on a terminal, and nowhere else."""
+"""Progress of the real command is drawn on a terminal and nowhere else."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ESCAPE = "\x1b["
 
 @pytest.fixture
 def big(shop: Shop) -> Shop:
-    """A mailing of some thousand people, a thousand a request."""
+    """A mailing of several thousand recipients, 1,000 in a request."""
     shop.write("smsby.yaml", "version: 1\nproject: shop\napi: {requests_per_second: 1000}\n")
     shop.write("sale.yaml", CAMPAIGN)
     rows = "".join(f"37529{number:07},Anna\n" for number in range(PEOPLE))
@@ -34,7 +34,7 @@ def big(shop: Shop) -> Shop:
 
 
 def _on_terminal(shop: Shop, *arguments: str, term: str = "xterm") -> tuple[str, str]:
-    """stdout, and what was written to a stderr that is a terminal."""
+    """Return stdout, and what was written to a stderr that is a terminal."""
     master, slave = pty.openpty()
     environ = {**os.environ, "SMSBY_API_URL": shop.url, "SMSBY_TOKEN": "any", "TERM": term, "COLUMNS": "100"}
     with subprocess.Popen(
@@ -63,8 +63,8 @@ def _read_all(master: int) -> str:
     return b"".join(parts).decode()
 
 
-def test_reading_and_sending_draw_a_bar_on_a_terminal(big: Shop) -> None:
-    """It names the mailing and the people; what was told stays; stdout is as clean as ever."""
+def test_reading_and_sending_draw_a_progress_bar(big: Shop) -> None:
+    """The bar names the mailing and the recipients; earlier lines stay, and stdout has none of it."""
     out, drawn = _on_terminal(big, "validate")
     assert out == "no problems found\n"
     assert "reading sale/vip (1 of 1)" in drawn
@@ -78,20 +78,20 @@ def test_reading_and_sending_draw_a_bar_on_a_terminal(big: Shop) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["-q", "validate"], ["-q", "apply", "--auto-approve"]])
-def test_quiet_draws_nothing(big: Shop, arguments: list[str]) -> None:
-    """-q, on a terminal: stderr stays empty."""
+def test_quiet_draws_no_progress(big: Shop, arguments: list[str]) -> None:
+    """With -q stderr stays empty, also on a terminal."""
     assert _on_terminal(big, *arguments)[1] == ""
 
 
-def test_a_dumb_terminal_gets_plain_lines(big: Shop) -> None:
-    """Lines, no control characters."""
+def test_dumb_terminal_gets_plain_progress_lines(big: Shop) -> None:
+    """Lines without control characters."""
     drawn = _on_terminal(big, "apply", "--auto-approve", term="dumb")[1]
     assert ESCAPE not in drawn
     assert drawn.count("accepted      1,000 recipients") == PEOPLE // 1000
 
 
-def test_without_a_terminal_there_are_plain_lines(big: Shop) -> None:
-    """A pipeline's log: one line a request, no control characters."""
+def test_progress_without_a_terminal_is_plain_lines(big: Shop) -> None:
+    """In a pipeline's log there is one line for each request, without control characters."""
     applied = big.run("apply", "--auto-approve")
     assert applied.err.splitlines() == [
         f"accepted      1,000 recipients  sale/vip [{number}/3]" for number in (1, 2, 3)
@@ -99,8 +99,8 @@ def test_without_a_terminal_there_are_plain_lines(big: Shop) -> None:
     assert ESCAPE not in applied.out
 
 
-def test_a_question_is_asked_while_nothing_is_drawn(big: Shop) -> None:
-    """The bar of the planning is gone before `yes` is asked for; nothing is sent without it."""
+def test_progress_bar_is_gone_before_the_question(big: Shop) -> None:
+    """Nothing is drawn while `yes` is asked for, and nothing is sent without it."""
     drawn = _on_terminal(big, "apply")[1]
     assert "sending" not in drawn
     assert not big.inbox()

@@ -1,4 +1,4 @@
-"""The verbs from Python, as docs/python.md shows them."""
+"""The Python API as docs/python.md shows it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tests.e2e.conftest import Shop
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_example_of_the_docs_runs(
+def test_example_of_the_python_docs_runs(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Word by word, against a sandbox: planned, sent and reported."""
+    """Run as it is against a sandbox, it plans, sends and reports."""
     shop.write("shop/smsby.yaml", "version: 1\nproject: shop\n")
     shop.write(
         "shop/sale.yaml",
@@ -32,8 +32,8 @@ def test_the_example_of_the_docs_runs(
     assert len(shop.inbox()["375291234567"]) == 1
 
 
-def test_what_is_offered_is_there() -> None:
-    """Each name of __all__ can be had, and nothing else."""
+def test_python_api_has_what_it_offers() -> None:
+    """Every name in __all__ exists, and no other attribute."""
     for name in smsby_deploy.__all__:
         assert callable(getattr(smsby_deploy, name))
     with pytest.raises(AttributeError):

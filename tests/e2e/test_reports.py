@@ -1,4 +1,4 @@
-"""The formats by the real command: exit codes stay what they are, and the documents are whole."""
+"""The report formats by the real command: exit codes stay the same, and documents are complete."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ mailings:
 
 
 @pytest.mark.parametrize("form", ["sarif", "junit", "codeclimate", "github"])
-def test_broken_files_are_told_in_every_format(shop: Shop, form: str) -> None:
-    """A bad phone: exit 3, its place in the document, and not the number itself."""
+def test_invalid_files_are_reported_in_every_format(shop: Shop, form: str) -> None:
+    """A bad phone exits with 3 and is in the document with its location, without the number."""
     shop.write("sale.yaml", CAMPAIGN.replace("+375297654321", "+37529765432100"))
     told = shop.run("validate", "--format", form)
     assert told.code == 3
@@ -40,16 +40,16 @@ def test_broken_files_are_told_in_every_format(shop: Shop, form: str) -> None:
         json.loads(told.out)
 
 
-def test_files_are_named_from_the_working_folder(shop: Shop) -> None:
-    """A project below the repository's top is annotated where the repository has its files."""
+def test_report_paths_start_at_the_working_directory(shop: Shop) -> None:
+    """A project below the repository's root is annotated at the repository's paths."""
     shop.write("campaigns/smsby.yaml", "version: 1\nproject: shop\n")
     shop.write("campaigns/sale.yaml", CAMPAIGN.replace("+375297654321", "12"))
     (shop.root / "smsby.yaml").unlink()
     assert "file=campaigns/sale.yaml,line=5" in shop.run("validate", "--format", "github").out
 
 
-def test_a_blocked_mailing_is_a_finding_of_the_plan(shop: Shop) -> None:
-    """Exit 4 and a failed case, at the mailing's own place."""
+def test_blocked_mailing_is_a_finding(shop: Shop) -> None:
+    """Exit code 4, and a failed case at the mailing's location."""
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "guardrails: {max_recipients: 1}\n")
     shop.write("sale.yaml", CAMPAIGN)
     told = shop.run("plan", "--format", "github")
@@ -58,8 +58,8 @@ def test_a_blocked_mailing_is_a_finding_of_the_plan(shop: Shop) -> None:
     assert "title=BLOCKED" in told.out
 
 
-def test_a_plan_is_compared_with_a_saved_one(shop: Shop) -> None:
-    """People, parts and cost are compared; that the text differs is told, not how, for a plan holds no text."""
+def test_plan_is_compared_with_a_saved_one(shop: Shop) -> None:
+    """Recipients, parts and cost are compared; a plan has no text, so a changed text is only mentioned."""
     shop.write("sale.yaml", CAMPAIGN)
     assert shop.run("plan", "--offline", "--out", "base.json").code == 0
     shop.write("sale.yaml", CAMPAIGN.replace("noon", "two").replace(', "+375297654321"', ""))
@@ -68,8 +68,8 @@ def test_a_plan_is_compared_with_a_saved_one(shop: Shop) -> None:
     assert shop.run("plan", "--format", "markdown", "--compare", "nothing.json").code == 64
 
 
-def test_a_folder_to_compare_with_knows_who_came_and_who_went(shop: Shop) -> None:
-    """As many people as before can be others; who opted out in between went; a mailing of the base alone is named."""
+def test_base_folder_shows_added_and_removed_recipients(shop: Shop) -> None:
+    """An equal count can be other recipients; opt-outs count as removed; mailings of the base alone are named."""
     shop.write("sale.yaml", CAMPAIGN + "  - name: old\n    recipients: ['375291234567']\n    text: Bye\n")
     base = shop.root.parent / "base"
     shutil.copytree(shop.root, base)
@@ -85,8 +85,8 @@ def test_a_folder_to_compare_with_knows_who_came_and_who_went(shop: Shop) -> Non
     assert "No longer here" not in chosen.out
 
 
-def test_the_status_in_every_format(shop: Shop) -> None:
-    """The same mailing in each; who did not get it by csv, the number whole only when asked for."""
+def test_status_is_the_same_in_every_format(shop: Shop) -> None:
+    """csv lists undelivered recipients, with whole numbers only on request."""
     shop.write("sale.yaml", CAMPAIGN)
     assert shop.run("apply", "--auto-approve").code == 0
     assert shop.run("status", "--watch", "--campaign", "sale", "--since", "1d").code == 0
@@ -103,8 +103,8 @@ def test_the_status_in_every_format(shop: Shop) -> None:
     assert shop.run("status", "--since", "yesterday").code == 64
 
 
-def test_what_was_applied_before(shop: Shop) -> None:
-    """The plan's id and its people, without asking sms.by."""
+def test_history_shows_earlier_applies(shop: Shop) -> None:
+    """The plan's id and its recipients, without asking sms.by."""
     shop.write("sale.yaml", CAMPAIGN)
     applied = shop.run("apply", "--auto-approve", "--format", "json").json
     told = shop.run("status", "--history", "--format", "json", env={"SMSBY_TOKEN": ""}).json
@@ -113,8 +113,8 @@ def test_what_was_applied_before(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1251"])
-def test_an_encoding_without_a_character_fails_nothing(shop: Shop, encoding: str) -> None:
-    """A console of Windows has no check mark: it reads `?` in its place, and the exit code is that of the plan."""
+def test_console_without_a_character_does_not_fail(shop: Shop, encoding: str) -> None:
+    """A Windows console without a check mark shows `?`, and the exit code is the plan's."""
     shop.write("sale.yaml", CAMPAIGN.replace("Shop is", "Магазин –"))
     environ = {
         **os.environ,

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM in the middle of anything: the request in flight is finished and recorded."""
+"""SIGINT and SIGTERM at any time: the request in flight is finished and recorded."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def _states(shop: Shop) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_finishes_the_request_in_flight(shop: Shop, number: int) -> None:
-    """It is recorded as accepted, nothing more leaves, and the next apply goes on: exit 6, for it went out in part."""
+def test_first_signal_finishes_the_request_in_flight(shop: Shop, number: int) -> None:
+    """It is recorded as accepted and nothing more is sent: exit code 6; the next apply continues."""
     start(shop, THREE, "shop")
     shop.fault(method="sendBulkSms", nth=2, mode="slow", when="after", seconds=1)
     run = shop.start("apply", "--auto-approve")
@@ -35,8 +35,8 @@ def test_the_first_signal_finishes_the_request_in_flight(shop: Shop, number: int
     assert sum(received(shop, "shop").values()) == 5
 
 
-def test_the_second_signal_stops_waiting(shop: Shop) -> None:
-    """The answer has not come: its outcome is unknown, and the list tells the next run."""
+def test_second_signal_stops_waiting(shop: Shop) -> None:
+    """The outcome of the unanswered request is unknown, and the next run finds it in the list."""
     start(shop, THREE, "shop", timeout_seconds=60)
     shop.fault(method="sendBulkSms", nth=2, mode="slow", when="after", seconds=30)
     shop.fault(method="sendBulkSms", nth=2, mode="lag", when="after", calls=3)
@@ -53,8 +53,8 @@ def test_the_second_signal_stops_waiting(shop: Shop) -> None:
     assert sum(received(shop, "shop").values()) == 5
 
 
-def test_a_signal_ends_the_wait_for_another_try(shop: Shop) -> None:
-    """While it waits as Retry-After says, a signal stops it at once: surely not sent, exit 7 or less."""
+def test_signal_ends_the_pause_before_a_retry(shop: Shop) -> None:
+    """During the pause of a Retry-After a signal stops the run at once, with the request certainly not sent."""
     start(shop, THREE, "shop")
     shop.fault(method="sendBulkSms", nth=1, mode="429", when="before", retry_after="50")
     run = shop.start("apply", "--auto-approve")
@@ -67,8 +67,8 @@ def test_a_signal_ends_the_wait_for_another_try(shop: Shop) -> None:
     assert sum(received(shop, "shop").values()) == 5
 
 
-def test_a_signal_before_anything_is_sent(shop: Shop) -> None:
-    """While it asks for `yes`, Ctrl-C ends it: nothing was sent, no traceback."""
+def test_signal_during_the_question_sends_nothing(shop: Shop) -> None:
+    """Ctrl-C at the question ends the run without a traceback."""
     start(shop, THREE, "shop")
     shop.fault(method="getSMSMessages", mode="slow", when="before", seconds=1)
     run = shop.start("apply", "--auto-approve")

@@ -1,4 +1,4 @@
-"""The real command at a terminal of 80 columns: nothing is wider, no word is cut, colours only where they are wanted."""
+"""The real command on a terminal of 80 columns: no wider line, no broken word, colors only where supported."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def at_terminal(shop: Shop, *arguments: str, typed: str = "", **env: str) -> str:
-    """What a terminal of 80 columns is sent by `smsby-deploy ARGUMENTS`."""
+    """Return what `smsby-deploy ARGUMENTS` sends to a terminal of 80 columns."""
     leader, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     environ = {
@@ -63,12 +63,12 @@ def at_terminal(shop: Shop, *arguments: str, typed: str = "", **env: str) -> str
 
 
 def lines_of(told: str) -> list[str]:
-    """What stays on the screen, line by line: what is redrawn in place counts as it was drawn last."""
+    """Return the lines that stay on the screen; a line that is redrawn counts as drawn last."""
     return [_CODES.sub("", line.split("\r")[-1]).rstrip() for line in told.replace("\r\n", "\n").split("\n")]
 
 
 def test_plan_apply_and_status_fit_a_terminal(shop: Shop) -> None:
-    """Not one line of a project with names as long as they may be is folded by the terminal."""
+    """The terminal wraps no line, although the project's names have the greatest allowed length."""
     shop.write("sale.yaml", CAMPAIGN)
     for arguments in (["validate"], ["plan"], ["apply", "--auto-approve"], ["status", "--watch"], ["status"]):
         lines = lines_of(at_terminal(shop, *arguments))
@@ -82,8 +82,8 @@ def test_plan_apply_and_status_fit_a_terminal(shop: Shop) -> None:
     assert sum(line.startswith("  ") for line in plan) >= 2
 
 
-def test_each_request_is_told_as_it_is_answered(shop: Shop) -> None:
-    """Above the bar, with its chunk; then each mailing, the sum, and the commands that come next, for this project."""
+def test_terminal_shows_each_request_when_answered(shop: Shop) -> None:
+    """Above the bar with its chunk; then each mailing, the total, and the next commands for this project."""
     shop.write("sale.yaml", CAMPAIGN)
     (shop.root.parent / "elsewhere").mkdir()
     told = lines_of(at_terminal(shop, "-C", str(shop.root), "apply", typed="yes\n"))
@@ -106,10 +106,10 @@ def test_each_request_is_told_as_it_is_answered(shop: Shop) -> None:
         ((), {"TERM": "dumb"}, False),
     ],
 )
-def test_colours_are_left_out_where_nobody_wants_them(
+def test_colors_can_be_turned_off(
     shop: Shop, arguments: tuple[str, ...], env: dict[str, str], has_color: bool
 ) -> None:
-    """In every report, and a dumb terminal is sent nothing but text."""
+    """In every report; a dumb terminal gets plain text."""
     shop.write("sale.yaml", CAMPAIGN)
     told = at_terminal(shop, *arguments, "plan", **env)
     told += at_terminal(shop, *arguments, "apply", "--auto-approve", **env)
@@ -119,8 +119,8 @@ def test_colours_are_left_out_where_nobody_wants_them(
         assert "\x1b" not in told
 
 
-def test_ctrl_c_ends_a_watch_with_what_is_known(shop: Shop) -> None:
-    """A phone may never confirm; whoever does not wait any longer still gets the report, and no success."""
+def test_ctrl_c_ends_a_watch_with_a_report(shop: Shop) -> None:
+    """A phone may never confirm: the user still gets the report, and a failing exit code."""
     shop.settings(fates={"375291234567": "SENT"})
     shop.write("sale.yaml", CAMPAIGN)
     assert shop.run("apply", "--auto-approve", "--select", "*/short").code == 0

@@ -1,4 +1,4 @@
-"""What is installed works from any folder: schemas and the sample project are inside the wheel."""
+"""An installed wheel works in any folder: it contains the schemas and the sample project."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_wheel_carries_all_it_needs(tmp_path: Path) -> None:
-    """Unpacked far from the checkout, it prints a schema, and makes a project that validates."""
+def test_wheel_contains_all_it_needs(tmp_path: Path) -> None:
+    """Unpacked outside the repository, it prints a schema and creates a project that validates."""
     build = [
         sys.executable,
         "-m",
