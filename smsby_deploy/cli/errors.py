@@ -25,7 +25,9 @@ def report_error(error: BaseException, *, verbose: bool, log: JsonLog | None = N
     if isinstance(error, click.ClickException):
         return _report_click_error(error, log)
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        return _write("interrupted", ExitCode.FAILED, log, hint="run `smsby-deploy plan` to see what is left")
+        return _write(
+            "interrupted", ExitCode.FAILED, log, hint="run `smsby-deploy plan` to see what remains to be done"
+        )
     if isinstance(error, OSError) and error.filename is not None:
         return _write(f"{error.filename}: {error.strerror}", ExitCode.FAILED, log)
     return _report_internal_error(error, log, verbose=verbose)

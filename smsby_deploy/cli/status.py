@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -88,27 +89,53 @@ def command(
     """
     from smsby_deploy.cli.session import load, open_lock
 
-    check_folder_of(out)
-    if unmask and form != "csv":
-        raise click.UsageError("--unmask needs --format csv: no other format shows single recipients")
-    if history and form not in _HISTORY_FORMATS:
-        raise click.UsageError(f"--history cannot be combined with --format {form}")
+    output = _Output(form, out, unmask, fail_under, context.color and out is None)
+    output.check(history=history)
     project = load(context).project
     lock = open_lock(project).read()
-    color = context.color and out is None
     if history:
-        _write(context, _history_writer(lock, form, color), out)
+        output.write(context, _history_writer(lock, output))
         return ExitCode.DONE
     patterns = (*select, *(f"{name}/*" for name in campaign))
     collect = _collector(context, project, lock, patterns, since, list_missed=form == "csv")
-    is_shown = form == "text" and out is None
-    report, is_complete = _watch(context, collect, project, is_shown) if watch else _collect(context, collect)
-    write = _report_writer(context, report, project, form, color, unmask, fail_under)
-    _write(context, write, out)
+    report, is_complete = (_watch if watch else _collect)(context, collect, project, output)
+    output.write(context, _report_writer(context, report, project, output))
     if not is_complete:
         context.warn("interrupted: not every mailing is final", "interrupted")
     codes = (report.exit_code(fail_under), ExitCode.DONE if is_complete else ExitCode.FAILED)
     return first_exit_code(codes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """What to write, and where to."""
+
+    form: str
+    out: Path | None
+    unmask: bool
+    fail_under: float | None
+    color: bool
+
+    @property
+    def is_terminal_text(self) -> bool:
+        return self.form == "text" and self.out is None
+
+    def check(self, *, history: bool) -> None:
+        """Raises UsageError for options that do not go together."""
+        check_folder_of(self.out)
+        if self.unmask and self.form != "csv":
+            raise click.UsageError("--unmask needs --format csv: no other format shows single recipients")
+        if history and self.form not in _HISTORY_FORMATS:
+            raise click.UsageError(f"--history cannot be combined with --format {self.form}")
+
+    def write(self, context: Context, write: Write) -> None:
+        if self.out is None:
+            write(sys.stdout)
+            return
+        buffer = io.StringIO()
+        write(buffer)
+        self.out.write_text(buffer.getvalue(), encoding="utf-8")
+        context.note(f"written to {self.out}")
 
 
 def _collector(
@@ -142,7 +169,10 @@ def _collector(
     )
 
 
-def _collect(context: Context, collect: Collect) -> tuple[StatusReport, bool]:
+def _collect(
+    context: Context, collect: Collect, project: Project, output: _Output
+) -> tuple[StatusReport, bool]:
+    """The report, which is complete."""
     from smsby_deploy.cli.session import progress_of
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.status.collect import CollectProgress
@@ -155,13 +185,15 @@ def _collect(context: Context, collect: Collect) -> tuple[StatusReport, bool]:
         return collect(progress=shown), True
 
 
-def _watch(context: Context, collect: Collect, project: Project, is_shown: bool) -> tuple[StatusReport, bool]:
-    """The last report, and whether it is final; Ctrl-C ends the wait."""
+def _watch(
+    context: Context, collect: Collect, project: Project, output: _Output
+) -> tuple[StatusReport, bool]:
+    """The last report, and whether every mailing is final; Ctrl-C ends the wait."""
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.output.status_live import StatusDisplay
     from smsby_deploy.status.collect import watch_status
 
-    stream = sys.stdout if is_shown else io.StringIO()
+    stream = sys.stdout if output.is_terminal_text else io.StringIO()
     currency = project.price.currency if project.price else None
     with StatusDisplay(stream, color=context.color, currency=currency, note=context.note) as display:
         try:
@@ -173,15 +205,7 @@ def _watch(context: Context, collect: Collect, project: Project, is_shown: bool)
     return report, True
 
 
-def _report_writer(
-    context: Context,
-    report: StatusReport,
-    project: Project,
-    form: str,
-    color: bool,
-    unmask: bool,
-    fail_under: float | None,
-) -> Write:
+def _report_writer(context: Context, report: StatusReport, project: Project, output: _Output) -> Write:
     from smsby_deploy.output.json_documents import json_text, status_document
     from smsby_deploy.output.junit import status_junit
     from smsby_deploy.output.status_csv import status_csv
@@ -190,48 +214,26 @@ def _report_writer(
     from smsby_deploy.output.status_text import write_status
 
     currency = project.price.currency if project.price else None
-    if form == "text":
+    if output.form == "text":
         return lambda stream: write_status(
-            report, stream, color=color, currency=currency, program=context.program
+            report, stream, color=output.color, currency=currency, program=context.program
         )
-    if form == "html":
-        page = status_html(
-            report,
-            currency=currency,
-            tool=f"smsby-deploy {__version__}",
-            zone=project.api.account_timezone,
-        )
-        return lambda stream: _print(page, stream)
+    tool, zone = f"smsby-deploy {__version__}", project.api.account_timezone
     texts = {
         "json": lambda: json_text(status_document(report)),
         "markdown": lambda: status_markdown(report, currency),
-        "junit": lambda: status_junit(report, fail_under),
-        "csv": lambda: status_csv(report, unmask=unmask),
+        "html": lambda: status_html(report, currency=currency, tool=tool, zone=zone),
+        "junit": lambda: status_junit(report, output.fail_under),
+        "csv": lambda: status_csv(report, unmask=output.unmask),
     }
-    return lambda stream: _print(texts[form](), stream)
+    return lambda stream: click.echo(texts[output.form](), file=stream, nl=False)
 
 
-def _history_writer(lock: Lock, form: str, color: bool) -> Write:
+def _history_writer(lock: Lock, output: _Output) -> Write:
     from smsby_deploy.output.history import history_markdown, write_history
     from smsby_deploy.output.json_documents import history_document, json_text
 
-    if form == "json":
-        return lambda stream: _print(json_text(history_document(lock)), stream)
-    if form == "markdown":
-        return lambda stream: _print(history_markdown(lock), stream)
-    return lambda stream: write_history(lock, stream, color=color)
-
-
-def _print(text: str, stream: TextIO) -> None:
-    click.echo(text, file=stream, nl=False)
-
-
-def _write(context: Context, write: Write, out: Path | None) -> None:
-    """Write to stdout, or to `out` if it is given."""
-    if out is None:
-        write(sys.stdout)
-        return
-    buffer = io.StringIO()
-    write(buffer)
-    out.write_text(buffer.getvalue(), encoding="utf-8")
-    context.note(f"written to {out}")
+    if output.form == "text":
+        return lambda stream: write_history(lock, stream, color=output.color)
+    text = history_markdown(lock) if output.form == "markdown" else json_text(history_document(lock))
+    return lambda stream: click.echo(text, file=stream, nl=False)

@@ -17,7 +17,7 @@ class Column:
     """A column of text, or of numbers, which are aligned right.
 
     An `is_optional` column is left out if the table would be too wide. A cell of the `may_overflow` column that does not
-    fit gets a line of its own; a table has at most one such column.
+    fit gets a separate line; a table has at most one such column.
     """
 
     title: str
