@@ -30,7 +30,7 @@ def project(tmp_path: Path) -> str:
 
 
 def test_render_masks_phones_unless_asked(project: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Beside a text and in it; --unmask shows whole numbers."""
+    """Beside a text and in it; --unmask shows them in full."""
     assert run(["-C", project, "render", "sale/vip"]) == 0
     out = capsys.readouterr().out
     assert "Анна, ваш номер 37529*****67" in out

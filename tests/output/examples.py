@@ -1,4 +1,4 @@
-"""One fixed plan and one fixed status, with everything in them that could break a report."""
+"""One fixed plan and one fixed status that contain everything that could break a report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PHONES = ("375291234567", "+375 (33) 765-43-21", "80291112233")
 
 
 def action(address: str, kind: ActionKind, reason: str = "", **changes: object) -> Action:
-    """An action of 12 people with 20 parts, but for `changes`."""
+    """An action with 12 recipients and 20 parts, except for `changes`."""
     fields: dict[str, object] = {
         "address": address,
         "action": kind,
@@ -48,7 +48,7 @@ def action(address: str, kind: ActionKind, reason: str = "", **changes: object) 
 
 
 def problems() -> tuple[Problem, ...]:
-    """One of each severity, the least first, one without a place."""
+    """One of each severity, notes first, one without a place."""
     return (
         Problem(
             Severity.NOTE,
@@ -79,7 +79,7 @@ def plan(*actions: Action, found: tuple[Problem, ...] = (), account: str | None 
 
 
 def whole_plan() -> Plan:
-    """Every action there is, and a problem of each severity."""
+    """Every kind of action, and a problem of each severity."""
     return plan(
         action("sale/vip", ActionKind.CREATE),
         action("sale/rest", ActionKind.RESUME, "1 of 2 chunks were sent; the rest will be sent"),
@@ -115,7 +115,7 @@ def result_of(*actions: Action, **changes: object) -> PlanResult:
 
 
 def ready_plan() -> Plan:
-    """Nothing is wrong with it."""
+    """A plan without problems."""
     return plan(
         action("sale/vip", ActionKind.CREATE), action("sale/now", ActionKind.CREATE, schedule_time=None)
     )
@@ -133,7 +133,7 @@ def apply_result(*mailings: MailingResult) -> ApplyResult:
 
 
 def sample(*pieces: str, why: tuple[str, ...] = ("first",)) -> Sample:
-    """A text of as many parts, masked already."""
+    """A masked text of as many parts as there are pieces."""
     size = TextSize(Encoding.UCS2, sum(map(len, pieces)), len(pieces))
     cost = Decimal("0.026") * len(pieces)
     return Sample(1, "l/v.csv", 2, "37529*****67", "".join(pieces), size, len(pieces), pieces, cost, why=why)
@@ -147,7 +147,7 @@ def review() -> MailingReview:
 
 
 def context(**changes: object) -> CommentContext:
-    """Compared with a base that had other people, parts, costs and another text of sale/vip."""
+    """Compared with a base in which sale/vip had other recipients, parts, costs and another text."""
     before = Baseline(10, 18, Decimal("0.468"), "0" * 64, "0" * 64, f"Hello <i>you</i>, call {PHONES[0]} now")
     same = Baseline(12, 20, Decimal("0.520"), "c" * 64, "a" * 64)
     fields: dict[str, object] = {
@@ -164,28 +164,28 @@ def mailing(
 ) -> MailingStatus:
     """A mailing with (delivered, undelivered, sent, pending)."""
     other: dict[str, int] = changes.pop("other", {})  # type: ignore[assignment]
-    people = sum(counts) + sum(other.values())
+    recipients = sum(counts) + sum(other.values())
     known = Details(
-        planned=people,
-        planned_parts=people,
-        planned_cost=Decimal(people) * Decimal("0.026"),
-        accepted=people,
+        planned=recipients,
+        planned_parts=recipients,
+        planned_cost=Decimal(recipients) * Decimal("0.026"),
+        accepted=recipients,
         applied_at="2026-11-28T21:05:00+00:00",
         words={"DELIVERED": counts[0], "UNDELIVERED": counts[1]} | other,
-        prefixes={"375 29": (counts[0], counts[1], people)},
+        prefixes={"375 29": (counts[0], counts[1], recipients)},
         timeline={"2026-12-01 10:00": counts[0]} if counts[0] else {},
     )
     fields: dict[str, object] = {
         "schedule_time": "2026-12-01T10:00:00+03:00",
-        "parts": people,
-        "cost": Decimal(people) * Decimal("0.026"),
+        "parts": recipients,
+        "cost": Decimal(recipients) * Decimal("0.026"),
         "requests": ("cc9c8043-8caf-11ef-b035-9e8f47954dec",),
         "details": known,
     } | changes
     return MailingStatus(
         address=address,
         state=state,
-        recipients=people,
+        recipients=recipients,
         delivered=counts[0],
         undelivered=counts[1],
         sent=counts[2],
@@ -196,7 +196,7 @@ def mailing(
 
 
 def status() -> StatusReport:
-    """Every state there is; a status word that is markup; differences; people who did not get it."""
+    """Every state, a status word that is markup, differences, and recipients without a delivery."""
     vip = Details(
         planned=1200,
         planned_parts=1800,

@@ -44,7 +44,7 @@ def test_write_apply_shows_every_outcome() -> None:
 
 
 def test_write_apply_agrees_in_number() -> None:
-    """One recipient is not "1 recipients" or "1 people"."""
+    """A single recipient is "1 recipient"."""
     text = text_of(result(MailingResult("sale/vip", MailingOutcome.SENT, 1)))
     assert "1 recipient " in text
     assert "; 1 recipient, " in text

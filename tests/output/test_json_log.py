@@ -29,10 +29,10 @@ def test_write_masks_phones_and_hides_the_token() -> None:
     stream = io.StringIO()
     log = JsonLog(stream, SystemClock(), secret="secret-token")
     log.write("error", "failed", message="375291234567: secret-token", plan="c605057909123", hint=None)
-    told = json.loads(stream.getvalue())
-    assert told["message"] == "37529*****67: <hidden>"
-    assert told["plan"] == "c605057909123"
-    assert "hint" not in told
+    written = json.loads(stream.getvalue())
+    assert written["message"] == "37529*****67: <hidden>"
+    assert written["plan"] == "c605057909123"
+    assert "hint" not in written
 
 
 def test_quiet_log_has_only_warnings_and_errors() -> None:

@@ -181,7 +181,7 @@ def test_no_sample_text_leaks(before: str, after: str) -> None:
     shown = mask_samples(MailingSamples("sale/vip", 1, "BYN", (whole,)))
     stream = io.StringIO()
     write_samples([shown], stream, color=False)
-    told = stream.getvalue() + json_text(samples_document([shown])) + word_diff(text, after)
-    _assert_clean(told, is_markup=False)
-    assert "123-45-67" not in told
+    written = stream.getvalue() + json_text(samples_document([shown])) + word_diff(text, after)
+    _assert_clean(written, is_markup=False)
+    assert "123-45-67" not in written
     assert "<zz" not in word_diff(text, after)

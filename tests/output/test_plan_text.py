@@ -80,7 +80,7 @@ def test_write_plan_text_names_the_first_scheduled_mailing() -> None:
 
 
 def test_totals_line_agrees_in_number() -> None:
-    """One recipient is not "1 people"."""
+    """A single recipient is "1 recipient"."""
     one = examples.action("sale/vip", ActionKind.CREATE, recipients=1, parts=1, cost=Decimal("0.026"))
     assert totals_line(examples.plan(one)) == "1 create; to send: 1 recipient, 1 part, 0.026 BYN"
 

@@ -57,9 +57,9 @@ def test_progress_estimates_by_the_last_minute() -> None:
     lines, clock = io.StringIO(), SystemClock()
     with open_progress(lines, color=False, quiet=False, clock=clock) as progress:
         progress.step("sending", 10_000)
-        for people, seconds in ((5000, 60), (60, 30), (60, 40), (60, 10)):
+        for recipients, seconds in ((5000, 60), (60, 30), (60, 40), (60, 10)):
             clock.sleep(seconds)
-            progress.advance(people)
+            progress.advance(recipients)
     assert [line.rpartition(", ")[2] for line in lines.getvalue().splitlines()] == [
         "1 min left", "41 min left", "54 min left", "33 min left"
     ]  # fmt: skip
@@ -73,9 +73,9 @@ def test_progress_events_have_the_seconds_left() -> None:
         progress.step("sending", 5000)
         clock.sleep(10)
         progress.advance(2000)
-    step, told = map(json.loads, stream.getvalue().splitlines())
+    step, written = map(json.loads, stream.getvalue().splitlines())
     assert "seconds_left" not in step
-    assert told["seconds_left"] == 15
+    assert written["seconds_left"] == 15
 
 
 def test_progress_is_lines_at_a_dumb_terminal() -> None:
@@ -83,8 +83,8 @@ def test_progress_is_lines_at_a_dumb_terminal() -> None:
     stream = Terminal()
     with open_progress(stream, color=True, quiet=False, clock=SystemClock(), terminal="dumb") as progress:
         progress.step("reading")
-        progress.tell("told")
-    assert stream.getvalue() == "told\n"
+        progress.tell("written")
+    assert stream.getvalue() == "written\n"
 
 
 def test_progress_is_silent_with_quiet() -> None:
@@ -93,7 +93,7 @@ def test_progress_is_silent_with_quiet() -> None:
     with open_progress(stream, color=True, quiet=True, clock=SystemClock()) as progress:
         progress.step("sending", 10)
         progress.advance(10)
-        progress.tell("told")
+        progress.tell("written")
     assert stream.getvalue() == ""
 
 

@@ -17,8 +17,8 @@ def test_status_csv_lists_every_missed_recipient() -> None:
     check_golden("status.csv", text)
     rows = list(csv.DictReader(io.StringIO(text)))
     for mailing in report.mailings:
-        people = sum(int(row["people"]) for row in rows if row["address"] == mailing.address)
-        assert people == mailing.recipients - mailing.delivered
+        count = sum(int(row["people"]) for row in rows if row["address"] == mailing.address)
+        assert count == mailing.recipients - mailing.delivered
     assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row.values())
     assert "375291234567" not in text
     assert "375291234567" in status_csv(report, unmask=True)
