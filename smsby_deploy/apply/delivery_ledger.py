@@ -27,7 +27,7 @@ _CLOCK_DIFFERENCE = timedelta(minutes=5)  # by which sms.by's clock may be ahead
 
 @dataclass(frozen=True, slots=True)
 class MessageUse:
-    """What an existing message is wanted for: `phones` of the chunk `ref`, at `time` or at once if that is None."""
+    """What an existing message would be used for: `phones` of the chunk `ref`, at `time` or at once if that is None."""
 
     project: str
     ref: ChunkRef

@@ -111,7 +111,7 @@ class FakeTransport(SendTransport):
         return [params for name, params in self.calls if name in methods]
 
     def changes(self) -> list[str]:
-        """The names of the calls that change something or send, in order; confirm=0 and confirm=1 are told apart."""
+        """The names of the calls that change something or send, in order; confirm=0 and confirm=1 have names of their own."""
         names = []
         for name, params in self.calls:
             if name == "confirmSendMessageByList":

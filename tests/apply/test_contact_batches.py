@@ -11,7 +11,7 @@ from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.planner import make_plan
 from tests.apply.fake_smsby import PHONES, Shop
 
-PEOPLE = PHONES[:5]
+RECIPIENTS = PHONES[:5]
 
 
 @pytest.mark.parametrize(
@@ -36,14 +36,14 @@ def staff(shop: Shop) -> Shop:
     shop.write(
         "smsby.yaml", "version: 1\nproject: shop\napi: {recipients_per_request: 2}\nsuppress: [out.csv]\n"
     )
-    shop.write("out.csv", f"phone\n{PEOPLE[1]}\n")
-    write_people(shop, PEOPLE)
-    shop.mailing("upload: true, recipients: {file: people.csv}, text: Closed")
+    shop.write("out.csv", f"phone\n{RECIPIENTS[1]}\n")
+    write_recipients(shop, RECIPIENTS)
+    shop.mailing("upload: true, recipients: {file: recipients.csv}, text: Closed")
     return shop
 
 
-def write_people(shop: Shop, phones: list[str]) -> None:
-    shop.write("people.csv", "phone,name\n" + "".join(f"{phone},Anna\n" for phone in phones))
+def write_recipients(shop: Shop, phones: list[str]) -> None:
+    shop.write("recipients.csv", "phone,name\n" + "".join(f"{phone},Anna\n" for phone in phones))
 
 
 def planned(shop: Shop) -> tuple[ContactReader, Mailing, Action]:
@@ -61,7 +61,7 @@ def test_contact_batches_leave_out_opt_outs(staff: Shop) -> None:
     batches = list(reader.batches(mailing, contacts, 0))
     assert contacts.count == 4
     assert [row for batch in batches for row in batch.rows] == [
-        [phone, "Anna"] for phone in PEOPLE if phone != PEOPLE[1]
+        [phone, "Anna"] for phone in RECIPIENTS if phone != RECIPIENTS[1]
     ]
     assert [(batch.first, batch.end, batch.lines) for batch in batches] == [(0, 2, [2, 4]), (2, 4, [5, 6])]
 
@@ -70,14 +70,14 @@ def test_contact_batches_skip_what_is_uploaded(staff: Shop) -> None:
     """After an interruption the batches begin behind the contacts that are already in the list."""
     reader, mailing, action = planned(staff)
     (batch,) = reader.batches(mailing, reader.measure(mailing, action), 3)
-    assert (batch.first, [row[0] for row in batch.rows]) == (3, [PEOPLE[4]])
+    assert (batch.first, [row[0] for row in batch.rows]) == (3, [RECIPIENTS[4]])
 
 
 def test_contact_batches_refuse_changed_files(staff: Shop) -> None:
     """Recipients other than the planned or measured ones are never yielded."""
     reader, mailing, action = planned(staff)
     contacts = reader.measure(mailing, action)
-    write_people(staff, [PHONES[6], *PEOPLE[1:]])
+    write_recipients(staff, [PHONES[6], *RECIPIENTS[1:]])
     with pytest.raises(FilesChanged, match="while it was being sent"):
         reader.measure(mailing, action)
     with pytest.raises(FilesChanged, match="while its list was uploaded"):

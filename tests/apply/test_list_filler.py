@@ -11,7 +11,7 @@ from smsby_deploy.apply.result import MailingOutcome
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_smsby import LOST, OFFLINE, Reply, Shop, busy
-from tests.apply.uploaded_mailing import PEOPLE, ListOf, invalid, taken
+from tests.apply.uploaded_mailing import RECIPIENTS, ListOf, invalid, taken
 
 
 def test_upload_uses_the_list_of_its_name(uploaded: Shop, known: ListOf) -> None:
@@ -57,7 +57,7 @@ def test_upload_continues_where_it_stopped(uploaded: Shop) -> None:
     result, _ = uploaded.apply()
     assert result.exit_code == ExitCode.DONE
     rest = uploaded.sms_by.named("importContacts")[before:]
-    assert [row[0] for batch in rest for row in batch["data"]] == PEOPLE[2:]
+    assert [row[0] for batch in rest for row in batch["data"]] == RECIPIENTS[2:]
     assert uploaded.sms_by.changes().count("createSubscriberList") == 1
 
 

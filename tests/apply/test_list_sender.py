@@ -162,7 +162,7 @@ def test_lost_confirmation_without_a_status_is_unknown(letter: Shop) -> None:
 
 
 def test_draft_confirmed_elsewhere_is_recorded(letter: Shop) -> None:
-    """A draft that somebody confirmed in the account meanwhile is accepted without another confirmation."""
+    """A draft that was confirmed in the account meanwhile is accepted without another confirmation."""
     answers(letter, start=[error("Insufficient funds", 403)])
     letter.apply()
     answers(letter, before=[info("SENDING")])

@@ -47,8 +47,8 @@ def test_single_skips_opt_outs(single: Shop) -> None:
 
 def test_wrong_phone_stops_no_other(single: Shop, inbox: Inbox) -> None:
     """A phone that sms.by rejects is reported by its line without its number; the others are sent to."""
-    single.write("people.csv", "phone\n" + "".join(f"{phone}\n" for phone in THREE))
-    single.mailing("via: single, recipients: {file: people.csv}, text: Closed")
+    single.write("recipients.csv", "phone\n" + "".join(f"{phone}\n" for phone in THREE))
+    single.mailing("via: single, recipients: {file: recipients.csv}, text: Closed")
     single.sms_by.script("sendSMS", inbox.take, error("incorrect phone number"), inbox.take)
     result, mailing = single.apply()
     assert (result.exit_code, states(single)) == (ExitCode.OUTCOME_UNKNOWN, "a:1 r:1 a:1")
@@ -85,11 +85,11 @@ def test_lost_send_without_delivery_is_unknown(single: Shop, inbox: Inbox) -> No
 
 def test_files_changed_before_single_send(single: Shop) -> None:
     """Recipients that are not the planned ones end the mailing with exit code 5 before its first request."""
-    single.write("people.csv", "phone\n" + "".join(f"{phone}\n" for phone in THREE))
-    single.mailing("via: single, recipients: {file: people.csv}, text: Closed")
+    single.write("recipients.csv", "phone\n" + "".join(f"{phone}\n" for phone in THREE))
+    single.mailing("via: single, recipients: {file: recipients.csv}, text: Closed")
 
     def change(params: Mapping[str, Any]) -> Answer:
-        single.write("people.csv", f"phone\n{PHONES[6]}\n")
+        single.write("recipients.csv", f"phone\n{PHONES[6]}\n")
         return Answer(406, is_empty=True)
 
     single.sms_by.script("getSMSMessages", Answer(406, is_empty=True), change)

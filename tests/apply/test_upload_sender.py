@@ -13,22 +13,22 @@ from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_smsby import LOST, PHONES, Shop, error, ok
-from tests.apply.uploaded_mailing import PEOPLE, ListOf, counted, invalid, taken
+from tests.apply.uploaded_mailing import RECIPIENTS, ListOf, counted, invalid, taken
 
 
 def test_invalid_contacts_reject_the_mailing(uploaded: Shop) -> None:
     """With `on_invalid: fail` each invalid contact is reported by line, which the writers can mask; nothing is drafted."""
-    uploaded.sms_by.script("importContacts", taken, invalid((1, f"bad phone {PEOPLE[3]}")), taken)
+    uploaded.sms_by.script("importContacts", taken, invalid((1, f"bad phone {RECIPIENTS[3]}")), taken)
     result, mailing = uploaded.apply()
     assert (result.exit_code, mailing.outcome) == (ExitCode.FAILED, MailingOutcome.REJECTED)
     assert any("line 5: " in line for line in uploaded.lines)
-    assert not any(PEOPLE[3] in mask_phones(line) for line in uploaded.lines)
+    assert not any(RECIPIENTS[3] in mask_phones(line) for line in uploaded.lines)
     assert "sendSmsList" not in uploaded.sms_by.changes()
 
 
 def test_invalid_contacts_can_be_dropped(uploaded: Shop) -> None:
     """With `on_invalid: drop` the mailing goes to the others, and the count is checked without them."""
-    uploaded.mailing("upload: true, on_invalid: drop, recipients: {file: people.csv}, text: Closed")
+    uploaded.mailing("upload: true, on_invalid: drop, recipients: {file: recipients.csv}, text: Closed")
     uploaded.sms_by.script("importContacts", taken, invalid((1, "bad phone")), taken)
     counted(uploaded, 4)
     result, mailing = uploaded.apply()
@@ -83,7 +83,7 @@ def test_opt_out_during_the_upload_makes_another_list(uploaded: Shop, known: Lis
     counted(uploaded, 4)
 
     def opt_out(params: Mapping[str, Any]) -> Answer:
-        uploaded.write("out.csv", f"phone\n{PEOPLE[0]}\n")
+        uploaded.write("out.csv", f"phone\n{RECIPIENTS[0]}\n")
         return taken(params)
 
     uploaded.sms_by.script("importContacts", opt_out)
@@ -92,7 +92,7 @@ def test_opt_out_during_the_upload_makes_another_list(uploaded: Shop, known: Lis
     assert len(known) == 2
     assert uploaded.sms_by.named("sendSmsList")[0]["list_id"] == 71
     last = uploaded.sms_by.named("importContacts")[3:]
-    assert [row[0] for batch in last for row in batch["data"]] == PEOPLE[1:]
+    assert [row[0] for batch in last for row in batch["data"]] == RECIPIENTS[1:]
 
 
 def test_opt_outs_that_keep_changing_end_the_upload(uploaded: Shop, known: ListOf) -> None:
@@ -101,7 +101,7 @@ def test_opt_outs_that_keep_changing_end_the_upload(uploaded: Shop, known: ListO
     uploaded.write("smsby.yaml", (uploaded.root / "smsby.yaml").read_text() + "suppress: [out.csv]\n")
 
     def opt_out(params: Mapping[str, Any]) -> Answer:
-        uploaded.write("out.csv", "phone\n" + "".join(f"{phone}\n" for phone in PEOPLE[: len(known)]))
+        uploaded.write("out.csv", "phone\n" + "".join(f"{phone}\n" for phone in RECIPIENTS[: len(known)]))
         return taken(params)
 
     uploaded.sms_by.script("importContacts", opt_out)
@@ -114,7 +114,7 @@ def test_opt_outs_that_keep_changing_end_the_upload(uploaded: Shop, known: ListO
 def test_upload_is_not_drafted_after_its_time(uploaded: Shop) -> None:
     """Filling the list may take longer than the schedule allows: exit code 4, nothing is drafted."""
     uploaded.mailing(
-        "upload: true, recipients: {file: people.csv}, text: Closed, schedule_time: '2026-11-02T09:30:00+00:00'"
+        "upload: true, recipients: {file: recipients.csv}, text: Closed, schedule_time: '2026-11-02T09:30:00+00:00'"
     )
 
     def take_long(params: Mapping[str, Any]) -> Answer:
@@ -131,7 +131,7 @@ def test_files_changed_during_the_upload_send_nothing(uploaded: Shop) -> None:
     """Recipients that are not the planned ones end the mailing with exit code 5."""
 
     def change(params: Mapping[str, Any]) -> Answer:
-        uploaded.write("people.csv", f"phone,name\n{PHONES[6]},Eve\n")
+        uploaded.write("recipients.csv", f"phone,name\n{PHONES[6]},Eve\n")
         return taken(params)
 
     uploaded.sms_by.script("importContacts", change)
@@ -168,7 +168,7 @@ def test_upload_makes_fills_and_sends_to_its_list(uploaded: Shop, known: ListOf)
         "confirm=1",
     ]
     batches = uploaded.sms_by.named("importContacts")
-    assert [row[0] for batch in batches for row in batch["data"]] == PEOPLE
+    assert [row[0] for batch in batches for row in batch["data"]] == RECIPIENTS
     assert batches[0]["field_names"] == ["phone", "name"]
     assert uploaded.sms_by.named("sendSmsList")[0]["list_id"] == 70
     upload = uploaded.chunk().upload

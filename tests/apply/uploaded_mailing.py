@@ -10,7 +10,7 @@ import pytest
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_smsby import PHONES, Reply, Shop, ok
 
-PEOPLE = PHONES[:5]
+RECIPIENTS = PHONES[:5]
 
 
 def taken(params: Mapping[str, Any]) -> Answer:
@@ -51,8 +51,8 @@ def uploaded(shop: Shop, known: ListOf) -> Shop:
     shop.write(
         "smsby.yaml", "version: 1\nproject: shop\napi: {reconcile_seconds: 2, recipients_per_request: 2}\n"
     )
-    shop.write("people.csv", "phone,name\n" + "".join(f"{phone},Anna\n" for phone in PEOPLE))
-    shop.mailing("upload: true, recipients: {file: people.csv}, text: Closed")
+    shop.write("recipients.csv", "phone,name\n" + "".join(f"{phone},Anna\n" for phone in RECIPIENTS))
+    shop.mailing("upload: true, recipients: {file: recipients.csv}, text: Closed")
     shop.sms_by.script("getSubscriberLists", known.read)
     shop.sms_by.script("createSubscriberList", known.create)
     shop.sms_by.script("importContacts", taken)

@@ -37,7 +37,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Run:
-    """A command on its way."""
+    """A command that is running."""
 
     forked: Forked
 
@@ -86,12 +86,12 @@ class Shop:
         stdin: str = "",
         file_limit: int | None = None,
     ) -> Run:
-        """Begin to run it, and come back at once."""
+        """Start it and return at once."""
         environ = {**os.environ, "SMSBY_API_URL": self.url, "SMSBY_TOKEN": "secret-token", **(env or {})}
         return Run(Forked(arguments, self.root, environ, stdin, file_limit))
 
     def inbox(self) -> dict[str, list[dict[str, Any]]]:
-        """What reached whom, as the sandbox tells it."""
+        """The messages that the sandbox delivered, by phone."""
         answer: dict[str, list[dict[str, Any]]] = requests.get(f"{self.url}/_sandbox/inbox", timeout=5).json()
         return answer
 
@@ -103,12 +103,12 @@ class Shop:
         requests.delete(f"{self.url}/_sandbox/faults", timeout=5).raise_for_status()
 
     def reset(self) -> None:
-        """The sandbox as it was at first: nothing sent, no faults."""
+        """Reset the sandbox to its first state: nothing sent, no faults."""
         self.clear_faults()
         requests.post(f"{self.url}/_sandbox/reset", timeout=5).raise_for_status()
 
     def calls(self) -> list[dict[str, Any]]:
-        """Every call that the sandbox got."""
+        """Every call that the sandbox received."""
         calls: list[dict[str, Any]] = requests.get(f"{self.url}/_sandbox/requests", timeout=5).json()
         return calls
 
@@ -116,12 +116,14 @@ class Shop:
         return any(call["method"] == method for call in self.calls())
 
     def settings(self, **settings: Any) -> None:
-        """Turn switches of the sandbox."""
+        """Change settings of the sandbox."""
         requests.post(f"{self.url}/_sandbox/settings", json=settings, timeout=5).raise_for_status()
 
     def wait_until(self, condition: Callable[[], bool], tries: int = 2000) -> None:
-        """Ask for `condition` every 10 ms until it holds."""
-        assert any(condition() or threading.Event().wait(0.01) for _ in range(tries)), "it never came true"
+        """Check `condition` every 10 ms until it holds."""
+        assert any(condition() or threading.Event().wait(0.01) for _ in range(tries)), (
+            "the condition never held"
+        )
 
     def lock(self) -> dict[str, Any]:
         document: dict[str, Any] = json.loads((self.root / "smsby.lock.json").read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from tests.e2e.conftest import PROJECT, Shop
 _HEAD = "version: 1\ncampaign: sale\nmailings:\n"
 
 
-def _told(shop: Shop) -> list[tuple[str, str, int, int]]:
+def _shown(shop: Shop) -> list[tuple[str, str, int, int]]:
     result = shop.run("validate", "--format", "json")
     assert result.code == 3
     return [(one["code"], one["file"], one["line"], one["column"]) for one in result.json["problems"]]
@@ -24,7 +24,7 @@ def test_one_problem_hides_no_other(shop: Shop) -> None:
         + '  - {name: one, recipients: ["12"], text: Hi, bogus: 1}\n'
         + '  - {name: two, recipients: ["13"], text: Hi, timezone: X/Y}\n'
         + "  - {name: three, revision: 0}\n"
-        + '  - {name: four, recipients: ["375291234567"], text: "{{ nobody }}"}\n',
+        + '  - {name: four, recipients: ["375291234567"], text: "{{ missing }}"}\n',
     )
     expected = [
         ("UNKNOWN_KEY", "smsby.yaml", 5, 1),
@@ -36,7 +36,7 @@ def test_one_problem_hides_no_other(shop: Shop) -> None:
         ("PHONE", "sale.yaml", 5, 30),
         ("TEMPLATE", "sale.yaml", 7, 58),
     ]
-    assert sorted(_told(shop)) == sorted(expected)
+    assert sorted(_shown(shop)) == sorted(expected)
 
 
 def test_shared_wrong_time_zone_is_reported_once(shop: Shop) -> None:
@@ -45,7 +45,7 @@ def test_shared_wrong_time_zone_is_reported_once(shop: Shop) -> None:
     for name in ("a", "b"):
         text = f'version: 1\ncampaign: {name}\nmailings:\n  - {{name: m, recipients: ["37529123456{{n}}"], text: Hi}}\n'
         shop.write(f"{name}.yaml", text.replace("{n}", "7"))
-    assert _told(shop) == [("TIMEZONE", "smsby.yaml", 5, 22)]
+    assert _shown(shop) == [("TIMEZONE", "smsby.yaml", 5, 22)]
     plan = shop.run("plan", "--format", "json")
     assert (plan.code, plan.json["actions"]) == (3, [])
 
@@ -62,7 +62,7 @@ def test_shared_wrong_time_zone_is_reported_once(shop: Shop) -> None:
 def test_pattern_without_a_campaign_is_reported(shop: Shop, pattern: str, code: str) -> None:
     """It is reported at its location, and not ignored."""
     shop.write("smsby.yaml", PROJECT + f"campaigns: ['{pattern}']\n")
-    assert _told(shop) == [(code, "smsby.yaml", 5, 13)]
+    assert _shown(shop) == [(code, "smsby.yaml", 5, 13)]
 
 
 def test_empty_campaigns_key_means_no_campaign(shop: Shop) -> None:
@@ -75,7 +75,7 @@ def test_empty_campaigns_key_means_no_campaign(shop: Shop) -> None:
 def test_name_with_a_line_break_is_invalid(shop: Shop) -> None:
     """A line break at the end of a name does not match the pattern."""
     shop.write("smsby.yaml", PROJECT.replace("project: shop", 'project: "shop\\n"'))
-    assert _told(shop) == [("SCHEMA", "smsby.yaml", 2, 10)]
+    assert _shown(shop) == [("SCHEMA", "smsby.yaml", 2, 10)]
 
 
 def test_unreadable_campaign_makes_no_orphan(shop: Shop) -> None:
@@ -86,4 +86,4 @@ def test_unreadable_campaign_makes_no_orphan(shop: Shop) -> None:
     shop.write("sale.yaml", _HEAD + mailing + "bogus: 1\n")
     plan = shop.run("plan", "--format", "json")
     assert (plan.code, plan.json["actions"]) == (3, [])
-    assert shop.run("plan", "sale/two").code == 3, "it may stand in the file that is not valid"
+    assert shop.run("plan", "sale/two").code == 3, "it may be in the invalid file"

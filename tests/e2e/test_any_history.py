@@ -63,8 +63,13 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             self.shop.reset()
             self.text = dict.fromkeys(_NAMES, 0)
             self.revision = dict.fromkeys(_NAMES, 1)
-            self.people = {"one": PHONES[:5], "two": PHONES[3:6], "three": PHONES[2:5], "four": PHONES[1:4]}
-            self.out: dict[str, int] = {}  # who opted out: how many messages they had by then
+            self.recipients = {
+                "one": PHONES[:5],
+                "two": PHONES[3:6],
+                "three": PHONES[2:5],
+                "four": PHONES[1:4],
+            }
+            self.out: dict[str, int] = {}  # by opted-out phone: the number of messages it had by then
             self.size = 2
             self.older: list[bytes | None] = [None]
             self.codes: list[int] = []
@@ -85,11 +90,13 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             )
             shop.write("stop.csv", "\n".join(["phone", *self.out]) + "\n")
             lines = ["version: 1", "campaign: sale", "alphaname: MyShop", "mailings:"]
-            for name, people in self.people.items():
-                phones = ", ".join(f'"{phone}"' for phone in people)
-                if name == "three":  # the first has a text of its own
+            for name, recipients in self.recipients.items():
+                phones = ", ".join(f'"{phone}"' for phone in recipients)
+                if name == "three":  # the first recipient has a text of their own
                     own = f"three r{self.revision[name]} own v{self.text[name]}"
-                    phones = phones.replace(f'"{people[0]}"', f'{{phone: "{people[0]}", text: {own}}}')
+                    phones = phones.replace(
+                        f'"{recipients[0]}"', f'{{phone: "{recipients[0]}", text: {own}}}'
+                    )
                 lines.append(
                     f"  - name: {name}\n    revision: {self.revision[name]}\n    recipients: [{phones}]"
                 )
@@ -115,7 +122,7 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             if now != self.older[-1]:
                 self.older.append(now)
 
-        # --- what people change ---
+        # --- edits ---
 
         @rule(name=st.sampled_from(_NAMES))
         def edit_text(self, name: str) -> None:
@@ -128,8 +135,8 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             self._write()
 
         @rule(name=st.sampled_from(_NAMES), count=st.integers(1, 5), start=st.integers(0, 3))
-        def edit_people(self, name: str, count: int, start: int) -> None:
-            self.people[name] = PHONES[start : start + count]
+        def edit_recipients(self, name: str, count: int, start: int) -> None:
+            self.recipients[name] = PHONES[start : start + count]
             self._write()
 
         @rule(name=st.sampled_from(_NAMES), revision=st.integers(1, 3))
@@ -155,7 +162,7 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
         def _count(self, phone: str) -> int:
             return len(self.shop.inbox().get(phone, []))
 
-        # --- what is run ---
+        # --- commands ---
 
         @rule()
         def save_plan(self) -> None:
@@ -175,16 +182,16 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             code = self._run("apply", "--auto-approve", env={"SMSBY_FAULT": f"kill:{k}"})
             assert code == -signal.SIGKILL or code in _CODES
 
-        # --- what goes wrong ---
+        # --- faults ---
 
         @rule(mode=st.sampled_from(_MODES), when=st.sampled_from(["before", "after"]), nth=st.integers(1, 3))
         def spoil(self, mode: str, when: str, nth: int) -> None:
-            # An answer of 429 or an error means that nothing was taken: sms.by does not lie about that.
+            # With 429 or an error nothing was accepted: sms.by does not lie about that.
             when = "before" if mode in ("429", "error") else when
             more = {"retry_after": "0"} if mode == "429" else {}
             for method in _SENDS:
                 if mode == "no-proof" and method.startswith("confirm"):
-                    continue  # what it answers there is taken for a yes
+                    continue  # there any answer counts as a confirmation
                 self.shop.fault(method=method, nth=nth, mode=mode, when=when, **more)
 
         @rule(edited=st.sampled_from(["", *_NAMES]))
@@ -203,7 +210,7 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             if content is not None:
                 (self.shop.root / "smsby.lock.json").write_bytes(content)
 
-        # --- what a person says ---
+        # --- resolutions ---
 
         @rule()
         def resolve(self) -> None:
@@ -229,7 +236,7 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             got = sum(str(m["text"]).startswith(start) for m in messages)
             return got > known
 
-        # --- what holds, always ---
+        # --- invariants ---
 
         @invariant()
         def each_phone_got_what_it_may(self) -> None:

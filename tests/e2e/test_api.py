@@ -78,7 +78,7 @@ def test_api_reads_the_account_and_its_mailings(shop: Shop) -> None:
     assert api(shop, "getBalance")["currency"] == "BYN"
     assert api(shop, "getLimit")["limit"] > 0
     assert api(shop, "getAlphanameId", "name=MyShop")["id"] == 1363
-    missing = shop.run("api", "getAlphanameId", "name=Nobody")
+    missing = shop.run("api", "getAlphanameId", "name=Unknown")
     assert (missing.code, missing.out) == (1, "")
     assert "not found" in missing.err
 

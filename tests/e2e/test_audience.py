@@ -43,10 +43,10 @@ def test_excel_list_is_sent_as_it_reads(shop: Shop) -> None:
     text = "PHONE;Name;\r\n+375 (29) 111-11-11;Анна;\r\n8 033 222-22-22;Борис;\r\n;;\r\n\r\n"
     _bytes(shop, "lists/vip.csv", text.encode("cp1251"))
     shop.write("sale.yaml", CAMPAIGN)
-    told = shop.run("validate", "-v")
-    assert told.code == 0, told.out
-    assert "lists/vip.csv: read as csv, cp1251, delimiter ';'" in told.err
-    assert shop.run("-v", "validate").err == told.err
+    shown = shop.run("validate", "-v")
+    assert shown.code == 0, shown.out
+    assert "lists/vip.csv: read as csv, cp1251, delimiter ';'" in shown.err
+    assert shop.run("-v", "validate").err == shown.err
     assert shop.run("validate").err == ""
     assert shop.run("apply", "--auto-approve").code == 0
     inbox = {phone: [m["text"] for m in messages] for phone, messages in shop.inbox().items()}
@@ -112,18 +112,18 @@ def test_late_opt_out_is_honored_and_reported(shop: Shop) -> None:
 )
 def test_chunk_of_late_opt_outs_is_done_without_a_request(shop: Shop, text: str, out: list[str]) -> None:
     """With every transport the others get the mailing, and the lock counts only them."""
-    people = ["375291111111", "375291111112", "375291111113"]
+    everyone = ["375291111111", "375291111112", "375291111113"]
     shop.write("out.txt", "")
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.txt]\n")
     shop.write(
-        "sale.yaml", CAMPAIGN[: CAMPAIGN.index("    recip")] + f"    recipients: {people}\n    {text}\n"
+        "sale.yaml", CAMPAIGN[: CAMPAIGN.index("    recip")] + f"    recipients: {everyone}\n    {text}\n"
     )
     assert shop.run("plan", "--out", "plan.json").code == 0
     shop.write("out.txt", "\n".join(out))
     applied = shop.run("apply", "plan.json")
     assert applied.code == 0, applied.err
     assert f"{len(out)} recipients opted out since this plan was made" in applied.err
-    left = set(people) - set(out)
+    left = set(everyone) - set(out)
     assert set(shop.inbox()) == left
     entry = shop.lock()["mailings"]["sale/vip"]
     cost = {0: "0.00", 1: "0.026"}[len(left)]

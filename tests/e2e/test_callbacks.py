@@ -41,12 +41,12 @@ def test_callbacks_complete_the_status(shop: Shop) -> None:
         if listener.stdout is not None:
             listener.stdout.close()
     shop.settings(status_lag=100000, list_lag=100000)
-    (told,) = shop.run("status", "--format", "json").json["mailings"]
-    assert (told["delivered"], told["state"]) == (1, "final")
+    (shown,) = shop.run("status", "--format", "json").json["mailings"]
+    assert (shown["delivered"], shown["state"]) == (1, "final")
     assert "secret-token" not in kept.read_text(encoding="utf-8")
     kept.unlink()
-    (told,) = shop.run("status", "--format", "json").json["mailings"]
-    assert (told["delivered"], told["pending"]) == (0, 1)
+    (shown,) = shop.run("status", "--format", "json").json["mailings"]
+    assert (shown["delivered"], shown["pending"]) == (0, 1)
 
 
 def test_no_callback_url_means_no_callbacks(shop: Shop) -> None:

@@ -104,7 +104,7 @@ def _check_counts(shop: Shop, case: Case, where: str) -> None:
     for chunk in chunks:
         by_state[chunk["state"]] += chunk["recipients"] or 0
     if case.via == "bulk" and chunks:
-        assert sum(by_state.values()) == case.people, where
+        assert sum(by_state.values()) == case.recipients, where
         accepted, unknown = by_state["accepted"], by_state["unknown"]
         assert accepted <= len(got) <= accepted + unknown, where
 

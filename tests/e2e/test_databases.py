@@ -12,7 +12,7 @@ version: 1
 campaign: sale
 mailings:
   - name: vip
-    recipients: {sql: "select id, phone, name from people", url_env: CRM_URL, order_by: id}
+    recipients: {sql: "select id, phone, name from customers", url_env: CRM_URL, order_by: id}
     text: "{{ name }}, hello"
 """
 
@@ -21,8 +21,8 @@ mailings:
 def crm(database: Database, shop: Shop) -> Database:
     """Three recipients in a database, and a campaign for them."""
     database.run(
-        "create table people (id integer primary key, phone text, name text, seen text)",
-        "insert into people values (1, '375291111111', 'Anna', '2026-10-30T12:00:00'), "
+        "create table customers (id integer primary key, phone text, name text, seen text)",
+        "insert into customers values (1, '375291111111', 'Anna', '2026-10-30T12:00:00'), "
         "(2, '+375 33 222-22-22', 'Boris', '2026-11-01T12:00:00'), (3, '375293333333', 'Vera', '2026-10-31T12:00:00')",
     )
     shop.write("sale.yaml", CAMPAIGN)
@@ -61,12 +61,12 @@ def test_changed_query_result_makes_a_plan_stale(shop: Shop, crm: Database) -> N
     plan = (shop.root / "plan.json").read_text("utf-8")
     assert '"sql:sale/vip": "' in plan
     assert PASSWORD not in plan
-    crm.run("update people set id = 4 where id = 3")
+    crm.run("update customers set id = 4 where id = 3")
     stale = shop.run("apply", "plan.json", "--auto-approve", env=env)
     assert stale.code == 5
     assert "sql:sale/vip changed since" in stale.err
     assert shop.inbox() == {}
-    crm.run("update people set id = 3 where id = 4")
+    crm.run("update customers set id = 3 where id = 4")
     assert shop.run("apply", "plan.json", "--auto-approve", env=env).code == 0
     texts = {phone: [message["text"] for message in messages] for phone, messages in shop.inbox().items()}
     assert texts == {
@@ -82,7 +82,7 @@ def test_database_of_a_sent_mailing_may_change(shop: Shop, crm: Database) -> Non
     assert shop.run("apply", "--auto-approve", env=env).code == 0
     shop.write("sale.yaml", f'{CAMPAIGN}  - {{name: staff, recipients: ["375297777777"], text: Closed}}\n')
     assert shop.run("plan", "--out", "plan.json", env=env).code == 0
-    crm.run("insert into people values (4, '375294444444', 'Gleb', null)")
+    crm.run("insert into customers values (4, '375294444444', 'Gleb', null)")
     assert shop.run("apply", "plan.json", "--auto-approve", env=env).code == 0
     assert {phone: len(messages) for phone, messages in shop.inbox().items()} == {
         "375291111111": 1, "375332222222": 1, "375293333333": 1, "375297777777": 1,
@@ -91,16 +91,16 @@ def test_database_of_a_sent_mailing_may_change(shop: Shop, crm: Database) -> Non
 
 def test_old_data_and_an_unexpected_count_block(shop: Shop, crm: Database) -> None:
     """Both name their key, the figure and the limit."""
-    freshness = 'freshness: {sql: "select max(seen) from people", max_age: 30d}'
+    freshness = 'freshness: {sql: "select max(seen) from customers", max_age: 30d}'
     campaign = CAMPAIGN.replace("order_by: id", f"order_by: id, {freshness}")
     shop.write("sale.yaml", campaign)
     env = {"CRM_URL": crm.url}
-    crm.run("update people set seen = '2020-01-01'")
+    crm.run("update customers set seen = '2020-01-01'")
     blocked = shop.run("plan", env=env)
     assert blocked.code == 4
     assert "freshness: its newest data is of 2020-01-01 00:00 Europe/Minsk" in " ".join(blocked.out.split())
     assert shop.run("apply", "--auto-approve", env=env).code == 4
-    crm.run("update people set seen = '2999-01-01' where id = 1")
+    crm.run("update customers set seen = '2999-01-01' where id = 1")
     assert shop.run("plan", env=env).code == 0
     shop.write("sale.yaml", f"{campaign}    expect_recipients: {{min: 4}}\n")
     few = shop.run("plan", env=env)

@@ -47,7 +47,7 @@ def test_full_disk_loses_no_result(shop: Shop, tmp_path: Path, case: Case) -> No
         finish(shop, case, project)
         counts = received(shop, project)
         assert set(counts.values()) == {1}
-        assert len(counts) == (75 if case.via == "list" else case.people)
+        assert len(counts) == (75 if case.via == "list" else case.recipients)
     assert rescued > 1
     assert number > 5
 
@@ -65,7 +65,7 @@ def test_full_disk_ends_the_run_with_lost_answers(shop: Shop) -> None:
             break
         finish(shop, FLYING, project)
         assert set(received(shop, project).values()) == {1}
-        assert sum(received(shop, project).values()) == FLYING.people
+        assert sum(received(shop, project).values()) == FLYING.recipients
     assert number > 5
 
 
@@ -119,7 +119,7 @@ def test_damaged_file_makes_every_command_refuse(shop: Shop, name: str) -> None:
 def test_damaged_journal_can_be_rescued(shop: Shop, damaged: int) -> None:
     """Whichever line is damaged, readable lines are kept, the rest is unknown, and nothing is sent twice."""
     start(shop, THREE, "shop")
-    apply(shop, THREE, {"SMSBY_FAULT": "kill:17"})  # the second request is on its way
+    apply(shop, THREE, {"SMSBY_FAULT": "kill:17"})  # the second request is in flight
     path = shop.root / "smsby.lock.json.journal"
     lines = path.read_bytes().splitlines(keepends=True)
     lines[min(damaged, len(lines) - 1)] = b"spoilt\n"
@@ -129,12 +129,12 @@ def test_damaged_journal_can_be_rescued(shop: Shop, damaged: int) -> None:
     assert "`smsby-deploy lock rescue`" in refused.err
     assert shop.run("lock", "rescue").code == 0
     assert [p.name for p in shop.root.glob("*.damaged-*")]
-    assert shop.run("lock", "rescue").code == 64  # nothing is damaged any more
+    assert shop.run("lock", "rescue").code == 64  # nothing is damaged now
     assert apply(shop, THREE, {}).code in (0, 4, 6)
     assert all(count == 1 for count in received(shop, "shop").values())
     finish(shop, THREE, "rescued")
     assert set(received(shop, "shop").values()) == {1}
-    assert sum(received(shop, "shop").values()) == THREE.people
+    assert sum(received(shop, "shop").values()) == THREE.recipients
 
 
 def _files(folder: Path) -> dict[str, bytes]:

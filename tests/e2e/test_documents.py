@@ -77,7 +77,7 @@ def test_plans_and_locks_match_their_schemas(shop: Shop) -> None:
     (shop.root / "staff.yaml").unlink()
     shop.write("sale.yaml", CAMPAIGN.replace('"375291111111"', '"375291111111", "375291111111"'))
     assert shop.run("plan", "--out", "later.plan").code in (0, 4)
-    shop.write("wrong.yaml", STAFF.replace("Closed", "{{ nobody }}").replace("staff", "wrong"))
+    shop.write("wrong.yaml", STAFF.replace("Closed", "{{ missing }}").replace("staff", "wrong"))
     assert shop.run("plan", "--offline", "--out", "offline.plan").code == 3
     seen = {kind for plan in plans for kind in _actions(plan).values()}
     assert seen >= {"create", "blocked", "noop", "resume", "orphan"}

@@ -19,8 +19,8 @@ mailings:
 """
 
 
-def _write(shop: Shop, people: int = 2) -> None:
-    phones = ", ".join(f'"{phone}"' for phone in PHONES[:people])
+def _write(shop: Shop, recipients: int = 2) -> None:
+    phones = ", ".join(f'"{phone}"' for phone in PHONES[:recipients])
     shop.write("sale.yaml", CAMPAIGN.replace("PHONES", phones))
 
 
@@ -38,8 +38,8 @@ def _send_elsewhere(shop: Shop, *names: str) -> tuple[str, list[int]]:
     ]
     shop.write("request.json", json.dumps({"messages": messages}))
     uuid = shop.run("api", "sendBulkSms", "--input", "request.json", "--yes").json["uuid"]
-    told = shop.run("api", "statusBulkSms", f"uuid={uuid}").json
-    return uuid, [mailing["message_id"] for mailing in told]
+    shown = shop.run("api", "statusBulkSms", f"uuid={uuid}").json
+    return uuid, [mailing["message_id"] for mailing in shown]
 
 
 def _actions(shop: Shop) -> dict[str, Any]:
@@ -55,11 +55,11 @@ def _import(shop: Shop, *options: str) -> Result:
 
 @pytest.mark.parametrize("by", ["--message-id", "--uuid"])
 def test_imported_mailing_is_not_sent(shop: Shop, by: str) -> None:
-    """It is recorded as planned, with who, when and why; the plan says noop, and status finds it."""
+    """It is recorded as planned, with the user, the time and the reason; the plan says noop, and status finds it."""
     _write(shop)
-    uuid, (number,) = _send_elsewhere(shop, "by hand")
+    uuid, (number,) = _send_elsewhere(shop, "manually")
     planned = _actions(shop)["sale/staff"]
-    assert _import(shop, by, uuid if by == "--uuid" else str(number), "--reason", "sent by hand").code == 0
+    assert _import(shop, by, uuid if by == "--uuid" else str(number), "--reason", "sent manually").code == 0
     entry = shop.lock()["mailings"]["sale/staff"]
     assert (entry["state"], entry["content_digest"]) == ("complete", planned["content_digest"])
     assert entry["audience_digest"] == planned["audience_digest"]
@@ -69,13 +69,13 @@ def test_imported_mailing_is_not_sent(shop: Shop, by: str) -> None:
     )
     assert chunk["message_id"] == number
     resolution = shop.lock()["resolutions"][-1]
-    assert (resolution["address"], resolution["reason"]) == ("sale/staff", "sent by hand")
+    assert (resolution["address"], resolution["reason"]) == ("sale/staff", "sent manually")
     assert resolution["by"]
     assert _actions(shop)["sale/staff"]["action"] == "noop"
     assert shop.run("apply", "--select", "sale/staff", "--auto-approve").code == 0
     assert [len(shop.inbox()[phone]) for phone in PHONES[:2]] == [1, 1]
-    (told,) = shop.run("status", "sale/staff", "--format", "json").json["mailings"]
-    assert (told["recipients"], sum(told[k] for k in ("delivered", "undelivered", "sent", "pending"))) == (
+    (shown,) = shop.run("status", "sale/staff", "--format", "json").json["mailings"]
+    assert (shown["recipients"], sum(shown[k] for k in ("delivered", "undelivered", "sent", "pending"))) == (
         2,
         2,
     )
@@ -83,20 +83,20 @@ def test_imported_mailing_is_not_sent(shop: Shop, by: str) -> None:
 
 def test_one_imported_message_covers_several_chunks(shop: Shop) -> None:
     """Three planned chunks that were one message are all done, and the counts of status add up."""
-    _write(shop, people=5)
-    _, (number,) = _send_elsewhere(shop, "by hand")
+    _write(shop, recipients=5)
+    _, (number,) = _send_elsewhere(shop, "manually")
     done = _import(shop, "--message-id", str(number))
     assert done.code == 0
     assert "count_phones: intended 5, sms.by reports 2" in done.err
     assert len(shop.lock()["mailings"]["sale/staff"]["chunks"]) == 3
     assert _actions(shop)["sale/staff"]["action"] == "noop"
-    (told,) = shop.run("status", "sale/staff", "--format", "json").json["mailings"]
-    assert (told["recipients"], told["other"]) == (5, {"not taken": 3})
+    (shown,) = shop.run("status", "sale/staff", "--format", "json").json["mailings"]
+    assert (shown["recipients"], shown["other"]) == (5, {"not taken": 3})
 
 
 def test_import_settles_a_collision(shop: Shop) -> None:
     """After a lost lock and a changed text, all messages of the mailing are named; fewer are refused."""
-    _write(shop, people=3)
+    _write(shop, recipients=3)
     assert shop.run("apply", "--auto-approve", "--select", "sale/staff").code == 0
     ours = [row["id"] for row in shop.run("api", "getSMSMessages").json["data"]]
     (shop.root / "smsby.lock.json").unlink()
@@ -111,8 +111,8 @@ def test_import_settles_a_collision(shop: Shop) -> None:
     assert "1 of its 2 messages are missing" in part.err
     assert _import(shop, *(word for number in ours for word in ("--message-id", str(number)))).code == 0
     assert _actions(shop)["sale/staff"]["action"] == "noop"
-    (told,) = shop.run("status", "sale/staff", "--format", "json").json["mailings"]
-    assert told["recipients"] == 3
+    (shown,) = shop.run("status", "sale/staff", "--format", "json").json["mailings"]
+    assert shown["recipients"] == 3
 
 
 def test_import_does_not_replace_a_sent_mailing(shop: Shop) -> None:
@@ -120,7 +120,7 @@ def test_import_does_not_replace_a_sent_mailing(shop: Shop) -> None:
     _write(shop)
     assert shop.run("apply", "--auto-approve", "--select", "sale/staff").code == 0
     before = (shop.root / "smsby.lock.json").read_bytes()
-    _, (number,) = _send_elsewhere(shop, "by hand")
+    _, (number,) = _send_elsewhere(shop, "manually")
     again = _import(shop, "--message-id", str(number))
     assert (again.code, "already recorded (complete)" in again.err) == (4, True)
     assert (shop.root / "smsby.lock.json").read_bytes() == before
@@ -131,7 +131,7 @@ def test_import_does_not_replace_an_unknown_mailing(shop: Shop) -> None:
     _write(shop)
     shop.fault(method="sendBulkSms", mode="reset", when="before")
     assert shop.run("apply", "--auto-approve", "--select", "sale/staff").code == 6
-    _, (number,) = _send_elsewhere(shop, "by hand")
+    _, (number,) = _send_elsewhere(shop, "manually")
     refused = _import(shop, "--message-id", str(number))
     assert (refused.code, "lock resolve sale/staff" in refused.err) == (4, True)
 
@@ -141,7 +141,7 @@ def test_import_replaces_a_rejected_mailing(shop: Shop) -> None:
     _write(shop)
     shop.fault(method="sendBulkSms", mode="error", when="before")
     assert shop.run("apply", "--auto-approve", "--select", "sale/staff").code == 1
-    _, (number,) = _send_elsewhere(shop, "by hand")
+    _, (number,) = _send_elsewhere(shop, "manually")
     assert _import(shop, "--message-id", str(number)).code == 0
     assert _actions(shop)["sale/staff"]["action"] == "noop"
 
@@ -171,7 +171,7 @@ def test_import_refuses_a_message_of_another_mailing(shop: Shop, by: str, cut: i
 def test_import_takes_a_message_once(shop: Shop) -> None:
     """A message that is recorded for one mailing is refused for another."""
     _write(shop)
-    _, (number,) = _send_elsewhere(shop, "by hand")
+    _, (number,) = _send_elsewhere(shop, "manually")
     assert shop.run("import", "sale/other", "--message-id", str(number)).code == 0
     refused = _import(shop, "--message-id", str(number))
     assert (refused.code, f"{number} is already recorded for sale/other" in refused.err) == (4, True)
@@ -180,7 +180,7 @@ def test_import_takes_a_message_once(shop: Shop) -> None:
 def test_import_does_not_guess_among_messages(shop: Shop) -> None:
     """A request with several foreign messages is wrong usage; the message ids are named."""
     _write(shop)
-    uuid, (first, second) = _send_elsewhere(shop, "by hand", "another")
+    uuid, (first, second) = _send_elsewhere(shop, "manually", "another")
     unclear = _import(shop, "--uuid", uuid)
     assert (unclear.code, f"one of {first}, {second}" in unclear.err) == (64, True)
     assert _import(shop, "--message-id", str(second)).code == 0
@@ -210,7 +210,7 @@ def test_import_of_a_later_revision_keeps_the_earlier(shop: Shop) -> None:
     shop.write("sale.yaml", text.replace("name: staff", "name: staff, revision: 2"))
     refused = _import(shop, "--message-id", str(first))
     assert (refused.code, "sale/staff" in refused.err) == (4, True)
-    _, (number,) = _send_elsewhere(shop, "by hand")
+    _, (number,) = _send_elsewhere(shop, "manually")
     assert _import(shop, "--message-id", str(number)).code == 0
     entry = shop.lock()["mailings"]["sale/staff"]
     assert (entry["revision"], [old["revision"] for old in entry["earlier"]]) == (2, [1])
@@ -220,7 +220,7 @@ def test_import_of_a_later_revision_keeps_the_earlier(shop: Shop) -> None:
 def test_crash_leaves_an_import_done_or_not(shop: Shop) -> None:
     """After a crash at any fault point, a repeated import records the mailing once, and nothing is sent."""
     _write(shop)
-    _, (number,) = _send_elsewhere(shop, "by hand")
+    _, (number,) = _send_elsewhere(shop, "manually")
     arguments = ("import", "sale/staff", "--message-id", str(number))
     for point in range(1, 100):
         (shop.root / "smsby.lock.json").unlink(missing_ok=True)

@@ -35,7 +35,7 @@ def test_no_request_is_sent_after_a_bad_answer(shop: Shop, mode: str, state: str
     assert _states(shop) == {state: 1, "accepted": 3, "pending": 8}
     finish(shop, FOUR, "resumed")
     assert set(received(shop, "shop").values()) == {1}
-    assert sum(received(shop, "shop").values()) == FOUR.people
+    assert sum(received(shop, "shop").values()) == FOUR.recipients
 
 
 def test_retry_after_pauses_all_requests(shop: Shop) -> None:
@@ -117,7 +117,7 @@ def test_crash_makes_only_sent_requests_unknown(shop: Shop) -> None:
     shop.clear_faults()
     finish(shop, FOUR, "resumed")
     assert set(received(shop, "shop").values()) == {1}
-    assert sum(received(shop, "shop").values()) == FOUR.people
+    assert sum(received(shop, "shop").values()) == FOUR.recipients
 
 
 def test_request_waiting_for_its_turn_has_no_intent(shop: Shop) -> None:

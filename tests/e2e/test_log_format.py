@@ -24,22 +24,22 @@ mailings:
 
 def events(err: str) -> list[dict[str, Any]]:
     """Every line of stderr is a whole object with the three keys that are always there."""
-    told = [json.loads(line) for line in err.splitlines()]
-    assert all(list(event)[:3] == ["time", "level", "event"] and event["time"][10] == "T" for event in told)
+    shown = [json.loads(line) for line in err.splitlines()]
+    assert all(list(event)[:3] == ["time", "level", "event"] and event["time"][10] == "T" for event in shown)
     assert "375291234567" not in err
-    return told
+    return shown
 
 
 def test_json_log_has_each_request_and_each_mailing(shop: Shop) -> None:
     """The requests with address, recipients and outcome, then the mailings, then the end."""
     shop.write("sale.yaml", CAMPAIGN)
     done = shop.run("--log-format", "json", "apply", "--auto-approve", "--format", "json")
-    told = events(done.err)
-    requests = [(e["address"], e["people"], e["outcome"]) for e in told if e["event"] == "request"]
+    shown = events(done.err)
+    requests = [(e["address"], e["people"], e["outcome"]) for e in shown if e["event"] == "request"]
     assert requests == [("sale/vip", 2, "accepted"), ("sale/vip", 1, "accepted")]
-    assert [e["event"] for e in told if e.get("address") == "sale/letter"] == ["draft", "confirm", "mailing"]
-    assert told[-1]["event"] == "applied"
-    assert told[-1]["plan"] == done.json["plan"]
+    assert [e["event"] for e in shown if e.get("address") == "sale/letter"] == ["draft", "confirm", "mailing"]
+    assert shown[-1]["event"] == "applied"
+    assert shown[-1]["plan"] == done.json["plan"]
     assert shop.run("-q", "--log-format=json", "status").err == ""
 
 
@@ -49,8 +49,8 @@ def test_json_log_warns_of_a_lost_answer(shop: Shop) -> None:
     shop.fault(method="sendBulkSms", nth=1, mode="reset", when="before")
     done = shop.run("-q", "--log-format", "json", "apply", "--auto-approve")
     assert done.code == 6
-    told = events(done.err)
-    assert [(e["level"], e["event"], e["address"], e["outcome"]) for e in told] == [
+    shown = events(done.err)
+    assert [(e["level"], e["event"], e["address"], e["outcome"]) for e in shown] == [
         ("warning", "lost", "sale/vip", "unknown"),
         ("warning", "request", "sale/vip", "unknown"),
         ("warning", "mailing", "sale/vip", "unknown"),
@@ -68,7 +68,7 @@ def test_json_log_warns_of_a_lost_answer(shop: Shop) -> None:
 )
 def test_json_log_writes_errors_as_objects(shop: Shop, arguments: list[str], code: int) -> None:
     """The last line has the exit code; problems in files come one by one with their location."""
-    # Invalid files come before a plan file that can't be read: that one needs valid files to be told.
+    # Invalid files come before a plan file that can't be read: that one needs valid files to be shown.
     shop.write("sale.yaml", CAMPAIGN if code == 5 else CAMPAIGN.replace("text: Hello", "texxt: Hello", 1))
     done = shop.run("--log-format", "json", *arguments)
     assert done.code == code

@@ -66,7 +66,7 @@ def test_unlisted_chunk_is_unknown_without_a_lock(shop: Shop, word: str) -> None
     ]
     assert sum(received(shop, "shop").values()) == 4
     before = shop.lock()
-    for said in ((), ("--sent", "--not-sent")):  # nothing, or both: nothing is settled
+    for said in ((), ("--sent", "--not-sent")):  # neither or both: nothing is settled
         refused = shop.run("lock", "resolve", "sale/staff", *said)
         assert (refused.code, "either --sent or --not-sent" in refused.err, shop.lock() == before) == (
             64,
@@ -155,7 +155,7 @@ def test_request_of_another_checkout_stops_the_mailing(shop: Shop) -> None:
     start(shop, THREE, "shop")
     assert apply(shop, THREE, {"SMSBY_FAULT": "kill:13"}).code == -signal.SIGKILL
     _lose(shop)
-    # The first answer is stale, as if the plan had been made before: the second shows the chunk.
+    # The first answer is stale, as if the plan had been made before; the second lists the chunk.
     shop.fault(method="getSMSMessages", mode="error", status=406, nth=1, when="before", text="")
     done = apply(shop, THREE, {})
     assert done.code == 6, done.err

@@ -22,11 +22,11 @@ def test_unknown_name_is_reported_once_with_a_suggestion(shop: Shop) -> None:
     plan = shop.run("plan", "--format", "json")
     assert plan.code == 3
     assert len(plan.json["actions"]) == 4
-    told = [
+    shown = [
         (problem["code"], problem["address"], problem["line"], problem["column"])
         for problem in plan.json["problems"]
     ]
-    assert told == [
+    assert shown == [
         ("UNKNOWN_ALPHANAME", None, 3, 12),
         ("UNKNOWN_LIST", "news/three", 7, 25),
         ("UNKNOWN_ALPHANAME", "news/four", 8, 29),

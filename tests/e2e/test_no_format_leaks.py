@@ -32,11 +32,11 @@ FORMATS = {
 
 def _check(shop: Shop, *arguments: str, form: str) -> None:
     done = shop.run(*arguments, "--format", form)
-    told = done.out + done.err
+    shown = done.out + done.err
     assert done.code != 64, (arguments, form, done.err)
     assert done.out or form == "github", (arguments, form, done.err)
-    assert TOKEN not in told, (arguments, form)
-    assert not [phone for phone in PHONES if phone in told], (arguments, form, told)
+    assert TOKEN not in shown, (arguments, form)
+    assert not [phone for phone in PHONES if phone in shown], (arguments, form, shown)
     if form in MARKUP:
         assert "<zz" not in done.out, (arguments, form)
 
@@ -88,9 +88,9 @@ def test_failed_questions_do_not_leak(leaky: Shop, method: str) -> None:
             leaky.clear_faults()
             leaky.fault(method=method, mode="error", status=status, text=ECHO, times=99)
             done = leaky.run(*command.split())
-            told = done.out + done.err
-            assert TOKEN not in told
-            assert not [phone for phone in PHONES if phone in told], (command, told)
+            shown = done.out + done.err
+            assert TOKEN not in shown
+            assert not [phone for phone in PHONES if phone in shown], (command, shown)
 
 
 OTHER_WAYS = f"""\

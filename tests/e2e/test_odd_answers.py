@@ -122,8 +122,8 @@ def _lose_first_confirmation(service: Service, status: str | None) -> None:
         lost = service.count("confirmSendMessageByList", confirm="1")
         if str(params["confirm"]) == "1":
             return LOST if lost == 1 else (200, {"status": "OK"})
-        told = {"status": status} if status and lost else {}
-        return 200, {"status": "OK", "result": {"count": 3, "cost": "0.078", **told}}
+        shown = {"status": status} if status and lost else {}
+        return 200, {"status": "OK", "result": {"count": 3, "cost": "0.078", **shown}}
 
     service.answers["confirmSendMessageByList"] = confirm
 

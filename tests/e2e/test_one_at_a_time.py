@@ -25,7 +25,7 @@ def test_eight_applies_at_once_send_everything_once(shop: Shop) -> None:
     assert [result.code for result in results] == [0] * 8
     assert sorted(result.json["summary"]["sent"] for result in results) == [0] * 7 + [1]
     assert set(received(shop, "shop").values()) == {1}
-    assert sum(received(shop, "shop").values()) == THREE.people
+    assert sum(received(shop, "shop").values()) == THREE.recipients
 
 
 def test_second_apply_names_the_holder_of_the_lock(shop: Shop) -> None:
@@ -42,7 +42,7 @@ def test_second_apply_names_the_holder_of_the_lock(shop: Shop) -> None:
     assert shop.run("lock", "resolve", "sale/staff", "--sent").code == 8
     assert first.finish().code == 0
     assert apply(shop, THREE, {}).code == 0
-    assert sum(received(shop, "shop").values()) == THREE.people
+    assert sum(received(shop, "shop").values()) == THREE.recipients
 
 
 def test_killed_holder_frees_the_lock(shop: Shop) -> None:
@@ -57,4 +57,4 @@ def test_killed_holder_frees_the_lock(shop: Shop) -> None:
     assert shop.run("lock", "unlock").code == 0
     assert apply(shop, THREE, {}).code == 0
     assert set(received(shop, "shop").values()) == {1}
-    assert sum(received(shop, "shop").values()) == THREE.people
+    assert sum(received(shop, "shop").values()) == THREE.recipients

@@ -125,9 +125,9 @@ def test_rejected_one_off_reports_the_error(shop: Shop) -> None:
 def test_one_off_that_was_not_sent_exits_with_7(shop: Shop) -> None:
     """Without a connection or a token the request was certainly not sent."""
     _write(shop)
-    nobody_there = {"SMSBY_API_URL": "http://127.0.0.1:9"}
-    assert shop.run("otp", "telegram", MINE, "1", "--yes", env=nobody_there).code == 7
-    assert shop.run(*SEND, "--yes", env=nobody_there).code == 7
+    no_service = {"SMSBY_API_URL": "http://127.0.0.1:9"}
+    assert shop.run("otp", "telegram", MINE, "1", "--yes", env=no_service).code == 7
+    assert shop.run(*SEND, "--yes", env=no_service).code == 7
     assert shop.run(*SEND, "--yes", env={"SMSBY_TOKEN": ""}).code == 7
 
 
@@ -151,7 +151,7 @@ def test_one_off_with_wrong_usage_calls_nothing(shop: Shop) -> None:
 def test_test_send_needs_a_known_sender(shop: Shop) -> None:
     """An alphaname that the account does not have is an error in the files."""
     _write(shop)
-    shop.write("sale.yaml", CAMPAIGN.replace("MyShop", "Nobody"))
+    shop.write("sale.yaml", CAMPAIGN.replace("MyShop", "Unknown"))
     unknown = shop.run(*SEND, "--yes")
     assert (unknown.code, "UNKNOWN_ALPHANAME" in unknown.err) == (3, True)
     assert shop.inbox() == {}

@@ -8,13 +8,13 @@ import pytest
 
 from tests.e2e.conftest import PROJECT, Shop
 
-_PEOPLE = ["375291234567", "375291234568", "375291234569", "375291234570", "375291234571"]
+_RECIPIENTS = ["375291234567", "375291234568", "375291234569", "375291234570", "375291234571"]
 
 
 def _campaign(text: str = "Hi", revision: int = 1) -> str:
     return (
         f"version: 1\ncampaign: sale\nrevision: {revision}\nmailings:\n"
-        f"  - name: vip\n    recipients: {json.dumps(_PEOPLE)}\n    text: {text}\n"
+        f"  - name: vip\n    recipients: {json.dumps(_RECIPIENTS)}\n    text: {text}\n"
     )
 
 
@@ -46,7 +46,7 @@ def test_plan_that_cannot_be_applied_suggests_no_apply(shop: Shop) -> None:
     shop.write("sale.yaml", _campaign())
     for more in (["--offline"], []):
         if not more:
-            shop.write("sale.yaml", _campaign(text='"{{ nobody }}"'))
+            shop.write("sale.yaml", _campaign(text='"{{ missing }}"'))
         saved = shop.run("plan", "--out", "plan.json", *more)
         assert saved.code == (0 if more else 3)
         assert "cannot be applied" in saved.err

@@ -152,7 +152,7 @@ def test_plan_does_not_send_what_it_shows_as_blocked(shop: Shop) -> None:
     _append(shop, "smsby.yaml", "guardrails: {max_recipients: 1}\n")
     assert shop.run("plan", "--out", "plan.json").code == 4
     assert shop.run("apply", "plan.json").code == 4
-    assert sum(received(shop, "shop").values()) == 1  # the mailing to one person
+    assert sum(received(shop, "shop").values()) == 1  # the mailing to one recipient
     assert shop.run("apply", "plan.json").code == 5  # used
 
 

@@ -29,7 +29,7 @@ def held(shop: Shop) -> Iterator[None]:
 
 
 def _invalidate(shop: Shop) -> None:
-    shop.write("sale.yaml", SALE.replace("Closed", "Dear {{ nobody }}"))
+    shop.write("sale.yaml", SALE.replace("Closed", "Dear {{ missing }}"))
 
 
 @pytest.mark.parametrize("command", [["plan"], ["apply"], ["apply", "missing.json"]])
@@ -40,7 +40,7 @@ def test_invalid_files_precede_service_and_plan_file(
     """The problems are reported, whatever else is wrong."""
     _invalidate(shop)
     result = shop.run(*command, env=env)
-    assert (result.code, "'nobody' is undefined" in result.out + result.err) == (3, True), result.err
+    assert (result.code, "'missing' is undefined" in result.out + result.err) == (3, True), result.err
 
 
 def test_invalid_files_precede_a_stale_plan(shop: Shop) -> None:

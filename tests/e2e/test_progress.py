@@ -16,10 +16,10 @@ version: 1
 campaign: sale
 mailings:
   - name: vip
-    recipients: {file: people.csv}
+    recipients: {file: recipients.csv}
     text: Hello, {{ name }}
 """
-PEOPLE = 3000
+RECIPIENTS = 3000
 ESCAPE = "\x1b["
 
 
@@ -28,8 +28,8 @@ def big(shop: Shop) -> Shop:
     """A mailing of several thousand recipients, 1,000 in a request."""
     shop.write("smsby.yaml", "version: 1\nproject: shop\napi: {requests_per_second: 1000}\n")
     shop.write("sale.yaml", CAMPAIGN)
-    rows = "".join(f"37529{number:07},Anna\n" for number in range(PEOPLE))
-    shop.write("people.csv", "phone,name\n" + rows)
+    rows = "".join(f"37529{number:07},Anna\n" for number in range(RECIPIENTS))
+    shop.write("recipients.csv", "phone,name\n" + rows)
     return shop
 
 
@@ -68,12 +68,12 @@ def test_reading_and_sending_draw_a_progress_bar(big: Shop) -> None:
     out, drawn = _on_terminal(big, "validate")
     assert out == "no problems found\n"
     assert "reading sale/vip (1 of 1)" in drawn
-    assert f"{PEOPLE:,} recipients" in drawn
+    assert f"{RECIPIENTS:,} recipients" in drawn
     _, drawn = _on_terminal(big, "plan", "--out", "plan.json")
-    assert f"{PEOPLE:,} recipients" in drawn
+    assert f"{RECIPIENTS:,} recipients" in drawn
     out, drawn = _on_terminal(big, "apply", "plan.json")
     assert ESCAPE not in out
-    assert f"{PEOPLE:,} of {PEOPLE:,} recipients" in drawn
+    assert f"{RECIPIENTS:,} of {RECIPIENTS:,} recipients" in drawn
     assert "accepted      1,000 recipients  sale/vip [1/3]\r\n" in drawn
 
 
@@ -87,7 +87,7 @@ def test_dumb_terminal_gets_plain_progress_lines(big: Shop) -> None:
     """Lines without control characters."""
     drawn = _on_terminal(big, "apply", "--auto-approve", term="dumb")[1]
     assert ESCAPE not in drawn
-    assert drawn.count("accepted      1,000 recipients") == PEOPLE // 1000
+    assert drawn.count("accepted      1,000 recipients") == RECIPIENTS // 1000
 
 
 def test_progress_without_a_terminal_is_plain_lines(big: Shop) -> None:

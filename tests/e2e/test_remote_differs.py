@@ -6,13 +6,13 @@ from typing import Any
 
 from tests.e2e.conftest import Shop
 
-_PEOPLE = '["375291234567", "375291234568", "375291234569"]'
+_RECIPIENTS = '["375291234567", "375291234568", "375291234569"]'
 
 
 def _campaign(name: str = "vip", time: str = "2036-12-01T10:00:00") -> str:
     return (
         f"version: 1\ncampaign: sale\nalphaname: MyShop\nschedule_time: {time}\nmailings:\n"
-        f"  - {{name: {name}, recipients: {_PEOPLE}, text: Hi}}\n"
+        f"  - {{name: {name}, recipients: {_RECIPIENTS}, text: Hi}}\n"
     )
 
 

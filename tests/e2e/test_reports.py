@@ -29,15 +29,15 @@ mailings:
 def test_invalid_files_are_reported_in_every_format(shop: Shop, form: str) -> None:
     """A bad phone exits with 3 and is in the document with its location, without the number."""
     shop.write("sale.yaml", CAMPAIGN.replace("+375297654321", "+37529765432100"))
-    told = shop.run("validate", "--format", form)
-    assert told.code == 3
-    assert "PHONE" in told.out
-    assert "sale.yaml" in told.out
-    assert "37529765432100" not in told.out
+    shown = shop.run("validate", "--format", form)
+    assert shown.code == 3
+    assert "PHONE" in shown.out
+    assert "sale.yaml" in shown.out
+    assert "37529765432100" not in shown.out
     if form == "junit":
-        assert ElementTree.fromstring(told.out).get("failures") == "1"  # noqa: S314  # our own
+        assert ElementTree.fromstring(shown.out).get("failures") == "1"  # noqa: S314  # our own
     elif form != "github":
-        json.loads(told.out)
+        json.loads(shown.out)
 
 
 def test_report_paths_start_at_the_working_directory(shop: Shop) -> None:
@@ -52,10 +52,10 @@ def test_blocked_mailing_is_a_finding(shop: Shop) -> None:
     """Exit code 4, and a failed case at the mailing's location."""
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "guardrails: {max_recipients: 1}\n")
     shop.write("sale.yaml", CAMPAIGN)
-    told = shop.run("plan", "--format", "github")
-    assert told.code == 4
-    assert "::error file=sale.yaml,line=4" in told.out
-    assert "title=BLOCKED" in told.out
+    shown = shop.run("plan", "--format", "github")
+    assert shown.code == 4
+    assert "::error file=sale.yaml,line=4" in shown.out
+    assert "title=BLOCKED" in shown.out
 
 
 def test_plan_is_compared_with_a_saved_one(shop: Shop) -> None:
@@ -63,8 +63,8 @@ def test_plan_is_compared_with_a_saved_one(shop: Shop) -> None:
     shop.write("sale.yaml", CAMPAIGN)
     assert shop.run("plan", "--offline", "--out", "base.json").code == 0
     shop.write("sale.yaml", CAMPAIGN.replace("noon", "two").replace(', "+375297654321"', ""))
-    told = shop.run("plan", "--format", "markdown", "--compare", "base.json")
-    assert "| -1 people, -1 parts, -0.026 BYN, text |" in told.out
+    shown = shop.run("plan", "--format", "markdown", "--compare", "base.json")
+    assert "| -1 people, -1 parts, -0.026 BYN, text |" in shown.out
     assert shop.run("plan", "--format", "markdown", "--compare", "nothing.json").code == 64
 
 
@@ -73,20 +73,20 @@ def test_base_folder_shows_added_and_removed_recipients(shop: Shop) -> None:
     shop.write("sale.yaml", CAMPAIGN + "  - name: old\n    recipients: ['375291234567']\n    text: Bye\n")
     base = shop.root.parent / "base"
     shutil.copytree(shop.root, base)
-    people = "+375291234567, '8 029 111-11-11', '375447777777', '375257777777'"
-    shop.write("sale.yaml", CAMPAIGN.replace('"+375291234567", "+375297654321"', people))
+    others = "+375291234567, '8 029 111-11-11', '375447777777', '375257777777'"
+    shop.write("sale.yaml", CAMPAIGN.replace('"+375291234567", "+375297654321"', others))
     shop.write("out.csv", "phone\n375257777777\n375291234567\n")
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.csv]\n")
-    told = shop.run("plan", "--format", "markdown", "--compare", str(base))
-    assert told.code == 0, told.err
-    assert "| +2 -2 people |" in told.out
-    assert "No longer here, but in the base: **sale/old**" in told.out
+    shown = shop.run("plan", "--format", "markdown", "--compare", str(base))
+    assert shown.code == 0, shown.err
+    assert "| +2 -2 people |" in shown.out
+    assert "No longer here, but in the base: **sale/old**" in shown.out
     chosen = shop.run("plan", "sale/staff", "--format", "markdown", "--compare", str(base))
     assert "No longer here" not in chosen.out
 
 
 def test_status_is_the_same_in_every_format(shop: Shop) -> None:
-    """csv lists undelivered recipients, with whole numbers only on request."""
+    """csv lists undelivered recipients, with full numbers only on request."""
     shop.write("sale.yaml", CAMPAIGN)
     assert shop.run("apply", "--auto-approve").code == 0
     assert shop.run("status", "--watch", "--campaign", "sale", "--since", "1d").code == 0
@@ -107,8 +107,8 @@ def test_history_shows_earlier_applies(shop: Shop) -> None:
     """The plan's id and its recipients, without asking sms.by."""
     shop.write("sale.yaml", CAMPAIGN)
     applied = shop.run("apply", "--auto-approve", "--format", "json").json
-    told = shop.run("status", "--history", "--format", "json", env={"SMSBY_TOKEN": ""}).json
-    assert [(run["plan"], run["recipients"]) for run in told["applies"]] == [(applied["plan"], 2)]
+    shown = shop.run("status", "--history", "--format", "json", env={"SMSBY_TOKEN": ""}).json
+    assert [(run["plan"], run["recipients"]) for run in shown["applies"]] == [(applied["plan"], 2)]
     assert applied["plan"] in shop.run("status", "--history").out
 
 

@@ -11,10 +11,10 @@ import pytest
 import requests
 
 from tests.e2e.conftest import Shop
-from tests.e2e.test_wire_matrix import CODES, FAULTS, Fault, _settle, _spoil
+from tests.e2e.test_wire_matrix import CODES, FAULTS, Fault, _break, _settle
 from tests.e2e.trial import PHONES, Case, apply, finish, received, start, unknown
 
-THREE = Case("single", 2, plan_file=False)  # three people; the second has a text of its own
+THREE = Case("single", 2, plan_file=False)  # three recipients; the second has a text of their own
 
 
 def _phones(shop: Shop) -> str:
@@ -35,7 +35,7 @@ def _lose(shop: Shop) -> None:
         path.unlink()
 
 
-def _people(*texts: str, text: str = "Closed shop", more: str = "") -> str:
+def _recipients(*texts: str, text: str = "Closed shop", more: str = "") -> str:
     rows = ", ".join(
         f'"{phone}"' if own == "" else f'{{phone: "{phone}", text: {own}}}'
         for phone, own in zip(PHONES, texts, strict=False)
@@ -53,7 +53,7 @@ def _action(shop: Shop) -> tuple[str, str]:
 
 def test_single_makes_one_message_for_each_text(shop: Shop) -> None:
     """Recipients with equal texts share a message; the lock has its message_id, and no phone or sms_id."""
-    shop.write("sale.yaml", _people("A", "", "A", "", "A"))
+    shop.write("sale.yaml", _recipients("A", "", "A", "", "A"))
     done = shop.run("apply", "--auto-approve", "--format", "json")
     assert done.code == 0, done.err
     assert done.json["mailings"][0]["outcome"] == "sent"
@@ -75,7 +75,7 @@ def test_single_makes_one_message_for_each_text(shop: Shop) -> None:
 
 def test_single_message_has_the_schedule_time(shop: Shop) -> None:
     """The message has the schedule time on the account's clock, to the minute."""
-    shop.write("sale.yaml", _people("", "", more=", schedule_time: 2027-03-01T10:00:00"))
+    shop.write("sale.yaml", _recipients("", "", more=", schedule_time: 2027-03-01T10:00:00"))
     assert shop.run("apply", "--auto-approve").code == 0
     (call,) = [call for call in shop.calls() if call["method"] == "createSmsMessage"]
     assert call["params"]["time"] == "2027-03-01 10:00"
@@ -87,7 +87,7 @@ def test_single_leaves_out_opt_outs(shop: Shop) -> None:
     """Opt-outs get nothing, also after the review; the mailing is complete without them."""
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.txt]\n")
     shop.write("out.txt", "phone\n")
-    shop.write("sale.yaml", _people("", "", ""))
+    shop.write("sale.yaml", _recipients("", "", ""))
     assert shop.run("plan", "--out", "plan.json").code == 0
     shop.write("out.txt", f"phone\n{PHONES[1]}\n")
     assert shop.run("apply", "plan.json").code == 0
@@ -97,14 +97,14 @@ def test_single_leaves_out_opt_outs(shop: Shop) -> None:
     assert _action(shop)[0] == "noop"
 
 
-# A slow list is of no matter: the deliveries of a message are asked.
+# A lagging list does not matter here: lost requests are looked for among the deliveries.
 @pytest.mark.parametrize("fault", [f for f in FAULTS if "also" not in f.more], ids=str)
 def test_broken_send_to_one_phone_is_not_repeated(shop: Shop, fault: Fault) -> None:
     """After one failed request of three, each phone's state follows the outcome table; in the end each got it once."""
     for nth in (1, 2, 3):
         project = f"nth-{nth}"
         start(shop, THREE, project, **fault.api)
-        _spoil(shop, fault, "sendSMS", nth)
+        _break(shop, fault, "sendSMS", nth)
         done = apply(shop, THREE, {})
         assert done.code in CODES[fault.means], f"phone {nth}: {done.code}\n{done.err}"
         this = {"sent": "a", "unknown": "u", "rejected": "r"}[fault.means]
@@ -112,7 +112,7 @@ def test_broken_send_to_one_phone_is_not_repeated(shop: Shop, fault: Fault) -> N
             assert _phones(shop) == "aaa"
         else:
             assert _phones(shop) == "a" * (nth - 1) + this + "p" * (3 - nth)
-        # A lying error of one that was sent is found before anything more of it is sent.
+        # An error for a request that was accepted is noticed before anything more of the mailing is sent.
         if fault.means == "rejected" and fault.when == "after":
             apply(shop, THREE, {})
             assert all(count == 1 for count in received(shop, project).values())
@@ -139,7 +139,7 @@ def test_four_phones_in_flight_send_nothing_twice(shop: Shop, mode: str, when: s
     more = {"retry_after": "0"} if mode == "429" else {}
     for nth in (2, 3, 7):
         shop.fault(method="sendSMS", nth=nth, mode=mode, when=when, **more)
-    shop.fault(method="sendSMS", nth=1, times=case.people, mode="slow", when="after", seconds=0.1)
+    shop.fault(method="sendSMS", nth=1, times=case.recipients, mode="slow", when="after", seconds=0.1)
     done = apply(shop, case, {})
     taken = mode == "429" or when == "after"
     assert done.code == (0 if taken else 6), done.err
@@ -153,7 +153,7 @@ def test_four_phones_in_flight_send_nothing_twice(shop: Shop, mode: str, when: s
 def test_broken_create_message_is_repeated(shop: Shop, fault: Fault) -> None:
     """createSmsMessage reaches no recipient: it is retried, and a message that was made after all is used."""
     start(shop, THREE, "made", **fault.api)
-    _spoil(shop, fault, "createSmsMessage", 1)
+    _break(shop, fault, "createSmsMessage", 1)
     done = apply(shop, THREE, {})
     is_answer = fault.mode in ("error", "500")
     assert done.code == (1 if is_answer else 0), done.err
@@ -182,7 +182,7 @@ def test_wrong_phone_does_not_stop_the_others(shop: Shop) -> None:
     """It is reported by its line, without its number; the others are sent to, and opting it out completes the mailing."""
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.txt]\n")
     shop.write("out.txt", "phone\n")
-    shop.write("sale.yaml", _people("", "", ""))
+    shop.write("sale.yaml", _recipients("", "", ""))
     shop.fault(method="sendSMS", nth=2, mode="error", text="incorrect phone number")
     done = shop.run("apply", "--auto-approve")
     assert done.code == 6
@@ -199,10 +199,10 @@ def test_wrong_phone_does_not_stop_the_others(shop: Shop) -> None:
 def test_single_waits_for_moderation(shop: Shop) -> None:
     """While sms.by says `new`, nothing is sent after reconcile_seconds; the next apply uses the same message."""
     shop.settings(moderation=True, moderation_delay=0.1)
-    shop.write("sale.yaml", _people("", ""))
+    shop.write("sale.yaml", _recipients("", ""))
     assert shop.run("apply", "--auto-approve").code == 0
     shop.settings(moderation_delay=-1)
-    shop.write("sale.yaml", _people("", "", text="Open", more=", revision: 2"))
+    shop.write("sale.yaml", _recipients("", "", text="Open", more=", revision: 2"))
     waited = shop.run("apply", "--auto-approve", "--format", "json")
     assert waited.code == 1
     assert "not approved" in waited.json["mailings"][0]["error"]
@@ -218,7 +218,7 @@ def test_single_waits_for_moderation(shop: Shop) -> None:
 
 def test_refused_moderation_stops_the_mailing(shop: Shop) -> None:
     """If sendSMS answers `access denied`, the mailing is rejected and no other phone is tried."""
-    shop.write("sale.yaml", _people("", ""))
+    shop.write("sale.yaml", _recipients("", ""))
     shop.fault(method="sendSMS", mode="error", status=403, text="access denied")
     assert shop.run("apply", "--auto-approve").code == 1
     assert _phones(shop) == "rp"
@@ -230,7 +230,7 @@ def test_foreign_deliveries_of_a_message_prove_nothing(shop: Shop) -> None:
     """Deliveries from before the mailing are recorded first, so a lost sendSMS to that phone stays unknown."""
     made = _call(shop, "createSmsMessage", message="Closed shop", alphaname_id=1363)
     assert "sms_id" in _call(shop, "sendSMS", message_id=made["message_id"], phone=PHONES[0])
-    shop.write("sale.yaml", _people("", ""))
+    shop.write("sale.yaml", _recipients("", ""))
     shop.fault(method="sendSMS", nth=1, mode="reset", when="before")
     assert shop.run("apply", "--auto-approve").code == 6
     (chunk,) = shop.lock()["mailings"]["sale/staff"]["chunks"]
@@ -249,7 +249,7 @@ def test_new_delivery_of_a_used_message_is_found(shop: Shop) -> None:
     """One delivery more than before proves that the lost request arrived."""
     made = _call(shop, "createSmsMessage", message="Closed shop", alphaname_id=1363)
     _call(shop, "sendSMS", message_id=made["message_id"], phone=PHONES[0])
-    shop.write("sale.yaml", _people("", ""))
+    shop.write("sale.yaml", _recipients("", ""))
     shop.fault(method="sendSMS", nth=1, mode="reset", when="after")
     assert shop.run("apply", "--auto-approve").code == 0
     assert {phone: len(messages) for phone, messages in shop.inbox().items()} == {PHONES[0]: 2, PHONES[1]: 1}
@@ -258,9 +258,9 @@ def test_new_delivery_of_a_used_message_is_found(shop: Shop) -> None:
 def test_message_of_another_sender_is_not_used(shop: Shop) -> None:
     """sms.by may ignore the sender when it looks for duplicates; our sender must not change."""
     _call(shop, "createSmsMessage", message="Closed shop", alphaname_id=1364)
-    # The account's names are changed round: the message bears the old one.
+    # The account's alphanames are swapped, so the existing message has the other one.
     shop.settings(alphanames={"0": "System name (SMS.by)", "1363": "Kvetka", "1364": "MyShop"})
-    shop.write("sale.yaml", _people(""))
+    shop.write("sale.yaml", _recipients(""))
     done = shop.run("apply", "--auto-approve", "--format", "json")
     assert (done.code, done.json["mailings"][0]["outcome"]) == (1, "rejected")
     assert "whose sender is Kvetka" in done.json["mailings"][0]["error"]
@@ -270,7 +270,7 @@ def test_message_of_another_sender_is_not_used(shop: Shop) -> None:
 def test_existing_message_keeps_its_own_time(shop: Shop) -> None:
     """A scheduled mailing cannot use a message that is sent at once, nor the other way round."""
     _call(shop, "createSmsMessage", message="Closed shop", alphaname_id=1363)
-    shop.write("sale.yaml", _people("", more=", schedule_time: 2027-03-01T10:00:00"))
+    shop.write("sale.yaml", _recipients("", more=", schedule_time: 2027-03-01T10:00:00"))
     done = shop.run("apply", "--auto-approve", "--format", "json")
     assert (done.code, done.json["mailings"][0]["outcome"]) == (1, "rejected")
     assert "change the text" in done.json["mailings"][0]["error"]
@@ -338,7 +338,7 @@ def test_unlisted_message_is_in_doubt_after_lost_lock(shop: Shop) -> None:
 
 def test_message_shared_with_an_unknown_mailing_waits(shop: Shop) -> None:
     """Two mailings with one text share a message: while one is unknown, the other would hide its deliveries."""
-    both = _people("", "") + _people("", "").split("mailings:\n")[1].replace("staff", "team")
+    both = _recipients("", "") + _recipients("", "").split("mailings:\n")[1].replace("staff", "team")
     shop.write("sale.yaml", both)
     shop.fault(method="sendSMS", nth=1, mode="reset", when="before")
     assert shop.run("apply", "--auto-approve").code == 6
@@ -383,7 +383,7 @@ def test_single_send_from_another_checkout_stops(shop: Shop) -> None:
 def test_single_mailing_has_a_size_limit(shop: Shop) -> None:
     """More than 10,000 recipients with a request each are an error in the files, and nothing is sent."""
     shop.write("many.csv", "phone\n" + "".join(f"37529{n:07}\n" for n in range(10_001)))
-    shop.write("sale.yaml", _people("").replace(f'["{PHONES[0]}"]', "{file: many.csv}"))
+    shop.write("sale.yaml", _recipients("").replace(f'["{PHONES[0]}"]', "{file: many.csv}"))
     done = shop.run("validate", "--format", "json")
     assert (done.code, done.json["problems"][0]["code"]) == (3, "SINGLE_SIZE")
 
@@ -391,7 +391,7 @@ def test_single_mailing_has_a_size_limit(shop: Shop) -> None:
 def test_single_lock_entry_stays_small(shop: Shop) -> None:
     """One text is one chunk, however many recipients it has, and their states are stored as counted runs."""
     shop.write("many.csv", "phone\n" + "".join(f"37529{n:07}\n" for n in range(300)))
-    shop.write("sale.yaml", _people("").replace(f'["{PHONES[0]}"]', "{file: many.csv}"))
+    shop.write("sale.yaml", _recipients("").replace(f'["{PHONES[0]}"]', "{file: many.csv}"))
     assert shop.run("apply", "--auto-approve").code == 0
     (chunk,) = shop.lock()["mailings"]["sale/staff"]["chunks"]
     assert (chunk["rows"], chunk["recipients"], chunk["state"]) == ("a:300", 300, "accepted")
@@ -400,9 +400,9 @@ def test_single_lock_entry_stays_small(shop: Shop) -> None:
 
 def test_changing_via_does_not_send_again(shop: Shop) -> None:
     """A bulk mailing that was sent is not sent as `via: single`, with or without the lock."""
-    shop.write("sale.yaml", _people("", "", "").replace("via: single, ", ""))
+    shop.write("sale.yaml", _recipients("", "", "").replace("via: single, ", ""))
     assert shop.run("apply", "--auto-approve").code == 0
-    shop.write("sale.yaml", _people("", "", ""))
+    shop.write("sale.yaml", _recipients("", "", ""))
     assert _action(shop)[0] == "noop"
     _lose(shop)
     assert _action(shop)[0] == "blocked"

@@ -20,7 +20,7 @@ CAMPAIGN = """\
 version: 1
 campaign: a-campaign-with-a-name-that-is-long
 mailings:
-  - name: everybody-who-ever-bought-anything
+  - name: customers-since-the-very-beginning
     recipients: [{phone: "375291234567", name: A}, {phone: "375297654321", name: B}, {phone: "375331111111", name: C}]
     text: "Dear {{ name }}, the shop is closed on Saturday – until noon, as we count all that we have"
   - name: short
@@ -56,15 +56,15 @@ def at_terminal(shop: Shop, *arguments: str, typed: str = "", **env: str) -> str
         except OSError:  # Linux tells the end of a terminal so
             pass
     os.close(leader)
-    told = sent.decode()
-    assert "Traceback" not in told
-    assert "secret-token" not in told
-    return told
+    shown = sent.decode()
+    assert "Traceback" not in shown
+    assert "secret-token" not in shown
+    return shown
 
 
-def lines_of(told: str) -> list[str]:
+def lines_of(shown: str) -> list[str]:
     """Return the lines that stay on the screen; a line that is redrawn counts as drawn last."""
-    return [_CODES.sub("", line.split("\r")[-1]).rstrip() for line in told.replace("\r\n", "\n").split("\n")]
+    return [_CODES.sub("", line.split("\r")[-1]).rstrip() for line in shown.replace("\r\n", "\n").split("\n")]
 
 
 def test_plan_apply_and_status_fit_a_terminal(shop: Shop) -> None:
@@ -86,14 +86,14 @@ def test_terminal_shows_each_request_when_answered(shop: Shop) -> None:
     """Above the bar with its chunk; then each mailing, the total, and the next commands for this project."""
     shop.write("sale.yaml", CAMPAIGN)
     (shop.root.parent / "elsewhere").mkdir()
-    told = lines_of(at_terminal(shop, "-C", str(shop.root), "apply", typed="yes\n"))
-    accepted = [index for index, line in enumerate(told) if line.startswith("accepted ")]
-    sent = [index for index, line in enumerate(told) if line.startswith("sent ")]
+    shown = lines_of(at_terminal(shop, "-C", str(shop.root), "apply", typed="yes\n"))
+    accepted = [index for index, line in enumerate(shown) if line.startswith("accepted ")]
+    sent = [index for index, line in enumerate(shown) if line.startswith("sent ")]
     assert (len(accepted), len(sent)) == (2, 2)
     assert max(accepted) < min(sent)
-    assert any(line.endswith("[1/2]") for line in told)
-    assert f"      smsby-deploy -C {shop.root} status --watch" in told
-    assert any(line.startswith("2 sent; 4 recipients") for line in told)
+    assert any(line.endswith("[1/2]") for line in shown)
+    assert f"      smsby-deploy -C {shop.root} status --watch" in shown
+    assert any(line.startswith("2 sent; 4 recipients") for line in shown)
 
 
 @pytest.mark.parametrize(
@@ -111,12 +111,12 @@ def test_colors_can_be_turned_off(
 ) -> None:
     """In every report; a dumb terminal gets plain text."""
     shop.write("sale.yaml", CAMPAIGN)
-    told = at_terminal(shop, *arguments, "plan", **env)
-    told += at_terminal(shop, *arguments, "apply", "--auto-approve", **env)
-    told += at_terminal(shop, *arguments, "status", **env)
-    assert bool(re.search(r"\x1b\[[0-9;]+m", told)) == has_color
+    shown = at_terminal(shop, *arguments, "plan", **env)
+    shown += at_terminal(shop, *arguments, "apply", "--auto-approve", **env)
+    shown += at_terminal(shop, *arguments, "status", **env)
+    assert bool(re.search(r"\x1b\[[0-9;]+m", shown)) == has_color
     if env.get("TERM") == "dumb":
-        assert "\x1b" not in told
+        assert "\x1b" not in shown
 
 
 def test_ctrl_c_ends_a_watch_with_a_report(shop: Shop) -> None:

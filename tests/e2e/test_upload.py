@@ -22,7 +22,7 @@ def sale(shop: Shop) -> Shop:
     """Five recipients to upload, two in a request; stop.csv holds the opt-outs, none yet."""
     _configure(shop)
     _campaign(shop)
-    shop.write("people.csv", ROWS)
+    shop.write("recipients.csv", ROWS)
     shop.write("stop.csv", "phone\n")
     return shop
 
@@ -40,23 +40,23 @@ def _campaign(shop: Shop, more: str = "", text: str = "Closed", upload: str = "t
     shop.write(
         "sale.yaml",
         f"version: 1\ncampaign: sale\nalphaname: MyShop\n{top}mailings:\n"
-        f"  - {{name: staff, upload: {upload}, recipients: {{file: people.csv}}, text: {text}{more}}}\n",
+        f"  - {{name: staff, upload: {upload}, recipients: {{file: recipients.csv}}, text: {text}{more}}}\n",
     )
 
 
 def _lists(shop: Shop) -> dict[str, list[str]]:
     """The phones in each list of ours, by its name."""
-    told = requests.get(f"{shop.url}/_sandbox/lists", timeout=5).json()
+    shown = requests.get(f"{shop.url}/_sandbox/lists", timeout=5).json()
     return {
         one["name"]: [contact["phone"] for contact in one["contacts"]]
-        for one in told
+        for one in shown
         if one["name"] not in ("Newsletter", "Regulars")
     }
 
 
 def _contacts(shop: Shop) -> list[dict[str, str]]:
-    told = requests.get(f"{shop.url}/_sandbox/lists", timeout=5).json()
-    found: list[dict[str, str]] = told[-1]["contacts"]
+    shown = requests.get(f"{shop.url}/_sandbox/lists", timeout=5).json()
+    found: list[dict[str, str]] = shown[-1]["contacts"]
     return found
 
 
@@ -167,7 +167,7 @@ def test_list_with_other_contacts_is_not_confirmed(sale: Shop) -> None:
         assert (result.code, mailing["outcome"]) == (4, "skipped"), result.err
         assert "sms.by counts 6 recipients in the list, 5 were reviewed" in mailing["error"]
     assert _got(sale) == {}
-    assert _calls(sale, "sendSmsList") == 2  # the one that was not taken, and one draft
+    assert _calls(sale, "sendSmsList") == 2  # the rejected request, and one draft
 
 
 def test_opt_outs_are_not_uploaded(sale: Shop) -> None:
@@ -313,7 +313,7 @@ def test_invalid_contacts_are_reported_by_line(shop: Shop, on_invalid: str) -> N
     """With `fail` nothing is sent; with `drop` the others get it, and the lock has their number."""
     _configure(shop)
     shop.write("stop.csv", "phone\n")
-    shop.write("people.csv", ROWS + "33612345678,Zoé\n")
+    shop.write("recipients.csv", ROWS + "33612345678,Zoé\n")
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "countries: [BY, FR]\n")
     _campaign(shop, f", on_invalid: {on_invalid}")
     shop.settings(refuses=["336"])
@@ -355,7 +355,7 @@ def test_cost_of_an_upload_is_counted_once(sale: Shop) -> None:
 def test_upload_fields_can_be_named(sale: Shop, fields: str) -> None:
     """`fields` chooses the columns; `email` is never one, since contacts that share it would be merged."""
     sale.write(
-        "people.csv",
+        "recipients.csv",
         "Phone,name,city,email\n375291111100,Anna,Minsk,a@b.by\n375291111101,Olga,Brest,a@b.by\n",
     )
     _campaign(sale, upload=fields)
@@ -369,13 +369,13 @@ def test_upload_fields_can_be_named(sale: Shop, fields: str) -> None:
 def test_import_contacts_takes_as_many_as_fit(sale: Shop, body: str) -> None:
     """A call has 500 contacts, or as many as PHP reads of a form of 1,000 variables."""
     _configure(sale, recipients_per_request=1000, body=body)
-    sale.write("people.csv", "phone\n" + "".join(f"37529{n:07}\n" for n in range(1201)))
+    sale.write("recipients.csv", "phone\n" + "".join(f"37529{n:07}\n" for n in range(1201)))
     assert _apply(sale)[0].code == 0
     sizes = [len(c["params"]["data"]) for c in sale.calls() if c["method"] == "importContacts"]
     assert sizes == [500, 500, 201]
     assert len(_got(sale)) == 1201
     _campaign(sale, ", revision: 2")
-    sale.write("people.csv", "phone,name\n" + "".join(f"37529{n:07},A\n" for n in range(700)))
+    sale.write("recipients.csv", "phone,name\n" + "".join(f"37529{n:07},A\n" for n in range(700)))
     assert _apply(sale)[0].code == 0
     sizes = [len(c["params"]["data"]) for c in sale.calls() if c["method"] == "importContacts"][3:]
     assert sizes == ([500, 200] if body == "json" else [480, 220])
@@ -386,11 +386,11 @@ def test_files_changed_during_the_upload_send_nothing(sale: Shop) -> None:
     sale.fault(method="createSubscriberList", mode="slow", when="after", seconds=1)
     run = sale.start("apply", "--auto-approve")
     sale.wait_until(lambda: sale.has_been_called("createSubscriberList"))
-    sale.write("people.csv", ROWS.replace(PHONES[4], "375299999999"))
+    sale.write("recipients.csv", ROWS.replace(PHONES[4], "375299999999"))
     done = run.finish()
     assert done.code == 5, done.err
     assert _lists(sale) == {next(iter(_lists(sale))): []}
-    sale.write("people.csv", ROWS)
+    sale.write("recipients.csv", ROWS)
     assert _apply(sale)[0].code == 0
     assert _got(sale) == dict.fromkeys(PHONES, 1)
 
@@ -441,23 +441,23 @@ def test_signal_stops_an_upload_after_the_batch(sale: Shop) -> None:
             "via cannot be combined with upload",
         ),
         (
-            'upload: true, recipients: {file: people.csv}, text: "{{ name }}"',
+            'upload: true, recipients: {file: recipients.csv}, text: "{{ name }}"',
             "use no variables and no text per recipient",
         ),
-        ("upload: true, recipients: {file: people.csv}", "missing key text"),
+        ("upload: true, recipients: {file: recipients.csv}", "missing key text"),
         (
             'upload: true, recipients: [{phone: "375291111111", text: Own}], text: Hi',
             "use no variables and no text per recipient",
         ),
-        ("upload: {fields: [nmae]}, recipients: {file: people.csv}, text: Hi", "no column 'nmae'"),
+        ("upload: {fields: [nmae]}, recipients: {file: recipients.csv}, text: Hi", "no column 'nmae'"),
         ("upload: true, recipients: {file: wide.csv}, text: Hi", "31 columns would become fields"),
         (
-            "upload: {fields: name}, recipients: {file: people.csv}, text: Hi",
+            "upload: {fields: name}, recipients: {file: recipients.csv}, text: Hi",
             "expected a list of at most 30 columns",
         ),
-        ("upload: maybe, recipients: {file: people.csv}, text: Hi", "upload"),
+        ("upload: maybe, recipients: {file: recipients.csv}, text: Hi", "upload"),
         (
-            "upload: true, recipients: {file: people.csv}, text: Hi, schedule_time: 2027-12-01T10:00:30",
+            "upload: true, recipients: {file: recipients.csv}, text: Hi, schedule_time: 2027-12-01T10:00:30",
             "cannot have seconds",
         ),
     ],
@@ -507,14 +507,14 @@ def test_upload_documents_match_their_schemas(sale: Shop) -> None:
 
 def test_upload_made_elsewhere_can_be_imported(sale: Shop) -> None:
     """A list mailing that was made manually is recorded as sent; nothing is uploaded or sent any more."""
-    made = _call(sale, "createSubscriberList", name="by hand")["result"]["list_id"]
+    made = _call(sale, "createSubscriberList", name="manually")["result"]["list_id"]
     _call(sale, "importContacts", list_id=made, field_names=["phone"], data=[[phone] for phone in PHONES])
     when = {"d_schedule": "2026-12-01 10:00"}
     draft = requests.post(
         f"{sale.url}/api/v1/sendSmsList",
         data={
             "token": "t",
-            "name": "by hand",
+            "name": "manually",
             "message": "Closed",
             "list_id": made,
             "alphaname_id": 1363,

@@ -34,7 +34,7 @@ def sale(shop: Shop) -> Shop:
     """Five recipients to upload, two in a request; no opt-outs yet."""
     _configure(shop)
     _campaign(shop)
-    shop.write("people.csv", ROWS)
+    shop.write("recipients.csv", ROWS)
     _opt_out(shop)
     return shop
 
@@ -134,7 +134,7 @@ def test_draft_of_another_checkout_stays_the_only_one(sale: Shop) -> None:
     started = sale.start("apply", "--auto-approve", "--format", "json")
     sale.wait_until(lambda: _calls(sale, "importContacts") == 2)
     other = Shop(sale.root.parent / "other", sale.url)
-    for name in ("smsby.yaml", "sale.yaml", "people.csv", "stop.csv"):
+    for name in ("smsby.yaml", "sale.yaml", "recipients.csv", "stop.csv"):
         other.write(name, (sale.root / name).read_text())
     assert other.run("apply", "--auto-approve").code == 0
     done = started.finish()
@@ -148,7 +148,7 @@ def test_draft_of_another_checkout_stays_the_only_one(sale: Shop) -> None:
 def test_new_batch_size_counts_invalid_contacts_once(sale: Shop) -> None:
     """After three of five contacts with one invalid, batches of four continue with the fourth contact."""
     _configure(sale, "countries: [BY, FR]\n", recipients_per_request=3)
-    sale.write("people.csv", ROWS.replace(PHONES[2], "33612345678"))
+    sale.write("recipients.csv", ROWS.replace(PHONES[2], "33612345678"))
     _campaign(sale, ", on_invalid: drop")
     sale.settings(refuses=["336"])
     sale.fault(method="importContacts", nth=2, **LATER)

@@ -32,7 +32,7 @@ LOST = (
 
 @dataclass(frozen=True)
 class Fault:
-    """A spoilt call, and what it means by the table of outcomes: sent, unknown or rejected."""
+    """A failing call, and its outcome by the outcome table: sent, unknown or rejected."""
 
     mode: str
     when: str
@@ -56,11 +56,13 @@ FAULTS = [
     Fault("429", "before", "sent", {"retry_after": ""}),
     Fault("error", "before", "rejected"),
     Fault("error", "before", "rejected", {"status": 200}),
-    Fault("error", "after", "rejected"),  # it lies: what is listed is never sent again all the same
+    Fault(
+        "error", "after", "rejected"
+    ),  # the error is wrong: a listed chunk is never sent again all the same
     Fault("error", "before", "unknown", {"status": 500}),
     Fault("error", "after", "sent", {"status": 500}),
 ]
-CODES = {"sent": {0}, "unknown": {6}, "rejected": {1, 6}}  # 6: rejected after a part of it went out
+CODES = {"sent": {0}, "unknown": {6}, "rejected": {1, 6}}  # 6: rejected after a part was sent
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
@@ -70,7 +72,7 @@ def test_broken_request_sends_nothing_twice(shop: Shop, fault: Fault) -> None:
     for nth in (1, 2, 3):
         project = f"nth-{nth}"
         start(shop, case, project, **fault.api)
-        _spoil(shop, fault, "sendBulkSms", nth)
+        _break(shop, fault, "sendBulkSms", nth)
         done = apply(shop, case, {})
         assert done.code in CODES[fault.means], f"request {nth}: {done.code}\n{done.err}"
         states = [chunk["state"] for chunk in shop.lock()["mailings"]["sale/staff"]["chunks"]]
@@ -80,7 +82,7 @@ def test_broken_request_sends_nothing_twice(shop: Shop, fault: Fault) -> None:
         _settle(shop, case, project, took=fault.when == "after")
 
 
-# A confirmation has no proof but the answer's word, and changes a mailing that is listed already: nothing can lag.
+# A confirmation has no proof except the answer, and changes a mailing that is already listed, so nothing can lag.
 LIST_CASES = [
     (fault, step)
     for fault in FAULTS
@@ -95,12 +97,12 @@ def test_broken_list_mailing_is_sent_once(shop: Shop, fault: Fault, step: str) -
     case = Case("list", 1, plan_file=False)
     start(shop, case, "lists", **fault.api)
     params = {"confirm": "1"} if step == "confirm" else {}
-    _spoil(shop, fault, "confirmSendMessageByList" if params else "sendSmsList", 1, **params)
+    _break(shop, fault, "confirmSendMessageByList" if params else "sendSmsList", 1, **params)
     done = apply(shop, case, {})
     if step == "draft" or fault.means == "sent" or fault.when == "after":
         assert done.code in CODES[fault.means], done.err
     else:
-        # A draft that was surely not started is confirmed again: that it still stands is proof.
+        # A draft that is still a draft was certainly not confirmed, so it is confirmed again.
         assert done.code in {0, 1}, done.err
     _settle(shop, case, "lists", took=fault.when == "after")
     drafts = [call for call in shop.calls() if call["method"] == "sendSmsList" and call["accepted"]]
@@ -123,11 +125,11 @@ def test_broken_upload_reaches_each_recipient_once(shop: Shop, fault: Fault) -> 
     case = Case("upload", 2, plan_file=False)
     for step, (method, params) in UPLOAD_STEPS.items():
         if step == "confirm" and (fault.mode == "no-proof" or "also" in fault.more):
-            continue  # as LIST_CASES
+            continue  # see LIST_CASES
         project = f"up-{step}"
         before = len(shop.calls())
         start(shop, case, project, **fault.api)
-        _spoil(shop, fault, method, 1, **params)
+        _break(shop, fault, method, 1, **params)
         done = apply(shop, case, {})
         if step in ("list", "contacts"):
             assert done.code == (1 if fault.means == "rejected" else 0), f"{step}: {done.err}"
@@ -141,7 +143,7 @@ def test_broken_upload_reaches_each_recipient_once(shop: Shop, fault: Fault) -> 
         assert sum(str(call["params"].get("confirm")) == "1" for call in calls) == 1, step
 
 
-def _spoil(shop: Shop, fault: Fault, method: str, nth: int, **params: str) -> None:
+def _break(shop: Shop, fault: Fault, method: str, nth: int, **params: str) -> None:
     more = dict(fault.more)
     also = more.pop("also", None)
     target = {"method": method, "nth": nth, **({"params": params} if params else {})}
@@ -159,16 +161,16 @@ def _spoil(shop: Shop, fault: Fault, method: str, nth: int, **params: str) -> No
 
 
 def _settle(shop: Shop, case: Case, project: str, *, took: bool) -> None:
-    """Nobody twice now; and once everything is settled, each exactly once."""
+    """No recipient has a message twice, and once everything is settled each has it exactly once."""
     assert all(count == 1 for count in received(shop, project).values())
     for address in unknown(shop):
-        if took:  # what sms.by took is found, and needs no person
+        if took:  # an accepted request is found without a user's decision
             shop.wait_until(lambda: apply(shop, case, {}).code != 6 or not unknown(shop))
             assert address not in unknown(shop)
     finish(shop, case, project)
     counts = received(shop, project)
     assert set(counts.values()) == {1}
-    assert len(counts) == (25 if case.via == "list" else case.people)
+    assert len(counts) == (25 if case.via == "list" else case.recipients)
 
 
 @pytest.mark.parametrize("mode", ["reset", "502", "429", "error"])

@@ -1,4 +1,4 @@
-"""One campaign, sent by the real command, and what became of it: what the tests of crashes and lost answers share."""
+"""One campaign, sent by the real command: what the tests of crashes and lost answers share."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ PHONES = [f"3752912345{n:02}" for n in range(60, 90)]
 
 @dataclass(frozen=True)
 class Case:
-    """`requests` of 2 recipients each, or that many lists kept at sms.by, with or without a saved plan. Phone by phone: as
-    many people, of whom the second has a text of its own. An upload: as many requests that fill its list."""
+    """A campaign with `requests` requests to send, with or without a saved plan.
+
+    Bulk: requests of two recipients each. List: one list mailing each. Single: as many recipients as bulk, of whom the
+    second has a text of their own. Upload: as many requests that fill the list.
+    """
 
     via: str
     requests: int
@@ -27,8 +30,8 @@ class Case:
         return f"{self.via}-{self.requests}-{'plan-file' if self.plan_file else 'no-file'}{flying}"
 
     @property
-    def people(self) -> int:
-        """Recipients of a bulk case: the last chunk holds one."""
+    def recipients(self) -> int:
+        """The number of recipients: the last chunk has one."""
         return 2 * self.requests - 1
 
     @property
@@ -44,22 +47,22 @@ class Case:
             ]
         elif self.via == "upload":
             mailings = [
-                f"  - {{name: staff, upload: true, recipients: {{file: people.csv}}, text: Closed {project}}}"
+                f"  - {{name: staff, upload: true, recipients: {{file: recipients.csv}}, text: Closed {project}}}"
             ]
         elif self.via == "single":
-            phones = ", ".join(f'"{phone}"' for phone in PHONES[: self.people])
+            phones = ", ".join(f'"{phone}"' for phone in PHONES[: self.recipients])
             own = f'{{phone: "{PHONES[1]}", text: Own {project}}}'
             phones = phones.replace(f'"{PHONES[1]}"', own)
             mailings = [f"  - {{name: staff, via: single, recipients: [{phones}], text: Closed {project}}}"]
         else:
-            phones = ", ".join(f'"{phone}"' for phone in PHONES[: self.people])
+            phones = ", ".join(f'"{phone}"' for phone in PHONES[: self.recipients])
             mailings = [f"  - {{name: staff, recipients: [{phones}], text: Closed {project}}}"]
         head = "version: 1\ncampaign: sale\nalphaname: MyShop\nmailings:\n"
         return head + "\n".join(mailings) + "\n"
 
 
 def start(shop: Shop, case: Case, project: str, **api: object) -> None:
-    """A project of its own at the same sms.by; its name ends every text, so that messages are told apart."""
+    """Write the campaign as a new project at the same sandbox; every text ends with the project's name."""
     for old in shop.root.iterdir():
         old.unlink()
     settings: dict[str, object] = {
@@ -73,7 +76,9 @@ def start(shop: Shop, case: Case, project: str, **api: object) -> None:
     shop.write("smsby.yaml", f"version: 1\nproject: {project}\napi: {json.dumps(settings)}\n")
     shop.write("sale.yaml", case.campaign(project))
     if case.via == "upload":
-        shop.write("people.csv", "phone,name\n" + "".join(f"{p},Anna\n" for p in PHONES[: case.people]))
+        shop.write(
+            "recipients.csv", "phone,name\n" + "".join(f"{p},Anna\n" for p in PHONES[: case.recipients])
+        )
     if case.plan_file:
         assert shop.run("plan", "--out", "plan.json").code == 0
 
@@ -84,7 +89,7 @@ def apply(shop: Shop, case: Case, env: dict[str, str]) -> Result:
 
 
 def received(shop: Shop, project: str) -> Counter[str]:
-    """How often each message of `project` reached each phone."""
+    """Return how often each message of `project` reached each phone."""
     return Counter(
         f"{phone}: {message['text'].removesuffix(project)}"
         for phone, messages in shop.inbox().items()
@@ -94,16 +99,16 @@ def received(shop: Shop, project: str) -> Counter[str]:
 
 
 def finish(shop: Shop, case: Case, where: str) -> None:
-    """What a person does: say what is found out of the unknown, and apply until all is sent."""
+    """Do what a user does: resolve unknown outcomes, and apply until everything is sent."""
     for _ in range(2 * case.requests + 1):
         for address in unknown(shop):
-            # The list at this sms.by does not lag: what is not in it was not sent.
+            # The sandbox's list does not lag: what it lacks was not sent.
             assert shop.run("lock", "resolve", address, "--not-sent", "--reason", "looked").code == 0, where
         done = shop.run("apply", "--auto-approve")
         if done.code == 0:
             return
         assert done.code in (1, 6), f"{where}\n{done.err}"
-    raise AssertionError(f"{where}: it was never done")
+    raise AssertionError(f"{where}: it never completed")
 
 
 def unknown(shop: Shop) -> list[str]:
