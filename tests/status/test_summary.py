@@ -34,7 +34,7 @@ from tests.status.examples import (
 
 
 def test_summary_counts_two_mailings_of_one_request() -> None:
-    """They are told apart by fingerprint, the request is asked about once, and every recipient is counted."""
+    """They are distinguished by fingerprint, the request is asked about once, and every recipient is counted."""
     lock = Lock("shop", mailings={"c/x": entry(chunk(A, 4)), "c/y": entry(chunk(B, 1))})
     client = TableClient(
         {"u1": [answer("c/x", A, "DELIVERED", "Sent", "Odd"), answer("c/y", B, "delivered")]}
