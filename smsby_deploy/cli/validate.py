@@ -83,8 +83,9 @@ def _write(context: Context, form: str, problems: Sequence[Problem], addresses: 
 
 
 def _note_dialects(context: Context, files: Iterable[RecipientsFile]) -> None:
-    from smsby_deploy.recipients.csv_dialect import RecipientsError, detect_shape
+    from smsby_deploy.recipients.csv_dialect import detect_dialect
+    from smsby_deploy.recipients.rows import RecipientsError
 
     for source in files:
         with suppress(RecipientsError):  # reported as a problem
-            context.note(f"{source.name}: read as {detect_shape(source)}")
+            context.note(f"{source.name}: read as {detect_dialect(source)}")

@@ -1,4 +1,4 @@
-"""Values of databases and of typed files as the text they stand for: a template sees what a CSV would have held."""
+"""Values of databases and typed files as text: a template sees what a CSV file would have contained."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-_EXACT = 2**53  # up to here a float holds every whole number
+_EXACT = 2**53  # a float represents every integer up to here
 
 
-class UnsupportedValue(Exception):  # it says what it is
-    """A value that is no text, number, date, time, truth value or nothing; its message names the kind."""
+class UnsupportedValue(Exception):
+    """A value that is not text, a number, a date, a time, a boolean or null; the message names its type."""
 
 
 def rows_of(columns: Iterable[Sequence[Any]]) -> list[list[str]]:
-    """Columns of values, equally long, as rows of text. Nothing is empty, a whole float bears no point, dates are
-    ISO 8601, decimals keep their digits.
+    """Return columns of equal length as rows of text.
+
+    Null becomes empty, an integral float has no decimal point, dates and times are ISO 8601, decimals keep their digits.
 
     Raises:
-        UnsupportedValue: a value is none of these.
+        UnsupportedValue: a value has another type.
     """
     return list(map(list, zip(*map(_texts_of, columns), strict=True)))
 
 
 def _texts_of(values: Sequence[Any]) -> Sequence[str]:
-    # A column is nearly always of one kind, and then no value needs a look of its own.
+    # Nearly every column has a single type, and then its values need not be inspected one by one.
     kinds = set(map(type, values))
     if kinds == {str}:
         return values
@@ -44,9 +45,9 @@ def _text_of(value: Any) -> str:
     if isinstance(value, int | str | UUID):
         return str(value)
     if isinstance(value, float):
-        if math.isnan(value):  # how data frames write nothing
+        if math.isnan(value):  # a missing value in a data frame
             return ""
-        # A column of phones with a gap in it comes out of a data frame as floats.
+        # A data frame turns a column of phones with a gap into floats.
         return str(int(value)) if value.is_integer() and abs(value) <= _EXACT else repr(value)
     if isinstance(value, Decimal):
         return "" if value.is_nan() else format(value, "f")

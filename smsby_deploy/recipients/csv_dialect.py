@@ -1,4 +1,4 @@
-"""How a file of recipients is written: its encoding and its delimiter, detected unless the project says them."""
+"""Format, encoding and delimiter of a recipients file: as the project says, else detected."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from smsby_deploy.config.declarations import RecipientsFile
-from smsby_deploy.problems import Location
+from smsby_deploy.recipients.rows import RecipientsError
 
 _SAMPLE = 1 << 16
-_SELDOM = 50  # in UTF-16 every digit, delimiter and line end has a zero byte: more than one byte in fifty
+_MAX_BYTES_PER_ZERO = 50  # UTF-16 has a zero byte in every digit, delimiter and line end
 _BLOCK = 1 << 20
 _DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"?')
@@ -24,38 +24,29 @@ _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _JSON_LINES = frozenset({".jsonl", ".ndjson"})
 
 
-class RecipientsError(Exception):  # it says what it is
-    """They can't be read as rows; `line` is where, unless `location` tells it; `code` is the problem's."""
+class Dialect(NamedTuple):
+    """How a recipients file is written.
 
-    def __init__(
-        self, message: str, line: int, code: str = "RECIPIENTS", location: Location | None = None
-    ) -> None:
-        super().__init__(message)
-        self.line = line
-        self.code = code
-        self.location = location
-
-
-class FileShape(NamedTuple):
-    """`kind` is csv, jsonl or txt (a phone a line); only a csv has a delimiter. `first` is the line its rows begin
-    at, counted from 1: 2 below Excel's `sep=;`."""
+    `kind` is csv, jsonl or txt (one phone per line); only a csv has a delimiter. `first_line` is the line at which
+    its header or rows begin: 2 below Excel's `sep=;`, else 1.
+    """
 
     kind: str
     encoding: str
     delimiter: str | None = None
-    first: int = 1
+    first_line: int = 1
 
     def __str__(self) -> str:
-        """`csv, cp1251, delimiter ';'`."""
+        """Return for example `csv, cp1251, delimiter ';'`."""
         delimiter = f", delimiter {self.delimiter!r}" if self.delimiter else ""
         return f"{self.kind}, {self.encoding}{delimiter}"
 
 
 class Lines:
-    """What is left of a text file: a line at a time, or many whole lines in one string. Line breaks are kept."""
+    """The rest of a text file, line by line or in blocks of whole lines; line breaks are kept."""
 
     def __init__(self, file: TextIO, again: Sequence[str] = ()) -> None:
-        """`again` are lines that were read already and come first."""
+        """`again` are lines that were read before and are returned first."""
         self._file = file
         self._again = list(again)
 
@@ -66,83 +57,84 @@ class Lines:
         return self._again.pop(0) if self._again else next(self._file)
 
     def read_block(self, characters: int) -> str:
-        """Whole lines of about as many characters; "" at the end."""
+        """Return whole lines with about this many characters; "" at the end."""
         if self._again:
             return next(self)
         return self._file.read(characters) + self._file.readline()
 
 
 @contextmanager
-def open_shaped(source: RecipientsFile) -> Iterator[tuple[FileShape, Lines]]:
-    """The shape of `source` and its lines, from line `first` on.
+def open_recipients(source: RecipientsFile) -> Iterator[tuple[Dialect, Lines]]:
+    """Open `source` and yield its dialect and its lines, from `first_line` on.
 
     Raises:
-        RecipientsError: it can't be read, is no text, or not in the encoding that the project names.
+        RecipientsError: it cannot be read, is not text, or is not in the encoding that the project names.
     """
     path = source.path
     encoding = source.encoding
     try:
-        encoding = encoding or _detect_once(path, *_version(path))
+        encoding = encoding or _detect_encoding_once(path, *_version(path))
         with path.open(encoding=encoding, newline="") as file:
-            shape, lines = _shape(source, encoding, file)
-            yield shape, lines
+            yield _detect_dialect(source, encoding, file)
     except UnicodeError as error:
         line = _undecodable_line(path, encoding or "utf-8")
-        way = "mend `encoding:`" if source.encoding else "save it as UTF-8, or say `encoding:`"
-        raise RecipientsError(f"this line is not {encoding}; {way}", line) from error
+        fix = "correct `encoding:`" if source.encoding else "save the file as UTF-8, or set `encoding:`"
+        raise RecipientsError(f"this line is not {encoding}; {fix}", line) from error
     except LookupError as error:
         raise RecipientsError(
-            f"there is no encoding {encoding}; known are utf-8, cp1251, utf-16 …", 1
+            f"unknown encoding {encoding}; use for example utf-8, cp1251 or utf-16", 1
         ) from error
     except OSError as error:
-        raise RecipientsError(f"it can't be read: {error.strerror}", 1) from error
+        raise RecipientsError(f"cannot read the file: {error.strerror}", 1) from error
 
 
-def detect_shape(source: RecipientsFile) -> FileShape:
-    """What `source` is taken for; the project's word wins.
+def detect_dialect(source: RecipientsFile) -> Dialect:
+    """Return how `source` is written; settings of the project take precedence over detection.
 
     Raises:
-        RecipientsError: it can't be read, or is no text.
+        RecipientsError: it cannot be read, or is not text.
     """
-    with open_shaped(source) as (shape, _):
-        return shape
+    with open_recipients(source) as (dialect, _):
+        return dialect
 
 
 def _version(path: Path) -> tuple[int, int, int]:
-    """What differs once a file is written anew."""
+    """Return what changes whenever a file is rewritten."""
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-@lru_cache(maxsize=64)  # the whole file is looked at, and an apply reads it up to four times
-def _detect_once(path: Path, inode: int, size: int, changed: int) -> str:
+@lru_cache(maxsize=64)  # detection may read the whole file, and an apply reads a file up to four times
+def _detect_encoding_once(path: Path, inode: int, size: int, changed: int) -> str:
     return detect_encoding(path)
 
 
 def detect_encoding(path: Path) -> str:
-    """What a byte order mark says; utf-8 if its beginning holds letters of it, or the whole file is; else cp1251, which
-    Excel writes in a Russian locale.
+    """Return the encoding of the file at `path`.
+
+    A byte order mark decides; else it is UTF-8 if the file can be decoded as such, else cp1251, which Excel writes in
+    a Russian locale.
 
     Raises:
-        RecipientsError: it is a workbook, or UTF-8 with damaged places (read as cp1251 every letter would be a wrong one).
+        RecipientsError: a workbook, binary data, or UTF-8 with a few damaged lines, which cp1251 would turn into nonsense.
     """
     with path.open("rb") as binary:
         sample = binary.read(_SAMPLE)
     if sample.startswith(_WORKBOOKS):
-        raise RecipientsError("it is an Excel workbook: save it as CSV", 1)
+        raise RecipientsError("an Excel workbook; save it as CSV", 1)
     for mark, encoding in _BOMS:
         if sample.startswith(mark) and encoding != "utf-8-sig":
             return encoding
     if b"\0" in sample:
-        if sample.count(b"\0") * _SELDOM < len(sample):
+        if sample.count(b"\0") * _MAX_BYTES_PER_ZERO < len(sample):
             line = sample.count(b"\n", 0, sample.index(b"\0")) + 1
-            raise RecipientsError("it is no text: this line holds a zero byte", line)
+            raise RecipientsError("not a text file: this line contains a zero byte", line)
         return "utf-16-be" if sample[:1] == b"\0" else "utf-16-le"
     marked = "utf-8-sig" if sample.startswith(_BOMS[0][0]) else "utf-8"
     try:
         decoder = getincrementaldecoder("utf-8")()
         if not decoder.decode(sample.removeprefix(_BOMS[0][0])).isascii():
-            return marked  # no text of another encoding looks like that
+            return marked  # other encodings hardly ever produce valid UTF-8
         decoder.reset()
         with path.open("rb") as binary:
             while block := binary.read(_BLOCK):
@@ -152,44 +144,44 @@ def detect_encoding(path: Path) -> str:
         if _is_damaged_utf8(path):
             line = _undecodable_line(path, "utf-8")
             raise RecipientsError(
-                "this line is not UTF-8 while others are; save the file as UTF-8", line
+                "this line is not UTF-8, but others are; save the file as UTF-8", line
             ) from None
         return "cp1251"
     return marked
 
 
 def detect_delimiter(header: str) -> str:
-    """The delimiter that the header line holds most of, quoted names aside."""
+    """Return the delimiter that occurs most often in the header line, outside quotes."""
     return max(_DELIMITERS, key=_QUOTED.sub("", header).count)
 
 
-def _shape(source: RecipientsFile, encoding: str, file: TextIO) -> tuple[FileShape, Lines]:
+def _detect_dialect(source: RecipientsFile, encoding: str, file: TextIO) -> tuple[Dialect, Lines]:
     suffix = source.path.suffix.lower()
     first = next(file, "").removeprefix("\ufeff")
     lines = Lines(file, [first] if first else ())
     if suffix in _JSON_LINES:
-        return FileShape("jsonl", encoding), lines
+        return Dialect("jsonl", encoding), lines
     if suffix == ".txt" and not _is_header(first, source.phone):
-        return FileShape("txt", encoding), lines
+        return Dialect("txt", encoding), lines
     hint = _EXCEL_HINT.fullmatch(first)
     if hint:
-        return FileShape("csv", encoding, source.delimiter or hint[1], 2), Lines(file)
+        return Dialect("csv", encoding, source.delimiter or hint[1], 2), Lines(file)
     blank = []
     while first and not first.strip():
         blank.append(first)
         first = next(file, "")
     delimiter = source.delimiter or detect_delimiter(first)
-    return FileShape("csv", encoding, delimiter), Lines(file, [*blank, first] if first else blank)
+    return Dialect("csv", encoding, delimiter), Lines(file, [*blank, first] if first else blank)
 
 
 def _is_header(line: str, phone: str) -> bool:
-    """Whether a .txt begins as a table that Excel saved as text, not as a list of phones."""
+    """Whether the first line of a .txt is a header, as in a table saved as text by Excel."""
     names = re.split(f"[{_DELIMITERS}]", line)
     return phone.casefold() in [name.strip(' \t\r\n"').casefold() for name in names]
 
 
 def _is_damaged_utf8(path: Path) -> bool:
-    """Whether more of its letters beyond ASCII are valid UTF-8 than not; of cp1251 text hardly any is."""
+    """Whether most non-ASCII characters are valid UTF-8; in cp1251 text hardly any are."""
     valid = damaged = 0
     with path.open(encoding="utf-8", errors="replace") as file:
         while text := file.read(_BLOCK):
@@ -200,7 +192,7 @@ def _is_damaged_utf8(path: Path) -> bool:
 
 
 def _undecodable_line(path: Path, encoding: str) -> int:
-    """The first line that `encoding` can't read; 1 if it can't be told."""
+    """Return the first line that `encoding` cannot decode, 1 if that is not known."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:

@@ -1,6 +1,6 @@
-"""Recipients in Parquet files: read batch by batch, the files in the order of their names. Needs the extra `parquet`.
+"""Recipients in Parquet files, read batch by batch in the order of their names. Requires the extra `parquet`.
 
-Rows are counted through all files, from 1; `find_row` tells the file of one.
+Rows are numbered from 1 across all files; `find_row` returns the file of a row.
 """
 
 from __future__ import annotations
@@ -13,21 +13,19 @@ from typing import Any
 
 from smsby_deploy.config.declarations import RecipientsParquet
 from smsby_deploy.recipients.cell_values import UnsupportedValue, rows_of
-from smsby_deploy.recipients.csv_dialect import RecipientsError
-from smsby_deploy.recipients.rows import Block, block_of_rows
+from smsby_deploy.recipients.rows import Block, RecipientsError, block_of_rows
 
-# Memory that is given back at once: arrow's own pool keeps 30 MB of what a million rows passed through. It looks for this
-# variable when it is loaded.
+# The system's allocator frees memory at once; arrow's own pool keeps 30 MB after a million rows. Arrow reads this
+# environment variable when it is imported.
 _POOL = "ARROW_DEFAULT_MEMORY_POOL"
-_BUFFER = 1 << 16  # bytes of a column chunk held at once, so that memory does not grow with the row groups
+_BUFFER = 1 << 16  # bytes of a column chunk in memory, so that memory does not grow with the row groups
 
 
 def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
-    """The rows of all files, at most `size` a block; a column that holds no plain values (lists, maps, bytes) is left
-    out.
+    """Yield the rows of all files, at most `size` per block, without columns of lists, maps or bytes.
 
     Raises:
-        RecipientsError: pyarrow is missing, or a file can't be read.
+        RecipientsError: pyarrow is missing, or a file cannot be read.
     """
     arrow = _arrow()
     first = 1
@@ -39,22 +37,22 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
                     raise RecipientsError(f"duplicate column names: {', '.join(twice)}", first)
                 names = _plain_columns(schema)
                 if not names:
-                    raise RecipientsError("no columns of plain values", first)
+                    raise RecipientsError("no columns of text, numbers, dates or booleans", first)
                 for batch in file.iter_batches(batch_size=size, columns=names, use_threads=False):
-                    # By name: of a column a.b pyarrow also gives the b in a column a, if there is one.
+                    # By name, because for a column `a.b` pyarrow also returns the field `b` of a column `a`.
                     cells = rows_of(_values(arrow, batch.column(name)) for name in names)
                     yield block_of_rows(
                         tuple(names), range(first, first + len(cells)), cells, header_line=first
                     )
                     first += len(cells)
         except UnsupportedValue as error:
-            raise RecipientsError(f"a column holds values that are not plain ({error})", first) from error
+            raise RecipientsError(f"unsupported type of value ({error})", first) from error
         except (arrow.ArrowException, OSError, OverflowError, ValueError) as error:
-            raise RecipientsError(f"it can't be read as Parquet ({_reason(error)})", first) from error
+            raise RecipientsError(f"cannot read the file as Parquet: {_reason(error)}", first) from error
 
 
 def find_row(source: RecipientsParquet, row: int) -> tuple[str, int]:
-    """The file, as the project names it, and the number in it of the row that is the `row`th of all files."""
+    """Return the project path of the file that contains row `row` of all files, and the row's number in that file."""
     name = source.name
     for (_, name), count in zip(source.files, _row_counts(source.files), strict=False):
         if row <= count:
@@ -63,9 +61,9 @@ def find_row(source: RecipientsParquet, row: int) -> tuple[str, int]:
     return name, row
 
 
-@lru_cache(maxsize=1)  # every problem of a mailing asks
+@lru_cache(maxsize=1)  # needed for every problem of a mailing
 def _row_counts(files: tuple[tuple[Path, str], ...]) -> tuple[int, ...]:
-    """The rows of each file; of one that can't be read any number would do, as all problems are of its first row."""
+    """Return the number of rows of each file; 1 for an unreadable one, whose only problem is at its first row."""
     counts = []
     for path, _ in files:
         try:
@@ -82,10 +80,10 @@ def _arrow() -> Any:
     try:
         import pyarrow as arrow
 
-        arrow.default_memory_pool()  # where it was loaded before, it stays as it is
+        arrow.default_memory_pool()  # no effect if arrow was imported before
     except ModuleNotFoundError:
         message = (
-            "Parquet is read through pyarrow, which is not installed: pip install 'smsby-deploy[parquet]'"
+            "reading Parquet requires pyarrow, which is not installed: pip install 'smsby-deploy[parquet]'"
         )
         raise RecipientsError(message, 0, "EXTRA") from None
     finally:
@@ -121,7 +119,7 @@ def _plain_columns(schema: Any) -> list[str]:
 
 def _values(arrow: Any, column: Any) -> list[Any]:
     if arrow.types.is_timestamp(column.type) and column.type.unit == "ns":
-        # Python's times end at microseconds.
+        # Python's times have microseconds.
         column = column.cast(arrow.timestamp("us", column.type.tz), safe=False)
     elif arrow.types.is_time64(column.type) and column.type.unit == "ns":
         column = column.cast(arrow.time64("us"), safe=False)

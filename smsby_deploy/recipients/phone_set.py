@@ -1,4 +1,4 @@
-"""A set of phone numbers that stays small: a bit for each Belarusian number, a set for the rest."""
+"""A compact set of phone numbers: one bit per Belarusian number, a Python set for the others."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from itertools import repeat
 from operator import itemgetter
 
 _FIRST = 375 * 10**9
-_BELARUSIAN = 10**9  # nine digits follow 375
+_BELARUSIAN = 10**9  # numbers of nine digits after 375
 _FEW = 20_000  # up to here a set is faster: touching the pages of a map takes longer
 
 
 def number_phones(phones: Iterable[str | bytes]) -> list[int]:
-    """`phones`, each of ASCII digits, as the numbers that a PhoneSet holds: how far each is from 375000000000."""
+    """Return normalized phones as the numbers that a PhoneSet contains: their distance from 375000000000."""
     return [int(phone) - _FIRST for phone in phones]
 
 
 class PhoneSet:
-    """Exact. The bits lie in anonymous memory of which only touched pages cost anything: about 5 MB a million."""
+    """An exact set. Its bits are in anonymous memory, where only touched pages count: about 5 MB per million numbers."""
 
     def __init__(self) -> None:
-        self._bits: mmap.mmap | None = None  # none while there are few
-        self._others: set[int] = set()  # all that have no bit
+        self._bits: mmap.mmap | None = None  # None for a small set
+        self._others: set[int] = set()  # numbers without a bit
         self._count = 0
 
     def add_all(self, numbers: Sequence[int], other: PhoneSet | None = None) -> tuple[list[int], list[int]]:
-        """Put all `numbers` in: the positions of those that were there, or stood before in `numbers`; and of the rest
-        the positions of those that `other` has. Both at one go: a long list takes most of its time here."""
-        if not numbers:  # a block of which no phone is one
+        """Add `numbers`; return the positions of repeats, and the positions of other numbers contained in `other`.
+
+        A repeat was in the set before, or occurs earlier in `numbers`. Both lists come from one pass, because a long
+        list of recipients takes most of its time here.
+        """
+        if not numbers:  # a block without a valid phone
             return [], []
         if self._bits is None and self._count + len(numbers) > _FEW:
             few, self._others, self._count = list(self._others), set(), 0
@@ -40,7 +43,7 @@ class PhoneSet:
         if bits is None or not _are_belarusian(numbers) or (other is not None and other._bits is None):
             return self._add_any(numbers, other)
         indexes = [number >> 3 for number in numbers]
-        # In one go memory is waited for once, not once a number; of our own bytes that is all it is for.
+        # Fetching all bytes in one call overlaps the waits for memory; our own bytes are fetched only for that effect.
         fetch = itemgetter(*indexes, 0)
         fetch(bits)
         theirs: Iterable[int] = fetch(other._bits) if other is not None and other._bits else repeat(0)
@@ -58,7 +61,7 @@ class PhoneSet:
         return repeated, found
 
     def _add_any(self, numbers: Sequence[int], other: PhoneSet | None) -> tuple[list[int], list[int]]:
-        """`add_all` of numbers that may have no bit, here or there."""
+        """Do what `add_all` does for numbers that may have no bit in one of the sets."""
         bits = self._bits
         repeated: list[int] = []
         found: list[int] = []
@@ -76,7 +79,7 @@ class PhoneSet:
         return repeated, found
 
     def mark_others(self, numbers: Sequence[int]) -> bytearray:
-        """For each of `numbers` a 1 if it is not in the set."""
+        """Return 1 for each of `numbers` that is not in the set, else 0."""
         marks = bytearray(b"\1") * len(numbers)
         bits = self._bits
         if bits is not None and _are_belarusian(numbers):
@@ -104,5 +107,5 @@ def _is_belarusian(number: int) -> bool:
 
 
 def _are_belarusian(numbers: Sequence[int]) -> bool:
-    """Whether all are, as they nearly always are."""
+    """Whether all numbers are Belarusian, which is the usual case."""
     return not numbers or (min(numbers) >= 0 and max(numbers) < _BELARUSIAN)

@@ -1,4 +1,4 @@
-"""Rows from wherever they are stored: a file of text, a database, Parquet files; one interface for all."""
+"""Rows from a text file, a database or Parquet files, through one interface."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ from datetime import datetime
 
 from smsby_deploy.config.declarations import Audience, RecipientsParquet, RecipientsQuery, RowSource
 from smsby_deploy.problems import Location, Problem
-from smsby_deploy.recipients.rows import Block, read_blocks
+from smsby_deploy.recipients.rows import Block
+from smsby_deploy.recipients.text_files import read_text_file
 
 
 @dataclass(slots=True)
 class SourceFacts:
-    """What reading a query tells besides its rows, complete at their end: a sha256 of columns and rows, and what
-    `freshness` found (aware)."""
+    """What reading a query finds besides its rows, complete after the last row.
+
+    `snapshot` is the sha256 of its columns and rows, `newest` the time that the `freshness` query returned, in UTC.
+    """
 
     snapshot: str | None = None
     newest: datetime | None = None
 
 
 def read_source(source: RowSource, size: int, facts: SourceFacts) -> Iterator[Block]:
-    """The rows of `source`, at most `size` a block.
+    """Yield the rows of `source`, at most `size` per block.
 
     Raises:
-        RecipientsError: they can't be read.
+        RecipientsError: the rows cannot be read.
     """
     if isinstance(source, RecipientsQuery):
         from smsby_deploy.recipients.sql import read_query
@@ -35,20 +38,22 @@ def read_source(source: RowSource, size: int, facts: SourceFacts) -> Iterator[Bl
         from smsby_deploy.recipients.parquet import read_parquet
 
         return read_parquet(source, size)
-    return read_blocks(source, size)
+    return read_text_file(source, size)
 
 
 def place_rows(audience: Audience, problem: Problem) -> Problem:
-    """`problem`, which counts the rows of a query or of several Parquet files as if they were lines of one file, at a
-    place that a person can open."""
+    """Move a problem in the rows of a query or of Parquet files to a place that a user can open.
+
+    Before, the location of `problem` counts such rows as if they were lines of one file.
+    """
     place = problem.location
     if isinstance(audience, RecipientsQuery):
         numbered = re.compile(re.escape(audience.name) + r":(\d+)")
-        message = numbered.sub(r"row \1 of its query", problem.message)
+        message = numbered.sub(r"row \1 of the query", problem.message)
         if place is None or place.file != audience.name:
             return replace(problem, message=message)
         if place.line:
-            message = f"row {place.line} of its query: {message}"
+            message = f"row {place.line} of the query: {message}"
         return replace(problem, message=message, location=audience.location)
     if isinstance(audience, RecipientsParquet):
         from smsby_deploy.recipients.parquet import find_row

@@ -1,4 +1,4 @@
-"""Who opted out. Suppression files are read, never written."""
+"""Opt-outs. Suppression files are only read, never written."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Sequence
 
 from smsby_deploy.config.declarations import RecipientsFile
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.recipients.csv_dialect import RecipientsError
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.phones import normalize_opt_outs
-from smsby_deploy.recipients.rows import Block, find_column, name_columns, read_blocks
+from smsby_deploy.recipients.rows import Block, RecipientsError, find_column, name_columns
+from smsby_deploy.recipients.text_files import read_text_file
 
 
 def load_suppression(files: Sequence[RecipientsFile]) -> tuple[PhoneSet, list[Problem]]:
-    """Everybody in `files`, and the lines that are no phone numbers (warnings), or files that can't be read (errors)."""
+    """Return the phones in `files`, and the problems: a warning per invalid phone, an error per unreadable file."""
     suppressed = PhoneSet()
     problems: list[Problem] = []
     for source in files:
         try:
-            for block in read_blocks(source):
+            for block in read_text_file(source):
                 problems.extend(_add_block(source, block, suppressed))
         except RecipientsError as error:
             problems.append(
@@ -32,7 +32,7 @@ def load_suppression(files: Sequence[RecipientsFile]) -> tuple[PhoneSet, list[Pr
 
 
 def hash_opt_outs(files: Sequence[RecipientsFile]) -> str:
-    """sha256 of all that stands in `files`; where one can't be read, another one each time."""
+    """Return a sha256 of the contents of `files`; if a file cannot be read, it differs each time."""
     digest = hashlib.sha256()
     for source in files:
         try:
@@ -46,7 +46,7 @@ def hash_opt_outs(files: Sequence[RecipientsFile]) -> str:
 def _add_block(source: RecipientsFile, block: Block, suppressed: PhoneSet) -> list[Problem]:
     if block.errors:
         line, message = block.errors[0]
-        raise RecipientsError(message, line)  # an opt-out could stand there
+        raise RecipientsError(message, line)  # the row could be an opt-out
     column = find_column(block.columns, source.phone)
     if column is None:
         if not block.lines:

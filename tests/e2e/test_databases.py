@@ -39,7 +39,7 @@ def test_validate_without_database_reports_what_it_skips(shop: Shop, crm: Databa
     shop.write("sale.yaml", CAMPAIGN.replace("{{ name }}", "{{ nme }}"))
     read = shop.run("validate", env={"CRM_URL": crm.url})
     assert read.code == 3
-    assert "(row 1 of its query)" in read.out
+    assert "(row 1 of the query)" in read.out
     assert PASSWORD not in read.out + read.err
 
 
@@ -49,7 +49,8 @@ def test_plan_and_apply_require_the_database_variable(shop: Shop, crm: Database)
         refused = shop.run(*command)
         assert refused.code == 3, command
         assert (
-            "sale.yaml:5:23: error SQL sale/vip: the variable CRM_URL is not set" in refused.out + refused.err
+            "sale.yaml:5:23: error SQL sale/vip: the environment variable CRM_URL is not set"
+            in refused.out + refused.err
         )
     assert shop.inbox() == {}
 

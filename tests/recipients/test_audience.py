@@ -1,11 +1,9 @@
-"""An audience: rows at their lines, bad phones, duplicates, opt-outs."""
+"""audience: rows at their lines, invalid phones, repeats, empty audiences."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from smsby_deploy.config.declarations import InlineRecipient, InlineRecipients, RecipientsFile
 from smsby_deploy.problems import Location
@@ -29,8 +27,8 @@ def _read(
     return rows, report
 
 
-def test_problems_stand_at_their_physical_line(tmp_path: Path) -> None:
-    """A quoted line break before it does not move a bad phone's line; duplicates are counted, the first wins."""
+def test_audience_problems_have_physical_lines(tmp_path: Path) -> None:
+    """A quoted line break does not shift the lines below; repeats are counted, and the first row is used."""
     path = tmp_path / "list.csv"
     path.write_text('phone,note\n375291234567,"two\nlines"\n123,x\n80291234567,again\n375292222222\n')
     rows, report = _read(_source(path))
@@ -42,8 +40,8 @@ def test_problems_stand_at_their_physical_line(tmp_path: Path) -> None:
     assert (report.rows, report.invalid, report.duplicate) == (4, 2, 1)
 
 
-def test_jsonl_is_read_line_by_line(tmp_path: Path) -> None:
-    """Objects of plain values; a bad line is a problem at its place."""
+def test_audience_from_jsonl(tmp_path: Path) -> None:
+    """Objects without nested values; a bad line is a problem at its line."""
     path = tmp_path / "list.jsonl"
     path.write_text('{"phone": 375291234567, "n": 1.5}\n\n[1]\n{broken\n')
     rows, report = _read(_source(path))
@@ -51,8 +49,8 @@ def test_jsonl_is_read_line_by_line(tmp_path: Path) -> None:
     assert [problem.location.line for problem in report.problems] == [3, 4]
 
 
-def test_numbers_in_jsonl_stay_as_they_were_written(tmp_path: Path) -> None:
-    """1.50 is not 1.5, true is a word, null is empty; half a character and deep nesting are rows with an error."""
+def test_jsonl_numbers_stay_as_written(tmp_path: Path) -> None:
+    """1.50 stays 1.50, true is a word, null is empty; half a character and deep nesting are invalid rows."""
     path = tmp_path / "list.jsonl"
     good = '{"phone": "375291234567", "price": 1.50, "big": 12345678901234567890, "vip": true, "city": null}'
     bad = ['{"phone": "375291234568", "name": "\\ud800"}', "[" * 100_000, '{"phone": NaN}', "{}"]
@@ -71,8 +69,8 @@ def test_numbers_in_jsonl_stay_as_they_were_written(tmp_path: Path) -> None:
     ]
 
 
-def test_columns_are_found_in_any_case(tmp_path: Path) -> None:
-    """PHONE is the phone column, and a template may call Name both Name and name."""
+def test_audience_columns_ignore_case(tmp_path: Path) -> None:
+    """PHONE is the phone column, and a template may use Name as Name or name."""
     path = tmp_path / "list.csv"
     path.write_text("PHONE,Name,City,city\n375291234567, Анна ,A,b\n")
     ((phone, variables, _),), report = _read(_source(path))
@@ -82,8 +80,8 @@ def test_columns_are_found_in_any_case(tmp_path: Path) -> None:
     assert (variables["City"], variables["city"]) == ("A", "b")
 
 
-def test_a_missing_column_is_told_with_those_there_are(tmp_path: Path) -> None:
-    """At the header's line."""
+def test_missing_phone_column_names_the_others(tmp_path: Path) -> None:
+    """The problem is at the header's line and lists the columns that exist."""
     path = tmp_path / "list.csv"
     path.write_text("\ntel,name\n375291234567,x\n")
     _, report = _read(_source(path))
@@ -92,8 +90,8 @@ def test_a_missing_column_is_told_with_those_there_are(tmp_path: Path) -> None:
     assert "tel, name" in problem.message
 
 
-def test_a_file_without_a_header_shows_nobody(tmp_path: Path) -> None:
-    """Its first line is a person: neither the number nor the name is told."""
+def test_missing_header_shows_no_recipient(tmp_path: Path) -> None:
+    """The first line is a recipient: neither the number nor the name is shown."""
     path = tmp_path / "list.csv"
     for line in ("375291234567,Anna", "Anna,+375 (29) 123-45-67", "375291234567,375291234567"):
         path.write_text(f"{line}\n{line}\n")
@@ -104,8 +102,8 @@ def test_a_file_without_a_header_shows_nobody(tmp_path: Path) -> None:
         assert "29" not in load_suppression([_source(path)])[1][0].message
 
 
-def test_dropped_rows_are_counted_and_not_told(tmp_path: Path) -> None:
-    """With on_invalid: drop the bad ones are in the waterfall only; a file of bad ones only is empty."""
+def test_dropped_rows_are_counted_not_reported(tmp_path: Path) -> None:
+    """With on_invalid: drop, invalid rows are only counted; a file with no other rows is empty."""
     path = tmp_path / "list.csv"
     path.write_text("phone\n123\n375291234567\n")
     rows, report = _read(_source(path), on_invalid="drop")
@@ -115,8 +113,8 @@ def test_dropped_rows_are_counted_and_not_told(tmp_path: Path) -> None:
     assert [p.code for p in _read(_source(path), on_invalid="drop")[1].problems] == ["EMPTY_AUDIENCE"]
 
 
-def test_a_repeated_phone_with_other_values_is_found(tmp_path: Path) -> None:
-    """The first row wins; of the dropped ones those that say something else are named, the spelling aside."""
+def test_find_differing_repeats(tmp_path: Path) -> None:
+    """The first row is used; dropped rows with other values are found, whatever the spelling of the phone."""
     path = tmp_path / "list.csv"
     path.write_text(
         "phone,name\n375291234567,Анна\n80291234567, Анна \n375291234567,Ольга\n375331234567,Вера\n291234567,Ия\n"
@@ -127,15 +125,15 @@ def test_a_repeated_phone_with_other_values_is_found(tmp_path: Path) -> None:
     assert find_differing(make_mailing(_source(path)), report) == [4, 6]
 
 
-def test_inline_recipients_repeat_too() -> None:
-    """Another variable or a text of their own makes an inline recipient differ."""
-    people = [
+def test_find_differing_inline_recipients() -> None:
+    """Another variable or a text of its own makes an inline recipient differ."""
+    recipients = [
         InlineRecipient("+375 29 123-45-67", {"name": "Анна"}, None, _AT._replace(line=5)),
         InlineRecipient("375291234567", {"name": "Анна"}, None, _AT._replace(line=6)),
         InlineRecipient("375291234567", {"name": "Анна"}, "own", _AT._replace(line=7)),
         InlineRecipient("375291234567", {}, None, _AT._replace(line=8)),
     ]
-    mailing = make_mailing(InlineRecipients(tuple(people), _AT))
+    mailing = make_mailing(InlineRecipients(tuple(recipients), _AT))
     report = AudienceReport()
     batches = read_audience(mailing, None, report)
     assert [batch.phones for batch in batches] == [["375291234567"]]
@@ -143,8 +141,8 @@ def test_inline_recipients_repeat_too() -> None:
     assert find_differing(mailing, report) == [7, 8]
 
 
-def test_a_bad_phone_in_a_campaign_stands_at_its_column() -> None:
-    """Several may stand on one line there."""
+def test_invalid_inline_phone_has_its_column() -> None:
+    """Several may be on one line."""
     at = Location("sale.yaml", 5, 17)
     rows = tuple(
         InlineRecipient(phone, {}, None, Location("sale.yaml", 5, column))
@@ -156,8 +154,8 @@ def test_a_bad_phone_in_a_campaign_stands_at_its_column() -> None:
     assert report.problems[0].message == "only 1 digit; a phone number has at least 7"
 
 
-def test_other_countries_only_where_they_are_allowed(tmp_path: Path) -> None:
-    """The same file: an error by default, people with `countries`."""
+def test_audience_countries(tmp_path: Path) -> None:
+    """The same file: an error by default, recipients with `countries`."""
     path = tmp_path / "list.csv"
     path.write_text("phone\n+7 916 123-45-67\n")
     assert [problem.code for problem in _read(_source(path))[1].problems] == ["PHONE"]
@@ -165,43 +163,8 @@ def test_other_countries_only_where_they_are_allowed(tmp_path: Path) -> None:
     assert ([phone for phone, *_ in rows], report.problems) == (["79161234567"], [])
 
 
-def test_an_empty_audience_is_an_error(tmp_path: Path) -> None:
-    """A header without rows never means everyone."""
+def test_empty_audience_is_an_error(tmp_path: Path) -> None:
+    """A header without rows never means all recipients."""
     path = tmp_path / "list.csv"
     path.write_text("phone\n")
     assert [problem.code for problem in _read(_source(path))[1].problems] == ["EMPTY_AUDIENCE"]
-
-
-def test_suppression_files_are_read_as_recipients_files_are(tmp_path: Path) -> None:
-    """CSV as Excel writes it, with settings of its own, JSONL and .txt; from any country; in every spelling."""
-    (tmp_path / "a.csv").write_bytes("Phone;Имя\r\n+375 29 111-11-11;Анна\r\n\r\n".encode("cp1251"))
-    (tmp_path / "b.txt").write_text(
-        "\ufeff375292222222\r\n\r\nno number\r\n+7 916 123-45-67\r\n", encoding="utf-16"
-    )
-    (tmp_path / "c.jsonl").write_text('{"tel": 80333333333}\n')
-    (tmp_path / "d.csv").write_text("x|phone\n,|375444444444\n")
-    files = [
-        _source(tmp_path / "a.csv"),
-        _source(tmp_path / "b.txt"),
-        _source(tmp_path / "c.jsonl", phone="tel"),
-        _source(tmp_path / "d.csv", delimiter="|"),
-    ]
-    suppressed, problems = load_suppression(files)
-    for phone in ("375291111111", "375292222222", "79161234567", "375333333333", "375444444444"):
-        assert phone in suppressed
-    assert len(suppressed) == 5
-    assert [(problem.location.file, problem.location.line) for problem in problems] == [("b.txt", 3)]
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "line"),
-    [("a.csv", b"tel\n375291234567\n", 1), ("a.csv", b"phone,x\n375291234567\n", 2), ("a.txt", b"12\n\x98\n", 2),
-     ("a.csv", b"", 1), ("a.csv", b"PK\x03\x04", 1)],
-)  # fmt: skip
-def test_a_suppression_file_that_cant_be_read_is_an_error(
-    name: str, content: bytes, line: int, tmp_path: Path
-) -> None:
-    """Somebody who opted out could stand in it: it is never skipped."""
-    (tmp_path / name).write_bytes(content)
-    _, problems = load_suppression([_source(tmp_path / name)])
-    assert [(p.severity, p.code, p.location.line) for p in problems][-1] == ("error", "SUPPRESS_FILE", line)

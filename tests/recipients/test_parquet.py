@@ -55,8 +55,8 @@ def _problems(folder: Path, campaign: str = CAMPAIGN) -> list[Problem]:
     return measure_mailing(project, project.mailings[0], PhoneSet())[1]
 
 
-def test_all_files_of_a_glob_are_read_by_their_names(tmp_path: Path) -> None:
-    """Batch by batch, also with other columns; each is among the inputs."""
+def test_parquet_glob_reads_files_by_name(tmp_path: Path) -> None:
+    """In batches, also with different columns; every file is an input of the plan."""
     _write(tmp_path, "lists/b.parquet", name=["Вера"], phone=["375293333333"])
     _write(
         tmp_path, "lists/a.parquet", phone=[375291111111, 375292222222, 375294444444], name=["A", "B", None]
@@ -75,8 +75,8 @@ def test_all_files_of_a_glob_are_read_by_their_names(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_values_read_as_they_are_meant(tmp_path: Path) -> None:
-    """As data frames write them: a whole float has no point, a gap is empty, times end at microseconds."""
+def test_parquet_values(tmp_path: Path) -> None:
+    """As data frames write them: an integral float has no point, a gap is empty, times have microseconds."""
     when = pa.array([datetime(2026, 12, 1, 10, tzinfo=UTC)], pa.timestamp("ns", "UTC"))
     _write(
         tmp_path, "lists/a.parquet", phone=[375291111111.0], gap=[float("nan")], price=[Decimal("12.50")],
@@ -93,8 +93,8 @@ def test_values_read_as_they_are_meant(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_a_problem_stands_at_the_row_of_its_file(tmp_path: Path) -> None:
-    """A bad phone, and a text that can't be rendered, in the second file."""
+def test_parquet_problem_names_file_and_row(tmp_path: Path) -> None:
+    """An invalid phone, and a text that cannot be rendered, in the second file."""
     _write(tmp_path, "lists/a.parquet", phone=["375291111111", "375292222222"], name=["A", "B"])
     _write(tmp_path, "lists/b.parquet", phone=["375293333333", "12"], name=[None, "D"])
     phone, text = _problems(tmp_path)
@@ -103,8 +103,8 @@ def test_a_problem_stands_at_the_row_of_its_file(tmp_path: Path) -> None:
     assert text.message.endswith("(lists/b.parquet:1)")
 
 
-def test_samples_place_their_problems_too(tmp_path: Path) -> None:
-    """`render` shows what it can and tells the rest."""
+def test_parquet_sample_problems_are_placed(tmp_path: Path) -> None:
+    """`render` shows what it can and reports the rest."""
     _write(tmp_path, "lists/a.parquet", phone=["375291111111", "12"], name=["A", "B"])
     project = _project(tmp_path)
     found = sample_mailing(project, project.mailings[0], PhoneSet())
@@ -114,26 +114,28 @@ def test_samples_place_their_problems_too(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
-    """Text, a file cut off, one without the column, one without plain columns."""
+def test_parquet_unreadable_files(tmp_path: Path) -> None:
+    """Text, a truncated file, one without the phone column, one without usable columns, duplicate names."""
     _write(tmp_path, "lists/a.parquet", phone=["375291111111"], name=["A"])
     good = (tmp_path / "lists/a.parquet").read_bytes()
     for content in (b"phone,name\n", b"", good[:-9], good[:40] + bytes(len(good) - 52) + good[-12:]):
         (tmp_path / "lists/b.parquet").write_bytes(content)
         (problem,) = _problems(tmp_path)
         assert (problem.code, problem.location.file) == ("RECIPIENTS", "lists/b.parquet")
-        assert "can't be read as Parquet" in problem.message
+        assert "cannot read the file as Parquet" in problem.message
     _write(tmp_path, "lists/b.parquet", tel=["375291111111"])
     assert [problem.message for problem in _problems(tmp_path)] == ["no column 'phone'; columns: tel"]
     _write(tmp_path, "lists/b.parquet", phone=[["375291111111"]])
-    assert [problem.message for problem in _problems(tmp_path)] == ["no columns of plain values"]
+    assert [problem.message for problem in _problems(tmp_path)] == [
+        "no columns of text, numbers, dates or booleans"
+    ]
     twice = pa.table([["375291111111"], ["375292222222"], ["B"]], names=["phone", "phone", "name"])
     write_table(twice, tmp_path / "lists/b.parquet")
     assert [problem.message for problem in _problems(tmp_path)] == ["duplicate column names: phone"]
 
 
-def test_no_file_and_no_way_out(tmp_path: Path) -> None:
-    """A glob that fits nothing, one that leads out, and a link that does."""
+def test_parquet_paths_outside_the_project(tmp_path: Path) -> None:
+    """A glob without a match, one that leaves the project, and a link that does."""
     root = tmp_path / "shop"
     root.mkdir()
 
@@ -157,8 +159,8 @@ def test_no_file_and_no_way_out(tmp_path: Path) -> None:
         assert set(code(name)) == {"PATH_OUTSIDE"}, name
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    """Spark writes folders that are named like files."""
+def test_parquet_directory_is_an_error(tmp_path: Path) -> None:
+    """Spark writes directories that are named like files."""
     (tmp_path / "lists/a.parquet").mkdir(parents=True)
     (problem,) = _load(tmp_path, CAMPAIGN.replace("*", "a")).problems
     assert (problem.code, problem.message) == (
@@ -167,8 +169,8 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
     )
 
 
-def test_the_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what to install."""
+def test_parquet_names_the_missing_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that installs it."""
     _write(tmp_path, "lists/a.parquet", phone=["375291111111"], name=["A"])
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (problem,) = _problems(tmp_path)
@@ -176,8 +178,8 @@ def test_the_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "pip install 'smsby-deploy[parquet]'" in problem.message
 
 
-def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
-    """Ten times the rows in one row group, hardly more memory: they are read a few pages at a time."""
+def test_parquet_memory_does_not_grow(tmp_path: Path) -> None:
+    """Ten times the rows in one row group take hardly more memory: a few pages are read at a time."""
     found = []
     for count in (20_000, 200_000):
         folder = tmp_path / str(count)

@@ -1,4 +1,4 @@
-"""Phone numbers: what people write, what is refused and why, and that no reason or mask tells a number."""
+"""phones: accepted spellings, reasons for rejection, and no reason that shows a number."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.phones import (
     BadPhone,
     normalize_all,
@@ -15,7 +14,7 @@ from smsby_deploy.recipients.phones import (
 )
 
 ABROAD = ("BY", "RU", "PL", "FO")
-# Numbers as people write them: digits, national and international prefixes, marks between.
+# Phones in common spellings: digits, national and international prefixes, punctuation.
 _written = st.text("0123456789+-() .\u00a0\u200b'=\"eE", max_size=24) | st.from_regex(
     r"(\+|00|8 ?0|0)?(375|7|48)? ?\(?(29|25|33|44|916|601)?\)?[ -]?[0-9]{2,7}[ -]?[0-9]{0,4}", fullmatch=True
 )
@@ -29,14 +28,14 @@ _written = st.text("0123456789+-() .\u00a0\u200b'=\"eE", max_size=24) | st.from_
         "\u202a+375291234567\u202c", "375.29.123.45.67", "375291234567.0", "'375291234567", '="375291234567"',
     ],
 )  # fmt: skip
-def test_every_spelling_is_one_number(written: str) -> None:
-    """However people write it, it is 375XXXXXXXXX."""
+def test_normalize_phone_spellings(written: str) -> None:
+    """Every common spelling gives 375XXXXXXXXX."""
     assert normalize_phone(written) == "375291234567"
 
 
 @pytest.mark.parametrize("code", ["25", "29", "33", "44"])
-def test_the_mobile_codes_are_taken(code: str) -> None:
-    """All four, in national and in international spelling."""
+def test_normalize_phone_mobile_codes(code: str) -> None:
+    """All four codes, in national and in international spelling."""
     assert normalize_phone(f"8 0{code} 1234567") == f"375{code}1234567"
 
 
@@ -57,11 +56,11 @@ def test_the_mobile_codes_are_taken(code: str) -> None:
         ("29+1234567", "only digits"),
         ("375291234567375291234567", "24 digits"),
         ("1" * 5000, "too long"),
-        ("37529123456.0", "got 11"),  # with its 0 it would be another person
+        ("37529123456.0", "got 11"),  # with its 0 it would be another subscriber
     ],
 )
-def test_what_is_no_belarusian_mobile_number_is_refused(written: str, why: str) -> None:
-    """Landlines, other countries and words are refused with the reason, which never holds the number."""
+def test_normalize_phone_rejects_other_numbers(written: str, why: str) -> None:
+    """Landlines, foreign numbers and words are rejected with a reason that never contains the number."""
     with pytest.raises(BadPhone, match=why) as caught:
         normalize_phone(written)
     assert len(written) < 4 or written not in str(caught.value)
@@ -81,8 +80,8 @@ def test_what_is_no_belarusian_mobile_number_is_refused(written: str, why: str) 
         ("7 701 123 4567", "77011234567"),
     ],
 )
-def test_allowed_countries_are_taken_with_their_code(written: str, number: str) -> None:
-    """Abroad a number needs its country code; what is written the Belarusian way stays Belarusian."""
+def test_normalize_phone_allowed_countries(written: str, number: str) -> None:
+    """A foreign number needs its country code; a Belarusian spelling stays Belarusian."""
     assert normalize_phone(written, (*ABROAD, "LT", "DE", "GB", "UA", "GE", "KZ")) == number
 
 
@@ -99,17 +98,15 @@ def test_allowed_countries_are_taken_with_their_code(written: str, number: str) 
         ("8 916 123 45 67", ABROAD, "need a country code"),
     ],
 )
-def test_other_countries_are_refused_with_the_reason(
-    written: str, countries: tuple[str, ...], why: str
-) -> None:
-    """Not allowed, not mobile, not valid; a number that reads as a Belarusian one without its + is refused too."""
+def test_normalize_phone_rejects_countries(written: str, countries: tuple[str, ...], why: str) -> None:
+    """Not allowed, not mobile, not valid, or ambiguous with a Belarusian number without its +."""
     with pytest.raises(BadPhone, match=why):
         normalize_phone(written, countries)
 
 
 @given(_written | st.text(max_size=20), st.sampled_from([("BY",), ABROAD, ("RU",)]))
-def test_normalizing_twice_is_normalizing_once(text: str, countries: tuple[str, ...]) -> None:
-    """What comes out goes in unchanged, and nothing but BadPhone is ever raised."""
+def test_normalize_phone_is_idempotent(text: str, countries: tuple[str, ...]) -> None:
+    """A result normalizes to itself, and no exception but BadPhone is raised."""
     try:
         phone = normalize_phone(text, countries)
     except BadPhone:
@@ -120,8 +117,8 @@ def test_normalizing_twice_is_normalizing_once(text: str, countries: tuple[str, 
 
 
 @given(_written, st.sampled_from([("BY",), ABROAD]))
-def test_an_opt_out_is_found_however_it_is_written(text: str, countries: tuple[str, ...]) -> None:
-    """Whatever an audience takes, the same spelling in a suppression file is the same number."""
+def test_normalize_opt_out_equals_normalize_phone(text: str, countries: tuple[str, ...]) -> None:
+    """Whatever an audience accepts is the same number in a suppression file."""
     try:
         phone = normalize_phone(text, countries)
     except BadPhone:
@@ -138,23 +135,23 @@ def test_an_opt_out_is_found_however_it_is_written(text: str, countries: tuple[s
         ("375291234567.0", "375291234567"),
     ],
 )
-def test_an_opt_out_may_be_written_as_at_home(written: str, number: str) -> None:
-    """Russian and Kazakh national spellings are known: as the digits they are written with they would hide nobody."""
+def test_normalize_opt_out_national_spellings(written: str, number: str) -> None:
+    """Russian and Kazakh spellings are recognized; as written they would suppress no recipient."""
     assert normalize_opt_out(written) == number
 
 
 @pytest.mark.parametrize(
     "written", ["9161234567", "512345678", "01234567", "7 916 123 45", "+8 916 123 45 67"]
 )
-def test_an_opt_out_that_would_hide_nobody_is_told(written: str) -> None:
-    """What is no number of any country is no opt-out, and a warning says so."""
+def test_normalize_opt_out_rejects_non_numbers(written: str) -> None:
+    """What is not a number of any country would suppress no recipient: it is reported."""
     with pytest.raises(BadPhone):
         normalize_opt_out(written)
 
 
 @given(st.lists(_written, max_size=8))
-def test_all_at_once_is_one_by_one(written: list[str]) -> None:
-    """A whole block gives what each number alone gives."""
+def test_normalize_all_equals_one_by_one(written: list[str]) -> None:
+    """A block gives what each phone alone gives."""
     phones, bad = normalize_all(written)
     for position, raw in enumerate(written):
         try:
@@ -162,47 +159,3 @@ def test_all_at_once_is_one_by_one(written: list[str]) -> None:
             assert position not in bad
         except BadPhone as error:
             assert bad[position] == str(error)
-
-
-def test_a_block_without_a_number_adds_nothing() -> None:
-    """In a long list, too: all of its phones may be bad."""
-    ours, theirs = PhoneSet(), PhoneSet()
-    numbers = number_phones(f"37529{n:07d}" for n in range(6000))
-    ours.add_all(numbers)
-    theirs.add_all(numbers)
-    assert ours.add_all([], theirs) == ([], [])
-    assert len(ours) == 6000
-
-
-@given(
-    st.lists(
-        st.integers(0, 99).map(lambda n: f"3752900000{n:02d}")
-        | st.from_regex(r"[1-9][0-9]{5,14}", fullmatch=True)
-    ),
-    st.sampled_from([0, 3, 4000]),
-)
-def test_a_phone_set_is_a_set(phones: list[str], few: int) -> None:
-    """The same answers as a set of strings, one by one and all at once, with `few` numbers or more than that."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("smsby_deploy.recipients.phone_set._FEW", few)
-        _compare_with_a_set(phones)
-
-
-def _compare_with_a_set(phones: list[str]) -> None:
-    ours, blocks, plain = PhoneSet(), PhoneSet(), set[str]()
-    repeated = []
-    numbers = number_phones(phones)
-    for position, phone in enumerate(phones):
-        assert (phone in ours) == (phone in plain)
-        assert ours.add_all(numbers[position : position + 1])[0] == ([0] if phone in plain else [])
-        if phone in plain:
-            repeated.append(position)
-        plain.add(phone)
-    half = PhoneSet()
-    half.add_all(numbers[::2])
-    first_ones = [i for i, phone in enumerate(phones) if i not in repeated]
-    assert blocks.add_all(numbers, half) == (repeated, [i for i in first_ones if phones[i] in phones[::2]])
-    assert all(phone in blocks for phone in phones)
-    assert [phone in half for phone in phones] == [phone in phones[::2] for phone in phones]
-    assert half.mark_others(numbers) == bytearray(phone not in phones[::2] for phone in phones)
-    assert len(ours) == len(blocks) == len(plain)

@@ -19,8 +19,8 @@ from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.problems import Problem
-from smsby_deploy.recipients.csv_dialect import RecipientsError
 from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.rows import RecipientsError
 from smsby_deploy.recipients.sources import SourceFacts
 from smsby_deploy.recipients.sql import read_query
 from tests.databases import PASSWORD, Database
@@ -78,8 +78,8 @@ def _problems(loaded: LoadedProject) -> list[Problem]:
     return measure_mailing(loaded.project, loaded.project.mailings[0], PhoneSet())[1]
 
 
-def test_rows_come_as_text_in_their_order(database: Database, tmp_path: Path) -> None:
-    """Null is empty, and `order_by` orders whatever the query says."""
+def test_query_rows_are_text_in_order(database: Database, tmp_path: Path) -> None:
+    """Null is empty, and `order_by` decides whatever order the query has."""
     database.run(*PEOPLE)
     query = _query(database, tmp_path, order_by="id desc")
     assert _rows(query, 2) == [
@@ -94,8 +94,8 @@ def test_rows_come_as_text_in_their_order(database: Database, tmp_path: Path) ->
     ]
 
 
-def test_values_of_postgresql_read_as_they_are_meant(postgres: Database, tmp_path: Path) -> None:
-    """Decimals keep their digits, truth values are words, a whole float has no point, times are ISO 8601."""
+def test_query_values_of_postgresql(postgres: Database, tmp_path: Path) -> None:
+    """Decimals keep their digits, booleans are words, an integral float has no point, times are ISO 8601."""
     sql = """select 1 as id, 375291111111::bigint as a, 12.50::numeric(8,2) as b, true as c, 375291111111::float8 as d,
       0.1::float8 as e, date '2026-12-01' as f, timestamp '2026-12-01 10:00' as g,
       '0dfe1c7a-3a3f-4a43-9f4c-0123456789ab'::uuid as h, '50%: a:b' as i"""
@@ -104,20 +104,22 @@ def test_values_of_postgresql_read_as_they_are_meant(postgres: Database, tmp_pat
          "0dfe1c7a-3a3f-4a43-9f4c-0123456789ab", "50%: a:b"]
     ]  # fmt: skip
     late = "select n as id, case when n = 3 then array[n] end as tags from generate_series(1, 4) as n"
-    with pytest.raises(RecipientsError, match=r"not plain \(list\) as tags: leave that column out") as caught:
+    with pytest.raises(
+        RecipientsError, match=r"\(list\) in the column tags of the query; leave the column out"
+    ) as caught:
         _rows(_query(postgres, tmp_path, late))
     assert caught.value.line == 3
 
 
-def test_a_query_may_have_its_own_order_limit_semicolon_and_signs(database: Database, tmp_path: Path) -> None:
-    """It runs as written: neither per cent nor colon is a parameter."""
+def test_query_text_runs_as_written(database: Database, tmp_path: Path) -> None:
+    """An order, a limit and a semicolon of its own are allowed; per cent signs and colons are not parameters."""
     database.run(*PEOPLE)
     sql = "with p as (select * from people)\nselect id, ':x' as x from p where phone like '%1%' order by name limit 1; "
     assert _rows(_query(database, tmp_path, sql)) == [["1", ":x"]]
 
 
-def test_the_snapshot_is_of_the_result_and_of_nothing_else(database: Database, tmp_path: Path) -> None:
-    """Not of the blocks it came in; one changed value, one more row or another column's name changes it."""
+def test_query_snapshot_covers_the_result_only(database: Database, tmp_path: Path) -> None:
+    """It is independent of blocks; one changed value, an added row or a renamed column changes it."""
     database.run(*PEOPLE)
     query = _query(database, tmp_path)
     first = _snapshot(query)
@@ -133,20 +135,20 @@ def test_the_snapshot_is_of_the_result_and_of_nothing_else(database: Database, t
     assert len({first, second, _snapshot(query)}) == 3
 
 
-def test_no_row_of_another_result_is_given(database: Database, tmp_path: Path) -> None:
-    """Held to a snapshot, the same result comes whole, and another one not at all."""
+def test_query_with_another_snapshot_gives_no_row(database: Database, tmp_path: Path) -> None:
+    """With the snapshot of a plan, the same result is returned in full, and another result not at all."""
     database.run(*PEOPLE)
     query = _query(database, tmp_path)
     pinned = replace(query, snapshot=_snapshot(query))
     assert _rows(pinned, 2) == _rows(query)
     database.run("update people set name = 'Вера' where id = 3")
     blocks = read_query(pinned, 1, SourceFacts())
-    with pytest.raises(RecipientsError, match="changed since it was planned"):
+    with pytest.raises(RecipientsError, match="has changed since the plan"):
         next(blocks)
 
 
-def test_nothing_leaves_of_a_result_that_changed_after_the_plan(database: Database, tmp_path: Path) -> None:
-    """Not even the first chunk, which is as it was planned."""
+def test_query_changed_after_the_plan_sends_nothing(database: Database, tmp_path: Path) -> None:
+    """Not even the first chunk, which is as planned."""
     database.run(*PEOPLE)
     loaded = _project(tmp_path / "shop", database.url)
     lock = Lock("shop")
@@ -158,12 +160,12 @@ def test_nothing_leaves_of_a_result_that_changed_after_the_plan(database: Databa
     with pytest.raises(FilesChanged, match="changed since"):
         next(stream_messages(loaded.project, mailing, action, now))
     database.run("drop table people")
-    with pytest.raises(FilesChanged, match=r"ended before chunk 1 of 2: the database says: .*people"):
+    with pytest.raises(FilesChanged, match=r"ended before chunk 1 of 2: database error: .*people"):
         next(stream_messages(loaded.project, mailing, action, now))
 
 
-def test_rows_that_the_order_does_not_tell_apart_are_refused(database: Database, tmp_path: Path) -> None:
-    """Across blocks too; rows that are the same in everything may come in any order."""
+def test_query_order_with_ties_is_an_error(database: Database, tmp_path: Path) -> None:
+    """Also across blocks; rows that are equal in every column may be tied."""
     database.run(*PEOPLE)
     same = "select 1 as g, 'a' as name union all select 1, 'a'"
     assert len(_rows(_query(database, tmp_path, same, order_by="g"))) == 2
@@ -173,8 +175,8 @@ def test_rows_that_the_order_does_not_tell_apart_are_refused(database: Database,
         assert (caught.value.line, caught.value.code) == (1, "ORDER")
 
 
-def test_a_query_can_not_write(database: Database, tmp_path: Path) -> None:
-    """Not as a statement, and not by what a query calls."""
+def test_query_cannot_write(database: Database, tmp_path: Path) -> None:
+    """Neither as a statement, nor through a function that the query calls."""
     database.run(*PEOPLE)
     attempts = ["delete from people", "select 1 as id) x; delete from people; --"]
     if database.kind == "postgresql":
@@ -196,17 +198,15 @@ def test_a_query_can_not_write(database: Database, tmp_path: Path) -> None:
     assert database.one("select count(*) from people") == 3
 
 
-def test_a_database_of_sqlite_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    """SQLite itself would make an empty one."""
+def test_query_does_not_create_a_sqlite_database(tmp_path: Path) -> None:
+    """SQLite itself would create an empty one."""
     missing = tmp_path / "none.db"
-    with pytest.raises(RecipientsError, match="CRM_URL names is not there"):
+    with pytest.raises(RecipientsError, match="named by CRM_URL does not exist"):
         _rows(_query(Database("sqlite", f"sqlite:///{missing}"), tmp_path))
     assert not missing.exists()
 
 
-def test_an_error_of_the_query_stands_at_its_line(
-    postgres: Database, sqlite: Database, tmp_path: Path
-) -> None:
+def test_query_error_has_its_line(postgres: Database, sqlite: Database, tmp_path: Path) -> None:
     """PostgreSQL tells the line; of others it is where the query begins. What it says is told."""
     broken = CAMPAIGN.replace("phone, name", "phone,\n          nme")
     for database, line in ((postgres, 8), (sqlite, 6)):
@@ -219,8 +219,8 @@ def test_an_error_of_the_query_stands_at_its_line(
     assert (problem.location.line, 'column "city" does not exist' in problem.message) == (6, True)
 
 
-def test_a_bad_row_is_told_by_its_number(database: Database, tmp_path: Path) -> None:
-    """At the query, which a person can open, and without the phone."""
+def test_query_row_problem_names_the_row(database: Database, tmp_path: Path) -> None:
+    """It is placed at the query, which a user can open, and does not show the phone."""
     database.run(*PEOPLE, "insert into people values (4, '1234567890123', 'x')")
     campaign = CAMPAIGN.replace("default('Hi', true)", "upper")
     problems = _problems(_project(tmp_path / "shop", database.url, campaign))
@@ -228,23 +228,23 @@ def test_a_bad_row_is_told_by_its_number(database: Database, tmp_path: Path) -> 
         ("PHONE", "sale.yaml", 6),
         ("TEMPLATE", "sale.yaml", 11),
     ]
-    assert problems[0].message.startswith("row 4 of its query: ")
-    assert problems[1].message.endswith("(row 3 of its query)")
+    assert problems[0].message.startswith("row 4 of the query: ")
+    assert problems[1].message.endswith("(row 3 of the query)")
     assert "1234567890123" not in problems[0].message
 
 
-def test_a_missing_column_names_those_there_are(database: Database, tmp_path: Path) -> None:
-    """Of the phone, and of a name that stands twice."""
+def test_query_column_problems(database: Database, tmp_path: Path) -> None:
+    """A missing phone column lists the columns that exist; a duplicate name is an error."""
     database.run(*PEOPLE)
     (problem,) = _problems(_project(tmp_path / "a", database.url, CAMPAIGN.replace("phone, name", "name")))
     assert (problem.location.line, problem.message) == (6, "no column 'phone'; columns: id, name")
     twice = CAMPAIGN.replace("phone, name", "phone, name, phone")
     (problem,) = _problems(_project(tmp_path / "b", database.url, twice))
-    assert "names a column twice: phone" in problem.message
+    assert "duplicate column names in the query: phone" in problem.message
 
 
-def test_an_empty_result_is_an_empty_audience(database: Database, tmp_path: Path) -> None:
-    """It never means everyone."""
+def test_query_without_rows_is_an_empty_audience(database: Database, tmp_path: Path) -> None:
+    """An empty result never means all recipients."""
     database.run(PEOPLE[0])
     (problem,) = _problems(_project(tmp_path / "shop", database.url))
     assert (problem.code, problem.location.line) == ("EMPTY_AUDIENCE", 6)
@@ -265,8 +265,8 @@ def test_an_empty_result_is_an_empty_audience(database: Database, tmp_path: Path
         "{password}",
     ],
 )
-def test_no_error_shows_the_address_or_its_password(url: str, tmp_path: Path) -> None:
-    """Whatever is wrong with it; the variable is named, or what the driver says."""
+def test_connection_errors_show_no_url_or_password(url: str, tmp_path: Path) -> None:
+    """Whatever is wrong with the URL: the variable is named, or the message of the driver is shown."""
     address = url.format(password=PASSWORD)
     (problem,) = _problems(_project(tmp_path, address))
     assert problem.code in ("SQL", "EXTRA")
@@ -275,31 +275,31 @@ def test_no_error_shows_the_address_or_its_password(url: str, tmp_path: Path) ->
     assert PASSWORD not in repr(_project(tmp_path, address).project)
 
 
-def test_a_setting_that_the_driver_does_not_take_is_told(sqlite: Database, tmp_path: Path) -> None:
-    """It raises whatever it likes."""
+def test_connection_setting_the_driver_rejects(sqlite: Database, tmp_path: Path) -> None:
+    """A driver may raise any exception for it."""
     (problem,) = _problems(_project(tmp_path, f"{sqlite.url}?timeout=long"))
     assert (problem.code, problem.location.line) == ("SQL", 6)
-    assert "CRM_URL does not suit its driver" in problem.message
+    assert "the driver does not accept the URL in CRM_URL" in problem.message
 
 
-def test_a_wrong_password_is_not_shown(postgres: Database, tmp_path: Path) -> None:
-    """The server refuses it, and its words are told without it."""
+def test_connection_error_hides_a_wrong_password(postgres: Database, tmp_path: Path) -> None:
+    """The server rejects it, and its message is shown without the password."""
     wrong = postgres.url.replace(PASSWORD, "another-word")
     (problem,) = _problems(_project(tmp_path, wrong))
     assert "password authentication failed" in problem.message
     assert "another-word" not in problem.message
 
 
-def test_a_number_in_an_error_of_the_database_is_not_shown(postgres: Database, tmp_path: Path) -> None:
-    """PostgreSQL quotes the value that it could not read: a phone."""
+def test_query_error_hides_long_numbers(postgres: Database, tmp_path: Path) -> None:
+    """PostgreSQL quotes the value that it could not convert: a phone."""
     postgres.run(*PEOPLE)
     with pytest.raises(RecipientsError, match=r"\*\*\*") as caught:
         _rows(_query(postgres, tmp_path, "select id, phone::integer from people where id = 2"))
     assert "375332222222" not in str(caught.value)
 
 
-def test_a_missing_variable_or_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what to do."""
+def test_connection_names_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment variable or a package, with what to do."""
     (problem,) = _problems(_project(tmp_path, None))
     assert (problem.code, problem.location.file, problem.location.line) == ("SQL", "sale.yaml", 6)
     assert "CRM_URL is not set" in problem.message
@@ -309,8 +309,8 @@ def test_a_missing_variable_or_package_is_named(tmp_path: Path, monkeypatch: pyt
     assert "pip install 'smsby-deploy[sql]'" in problem.message
 
 
-def test_freshness_reads_dates_and_times(database: Database, tmp_path: Path) -> None:
-    """A time without a zone is of the mailing's; nothing, or something else, is an error."""
+def test_freshness_accepts_dates_and_times(database: Database, tmp_path: Path) -> None:
+    """A time without a zone is in the mailing's zone; null, or a value of another kind, is an error."""
     database.run(*PEOPLE)
     query = _query(database, tmp_path)
     place = query.sql._replace(text="")
@@ -332,8 +332,8 @@ def test_freshness_reads_dates_and_times(database: Database, tmp_path: Path) -> 
         assert caught.value.code == "FRESHNESS"
 
 
-def test_memory_does_not_grow_with_the_result(database: Database, tmp_path: Path) -> None:
-    """Ten times the rows, hardly more memory: they come by a cursor, and none is kept."""
+def test_query_memory_does_not_grow(database: Database, tmp_path: Path) -> None:
+    """Ten times the rows take hardly more memory: rows come through a cursor, and none is kept."""
     numbers = {
         "postgresql": "select 375290000000 + g as phone, repeat('x', 200) as name from generate_series(1, {}) g",
         "sqlite": "with recursive n(g) as (select 1 union all select g + 1 from n where g < {}) "
@@ -355,8 +355,8 @@ def test_memory_does_not_grow_with_the_result(database: Database, tmp_path: Path
     assert found[1] - found[0] < 6_000  # the rows alone would take 30,000
 
 
-def test_the_documented_campaigns_are_valid(tmp_path: Path) -> None:
-    """docs/databases.md: each example loads; the Parquet one asks for its files and nothing else."""
+def test_documented_database_campaigns_load(tmp_path: Path) -> None:
+    """Each example in docs/databases.md loads; the Parquet one only lacks its files."""
     page = (Path(__file__).parents[2] / "docs/databases.md").read_text("utf-8")
     query, parquet = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     _project(tmp_path, None, query)

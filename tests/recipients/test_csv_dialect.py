@@ -1,4 +1,4 @@
-"""Files of recipients as people have them: what they are taken for, and that any bytes end in rows or in a problem."""
+"""csv_dialect: format, encoding and delimiter of files as users have them, and problems of files without any."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ from smsby_deploy.config.declarations import RecipientsFile
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients import csv_dialect
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
-from smsby_deploy.recipients.csv_dialect import RecipientsError, detect_delimiter, detect_shape, open_shaped
+from smsby_deploy.recipients.csv_dialect import (
+    detect_delimiter,
+    detect_dialect,
+    open_recipients,
+)
+from smsby_deploy.recipients.rows import RecipientsError
 from smsby_deploy.recipients.suppression import load_suppression
 from tests.recipients.mailings import make_mailing
 
@@ -52,18 +57,18 @@ def _read(source: RecipientsFile) -> tuple[list[tuple[str, dict[str, str], int]]
         ("phone,name\r375291234567,Анна\r".encode(), "csv, utf-8, delimiter ','"),
     ],
 )
-def test_csv_is_read_as_people_have_it(content: bytes, told: str, tmp_path: Path) -> None:
-    """Marks, encodings, delimiters, line breaks, blank rows, empty columns: the same row, and what it was taken for."""
+def test_dialect_is_detected(content: bytes, told: str, tmp_path: Path) -> None:
+    """Byte order marks, encodings, delimiters, line breaks, blank rows, empty columns: the row is the same."""
     path = tmp_path / "list.csv"
     path.write_bytes(content)
     rows, report = _read(_source(path))
     assert not report.problems
     assert [(phone, variables["name"]) for phone, variables, _ in rows] == _ANNA
-    assert str(detect_shape(_source(path))) == told
+    assert str(detect_dialect(_source(path))) == told
 
 
-def test_the_project_s_word_wins(tmp_path: Path) -> None:
-    """`encoding` and `delimiter` are taken as they are said, a byte order mark aside."""
+def test_dialect_settings_take_precedence(tmp_path: Path) -> None:
+    """`encoding` and `delimiter` are used as given; only a byte order mark is skipped."""
     path = tmp_path / "list.csv"
     path.write_bytes("\ufeffphone,x;name\n375291234567;Анна\n".encode())
     rows, report = _read(_source(path, encoding="utf-8", delimiter=";", phone="phone,x"))
@@ -77,23 +82,23 @@ def test_the_project_s_word_wins(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "changes", "line", "why"),
     [
-        ("phone,name\n375291234567,Анна\n".encode() * 3 + b"375291234567,\xc0\n", {}, 7, "not UTF-8 while others"),
-        ("phone;name\n375291234567;Анна\n".encode("cp1251"), {"encoding": "utf-8"}, 2, "not utf-8; mend"),
+        ("phone,name\n375291234567,Анна\n".encode() * 3 + b"375291234567,\xc0\n", {}, 7, "not UTF-8, but others"),
+        ("phone;name\n375291234567;Анна\n".encode("cp1251"), {"encoding": "utf-8"}, 2, "not utf-8; correct"),
         (b"phone;name\n375291234567;\x98\n", {}, 2, "not cp1251"),
-        (b"phone\n", {"encoding": "klingon"}, 1, "no encoding klingon"),
-        (b"phone\n", {"encoding": "rot13"}, 1, "no encoding rot13"),
+        (b"phone\n", {"encoding": "klingon"}, 1, "unknown encoding klingon"),
+        (b"phone\n", {"encoding": "rot13"}, 1, "unknown encoding rot13"),
         (b"phone\n", {"encoding": "undefined"}, 1, "not undefined"),
-        (b"phone\n", {"delimiter": "\n"}, 1, "can't be split"),
+        (b"phone\n", {"delimiter": "\n"}, 1, "cannot separate columns"),
         (b"PK\x03\x04\x14", {}, 1, "Excel workbook"),
         (b"phone,name\n" + b"375291234567,Anna\n" * 9 + b"375291234567,A\0\n", {}, 11, "zero byte"),
-        (b"phone,name,name\n", {}, 1, "twice; columns: name"),
-        (b'phone,name\n375291234567,x\n375291234568,"a\nb\n', {}, 3, "not CSV"),
-        (b'phone,name\n375291234567,x\n375291234568,"a" b\n', {}, 3, "not CSV"),
+        (b"phone,name,name\n", {}, 1, "duplicate column names; columns: name"),
+        (b'phone,name\n375291234567,x\n375291234568,"a\nb\n', {}, 3, "not valid CSV"),
+        (b'phone,name\n375291234567,x\n375291234568,"a" b\n', {}, 3, "not valid CSV"),
         (b"", {}, 1, "empty"),
         (b"\n\n", {}, 1, "empty"),
     ],
 )  # fmt: skip
-def test_what_cant_be_read_is_told_at_its_line(
+def test_unreadable_file_is_reported_at_its_line(
     content: bytes, changes: dict[str, str], line: int, why: str, tmp_path: Path
 ) -> None:
     """One problem with the physical line and the reason; never a guess that would send wrong letters."""
@@ -105,15 +110,15 @@ def test_what_cant_be_read_is_told_at_its_line(
     assert why in problem.message
 
 
-def test_a_file_that_is_gone_or_closed_is_a_problem(tmp_path: Path) -> None:
-    """Also a folder in its place."""
+def test_missing_file_is_a_problem(tmp_path: Path) -> None:
+    """A directory in its place is a problem, too."""
     for path in (tmp_path / "gone.csv", tmp_path):
         _, report = _read(_source(path))
         assert [problem.code for problem in report.problems] == ["RECIPIENTS"]
 
 
-def test_a_txt_is_a_phone_a_line_or_a_table(tmp_path: Path) -> None:
-    """Excel saves tables as .txt too: one whose first line names the phone column is read as a table."""
+def test_dialect_of_a_txt(tmp_path: Path) -> None:
+    """A .txt whose first line names the phone column is a table saved by Excel; else it has one phone per line."""
     path = tmp_path / "list.txt"
     path.write_text("375291234567\n\n375297654321\n")
     assert [line for *_, line in _read(_source(path))[0]] == [1, 3]
@@ -122,8 +127,8 @@ def test_a_txt_is_a_phone_a_line_or_a_table(tmp_path: Path) -> None:
     assert [(phone, variables["name"]) for phone, variables, _ in rows] == _ANNA
 
 
-def test_a_broken_line_does_not_take_what_stands_above_it(tmp_path: Path) -> None:
-    """Rows before the damage are read and judged; the damage is told at its own line."""
+def test_rows_before_a_broken_line_are_read(tmp_path: Path) -> None:
+    """Rows before the damage are read and checked; the damage is reported at its own line."""
     path = tmp_path / "list.csv"
     path.write_text('phone,note\n375291234567,"a\r\nb\rc\nd"\n12345678,x\n375297654321,"open\n')
     rows, report = _read(_source(path))
@@ -145,12 +150,10 @@ _cells = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
     st.sampled_from(["\n", "\r\n"]),
 )
-def test_what_was_written_is_what_is_read(
-    people: list[tuple[int, str]], delimiter: str, encoding: str, end: str
-) -> None:
-    """Any text in quotes, with line breaks and quotes in it, arrives whole, and every row stands at its line."""
+def test_csv_round_trip(recipients: list[tuple[int, str]], delimiter: str, encoding: str, end: str) -> None:
+    """Any quoted text, with line breaks and quotes in it, arrives whole, and every row has its physical line."""
     lines, text, line = [], f"phone{delimiter}name{end}", 2
-    for number, name in people:
+    for number, name in recipients:
         row = f'37529{number:07d}{delimiter}"{name.replace(chr(34), chr(34) * 2)}"{end}'
         lines.append(line)
         line += row.replace("\r\n", "\n").replace("\r", "\n").count("\n")
@@ -161,7 +164,7 @@ def test_what_was_written_is_what_is_read(
         rows, report = _read(_source(path))
     assert not report.problems
     assert [(variables["name"], line) for _, variables, line in rows] == [
-        (name.strip(), line) for (_, name), line in zip(people, lines, strict=True)
+        (name.strip(), line) for (_, name), line in zip(recipients, lines, strict=True)
     ]
 
 
@@ -175,15 +178,17 @@ def test_what_was_written_is_what_is_read(
     ],
     ids=["cp1251 after Latin", "utf-8 after Latin", "cp1251 after utf-8", "damaged utf-8"],
 )
-def test_what_stands_behind_the_first_64_kb(early: str, late: bytes, told: object, tmp_path: Path) -> None:
-    """An encoding that shows itself late is found all the same; damage is told at its line, and never read as letters."""
+def test_encoding_is_detected_beyond_the_sample(
+    early: str, late: bytes, told: object, tmp_path: Path
+) -> None:
+    """An encoding that shows only after the first 64 KB is found; damage is reported at its line, never decoded."""
     path = tmp_path / "list.csv"
     rows = "".join(f"37529{n:07d},{early}\n" for n in range(5000))
     path.write_bytes(f"phone,name\n{rows}375291234567,".encode() + late + b"\n")
-    people, report = _read(_source(path))
+    recipients, report = _read(_source(path))
     assert [(problem.code, problem.location.line) for problem in report.problems] == told
-    assert {variables["name"] for _, variables, _ in people} <= {early, "Анна"}
-    assert len(people) == 5001 or told
+    assert {variables["name"] for _, variables, _ in recipients} <= {early, "Анна"}
+    assert len(recipients) == 5001 or told
 
 
 _letters = st.lists(
@@ -192,10 +197,8 @@ _letters = st.lists(
 
 
 @given(_letters, st.sampled_from([b"", b"\xef\xbb\xbf"]), st.integers(4, 9), st.integers(1, 9))
-def test_no_encoding_is_guessed_where_utf_8_would_do(
-    content: bytes, mark: bytes, sample: int, block: int
-) -> None:
-    """Wherever sample and blocks end: what is UTF-8 is read as it, and nothing else is read as if it were."""
+def test_utf8_is_never_decoded_as_cp1251(content: bytes, mark: bytes, sample: int, block: int) -> None:
+    """Wherever samples and blocks end: UTF-8 is read as UTF-8, and nothing else is."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv_dialect, "_SAMPLE", sample)
         patch.setattr(csv_dialect, "_BLOCK", block)
@@ -206,7 +209,7 @@ def test_no_encoding_is_guessed_where_utf_8_would_do(
         except UnicodeDecodeError:
             text = None
         try:
-            with open_shaped(_source(path)) as (found, lines):
+            with open_recipients(_source(path)) as (found, lines):
                 read = "".join(lines)
         except RecipientsError as error:
             assert text is None
@@ -234,9 +237,8 @@ def _sources(path: Path) -> Iterator[RecipientsFile]:
 
 @settings(max_examples=200)
 @given(_bytes, st.sampled_from([".csv", ".jsonl", ".txt"]))
-def test_any_bytes_end_in_rows_or_in_a_problem(content: bytes, suffix: str) -> None:
-    """Never an exception; rows add up; a problem stands at a line that the file has and tells no number; texts can be
-    encoded."""
+def test_any_bytes_give_rows_or_a_problem(content: bytes, suffix: str) -> None:
+    """Never an exception; counts add up; a problem has an existing line and shows no number; texts can be encoded."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "list" + suffix)
         path.write_bytes(content)
@@ -254,7 +256,7 @@ def test_any_bytes_end_in_rows_or_in_a_problem(content: bytes, suffix: str) -> N
                 "".join(variables.values()).encode()
             load_suppression([source])
             try:
-                assert str(detect_shape(source))
+                assert str(detect_dialect(source))
             except RecipientsError as error:
                 assert str(error)
 

@@ -1,4 +1,4 @@
-"""The stream of a CSV file: whatever its bytes and wherever its blocks end, it is what a plain reading makes of it."""
+"""text_files: the fast reading of a CSV file equals a simple one, whatever its bytes and wherever its blocks end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import RecipientsFile
 from smsby_deploy.problems import Location
-from smsby_deploy.recipients import rows as rows_module
+from smsby_deploy.recipients import text_files
 from smsby_deploy.recipients.audience import AudienceReport, Batch, find_differing, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.phones import BadPhone, normalize_phone
@@ -25,10 +25,10 @@ _OUT = "375291111111"
 
 
 @dataclass
-class _Plain:
-    """A file as it is read without haste. `people` are phone, variables, line, and whether they are reached."""
+class _SimpleReading:
+    """A file as a simple reader sees it; `recipients` are phone, variables, line, and whether not suppressed."""
 
-    people: list[tuple[str, dict[str, str], int, bool]] = field(default_factory=list)
+    recipients: list[tuple[str, dict[str, str], int, bool]] = field(default_factory=list)
     problems: list[tuple[str, int]] = field(default_factory=list)
     rows: int = 0
     repeated: list[int] = field(default_factory=list)
@@ -36,7 +36,7 @@ class _Plain:
 
 
 def _records(path: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str] | None]]:
-    """Each record and the line at which it begins; None where it is broken."""
+    """Yield each record with the line at which it begins; None for a broken one."""
     with path.open(encoding=encoding, newline="") as file:
         if file.read(1) != "\ufeff":
             file.seek(0)
@@ -52,8 +52,8 @@ def _records(path: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, l
                 return
 
 
-def _read_plainly(path: Path, encoding: str, delimiter: str) -> _Plain:
-    found = _Plain()
+def _read_simply(path: Path, encoding: str, delimiter: str) -> _SimpleReading:
+    found = _SimpleReading()
     header: list[str] = []
     first: dict[str, list[str]] = {}
     for line, record in _records(path, encoding, delimiter):
@@ -86,8 +86,8 @@ def _read_plainly(path: Path, encoding: str, delimiter: str) -> _Plain:
             continue
         first[phone] = values
         variables = dict(zip(header[1:], values, strict=True)) | {"phone": phone}
-        found.people.append((phone, variables, line, phone != _OUT))
-    if not found.rows or (not found.people and not found.problems):
+        found.recipients.append((phone, variables, line, phone != _OUT))
+    if not found.rows or (not found.recipients and not found.problems):
         found.problems.append(("EMPTY_AUDIENCE", 5))
     return found
 
@@ -145,11 +145,11 @@ _HEADERS = st.sampled_from(
     batch_rows=st.integers(1, 5),
     row_characters=st.integers(1, 5),
 )
-@example(  # what marks the rows' ends stands in a cell, just where one would end
+@example(  # the character that marks row ends is in a cell, just where a row would end
     "phone|name", [("375291111111", ["x", "\x7f"], "\n"), "z\n"], ",", "utf-8", False, 5, 5
 )
 @example("phone|name", [("375291111111", ["x"], "\n"), ('"2\n"', ["x"], "\n")], ";", "utf-8", False, 1, 1)
-def test_blocks_end_anywhere(
+def test_text_file_blocks_may_end_anywhere(
     header: str,
     lines: list[tuple[str, list[str], str] | str],
     delimiter: str,
@@ -158,37 +158,37 @@ def test_blocks_end_anywhere(
     batch_rows: int,
     row_characters: int,
 ) -> None:
-    """Who gets it, with what, from which line; what is wrong, repeated or opted out: always the same."""
-    told = [one if isinstance(one, str) else delimiter.join((one[0], *one[1])) + one[2] for one in lines]
-    text = header.replace("|", delimiter) + "\n" + "".join(told)
+    """Recipients, variables, lines, problems, repeats and opt-outs are always those of a simple reading."""
+    written = [one if isinstance(one, str) else delimiter.join((one[0], *one[1])) + one[2] for one in lines]
+    text = header.replace("|", delimiter) + "\n" + "".join(written)
     with TemporaryDirectory() as folder:
         path = Path(folder, "list.csv")
         content = text.encode(encoding, "ignore")
         path.write_bytes(
             content.removesuffix("\n".encode(encoding)[-1:]) if is_cut and encoding != "utf-16" else content
         )
-        plain = _read_plainly(path, encoding, delimiter)
+        simple = _read_simply(path, encoding, delimiter)
         source = RecipientsFile(path, path.name, "phone", _AT, encoding, delimiter)
         out = PhoneSet()
         out.add_all(number_phones([_OUT]))
         report = AudienceReport()
-        with patch.object(rows_module, "_ROW_CHARACTERS", row_characters):
+        with patch.object(text_files, "_ROW_CHARACTERS", row_characters):
             batches = list(_stream(source, report, out, batch_rows))
             differing = find_differing(make_mailing(source), report)
-    people = [
+    recipients = [
         (phone, batch.variables[row], batch.lines[row], bool(batch.not_suppressed[row]))
         for batch in batches
         for row, phone in enumerate(batch.phones)
     ]
-    assert people == plain.people
+    assert recipients == simple.recipients
     assert [batch.variables_of(row) for batch in batches for row in range(len(batch.phones))] == [
-        variables for _, variables, _, _ in people
+        variables for _, variables, _, _ in recipients
     ]
-    assert [(problem.code, problem.location.line) for problem in report.problems] == plain.problems
-    assert (report.rows, report.duplicate) == (plain.rows, len(plain.repeated))
-    assert report.invalid == report.rows - report.duplicate - len(people)
-    assert list(report.repeats.lines) == plain.repeated
-    assert differing == plain.differing
+    assert [(problem.code, problem.location.line) for problem in report.problems] == simple.problems
+    assert (report.rows, report.duplicate) == (simple.rows, len(simple.repeated))
+    assert report.invalid == report.rows - report.duplicate - len(recipients)
+    assert list(report.repeats.lines) == simple.repeated
+    assert differing == simple.differing
 
 
 def _stream(

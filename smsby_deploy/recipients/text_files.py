@@ -1,0 +1,246 @@
+"""Recipients in text files: CSV, also as Excel writes it, JSONL, and .txt with one phone per line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from io import StringIO
+from itertools import chain, islice
+
+from smsby_deploy.config.declarations import RecipientsFile
+from smsby_deploy.recipients.csv_dialect import Dialect, Lines, open_recipients
+from smsby_deploy.recipients.rows import Block, RecipientsError, block_of_rows, group_rows, name_columns
+from smsby_deploy.wording import counted
+
+_BLOCK_ROWS = 1000
+_ROW_CHARACTERS = 64  # of a typical row; a block of a CSV has this many characters per row
+_ROW_END = "\x7f"  # marks the end of a row; in Cyrillic text, searching for it is faster than for a NUL
+
+
+def read_text_file(source: RecipientsFile, size: int = _BLOCK_ROWS) -> Iterator[Block]:
+    """Yield the rows of `source`, without blank ones, about `size` per block.
+
+    Raises:
+        RecipientsError: it is not text, or has no header, or one with duplicate names.
+    """
+    with open_recipients(source) as (dialect, lines):
+        if dialect.kind == "jsonl":
+            yield from _json_blocks(lines, size)
+        elif dialect.kind == "txt":
+            yield from _txt_blocks(lines, source.phone, size)
+        else:
+            yield from _csv_blocks(lines, dialect, size)
+
+
+def _csv_blocks(lines: Lines, dialect: Dialect, size: int) -> Iterator[Block]:
+    delimiter = dialect.delimiter or ","
+    if delimiter in '"\r\n\0 ':
+        raise RecipientsError(f"{delimiter!r} cannot separate columns; correct `delimiter:`", 1)
+    columns, header_line, line = _read_header(lines, delimiter, dialect.first_line)
+    some: list[str] = []
+    while text := lines.read_block(size * _ROW_CHARACTERS):
+        values = _split(text, delimiter, len(columns))
+        if values is not None:
+            places = range(line, line + len(values[0]))
+            yield Block(columns, places, values, header_line=header_line)
+        else:
+            some = list(StringIO(text, newline=""))
+            records = _unquoted(some, delimiter)
+            if records is None:  # from the first quote on, a row may have several lines
+                break
+            places = range(line, line + len(some))
+            yield _csv_block(columns, places, records, header_line)
+            some = []
+        line = places.stop
+    yield from _quoted_blocks(chain(some, lines), delimiter, columns, line, header_line, size)
+
+
+def _read_header(lines: Lines, delimiter: str, first_line: int) -> tuple[tuple[str, ...], int, int]:
+    """Return the column names, their line, and the line after them."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    line = first_line
+    while True:
+        try:
+            record = next(reader)
+        except StopIteration:
+            raise RecipientsError("the file is empty; expected a header and rows", 1) from None
+        except csv.Error as error:
+            raise RecipientsError(f"not valid CSV: {error}", line) from error
+        if any(cell.strip() for cell in record):
+            break
+        line = first_line + reader.line_num
+    header = [name.strip() for name in record]
+    while not header[-1]:
+        header.pop()
+    _check_header(header, line)
+    return tuple(header), line, first_line + reader.line_num
+
+
+def _split(text: str, delimiter: str, width: int) -> list[list[str]] | None:
+    """Return the columns of lines without quotes, several times as fast as csv.reader.
+
+    None if only csv.reader can decide: a quote, a row with another number of cells, a blank row, or a cell that may
+    exceed its limit.
+    """
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+    if '"' in text or "\r" in text or _ROW_END in text or len(text) > csv.field_size_limit():
+        return None
+    if not text.endswith("\n"):
+        text += "\n"
+    rows = text.count("\n")
+    # Every row has `width` cells exactly if a mark at the end of each row follows every `width` cells.
+    cells = text.replace("\n", f"{delimiter}{_ROW_END}{delimiter}").split(delimiter)
+    step = width + 1
+    if len(cells) != rows * step + 1 or cells[width::step].count(_ROW_END) != rows:
+        return None
+    columns = [cells[column:-1:step] for column in range(width)]
+    if not columns or not all(columns[0]) or any(map(str.isspace, columns[0])):
+        return None
+    return columns
+
+
+def _unquoted(lines: list[str], delimiter: str) -> list[list[str]] | None:
+    """Return the records of lines without quotes, one per line; None if they depend on the lines after them."""
+    if '"' in "".join(lines):
+        return None
+    try:
+        records = list(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error:
+        return None
+    return records if len(records) == len(lines) else None
+
+
+def _quoted_blocks(
+    lines: Iterator[str], delimiter: str, columns: tuple[str, ...], line: int, header_line: int, size: int
+) -> Iterator[Block]:
+    """Yield the rows from `line` on, which may contain quotes."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    first = line
+    failed: csv.Error | None = None
+    while failed is None:
+        records: list[list[str]] = []
+        before = reader.line_num
+        try:
+            # Records read before an error are kept.
+            records.extend(islice(reader, size))
+        except csv.Error as error:
+            failed = error
+        if not records and failed is None:
+            return
+        # With as many lines as records, every record has one line.
+        plain = failed is None and reader.line_num - before == len(records)
+        places = range(line, line + len(records)) if plain else _places(records, line)
+        after = first + reader.line_num if failed is None else places.stop
+        yield _csv_block(columns, places, records, header_line)
+        line = after
+    raise RecipientsError(f"not valid CSV: {failed}", line)
+
+
+class _Places(list[int]):
+    """The physical lines of records; `stop` is the line after the last, as in a range."""
+
+    stop: int = 0
+
+
+def _places(records: list[list[str]], line: int) -> _Places:
+    places = _Places()
+    for record in records:
+        places.append(line)
+        line += 1
+        for cell in record:
+            if "\n" in cell or "\r" in cell:
+                line += cell.count("\n") + cell.count("\r") - cell.count("\r\n")
+    places.stop = line
+    return places
+
+
+def _csv_block(
+    columns: tuple[str, ...], places: Sequence[int], records: list[list[str]], header_line: int
+) -> Block:
+    width = len(columns)
+    if all(map(width.__eq__, map(len, records))) and all(map(str.strip, map("".join, records))):
+        return block_of_rows(columns, places, records, header_line=header_line)
+    lines: list[int] = []
+    cells: list[list[str]] = []
+    errors: list[tuple[int, str]] = []
+    for line, record in zip(places, records, strict=True):
+        if not any(cell.strip() for cell in record):
+            continue
+        while len(record) > width and not record[-1].strip():
+            record.pop()  # Excel pads rows with empty cells
+        if len(record) == width:
+            lines.append(line)
+            cells.append(record)
+        else:
+            errors.append((line, f"{counted(len(record), 'cell')}, but the header has {width}"))
+    return block_of_rows(columns, lines, cells, errors, header_line)
+
+
+def _check_header(header: Sequence[str], line: int) -> None:
+    twice = {name for name in header if name and header.count(name) > 1}
+    if twice:
+        raise RecipientsError(f"duplicate column names; {name_columns(sorted(twice))}", line)
+
+
+def _json_blocks(lines: Iterator[str], size: int) -> Iterator[Block]:
+    # Numbers stay as written: 1.50 does not become 1.5.
+    decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_no_constant)
+    numbered = enumerate(lines, 1)
+    while batch := list(islice(numbered, size)):
+        rows: list[tuple[int, dict[str, str]]] = []
+        errors: list[tuple[int, str]] = []
+        for number, line in batch:
+            if not line.strip():
+                continue
+            values = _json_row(decoder, line)
+            if isinstance(values, str):
+                errors.append((number, values))
+            else:
+                rows.append((number, values))
+        if errors:
+            yield Block((), (), [], errors)
+        yield from group_rows(rows)
+
+
+def _json_row(decoder: json.JSONDecoder, line: str) -> dict[str, str] | str:
+    """Return the values of a line, or the reason why it cannot be read."""
+    try:
+        value = decoder.decode(line)
+    except (ValueError, RecursionError):
+        return "not valid JSON"
+    if not isinstance(value, dict):
+        return "expected a JSON object without nested values"
+    row = {}
+    for key, item in value.items():
+        if isinstance(item, str):
+            row[key] = item
+        elif item is None:
+            row[key] = ""
+        elif isinstance(item, bool):
+            row[key] = "true" if item else "false"
+        else:
+            return "expected a JSON object without nested values"
+    if "\\u" in line and any(not _is_text(part) for pair in row.items() for part in pair):
+        return "contains half a character (a lone surrogate)"
+    return row
+
+
+def _is_text(part: str) -> bool:
+    try:
+        part.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _no_constant(name: str) -> str:
+    raise ValueError(name)
+
+
+def _txt_blocks(lines: Iterator[str], phone: str, size: int) -> Iterator[Block]:
+    numbered = enumerate(lines, 1)
+    while batch := list(islice(numbered, size)):
+        filled = [(number, line.strip()) for number, line in batch if line.strip()]
+        yield Block((phone,), [number for number, _ in filled], [[line for _, line in filled]])
