@@ -1,4 +1,4 @@
-"""The clock, as an argument: tests and the sandbox bring their own."""
+"""The clock, which is passed as an argument so that tests and the sandbox can use their own."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ from typing import Protocol
 
 
 class Clock(Protocol):
+    """A source of time."""
+
     def now(self) -> datetime:
-        """The time, aware, in UTC."""
+        """Return the present time, timezone-aware, in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never run backwards."""
+        """Return seconds that never go backwards."""
         ...
 
-    def sleep(self, seconds: float) -> None: ...
+    def sleep(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        ...
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The clock of the machine."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)

@@ -1,15 +1,15 @@
-"""Every error a user can meet, and its exit code.
+"""Every error that a user can see, and its exit code.
 
 SmsbyDeployError                1   failed
 ├── UsageError                 64   wrong usage
 ├── FilesInvalid                3   the project's files are not valid (carries the problems)
-├── PlanRefused                 5   a plan file that is stale, used, edited or unreadable
-├── OutcomeUnknown              6   a send whose outcome is not known
-├── SmsbyUnavailable            7   sms.by can't be reached
-│   └── TokenRefused            7   ... or does not take the token
+├── PlanRefused                 5   the plan file is stale, used, edited or unreadable
+├── OutcomeUnknown              6   the outcome of a send is unknown
+├── SmsbyUnavailable            7   sms.by cannot be reached
+│   └── TokenRefused            7   ... or refuses the token
 ├── Refused                     4   a guardrail, the balance, a missing approval
 ├── LockHeld                    8   another run holds the lock
-├── LockDamaged                 1   the lock file or its journal can't be trusted
+├── LockDamaged                 1   the lock file or its journal is damaged
 └── ApiError                    1   sms.by answered with an error
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class SmsbyDeployError(Exception):
-    """One clear sentence, where it happened, what to do next, and the exit code."""
+    """An error with one clear sentence, its place in a file, what to do next, and an exit code."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
@@ -42,13 +42,13 @@ class SmsbyDeployError(Exception):
 
 
 class UsageError(SmsbyDeployError):
-    """The command line makes no sense."""
+    """The command line is wrong."""
 
     exit_code = ExitCode.WRONG_USAGE
 
 
 class FilesInvalid(SmsbyDeployError):
-    """The project's files are not valid; `problems` holds every one found."""
+    """The project's files are not valid; `problems` are all that were found."""
 
     exit_code = ExitCode.FILES_INVALID
 
@@ -58,31 +58,33 @@ class FilesInvalid(SmsbyDeployError):
 
 
 class PlanRefused(SmsbyDeployError):
-    """A plan file that must not be applied: stale, used, edited or unreadable."""
+    """The plan file is stale, used, edited or unreadable, so it must not be applied."""
 
     exit_code = ExitCode.PLAN_REFUSED
 
 
 class OutcomeUnknown(SmsbyDeployError):
-    """A send left, and whether sms.by took it is not known."""
+    """A request was sent, and it is unknown whether sms.by accepted it."""
 
     exit_code = ExitCode.OUTCOME_UNKNOWN
 
 
 class SmsbyUnavailable(SmsbyDeployError):
-    """sms.by can't be reached, or did not answer a question that reaches nobody. `retry_after` are the seconds after
-    which it wants to be asked again, None if it did not say."""
+    """sms.by cannot be reached, or did not answer a request that reaches no recipient.
+
+    `retry_after` are the seconds that sms.by asked to wait, None if it did not.
+    """
 
     exit_code = ExitCode.UNREACHABLE
     retry_after: float | None = None
 
 
 class TokenRefused(SmsbyUnavailable):
-    """sms.by does not take the token, or there is none."""
+    """sms.by refuses the token, or there is none."""
 
 
 class Refused(SmsbyDeployError):
-    """The tool will not do it: a guardrail, the balance, a missing approval."""
+    """A guardrail, the balance or a missing approval forbids it."""
 
     exit_code = ExitCode.REFUSED
 
@@ -94,11 +96,11 @@ class LockHeld(SmsbyDeployError):
 
 
 class LockDamaged(SmsbyDeployError):
-    """The lock file or its journal can't be trusted; nothing is guessed from it."""
+    """The lock file or its journal is damaged; nothing is guessed from it."""
 
 
 class ApiError(SmsbyDeployError):
-    """sms.by answered a question with an error; `status` is the HTTP status."""
+    """sms.by answered with an error; `status` is the HTTP status."""
 
     def __init__(self, message: str, *, status: int, hint: str = "") -> None:
         super().__init__(message, hint=hint)

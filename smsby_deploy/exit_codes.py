@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a run ended with; docs/exit-codes.md explains each code to users."""
+    """The result of a run; docs/exit-codes.md explains each code to users."""
 
     DONE = 0
     FAILED = 1  # or sms.by rejected a mailing

@@ -1,7 +1,7 @@
-"""Fault points: places where a test lets the real program die.
+"""Fault points: places where a test can kill the real program.
 
-Off unless SMSBY_FAULT is set: `count:FILE` appends the name of every point passed to FILE; `kill:K` dies with
-SIGKILL at the K-th point (counted from 1), as a lost runner would.
+SMSBY_FAULT turns them on. `count:FILE` appends the name of every point that is passed to FILE; `kill:K` kills the process
+with SIGKILL at the K-th point, counted from 1, as if the machine were lost.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import threading
 from pathlib import Path
 
 _passed = 0
-_one_at_a_time = threading.Lock()  # requests pass their points in threads of their own
+_mutex = threading.Lock()  # worker threads pass the points of their requests
 
 
 def fault_point(name: str) -> None:
-    """Pass the fault point `name`; does nothing in ordinary life."""
+    """Pass the fault point `name`; does nothing unless SMSBY_FAULT is set."""
     setting = os.environ.get("SMSBY_FAULT")
     if not setting:
         return
     global _passed
     mode, _, argument = setting.partition(":")
-    with _one_at_a_time:
+    with _mutex:
         _passed += 1
         if mode == "count":
             with Path(argument).open("a", encoding="utf-8") as file:

@@ -1,29 +1,29 @@
-"""The garbage collector, which looks for objects that hold each other in a circle: when it is worth its time.
+"""When the garbage collector runs.
 
-By default it looks after every 700 new containers. While modules and a project are loaded nothing of what it looks at is
-garbage, and a fifth of the time goes into looking. Afterwards it must be as usual: what is read of a long list does leave
-circles behind, and without it the memory would grow with the list.
+By default it runs after every 700 new containers. While modules and a project are loaded there is no garbage, and it would
+take a fifth of the time. Later it must run as usual: reading a long list leaves reference cycles, and memory would grow
+with the list.
 """
 
 from __future__ import annotations
 
 import gc
 
-_USUAL = gc.get_threshold()
-_SELDOM = 500_000  # new containers
+_DEFAULT = gc.get_threshold()
+_RARELY = 500_000  # new containers
 
 
 def collect_seldom() -> None:
-    """From the start on, till all that stays is loaded."""
-    gc.set_threshold(_SELDOM)
+    """Run it rarely, from the start until everything permanent is loaded."""
+    gc.set_threshold(_RARELY)
 
 
 def collect_as_usual() -> None:
-    """All that stays is loaded, and is not looked at again."""
+    """Run it as usual, and never look at what is loaded so far."""
     gc.freeze()
-    gc.set_threshold(*_USUAL)
+    gc.set_threshold(*_DEFAULT)
 
 
 def end_quickly() -> None:
-    """The memory is given back in a moment: a last look through all of it would only take time."""
+    """Skip the last collection before the process ends: its memory is freed anyway."""
     gc.freeze()

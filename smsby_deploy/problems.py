@@ -1,4 +1,4 @@
-"""What is wrong, or worth knowing, about a project: collected, then reported together."""
+"""Problems of a project: errors, warnings and notes, which are collected and reported together."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ class Location(NamedTuple):
     column: int | None = None
 
     def __str__(self) -> str:
-        return ":".join(str(part) for part in (self) if part is not None)
+        return ":".join(str(part) for part in self if part is not None)
 
 
 class Severity(StrEnum):
+    """How serious a problem is; only errors make the files invalid."""
+
     ERROR = "error"
     WARNING = "warning"
     NOTE = "note"
@@ -29,11 +31,11 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One finding, at its place. `code` is a stable word; docs/problems.md explains each.
+    """One finding about the project.
 
-    `line` is the physical line, counted from 1 (a CSV's header is line 1). What concerns a whole line, as a row of
-    recipients, stands at its column 1. A number that could be somebody's phone is starred out of `message`, whoever wrote
-    it and wherever it is shown.
+    code: a stable word; docs/problems.md explains each
+    message: what is wrong and what to do; it may contain phone numbers, which are masked when it is written
+    location: `line` is the physical line, so the header of a CSV is line 1; a problem of a whole line has column 1
     """
 
     severity: Severity
@@ -49,11 +51,12 @@ class Problem:
 
 
 def has_errors(problems: Iterable[Problem]) -> bool:
+    """Return whether at least one problem is an error."""
     return any(problem.severity is Severity.ERROR for problem in problems)
 
 
 def problem_document(problem: Problem) -> dict[str, Any]:
-    """The object that stands for `problem` in every JSON document: in plan files and in `--format json`."""
+    """Return `problem` as it appears in every JSON document, that is, in plan files and in `--format json`."""
     file, line, column = problem.location or (None, None, None)
     return {
         "severity": problem.severity.value,

@@ -1,4 +1,4 @@
-"""Where the shipped files lie: inside the wheel, or at the top of a checkout."""
+"""Paths of the files that are shipped with the package: in the wheel, or at the top of a checkout."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def _shipped(name: str) -> Path:
 
 
 def schema_file(name: str) -> Path:
-    """The JSON Schema `name`: project, campaign, plan or lock."""
+    """Return the path of the JSON Schema `name`: project, campaign, plan or lock."""
     return _shipped("schema") / f"{name}.schema.json"
 
 
 def sample_project() -> Path:
-    """The sample project that `demo` runs and `init` copies."""
+    """Return the directory of the sample project, which `demo` runs and `init` copies."""
     return _shipped("campaigns")

@@ -10,7 +10,7 @@
 | rows | chunks, rows, baseline, changes | the state of every phone of a chunk |
 | upload | chunks, upload, changes | the progress of a contact list |
 | facts | address, changes | what only sms.by knows about a list mailing |
-| resolve | resolution | a manual change, with who made it and why |
+| resolve | resolution | a manual change, its author and reason |
 | remove, move | address, to | a mailing is forgotten, or gets another address |
 | end | mailings, recipients | the apply is over |
 
