@@ -101,8 +101,8 @@ _locks = st.builds(
 
 
 @given(_locks)
-def test_lock_to_file_to_lock_is_the_identity(lock: Lock) -> None:
-    """What is written reads back equal, and is written the same again."""
+def test_write_lock_and_read_lock_are_inverse(lock: Lock) -> None:
+    """A lock is read back equal, and written again the same."""
     text = write_lock(lock)
     assert read_lock(text, "lock") == lock
     assert write_lock(read_lock(text, "lock")) == text
@@ -126,8 +126,8 @@ def _small() -> str:
     return write_lock(Lock("shop", 1, "line", {"a/b": entry}))
 
 
-def test_damage_at_every_byte_is_refused_or_harmless() -> None:
-    """Cut off or overwritten at any offset, the file is refused, or still says exactly the same."""
+def test_read_lock_with_damage_at_every_byte() -> None:
+    """Cut or overwritten at any offset, the file is refused or still means exactly the same."""
     text = _small()
     original = read_lock(text, "lock")
     for offset in range(len(text) - 2):
@@ -143,8 +143,8 @@ def test_damage_at_every_byte_is_refused_or_harmless() -> None:
             assert read == original, offset
 
 
-def test_a_lock_that_does_not_say_who_stays_as_it_is() -> None:
-    """Locks from before it was recorded are read, and nothing is added to them."""
+def test_write_lock_adds_no_author_to_an_old_lock() -> None:
+    """Locks without `by` are read, and nothing is added to them."""
     run = Apply("7f3c9a", "t", None, "x", 1, 2)
     text = write_lock(Lock("shop", 1, "line", {}, (run,)))
     assert "by" not in json.loads(text)["applies"][0]
@@ -162,8 +162,8 @@ def test_declared_unsent_is_stored_as_pending_with_an_error() -> None:
     assert read_lock(text, "lock").mailings["a/b"].chunks[0].state is ChunkState.DECLARED_UNSENT
 
 
-def test_an_edited_lock_is_refused_with_the_way_back() -> None:
-    """A change by hand breaks the seal, and the error names the command that restores the file."""
+def test_read_lock_refuses_an_edited_lock() -> None:
+    """A manual change breaks the seal, and the hint names the command that restores the file."""
     document = json.loads(_small())
     document["serial"] = 9
     with pytest.raises(LockDamaged) as caught:

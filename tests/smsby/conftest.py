@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that answers what a test tells it, also brokenly, and keeps what it was asked."""
+"""A real HTTP server on loopback: it answers what a test scripts, also brokenly, and records the requests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TOKEN = "4c6f766520697320616c6c207468657265"
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. `body` is JSON unless it is bytes; `break_off` tells how the wire fails instead."""
+    """One answer. `body` is JSON unless it is bytes; `break_off` is how the connection fails instead."""
 
     status: int = 200
     body: Any = b""
@@ -35,7 +35,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Asked:
-    """One request as it came over the wire."""
+    """One request as it was received."""
 
     verb: str
     path: str
@@ -53,7 +53,7 @@ class Asked:
         return parse_qs(self.body.decode(), keep_blank_values=True)
 
 
-class SendGate:
+class FakeServer:
     """The server's script and memory. Without a script it answers an empty 200."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class SendGate:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wire: SendGate
+    wire: FakeServer
 
     def do_GET(self) -> None:
         self._answer()
@@ -126,12 +126,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[SendGate]:
+def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
     """A server to talk to, and no proxy on the way."""
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    made = SendGate()
+    made = FakeServer()
     handler = type("Handler", (_Handler,), {"wire": made})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
@@ -152,7 +152,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[SendGate]:
 
 
 class FakeClock:
-    """A clock that only moves when somebody sleeps."""
+    """A clock that only moves during sleep()."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -178,7 +178,7 @@ MakeSender = Callable[..., SendClient]
 
 
 @pytest.fixture
-def reader(wire: SendGate, clock: FakeClock) -> ReadClient:
+def reader(wire: FakeServer, clock: FakeClock) -> ReadClient:
     """A client that can't send, paced so that pacing is not seen."""
     return ReadClient(
         ReadTransport(wire.url, TOKEN, timeout=5, requests_per_second=1e6, body="json", clock=clock)
@@ -186,7 +186,7 @@ def reader(wire: SendGate, clock: FakeClock) -> ReadClient:
 
 
 @pytest.fixture
-def make_sender(wire: SendGate, clock: FakeClock) -> MakeSender:
+def make_sender(wire: FakeServer, clock: FakeClock) -> MakeSender:
     """Makes a client that can send; the arguments win over the defaults."""
 
     def make(**changes: Any) -> SendClient:

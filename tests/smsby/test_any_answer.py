@@ -1,4 +1,4 @@
-"""Whatever sms.by answers: nothing breaks, and no more is concluded than the answer proves."""
+"""Properties of all answers: nothing fails, and nothing is concluded that the answer does not prove."""
 
 from __future__ import annotations
 
@@ -63,9 +63,8 @@ PROOFS: list[Proof] = ["uuid", "message_id", "sms_id", "confirmed"]
 
 
 @given(st.integers(200, 599), JSON, st.sampled_from(PROOFS), st.booleans())
-def test_only_proof_is_accepted_and_only_429_may_be_sent_again(
-    status: int, data: Any, proof: Proof, only_prepares: bool
-) -> None:
+def test_judge_send_accepts_only_proof(status: int, data: Any, proof: Proof, only_prepares: bool) -> None:
+    """Of all answers only a proof is accepted, and only a 429 allows the request to be sent again."""
     answer = Answer(status, data, readable=data is not None)
     outcome = judge_send(answer, proof=proof, only_prepares=only_prepares)
     assert (outcome.kind is OutcomeKind.NOT_SENT) == (status == 429)
@@ -104,7 +103,8 @@ def _all(read: Callable[[Any], Iterable[Any]]) -> Callable[[Any], Any]:
 )
 @settings(max_examples=40)
 @given(JSON)
-def test_an_answer_is_read_or_told_to_be_unreadable(read: Callable[[Any], Any], data: Any) -> None:
+def test_parsers_read_an_answer_or_raise_api_error(read: Callable[[Any], Any], data: Any) -> None:
+    """No answer makes a parser fail in another way."""
     try:
         read(data)
     except ApiError as error:
@@ -123,8 +123,8 @@ NESTED = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["messages", "name", "data"]), NESTED))
-def test_php_brackets_lose_nothing(params: dict[str, Any]) -> None:
-    """What the form says is what PHP, as the sandbox reads for it, makes of it."""
+def test_brackets_of_a_form_lose_nothing(params: dict[str, Any]) -> None:
+    """PHP, as the sandbox imitates it, reads from the form what was written into it."""
     pairs = list(_brackets(params))
     assert len(dict(pairs)) == len(pairs)
     builder = EnvironBuilder(method="POST", data=dict(pairs))

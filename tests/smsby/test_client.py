@@ -1,4 +1,4 @@
-"""The methods, typed: what they ask, how they read the answers, when they ask again."""
+"""The clients: what they ask, how they read answers, and when they repeat a question."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from smsby_deploy.smsby.methods import METHODS, Effect
 from smsby_deploy.smsby.outcome import OutcomeKind
 from smsby_deploy.smsby.parsers import Alphaname, Balance, Delivery, SubscriberList, read_receipt
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected, ReadTransport
-from tests.smsby.conftest import FakeClock, MakeSender, Reply, SendGate
+from tests.smsby.conftest import FakeClock, FakeServer, MakeSender, Reply
 
 MAILING = {
     "id": 1173020,
@@ -61,17 +61,18 @@ MAILING = {
         Reply(200, {"limit": 5}, break_off="truncated"),
     ],
 )
-def test_a_question_without_an_answer_is_asked_again(
-    wire: SendGate, reader: ReadClient, clock: FakeClock, reply: Reply
+def test_read_client_repeats_a_question(
+    wire: FakeServer, reader: ReadClient, clock: FakeClock, reply: Reply
 ) -> None:
-    """It reaches nobody, so it may be."""
+    """A question reaches no recipient, so it may be repeated."""
     wire.answers(reply, reply, Reply(200, {"limit": 5}))
     assert reader.get_limit() == 5
     assert [pause for pause in clock.slept if pause > 0.1] == [0.5, 1.0]
 
 
 @pytest.mark.parametrize("reply", [Reply(500, b""), Reply(429, b""), Reply(200, b"<html>"), Reply(302, b"")])
-def test_after_four_questions_sms_by_is_unavailable(wire: SendGate, reader: ReadClient, reply: Reply) -> None:
+def test_read_client_gives_up_after_four_tries(wire: FakeServer, reader: ReadClient, reply: Reply) -> None:
+    """Then sms.by is unavailable."""
     wire.answers(*[reply] * 5)
     with pytest.raises(SmsbyUnavailable, match="getLimit") as caught:
         reader.get_limit()
@@ -79,7 +80,8 @@ def test_after_four_questions_sms_by_is_unavailable(wire: SendGate, reader: Read
     assert len(wire.asked) == 4
 
 
-def test_a_question_waits_as_long_as_it_is_told(wire: SendGate, reader: ReadClient, clock: FakeClock) -> None:
+def test_read_client_honors_retry_after(wire: FakeServer, reader: ReadClient, clock: FakeClock) -> None:
+    """The pause is as long as the header says."""
     wire.answers(
         Reply(429, b"", {"Retry-After": "7"}),
         Reply(503, b"", {"Retry-After": "60"}),
@@ -90,10 +92,10 @@ def test_a_question_waits_as_long_as_it_is_told(wire: SendGate, reader: ReadClie
     assert [pause for pause in clock.slept if not 0 < pause < 0.1] == [7.0, 60.0, 0.0]
 
 
-def test_a_question_neither_waits_a_day_nor_is_asked_sooner(
-    wire: SendGate, reader: ReadClient, clock: FakeClock
+def test_read_client_gives_up_on_a_long_retry_after(
+    wire: FakeServer, reader: ReadClient, clock: FakeClock
 ) -> None:
-    """More than a minute is not waited for, and a Retry-After is honoured: it gives up at once."""
+    """A Retry-After longer than a minute is neither waited for nor ignored."""
     wire.answers(Reply(429, b"", {"Retry-After": "86400"}))
     with pytest.raises(SmsbyUnavailable, match="getLimit"):
         reader.get_limit()
@@ -102,10 +104,10 @@ def test_a_question_neither_waits_a_day_nor_is_asked_sooner(
 
 
 @pytest.mark.parametrize(("status", "style"), [(200, "200 with error"), (400, "4xx"), (404, "4xx")])
-def test_an_error_is_raised_with_its_text_and_asked_once(
-    wire: SendGate, reader: ReadClient, status: int, style: str
+def test_read_client_raises_an_error_at_once(
+    wire: FakeServer, reader: ReadClient, status: int, style: str
 ) -> None:
-    """In both styles."""
+    """An error text is an answer, with HTTP 200 and 4xx alike."""
     wire.answers(Reply(status, {"error": "something odd"}))
     with pytest.raises(ApiError, match="getLimit: something odd") as caught:
         reader.get_limit()
@@ -113,14 +115,15 @@ def test_an_error_is_raised_with_its_text_and_asked_once(
     assert len(wire.asked) == 1
 
 
-def test_a_4xx_without_a_text_is_an_error_too(wire: SendGate, reader: ReadClient) -> None:
+def test_read_client_raises_a_4xx_without_a_text(wire: FakeServer, reader: ReadClient) -> None:
+    """A 4xx without an error text is an ApiError and is not repeated."""
     wire.answers(Reply(418, b"<html>not here</html>"))
     with pytest.raises(ApiError, match="getLimit: HTTP 418"):
         reader.get_limit()
 
 
-def test_a_page_that_is_not_there_means_a_wrong_address(wire: SendGate, reader: ReadClient) -> None:
-    """sms.by says 404 with a text of its own; a web server says it with a page."""
+def test_read_client_explains_a_wrong_url(wire: FakeServer, reader: ReadClient) -> None:
+    """sms.by answers 404 with an error text, another web server with a page: then api.url is wrong."""
     wire.answers(*[Reply(404, b"<html>not here</html>")] * 5)
     with pytest.raises(SmsbyUnavailable, match="HTTP 404") as caught:
         reader.get_limit()
@@ -129,9 +132,10 @@ def test_a_page_that_is_not_there_means_a_wrong_address(wire: SendGate, reader: 
 
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"message": "Unauthenticated."}'])
-def test_a_401_or_403_without_a_text_refuses_the_token(
-    wire: SendGate, reader: ReadClient, status: int, body: bytes
+def test_read_client_takes_a_bare_401_as_refused_token(
+    wire: FakeServer, reader: ReadClient, status: int, body: bytes
 ) -> None:
+    """A 401 or 403 without an error text means that the token is refused."""
     wire.answers(Reply(status, body))
     with pytest.raises(TokenRefused):
         reader.get_limit()
@@ -139,8 +143,10 @@ def test_a_401_or_403_without_a_text_refuses_the_token(
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 406, 500])
-def test_a_refused_token_is_told_at_once(wire: SendGate, reader: ReadClient, status: int) -> None:
-    """Whatever the HTTP status: it was another in 2017, 2021 and 2026."""
+def test_read_client_raises_a_refused_token_at_once(
+    wire: FakeServer, reader: ReadClient, status: int
+) -> None:
+    """With any HTTP status: it was different in 2017, 2021 and 2026."""
     wire.answers(Reply(status, {"error": "token is invalid"}))
     with pytest.raises(TokenRefused) as caught:
         reader.get_sms_messages()
@@ -174,7 +180,8 @@ def test_a_refused_token_is_told_at_once(wire: SendGate, reader: ReadClient, sta
         ("never seen before", ApiError),
     ],
 )
-def test_every_known_error_text_has_its_type_and_a_hint(text: str, kind: type[Exception]) -> None:
+def test_error_for_knows_every_error_text(text: str, kind: type[Exception]) -> None:
+    """Each text has its type, and a hint."""
     error = error_for("sendSMS", text, status=500, message_id=3)
     assert type(error) is kind
     assert text in error.message
@@ -183,8 +190,8 @@ def test_every_known_error_text_has_its_type_and_a_hint(text: str, kind: type[Ex
         assert error.message_id == 3
 
 
-def test_a_known_error_is_an_answer_even_with_status_500(wire: SendGate, reader: ReadClient) -> None:
-    """sms.by of 2017 said most of them with 500; asking again would not help."""
+def test_read_client_takes_a_known_error_with_500(wire: FakeServer, reader: ReadClient) -> None:
+    """In 2017 sms.by sent most errors with HTTP 500; to ask again would not help."""
     wire.answers(Reply(500, {"error": "not found"}))
     with pytest.raises(NotFound):
         reader.check_sms(5)
@@ -194,7 +201,8 @@ def test_a_known_error_is_an_answer_even_with_status_500(wire: SendGate, reader:
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
-def test_a_mailing_is_read_with_numbers_as_text(wire: SendGate, reader: ReadClient) -> None:
+def test_get_sms_messages_reads_numbers_as_text(wire: FakeServer, reader: ReadClient) -> None:
+    """sms.by writes numbers as text."""
     wire.answers(Reply(200, {"status": "success", "data": [MAILING, {"id": "7", "status": "SOMETHING_NEW"}]}))
     first, second = reader.get_sms_messages("API")
     assert (first.id, first.parts, first.count_phones, first.sms_delivered) == (1173020, 27631, 27631, 0)
@@ -224,7 +232,8 @@ def test_a_mailing_is_read_with_numbers_as_text(wire: SendGate, reader: ReadClie
         Reply(200, {"status": "success", "data": None}),
     ],
 )
-def test_no_mailings_yet(wire: SendGate, reader: ReadClient, reply: Reply) -> None:
+def test_get_sms_messages_without_mailings(wire: FakeServer, reader: ReadClient, reply: Reply) -> None:
+    """HTTP 406, an empty body and an empty list mean that there are none."""
     wire.answers(reply)
     assert reader.get_sms_messages() == ()
     assert len(wire.asked) == 1
@@ -241,9 +250,7 @@ def test_no_mailings_yet(wire: SendGate, reader: ReadClient, reply: Reply) -> No
         17,
     ],
 )
-def test_a_list_that_can_not_be_read_is_not_an_empty_one(
-    wire: SendGate, reader: ReadClient, data: Any
-) -> None:
+def test_get_sms_messages_refuses_an_unreadable_list(wire: FakeServer, reader: ReadClient, data: Any) -> None:
     """An empty list would mean "not sent yet", and everything would be sent again."""
     wire.answers(Reply(200, data))
     with pytest.raises(ApiError, match="cannot read the answer"):
@@ -254,8 +261,8 @@ ROWS = [{"message_id": 1, "name": "a", "alphaname_id": "1", "success": [{"phone"
 
 
 @pytest.mark.parametrize("data", [ROWS, {"result": ROWS}, [{"result": ROWS}], {"0": ROWS[0]}])
-def test_the_status_of_a_bulk_send(wire: SendGate, reader: ReadClient, data: Any) -> None:
-    """A list of one mailing is not a wrapping."""
+def test_status_bulk_sms_reads_one_mailing(wire: FakeServer, reader: ReadClient, data: Any) -> None:
+    """A list with one mailing is not mistaken for a wrapped answer."""
     wire.answers(Reply(200, data))
     (mailing,) = reader.status_bulk_sms("cc9c8043")
     assert (mailing.message_id, mailing.alphaname_id) == (1, 1)
@@ -266,9 +273,8 @@ def test_the_status_of_a_bulk_send(wire: SendGate, reader: ReadClient, data: Any
 @pytest.mark.parametrize(
     "reply", [Reply(200, []), Reply(406, b""), Reply(200, b""), Reply(200, {"status": "wait"})]
 )
-def test_the_status_of_a_bulk_send_may_be_empty_for_a_while(
-    wire: SendGate, reader: ReadClient, reply: Reply
-) -> None:
+def test_status_bulk_sms_may_be_empty(wire: FakeServer, reader: ReadClient, reply: Reply) -> None:
+    """sms.by may report nothing for a while after the request."""
     wire.answers(reply)
     assert reader.status_bulk_sms("cc9c8043") == ()
 
@@ -278,8 +284,8 @@ def _page(*phones: int) -> Reply:
     return Reply(200, {"result": rows})
 
 
-def test_all_pages_are_walked_however_short_they_are(wire: SendGate, reader: ReadClient) -> None:
-    """How many rows sms.by gives at most is not documented, so a short page is not the last one."""
+def test_get_sms_delivery_list_reads_all_pages(wire: FakeServer, reader: ReadClient) -> None:
+    """The largest page size is not documented, so a short page is not the last one."""
     wire.answers(_page(1, 2), _page(3, 4), _page(5), _page())
     assert [delivery.phone for delivery in reader.get_sms_delivery_list(9)] == ["1", "2", "3", "4", "5"]
     assert [asked.query["limit_offset"] for asked in wire.asked] == [["0"], ["2"], ["4"], ["5"]]
@@ -288,22 +294,25 @@ def test_all_pages_are_walked_however_short_they_are(wire: SendGate, reader: Rea
 
 
 @pytest.mark.parametrize("second", [_page(1, 2), _page(1, 2, 3), Reply(406, b""), Reply(200, b"")])
-def test_an_ignored_offset_does_not_count_anybody_twice(
-    wire: SendGate, reader: ReadClient, second: Reply
+def test_get_sms_delivery_list_notices_an_ignored_offset(
+    wire: FakeServer, reader: ReadClient, second: Reply
 ) -> None:
+    """If sms.by ignores the offset, no delivery is counted twice."""
     wire.answers(_page(1, 2), second)
     assert len(list(reader.get_sms_delivery_list(9))) == 2
     assert len(wire.asked) == 2
 
 
-def test_a_phone_that_got_a_message_twice_is_listed_twice(wire: SendGate, reader: ReadClient) -> None:
-    """Pages of the same phones are two pages if their rows differ."""
+def test_get_sms_delivery_list_keeps_repeated_phones(wire: FakeServer, reader: ReadClient) -> None:
+    """Pages with the same phones are two pages if their rows differ."""
     again = [{"phone": 1, "status": "sent", "d_sent": "2021-03-23 11:32:32"}]
     wire.answers(_page(1), Reply(200, {"result": again}), _page())
     assert [delivery.phone for delivery in reader.get_sms_delivery_list(9)] == ["1", "1"]
 
 
-def test_messages_are_walked_page_by_page(wire: SendGate, reader: ReadClient) -> None:
+def test_get_messages_list_reads_all_pages(wire: FakeServer, reader: ReadClient) -> None:
+    """The messages of createSmsMessage are read page by page as well."""
+
     def page(*numbers: int) -> Reply:
         row = {"message": "68755", "parts": 1, "d_create": "2021-03-22 11:32:32", "status": "moderated"}
         return Reply(200, {"result": [{**row, "message_id": number} for number in numbers]})
@@ -324,9 +333,10 @@ def test_messages_are_walked_page_by_page(wire: SendGate, reader: ReadClient) ->
         ([], []),
     ],
 )
-def test_alphanames_are_a_map_or_a_bare_list(
-    wire: SendGate, reader: ReadClient, data: Any, names: list[tuple[int, str]]
+def test_get_alphanames_reads_a_map_or_a_list(
+    wire: FakeServer, reader: ReadClient, data: Any, names: list[tuple[int, str]]
 ) -> None:
+    """PHP writes a map whose only key is 0 as a list."""
     wire.answers(Reply(200, data))
     assert reader.get_alphanames() == tuple(Alphaname(*name) for name in names)
 
@@ -343,7 +353,8 @@ def test_alphanames_are_a_map_or_a_bare_list(
         {"result": {"0": {"list_id": 3434, "name": "Newsletter"}}},
     ],
 )
-def test_subscriber_lists_come_in_several_shapes(wire: SendGate, reader: ReadClient, data: Any) -> None:
+def test_get_subscriber_lists_reads_several_shapes(wire: FakeServer, reader: ReadClient, data: Any) -> None:
+    """Objects and a map are read alike."""
     wire.answers(Reply(200, data))
     assert reader.get_subscriber_lists() == (SubscriberList(3434, "Newsletter"),)
     assert wire.asked[0].path == "/api/v2/getSubscriberLists"
@@ -360,19 +371,22 @@ def test_subscriber_lists_come_in_several_shapes(wire: SendGate, reader: ReadCli
         ([{"balance": "7"}], Balance(Decimal(7), None)),
     ],
 )
-def test_the_balance_is_exact(wire: SendGate, reader: ReadClient, data: Any, balance: Balance) -> None:
+def test_get_balance_is_exact(wire: FakeServer, reader: ReadClient, data: Any, balance: Balance) -> None:
+    """Money is a Decimal, never a float."""
     wire.answers(Reply(200, data))
     assert reader.get_balance() == balance
 
 
 @pytest.mark.parametrize("amount", ["many", None, "NaN", "Infinity"])
-def test_a_balance_that_is_no_amount_is_an_error(wire: SendGate, reader: ReadClient, amount: Any) -> None:
+def test_get_balance_refuses_other_values(wire: FakeServer, reader: ReadClient, amount: Any) -> None:
+    """A balance that is not an amount is an ApiError."""
     wire.answers(Reply(200, {"result": [{"balance": amount}]}))
     with pytest.raises(ApiError, match="no balance"):
         reader.get_balance()
 
 
-def test_the_id_of_an_alphaname(wire: SendGate, reader: ReadClient) -> None:
+def test_get_alphaname_id(wire: FakeServer, reader: ReadClient) -> None:
+    """An unknown name has no id."""
     wire.answers(Reply(200, {"id": "1236"}), Reply(404, {"error": "not found"}), Reply(200, {"id": None}))
     assert [reader.get_alphaname_id("MyShop") for _ in range(3)] == [1236, None, None]
 
@@ -386,16 +400,22 @@ def test_the_id_of_an_alphaname(wire: SendGate, reader: ReadClient) -> None:
         ({"sms_id": 5}, None, None, None),
     ],
 )
-def test_the_state_of_one_sms(
-    wire: SendGate, reader: ReadClient, data: Any, sent: int | None, delivered: int | None, status: str | None
+def test_check_sms_reads_old_and_new_answers(
+    wire: FakeServer,
+    reader: ReadClient,
+    data: Any,
+    sent: int | None,
+    delivered: int | None,
+    status: str | None,
 ) -> None:
-    """Answers of 2021 held only what had happened, those of 2024 zeros."""
+    """In 2021 answers contained only what had happened, in 2024 zeros."""
     wire.answers(Reply(200, data))
     state = reader.check_sms(5)
     assert (state.sms_id, state.sent, state.delivered, state.status) == (5, sent, delivered, status)
 
 
-def test_whether_a_message_was_approved(wire: SendGate, reader: ReadClient) -> None:
+def test_check_sms_message_status(wire: FakeServer, reader: ReadClient) -> None:
+    """Only `moderated` means that the text may be sent."""
     wire.answers(Reply(200, {"status": "new", "parts": 1}), Reply(200, [{"status": "Moderated"}]))
     assert [reader.check_sms_message_status(5).is_moderated for _ in range(2)] == [False, True]
 
@@ -459,8 +479,8 @@ _SENDS: dict[str, tuple[Callable[[SendClient], Any], dict[str, Any], dict[str, A
 
 
 @pytest.mark.parametrize("name", _SENDS)
-def test_a_send_travels_as_documented_and_once(wire: SendGate, sender: SendClient, name: str) -> None:
-    """Accepted by its proof; a lost answer is unknown and not asked for again, a GET's neither."""
+def test_send_client_sends_as_documented_and_once(wire: FakeServer, sender: SendClient, name: str) -> None:
+    """Accepted by its proof; a lost answer is unknown and is not repeated, also of a GET."""
     call, params, answer = _SENDS[name]
     wire.answers(Reply(200, answer), Reply(break_off="reset"), Reply(500), Reply(200, {"error": "no"}))
     assert [call(sender).kind for _ in range(4)] == [
@@ -488,8 +508,10 @@ def test_a_send_travels_as_documented_and_once(wire: SendGate, sender: SendClien
         ({"sms_id": 5, "status": "NEW", "parts": 2, "cost": "n/a"}, None),
     ],
 )
-def test_the_receipt_of_one_sms(wire: SendGate, sender: SendClient, data: Any, cost: Decimal | None) -> None:
-    """What show_cost adds is not documented: a cost is read wherever it stands, and never guessed."""
+def test_read_receipt_finds_the_cost(
+    wire: FakeServer, sender: SendClient, data: Any, cost: Decimal | None
+) -> None:
+    """What show_cost adds is not documented: a cost is read at any depth and never guessed."""
     wire.answers(Reply(200, data))
     outcome = sender.send_quick_sms(message="hi", phone="375291111111", alphaname_id=0, show_cost=True)
     receipt = read_receipt(outcome.raw)
@@ -497,16 +519,16 @@ def test_the_receipt_of_one_sms(wire: SendGate, sender: SendClient, data: Any, c
     assert (receipt.status, receipt.parts, receipt.cost) == ("NEW", 2, cost)
 
 
-def test_a_duplicate_message_tells_which(wire: SendGate, sender: SendClient) -> None:
+def test_create_sms_message_reports_a_duplicate(wire: FakeServer, sender: SendClient) -> None:
+    """A rejection as a duplicate has the id of the existing message."""
     wire.answers(Reply(500, {"error": "The same message exists with ID=3", "message_id": 3}))
     outcome = sender.create_sms_message("hi", alphaname_id=0)
     assert (outcome.kind, outcome.message_id) == (OutcomeKind.REJECTED, 3)
 
 
 @pytest.mark.parametrize("code", ["", "12a4", "1" * 17, "１２", "12 34"])
-def test_a_code_that_is_no_code_is_refused_before_the_call(
-    wire: SendGate, sender: SendClient, code: str
-) -> None:
+def test_send_otp_refuses_other_codes(wire: FakeServer, sender: SendClient, code: str) -> None:
+    """A code that is not 1 to 16 digits is refused without a request."""
     for send in (sender.send_otp_telegram, sender.send_otp_whatsapp):
         with pytest.raises(UsageError):
             send(code=code, phone="375291111111")
@@ -514,7 +536,8 @@ def test_a_code_that_is_no_code_is_refused_before_the_call(
 
 
 @pytest.mark.parametrize("minutes", [4, 61, 0])
-def test_forwarding_takes_5_to_60_minutes(wire: SendGate, sender: SendClient, minutes: int) -> None:
+def test_send_quick_sms_limits_forwarding_minutes(wire: FakeServer, sender: SendClient, minutes: int) -> None:
+    """Forwarding needs 5 to 60 minutes; other values are refused without a request."""
     with pytest.raises(UsageError, match="5 to 60"):
         sender.send_quick_sms(message="hi", phone="375291111111", alphaname_id=0, forwarding_minutes=minutes)
     assert wire.asked == []
@@ -532,8 +555,8 @@ def test_forwarding_takes_5_to_60_minutes(wire: SendGate, sender: SendClient, mi
         ([], None, None, None, None),
     ],
 )  # fmt: skip
-def test_what_confirm_0_tells_of_a_draft(
-    wire: SendGate,
+def test_confirm_info_reads_values_at_any_depth(
+    wire: FakeServer,
     sender: SendClient,
     data: Any,
     recipients: int | None,
@@ -541,14 +564,15 @@ def test_what_confirm_0_tells_of_a_draft(
     cost: Decimal | None,
     status: str | None,
 ) -> None:
-    """Wherever it stands; what can't be found is None. It is a question: asked again when the answer is lost."""
+    """A missing value is None. It is a question, so it is repeated if the answer is lost."""
     wire.answers(Reply(break_off="close"), Reply(200, data))
     info = sender.confirm_info(5)
     assert (info.recipients, info.parts, info.cost, info.status) == (recipients, parts, cost, status)
     assert [asked.json["confirm"] for asked in wire.asked] == [0, 0]
 
 
-def test_a_list_is_made_and_filled(wire: SendGate, make_sender: MakeSender) -> None:
+def test_contact_list_is_created_and_filled(wire: FakeServer, make_sender: MakeSender) -> None:
+    """The list has an id, and the import reports its counts."""
     sender = make_sender(body="form")
     log = [{"index": "1", "error_message": "wrong phone"}]
     wire.answers(
@@ -564,8 +588,8 @@ def test_a_list_is_made_and_filled(wire: SendGate, make_sender: MakeSender) -> N
     assert wire.asked[0].path == "/api/v2/createSubscriberList"
 
 
-def test_a_change_is_made_once_and_its_loss_is_told(wire: SendGate, make_sender: MakeSender) -> None:
-    """Sure and unsure are told apart here too."""
+def test_contact_list_changes_are_made_once(wire: FakeServer, make_sender: MakeSender) -> None:
+    """A change that was certainly not made is distinguished from one that perhaps was."""
     wire.answers(Reply(break_off="reset"))
     with pytest.raises(AnswerLost):
         make_sender().create_subscriber_list("Newsletter")
@@ -578,8 +602,8 @@ def test_a_change_is_made_once_and_its_loss_is_told(wire: SendGate, make_sender:
     assert len(wire.asked) == 3
 
 
-def test_an_import_whose_answer_tells_no_counts_is_lost(wire: SendGate, make_sender: MakeSender) -> None:
-    """200 alone proves nothing: the contacts may not be in the list."""
+def test_import_contacts_without_counts_is_lost(wire: FakeServer, make_sender: MakeSender) -> None:
+    """HTTP 200 alone proves nothing: the contacts may not be in the list."""
     wire.answers(Reply(200, {"status": "OK"}), Reply(429, {}, headers={"Retry-After": "7"}))
     with pytest.raises(AnswerLost):
         make_sender().import_contacts(1, ["phone"], [["375291111111"]])
@@ -592,9 +616,10 @@ def test_an_import_whose_answer_tells_no_counts_is_lost(wire: SendGate, make_sen
     ("fields", "rows"),
     [(["name"], 1), (["phone"], 501), (["phone", *[f"f{i}" for i in range(31)]], 1), (["phone"], 0)],
 )
-def test_an_import_over_the_documented_limits_is_refused(
-    wire: SendGate, sender: SendClient, fields: list[str], rows: int
+def test_import_contacts_refuses_too_much(
+    wire: FakeServer, sender: SendClient, fields: list[str], rows: int
 ) -> None:
+    """More than the documented limits is refused without a request."""
     with pytest.raises(UsageError, match="importContacts"):
         sender.import_contacts(1, fields, [["375291111111"]] * rows)
     assert wire.asked == []
@@ -607,8 +632,8 @@ def _public(kind: type) -> set[str]:
     return {name for name, _ in inspect.getmembers(kind, callable) if not name.startswith("_")}
 
 
-def test_a_read_client_has_no_sending_method(reader: ReadClient) -> None:
-    """Its methods are questions, one for each method of sms.by that only asks; what it holds can't send either."""
+def test_read_client_has_no_sending_method(reader: ReadClient) -> None:
+    """It has one method for each method of sms.by that only asks, and its transport cannot send."""
 
     def plain(name: str) -> str:
         return name.replace("_", "").lower()
@@ -620,7 +645,8 @@ def test_a_read_client_has_no_sending_method(reader: ReadClient) -> None:
     assert _public(ReadTransport) == {"ask"}
 
 
-def test_a_send_client_has_a_method_for_each_of_the_others() -> None:
+def test_send_client_has_all_other_methods() -> None:
+    """Every method of sms.by that sends or changes something has one."""
     names = {name.replace("prepare_", "send_") for name in _public(SendClient) - _public(ReadClient)}
     more = {name.replace("_", "") for name in names}
     others = {name.lower() for name, method in METHODS.items() if method.effect is not Effect.ASKS}

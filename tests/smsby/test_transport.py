@@ -1,4 +1,4 @@
-"""The wire: where parameters and the token travel, what a broken connection means, pacing."""
+"""The transport: where parameters and the token go, what a broken connection means, and the pace."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from smsby_deploy.smsby.client import ReadClient, SendClient
 from smsby_deploy.smsby.methods import METHODS
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.transport import ReadTransport
-from tests.smsby.conftest import TOKEN, FakeClock, MakeSender, Reply, SendGate
+from tests.smsby.conftest import TOKEN, FakeClock, FakeServer, MakeSender, Reply
 
 ACCEPTED = Reply(200, {"uuid": "cc9c8043", "success": "OK"})
 MESSAGE = {"name": "n", "alphaname_id": "7", "delivery_list": ["375291111111", "375292222222"]}
@@ -59,16 +59,17 @@ def _send(sender: SendClient, *messages: Mapping[str, Any]) -> Outcome:
         (Reply(308, b"", {"Location": "/api/v1/sendBulkSms"}), OutcomeKind.UNKNOWN),
     ],
 )
-def test_a_send_goes_out_once_and_its_answer_is_judged(
-    wire: SendGate, sender: SendClient, reply: Reply, kind: OutcomeKind
+def test_send_transport_sends_once(
+    wire: FakeServer, sender: SendClient, reply: Reply, kind: OutcomeKind
 ) -> None:
-    """Whatever comes back, the request is made once: no retry, no redirect is followed."""
+    """Whatever the answer, there is one request: no retry, and no redirect is followed."""
     wire.answers(reply, ACCEPTED)
     assert _send(sender, MESSAGE).kind is kind
     assert len(wire.asked) == 1
 
 
-def test_a_send_whose_answer_never_comes_is_unknown(wire: SendGate, make_sender: MakeSender) -> None:
+def test_send_transport_timeout_is_unknown(wire: FakeServer, make_sender: MakeSender) -> None:
+    """If the answer never arrives, the outcome is unknown."""
     wire.answers(Reply(break_off="silence"))
     outcome = _send(make_sender(timeout=0.2), MESSAGE)
     assert outcome.kind is OutcomeKind.UNKNOWN
@@ -79,12 +80,13 @@ def test_a_send_whose_answer_never_comes_is_unknown(wire: SendGate, make_sender:
     "url",
     ["http://127.0.0.1:1", "https://127.0.0.1:1", "app.sms.by", "ftp://app.sms.by", "http://", "http://[::1"],
 )
-def test_what_never_connected_was_not_sent(make_sender: MakeSender, url: str) -> None:
-    """Also an address that makes no sense."""
+def test_send_transport_without_connection_is_not_sent(make_sender: MakeSender, url: str) -> None:
+    """Also with a URL that is not valid."""
     assert _send(make_sender(url=url), MESSAGE).kind is OutcomeKind.NOT_SENT
 
 
-def test_a_text_that_can_not_be_written_is_not_sent(make_sender: MakeSender) -> None:
+def test_send_transport_refuses_broken_text(make_sender: MakeSender) -> None:
+    """A text that cannot be encoded is not sent."""
     for body in ("json", "form"):
         outcome = make_sender(body=body).prepare_sms_list(
             name="n", message="\ud800", d_schedule="2026-12-01 10:00", list_id=1, alphaname_id=0
@@ -93,7 +95,7 @@ def test_a_text_that_can_not_be_written_is_not_sent(make_sender: MakeSender) -> 
 
 
 @pytest.fixture
-def hanging_proxy(wire: SendGate, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
+def hanging_proxy(wire: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
     """A proxy that takes a request and hangs up; what it took."""
     taken: list[bytes] = []
     server = socket.create_server(("127.0.0.1", 0))
@@ -115,20 +117,20 @@ def hanging_proxy(wire: SendGate, monkeypatch: pytest.MonkeyPatch) -> Iterator[l
     server.close()
 
 
-def test_a_proxy_that_took_the_request_and_hung_up_leaves_it_unknown(
+def test_send_transport_proxy_that_hangs_up_is_unknown(
     hanging_proxy: list[bytes], make_sender: MakeSender
 ) -> None:
-    """urllib3 calls this a ProxyError, as it does an unreachable proxy; only the latter is "not sent"."""
+    """urllib3 raises ProxyError, as for an unreachable proxy; only the latter means "not sent"."""
     outcome = _send(make_sender(url="http://sms.example"), MESSAGE)
     assert hanging_proxy[0].startswith(b"POST http://sms.example/api/v1/sendBulkSms")
     assert outcome.kind is OutcomeKind.UNKNOWN
 
 
 @pytest.mark.parametrize("proxy", ["http://127.0.0.1:1", "http://анна:пароль@127.0.0.1:1"])
-def test_a_proxy_that_can_not_be_reached_was_given_nothing(
+def test_send_transport_unreachable_proxy_is_not_sent(
     make_sender: MakeSender, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
-    """Nor one whose password can't be written into a header."""
+    """The same holds for a proxy whose password cannot be written into a header."""
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", proxy)
@@ -151,14 +153,15 @@ def test_a_proxy_that_can_not_be_reached_was_given_nothing(
     ],
 )
 def test_retry_after_is_seconds_or_a_date(
-    wire: SendGate, sender: SendClient, header: str, seconds: float | None
+    wire: FakeServer, sender: SendClient, header: str, seconds: float | None
 ) -> None:
-    """The clock is at 07:00:00 on 1 December; what can't be read says nothing."""
+    """At 07:00:00 on 1 December; a header that cannot be read is ignored."""
     wire.answers(Reply(429, b"", {"Retry-After": header}))
     assert _send(sender, MESSAGE).retry_after == seconds
 
 
-def test_a_json_body_holds_the_parameters_and_the_token(wire: SendGate, sender: SendClient) -> None:
+def test_json_body_contains_parameters_and_token(wire: FakeServer, sender: SendClient) -> None:
+    """The token is one of the parameters."""
     wire.answers(ACCEPTED)
     _send(sender, MESSAGE | {"text": "Привет"})
     (asked,) = wire.asked
@@ -167,7 +170,8 @@ def test_a_json_body_holds_the_parameters_and_the_token(wire: SendGate, sender: 
     assert asked.json == {"callback_url": "", "messages": [MESSAGE | {"text": "Привет"}], "token": TOKEN}
 
 
-def test_a_form_body_writes_lists_in_php_brackets(wire: SendGate, make_sender: MakeSender) -> None:
+def test_form_body_has_php_brackets(wire: FakeServer, make_sender: MakeSender) -> None:
+    """Lists are written as PHP reads them."""
     wire.answers(ACCEPTED)
     personal = {"name": "n&m", "delivery_list": [{"phone": "375291111111", "text": "a=б"}], "on": True}
     _send(make_sender(body="form"), MESSAGE, personal)
@@ -190,8 +194,8 @@ def test_a_form_body_writes_lists_in_php_brackets(wire: SendGate, make_sender: M
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 @pytest.mark.parametrize("body", ["json", "form"])
-def test_the_token_is_never_in_the_url_of_a_post(
-    wire: SendGate, make_sender: MakeSender, method: Any, body: str
+def test_post_url_never_contains_the_token(
+    wire: FakeServer, make_sender: MakeSender, method: Any, body: str
 ) -> None:
     """Of any method; and a parameter called token does not replace it."""
     wire.answers(Reply(200, {"status": "OK"}))
@@ -207,9 +211,10 @@ def test_the_token_is_never_in_the_url_of_a_post(
     assert TOKEN not in str(asked.headers)
 
 
-def test_nothing_from_netrc_goes_along(
-    wire: SendGate, sender: SendClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+def test_transport_ignores_netrc(
+    wire: FakeServer, sender: SendClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
+    """No password of the user is sent to sms.by."""
     netrc = tmp_path / "netrc"
     netrc.write_text("default login me password mine\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -217,8 +222,8 @@ def test_nothing_from_netrc_goes_along(
     assert "authorization" not in wire.asked[0].headers
 
 
-def test_no_cookie_goes_along(wire: SendGate, sender: SendClient) -> None:
-    """Neither back with a question nor with what is sent: requests share nothing but the token."""
+def test_transport_ignores_cookies(wire: FakeServer, sender: SendClient) -> None:
+    """Requests share nothing but the token."""
     cookie = {"Set-Cookie": "PHPSESSID=1; Path=/"}
     wire.answers(*(Reply(200, {"balance": "1", "currency": "BYN", "uuid": "u"}, cookie) for _ in range(4)))
     sender.get_balance()
@@ -240,14 +245,14 @@ def test_no_cookie_goes_along(wire: SendGate, sender: SendClient) -> None:
         Reply(break_off="reset"),
     ],
 )
-def test_the_token_is_in_no_error_repr_or_log(
-    wire: SendGate,
+def test_transport_hides_the_token_everywhere(
+    wire: FakeServer,
     make_sender: MakeSender,
     reader: ReadClient,
     reply: Reply,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Not even when sms.by echoes it, and not in urllib3's log of the URLs it asked."""
+    """In errors, reprs and the log of urllib3, also if sms.by repeats it."""
     caplog.set_level(logging.DEBUG)
     sender = make_sender()
     wire.answers(*[reply] * 5)
@@ -260,12 +265,13 @@ def test_the_token_is_in_no_error_repr_or_log(
     assert TOKEN not in " ".join(seen)
 
 
-def test_an_unreachable_address_is_named_without_its_secrets(make_sender: MakeSender) -> None:
+def test_transport_names_a_url_without_its_secrets(make_sender: MakeSender) -> None:
+    """An unreachable URL is named without user, password and path."""
     outcome = _send(make_sender(url="http://me:pass@127.0.0.1:1/x?token=abc"), MESSAGE)
     assert outcome.error == "cannot reach sms.by at http://127.0.0.1:1"
 
 
-def test_a_send_has_a_connection_of_its_own(wire: SendGate, sender: SendClient) -> None:
+def test_send_transport_uses_a_new_connection(wire: FakeServer, sender: SendClient) -> None:
     """A pooled connection that went stale would make the outcome unknown."""
     wire.answers(Reply(200, {"limit": 1}), Reply(200, {"limit": 1}), ACCEPTED, Reply(200, {"sms_id": 1}))
     sender.get_limit()
@@ -277,8 +283,8 @@ def test_a_send_has_a_connection_of_its_own(wire: SendGate, sender: SendClient) 
     assert len({first, bulk, single}) == 3
 
 
-def test_requests_keep_the_pace(wire: SendGate, make_sender: MakeSender, clock: FakeClock) -> None:
-    """At 4 a second each waits until a quarter of one has passed since the one before; questions and sends alike."""
+def test_pace_spaces_requests_evenly(wire: FakeServer, make_sender: MakeSender, clock: FakeClock) -> None:
+    """At 4 a second, each request waits a quarter of a second after the previous one."""
     sender = make_sender(requests_per_second=4)
     wire.answers(Reply(200, {"limit": 1}), ACCEPTED, Reply(200, {"limit": 1}), Reply(200, {"limit": 1}))
     sender.get_limit()
@@ -290,10 +296,10 @@ def test_requests_keep_the_pace(wire: SendGate, make_sender: MakeSender, clock: 
     assert clock.slept == pytest.approx([0.25, 0.15])
 
 
-def test_a_429_halves_the_pace_and_it_comes_back_slowly(
-    wire: SendGate, make_sender: MakeSender, clock: FakeClock
+def test_pace_halves_after_429_and_recovers(
+    wire: FakeServer, make_sender: MakeSender, clock: FakeClock
 ) -> None:
-    """Never beyond an eighth, and at last it is what it was."""
+    """Never below an eighth, and in the end it is what it was."""
     sender = make_sender(requests_per_second=4)
     many = Reply(429, b"", {"Retry-After": "0"})
     wire.answers(*[many] * 5, *[ACCEPTED] * 25)
@@ -306,8 +312,8 @@ def test_a_429_halves_the_pace_and_it_comes_back_slowly(
     assert later[-1] == pytest.approx(0.25)
 
 
-def test_a_read_transport_refuses_what_sends_or_changes(wire: SendGate, clock: FakeClock) -> None:
-    """The refusal comes before the wire."""
+def test_read_transport_refuses_what_sends(wire: FakeServer, clock: FakeClock) -> None:
+    """It refuses methods that send or change something, before any request."""
     transport = ReadTransport(wire.url, TOKEN, timeout=5, requests_per_second=1e6, body="json", clock=clock)
     refused = []
     for method in METHODS.values():
@@ -331,10 +337,10 @@ def test_a_read_transport_refuses_what_sends_or_changes(wire: SendGate, clock: F
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
-def test_a_certificate_that_is_not_trusted_ends_before_anything_is_sent(
-    wire: SendGate, make_sender: MakeSender, tmp_path: Path
+def test_untrusted_certificate_means_not_sent(
+    wire: FakeServer, make_sender: MakeSender, tmp_path: Path
 ) -> None:
-    """The handshake fails, so the request surely did not leave."""
+    """The handshake fails, so the request was certainly not sent."""
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     command = [
         "openssl",

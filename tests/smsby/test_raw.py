@@ -1,4 +1,4 @@
-"""`smsby-deploy api`: any method, once, and the exit code that its answer means."""
+"""Raw calls by `smsby-deploy api`: any method, once, and the exit code that follows from its answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 
 from smsby_deploy.cli.main import run
 from smsby_deploy.smsby.methods import METHODS, Method
-from tests.smsby.conftest import TOKEN, Reply, SendGate
+from tests.smsby.conftest import TOKEN, FakeServer, Reply
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ def params_of(method: Method) -> dict[str, Any]:
 
 @pytest.fixture
 def api(
-    wire: SendGate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    wire: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Api:
-    """Runs `smsby-deploy api …` in an empty folder, against the wire."""
+    """Runs `smsby-deploy api …` in an empty directory, against the fake server."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SMSBY_API_URL", wire.url)
     monkeypatch.setenv("SMSBY_TOKEN", TOKEN)
@@ -55,9 +55,9 @@ def api(
     def call(*arguments: str, **params: Any) -> Said:
         given = [f"{key}={value}" for key, value in params.items()]
         code = run(["api", *arguments, *given])
-        told = capsys.readouterr()
-        assert TOKEN not in told.out + told.err
-        return Said(code, told.out, told.err)
+        captured = capsys.readouterr()
+        assert TOKEN not in captured.out + captured.err
+        return Said(code, captured.out, captured.err)
 
     return call
 
@@ -71,9 +71,8 @@ ANSWERS = {"uuid": "cc9c8043", "message_id": 5, "sms_id": 6, "status": "OK", "na
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
-def test_every_method_is_called_as_documented_and_its_answer_printed(
-    wire: SendGate, api: Api, method: Method
-) -> None:
+def test_api_calls_every_method_as_documented(wire: FakeServer, api: Api, method: Method) -> None:
+    """The verb, the path and the parameters are those of the docs; the answer is printed as JSON."""
     wire.answers(Reply(200, ANSWERS))
     said = call_with_input(api, method, "--yes")
     assert (said.code, json.loads(said.out), said.err) == (0, ANSWERS, "")
@@ -85,16 +84,16 @@ def test_every_method_is_called_as_documented_and_its_answer_printed(
 
 
 @pytest.mark.parametrize("method", [m for m in METHODS.values() if m.sends], ids=lambda m: str(m.name))
-def test_a_send_needs_yes(wire: SendGate, api: Api, method: Method) -> None:
-    """Without it nothing is called."""
+def test_api_needs_yes_for_a_send(wire: FakeServer, api: Api, method: Method) -> None:
+    """Without --yes no request is made."""
     said = call_with_input(api, method)
     assert (said.code, said.out) == (64, "")
     assert "--yes" in said.err
     assert wire.asked == []
 
 
-def test_confirm_0_only_asks(wire: SendGate, api: Api) -> None:
-    """confirm=1 spends money, confirm=0 tells what it would."""
+def test_api_confirm_0_needs_no_yes(wire: FakeServer, api: Api) -> None:
+    """confirm=1 spends money; confirm=0 only reports what it would cost."""
     wire.answers(Reply(200, {"status": "OK", "result": {"status": "DRAFT"}}))
     assert api("confirmSendMessageByList", message_id=5, confirm=0).code == 0
     for confirm in ("1", "2", "00", "no"):
@@ -117,20 +116,22 @@ def test_confirm_0_only_asks(wire: SendGate, api: Api) -> None:
     ],
 )
 @pytest.mark.parametrize("method", [m for m in METHODS.values() if m.sends], ids=lambda m: str(m.name))
-def test_the_lost_answer_of_a_send_is_unknown(wire: SendGate, api: Api, method: Method, reply: Reply) -> None:
-    """Exit 6, for GETs that send too, and nothing is retried."""
+def test_api_send_with_a_lost_answer_is_unknown(
+    wire: FakeServer, api: Api, method: Method, reply: Reply
+) -> None:
+    """Exit code 6, also for a GET that sends, and no retry."""
     wire.answers(reply, Reply(200, ANSWERS))
     said = call_with_input(api, method, "--yes")
     if method.only_prepares and reply.status == 500:
-        assert said.code == 1  # a message that reaches nobody by itself: its errors are answers
+        assert said.code == 1  # it reaches no recipient by itself, so its errors are answers
     else:
         assert said.code == 6
         assert "unknown whether it was sent" in said.err and "hint: it may have been sent" in said.err
     assert len(wire.asked) == 1
 
 
-def test_an_interrupted_send_is_unknown(wire: SendGate) -> None:
-    """Ctrl-C after the request left, before its answer."""
+def test_api_interrupted_send_is_unknown(wire: FakeServer) -> None:
+    """Ctrl-C after the request was sent and before its answer arrived."""
     wire.answers(Reply(break_off="silence"))
     process = subprocess.Popen(
         [
@@ -149,14 +150,15 @@ def test_an_interrupted_send_is_unknown(wire: SendGate) -> None:
     )
     assert wire.was_asked.wait(30)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
-    assert process.returncode == 6, told
-    assert "interrupted" in told and "Traceback" not in told
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 6, stderr
+    assert "interrupted" in stderr and "Traceback" not in stderr
 
 
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
-def test_an_error_of_the_api_is_told_on_stderr(wire: SendGate, api: Api, method: Method, status: int) -> None:
+def test_api_prints_an_error_to_stderr(wire: FakeServer, api: Api, method: Method, status: int) -> None:
+    """An error of sms.by sets the exit code and is printed with a hint; stdout stays empty."""
     wire.answers(Reply(status, {"error": "incorrect arguments"}))
     said = call_with_input(api, method, "--yes")
     assert (said.code, said.out) == (1, "")
@@ -178,9 +180,10 @@ def test_an_error_of_the_api_is_told_on_stderr(wire: SendGate, api: Api, method:
         (Reply(break_off="reset"), 7, "lost"),
     ],
 )
-def test_a_question_is_asked_once_and_its_failure_told(
-    wire: SendGate, api: Api, reply: Reply, code: int, words: str
+def test_api_asks_once_and_reports_a_failure(
+    wire: FakeServer, api: Api, reply: Reply, code: int, words: str
 ) -> None:
+    """A raw call is not repeated, whatever the answer."""
     wire.answers(reply)
     said = api("getBalance")
     assert (said.code, said.out) == (code, "")
@@ -189,15 +192,16 @@ def test_a_question_is_asked_once_and_its_failure_told(
 
 
 @pytest.mark.parametrize("reply", [Reply(406, {"error": "Content not found"}), Reply(200, b"")])
-def test_nothing_yet_is_an_empty_list(wire: SendGate, api: Api, reply: Reply) -> None:
+def test_api_prints_an_empty_list_for_nothing_yet(wire: FakeServer, api: Api, reply: Reply) -> None:
+    """HTTP 406 and an empty body are an empty list and exit code 0."""
     wire.answers(reply)
     said = api("getSMSMessages")
     assert (said.code, json.loads(said.out)) == (0, [])
 
 
 @pytest.mark.parametrize("name", ["sendQuickSMS", "getBalance", "createSubscriberList"])
-def test_sms_by_out_of_reach(api: Api, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Surely not sent, so exit 7 and not 6."""
+def test_api_cannot_reach_sms_by(api: Api, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The request was certainly not sent, so the exit code is 7 and not 6."""
     monkeypatch.setenv("SMSBY_API_URL", "http://127.0.0.1:1")
     assert call_with_input(api, METHODS[name], "--yes").code == 7
 
@@ -230,7 +234,10 @@ def test_sms_by_out_of_reach(api: Api, monkeypatch: pytest.MonkeyPatch, name: st
         ([], ["METHOD"]),
     ],
 )
-def test_wrong_usage_calls_nothing(wire: SendGate, api: Api, arguments: list[str], words: list[str]) -> None:
+def test_api_wrong_usage_makes_no_request(
+    wire: FakeServer, api: Api, arguments: list[str], words: list[str]
+) -> None:
+    """The error says what is wrong with the arguments."""
     said = api(*arguments)
     assert (said.code, said.out) == (64, "")
     for word in words:
@@ -248,7 +255,10 @@ def test_wrong_usage_calls_nothing(wire: SendGate, api: Api, arguments: list[str
         (b"", "not valid JSON"),
     ],
 )
-def test_an_input_that_is_no_object_is_refused(wire: SendGate, api: Api, content: bytes, words: str) -> None:
+def test_api_refuses_input_that_is_not_an_object(
+    wire: FakeServer, api: Api, content: bytes, words: str
+) -> None:
+    """A file that is not a JSON object is wrong usage."""
     Path("request.json").write_bytes(content)
     said = api("checkSMS", "--input", "request.json")
     assert said.code == 64
@@ -256,9 +266,10 @@ def test_an_input_that_is_no_object_is_refused(wire: SendGate, api: Api, content
     assert wire.asked == []
 
 
-def test_key_value_wins_over_the_input_and_stdin_is_one(
-    wire: SendGate, api: Api, monkeypatch: pytest.MonkeyPatch
+def test_api_key_value_overrides_the_input(
+    wire: FakeServer, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Parameters on the command line override those of --input, which may be stdin."""
     text = json.dumps({"message_id": 5, "limit_rows": 10, "limit_offset": 0})
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8"))
     wire.answers(Reply(200, {"result": []}))
@@ -271,27 +282,32 @@ def test_key_value_wins_over_the_input_and_stdin_is_one(
     }
 
 
-def test_any_case_of_a_method_will_do_and_an_odd_parameter_is_noted(wire: SendGate, api: Api) -> None:
-    """sms.by ignores a misspelt parameter without a word."""
+def test_api_notes_an_undocumented_parameter(wire: FakeServer, api: Api) -> None:
+    """sms.by silently ignores a misspelled parameter; a method may be written in any case."""
     wire.answers(Reply(200, {"id": 7}))
     said = api("getAlphaNameId", name="MyShop", nmae="x")
     assert (said.code, wire.asked[0].path) == (0, "/api/v1/getAlphanameId")
     assert "note: getAlphanameId has no documented parameter 'nmae'" in said.err
 
 
-def test_a_project_says_how_bodies_are_written(wire: SendGate, api: Api) -> None:
+def test_api_uses_the_body_format_of_the_project(wire: FakeServer, api: Api) -> None:
+    """`api.body` of smsby.yaml decides how the body of a POST is written."""
     Path("smsby.yaml").write_text(f"version: 1\nproject: shop\napi: {{body: form, url: '{wire.url}'}}\n")
     wire.answers(Reply(200, []))
     assert api("statusBulkSms", uuid="cc9c8043").code == 0
     assert wire.asked[0].form == {"uuid": ["cc9c8043"], "token": [TOKEN]}
 
 
-def test_an_echoed_token_is_hidden(wire: SendGate, api: Api) -> None:
+def test_api_hides_an_echoed_token(wire: FakeServer, api: Api) -> None:
+    """An answer that repeats the token is printed without it."""
     wire.answers(Reply(200, {"you_sent": TOKEN}))
     assert "<hidden>" in api("getBalance").out
 
 
-def test_no_token_no_call(wire: SendGate, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_api_without_a_token_makes_no_request(
+    wire: FakeServer, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without SMSBY_TOKEN the exit code is 7."""
     monkeypatch.delenv("SMSBY_TOKEN")
     said = api("getBalance")
     assert said.code == 7
