@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from smsby_deploy.config.declarations import Mailing, Project
-from smsby_deploy.plan.guardrails import check_budget, check_people, unjudged_cost, unjudged_people
+from smsby_deploy.plan.guardrails import (
+    check_budget,
+    check_recipients,
+    key_needing_cost,
+    key_needing_recipients,
+)
 from smsby_deploy.plan.model import ReasonCode
 from smsby_deploy.plan.reasons import with_code
 from smsby_deploy.smsby.parsers import ListInfo
@@ -78,12 +83,12 @@ class ListGuardrails:
         """Return the guardrail that is broken, or that cannot be checked for lack of figures."""
         if info.recipients == 0:
             return "an empty audience never means everyone: sms.by reports 0 recipients in the list, the least is 1"
-        for breach in check_people(self._guardrails, mailing, info.recipients):
+        for breach in check_recipients(self._guardrails, mailing, info.recipients):
             return breach.message
         cost = self.estimate_cost(mailing, info, expected)
-        if info.recipients is None and (key := unjudged_people(self._guardrails, mailing)):
+        if info.recipients is None and (key := key_needing_recipients(self._guardrails, mailing)):
             return f"{key}: sms.by does not report how many recipients the list has"
-        if cost is None and (key := unjudged_cost(self._guardrails)):
+        if cost is None and (key := key_needing_cost(self._guardrails)):
             return f"{key}: sms.by does not report what the list costs"
         return self._cost_breach(_unplanned(cost, expected)) if cost else ""
 

@@ -18,8 +18,13 @@ from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.chunk_cache import Keep
 from smsby_deploy.plan.guardrails import check_apply, check_balance
 from smsby_deploy.plan.model import Action, Plan, ReasonCode
-from smsby_deploy.plan.plan_file import find_outdated, find_staleness, reviewed_addresses, stale_plan
 from smsby_deploy.plan.planner import measure_files
+from smsby_deploy.plan.staleness import (
+    find_outdated,
+    find_staleness,
+    reviewed_addresses,
+    stale_plan,
+)
 from smsby_deploy.problems import has_errors
 from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.wording import counted

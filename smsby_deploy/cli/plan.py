@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.plan.planner import MeasuredFiles
     from smsby_deploy.plan.result import PlanResult
+    from smsby_deploy.plan.review import PlanReviewer
     from smsby_deploy.smsby.client import ReadClient
-    from smsby_deploy.texts.review import ReviewCollector
 
 
 @click.command(
@@ -69,12 +69,11 @@ def command(
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.plan_file import write_plan
     from smsby_deploy.plan.result import read_balance, review_plan
-    from smsby_deploy.texts.review import ReviewCollector
 
     loaded = load(context)
-    reviews = ReviewCollector(loaded.project) if form == "markdown" else None
     lock = open_lock(loaded.project).read()
-    files = _measure_files(context, loaded, lock, select, reviews)
+    reviewer = _make_reviewer(context, loaded, lock, select, compare) if form == "markdown" else None
+    files = _measure_files(context, loaded, lock, select, reviewer)
     try:
         with files.errors_first():
             client = None if offline else _open_client(context, loaded)
@@ -95,9 +94,9 @@ def command(
     if form == "text":
         result = replace(result, balance=read_balance(client, plan))
         _write_text(context, result, select, out)
-    elif reviews is not None:
+    elif reviewer is not None:
         result = replace(result, balance=read_balance(client, plan))
-        click.echo(_comment(context, result, reviews, lock, compare, out), nl=False)
+        click.echo(_comment(context, result, loaded, reviewer, out), nl=False)
     else:
         click.echo(_document(context, result, loaded, form), nl=False)
     _report_use(context, result, out)
@@ -116,7 +115,7 @@ def _measure_files(
     loaded: LoadedProject,
     lock: Lock,
     select: tuple[str, ...],
-    reviews: ReviewCollector | None,
+    reviewer: PlanReviewer | None,
 ) -> MeasuredFiles:
     from smsby_deploy.cli.session import progress_of, reading_progress
     from smsby_deploy.clock import SystemClock
@@ -128,7 +127,7 @@ def _measure_files(
             select=select,
             lock=lock,
             progress=reading_progress(progress),
-            observe=reviews.observe if reviews is not None else ignore_mailing,
+            observe=reviewer.observe if reviewer is not None else ignore_mailing,
         )
 
 
@@ -144,50 +143,40 @@ def _write_text(context: Context, result: PlanResult, select: tuple[str, ...], o
 def _document(context: Context, result: PlanResult, loaded: LoadedProject, form: str) -> str:
     from smsby_deploy.cli.session import folder_from_here
     from smsby_deploy.output.ci_reports import ci_report
-    from smsby_deploy.output.findings import list_findings, plan_problems
+    from smsby_deploy.output.findings import list_findings
     from smsby_deploy.output.json_documents import json_text
     from smsby_deploy.plan.plan_file import plan_document
 
     if form == "json":
         return json_text(plan_document(result.plan))
-    refused = result.refusal.message if result.refusal else None
-    problems = plan_problems(result.plan, loaded.project, refused)
-    findings = list_findings(problems, folder=folder_from_here(context))
+    findings = list_findings(result.find_problems(loaded.project), folder=folder_from_here(context))
     return ci_report(form, findings, [action.address for action in result.plan.actions])
 
 
+def _make_reviewer(
+    context: Context, loaded: LoadedProject, lock: Lock, select: tuple[str, ...], compare: Path | None
+) -> PlanReviewer:
+    from smsby_deploy.clock import SystemClock
+    from smsby_deploy.plan.baseline import Baseline, read_baseline
+    from smsby_deploy.plan.comparison import base_of_lock
+    from smsby_deploy.plan.review import PlanReviewer
+
+    if compare is None:
+        return PlanReviewer(loaded.project, Baseline(base_of_lock(lock)))
+    return PlanReviewer(loaded.project, read_baseline(compare, SystemClock(), context.environ, select))
+
+
 def _comment(
-    context: Context,
-    result: PlanResult,
-    collected: ReviewCollector,
-    lock: Lock,
-    compare: Path | None,
-    out: Path | None,
+    context: Context, result: PlanResult, loaded: LoadedProject, reviewer: PlanReviewer, out: Path | None
 ) -> str:
     from smsby_deploy.cli.provenance import find_commit
-    from smsby_deploy.clock import SystemClock
-    from smsby_deploy.output.baseline import read_base
-    from smsby_deploy.output.comparison import base_of_lock
     from smsby_deploy.output.plan_markdown import CommentContext, plan_markdown
-    from smsby_deploy.recipients.suppression import load_suppression
 
-    project, plan = collected.project, result.plan
-    base = base_of_lock(lock)
-    if compare is not None:
-        suppressed, _ = load_suppression(project.suppress)
-        base = read_base(compare, SystemClock(), context.environ, project, suppressed, plan)
-    planned = {action.address for action in plan.actions}
-    sampled = {action.address for action in (*plan.to_do, *plan.blocked)}
-    reviews = {
-        mailing.address: collected.review(mailing, with_samples=mailing.address in sampled)
-        for mailing in project.mailings
-        if mailing.address in planned
-    }
     comment = CommentContext(
-        base,
-        reviews,
+        reviewer.base(result.plan),
+        reviewer.reviews(result.plan),
         out=str(out) if out else None,
-        commit=find_commit(project.root),
+        commit=find_commit(loaded.project.root),
         program=context.program,
     )
     return plan_markdown(result, comment)

@@ -6,10 +6,8 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.output.values import clean, safe_line
-from smsby_deploy.plan.model import Plan
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity
 
@@ -35,18 +33,6 @@ class Finding:
     @property
     def text(self) -> str:
         return f"{self.address}: {self.message}" if self.address else self.message
-
-
-def plan_problems(plan: Plan, project: Project, refused: str | None = None) -> tuple[Problem, ...]:
-    """The plan's problems, and its blocked mailings and the guardrail on the whole apply as errors at their places."""
-    places = {mailing.address: mailing.location for mailing in project.mailings}
-    found = list(plan.problems)
-    for action in plan.blocked:
-        place = places.get(action.address)
-        found.append(Problem(Severity.ERROR, "BLOCKED", action.reason, action.address, place))
-    if refused:
-        found.append(Problem(Severity.ERROR, "REFUSED", refused, location=Location(project.file)))
-    return tuple(found)
 
 
 def list_findings(problems: Iterable[Problem], *, folder: str = ".") -> list[Finding]:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from smsby_deploy.output.comparison import Base, change_of, gone_since, word_diff
+from smsby_deploy.output.change_text import change_text, word_diff
 from smsby_deploy.output.markdown import Piece, code, escape, fit, fold, preformatted, table_row
 from smsby_deploy.output.plan_text import list_costs, uncounted_lists
 from smsby_deploy.output.sms_text import ENCODING_NAMES
 from smsby_deploy.output.values import count_text, local_and_utc, span_text
+from smsby_deploy.plan.comparison import Base, compare_action, removed_since
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.plan_file import plan_document
 from smsby_deploy.plan.result import PlanResult, Verdict
@@ -180,7 +181,7 @@ def _table(plan: Plan, context: CommentContext) -> Iterator[Piece]:
 
 
 def _row(plan: Plan, action: Action, cost: str, base: Base, review: MailingReview | None) -> str:
-    change = change_of(action, base, plan.currency, review.text if review else None)
+    change = compare_action(action, base, review.text if review else None)
     return table_row(
         (
             f"**{escape(action.address)}**",
@@ -190,7 +191,7 @@ def _row(plan: Plan, action: Action, cost: str, base: Base, review: MailingRevie
             _parts(action, review),
             _encoding(action),
             cost,
-            "" if action.action is ActionKind.ORPHAN else escape(change),
+            "" if action.action is ActionKind.ORPHAN else escape(change_text(change, plan.currency)),
         )
     )
 
@@ -224,7 +225,7 @@ def _encoding(action: Action) -> str:
 
 
 def _gone(plan: Plan, base: Base) -> Iterator[Piece]:
-    gone = gone_since(plan, base)
+    gone = removed_since(plan, base)
     if gone:
         names = ", ".join(f"**{escape(address)}**" for address in gone[:_MAX_GONE])
         more = f" and {len(gone) - _MAX_GONE:,} more" if len(gone) > _MAX_GONE else ""

@@ -1,4 +1,4 @@
-"""Turn the verdict on a mailing into the action that a plan shows."""
+"""Turn the decision on a mailing into the action that a plan shows."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from smsby_deploy.config.declarations import ContactList, Mailing
 from smsby_deploy.lock.records import Entry
 from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan, Desired
-from smsby_deploy.plan.diff import Verdict
+from smsby_deploy.plan.diff import Decision
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, ActionKind
 from smsby_deploy.plan.reasons import orphaned
 
 
-def make_action(mailing: Mailing, desired: Desired, verdict: Verdict, names: AccountNames) -> Action:
+def make_action(mailing: Mailing, desired: Desired, decision: Decision, names: AccountNames) -> Action:
     """Return the action of a mailing in the files."""
     schedule = mailing.schedule_time
     action = Action(
         address=mailing.address,
-        action=verdict.action,
-        reason=verdict.reason,
-        reason_code=verdict.code,
+        action=decision.action,
+        reason=decision.reason,
+        reason_code=decision.code,
         via=desired.via,
         recipients=None if isinstance(mailing.audience, ContactList) else desired.audience.final,
         parts=desired.parts,
@@ -39,7 +39,7 @@ def make_action(mailing: Mailing, desired: Desired, verdict: Verdict, names: Acc
         chunks=desired.chunks,
         audience=desired.audience,
     )
-    return _count_rest(action, desired, verdict.unsent) if verdict.action is ActionKind.RESUME else action
+    return _count_rest(action, desired, decision.unsent) if decision.action is ActionKind.RESUME else action
 
 
 def make_orphan(address: str, entry: Entry) -> Action:

@@ -24,7 +24,7 @@ class Note(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Decision:
     """The action of one mailing and why.
 
     `unsent` is set for a resumed mailing: how many recipients of each chunk get it now, None for all of them.
@@ -86,18 +86,18 @@ RULES = (
 )
 
 
-def diff_mailing(here: Situation) -> Verdict:
+def diff_mailing(here: Situation) -> Decision:
     """Return the one action of a mailing; guardrails and renamed mailings are judged later."""
     rule = next(rule for rule in RULES if rule.when(here))
     if rule.code is not None:
         return block(rule.code, rule.reason(here))
     unsent = _unsent(here) if rule.action is ActionKind.RESUME else ()
-    return Verdict(rule.action, rule.reason(here), None, _note(here, rule.action), unsent)
+    return Decision(rule.action, rule.reason(here), None, _note(here, rule.action), unsent)
 
 
-def block(code: ReasonCode, why: str) -> Verdict:
-    """Return the verdict that nothing is sent, and why."""
-    return Verdict(ActionKind.BLOCKED, reasons.with_code(code, why), code)
+def block(code: ReasonCode, why: str) -> Decision:
+    """Return the decision that nothing is sent, and why."""
+    return Decision(ActionKind.BLOCKED, reasons.with_code(code, why), code)
 
 
 def _note(here: Situation, action: ActionKind) -> Note | None:

@@ -23,7 +23,7 @@ from smsby_deploy.plan.chunk_cache import Keep
 from smsby_deploy.plan.chunks import OnBatch, ignore_batch
 from smsby_deploy.plan.content_policy import ContentPolicy
 from smsby_deploy.plan.desired_state import Desired
-from smsby_deploy.plan.diff import Verdict, block, diff_mailing
+from smsby_deploy.plan.diff import Decision, block, diff_mailing
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import check_mailing
 from smsby_deploy.plan.inputs import exempt_inputs, hash_inputs, query_input
@@ -194,12 +194,12 @@ class _Planner:
         self.problems.extend(found)
         if desired is None:
             return None
-        verdict = self._judge(mailing, desired, entry, policy)
-        self._note(mailing, verdict)
+        decision = self._judge(mailing, desired, entry, policy)
+        self._note(mailing, decision)
         self._compare_with_reported(mailing, desired, entry)
         if desired.snapshot is not None:
             self.snapshots[query_input(mailing.address)] = desired.snapshot
-        return make_action(mailing, desired, verdict, self.names)
+        return make_action(mailing, desired, decision, self.names)
 
     def plan_orphan(self, address: str) -> Action:
         """Return the action of a recorded mailing that is no longer in the files."""
@@ -211,19 +211,19 @@ class _Planner:
 
     def _judge(
         self, mailing: Mailing, desired: Desired, entry: Entry | None, policy: ContentPolicy
-    ) -> Verdict:
+    ) -> Decision:
         """Apply the decision table, then what may block a mailing that would be sent."""
         # A mailing with max_late expires that much later.
         judged_at = self.now - (mailing.max_late or timedelta(0))
         here = Situation(self.project.name, desired, entry, self.remote, judged_at)
-        verdict = diff_mailing(here)
-        if entry is None and verdict.action in STARTING and (sent_as := self._find_renamed(desired)):
+        decision = diff_mailing(here)
+        if entry is None and decision.action in STARTING and (sent_as := self._find_renamed(desired)):
             return block(ReasonCode.COLLISION, reasons.renamed(here, sent_as))
-        if verdict.action in SENDING:
+        if decision.action in SENDING:
             breaches = check_mailing(self.project.guardrails, mailing, desired, self.now, policy=policy)
             if breaches:
                 return block(ReasonCode.GUARDRAIL, "; ".join(breach.message for breach in breaches))
-        return verdict
+        return decision
 
     def _find_renamed(self, desired: Desired) -> str | None:
         """The address under which the same content was sent to the same recipients, if it is gone from the files."""
@@ -235,11 +235,11 @@ class _Planner:
                 return address
         return None
 
-    def _note(self, mailing: Mailing, verdict: Verdict) -> None:
-        if verdict.action in SENDING:
+    def _note(self, mailing: Mailing, decision: Decision) -> None:
+        if decision.action in SENDING:
             self.problems.extend(_find_lateness(mailing, self.now))
-        if verdict.note is not None:
-            code, message = verdict.note
+        if decision.note is not None:
+            code, message = decision.note
             self.problems.append(Problem(Severity.NOTE, code, message, mailing.address, mailing.location))
 
     def _compare_with_reported(self, mailing: Mailing, desired: Desired, entry: Entry | None) -> None:

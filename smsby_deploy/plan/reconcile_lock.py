@@ -1,4 +1,4 @@
-"""What is known of a recorded mailing once the remote list was read."""
+"""Merge what the remote list shows into what the lock knows of a mailing."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from smsby_deploy.plan.remote_state import RemoteView
 
 
 def merge_entry(entry: Entry, remote: RemoteView | None) -> tuple[ChunkState, ...]:
-    """The state of each chunk of `entry`, by the lock and by the list together.
+    """Return the state of each chunk of `entry`, by lock and remote list together.
 
-    What was sent phone by phone stays as it is recorded: that its message is listed proves nothing of a single phone, so
-    apply asks for its deliveries. Any other listed chunk was accepted, whatever was thought of it. If one is listed that
-    the lock calls surely not sent, the lock is older than what happened, and nothing that it calls so is sure any more.
-    Only a person's word may be wrong for itself alone.
+    A listed chunk was accepted, whatever the lock says. If the lock calls a listed chunk certainly not sent, the lock is
+    outdated, and the other chunks that it calls so are unknown. A manual resolution is the exception: it casts no doubt on
+    other chunks. Mailings sent phone by phone keep their recorded states: a listed message proves nothing about a single
+    phone, so apply asks for its deliveries.
     """
     if entry.transport == "single":
         return tuple(chunk.state for chunk in entry.chunks)
     states = [_merge_chunk(chunk, remote) for chunk in entry.chunks]
     chunks = list(zip(entry.chunks, states, strict=True))
-    if any(_is_sure(chunk) and state is not chunk.state for chunk, state in chunks):
+    if any(_is_certainly_unsent(chunk) and state is not chunk.state for chunk, state in chunks):
         states = [
-            ChunkState.UNKNOWN if _is_sure(chunk) and state is chunk.state else state
+            ChunkState.UNKNOWN if _is_certainly_unsent(chunk) and state is chunk.state else state
             for chunk, state in chunks
         ]
     return tuple(states)
@@ -33,6 +33,6 @@ def _merge_chunk(chunk: ChunkRecord, remote: RemoteView | None) -> ChunkState:
     return ChunkState.DRAFT if listed.is_draft else ChunkState.ACCEPTED
 
 
-def _is_sure(chunk: ChunkRecord) -> bool:
-    """Whether the program itself knows that this chunk was not sent."""
+def _is_certainly_unsent(chunk: ChunkRecord) -> bool:
+    """Whether the program itself recorded that this chunk was not sent."""
     return chunk.state in SURELY_NOT_SENT and chunk.state is not ChunkState.DECLARED_UNSENT

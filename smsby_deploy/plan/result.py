@@ -13,6 +13,7 @@ from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.guardrails import Breach, check_apply, is_same_currency
 from smsby_deploy.plan.model import Plan
+from smsby_deploy.problems import Location, Problem, Severity
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient  # an offline plan loads no client
@@ -96,6 +97,18 @@ class PlanResult:
         """Whether an apply would be accepted and change something."""
         is_paid_for = self.balance_after is None or self.balance_after >= 0
         return bool(self.plan.to_do) and self.saved_plan_use is SavedPlanUse.APPLY and is_paid_for
+
+    def find_problems(self, project: Project) -> tuple[Problem, ...]:
+        """The plan's problems, followed by its blocked mailings and its refusal as errors."""
+        locations = {mailing.address: mailing.location for mailing in project.mailings}
+        found = list(self.plan.problems)
+        for action in self.plan.blocked:
+            location = locations.get(action.address)
+            found.append(Problem(Severity.ERROR, "BLOCKED", action.reason, action.address, location))
+        if self.refusal is not None:
+            location = Location(project.file)
+            found.append(Problem(Severity.ERROR, "REFUSED", self.refusal.message, location=location))
+        return tuple(found)
 
     def exit_code(self, *, is_detailed: bool = False) -> ExitCode:
         """The exit code of `plan`; with `is_detailed` (--detailed-exitcode) CHANGES_TO_APPLY is one of them."""

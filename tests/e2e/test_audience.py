@@ -145,9 +145,9 @@ def test_guardrail_refuses_with_key_figure_and_limit(shop: Shop) -> None:
     for rail, sentence in (
         (
             "budget: 0.05",
-            "budget: with 0.052 planned and 0.00 spent this month costs 0.052, the limit is 0.05",
+            "budget: 0.052 planned and 0.00 spent this month make 0.052, the limit is 0.05",
         ),
-        ("expect_recipients: {max: 1}", "expect_recipients: 2 recipients, the most expected is 1"),
+        ("expect_recipients: {max: 1}", "expect_recipients: 2 recipients, expected at most 1"),
         ("allowed_alphanames: [MyShop]", "allowed_alphanames: it would be sent as 0, allowed are MyShop"),
         ("forbidden_words: [boris]", "forbidden_words: `boris` is found in 1 text, the limit is 0"),
     ):
@@ -225,7 +225,7 @@ def test_budget_starts_again_with_the_month(shop: Shop) -> None:
     shop.write("sale.yaml", CAMPAIGN.replace("campaign: sale", "campaign: sale\nrevision: 2"))
     refused = shop.run("apply", "--auto-approve")
     assert refused.code == 4
-    assert "with 0.026 planned and 0.026 spent this month costs 0.052, the limit is 0.05" in refused.out
+    assert "0.026 planned and 0.026 spent this month make 0.052, the limit is 0.05" in refused.out
     _last_month(shop)
     assert shop.run("apply", "--auto-approve").code == 0
     assert len(shop.inbox()["375291111111"]) == 2

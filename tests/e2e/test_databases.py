@@ -65,7 +65,7 @@ def test_changed_query_result_makes_a_plan_stale(shop: Shop, crm: Database) -> N
     crm.run("update customers set id = 4 where id = 3")
     stale = shop.run("apply", "plan.json", "--auto-approve", env=env)
     assert stale.code == 5
-    assert "sql:sale/vip changed since" in stale.err
+    assert "sql:sale/vip has changed since" in stale.err
     assert shop.inbox() == {}
     crm.run("update customers set id = 3 where id = 4")
     assert shop.run("apply", "plan.json", "--auto-approve", env=env).code == 0

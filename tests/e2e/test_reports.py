@@ -64,7 +64,7 @@ def test_plan_is_compared_with_a_saved_one(shop: Shop) -> None:
     assert shop.run("plan", "--offline", "--out", "base.json").code == 0
     shop.write("sale.yaml", CAMPAIGN.replace("noon", "two").replace(', "+375297654321"', ""))
     shown = shop.run("plan", "--format", "markdown", "--compare", "base.json")
-    assert "| -1 people, -1 parts, -0.026 BYN, text |" in shown.out
+    assert "| -1 recipient, -1 part, -0.026 BYN, text |" in shown.out
     assert shop.run("plan", "--format", "markdown", "--compare", "nothing.json").code == 64
 
 
@@ -79,7 +79,7 @@ def test_base_folder_shows_added_and_removed_recipients(shop: Shop) -> None:
     shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.csv]\n")
     shown = shop.run("plan", "--format", "markdown", "--compare", str(base))
     assert shown.code == 0, shown.err
-    assert "| +2 -2 people |" in shown.out
+    assert "| +2 -2 recipients |" in shown.out
     assert "No longer here, but in the base: **sale/old**" in shown.out
     chosen = shop.run("plan", "sale/staff", "--format", "markdown", "--compare", str(base))
     assert "No longer here" not in chosen.out

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from smsby_deploy.apply.result import ApplyResult, MailingResult
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.output.comparison import Base, Baseline
 from smsby_deploy.output.plan_markdown import CommentContext
+from smsby_deploy.plan.comparison import Base, BaseMailing
 from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.drift import Difference
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
@@ -148,8 +148,10 @@ def review() -> MailingReview:
 
 def context(**changes: object) -> CommentContext:
     """Compared with a base in which sale/vip had other recipients, parts, costs and another text."""
-    before = Baseline(10, 18, Decimal("0.468"), "0" * 64, "0" * 64, f"Hello <i>you</i>, call {PHONES[0]} now")
-    same = Baseline(12, 20, Decimal("0.520"), "c" * 64, "a" * 64)
+    before = BaseMailing(
+        10, 18, Decimal("0.468"), "0" * 64, "0" * 64, f"Hello <i>you</i>, call {PHONES[0]} now"
+    )
+    same = BaseMailing(12, 20, Decimal("0.520"), "c" * 64, "a" * 64)
     fields: dict[str, object] = {
         "base": Base("main", {"sale/vip": before, "sale/old": same}),
         "reviews": {f"sale/{name}": review() for name in ("vip", "rest", "found", "old", "stuck", "now")},

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from smsby_deploy.config.declarations import ApiSettings, Guardrails, Project
-from smsby_deploy.output.findings import group_by_mailing, list_findings, plan_problems
+from smsby_deploy.output.findings import group_by_mailing, list_findings
 from smsby_deploy.problems import Location, Problem, Severity
 from tests.output import examples
 
@@ -41,20 +38,3 @@ def test_group_by_mailing_keeps_mailings_without_findings() -> None:
         "(project files)/lists/out,1.csv",
         "(project files)/sale.yaml",
     ]
-
-
-def test_plan_problems_include_what_blocks_a_plan() -> None:
-    """A blocked mailing and a refused apply make a report red, as they make the exit code."""
-    project = Project(
-        root=Path("/p"),
-        name="shop",
-        api=ApiSettings(),
-        guardrails=Guardrails(),
-        price=None,
-        suppress=(),
-        lock=Path("/p/lock"),
-        campaigns=(),
-    )
-    found = plan_problems(examples.whole_plan(), project, "max_cost: 9 > 5")
-    assert [problem.code for problem in found[-2:]] == ["BLOCKED", "REFUSED"]
-    assert all(problem.severity is Severity.ERROR for problem in found[-2:])

@@ -14,8 +14,8 @@ from smsby_deploy.clock import SystemClock
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import Apply, Lock
 from smsby_deploy.output.apply_text import write_apply
+from smsby_deploy.output.change_text import word_diff
 from smsby_deploy.output.ci_reports import codeclimate_document, github_annotations, sarif_document
-from smsby_deploy.output.comparison import Base, Baseline, word_diff
 from smsby_deploy.output.findings import list_findings
 from smsby_deploy.output.history import history_markdown, write_history
 from smsby_deploy.output.json_documents import (
@@ -39,6 +39,7 @@ from smsby_deploy.output.status_csv import status_csv
 from smsby_deploy.output.status_html import status_html
 from smsby_deploy.output.status_markdown import status_markdown
 from smsby_deploy.output.status_text import write_status
+from smsby_deploy.plan.comparison import Base, BaseMailing
 from smsby_deploy.plan.drift import Difference
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.model import ActionKind
@@ -85,7 +86,7 @@ def _every_plan(first: str, second: str, third: str) -> tuple[PlanResult, Commen
     )
     sample = replace(examples.sample(third, first), file=f"{second}.csv", phone=third, why=(first,))
     base = Base(
-        second, {"sale/vip": Baseline(1, 1, None, "", "", second), first: Baseline(1, 1, None, "", "")}
+        second, {"sale/vip": BaseMailing(1, 1, None, "", "", second), first: BaseMailing(1, 1, None, "", "")}
     )
     review = MailingReview(third, first, None, (sample,))
     reviews = {action.address: review for action in plan.actions}

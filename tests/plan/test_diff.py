@@ -12,7 +12,7 @@ pytest.importorskip("smsby_deploy.smsby.parsers")
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, UploadRecord
 from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan, Desired
-from smsby_deploy.plan.diff import RULES, Verdict, diff_mailing
+from smsby_deploy.plan.diff import RULES, Decision, diff_mailing
 from smsby_deploy.plan.model import ActionKind, ReasonCode
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.plan.situation import Situation
@@ -74,7 +74,7 @@ _BOTH = tuple(f"spring-sale/vip [{i}/2] shop#{mark}" for i, mark in enumerate(_M
 A, P, R, U = ChunkState.ACCEPTED, ChunkState.PENDING, ChunkState.REJECTED, ChunkState.UNKNOWN
 
 
-def _diff(desired: Desired, entry: Entry | None, remote: RemoteView | None) -> Verdict:
+def _diff(desired: Desired, entry: Entry | None, remote: RemoteView | None) -> Decision:
     return diff_mailing(Situation("shop", desired, entry, remote, _NOW))
 
 
@@ -276,15 +276,15 @@ _CASES = {
 def test_diff_mailing(case: str) -> None:
     """Each situation has its action; the reason of a blocked mailing starts with its code."""
     desired, entry, remote, action, reason = _CASES[case]
-    verdict = _diff(desired, entry, remote)
-    assert verdict.action == action
-    assert reason in verdict.reason
+    decision = _diff(desired, entry, remote)
+    assert decision.action == action
+    assert reason in decision.reason
     if action == "blocked":
-        assert verdict.code is not None
-        assert verdict.reason.startswith(f"{verdict.code}: ")
-        assert reason.startswith(verdict.code)
+        assert decision.code is not None
+        assert decision.reason.startswith(f"{decision.code}: ")
+        assert reason.startswith(decision.code)
     else:
-        assert verdict.code is None
+        assert decision.code is None
 
 
 def test_every_rule_decides_some_case() -> None:
@@ -299,9 +299,9 @@ def test_every_rule_decides_some_case() -> None:
 def test_unknown_reason_names_what_to_look_for() -> None:
     """The name that sms.by would list, at the revision that was sent; of several the first."""
     for states, named in (((A, U), f"`{_BOTH[1]}`, then"), ((U, U), f"`{_BOTH[0]}` and 1 more, then")):
-        verdict = _diff(_desired(revision=2), _entry(*states), _remote())
-        assert verdict.code is ReasonCode.UNKNOWN
-        assert f"look at sms.by for {named} run `smsby-deploy lock resolve spring-sale/vip" in verdict.reason
+        decision = _diff(_desired(revision=2), _entry(*states), _remote())
+        assert decision.code is ReasonCode.UNKNOWN
+        assert f"look at sms.by for {named} run `smsby-deploy lock resolve spring-sale/vip" in decision.reason
 
 
 def test_listed_draft_is_confirmed_not_adopted() -> None:
@@ -313,9 +313,9 @@ def test_listed_draft_is_confirmed_not_adopted() -> None:
 
 def test_changed_audience_of_a_finished_mailing_is_a_note() -> None:
     """Nothing is sent to rows that were added after the send."""
-    verdict = _diff(_desired(audience_digest="more"), _entry(A, A), _remote())
-    assert verdict.note is not None
-    assert verdict.note.code == "AUDIENCE_CHANGED"
+    decision = _diff(_desired(audience_digest="more"), _entry(A, A), _remote())
+    assert decision.note is not None
+    assert decision.note.code == "AUDIENCE_CHANGED"
 
 
 @pytest.mark.parametrize(
@@ -328,11 +328,11 @@ def test_changed_audience_of_a_finished_mailing_is_a_note() -> None:
 )
 def test_raised_revision_notes_who_gets_it_again(states: tuple[ChunkState, ...], note: str | None) -> None:
     """The note counts the recipients of the chunks that were accepted, and is left out if there are none."""
-    verdict = _diff(_desired(revision=2), _entry(*states), _remote())
-    assert verdict.action is ActionKind.CREATE
-    assert (verdict.note and verdict.note.code) == (note and "SENT_AGAIN")
+    decision = _diff(_desired(revision=2), _entry(*states), _remote())
+    assert decision.action is ActionKind.CREATE
+    assert (decision.note and decision.note.code) == (note and "SENT_AGAIN")
     if note:
-        assert note in verdict.note.message
+        assert note in decision.note.message
 
 
 def test_resumed_mailing_knows_who_is_unsent() -> None:

@@ -19,10 +19,10 @@ from tests.output import examples
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"version: 1\n", "it is not JSON, or was cut off (line 1)"),
-        (b'{"format": "smsby-plan",\n', "it is not JSON, or was cut off (line 2)"),
-        (b"\xff\xfe\x00", "it is no text"),
-        (b"{}", "it has no 'format'"),
+        (b"version: 1\n", "it is not JSON, or was truncated (line 1)"),
+        (b'{"format": "smsby-plan",\n', "it is not JSON, or was truncated (line 2)"),
+        (b"\xff\xfe\x00", "it is not a text file"),
+        (b"{}", "'format' is missing"),
     ],
 )
 def test_read_plan_explains_what_is_wrong(tmp_path: Path, content: bytes, why: str) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from smsby_deploy.config.declarations import ApiSettings, Guardrails, Project
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.model import ActionKind, Plan
 from smsby_deploy.plan.result import PlanResult, SavedPlanUse, ScheduledSend, Verdict, read_balance
+from smsby_deploy.problems import Severity
 from tests.output import examples
 
 BREACH = Breach("max_cost", "max_cost: 9 > 5")
@@ -121,3 +124,20 @@ def test_read_balance_is_optional(
     assert read_balance(account, plan) == balance  # type: ignore[arg-type]
     assert account.asked == asked
     assert read_balance(None, plan) is None
+
+
+def test_plan_result_problems_include_what_blocks_it() -> None:
+    """A blocked mailing and a refused apply make a report red, as they make the exit code."""
+    project = Project(
+        root=Path("/p"),
+        name="shop",
+        api=ApiSettings(),
+        guardrails=Guardrails(),
+        price=None,
+        suppress=(),
+        lock=Path("/p/lock"),
+        campaigns=(),
+    )
+    found = PlanResult(examples.whole_plan(), BREACH).find_problems(project)
+    assert [problem.code for problem in found[-2:]] == ["BLOCKED", "REFUSED"]
+    assert all(problem.severity is Severity.ERROR for problem in found[-2:])

@@ -1,0 +1,153 @@
+"""What changes: the mailings of a plan, compared with the lock, a saved plan, or a checkout of the base branch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from smsby_deploy.lock.records import Lock
+from smsby_deploy.plan.model import Action, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class BaseMailing:
+    """A mailing as it was.
+
+    `text` is None if only its digest is known, `moved` (recipients who joined and who left) if only their number is
+    known. Without `alphaname`, sender and time are not known.
+    """
+
+    recipients: int | None
+    parts: int | None
+    cost: Decimal | None
+    content_digest: str
+    audience_digest: str
+    text: str | None = None
+    moved: tuple[int, int] | None = None
+    alphaname: str | None = None
+    schedule_time: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a plan is compared with; `label` names it in headings (`the lock`, `the base`).
+
+    If it `is_complete`, mailings that only it has were removed. The lock is not: its removed mailings are in the plan as
+    orphans.
+    """
+
+    label: str
+    mailings: Mapping[str, BaseMailing] = field(default_factory=dict)
+    is_complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a mailing differs from its base; nothing is set if it does not.
+
+    `recipients`, `parts` and `cost` are the differences. `moved` replaces `recipients` where it is known who joined and
+    who left. `has_other_recipients`: as many, but not the same. `has_new_text` is None where it may be hidden by another
+    sender or time; `has_new_content` if nothing else is known.
+    """
+
+    is_new: bool = False
+    recipients: int = 0
+    moved: tuple[int, int] | None = None
+    has_other_recipients: bool = False
+    parts: int = 0
+    cost: Decimal = Decimal(0)
+    has_new_sender: bool = False
+    has_new_time: bool = False
+    has_new_text: bool | None = False
+    has_new_content: bool = False
+
+
+def base_of_lock(lock: Lock) -> Base:
+    """Return the mailings as they were applied."""
+    mailings = {
+        address: BaseMailing(
+            entry.recipients,
+            entry.parts,
+            None if entry.cost is None else Decimal(entry.cost),
+            entry.content_digest,
+            entry.audience_digest,
+            alphaname=entry.alphaname,
+            schedule_time=entry.schedule_time,
+        )
+        for address, entry in lock.mailings.items()
+    }
+    return Base("the lock", mailings, is_complete=False)
+
+
+def base_of_plan(plan: Plan, label: str, texts: Mapping[str, str | None] | None = None) -> Base:
+    """Return the mailings as `plan` has them; `texts` are the templates by address, where they are known."""
+    mailings = {
+        action.address: BaseMailing(
+            action.recipients,
+            action.parts,
+            action.cost,
+            action.content_digest,
+            action.audience_digest,
+            (texts or {}).get(action.address),
+            None,
+            action.alphaname,
+            action.schedule_time,
+        )
+        for action in plan.actions
+    }
+    return Base(label, mailings)
+
+
+def compare_action(action: Action, base: Base, text: str | None = None) -> Change:
+    """Compare a mailing with its base; `text` is its template, where it is known."""
+    before = base.mailings.get(action.address)
+    if before is None:
+        return Change(is_new=True)
+    recipients = _difference(action.recipients, before.recipients) if before.moved is None else 0
+    has_same_audience = action.audience_digest == before.audience_digest
+    has_new_sender, has_new_time, has_new_text, has_new_content = _compare_content(action, before, text)
+    has_cost = action.cost is not None and before.cost is not None
+    return Change(
+        recipients=recipients,
+        moved=before.moved,
+        has_other_recipients=before.moved is None and not recipients and not has_same_audience,
+        parts=_difference(action.parts, before.parts),
+        cost=(action.cost or Decimal(0)) - (before.cost or Decimal(0)) if has_cost else Decimal(0),
+        has_new_sender=has_new_sender,
+        has_new_time=has_new_time,
+        has_new_text=has_new_text,
+        has_new_content=has_new_content,
+    )
+
+
+def removed_since(plan: Plan, base: Base) -> list[str]:
+    """Return the addresses that the base has and the plan has not."""
+    present = {action.address for action in plan.actions}
+    return [address for address in base.mailings if base.is_complete and address not in present]
+
+
+def _difference(now: int | None, before: int | None) -> int:
+    return now - before if now is not None and before is not None else 0
+
+
+def _compare_content(
+    action: Action, before: BaseMailing, text: str | None
+) -> tuple[bool, bool, bool | None, bool]:
+    """Whether sender, time, text and the content as a whole are new."""
+    if action.content_digest == before.content_digest:
+        return False, False, False, False
+    if before.alphaname is None:
+        return False, False, False, True
+    has_new_sender = action.alphaname != before.alphaname
+    has_new_time = _instant(action.schedule_time) != _instant(before.schedule_time)
+    is_explained = has_new_sender or has_new_time
+    if before.text is not None and text is not None:
+        has_new_text = before.text != text
+        return has_new_sender, has_new_time, has_new_text, not (has_new_text or is_explained)
+    return has_new_sender, has_new_time, None if is_explained else True, False
+
+
+def _instant(schedule_time: str | None) -> datetime | None:
+    return None if schedule_time is None else datetime.fromisoformat(schedule_time)

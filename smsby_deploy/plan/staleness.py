@@ -1,0 +1,96 @@
+"""Whether a reviewed plan is still the one that would be made now. If not, it is refused."""
+
+from __future__ import annotations
+
+from smsby_deploy.config.project_loader import LoadedProject
+from smsby_deploy.errors import PlanRefused
+from smsby_deploy.lock.records import Lock
+from smsby_deploy.plan.inputs import query_input
+from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
+
+
+def reviewed_addresses(reviewed: Plan, loaded: LoadedProject, lock: Lock) -> tuple[str, ...]:
+    """Return the addresses of a reviewed plan that may be applied.
+
+    Raises:
+        PlanRefused: it was used, has errors, or one of its mailings is gone.
+    """
+    if lock.was_used(reviewed.id):
+        raise PlanRefused("this plan was already applied; a plan can be used once", hint="make a new plan")
+    if reviewed.has_errors:
+        raise PlanRefused("this plan has errors", hint="fix the files and make a new plan")
+    present = {mailing.address for mailing in loaded.project.mailings} | lock.mailings.keys()
+    for action in reviewed.actions:
+        if action.address not in present:
+            raise PlanRefused(f"this plan is stale: {action.address} is gone", hint="make a new plan")
+    return tuple(action.address for action in reviewed.actions)
+
+
+def stale_plan(why: str) -> PlanRefused:
+    """Return the error that refuses a stale plan."""
+    return PlanRefused(f"this plan is stale: {why}", hint="make a new plan and have it reviewed")
+
+
+def find_staleness(reviewed: Plan, current: Plan) -> str | None:
+    """Return why `reviewed` may no longer be applied, or None. `current` is the same plan made now.
+
+    Later opt-outs make no plan stale: suppression files may differ, and counts and cost may have fallen. Conditions that
+    depend on the time are judged by the current plan.
+    """
+    outdated = find_outdated(reviewed, current)
+    if outdated:
+        return outdated
+    now = {action.address: action for action in current.actions}
+    for action in reviewed.actions:
+        if action.action is ActionKind.NOOP and query_input(action.address) in current.exempt:
+            continue
+        reason = _compare_actions(action, now.get(action.address))
+        if reason:
+            return f"{action.address}: {reason}"
+    return None
+
+
+def find_outdated(reviewed: Plan, current: Plan) -> str | None:
+    """Return what is outdated as far as it can be checked offline: project, account, lock and inputs."""
+    if reviewed.project != current.project:
+        return f"it is a plan of the project {reviewed.project}"
+    if reviewed.account != current.account:
+        return "it was made for another account or service" if reviewed.account else "it was made offline"
+    if reviewed.lock.lineage not in (None, current.lock.lineage):
+        return "it was made against another lock"
+    entries, now = reviewed.lock.entries, current.lock.entries
+    changed = [
+        address for address in sorted(entries.keys() | now) if entries.get(address) != now.get(address)
+    ]
+    if changed:
+        return f"the lock has a newer state of {changed[0]}"
+    for name in sorted((reviewed.inputs.keys() | current.inputs.keys()) - current.exempt):
+        if reviewed.inputs.get(name) != current.inputs.get(name):
+            return f"{name} has changed since"
+    return None
+
+
+def _compare_actions(then: Action, now: Action | None) -> str | None:
+    if now is None:
+        return "it is no longer in the files"
+    is_judged_now = then.action is ActionKind.BLOCKED or (then.sends and _depends_on_the_time(then, now))
+    if then.action is not now.action and not is_judged_now:
+        return f"it was {then.action}, now it is {now.action} ({now.reason})"
+    has_same_content = (
+        then.digest == now.digest
+        and (then.alphaname, then.alphaname_id) == (now.alphaname, now.alphaname_id)
+        and then.schedule_time == now.schedule_time
+        and [chunk.fingerprint for chunk in then.chunks] == [chunk.fingerprint for chunk in now.chunks]
+    )
+    if not has_same_content:
+        return "its content, recipients, sender or time has changed"
+    if (now.recipients or 0) > (then.recipients or 0) or (now.cost or 0) > (then.cost or 0):
+        return "it would be sent to more recipients or cost more than was reviewed"
+    return None
+
+
+def _depends_on_the_time(then: Action, now: Action) -> bool:
+    """Whether a mailing that was to be sent is blocked now for what may happen without any change of the files."""
+    # Opt-outs that came after the draft of an uploaded list was made block its confirmation as changed.
+    is_outdated_draft = then.action is ActionKind.CONFIRM and now.reason_code is ReasonCode.CHANGED
+    return now.reason_code in (ReasonCode.EXPIRED, ReasonCode.GUARDRAIL) or is_outdated_draft

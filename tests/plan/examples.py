@@ -1,0 +1,63 @@
+"""A small project that is planned offline at a fixed time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.lock.records import Lock
+from smsby_deploy.plan.model import Plan
+from smsby_deploy.plan.planner import make_plan
+
+NOON = datetime(2026, 11, 24, 9, tzinfo=UTC)  # 12:00 in Minsk
+
+
+@dataclass
+class FixedClock:
+    """A clock that stands still."""
+
+    at: datetime = field(default=NOON)
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError("a plan does not wait")
+
+
+CAMPAIGN = """\
+version: 1
+campaign: sale
+mailings:
+  - name: vip
+    recipients: [{phone: "375291234567", name: Anna}, {phone: "375297654321", name: Test}]
+    text: "{{ name }} hello"
+  - name: staff
+    recipients: ["375291234567"]
+    text: hello
+"""
+
+
+def make_example_plan(
+    folder: Path, guardrails: str, campaign: str = CAMPAIGN, lock: Lock | None = None, at: datetime = NOON
+) -> Plan:
+    """Write the project into `folder` and plan it."""
+    project = f"version: 1\nproject: shop\nprice: {{currency: BYN, per_part: 1}}\nguardrails: {guardrails}\n"
+    (folder / "smsby.yaml").write_text(project, encoding="utf-8")
+    (folder / "sale.yaml").write_text(campaign, encoding="utf-8")
+    loaded = load_project(folder)
+    assert not loaded.problems
+    return make_plan(
+        loaded,
+        select=(),
+        client=None,
+        account=None,
+        lock=lock or Lock("shop"),
+        clock=FixedClock(at),
+        new_id="p",
+    )

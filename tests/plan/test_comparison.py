@@ -1,0 +1,66 @@
+"""How a mailing differs from its base."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from smsby_deploy.plan.comparison import (
+    Base,
+    BaseMailing,
+    Change,
+    base_of_plan,
+    compare_action,
+    removed_since,
+)
+from smsby_deploy.plan.model import ActionKind
+from tests.output import examples
+
+_NOW = examples.action("sale/vip", ActionKind.CREATE)
+_SAME = BaseMailing(
+    12, 20, Decimal("0.520"), "c" * 64, "a" * 64, "Hi", None, "MyShop", "2026-12-01T10:00:00+03:00"
+)
+_OTHER = replace(_SAME, content_digest="0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("before", "change"),
+    [
+        (_SAME, Change()),
+        (
+            replace(_SAME, recipients=1000, parts=1020, cost=Decimal("26.52")),
+            Change(recipients=-988, parts=-1000, cost=Decimal("-26")),
+        ),
+        (replace(_SAME, recipients=None, parts=None, cost=None), Change()),
+        (replace(_SAME, audience_digest="b"), Change(has_other_recipients=True)),
+        (replace(_SAME, audience_digest="b", recipients=13), Change(recipients=-1)),
+        (replace(_SAME, audience_digest="b", recipients=13, moved=(412, 38)), Change(moved=(412, 38))),
+        (replace(_OTHER, text="Ho"), Change(has_new_text=True)),
+        (replace(_OTHER, text=None), Change(has_new_text=True)),
+        (replace(_OTHER, schedule_time=None), Change(has_new_time=True)),
+        (
+            replace(_OTHER, schedule_time="2026-12-01T07:00:00+00:00", alphaname="Kvetka"),
+            Change(has_new_sender=True),
+        ),
+        (replace(_OTHER, text=None, alphaname="Kvetka"), Change(has_new_sender=True, has_new_text=None)),
+        (_OTHER, Change(has_new_content=True)),
+        (replace(_OTHER, text=None, alphaname=None), Change(has_new_content=True)),
+    ],
+)
+def test_compare_action_finds_each_difference(before: BaseMailing, change: Change) -> None:
+    """Every value is compared; a text that may have changed is never passed over."""
+    assert compare_action(_NOW, Base("main", {"sale/vip": before}), "Hi") == change
+
+
+def test_compare_action_of_a_new_mailing() -> None:
+    """A mailing that the base does not have is new."""
+    assert compare_action(_NOW, Base("main")) == Change(is_new=True)
+
+
+def test_removed_since_leaves_out_the_lock() -> None:
+    """A complete base names its removed mailings; those of the lock are in the plan as orphans."""
+    base = base_of_plan(examples.plan(_NOW, examples.action("sale/old", ActionKind.CREATE)), "main")
+    assert removed_since(examples.plan(_NOW), base) == ["sale/old"]
+    assert removed_since(examples.plan(_NOW), replace(base, is_complete=False)) == []

@@ -1,0 +1,48 @@
+"""Plans of whole projects: what blocks a mailing, which files and chunks are read, what is recorded."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.plan.model import ReasonCode
+from tests.plan.examples import CAMPAIGN, NOON, make_example_plan
+
+
+@pytest.mark.parametrize(
+    ("guardrails", "blocked"),
+    [
+        ("{max_recipients: 1}", {"sale/vip": "max_recipients: 2 recipients"}),
+        ("{expect_recipients: {min: 2}}", {"sale/staff": "expect_recipients: 1 recipient,"}),
+        ("{forbidden_words: [test]}", {"sale/vip": "forbidden_words: `test` occurs in 1 text"}),
+        ("{required_words: ['[a-z]+ hello']}", {"sale/staff": "required_words: `[a-z]+ hello` is missing from 1 text"}),
+        ("{allowed_alphanames: [0]}", {}),
+        ("{budget: 3}", {}),
+        ("{budget: 2.99}", {"sale/vip": "budget: 3.00 planned", "sale/staff": "budget: 3.00 planned"}),
+        ("{blackout: ['2026-11-24']}", {"sale/vip": "blackout: it would", "sale/staff": "blackout: it would"}),
+        ("{quiet_hours: {from: '12:00', to: '12:01'}}", {"sale/vip": "quiet_hours: ", "sale/staff": "quiet_hours: "}),
+    ],
+)  # fmt: skip
+def test_planner_blocks_for_guardrails(guardrails: str, blocked: dict[str, str], tmp_path: Path) -> None:
+    """A mailing that violates a guardrail is blocked, with a sentence that names it; the others are sent."""
+    plan = make_example_plan(tmp_path, guardrails)
+    assert {action.address for action in plan.blocked} == set(blocked)
+    for action in plan.blocked:
+        assert action.reason_code is ReasonCode.GUARDRAIL
+        assert action.reason.startswith(f"guardrail: {blocked[action.address]}")
+
+
+def test_planner_blocks_expired_unless_max_late(tmp_path: Path) -> None:
+    """A mailing whose time has passed is blocked; within max_late it is sent, with a warning."""
+    timed = CAMPAIGN.replace("campaign: sale", "campaign: sale\nschedule_time: 2026-11-24T11:45:00")
+    assert [action.reason_code for action in make_example_plan(tmp_path, "{}", timed).blocked] == [
+        "expired"
+    ] * 2
+    late = timed.replace("mailings:", "max_late: 20m\nmailings:")
+    plan = make_example_plan(tmp_path, "{}", late)
+    assert not plan.blocked
+    assert {(p.code, p.location.line) for p in plan.problems} == {("LATE", 3)}
+    assert "15 min ago" in plan.problems[0].message
+    assert len(make_example_plan(tmp_path, "{}", late, at=NOON + timedelta(minutes=5)).blocked) == 2

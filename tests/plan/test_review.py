@@ -1,0 +1,136 @@
+"""What reviewers see beside a plan is collected while the plan reads each audience once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.cli.main import run
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.lock.records import Lock
+from smsby_deploy.plan.baseline import Baseline, read_baseline
+from smsby_deploy.plan.comparison import Base, base_of_lock
+from smsby_deploy.plan.model import Plan
+from smsby_deploy.plan.planner import make_plan
+from smsby_deploy.plan.review import PlanReviewer
+from tests.plan.examples import FixedClock
+
+_ROWS = [f"3752912345{number:02},Name{number}" for number in range(10)]
+
+
+def _write_project(folder: Path, rows: list[str], *, text: str = "Hello, {{ name }}", stop: str = "") -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "smsby.yaml").write_text("version: 1\nproject: shop\nsuppress: [stop.csv]\n", "utf-8")
+    (folder / "stop.csv").write_text(f"phone\n{stop}", "utf-8")
+    (folder / "list.csv").write_text("phone,name\n" + "".join(f"{row}\n" for row in rows), "utf-8")
+    mailings = [
+        f"  - {{name: vip, recipients: {{file: list.csv}}, text: '{text}'}}\n",
+        "  - {name: all, recipients: {file: list.csv}, text: Closed today}\n",
+        "  - {name: upload, upload: true, recipients: {file: list.csv}, text: Closed today}\n",
+    ]
+    (folder / "sale.yaml").write_text(f"version: 1\ncampaign: sale\nmailings:\n{''.join(mailings)}", "utf-8")
+    return folder
+
+
+def _review(folder: Path, baseline: Baseline) -> tuple[Plan, PlanReviewer]:
+    loaded = load_project(folder, {})
+    reviewer = PlanReviewer(loaded.project, baseline)
+    plan = make_plan(
+        loaded,
+        select=(),
+        client=None,
+        account=None,
+        lock=Lock("shop"),
+        clock=FixedClock(),
+        new_id="p",
+        observe=reviewer.observe,
+    )
+    return plan, reviewer
+
+
+def _read_base(folder: Path) -> Baseline:
+    return read_baseline(folder, FixedClock(), {}, ())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--format", "text"],
+        ["--format", "json"],
+        ["--format", "markdown"],
+        ["--format", "markdown", "--compare", "base"],
+    ],
+)
+def test_plan_reads_each_audience_once(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In every format each mailing reads its recipients once, and the suppression file is read once per project."""
+    from smsby_deploy.recipients import audience, suppression
+
+    _write_project(tmp_path / "head", _ROWS)
+    _write_project(tmp_path / "base", _ROWS[:8])
+    reads: Counter[Path] = Counter()
+
+    def count(module: object, name: str) -> None:
+        original = getattr(module, name)
+
+        def counting(source: object, *others: object) -> object:
+            reads[source.path.relative_to(tmp_path)] += 1  # type: ignore[attr-defined]
+            return original(source, *others)
+
+        monkeypatch.setattr(module, name, counting)
+
+    count(audience, "read_source")
+    count(suppression, "read_blocks")
+    monkeypatch.chdir(tmp_path)
+    assert run(["-C", "head", "plan", "--offline", *arguments]) == 0
+    assert "sale/vip" in capsys.readouterr().out
+    compared = {Path("base/list.csv"): 3, Path("base/stop.csv"): 1} if "base" in arguments else {}
+    assert reads == {Path("head/list.csv"): 3, Path("head/stop.csv"): 1} | compared
+
+
+def test_reviews_have_samples_of_what_is_sent(tmp_path: Path) -> None:
+    """Personal texts are sampled from the stream, a shared text once; a list that is uploaded has its one text."""
+    plan, reviewer = _review(_write_project(tmp_path / "head", _ROWS), Baseline(base_of_lock(Lock("shop"))))
+    reviews = reviewer.reviews(plan)
+    assert list(reviews) == ["sale/vip", "sale/all", "sale/upload"]
+    assert [sample.why[0] for sample in reviews["sale/vip"].samples] == ["first"]
+    assert reviews["sale/vip"].by_parts == (10, 0, 0)
+    for address in ("sale/all", "sale/upload"):
+        assert [sample.text for sample in reviews[address].samples] == ["Closed today"]
+
+
+def test_reviews_leave_out_a_broken_template(tmp_path: Path) -> None:
+    """The plan reports the error and has no action for the mailing; the others are reviewed."""
+    head = _write_project(tmp_path / "head", _ROWS, text="Hello, {{ name")
+    plan, reviewer = _review(head, Baseline(Base("main")))
+    assert plan.has_errors
+    assert list(reviewer.reviews(plan)) == ["sale/all", "sale/upload"]
+
+
+def test_base_counts_who_joined_and_left(tmp_path: Path) -> None:
+    """Recipients are compared after opt-outs on both sides; equal audiences have no movement."""
+    before = _write_project(tmp_path / "base", _ROWS[:8], stop="375291234500\n")
+    head = _write_project(tmp_path / "head", _ROWS[3:], stop="375291234509\n")
+    plan, reviewer = _review(head, _read_base(before))
+    assert {mailing.moved for mailing in reviewer.base(plan).mailings.values()} == {(1, 2)}
+    plan, reviewer = _review(before, _read_base(before))
+    assert {mailing.moved for mailing in reviewer.base(plan).mailings.values()} == {None}
+
+
+def test_base_without_a_mailing_of_the_plan(tmp_path: Path) -> None:
+    """A mailing that the base does not have has nothing to be compared with."""
+    before = _write_project(tmp_path / "base", _ROWS)
+    (before / "sale.yaml").write_text(
+        (before / "sale.yaml").read_text("utf-8").replace("name: vip", "name: old"), "utf-8"
+    )
+    plan, reviewer = _review(_write_project(tmp_path / "head", _ROWS[1:]), _read_base(before))
+    base = reviewer.base(plan)
+    assert "sale/vip" not in base.mailings
+    assert base.mailings["sale/old"].moved is None
+    assert base.mailings["sale/all"].moved == (0, 1)

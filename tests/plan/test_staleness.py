@@ -1,0 +1,150 @@
+"""Whether a reviewed plan may still be applied: what makes it stale, and what may change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from smsby_deploy.errors import PlanRefused
+from smsby_deploy.lock.records import Apply, Lock
+from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
+from smsby_deploy.plan.staleness import find_outdated, find_staleness, reviewed_addresses
+from smsby_deploy.problems import Problem, Severity
+from tests.output import examples
+
+_SEND = examples.action("sale/vip", ActionKind.CREATE)
+
+
+def _plan(*actions: Action, **changes: Any) -> Plan:
+    return replace(examples.plan(*actions), **changes)
+
+
+def _now(code: ReasonCode | None, kind: ActionKind = ActionKind.BLOCKED, **changes: Any) -> Plan:
+    return _plan(replace(_SEND, action=kind, reason_code=code, reason="why", **changes))
+
+
+def test_unchanged_plan_is_not_stale() -> None:
+    """A plan that would be made again just like that may be applied."""
+    assert find_staleness(_plan(_SEND), _plan(_SEND)) is None
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "why"),
+    [
+        ({}, {"project": "other"}, "a plan of the project shop"),
+        ({}, {"account": "1" * 12}, "another account"),
+        ({"account": None}, {}, "made offline"),
+        ({"lock": LockStamp(1, "a", {})}, {"lock": LockStamp(1, "b", {})}, "another lock"),
+        ({"lock": LockStamp(1, "a", {"sale/vip": "1"})}, {"lock": LockStamp(2, "a", {"sale/vip": "2"})}, "newer state"),
+        ({}, {"lock": LockStamp(3, "lineage", {"sale/vip": "2"})}, "newer state of sale/vip"),
+        ({"inputs": {"a.csv": "1"}}, {"inputs": {"a.csv": "2"}}, "a.csv has changed"),
+        ({"inputs": {"a.csv": "1"}}, {}, "a.csv has changed"),
+    ],
+)  # fmt: skip
+def test_find_outdated_names_what_changed(then: dict[str, Any], now: dict[str, Any], why: str) -> None:
+    """Project, account, lock and inputs are compared without asking sms.by."""
+    assert why in (find_outdated(_plan(_SEND, **then), _plan(_SEND, **now)) or "")
+
+
+def test_find_outdated_allows_what_may_change() -> None:
+    """A lock that was not written yet, and inputs that the current plan exempts."""
+    reviewed = _plan(_SEND, lock=LockStamp(0, None, {}), inputs={"out.csv": "1"})
+    now = _plan(_SEND, lock=LockStamp(4, "a", {}), inputs={"out.csv": "2"}, exempt=frozenset({"out.csv"}))
+    assert find_outdated(reviewed, now) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"digest": "e" * 64}, "content, recipients, sender or time"),
+        ({"alphaname_id": 7}, "content, recipients, sender or time"),
+        ({"schedule_time": None}, "content, recipients, sender or time"),
+        ({"chunks": ()}, "content, recipients, sender or time"),
+        ({"recipients": 13}, "more recipients or cost more"),
+        ({"cost": Decimal("0.521")}, "more recipients or cost more"),
+        ({"action": ActionKind.NOOP}, "it was create, now it is noop"),
+    ],
+)
+def test_changed_action_makes_a_plan_stale(change: dict[str, Any], why: str) -> None:
+    """Every value that was reviewed is compared; the reason names the mailing."""
+    stale = find_staleness(_plan(_SEND), _plan(replace(_SEND, **change)))
+    assert stale is not None
+    assert stale.startswith("sale/vip: ")
+    assert why in stale
+
+
+def test_missing_mailing_makes_a_plan_stale() -> None:
+    """A mailing that is gone was reviewed and cannot be applied."""
+    assert find_staleness(_plan(_SEND), _plan()) == "sale/vip: it is no longer in the files"
+
+
+def test_fewer_recipients_do_not_make_a_plan_stale() -> None:
+    """Late opt-outs only lower recipients and cost."""
+    assert find_staleness(_plan(_SEND), _plan(replace(_SEND, recipients=11, cost=Decimal("0.5")))) is None
+
+
+@pytest.mark.parametrize(
+    ("then", "code", "is_stale"),
+    [
+        (ActionKind.CREATE, ReasonCode.EXPIRED, False),
+        (ActionKind.CREATE, ReasonCode.GUARDRAIL, False),
+        (ActionKind.CREATE, ReasonCode.CHANGED, True),
+        (ActionKind.CREATE, ReasonCode.COLLISION, True),
+        (ActionKind.CREATE, ReasonCode.UNKNOWN, True),
+        (ActionKind.CONFIRM, ReasonCode.CHANGED, False),  # recipients opted out after its draft was made
+        (ActionKind.NOOP, ReasonCode.EXPIRED, True),
+        (ActionKind.BLOCKED, ReasonCode.COLLISION, False),
+    ],
+)
+def test_blocked_mailing_is_judged_by_its_code(then: ActionKind, code: ReasonCode, is_stale: bool) -> None:
+    """What depends on the hour blocks the mailing without making the plan stale."""
+    reviewed = _plan(replace(_SEND, action=then))
+    assert (find_staleness(reviewed, _now(code)) is not None) == is_stale
+
+
+def test_outdated_draft_is_stale_once_its_content_changed() -> None:
+    """Only the code is excused: another digest is another mailing."""
+    reviewed = _plan(replace(_SEND, action=ActionKind.CONFIRM))
+    assert find_staleness(reviewed, _now(ReasonCode.CHANGED, digest="e" * 64)) is not None
+
+
+def test_reason_code_is_not_compared() -> None:
+    """A plan that was written without codes is not stale because of that."""
+    blocked = replace(_SEND, action=ActionKind.BLOCKED)
+    now = _plan(replace(blocked, reason_code=ReasonCode.COLLISION))
+    assert find_staleness(_plan(blocked), now) is None
+
+
+def test_query_of_a_finished_mailing_may_change() -> None:
+    """A database goes on changing after its mailing was sent."""
+    done = replace(_SEND, action=ActionKind.NOOP)
+    now = _plan(replace(done, digest="e" * 64), exempt=frozenset({"sql:sale/vip"}))
+    assert find_staleness(_plan(done), now) is None
+
+
+@pytest.mark.parametrize(
+    ("plan", "addresses", "applied", "why"),
+    [
+        (_plan(_SEND), ["sale/vip"], [Apply("7f3c9a", "t", None, "x")], "already applied"),
+        (_plan(_SEND, problems=(Problem(Severity.ERROR, "PHONE", "bad"),)), ["sale/vip"], [], "has errors"),
+        (_plan(_SEND), [], [], "sale/vip is gone"),
+    ],
+)
+def test_reviewed_addresses_refuses(plan: Plan, addresses: list[str], applied: list[Apply], why: str) -> None:
+    """A used plan, a plan with errors, and a plan of a mailing that is gone are refused."""
+    with pytest.raises(PlanRefused, match=why):
+        reviewed_addresses(plan, _loaded(addresses), Lock("shop", applies=tuple(applied)))
+
+
+def test_reviewed_addresses_are_those_of_the_plan() -> None:
+    """Mailings that the plan does not have are not applied by it."""
+    assert reviewed_addresses(_plan(_SEND), _loaded(["sale/vip", "sale/more"]), Lock("shop")) == ("sale/vip",)
+
+
+def _loaded(addresses: list[str]) -> Any:
+    mailings = [SimpleNamespace(address=address) for address in addresses]
+    return SimpleNamespace(project=SimpleNamespace(mailings=mailings))
