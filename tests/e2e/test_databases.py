@@ -99,7 +99,7 @@ def test_old_data_and_an_unexpected_count_block(shop: Shop, crm: Database) -> No
     crm.run("update customers set seen = '2020-01-01'")
     blocked = shop.run("plan", env=env)
     assert blocked.code == 4
-    assert "freshness: its newest data is of 2020-01-01 00:00 Europe/Minsk" in " ".join(blocked.out.split())
+    assert "freshness: its newest data is from 2020-01-01 00:00 Europe/Minsk" in " ".join(blocked.out.split())
     assert shop.run("apply", "--auto-approve", env=env).code == 4
     crm.run("update customers set seen = '2999-01-01' where id = 1")
     assert shop.run("plan", env=env).code == 0

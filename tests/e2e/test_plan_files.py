@@ -120,7 +120,7 @@ def test_withdrawn_opt_out_makes_a_plan_stale(shop: Shop) -> None:
     shop.write("lists/stop.csv", "phone\n375299999999\n")
     refused = shop.run("apply", "plan.json")
     assert refused.code == 5
-    assert "more people" in refused.err
+    assert "more recipients" in refused.err
 
 
 def test_plan_covers_only_its_own_addresses(shop: Shop) -> None:
