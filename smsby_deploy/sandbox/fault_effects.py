@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from flask import Response, jsonify, request
 
-from smsby_deploy.clock import Clock
 from smsby_deploy.sandbox.faults import Fault
 from smsby_deploy.sandbox.protocol import Reply
 
@@ -26,18 +25,21 @@ def send_reply(reply: Reply) -> Response:
     return response
 
 
-def break_reply(fault: Fault, reply: Reply | None, clock: Clock) -> Response:
-    """Return what `fault` leaves of `reply`, which is None if the call was not executed."""
+def break_reply(fault: Fault, reply: Reply | None, pause: Callable[[float], None]) -> Response:
+    """Return what `fault` leaves of `reply`, which is None if the call was not executed.
+
+    `pause` waits for the seconds of a slow answer or a timeout.
+    """
     match fault.mode:
         case "reset":
             return _drop_connection(with_reset=True)
         case "close":
             return _drop_connection(with_reset=False)
         case "timeout":
-            clock.sleep(fault.seconds)
+            pause(fault.seconds)
             return _drop_connection(with_reset=False)
         case "slow" if reply is not None:
-            clock.sleep(fault.seconds)
+            pause(fault.seconds)
             return send_reply(reply)
         case "html":
             return Response(_PAGE, fault.status or 200, mimetype="text/html")

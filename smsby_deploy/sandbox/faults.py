@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from smsby_deploy.clock import Clock
 from smsby_deploy.sandbox.methods import METHODS, documented_name
 from smsby_deploy.sandbox.protocol import Params
 
 ANY = "*"
+_PAUSE_STEP = 0.02  # seconds
 # These change what the account lists, not the answer of the call.
 SILENT = ("lag", "cut")
 MODES = (
@@ -131,14 +133,28 @@ class FaultSwitch:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pending: list[_PendingFault] = []
+        self._times_cleared = 0
 
     def add(self, fault: Fault) -> None:
         with self._lock:
             self._pending.append(_PendingFault(fault))
 
     def clear(self) -> None:
+        """Remove all faults, and end the pauses of calls that are being answered."""
         with self._lock:
             self._pending.clear()
+            self._times_cleared += 1
+
+    def new_pause(self, clock: Clock) -> Callable[[float], None]:
+        """Return a function that waits for some seconds, but not after the faults are cleared from now on."""
+        times_cleared = self._times_cleared
+
+        def pause(seconds: float) -> None:
+            end = clock.monotonic() + seconds
+            while (left := end - clock.monotonic()) > 0 and self._times_cleared == times_cleared:
+                clock.sleep(min(left, _PAUSE_STEP))
+
+        return pause
 
     def take(self, method: str, params: Params) -> tuple[Fault, ...]:
         """Count one call and return its faults: all silent ones, and the first of the others."""

@@ -97,7 +97,7 @@ def _serve_api(app: Flask, service: Service) -> None:
         if outcome.fault is None:
             response = send_reply(outcome.reply or Reply(500, {}))
         else:
-            response = break_reply(outcome.fault, outcome.reply, service.account.clock)
+            response = break_reply(outcome.fault, outcome.reply, outcome.pause)
         outcome.logged.status = response.status_code
         return response
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -32,11 +33,12 @@ class LoggedCall:
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """`reply` is None if the call was not executed; `fault`, if any, breaks the answer."""
+    """`reply` is None if the call was not executed; `fault`, if any, breaks the answer, waiting with `pause`."""
 
     reply: Reply | None
     fault: Fault | None
     logged: LoggedCall
+    pause: Callable[[float], None]
 
 
 class Service:
@@ -55,22 +57,23 @@ class Service:
         logged = LoggedCall(method, verb, path, shown, self.account.now())
         self._log(logged)
         if (limited := self._limit()) is not None:
-            return CallOutcome(limited, None, logged)
+            return CallOutcome(limited, None, logged, lambda seconds: None)
         name = documented_name(method)
+        pause = self.faults.new_pause(self.account.clock)
         faults = self.faults.take(name or method, params)
         logged.faults = tuple(fault.mode for fault in faults)
         broken = next((fault for fault in faults if fault.mode not in SILENT), None)
         if broken is not None and broken.when == "before":
             if broken.mode != "slow":
-                return CallOutcome(None, broken, logged)
-            self.account.clock.sleep(broken.seconds)
+                return CallOutcome(None, broken, logged, pause)
+            pause(broken.seconds)
             broken = None
         with self._lock:
             last_id = self.account.store.last_id
             reply = self._answer(name, params, faults)
             self._apply_silent_faults(faults, last_id)
         logged.accepted = reply.status < 300 and not (isinstance(reply.body, dict) and "error" in reply.body)
-        return CallOutcome(reply, broken, logged)
+        return CallOutcome(reply, broken, logged, pause)
 
     def _answer(self, name: str | None, params: Params, faults: tuple[Fault, ...]) -> Reply:
         style = self.account.settings.error_status

@@ -130,13 +130,15 @@ def test_draft_wrongly_declared_unsent_is_not_confirmed(sale: Shop) -> None:
 
 def test_draft_of_another_checkout_stays_the_only_one(sale: Shop) -> None:
     """If another checkout drafts the mailing while the list is filled, this one makes no second draft."""
-    sale.fault(method="importContacts", nth=2, mode="slow", when="after", seconds=2)
+    _configure(sale, timeout_seconds=60)
+    sale.fault(method="importContacts", nth=2, mode="slow", when="after", seconds=60)
     started = sale.start("apply", "--auto-approve", "--format", "json")
     sale.wait_until(lambda: _calls(sale, "importContacts") == 2)
     other = Shop(sale.root.parent / "other", sale.url)
     for name in ("smsby.yaml", "sale.yaml", "recipients.csv", "stop.csv"):
         other.write(name, (sale.root / name).read_text())
     assert other.run("apply", "--auto-approve").code == 0
+    sale.clear_faults()
     done = started.finish()
     assert done.code == 4, done.err
     assert "sms.by lists it meanwhile" in done.json["mailings"][0]["error"]

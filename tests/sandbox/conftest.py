@@ -20,13 +20,10 @@ PHONES = ("375291111111", "375292222222")
 
 
 class Stopped(SystemClock):
-    """Always noon of 2026-12-01 UTC; sleeping takes no time."""
+    """Always noon of 2026-12-01 UTC; sleeping takes no time (tests/conftest.py)."""
 
     def now(self) -> datetime:
         return NOON
-
-    def sleep(self, seconds: float) -> None:
-        pass
 
 
 @dataclass

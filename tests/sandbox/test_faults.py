@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import requests
 
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.sandbox.faults import FaultSwitch
 from tests.sandbox.conftest import Client
 
 
@@ -124,3 +126,22 @@ def test_fault_with_invalid_fields_is_refused(sms: Client, fault: Any, expected:
     assert answer.status_code == 400
     assert expected in answer.json()["error"]
     assert sms.view("faults") == []
+
+
+def test_fault_pause_ends_when_faults_are_cleared() -> None:
+    """A slow call of an hour is answered once the faults are cleared."""
+    faults = FaultSwitch()
+
+    class ClearingClock(SystemClock):
+        """Clears the faults while the call sleeps."""
+
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            faults.clear()
+
+    clock = ClearingClock()
+    start = clock.monotonic()
+    faults.new_pause(clock)(3600)
+    assert clock.monotonic() - start < 1
+    faults.new_pause(SystemClock())(0.5)
+    assert clock.monotonic() - start >= 0.5
