@@ -1,0 +1,54 @@
+"""`plan`: formats and exit codes, offline."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.cli.main import run
+
+
+def _plan(shop: Path, *options: str) -> int:
+    return run(["-C", str(shop), "plan", *options])
+
+
+def test_plan_exits_2_only_if_asked_for(shop: Path) -> None:
+    """--detailed-exitcode tells a plan with changes from one without."""
+    assert _plan(shop, "--offline") == 0
+    assert _plan(shop, "--offline", "--detailed-exitcode") == 2
+
+
+def test_plan_prints_invalid_and_blocked_plans(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 4 if a mailing is blocked, 3 if the files are not valid; the plan is on stdout in both cases."""
+    limit = "guardrails: {max_recipients: 1}\n"
+    (shop / "smsby.yaml").write_text(f"version: 1\nproject: shop\n{limit}", "utf-8")
+    campaign = shop / "sale.yaml"
+    two = campaign.read_text("utf-8").replace("[{", '[{phone: "375291234568", name: Olga}, {')
+    campaign.write_text(two, "utf-8")
+    assert _plan(shop, "--offline") == 4
+    assert "! blocked" in capsys.readouterr().out
+    campaign.write_text(two.replace("{{ name }}", "{{ nmae }}"), "utf-8")
+    assert _plan(shop, "--offline") == 3
+    assert "not valid: " in capsys.readouterr().out
+
+
+def test_plan_json_is_one_document(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing else is on stdout."""
+    assert _plan(shop, "--offline", "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["format"] == "smsby-plan"
+
+
+def test_plan_out_says_what_the_file_is_good_for(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A plan made offline can be viewed, not applied."""
+    assert _plan(shop, "--offline", "--out", str(shop / "plan.json")) == 0
+    assert "saved for viewing only" in capsys.readouterr().err
+
+
+def test_plan_markdown_replaces_an_outdated_comment(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """If no plan can be made, the comment says so; the reason is on stderr, too."""
+    assert _plan(shop, "--format", "markdown") == 7
+    captured = capsys.readouterr()
+    assert "### ❌ No plan, nothing will be sent" in captured.out
+    assert "SMSBY_TOKEN is not set" in captured.err

@@ -1,0 +1,51 @@
+"""`validate`: formats and exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.cli.main import run
+
+
+def test_validate_exits_3_with_the_place(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every problem is one line on stdout, then the counts."""
+    campaign = shop / "sale.yaml"
+    campaign.write_text(campaign.read_text("utf-8").replace("{{ name }}", "{{ nmae }}"), "utf-8")
+    assert run(["-C", str(shop), "validate"]) == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("sale.yaml:6:")
+    assert lines[-1] == "1 error"
+
+
+def test_validate_reports_all_files_together(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An unknown key in smsby.yaml does not hide what is wrong with a text."""
+    (shop / "smsby.yaml").write_text("version: 1\nproject: shop\ncolour: red\n", "utf-8")
+    campaign = shop / "sale.yaml"
+    campaign.write_text(campaign.read_text("utf-8").replace("{{ name }}", "{{ nmae }}"), "utf-8")
+    assert run(["-C", str(shop), "validate", "--format", "json"]) == 3
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    assert {problem["file"] for problem in problems} == {"smsby.yaml", "sale.yaml"}
+
+
+def test_validate_names_files_from_the_working_directory(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CI annotations refer to files by their path in the repository."""
+    (shop / "sale.yaml").write_text("version: 1\n", "utf-8")
+    monkeypatch.chdir(shop.parent)
+    assert run(["-C", shop.name, "validate", "--format", "github"]) == 3
+    assert f"::error file={shop.name}/sale.yaml," in capsys.readouterr().out
+
+
+def test_validate_verbose_names_the_dialect(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """-v says how a file with phone numbers was read, before or after the command's name."""
+    (shop / "list.csv").write_text("phone;name\n375291234567;Anna\n", "utf-8")
+    campaign = shop / "sale.yaml"
+    inline = '[{phone: "375291234567", name: Anna}]'
+    campaign.write_text(campaign.read_text("utf-8").replace(inline, "{file: list.csv}"), "utf-8")
+    for words in (("validate", "-v"), ("-v", "validate")):
+        assert run(["-C", str(shop), *words]) == 0
+        assert "list.csv: read as " in capsys.readouterr().err
