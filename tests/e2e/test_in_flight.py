@@ -78,11 +78,13 @@ def test_refused_token_stops_waiting_requests(shop: Shop) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_finishes_requests_in_flight(shop: Shop, number: int) -> None:
     """All four are recorded, and the waiting one is not sent."""
-    start(shop, FOUR, "shop")
-    shop.fault(method="sendBulkSms", nth=1, times=12, mode="slow", when="after", seconds=1)
+    start(shop, FOUR, "shop", timeout_seconds=60)
+    shop.fault(method="sendBulkSms", nth=1, times=12, mode="slow", when="after", seconds=60)
     run = shop.start("apply", "--auto-approve")
     shop.wait_until(lambda: len(_sends(shop)) == 4)
     run.signal(number)
+    shop.wait_until(lambda: "stopping after the requests in flight" in run.said())
+    shop.clear_faults()
     done = run.finish()
     assert done.code == 6, done.err
     assert len(_sends(shop)) == 4

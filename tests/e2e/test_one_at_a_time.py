@@ -30,8 +30,8 @@ def test_eight_applies_at_once_send_everything_once(shop: Shop) -> None:
 
 def test_second_apply_names_the_holder_of_the_lock(shop: Shop) -> None:
     """Without --lock-timeout a second run exits with 8 at once and names the first."""
-    start(shop, THREE, "shop")
-    shop.fault(method="sendBulkSms", mode="slow", when="before", seconds=1.5)
+    start(shop, THREE, "shop", timeout_seconds=60)
+    shop.fault(method="sendBulkSms", mode="slow", when="before", seconds=60)
     first = shop.start("apply", "--auto-approve")
     shop.wait_until(lambda: _is_held(shop))
     pid = json.loads((shop.root / "smsby.lock.json.holder").read_text(encoding="utf-8"))["pid"]
@@ -40,6 +40,7 @@ def test_second_apply_names_the_holder_of_the_lock(shop: Shop) -> None:
     assert f"apply, process {pid}" in second.err
     assert "--lock-timeout" in second.err
     assert shop.run("lock", "resolve", "sale/staff", "--sent").code == 8
+    shop.clear_faults()
     assert first.finish().code == 0
     assert apply(shop, THREE, {}).code == 0
     assert sum(received(shop, "shop").values()) == THREE.recipients

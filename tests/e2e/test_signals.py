@@ -19,14 +19,15 @@ def _states(shop: Shop) -> list[str]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_first_signal_finishes_the_request_in_flight(shop: Shop, number: int) -> None:
     """It is recorded as accepted and nothing more is sent: exit code 6; the next apply continues."""
-    start(shop, THREE, "shop")
-    shop.fault(method="sendBulkSms", nth=2, mode="slow", when="after", seconds=1)
+    start(shop, THREE, "shop", timeout_seconds=60)
+    shop.fault(method="sendBulkSms", nth=2, mode="slow", when="after", seconds=60)
     run = shop.start("apply", "--auto-approve")
     shop.wait_until(lambda: sum(received(shop, "shop").values()) == 4)
     run.signal(number)
+    shop.wait_until(lambda: "stopping after the requests in flight" in run.said())
+    shop.clear_faults()
     done = run.finish()
     assert done.code == 6, done.err
-    assert "stopping after the requests in flight" in done.err
     assert "sent to 4 of 5 recipients; the rest: stopped by a signal" in " ".join(done.out.split())
     assert "next: git add" in done.out
     assert _states(shop) == ["accepted", "accepted", "pending"]

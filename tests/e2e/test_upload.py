@@ -383,10 +383,11 @@ def test_import_contacts_takes_as_many_as_fit(sale: Shop, body: str) -> None:
 
 def test_files_changed_during_the_upload_send_nothing(sale: Shop) -> None:
     """None of the new recipients gets into the list; once the files are restored, the upload continues."""
-    sale.fault(method="createSubscriberList", mode="slow", when="after", seconds=1)
+    sale.fault(method="createSubscriberList", mode="slow", when="after", seconds=20)
     run = sale.start("apply", "--auto-approve")
     sale.wait_until(lambda: sale.has_been_called("createSubscriberList"))
     sale.write("recipients.csv", ROWS.replace(PHONES[4], "375299999999"))
+    sale.clear_faults()
     done = run.finish()
     assert done.code == 5, done.err
     assert _lists(sale) == {next(iter(_lists(sale))): []}
@@ -397,10 +398,11 @@ def test_files_changed_during_the_upload_send_nothing(sale: Shop) -> None:
 
 def test_opt_out_during_the_upload_is_honored(sale: Shop) -> None:
     """An opt-out while the list is filled gets nothing."""
-    sale.fault(method="importContacts", mode="slow", nth=3, when="after", seconds=1)
+    sale.fault(method="importContacts", mode="slow", nth=3, when="after", seconds=20)
     run = sale.start("apply", "--auto-approve")
     sale.wait_until(lambda: _calls(sale, "importContacts") == 3)
     sale.write("stop.csv", f"phone\n{PHONES[0]}\n")
+    sale.clear_faults()
     done = run.finish()
     assert done.code == 0, done.err
     assert "opt-outs changed meanwhile" in done.err
@@ -410,11 +412,12 @@ def test_opt_out_during_the_upload_is_honored(sale: Shop) -> None:
 def test_opt_out_before_the_confirmation_is_honored(sale: Shop) -> None:
     """An opt-out between the draft and its confirmation gets nothing."""
     sale.fault(
-        method="confirmSendMessageByList", params={"confirm": "0"}, mode="slow", when="after", seconds=1
+        method="confirmSendMessageByList", params={"confirm": "0"}, mode="slow", when="after", seconds=20
     )
     run = sale.start("apply", "--auto-approve")
     sale.wait_until(lambda: sale.has_been_called("confirmSendMessageByList"))
     sale.write("stop.csv", f"phone\n{PHONES[0]}\n")
+    sale.clear_faults()
     done = run.finish()
     assert done.code == 4, done.err
     assert _got(sale) == {}
@@ -422,10 +425,12 @@ def test_opt_out_before_the_confirmation_is_honored(sale: Shop) -> None:
 
 def test_signal_stops_an_upload_after_the_batch(sale: Shop) -> None:
     """The batch in flight is recorded, nothing more is uploaded, and the next apply continues."""
-    sale.fault(method="importContacts", mode="slow", nth=1, when="after", seconds=1)
+    sale.fault(method="importContacts", mode="slow", nth=1, when="after", seconds=20)
     run = sale.start("apply", "--auto-approve")
     sale.wait_until(lambda: sale.has_been_called("importContacts"))
     run.signal(signal.SIGTERM)
+    sale.wait_until(lambda: "stopping after the requests" in run.said())
+    sale.clear_faults()
     assert run.finish().code == 1
     assert sale.lock()["mailings"]["sale/staff"]["chunks"][0]["upload"]["uploaded"] == 2
     assert _apply(sale)[0].code == 0
