@@ -167,7 +167,7 @@ class World:
     ) -> None:
         self.clock = VirtualClock()
         self.shutdown = ShutdownSignal(self.clock)
-        entries = {f"m/{n}": _entry(n, chunks) for n in range(mailings)}
+        entries = {f"m/{n}": entry_of(n, chunks) for n in range(mailings)}
         self.held = FakeHeldLock(Lock("shop", mailings=entries))
         self.events: list[Event] = []
         self.sent: list[tuple[float, ChunkRef]] = []
@@ -184,7 +184,7 @@ class World:
             clock=self.clock,
             recorder=self.recorder,
             shutdown=self.shutdown,
-            runs={address: MailingRun(_action(address, entry), 1) for address, entry in entries.items()},
+            runs={address: MailingRun(action_of(address, entry), 1) for address, entry in entries.items()},
             inputs={},
             say=lambda event: self.say(event),
             advance=lambda count: None,
@@ -202,13 +202,13 @@ class World:
         return [chunk.state.value for chunk in self.recorder.lock.mailings[f"m/{mailing}"].chunks]
 
 
-def _entry(number: int, chunks: int) -> Entry:
+def entry_of(number: int, chunks: int) -> Entry:
     records = tuple(ChunkRecord(f"{number:05}{index:05}", 2, "d") for index in range(chunks))
     applied = AppliedBy("t", "p", None, "x")
     return Entry(1, "c", "a", "bulk", "Shop", 7, None, 2 * chunks, 2 * chunks, None, records, applied)
 
 
-def _action(address: str, entry: Entry) -> Action:
+def action_of(address: str, entry: Entry) -> Action:
     planned = tuple(ChunkPlan(chunk.fingerprint, chunk.recipients, chunk.digest) for chunk in entry.chunks)
     return Action(
         address=address,
