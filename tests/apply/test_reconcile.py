@@ -1,0 +1,158 @@
+"""Reconciler: what is found at sms.by is recorded, and what is not found proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from smsby_deploy.apply.reconcile import Reconciler
+from smsby_deploy.apply.shutdown import StopSending
+from smsby_deploy.errors import SmsbyUnavailable
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.records import ChunkState
+from smsby_deploy.smsby.parsers import ListInfo, RemoteMailing, read_list_info, read_mailings
+from tests.apply.fake_dispatch import World, action_of, entry_of
+
+REF = ("m/0", 0)
+
+
+class _SmsBy:
+    """The list and the drafts that sms.by reports, each by the time of the virtual clock."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.listed: Callable[[float], list[RemoteMailing]] = lambda time: []
+        self.draft_status: Callable[[float], str | None] = lambda time: None
+
+    def get_sms_messages(self) -> list[RemoteMailing]:
+        return self.listed(self._world.clock.time)
+
+    def confirm_info(self, message_id: int) -> ListInfo:
+        status = self.draft_status(self._world.clock.time)
+        return read_list_info({} if status is None else {"status": status})
+
+
+def _world(seconds: float = 10) -> tuple[World, _SmsBy, Reconciler]:
+    world = World()
+    sms_by = _SmsBy(world)
+    client: Any = sms_by
+    object.__setattr__(world.context, "client", client)
+    world.context.project.api.reconcile_seconds = seconds
+    return world, sms_by, Reconciler(world.context)
+
+
+def _remote(world: World, index: int = 0, *, status: str = "NEW", number: int = 7) -> RemoteMailing:
+    mark = world.recorder.chunk(("m/0", index)).fingerprint
+    (mailing,) = read_mailings([{"id": number, "name": f"m/0 [{index + 1}/3] shop#{mark}", "status": status}])
+    return mailing
+
+
+def _lose(world: World, *, step: str | None = None, message_id: int | None = None) -> None:
+    changes = {} if message_id is None else {"message_id": message_id}
+    world.recorder.result([REF], ChunkState.UNKNOWN, step=step, **changes)
+
+
+def test_reconciler_finds_a_lost_request_that_is_listed_late() -> None:
+    """It goes on looking until the request is listed, records its id, and stops looking at once."""
+    world, sms_by, reconciler = _world()
+    _lose(world)
+    sms_by.listed = lambda time: [_remote(world)] if time >= 3 else []
+    reconciler.look_for([REF])
+    chunk = world.recorder.chunk(REF)
+    assert (chunk.state, chunk.message_id) == (ChunkState.ACCEPTED, 7)
+    assert 3 <= world.clock.time < 5
+
+
+def test_reconciler_leaves_unknown_what_is_not_listed() -> None:
+    """After `reconcile_seconds` it gives up; absence proves nothing."""
+    world, _, reconciler = _world(seconds=10)
+    _lose(world)
+    reconciler.look_for([REF])
+    assert world.recorder.is_unknown(REF)
+    assert world.clock.time == pytest.approx(10)
+
+
+def test_reconciler_stops_looking_after_a_second_signal() -> None:
+    """The first signal does not end the search, the second does."""
+    world, _, reconciler = _world(seconds=60)
+    _lose(world)
+    world.clock.at(1, lambda: setattr(world.shutdown, "count", 1))
+    world.clock.at(4, lambda: setattr(world.shutdown, "count", 2))
+    reconciler.look_for([REF])
+    assert world.recorder.is_unknown(REF)
+    assert 4 <= world.clock.time < 5
+
+
+def test_reconciler_goes_on_if_sms_by_cannot_be_asked() -> None:
+    """A failed question is announced and asked again."""
+    world, sms_by, reconciler = _world()
+    _lose(world)
+
+    def listed(time: float) -> list[RemoteMailing]:
+        if time < 1:
+            raise SmsbyUnavailable("offline")
+        return [_remote(world)]
+
+    sms_by.listed = listed
+    reconciler.look_for([REF])
+    assert world.recorder.chunk(REF).state is ChunkState.ACCEPTED
+    assert world.events[0].line == "looking for the lost request: offline"
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "seconds"),
+    [("sending", ChunkState.ACCEPTED, 0), ("DRAFT", ChunkState.DRAFT, 10), (None, ChunkState.UNKNOWN, 10)],
+)
+def test_reconciler_settles_a_lost_confirmation(
+    status: str | None, state: ChunkState, seconds: float
+) -> None:
+    """Another status means confirmed; DRAFT counts only at the end; without a status it stays unknown."""
+    world, sms_by, reconciler = _world(seconds=10)
+    _lose(world, step="confirm", message_id=7)
+    sms_by.draft_status = lambda time: status
+    reconciler.look_for([REF])
+    assert world.recorder.chunk(REF).state is state
+    assert world.clock.time == pytest.approx(seconds)
+
+
+def test_reconciler_keeps_a_draft_unknown_after_a_second_signal() -> None:
+    """The draft may still be confirmed: only a full search proves that it was not."""
+    world, sms_by, reconciler = _world(seconds=60)
+    _lose(world, step="confirm", message_id=7)
+    sms_by.draft_status = lambda time: "DRAFT"
+    world.shutdown.count = 2
+    reconciler.look_for([REF])
+    assert world.recorder.is_unknown(REF)
+
+
+def test_reconciler_doubts_the_other_chunks_if_the_lock_was_wrong() -> None:
+    """A chunk that the lock calls pending is listed: the other pending chunks are unknown."""
+    world, sms_by, reconciler = _world()
+    sms_by.listed = lambda time: [_remote(world, 1)]
+    reconciler.note_found("m/0", reconciler.read())
+    assert world.states() == ["unknown", "accepted", "unknown"]
+
+
+def test_reconciler_adopts_a_mailing_that_is_listed_in_part() -> None:
+    """The listed chunks are recorded as sms.by has them, the others as unknown."""
+    world, sms_by, reconciler = _world()
+    sms_by.listed = lambda time: [_remote(world), _remote(world, 1, status="DRAFT", number=8)]
+    reconciler.adopt("m/0", 1, action_of("m/0", entry_of(0, 3)), reconciler.read())
+    assert world.states() == ["accepted", "draft", "unknown"]
+    assert [world.recorder.chunk(("m/0", index)).message_id for index in range(3)] == [7, 8, None]
+
+
+def test_reconciler_stops_the_run_without_a_list() -> None:
+    """Nothing is sent before the remote list was read: exit code 7."""
+    world, sms_by, reconciler = _world()
+
+    def listed(time: float) -> list[RemoteMailing]:
+        raise SmsbyUnavailable("offline")
+
+    sms_by.listed = listed
+    with pytest.raises(StopSending, match=r"sms\.by could not be asked before sending: offline") as caught:
+        reconciler.read_before_sending()
+    assert caught.value.exit_code is ExitCode.UNREACHABLE
+    assert not world.held.lines
