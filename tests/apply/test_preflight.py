@@ -1,0 +1,200 @@
+"""Preflight: what refuses an apply, and which of several reasons is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+
+from smsby_deploy.apply.context import ApplyRequest
+from smsby_deploy.apply.run import apply_plan
+from smsby_deploy.errors import (
+    FilesInvalid,
+    LockHeld,
+    PlanRefused,
+    Refused,
+    SmsbyDeployError,
+    TokenRefused,
+    UsageError,
+)
+from smsby_deploy.plan.model import Plan, ReasonCode
+from smsby_deploy.plan.planner import make_plan
+from smsby_deploy.smsby.client import SendClient
+from tests.apply.fake_smsby import PHONES, Shop, ok
+
+GOOD = f"recipients: ['{PHONES[0]}', '{PHONES[1]}'], text: Hello"
+BAD = f"recipients: ['{PHONES[0]}'], text: 'Dear {{{{ nobody }}}}'"
+
+
+def _plan(shop: Shop) -> Plan:
+    return make_plan(
+        shop.load(),
+        select=(),
+        client=shop.client,
+        account="account",
+        lock=shop.lock(),
+        clock=shop.clock,
+        new_id="reviewed",
+    )
+
+
+def _request(shop: Shop, reviewed: Plan | None = None) -> ApplyRequest:
+    return ApplyRequest(
+        shop.load,
+        shop.store,
+        lambda: shop.client,
+        "account",
+        shop.clock,
+        reviewed=None if reviewed is None else lambda: reviewed,
+        tell=shop.lines.append,
+    )
+
+
+def _refuse(error: SmsbyDeployError) -> Callable[[], SendClient]:
+    def connect() -> SendClient:
+        raise error
+
+    return connect
+
+
+def _unreadable() -> Plan:
+    raise PlanRefused("the plan cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("reasons", "expected"),
+    [
+        ({"files", "lock", "plan", "token"}, FilesInvalid),
+        ({"files", "plan"}, FilesInvalid),
+        ({"files", "token"}, FilesInvalid),
+        ({"files", "lock"}, FilesInvalid),
+        ({"lock", "plan", "token"}, LockHeld),
+        ({"lock", "token"}, LockHeld),
+        ({"plan", "token"}, PlanRefused),
+        ({"token"}, TokenRefused),
+        ({"select", "files", "lock", "token"}, UsageError),
+    ],
+    ids=lambda value: "+".join(sorted(value)) if isinstance(value, set) else value.__name__,
+)
+def test_preflight_reports_the_first_of_several_reasons(
+    shop: Shop, reasons: set[str], expected: type[SmsbyDeployError]
+) -> None:
+    """In the documented order of exit codes: 64, 3, 8, 5, 7."""
+    shop.mailing(BAD if "files" in reasons else GOOD)
+    request = _request(shop)
+    if "plan" in reasons:
+        request = replace(request, reviewed=_unreadable)
+    if "token" in reasons:
+        request = replace(request, connect=_refuse(TokenRefused("no token")))
+    if "select" in reasons:
+        request = replace(request, select=("other/*",))
+    with ExitStack() as stack:
+        if "lock" in reasons:
+            stack.enter_context(shop.store.held())
+        with pytest.raises(SmsbyDeployError) as caught:
+            apply_plan(request)
+    assert type(caught.value) is expected
+    assert shop.sms_by.changes() == []
+
+
+def test_preflight_asks_nobody_about_an_outdated_plan(shop: Shop) -> None:
+    """What makes it stale is in the files, so sms.by is not even connected to."""
+    shop.mailing(GOOD)
+    reviewed = _plan(shop)
+    shop.mailing(f"{GOOD} you")
+    request = replace(_request(shop, reviewed), connect=_refuse(TokenRefused("no token")))
+    with pytest.raises(PlanRefused, match=r"this plan is stale: sale\.yaml has changed since"):
+        apply_plan(request)
+
+
+def test_preflight_does_not_know_the_account_without_a_token(shop: Shop) -> None:
+    """A plan is not called one of another account if the account is not known: the token is what is missing."""
+    shop.mailing(GOOD)
+    request = replace(_request(shop, _plan(shop)), account=None, connect=_refuse(TokenRefused("no token")))
+    with pytest.raises(TokenRefused):
+        apply_plan(request)
+
+
+def test_preflight_refuses_a_plan_that_sms_by_made_stale(shop: Shop) -> None:
+    """Since the review another checkout sent the mailing: found only by asking, and refused all the same."""
+    shop.mailing(GOOD)
+    reviewed = _plan(shop)
+    mark = reviewed.actions[0].chunks[0].fingerprint
+    name = f"sale/staff shop#{mark}"
+    shop.sms_by.script("getSMSMessages", ok([{"id": 7, "name": name, "status": "NEW", "count_phones": 2}]))
+    with pytest.raises(PlanRefused, match="it was create, now it is adopt"):
+        apply_plan(_request(shop, reviewed))
+    assert shop.sms_by.changes() == []
+
+
+def test_preflight_offers_an_invalid_plan_for_output(shop: Shop) -> None:
+    """The plan with its problems goes to `planned`, so that it can be printed before it is refused."""
+    shop.mailing(BAD)
+    plans: list[Plan] = []
+    with pytest.raises(FilesInvalid):
+        apply_plan(replace(_request(shop), planned=plans.append))
+    assert [plan.has_errors for plan in plans] == [True]
+
+
+@pytest.mark.parametrize(
+    ("guardrails", "balance", "message", "hint"),
+    [
+        ("{max_cost: 0.01}", "1000", "max_cost", "guardrails.max_cost in smsby.yaml"),
+        ("{}", "0.01", "0.01", "top up the account"),
+    ],
+)
+def test_preflight_refuses_what_costs_too_much(
+    shop: Shop, guardrails: str, balance: str, message: str, hint: str
+) -> None:
+    """Over max_cost, or over the balance: refused as a whole before anything is sent."""
+    shop.configure(price="{currency: BYN, per_part: 0.026}", guardrails=guardrails)
+    shop.sms_by.script("getBalance", ok({"balance": balance, "currency": "BYN"}))
+    shop.mailing(GOOD)
+    with pytest.raises(Refused, match=message) as caught:
+        apply_plan(_request(shop))
+    assert hint in caught.value.hint
+    assert shop.sms_by.changes() == []
+
+
+def test_preflight_refuses_what_is_not_approved(shop: Shop) -> None:
+    """Without approval nothing is sent and nothing is recorded."""
+    shop.mailing(GOOD)
+    with pytest.raises(Refused, match="not approved: nothing was sent"):
+        apply_plan(replace(_request(shop), approve=lambda plan: False))
+    assert shop.lock().serial == 0
+
+
+def test_preflight_reports_late_opt_outs(shop: Shop) -> None:
+    """A recipient who opts out after the review is left out, and the plan stays valid."""
+    shop.configure(suppress="[out.txt]")
+    shop.write("out.txt", "")
+    shop.mailing(GOOD)
+    shop.sms_by.script("sendBulkSms", ok({"uuid": "cc9c8043"}))
+    reviewed = _plan(shop)
+    shop.write("out.txt", f"{PHONES[0]}\n")
+    result = apply_plan(_request(shop, reviewed))
+    assert result.mailings[0].recipients == 1
+    assert "1 recipient opted out since this plan was made: nothing is sent to them" in shop.lines
+
+
+def test_preflight_holds_back_what_the_plan_shows_as_blocked(shop: Shop) -> None:
+    """A mailing that was blocked in the reviewed plan is not sent by it, even if nothing blocks it now."""
+    shop.mailing(GOOD)
+    plan = _plan(shop)
+    blocked = replace(plan, actions=(plan.actions[0].block(ReasonCode.GUARDRAIL, "quiet hours"),))
+    result = apply_plan(_request(shop, blocked))
+    assert result.mailings[0].error is not None
+    assert "blocked in the reviewed plan; now create: make a new plan" in result.mailings[0].error
+    assert shop.sms_by.changes() == []
+
+
+def test_preflight_uses_a_plan_once(shop: Shop) -> None:
+    """The second apply of the same plan is refused."""
+    shop.mailing(GOOD)
+    shop.sms_by.script("sendBulkSms", ok({"uuid": "cc9c8043"}))
+    reviewed = _plan(shop)
+    apply_plan(_request(shop, reviewed))
+    with pytest.raises(PlanRefused, match="this plan was already applied"):
+        apply_plan(_request(shop, reviewed))

@@ -1,0 +1,110 @@
+"""apply_plan: the order in which mailings are sent, and how a run ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.apply.result import MailingOutcome
+from smsby_deploy.apply.run import apply_plan
+from smsby_deploy.errors import OutcomeUnknown, SmsbyDeployError
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock import journal
+from smsby_deploy.lock.records import ChunkState
+from tests.apply.fake_dispatch import VirtualClock
+from tests.apply.fake_smsby import OFFLINE, PHONES, Shop, error, ok
+from tests.apply.test_preflight import _plan, _request
+
+ACCEPTED = ok({"uuid": "cc9c8043", "success": "OK"})
+
+
+def _campaign(shop: Shop, *mailings: str) -> None:
+    lines = "".join(f"  - {{{mailing}}}\n" for mailing in mailings)
+    shop.write("sale.yaml", f"version: 1\ncampaign: sale\nmailings:\n{lines}")
+
+
+def _bulk(name: str, *phones: str) -> str:
+    return f"name: {name}, text: Hello {name}, recipients: [{', '.join(map(repr, phones))}]"
+
+
+def test_apply_plan_sends_mailings_of_a_campaign_together(shop: Shop) -> None:
+    """Bulk mailings share a request, before the mailings that go another way."""
+    _campaign(
+        shop,
+        f"name: one, via: single, text: Hi, recipients: ['{PHONES[2]}']",
+        _bulk("a", PHONES[0]),
+        _bulk("b", PHONES[1]),
+    )
+    shop.sms_by.script("sendBulkSms", ACCEPTED)
+    shop.sms_by.script("createSmsMessage", ok({"message_id": 7}))
+    shop.sms_by.script("sendSMS", ok({"sms_id": 9}))
+    result = apply_plan(_request(shop))
+    assert shop.sms_by.changes() == ["sendBulkSms", "createSmsMessage", "sendSMS"]
+    (sent,) = shop.sms_by.named("sendBulkSms")
+    names = [message["name"].split(" ")[0] for message in json.loads(sent["messages"])]
+    assert names == ["sale/a", "sale/b"]
+    assert {mailing.outcome for mailing in result.mailings} == {MailingOutcome.SENT}
+    assert result.exit_code is ExitCode.DONE
+
+
+def test_apply_plan_goes_on_after_a_rejection(shop: Shop) -> None:
+    """The rejected campaign is reported; the next campaign is sent."""
+    _campaign(shop, _bulk("a", PHONES[0]))
+    shop.write("west.yaml", f"version: 1\ncampaign: west\nmailings:\n  - {{{_bulk('b', PHONES[1])}}}\n")
+    shop.sms_by.script("sendBulkSms", error("No such alphaname", 400), ACCEPTED)
+    result = apply_plan(_request(shop))
+    assert [mailing.outcome for mailing in result.mailings] == [MailingOutcome.REJECTED, MailingOutcome.SENT]
+    assert result.mailings[0].error == "No such alphaname"
+    assert result.exit_code is ExitCode.FAILED
+
+
+def test_apply_plan_stops_if_sms_by_cannot_be_reached(tmp_path: Path) -> None:
+    """The first mailing was certainly not sent after every retry: nothing else is tried, exit code 7."""
+    shop = Shop(tmp_path, clock=VirtualClock())
+    _campaign(shop, _bulk("a", PHONES[0]))
+    shop.write("west.yaml", f"version: 1\ncampaign: west\nmailings:\n  - {{{_bulk('b', PHONES[1])}}}\n")
+    shop.sms_by.script("sendBulkSms", OFFLINE)
+    result = apply_plan(_request(shop))
+    assert {mailing.error for mailing in result.mailings} == {"not sent: cannot connect"}
+    assert result.exit_code is ExitCode.UNREACHABLE
+    assert [chunk.state for chunk in shop.lock().mailings["sale/a"].chunks] == [ChunkState.PENDING]
+    assert "west/b" not in shop.lock().mailings
+
+
+def test_apply_plan_marks_a_reviewed_plan_as_used(shop: Shop) -> None:
+    """Even if nothing of it could be sent, as sms.by refused it all."""
+    _campaign(shop, _bulk("a", PHONES[0]))
+    shop.sms_by.script("sendBulkSms", error("No such alphaname", 400))
+    apply_plan(_request(shop, _plan(shop)))
+    assert shop.lock().was_used("reviewed")
+
+
+def test_apply_plan_reports_drift_of_what_it_sent(shop: Shop) -> None:
+    """What sms.by reports differently than intended is a warning of the result."""
+    _campaign(shop, _bulk("a", PHONES[0], PHONES[1]))
+    mark = _plan(shop).actions[0].chunks[0].fingerprint
+    listed = {"id": 7, "name": f"sale/a shop#{mark}", "status": "NEW", "count_phones": 1, "type": "API"}
+    shop.sms_by.script("sendBulkSms", ACCEPTED)
+    shop.sms_by.script("getSMSMessages", ok([]), ok([]), ok([listed]))
+    result = apply_plan(_request(shop))
+    assert [(problem.code, problem.address) for problem in result.differences] == [
+        ("REMOTE_DIFFERS", "sale/a")
+    ]
+
+
+def test_apply_plan_says_so_if_the_journal_cannot_be_started(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk takes no line: nothing is sent and nothing is lost."""
+    _campaign(shop, _bulk("a", PHONES[0]))
+
+    def fail(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(journal.os, "fsync", fail)
+    with pytest.raises(SmsbyDeployError, match="cannot write the journal beside the lock") as caught:
+        apply_plan(_request(shop))
+    assert not isinstance(caught.value, OutcomeUnknown)
+    assert shop.sms_by.changes() == []
