@@ -164,7 +164,7 @@ class _MessageBuilder:
             index: of the chunk.
             rows: its recipients, a JSON value a line, as they were hashed.
             mask: for each of them 0 if they opted out, else 1.
-            text: what all of them get; None if each row has a text of its own.
+            text: what all of them get; None if each row contains its text.
         """
         address, count, mark = self._mailing.address, len(self._chunks), self._chunks[index].fingerprint
         name = remote_name(self._project, address, self._mailing.revision, index, count, mark)

@@ -18,7 +18,7 @@ from smsby_deploy.smsby.client import SendClient
 
 
 def _ignore(value: object) -> None:
-    """Default of a callback that nobody needs."""
+    """Do nothing: the default of a callback."""
 
 
 @dataclass(frozen=True, slots=True)

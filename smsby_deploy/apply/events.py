@@ -56,6 +56,6 @@ def step_event(outcome: str, step: str, address: str, recipients: int | None) ->
 
 
 def _column(recipients: int | None) -> str:
-    """Return a count of recipients as wide as any other, so that the names stand in a column."""
+    """Return a count of recipients, padded so that the addresses after it are aligned."""
     count = "?" if recipients is None else f"{recipients:,}"
     return f"{count:>9} {'recipient ' if recipients == 1 else 'recipients'}"

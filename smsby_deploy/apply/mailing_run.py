@@ -110,11 +110,15 @@ class MailingRun:
         entry: Entry | None = None,
         recipients: int | None = None,
     ) -> MailingResult:
-        recipients = self.action.recipients if recipients is None else recipients
-        result = MailingResult(self.action.address, outcome, recipients, error=error)
-        if entry is not None:
-            result.name_requests(entry)
-        return result
+        chunks = () if entry is None else entry.chunks
+        return MailingResult(
+            self.action.address,
+            outcome,
+            self.action.recipients if recipients is None else recipients,
+            uuids=list(dict.fromkeys(chunk.uuid for chunk in chunks if chunk.uuid)),
+            message_ids=list(dict.fromkeys(chunk.message_id for chunk in chunks if chunk.message_id)),
+            error=error,
+        )
 
 
 def _with_share(entry: Entry, reason: str | None) -> str | None:

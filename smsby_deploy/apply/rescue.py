@@ -1,4 +1,4 @@
-"""Results that the disk did not take: kept where there is room, and taken in again by `lock rescue`."""
+"""Results that could not be written to the journal: saved where there is space, read by `lock rescue`."""
 
 from __future__ import annotations
 
@@ -17,24 +17,38 @@ FORMAT = "smsby-rescue"
 def write_rescue(error: ResultNotSaved, lock: Lock, lock_path: Path) -> OutcomeUnknown:
     """Save the results that `error` contains to a file, and return the error that names it.
 
-    If no disk takes the file, its content is part of the hint. It holds the chunks of each result as [address, index,
-    fingerprint] and their changes: no phone number, text or token.
+    If no disk takes the file, its content is part of the hint.
     """
-    document = {
-        "format": FORMAT,
-        "project": lock.project,
-        "lineage": lock.lineage,
-        "results": [
-            {
-                "chunks": [[a, i, lock.mailings[a].chunks[i].fingerprint] for a, i in event["chunks"]],
-                "changes": event["changes"],
-                **({"row": event["row"]} if "row" in event else {}),
-            }
-            for event in error.events
-            if event["event"] == "result"
-        ],
-    }
-    text = json.dumps(document, ensure_ascii=False)
+    text = json.dumps(_rescue_document(error, lock), ensure_ascii=False)
+    path = _save(text, lock_path)
+    if path is not None:
+        where, source, first = f"it is saved in {path}", path, ""
+    else:
+        # Phone numbers are masked in the message but not in the hint, and a digest may look like one.
+        where, source = "it could not be saved either", "FILE"
+        first = f"save this line as FILE:\n{text}\nthen "
+    return OutcomeUnknown(
+        f"cannot write the journal beside the lock ({error}): stopped sending. The last result was not recorded; {where}",
+        hint=f"{first}free disk space, then run `smsby-deploy lock rescue {source}`, then `smsby-deploy apply`",
+    )
+
+
+def _rescue_document(error: ResultNotSaved, lock: Lock) -> dict[str, Any]:
+    """Return each result with its chunks as [address, index, fingerprint]: no phone number, text or token."""
+    results = [
+        {
+            "chunks": [[a, i, lock.mailings[a].chunks[i].fingerprint] for a, i in event["chunks"]],
+            "changes": event["changes"],
+            **({"row": event["row"]} if "row" in event else {}),
+        }
+        for event in error.events
+        if event["event"] == "result"
+    ]
+    return {"format": FORMAT, "project": lock.project, "lineage": lock.lineage, "results": results}
+
+
+def _save(text: str, lock_path: Path) -> str | None:
+    """Write `text` to a new file and return its path; None if no disk takes it."""
     for folder in (lock_path.parent, Path(tempfile.gettempdir()), Path.home()):
         try:
             with tempfile.NamedTemporaryFile(
@@ -43,33 +57,23 @@ def write_rescue(error: ResultNotSaved, lock: Lock, lock_path: Path) -> OutcomeU
                 file.write(text + "\n")
         except OSError:
             continue
-        where, source, first = f"it is saved in {file.name}", file.name, ""
-        break
-    else:
-        # The hint is printed as it is, while phone numbers are masked in the message, and a digest may look like one.
-        where, source, first = (
-            "it could not be saved either",
-            "FILE",
-            f"save this line as FILE:\n{text}\nthen ",
-        )
-    return OutcomeUnknown(
-        f"cannot write the journal beside the lock ({error}): stopped sending. The last result was not recorded; {where}",
-        hint=f"{first}free disk space, then run `smsby-deploy lock rescue {source}`, then `smsby-deploy apply`",
-    )
+        return file.name
+    return None
 
 
 def read_rescue(path: Path) -> dict[str, Any]:
-    """The document of a rescue file.
+    """Return the document of a rescue file.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the file is not a rescue file.
     """
     try:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if document["format"] != FORMAT or not {"project", "lineage", "results"} <= document.keys():
-            raise ValueError("keys are missing")
+            raise ValueError("missing keys")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"{path} is not a rescue file: {error}", hint="its path was told when apply stopped"
+            f"{path} is not a rescue file: {error}",
+            hint="apply printed the path of the rescue file when it stopped",
         ) from error
     return document

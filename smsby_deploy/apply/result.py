@@ -8,7 +8,6 @@ from enum import Enum, StrEnum, auto
 
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.lock.records import Entry
 from smsby_deploy.plan.model import Action, ActionKind, Plan, total_of
 from smsby_deploy.problems import Problem
 
@@ -36,7 +35,7 @@ class NextStep(Enum):
     WATCH_STATUS = auto()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class MailingResult:
     """One mailing's outcome. `error` says why it was not sent, or not completely."""
 
@@ -55,11 +54,6 @@ class MailingResult:
             MailingOutcome.UNKNOWN,
         )
         return is_recorded or bool(self.uuids or self.message_ids)
-
-    def name_requests(self, entry: Entry) -> None:
-        """Copy the recorded uuids and message ids from `entry`."""
-        self.uuids = list(dict.fromkeys(chunk.uuid for chunk in entry.chunks if chunk.uuid))
-        self.message_ids = list(dict.fromkeys(chunk.message_id for chunk in entry.chunks if chunk.message_id))
 
 
 @dataclass(frozen=True, slots=True)

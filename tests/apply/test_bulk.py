@@ -65,7 +65,7 @@ def test_stream_messages_of_one_text(tmp_path: Path) -> None:
 
 
 def test_stream_messages_of_personal_texts(tmp_path: Path) -> None:
-    """Each recipient has a text of its own, and the message has none."""
+    """Each recipient has a personal text, and the message has none."""
     loaded = _load(tmp_path, "text: '{{ n }}!', recipients: [{phone: '375290000001', n: Анна}]")
     (body,) = _bodies(loaded)
     assert (body["message_type"], "text" in body, "schedule_time" in body) == ("personal", False, False)

@@ -25,7 +25,7 @@ from smsby_deploy.smsby.client import SendClient
 from tests.apply.fake_smsby import PHONES, Shop, ok
 
 GOOD = f"recipients: ['{PHONES[0]}', '{PHONES[1]}'], text: Hello"
-BAD = f"recipients: ['{PHONES[0]}'], text: 'Dear {{{{ nobody }}}}'"
+BAD = f"recipients: ['{PHONES[0]}'], text: 'Dear {{{{ missing }}}}'"
 
 
 def _plan(shop: Shop) -> Plan:
@@ -99,7 +99,7 @@ def test_preflight_reports_the_first_of_several_reasons(
     assert shop.sms_by.changes() == []
 
 
-def test_preflight_asks_nobody_about_an_outdated_plan(shop: Shop) -> None:
+def test_preflight_does_not_connect_for_an_outdated_plan(shop: Shop) -> None:
     """What makes it stale is in the files, so sms.by is not even connected to."""
     shop.mailing(GOOD)
     reviewed = _plan(shop)
