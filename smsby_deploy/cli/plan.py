@@ -12,7 +12,7 @@ import click
 
 from smsby_deploy.cli.context import Context
 from smsby_deploy.cli.options import MACHINE_FORMATS, examples, format_option
-from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable
+from smsby_deploy.errors import FilesInvalid, SmsbyDeployError, SmsbyUnavailable
 
 if TYPE_CHECKING:
     from smsby_deploy.config.project_loader import LoadedProject
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from smsby_deploy.plan.planner import MeasuredFiles
     from smsby_deploy.plan.result import PlanResult
     from smsby_deploy.plan.review import PlanReviewer
-    from smsby_deploy.smsby.client import ReadClient
+
+_WITH_BALANCE = ("text", "markdown")  # the formats that show it: the others ask sms.by nothing more
 
 
 @click.command(
@@ -63,39 +64,24 @@ def command(
 
     Exits 3 if the files are not valid and 4 if a mailing is blocked; the plan is printed in both cases.
     """
-    from uuid import uuid4
-
-    from smsby_deploy.cli.session import account_of, load, open_lock
-    from smsby_deploy.clock import SystemClock
+    from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.plan.plan_file import write_plan
-    from smsby_deploy.plan.result import read_balance, review_plan
 
     loaded = load(context)
     lock = open_lock(loaded.project).read()
     reviewer = _make_reviewer(context, loaded, lock, select, compare) if form == "markdown" else None
     files = _measure_files(context, loaded, lock, select, reviewer)
     try:
-        with files.errors_first():
-            client = None if offline else _open_client(context, loaded)
-            account = None if offline else account_of(loaded.project.api, context.environ)
-            plan = files.plan(
-                client=client, account=account, now=SystemClock().now(), new_id=uuid4().hex[:12]
-            )
+        result = _plan(context, loaded, files, is_offline=offline, shows_balance=form in _WITH_BALANCE)
     except (FilesInvalid, SmsbyUnavailable) as error:
         if form == "markdown":
-            from smsby_deploy.output.plan_markdown import no_plan_markdown
-
-            # A comment on a pull request must not keep an outdated plan.
-            click.echo(no_plan_markdown(loaded.project.name, error.message), nl=False)
+            _write_no_plan(loaded, error)
         raise
     if out is not None:
-        write_plan(plan, out)
-    result = review_plan(plan, loaded.project)
+        write_plan(result.plan, out)
     if form == "text":
-        result = replace(result, balance=read_balance(client, plan))
         _write_text(context, result, select, out)
     elif reviewer is not None:
-        result = replace(result, balance=read_balance(client, plan))
         click.echo(_comment(context, result, loaded, reviewer, out), nl=False)
     else:
         click.echo(_document(context, result, loaded, form), nl=False)
@@ -103,11 +89,31 @@ def command(
     return result.exit_code(is_detailed=detailed_exitcode)
 
 
-def _open_client(context: Context, loaded: LoadedProject) -> ReadClient:
-    from smsby_deploy.cli.session import open_reader
-    from smsby_deploy.clock import SystemClock
+def _plan(
+    context: Context, loaded: LoadedProject, files: MeasuredFiles, *, is_offline: bool, shows_balance: bool
+) -> PlanResult:
+    from uuid import uuid4
 
-    return open_reader(loaded.project.api, context.environ, SystemClock())
+    from smsby_deploy.cli.session import account_of, open_reader
+    from smsby_deploy.clock import SystemClock
+    from smsby_deploy.plan.result import read_balance, review_plan
+
+    client = account = None
+    clock, api = SystemClock(), loaded.project.api
+    with files.errors_first():
+        if not is_offline:
+            client = open_reader(api, context.environ, clock)
+            account = account_of(api, context.environ)
+        plan = files.plan(client=client, account=account, now=clock.now(), new_id=uuid4().hex[:12])
+    result = review_plan(plan, loaded.project)
+    return replace(result, balance=read_balance(client, plan)) if shows_balance else result
+
+
+def _write_no_plan(loaded: LoadedProject, error: SmsbyDeployError) -> None:
+    """Say in the comment that there is no plan, so that it does not keep an outdated one."""
+    from smsby_deploy.output.plan_markdown import no_plan_markdown
+
+    click.echo(no_plan_markdown(loaded.project.name, error.message), nl=False)
 
 
 def _measure_files(

@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from smsby_deploy.output.change_text import change_text, word_diff
 from smsby_deploy.output.markdown import Piece, code, escape, fit, fold, preformatted, table_row
 from smsby_deploy.output.plan_text import list_costs, uncounted_lists
 from smsby_deploy.output.sms_text import ENCODING_NAMES
 from smsby_deploy.output.values import count_text, local_and_utc, span_text
-from smsby_deploy.plan.comparison import Base, compare_action, removed_since
+from smsby_deploy.plan.comparison import Base, compare_action, cost_change, removed_since
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.plan_file import plan_document
 from smsby_deploy.plan.result import PlanResult, Verdict
@@ -147,11 +146,8 @@ def _totals_line(result: PlanResult, base: Base) -> str:
 def _cost(plan: Plan, base: Base) -> str:
     if plan.currency is None:
         return "Cost not known: the project has no price"
-    sending = [action.address for action in plan.actions if action.sends]
-    costs = [base.mailings[address].cost for address in sending if address in base.mailings]
-    known = [cost for cost in costs if cost is not None]
-    change = plan.totals.cost - sum(known, Decimal(0))
-    against = f" ({signed(change)} compared with {escape(base.label)})" if known else ""
+    change = cost_change(plan, base)
+    against = "" if change is None else f" ({signed(change)} compared with {escape(base.label)})"
     return f"Cost {money(plan.totals.cost)} {escape(plan.currency)}{against}"
 
 

@@ -122,6 +122,14 @@ def compare_action(action: Action, base: Base, text: str | None = None) -> Chang
     )
 
 
+def cost_change(plan: Plan, base: Base) -> Decimal | None:
+    """Return how much more the plan costs than its sending mailings did in the base; None if the base has no costs."""
+    addresses = [action.address for action in plan.actions if action.sends]
+    costs = [base.mailings[address].cost for address in addresses if address in base.mailings]
+    known = [cost for cost in costs if cost is not None]
+    return plan.totals.cost - sum(known, Decimal(0)) if known else None
+
+
 def removed_since(plan: Plan, base: Base) -> list[str]:
     """Return the addresses that the base has and the plan has not."""
     present = {action.address for action in plan.actions}

@@ -13,6 +13,7 @@ from smsby_deploy.plan.comparison import (
     Change,
     base_of_plan,
     compare_action,
+    cost_change,
     removed_since,
 )
 from smsby_deploy.plan.model import ActionKind
@@ -64,3 +65,13 @@ def test_removed_since_leaves_out_the_lock() -> None:
     base = base_of_plan(examples.plan(_NOW, examples.action("sale/old", ActionKind.CREATE)), "main")
     assert removed_since(examples.plan(_NOW), base) == ["sale/old"]
     assert removed_since(examples.plan(_NOW), replace(base, is_complete=False)) == []
+
+
+def test_cost_change_compares_only_what_is_sent() -> None:
+    """A mailing without a known cost in the base adds its whole cost; without any there is no comparison."""
+    idle = examples.action("sale/old", ActionKind.NOOP)
+    new = examples.action("sale/new", ActionKind.CREATE)
+    base = Base("main", {"sale/vip": replace(_SAME, cost=Decimal("0.4")), "sale/old": _SAME})
+    assert cost_change(examples.plan(_NOW, idle), base) == Decimal("0.12")
+    assert cost_change(examples.plan(_NOW, new), base) == Decimal("0.64")
+    assert cost_change(examples.plan(new), base) is None
