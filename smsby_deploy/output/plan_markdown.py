@@ -12,7 +12,7 @@ from smsby_deploy.output.change_text import change_text, word_diff
 from smsby_deploy.output.markdown import Piece, code, escape, fit, fold, preformatted, table_row
 from smsby_deploy.output.plan_text import list_costs, uncounted_lists
 from smsby_deploy.output.sms_text import ENCODING_NAMES
-from smsby_deploy.output.values import count_text, local_and_utc, span_text
+from smsby_deploy.output.values import count_text, local_and_utc, safe_line, span_text
 from smsby_deploy.plan.comparison import Base, compare_action, cost_change, removed_since
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.plan_file import plan_document
@@ -253,7 +253,9 @@ def _problem_line(problem: Problem) -> str:
 
 
 def _clip(text: str) -> str:
-    return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
+    # Mask before cutting: half a phone number could not be recognized.
+    line = safe_line(text)
+    return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
 
 
 # --- Folded details and footer ---------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from decimal import Decimal
 from enum import StrEnum
 
 from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan
-from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Problem, has_errors
 
 
@@ -46,7 +45,8 @@ class ReasonCode(StrEnum):
 class Action:
     """What happens to one mailing, and why.
 
-    `reason` is a sentence without phone numbers; programs use `reason_code`, which is set for blocked mailings only.
+    `reason` is a sentence for users, which is masked when it is written; programs use `reason_code`, which is set for
+    blocked mailings only.
     Counts and cost are None where only sms.by knows them (contact lists).
     """
 
@@ -68,9 +68,6 @@ class Action:
     chunks: tuple[ChunkPlan, ...]
     audience: AudienceCounts
     reason_code: ReasonCode | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "reason", mask_phones(self.reason))
 
     @property
     def sends(self) -> bool:

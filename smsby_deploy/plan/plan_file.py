@@ -14,6 +14,7 @@ from smsby_deploy.errors import PlanRefused, SmsbyDeployError
 from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
+from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity, problem_document
 from smsby_deploy.texts.price import money
 
@@ -50,7 +51,7 @@ def _action_document(action: Action) -> dict[str, Any]:
     return {
         "address": action.address,
         "action": action.action.value,
-        "reason": action.reason,
+        "reason": mask_phones(action.reason),
         "reason_code": action.reason_code,
         "via": action.via,
         "recipients": action.recipients,

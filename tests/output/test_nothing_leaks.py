@@ -120,6 +120,15 @@ def test_no_plan_format_leaks(first: str, second: str, third: str) -> None:
     _assert_clean(problems_junit(findings, ["sale/vip"]), is_markup=True)
 
 
+def test_no_cut_phone_leaks() -> None:
+    """Where the comment on a pull request cuts a long message, no part of a phone number is left unmasked."""
+    for length in range(575, 605):
+        text = "x" * length + " 375 29 123-45-67"
+        (result, context) = _every_plan(text, text, "")
+        digits = "".join(char for char in plan_markdown(result, context) if char.isdigit())
+        assert "29123" not in digits, length
+
+
 @given(hostile, hostile)
 @settings(max_examples=40)
 def test_no_status_format_leaks(word: str, value: str) -> None:

@@ -13,6 +13,7 @@ from smsby_deploy.errors import PlanRefused
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import ActionKind, ReasonCode
 from smsby_deploy.plan.plan_file import plan_document, read_plan, write_plan
+from smsby_deploy.privacy import mask_phones
 from tests.output import examples
 
 
@@ -36,11 +37,13 @@ def test_read_plan_explains_what_is_wrong(tmp_path: Path, content: bytes, why: s
 
 
 def test_written_plan_is_read_back(tmp_path: Path) -> None:
-    """Every field that a plan file holds survives, reason codes included."""
+    """Every field that a plan file holds survives, reason codes included; phone numbers in reasons are masked."""
     plan = replace(examples.whole_plan(), problems=())
+    masked = tuple(replace(action, reason=mask_phones(action.reason)) for action in plan.actions)
+    assert masked != plan.actions
     path = tmp_path / "plan.json"
     write_plan(plan, path)
-    assert read_plan(path) == plan
+    assert read_plan(path) == replace(plan, actions=masked)
     assert {action.reason_code for action in read_plan(path).blocked} == {ReasonCode.CHANGED}
 
 
