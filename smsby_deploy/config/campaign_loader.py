@@ -205,7 +205,7 @@ class _CampaignLoader:
             message = "missing key text (or text_file): all recipients of an upload get the same text"
             self._log.error("SCHEMA", message, self._at(mark))
         elif "list" in node or not _may_have_own_texts(node["recipients"]):
-            message = "missing key text (or text_file, or a text of their own for all recipients)"
+            message = "missing key text (or text_file, or an own text for every recipient)"
             self._log.error("SCHEMA", message, self._at(mark))
         return None
 
@@ -226,7 +226,7 @@ class _CampaignLoader:
 
 
 def _may_have_own_texts(recipients: YamlMap | YamlList) -> bool:
-    """Whether every recipient may have a text of its own: a file or query may have a column `text`."""
+    """Whether every recipient may have its own text: a file or query may have a column `text`."""
     if isinstance(recipients, YamlMap):
         return True
     return all(isinstance(row, YamlMap) and "text" in row for row in recipients)

@@ -1,6 +1,6 @@
-"""A project as its files declare it: frozen, typed, every name checked, nothing looked up yet.
+"""A project as its files declare it: immutable and typed, with inherited settings applied.
 
-Most are named tuples: a frozen dataclass takes five times as long to define (and there are many), four times to make.
+Most declarations are named tuples: a frozen dataclass takes five times as long to define, and four times to create.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from smsby_deploy.problems import Location
 
 Via = Literal["bulk", "list", "single"]
-HOME = "BY"  # the country whose numbers are taken without a word about countries
+HOME = "BY"  # the country whose numbers are accepted by default
 
 
 class ApiSettings(NamedTuple):
@@ -32,28 +32,28 @@ class ApiSettings(NamedTuple):
 
 
 class QuietHours(NamedTuple):
-    """Local times of the campaign's zone between which nothing may go out; `start` > `end` spans midnight."""
+    """Local times in the campaign's zone between which nothing is sent; `start` > `end` spans midnight."""
 
     start: time
     end: time
 
 
 class Blackout(NamedTuple):
-    """Dates of the campaign's zone on which nothing may go out, both included."""
+    """Dates in the campaign's zone on which nothing is sent, both inclusive."""
 
     first: date
     last: date
 
 
 class Expected(NamedTuple):
-    """How many recipients a mailing should have, opt-outs subtracted; None is open."""
+    """How many recipients a mailing should have, opt-outs subtracted; None is no limit."""
 
     least: int | None = None
     most: int | None = None
 
 
 class Guardrails(NamedTuple):
-    """None and () mean off. `required_words` and `forbidden_words` are regular expressions that compile."""
+    """Limits of smsby.yaml; None and () mean off. `required_words` and `forbidden_words` are valid regular expressions."""
 
     max_recipients: int | None = None
     max_parts: int | None = None
@@ -61,7 +61,7 @@ class Guardrails(NamedTuple):
     quiet_hours: QuietHours | None = None
     min_lead: timedelta | None = None
     expect_recipients: Expected | None = None
-    budget: Decimal | None = None  # of a calendar month
+    budget: Decimal | None = None  # per calendar month
     blackout: tuple[Blackout, ...] = ()
     allowed_alphanames: tuple[str, ...] = ()
     required_words: tuple[str, ...] = ()
@@ -69,19 +69,19 @@ class Guardrails(NamedTuple):
 
 
 class Price(NamedTuple):
-    """`per_prefix` are other prices of a part by the beginning of the phone, the longest prefix first."""
+    """The price of a part; `per_prefix` are prices by the first digits of the phone, longest prefix first."""
 
     currency: str
     per_part: Decimal
     per_prefix: tuple[tuple[str, Decimal], ...] = ()
 
     def for_phone(self, phone: str) -> Decimal:
-        """What a part to `phone` costs."""
+        """Return the price of a part to `phone`."""
         return next((price for prefix, price in self.per_prefix if phone.startswith(prefix)), self.per_part)
 
 
 class Rewrite(NamedTuple):
-    """How a mailing's texts are made cheaper: plain signs for typographic ones, Latin letters for Cyrillic ones."""
+    """How a mailing's texts are made cheaper: plain punctuation for typographic, Latin letters for Cyrillic."""
 
     smart_encoding: bool = False
     transliterate: bool = False
@@ -91,22 +91,22 @@ AS_WRITTEN = Rewrite()
 
 
 class TextSource(NamedTuple):
-    """A text or template. `location` is where it begins.
+    """A text, template or query, and the place where it begins.
 
-    `content` is all of the campaign file that it stands in: text_places.py tells from it where each character is. `root` is
-    the project's folder, from whose templates/ a text may include others.
+    `content` is the whole campaign file that contains it, from which text_positions.py finds the place of each
+    character. `root` is the project folder, from whose templates/ a text may include others.
     """
 
     text: str
     location: Location
     content: str | None = None
-    file: str | None = None  # the project path of a text_file, else None
+    file: str | None = None  # the project path of a text_file
     root: Path | None = None
     rewrite: Rewrite = AS_WRITTEN
 
 
 class InlineRecipient(NamedTuple):
-    """One recipient written in the campaign file; `phone` exactly as its author wrote it."""
+    """One recipient written in the campaign file; `phone` is exactly as written."""
 
     phone: str
     variables: Mapping[str, str]  # without phone and text
@@ -120,7 +120,7 @@ class InlineRecipients(NamedTuple):
 
 
 class RecipientsFile(NamedTuple):
-    """A CSV, JSONL or .txt file inside the project; `path` is absolute, `name` is relative to the project."""
+    """A CSV, JSONL or .txt file; `path` is absolute, `name` relative to the project folder."""
 
     path: Path
     name: str
@@ -131,7 +131,7 @@ class RecipientsFile(NamedTuple):
 
 
 class Freshness(NamedTuple):
-    """How old the newest data of a database may be; `sql` gives its date or time, in `timezone` if it names none."""
+    """How old the newest data may be; the query `sql` returns its date or time, in `timezone` unless it has a zone."""
 
     sql: TextSource
     max_age: timedelta
@@ -140,10 +140,10 @@ class Freshness(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RecipientsQuery:
-    """The rows of a query; `name`, e.g. `sql:sale/vip`, is its key among a plan's inputs.
+    """The rows of a query; `name`, e.g. `sql:sale/vip`, is its key in a plan's inputs.
 
-    `url` is what the environment holds under `url_env`, None if nothing. `snapshot` is the digest that the result must
-    have, None where any will do.
+    `url` is the value of the environment variable `url_env`, None if it is not set. `snapshot` is the digest that the
+    result must have, None if any result is accepted.
     """
 
     sql: TextSource
@@ -158,8 +158,7 @@ class RecipientsQuery:
 
 
 class RecipientsParquet(NamedTuple):
-    """Parquet files inside the project, each as (absolute path, project path), by their names; `name` is how the
-    campaign names them, perhaps a glob."""
+    """Parquet files as (absolute path, project path), sorted; `name` is the path or glob pattern in the campaign."""
 
     files: tuple[tuple[Path, str], ...]
     name: str
@@ -168,7 +167,7 @@ class RecipientsParquet(NamedTuple):
 
 
 class ContactList(NamedTuple):
-    """A list kept at sms.by; `ref` is its name or its id in digits."""
+    """A contact list kept at sms.by; `ref` is its name, or its id in digits."""
 
     ref: str
     location: Location
@@ -179,18 +178,20 @@ Audience = InlineRecipients | RowSource | ContactList
 
 
 class Upload(NamedTuple):
-    """That a mailing's recipients are made a contact list at sms.by. `fields` are the columns that become fields of the
-    contacts, None: all."""
+    """The recipients are uploaded as a contact list at sms.by.
+
+    `fields` are the columns that become fields of the contacts; None means all.
+    """
 
     fields: tuple[str, ...] | None
     location: Location
 
 
 class Mailing(NamedTuple):
-    """What is planned and sent as one; defaults of campaign and project are already applied.
+    """The unit that is planned and sent, with the settings of campaign and project applied.
 
-    `alphaname` is a name or an id in digits ("0" is the system name). `schedule_time` is aware, in the campaign's
-    zone, or None: sent on apply. `max_late` is how long after it the mailing may still go out.
+    `alphaname` is a name, or an id in digits ("0" is the system name). `schedule_time` is aware, in the campaign's
+    zone; None means sent on apply. `max_late` is how long after `schedule_time` the mailing may still be sent.
     """
 
     campaign: str
@@ -214,7 +215,7 @@ class Mailing(NamedTuple):
     upload: Upload | None = None  # with recipients, and via "list"
 
     def time_on_wire(self, now: datetime) -> datetime | None:
-        """The time to send with it; None if it goes out at once, also because it is late and may be."""
+        """Return the schedule time to send to sms.by; None to send immediately, also when late within `max_late`."""
         if self.schedule_time is None or (self.max_late is not None and self.schedule_time <= now):
             return None
         return self.schedule_time
@@ -224,7 +225,7 @@ class Mailing(NamedTuple):
         return f"{self.campaign}/{self.name}"
 
     def pinned(self, inputs: Mapping[str, str]) -> Mailing:
-        """The mailing, its query held to the result that is among a plan's `inputs`."""
+        """Return the mailing with its query limited to the result recorded in a plan's `inputs`."""
         if not isinstance(self.audience, RecipientsQuery):
             return self
         return self._replace(audience=replace(self.audience, snapshot=inputs.get(self.audience.name)))
@@ -237,9 +238,10 @@ class Campaign(NamedTuple):
 
 
 class Project(NamedTuple):
-    """`root` is the folder that holds smsby.yaml. File names in it are relative to `root`, with `/`.
+    """A project. `root` is the folder with smsby.yaml; file names are relative to it, with `/`.
 
-    `test_phones` are as their author wrote them; None if test-send may send to anybody.
+    `test_phones` are as written; None if test-send may send to any phone. `locations` places the keys of smsby.yaml by
+    their dotted names, e.g. `guardrails.max_cost`.
     """
 
     root: Path
@@ -251,12 +253,12 @@ class Project(NamedTuple):
     lock: Path
     campaigns: tuple[Campaign, ...]
     file: str = "smsby.yaml"
-    locations: Mapping[str, Location] = MappingProxyType({})  # of smsby.yaml's keys, e.g. guardrails.max_cost
+    locations: Mapping[str, Location] = MappingProxyType({})
     test_phones: tuple[str, ...] | None = None
 
     @property
     def phone_files(self) -> tuple[RecipientsFile, ...]:
-        """The files of recipients and of those who opted out, each once."""
+        """The recipients files and suppression files, each once."""
         files = [m.audience for m in self.mailings if isinstance(m.audience, RecipientsFile)]
         return tuple({source.name: source for source in (*files, *self.suppress)}.values())
 

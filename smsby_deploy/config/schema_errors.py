@@ -23,7 +23,7 @@ _TYPE_NAMES = {
 
 
 def explain(error: Any, document: YamlMap, file: str) -> Iterator[Problem]:
-    """Yield the problems that one `ValidationError` of jsonschema stands for."""
+    """Yield the problems behind one `ValidationError` of jsonschema."""
     path = list(error.absolute_path)
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", {}))

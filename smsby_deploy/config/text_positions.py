@@ -1,4 +1,4 @@
-"""Where each character of a YAML scalar stands in its file: in block, folded, quoted and plain ones."""
+"""The place in the file of each character of a YAML scalar: block, folded, quoted or plain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 from smsby_deploy.config.declarations import TextSource
 from smsby_deploy.config.yaml_nodes import Mark
 
-# From this offset of the text on, up to the next run, characters stand side by side from this line and column on.
+# (offset, line, column): from this offset of the text up to the next run, characters are consecutive from this place.
 Run = tuple[int, int, int]
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*[ \t]+)*")
@@ -19,20 +19,19 @@ _ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 
 
 def place_in_text(source: TextSource, offset: int) -> Mark | None:
-    """The line and column of the character at `offset` of a text in a campaign file; None if it can't be told, as with an
-    alias, whose text stands elsewhere."""
+    """Return the line and column of the character at `offset` of a text in a campaign file.
+
+    None if unknown, as for an alias, whose text is elsewhere.
+    """
     at = source.location
     if source.content is None or at.line is None or at.column is None:
         return None
     return place_in_runs(text_runs(source.content, (at.line, at.column), source.text), offset)
 
 
-@lru_cache(maxsize=8)  # of one text there may be a thousand problems
+@lru_cache(maxsize=8)  # one text may have a thousand problems
 def text_runs(content: str, mark: Mark, text: str) -> tuple[Run, ...]:
-    """The runs of the scalar `text`, which begins at `mark` of the file `content`.
-
-    Empty if it can't be told, as with an alias, whose text stands elsewhere.
-    """
+    """Return the runs of the scalar `text` that begins at `mark` in the file `content`; none for an alias."""
     starts = _line_starts(content)
     position = starts[mark[0] - 1] + mark[1] - 1
     if content.startswith("*", position):
@@ -54,16 +53,16 @@ def text_runs(content: str, mark: Mark, text: str) -> tuple[Run, ...]:
     return tuple(runs)
 
 
-@lru_cache(maxsize=1)  # all texts of one file are placed one after the other
+@lru_cache(maxsize=1)  # the texts of one file are located one after the other
 def _line_starts(content: str) -> tuple[int, ...]:
     return (0, *(found.end() for found in re.finditer("\n", content)))
 
 
 def _block_runs(lines: list[str], first: int, indicator: str, text: str) -> list[Run]:
-    """Each line of a block scalar stands in its text as it is, without its indentation."""
+    """Return a run per line of a block scalar: its text without the indentation."""
     filled = next((line for line in lines if line.strip()), "")
     indent = len(filled) - len(filled.lstrip(" "))
-    if indicator:  # it counts from the parent's indentation, which the text itself tells
+    if indicator:  # the indentation is given relative to the parent, so that the text may begin with spaces
         lead = text.lstrip("\n")
         indent -= len(lead) - len(lead.lstrip(" "))
     runs: list[Run] = []
@@ -81,7 +80,7 @@ def _block_runs(lines: list[str], first: int, indicator: str, text: str) -> list
 
 
 def _flow_runs(content: str, position: int, text: str) -> list[tuple[int, int]]:
-    """(offset in the text, offset in the file) where runs of a quoted or plain scalar begin."""
+    """Return (offset in the text, offset in the file) of the runs of a quoted or plain scalar."""
     quote = content[position] if content[position : position + 1] in ('"', "'") else ""
     raw = position + len(quote)
     runs = [(0, raw)]
@@ -101,7 +100,7 @@ def _flow_runs(content: str, position: int, text: str) -> list[tuple[int, int]]:
             runs.append((offset, raw))
             raw, offset, skipped = raw + 2, offset + 1, True
         elif (breaks := _BLANK.match(content, raw)) and (count := breaks.group().count("\n")):
-            # Folded: of one break a space is left, of several one less; an escaped \n behind them is another.
+            # Folding turns one line break into a space, and several into one fewer.
             raw, offset, skipped = breaks.end(), offset + max(1, count - 1), True
         elif character == text[offset]:
             if skipped:
@@ -114,7 +113,7 @@ def _flow_runs(content: str, position: int, text: str) -> list[tuple[int, int]]:
 
 
 def place_in_runs(runs: tuple[Run, ...], offset: int) -> Mark | None:
-    """The line and column of the character at `offset`, or None without runs."""
+    """Return the line and column of the character at `offset`; None without runs."""
     index = bisect_right(runs, offset, key=lambda run: run[0]) - 1
     if index < 0:
         return None

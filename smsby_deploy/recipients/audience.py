@@ -60,7 +60,7 @@ class Batch(NamedTuple):
 
     @property
     def has_own_texts(self) -> bool:
-        """Whether any recipient has a text of its own."""
+        """Whether any recipient has its own text."""
         return list(self.texts).count(None) < len(self.texts)
 
     def variables_of(self, index: int) -> dict[str, str]:

@@ -11,7 +11,7 @@ AT = Location("sale.yaml", 5, 17)
 
 
 def make_mailing(audience: Audience, **changes: Any) -> Mailing:
-    """A mailing `a/b` of the campaign file sale.yaml with a text of its own."""
+    """A mailing `a/b` of the campaign file sale.yaml with its own text."""
     return Mailing(
         campaign="a",
         name="b",

@@ -126,7 +126,7 @@ def test_find_differing_repeats(tmp_path: Path) -> None:
 
 
 def test_find_differing_inline_recipients() -> None:
-    """Another variable or a text of its own makes an inline recipient differ."""
+    """Another variable or its own text makes an inline recipient differ."""
     recipients = [
         InlineRecipient("+375 29 123-45-67", {"name": "Анна"}, None, _AT._replace(line=5)),
         InlineRecipient("375291234567", {"name": "Анна"}, None, _AT._replace(line=6)),

@@ -41,7 +41,7 @@ def _read(source: RecipientsFile) -> tuple[list[tuple[str, dict[str, str], int]]
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         ("phone,name\n375291234567,Анна\n".encode(), "csv, utf-8, delimiter ','"),
         ("\ufeffPhone;name\r\n375291234567;Анна\r\n;\r\n\r\n".encode(), "csv, utf-8-sig, delimiter ';'"),
@@ -57,14 +57,14 @@ def _read(source: RecipientsFile) -> tuple[list[tuple[str, dict[str, str], int]]
         ("phone,name\r375291234567,Анна\r".encode(), "csv, utf-8, delimiter ','"),
     ],
 )
-def test_dialect_is_detected(content: bytes, told: str, tmp_path: Path) -> None:
+def test_dialect_is_detected(content: bytes, expected: str, tmp_path: Path) -> None:
     """Byte order marks, encodings, delimiters, line breaks, blank rows, empty columns: the row is the same."""
     path = tmp_path / "list.csv"
     path.write_bytes(content)
     rows, report = _read(_source(path))
     assert not report.problems
     assert [(phone, variables["name"]) for phone, variables, _ in rows] == _ANNA
-    assert str(detect_dialect(_source(path))) == told
+    assert str(detect_dialect(_source(path))) == expected
 
 
 def test_dialect_settings_take_precedence(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_csv_round_trip(recipients: list[tuple[int, str]], delimiter: str, encod
 
 
 @pytest.mark.parametrize(
-    ("early", "late", "told"),
+    ("early", "late", "expected"),
     [
         ("Anna", "Анна".encode("cp1251"), []),
         ("Anna", "Анна".encode(), []),
@@ -179,16 +179,16 @@ def test_csv_round_trip(recipients: list[tuple[int, str]], delimiter: str, encod
     ids=["cp1251 after Latin", "utf-8 after Latin", "cp1251 after utf-8", "damaged utf-8"],
 )
 def test_encoding_is_detected_beyond_the_sample(
-    early: str, late: bytes, told: object, tmp_path: Path
+    early: str, late: bytes, expected: object, tmp_path: Path
 ) -> None:
     """An encoding that shows only after the first 64 KB is found; damage is reported at its line, never decoded."""
     path = tmp_path / "list.csv"
     rows = "".join(f"37529{n:07d},{early}\n" for n in range(5000))
     path.write_bytes(f"phone,name\n{rows}375291234567,".encode() + late + b"\n")
     recipients, report = _read(_source(path))
-    assert [(problem.code, problem.location.line) for problem in report.problems] == told
+    assert [(problem.code, problem.location.line) for problem in report.problems] == expected
     assert {variables["name"] for _, variables, _ in recipients} <= {early, "Анна"}
-    assert len(recipients) == 5001 or told
+    assert len(recipients) == 5001 or expected
 
 
 _letters = st.lists(

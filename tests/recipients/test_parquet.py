@@ -190,7 +190,7 @@ def test_parquet_memory_does_not_grow(tmp_path: Path) -> None:
             pa.table({"phone": phones, "name": names}), folder / "lists/all.parquet", row_group_size=count
         )
         _project(folder)
-        people, kilobytes = measure_peak(folder)
-        assert people == count
+        recipients, kilobytes = measure_peak(folder)
+        assert recipients == count
         found.append(kilobytes)
     assert found[1] - found[0] < 6_000  # the rows alone would take 60,000

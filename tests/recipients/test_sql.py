@@ -26,9 +26,9 @@ from smsby_deploy.recipients.sql import read_query
 from tests.databases import PASSWORD, Database
 from tests.peak import measure_peak
 
-PEOPLE = (
-    "create table people (id integer primary key, phone text, name text)",
-    "insert into people values (1, '+375 29 111-11-11', 'Анна'), (2, '375332222222', 'Борис'), (3, '80293333333', null)",
+CLIENTS = (
+    "create table clients (id integer primary key, phone text, name text)",
+    "insert into clients values (1, '+375 29 111-11-11', 'Анна'), (2, '375332222222', 'Борис'), (3, '80293333333', null)",
 )
 CAMPAIGN = """\
 version: 1
@@ -38,7 +38,7 @@ mailings:
     recipients:
       sql: |
         select id, phone, name
-        from people
+        from clients
       url_env: CRM_URL
       order_by: id
     text: "{{ name | default('Hi', true) }}, hello"
@@ -56,7 +56,7 @@ def _project(folder: Path, url: str | None, campaign: str = CAMPAIGN) -> LoadedP
 
 
 def _query(
-    database: Database, folder: Path, sql: str = "select * from people", **changes: Any
+    database: Database, folder: Path, sql: str = "select * from clients", **changes: Any
 ) -> RecipientsQuery:
     query = _project(folder / "shop", database.url).project.mailings[0].audience
     assert isinstance(query, RecipientsQuery)
@@ -80,7 +80,7 @@ def _problems(loaded: LoadedProject) -> list[Problem]:
 
 def test_query_rows_are_text_in_order(database: Database, tmp_path: Path) -> None:
     """Null is empty, and `order_by` decides whatever order the query has."""
-    database.run(*PEOPLE)
+    database.run(*CLIENTS)
     query = _query(database, tmp_path, order_by="id desc")
     assert _rows(query, 2) == [
         ["3", "80293333333", ""],
@@ -113,35 +113,35 @@ def test_query_values_of_postgresql(postgres: Database, tmp_path: Path) -> None:
 
 def test_query_text_runs_as_written(database: Database, tmp_path: Path) -> None:
     """An order, a limit and a semicolon of its own are allowed; per cent signs and colons are not parameters."""
-    database.run(*PEOPLE)
-    sql = "with p as (select * from people)\nselect id, ':x' as x from p where phone like '%1%' order by name limit 1; "
+    database.run(*CLIENTS)
+    sql = "with p as (select * from clients)\nselect id, ':x' as x from p where phone like '%1%' order by name limit 1; "
     assert _rows(_query(database, tmp_path, sql)) == [["1", ":x"]]
 
 
 def test_query_snapshot_covers_the_result_only(database: Database, tmp_path: Path) -> None:
     """It is independent of blocks; one changed value, an added row or a renamed column changes it."""
-    database.run(*PEOPLE)
+    database.run(*CLIENTS)
     query = _query(database, tmp_path)
     first = _snapshot(query)
     assert first is not None
     assert _snapshot(query, 1) == first
     assert (
-        _snapshot(replace(query, sql=query.sql._replace(text="select id, phone, name as who from people")))
+        _snapshot(replace(query, sql=query.sql._replace(text="select id, phone, name as who from clients")))
         != first
     )
-    database.run("update people set name = 'Вера' where id = 3")
+    database.run("update clients set name = 'Вера' where id = 3")
     second = _snapshot(query)
-    database.run("insert into people values (4, '375294444444', 'Глеб')")
+    database.run("insert into clients values (4, '375294444444', 'Глеб')")
     assert len({first, second, _snapshot(query)}) == 3
 
 
 def test_query_with_another_snapshot_gives_no_row(database: Database, tmp_path: Path) -> None:
     """With the snapshot of a plan, the same result is returned in full, and another result not at all."""
-    database.run(*PEOPLE)
+    database.run(*CLIENTS)
     query = _query(database, tmp_path)
     pinned = replace(query, snapshot=_snapshot(query))
     assert _rows(pinned, 2) == _rows(query)
-    database.run("update people set name = 'Вера' where id = 3")
+    database.run("update clients set name = 'Вера' where id = 3")
     blocks = read_query(pinned, 1, SourceFacts())
     with pytest.raises(RecipientsError, match="has changed since the plan"):
         next(blocks)
@@ -149,40 +149,40 @@ def test_query_with_another_snapshot_gives_no_row(database: Database, tmp_path: 
 
 def test_query_changed_after_the_plan_sends_nothing(database: Database, tmp_path: Path) -> None:
     """Not even the first chunk, which is as planned."""
-    database.run(*PEOPLE)
+    database.run(*CLIENTS)
     loaded = _project(tmp_path / "shop", database.url)
     lock = Lock("shop")
     plan = make_plan(loaded, select=(), client=None, account=None, lock=lock, clock=SystemClock(), new_id="x")
     mailing, action = loaded.project.mailings[0].pinned(plan.inputs), plan.actions[0]
     now = SystemClock().now()
     assert [message.recipients for message in stream_messages(loaded.project, mailing, action, now)] == [2, 1]
-    database.run("update people set name = 'Вера' where id = 3")
+    database.run("update clients set name = 'Вера' where id = 3")
     with pytest.raises(FilesChanged, match="changed since"):
         next(stream_messages(loaded.project, mailing, action, now))
-    database.run("drop table people")
-    with pytest.raises(FilesChanged, match=r"ended before chunk 1 of 2: database error: .*people"):
+    database.run("drop table clients")
+    with pytest.raises(FilesChanged, match=r"ended before chunk 1 of 2: database error: .*clients"):
         next(stream_messages(loaded.project, mailing, action, now))
 
 
 def test_query_order_with_ties_is_an_error(database: Database, tmp_path: Path) -> None:
     """Also across blocks; rows that are equal in every column may be tied."""
-    database.run(*PEOPLE)
+    database.run(*CLIENTS)
     same = "select 1 as g, 'a' as name union all select 1, 'a'"
     assert len(_rows(_query(database, tmp_path, same, order_by="g"))) == 2
     for size in (1, 10):
         with pytest.raises(RecipientsError, match="add a column") as caught:
-            _rows(_query(database, tmp_path, "select id, 1 as g from people", order_by="g"), size)
+            _rows(_query(database, tmp_path, "select id, 1 as g from clients", order_by="g"), size)
         assert (caught.value.line, caught.value.code) == (1, "ORDER")
 
 
 def test_query_cannot_write(database: Database, tmp_path: Path) -> None:
     """Neither as a statement, nor through a function that the query calls."""
-    database.run(*PEOPLE)
-    attempts = ["delete from people", "select 1 as id) x; delete from people; --"]
+    database.run(*CLIENTS)
+    attempts = ["delete from clients", "select 1 as id) x; delete from clients; --"]
     if database.kind == "postgresql":
         database.run("create sequence counter")
         attempts += [
-            "with gone as (delete from people returning *) select * from gone",
+            "with gone as (delete from clients returning *) select * from gone",
             "select nextval('counter') as id",
         ]
     for attempt in attempts:
@@ -190,12 +190,12 @@ def test_query_cannot_write(database: Database, tmp_path: Path) -> None:
             _rows(_query(database, tmp_path, attempt))
         assert caught.value.code == "SQL"
     query = _query(database, tmp_path)
-    for attempt in ("delete from people", "commit; delete from people; select '2026-12-01'"):
+    for attempt in ("delete from clients", "commit; delete from clients; select '2026-12-01'"):
         fresh = Freshness(query.sql._replace(text=attempt), timedelta(hours=1), "UTC")
         with pytest.raises(RecipientsError) as caught:
             _rows(replace(query, freshness=fresh))
         assert caught.value.code == "SQL"
-    assert database.one("select count(*) from people") == 3
+    assert database.one("select count(*) from clients") == 3
 
 
 def test_query_does_not_create_a_sqlite_database(tmp_path: Path) -> None:
@@ -207,10 +207,10 @@ def test_query_does_not_create_a_sqlite_database(tmp_path: Path) -> None:
 
 
 def test_query_error_has_its_line(postgres: Database, sqlite: Database, tmp_path: Path) -> None:
-    """PostgreSQL tells the line; of others it is where the query begins. What it says is told."""
+    """PostgreSQL reports the line; for other databases it is the start of the query. The database message is shown."""
     broken = CAMPAIGN.replace("phone, name", "phone,\n          nme")
     for database, line in ((postgres, 8), (sqlite, 6)):
-        database.run(*PEOPLE)
+        database.run(*CLIENTS)
         (problem,) = _problems(_project(tmp_path / database.kind, database.url, broken))
         assert (problem.code, problem.location.file, problem.location.line) == ("SQL", "sale.yaml", line)
         assert "nme" in problem.message
@@ -221,7 +221,7 @@ def test_query_error_has_its_line(postgres: Database, sqlite: Database, tmp_path
 
 def test_query_row_problem_names_the_row(database: Database, tmp_path: Path) -> None:
     """It is placed at the query, which a user can open, and does not show the phone."""
-    database.run(*PEOPLE, "insert into people values (4, '1234567890123', 'x')")
+    database.run(*CLIENTS, "insert into clients values (4, '1234567890123', 'x')")
     campaign = CAMPAIGN.replace("default('Hi', true)", "upper")
     problems = _problems(_project(tmp_path / "shop", database.url, campaign))
     assert [(p.code, p.location.file, p.location.line) for p in problems] == [
@@ -235,7 +235,7 @@ def test_query_row_problem_names_the_row(database: Database, tmp_path: Path) -> 
 
 def test_query_column_problems(database: Database, tmp_path: Path) -> None:
     """A missing phone column lists the columns that exist; a duplicate name is an error."""
-    database.run(*PEOPLE)
+    database.run(*CLIENTS)
     (problem,) = _problems(_project(tmp_path / "a", database.url, CAMPAIGN.replace("phone, name", "name")))
     assert (problem.location.line, problem.message) == (6, "no column 'phone'; columns: id, name")
     twice = CAMPAIGN.replace("phone, name", "phone, name, phone")
@@ -245,7 +245,7 @@ def test_query_column_problems(database: Database, tmp_path: Path) -> None:
 
 def test_query_without_rows_is_an_empty_audience(database: Database, tmp_path: Path) -> None:
     """An empty result never means all recipients."""
-    database.run(PEOPLE[0])
+    database.run(CLIENTS[0])
     (problem,) = _problems(_project(tmp_path / "shop", database.url))
     assert (problem.code, problem.location.line) == ("EMPTY_AUDIENCE", 6)
 
@@ -292,9 +292,9 @@ def test_connection_error_hides_a_wrong_password(postgres: Database, tmp_path: P
 
 def test_query_error_hides_long_numbers(postgres: Database, tmp_path: Path) -> None:
     """PostgreSQL quotes the value that it could not convert: a phone."""
-    postgres.run(*PEOPLE)
+    postgres.run(*CLIENTS)
     with pytest.raises(RecipientsError, match=r"\*\*\*") as caught:
-        _rows(_query(postgres, tmp_path, "select id, phone::integer from people where id = 2"))
+        _rows(_query(postgres, tmp_path, "select id, phone::integer from clients where id = 2"))
     assert "375332222222" not in str(caught.value)
 
 
@@ -311,7 +311,7 @@ def test_connection_names_what_is_missing(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_freshness_accepts_dates_and_times(database: Database, tmp_path: Path) -> None:
     """A time without a zone is in the mailing's zone; null, or a value of another kind, is an error."""
-    database.run(*PEOPLE)
+    database.run(*CLIENTS)
     query = _query(database, tmp_path)
     place = query.sql._replace(text="")
 
@@ -326,7 +326,7 @@ def test_freshness_accepts_dates_and_times(database: Database, tmp_path: Path) -
     if database.kind == "postgresql":
         assert newest("select date '2026-11-01'") == datetime(2026, 10, 31, 21, tzinfo=UTC)
         assert newest("select timestamptz '2026-11-01 12:00+03'") == datetime(2026, 11, 1, 9, tzinfo=UTC)
-    for sql in ("select null", "select 'soon'", "select 5", "select id from people where id > 9"):
+    for sql in ("select null", "select 'soon'", "select 5", "select id from clients where id > 9"):
         with pytest.raises(RecipientsError, match="one date or time") as caught:
             newest(sql)
         assert caught.value.code == "FRESHNESS"
@@ -342,15 +342,15 @@ def test_query_memory_does_not_grow(database: Database, tmp_path: Path) -> None:
     found = []
     for count in (10_000, 100_000):
         campaign = CAMPAIGN.replace(
-            "select id, phone, name\n        from people", numbers[database.kind].format(count)
+            "select id, phone, name\n        from clients", numbers[database.kind].format(count)
         )
         folder = tmp_path / str(count)
         _project(folder, None, campaign.replace("order_by: id", "order_by: phone"))
         (folder / "smsby.yaml").write_text(
             "version: 1\nproject: shop\n", "utf-8"
         )  # chunks of a thousand: each is kept
-        people, kilobytes = measure_peak(folder, database.url)
-        assert people == count
+        clients, kilobytes = measure_peak(folder, database.url)
+        assert clients == count
         found.append(kilobytes)
     assert found[1] - found[0] < 6_000  # the rows alone would take 30,000
 

@@ -1,4 +1,4 @@
-"""A project's files: read as written, every mistake at its place."""
+"""project_loader: files are read as written, and every mistake is reported at its place."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def _only(loaded: LoadedProject) -> Problem:
 
 
 @pytest.mark.parametrize("pattern", ["sale.yaml", "./sale.yaml", "'sale.yaml'", '"*.yaml"', "s*.yaml"])
-def test_a_pattern_may_go_without_quotes(pattern: str, tmp_path: Path) -> None:
-    """Also one that is a mere name, which pathlib takes to be a word of its own."""
+def test_campaign_pattern_without_quotes(pattern: str, tmp_path: Path) -> None:
+    """Also a pattern that is just a file name."""
     loaded = _load(tmp_path, project=HEAD + f"campaigns: [{pattern}]\n")
     assert [campaign.name for campaign in loaded.project.campaigns] == ["sale"]
 
@@ -58,8 +58,8 @@ def _check_jsonschema(schema: str, *files: Path) -> int:
 
 
 @pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
-def test_a_broken_campaign_fails_here_and_in_another_validator(path: Path, tmp_path: Path) -> None:
-    """Our loader names a line of it, and check-jsonschema refuses it with the same schema."""
+def test_broken_campaign_fails_in_two_validators(path: Path, tmp_path: Path) -> None:
+    """The loader reports a line and column, and check-jsonschema rejects the file with the same schema."""
     loaded = _load(tmp_path, path.read_text(encoding="utf-8"))
     assert loaded.problems
     assert all(
@@ -70,13 +70,13 @@ def test_a_broken_campaign_fails_here_and_in_another_validator(path: Path, tmp_p
     assert _check_jsonschema("campaign", path) == 1
 
 
-def test_there_are_enough_broken_campaigns() -> None:
-    """The table of broken files does not silently empty."""
+def test_broken_campaigns_are_there() -> None:
+    """The directory of broken files does not silently become empty."""
     assert len(BROKEN) >= 15
 
 
-def test_the_samples_pass_another_validator() -> None:
-    """check-jsonschema takes every file of the sample project, and so do we."""
+def test_sample_project_passes_two_validators() -> None:
+    """check-jsonschema and the loader accept every file of the sample project."""
     root = sample_project()
     campaigns = [path for path in root.glob("*.yaml") if path.name != "smsby.yaml"]
     assert len(campaigns) >= 4
@@ -90,8 +90,8 @@ def test_the_samples_pass_another_validator() -> None:
 @pytest.mark.parametrize(
     "written", ["+375291234567", "0291234567", "375291234567", '"375291234567"', "80291234567"]
 )
-def test_an_inline_phone_arrives_as_it_was_written(written: str, tmp_path: Path) -> None:
-    """No digit, plus or zero is lost on the way through YAML."""
+def test_inline_phone_stays_as_written(written: str, tmp_path: Path) -> None:
+    """No digit, plus sign or zero is lost in YAML."""
     loaded = _load(tmp_path, CAMPAIGN.replace('"375291234567"', written))
     audience = loaded.project.mailings[0].audience
     assert isinstance(audience, InlineRecipients)
@@ -99,8 +99,8 @@ def test_an_inline_phone_arrives_as_it_was_written(written: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("written", ["22:00", "NO", "2026-01-01", "0123", "1e3", "0x1F", "yes", "1_000"])
-def test_a_scalar_is_never_retyped(written: str, tmp_path: Path) -> None:
-    """Where text is wanted, the text is what the author wrote."""
+def test_scalar_stays_text(written: str, tmp_path: Path) -> None:
+    """Where text is expected, the value is what the author wrote."""
     loaded = _load(
         tmp_path,
         CAMPAIGN.replace('["375291234567"]', f"[{{phone: 375291234567, code: {written}}}]").replace(
@@ -133,22 +133,24 @@ def test_a_scalar_is_never_retyped(written: str, tmp_path: Path) -> None:
         (CAMPAIGN.replace("Hello", '"Hello'), 6, 11, "not closed"),
     ],
 )
-def test_a_mistake_is_told_at_its_place(text: str, line: int, column: int, says: str, tmp_path: Path) -> None:
-    """The first problem's line and column are those of the mistake, and the sentence names it."""
+def test_yaml_and_schema_problems_have_places(
+    text: str, line: int, column: int, says: str, tmp_path: Path
+) -> None:
+    """The line and column are those of the mistake, and the message names it."""
     problems = _load(tmp_path, text).problems
     assert any(
         (p.location.line, p.location.column) == (line, column) and says in p.message for p in problems
     ), problems
 
 
-def test_aliases_that_explode_are_refused(tmp_path: Path) -> None:
-    """A few lines that stand for a billion nodes end in an error at once."""
+def test_exploding_aliases_are_an_error(tmp_path: Path) -> None:
+    """A few lines that expand to a billion nodes are rejected at once."""
     lines = ["a0: &a0 [x, x]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
     assert "too many nodes" in _only(_load(tmp_path, "\n".join(lines) + "\n")).message
 
 
-def test_a_file_that_is_not_utf8_is_refused_at_its_place(tmp_path: Path) -> None:
-    """cp1251 in a campaign: refused where the first wrong byte stands."""
+def test_campaign_in_cp1251_is_an_error(tmp_path: Path) -> None:
+    """It is reported at the first byte that is not UTF-8."""
     (tmp_path / "smsby.yaml").write_text(HEAD, encoding="utf-8")
     (tmp_path / "sale.yaml").write_bytes(CAMPAIGN.replace("Hello", "Привет").encode("cp1251"))
     problem = _only(load_project(tmp_path))
@@ -184,18 +186,18 @@ def test_a_file_that_is_not_utf8_is_refused_at_its_place(tmp_path: Path) -> None
         (('recipients: ["375291234567"]', "list: 3434\n    via: bulk"), "VIA"),
     ],
 )
-def test_what_the_schema_cant_say_is_checked(change: tuple[str, str], code: str, tmp_path: Path) -> None:
-    """Times, zones and paths are checked too; the problem's code is stable."""
+def test_loader_checks_beyond_the_schema(change: tuple[str, str], code: str, tmp_path: Path) -> None:
+    """Times, time zones, paths and combinations of keys are checked; the problem's code is stable."""
     assert code in {problem.code for problem in _load(tmp_path, CAMPAIGN.replace(*change)).problems}
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+def test_all_schema_problems_are_reported(tmp_path: Path) -> None:
     """Three mistakes, three problems."""
     text = CAMPAIGN.replace("version: 1", "version: 2") + "color: red\nrevision: 0\n"
     assert len(_load(tmp_path, text).problems) == 3
 
 
-def test_a_project_file_that_cant_be_used_is_an_error(tmp_path: Path) -> None:
+def test_invalid_project_file_is_an_error(tmp_path: Path) -> None:
     """Without a valid smsby.yaml there is no project."""
     with pytest.raises(FilesInvalid) as caught:
         _load(tmp_path, project=HEAD + "guardrail: {}\n")
@@ -203,23 +205,23 @@ def test_a_project_file_that_cant_be_used_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("setting", ["timeout_seconds: 99999999999999999999", "requests_per_second: 1e-30"])
-def test_waiting_that_no_clock_can_hold_is_refused(setting: str, tmp_path: Path) -> None:
-    """A pace or a time limit out of all bounds is a mistake of the file, not an overflow while sending."""
+def test_api_durations_are_bounded(setting: str, tmp_path: Path) -> None:
+    """A rate or timeout beyond all bounds is a mistake in the file, not an overflow while sending."""
     with pytest.raises(FilesInvalid) as caught:
         _load(tmp_path, project=HEAD + f"api: {{{setting}}}\n")
     assert [(problem.code, problem.location.line) for problem in caught.value.problems] == [("SCHEMA", 3)]
 
 
-def test_quotes_are_advised_only_where_a_word_would_do(tmp_path: Path) -> None:
-    """An empty `mailings:` wants a list; an empty text may have been meant as the word null."""
+def test_quotes_are_suggested_only_for_text(tmp_path: Path) -> None:
+    """`mailings:` without a value needs a list; an empty text may have been meant as the word null."""
     assert _only(_load(tmp_path, CAMPAIGN.split("  - name")[0])).message == (
         "mailings: expected a list, got nothing"
     )
     assert "put it in quotes" in _only(_load(tmp_path, CAMPAIGN.replace("Hello", "null"))).message
 
 
-def test_a_file_that_is_not_there_is_told_with_the_nearest_that_is(tmp_path: Path) -> None:
-    """Beside where it was looked for; where nothing is like it, nothing is guessed."""
+def test_missing_file_suggests_a_similar_one(tmp_path: Path) -> None:
+    """Only in the same directory; if no name is similar, nothing is suggested."""
     (tmp_path / "lists").mkdir()
     (tmp_path / "lists/vip.csv").write_text("phone\n")
     text = CAMPAIGN.replace('["375291234567"]', "{file: lists/vp.csv}")
@@ -227,3 +229,17 @@ def test_a_file_that_is_not_there_is_told_with_the_nearest_that_is(tmp_path: Pat
     assert problem.message == "file lists/vp.csv not found; did you mean lists/vip.csv?"
     (problem,) = _load(tmp_path, text.replace("lists/vp.csv", "nowhere/vp.csv")).problems
     assert problem.message == "file nowhere/vp.csv not found"
+
+
+def test_suppression_file_settings(tmp_path: Path) -> None:
+    """A path, or a mapping that says how to read the file; a missing file is an error at its place."""
+    for name in ("a.csv", "b.txt"):
+        (tmp_path / name).write_text("phone\n")
+    text = "suppress: [a.csv, {file: b.txt, phone: tel, encoding: cp1251, delimiter: ';'}]\n"
+    loaded = _load(tmp_path, project=HEAD + text)
+    assert not loaded.problems
+    first, second = loaded.project.suppress
+    assert (first.name, first.phone, first.encoding, first.delimiter) == ("a.csv", "phone", None, None)
+    assert (second.name, second.phone, second.encoding, second.delimiter) == ("b.txt", "tel", "cp1251", ";")
+    (problem,) = _load(tmp_path, project=HEAD + "suppress: [{file: c.csv}]\n").problems
+    assert (problem.code, problem.location.line, problem.location.column) == ("FILE_MISSING", 3, 12)

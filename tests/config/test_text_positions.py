@@ -1,4 +1,4 @@
-"""Where a character of a text stands in its YAML file, in whatever style the text is written."""
+"""text_positions: the place of a character of a text in its YAML file, in every style of scalar."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _style = st.sampled_from(["|", ">", "|-", ">-", "|+", ">+", "|  # why", '"', "'"
 
 
 def _written(style: str, lines: list[str]) -> str:
-    """The text as the value of a key, whose own lines are indented by four."""
+    """Write the text as the value of a key that is indented by four."""
     if style[:1] in ("|", ">") and style:
         return f"{style}\n" + textwrap.indent("\n".join(lines), " " * 6)
     joined = f"\n{' ' * 8}".join(lines)
@@ -29,10 +29,10 @@ def _written(style: str, lines: list[str]) -> str:
     return f"{style}{escaped}{style}"
 
 
-@example('"', ["a"], "\\n x", "b", [], False)  # a break that is folded, and an escaped one behind it
+@example('"', ["a"], "\\n x", "b", [], False)  # a folded line break, followed by an escaped one
 @example("", [""], "Привет", "x: y", [], False)
 @given(_style, st.lists(_line, max_size=4), _line, _line, st.lists(_line, max_size=3), st.booleans())
-def test_a_character_is_found_where_it_stands(
+def test_text_positions_of_any_character(
     tmp_path_factory: pytest.TempPathFactory,
     style: str,
     above: list[str],
@@ -41,7 +41,7 @@ def test_a_character_is_found_where_it_stands(
     below: list[str],
     crlf: bool,
 ) -> None:
-    """Block, folded, quoted and plain texts; with escapes, blank lines, deeper lines, and letters of two units before it."""
+    """Block, folded, quoted and plain texts; with escapes, blank lines, indented lines, and non-BMP characters."""
     lines = [*above, f"{before} {_MARK} {after}", *below]
     content = f"a:\n  - name: one\n    text: {_written(style, lines)}\n    last: 1\n"
     path = tmp_path_factory.getbasetemp() / "text-places.yaml"
@@ -51,7 +51,7 @@ def test_a_character_is_found_where_it_stands(
     except FilesInvalid:
         assume(False)
     text = node.get("text")
-    assume(isinstance(text, str) and _MARK in text)  # `x: y` on a line of its own is no text, but a mapping
+    assume(isinstance(text, str) and _MARK in text)  # `x: y` alone on a line is a mapping
     offset = content.index(_MARK)
     expected = content.count("\n", 0, offset) + 1, offset - content.rfind("\n", 0, offset)
     assert place_in_runs(text_runs(content, node.values_at["text"], text), text.index(_MARK)) == expected

@@ -1,0 +1,86 @@
+"""guardrail_settings: typed values, and errors at their places."""
+
+from __future__ import annotations
+
+from datetime import date, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.config.declarations import Blackout, Expected, Guardrails, QuietHours
+from smsby_deploy.config.project_loader import LoadedProject, load_project
+
+HEAD = "version: 1\nproject: shop\n"
+CAMPAIGN = """\
+version: 1
+campaign: sale
+mailings:
+  - name: vip
+    recipients: ["375291234567"]
+    text: Hello
+"""
+
+
+def _load(folder: Path, project: str = "", campaign: str = CAMPAIGN) -> LoadedProject:
+    (folder / "smsby.yaml").write_text(HEAD + project, encoding="utf-8")
+    (folder / "sale.yaml").write_text(campaign, encoding="utf-8")
+    return load_project(folder)
+
+
+def test_guardrails_are_typed(tmp_path: Path) -> None:
+    """Money is Decimal, times and dates have their types, names are text with or without quotes."""
+    loaded = _load(
+        tmp_path,
+        """\
+price: {currency: BYN, per_part: 0.026}
+guardrails:
+  max_recipients: 50000
+  expect_recipients: {min: 1, max: 9}
+  max_parts: 3
+  max_cost: 500.10
+  budget: 2000
+  quiet_hours: {from: 21:00, to: "09:00"}
+  blackout: [2026-12-25, {from: 2026-12-31, to: "2027-01-02"}]
+  min_lead_minutes: 10
+  allowed_alphanames: [MyShop, 77]
+  required_words: [stop]
+  forbidden_words: ['\\btest\\b', NO]
+""",
+    )
+    assert not loaded.problems
+    assert loaded.project.guardrails == Guardrails(
+        max_recipients=50000,
+        max_parts=3,
+        max_cost=Decimal("500.1"),
+        quiet_hours=QuietHours(time(21), time(9)),
+        min_lead=timedelta(minutes=10),
+        expect_recipients=Expected(1, 9),
+        budget=Decimal(2000),
+        blackout=(
+            Blackout(date(2026, 12, 25), date(2026, 12, 25)),
+            Blackout(date(2026, 12, 31), date(2027, 1, 2)),
+        ),
+        allowed_alphanames=("MyShop", "77"),
+        required_words=("stop",),
+        forbidden_words=(r"\btest\b", "NO"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rails", "code", "column"),
+    [
+        ("{budget: 1}", "GUARDRAIL_PRICE", 22),
+        ("{max_cost: 1}", "GUARDRAIL_PRICE", 24),
+        ("{forbidden_words: [ok, '(']}", "GUARDRAIL", 36),
+        ("{required_words: ['[z-a]']}", "GUARDRAIL", 31),
+        ("{expect_recipients: {min: 2, max: 1}}", "GUARDRAIL", 33),
+        ("{blackout: [{from: 2027-01-02, to: 2027-01-01}]}", "GUARDRAIL", 25),
+        ("{blackout: [2026-02-30]}", "TIME", 25),
+        ("{quiet_hours: {from: '09:00', to: '09:00'}}", "GUARDRAIL", 27),
+    ],
+)
+def test_invalid_guardrail_is_an_error(rails: str, code: str, column: int, tmp_path: Path) -> None:
+    """It is never taken as off: it is an error in smsby.yaml, at its place."""
+    (problem,) = _load(tmp_path, f"guardrails: {rails}\n").problems
+    assert (problem.code, problem.location) == (code, ("smsby.yaml", 3, column))
