@@ -54,7 +54,7 @@ format: setup ## format the code and fix what ruff can fix
 	$(BIN)/ruff format .
 
 docs-reference: setup ## regenerate docs/commands.md and the outputs in README.md
-	UPDATE_DOCS=1 $(BIN)/python -m pytest -n 0 tests/test_docs.py tests/docs/test_readme.py
+	UPDATE_DOCS=1 $(BIN)/python -m pytest -n 0 tests/docs/test_reference.py tests/docs/test_readme.py
 
 .venv/.docs: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'

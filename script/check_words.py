@@ -60,6 +60,8 @@ _WORDS = {
     "(?:of|for|by|from|with) who": "name the role: of the user who",
 }
 _ALLOWED = (
+    "`people`",  # a field of --log-format json, and a column of `status --format csv`
+    "`people_total`",
     "not told apart",  # a key of `status --format json`
     "said not to be sent",  # stored in lock files
 )

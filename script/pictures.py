@@ -1,6 +1,6 @@
 """The pictures of the README, from real runs: `make pictures`.
 
-The sample project is planned, applied and asked about at a terminal of 80 columns, against a sandbox that reaches nobody.
+The sample project is planned, applied and its status shown on a terminal of 80 columns, against a sandbox that reaches no phone.
 Terminals become SVG; the HTML report, the comment on a pull request and the sandbox's page are photographed by a headless
 Chromium.
 """
@@ -140,8 +140,8 @@ def _at_terminal(words: list[str], folder: Path, environ: Mapping[str, str]) -> 
         said = process.stderr.read()
     if process.returncode:
         sys.exit(f"{words} ended with {process.returncode}: {said.decode()}")
-    told = printed + said if words[0] == "plan" else said + printed
-    return told.decode().replace("\r\n", "\n")
+    output = printed + said if words[0] == "plan" else said + printed
+    return output.decode().replace("\r\n", "\n")
 
 
 def _draw(name: str, words: list[str], text: str) -> None:

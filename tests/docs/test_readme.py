@@ -1,8 +1,8 @@
-"""Every example of the README is run, and does what the README shows.
+"""Every example in the README runs, and prints what the README shows.
 
-The `sh` blocks run in their order in one shell, in a folder that stands for the checkout, against a sandbox in
-another process. A `text` block is the output (stdout and stderr) of the `sh` block before it. A `yaml` block is a
-file; its first line names it. `make` is only asked whether it knows the chore: `make test` runs this very test.
+The `sh` blocks run in order in one shell, in a folder that replaces the checkout, against a sandbox in another
+process. A `text` block is the output (stdout and stderr) of the `sh` block before it. A `yaml` block is saved under
+the name in its first line. `make` only checks that the target exists: `make test` runs this very test.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _PRELUDE = 'set -euo pipefail\nmake() { command make --dry-run "$@" >/dev/null; 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A folder with what the examples use of a checkout: the chores and the venv that runs this test."""
+    """A folder with what the examples need from a checkout: the Makefile and the venv of this test."""
     folder = tmp_path / "checkout"
     (folder / ".venv" / "bin").mkdir(parents=True)
     for name in ("Makefile", "pyproject.toml"):
@@ -54,7 +54,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sandbox() -> Iterator[str]:
-    """A sandbox in another process; gives its URL."""
+    """The URL of a sandbox in another process."""
     command = [sys.executable, "-m", "smsby_deploy", "sandbox", "--port", "0", "--delay", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -62,8 +62,8 @@ def sandbox() -> Iterator[str]:
         server.terminate()
 
 
-def test_every_example_of_the_readme_runs_and_prints_what_it_shows(checkout: Path, sandbox: str) -> None:
-    """From the first command to the last, as a newcomer would type them; the exit codes too."""
+def test_readme_examples_run_and_print_what_is_shown(checkout: Path, sandbox: str) -> None:
+    """All commands run in order, as a newcomer would type them, with the exit codes shown."""
     environ = os.environ | {
         f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
     }
@@ -81,7 +81,7 @@ def test_every_example_of_the_readme_runs_and_prints_what_it_shows(checkout: Pat
         return
     for number, block in enumerate(BLOCKS):
         if block.kind == "text":
-            assert _same_year(printed[number - 1]) == _same_year(block.text), "make docs-reference mends it"
+            assert _same_year(printed[number - 1]) == _same_year(block.text), "run `make docs-reference`"
     again = f". ../.venv/bin/activate\nexport SMSBY_API_URL={sandbox} SMSBY_TOKEN=anything\n{BLOCKS[-1].text}"
     merged_twice = subprocess.run(
         ["bash", "-euc", again], cwd=checkout / "my-shop", env=environ, timeout=60, check=False
@@ -93,7 +93,7 @@ def test_every_example_of_the_readme_runs_and_prints_what_it_shows(checkout: Pat
 
 
 def _steps(folder: Path) -> Iterator[tuple[int, str]]:
-    """What stands between the blocks in words only is done here: a file is saved, a pipeline has a checkout."""
+    """Yield the steps, including what the README describes only in words: saving a file, a git checkout."""
     for number, block in enumerate(BLOCKS):
         if block.kind == "yaml":
             name = block.text.splitlines()[0].removeprefix("# ")
@@ -111,7 +111,7 @@ def _steps(folder: Path) -> Iterator[tuple[int, str]]:
 
 
 def _update(printed: dict[int, str]) -> None:
-    """Write what was printed into the README: `make docs-reference`."""
+    """Write the printed output into both READMEs (`make docs-reference`)."""
     numbers = iter(range(len(BLOCKS)))
 
     def fill(found: re.Match[str]) -> str:
@@ -128,23 +128,23 @@ def _same_year(text: str) -> str:
     return re.sub(r"\b20\d\d-", "YEAR-", text)
 
 
-def test_the_examples_cover_what_a_newcomer_needs() -> None:
-    """Shell, a campaign and shown output are all there, and no example of another kind escapes the test."""
+def test_readme_examples_cover_the_main_commands() -> None:
+    """There are shell, campaign and output blocks, and no block of another kind escapes the test."""
     assert {block.kind for block in BLOCKS} == {"sh", "yaml", "text"}
     assert _SERVER in "".join(block.text for block in BLOCKS)
     commands = set(re.findall(r"^smsby-deploy (\w+)", "".join(b.text for b in BLOCKS), re.MULTILINE))
     assert commands >= {"init", "validate", "plan", "apply", "status", "sandbox"}
 
 
-def test_the_pipeline_has_at_most_ten_lines() -> None:
-    """A recipe that nobody reads is not copied."""
+def test_readme_pipeline_has_at_most_ten_lines() -> None:
+    """The pipeline is short enough to read before copying it."""
     recipe = README.split("## In a pipeline")[1].split("\n## ")[0]
     assert sum(len(text.splitlines()) for _, text in _BLOCK.findall(recipe)) <= 10
 
 
 @pytest.mark.parametrize("block", [b for b in BLOCKS if b.kind == "yaml"], ids=lambda b: b.text[:20])
-def test_a_yaml_example_is_a_valid_campaign(block: Block, tmp_path: Path) -> None:
-    """It passes our own validation."""
+def test_readme_yaml_is_a_valid_campaign(block: Block, tmp_path: Path) -> None:
+    """Each YAML block passes validation."""
     assert run(["init", str(tmp_path)]) == 0
     name = block.text.splitlines()[0].removeprefix("# ")
     (tmp_path / name).write_text(block.text, encoding="utf-8")
@@ -154,9 +154,9 @@ def test_a_yaml_example_is_a_valid_campaign(block: Block, tmp_path: Path) -> Non
     }
 
 
-def test_the_russian_readme_says_the_same() -> None:
-    """Every example and every link of the English one, in its order: what runs there runs here."""
-    assert _BLOCK.findall(RUSSIAN) == _BLOCK.findall(README), "make docs-reference mends it"
+def test_russian_readme_has_the_same_examples() -> None:
+    """The Russian README has the examples, sections and links of the English one, in order."""
+    assert _BLOCK.findall(RUSSIAN) == _BLOCK.findall(README), "run `make docs-reference`"
     assert RUSSIAN.count("\n## ") == README.count("\n## ")
     links, ours = (re.findall(r"\]\(([^)]+)\)", text) for text in (README, RUSSIAN))
     assert [link for link in ours if "README" not in link] == [link for link in links if "README" not in link]
@@ -165,12 +165,12 @@ def test_the_russian_readme_says_the_same() -> None:
 @pytest.mark.parametrize(
     "link", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)\)", README))), ids=lambda link: link
 )
-def test_a_link_of_the_readme_leads_somewhere(link: str) -> None:
+def test_readme_links_lead_to_files(link: str) -> None:
     """Every relative link names a file of the project."""
     assert (ROOT / link).is_file()
 
 
-def test_every_page_of_the_docs_is_linked() -> None:
-    """Nobody has to guess that a page exists."""
+def test_readme_links_every_page_of_the_docs() -> None:
+    """Every page of the docs can be found from the README."""
     pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")}
     assert pages <= set(re.findall(r"\]\(([^)#]+)\)", README))

@@ -1,4 +1,4 @@
-"""The docs can't drift from the code."""
+"""The reference pages of the docs agree with the code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from smsby_deploy.cli.main import group
 from smsby_deploy.config.schema import load_schema
 from smsby_deploy.exit_codes import ExitCode
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 SCHEMAS = ("project", "campaign", "plan", "lock")
 _CODE = re.compile(
     r'(?:Problem\(\s*Severity\.\w+,|_problem\(|place_problem\(\w+(?:\.\w+)?,|complain\(|at\([^"]*,)\s*"([A-Z_]+)"'
@@ -31,7 +31,7 @@ def _doc(name: str) -> str:
 
 
 def _commands(command: click.Command, parent: click.Context | None = None) -> Iterator[click.Context]:
-    """`command` and every command below it, each as the context that would run it."""
+    """Yield the contexts of `command` and of every command below it."""
     name = command.name if parent else "smsby-deploy"
     context = click.Context(
         command, info_name=name, parent=parent, terminal_width=_WIDTH, **command.context_settings
@@ -49,8 +49,8 @@ COMMANDS = list(_commands(group))
 _ids = [context.command_path for context in COMMANDS]
 
 
-def test_every_problem_code_is_documented() -> None:
-    """Each code that the program can report has its row in docs/problems.md, and no row is left over."""
+def test_problem_codes_are_all_documented() -> None:
+    """docs/problems.md has a row for each code the program can report, in order, and no other rows."""
     sources = [path.read_text("utf-8") for path in (ROOT / "smsby_deploy").rglob("*.py")]
     used = {code for source in sources for code in _CODE.findall(source)}
     listed = re.findall(r"^\| `([A-Z_]+)`", _doc("problems.md"), re.MULTILINE)
@@ -60,8 +60,8 @@ def test_every_problem_code_is_documented() -> None:
     assert {code for code in rows if not any(f'"{code}"' in source for source in sources)} == set()
 
 
-def test_every_guarantee_names_a_test_that_is_there() -> None:
-    """docs/guarantees.md: each row ends with the tests that hold it."""
+def test_guarantees_name_tests_that_exist() -> None:
+    """Each row of docs/guarantees.md ends with the tests that prove it."""
     rows = [
         line
         for line in _doc("guarantees.md").splitlines()
@@ -75,26 +75,26 @@ def test_every_guarantee_names_a_test_that_is_there() -> None:
             assert f"def {name}(" in (ROOT / file).read_text("utf-8"), (file, name)
 
 
-def test_nothing_refers_to_what_lies_outside_the_project() -> None:
-    """A reader of the project has all of it."""
+def test_docs_refer_to_nothing_outside_the_project() -> None:
+    """A reader of the project has every file it mentions."""
     for path in [*ROOT.glob("docs/*.md"), ROOT / "README.md", *(ROOT / "smsby_deploy").rglob("*.py")]:
         assert "/".join(("..", "shared")) not in path.read_text("utf-8"), path
 
 
-def test_the_command_reference_is_what_help_prints() -> None:
-    """docs/commands.md shows the help of every command as it is now."""
+def test_command_reference_is_what_help_prints() -> None:
+    """docs/commands.md shows the current help of every command."""
     sections = [f"## {context.command_path}\n\n```text\n{context.get_help()}\n```\n" for context in COMMANDS]
     generated = "\n" + "\n".join(sections)
     head, _, below = _doc("commands.md").partition(_GENERATED)
     if os.environ.get("UPDATE_DOCS"):
         (ROOT / "docs/commands.md").write_text(head + _GENERATED + generated, encoding="utf-8")
         return
-    assert below == generated, "make docs-reference mends it"
+    assert below == generated, "run `make docs-reference`"
 
 
 @pytest.mark.parametrize("context", COMMANDS, ids=_ids)
-def test_help_tells_all_of_a_command(context: click.Context) -> None:
-    """A sentence on what it does, one on every option, and examples at the end."""
+def test_help_describes_command_and_options(context: click.Context) -> None:
+    """Each --help says what the command does, describes every option, and ends with examples."""
     assert context.command.help
     for parameter in context.command.params:
         if isinstance(parameter, click.Option):
@@ -103,14 +103,14 @@ def test_help_tells_all_of_a_command(context: click.Context) -> None:
 
 
 @pytest.mark.parametrize("context", COMMANDS, ids=_ids)
-def test_the_examples_of_help_are_command_lines_that_parse(context: click.Context) -> None:
-    """Each `smsby-deploy …` in them names a command and options that exist; one at least is of this command."""
+def test_help_examples_parse(context: click.Context) -> None:
+    """Each example uses commands and options that exist, and at least one is of this command."""
     parsed = [_parse(words) for line in (context.command.epilog or "").splitlines() for words in _words(line)]
     assert any(path.startswith(context.command_path) for path in parsed)
 
 
 def _words(line: str) -> Iterator[list[str]]:
-    """The arguments of each `smsby-deploy` in a line of shell."""
+    """Yield the arguments of each `smsby-deploy` in a line of shell."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     words: list[str] | None = None
@@ -125,7 +125,7 @@ def _words(line: str) -> Iterator[list[str]]:
 
 
 def _parse(words: list[str]) -> str:
-    """Parse a command line down to its last command, run nothing, and return that command's path."""
+    """Parse a command line without running it, and return the path of its command."""
     context = group.make_context("smsby-deploy", list(words))
     while isinstance(context.command, click.Group):
         name, command, rest = context.command.resolve_command(
@@ -136,8 +136,8 @@ def _parse(words: list[str]) -> str:
     return context.command_path
 
 
-def test_every_exit_code_is_documented() -> None:
-    """docs/exit-codes.md has a row for each code that an error bears, and for those that tell no error."""
+def test_exit_codes_are_all_documented() -> None:
+    """docs/exit-codes.md has a row for each exit code."""
     tree = [errors.SmsbyDeployError]
     for cls in tree:
         tree.extend(cls.__subclasses__())
@@ -150,7 +150,7 @@ def test_every_exit_code_is_documented() -> None:
 
 
 def _properties(schema: Any) -> Iterator[tuple[str, Any]]:
-    """Every property that a schema declares, wherever it stands, with its own schema."""
+    """Yield every property that a schema declares at any depth, with its own schema."""
     if isinstance(schema, dict):
         for name, value in schema.get("properties", {}).items():
             yield name, value
@@ -163,24 +163,24 @@ def _properties(schema: Any) -> Iterator[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_every_key_of_every_file_is_documented(name: str) -> None:
-    """docs/files.md names each of them as code, in the section of that file."""
+def test_file_keys_are_all_documented(name: str) -> None:
+    """docs/files.md names each key as code, in the section of its file."""
     section = _doc("files.md").split(f"<!-- {name} -->")[1].split("<!--")[0]
     named = set(re.findall(r"`([A-Za-z0-9_]+)`", section))
     assert {key for key, _ in _properties(load_schema(name))} <= named
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_every_key_of_every_schema_explains_itself(name: str) -> None:
-    """An editor shows the title and the description of whatever key stands under the cursor."""
+def test_schema_keys_have_title_and_description(name: str) -> None:
+    """An editor can explain every key."""
     for key, schema in _properties(load_schema(name)):
         assert schema.get("title"), key
         assert schema.get("description", "").endswith("."), key
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_the_examples_of_a_schema_are_valid(name: str) -> None:
-    """What an editor offers is what the schema takes."""
+def test_schema_examples_are_valid(name: str) -> None:
+    """The schema accepts the examples and defaults that an editor offers."""
     from jsonschema import Draft202012Validator
 
     whole = load_schema(name)
