@@ -1,6 +1,6 @@
 """The pictures of the README, from real runs: `make pictures`.
 
-The sample project is planned, applied and its status shown on a terminal of 80 columns, against a sandbox that reaches no phone.
+The sample project is planned and applied on a terminal of 80 columns, against a sandbox that reaches no phone.
 Terminals become SVG; the HTML report, the comment on a pull request and the sandbox's page are photographed by a headless
 Chromium.
 """
