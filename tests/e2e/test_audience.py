@@ -165,7 +165,7 @@ def test_guardrail_refuses_with_key_figure_and_limit(shop: Shop) -> None:
     shop.write("sale.yaml", CAMPAIGN + "    revision: 2\n")
     again = shop.run("plan", "--format", "json")
     assert again.code == 4
-    assert "with 0.052 planned and 0.052 spent" in again.json["actions"][0]["reason"]
+    assert "0.052 planned and 0.052 spent" in again.json["actions"][0]["reason"]
 
 
 def test_suppression_files_are_inputs_that_may_change(shop: Shop) -> None:

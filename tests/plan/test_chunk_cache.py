@@ -1,4 +1,4 @@
-"""Chunks between plan and apply: what was planned is what is sent, whatever becomes of the files."""
+"""The chunk cache between plan and apply: what was planned is sent, whatever happens to the files."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def _sent(loaded: LoadedProject, plan: Plan, kept: ChunkCache | None) -> list[by
     st.sets(st.integers(0, 30).map(lambda n: f"3752900000{n:02d}")),
     st.sampled_from(["Hi", "{{ name }}!", '{{ name }} "{{ phone }}"']),
 )
-def test_what_is_kept_is_what_is_read_anew(rows: list[str], out: set[str], text: str) -> None:
-    """Byte for byte the same requests, opt-outs subtracted, for bulk and personal texts."""
+def test_chunk_cache_returns_what_the_files_give(rows: list[str], out: set[str], text: str) -> None:
+    """Cached chunks give byte for byte the requests of the files, opt-outs subtracted, for bulk and personal texts."""
     with TemporaryDirectory() as name:
         loaded = _project(Path(name), text, rows, sorted(out))
         with closing(_keeping(loaded)) as kept:
@@ -79,8 +79,8 @@ def test_what_is_kept_is_what_is_read_anew(rows: list[str], out: set[str], text:
             assert _sent(loaded, plan, kept) == anew
 
 
-def test_a_late_opt_out_and_a_changed_file(tmp_path: Path) -> None:
-    """Who opts out after the plan gets nothing; the list may change, what was planned is sent."""
+def test_chunk_cache_honors_late_opt_outs(tmp_path: Path) -> None:
+    """A recipient who opts out after the plan gets nothing; the others get what was planned, also if the file changed."""
     loaded = _project(tmp_path, "{{ name }}!", [f"37529000000{n},Анна" for n in range(5)])
     with closing(_keeping(loaded)) as kept:
         plan = _plan(loaded, kept)
@@ -95,10 +95,10 @@ def test_a_late_opt_out_and_a_changed_file(tmp_path: Path) -> None:
     "spoil", [Path.unlink, lambda path: path.write_bytes(b"PK\3\4")], ids=["gone", "a workbook"]
 )
 @pytest.mark.parametrize("is_kept", [True, False])
-def test_nothing_leaves_once_opt_outs_can_not_be_read(
+def test_unreadable_opt_outs_stop_cached_chunks(
     tmp_path: Path, spoil: Callable[[Path], object], is_kept: bool
 ) -> None:
-    """Between the plan and the requests too: whoever stood there would get it."""
+    """If the opt-outs cannot be read any more, nothing is sent, cached or not."""
     loaded = _project(tmp_path, "Hi", ["375290000001,Анна", "375290000002,Ольга"], ["375290000001"])
     with closing(_keeping(loaded)) as kept:
         plan = _plan(loaded, kept)
@@ -108,8 +108,8 @@ def test_nothing_leaves_once_opt_outs_can_not_be_read(
             _sent(loaded, plan, kept if is_kept else None)
 
 
-def test_an_opt_out_that_is_gone_meanwhile(tmp_path: Path) -> None:
-    """Who was not to get it when the plan was approved does not get it by that plan."""
+def test_chunk_cache_keeps_withdrawn_opt_outs(tmp_path: Path) -> None:
+    """A recipient left out of the approved plan does not get it by that plan."""
     people = [f"37529000000{n},Анна" for n in range(5)]
     loaded = _project(tmp_path, "{{ name }}!", people, ["375290000003"])
     with closing(_keeping(loaded)) as kept:
@@ -119,8 +119,8 @@ def test_an_opt_out_that_is_gone_meanwhile(tmp_path: Path) -> None:
     assert [sent.count(f"37529000000{n}".encode()) for n in range(5)] == [1, 0, 1, 0, 1]
 
 
-def test_nothing_of_it_can_be_seen(tmp_path: Path) -> None:
-    """The file has no name, and is gone once it is closed."""
+def test_chunk_cache_file_has_no_name(tmp_path: Path) -> None:
+    """The folder shows no file, and the content is gone once the cache is closed."""
     loaded = _project(tmp_path, "Hi", ["375290000001,Анна"])
     names = sorted(tmp_path.iterdir())
     kept = _keeping(loaded)
@@ -132,9 +132,8 @@ def test_nothing_of_it_can_be_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{{ name }}!", "Hi"])
-def test_damage_is_not_sent(tmp_path: Path, text: str) -> None:
-    """A chunk that comes back otherwise than it was hashed leaves no more, whichever of its bytes is another: one of a phone
-    could hide an opt-out."""
+def test_damaged_chunk_cache_is_not_sent(tmp_path: Path, text: str) -> None:
+    """A chunk that differs from its hash in any byte is not sent: a changed phone could hide an opt-out."""
     loaded = _project(tmp_path, text, ["375290000001,Анна"], out=["375291111111"])
     with closing(_keeping(loaded)) as kept:
         plan = _plan(loaded, kept)
@@ -153,8 +152,8 @@ def test_damage_is_not_sent(tmp_path: Path, text: str) -> None:
         assert len(_sent(loaded, plan, kept)) == 1
 
 
-def test_without_room_everything_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So much is left free that the journal has room; one chunk too many, and none is kept."""
+def test_full_disk_disables_the_chunk_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Space for the journal stays free; one chunk too many, and the files are read again."""
     loaded = _project(tmp_path, "{{ name }}!", [f"37529000000{n},Анна" for n in range(5)])
     rooms = iter([10**9, 10])
     monkeypatch.setattr(os, "fstatvfs", lambda handle: SimpleNamespace(f_bavail=next(rooms), f_frsize=1))
@@ -164,8 +163,8 @@ def test_without_room_everything_is_read_anew(tmp_path: Path, monkeypatch: pytes
         assert len(_sent(loaded, plan, kept)) == 2
 
 
-def test_what_was_sent_is_not_kept(tmp_path: Path) -> None:
-    """Of a mailing that is done nothing is to go out, so nothing is written."""
+def test_chunk_cache_skips_finished_mailings(tmp_path: Path) -> None:
+    """Nothing of a finished mailing will be sent, so nothing is written."""
     loaded = _project(tmp_path, "Hi", ["375290000001,Анна"])
     (mailing,) = loaded.project.mailings
     with closing(_keeping(loaded)) as kept:

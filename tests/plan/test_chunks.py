@@ -1,4 +1,4 @@
-"""Chunking: nobody is lost, nobody is repeated, order is kept; opt-outs change no digest."""
+"""Chunks: no recipient is lost or repeated, the order is kept, and opt-outs change no digest."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def _project(size: int) -> Project:
 
 
 @given(_phones, st.integers(1, 7), st.sampled_from(["Hello", "Hello {{ n }}"]))
-def test_chunks_lose_and_repeat_nobody(phones: list[str], size: int, text: str) -> None:
-    """Joined, the chunks are the audience without its repeats, in order; all but the last are full."""
+def test_chunks_hold_each_recipient_once(phones: list[str], size: int, text: str) -> None:
+    """Joined, the chunks are the audience without repeats, in order; all but the last are full."""
     mailing = _mailing(phones, text)
     template = compile_text(mailing.text) if mailing.text else None
     chunks = list(stream_chunks(_project(size), mailing, template, PhoneSet(), ChunkReport()))
@@ -53,8 +53,8 @@ def test_chunks_lose_and_repeat_nobody(phones: list[str], size: int, text: str) 
 
 
 @given(_phones, st.data())
-def test_an_opt_out_changes_counts_and_no_fingerprint(phones: list[str], data: st.DataObject) -> None:
-    """Suppression is subtracted from every count; digests and fingerprints stay."""
+def test_opt_out_changes_counts_but_no_fingerprint(phones: list[str], data: st.DataObject) -> None:
+    """Suppression is subtracted from every count; digests and fingerprints stay the same."""
     mailing = _mailing(phones, "Hello {{ n }}")
     out = data.draw(st.sets(st.sampled_from(phones)))
     suppressed = PhoneSet()
@@ -69,8 +69,8 @@ def test_an_opt_out_changes_counts_and_no_fingerprint(phones: list[str], data: s
     assert counts.rows == counts.invalid + counts.duplicate + counts.suppressed + counts.final
 
 
-def test_the_size_of_a_request_changes_no_content() -> None:
-    """Another chunk size gives other chunks and the same content and audience."""
+def test_chunk_size_changes_no_content() -> None:
+    """Another chunk size gives other chunks with the same content and audience digests."""
     mailing = _mailing(["375291111111", "375292222222", "375293333333"], "Hello")
     small, _ = measure_mailing(_project(1), mailing, PhoneSet())
     large, _ = measure_mailing(_project(9), mailing, PhoneSet())

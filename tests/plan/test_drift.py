@@ -23,7 +23,9 @@ _LISTED = RemoteMailing(
 _CHUNK = ChunkRecord("f", 3, "d", ChunkState.ACCEPTED)
 
 
-def _told(listed: RemoteMailing, meant: IntendedValues = _MEANT, chunk: ChunkRecord = _CHUNK) -> list[str]:
+def _messages(
+    listed: RemoteMailing, meant: IntendedValues = _MEANT, chunk: ChunkRecord = _CHUNK
+) -> list[str]:
     view = RemoteView({"f": listed}, (), {}, {}, {})
     problems = list(find_drift(meant, [chunk, chunk], view))
     assert all(
@@ -35,14 +37,14 @@ def _told(listed: RemoteMailing, meant: IntendedValues = _MEANT, chunk: ChunkRec
 
 def test_equal_values_give_no_drift() -> None:
     """A mailing that sms.by reports as intended has no warning."""
-    assert _told(_LISTED) == []
+    assert _messages(_LISTED) == []
 
 
 def test_drift_names_each_field_once_with_both_values() -> None:
     """Two chunks with the same difference give one warning."""
     other = replace(_LISTED, d_schedule=_LISTED.d_schedule or 0, count_phones=2, alphaname="Kvetka")
     later = replace(other, d_schedule=int((_WHEN + timedelta(hours=3)).timestamp()))
-    assert _told(later) == [
+    assert _messages(later) == [
         "d_schedule: intended 2026-12-01T10:00:00+03:00, sms.by reports 2026-12-01T13:00:00+03:00",
         "count_phones: intended 3, sms.by reports 2",
         "alphaname: intended MyShop, sms.by reports Kvetka",
@@ -51,7 +53,7 @@ def test_drift_names_each_field_once_with_both_values() -> None:
 
 def test_drift_of_a_time_that_sms_by_does_not_have() -> None:
     """A scheduled mailing that sms.by lists without a time was sent at once."""
-    assert _told(replace(_LISTED, d_schedule=0)) == [
+    assert _messages(replace(_LISTED, d_schedule=0)) == [
         "d_schedule: intended 2026-12-01T10:00:00+03:00, sms.by reports none"
     ]
 
@@ -87,10 +89,10 @@ def test_drift_skips_what_cannot_be_compared(
     listed: RemoteMailing, meant: IntendedValues, chunk: ChunkRecord
 ) -> None:
     """A value that sms.by does not report, or that means something else there, is no difference."""
-    assert _told(listed, meant, chunk) == []
+    assert _messages(listed, meant, chunk) == []
 
 
 def test_drift_later_than_max_late() -> None:
     """`max_late` excuses a later time only as far as it reaches."""
     late = replace(_LISTED, d_schedule=int((_WHEN + timedelta(minutes=40)).astimezone(UTC).timestamp()))
-    assert len(_told(late, replace(_MEANT, max_late=timedelta(minutes=30)))) == 1
+    assert len(_messages(late, replace(_MEANT, max_late=timedelta(minutes=30)))) == 1

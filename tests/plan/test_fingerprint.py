@@ -27,14 +27,14 @@ _phone = st.from_regex(r"37529[0-9]{7}", fullmatch=True)
 
 
 @given(st.dictionaries(_text, _text, max_size=5))
-def test_the_order_of_keys_does_not_matter(header: dict[str, str]) -> None:
+def test_content_digest_ignores_the_order_of_keys(header: dict[str, str]) -> None:
     """The same header in another order has the same digest."""
     assert content_digest(header) == content_digest(dict(reversed(header.items())))
 
 
 @given(st.lists(st.tuples(_phone, _text), min_size=1, max_size=4), st.data())
-def test_every_byte_that_is_sent_matters(rows: list[tuple[str, str]], data: st.DataObject) -> None:
-    """Another phone, another text, another order or one row less gives another fingerprint."""
+def test_fingerprint_depends_on_every_byte(rows: list[tuple[str, str]], data: st.DataObject) -> None:
+    """Another phone, text or order, or a missing row, gives another fingerprint."""
 
     def mark(some: list[tuple[str, str]]) -> str:
         digest = chunk_digest("content", hash_rows(b"".join(row_line(phone, text) for phone, text in some)))
@@ -59,8 +59,8 @@ _any_text = st.text(
 @given(
     st.lists(st.tuples(st.from_regex(r"[0-9]{7,15}", fullmatch=True), _any_text), max_size=5), st.booleans()
 )
-def test_many_rows_are_written_as_each_of_them(rows: list[tuple[str, str]], is_personal: bool) -> None:
-    """Together or one by one the same bytes, and their phones are read back from them."""
+def test_row_lines_are_joined_row_line(rows: list[tuple[str, str]], is_personal: bool) -> None:
+    """Rows give the same bytes together and one by one, and their phones can be read back."""
     phones = [phone for phone, _ in rows]
     texts = [text for _, text in rows] if is_personal else None
     each = [row_line(phone, text if is_personal else None) for phone, text in rows]
@@ -72,7 +72,7 @@ def test_many_rows_are_written_as_each_of_them(rows: list[tuple[str, str]], is_p
 
 
 @given(_slug, _slug, _slug, st.integers(1, 999_999), st.integers(0, 9_999), st.integers(1, 10_000))
-def test_a_remote_name_fits_and_reads_back(
+def test_remote_name_fits_and_reads_back(
     project: str, campaign: str, name: str, revision: int, index: int, count: int
 ) -> None:
     """Every name is at most 160 characters and gives back address, revision, project and fingerprint."""
@@ -85,15 +85,15 @@ def test_a_remote_name_fits_and_reads_back(
     assert (read.address, read.revision, read.project, read.fingerprint) == (address, revision, project, mark)
 
 
-def test_the_parts_that_say_nothing_are_left_out() -> None:
-    """Revision 1 and a single chunk are not spelt out; others are."""
+def test_remote_name_omits_defaults() -> None:
+    """Revision 1 and the number of a single chunk are left out."""
     assert remote_name("shop", "a/b", 1, 0, 1, "0" * 10) == "a/b shop#0000000000"
     assert remote_name("shop", "a/b", 2, 1, 3, "0" * 10) == "a/b r2 [2/3] shop#0000000000"
 
 
 @given(st.lists(st.integers(1, 2500), max_size=5), st.lists(st.integers(1, 2500), max_size=5))
-def test_an_audience_is_the_same_in_whatever_chunks_it_comes(cuts: list[int], others: list[int]) -> None:
-    """The same people cut otherwise have the same digest; another row, or another order, has another."""
+def test_audience_digest_is_independent_of_chunks(cuts: list[int], others: list[int]) -> None:
+    """The same recipients in other chunks have the same digest; another row or order has another one."""
     people = min(sum(cuts), sum(others))
     rows = [b'"%d"\n' % number for number in range(people)]
 

@@ -78,8 +78,8 @@ def test_list_is_judged_once_its_size_is_known() -> None:
     rails = Guardrails(max_recipients=10, expect_recipients=Expected(least=5))
     mailing = _mailing(via="list")
     assert check_mailing(rails, mailing, _desired(0), NOON) == ()
-    told = check_mailing(rails, mailing, _desired(0), NOON, list_size=11)
-    assert [breach.key for breach in told] == ["max_recipients"]
+    found = check_mailing(rails, mailing, _desired(0), NOON, list_size=11)
+    assert [breach.key for breach in found] == ["max_recipients"]
 
 
 def test_max_parts_judges_the_longest_text() -> None:

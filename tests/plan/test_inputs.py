@@ -1,4 +1,4 @@
-"""What a text includes is reviewed with it: among the plan's inputs, and part of the content."""
+"""Inputs of a plan: included templates are among them, and are part of the content."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def _desired(folder: Path, text: str, footer: str) -> tuple[Desired, dict[str, s
 
 
 @pytest.mark.parametrize("text", ["Hi", "Hi {{ n }}"])
-def test_another_footer_is_another_content(tmp_path: Path, text: str) -> None:
-    """A bulk text and a personal one: digest, fingerprint and input change with the included file."""
+def test_included_file_changes_content_and_inputs(tmp_path: Path, text: str) -> None:
+    """Digest, fingerprint and input change with an included file, for bulk and personal texts."""
     before, inputs = _desired(tmp_path, text, " Stop: 1")
     after, inputs_after = _desired(tmp_path, text, " Stop: 2")
     assert before.content_digest != after.content_digest

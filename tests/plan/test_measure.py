@@ -141,14 +141,14 @@ def _desired(folder: Path, body: str, project: str = _PROJECT, rows: str = _ROWS
         ),
     ],
 )
-def test_problems_word_for_word(tmp_path: Path, body: str, lines: list[str]) -> None:
-    """Place, severity, code, address and sentence."""
+def test_measure_problems_word_for_word(tmp_path: Path, body: str, lines: list[str]) -> None:
+    """Each problem has its place, severity, code, address and sentence."""
     _write(tmp_path, body)
     assert [problem_line(problem) for problem in validate_project(load_project(tmp_path))] == lines
 
 
-def test_a_character_of_the_data_names_its_row(tmp_path: Path) -> None:
-    """The template is not to blame."""
+def test_expensive_character_from_data_names_its_row(tmp_path: Path) -> None:
+    """A character from the data is located by its row, not in the template."""
     _write(
         tmp_path,
         f'    text: "{{{{ name }}}} {_LONG}"\n',
@@ -162,22 +162,22 @@ def test_a_character_of_the_data_names_its_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["Скидка — 5%", "Тэкст «так»", "Hi —", "Hi"])
-def test_no_warning_where_nothing_is_saved(tmp_path: Path, text: str) -> None:
-    """A Cyrillic text is unicode by nature, and a short one takes one part anyway."""
+def test_no_encoding_warning_without_a_saving(tmp_path: Path, text: str) -> None:
+    """A Cyrillic text needs UCS-2 anyway, and a short text takes one part in either encoding."""
     _write(tmp_path, f"    text: {text}\n")
     assert not validate_project(load_project(tmp_path))
 
 
 @pytest.mark.parametrize("text", ["Hi {{ name }}", "{{ name | default('x' * 1531, true) }}"])
-def test_a_text_that_cant_be_sent_has_no_parts(tmp_path: Path, text: str) -> None:
-    """Neither one that fails nor one that is too long; its reader is counted."""
+def test_unsendable_text_has_no_parts(tmp_path: Path, text: str) -> None:
+    """A text that fails or is too long has no parts; its recipient is counted."""
     found = _desired(tmp_path, f'    text: "{text}"\n')
     assert (found.audience.final, found.parts, found.gsm7 + found.ucs2) == (3, 2, 2)
     assert found.cost == Decimal("0.052")
 
 
-def test_rewritten_texts_are_what_is_counted_and_sent(tmp_path: Path) -> None:
-    """Fewer parts, another content."""
+def test_rewritten_texts_are_measured(tmp_path: Path) -> None:
+    """Smart encoding changes parts and content digest."""
     before = _desired(tmp_path, f"    text: Привет — {'ж' * 75}\n")
     after = _desired(
         tmp_path, f"    text: Привет — {'ж' * 75}\n    transliterate: true\n    smart_encoding: true\n"
@@ -187,15 +187,15 @@ def test_rewritten_texts_are_what_is_counted_and_sent(tmp_path: Path) -> None:
     assert before.content_digest != after.content_digest
 
 
-def test_options_that_change_no_word_change_no_content(tmp_path: Path) -> None:
-    """A mailing that was sent is not `changed` by them."""
+def test_rewriting_nothing_changes_no_content(tmp_path: Path) -> None:
+    """Rewriting options that change no text do not make a sent mailing `changed`."""
     before = _desired(tmp_path, "    text: Hi {{ name | default('you', true) }}\n")
     after = _desired(tmp_path, "    text: Hi {{ name | default('you', true) }}\n    smart_encoding: true\n")
     assert (before.content_digest, before.chunks) == (after.content_digest, after.chunks)
 
 
-def test_own_texts_and_columns_of_texts_are_rewritten_too(tmp_path: Path) -> None:
-    """The option is the mailing's, wherever its texts come from."""
+def test_texts_of_recipients_are_rewritten(tmp_path: Path) -> None:
+    """Rewriting applies to a mailing's texts wherever they come from."""
     rows = "phone,text\n375291111111,Hi — Anna\n375292222222,Привет\n"
     after = _desired(tmp_path, "    smart_encoding: true\n", rows=rows)
     assert (after.gsm7, after.ucs2) == (1, 1)
@@ -210,8 +210,8 @@ def test_cost_by_prefix(tmp_path: Path, text: str) -> None:
     assert _desired(tmp_path, f"    text: {text}\n", "version: 1\nproject: shop\n").cost is None
 
 
-def test_thousands_of_problems_are_counted_not_kept(tmp_path: Path) -> None:
-    """A column that is missing in a long list does not fill the memory."""
+def test_measure_keeps_a_thousand_problems(tmp_path: Path) -> None:
+    """A missing column in a long list does not fill the memory: further problems are only counted."""
     rows = "phone,name\n" + "".join(f"37529{n:07d},x\n" for n in range(1200))
     _write(tmp_path, "    text: Hi {{ nope }}\n", rows=rows)
     problems = validate_project(load_project(tmp_path))

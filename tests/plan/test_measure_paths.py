@@ -1,4 +1,4 @@
-"""From a file to the digests of a plan, the fast ways of long lists against the plain ones: texts, errors and digests."""
+"""From a file to the digests of a plan: the fast paths for long lists give what the plain ones give."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ _PIECE = st.recursive(
 
 
 @contextmanager
-def _plain_ways() -> Iterator[None]:
-    """Every row is read by csv.reader, its phone looked at alone, its text rendered by Jinja2, measured and hashed alone."""
+def _plain_paths() -> Iterator[None]:
+    """Read each row by csv.reader, render it by Jinja2, and normalize, measure and hash it alone."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("rows._split", "rows._unquoted"):
+        for name in ("text_files._split", "text_files._unquoted"):
             patch.setattr(f"smsby_deploy.recipients.{name}", lambda *_: None)
         patch.setattr("smsby_deploy.recipients.phones._usual_ones", lambda raw: [""] * len(raw))
         patch.setattr(PhoneSet, "add_all", lambda self, numbers, other=None: self._add_any(numbers, other))
@@ -75,10 +75,10 @@ def _measure(folder: Path, out: list[str]) -> tuple[Desired | None, list[Problem
 
 @settings(max_examples=150, deadline=None)
 @given(_ROWS, _PIECE, st.sampled_from(["fail", "drop"]), st.booleans(), st.booleans())
-def test_a_plan_is_the_same_by_the_fast_and_the_plain_ways(
+def test_measure_fast_and_plain_paths_agree(
     rows: list[tuple[str, str, str]], text: str, on_invalid: str, rewritten: bool, many: bool
 ) -> None:
-    """The same people, texts, parts, problems at their places, chunks and digests."""
+    """The same recipients, texts, parts, problems with places, chunks and digests."""
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr("smsby_deploy.recipients.phone_set._FEW", 0 if many else 5000)
         folder = Path(name)
@@ -94,7 +94,7 @@ def test_a_plan_is_the_same_by_the_fast_and_the_plain_ways(
         )
         out = ["375331234568", "79161234567"]
         fast = _measure(folder, out)
-        with _plain_ways():
+        with _plain_paths():
             plain = _measure(folder, out)
     assert fast == plain
 

@@ -1,0 +1,84 @@
+"""Counts of texts: recipients, parts, encodings, cost, and the share of each chunk."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from smsby_deploy.config.declarations import Guardrails, InlineRecipients, Mailing, Price, TextSource
+from smsby_deploy.plan.chunks import Chunk
+from smsby_deploy.plan.content_policy import ContentPolicy
+from smsby_deploy.plan.text_counter import TextCounter, TextTotals
+from smsby_deploy.problems import Location
+from smsby_deploy.texts.mailing_texts import KeptProblems
+from smsby_deploy.texts.template import compile_text
+
+_AT = Location("sale.yaml", 4, 11)
+_PHONES = ["375291111111", "375292222222", "375293333333"]
+
+
+def _counter(text: str, problems: KeptProblems, policy: ContentPolicy | None = None) -> TextCounter:
+    source = TextSource(text, _AT)
+    mailing = Mailing(
+        "sale", "vip", "sale.yaml", _AT, "bulk", InlineRecipients((), _AT), source, "0", _AT, None, None,
+        "Europe/Minsk", 1, "fail",
+    )  # fmt: skip
+    return TextCounter(mailing, compile_text(source), Price("BYN", Decimal("0.1")), problems, policy)
+
+
+def _chunk(texts: list[str] | None, text: str | None, reached: bytes = b"\1\1\1") -> Chunk:
+    return Chunk(0, _PHONES, texts, text, "d", "f", b"", bytearray(reached), [2, 3, 4])
+
+
+def test_count_chunk_returns_its_share() -> None:
+    """Suppressed recipients are left out; the shares of the chunks add up to the totals."""
+    counter = _counter("{{ name }}", KeptProblems())
+    first = counter.count_chunk(_chunk(["Hi", "Привет", "a" * 200], None))
+    second = counter.count_chunk(_chunk(["Hi", "Hi", "Hi"], None, b"\1\0\1"))
+    assert (first.recipients, first.parts, first.gsm7, first.ucs2, first.cost) == (3, 4, 2, 1, Decimal("0.4"))
+    assert (second.recipients, second.parts, second.gsm7, second.ucs2, second.cost) == (
+        2,
+        2,
+        2,
+        0,
+        Decimal("0.2"),
+    )
+    assert counter.totals == TextTotals(1, 5, 6, 4, 1, 2, Decimal("0.6"))
+
+
+def test_count_chunk_of_one_text() -> None:
+    """A text for all is measured once and counted for each recipient who did not opt out."""
+    counter = _counter("Привет", KeptProblems())
+    assert counter.count_chunk(_chunk(None, "Привет", b"\0\1\1")).recipients == 2
+    assert counter.totals == TextTotals(1, 2, 2, 0, 2, 1, Decimal("0.2"))
+
+
+def test_too_long_texts_are_reported() -> None:
+    """A personal text is reported by its line, a text for all once; neither has parts."""
+    problems, long = KeptProblems(), "a" * 2000
+    personal = _counter("{{ name }}", problems)
+    personal.count_chunk(_chunk(["Hi", long, "Hi"], None))
+    assert [problem.code for problem in problems.kept] == ["TOO_LONG"]
+    assert problems.kept[0].message.endswith("(sale.yaml:3)")
+    assert (personal.totals.recipients, personal.totals.parts) == (3, 2)
+    problems = KeptProblems()
+    shared = _counter("x", problems)
+    for _ in range(2):
+        shared.count_chunk(_chunk(None, long))
+    assert len(problems.kept) == 1
+    assert (shared.totals.recipients, shared.totals.parts) == (6, 0)
+
+
+def test_text_counter_checks_the_policy_per_recipient() -> None:
+    """A text for all counts once for each recipient; a suppressed recipient gets no text."""
+    policy = ContentPolicy(Guardrails(forbidden_words=("hello",), required_words=("stop",)))
+    _counter("Hello", KeptProblems(), policy).count_chunk(_chunk(None, "Hello", b"\0\1\1"))
+    _counter("{{ x }}", KeptProblems(), policy).count_chunk(_chunk(["Hello stop", "Hi", "Hi"], None))
+    assert policy.violations == {("forbidden_words", "hello"): 3, ("required_words", "stop"): 4}
+
+
+def test_text_counter_ignores_a_policy_without_rules() -> None:
+    """Without rules no text is searched."""
+    policy = ContentPolicy(Guardrails())
+    assert not policy.has_rules
+    _counter("Hello", KeptProblems(), policy).count_chunk(_chunk(None, "Hello"))
+    assert not policy.violations
