@@ -75,7 +75,7 @@ class RenderError(Exception):
 
 
 def has_markup(text: str) -> bool:
-    """Whether Jinja2 would change `text`."""
+    """Whether `text` has anything that Jinja2 would interpret or change."""
     return _MARKUP.search(text) is not None
 
 
