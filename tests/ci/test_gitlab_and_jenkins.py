@@ -104,7 +104,7 @@ def test_gitlab_note_shows_changes_and_lock_is_rebased(
     pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two").replace(', "+375297654321"', ""))
     pipeline.git("commit", "--quiet", "-am", "Send later, to one recipient less")
     assert pipeline.sh("\n".join(jobs["smsby:plan"]["script"])).returncode == 0
-    assert "| -1 people, -1 parts, -0.026 BYN, text |" in str(notes[-1]["body"])
+    assert "| -1 recipient, -1 part, -0.026 BYN, text |" in str(notes[-1]["body"])
     assert "<del>noon</del><ins>two</ins>" in str(notes[-1]["body"])
     assert not (pipeline.shop.root / ".smsby-base").exists()
     pipeline.git("push", "--quiet", "origin", "HEAD:main")

@@ -38,7 +38,7 @@ def test_action_comment_compares_with_the_base(pipeline: Pipeline) -> None:
     pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two").replace(', "+375297654321"', ""))
     assert pipeline.step("plan", PR_NUMBER="7", BASE=".base").returncode == 0
     body = pipeline.comments()[0]["body"]
-    assert "-1 people, -1 parts" in body
+    assert "-1 recipient, -1 part" in body
     assert "<del>noon</del><ins>two</ins>" in body
 
 
