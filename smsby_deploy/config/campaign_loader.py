@@ -29,7 +29,7 @@ from smsby_deploy.config.recipient_sources import (
 )
 from smsby_deploy.config.schedule import check_in_account_zone, read_duration, read_time, read_zone
 from smsby_deploy.config.settings import read_countries, read_rewrite
-from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap
+from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
 from smsby_deploy.problems import Location
 
 # Errors of files that cannot be read, so that their mailing cannot be searched for more problems.
@@ -133,7 +133,7 @@ class _CampaignLoader:
         is_list = "list" in node
         if (is_list or is_upload) and "via" in node:
             other = "list" if is_list else "upload"
-            self._log.error("VIA", f"via cannot be combined with {other}", self._at(node.keys_at["via"]))
+            self._log.error("VIA", f"via cannot be combined with {other}", self._at_key(node, "via"))
         has_minutes_only = is_list or is_upload or node.get("via") == "single"
         if has_minutes_only and schedule.location and schedule.time and schedule.time.second:
             message = "schedule_time cannot have seconds in a mailing with list, upload or via: single"
@@ -143,7 +143,7 @@ class _CampaignLoader:
         setting = node.get("upload", False)
         if setting is False:
             return None
-        place = self._at(node.keys_at["upload"])
+        place = self._at_key(node, "upload")
         if "list" in node:
             message = "upload cannot be combined with list: it makes a list of the mailing's recipients"
             self._log.error("UPLOAD", message, place)
@@ -220,6 +220,9 @@ class _CampaignLoader:
             self._log.error("ENCODING", "not UTF-8; save the file as UTF-8", Location(name, 1))
             return None
         return TextSource(text, Location(name, 1, 1), file=name, root=self._root, rewrite=read_rewrite(node))
+
+    def _at_key(self, node: YamlMap, key: str) -> Location:
+        return self._at(key_marks(self._document.content)[node.values_at[key]])
 
     def _at(self, mark: Mark) -> Location:
         return Location(self._file, *mark)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap
+from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
 from smsby_deploy.problems import Location, Problem, Severity
 
 _TYPE_NAMES = {
@@ -29,7 +29,7 @@ def explain(error: Any, document: YamlMap, file: str) -> Iterator[Problem]:
         known = list(error.schema.get("properties", {}))
         for key in error.instance:
             if key not in known:
-                place = Location(file, *error.instance.keys_at[key])
+                place = Location(file, *key_marks(document.content)[error.instance.values_at[key]])
                 yield _problem("UNKNOWN_KEY", _unknown_key(key, known), place)
         return
     place = Location(file, *locate(document, path))

@@ -7,6 +7,7 @@ converts those without quotes as the schema asks. Duplicate keys, tags, merge ke
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,17 +32,16 @@ class Marks(dict[str, Any]):
 
 
 class YamlMap(dict[str, Any]):
-    """A mapping with its own place and those of its keys and values.
+    """A mapping with its own place and those of its values.
 
     `untyped` are the keys whose values are, or contain, scalars without quotes. The top-level mapping of a file also has
     the file's `content`, with every line break as a newline.
     """
 
-    __slots__ = ("content", "keys_at", "mark", "untyped", "values_at")
+    __slots__ = ("content", "mark", "untyped", "values_at")
 
     def __init__(self, mark: Mark) -> None:  # without super(): the dict is empty already
         self.mark = mark
-        self.keys_at = Marks()
         self.values_at = Marks()
         self.untyped: list[str] = []
         self.content = ""
@@ -116,6 +116,28 @@ def read_yaml(path: Path, name: str) -> YamlMap:
     return root
 
 
+@lru_cache(maxsize=1)
+def key_marks(content: str) -> dict[Mark, Mark]:
+    """Return the place of each key in `content`, by the place of its value.
+
+    Only problems need these places, so the nodes of a long file do not keep them.
+    """
+    next_event = _event_reader(content)
+    marks: dict[Mark, Mark] = {}
+    before: Any = None
+    while (event := next_event()).__class__ is not yaml.StreamEndEvent:
+        if before.__class__ is yaml.ScalarEvent:
+            marks.setdefault(_mark(event), _mark(before))
+        before = event
+    return marks
+
+
+def _event_reader(text: str) -> Callable[[], Any]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    read: Callable[[], Any] = loader(text).get_event
+    return read
+
+
 def _invalid(name: str, message: str, mark: Mark) -> FilesInvalid:
     return FilesInvalid([Problem(Severity.ERROR, "YAML", message, location=Location(name, *mark))])
 
@@ -132,8 +154,7 @@ class _Builder:
     """Builds nodes from events. Scalars in mappings are handled inline: in a long file, calls would double the time."""
 
     def __init__(self, text: str) -> None:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        self._next: Callable[[], Any] = loader(text).get_event
+        self._next = _event_reader(text)
         self._anchors: dict[str, _Node] = {}
         self._aliased = 0
 
@@ -158,9 +179,8 @@ class _Builder:
         if event.tag not in (None, "!"):
             raise _UnsupportedYaml(f"tags are not supported ({event.tag})", _mark(event))
         if kind is yaml.ScalarEvent:
-            is_plain = not event.style
-            value = None if is_plain and event.value in _NOTHING else event.value
-            node = _Node(value, 1, is_plain)
+            is_null = not event.style and event.value in _NOTHING
+            node = _Node(None if is_null else event.value, 1, not event.style and not is_null)
         elif kind is yaml.MappingStartEvent:
             node = self._mapping(_mark(event))
         else:
@@ -180,7 +200,7 @@ class _Builder:
 
     def _mapping(self, mark: Mark) -> _Node:
         made, nested = YamlMap(mark), 0
-        keys_at, values_at, untyped = made.keys_at, made.values_at, made.untyped
+        values_at, untyped = made.values_at, made.untyped
         next_event, scalar, end = self._next, yaml.ScalarEvent, yaml.MappingEndEvent
         while (event := next_event()).__class__ is not end:
             if event.__class__ is not scalar:
@@ -191,7 +211,6 @@ class _Builder:
                 raise _UnsupportedYaml("merge keys (<<) are not supported; write the keys out", _mark(event))
             if key in made:
                 raise _UnsupportedYaml(f'duplicate key "{key}"', _mark(event))
-            keys_at[key] = event.start_mark
             event = next_event()
             values_at[key] = event.start_mark
             if event.__class__ is scalar and event.tag is None and event.anchor is None:

@@ -1,0 +1,57 @@
+"""yaml_nodes: places of keys and values, and which scalars are still to be typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.config.yaml_nodes import YamlMap, key_marks, read_yaml
+
+_CONTENT = """\
+a: &anchor {b: 1, "c": {d: '2'}}
+list:
+  - e: x
+    f:
+  - {g: [1, "2", {h: 3}], i: *anchor}
+empty:
+last: |
+  text
+"""
+
+
+def _read(folder: Path, content: str) -> YamlMap:
+    path = folder / "x.yaml"
+    path.write_text(content, encoding="utf-8")
+    return read_yaml(path, "x.yaml")
+
+
+@pytest.mark.parametrize("is_windows", [False, True])
+def test_key_marks(is_windows: bool, tmp_path: Path) -> None:
+    """Every key of block, flow and nested mappings is found by the place of its value."""
+    content = _CONTENT.replace("\n", "\r\n") if is_windows else _CONTENT
+    root = _read(tmp_path, content)
+    lines = _CONTENT.split("\n")
+    found = []
+
+    def check(node: object) -> None:
+        if isinstance(node, YamlMap):
+            for key, value in node.items():
+                line, column = key_marks(root.content)[node.values_at[key]]
+                assert lines[line - 1][column - 1 :].lstrip('"').startswith(key)
+                found.append(key)
+                check(value)
+        elif isinstance(node, list):
+            for item in node:
+                check(item)
+
+    check(root)
+    assert found == [*"abcd", "list", *"efg", "h", *"ibcd", "empty", "last"]
+
+
+def test_untyped_scalars(tmp_path: Path) -> None:
+    """Only scalars without quotes, also through aliases, are to be typed; block texts and nulls are not."""
+    root = _read(tmp_path, "a: &x 1\nb: '1'\nc: *x\nd: |\n  1\ne: [1, '2', ~]\nf:\ng: &y '1'\nh: *y\n")
+    assert root.untyped == ["a", "c", "e"]
+    assert root["e"].untyped == [0]
+    assert (root["f"], root["e"][2]) == (None, None)
