@@ -22,7 +22,7 @@ def change_text(change: Change, currency: str | None = None) -> str:
     if change.moved is not None:
         joined, left = change.moved
         moved = [*([f"+{joined:,}"] if joined else []), *([f"-{left:,}"] if left else [])]
-        parts.append(f"{' '.join(moved)} recipients")
+        parts.append(f"{' '.join(moved)} {'recipient' if joined + left == 1 else 'recipients'}")
     elif change.recipients:
         parts.append(_signed(change.recipients, "recipient"))
     elif change.has_other_recipients:

@@ -24,6 +24,7 @@ from smsby_deploy.plan.comparison import Change
         (Change(has_other_recipients=True), "other recipients"),
         (Change(moved=(412, 38)), "+412 -38 recipients"),
         (Change(moved=(0, 1038)), "-1,038 recipients"),
+        (Change(moved=(0, 1)), "-1 recipient"),
         (Change(has_new_sender=True, has_new_time=True, has_new_text=True), "sender, time, text"),
         (Change(has_new_sender=True, has_new_text=None), "sender, perhaps text"),
         (Change(has_new_content=True), "content"),
