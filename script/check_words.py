@@ -53,9 +53,8 @@ _WORDS = {
     "so begins?": "starts with",
     "goes out": "is sent",
     "went out": "was sent",
-    "(?:sms|one|text|name|thread|line|connection)s? of its own": "its own ...",
+    "(?:sms|text|name|line)s? of its own": "its own ...",
     "people": "recipients; or users, readers",
-    "persons?": "recipient; or user",
     "journall(?:ed|ing)": "journaled, journaling",
     "(?:of|for|by|from|with) who": "name the role: of the user who",
 }
@@ -64,6 +63,11 @@ _ALLOWED = (
     "`people_total`",
     "not told apart",  # a key of `status --format json`
     "said not to be sent",  # stored in lock files
+    '"people"',  # a key of the JSON log, and a column of `status --format csv`
+    "people=",  # the same as an argument
+    "people_total",  # a key of the JSON log
+    "for who in",  # Python
+    "{{ nobody }}",  # a column that no file has
 )
 _SEPARATOR = r"[\s_#'’-]+"
 
@@ -85,9 +89,7 @@ def _pattern(words: str) -> str:
 _PATTERN = re.compile(
     "|".join(f"(?P<w{number}>{_pattern(words)})" for number, words in enumerate(_WORDS)), re.IGNORECASE
 )
-_ALLOWED_PATTERN = re.compile(
-    "|".join(_pattern(re.escape(phrase).replace(r"\ ", " ")) for phrase in _ALLOWED)
-)
+_ALLOWED_PATTERN = re.compile("|".join(map(re.escape, _ALLOWED)))
 
 
 def find_words(text: str, file: str) -> Iterator[Hit]:

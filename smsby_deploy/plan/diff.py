@@ -48,7 +48,7 @@ class Rule(NamedTuple):
 
 _A, _R = ActionKind, ReasonCode
 RULES = (
-    # An unknown chunk blocks every revision: nobody can say whether its recipients got it.
+    # An unknown chunk blocks every revision: it is not known whether its recipients got it.
     Rule(lambda here: here.has_unknown, _A.BLOCKED, _R.UNKNOWN, reasons.unknown_outcome),
     Rule(lambda here: here.is_lowered, _A.BLOCKED, _R.CHANGED, reasons.lowered_revision),
     # This revision was sent completely.

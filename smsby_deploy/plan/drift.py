@@ -116,16 +116,16 @@ def find_drift(
 
 
 def _compare_times(intended: datetime, reported: int, max_late: timedelta | None) -> Iterator[Difference]:
-    told = intended.isoformat(timespec="seconds")
+    expected = intended.isoformat(timespec="seconds")
     if not reported:
         if max_late is None:
-            yield Difference("d_schedule", told, "none")
+            yield Difference("d_schedule", expected, "none")
         return
     time = datetime.fromtimestamp(reported, UTC)
     was_late = max_late is not None and intended < time <= intended + max_late
     if time != intended and not was_late:
         local = time.astimezone(intended.tzinfo)
-        yield Difference("d_schedule", told, local.isoformat(timespec="seconds"))
+        yield Difference("d_schedule", expected, local.isoformat(timespec="seconds"))
 
 
 def _is_countable(chunk: ChunkRecord | ChunkPlan) -> bool:

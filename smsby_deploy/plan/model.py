@@ -29,7 +29,7 @@ SENDING = frozenset({ActionKind.CREATE, ActionKind.UPLOAD, ActionKind.RESUME, Ac
 
 
 class ReasonCode(StrEnum):
-    """Why a mailing is blocked, for programs; `Action.reason` says the same to people.
+    """Why a mailing is blocked, for programs; `Action.reason` says the same to users.
 
     schema/plan.schema.json also lists codes that later versions may write.
     """

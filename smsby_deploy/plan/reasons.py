@@ -20,7 +20,7 @@ _MOST_OPTIONS = 5  # messages of a collision that the suggested command names
 
 
 def with_code(code: ReasonCode, why: str) -> str:
-    """Return the reason of a blocked mailing as people read it."""
+    """Return the reason of a blocked mailing as users read it."""
     return f"{code}: {why}"
 
 

@@ -44,11 +44,11 @@ def test_word_diff_compares_words() -> None:
 
 def test_word_diff_ignores_common_blanks() -> None:
     """A blank that both texts have does not hide a common word."""
-    told = word_diff("Your spring discount waits", "Your discount of May: waits")
-    assert told == "Your <del>spring </del>discount <ins>of May: </ins>waits"
+    diff = word_diff("Your spring discount waits", "Your discount of May: waits")
+    assert diff == "Your <del>spring </del>discount <ins>of May: </ins>waits"
 
 
 def test_word_diff_masks_a_changed_number() -> None:
     """Numbers are masked before words are compared, so their differing digits are not shown."""
-    told = word_diff("call +375 29 123-45-67", "call +375 29 128-45-67")
-    assert not {"123", "128"} & set(re.findall(r"\d+", told))
+    diff = word_diff("call +375 29 123-45-67", "call +375 29 128-45-67")
+    assert not {"123", "128"} & set(re.findall(r"\d+", diff))

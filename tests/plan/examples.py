@@ -16,7 +16,7 @@ NOON = datetime(2026, 11, 24, 9, tzinfo=UTC)  # 12:00 in Minsk
 
 @dataclass
 class FixedClock:
-    """A clock that stands still."""
+    """A clock that does not move."""
 
     at: datetime = field(default=NOON)
 

@@ -31,12 +31,12 @@ def _mailing(audience: InlineRecipients | ContactList) -> Mailing:
     )  # fmt: skip
 
 
-_PEOPLE = _mailing(InlineRecipients((), _AT))
+_MAILING = _mailing(InlineRecipients((), _AT))
 
 
 def test_make_action_counts_everything_that_is_created() -> None:
     """A new mailing shows its whole audience, its cost, and its sender by name and id."""
-    action = make_action(_PEOPLE, _DESIRED, Decision(ActionKind.CREATE, "new"), _NAMES)
+    action = make_action(_MAILING, _DESIRED, Decision(ActionKind.CREATE, "new"), _NAMES)
     assert (action.recipients, action.parts, action.cost) == (25, 35, Decimal("3.5"))
     assert (action.alphaname, action.alphaname_id, action.reason_code) == ("MyShop", 7, None)
 
@@ -44,14 +44,14 @@ def test_make_action_counts_everything_that_is_created() -> None:
 def test_make_action_counts_the_rest_of_a_resumed_mailing() -> None:
     """Sent chunks are left out; a chunk with some unsent phones counts by their share."""
     decision = Decision(ActionKind.RESUME, "the rest", unsent=(0, None, 2))
-    action = make_action(_PEOPLE, _DESIRED, decision, _NAMES)
+    action = make_action(_MAILING, _DESIRED, decision, _NAMES)
     assert (action.recipients, action.parts, action.cost) == (12, 12, Decimal("1.2"))
     assert (action.gsm7, action.ucs2) == (12, 0)
 
 
 def test_make_action_keeps_the_code_of_a_blocked_mailing() -> None:
     """The code is in the action, the sentence starts with it."""
-    action = make_action(_PEOPLE, _DESIRED, block(ReasonCode.EXPIRED, "too late"), _NAMES)
+    action = make_action(_MAILING, _DESIRED, block(ReasonCode.EXPIRED, "too late"), _NAMES)
     assert (action.action, action.reason_code, action.reason) == (
         ActionKind.BLOCKED,
         ReasonCode.EXPIRED,

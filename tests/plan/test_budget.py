@@ -56,10 +56,10 @@ def test_spent_in_month_by_state_and_clock() -> None:
     assert spent_in_month(lock, NOON, "UTC") == 6
 
 
-def _sent(entry: Entry, *accepted_at: str | None, people: int = 1) -> Entry:
-    """`entry` with chunks of `people` recipients that were accepted then; None is not sent yet."""
+def _sent(entry: Entry, *accepted_at: str | None, count: int = 1) -> Entry:
+    """`entry` with chunks of `count` recipients that were accepted then; None is not sent yet."""
     chunks = tuple(
-        replace(chunk, accepted_at=at, recipients=people)
+        replace(chunk, accepted_at=at, recipients=count)
         for chunk, at in zip(entry.chunks, accepted_at, strict=True)
     )
     return replace(entry, chunks=chunks)

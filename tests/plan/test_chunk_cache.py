@@ -75,7 +75,9 @@ def test_chunk_cache_returns_what_the_files_give(rows: list[str], out: set[str],
             assert kept.holds("sale/all")
             as_planned, anew = _sent(loaded, plan, kept), _sent(loaded, plan, None)
             assert as_planned == anew
-            (Path(name) / "out.txt").write_text("\n".join(sorted(out)) + "\n\n")  # other bytes, nobody more
+            (Path(name) / "out.txt").write_text(
+                "\n".join(sorted(out)) + "\n\n"
+            )  # other bytes, no other recipient
             assert _sent(loaded, plan, kept) == anew
 
 
@@ -110,11 +112,11 @@ def test_unreadable_opt_outs_stop_cached_chunks(
 
 def test_chunk_cache_keeps_withdrawn_opt_outs(tmp_path: Path) -> None:
     """A recipient left out of the approved plan does not get it by that plan."""
-    people = [f"37529000000{n},Анна" for n in range(5)]
-    loaded = _project(tmp_path, "{{ name }}!", people, ["375290000003"])
+    lines = [f"37529000000{n},Анна" for n in range(5)]
+    loaded = _project(tmp_path, "{{ name }}!", lines, ["375290000003"])
     with closing(_keeping(loaded)) as kept:
         plan = _plan(loaded, kept)
-        _project(tmp_path, "{{ name }}!", people, ["375290000001"])
+        _project(tmp_path, "{{ name }}!", lines, ["375290000001"])
         sent = b"".join(_sent(loaded, plan, kept))
     assert [sent.count(f"37529000000{n}".encode()) for n in range(5)] == [1, 0, 1, 0, 1]
 

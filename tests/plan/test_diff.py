@@ -336,7 +336,7 @@ def test_raised_revision_notes_who_gets_it_again(states: tuple[ChunkState, ...],
 
 
 def test_resumed_mailing_knows_who_is_unsent() -> None:
-    """Of an accepted chunk nobody, of a pending one all, of one sent phone by phone those that got nothing."""
+    """None of an accepted chunk, all of a pending one, and of single phones those that got nothing."""
     assert _diff(_desired(), _entry(A, P), _remote()).unsent == (0, None)
     single = _entry(ChunkState.PARTIAL, A, transport="single")
     single = replace(

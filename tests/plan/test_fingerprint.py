@@ -94,12 +94,12 @@ def test_remote_name_omits_defaults() -> None:
 @given(st.lists(st.integers(1, 2500), max_size=5), st.lists(st.integers(1, 2500), max_size=5))
 def test_audience_digest_is_independent_of_chunks(cuts: list[int], others: list[int]) -> None:
     """The same recipients in other chunks have the same digest; another row or order has another one."""
-    people = min(sum(cuts), sum(others))
-    rows = [b'"%d"\n' % number for number in range(people)]
+    total = min(sum(cuts), sum(others))
+    rows = [b'"%d"\n' % number for number in range(total)]
 
     def digest(rows: list[bytes], cuts: list[int]) -> str:
         whole, start = AudienceDigest(), 0
-        for cut in (*cuts, people):
+        for cut in (*cuts, total):
             some = rows[start : start + cut]
             joined = b"".join(some)
             whole.add(joined, len(some), hash_rows(joined))
@@ -107,7 +107,7 @@ def test_audience_digest_is_independent_of_chunks(cuts: list[int], others: list[
         return whole.hexdigest()
 
     assert digest(rows, cuts) == digest(rows, others)
-    if people > 1:
+    if total > 1:
         assert digest(rows[::-1], cuts) != digest(rows, cuts)
         assert digest([*rows[:-1], b'"x"\n'], cuts) != digest(rows, cuts)
 

@@ -35,9 +35,9 @@ def _mailing(**changes: Any) -> Mailing:
     return mailing._replace(**changes)
 
 
-def _desired(people: int = 10, longest: int = 1) -> Desired:
-    counts = AudienceCounts(rows=people, final=people)
-    return Desired("sale/vip", 1, "bulk", "c", "a", (), counts, people, people, 0, longest, None)
+def _desired(recipients: int = 10, longest: int = 1) -> Desired:
+    counts = AudienceCounts(rows=recipients, final=recipients)
+    return Desired("sale/vip", 1, "bulk", "c", "a", (), counts, recipients, recipients, 0, longest, None)
 
 
 def _broken(rails: Guardrails, mailing: Mailing | None = None, **changes: Any) -> list[str]:
@@ -50,7 +50,7 @@ def _broken(rails: Guardrails, mailing: Mailing | None = None, **changes: Any) -
 
 
 @pytest.mark.parametrize(
-    ("rails", "people", "message"),
+    ("rails", "recipients", "message"),
     [
         (Guardrails(max_recipients=10), 10, None),
         (Guardrails(max_recipients=10), 11, "max_recipients: 11 recipients, the limit is 10"),
@@ -62,15 +62,15 @@ def _broken(rails: Guardrails, mailing: Mailing | None = None, **changes: Any) -
         (Guardrails(expect_recipients=Expected(least=1)), 0, "expect_recipients: 0 recipients, expected at least 1"),
     ],
 )  # fmt: skip
-def test_check_recipients_at_the_limits(rails: Guardrails, people: int, message: str | None) -> None:
+def test_check_recipients_at_the_limits(rails: Guardrails, recipients: int, message: str | None) -> None:
     """max_recipients and expect_recipients allow their limits and refuse one beyond."""
-    assert _broken(rails, people=people) == ([message] if message else [])
+    assert _broken(rails, recipients=recipients) == ([message] if message else [])
 
 
 def test_expect_recipients_of_a_mailing_wins() -> None:
     """`expect_recipients` of the mailing replaces that of the project."""
     rails = Guardrails(expect_recipients=Expected(100, 200))
-    assert _broken(rails, _mailing(expect_recipients=Expected(5, 10)), people=7) == []
+    assert _broken(rails, _mailing(expect_recipients=Expected(5, 10)), recipients=7) == []
 
 
 def test_list_is_judged_once_its_size_is_known() -> None:
@@ -174,7 +174,7 @@ def test_check_mailing_returns_all_breaches() -> None:
     rails = Guardrails(
         max_recipients=1, max_parts=1, allowed_alphanames=("x",), quiet_hours=QuietHours(time(11), time(14))
     )
-    keys = [message.partition(":")[0] for message in _broken(rails, people=2, longest=2)]
+    keys = [message.partition(":")[0] for message in _broken(rails, recipients=2, longest=2)]
     assert keys == ["max_recipients", "max_parts", "allowed_alphanames", "quiet_hours"]
 
 
