@@ -43,11 +43,12 @@ test: setup ## all tests
 bench: setup ## speed and memory, compared with a floor measured in the same run (docs/performance.md); BENCH="plan --rows 100000"
 	$(BIN)/python -m tests.bench $(BENCH)
 
-lint: setup ## ruff, mypy strict, the import contracts
+lint: setup ## ruff, mypy strict, the import contracts, the word list
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python script/check_words.py
 
 format: setup ## format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix .
