@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import fnmatch
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.project_loader import LoadedProject
@@ -27,7 +27,7 @@ def select_mailings(
     mailings = {mailing.address: mailing for mailing in loaded.project.mailings}
     known = [*mailings, *(address for address in sorted(lock.mailings) if address not in mailings)]
     for pattern in select:
-        if not fnmatch.filter(known, pattern):
+        if not any(fnmatchcase(address, pattern) for address in known):
             if not loaded.is_whole:
                 raise FilesInvalid(loaded.problems)
             raise UsageError(
@@ -43,7 +43,7 @@ def select_mailings(
 
 def is_selected(address: str, select: Sequence[str]) -> bool:
     """Whether an address matches one of the patterns; an empty selection matches all."""
-    return not select or any(fnmatch.fnmatch(address, pattern) for pattern in select)
+    return not select or any(fnmatchcase(address, pattern) for pattern in select)
 
 
 def find_mailing(loaded: LoadedProject, address: str) -> Mailing:

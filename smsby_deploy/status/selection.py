@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.records import Entry, Lock
+from smsby_deploy.plan.selection import is_selected
 
 _SPAN = re.compile(r"(\d{1,4})\s*(min|h|d|w)", re.ASCII)
 _UNITS = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -23,15 +23,14 @@ def select_addresses(lock: Lock, patterns: tuple[str, ...], since: datetime | No
         UsageError: a pattern matches no recorded mailing.
     """
     for pattern in patterns:
-        if not any(fnmatchcase(address, pattern) for address in lock.mailings):
+        if not any(is_selected(address, (pattern,)) for address in lock.mailings):
             raise UsageError(
                 f"no recorded mailing matches {pattern}", hint="list them with `smsby-deploy lock list`"
             )
     return sorted(
         address
         for address, entry in lock.mailings.items()
-        if (not patterns or any(fnmatchcase(address, pattern) for pattern in patterns))
-        and _is_since(entry, since)
+        if is_selected(address, patterns) and _is_since(entry, since)
     )
 
 
