@@ -205,7 +205,7 @@ def test_summary_of_single_sends(
     assert mailing.recipients == total(mailing) == len(states)
 
 
-def test_summary_of_a_shared_message_is_not_reported_apart() -> None:
+def test_summary_does_not_split_a_shared_message() -> None:
     """If two mailings sent the same message, its deliveries belong to neither of them alone."""
     record = ChunkRecord(A, 1, "d", ChunkState.ACCEPTED, message_id=7, phones=PhoneStates.parse("a:1"))
     other = replace(record, fingerprint=B)
