@@ -38,12 +38,18 @@ def mask_phone(phone: str) -> str:
 
 
 def mask_phones(text: str) -> str:
-    """Return `text` with everything that could be a phone number masked; the length does not change."""
+    """Return `text` with everything that could be a phone number masked.
+
+    The length does not change.
+    """
     return re.sub(_NUMBER, lambda found: _mask_number(found.group()), text)
 
 
 def mask_phone_in(text: str, phone: str | None) -> str:
-    """Return `text` with `phone`, in any grouping, and every other phone number masked; the length does not change."""
+    """Return `text` with `phone`, in any grouping, and every other phone number masked.
+
+    The length does not change.
+    """
     if phone is not None:
         digits = [rf"({digit})" for digit in phone[-9:]]
         text = re.sub(_WIDE_GAP.join(digits), _mask_digits, text)
@@ -51,7 +57,7 @@ def mask_phone_in(text: str, phone: str | None) -> str:
 
 
 def mask_values(text: str, values: Iterable[str]) -> str:
-    """Return `text` with a recipient's `values`, for example a name, masked after the first letter of each word.
+    """Return `text` with a recipient's `values`, such as a name, masked after the first letters.
 
     A template may use only the first name, or another case, so the words of a value are masked as well, in any case. Numbers
     of up to three digits stay: a discount or an hour identifies no one. The length does not change.
@@ -65,7 +71,10 @@ def mask_values(text: str, values: Iterable[str]) -> str:
 
 
 def hide_token(text: str, token: str) -> str:
-    """Return `text` without the API token. A token shorter than MIN_SECRET is hidden only where it is a whole word."""
+    """Return `text` without the API token.
+
+    A token shorter than MIN_SECRET is hidden only where it is a whole word.
+    """
     if not token:
         return text
     pattern = re.escape(token)
@@ -73,12 +82,12 @@ def hide_token(text: str, token: str) -> str:
 
 
 def hide_token_parameters(text: str) -> str:
-    """Return a URL, form or JSON text with the value of every `token` parameter hidden, whatever the token is."""
+    """Return a URL, form or JSON text with the value of every `token` parameter hidden."""
     return re.sub(_TOKEN_PARAMETER, rf"\1{HIDDEN}", text)
 
 
 def filter_log_record(record: LogRecord) -> bool:
-    """Hide `token` parameters in `record`, as a filter of a logger: urllib3 logs URLs, and a GET's URL contains the token."""
+    """Hide `token` parameters in a log record: urllib3 logs URLs, and a GET's contains the token."""
     text = record.getMessage()
     hidden = hide_token_parameters(text)
     if hidden != text:

@@ -1,4 +1,4 @@
-"""Problems of a project: errors, warnings and notes, which are collected and reported together."""
+"""Problems of a project: errors, warnings and notes, collected and reported together."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def has_errors(problems: Iterable[Problem]) -> bool:
 
 
 def problem_document(problem: Problem) -> dict[str, Any]:
-    """Return `problem` as it appears in every JSON document, that is, in plan files and in `--format json`."""
+    """Return `problem` as it appears in plan files and in `--format json`."""
     file, line, column = problem.location or (None, None, None)
     return {
         "severity": problem.severity.value,

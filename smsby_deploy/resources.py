@@ -1,4 +1,4 @@
-"""Paths of the files that are shipped with the package: in the wheel, or at the top of a checkout."""
+"""Paths of the shipped files: in the wheel, or at the top of a checkout."""
 
 from __future__ import annotations
 

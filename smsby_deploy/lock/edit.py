@@ -1,4 +1,7 @@
-"""Manual changes of the lock: resolve, rescue, import, move, remove. Each is journaled and recorded; none sends."""
+"""Manual changes of the lock: resolve, rescue, import, move, remove.
+
+Each is journaled and recorded; none sends.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ _Event = tuple[EventKind, dict[str, Any]]
 
 
 class LockEdit:
-    """One manual change of a lock that this run holds. `by`, `at` and `reason` are recorded with it."""
+    """One manual change of a lock that this run holds.
+
+    `by`, `at` and `reason` are recorded with it.
+    """
 
     def __init__(self, held: HeldLock, *, by: str, at: str, tool: str, reason: str) -> None:
         self._held = held
@@ -96,7 +102,10 @@ class LockEdit:
                 )
 
     def adopt(self, address: str, entry: Entry, what: str) -> None:
-        """Record a mailing that was sent by other means; `what` names its id at sms.by. Raises as check_adoptable."""
+        """Record a mailing that was sent by other means; `what` names its id at sms.by.
+
+        Raises as check_adoptable.
+        """
         self.check_adoptable(address, entry)
         before = self._held.lock.mailings.get(address)
         if before is not None:
@@ -182,7 +191,7 @@ class LockEdit:
 
 
 def _is_unsettled(chunk: ChunkRecord, position: int | None) -> bool:
-    """Return whether a rescued result still matters: its chunk, or the phone at `position`, is unknown."""
+    """Return whether the chunk of a rescued result, or its phone at `position`, is unknown."""
     if chunk.state is not ChunkState.UNKNOWN:
         return False
     if position is None or chunk.phones is None:

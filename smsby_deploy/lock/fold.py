@@ -53,7 +53,9 @@ class EventKind(StrEnum):
 
 
 def fold(lock: Lock, events: list[Event]) -> Lock:
-    """Return the lock after all `events` of one journal. Folding the same journal again changes nothing.
+    """Return the lock after all `events` of one journal.
+
+    Folding the same journal again changes nothing.
 
     Raises:
         LockDamaged: the journal belongs to another lock, or contains an event of an unknown kind.
@@ -166,7 +168,7 @@ def _only_chunk(event: Event) -> tuple[str, int]:
 
 
 def _change_chunks(lock: Lock, event: Event, changes: dict[str, Any]) -> Lock:
-    """Return the lock after stored `changes` of the event's chunks, or only of the phone at its `row`."""
+    """Return the lock after stored `changes` of the event's chunks, or of the phone at its `row`."""
     position = event.get("row")
     for address, index in event["chunks"]:
         lock = _replace_chunk(lock, address, index, lambda chunk: _changed(chunk, position, dict(changes)))

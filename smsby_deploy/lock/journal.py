@@ -25,7 +25,10 @@ _PROSE = frozenset({"error", "reason", "by"})  # fields whose text comes from us
 
 
 class ResultNotSaved(Exception):
-    """The journal cannot be written, so nothing more may be sent. `events` are the lines that are not on disk."""
+    """The journal cannot be written, so nothing more may be sent.
+
+    `events` are the lines that are not on disk.
+    """
 
     def __init__(self, reason: str, event: Event) -> None:
         super().__init__(reason)
@@ -43,7 +46,7 @@ class Journal:
         self._file: int | None = None
 
     def append(self, kind: EventKind, **fields: Any) -> Event:
-        """Write one line, wait until it is on disk, and return the event as it was written: phone numbers are masked.
+        """Write one line, wait until it is on disk, and return the event with phone numbers masked.
 
         Raises:
             ResultNotSaved: the line could not be written.
@@ -74,7 +77,7 @@ class Journal:
         os.fsync(self._file)
 
     def _cut_off(self) -> None:
-        """Remove a line that was written in part: an intent among them would make unknown what was never sent."""
+        """Remove a line that was written in part: an intent would make unknown what was never sent."""
         with contextlib.suppress(OSError):  # the line then stays torn, and is read as such
             if self._file is not None:
                 os.ftruncate(self._file, self._length)
@@ -88,7 +91,7 @@ class Journal:
 
 
 def read_journal(path: Path) -> list[Event]:
-    """Return the events of a journal, without a torn last line: what it announced was never done.
+    """Return the events of a journal, without a torn last line, which never took effect.
 
     Raises:
         LockDamaged: any other damage.
@@ -112,7 +115,9 @@ def read_journal(path: Path) -> list[Event]:
 
 
 def open_line(line: bytes, previous: str) -> tuple[Event, str]:
-    """Return the event of one line and its checksum; `previous` is the checksum of the line before.
+    """Return the event of one line and its checksum.
+
+    `previous` is the checksum of the line before.
 
     Raises:
         ValueError: the line is not one of a journal, or its checksum does not match.
@@ -140,7 +145,10 @@ def _checksum(body: str, previous: str) -> str:
 
 
 def _is_torn(line: bytes) -> bool:
-    """Return whether a line without an end is the beginning of a journal line; anything else is damage."""
+    """Return whether a line without an end is the beginning of a journal line.
+
+    Anything else is damage.
+    """
     text = line.decode("utf-8", "ignore")  # it may be cut within a character
     if not text.startswith(_HEAD[: len(text)]) or not text.isprintable():
         return False
@@ -152,7 +160,10 @@ def _is_torn(line: bytes) -> bool:
 
 
 def _mask_prose(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return `fields` with phone numbers masked in what users and sms.by wrote; ids and digests stay as they are."""
+    """Return `fields` with phone numbers masked in what users and sms.by wrote.
+
+    Ids and digests stay as they are.
+    """
     return {name: _mask_value(name, value) for name, value in fields.items()}
 
 

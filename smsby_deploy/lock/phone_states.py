@@ -32,7 +32,7 @@ UNSENT = frozenset({PhoneState.PENDING, PhoneState.DECLARED_UNSENT, PhoneState.R
 
 
 class PhoneStates:
-    """An immutable sequence of phone states, one for each phone of a chunk, in the chunk's order."""
+    """An immutable sequence with the state of each phone of a chunk, in the chunk's order."""
 
     __slots__ = ("_letters",)
 
@@ -82,7 +82,10 @@ class PhoneStates:
         return any(state in self for state in states)
 
     def with_state(self, position: int, state: PhoneState) -> PhoneStates:
-        """Return a copy in which the phone at `position` is in `state`; IndexError if there is no such phone."""
+        """Return a copy in which the phone at `position` is in `state`.
+
+        IndexError if there is no such phone.
+        """
         if not 0 <= position < len(self):
             raise IndexError(position)
         return _from_letters(self._letters[:position] + state + self._letters[position + 1 :])

@@ -69,7 +69,10 @@ class UploadRecord:
 
 @dataclass(frozen=True, slots=True)
 class ChunkRecord:
-    """What is recorded of one chunk. `recipients` is None for a list mailing until sms.by reports it."""
+    """What is recorded of one chunk.
+
+    `recipients` is None for a list mailing until sms.by reports it.
+    """
 
     fingerprint: str
     recipients: int | None
@@ -109,7 +112,10 @@ class ChunkRecord:
         return self.with_phones(self.phones.replacing(concerned, _PHONE_STATES[state]), **changes)
 
     def with_phone_state(self, position: int, state: ChunkState, **changes: Any) -> ChunkRecord:
-        """Return this chunk after an event about its phone at `position`; IndexError if there is no such phone."""
+        """Return this chunk after an event about its phone at `position`.
+
+        IndexError if there is no such phone.
+        """
         if self.phones is None:
             raise IndexError(position)
         return self.with_phones(self.phones.with_state(position, _PHONE_STATES[state]), **changes)
@@ -182,7 +188,10 @@ class Entry:
 
     @property
     def state(self) -> EntryState:
-        """The state of the whole mailing; a draft or a rejection counts only if no chunk was accepted."""
+        """The state of the whole mailing.
+
+        A draft or a rejection counts only if no chunk was accepted.
+        """
         states = {chunk.state for chunk in self.chunks}
         if ChunkState.UNKNOWN in states:
             return EntryState.UNKNOWN
@@ -203,7 +212,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """One run of apply: the plan it used, and how many mailings and recipients it sent. `by` is None if not recorded."""
+    """One run of apply: the plan it used, and how many mailings and recipients it sent.
+
+    `by` is None if not recorded.
+    """
 
     plan: str
     at: str
@@ -227,7 +239,10 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Everything that is recorded. `serial` counts its versions; `lineage` identifies it, and is None until it is written."""
+    """Everything that is recorded.
+
+    `serial` counts its versions; `lineage` identifies it, and is None until it is written.
+    """
 
     project: str
     serial: int = 0

@@ -1,4 +1,4 @@
-"""Recovery of a damaged journal: keep what can be read of it and mark everything it may have been about as unknown.
+"""Recovery of a damaged journal: keep what can be read, and mark the rest unknown.
 
 Nothing is guessed in favor of sending. In every mailing that a readable line names, the chunks that are not certainly done
 become unknown, until they are found at sms.by or resolved manually.
@@ -22,7 +22,7 @@ _MISMATCH = (KeyError, IndexError, ValueError, TypeError)  # an event that build
 
 
 def salvage(lock: Lock, journal: Path) -> tuple[Lock, list[str]]:
-    """Return the lock after what can be read of a damaged journal, and the addresses that have unknown chunks now."""
+    """Return the lock after a damaged journal, and the addresses that have unknown chunks now."""
     intact, damaged = _read_lines(journal)
     begin = next((event for event in intact if event["event"] == EventKind.BEGIN), {})
     state = replace(
@@ -57,7 +57,7 @@ def _doubt(entry: Entry) -> Entry:
 
 
 def _add_missing_entry(lock: Lock, event: Event) -> Lock:
-    """Return the lock with the entry of a damaged `mailing` event, as far as it can be read and is not there yet."""
+    """Return the lock with the entry of a damaged `mailing` event, if it is legible and missing."""
     if event.get("event") != EventKind.MAILING or event.get("address") in lock.mailings:
         return lock
     try:
@@ -67,7 +67,7 @@ def _add_missing_entry(lock: Lock, event: Event) -> Lock:
 
 
 def _read_lines(journal: Path) -> tuple[list[Event], list[Event]]:
-    """Return the events of lines whose checksum matches, and those of other lines that are still JSON.
+    """Return the events whose checksum matches, and those of other lines that are still JSON.
 
     A line is checked against the checksum that the previous line claims, so one bad line does not spoil those after it.
     """

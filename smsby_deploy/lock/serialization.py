@@ -1,4 +1,7 @@
-"""The lock as JSON and back. Writing and reading a lock gives the same lock, and damage is always detected."""
+"""The lock as JSON and back.
+
+Writing and reading a lock gives the same lock, and damage is always detected.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,10 @@ def entry_document(entry: Entry) -> dict[str, Any]:
 
 
 def read_entry(document: dict[str, Any]) -> Entry:
-    """Return the entry that `entry_document` wrote; KeyError, TypeError or ValueError if `document` is no such entry."""
+    """Return the entry that `entry_document` wrote.
+
+    KeyError, TypeError or ValueError if `document` is no such entry.
+    """
     return Entry(
         revision=document["revision"],
         content_digest=document["content_digest"],
@@ -89,7 +95,7 @@ def read_baseline(text: str) -> tuple[int, ...]:
 
 
 def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
-    """Return one chunk as JSON, with the fields of single phones and of an upload only where they apply."""
+    """Return one chunk as JSON, with the fields of phones and of an upload only if it has them."""
     document: dict[str, Any] = {
         "fingerprint": chunk.fingerprint,
         "recipients": chunk.recipients,
@@ -132,7 +138,7 @@ def entry_digest(entry: Entry) -> str:
 
 
 def _apply_document(apply: Apply) -> dict[str, Any]:
-    """Return one apply as JSON, without `by` if it is not recorded, as in locks of earlier versions."""
+    """Return one apply as JSON, without `by` if it is not recorded, as in older locks."""
     return {key: value for key, value in asdict(apply).items() if key != "by" or value is not None}
 
 

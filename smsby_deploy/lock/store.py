@@ -1,4 +1,4 @@
-"""The lock file on disk: read together with its journal, held by one run at a time, replaced atomically."""
+"""The lock file on disk: read with its journal, held by one run, replaced atomically."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from smsby_deploy.lock.serialization import read_lock, write_lock
 
 
 class LockStore:
-    """The lock of one project, stored at `path`. The name of every file beside it starts with the name of the lock file."""
+    """The lock of one project, stored at `path`.
+
+    The name of every file beside it starts with the name of the lock file.
+    """
 
     def __init__(self, path: Path, project: str) -> None:
         self.path = path
@@ -36,7 +39,9 @@ class LockStore:
         return self.path.with_name(self.path.name + ".holder")
 
     def read(self) -> Lock:
-        """Return the lock with any leftover journal folded in, or an empty lock if there is no file; write nothing.
+        """Return the lock with any leftover journal folded in, or an empty lock if there is no file.
+
+        Write nothing.
 
         Raises:
             LockDamaged: one of the files is damaged, or they do not belong together.
@@ -71,7 +76,9 @@ class LockStore:
 
     @contextlib.contextmanager
     def held(self, timeout: float = 0.0, command: str = "apply") -> Iterator[HeldLock]:
-        """Hold the lock for one `command`, with any leftover journal folded in; wait for it up to `timeout` seconds.
+        """Hold the lock for one `command`, with any leftover journal folded in.
+
+        Wait for it up to `timeout` seconds.
 
         Raises:
             LockHeld: another run holds the lock.
@@ -83,7 +90,9 @@ class LockStore:
             yield held
 
     def salvage(self) -> list[str]:
-        """Recover what can be read of a damaged journal and move it aside; return the addresses with unknown chunks.
+        """Recover what can be read of a damaged journal and move it aside.
+
+        Return the addresses with unknown chunks.
 
         Raises:
             UsageError: the journal is intact, or there is none.
@@ -115,7 +124,10 @@ class LockStore:
 
     @contextlib.contextmanager
     def _alone(self, timeout: float, command: str) -> Iterator[None]:
-        """Keep other runs out; the operating system ends this when the process dies, in whatever way."""
+        """Keep other runs out.
+
+        The operating system ends this when the process dies, in whatever way.
+        """
         import filelock
 
         guard = filelock.FileLock(self.path.with_name(self.path.name + ".lock"), timeout=timeout)
@@ -157,7 +169,10 @@ class HeldLock:
         self.lock = store.read()
 
     def fold_in(self) -> None:
-        """Fold a journal into the lock file and remove it; the lock is on disk before the journal is removed."""
+        """Fold a journal into the lock file and remove it.
+
+        The lock is on disk before the journal is removed.
+        """
         if not self.store.journal_path.exists():
             return
         self.lock = self.store.read()
@@ -174,7 +189,7 @@ class HeldLock:
 
 
 def _replace_lock(path: Path, lock: Lock) -> None:
-    """Write `lock` and check that it reads back as the same lock, before it replaces the file at `path`."""
+    """Write `lock` and check that it reads back the same before it replaces `path`."""
 
     def check(text: str) -> None:
         if read_lock(text, path.name) != lock:
@@ -187,7 +202,7 @@ def _replace_lock(path: Path, lock: Lock) -> None:
 
 
 def _replace_file(path: Path, text: str, check: Callable[[str], None]) -> None:
-    """Replace the content of `path`, or leave it as it was: new file, fsync, check, rename, fsync of the directory."""
+    """Replace the content of `path`, or leave it: new file, fsync, check, rename, fsync."""
     temporary = path.with_name(path.name + ".new")
     fault_point("lock.before-write")
     try:

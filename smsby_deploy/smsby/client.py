@@ -45,7 +45,9 @@ _Row = TypeVar("_Row")
 
 
 class ReadClient:
-    """The methods that only ask. They are repeated after a connection failure, 429, 5xx or a lost answer.
+    """The methods that only ask.
+
+    They are repeated after a connection failure, 429, 5xx or a lost answer.
 
     Every method raises TokenRefused, ApiError (sms.by answered with an error; known_errors.py has its subclasses) or
     SmsbyUnavailable. HTTP 406 and an empty body mean "nothing yet".
@@ -111,7 +113,10 @@ class ReadClient:
         params: Mapping[str, Any],
         read: Callable[[Any], Iterable[_Row]],
     ) -> Iterator[_Row]:
-        """Yield every row. A short page need not be the last one: the largest page size is not documented."""
+        """Yield every row.
+
+        A short page need not be the last one: the largest page size is not documented.
+        """
         offset = 0
         before: list[_Row] = []
         while True:
@@ -171,7 +176,10 @@ class SendClient(ReadClient):
         return self._transport.pace.seconds_until_turn()
 
     def take_turn(self) -> float:
-        """Reserve the next turn of the pace and return the seconds until it comes; prepared calls wait for none."""
+        """Reserve the next turn of the pace and return the seconds until it comes.
+
+        Prepared calls wait for none.
+        """
         return self._transport.pace.take_turn()
 
     def prepare_bulk_sms(self, messages: Iterable[bytes], callback_url: str = "") -> Callable[[], Outcome]:
@@ -182,7 +190,10 @@ class SendClient(ReadClient):
     def prepare_sms_list(
         self, *, name: str, message: str, d_schedule: str, list_id: int, alphaname_id: int
     ) -> Callable[[], Outcome]:
-        """Prepare the draft of a list mailing; `d_schedule` is YYYY-MM-DD HH:MM in the account's time zone."""
+        """Prepare the draft of a list mailing.
+
+        `d_schedule` is YYYY-MM-DD HH:MM in the account's time zone.
+        """
         params = {
             "name": name,
             "message": message,
@@ -193,7 +204,10 @@ class SendClient(ReadClient):
         return self._prepare("sendSmsList", params)
 
     def confirm_info(self, message_id: int) -> ListInfo:
-        """Return what sms.by reports about a draft (confirm=0); starts nothing. Raises as the methods of ReadClient."""
+        """Return what sms.by reports about a draft (confirm=0); starts nothing.
+
+        Raises as the methods of ReadClient.
+        """
         answer = self._ask("confirmSendMessageByList", {"message_id": message_id, "confirm": 0})
         return read_list_info(answer.data)
 
@@ -211,7 +225,10 @@ class SendClient(ReadClient):
         forwarding_minutes: int | None = None,
         vibername_id: int | None = None,
     ) -> Outcome:
-        """Send one SMS; accepted by its sms_id. If undelivered after `forwarding_minutes` (5 to 60), it goes to Viber."""
+        """Send one SMS; accepted by its sms_id.
+
+        If undelivered after `forwarding_minutes` (5 to 60), it goes to Viber.
+        """
         params: dict[str, Any] = {"message": message, "phone": phone, "alphaname_id": alphaname_id}
         if show_cost:
             params["show_cost"] = 1
@@ -232,7 +249,9 @@ class SendClient(ReadClient):
     def create_sms_message(
         self, message: str, *, alphaname_id: int, name: str = "", time: str = ""
     ) -> Outcome:
-        """Make a message for sendSMS; accepted by its message_id. It reaches no recipient, so every error is an answer.
+        """Make a message for sendSMS; accepted by its message_id.
+
+        It reaches no recipient, so every error is an answer.
 
         A rejection as a duplicate has the message_id of the existing message. `time` is YYYY-MM-DD HH:MM.
         """
@@ -312,12 +331,12 @@ class SendClient(ReadClient):
 
 
 def says_nothing_yet(answer: Answer) -> bool:
-    """Whether an answer means that there is nothing to report: HTTP 406, unless it is about the token."""
+    """Return whether an answer means "nothing yet": HTTP 406, unless it is about the token."""
     return answer.status == 406 and not refuses_token(answer.error, 406)
 
 
 def failure_of(name: str, answer: Answer) -> SmsbyDeployError:
-    """Return the error for an answer without a result: TokenRefused, an ApiError, or SmsbyUnavailable."""
+    """Return the error for an answer without a result."""
     error, status = answer.error, answer.status
     is_final = status < 300 or 400 <= status < 500
     if error and status != 429 and (is_final or is_known(error) or refuses_token(error, status)):

@@ -101,12 +101,12 @@ _TOKEN = re.compile(
 
 
 def refuses_token(text: str | None, status: int) -> bool:
-    """Whether an answer with this error text and HTTP status means that the token is not accepted."""
+    """Return whether this error text and HTTP status mean that the token is refused."""
     return bool(text) and (status == 401 or _TOKEN.search(text or "") is not None)
 
 
 def is_known(text: str) -> bool:
-    """Whether `text` is a known error of sms.by, which counts as an answer with any HTTP status."""
+    """Return whether `text` is a known error of sms.by, which counts as an answer with any HTTP status."""
     return any(re.search(pattern, text, re.IGNORECASE) for pattern, _, _ in _KNOWN)
 
 

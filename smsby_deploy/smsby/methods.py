@@ -1,4 +1,4 @@
-"""Every known method of sms.by: verb, path, parameters, and whether a call sends or changes anything.
+"""Every known method of sms.by: verb, path, parameters, and what a call does.
 
 Names, verbs and locations are those of <https://sms.by/en/api-docs/sms-messages>; the /api/v2/ ones those of its page on
 mailing lists. The parameters of a GET go into the query, those of a POST into the body.
@@ -188,12 +188,15 @@ def fits_form(messages: Iterable[tuple[int, bool]]) -> bool:
 
 
 def contacts_per_form(fields: int) -> int:
-    """Return how many contacts with this many custom fields PHP reads in a form of importContacts."""
+    """Return how many contacts with `fields` custom fields PHP reads in a form."""
     return (_FORM_VARIABLES - _IMPORT_OVERHEAD) // (1 + fields)
 
 
 def unknown_params(method: Method, params: Mapping[str, Any]) -> list[str]:
-    """Return the names in `params` that are not documented for `method`; sms.by silently ignores them."""
+    """Return the names in `params` that are not documented for `method`.
+
+    Sms.by silently ignores them.
+    """
     known = {*method.required, *method.optional}
     return [name for name in params if name.split("[", 1)[0] not in known]
 

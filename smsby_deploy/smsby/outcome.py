@@ -44,7 +44,9 @@ class Outcome:
 def judge_send(
     answer: Answer | NotConnected | AnswerLost, *, proof: Proof, only_prepares: bool = False
 ) -> Outcome:
-    """Return the outcome of a send; this is the table of outcomes in docs/guarantees.md, from certain to unknown.
+    """Return the outcome of a send.
+
+    This is the table of outcomes in docs/guarantees.md, from certain to unknown.
 
     `proof` is the key that the answer to an accepted send contains. With `only_prepares`, an error text counts as an answer
     with any HTTP status, 5xx included.
@@ -100,7 +102,9 @@ def _positive(value: Any) -> int | None:
 
 
 def _says_confirmed(data: Any) -> bool:
-    """Return whether an answer to confirm=1 shows success and no failure; status DRAFT means not confirmed.
+    """Return whether an answer to confirm=1 shows success and no failure.
+
+    Status DRAFT means not confirmed.
 
     The answer to confirm=1 is not documented; other methods answer status or success "OK", or a result.
     """

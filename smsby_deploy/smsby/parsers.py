@@ -1,4 +1,6 @@
-"""Tolerant parsers of sms.by's answers: numbers as text, maps or lists, wrapped or not. The raw answer is kept.
+"""Tolerant parsers of sms.by's answers: numbers as text, maps or lists, wrapped or not.
+
+The raw answer is kept.
 
 An answer that cannot be read is an ApiError and never an empty result: absence would be taken for a fact.
 """
@@ -16,7 +18,10 @@ from smsby_deploy.smsby.response import find_anywhere, find_value, read_int, unw
 
 @dataclass(frozen=True, slots=True)
 class RemoteMailing:
-    """A mailing in getSMSMessages. The times are Unix seconds; `parts` is the total of all phones."""
+    """A mailing in getSMSMessages.
+
+    The times are Unix seconds; `parts` is the total of all phones.
+    """
 
     id: int
     name: str
@@ -94,7 +99,10 @@ class ListInfo:
 
 @dataclass(frozen=True, slots=True)
 class SmsReceipt:
-    """The answer of sendQuickSMS, sendOtp… and sendSMS for one accepted SMS; `cost` needs show_cost=1."""
+    """The answer of sendQuickSMS, sendOtp… and sendSMS for one accepted SMS.
+
+    `cost` needs show_cost=1.
+    """
 
     sms_id: int | None
     status: str | None
@@ -105,7 +113,10 @@ class SmsReceipt:
 
 @dataclass(frozen=True, slots=True)
 class SmsState:
-    """The answer of checkSMS; `sent` and `delivered` are Unix seconds, None if that has not happened."""
+    """The answer of checkSMS.
+
+    `sent` and `delivered` are Unix seconds, None if that has not happened.
+    """
 
     sms_id: int | None
     status: str | None
@@ -131,7 +142,10 @@ class MessageState:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message of createSmsMessage in getMessagesList; `d_create` is verbatim, in the account's time zone."""
+    """A message of createSmsMessage in getMessagesList.
+
+    `d_create` is verbatim, in the account's time zone.
+    """
 
     message_id: int
     text: str
@@ -143,7 +157,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """The answer of importContacts; `log` holds pairs of a row of the call, counted from 0, and its error."""
+    """The answer of importContacts.
+
+    `log` holds pairs of a row of the call, counted from 0, and its error.
+    """
 
     inserted: int | None
     updated: int | None
@@ -188,7 +205,10 @@ def read_mailings(data: Any) -> Iterator[RemoteMailing]:
 
 
 def read_bulk_status(data: Any) -> Iterator[BulkMailingStatus]:
-    """Yield the mailings of statusBulkSms; an answer that is not a list means "nothing yet", as that is not documented."""
+    """Yield the mailings of statusBulkSms.
+
+    An answer that is not a list means "nothing yet", as that is not documented.
+    """
     for row in rows_of(data, strict=False):
         yield BulkMailingStatus(
             message_id=read_int(row.get("message_id")),
@@ -244,7 +264,7 @@ def read_alphanames(data: Any) -> Iterator[Alphaname]:
 
 
 def read_lists(data: Any) -> Iterator[SubscriberList]:
-    """Yield contact lists from objects with list_id or id and name or title, or from a map id → name."""
+    """Yield contact lists from objects with an id and a name or title, or from a map id → name."""
     found = _inner(data)
     if isinstance(unwrap(found), dict) and not _LIST_KEYS & unwrap(found).keys():
         found = unwrap(found)
@@ -259,7 +279,7 @@ _LIST_KEYS = frozenset({"list_id", "id", "name", "title"})
 
 
 def _named(key: Any, value: Any) -> tuple[int | None, str | None]:
-    """Return the id and the name of one item: an object with both, or an id as the key of a name."""
+    """Return id and name of one item: an object with both, or an id as the key of a name."""
     number, name = read_int(key), value
     if isinstance(value, dict):
         own = read_int(value.get("list_id", value.get("id")))
@@ -276,7 +296,10 @@ def read_balance(data: Any) -> Balance:
 
 
 def read_list_info(data: Any) -> ListInfo:
-    """Return what confirm=0 reports, at any depth; a `status` that only means success is not the mailing's."""
+    """Return what confirm=0 reports, at any depth.
+
+    A `status` that only means success is not the mailing's.
+    """
     top = unwrap(data)
     status = find_value(data, "status")
     if isinstance(top, dict):
@@ -339,7 +362,9 @@ def read_import(data: Any) -> ImportReport:
 
 
 def rows_of(data: Any, *, strict: bool = True) -> Iterator[dict[str, Any]]:
-    """Yield the objects of a list, at the top or under result or data; PHP may write it as a map.
+    """Yield the objects of a list, at the top or under result or data.
+
+    PHP may write it as a map.
 
     Raises:
         ApiError: `strict`, and the answer contains no list.
@@ -365,7 +390,10 @@ def read_decimal(value: Any) -> Decimal | None:
 
 
 def _inner(data: Any) -> Any:
-    """Return what is under result or data, of an answer that may be wrapped in a list; else the answer itself."""
+    """Return what is under result or data, of an answer that may be wrapped in a list.
+
+    Else the answer itself.
+    """
     top = unwrap(data)
     if isinstance(top, dict):
         found = [top[key] for key in ("result", "data") if top.get(key) is not None]

@@ -21,7 +21,10 @@ _UNKNOWN_HINT = (
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """`data` is the answer's JSON, None if there was none; `failure` is the error, None if the call succeeded."""
+    """`data` is the answer's JSON, None if there was none.
+
+    `failure` is the error, None if the call succeeded.
+    """
 
     data: Any
     failure: SmsbyDeployError | None = None

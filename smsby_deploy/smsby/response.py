@@ -35,7 +35,10 @@ class Answer:
 
     @property
     def error(self) -> str | None:
-        """The error text in the answer, without the token, on one line; it may contain phone numbers."""
+        """The error text in the answer, without the token, on one line.
+
+        It may contain phone numbers.
+        """
         data = unwrap(self.data)
         error = data.get("error") if isinstance(data, dict) else None
         if not error:
@@ -54,7 +57,10 @@ def unwrap(data: Any) -> Any:
 
 
 def find_value(data: Any, key: str) -> Any:
-    """Return the value of `key` at the top level or under `result` or `data`; None if there is none."""
+    """Return the value of `key` at the top level or under `result` or `data`.
+
+    None if there is none.
+    """
     data = unwrap(data)
     if not isinstance(data, dict):
         return None

@@ -1,4 +1,6 @@
-"""HTTP to sms.by: one request, one answer. The token goes only into the query of a GET and the body of a POST.
+"""HTTP to sms.by: one request, one answer.
+
+The token goes only into the query of a GET and the body of a POST.
 
 A ReadTransport refuses every method that sends or changes something; a SendTransport does not.
 """
@@ -194,14 +196,20 @@ class ReadTransport:
 
     @cached_property
     def _environment(self) -> Mapping[str, Any]:
-        """Proxies and certificates from the environment; reading them takes longer than building a request."""
+        """Proxies and certificates from the environment.
+
+        Reading them takes longer than building a request.
+        """
         return self._session.merge_environment_settings(self._url, {}, None, None, None)
 
     def _not_connected(self) -> NotConnected:
         return NotConnected(f"cannot reach sms.by at {_place(self._url)}", hint=_HINT)
 
     def _retry_after(self, value: str) -> float | None:
-        """Return the seconds of a Retry-After header, which is a number of seconds or an HTTP date; None if neither."""
+        """Return the seconds of a Retry-After header, which is a number of seconds or an HTTP date.
+
+        None if neither.
+        """
         value = value.strip()
         if re.fullmatch(r"[0-9]{1,9}", value):
             return float(value)
@@ -215,7 +223,7 @@ class SendTransport(ReadTransport):
     """A transport that may call every method."""
 
     def send(self, method: Method, params: Mapping[str, Any]) -> Answer:
-        """Call any method once, on a new connection: a stale pooled one would make the outcome unknown.
+        """Call any method once, on a new connection: a stale one would make the outcome unknown.
 
         Raises:
             NotConnected: certainly not sent.
@@ -226,7 +234,9 @@ class SendTransport(ReadTransport):
         return request()
 
     def prepare(self, method: Method, params: Mapping[str, Any]) -> Callable[[], Answer]:
-        """Build the request of `send`. The returned function sends it; call it once, after a turn was taken.
+        """Build the request of `send`.
+
+        The returned function sends it; call it once, after a turn was taken.
 
         Raises:
             NotConnected: the request cannot be built.
@@ -292,7 +302,10 @@ def _json_object(params: Mapping[str, Any]) -> bytes:
 
 
 def _brackets(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Yield a nested value as PHP reads it: messages[0][delivery_list][0][phone]=…; true is 1, false 0, None empty."""
+    """Yield a nested value as PHP reads it: messages[0][delivery_list][0][phone]=….
+
+    True is 1, false 0, None empty.
+    """
     items: Any
     if isinstance(value, bytes):
         value = json.loads(value)
