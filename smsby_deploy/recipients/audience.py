@@ -111,7 +111,7 @@ def read_audience(
     """
     audience = _rows_of(mailing)
     file = mailing.file if isinstance(audience, InlineRecipients) else audience.name
-    seen = PhoneSet()
+    recipients = _FirstOccurrences(mailing, suppressed, report)
     try:
         for block in _blocks(audience, batch_rows, report.facts):
             report.rows += len(block.lines) + len(block.errors)
@@ -119,14 +119,14 @@ def read_audience(
             report.invalid += len(block.errors) + len(invalid)
             if mailing.on_invalid != "drop":
                 report.problems.extend(_row_problems(mailing, file, block, invalid))
-            batch = _select(mailing, block, phones, invalid, seen, suppressed, report)
+            batch = recipients.select(block, phones, invalid)
             if batch.phones:
                 yield batch
     except RecipientsError as error:
         place = error.location or Location(file, error.line)
         report.problems.append(Problem(Severity.ERROR, error.code, str(error), mailing.address, place))
         return
-    if not report.rows or (not len(seen) and not report.problems):
+    if not report.rows or (not len(recipients.seen) and not report.problems):
         place = audience.location
         message = "the audience is empty; an empty audience never means all recipients"
         report.problems.append(
@@ -223,45 +223,48 @@ def _row_problems(mailing: Mailing, file: str, block: Block, invalid: dict[int, 
         yield Problem(Severity.ERROR, code, message, mailing.address, Location(file, line, column))
 
 
-def _select(
-    mailing: Mailing,
-    block: Block,
-    phones: list[str],
-    invalid: Collection[int],
-    seen: PhoneSet,
-    suppressed: PhoneSet | None,
-    report: AudienceReport,
-) -> Batch:
-    """Return the recipients of `block`: rows with a valid phone that was not seen before."""
-    selected = bytearray(b"\1") * len(phones)
-    for row in invalid:
-        selected[row] = 0
-    if invalid:
-        phones = list(compress(phones, selected))
-    numbers = number_phones(phones)
-    repeated, opted_out = seen.add_all(numbers, suppressed)
-    not_suppressed = bytearray(b"\1") * len(phones)
-    for index in opted_out:
-        not_suppressed[index] = 0
-    texts = _own_texts(mailing, block)
-    if not invalid and not repeated:
-        return Batch(phones, block.columns, block.values, texts, block.lines, not_suppressed)
-    if repeated:
-        rows = list(compress(range(len(selected)), selected))
-        is_first = bytearray(b"\1") * len(phones)
-        for index in repeated:
-            selected[rows[index]] = is_first[index] = 0
-        phone_column = _phone_column(_rows_of(mailing), block)
-        room = max(0, _MOST_REPEATS - len(report.repeats.numbers))
-        for index in repeated[:room]:
-            row = rows[index]
-            value = _hash_values(block, row, phone_column, texts[row])
-            report.repeats.add(numbers[index], block.lines[row], value)
-        report.duplicate += len(repeated)
-        phones = list(compress(phones, is_first))
-        not_suppressed = bytearray(compress(not_suppressed, is_first))
-    texts, lines = list(compress(texts, selected)), list(compress(block.lines, selected))
-    return Batch(phones, block.columns, block.values, texts, lines, not_suppressed, selected)
+@dataclass(slots=True)
+class _FirstOccurrences:
+    """Selects the recipients of an audience block by block: rows with a valid phone that was not seen before."""
+
+    mailing: Mailing
+    suppressed: PhoneSet | None
+    report: AudienceReport
+    seen: PhoneSet = field(default_factory=PhoneSet)
+
+    def select(self, block: Block, phones: list[str], invalid: Collection[int]) -> Batch:
+        """Return the recipients of `block`; `phones` are its normalized phones, `invalid` the rows without one."""
+        selected = bytearray(b"\1") * len(phones)
+        for row in invalid:
+            selected[row] = 0
+        if invalid:
+            phones = list(compress(phones, selected))
+        numbers = number_phones(phones)
+        repeated, opted_out = self.seen.add_all(numbers, self.suppressed)
+        not_suppressed = bytearray(b"\1") * len(phones)
+        for index in opted_out:
+            not_suppressed[index] = 0
+        texts = _own_texts(self.mailing, block)
+        if not invalid and not repeated:
+            return Batch(phones, block.columns, block.values, texts, block.lines, not_suppressed)
+        if repeated:
+            rows = list(compress(range(len(selected)), selected))
+            is_first = bytearray(b"\1") * len(phones)
+            for index in repeated:
+                selected[rows[index]] = is_first[index] = 0
+            self._record(block, texts, [(numbers[index], rows[index]) for index in repeated])
+            phones = list(compress(phones, is_first))
+            not_suppressed = bytearray(compress(not_suppressed, is_first))
+        texts, lines = list(compress(texts, selected)), list(compress(block.lines, selected))
+        return Batch(phones, block.columns, block.values, texts, lines, not_suppressed, selected)
+
+    def _record(self, block: Block, texts: Sequence[str | None], repeated: list[tuple[int, int]]) -> None:
+        """Count dropped repeats, given as (number, row), and remember them for `find_differing` while there is room."""
+        repeats = self.report.repeats
+        self.report.duplicate += len(repeated)
+        phone_column = _phone_column(_rows_of(self.mailing), block)
+        for number, row in repeated[: max(0, _MOST_REPEATS - len(repeats.numbers))]:
+            repeats.add(number, block.lines[row], _hash_values(block, row, phone_column, texts[row]))
 
 
 def _hash_values(block: Block, row: int, phone_column: int | None, text: str | None) -> int:
