@@ -20,8 +20,7 @@ from smsby_deploy.plan.model import Action
 from smsby_deploy.problems import Severity
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.suppression import hash_opt_outs, load_suppression
-from smsby_deploy.texts.mailing_texts import is_personal
-from smsby_deploy.texts.template import Template, compile_text
+from smsby_deploy.texts.template import Template, compile_text, is_personal
 
 
 class FilesChanged(Exception):

@@ -29,7 +29,7 @@ from smsby_deploy.plan.planner import TOOL, make_plan
 from smsby_deploy.plan.selection import find_mailing
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.parsers import RemoteMailing
-from smsby_deploy.texts.price import money
+from smsby_deploy.texts.cost import money
 from smsby_deploy.wording import counted
 
 _CHUNK_NUMBER = re.compile(r" \[(\d+)/(\d+)\] ")

@@ -15,8 +15,8 @@ from smsby_deploy.plan.guardrails import (
 from smsby_deploy.plan.model import ReasonCode
 from smsby_deploy.plan.reasons import with_code
 from smsby_deploy.smsby.parsers import ListInfo
+from smsby_deploy.texts.cost import cost_of, money
 from smsby_deploy.texts.parts import measure_text
-from smsby_deploy.texts.price import cost_of, money
 from smsby_deploy.texts.template import compile_text
 from smsby_deploy.wording import counted
 

@@ -30,7 +30,7 @@ from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.known_errors import error_for
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import SmsReceipt, read_receipt
-from smsby_deploy.texts.price import cost_of
+from smsby_deploy.texts.cost import cost_of
 from smsby_deploy.texts.samples import Sample, sample_mailing
 
 

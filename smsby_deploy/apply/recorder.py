@@ -15,7 +15,7 @@ from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry,
 from smsby_deploy.lock.serialization import entry_document, stored_state
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.model import Action
-from smsby_deploy.texts.price import money
+from smsby_deploy.texts.cost import money
 
 ChunkRef = tuple[str, int]  # address, index of the chunk
 

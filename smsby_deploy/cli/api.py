@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from smsby_deploy.cli.context import Context
-from smsby_deploy.cli.options import examples, yes_option
+from smsby_deploy.cli.context import Context, examples, yes_option
 from smsby_deploy.errors import UsageError
 from smsby_deploy.exit_codes import ExitCode
 

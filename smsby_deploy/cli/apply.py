@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from smsby_deploy.cli.context import Context
-from smsby_deploy.cli.options import check_folder_of, examples, format_option
-from smsby_deploy.cli.provenance import find_actor, find_commit
+from smsby_deploy.cli.context import Context, check_folder_of, examples, format_option
+from smsby_deploy.cli.session import find_actor, find_commit
 from smsby_deploy.errors import FilesInvalid, Refused, TokenRefused, UsageError
 
 if TYPE_CHECKING:

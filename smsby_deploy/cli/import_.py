@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import click
 
-from smsby_deploy.cli.context import Context
-from smsby_deploy.cli.options import examples, reason_option
-from smsby_deploy.cli.provenance import find_actor, find_commit
+from smsby_deploy.cli.context import Context, examples, reason_option
+from smsby_deploy.cli.session import find_actor, find_commit
 from smsby_deploy.exit_codes import ExitCode
 
 

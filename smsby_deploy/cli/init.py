@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from smsby_deploy.cli.context import Context
-from smsby_deploy.cli.options import examples
+from smsby_deploy.cli.context import Context, examples
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.resources import sample_project, schema_file

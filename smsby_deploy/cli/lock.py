@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from smsby_deploy import __version__
-from smsby_deploy.cli.context import Context
-from smsby_deploy.cli.options import examples, reason_option
-from smsby_deploy.cli.provenance import find_actor
+from smsby_deploy.cli.context import Context, examples, reason_option
+from smsby_deploy.cli.session import find_actor
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.wording import counted
 

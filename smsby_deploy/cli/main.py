@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 from smsby_deploy import __version__
-from smsby_deploy.cli.context import Context
+from smsby_deploy.cli.context import Context, examples
 from smsby_deploy.cli.errors import report_error
-from smsby_deploy.cli.options import examples
 from smsby_deploy.exit_codes import ExitCode
 
 if TYPE_CHECKING:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from smsby_deploy.cli.context import Context
-from smsby_deploy.cli.options import examples, yes_option
+from smsby_deploy.cli.context import Context, examples, yes_option
 from smsby_deploy.exit_codes import ExitCode
 
 _METHODS = {"telegram": "sendOtpTelegram", "whatsapp": "sendOtpWhatsApp"}

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from smsby_deploy.cli.context import Context
-from smsby_deploy.cli.options import MACHINE_FORMATS, examples, format_option
+from smsby_deploy.cli.context import MACHINE_FORMATS, Context, examples, format_option
 from smsby_deploy.errors import FilesInvalid, SmsbyDeployError, SmsbyUnavailable
 
 if TYPE_CHECKING:
@@ -148,8 +147,7 @@ def _write_text(context: Context, result: PlanResult, select: tuple[str, ...], o
 
 def _document(context: Context, result: PlanResult, loaded: LoadedProject, form: str) -> str:
     from smsby_deploy.cli.session import folder_from_here
-    from smsby_deploy.output.ci_reports import ci_report
-    from smsby_deploy.output.findings import list_findings
+    from smsby_deploy.output.ci_reports import ci_report, list_findings
     from smsby_deploy.output.json_documents import json_text
     from smsby_deploy.plan.plan_file import plan_document
 
@@ -175,7 +173,7 @@ def _make_reviewer(
 def _comment(
     context: Context, result: PlanResult, loaded: LoadedProject, reviewer: PlanReviewer, out: Path | None
 ) -> str:
-    from smsby_deploy.cli.provenance import find_commit
+    from smsby_deploy.cli.session import find_commit
     from smsby_deploy.output.plan_markdown import CommentContext, plan_markdown
 
     comment = CommentContext(

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from smsby_deploy.cli.context import Context
-from smsby_deploy.cli.options import examples, format_option
+from smsby_deploy.cli.context import Context, examples, format_option
 from smsby_deploy.exit_codes import ExitCode
 
 if TYPE_CHECKING:

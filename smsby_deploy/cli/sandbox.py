@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from smsby_deploy.cli.options import examples
+from smsby_deploy.cli.context import examples
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 

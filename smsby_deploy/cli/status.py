@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from smsby_deploy import __version__
-from smsby_deploy.cli.context import Context
-from smsby_deploy.cli.options import check_folder_of, examples, format_option
+from smsby_deploy.cli.context import Context, check_folder_of, examples, format_option
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
 
 if TYPE_CHECKING:
@@ -230,7 +229,7 @@ def _report_writer(context: Context, report: StatusReport, project: Project, out
 
 
 def _history_writer(lock: Lock, output: _Output) -> Write:
-    from smsby_deploy.output.history import history_markdown, write_history
+    from smsby_deploy.output.apply_text import history_markdown, write_history
     from smsby_deploy.output.json_documents import history_document, json_text
 
     if output.form == "text":

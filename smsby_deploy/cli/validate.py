@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from smsby_deploy.cli.context import Context
-from smsby_deploy.cli.options import MACHINE_FORMATS, examples, format_option
+from smsby_deploy.cli.context import MACHINE_FORMATS, Context, examples, format_option
 from smsby_deploy.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -75,8 +74,7 @@ def _write(context: Context, form: str, problems: Sequence[Problem], addresses: 
         write_problems(problems, sys.stdout, color=context.color)
     else:
         from smsby_deploy.cli.session import folder_from_here
-        from smsby_deploy.output.ci_reports import ci_report
-        from smsby_deploy.output.findings import list_findings
+        from smsby_deploy.output.ci_reports import ci_report, list_findings
 
         findings = list_findings(problems, folder=folder_from_here(context))
         click.echo(ci_report(form, findings, addresses), nl=False)

@@ -8,7 +8,7 @@ import re
 from smsby_deploy.output.markdown import preformatted
 from smsby_deploy.plan.comparison import Change
 from smsby_deploy.privacy import mask_phones
-from smsby_deploy.texts.price import signed
+from smsby_deploy.texts.cost import signed
 from smsby_deploy.wording import counted
 
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")

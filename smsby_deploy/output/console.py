@@ -1,8 +1,10 @@
-"""The rich console that every report is written to."""
+"""The terminal: the rich console that reports are written to, and tables that never wrap or cut a cell."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -63,3 +65,95 @@ def _wrap(console: Console, line: str) -> list[str]:
         break_on_hyphens=False,
         replace_whitespace=False,
     ) or [""]
+
+
+_GAP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of text, or of numbers, which are aligned right.
+
+    An `is_optional` column is left out if the table would be too wide. A cell of the `may_overflow` column that does not
+    fit gets a separate line; a table has at most one such column.
+    """
+
+    title: str
+    is_number: bool = False
+    is_optional: bool = False
+    may_overflow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`lead_style` is the style of the first cell, `style` that of the others."""
+
+    cells: tuple[str, ...]
+    lead_style: str = ""
+    style: str = ""
+
+
+def table_lines(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Iterator[Text]:
+    """The lines of the table with its headings, at most `width` wide unless the other columns need more."""
+    head = Row(tuple(column.title for column in columns), "bold", "bold")
+    everything = [head, *rows]
+    flexible = next((i for i, column in enumerate(columns) if column.may_overflow), None)
+    sizes = _column_sizes(everything, columns, flexible, width)
+    for row in everything:
+        overflows = flexible is not None and len(row.cells[flexible]) > sizes[flexible]
+        if overflows and flexible is not None:
+            yield from _overflow_lines(row, sizes, flexible, width)
+        yield _line(
+            row, columns, sizes, skip=range(flexible + 1) if overflows and flexible is not None else ()
+        )
+
+
+def _column_sizes(
+    rows: Sequence[Row], columns: Sequence[Column], flexible: int | None, width: int
+) -> list[int]:
+    """The width of each column; 0 for the optional ones if the table would be too wide with them."""
+    wide = [max(len(row.cells[i]) for row in rows) for i in range(len(columns))]
+    narrow = [0 if column.is_optional else size for size, column in zip(wide, columns, strict=True)]
+    if flexible is not None:
+        room = width - _total(narrow) + narrow[flexible]
+        fitting = max(
+            (len(row.cells[flexible]) for row in rows if len(row.cells[flexible]) <= room), default=0
+        )
+        wide[flexible] = narrow[flexible] = fitting
+    return wide if _total(wide) <= width else narrow
+
+
+def _total(sizes: Sequence[int]) -> int:
+    shown = [size for size in sizes if size]
+    return sum(shown) + _GAP * (len(shown) - 1)
+
+
+def _overflow_lines(row: Row, sizes: Sequence[int], flexible: int, width: int) -> Iterator[Text]:
+    """The cells up to the one that overflows; if that is wider than the terminal, it breaks at its slash."""
+    from rich.text import Text
+
+    before = "".join(row.cells[i].ljust(sizes[i] + _GAP) for i in range(flexible) if sizes[i])
+    line, cell = Text(before, style=row.lead_style), row.cells[flexible]
+    first, slash, second = cell.partition("/")
+    fits = len(before) + len(cell) <= width
+    line.append(cell if fits else first + slash, style=row.style or "default")
+    yield line
+    if not fits:
+        yield Text(" " * len(before) + second, style=row.style)
+
+
+def _line(row: Row, columns: Sequence[Column], sizes: Sequence[int], skip: Sequence[int] = ()) -> Text:
+    """One line of cells; those to `skip` are blank, as they are on the lines above."""
+    from rich.text import Text
+
+    cells = [
+        " " * size if i in skip else cell.rjust(size) if column.is_number else cell.ljust(size)
+        for i, (cell, column, size) in enumerate(zip(row.cells, columns, sizes, strict=True))
+        if size or i in skip
+    ]
+    if not columns[-1].is_number:
+        cells[-1] = cells[-1].rstrip()
+    line = Text(cells[0], style=row.lead_style)
+    for cell in cells[1:]:
+        line.append(" " * _GAP + cell, style=row.style or "default")
+    return line

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Problem, Severity, problem_document
-from smsby_deploy.texts.price import money
+from smsby_deploy.texts.cost import money
 
 if TYPE_CHECKING:
     from smsby_deploy.apply.result import ApplyResult

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from smsby_deploy.output.findings import Finding, group_by_mailing
+from smsby_deploy.output.ci_reports import Finding, group_by_mailing
 from smsby_deploy.output.values import clean
 from smsby_deploy.problems import Severity
 from smsby_deploy.status.report import MailingStatus, State, StatusReport

@@ -18,9 +18,8 @@ from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.plan_file import plan_document
 from smsby_deploy.plan.result import PlanResult, Verdict
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.texts.price import aligned, money, signed
-from smsby_deploy.texts.review import MailingReview
-from smsby_deploy.texts.samples import Sample
+from smsby_deploy.texts.cost import aligned, money, signed
+from smsby_deploy.texts.samples import MailingReview, Sample
 from smsby_deploy.wording import counted
 
 _ICONS = {

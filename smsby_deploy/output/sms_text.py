@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TextIO
 from smsby_deploy.output.console import make_console
 from smsby_deploy.output.values import clean
 from smsby_deploy.privacy import mask_phone_in
+from smsby_deploy.texts.cost import money
 from smsby_deploy.texts.parts import Encoding
-from smsby_deploy.texts.price import money
 from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from smsby_deploy.status.figures import (
     count_reasons,
 )
 from smsby_deploy.status.report import StatusReport
-from smsby_deploy.texts.price import aligned, money, signed
+from smsby_deploy.texts.cost import aligned, money, signed
 
 # Which operator usually serves a code; numbers are ported, so it is a hint only.
 _OPERATORS = {"375 25": "life:)", "375 29": "A1, MTS", "375 33": "MTS", "375 44": "A1"}

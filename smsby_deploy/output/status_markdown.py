@@ -5,7 +5,7 @@ from __future__ import annotations
 from smsby_deploy.output.markdown import Piece, escape, fit, table_row
 from smsby_deploy.output.status_text import counts_by_kind, schedule_line, totals_line
 from smsby_deploy.status.report import MailingStatus, StatusReport
-from smsby_deploy.texts.price import aligned
+from smsby_deploy.texts.cost import aligned
 
 _COLUMNS = (
     "State",

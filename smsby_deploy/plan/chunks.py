@@ -23,9 +23,8 @@ from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.smsby.methods import fits_form, recipients_per_form
-from smsby_deploy.texts.mailing_texts import KeptProblems, is_personal, render_texts
 from smsby_deploy.texts.rewrite import Rewriter
-from smsby_deploy.texts.template import Template
+from smsby_deploy.texts.template import KeptProblems, Template, is_personal, render_texts
 
 MOST_SINGLE = (
     10_000  # recipients of a mailing that is sent phone by phone: half an hour at 5 requests per second

@@ -17,9 +17,8 @@ from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.smsby.methods import CUSTOM_FIELDS
-from smsby_deploy.texts.mailing_texts import KeptProblems, is_personal
 from smsby_deploy.texts.parts import Encoding
-from smsby_deploy.texts.template import Template
+from smsby_deploy.texts.template import KeptProblems, Template, is_personal
 
 _KEYS = frozenset({"phone", "email"})  # sms.by identifies contacts by these columns; they are not fields
 _SHOWN_COLUMNS = 10

@@ -15,7 +15,7 @@ from smsby_deploy.config.declarations import Expected, Guardrails, Mailing, Reci
 from smsby_deploy.plan.content_policy import ContentPolicy
 from smsby_deploy.plan.desired_state import Desired
 from smsby_deploy.plan.model import Action, total_of
-from smsby_deploy.texts.price import money
+from smsby_deploy.texts.cost import money
 from smsby_deploy.wording import counted
 
 

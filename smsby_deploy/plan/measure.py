@@ -22,8 +22,7 @@ from smsby_deploy.recipients.audience import (
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.prefetch import prefetch_audience
 from smsby_deploy.recipients.sources import place_rows
-from smsby_deploy.texts.mailing_texts import rows_file
-from smsby_deploy.texts.template import Template, compile_text
+from smsby_deploy.texts.template import Template, compile_text, rows_file
 from smsby_deploy.wording import counted
 
 _SHOWN_LINES = 10  # of repeated rows

@@ -16,7 +16,7 @@ from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity, problem_document
-from smsby_deploy.texts.price import money
+from smsby_deploy.texts.cost import money
 
 FORMAT = "smsby-plan"
 VERSION = 1

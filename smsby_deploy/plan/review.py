@@ -11,7 +11,7 @@ from smsby_deploy.plan.chunks import OnBatch
 from smsby_deploy.plan.comparison import Base
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.recipients.audience import Batch
-from smsby_deploy.texts.review import MailingReview, ReviewCollector
+from smsby_deploy.texts.samples import MailingReview, ReviewCollector
 
 
 class PlanReviewer:

@@ -12,10 +12,9 @@ from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.content_policy import ContentPolicy
 from smsby_deploy.plan.desired_state import ChunkPlan
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.texts.cost_report import CostReport
-from smsby_deploy.texts.mailing_texts import KeptProblems, is_personal, rows_file
+from smsby_deploy.texts.cost import CostReport
 from smsby_deploy.texts.parts import Encoding, TextSize, TextTooLong, measure_batch, measure_text
-from smsby_deploy.texts.template import Template
+from smsby_deploy.texts.template import KeptProblems, Template, is_personal, rows_file
 
 
 @dataclass(frozen=True, slots=True)

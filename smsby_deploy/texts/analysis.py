@@ -1,19 +1,65 @@
-"""What is known of a text before any recipient is: variables, literals, faults and includes."""
+"""What is known of a text before any recipient is: variables, literals, faults and includes.
+
+A placeholder of another tool (*|FNAME|*, {name}, %NAME%, [[name]], ${name}) is a fault: recipients would read it
+literally.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import TextSource
 from smsby_deploy.config.text_positions import place_in_text
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.texts.placeholders import find_placeholders
 
 if TYPE_CHECKING:
     from smsby_deploy.texts.vectorized import VectorizedTemplate
+
+# Each begins with a literal character, so that a long text is searched fast.
+_FOREIGN = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"\*\|[^|\n]{1,80}\|\*",  # also *|FNAME:friend|* and *|IF:FNAME|*
+        r"\$\{\s*[\w.]+\s*\}",
+        r"\{\s*[\w.]+\s*\}",
+        r"%[^\W\d]{3,}%",  # letters of any script; 10%или20% does not match
+        r"\[\[\s*[\w.]+\s*\]\]",
+    )
+)
+# A rendered text must not contain Jinja2 tags either: they come from values and from texts that are used literally.
+_UNRENDERED = (*_FOREIGN, re.compile(r"\{\{.*?\}\}"), re.compile(r"\{%.*?%\}"))
+_MARKS = ("{", "%", "[", "*")  # each pattern contains one of them
+
+
+def find_placeholder(text: str, *, rendered: bool = False) -> re.Match[str] | None:
+    """The first placeholder in `text`; with `rendered` also one of Jinja2's."""
+    found = [match for pattern in (_UNRENDERED if rendered else _FOREIGN) if (match := pattern.search(text))]
+    return min(found, key=lambda match: match.start(), default=None)
+
+
+def find_placeholders(text: str) -> Iterator[re.Match[str]]:
+    """Yield the placeholders in literal `text` from left to right, none nested in another."""
+    found = [match for pattern in _FOREIGN for match in pattern.finditer(text)]
+    end = 0
+    for match in sorted(found, key=lambda match: (match.start(), -match.end())):
+        if match.start() >= end:
+            yield match
+            end = match.end()
+
+
+def rows_with_placeholders(texts: Sequence[str]) -> Iterable[int]:
+    """The indexes of the rendered texts that contain a placeholder."""
+    joined = "\n".join(texts)
+    if not any(mark in joined for mark in _MARKS):  # much faster than the patterns
+        return
+    if any(pattern.search(joined) for pattern in _UNRENDERED):
+        for index, text in enumerate(texts):
+            if find_placeholder(text, rendered=True):
+                yield index
+
 
 LONGEST_SOURCE = 100_000  # characters of a text, and of all templates it includes
 # A text without these needs no template engine; a carriage return is among them because Jinja2 normalizes line ends.

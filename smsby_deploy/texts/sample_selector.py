@@ -14,8 +14,8 @@ from itertools import compress, islice
 
 from smsby_deploy.config.declarations import Price
 from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.texts.cost import cost_of
 from smsby_deploy.texts.parts import UCS2_UNITS, TextSize, TextTooLong, measure_batch, measure_text
-from smsby_deploy.texts.price import cost_of
 
 _FEW_ROWS = 20  # up to this many rows of a batch, variables are looked up row by row
 

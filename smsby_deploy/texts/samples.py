@@ -1,6 +1,7 @@
 """Samples: a few texts of a mailing, chosen to show what its recipients read at worst.
 
-`render` and the comment on a pull request show the same samples; outputs only format them.
+A review is what a reviewer sees beside the plan: the template, and masked samples that are collected while the plan
+reads the audience.
 """
 
 from __future__ import annotations
@@ -14,23 +15,25 @@ from itertools import accumulate, pairwise
 from smsby_deploy.config.declarations import ContactList, Mailing, Price, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid, UsageError
-from smsby_deploy.privacy import mask_phone, mask_phone_in
+from smsby_deploy.privacy import mask_phone, mask_phone_in, mask_values
 from smsby_deploy.problems import Problem, has_errors
 from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.sources import place_rows
 from smsby_deploy.recipients.suppression import load_suppression
-from smsby_deploy.texts.mailing_texts import (
+from smsby_deploy.texts.cost import cost_of
+from smsby_deploy.texts.parts import TextSize, TextTooLong, measure_gsm, measure_text, split_parts
+from smsby_deploy.texts.rewrite import Rewriter
+from smsby_deploy.texts.sample_selector import Candidate, SampleSelector
+from smsby_deploy.texts.template import (
     KeptProblems,
+    Template,
+    compile_text,
     is_personal,
     problem_at_text,
     render_texts,
     rows_file,
 )
-from smsby_deploy.texts.parts import TextSize, TextTooLong, measure_gsm, measure_text, split_parts
-from smsby_deploy.texts.price import cost_of
-from smsby_deploy.texts.sample_selector import Candidate, SampleSelector
-from smsby_deploy.texts.template import Template, compile_text
 from smsby_deploy.wording import counted
 
 DEFAULT_LIMIT = 3
@@ -270,3 +273,71 @@ def sample_shared_text(mailing: Mailing, price: Price | None) -> MailingSamples:
 
 def _currency(price: Price | None) -> str | None:
     return price.currency if price else None
+
+
+@dataclass(frozen=True, slots=True)
+class MailingReview:
+    """The template of a mailing, and samples in which phones and the recipients' values are masked.
+
+    `by_parts` counts the recipients whose text has 1, 2, and 3 or more parts; None where all have the same text.
+    """
+
+    timezone: str
+    text: str | None
+    by_parts: tuple[int, int, int] | None = None
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(slots=True)
+class ReviewCollector:
+    """Collects the samples of a project's mailings while a plan reads their audiences."""
+
+    project: Project
+    _selectors: dict[str, SampleSelector] = field(default_factory=dict)
+
+    def observe(self, mailing: Mailing) -> Callable[[Batch, Sequence[str]], None]:
+        """Return the function that gets the batches of `mailing` with their texts.
+
+        Batches have no texts if all recipients get the same one.
+        """
+        selector = SampleSelector(self.project.price, pending_defaults=find_defaults(mailing))
+
+        def on_batch(batch: Batch, texts: Sequence[str]) -> None:
+            if texts:
+                self._selectors[mailing.address] = selector
+                selector.add(batch, texts)
+
+        return on_batch
+
+    def review(self, mailing: Mailing, *, with_samples: bool = True) -> MailingReview:
+        """Return the review of a mailing whose audience was read.
+
+        Texts that cannot be rendered are left out: the plan reports them.
+        """
+        review = MailingReview(mailing.timezone, mailing.text.text if mailing.text else None)
+        if not with_samples:
+            return review
+        selector = self._selectors.get(mailing.address)
+        if selector is None:
+            try:
+                shared = sample_shared_text(mailing, self.project.price)
+            except FilesInvalid:
+                return review
+            return replace(review, samples=tuple(map(mask_sample, shared.samples)))
+        file, rewriter = rows_file(mailing), Rewriter(mailing.rewrite)
+        samples = (make_sample(candidate, file, why=why) for candidate, why in selector.selected())
+        return replace(
+            review,
+            by_parts=selector.by_parts,
+            samples=tuple(_mask_recipient(sample, rewriter) for sample in samples),
+        )
+
+
+def _mask_recipient(sample: Sample, rewriter: Rewriter) -> Sample:
+    """`sample` without the recipient's phone and values, also as `rewriter` spells them.
+
+    The parts stay those of the real text: masking may change a text's encoding, but not its length.
+    """
+    values = sample.values.values()
+    text = mask_values(sample.text, (*values, *map(rewriter.apply, values)))
+    return mask_sample(replace(sample, text=text))

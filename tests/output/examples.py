@@ -15,8 +15,7 @@ from smsby_deploy.plan.result import PlanResult
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.report import Details, MailingStatus, Missed, State, StatusReport
 from smsby_deploy.texts.parts import Encoding, TextSize
-from smsby_deploy.texts.review import MailingReview
-from smsby_deploy.texts.samples import Sample
+from smsby_deploy.texts.samples import MailingReview, Sample
 
 NASTY = "a|b `c` <img src=x onerror=alert(1)> @team #12 [x](http://evil.example) </pre> ::error::"
 _FORMULA = "=cmd|' /C calc'!A0"

@@ -1,4 +1,4 @@
-"""The result of an apply as terminal text and as JSON."""
+"""The result of an apply, and past applies, as text."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import io
 from dataclasses import replace
 
 from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
-from smsby_deploy.output.apply_text import next_step_lines, write_apply
-from smsby_deploy.output.json_documents import apply_document, json_text
+from smsby_deploy.lock.records import Apply, Lock
+from smsby_deploy.output.apply_text import history_markdown, next_step_lines, write_apply, write_history
+from smsby_deploy.output.json_documents import apply_document, history_document, json_text
 from smsby_deploy.plan.model import ActionKind
 from tests.output import examples
 from tests.output.examples import apply_result as result
@@ -84,3 +85,30 @@ def test_write_apply_tells_a_resumed_mailing_apart() -> None:
     rest = replace(whole, plan=examples.plan(resumed, whole.plan.actions[1]))
     assert "; 4 recipients, 0.52 BYN plus the cost of 1 contact list" in text_of(whole)
     assert "; 4 recipients, 3 of them now, 0.52 BYN" in text_of(rest)
+
+
+LOCK = Lock(
+    "shop",
+    applies=(
+        Apply("7f3c9a", "2026-11-28T21:05:00+00:00", "5133cd2aa0b1c2d3", "smsby-deploy 0.1.0", 2, 1200),
+        Apply("8a4d0b", "2026-12-01T08:00:00+00:00", None, "smsby-deploy 0.1.0", 1, 7, "anna"),
+    ),
+)
+
+
+def test_history_is_latest_first() -> None:
+    """When, by whom, by which plan and commit, how many."""
+    stream = io.StringIO()
+    write_history(LOCK, stream, color=False)
+    check_golden("history.txt", stream.getvalue())
+    check_golden("history.md", history_markdown(LOCK))
+    check_golden("history.json", json_text(history_document(LOCK)))
+    assert [run["plan"] for run in history_document(LOCK)["applies"]] == ["8a4d0b", "7f3c9a"]
+
+
+def test_history_of_a_new_project_is_a_sentence() -> None:
+    """No empty table."""
+    stream = io.StringIO()
+    write_history(Lock("shop"), stream, color=False)
+    assert stream.getvalue() == "nothing has been applied yet\n"
+    assert history_markdown(Lock("shop")) == "Nothing has been applied yet.\n"

@@ -1,4 +1,4 @@
-"""Findings in the formats of CI services, each read by an independent parser."""
+"""Problems in the formats of CI services, and the findings they are made from."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from sarif_pydantic import Sarif
 from typeguard import TypeCheckError, check_type
 
 from smsby_deploy.output.ci_reports import (
+    Finding,
     ci_report,
     codeclimate_document,
     github_annotations,
+    group_by_mailing,
+    list_findings,
     sarif_document,
 )
-from smsby_deploy.output.findings import Finding, list_findings
 from smsby_deploy.output.json_documents import inert_json_text
 from smsby_deploy.problems import Location, Problem, Severity
 from tests.output import examples
@@ -125,3 +127,36 @@ def test_ci_report_has_every_format() -> None:
     assert ci_report("junit", FINDINGS, addresses).startswith("<?xml")
     with pytest.raises(ValueError, match="no such format"):
         ci_report("html", FINDINGS, addresses)
+
+
+def test_fingerprint_stays_when_a_line_moves() -> None:
+    """A line added above makes no new problem; two equal problems have two fingerprints."""
+    problem = Problem(Severity.ERROR, "PHONE", "bad", "c/x", Location("l.csv", 3))
+    moved = Problem(Severity.ERROR, "PHONE", "bad", "c/x", Location("l.csv", 4))
+    (first,), (second,) = list_findings([problem]), list_findings([moved])
+    assert first.fingerprint == second.fingerprint
+    assert len({finding.fingerprint for finding in list_findings([problem, moved])}) == 2
+
+
+def test_list_findings_puts_errors_first() -> None:
+    """A problem without a place gets the first line of smsby.yaml; files are named with their folder."""
+    findings = list_findings(examples.problems(), folder="campaigns")
+    assert [finding.severity for finding in findings] == [
+        Severity.ERROR,
+        Severity.ERROR,
+        Severity.WARNING,
+        Severity.NOTE,
+    ]
+    assert (findings[1].file, findings[1].line, findings[1].column) == ("campaigns/smsby.yaml", 1, 1)
+    assert findings[2].file == "campaigns/lists/out,1.csv"
+
+
+def test_group_by_mailing_keeps_mailings_without_findings() -> None:
+    """Findings that concern no listed mailing are grouped by file."""
+    groups = dict(group_by_mailing(list_findings(examples.problems()), ["sale/vip", "sale/now"]))
+    assert [len(found) for found in groups.values()] == [1, 0, 1, 1, 1]
+    assert list(groups)[2:] == [
+        "(project files)/smsby.yaml",
+        "(project files)/lists/out,1.csv",
+        "(project files)/sale.yaml",
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from junitparser import JUnitXml
 
-from smsby_deploy.output.findings import list_findings
+from smsby_deploy.output.ci_reports import list_findings
 from smsby_deploy.output.junit import problems_junit, status_junit
 from tests.output import examples
 from tests.output.golden import check_golden

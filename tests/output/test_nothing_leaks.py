@@ -9,15 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
-from smsby_deploy.cli.provenance import find_actor
+from smsby_deploy.cli.session import find_actor
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import Apply, Lock
-from smsby_deploy.output.apply_text import write_apply
+from smsby_deploy.output.apply_text import history_markdown, write_apply, write_history
 from smsby_deploy.output.change_text import word_diff
-from smsby_deploy.output.ci_reports import codeclimate_document, github_annotations, sarif_document
-from smsby_deploy.output.findings import list_findings
-from smsby_deploy.output.history import history_markdown, write_history
+from smsby_deploy.output.ci_reports import (
+    codeclimate_document,
+    github_annotations,
+    list_findings,
+    sarif_document,
+)
 from smsby_deploy.output.json_documents import (
     apply_document,
     history_document,
@@ -47,8 +50,7 @@ from smsby_deploy.plan.plan_file import plan_document
 from smsby_deploy.plan.result import PlanResult
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.report import Details, Missed, State, StatusReport
-from smsby_deploy.texts.review import MailingReview
-from smsby_deploy.texts.samples import MailingSamples, mask_samples
+from smsby_deploy.texts.samples import MailingReview, MailingSamples, mask_samples
 from tests.output import examples
 
 PHONES = ("375291234567", "+375 33 765-43-21", "80 (29) 111-22-33", "291234567", "79161234567")

@@ -9,8 +9,7 @@ from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.content_policy import ContentPolicy
 from smsby_deploy.plan.text_counter import TextCounter, TextTotals
 from smsby_deploy.problems import Location
-from smsby_deploy.texts.mailing_texts import KeptProblems
-from smsby_deploy.texts.template import compile_text
+from smsby_deploy.texts.template import KeptProblems, compile_text
 
 _AT = Location("sale.yaml", 4, 11)
 _PHONES = ["375291111111", "375292222222", "375293333333"]

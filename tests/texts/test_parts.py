@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from smsby_deploy.sandbox.message_rules import count_parts
 from smsby_deploy.sandbox.protocol import Refusal
-from smsby_deploy.texts.cost_report import count_gsm_parts
+from smsby_deploy.texts.cost import count_gsm_parts
 from smsby_deploy.texts.encoding_lint import may_be_expensive
 from smsby_deploy.texts.parts import (
     Encoding,

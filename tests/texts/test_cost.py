@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import InlineRecipients, Mailing, Price, TextSource
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.texts.cost_report import CostReport, count_gsm_parts
+from smsby_deploy.texts.cost import CostReport, count_gsm_parts, money
 from smsby_deploy.texts.parts import TextTooLong, measure_gsm, measure_text
 from smsby_deploy.texts.template import compile_text
 
@@ -71,3 +71,11 @@ def test_count_gsm_parts_equals_measuring(text: str) -> None:
         return
     expected = measure_gsm(text).parts if size.units <= size.capacity else size.parts
     assert count_gsm_parts(text, size) == expected
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"), [("0.26", "0.26"), ("718.40600", "718.406"), ("5", "5.00"), ("1E+2", "100.00")]
+)
+def test_money_has_no_exponent(amount: str, text: str) -> None:
+    """An amount has a point and at least two decimals, without an exponent."""
+    assert money(Decimal(amount)) == text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from smsby_deploy.cli.provenance import find_actor, find_commit
+from smsby_deploy.cli.session import find_actor, find_commit
 
 
 def test_find_actor_prefers_who_started_the_pipeline() -> None:
