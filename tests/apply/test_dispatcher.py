@@ -49,7 +49,7 @@ def test_dispatcher_stops_a_mailing_after_a_bad_answer(
     assert world.states(1) == ["accepted", "pending", "pending"]
 
 
-def test_dispatcher_removes_stopped_chunks_from_a_prepared_request() -> None:
+def test_dispatcher_removes_stopped_chunks_when_prepared() -> None:
     """A request with chunks of two mailings, prepared before one of them was stopped, is built again without it."""
     world = World(concurrency=2, mailings=2)
     bad = world.request(0, REJECTED, latency=1)
@@ -206,7 +206,7 @@ def test_dispatcher_ends_the_pause_before_a_retry_on_a_signal() -> None:
     assert world.states() == ["pending"] * 3
 
 
-def test_dispatcher_abandons_what_is_in_flight_after_a_second_signal() -> None:
+def test_dispatcher_abandons_requests_after_a_second_signal() -> None:
     """What is in flight becomes unknown, and what had not left is as unsent as before."""
     world = World(concurrency=2)
     _signal(world, 0.5, 0.6)
@@ -232,7 +232,7 @@ def test_dispatcher_sends_nothing_after_a_failure() -> None:
     assert world.states() == ["accepted", "pending", "pending"]
 
 
-def test_dispatcher_records_what_is_in_flight_if_output_is_closed() -> None:
+def test_dispatcher_records_answers_if_output_is_closed() -> None:
     """The first answer cannot be announced; the second, which comes later, is recorded all the same."""
     world = World(concurrency=2)
 
@@ -245,7 +245,7 @@ def test_dispatcher_records_what_is_in_flight_if_output_is_closed() -> None:
     assert world.states() == ["accepted", "accepted", "pending"]
 
 
-def test_dispatcher_records_what_is_in_flight_if_a_signal_cannot_be_announced() -> None:
+def test_dispatcher_records_answers_if_a_signal_is_not_shown() -> None:
     """Neither the first answer nor the shutdown can be announced; the second answer is recorded."""
     world = World(concurrency=2)
 
@@ -263,7 +263,7 @@ def test_dispatcher_records_what_is_in_flight_if_a_signal_cannot_be_announced() 
     assert world.states() == ["accepted", "accepted", "pending"]
 
 
-def test_dispatcher_writes_no_intent_for_what_cannot_be_prepared() -> None:
+def test_dispatcher_writes_no_intent_if_preparing_fails() -> None:
     """It was certainly not sent and is not repeated; what is in flight is recorded."""
     world = World(concurrency=2)
 

@@ -127,7 +127,7 @@ def test_reconciler_keeps_a_draft_unknown_after_a_second_signal() -> None:
     assert world.recorder.is_unknown(REF)
 
 
-def test_reconciler_doubts_the_other_chunks_if_the_lock_was_wrong() -> None:
+def test_reconciler_doubts_other_chunks_if_the_lock_was_wrong() -> None:
     """A chunk that the lock calls pending is listed: the other pending chunks are unknown."""
     world, sms_by, reconciler = _world()
     sms_by.listed = lambda time: [_remote(world, 1)]

@@ -97,7 +97,7 @@ def test_worker_pool_waits_behind_no_abandoned_call(
         assert pool.run(partial(_accepted, f"u{number}")) == _accepted(f"u{number}")
 
 
-def test_worker_pool_returns_an_answer_that_came_before_it_abandons(
+def test_worker_pool_returns_received_answers_after_signals(
     pool: WorkerPool, shutdown: ShutdownSignal
 ) -> None:
     """An answer that was received is returned even after a second signal."""
