@@ -103,7 +103,7 @@ def test_plan_goes_stale_with_its_inputs(shop: Shop) -> None:
     shop.write("lists/vip.csv", VIP + "\n")
     refused = shop.run("apply", "plan.json")
     assert refused.code == 5
-    assert "lists/vip.csv changed" in refused.err
+    assert "lists/vip.csv has changed" in refused.err
     assert shop.inbox() == {}
 
 
