@@ -5,11 +5,10 @@ The table of outcomes itself is in smsby/outcome.py.
 
 from __future__ import annotations
 
-from smsby_deploy.apply.context import ApplyContext
-from smsby_deploy.apply.events import Event, request_event, step_event
+from smsby_deploy.apply.context import ApplyContext, Event, request_event, step_event
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.send_request import SendRequest
-from smsby_deploy.apply.shutdown import StopSending
+from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind

@@ -10,15 +10,14 @@ from itertools import compress
 from operator import and_
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.apply.mailing_run import MailingRun
+from smsby_deploy.apply.result import MailingRun
 from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.plan.chunk_cache import ChunkCache
-from smsby_deploy.plan.chunks import ChunkReport, fits_request, stream_chunks
+from smsby_deploy.plan.chunks import ChunkCache, ChunkReport, fits_request, stream_chunks
 from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, phones_of, remote_name
 from smsby_deploy.plan.model import Action
 from smsby_deploy.problems import Severity
-from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
+from smsby_deploy.recipients.phones import PhoneSet, number_phones
 from smsby_deploy.recipients.suppression import hash_opt_outs, load_suppression
 from smsby_deploy.texts.template import Template, compile_text, is_personal
 

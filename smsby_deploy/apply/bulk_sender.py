@@ -11,7 +11,7 @@ from smsby_deploy.apply.remote_check import RemoteCheck
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.records import DONE, ChunkState
-from smsby_deploy.plan.chunk_cache import ChunkCache
+from smsby_deploy.plan.chunks import ChunkCache
 from smsby_deploy.smsby.outcome import Outcome
 
 

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 
 from smsby_deploy.apply.answers import AnswerHandler
 from smsby_deploy.apply.context import ApplyContext
-from smsby_deploy.apply.mailing_run import MailingRun
+from smsby_deploy.apply.result import MailingRun
 from smsby_deploy.apply.send_request import SendRequest
-from smsby_deploy.apply.shutdown import StopSending
-from smsby_deploy.apply.worker_pool import NO_THREADS, SLICE, WorkerPool
+from smsby_deploy.apply.worker_pool import NO_THREADS, SLICE, StopSending, WorkerPool
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.lock.journal import ResultNotSaved

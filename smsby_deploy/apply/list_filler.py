@@ -7,24 +7,146 @@ and sms.by identifies a contact by its phone. So they are retried, which a send 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import compress
 from typing import TypeVar
 
-from smsby_deploy.apply.contact_batches import ContactBatch, ContactReader, Contacts
-from smsby_deploy.apply.context import ApplyContext
+from smsby_deploy.apply.bulk import FilesChanged, read_opt_outs
+from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.dispatcher import Dispatcher
-from smsby_deploy.apply.events import Event
-from smsby_deploy.apply.shutdown import StopSending
-from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.apply.worker_pool import StopSending
+from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import UploadRecord
+from smsby_deploy.plan.chunks import hash_content
+from smsby_deploy.plan.contact_lists import UploadDigest, select_fields
+from smsby_deploy.plan.fingerprint import fingerprint, remote_name
+from smsby_deploy.plan.model import Action
+from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
+from smsby_deploy.recipients.phones import PhoneSet
+from smsby_deploy.smsby.methods import CONTACTS_PER_IMPORT, contacts_per_form
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import ImportReport, SubscriberList
 from smsby_deploy.smsby.retry import SEND_RETRIES
 from smsby_deploy.smsby.transport import AnswerLost
+from smsby_deploy.texts.template import compile_text
 from smsby_deploy.wording import counted
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """The contacts that a mailing's list must have.
+
+    Attributes:
+        count: how many there are.
+        digest: their digest.
+        batch_digests: the digest so far after each batch of the files.
+        suppressed: the opt-outs that were subtracted.
+    """
+
+    count: int
+    digest: str
+    batch_digests: tuple[str, ...]
+    suppressed: PhoneSet
+
+
+@dataclass(frozen=True, slots=True)
+class ContactBatch:
+    """The contacts of one importContacts call.
+
+    `first` is the number of the first of them in the list, from 0; `lines` are their physical lines.
+    """
+
+    first: int
+    field_names: list[str]
+    rows: list[list[str]]
+    lines: list[int]
+
+    @property
+    def end(self) -> int:
+        """How many contacts the list has once this batch is uploaded."""
+        return self.first + len(self.rows)
+
+
+class ContactReader:
+    """Reads the contacts of the mailings of one apply; `inputs` are the hashes of the plan's input files."""
+
+    def __init__(self, project: Project, inputs: Mapping[str, str]) -> None:
+        self._project = project
+        self._inputs = inputs
+
+    def measure(self, mailing: Mailing, action: Action) -> Contacts:
+        """Return the contacts as of now: the planned audience without the present opt-outs.
+
+        Raises:
+            FilesChanged: the audience is not the planned one, or the opt-outs cannot be read.
+        """
+        suppressed = read_opt_outs(self._project)
+        digest, batch_digests = _empty_digest(mailing), []
+        for batch in read_audience(mailing.pinned(self._inputs), suppressed, AudienceReport()):
+            _add(digest, batch)
+            batch_digests.append(digest.contacts)
+        if [digest.chunk] != [chunk.digest for chunk in action.chunks]:
+            raise FilesChanged("its files changed while it was being sent")
+        return Contacts(digest.count, digest.contacts, tuple(batch_digests), suppressed)
+
+    def batches(self, mailing: Mailing, contacts: Contacts, done: int) -> Iterator[ContactBatch]:
+        """Yield the contacts in order, without the first `done` of them.
+
+        Raises:
+            FilesChanged: they are not those that were measured. Nothing of the changed batch was yielded.
+        """
+        digest = _empty_digest(mailing)
+        stream = read_audience(mailing.pinned(self._inputs), contacts.suppressed, AudienceReport())
+        for number, batch in enumerate(stream):
+            first = digest.count
+            kept = _add(digest, batch)
+            if contacts.batch_digests[number : number + 1] != (digest.contacts,):
+                raise FilesChanged("its files changed while its list was uploaded")
+            fields = select_fields(mailing, batch.names)
+            columns = [batch.variable(name) or [] for name in fields]
+            size = batch_size(self._project.api, len(fields))
+            for start in range(max(0, done - first), len(kept), size):
+                places = kept[start : start + size]
+                rows = [[batch.phones[i], *(column[i] for column in columns)] for i in places]
+                lines = [batch.lines[i] for i in places]
+                yield ContactBatch(first + start, ["phone", *fields], rows, lines)
+        if digest.contacts != contacts.digest:
+            raise FilesChanged("its files changed while its list was uploaded")
+
+    def list_name(self, mailing: Mailing, contacts: Contacts) -> str:
+        """Return the name of the list at sms.by."""
+        mark = self.list_fingerprint(mailing, contacts)
+        return remote_name(self._project.name, mailing.address, mailing.revision, 0, 1, mark)
+
+    def list_fingerprint(self, mailing: Mailing, contacts: Contacts) -> str:
+        """Return the fingerprint in the list's name."""
+        return fingerprint(self._project.name, mailing.address, mailing.revision, 0, contacts.digest)
+
+
+def batch_size(api: ApiSettings, fields: int) -> int:
+    """Return how many contacts with this many custom fields one importContacts call may have.
+
+    That is 500, or fewer if `recipients_per_request` is lower or a form cannot hold them.
+    """
+    most = min(CONTACTS_PER_IMPORT, api.recipients_per_request)
+    return most if api.body == "json" else min(most, contacts_per_form(fields))
+
+
+def _empty_digest(mailing: Mailing) -> UploadDigest:
+    assert mailing.text is not None  # the loader requires it of an upload
+    template = compile_text(mailing.text)
+    return UploadDigest(hash_content(mailing, template, personal=False), template.render_once())
+
+
+def _add(digest: UploadDigest, batch: Batch) -> list[int]:
+    """Add a batch to the digest, and return the positions in it of those who did not opt out."""
+    kept = list(compress(range(len(batch.phones)), batch.not_suppressed))
+    digest.add(batch.phones, [batch.phones[place] for place in kept])
+    return kept
+
 
 _MAX_LINES = 20  # of invalid contacts that are reported for a mailing
 

@@ -7,8 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 
-from smsby_deploy.apply.shutdown import ShutdownSignal
-from smsby_deploy.apply.worker_pool import WorkerPool
+from smsby_deploy.apply.worker_pool import ShutdownSignal, WorkerPool
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.declarations import ContactList, Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
@@ -20,16 +19,15 @@ from smsby_deploy.errors import (
     TokenRefused,
     UsageError,
 )
-from smsby_deploy.plan.account_names import AccountNames, find_unknown_names, read_names
+from smsby_deploy.plan.diff import AccountNames, find_unknown_names, read_names
 from smsby_deploy.plan.selection import find_mailing
 from smsby_deploy.problems import Location, Problem, Severity, has_errors
-from smsby_deploy.recipients.phone_set import PhoneSet
-from smsby_deploy.recipients.phones import BadPhone, normalize_opt_out, normalize_phone
+from smsby_deploy.recipients.phones import BadPhone, PhoneSet, normalize_opt_out, normalize_phone
 from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.smsby.client import ReadClient
-from smsby_deploy.smsby.known_errors import error_for
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import SmsReceipt, read_receipt
+from smsby_deploy.smsby.response import error_for
 from smsby_deploy.texts.cost import cost_of
 from smsby_deploy.texts.samples import Sample, sample_mailing
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from smsby_deploy.apply.context import ApplyRequest
-from smsby_deploy.apply.events import Event
+from smsby_deploy.apply.context import ApplyRequest, Event
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid, LockDamaged, PlanRefused, Refused
 from smsby_deploy.lock.records import Lock
-from smsby_deploy.plan.chunk_cache import Keep
+from smsby_deploy.plan.chunks import Keep
 from smsby_deploy.plan.guardrails import check_apply, check_balance
 from smsby_deploy.plan.model import Action, Plan, ReasonCode
 from smsby_deploy.plan.planner import measure_files

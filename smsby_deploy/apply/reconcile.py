@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from smsby_deploy.apply.context import ApplyContext
-from smsby_deploy.apply.events import Event
+from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.recorder import ChunkRef
-from smsby_deploy.apply.shutdown import StopSending
+from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
 from smsby_deploy.plan.model import Action
-from smsby_deploy.plan.reconcile_lock import merge_entry
-from smsby_deploy.plan.remote_state import RemoteView, view_remote
+from smsby_deploy.plan.remote_state import RemoteView, merge_entry, view_remote
 from smsby_deploy.smsby.parsers import is_draft
 from smsby_deploy.smsby.retry import poll
 

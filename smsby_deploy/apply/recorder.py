@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from smsby_deploy.clock import Clock
+from smsby_deploy.errors import OutcomeUnknown, UsageError
 from smsby_deploy.lock.fold import EventKind, fold, fold_event
+from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates, format_runs
-from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, UploadRecord
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock, UploadRecord
 from smsby_deploy.lock.serialization import entry_document, stored_state
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.model import Action
@@ -169,3 +174,71 @@ class Recorder:
 
 def _place(row: int | None) -> dict[str, int]:
     return {} if row is None else {"row": row}
+
+
+FORMAT = "smsby-rescue"
+
+
+def write_rescue(error: ResultNotSaved, lock: Lock, lock_path: Path) -> OutcomeUnknown:
+    """Save the results that `error` contains to a file, and return the error that names it.
+
+    If no disk takes the file, its content is part of the hint.
+    """
+    text = json.dumps(_rescue_document(error, lock), ensure_ascii=False)
+    path = _save(text, lock_path)
+    if path is not None:
+        where, source, first = f"it is saved in {path}", path, ""
+    else:
+        # Phone numbers are masked in the message but not in the hint, and a digest may look like one.
+        where, source = "it could not be saved either", "FILE"
+        first = f"save this line as FILE:\n{text}\nthen "
+    return OutcomeUnknown(
+        f"cannot write the journal beside the lock ({error}): stopped sending. The last result was not recorded; {where}",
+        hint=f"{first}free disk space, then run `smsby-deploy lock rescue {source}`, then `smsby-deploy apply`",
+    )
+
+
+def _rescue_document(error: ResultNotSaved, lock: Lock) -> dict[str, Any]:
+    """Return each result with its chunks as [address, index, fingerprint]: no phone number, text or token."""
+    results = [
+        {
+            "chunks": [[a, i, lock.mailings[a].chunks[i].fingerprint] for a, i in event["chunks"]],
+            "changes": event["changes"],
+            **({"row": event["row"]} if "row" in event else {}),
+        }
+        for event in error.events
+        if event["event"] == "result"
+    ]
+    return {"format": FORMAT, "project": lock.project, "lineage": lock.lineage, "results": results}
+
+
+def _save(text: str, lock_path: Path) -> str | None:
+    """Write `text` to a new file and return its path; None if no disk takes it."""
+    for folder in (lock_path.parent, Path(tempfile.gettempdir()), Path.home()):
+        try:
+            with tempfile.NamedTemporaryFile(
+                "w", dir=folder, prefix=f"{lock_path.name}.rescue-", delete=False, encoding="utf-8"
+            ) as file:
+                file.write(text + "\n")
+        except OSError:
+            continue
+        return file.name
+    return None
+
+
+def read_rescue(path: Path) -> dict[str, Any]:
+    """Return the document of a rescue file.
+
+    Raises:
+        UsageError: the file is not a rescue file.
+    """
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if document["format"] != FORMAT or not {"project", "lineage", "results"} <= document.keys():
+            raise ValueError("missing keys")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{path} is not a rescue file: {error}",
+            hint="apply printed the path of the rescue file when it stopped",
+        ) from error
+    return document

@@ -11,25 +11,19 @@ from contextlib import closing
 from smsby_deploy.apply.answers import AnswerHandler
 from smsby_deploy.apply.bulk import FilesChanged
 from smsby_deploy.apply.bulk_sender import BulkSender
-from smsby_deploy.apply.context import ApplyContext, ApplyRequest
+from smsby_deploy.apply.context import ApplyContext, ApplyRequest, Event
 from smsby_deploy.apply.delivery_ledger import DeliveryLedger
 from smsby_deploy.apply.dispatcher import Dispatcher
-from smsby_deploy.apply.events import Event
-from smsby_deploy.apply.list_guardrails import ListGuardrails
-from smsby_deploy.apply.list_sender import ListSender
-from smsby_deploy.apply.mailing_run import MailingRun
+from smsby_deploy.apply.list_sender import ListGuardrails, ListSender
 from smsby_deploy.apply.preflight import ReadyPlan, check_files, make_ready_plan
 from smsby_deploy.apply.reconcile import Reconciler
-from smsby_deploy.apply.recorder import Recorder
+from smsby_deploy.apply.recorder import Recorder, write_rescue
 from smsby_deploy.apply.remote_check import RemoteCheck
-from smsby_deploy.apply.rescue import write_rescue
-from smsby_deploy.apply.result import ApplyResult, MailingResult
-from smsby_deploy.apply.shutdown import ShutdownSignal, StopSending
-from smsby_deploy.apply.single_chunks import SingleChunks
+from smsby_deploy.apply.result import ApplyResult, MailingResult, MailingRun
 from smsby_deploy.apply.single_reconcile import SingleReconciler
-from smsby_deploy.apply.single_sender import SingleSender
+from smsby_deploy.apply.single_sender import SingleChunks, SingleSender
 from smsby_deploy.apply.upload_sender import UploadSender
-from smsby_deploy.apply.worker_pool import WorkerPool
+from smsby_deploy.apply.worker_pool import ShutdownSignal, StopSending, WorkerPool
 from smsby_deploy.config.declarations import ContactList, Mailing
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import LockHeld, Refused, SmsbyDeployError
@@ -37,10 +31,10 @@ from smsby_deploy.exit_codes import first_exit_code
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import Entry
 from smsby_deploy.lock.store import HeldLock
-from smsby_deploy.plan.account_names import read_names
-from smsby_deploy.plan.budget import spent_beside
-from smsby_deploy.plan.chunk_cache import ChunkCache
+from smsby_deploy.plan.chunks import ChunkCache
+from smsby_deploy.plan.diff import read_names
 from smsby_deploy.plan.drift import find_drift, intended_by_lock
+from smsby_deploy.plan.guardrails import spent_beside
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.planner import TOOL
 from smsby_deploy.problems import Problem

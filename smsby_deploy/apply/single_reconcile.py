@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from smsby_deploy.apply.bulk import FilesChanged
 from smsby_deploy.apply.context import ApplyContext
 from smsby_deploy.apply.delivery_ledger import DeliveryLedger
-from smsby_deploy.apply.single_chunks import SingleChunks, recorded_states
+from smsby_deploy.apply.single_sender import SingleChunks, recorded_states
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.phone_states import NO_PROOF, UNSENT, PhoneState, PhoneStates
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState
 from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.remote_state import RemoteView
-from smsby_deploy.smsby.known_errors import NotFound
+from smsby_deploy.smsby.response import NotFound
 
 _OLDER_LOCK = "the lock is older than the deliveries that sms.by reports for this message"
 

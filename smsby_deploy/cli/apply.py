@@ -16,7 +16,7 @@ from smsby_deploy.cli.session import find_actor, find_commit
 from smsby_deploy.errors import FilesInvalid, Refused, TokenRefused, UsageError
 
 if TYPE_CHECKING:
-    from smsby_deploy.apply.events import Event
+    from smsby_deploy.apply.context import Event
     from smsby_deploy.apply.result import ApplyResult
     from smsby_deploy.config.declarations import Project
     from smsby_deploy.exit_codes import ExitCode

@@ -21,8 +21,7 @@ def command(context: Context, port: int, host: str) -> ExitCode:
     from smsby_deploy.cli.session import load
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import SmsbyDeployError
-    from smsby_deploy.status.callbacks import CallbackLog, callbacks_path
-    from smsby_deploy.status.listener import open_listener
+    from smsby_deploy.status.callbacks import CallbackLog, callbacks_path, open_listener
 
     path = callbacks_path(load(context).project.lock)
     log = CallbackLog(path, SystemClock(), context.environ.get("SMSBY_TOKEN", "").strip())

@@ -97,7 +97,7 @@ def rescue(context: Context, file: Path | None) -> ExitCode:
 
     Without FILE: recover a damaged journal; what cannot be read becomes unknown. Sends nothing.
     """
-    from smsby_deploy.apply.rescue import read_rescue
+    from smsby_deploy.apply.recorder import read_rescue
 
     if file is None:
         _recover_journal(context)

@@ -161,9 +161,8 @@ def _make_reviewer(
     context: Context, loaded: LoadedProject, lock: Lock, select: tuple[str, ...], compare: Path | None
 ) -> PlanReviewer:
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.plan.baseline import Baseline, read_baseline
     from smsby_deploy.plan.comparison import base_of_lock
-    from smsby_deploy.plan.review import PlanReviewer
+    from smsby_deploy.plan.review import Baseline, PlanReviewer, read_baseline
 
     if compare is None:
         return PlanReviewer(loaded.project, Baseline(base_of_lock(lock)))

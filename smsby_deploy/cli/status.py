@@ -152,8 +152,7 @@ def _collector(
     from smsby_deploy.cli.session import open_reader
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.status.callbacks import callbacks_path, read_callbacks
-    from smsby_deploy.status.collect import StatusOptions, collect_status
-    from smsby_deploy.status.selection import read_since
+    from smsby_deploy.status.collect import StatusOptions, collect_status, read_since
 
     clock = SystemClock()
     after = read_since(since, now=clock.now(), zone=project.api.account_timezone) if since else None
@@ -189,7 +188,7 @@ def _watch(
 ) -> tuple[StatusReport, bool]:
     """The last report, and whether every mailing is final; Ctrl-C ends the wait."""
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.output.status_live import StatusDisplay
+    from smsby_deploy.output.status_text import StatusDisplay
     from smsby_deploy.status.collect import watch_status
 
     stream = sys.stdout if output.is_terminal_text else io.StringIO()
@@ -205,8 +204,8 @@ def _watch(
 
 
 def _report_writer(context: Context, report: StatusReport, project: Project, output: _Output) -> Write:
+    from smsby_deploy.output.ci_reports import status_junit
     from smsby_deploy.output.json_documents import json_text, status_document
-    from smsby_deploy.output.junit import status_junit
     from smsby_deploy.output.status_csv import status_csv
     from smsby_deploy.output.status_html import status_html
     from smsby_deploy.output.status_markdown import status_markdown

@@ -45,7 +45,7 @@ def _find_problems(context: Context, *, is_verbose: bool) -> tuple[list[str], Se
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.config.project_loader import ProjectFlawed
     from smsby_deploy.errors import FilesInvalid
-    from smsby_deploy.plan.validation import validate_project
+    from smsby_deploy.plan.measure import validate_project
 
     addresses: list[str] = []
     try:

@@ -93,7 +93,7 @@ AS_WRITTEN = Rewrite()
 class TextSource(NamedTuple):
     """A text, template or query, and the place where it begins.
 
-    `content` is the whole campaign file that contains it, from which text_positions.py finds the place of each
+    `content` is the whole campaign file that contains it, from which yaml_nodes.py finds the place of each
     character. `root` is the project folder, from whose templates/ a text may include others.
     """
 

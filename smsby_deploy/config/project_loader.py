@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from smsby_deploy.config.campaign_loader import CampaignContext, load_campaign
+from smsby_deploy.config.campaign_loader import CampaignContext, load_campaign, read_file_source
 from smsby_deploy.config.declarations import (
     ApiSettings,
     Campaign,
@@ -15,7 +15,6 @@ from smsby_deploy.config.declarations import (
     RecipientsFile,
     RecipientsParquet,
 )
-from smsby_deploy.config.guardrail_settings import read_guardrails
 from smsby_deploy.config.problem_log import ProblemLog
 from smsby_deploy.config.project_files import (
     DEFAULT_PATTERN,
@@ -23,10 +22,8 @@ from smsby_deploy.config.project_files import (
     find_campaign_files,
     resolve_inside,
 )
-from smsby_deploy.config.recipient_sources import read_file_source
-from smsby_deploy.config.schedule import read_zone
 from smsby_deploy.config.schema import check_document, drop_invalid
-from smsby_deploy.config.settings import key_locations, read_price
+from smsby_deploy.config.settings import key_locations, read_guardrails, read_price, read_zone
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.problems import Location, Problem, Severity, has_errors

@@ -11,7 +11,7 @@ from smsby_deploy.privacy import MIN_SECRET, hide_token, mask_phones
 from smsby_deploy.problems import Problem, Severity
 
 if TYPE_CHECKING:
-    from smsby_deploy.apply.events import Event
+    from smsby_deploy.apply.context import Event
     from smsby_deploy.apply.result import ApplyResult
 
 # Facts in which a phone number may occur. A plan's id is not masked, although its digits may look like a number.

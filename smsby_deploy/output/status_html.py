@@ -11,7 +11,7 @@ from importlib.resources import files
 from smsby_deploy.output.charts import bars, columns
 from smsby_deploy.output.status_text import counts_by_kind, schedule_line
 from smsby_deploy.output.values import count_text, day_and_time, safe_line, share_text
-from smsby_deploy.status.figures import (
+from smsby_deploy.status.delivery_counts import (
     PrefixCounts,
     count_deliveries_over_time,
     count_funnel,

@@ -8,14 +8,13 @@ from itertools import compress
 
 from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing, Project
 from smsby_deploy.plan.chunks import hash_content
-from smsby_deploy.plan.content_policy import ContentPolicy
-from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import AudienceDigest, chunk_digest, fingerprint, hash_rows, row_lines
+from smsby_deploy.plan.model import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.observers import Observers
-from smsby_deploy.plan.text_counter import TextCounter
+from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
-from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.phones import PhoneSet
 from smsby_deploy.smsby.methods import CUSTOM_FIELDS
 from smsby_deploy.texts.parts import Encoding
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal

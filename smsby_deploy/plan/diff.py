@@ -5,15 +5,33 @@ RULES is read from top to bottom; the first rule that applies decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+import difflib
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
 
+from smsby_deploy.config.declarations import ContactList, Mailing
 from smsby_deploy.lock.phone_states import UNSENT
-from smsby_deploy.lock.records import DONE, ChunkState
+from smsby_deploy.lock.records import DONE, ChunkState, Entry
 from smsby_deploy.plan import reasons
-from smsby_deploy.plan.model import STARTING, ActionKind, ReasonCode
+from smsby_deploy.plan.fingerprint import canonical_json
+from smsby_deploy.plan.model import (
+    STARTING,
+    Action,
+    ActionKind,
+    AudienceCounts,
+    ChunkPlan,
+    Desired,
+    ReasonCode,
+)
+from smsby_deploy.plan.reasons import orphaned
 from smsby_deploy.plan.situation import Situation
+from smsby_deploy.problems import Location, Problem, Severity
+
+if TYPE_CHECKING:
+    from smsby_deploy.smsby.client import ReadClient
 
 
 class Note(NamedTuple):
@@ -115,3 +133,133 @@ def _unsent(here: Situation) -> tuple[int | None, ...]:
         0 if state in DONE else None if chunk.phones is None else chunk.phones.count(*UNSENT)
         for chunk, state in zip(here.entry.chunks, here.recorded, strict=True)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class AccountNames:
+    """Name → id of the account's alphanames and contact lists; None where sms.by was not asked."""
+
+    alphanames: dict[str, int] | None
+    lists: dict[str, int] | None
+
+    def alphaname_id(self, name: str) -> int | None:
+        """The id of an alphaname given by name or id, None if it is not known."""
+        if name.isdigit():
+            return int(name)
+        return None if self.alphanames is None else self.alphanames.get(name)
+
+    def has_list(self, ref: str) -> bool:
+        """Whether the account has the list, given by name or id; True where sms.by was not asked."""
+        if self.lists is None:
+            return True
+        return ref in self.lists or (ref.isdigit() and int(ref) in self.lists.values())
+
+    def list_id(self, ref: str) -> int | None:
+        """The id of a list given by name or id, None if it is not known."""
+        if self.lists is not None and ref in self.lists:
+            return self.lists[ref]
+        return int(ref) if ref.isdigit() else None
+
+
+def read_names(client: ReadClient | None, mailings: Iterable[Mailing]) -> AccountNames:
+    """Ask sms.by for the names that `mailings` need; nothing is asked if they need none, or offline."""
+    named = list(mailings)
+    alphanames = lists = None
+    if client is not None:
+        if any(not mailing.alphaname.isdigit() for mailing in named):
+            alphanames = {item.name: item.id for item in client.get_alphanames()}
+        if any(isinstance(mailing.audience, ContactList) for mailing in named):
+            lists = {item.name: item.id for item in client.get_subscriber_lists()}
+    return AccountNames(alphanames, lists)
+
+
+def find_unknown_names(mailings: Iterable[Mailing], names: AccountNames) -> Iterator[Problem]:
+    """Yield an error for each place in the files that names a sender or list the account does not have."""
+    missing: dict[tuple[str, str, Location], list[str]] = {}
+    for mailing in mailings:
+        if names.alphanames is not None and names.alphaname_id(mailing.alphaname) is None:
+            key = ("UNKNOWN_ALPHANAME", mailing.alphaname, mailing.alphaname_location)
+            missing.setdefault(key, []).append(mailing.address)
+        if isinstance(mailing.audience, ContactList) and not names.has_list(mailing.audience.ref):
+            key = ("UNKNOWN_LIST", mailing.audience.ref, mailing.audience.location)
+            missing.setdefault(key, []).append(mailing.address)
+    for (code, name, location), addresses in missing.items():
+        is_list = code == "UNKNOWN_LIST"
+        known = (names.lists if is_list else names.alphanames) or {}
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        message = (
+            f"sms.by has no {'contact list' if is_list else 'alphaname'} {name!r}; "
+            f"{hint}it has: {', '.join(sorted(known)) or 'none'}"
+        )
+        # A default shared by several mailings is one mistake, not one for each mailing.
+        yield Problem(Severity.ERROR, code, message, addresses[0] if len(addresses) == 1 else None, location)
+
+
+def make_action(mailing: Mailing, desired: Desired, decision: Decision, names: AccountNames) -> Action:
+    """Return the action of a mailing in the files."""
+    schedule = mailing.schedule_time
+    action = Action(
+        address=mailing.address,
+        action=decision.action,
+        reason=decision.reason,
+        reason_code=decision.code,
+        via=desired.via,
+        recipients=None if isinstance(mailing.audience, ContactList) else desired.audience.final,
+        parts=desired.parts,
+        cost=desired.cost,
+        gsm7=desired.gsm7,
+        ucs2=desired.ucs2,
+        alphaname=mailing.alphaname,
+        alphaname_id=names.alphaname_id(mailing.alphaname),
+        schedule_time=schedule.isoformat() if schedule else None,
+        digest=_digest(desired.content_digest, desired.audience_digest),
+        content_digest=desired.content_digest,
+        audience_digest=desired.audience_digest,
+        chunks=desired.chunks,
+        audience=desired.audience,
+    )
+    return _count_rest(action, desired, decision.unsent) if decision.action is ActionKind.RESUME else action
+
+
+def make_orphan(address: str, entry: Entry) -> Action:
+    """Return the action of a recorded mailing that is no longer in the files."""
+    return Action(
+        address=address,
+        action=ActionKind.ORPHAN,
+        reason=orphaned(entry),
+        via=entry.transport,
+        recipients=entry.recipients,
+        parts=entry.parts,
+        cost=None if entry.cost is None else Decimal(entry.cost),
+        gsm7=0,
+        ucs2=0,
+        alphaname=entry.alphaname,
+        alphaname_id=entry.alphaname_id,
+        schedule_time=entry.schedule_time,
+        digest=_digest(entry.content_digest, entry.audience_digest),
+        content_digest=entry.content_digest,
+        audience_digest=entry.audience_digest,
+        chunks=tuple(ChunkPlan(chunk.fingerprint, chunk.recipients, chunk.digest) for chunk in entry.chunks),
+        audience=AudienceCounts(),
+    )
+
+
+def _count_rest(action: Action, desired: Desired, unsent: tuple[int | None, ...]) -> Action:
+    """A resumed mailing counts only what will be sent now: the rest was paid for before."""
+    rest = [
+        chunk if recipients is None else chunk.share(recipients)
+        for chunk, recipients in zip(desired.chunks, unsent, strict=True)
+    ]
+    return replace(
+        action,
+        recipients=sum(chunk.recipients or 0 for chunk in rest),
+        parts=sum(chunk.parts for chunk in rest),
+        cost=None if action.cost is None else sum((chunk.cost or Decimal(0) for chunk in rest), Decimal(0)),
+        gsm7=sum(chunk.gsm7 for chunk in rest),
+        ucs2=sum(chunk.ucs2 for chunk in rest),
+    )
+
+
+def _digest(content: str, audience: str) -> str:
+    return hashlib.sha256(canonical_json([content, audience])).hexdigest()

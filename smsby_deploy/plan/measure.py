@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from smsby_deploy.config.declarations import ContactList, Mailing, Project
+from smsby_deploy.config.declarations import ContactList, Mailing, Project, RecipientsQuery
+from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.plan.chunks import ChunkReport, stream_chunks
-from smsby_deploy.plan.desired_state import AudienceCounts, Desired
-from smsby_deploy.plan.observers import NO_OBSERVERS, Observers
+from smsby_deploy.plan.model import AudienceCounts, Desired
+from smsby_deploy.plan.observers import NO_OBSERVERS, NO_PROGRESS, Observers, ReadProgress
 from smsby_deploy.plan.text_counter import TextCounter
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import (
@@ -19,9 +20,10 @@ from smsby_deploy.recipients.audience import (
     find_differing,
     read_audience,
 )
-from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.phones import PhoneSet
 from smsby_deploy.recipients.prefetch import prefetch_audience
 from smsby_deploy.recipients.sources import place_rows
+from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.texts.template import Template, compile_text, rows_file
 from smsby_deploy.wording import counted
 
@@ -142,3 +144,28 @@ def _locate(mailing: Mailing, problem: Problem) -> Problem:
         return place_rows(mailing.audience, problem)
     location = mailing.text.location if mailing.text else mailing.location
     return replace(problem, address=mailing.address, location=location)
+
+
+def validate_project(loaded: LoadedProject, progress: ReadProgress = NO_PROGRESS) -> tuple[Problem, ...]:
+    """Return every problem of the files and audiences; every text is rendered."""
+    suppressed, problems = load_suppression(loaded.project.suppress)
+    found = [*loaded.problems, *problems]
+    observers = Observers(progress=progress)
+    for mailing in progress.over((*loaded.project.mailings, *loaded.flawed)):
+        if isinstance(mailing.audience, RecipientsQuery) and mailing.audience.url is None:
+            found.extend(_check_without_database(mailing, mailing.audience))
+        else:
+            found.extend(measure_mailing(loaded.project, mailing, suppressed, observers)[1])
+    return tuple(found)
+
+
+def _check_without_database(mailing: Mailing, query: RecipientsQuery) -> Iterator[Problem]:
+    """Check a mailing whose database address is not set, so that nothing but its template can be checked."""
+    if mailing.text is not None:
+        try:
+            compile_text(mailing.text)
+        except FilesInvalid as error:
+            for problem in error.problems:
+                yield replace(problem, address=mailing.address)
+    message = f"{query.url_env} is not set; recipients and their texts were not checked (plan needs it)"
+    yield Problem(Severity.NOTE, "NOT_READ", message, mailing.address, query.location)

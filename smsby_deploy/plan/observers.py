@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from smsby_deploy.config.declarations import Mailing
-from smsby_deploy.plan.chunk_cache import Keep
-from smsby_deploy.plan.chunks import OnBatch, ignore_batch
-from smsby_deploy.plan.content_policy import ContentPolicy
+from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
+from smsby_deploy.plan.text_counter import ContentPolicy
 
 
 class ReadProgress(NamedTuple):

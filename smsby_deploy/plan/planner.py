@@ -16,23 +16,36 @@ from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.plan import reasons
-from smsby_deploy.plan.account_names import AccountNames, find_unknown_names, read_names
-from smsby_deploy.plan.actions import make_action, make_orphan
-from smsby_deploy.plan.budget import hold_budget
-from smsby_deploy.plan.chunk_cache import Keep
-from smsby_deploy.plan.chunks import OnBatch, ignore_batch
-from smsby_deploy.plan.content_policy import ContentPolicy
-from smsby_deploy.plan.desired_state import Desired
-from smsby_deploy.plan.diff import Decision, block, diff_mailing
+from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
+from smsby_deploy.plan.diff import (
+    AccountNames,
+    Decision,
+    block,
+    diff_mailing,
+    find_unknown_names,
+    make_action,
+    make_orphan,
+    read_names,
+)
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
-from smsby_deploy.plan.guardrails import check_mailing
-from smsby_deploy.plan.inputs import exempt_inputs, hash_inputs, query_input
+from smsby_deploy.plan.guardrails import check_mailing, hold_budget
 from smsby_deploy.plan.measure import measure_mailing
-from smsby_deploy.plan.model import SENDING, STARTING, Action, ActionKind, LockStamp, Plan, ReasonCode
+from smsby_deploy.plan.model import (
+    SENDING,
+    STARTING,
+    Action,
+    ActionKind,
+    Desired,
+    LockStamp,
+    Plan,
+    ReasonCode,
+)
 from smsby_deploy.plan.observers import NO_PROGRESS, Observers, ReadProgress
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.plan.selection import select_mailings
 from smsby_deploy.plan.situation import Situation
+from smsby_deploy.plan.staleness import exempt_inputs, hash_inputs, query_input
+from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.problems import Problem, Severity, has_errors
 from smsby_deploy.recipients.suppression import load_suppression
 

@@ -2,16 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Mailing, Project
-from smsby_deploy.plan.baseline import Baseline
+from smsby_deploy.config.project_loader import LoadedProject, load_project
+from smsby_deploy.errors import FilesInvalid, PlanRefused, UsageError
+from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.chunks import OnBatch
-from smsby_deploy.plan.comparison import Base
+from smsby_deploy.plan.comparison import AudienceSets, Base, base_of_plan
 from smsby_deploy.plan.model import Plan
+from smsby_deploy.plan.plan_file import read_plan
+from smsby_deploy.plan.planner import make_plan
+from smsby_deploy.plan.selection import is_selected
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.texts.samples import MailingReview, ReviewCollector
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A base, and the recipients of its mailings where they can be read (`audiences` is empty for a saved plan)."""
+
+    base: Base
+    audiences: AudienceSets = field(default_factory=AudienceSets)
+
+
+def read_baseline(path: Path, clock: Clock, environ: Mapping[str, str], select: Sequence[str]) -> Baseline:
+    """Read the plan saved at `path`, or plan the project in the folder `path` offline; only what `select` matches.
+
+    Raises:
+        UsageError: it is neither, or its files are not valid.
+    """
+    if not path.is_dir():
+        try:
+            plan = read_plan(path)
+        except PlanRefused as error:
+            hint = "name a file written by `plan --out`, or a folder with the smsby.yaml of the base"
+            raise UsageError(f"--compare: {error.message}", hint=hint) from error
+        return Baseline(base_of_plan(_select(plan, select), path.name))
+    loaded = _load(path, environ)
+    audiences = AudienceSets()
+    plan = make_plan(
+        loaded,
+        select=(),
+        client=None,
+        account=None,
+        lock=Lock(loaded.project.name),
+        clock=clock,
+        new_id="base",
+        observe=audiences.collect,
+    )
+    texts = {
+        mailing.address: mailing.text.text if mailing.text else None for mailing in loaded.project.mailings
+    }
+    return Baseline(base_of_plan(_select(plan, select), "the base", texts), audiences)
+
+
+def _load(path: Path, environ: Mapping[str, str]) -> LoadedProject:
+    try:
+        return load_project(path, environ)
+    except FilesInvalid as error:
+        raise UsageError(
+            f"--compare: the files in {path} are not valid", hint=f"smsby-deploy -C {path} validate"
+        ) from error
+
+
+def _select(plan: Plan, select: Sequence[str]) -> Plan:
+    """Leave out what the other plan leaves out on purpose: it was not removed."""
+    actions = tuple(action for action in plan.actions if is_selected(action.address, select))
+    return replace(plan, actions=actions)
 
 
 class PlanReviewer:

@@ -2,11 +2,45 @@
 
 from __future__ import annotations
 
-from smsby_deploy.config.project_loader import LoadedProject
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from smsby_deploy.config.declarations import Mailing, Project, RecipientsFile
+from smsby_deploy.config.project_loader import LoadedProject, campaign_inputs
 from smsby_deploy.errors import PlanRefused
 from smsby_deploy.lock.records import Lock
-from smsby_deploy.plan.inputs import query_input
 from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
+from smsby_deploy.texts.template import included_files
+
+
+def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]:
+    """Return the sha256 of every file that `mailings` depend on, suppression files too, by its path in the project."""
+    paths: set[Path] = {project.root / project.file, *(source.path for source in project.suppress)}
+    for mailing in mailings:
+        paths.update(campaign_inputs(project, mailing))
+        paths.update(project.root / name for name in included_files(mailing.text))
+    return {path.relative_to(project.root).as_posix(): _hash_file(path) for path in sorted(paths)}
+
+
+def query_input(address: str) -> str:
+    """Return the name among the inputs of the query result of a mailing."""
+    return f"sql:{address}"
+
+
+def exempt_inputs(project: Project, mailings: Iterable[Mailing]) -> frozenset[str]:
+    """Return the suppression files, by path: later opt-outs are honored and make no plan stale.
+
+    A file that is also the recipients of a mailing is not among them.
+    """
+    recipients = {m.audience.path for m in mailings if isinstance(m.audience, RecipientsFile)}
+    exempt = {source.path for source in project.suppress} - recipients
+    return frozenset(path.relative_to(project.root).as_posix() for path in exempt)
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def reviewed_addresses(reviewed: Plan, loaded: LoadedProject, lock: Lock) -> tuple[str, ...]:

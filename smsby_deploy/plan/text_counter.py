@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import compress
 
-from smsby_deploy.config.declarations import Mailing, Price
+from smsby_deploy.config.declarations import Guardrails, Mailing, Price
 from smsby_deploy.plan.chunks import Chunk
-from smsby_deploy.plan.content_policy import ContentPolicy
-from smsby_deploy.plan.desired_state import ChunkPlan
+from smsby_deploy.plan.model import ChunkPlan
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.texts.cost import CostReport
 from smsby_deploy.texts.parts import Encoding, TextSize, TextTooLong, measure_batch, measure_text
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, rows_file
+
+
+@dataclass(slots=True)
+class ContentPolicy:
+    """Counts texts, one for each recipient, that violate a rule; `violations` is keyed by guardrail and pattern."""
+
+    guardrails: Guardrails
+    violations: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    @property
+    def has_rules(self) -> bool:
+        return bool(self.guardrails.required_words or self.guardrails.forbidden_words)
+
+    def check(self, text: str, recipients: int = 1) -> None:
+        """Check a text that `recipients` get."""
+        for pattern in self.guardrails.required_words:
+            if not re.search(pattern, text, re.IGNORECASE):
+                self.violations["required_words", pattern] += recipients
+        for pattern in self.guardrails.forbidden_words:
+            if re.search(pattern, text, re.IGNORECASE):
+                self.violations["forbidden_words", pattern] += recipients
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing, RowSource
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
-from smsby_deploy.recipients.phones import normalize_all
+from smsby_deploy.recipients.phones import PhoneSet, normalize_all, number_phones
 from smsby_deploy.recipients.rows import Block, RecipientsError, find_column, inline_blocks, name_columns
 from smsby_deploy.recipients.sources import SourceFacts, read_source
 

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 from smsby_deploy.config.declarations import RecipientsFile
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
-from smsby_deploy.recipients.phones import normalize_opt_outs
+from smsby_deploy.recipients.phones import PhoneSet, normalize_opt_outs, number_phones
 from smsby_deploy.recipients.rows import Block, RecipientsError, find_column, name_columns
 from smsby_deploy.recipients.text_files import read_text_file
 

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
-from smsby_deploy.smsby.known_errors import NotFound, error_for, is_known, refuses_token
 from smsby_deploy.smsby.methods import METHODS, Effect, check_params
 from smsby_deploy.smsby.outcome import Outcome, judge_send
 from smsby_deploy.smsby.parsers import (
@@ -35,7 +34,15 @@ from smsby_deploy.smsby.parsers import (
     read_messages,
     read_sms_state,
 )
-from smsby_deploy.smsby.response import Answer, find_value, read_int
+from smsby_deploy.smsby.response import (
+    Answer,
+    NotFound,
+    error_for,
+    find_value,
+    is_known,
+    read_int,
+    refuses_token,
+)
 from smsby_deploy.smsby.retry import READ_RETRIES
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected, ReadTransport, SendTransport
 
@@ -49,7 +56,7 @@ class ReadClient:
 
     They are repeated after a connection failure, 429, 5xx or a lost answer.
 
-    Every method raises TokenRefused, ApiError (sms.by answered with an error; known_errors.py has its subclasses) or
+    Every method raises TokenRefused, ApiError (sms.by answered with an error; response.py has its subclasses) or
     SmsbyUnavailable. HTTP 406 and an empty body mean "nothing yet".
     """
 

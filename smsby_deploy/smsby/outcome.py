@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from smsby_deploy.smsby.known_errors import refuses_token
 from smsby_deploy.smsby.methods import Proof
-from smsby_deploy.smsby.response import Answer, find_value, read_int, unwrap
+from smsby_deploy.smsby.response import Answer, find_value, read_int, refuses_token, unwrap
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected
 
 

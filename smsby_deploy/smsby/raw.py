@@ -8,10 +8,9 @@ from typing import Any
 
 from smsby_deploy.errors import ApiError, OutcomeUnknown, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.smsby.client import failure_of, says_nothing_yet
-from smsby_deploy.smsby.known_errors import error_for
 from smsby_deploy.smsby.methods import Effect, Method
 from smsby_deploy.smsby.outcome import OutcomeKind, judge_send
-from smsby_deploy.smsby.response import Answer
+from smsby_deploy.smsby.response import Answer, error_for
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected, SendTransport
 
 _UNKNOWN_HINT = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from smsby_deploy.lock.records import ChunkRecord, Lock
 from smsby_deploy.plan.fingerprint import read_remote_name
-from smsby_deploy.smsby.known_errors import NotFound
+from smsby_deploy.smsby.response import NotFound
 from smsby_deploy.status.delivery_counts import DeliveryCounts, count_deliveries
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import TextSource
-from smsby_deploy.config.text_positions import place_in_text
+from smsby_deploy.config.yaml_nodes import place_in_text
 from smsby_deploy.problems import Location, Problem, Severity
 
 if TYPE_CHECKING:

@@ -9,9 +9,13 @@ from decimal import Decimal
 
 from smsby_deploy.config.declarations import Mailing, Price
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.texts.encoding_lint import ExpensiveCharacters, describe_expense, may_be_expensive
+from smsby_deploy.texts.encoding_lint import (
+    ExpensiveCharacters,
+    describe_expense,
+    describe_replacements,
+    may_be_expensive,
+)
 from smsby_deploy.texts.parts import Encoding, TextSize, measure_gsm
-from smsby_deploy.texts.rewrite import describe_replacements
 from smsby_deploy.texts.template import Template
 from smsby_deploy.wording import counted
 

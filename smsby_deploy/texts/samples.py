@@ -18,12 +18,12 @@ from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.privacy import mask_phone, mask_phone_in, mask_values
 from smsby_deploy.problems import Problem, has_errors
 from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
-from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.phones import PhoneSet
 from smsby_deploy.recipients.sources import place_rows
 from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.texts.cost import cost_of
+from smsby_deploy.texts.encoding_lint import Rewriter
 from smsby_deploy.texts.parts import TextSize, TextTooLong, measure_gsm, measure_text, split_parts
-from smsby_deploy.texts.rewrite import Rewriter
 from smsby_deploy.texts.sample_selector import Candidate, SampleSelector
 from smsby_deploy.texts.template import (
     KeptProblems,

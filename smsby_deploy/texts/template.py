@@ -23,7 +23,7 @@ from smsby_deploy.texts.analysis import (
     rows_with_placeholders,
     text_error,
 )
-from smsby_deploy.texts.rewrite import Rewriter
+from smsby_deploy.texts.encoding_lint import Rewriter
 from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:

@@ -9,19 +9,16 @@ from types import SimpleNamespace
 from typing import Any
 
 from smsby_deploy.apply.answers import AnswerHandler
-from smsby_deploy.apply.context import ApplyContext
+from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.dispatcher import Dispatcher
-from smsby_deploy.apply.events import Event
-from smsby_deploy.apply.mailing_run import MailingRun
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
+from smsby_deploy.apply.result import MailingRun
 from smsby_deploy.apply.send_request import SendRequest
-from smsby_deploy.apply.shutdown import ShutdownSignal
-from smsby_deploy.apply.worker_pool import WorkerPool
+from smsby_deploy.apply.worker_pool import ShutdownSignal, WorkerPool
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, Entry, Lock
-from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan
-from smsby_deploy.plan.model import Action, ActionKind
+from smsby_deploy.plan.model import Action, ActionKind, AudienceCounts, ChunkPlan
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 
 ACCEPTED = Outcome(OutcomeKind.ACCEPTED, uuid="u")

@@ -7,7 +7,7 @@ import pytest
 from smsby_deploy.apply.answers import AnswerHandler
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.send_request import SendRequest
-from smsby_deploy.apply.shutdown import StopSending
+from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind

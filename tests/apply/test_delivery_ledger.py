@@ -10,7 +10,7 @@ from smsby_deploy.apply.delivery_ledger import baseline_of
 from smsby_deploy.apply.result import MailingOutcome
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.phone_states import NO_PROOF
-from tests.apply.fake_smsby import LOST, PHONES, Shop, error, ok
+from tests.apply.fake_smsby import LOST, PHONES, Reply, Shop, busy, error, ok
 from tests.apply.single_mailing import Inbox, called, states, to
 
 EXISTS = error("The same message exists with ID=50", 400, message_id=50)
@@ -102,3 +102,45 @@ def test_baseline_counts_up_to_no_proof() -> None:
     counts = Counter({"1": 2, "2": NO_PROOF + 5})
     assert baseline_of(["1", "2", "3"], counts, is_complete=True) == (2, NO_PROOF, 0)
     assert baseline_of(["1", "2"], counts, is_complete=False) == (NO_PROOF, NO_PROOF)
+
+
+def test_single_mailing_waits_for_moderation(single: Shop) -> None:
+    """Nothing is sent while sms.by says `new`; the next apply uses the same message."""
+    single.sms_by.script("checkSMSMessageStatus", ok({"status": "new"}))
+    result, mailing = single.apply()
+    assert (result.exit_code, called(single), states(single)) == (ExitCode.FAILED, [], "p:3")
+    assert mailing.error is not None
+    assert "message 50" in mailing.error
+    assert single.clock.monotonic() >= 2
+    single.sms_by.script("checkSMSMessageStatus", ok({"status": "moderated"}))
+    assert single.apply()[0].exit_code == ExitCode.DONE
+    assert len(single.sms_by.named("createSmsMessage")) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "calls", "code"),
+    [
+        (busy(3600), 1, ExitCode.UNREACHABLE),
+        (busy(), 5, ExitCode.UNREACHABLE),
+        (LOST, 5, ExitCode.UNREACHABLE),
+        (error("token is invalid", 403), 1, ExitCode.UNREACHABLE),
+        (error("incorrect arguments", 400), 1, ExitCode.FAILED),
+        (error("undefined error", 500), 1, ExitCode.FAILED),
+    ],
+)
+def test_message_is_made_again_until_it_answers(
+    single: Shop, answer: Reply, calls: int, code: ExitCode
+) -> None:
+    """createSmsMessage is retried until it answers, but not after a Retry-After of more than a minute."""
+    single.sms_by.script("createSmsMessage", answer)
+    result, _ = single.apply()
+    assert result.exit_code == code
+    assert len(single.sms_by.named("createSmsMessage")) == calls
+    assert called(single) == []
+
+
+def test_retry_of_a_message_waits_as_asked(single: Shop) -> None:
+    """A Retry-After of up to a minute is honored, and the mailing is sent."""
+    single.sms_by.script("createSmsMessage", busy(40), ok({"message_id": 50}))
+    assert single.apply()[0].exit_code == ExitCode.DONE
+    assert single.clock.monotonic() >= 40

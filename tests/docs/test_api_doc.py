@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from smsby_deploy.cli.main import group
-from smsby_deploy.smsby.known_errors import is_known
 from smsby_deploy.smsby.methods import METHODS
+from smsby_deploy.smsby.response import is_known
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs/api.md").read_text(encoding="utf-8")
 ROWS = [

@@ -10,6 +10,7 @@ import pytest
 from actions_toolkit.command import Command
 from hypothesis import given
 from hypothesis import strategies as st
+from junitparser import JUnitXml
 from mypy_gitlab_code_quality import GitlabIssue
 from mypy_gitlab_code_quality import Severity as GitlabSeverity
 from sarif_pydantic import Sarif
@@ -22,7 +23,9 @@ from smsby_deploy.output.ci_reports import (
     github_annotations,
     group_by_mailing,
     list_findings,
+    problems_junit,
     sarif_document,
+    status_junit,
 )
 from smsby_deploy.output.json_documents import inert_json_text
 from smsby_deploy.problems import Location, Problem, Severity
@@ -160,3 +163,45 @@ def test_group_by_mailing_keeps_mailings_without_findings() -> None:
         "(project files)/lists/out,1.csv",
         "(project files)/sale.yaml",
     ]
+
+
+FAILURES = list_findings(examples.problems(), folder="campaigns")
+
+
+def test_problems_junit_has_a_case_per_mailing() -> None:
+    """Also for mailings without problems; errors fail their case, and markup in a message stays text."""
+    text = problems_junit(FAILURES, ["sale/vip", "sale/old", "news/letter"])
+    check_golden("problems.junit.xml", text)
+    report = JUnitXml.fromstring(text.encode())
+    cases = {f"{case.classname}/{case.name}": case for suite in report for case in suite}
+    assert set(cases) == {
+        "sale/vip",
+        "sale/old",
+        "news/letter",
+        "(project files)/campaigns/lists/out,1.csv",
+        "(project files)/campaigns/smsby.yaml",
+    }
+    assert [len(cases[name].result) for name in ("sale/vip", "sale/old", "news/letter")] == [1, 0, 0]
+    assert (report.tests, report.failures, report.errors) == (5, 2, 0)
+    assert "<img src=x" in cases["sale/vip"].result[0].message
+
+
+def test_status_junit_fails_and_skips() -> None:
+    """Unknown, rejected and partly sent fail; final ones fail under the limit; the rest is skipped."""
+    text = status_junit(examples.status(), 95)
+    check_golden("status.junit.xml", text)
+    outcome = {
+        f"{case.classname}/{case.name}": [type(result).__name__ for result in case.result]
+        for suite in JUnitXml.fromstring(text.encode())
+        for case in suite
+    }
+    assert outcome == {
+        "news/letter": ["Skipped"],
+        "sale/half": ["Failure"],
+        "sale/later": ["Skipped"],
+        "sale/lost": ["Failure"],
+        "sale/refused": ["Failure"],
+        "sale/running": ["Skipped"],
+        "sale/vip": ["Failure"],
+    }
+    assert 'type="undelivered"' not in status_junit(examples.status(), 90)

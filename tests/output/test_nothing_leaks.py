@@ -14,12 +14,13 @@ from smsby_deploy.clock import SystemClock
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import Apply, Lock
 from smsby_deploy.output.apply_text import history_markdown, write_apply, write_history
-from smsby_deploy.output.change_text import word_diff
 from smsby_deploy.output.ci_reports import (
     codeclimate_document,
     github_annotations,
     list_findings,
+    problems_junit,
     sarif_document,
+    status_junit,
 )
 from smsby_deploy.output.json_documents import (
     apply_document,
@@ -32,9 +33,8 @@ from smsby_deploy.output.json_documents import (
     write_json,
 )
 from smsby_deploy.output.json_log import JsonLog
-from smsby_deploy.output.junit import problems_junit, status_junit
 from smsby_deploy.output.markdown import COMMENT_BYTES
-from smsby_deploy.output.plan_markdown import CommentContext, no_plan_markdown, plan_markdown
+from smsby_deploy.output.plan_markdown import CommentContext, no_plan_markdown, plan_markdown, word_diff
 from smsby_deploy.output.plan_text import write_plan_text
 from smsby_deploy.output.problems_text import problem_line, write_problems
 from smsby_deploy.output.sms_text import write_samples

@@ -1,78 +1,84 @@
-"""From a decision to the action that a plan shows."""
+"""Sender names and lists of the account."""
 
 from __future__ import annotations
 
-from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
 
 from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing
-from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
-from smsby_deploy.plan.account_names import AccountNames
-from smsby_deploy.plan.actions import make_action, make_orphan
-from smsby_deploy.plan.desired_state import AudienceCounts, ChunkPlan, Desired
-from smsby_deploy.plan.diff import Decision, block
-from smsby_deploy.plan.model import ActionKind, ReasonCode
+from smsby_deploy.plan.diff import AccountNames, find_unknown_names, read_names
 from smsby_deploy.problems import Location
 
-_AT = Location("sale.yaml", 4, 5)
-_CHUNKS = (
-    ChunkPlan("a" * 10, 10, "d", 20, Decimal("2"), 4, 6),
-    ChunkPlan("b" * 10, 10, "d", 10, Decimal("1"), 10, 0),
-    ChunkPlan("c" * 10, 5, "d", 5, Decimal("0.5"), 5, 0),
-)
-_DESIRED = Desired(
-    "sale/vip", 1, "bulk", "c", "a", _CHUNKS, AudienceCounts(25, 0, 0, 0, 25), 35, 19, 6, 2, None, Decimal("3.5")
-)  # fmt: skip
-_NAMES = AccountNames({"MyShop": 7}, None)
+_PLACE = Location("sale.yaml", 4, 5)
+_ACCOUNT_NAMES = AccountNames({"MyShop": 7}, {"Newsletter": 9})
+_OFFLINE = AccountNames(None, None)
 
 
-def _mailing(audience: InlineRecipients | ContactList) -> Mailing:
+class _Client:
+    """Counts what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def get_alphanames(self) -> list[SimpleNamespace]:
+        self.asked.append("alphanames")
+        return [SimpleNamespace(name="MyShop", id=7)]
+
+    def get_subscriber_lists(self) -> list[SimpleNamespace]:
+        self.asked.append("lists")
+        return [SimpleNamespace(name="Newsletter", id=9)]
+
+
+def _named_mailing(name: str = "vip", alphaname: str = "0", contact_list: str | None = None) -> Mailing:
+    audience: Any = (
+        InlineRecipients((), _PLACE) if contact_list is None else ContactList(contact_list, _PLACE)
+    )
     return Mailing(
-        "sale", "vip", "sale.yaml", _AT, "bulk", audience, None, "MyShop", _AT, None, None, "Europe/Minsk", 1, "fail"
+        "sale", name, "sale.yaml", _PLACE, "bulk", audience, None, alphaname, _PLACE, None, None, "Europe/Minsk", 1, "fail"
     )  # fmt: skip
 
 
-_MAILING = _mailing(InlineRecipients((), _AT))
+@pytest.mark.parametrize(
+    ("mailing", "asked"),
+    [
+        (_named_mailing(), []),
+        (_named_mailing(alphaname="MyShop"), ["alphanames"]),
+        (_named_mailing(contact_list="9"), ["lists"]),
+        (_named_mailing(alphaname="MyShop", contact_list="Newsletter"), ["alphanames", "lists"]),
+    ],
+)
+def test_read_names_asks_only_for_what_is_needed(mailing: Mailing, asked: list[str]) -> None:
+    """A plan of mailings with ids asks for no names."""
+    client: Any = _Client()
+    read_names(client, [mailing])
+    assert client.asked == asked
+    assert read_names(None, [mailing]) == _OFFLINE
 
 
-def test_make_action_counts_everything_that_is_created() -> None:
-    """A new mailing shows its whole audience, its cost, and its sender by name and id."""
-    action = make_action(_MAILING, _DESIRED, Decision(ActionKind.CREATE, "new"), _NAMES)
-    assert (action.recipients, action.parts, action.cost) == (25, 35, Decimal("3.5"))
-    assert (action.alphaname, action.alphaname_id, action.reason_code) == ("MyShop", 7, None)
+def test_account_names_resolve_names_and_ids() -> None:
+    """Ids are taken as they are; offline nothing is known, and nothing is called unknown."""
+    assert [_ACCOUNT_NAMES.alphaname_id(name) for name in ("MyShop", "0", "Other")] == [7, 0, None]
+    assert [_ACCOUNT_NAMES.list_id(ref) for ref in ("Newsletter", "9", "Other")] == [9, 9, None]
+    assert [_ACCOUNT_NAMES.has_list(ref) for ref in ("Newsletter", "9", "8", "Other")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert (_OFFLINE.alphaname_id("MyShop"), _OFFLINE.has_list("Other")) == (None, True)
 
 
-def test_make_action_counts_the_rest_of_a_resumed_mailing() -> None:
-    """Sent chunks are left out; a chunk with some unsent phones counts by their share."""
-    decision = Decision(ActionKind.RESUME, "the rest", unsent=(0, None, 2))
-    action = make_action(_MAILING, _DESIRED, decision, _NAMES)
-    assert (action.recipients, action.parts, action.cost) == (12, 12, Decimal("1.2"))
-    assert (action.gsm7, action.ucs2) == (12, 0)
-
-
-def test_make_action_keeps_the_code_of_a_blocked_mailing() -> None:
-    """The code is in the action, the sentence starts with it."""
-    action = make_action(_MAILING, _DESIRED, block(ReasonCode.EXPIRED, "too late"), _NAMES)
-    assert (action.action, action.reason_code, action.reason) == (
-        ActionKind.BLOCKED,
-        ReasonCode.EXPIRED,
-        "expired: too late",
-    )
-
-
-def test_make_action_does_not_count_a_list_at_sms_by() -> None:
-    """Only sms.by knows the contacts of a list that it keeps."""
-    desired = _DESIRED._replace(via="list", parts=None, cost=None)
-    mailing = _mailing(ContactList("Newsletter", _AT))
-    action = make_action(mailing, desired, Decision(ActionKind.CREATE, "new"), _NAMES)
-    assert (action.recipients, action.parts, action.cost) == (None, None, None)
-
-
-def test_make_orphan_shows_what_is_recorded() -> None:
-    """An orphan sends nothing and keeps the recorded figures."""
-    chunks = (ChunkRecord("a" * 10, 3, "d", ChunkState.ACCEPTED),)
-    applied = AppliedBy("t", "p", None, "x")
-    entry = Entry(1, "c", "a", "bulk", "MyShop", 7, None, 3, 4, "0.4", chunks, applied)
-    orphan = make_orphan("sale/old", entry)
-    assert (orphan.action, orphan.sends, orphan.cost) == (ActionKind.ORPHAN, False, Decimal("0.4"))
-    assert orphan.reason == "recorded (complete), no longer in the files; nothing happens"
-    assert [chunk.fingerprint for chunk in orphan.chunks] == ["a" * 10]
+def test_find_unknown_names_reports_each_place_once() -> None:
+    """A name shared by several mailings is one error without an address; a similar name is suggested."""
+    mailings = [
+        _named_mailing("a", "MyShap"),
+        _named_mailing("b", "MyShap"),
+        _named_mailing("c", contact_list="Letters"),
+    ]
+    alphaname, contact_list = find_unknown_names(mailings, _ACCOUNT_NAMES)
+    assert (alphaname.code, alphaname.address, alphaname.location) == ("UNKNOWN_ALPHANAME", None, _PLACE)
+    assert alphaname.message == "sms.by has no alphaname 'MyShap'; did you mean MyShop? it has: MyShop"
+    assert (contact_list.code, contact_list.address) == ("UNKNOWN_LIST", "sale/c")
+    assert list(find_unknown_names(mailings, _OFFLINE)) == []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +18,18 @@ from smsby_deploy.config.declarations import (
     Mailing,
     QuietHours,
 )
-from smsby_deploy.plan.content_policy import ContentPolicy
-from smsby_deploy.plan.desired_state import AudienceCounts, Desired
-from smsby_deploy.plan.guardrails import check_apply, check_balance, check_mailing
-from smsby_deploy.plan.model import Action, ActionKind
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.plan.guardrails import (
+    check_apply,
+    check_balance,
+    check_budget,
+    check_mailing,
+    spent_in_month,
+)
+from smsby_deploy.plan.model import Action, ActionKind, AudienceCounts, Desired, ReasonCode
+from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.problems import Location
-from tests.plan.examples import NOON
+from tests.plan.examples import NOON, make_example_plan
 
 _AT = Location("sale.yaml", 4, 5)
 NIGHT = QuietHours(time(21), time(9))
@@ -237,3 +245,99 @@ def test_check_balance_of_an_empty_account() -> None:
         breach = check_balance(Decimal(0), None, Decimal(amount), "BYN")
         assert (breach is None) == is_enough
         assert breach is None or (breach.key, "pays for nothing" in breach.message) == ("balance", True)
+
+
+@pytest.mark.parametrize(
+    ("planned", "spent", "refused"), [("1", "9", False), ("1.01", "9", True), ("0", "99", False)]
+)
+def test_budget_is_exceeded_by_the_sum(planned: str, spent: str, refused: bool) -> None:
+    """Planned and spent costs are added; an apply that costs nothing is never refused."""
+    breach = check_budget(Guardrails(budget=Decimal(10)), Decimal(planned), Decimal(spent))
+    assert (breach is not None) == refused
+    if breach is not None:
+        assert (
+            breach.message == "budget: 1.01 planned and 9.00 spent this month make 10.01, the limit is 10.00"
+        )
+
+
+def entry_of(
+    at: str, cost: str | None, *states: ChunkState, revision: int = 1, earlier: tuple[Entry, ...] = ()
+) -> Entry:
+    chunks = tuple(ChunkRecord(f"f{i}", 1, "d", state) for i, state in enumerate(states))
+    applied = AppliedBy(at, "plan", None, "tool")
+    return Entry(revision, "c", "a", "bulk", "MyShop", 1, None, 1, 1, cost, chunks, applied, earlier)
+
+
+def test_spent_in_month_by_state_and_clock() -> None:
+    """Accepted, unknown and partly sent mailings count, by the account's clock; rejected ones and other months do not."""
+    last = entry_of("2026-10-31T20:59:59+00:00", "100", ChunkState.ACCEPTED)
+    mailings = {
+        "a/1": entry_of("2026-10-31T21:00:00+00:00", "1", ChunkState.ACCEPTED, earlier=(last,)),
+        "a/2": entry_of("2026-11-02T10:00:00+00:00", "2", ChunkState.UNKNOWN),
+        "a/3": entry_of("2026-11-02T10:00:00+00:00", "4", ChunkState.ACCEPTED, ChunkState.PENDING),
+        "a/4": entry_of("2026-11-02T10:00:00+00:00", "8", ChunkState.REJECTED),
+        "a/5": entry_of("2026-11-02T10:00:00+00:00", None, ChunkState.DRAFT),
+        "a/6": last,
+    }
+    lock = Lock("shop", mailings=mailings)
+    assert spent_in_month(lock, NOON, "Europe/Minsk") == 7
+    assert spent_in_month(lock, NOON, "Europe/Minsk", planned={"a/3": Decimal(3)}) == 4, "1 of 4 was paid for"
+    assert spent_in_month(lock, NOON, "Europe/Minsk", planned={"a/4": Decimal(8)}) == 7, "nothing of it was"
+    assert spent_in_month(lock, NOON, "UTC") == 6
+
+
+def _sent(entry: Entry, *accepted_at: str | None, count: int = 1) -> Entry:
+    """`entry` with chunks of `count` recipients that were accepted then; None is not sent yet."""
+    chunks = tuple(
+        replace(chunk, accepted_at=at, recipients=count)
+        for chunk, at in zip(entry.chunks, accepted_at, strict=True)
+    )
+    return replace(entry, chunks=chunks)
+
+
+def test_spent_in_month_of_a_mailing_sent_in_two() -> None:
+    """A mailing begun in October and resumed in November costs each month its share by recipients, rounded up."""
+    october, november = "2026-10-31T20:59:00+00:00", "2026-10-31T21:01:00+00:00"
+    accepted, pending = ChunkState.ACCEPTED, ChunkState.PENDING
+    done = _sent(entry_of(october, "10", accepted, accepted, accepted), october, october, november)
+    half = _sent(entry_of(october, "10", accepted, pending), october, None)
+    later = _sent(entry_of(october, "10", accepted, accepted, pending), october, november, None)
+    draft = _sent(entry_of(october, "10", accepted), november)
+
+    def spent(entry: Entry, now: str = november) -> Decimal:
+        lock = Lock("shop", mailings={"a/1": entry})
+        return spent_in_month(lock, datetime.fromisoformat(now), "Europe/Minsk", planned={"a/1": Decimal(5)})
+
+    assert spent_in_month(Lock("shop", mailings={"a/1": done}), NOON, "Europe/Minsk") == Decimal("3.33334")
+    assert spent(half) == 0, "the caller counts the rest, what was accepted belongs to October"
+    assert spent(half, october) == 5
+    assert spent(later) == Decimal("3.33334"), "the rest never counted in November"
+    assert spent(draft) == 10, "made in October, confirmed in November"
+
+
+def test_budget_blocks_after_a_currency_change(tmp_path: Path) -> None:
+    """Expenses in another currency cannot be added: everything that costs money is blocked, with the reason."""
+    spent = replace(entry_of("2026-11-01T10:00:00+00:00", "2.00", ChunkState.ACCEPTED), currency="USD")
+    plan = make_example_plan(tmp_path, "{budget: 5}", lock=Lock("shop", mailings={"old/one": spent}))
+    assert {action.reason for action in plan.blocked} == {
+        "guardrail: budget: this month's expenses in USD cannot be added to BYN; the limit is 5.00 BYN"
+    }
+    before = replace(spent, applied=replace(spent.applied, at="2026-10-01T10:00:00+00:00"))
+    assert not make_example_plan(
+        tmp_path, "{budget: 5}", lock=Lock("shop", mailings={"old/one": before})
+    ).blocked
+    unknown = replace(spent, currency=None)
+    assert not make_example_plan(
+        tmp_path, "{budget: 5}", lock=Lock("shop", mailings={"old/one": unknown})
+    ).blocked
+    assert not make_example_plan(tmp_path, "{}", lock=Lock("shop", mailings={"old/one": spent})).blocked
+
+
+def test_budget_counts_what_the_lock_records(tmp_path: Path) -> None:
+    """With two spent this month and three planned, a budget of five is enough and one below it is not."""
+    lock = Lock(
+        "shop", mailings={"old/one": entry_of("2026-11-01T10:00:00+00:00", "2.00", ChunkState.ACCEPTED)}
+    )
+    blocked = make_example_plan(tmp_path, "{budget: 4.99}", lock=lock).blocked
+    assert [action.reason_code for action in blocked] == [ReasonCode.GUARDRAIL] * 2
+    assert not make_example_plan(tmp_path, "{budget: 5}", lock=lock).blocked

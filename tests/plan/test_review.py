@@ -10,11 +10,10 @@ import pytest
 from smsby_deploy.cli.main import run
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.lock.records import Lock
-from smsby_deploy.plan.baseline import Baseline, read_baseline
 from smsby_deploy.plan.comparison import Base, base_of_lock
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.planner import make_plan
-from smsby_deploy.plan.review import PlanReviewer
+from smsby_deploy.plan.review import Baseline, PlanReviewer, read_baseline
 from tests.plan.examples import FixedClock
 
 _ROWS = [f"3752912345{number:02},Name{number}" for number in range(10)]

@@ -6,8 +6,7 @@ from decimal import Decimal
 
 from smsby_deploy.config.declarations import Guardrails, InlineRecipients, Mailing, Price, TextSource
 from smsby_deploy.plan.chunks import Chunk
-from smsby_deploy.plan.content_policy import ContentPolicy
-from smsby_deploy.plan.text_counter import TextCounter, TextTotals
+from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter, TextTotals
 from smsby_deploy.problems import Location
 from smsby_deploy.texts.template import KeptProblems, compile_text
 

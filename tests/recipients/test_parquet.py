@@ -14,11 +14,11 @@ from pyarrow.parquet import write_table
 
 from smsby_deploy.config.declarations import Project, RecipientsParquet
 from smsby_deploy.config.project_loader import LoadedProject, load_project
-from smsby_deploy.plan.inputs import hash_inputs
 from smsby_deploy.plan.measure import measure_mailing
+from smsby_deploy.plan.staleness import hash_inputs
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.parquet import read_parquet
-from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.phones import PhoneSet
 from smsby_deploy.texts.samples import sample_mailing
 from tests.peak import measure_peak
 

@@ -11,7 +11,10 @@ import pytest
 
 from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused, UsageError
 from smsby_deploy.smsby.client import ReadClient, SendClient
-from smsby_deploy.smsby.known_errors import (
+from smsby_deploy.smsby.methods import METHODS, Effect
+from smsby_deploy.smsby.outcome import OutcomeKind
+from smsby_deploy.smsby.parsers import Alphaname, Balance, Delivery, SubscriberList, read_receipt
+from smsby_deploy.smsby.response import (
     AwaitingModeration,
     DuplicateMessage,
     LimitExceeded,
@@ -24,9 +27,6 @@ from smsby_deploy.smsby.known_errors import (
     WrongPhone,
     error_for,
 )
-from smsby_deploy.smsby.methods import METHODS, Effect
-from smsby_deploy.smsby.outcome import OutcomeKind
-from smsby_deploy.smsby.parsers import Alphaname, Balance, Delivery, SubscriberList, read_receipt
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected, ReadTransport
 from tests.smsby.conftest import FakeClock, FakeServer, MakeSender, Reply
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from smsby_deploy.status.delivery_counts import (
     DeliveryStatus,
+    Funnel,
+    PrefixCounts,
     count_deliveries,
+    count_deliveries_over_time,
+    count_funnel,
+    count_prefixes,
+    count_reasons,
     prefix_of,
     read_delivery_status,
 )
-from smsby_deploy.status.report import Missed
+from smsby_deploy.status.report import Details, Missed, State, StatusReport
+from tests.output import examples
 from tests.status.examples import deliveries
 
 
@@ -57,3 +66,69 @@ def test_count_deliveries_lists_missed_on_request() -> None:
 def test_prefix_of_a_phone(phone: str, prefix: str) -> None:
     """Belarusian numbers are grouped by operator code, all others together."""
     assert prefix_of(phone) == prefix
+
+
+def _report(*details: Details) -> StatusReport:
+    return StatusReport(
+        tuple(
+            examples.mailing(f"sale/m{index}", State.FINAL, (3, 2, 1, 0), details=one)
+            for index, one in enumerate(details)
+        ),
+        "shop",
+    )
+
+
+def test_count_funnel_counts_recipients_without_a_plan() -> None:
+    """An imported mailing has no planned number: its recipients count as planned."""
+    report = _report(Details(planned=10, accepted=8), Details(accepted=6))
+    assert count_funnel(report) == Funnel(planned=16, accepted=14, sent=12, delivered=6)
+
+
+def test_count_deliveries_over_time_has_equal_steps() -> None:
+    """Empty steps are included, and every step knows the sum so far."""
+    steps = count_deliveries_over_time(
+        _report(
+            Details(timeline={"2026-12-01 10:00": 5, "2026-12-01 10:03": 1}),
+            Details(timeline={"2026-12-01 10:00": 2, "not a time": 9}),
+        )
+    )
+    assert [(step.begins, step.delivered, step.delivered_so_far) for step in steps] == [
+        (datetime(2026, 12, 1, 10, 0), 7, 7),
+        (datetime(2026, 12, 1, 10, 1), 0, 7),
+        (datetime(2026, 12, 1, 10, 2), 0, 7),
+        (datetime(2026, 12, 1, 10, 3), 1, 8),
+    ]
+
+
+def test_count_deliveries_over_time_is_bounded() -> None:
+    """A day takes steps of half an hour; one absurd date does not make millions of steps."""
+    day = count_deliveries_over_time(
+        _report(Details(timeline={"2026-12-01 00:00": 1, "2026-12-01 23:00": 1}))
+    )
+    assert (len(day), day[1].begins) == (47, datetime(2026, 12, 1, 0, 30))
+    absurd = _report(Details(timeline={"0001-01-01 00:00": 1, "9000-01-01 00:00": 1}))
+    assert len(count_deliveries_over_time(absurd)) < 200
+    assert count_deliveries_over_time(_report(Details())) == []
+
+
+def test_count_prefixes_puts_the_most_frequent_first() -> None:
+    """Prefixes are added up over the mailings."""
+    report = _report(
+        Details(prefixes={"375 29": (1, 1, 3), "375 33": (2, 0, 4)}), Details(prefixes={"375 29": (2, 0, 2)})
+    )
+    first, second = count_prefixes(report)
+    assert first == PrefixCounts("375 29", recipients=5, delivered=3, undelivered=1)
+    assert (first.open, second.open) == (1, 2)
+
+
+def test_count_reasons_leaves_out_deliveries() -> None:
+    """Undocumented words and recipients without a message count; "undelivered" in any case is one reason."""
+    details = Details(words={"DELIVERED": 9, "UNDELIVERED": 3, "undelivered": 2, "SENT": 1, "Odd": 4})
+    mailing = examples.mailing(
+        "sale/vip", State.FINAL, (9, 5, 1, 0), other={"Odd": 4, "rejected": 6}, details=details
+    )
+    assert count_reasons(StatusReport((mailing,), "shop")) == [
+        ("rejected", 6),
+        ("UNDELIVERED", 5),
+        ("Odd", 4),
+    ]

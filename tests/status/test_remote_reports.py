@@ -9,8 +9,8 @@ import pytest
 
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Lock
-from smsby_deploy.smsby.known_errors import NotFound
 from smsby_deploy.smsby.parsers import BulkMailingStatus, Delivery
+from smsby_deploy.smsby.response import NotFound
 from smsby_deploy.status.remote_reports import RemoteReports
 from tests.status.examples import A, B, TableClient, answer, chunk, deliveries, entry, listed
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smsby_deploy.apply.events import request_event
+from smsby_deploy.apply.context import request_event
 
 
 def test_request_event_names_the_chunks_of_a_mailing() -> None:

@@ -1,0 +1,153 @@
+"""guardrail_settings: typed values, and errors at their places."""
+
+from __future__ import annotations
+
+from datetime import date, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.config.declarations import Blackout, Expected, Guardrails, QuietHours
+from smsby_deploy.config.project_loader import LoadedProject, load_project
+
+HEAD = "version: 1\nproject: shop\n"
+CAMPAIGN = """\
+version: 1
+campaign: sale
+mailings:
+  - name: vip
+    recipients: ["375291234567"]
+    text: Hello
+"""
+
+
+def _load(folder: Path, project: str = "", campaign: str = CAMPAIGN) -> LoadedProject:
+    (folder / "smsby.yaml").write_text(HEAD + project, encoding="utf-8")
+    (folder / "sale.yaml").write_text(campaign, encoding="utf-8")
+    return load_project(folder)
+
+
+def test_guardrails_are_typed(tmp_path: Path) -> None:
+    """Money is Decimal, times and dates have their types, names are text with or without quotes."""
+    loaded = _load(
+        tmp_path,
+        """\
+price: {currency: BYN, per_part: 0.026}
+guardrails:
+  max_recipients: 50000
+  expect_recipients: {min: 1, max: 9}
+  max_parts: 3
+  max_cost: 500.10
+  budget: 2000
+  quiet_hours: {from: 21:00, to: "09:00"}
+  blackout: [2026-12-25, {from: 2026-12-31, to: "2027-01-02"}]
+  min_lead_minutes: 10
+  allowed_alphanames: [MyShop, 77]
+  required_words: [stop]
+  forbidden_words: ['\\btest\\b', NO]
+""",
+    )
+    assert not loaded.problems
+    assert loaded.project.guardrails == Guardrails(
+        max_recipients=50000,
+        max_parts=3,
+        max_cost=Decimal("500.1"),
+        quiet_hours=QuietHours(time(21), time(9)),
+        min_lead=timedelta(minutes=10),
+        expect_recipients=Expected(1, 9),
+        budget=Decimal(2000),
+        blackout=(
+            Blackout(date(2026, 12, 25), date(2026, 12, 25)),
+            Blackout(date(2026, 12, 31), date(2027, 1, 2)),
+        ),
+        allowed_alphanames=("MyShop", "77"),
+        required_words=("stop",),
+        forbidden_words=(r"\btest\b", "NO"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rails", "code", "column"),
+    [
+        ("{budget: 1}", "GUARDRAIL_PRICE", 22),
+        ("{max_cost: 1}", "GUARDRAIL_PRICE", 24),
+        ("{forbidden_words: [ok, '(']}", "GUARDRAIL", 36),
+        ("{required_words: ['[z-a]']}", "GUARDRAIL", 31),
+        ("{expect_recipients: {min: 2, max: 1}}", "GUARDRAIL", 33),
+        ("{blackout: [{from: 2027-01-02, to: 2027-01-01}]}", "GUARDRAIL", 25),
+        ("{blackout: [2026-02-30]}", "TIME", 25),
+        ("{quiet_hours: {from: '09:00', to: '09:00'}}", "GUARDRAIL", 27),
+    ],
+)
+def test_invalid_guardrail_is_an_error(rails: str, code: str, column: int, tmp_path: Path) -> None:
+    """It is never taken as off: it is an error in smsby.yaml, at its place."""
+    (problem,) = _load(tmp_path, f"guardrails: {rails}\n").problems
+    assert (problem.code, problem.location) == (code, ("smsby.yaml", 3, column))
+
+
+SCHEDULED_HEAD = "version: 1\nproject: shop\n"
+SCHEDULED = """\
+version: 1
+campaign: sale
+mailings:
+  - name: vip
+    recipients: ["375291234567"]
+    text: Hello
+"""
+
+
+def _load_scheduled(folder: Path, project: str = "", campaign: str = SCHEDULED) -> LoadedProject:
+    (folder / "smsby.yaml").write_text(SCHEDULED_HEAD + project, encoding="utf-8")
+    (folder / "sale.yaml").write_text(campaign, encoding="utf-8")
+    return load_project(folder)
+
+
+@pytest.mark.parametrize(
+    ("when", "zone", "code"),
+    [
+        ("2026-03-29T02:30:00", "Europe/Warsaw", "DST"),
+        ("2026-10-25T02:30", "Europe/Warsaw", "DST"),
+        ("2026-10-25T02:30:00+01:00", "Europe/Warsaw", None),
+        ("2026-10-25T02:30:00+02:00", "Europe/Warsaw", None),
+        ("2026-10-25T02:30:00", "Europe/Minsk", None),
+        ("2026-02-30T10:00:00", "Europe/Minsk", "TIME"),
+        ("2026-12-01T24:00:01", "Europe/Minsk", "TIME"),
+        ("9999-12-31T23:59:59", "America/Los_Angeles", "TIME"),
+        ("0001-01-01T00:00:00", "Europe/Minsk", "TIME"),
+        ("0001-01-01T00:00:00+03:00", "Europe/Minsk", "TIME"),
+    ],
+)
+def test_schedule_time_exists_once(when: str, zone: str, code: str | None, tmp_path: Path) -> None:
+    """A time that clocks skip, show twice or never show is an error at its place; a UTC offset resolves it."""
+    campaign = SCHEDULED.replace("mailings:", f"schedule_time: {when}\ntimezone: {zone}\nmailings:")
+    problems = _load_scheduled(tmp_path, campaign=campaign).problems
+    assert [(p.code, p.location.line, p.location.column) for p in problems] == (
+        [(code, 3, 16)] if code else []
+    )
+
+
+@pytest.mark.parametrize("when", ["2026-10-25T03:30:00", "2026-10-25T04:30:00"])
+def test_schedule_time_in_the_account_zone(when: str, tmp_path: Path) -> None:
+    """sms.by gets dates as text: one that is ambiguous in the account's time zone could mean two instants."""
+    campaign = SCHEDULED.replace("mailings:", f"schedule_time: {when}\nmailings:")
+    problems = _load_scheduled(tmp_path, "api: {account_timezone: Europe/Warsaw}\n", campaign).problems
+    assert [(p.code, p.location.line) for p in problems] == [("DST", 3)]
+    assert not _load_scheduled(tmp_path, "api: {account_timezone: Europe/Minsk}\n", campaign).problems
+
+
+@pytest.mark.parametrize("when", ["2026-03-29T02:30:00", "2026-10-25T02:30:00"])
+def test_invalid_schedule_time_is_reported_once(when: str, tmp_path: Path) -> None:
+    """Not again for the account's time zone, and not for each mailing that inherits it."""
+    campaign = SCHEDULED.replace("mailings:", f"schedule_time: {when}\ntimezone: Europe/Warsaw\nmailings:")
+    campaign += campaign[campaign.index("  - name") :].replace("vip", "staff")
+    (problem,) = _load_scheduled(tmp_path, "api: {account_timezone: Europe/Warsaw}\n", campaign).problems
+    assert "Europe/Warsaw" in problem.message
+
+
+@pytest.mark.parametrize("written", ["30", "30 min", "-5m", "1.5h", "99999m", "m"])
+def test_duration_is_a_number_and_a_unit(written: str, tmp_path: Path) -> None:
+    """Anything else is an error that shows the form."""
+    (problem,) = _load_scheduled(tmp_path, campaign=SCHEDULED + f"max_late: '{written}'\n").problems
+    assert problem.code == "SCHEMA"
+    assert "30m" in problem.message
