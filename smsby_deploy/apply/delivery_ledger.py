@@ -2,6 +2,8 @@
 
 A message has one text and one sender for good, and its deliveries do not say for which mailing they were. So an earlier
 delivery never proves a new send: the deliveries from before a mailing uses a message are recorded first.
+
+A MessageFactory makes the messages, one per text, and waits for their moderation.
 """
 
 from __future__ import annotations

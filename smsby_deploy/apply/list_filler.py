@@ -2,6 +2,9 @@
 
 Neither call reaches a recipient, and repeating them changes nothing: the list is looked for by its name before it is made,
 and sms.by identifies a contact by its phone. So they are retried, which a send never is.
+
+The contacts are read from the files without opt-outs, and checked against the plan. A list's name contains the digest of its
+contacts, so two audiences never share a list.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Mailings to a list at sms.by: sendSmsList makes a draft, confirm=0 reports its figures, confirm=1 starts it."""
+"""Mailings to a list at sms.by: sendSmsList makes a draft, confirm=0 reports its figures, confirm=1 starts it.
+
+The guardrails of a list are checked on the figures of confirm=0: only sms.by knows them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What an apply records: each step in the journal first, then in the lock in memory."""
+"""What an apply records: each step in the journal first, then in the lock in memory.
+
+A result that the journal does not take is saved where there is space, and read back by `lock rescue`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The result of an apply: an outcome for each mailing, the exit code, and what the user should do next."""
+"""The result of an apply: an outcome for each mailing, the exit code, and what the user should do next.
+
+A MailingRun collects what happens to one mailing during the run; its result follows from that and from the lock.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Threads that make HTTP requests and do nothing else; each outcome comes back through one queue."""
+"""Threads that make HTTP requests and do nothing else, and the signals that stop a run.
+
+A first signal stops new calls; a second one abandons those that are in flight.
+"""
 
 from __future__ import annotations
 

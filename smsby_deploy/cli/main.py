@@ -1,4 +1,7 @@
-"""The command group. It imports a command's module only when the command is used, so `--help` stays instant."""
+"""The command group. It imports a command's module only when the command is used, so `--help` stays instant.
+
+Every error becomes one sentence, its place, a hint and an exit code here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A campaign file as typed mailings, with the settings they inherit from the campaign and the project."""
+"""A campaign file as typed mailings, with the settings they inherit from the campaign and the project.
+
+Recipients are declared here, inline or by where they are: a file, Parquet files or a database.
+"""
 
 from __future__ import annotations
 

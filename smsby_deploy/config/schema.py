@@ -2,6 +2,10 @@
 
 jsonschema gives the better explanations, but importing it takes several times as long as checking a usual project. It
 is imported only for documents that are not valid.
+
+The YAML reader leaves all scalars as text. Unquoted ones are converted here to the types that the schema asks for, because
+only the schema knows whether `0123` or `22:00` is a number. Messages name the kind of a value, never the value: it could
+be a phone.
 """
 
 from __future__ import annotations

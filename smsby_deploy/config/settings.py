@@ -1,4 +1,4 @@
-"""The guardrails of smsby.yaml as typed values."""
+"""Settings of smsby.yaml and of campaigns as typed values: guardrails, prices, time zones and schedule times."""
 
 from __future__ import annotations
 

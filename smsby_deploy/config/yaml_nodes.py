@@ -2,6 +2,8 @@
 
 All scalars are text, so `+375…`, `0123`, `22:00`, `NO` and `2026-01-01` are what the author wrote; schema.py
 converts those without quotes as the schema asks. Duplicate keys, tags, merge keys and several documents are errors.
+
+Inside a scalar (block, folded, quoted or plain), the place of each character can be found, too.
 """
 
 from __future__ import annotations

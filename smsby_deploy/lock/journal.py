@@ -3,6 +3,9 @@
 One JSON object a line, each with a checksum over itself and the previous line, so that a last line that was only written in
 part can be distinguished from any other damage. Every line is on disk (fsync) before the program goes on. A journal is
 folded into the lock at the end of its run, or by the next command after a crash; see fold.py for the meaning of its events.
+
+Of a damaged journal, `lock rescue` keeps what can be read. Nothing is guessed in favor of sending: in every mailing that a
+readable line names, the chunks that are not certainly done become unknown.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Problems in the formats of CI services: GitHub annotations, SARIF, Code Climate and JUnit.
 
 A finding is a problem prepared for them: one line of text, always with a place, and a stable fingerprint.
+
+JUnit has a test case per mailing, for statuses, too.
 """
 
 from __future__ import annotations

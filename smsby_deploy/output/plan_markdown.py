@@ -1,4 +1,7 @@
-"""A plan as a comment on a pull request: verdict and cost, a line per mailing, problems, and folded details."""
+"""A plan as a comment on a pull request: verdict and cost, a line per mailing, problems, and folded details.
+
+Changes against the base are described in words, and a changed text word by word.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The status report as terminal text. Lines with numbers fit into 80 columns."""
+"""The status report as terminal text. Lines with numbers fit into 80 columns.
+
+With --watch it is redrawn in place at a terminal; elsewhere each change is one line.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
 """The chunks of a mailing: one stream from its recipients to digests and requests, never a list of all recipients.
 
 The plan keeps counts and digests; apply sends each chunk once its digest equals the planned one.
+
+Between plan and send, an apply keeps its chunks in an unnamed file that no other process can open. Its content is not
+trusted: each chunk is hashed again before it is sent, without the recipients who opted out meanwhile.
 """
 
 from __future__ import annotations

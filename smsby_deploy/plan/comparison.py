@@ -1,4 +1,7 @@
-"""What changes: the mailings of a plan, compared with the lock, a saved plan, or a checkout of the base branch."""
+"""What changes: the mailings of a plan, compared with the lock, a saved plan, or a checkout of the base branch.
+
+Recipients are compared by streaming both audiences.
+"""
 
 from __future__ import annotations
 

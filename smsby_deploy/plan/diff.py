@@ -1,6 +1,8 @@
 """The decision table: files × lock × remote list give each mailing one action.
 
 RULES is read from top to bottom; the first rule that applies decides.
+
+`make_action` turns the decision into the action of the plan.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Guardrails: limits of a mailing or of a whole apply. They are changed in smsby.yaml, in review; no option lifts them.
 
 Every breach names the key, the figure and the limit.
+
+The budget of a calendar month adds what the lock records as spent to what is planned.
 """
 
 from __future__ import annotations

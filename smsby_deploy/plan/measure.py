@@ -1,4 +1,7 @@
-"""Measure one mailing: count and hash its recipients and texts, and find everything that is wrong with them."""
+"""Measure one mailing: count and hash its recipients and texts, and find everything that is wrong with them.
+
+`validate` reports the same problems for every mailing of a project, without a server.
+"""
 
 from __future__ import annotations
 

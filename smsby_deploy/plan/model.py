@@ -1,4 +1,7 @@
-"""The plan in memory: one action per mailing, the problems found, and the totals of what would be sent."""
+"""The plan in memory: one action per mailing, the problems found, and the totals of what would be sent.
+
+Desired is what the files ask for, whatever was sent before.
+"""
 
 from __future__ import annotations
 

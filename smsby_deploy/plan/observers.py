@@ -1,4 +1,4 @@
-"""Who hears of recipients and texts while audiences are read."""
+"""What receives recipients and texts while audiences are read: progress, samples, the cache of chunks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NO_PROGRESS = ReadProgress()
 
 @dataclass(frozen=True, slots=True)
 class Observers:
-    """Who else hears of recipients and texts while a mailing is measured.
+    """What else receives recipients and texts while a mailing is measured.
 
     `policy` checks every text that a recipient would get, `on_batch` gets every batch with its texts, `keep` every
     chunk of a mailing that is sent in chunks.

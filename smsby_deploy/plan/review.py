@@ -1,4 +1,7 @@
-"""What reviewers see beside a plan, collected while the plan reads the audiences: samples, and what changed."""
+"""What reviewers see beside a plan, collected while the plan reads the audiences: samples, and what changed.
+
+The base of a comparison is a saved plan or a checkout of the base branch.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Counts of a mailing's texts, chunk by chunk, while they stream by: recipients, parts, encodings, cost."""
+"""Counts of a mailing's texts, chunk by chunk, while they stream by: recipients, parts, encodings, cost.
+
+The content policy, required and forbidden words, is checked on the same texts.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Normalization of phone numbers to digits with the country code first.
+"""Phone numbers: normalization to digits with the country code first, and sets of them.
 
 Belarusian mobile numbers are accepted in every common spelling. Numbers of other countries are accepted only where
 the project allows the country, and only with the country code.
+
+A PhoneSet holds numbers compactly: one bit per Belarusian number, a Python set for the others.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Rows from a text file, a database or Parquet files, through one interface."""
+"""Rows from a text file, a database or Parquet files, through one interface.
+
+Values of databases and Parquet files become the text that a CSV file would contain.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
 """Recipients in a database: the rows of a query, read through SQLAlchemy. Requires the extra `sql`.
 
 Rows are read through a server-side cursor, so that memory does not grow with the result.
+
+Transactions are read-only where the database supports it (PostgreSQL, MySQL, MariaDB, SQLite). Messages never contain the
+database's URL, its password or a long number.
 """
 
 from __future__ import annotations

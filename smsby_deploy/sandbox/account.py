@@ -1,19 +1,82 @@
-"""The account: its store, settings and clock, and the rules that several methods share."""
+"""The account: its store, settings and clock, and the rules that several methods share.
+
+Its clock can be moved and stopped.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from smsby_deploy.sandbox.clock import MovableClock
-from smsby_deploy.sandbox.message_rules import DELIVERED, NEW, count_parts, default_outcome, status_at
-from smsby_deploy.sandbox.models import NewSms, SandboxMailing, Sms
+from smsby_deploy.clock import Clock
+from smsby_deploy.sandbox.models import (
+    DELIVERED,
+    NEW,
+    NewSms,
+    SandboxMailing,
+    Sms,
+    count_parts,
+    default_outcome,
+    status_at,
+)
 from smsby_deploy.sandbox.protocol import Params, Refusal, incorrect_arguments, phone_of, text_of
 from smsby_deploy.sandbox.settings import SandboxSettings
 from smsby_deploy.sandbox.store import Store
+
+
+class MovableClock:
+    """A Clock at an offset from `base`. Sleeping still takes real seconds."""
+
+    def __init__(self, base: Clock, offset: float = 0.0) -> None:
+        self._base = base
+        self._offset = timedelta(seconds=offset)
+        self._stopped: datetime | None = None
+
+    @property
+    def offset(self) -> float:
+        """Seconds ahead of the base clock."""
+        offset = self._stopped - self._base.now() if self._stopped else self._offset
+        return offset.total_seconds()
+
+    @property
+    def is_stopped(self) -> bool:
+        return self._stopped is not None
+
+    def now(self) -> datetime:
+        return self._stopped or self._base.now() + self._offset
+
+    def monotonic(self) -> float:
+        return self._base.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        self._base.sleep(seconds)
+
+    def advance(self, seconds: float) -> None:
+        """Move by `seconds`; a stopped clock stays stopped."""
+        self.set(self.now() + timedelta(seconds=seconds))
+
+    def set(self, moment: datetime) -> None:
+        """Move to `moment`, which is aware; a stopped clock stays stopped."""
+        self._offset = moment - self._base.now()
+        if self._stopped is not None:
+            self._stopped = moment.astimezone(UTC)
+
+    def stop(self) -> None:
+        self._stopped = self.now()
+
+    def run(self) -> None:
+        """Continue from the present reading."""
+        if self._stopped is not None:
+            self._offset = self._stopped - self._base.now()
+            self._stopped = None
+
+    def reset(self) -> None:
+        """Return to the time of the base clock."""
+        self._stopped, self._offset = None, timedelta()
+
 
 WRONG_ALPHANAME = "Wrong alphaname. Check it is correct and approved."
 _WITH_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)

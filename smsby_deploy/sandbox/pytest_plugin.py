@@ -25,7 +25,7 @@ class SandboxHandle:
 
     def inbox(self) -> dict[str, list[dict[str, Any]]]:
         """Return the messages of each phone, sent and scheduled, the oldest first; docs/sandbox.md lists their keys."""
-        from smsby_deploy.sandbox.inbox import read_inbox
+        from smsby_deploy.sandbox.routes_ui import read_inbox
 
         return read_inbox(self.service.account)
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, request
 
-from smsby_deploy.sandbox.account import Account
-from smsby_deploy.sandbox.clock import MovableClock
+from smsby_deploy.sandbox.account import Account, MovableClock
 from smsby_deploy.sandbox.faults import BadFault, FaultSwitch, parse_fault
 from smsby_deploy.sandbox.service import Service
 from smsby_deploy.sandbox.settings import BadSetting

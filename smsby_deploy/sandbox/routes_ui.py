@@ -3,13 +3,108 @@
 from __future__ import annotations
 
 import ipaddress
+from collections import defaultdict
 from importlib.resources import files
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, jsonify, request
 
-from smsby_deploy.sandbox.inbox import read_inbox, read_overview
+from smsby_deploy.sandbox.account import Account
+from smsby_deploy.sandbox.methods.listing import is_listed
+from smsby_deploy.sandbox.models import DELIVERED, UNDELIVERED, SandboxMailing, Sms
 from smsby_deploy.sandbox.service import Service
+
+_MAX_ROWS = 200
+_EXCERPT = 120  # characters of a text in the list of phones
+
+
+def read_inbox(account: Account, phone: str | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Return the messages of each phone (or of one), the oldest first, without drafts."""
+    messages = account.store.sent_sms(phone)
+    # Read after the messages, so that the mailing of each message is there although more are being sent.
+    mailings = {mailing.id: mailing for mailing in account.store.mailings()}
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for sms in messages:
+        found[sms.phone].append(_message(account, sms, mailings[sms.mailing]))
+    return dict(found)
+
+
+def _message(account: Account, sms: Sms, mailing: SandboxMailing) -> dict[str, Any]:
+    status, since = account.status_of(sms, mailing)
+    return {
+        "id": sms.id,
+        "text": sms.text,
+        "sender": mailing.alphaname,
+        "mailing": mailing.name,
+        "message_id": mailing.id,
+        "at": sms.due,
+        "parts": sms.parts,
+        "channel": sms.channel,
+        "status": status,
+        "status_at": since,
+    }
+
+
+def read_overview(account: Account, search: str) -> dict[str, Any]:
+    """Return the data of the page: account, latest mailings, and latest phones with the digits of `search`."""
+    digits = "".join(character for character in search if character.isdigit())
+    latest = [
+        (phone, count, account.store.find_sms(last))
+        for phone, count, last in account.store.latest_phones(digits, _MAX_ROWS)
+    ]
+    mailings = account.store.mailings()
+    by_id = {mailing.id: mailing for mailing in mailings}
+    phones = []
+    for phone, count, sms in latest:
+        if sms is not None and sms.mailing in by_id:
+            shown = _message(account, sms, by_id[sms.mailing]) | {"text": sms.text[:_EXCERPT]}
+            phones.append({"phone": phone, "messages": count, "last": shown})
+    rows = [mailing for mailing in mailings if mailing.kind in ("bulk", "list", "message")]
+    return {
+        "now": account.now(),
+        "clock_moved": account.clock.is_stopped or abs(account.clock.offset) > 1,
+        "timezone": account.settings.account_timezone,
+        "currency": account.settings.currency,
+        "balance": str(account.store.balance),
+        "phones": phones,
+        "mailings": [_mailing(account, mailing) for mailing in reversed(rows[-_MAX_ROWS:])],
+        "mailings_in_all": len(rows),
+    }
+
+
+def _mailing(account: Account, mailing: SandboxMailing) -> dict[str, Any]:
+    is_draft = mailing.status == "DRAFT"
+    outcomes = account.store.count_outcomes(account.now() - account.settings.delay, mailing.id)
+    return {
+        "id": mailing.id,
+        "kind": mailing.kind,
+        "name": mailing.name,
+        "sender": mailing.alphaname,
+        "state": _state(account, mailing, sum(outcomes.values())),
+        "created": mailing.created,
+        "due": mailing.due,
+        "phones": mailing.phones,
+        "parts": mailing.parts,
+        "cost": str(mailing.cost),
+        "delivered": 0 if is_draft else outcomes.get(DELIVERED, 0),
+        "undelivered": 0 if is_draft else outcomes.get(UNDELIVERED, 0),
+        "listed": is_listed(account, mailing),
+    }
+
+
+def _state(account: Account, mailing: SandboxMailing, finished: int) -> str:
+    """Return the state that the page shows; `finished` is the number of messages with their outcome."""
+    if mailing.status == "DRAFT":
+        return "draft"
+    if mailing.kind == "message" and not account.is_moderated(mailing):
+        return "awaiting moderation"
+    if mailing.kind == "message" and not mailing.phones:
+        return "not sent yet"
+    if mailing.due > account.now():
+        return "scheduled"
+    return "sent" if finished == mailing.phones else "sending"
+
 
 _CONTENT_TYPES = {
     "index.html": "text/html",

@@ -1,31 +1,72 @@
-"""The sandbox as an HTTP server: sms.by under /api, the control routes under /_sandbox, the inbox page at /."""
+"""The sandbox as an HTTP server: sms.by under /api, the control routes under /_sandbox, the inbox page at /.
+
+When a request is finished, its callback_url is called: only addresses of this machine.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import struct
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHandler
 
 from smsby_deploy.clock import Clock, SystemClock
 from smsby_deploy.errors import SmsbyDeployError
-from smsby_deploy.sandbox.account import Account
-from smsby_deploy.sandbox.callbacks import send_callbacks
-from smsby_deploy.sandbox.clock import MovableClock
-from smsby_deploy.sandbox.fault_effects import break_reply, send_reply
+from smsby_deploy.sandbox.account import Account, MovableClock
+from smsby_deploy.sandbox.faults import break_reply, send_reply
+from smsby_deploy.sandbox.methods.bulk import status_bulk_sms
 from smsby_deploy.sandbox.protocol import Reply, read_params
 from smsby_deploy.sandbox.routes_control import serve_control
-from smsby_deploy.sandbox.routes_ui import serve_page
+from smsby_deploy.sandbox.routes_ui import is_loopback, serve_page
 from smsby_deploy.sandbox.service import Service
 from smsby_deploy.sandbox.settings import SandboxSettings
 from smsby_deploy.sandbox.store import Store
+
+_POLL_SECONDS = 0.2
+_TIMEOUT_SECONDS = 5.0
+
+
+def send_callbacks(service: Service, ended: threading.Event) -> None:
+    """Post one callback for each request once all its messages have their outcome, until `ended` is set."""
+    # A proxy would see phones and texts.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
+    while not ended.wait(_POLL_SECONDS):
+        account = service.account
+        for uuid, url in account.store.take_callbacks(account.now() - account.settings.delay):
+            if not is_callable_url(url):
+                continue
+            body = json.dumps({"uuid": uuid, "result": status_bulk_sms(account, {"uuid": uuid})}).encode()
+            call = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310  # loopback
+            try:
+                opener.open(call, timeout=_TIMEOUT_SECONDS).close()
+            except (OSError, ValueError):
+                continue  # it is not documented whether sms.by tries again
+
+
+def is_callable_url(url: str) -> bool:
+    """Return whether `url` is an HTTP address of this machine."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "http" and is_loopback(parts.hostname)
+    except ValueError:
+        return False
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *arguments: object, **more: object) -> None:
+        """Follow no redirect: it could lead to another machine."""
+        return
+
 
 _LINGER = struct.calcsize("ii")
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from smsby_deploy.errors import ApiError
-from smsby_deploy.smsby.response import find_anywhere, find_value, read_int, unwrap
+from smsby_deploy.smsby.response import find_anywhere, find_value, inner_value, read_decimal, read_int, unwrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +265,7 @@ def read_alphanames(data: Any) -> Iterator[Alphaname]:
 
 def read_lists(data: Any) -> Iterator[SubscriberList]:
     """Yield contact lists from objects with an id and a name or title, or from a map id → name."""
-    found = _inner(data)
+    found = inner_value(data)
     if isinstance(unwrap(found), dict) and not _LIST_KEYS & unwrap(found).keys():
         found = unwrap(found)
     rows = found.items() if isinstance(found, dict) else ((None, row) for row in rows_of(data))
@@ -369,7 +369,7 @@ def rows_of(data: Any, *, strict: bool = True) -> Iterator[dict[str, Any]]:
     Raises:
         ApiError: `strict`, and the answer contains no list.
     """
-    found = _inner(data)
+    found = inner_value(data)
     if isinstance(found, dict) and found and all(isinstance(row, dict) for row in found.values()):
         found = list(found.values())
     rows = found if isinstance(found, list) else None
@@ -378,30 +378,6 @@ def rows_of(data: Any, *, strict: bool = True) -> Iterator[dict[str, Any]]:
             raise _unreadable("expected a list")
         rows = []
     yield from rows
-
-
-def read_decimal(value: Any) -> Decimal | None:
-    """Return an exact amount of money; None if `value` is not one."""
-    try:
-        number = None if value is None else Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return number if number is not None and number.is_finite() else None
-
-
-def _inner(data: Any) -> Any:
-    """Return what is under result or data, of an answer that may be wrapped in a list.
-
-    Else the answer itself.
-    """
-    top = unwrap(data)
-    if isinstance(top, dict):
-        found = [top[key] for key in ("result", "data") if top.get(key) is not None]
-        if found:
-            return next((value for value in found if isinstance(value, list | dict)), found[0])
-        if "result" in top or "data" in top:
-            return []
-    return data
 
 
 def _text(value: Any) -> str | None:

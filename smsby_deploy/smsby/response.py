@@ -1,9 +1,28 @@
-"""One answer of sms.by, before it is interpreted."""
+"""One answer of sms.by, before it is interpreted, and the errors it may contain.
+
+The known error texts of sms.by are typed errors with a hint:
+
+ApiError                   1   sms.by answered with an error
+├── NotFound               1   a message, SMS or name that sms.by does not have
+├── WrongPhone             1   a phone number that sms.by does not accept
+├── WrongAlphaname         1   a sender name that does not exist or is not approved
+├── TextRefusedAsTooLong   1   more than 10 parts
+├── DuplicateMessage       1   the same text exists; `message_id` is its id if the answer contains it
+├── AwaitingModeration     1   the text is not approved yet
+├── LimitExceeded          1   the tariff's limit is used up
+├── NoMoney                1   the balance or the tariff does not allow it
+├── WrongArguments         1   parameters that sms.by does not understand
+└── UndefinedError         1   a fault inside sms.by
+
+sms.by never sent a machine-readable code, so errors are recognized by their text. Its wording and its HTTP status have
+changed over the years (403, 404 and 500 in 2017, 400 in 2026).
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from smsby_deploy.errors import ApiError, SmsbyDeployError, TokenRefused
@@ -198,3 +217,27 @@ def error_for(method: str, text: str, *, status: int, message_id: int | None = N
                 error.message_id = message_id
             return error
     return ApiError(f"{method}: {text}", status=status)
+
+
+def read_decimal(value: Any) -> Decimal | None:
+    """Return an exact amount of money; None if `value` is not one."""
+    try:
+        number = None if value is None else Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number is not None and number.is_finite() else None
+
+
+def inner_value(data: Any) -> Any:
+    """Return what is under result or data, of an answer that may be wrapped in a list.
+
+    Else the answer itself.
+    """
+    top = unwrap(data)
+    if isinstance(top, dict):
+        found = [top[key] for key in ("result", "data") if top.get(key) is not None]
+        if found:
+            return next((value for value in found if isinstance(value, list | dict)), found[0])
+        if "result" in top or "data" in top:
+            return []
+    return data

@@ -2,6 +2,8 @@
 
 sms.by does not document the shape of its callbacks. A JSON body with a `uuid` and the rows of statusBulkSms (a list under
 `result` or `data`) is read; any other body is only stored.
+
+`listen` is a small HTTP server that stores each callback before it answers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Collect a status report: once, or repeatedly until nothing changes any more."""
+"""Collect a status report: once, or repeatedly until nothing changes any more.
+
+The mailings to report are selected by address, glob and time.
+"""
 
 from __future__ import annotations
 

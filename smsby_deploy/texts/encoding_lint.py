@@ -1,4 +1,7 @@
-"""Characters that force a text into UCS-2: their place, cost and replacement."""
+"""Characters that force a text into UCS-2: their place, cost and replacement, and texts rewritten without them.
+
+`smart_encoding` and `transliterate` replace such characters before anything is counted.
+"""
 
 from __future__ import annotations
 

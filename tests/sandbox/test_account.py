@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsby_deploy.sandbox.inbox import read_inbox
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.sandbox.account import MovableClock
+from smsby_deploy.sandbox.routes_ui import read_inbox
 from smsby_deploy.sandbox.server import make_service
 from smsby_deploy.sandbox.settings import SandboxSettings
 from tests.sandbox.conftest import Stopped
@@ -65,3 +68,37 @@ def test_account_balance_and_counts_always_agree(
     got = [message for messages in read_inbox(service.account).values() for message in messages]
     assert len(got) == sum(mailing.phones for mailing in out)
     assert sum(message["parts"] for message in got) == sum(mailing.parts for mailing in out)
+
+
+class _Ticking(SystemClock):
+    def __init__(self) -> None:
+        self.moment = datetime(2026, 12, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+def test_clock_keeps_running_after_a_move() -> None:
+    """It keeps its distance to the base clock."""
+    base = _Ticking()
+    clock = MovableClock(base)
+    clock.advance(3600)
+    base.moment += timedelta(seconds=5)
+    assert clock.now() == datetime(2026, 12, 1, 1, 0, 5, tzinfo=UTC)
+    assert clock.offset == 3600
+
+
+def test_clock_can_be_stopped_moved_and_started() -> None:
+    """A stopped clock can be moved, and continues from there."""
+    base = _Ticking()
+    clock = MovableClock(base)
+    clock.stop()
+    base.moment += timedelta(seconds=5)
+    clock.advance(60)
+    assert clock.now() == datetime(2026, 12, 1, 0, 1, tzinfo=UTC)
+    clock.run()
+    base.moment += timedelta(seconds=1)
+    assert clock.now() == datetime(2026, 12, 1, 0, 1, 1, tzinfo=UTC)
+    assert not clock.is_stopped
+    clock.reset()
+    assert clock.now() == base.moment

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from smsby_deploy.sandbox.message_rules import default_outcome
+from smsby_deploy.sandbox.models import default_outcome
 from tests.sandbox.conftest import Client
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.sandbox.message_rules import count_parts
+from smsby_deploy.sandbox.models import count_parts
 from smsby_deploy.sandbox.protocol import Refusal
 from smsby_deploy.texts.cost import count_gsm_parts
 from smsby_deploy.texts.encoding_lint import may_be_expensive

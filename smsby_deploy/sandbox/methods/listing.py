@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
-from smsby_deploy.sandbox.message_rules import count_parts
-from smsby_deploy.sandbox.models import SandboxMailing
+from smsby_deploy.sandbox.models import SandboxMailing, count_parts
 from smsby_deploy.sandbox.protocol import Params, Refusal, incorrect_arguments, int_of, text_of
 
 _LISTED = ("bulk", "list", "message")

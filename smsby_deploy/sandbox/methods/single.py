@@ -6,8 +6,7 @@ import re
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
-from smsby_deploy.sandbox.message_rules import DELIVERED, NEW, count_parts
-from smsby_deploy.sandbox.models import NewMailing, NewSms
+from smsby_deploy.sandbox.models import DELIVERED, NEW, NewMailing, NewSms, count_parts
 from smsby_deploy.sandbox.protocol import Params, Refusal, incorrect_arguments, int_of, text_of
 
 _CODE = re.compile(r"\d{1,16}", re.ASCII)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smsby_deploy.sandbox.message_rules import count_parts, default_outcome
+from smsby_deploy.sandbox.models import count_parts, default_outcome
 from smsby_deploy.sandbox.protocol import Refusal
 from tests.sandbox.conftest import Client
 

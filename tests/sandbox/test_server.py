@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.sandbox.callbacks import is_callable_url
+from smsby_deploy.sandbox.server import is_callable_url
 from tests.sandbox.conftest import PHONES, Client
 
 
