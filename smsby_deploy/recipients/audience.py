@@ -12,8 +12,15 @@ from typing import NamedTuple
 from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing, RowSource
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.phones import PhoneSet, normalize_all, number_phones
-from smsby_deploy.recipients.rows import Block, RecipientsError, find_column, inline_blocks, name_columns
-from smsby_deploy.recipients.sources import SourceFacts, read_source
+from smsby_deploy.recipients.rows import (
+    Block,
+    RecipientsError,
+    SourceFacts,
+    find_column,
+    inline_blocks,
+    name_columns,
+)
+from smsby_deploy.recipients.sources import read_source
 
 BATCH_ROWS = 1000
 MOST_DIFFERING = 1000  # differing repeats after which `find_differing` stops

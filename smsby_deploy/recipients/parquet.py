@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from smsby_deploy.config.declarations import RecipientsParquet
+from smsby_deploy.recipients.cell_values import UnsupportedValue, rows_of
 from smsby_deploy.recipients.rows import Block, RecipientsError, block_of_rows
-from smsby_deploy.recipients.sources import UnsupportedValue, rows_of
 
 # The system's allocator frees memory at once; arrow's own pool keeps 30 MB after a million rows. Arrow reads this
 # environment variable when it is imported.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby, islice
 from typing import NamedTuple
 
@@ -26,6 +28,17 @@ class RecipientsError(Exception):
         self.line = line
         self.code = code
         self.location = location
+
+
+@dataclass(slots=True)
+class SourceFacts:
+    """What reading a query finds besides its rows, complete after the last row.
+
+    `snapshot` is the sha256 of its columns and rows, `newest` the time that the `freshness` query returned, in UTC.
+    """
+
+    snapshot: str | None = None
+    newest: datetime | None = None
 
 
 class Block(NamedTuple):

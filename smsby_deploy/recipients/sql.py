@@ -26,8 +26,8 @@ from zoneinfo import ZoneInfo
 from smsby_deploy.config.declarations import Freshness, RecipientsQuery, TextSource
 from smsby_deploy.config.yaml_nodes import place_in_text
 from smsby_deploy.problems import Location
-from smsby_deploy.recipients.rows import Block, RecipientsError, block_of_rows, find_column
-from smsby_deploy.recipients.sources import SourceFacts, UnsupportedValue, rows_of
+from smsby_deploy.recipients.cell_values import UnsupportedValue, rows_of
+from smsby_deploy.recipients.rows import Block, RecipientsError, SourceFacts, block_of_rows, find_column
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from smsby_deploy.recipients.sources import UnsupportedValue, rows_of
+from smsby_deploy.recipients.cell_values import UnsupportedValue, rows_of
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,7 @@ from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.phones import PhoneSet
-from smsby_deploy.recipients.rows import RecipientsError
-from smsby_deploy.recipients.sources import SourceFacts
+from smsby_deploy.recipients.rows import RecipientsError, SourceFacts
 from smsby_deploy.recipients.sql import read_query
 from tests.databases import PASSWORD, Database
 from tests.peak import measure_peak

@@ -1,0 +1,56 @@
+"""Values of databases and Parquet files as the text that a CSV file would contain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+_EXACT = 2**53  # a float represents every integer up to here
+
+
+class UnsupportedValue(Exception):
+    """A value that is not text, a number, a date, a time, a boolean or null; the message names its type."""
+
+
+def rows_of(columns: Iterable[Sequence[Any]]) -> list[list[str]]:
+    """Return columns of equal length as rows of text.
+
+    Null becomes empty, an integral float has no decimal point, dates and times are ISO 8601, decimals keep their digits.
+
+    Raises:
+        UnsupportedValue: a value has another type.
+    """
+    return list(map(list, zip(*map(_texts_of, columns), strict=True)))
+
+
+def _texts_of(values: Sequence[Any]) -> Sequence[str]:
+    # Nearly every column has a single type, and then its values need not be inspected one by one.
+    kinds = set(map(type, values))
+    if kinds == {str}:
+        return values
+    if kinds == {int}:
+        return list(map(str, values))
+    return [value if type(value) is str else _text_of(value) for value in values]
+
+
+def _text_of(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | str | UUID):
+        return str(value)
+    if isinstance(value, float):
+        if math.isnan(value):  # a missing value in a data frame
+            return ""
+        # A data frame turns a column of phones with a gap into floats.
+        return str(int(value)) if value.is_integer() and abs(value) <= _EXACT else repr(value)
+    if isinstance(value, Decimal):
+        return "" if value.is_nan() else format(value, "f")
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    raise UnsupportedValue(type(value).__name__)
