@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from array import array
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -46,12 +48,14 @@ class Batch(NamedTuple):
     def variable(self, name: str) -> list[str] | None:
         """Each recipient's value of the template variable `name`, stripped; None if there is no such column.
 
-        A column is found by its name as written, else by its lower-case name. `phone` is always the normalized number.
+        A column is found by its name as written, else by its lower-case name, else by the name that a template can
+        write for it (`_as_variable`). `phone` is always the normalized number.
         """
         if name == "phone":
             return self.phones
         found = [i for i, written in enumerate(self.names) if written == name]
         found = found or [i for i, written in enumerate(self.names) if written.lower() == name]
+        found = found or [i for i, alias in enumerate(self._aliases()) if name in alias]
         if not found:
             return None
         column = self.values[found[-1]]
@@ -78,7 +82,26 @@ class Batch(NamedTuple):
 
     def _variable_names(self) -> tuple[str, ...]:
         lower = [name.lower() for name in self.names if name.lower() not in self.names]
-        return tuple(dict.fromkeys((*self.names, *lower, "phone")))
+        aliases = (alias for some in self._aliases() for alias in some)
+        return tuple(dict.fromkeys((*self.names, *lower, "phone", *aliases)))
+
+    def _aliases(self) -> list[tuple[str, ...]]:
+        """Per column, the further names under which a template finds it, none of them shared by two columns."""
+        aliases = [_as_variable(name) for name in self.names]
+        taken = {*self.names, *map(str.lower, self.names), "phone"}
+        counts = Counter(alias for some in aliases for alias in set(some))
+        return [
+            tuple(alias for alias in some if counts[alias] == 1 and alias not in taken) for some in aliases
+        ]
+
+
+_GAP = re.compile(r"[\s.\-\u2010-\u2015\u2212]")
+
+
+def _as_variable(name: str) -> tuple[str, ...]:
+    """The name `Сумма_покупок` of a column `Сумма покупок`, also in lower case; none if it is the same."""
+    written = _GAP.sub("_", name)
+    return () if written == name else (written, written.lower())
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ from smsby_deploy.texts.analysis import (
     text_error,
     text_of,
 )
-from smsby_deploy.texts.environment import TextEnvironment
+from smsby_deploy.texts.environment import TextAsNumber, TextEnvironment
 from smsby_deploy.texts.includes import IncludeError, ParsedTemplates, find_variables
 from smsby_deploy.texts.limits import TemplateLimitExceeded
 from smsby_deploy.texts.vectorized import vectorize
@@ -46,6 +46,7 @@ _OTHER_ERRORS = (
     SyntaxError,
 )
 _UNDEFINED = re.compile(r"^'(\w+)' is undefined$|has no attribute '(\w+)'$")
+_DASHED = re.compile(r"[^\W\d]\w*(?:-\w+)+")
 _OPENING = re.compile(r"\{[{%][-+]?\s*")
 
 
@@ -145,6 +146,8 @@ class Renderer:
         if offset is None:
             return message, None
         text, _ = text_of(self._source, self._included, template)
+        if name or (isinstance(error, TextAsNumber) and error.sign == "-"):
+            message = _explain_subtraction(text, offset, name, variables) or message
         return message, locate(self._source, self._included, template, _sharpen(text, offset, name))
 
 
@@ -157,6 +160,17 @@ def _refusal(source: TextSource, included: Mapping[str, IncludedText], error: Ex
         return FilesInvalid([text_error(source, code, message, location)])
     message = f"the template cannot be compiled ({type(error).__name__}): simplify it"
     return FilesInvalid([text_error(source, "TEMPLATE_SYNTAX", message)])
+
+
+def _explain_subtraction(text: str, offset: int, name: str, variables: Mapping[str, str]) -> str | None:
+    """The message for `{{ first-name }}` where a column is called so; `name` is what is undefined, if anything is."""
+    start, end = _tag_at(text, offset)
+    for found in _DASHED.finditer(text, max(start, 0), end):
+        words = found.group().split("-")
+        is_column = found.group() in variables or "_".join(words) in variables
+        if is_column and (not name or name in words):
+            return f"{found.group()} is read as a subtraction; write {{{{ {'_'.join(words)} }}}}"
+    return None
 
 
 def _failed_at(traceback: TracebackType | None) -> tuple[str | None, int | None]:
@@ -172,14 +186,19 @@ def _failed_at(traceback: TracebackType | None) -> tuple[str | None, int | None]
 
 def _sharpen(text: str, offset: int, name: str) -> int:
     """Move from the offset of a node to the wrong `name`, or else to the first word of its tag."""
-    start = max(text.rfind("{{", 0, offset + 1), text.rfind("{%", 0, offset + 1))
+    start, end = _tag_at(text, offset)
     if start < 0:
         return offset
     if name:
-        ends = (text.find(mark, start) for mark in ("}}", "%}"))
-        end = min((found for found in ends if found >= 0), default=len(text))
         word = re.compile(rf"\b{re.escape(name)}\b").search(text, start, end)
         if word:
             return word.start()
     opening = _OPENING.match(text, start)
     return opening.end() if opening else offset
+
+
+def _tag_at(text: str, offset: int) -> tuple[int, int]:
+    """Where the tag that contains `offset` begins and ends; it begins at -1 if there is none."""
+    start = max(text.rfind("{{", 0, offset + 1), text.rfind("{%", 0, offset + 1))
+    ends = (text.find(mark, max(start, 0)) for mark in ("}}", "%}"))
+    return start, min((found for found in ends if found >= 0), default=len(text))

@@ -9,8 +9,10 @@ Every node carries its offset in the source in place of its line number, so that
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Sized
+from decimal import Decimal
 from functools import wraps
 from itertools import islice
 from types import BuiltinMethodType, MethodType
@@ -57,7 +59,12 @@ _NOT_PRINTABLE = (
     "only text and numbers can be printed: take one item of a list or `| join` it, "
     "and write () after the name of a method or macro"
 )
-_OPERATORS = frozenset(["+", "*", "%", "**"])
+_OPERATORS = frozenset(["+", "-", "*", "/", "//", "%", "**"])
+_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "eq": operator.eq, "ne": operator.ne, "gt": operator.gt, "gteq": operator.ge, "lt": operator.lt, "lteq": operator.le,
+    "in": lambda one, many: one in many, "notin": lambda one, many: one not in many,
+}  # fmt: skip
+_SIGNS = {"eq": "==", "ne": "!=", "gt": ">", "gteq": ">=", "lt": "<", "lteq": "<=", "notin": "not in"}
 _FORMAT = re.compile(r"%(?:\(\w+\))?[-#0 +]*(\*|\d*)(?:\.(\*|\d*))?")
 
 
@@ -68,6 +75,45 @@ class EmptyValue(UndefinedError):
         super().__init__(
             "an empty value would be printed: test it with {% if %} or add `| default('…', true)`"
         )
+
+
+class TextAsNumber(TemplateRuntimeError):
+    """A template calculates with a text, or compares one with a number; `sign` is the operator as written."""
+
+    def __init__(self, sign: str) -> None:
+        self.sign = sign
+        advice = "write `| int` or `| decimal` after the value to use its number"
+        if sign == "+":
+            advice += ", or join texts with ~"
+        if sign in ("==", "!=", "in", "not in"):
+            super().__init__(f"{sign} between a text and a number: {advice}")
+        else:
+            super().__init__(f"{sign} needs numbers, but the values of a column are text: {advice}")
+
+
+def compare(comparison: str, left: Any, right: Any) -> Any:
+    """Compare as Jinja2 does under the name `comparison`, where that does not depend on a number being text.
+
+    Raises:
+        TextAsNumber: texts are ordered, or a text is compared with a number.
+    """
+    if not isinstance(left, Undefined) and not isinstance(right, Undefined):
+        if comparison in ("eq", "ne"):
+            is_mixed = _is_mixed(left, right)
+        elif comparison in ("in", "notin"):
+            is_mixed = isinstance(right, list | tuple) and any(_is_mixed(left, item) for item in right)
+        else:
+            is_mixed = isinstance(left, str) or isinstance(right, str)
+        if is_mixed:
+            raise TextAsNumber(_SIGNS.get(comparison, comparison))
+    return _COMPARISONS[comparison](left, right)
+
+
+def _is_mixed(left: Any, right: Any) -> bool:
+    """Whether one is a text and the other a number."""
+    if isinstance(left, str):
+        return isinstance(right, int | float | Decimal)
+    return isinstance(right, str) and isinstance(left, int | float | Decimal)
 
 
 class TextEnvironment(ImmutableSandboxedEnvironment):
@@ -102,7 +148,21 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         _check_printable(value)
         if isinstance(value, str):
             self.limits.consume(len(value))
+        return format(value, "f") if isinstance(value, Decimal) else value
+
+    def check_operand(self, value: Any, sign: str) -> Any:
+        """Check an operand of arithmetic, and return it.
+
+        Raises:
+            TextAsNumber: it is a text.
+        """
+        if isinstance(value, str):
+            raise TextAsNumber(sign)
         return value
+
+    def compare(self, comparison: str, left: Any, right: Any) -> Any:
+        """Compare two values; see the function `compare`."""
+        return compare(comparison, left, right)
 
     def read_attribute(self, value: Any) -> Any:
         """Check the value of `a.b` or `a[b]` that is not called, and return it."""
@@ -125,7 +185,9 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         Its size is consumed, so that no loop sorts ten thousand characters in each round. Filters for texts accept no
         containers, which they would print.
         """
-        if name in _TEXT_FILTERS_OF_JINJA and not isinstance(value, str | int | float | Undefined | None):
+        if name in _TEXT_FILTERS_OF_JINJA and not isinstance(
+            value, str | int | float | Decimal | Undefined | None
+        ):
             raise TemplateRuntimeError(_NOT_PRINTABLE)
         if isinstance(value, str | list | tuple | dict):
             self.limits.consume(size_of(value))
@@ -151,8 +213,9 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         if operator == "**":
             raise SecurityError("the operator ** is not available in texts: multiply instead")
         for value in (left, right):
-            if isinstance(value, int) and abs(value) > _LARGEST_NUMBER:
+            if isinstance(value, int | Decimal) and abs(cast("int", value)) > _LARGEST_NUMBER:
                 raise TemplateLimitExceeded("a number exceeds 18 digits: use a smaller one")
+        left, right = _as_decimals(left, right)
         if operator == "%" and isinstance(left, str):
             self.limits.consume(len(left))
             _check_format(left, *(right if isinstance(right, tuple) else [right]))
@@ -223,11 +286,20 @@ def _pairs(items: tuple[Any, ...]) -> dict[Any, Any]:
     return dict(zip(items[::2], items[1::2], strict=True))
 
 
+def _as_decimals(left: Any, right: Any) -> tuple[Any, Any]:
+    """Make a float a decimal beside a decimal, which Python does not calculate with floats."""
+    if isinstance(left, Decimal) and isinstance(right, float):
+        return left, Decimal(repr(right))
+    if isinstance(left, float) and isinstance(right, Decimal):
+        return Decimal(repr(left)), right
+    return left, right
+
+
 def _check_printable(value: Any) -> None:
     """Refuse a value that cannot become part of a text."""
     if value is None or (isinstance(value, str) and not value.strip()):
         raise EmptyValue
-    if not isinstance(value, str | int | float | Undefined):
+    if not isinstance(value, str | int | float | Decimal | Undefined):
         raise TemplateRuntimeError(_NOT_PRINTABLE)
 
 

@@ -1,4 +1,4 @@
-"""Template filters for texts: money, date, plural, phone, int and float."""
+"""Template filters for texts: money, date, plural, phone, int, float and decimal."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ _DATE = "%-d %B %Y"
 _CODE = re.compile(r"%(-?.)")
 _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ T](.+))?")
 _AMOUNT = re.compile(r"-?\d{1,15}(?:\.\d{1,6})?")
+_TOO_LARGE = Decimal(10**15)
 _GROUP_GAPS = str.maketrans("", "", " _'\u00a0\u202f\u2009")
 
 
@@ -99,9 +100,14 @@ def integer(value: Any, *default: Any) -> Any:
     return _or_default("int", value, int, default)
 
 
-def decimal(value: Any, *default: Any) -> Any:
-    """A number with its fraction; `default` as in `integer`."""
+def floating(value: Any, *default: Any) -> Any:
+    """A number with its fraction, as computers approximate it; `default` as in `integer`."""
     return _or_default("float", value, float, default)
+
+
+def decimal(value: Any, *default: Any) -> Any:
+    """A number with its fraction, exact and with its digits as written; `default` as in `integer`."""
+    return _or_default("decimal", value, Decimal, default)
 
 
 def phone(value: Any, style: str = "international") -> str:
@@ -131,6 +137,10 @@ def _text_of(name: str, value: Any) -> str:
 
 
 def _number(name: str, value: Any) -> Decimal:
+    if isinstance(value, float):
+        value = Decimal(repr(value))
+    if isinstance(value, Decimal) and value.is_finite() and abs(value) < _TOO_LARGE:
+        return value
     text = _text_of(name, value).translate(_GROUP_GAPS).replace(",", ".")
     if not _AMOUNT.fullmatch(text):
         raise TemplateRuntimeError(f"{name}: the value is not a number; write it like 1234.50")
@@ -138,9 +148,9 @@ def _number(name: str, value: Any) -> Decimal:
 
 
 def _or_default(name: str, value: Any, kind: Callable[[Any], Any], default: tuple[Any, ...]) -> Any:
-    if isinstance(value, bool | int | float):
-        return kind(value)
     try:
+        if isinstance(value, bool | int):
+            return kind(value)
         return kind(_number(name, value))
     except UndefinedError:
         raise
@@ -170,7 +180,8 @@ def _check_language(language: str) -> None:
 
 TEXT_FILTERS: dict[str, Callable[..., Any]] = {
     "int": integer,
-    "float": decimal,
+    "float": floating,
+    "decimal": decimal,
     "money": money,
     "date": date,
     "plural": plural,

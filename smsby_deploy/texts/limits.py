@@ -79,7 +79,7 @@ def size_of(value: Any) -> int:
 class LimitInserter(NodeTransformer):
     """Makes a tree call the `TextEnvironment` wherever a limit applies.
 
-    These are loops, macros, `~`, containers, attributes and the input of filters.
+    These are loops, macros, `~`, containers, attributes, the input of filters, arithmetic and comparisons.
     """
 
     def __init__(self, environment: Environment, *, is_included: bool) -> None:
@@ -137,6 +137,32 @@ class LimitInserter(NodeTransformer):
             node.node = self._call("filter_input", [node.node, nodes.Const(node.name)], node)
         return node
 
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
+        self.generic_visit(node)
+        left, compared = node.expr, []
+        for operand in node.ops:
+            compared.append(self._call("compare", [nodes.Const(operand.op), left, operand.expr], node))
+            left = operand.expr
+        result: nodes.Expr = compared.pop()
+        for one in reversed(compared):
+            result = nodes.And(one, result).set_lineno(node.lineno)  # type: ignore[assignment]
+        return result
+
+    def visit_Add(self, node: nodes.Add) -> nodes.Node:
+        return self._calculate(node)
+
+    def visit_Sub(self, node: nodes.Sub) -> nodes.Node:
+        return self._calculate(node)
+
+    def visit_Mul(self, node: nodes.Mul) -> nodes.Node:
+        return self._calculate(node)
+
+    def visit_Div(self, node: nodes.Div) -> nodes.Node:
+        return self._calculate(node)
+
+    def visit_FloorDiv(self, node: nodes.FloorDiv) -> nodes.Node:
+        return self._calculate(node)
+
     def visit_List(self, node: nodes.List) -> nodes.Node:
         return self._build(node, node.items)
 
@@ -145,6 +171,15 @@ class LimitInserter(NodeTransformer):
 
     def visit_Dict(self, node: nodes.Dict) -> nodes.Node:
         return self._build(node, [part for pair in node.items for part in (pair.key, pair.value)])
+
+    def _calculate(self, node: nodes.BinExpr) -> nodes.Node:
+        """Let the operands be checked: only texts that the author wrote may be repeated or joined."""
+        self.generic_visit(node)
+        for side in ("left", "right"):
+            operand = getattr(node, side)
+            if not isinstance(operand, nodes.Const):
+                setattr(node, side, self._call("check_operand", [operand, nodes.Const(node.operator)], node))
+        return node
 
     def _build(self, node: nodes.Expr, items: list[nodes.Expr]) -> nodes.Node:
         if all(isinstance(item, nodes.Const) for item in items):

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple, TypedDict
 
 from jinja2 import Environment, nodes
 
 from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.texts.environment import compare
 
 # Marks a text that is not known. A text whose data contain it is rendered again, which does no harm.
 _UNKNOWN = "\uffff"
@@ -24,14 +26,10 @@ _UNKNOWN = "\uffff"
 _LONGEST_TEXT = 20_000
 # Names to which Jinja2 gives a meaning of its own.
 _RESERVED = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs"})
-_COMPARISONS: dict[str, type[ast.cmpop]] = {
-    "eq": ast.Eq, "ne": ast.NotEq, "gt": ast.Gt, "gteq": ast.GtE, "lt": ast.Lt, "lteq": ast.LtE, "in": ast.In,
-    "notin": ast.NotIn,
-}  # fmt: skip
 # Filters that depend on their arguments only, and not on Jinja2's context.
 _FILTERS = frozenset({
-    "abs", "capitalize", "count", "d", "date", "default", "float", "int", "length", "lower", "money", "phone", "plural",
-    "string", "title", "trim", "upper", "wordcount",
+    "abs", "capitalize", "count", "d", "date", "decimal", "default", "float", "int", "length", "lower", "money", "phone",
+    "plural", "string", "title", "trim", "upper", "wordcount",
 })  # fmt: skip
 
 
@@ -111,7 +109,14 @@ def _compile_columns(
     row = ast.Tuple([ast.Name(f"v{index}", ast.Store(), **_AT) for index in range(count)], ast.Store(), **_AT)
     rows = ast.Call(_name("zip"), columns, [], **_AT)
     body = ast.ListComp(text, [ast.comprehension(row, rows, [], 0)], **_AT)
-    scope = {"__builtins__": {}, "zip": zip, "unknown": _UNKNOWN, "printed": _printed, **filters}
+    scope = {
+        "__builtins__": {},
+        "zip": zip,
+        "unknown": _UNKNOWN,
+        "printed": _printed,
+        "compare": compare,
+        **filters,
+    }
     try:
         expression = ast.Expression(ast.Lambda(arguments, body, **_AT))
         render: Callable[..., list[str]] = eval(compile(expression, "<template>", "eval"), scope)  # noqa: S307
@@ -135,6 +140,8 @@ def _printed(value: Any) -> str:
     """What `{{ … }}` prints of a computed value."""
     if isinstance(value, str):
         return value if value.strip() else _UNKNOWN
+    if type(value) is Decimal:
+        return format(value, "f")
     return str(value) if type(value) in (int, float) else _UNKNOWN
 
 
@@ -188,9 +195,7 @@ class _Translator:
                 operator = ast.And() if isinstance(node, nodes.And) else ast.Or()
                 return ast.BoolOp(operator, [self.expression(node.left), self.expression(node.right)], **_AT)
             case nodes.Compare():
-                operators: list[ast.cmpop] = [_COMPARISONS[operand.op]() for operand in node.ops]
-                values = [self.expression(operand.expr) for operand in node.ops]
-                return ast.Compare(self.expression(node.expr), operators, values, **_AT)
+                return self._compare(node)
             case nodes.CondExpr(expr2=nodes.Expr() as other):
                 return ast.IfExp(
                     self.expression(node.test), self.expression(node.expr1), self.expression(other), **_AT
@@ -198,6 +203,14 @@ class _Translator:
             case nodes.Filter(node=nodes.Expr() as value, name=name) if name in _FILTERS:
                 return self._filter(node, value)
         raise NotVectorizable
+
+    def _compare(self, node: nodes.Compare) -> ast.expr:
+        values = [self.expression(node.expr), *(self.expression(operand.expr) for operand in node.ops)]
+        compared: list[ast.expr] = [
+            ast.Call(_name("compare"), [ast.Constant(operand.op, **_AT), left, right], [], **_AT)
+            for operand, left, right in zip(node.ops, values, values[1:], strict=False)
+        ]
+        return compared[0] if len(compared) == 1 else ast.BoolOp(ast.And(), compared, **_AT)
 
     def _filter(self, node: nodes.Filter, value: nodes.Expr) -> ast.expr:
         function = self.environment.filters[node.name]

@@ -28,6 +28,7 @@ _VALUES = st.one_of(
     ]),
 )  # fmt: skip
 _ROWS = st.lists(st.fixed_dictionaries(dict.fromkeys((*_NAMES[:3], "имя"), _VALUES)), min_size=1, max_size=5)
+_operator = st.sampled_from(["==", "!=", "<", "in", "not in", "and", "or", "~", "+", "-", "*"])
 _expression = st.recursive(
     st.sampled_from([*_NAMES, "bonus", "имя", "'да'", "''", "5", "none", "true"]),
     lambda inner: st.one_of(
@@ -36,11 +37,11 @@ _expression = st.recursive(
             inner,
             st.sampled_from([
                 "upper", "title", "trim", "default('друг', true)", "default('')", "money('BYN')", "plural('а, б, в')",
-                "date", "phone('national')", "int", "length", "float + 1", "first", "list", "replace('а', 'бб')",
+                "date", "phone('national')", "int", "decimal", "length", "float + 1", "first", "list", "replace('а', 'бб')",
                 "truncate(3)", "default(code, boolean=true)", "nothing", "wordcount",
             ]),
         ),
-        st.builds("({} {} {})".format, inner, st.sampled_from(["==", "!=", "<", "in", "and", "or", "~", "+"]), inner),
+        st.builds("({} {} {})".format, inner, _operator, inner),
         st.builds("(not {})".format, inner),
         st.builds("({} if {} else {})".format, inner, inner, inner),
         st.builds("({} is defined)".format, inner),

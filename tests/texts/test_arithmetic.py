@@ -1,0 +1,43 @@
+"""Arithmetic and comparison on values of columns, which are text."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.texts.rendering import render_one
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["a + b", "a - b", "a * 2", "2 * a", "a / 2", "a // 2", "a < b", "a > 5", "5 <= a", "a >= b", "a == 9", "9 != a",
+     "1 < 2 < a", "a in [9, 10]", "9 in [a]", "a + '!'", "(a | upper) * 2"],
+)  # fmt: skip
+def test_arithmetic_on_text_is_an_error(expression: str) -> None:
+    """The sum of 9 and 10 never becomes 910; the message names the filters that make a number."""
+    for text in (f"{{{{ {expression} }}}}", f"{{% if {expression} %}}x{{% else %}}y{{% endif %}}"):
+        rendered, [problem] = render_one(text, a="9", b="10")
+        assert rendered == ""
+        assert "`| int` or `| decimal`" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("(a | int) + (b | int)", "19"), ("(p | decimal) * 2", "19.80"), ("(p | decimal) * 1.5", "14.850"),
+        ("1.5 * (p | decimal)", "14.850"), ("a | int < b | int", "True"), ("p | decimal > 9", "True"), ("a == '9'", "True"),
+        ("a | int == 9", "True"), ("'-' * 3", "---"), ("a ~ b", "910"), ("a in ['9', '10']", "True"),
+        ("(p | decimal / 3) | money", "3,30"), ("'1e3' | decimal(7)", "7"), ("1 < a | int < 10", "True"),
+    ],
+)  # fmt: skip
+def test_arithmetic_on_numbers_is_exact(expression: str, expected: str) -> None:
+    """`decimal` keeps the digits as written; texts may be compared with texts, joined with ~ and repeated."""
+    assert render_one(f"{{{{ {expression} }}}}", a="9", b="10", p="9.90") == (expected, [])
+
+
+@pytest.mark.parametrize("columns", [{"first-name": "A"}, {"first-name": "A", "first": "B"}])
+def test_dash_in_a_name_is_read_as_subtraction(columns: dict[str, str]) -> None:
+    """The message names the variable that works, whether or not a part of the name is a column."""
+    text, [problem] = render_one("hi {{ first-name }}", **columns)
+    assert text == ""
+    assert problem.message.startswith("first-name is read as a subtraction; write {{ first_name }}")
+    assert render_one("hi {{ first_name }}", **columns) == ("hi A", [])
