@@ -25,6 +25,7 @@ _NUMBER = (
     rf"|(?:25|29|33|44){_GAP}\d{{3}}{_GAP}\d{{2}}{_GAP}\d{{2}}|\+\d(?:{_GAP}\d){{8,14}}|\d{{9,}})(?!\d)"
 )
 _UNIX_TIME = r"1[6-9]\d{8}"  # how sms.by writes times; no phone number starts like this
+_LONG_NUMBER = r"\d(?:[\s()+-]*\d){6,}"  # of a message that is not ours: phone number or not, it is hidden
 _SMALL_NUMBER = r"\d{1,3}"
 _TOKEN_PARAMETER = r"""(?i)(\btoken["']?\s*[=:]\s*["']?)[^&"'\s,}]+"""
 _SHOWN_START, _SHOWN_END = 5, 2  # digits of a number that stay readable
@@ -84,6 +85,13 @@ def hide_token(text: str, token: str) -> str:
 def hide_token_parameters(text: str) -> str:
     """Return a URL, form or JSON text with the value of every `token` parameter hidden."""
     return re.sub(_TOKEN_PARAMETER, rf"\1{HIDDEN}", text)
+
+
+def hide_secrets(text: str, secrets: Iterable[str | None]) -> str:
+    """Return `text` without `secrets`, such as a password, and without long numbers."""
+    for secret in filter(None, secrets):
+        text = text.replace(secret, HIDDEN)
+    return re.sub(_LONG_NUMBER, HIDDEN, text)
 
 
 def filter_log_record(record: LogRecord) -> bool:

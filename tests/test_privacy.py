@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from smsby_deploy.privacy import (
     HIDDEN,
     filter_log_record,
+    hide_secrets,
     hide_token,
     hide_token_parameters,
     mask_phone,
@@ -144,3 +145,9 @@ def test_filter_log_record_hides_the_token_of_a_url(caplog: pytest.LogCaptureFix
         "GET /getBalance",
     ]
     assert caplog.records[1].args == ("/getBalance",)
+
+
+def test_hide_secrets_hides_passwords_and_long_numbers() -> None:
+    """A driver's message shows neither the given secrets nor a number that may be a phone; short numbers stay."""
+    text = hide_secrets("value 375 29 123-45-67 of user shop:pass-word at port 5432", ["pass-word", None, ""])
+    assert text == "value <hidden> of user shop:<hidden> at port 5432"

@@ -26,8 +26,7 @@ from smsby_deploy.plan.guardrails import (
     key_needing_cost,
     key_needing_recipients,
 )
-from smsby_deploy.plan.model import Action, ReasonCode
-from smsby_deploy.plan.reasons import with_code
+from smsby_deploy.plan.model import Action, ReasonCode, with_code
 from smsby_deploy.smsby.outcome import Outcome
 from smsby_deploy.smsby.parsers import ListInfo, is_draft
 from smsby_deploy.texts.cost import cost_of, money
@@ -97,7 +96,7 @@ class ListGuardrails:
     def _breach(self, mailing: Mailing, info: ListInfo, expected: ExpectedList | None) -> str:
         """Return the guardrail that is broken, or that cannot be checked for lack of figures."""
         if info.recipients == 0:
-            return "an empty audience never means everyone: sms.by reports 0 recipients in the list, the least is 1"
+            return "an empty audience never means all recipients: sms.by reports 0 recipients in the list, the least is 1"
         for breach in check_recipients(self._guardrails, mailing, info.recipients):
             return breach.message
         cost = self.estimate_cost(mailing, info, expected)

@@ -10,8 +10,8 @@ from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
-from smsby_deploy.plan.model import STARTING, Action, ActionKind, ReasonCode
-from smsby_deploy.plan.reasons import find_collision, with_code
+from smsby_deploy.plan.model import STARTING, Action, ActionKind, ReasonCode, with_code
+from smsby_deploy.plan.reasons import find_collision
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.situation import is_recorded_singly
 

@@ -19,12 +19,11 @@ from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState, Entry, UploadRecord
 from smsby_deploy.plan.fingerprint import read_remote_name
-from smsby_deploy.plan.model import Action, ReasonCode
+from smsby_deploy.plan.model import Action, ReasonCode, with_code
 from smsby_deploy.plan.reasons import (
     expired_since,
     find_collision,
     opted_out_since_draft,
-    with_code,
 )
 from smsby_deploy.plan.situation import is_past
 

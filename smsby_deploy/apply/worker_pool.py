@@ -16,7 +16,12 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 
-_SLICE = 0.1  # seconds: the longest time until a signal ends a pause
+Call = Callable[[], Outcome]
+
+NO_THREADS = "the system allows no more threads"
+# Seconds: the longest wait before signals are looked at. A second signal may be delivered to another thread, and its
+# handler runs only when this one wakes up.
+SLICE = 0.1
 
 
 class StopSending(Exception):
@@ -78,14 +83,7 @@ class ShutdownSignal:
     def _sleep(self, seconds: float, *, signals: int) -> None:
         end = self._clock.monotonic() + seconds
         while self.count < signals and (remaining := end - self._clock.monotonic()) > 0:
-            self._clock.sleep(min(remaining, _SLICE))
-
-
-Call = Callable[[], Outcome]
-NO_THREADS = "the system allows no more threads"
-# Seconds: the longest wait for an outcome. A second signal may be delivered to another thread, and
-# its handler runs only when this one wakes up.
-SLICE = 0.1
+            self._clock.sleep(min(remaining, SLICE))
 
 
 class WorkerPool:

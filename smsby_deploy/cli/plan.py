@@ -95,7 +95,7 @@ def _plan(
 
     from smsby_deploy.cli.session import account_of, open_reader
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.plan.result import read_balance, review_plan
+    from smsby_deploy.plan.result import ask_balance, review_plan
 
     client = account = None
     clock, api = SystemClock(), loaded.project.api
@@ -105,7 +105,7 @@ def _plan(
             account = account_of(api, context.environ)
         plan = files.plan(client=client, account=account, now=clock.now(), new_id=uuid4().hex[:12])
     result = review_plan(plan, loaded.project)
-    return replace(result, balance=read_balance(client, plan)) if shows_balance else result
+    return replace(result, balance=ask_balance(client, plan)) if shows_balance else result
 
 
 def _write_no_plan(loaded: LoadedProject, error: SmsbyDeployError) -> None:

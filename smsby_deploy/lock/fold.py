@@ -27,7 +27,7 @@ from typing import Any
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import Apply, ChunkRecord, ChunkState, Lock, Resolution, UploadRecord
-from smsby_deploy.lock.serialization import read_baseline, read_entry, read_state
+from smsby_deploy.lock.serialization import parse_baseline, read_entry, read_state
 
 Event = dict[str, Any]
 
@@ -112,7 +112,7 @@ def _result(lock: Lock, event: Event) -> Lock:
 
 
 def _phones(lock: Lock, event: Event) -> Lock:
-    phones, baseline = PhoneStates.parse(event["rows"]), read_baseline(event["baseline"])
+    phones, baseline = PhoneStates.parse(event["rows"]), parse_baseline(event["baseline"])
     changes = {**event["changes"], "baseline": baseline}
     return _replace_chunk(lock, *_only_chunk(event), lambda chunk: chunk.with_phones(phones, **changes))
 

@@ -89,7 +89,7 @@ def read_state(stored: str, error: str | None) -> ChunkState:
     return ChunkState.DECLARED_UNSENT if is_declared else state
 
 
-def read_baseline(text: str) -> tuple[int, ...]:
+def parse_baseline(text: str) -> tuple[int, ...]:
     """Return the counts of a stored baseline; ValueError if `text` is not one."""
     return tuple(map(int, parse_runs(text)))
 
@@ -125,7 +125,7 @@ def _read_chunk(document: dict[str, Any]) -> ChunkRecord:
             raise ValueError("a chunk that was sent in part has no phone states")
         return chunk
     phones = PhoneStates.parse(rows)
-    counts = None if baseline is None else read_baseline(baseline)
+    counts = None if baseline is None else parse_baseline(baseline)
     state = chunk_state_of(phones)
     if stored_state(state) != stored or (counts is not None and len(counts) != len(phones)):
         raise ValueError("the phone states of a chunk do not match its state")

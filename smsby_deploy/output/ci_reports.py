@@ -281,14 +281,15 @@ def _status_case(mailing: MailingStatus, fail_under: float | None) -> Case:
         f"{mailing.delivered} delivered, {mailing.undelivered} undelivered, {mailing.sent} sent, "
         f"{mailing.pending} pending, {sum(mailing.other.values())} other of {mailing.recipients}"
     )
-    if mailing.state in (State.UNKNOWN, State.REJECTED, State.PARTIAL):
+    if mailing.has_failed:
         failure = Failure(mailing.state.value, f"{mailing.state}: {counts}")
         return Case(mailing.address, (failure,), None, counts)
     if mailing.state is not State.FINAL:
         return Case(mailing.address, (), f"{mailing.state}: {counts}", counts)
-    if fail_under is not None and mailing.delivered * 100 < fail_under * mailing.recipients:
-        share = mailing.delivered * 100 / mailing.recipients
-        failure = Failure("undelivered", f"{share:.1f}% delivered, less than {fail_under:g}%")
+    if fail_under is not None and mailing.percent_delivered < fail_under:
+        failure = Failure(
+            "undelivered", f"{mailing.percent_delivered:.1f}% delivered, less than {fail_under:g}%"
+        )
         return Case(mailing.address, (failure,), None, counts)
     return Case(mailing.address, output=counts)
 

@@ -45,7 +45,7 @@ def table_row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |\n"
 
 
-def fold(summary: str, body: str) -> str:
+def details_section(summary: str, body: str) -> str:
     """A section that opens with a click; both texts must be escaped."""
     return f"\n<details><summary>{summary}</summary>\n\n{body.rstrip()}\n\n</details>\n"
 

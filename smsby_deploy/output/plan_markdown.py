@@ -8,12 +8,11 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from smsby_deploy.output.markdown import Piece, code, escape, fit, fold, preformatted, table_row
+from smsby_deploy.output.markdown import Piece, code, details_section, escape, fit, preformatted, table_row
 from smsby_deploy.output.plan_text import list_costs, uncounted_lists
 from smsby_deploy.output.sms_text import ENCODING_NAMES
 from smsby_deploy.output.values import count_text, local_and_utc, safe_line, span_text
@@ -159,8 +158,7 @@ def _head(result: PlanResult, context: CommentContext) -> str:
     lines = [marker(plan.project), f"### {_verdict(result)} · {escape(plan.project)}", ""]
     if plan.totals.mailings:
         lines += [_totals_line(result, context.base), *_balance_lines(result)]
-    counts = Counter(action.action for action in plan.actions)
-    actions = ", ".join(f"{counts[kind]:,} {kind}" for kind in ActionKind if counts[kind])
+    actions = ", ".join(f"{count:,} {kind}" for kind, count in plan.counts.items() if count)
     lines += ["", actions or "no mailings"]
     if result.refusal is not None:
         lines += ["", f"**Apply will refuse the whole plan:** {escape(result.refusal.message)}"]
@@ -316,23 +314,23 @@ def _folds(action: Action, base: Base, review: MailingReview | None) -> Iterator
     if action.audience.rows:
         size = f"{counted(action.audience.rows, 'row')} → {counted(action.audience.final, 'recipient')}"
         summary = f"Audience of {name}: {size}"
-        yield _piece("audience", fold(summary, _audience_table(action)))
+        yield _piece("audience", details_section(summary, _audience_table(action)))
     before = base.mailings.get(action.address)
     text = review.text if review else None
     if before and before.text is not None and text is not None and before.text != text:
         body = f"<pre>\n{word_diff(before.text, text)}</pre>"
         summary = f"Text of {name} compared with {escape(base.label)}"
-        yield _piece("text change", fold(summary, body))
+        yield _piece("text change", details_section(summary, body))
     if review and review.samples:
         body = "\n".join(_sample(sample) for sample in review.samples)
-        yield _piece("sample texts", fold(f"Sample texts of {name} ({len(review.samples)})", body))
+        yield _piece("sample texts", details_section(f"Sample texts of {name} ({len(review.samples)})", body))
     rows = "".join(
         table_row((f"{index}", f"<code>{chunk.fingerprint}</code>", count_text(chunk.recipients)))
         for index, chunk in enumerate(action.chunks, 1)
     )
     if rows:
         body = f"| chunk | fingerprint | recipients |\n|---:|---|---:|\n{rows}"
-        yield _piece("chunks", fold(f"Chunks of {name} ({len(action.chunks)})", body))
+        yield _piece("chunks", details_section(f"Chunks of {name} ({len(action.chunks)})", body))
 
 
 def _audience_table(action: Action) -> str:

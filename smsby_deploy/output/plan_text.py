@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
@@ -90,7 +89,7 @@ def plan_table(plan: Plan, width: int) -> Iterator[Text]:
 def _closing_lines(result: PlanResult) -> Iterator[tuple[str, str | None]]:
     """The totals and what follows from them, each with its style."""
     plan = result.plan
-    yield totals_line(plan), "bold"
+    yield plan_totals_line(plan), "bold"
     if plan.has_errors:
         yield f"not valid: {count_line(plan.problems)}; nothing will be sent", "bold red"
         return
@@ -105,10 +104,9 @@ def _closing_lines(result: PlanResult) -> Iterator[tuple[str, str | None]]:
         yield f"first scheduled mailing: {first.address}, {span_text(first.wait)}", None
 
 
-def totals_line(plan: Plan) -> str:
+def plan_totals_line(plan: Plan) -> str:
     """`3 create, 1 noop; to send: 40 recipients, 44 parts, 1.144 BYN`."""
-    counts = Counter(action.action for action in plan.actions)
-    actions = ", ".join(f"{counts[kind]:,} {kind}" for kind in ActionKind if counts[kind]) or "no mailings"
+    actions = ", ".join(f"{count:,} {kind}" for kind, count in plan.counts.items() if count) or "no mailings"
     totals = plan.totals
     if not totals.mailings:
         return f"{actions}; nothing to send"

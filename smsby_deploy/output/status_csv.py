@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 
 from smsby_deploy.output.values import clean, safe_line
 from smsby_deploy.privacy import mask_phone
-from smsby_deploy.status.delivery_counts import read_delivery_status
-from smsby_deploy.status.report import MailingStatus, StatusReport
+from smsby_deploy.status.delivery_counts import count_unlisted
+from smsby_deploy.status.report import StatusReport
 
 _COLUMNS = ("address", "state", "phone", "status", "at", "people")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -29,18 +28,9 @@ def status_csv(report: StatusReport, *, unmask: bool) -> str:
             phone = _inert(clean(missed.phone if unmask else mask_phone(missed.phone)))
             status, at = _safe_cell(missed.status), _safe_cell(missed.at or "")
             writer.writerow((mailing.address, mailing.state, phone, status, at, 1))
-        for status, count in _unlisted(mailing):
+        for status, count in count_unlisted(mailing):
             writer.writerow((mailing.address, mailing.state, "", _safe_cell(status), "", count))
     return buffer.getvalue()
-
-
-def _unlisted(mailing: MailingStatus) -> list[tuple[str, int]]:
-    """Recipients without a row of their own: never sent, unknown, or only just accepted."""
-    counts = Counter(mailing.other)
-    counts.update(undelivered=mailing.undelivered, sent=mailing.sent, pending=mailing.pending)
-    for missed in mailing.details.missed:
-        counts[read_delivery_status(missed.status) or missed.status] -= 1
-    return [(word, count) for word, count in sorted(counts.items()) if count > 0]
 
 
 def _safe_cell(text: str) -> str:

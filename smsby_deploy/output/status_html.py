@@ -9,7 +9,7 @@ from decimal import Decimal
 from importlib.resources import files
 
 from smsby_deploy.output.charts import bars, columns
-from smsby_deploy.output.status_text import counts_by_kind, schedule_line
+from smsby_deploy.output.status_text import schedule_line
 from smsby_deploy.output.values import count_text, day_and_time, safe_line, share_text
 from smsby_deploy.status.delivery_counts import (
     PrefixCounts,
@@ -128,7 +128,7 @@ def _over_time(report: StatusReport, zone: str) -> Section:
 
 def _mailings(report: StatusReport) -> Section:
     largest = sorted(report.mailings, key=lambda mailing: -mailing.recipients)
-    counts = {mailing.address: counts_by_kind(mailing) for mailing in largest}
+    counts = {mailing.address: mailing.by_kind for mailing in largest}
     kinds = ("delivered", "undelivered", "sent", "pending", "other")
     percent = {
         kind: [counts[m.address][kind] * 100 / max(1, m.recipients) for m in largest] for kind in kinds

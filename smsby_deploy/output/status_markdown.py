@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smsby_deploy.output.markdown import Piece, escape, fit, table_row
-from smsby_deploy.output.status_text import counts_by_kind, schedule_line, totals_line
+from smsby_deploy.output.status_text import schedule_line, status_totals_line
 from smsby_deploy.status.report import MailingStatus, StatusReport
 from smsby_deploy.texts.cost import aligned
 
@@ -27,7 +27,7 @@ def status_markdown(report: StatusReport, currency: str | None = None) -> str:
         return "The lock records no mailings.\n"
     costs = aligned([mailing.cost for mailing in report.mailings])
     pieces = [
-        Piece(f"**{escape(totals_line(report, currency))}**\n\n"),
+        Piece(f"**{escape(status_totals_line(report, currency))}**\n\n"),
         Piece(table_row(_COLUMNS)),
         Piece("|---|---|---|" + "---:|" * 7 + "\n"),
     ]
@@ -44,7 +44,7 @@ def status_markdown(report: StatusReport, currency: str | None = None) -> str:
 
 
 def _row(mailing: MailingStatus, report: StatusReport, cost: str) -> str:
-    counts = counts_by_kind(mailing)
+    counts = mailing.by_kind
     del counts["other"]
     other = ", ".join(f"{count:,} {escape(name)}" for name, count in sorted(mailing.other.items()))
     return table_row(

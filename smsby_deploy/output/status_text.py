@@ -66,7 +66,7 @@ def write_status(
         price = f"{cost} {currency or ''}".rstrip() if mailing.cost is not None else ""
         _write_mailing(mailing, report, console, price, has_blocks=has_blocks)
     console.print()
-    console.print(totals_line(report, currency), style="bold", soft_wrap=True)
+    console.print(status_totals_line(report, currency), style="bold", soft_wrap=True)
     legend = "  ".join(f"{block if has_blocks else letter} {name}" for name, block, letter, _ in _KINDS)
     console.print(legend, style="dim", soft_wrap=True)
     if program is not None and report.next_step is not None:
@@ -117,7 +117,7 @@ def _bar(mailing: MailingStatus, *, has_blocks: bool) -> Text:
     """A bar in which every kind that occurs has at least one cell, at the expense of the largest."""
     from rich.text import Text
 
-    counts = counts_by_kind(mailing)
+    counts = mailing.by_kind
     total = sum(counts.values())
     cells = {name: max(1, count * _BAR_WIDTH // total) if count else 0 for name, count in counts.items()}
     largest = max(counts, key=lambda name: counts[name])
@@ -139,7 +139,7 @@ def _next_command(report: StatusReport, step: StatusStep, program: str) -> str:
     }[step]
 
 
-def totals_line(report: StatusReport, currency: str | None) -> str:
+def status_totals_line(report: StatusReport, currency: str | None) -> str:
     """`8 mailings: 2,753 of 3,054 recipients delivered (90.1%), 157.404 BYN`."""
     totals = report.totals
     cost = f", {money(totals.cost)} {currency or ''}".rstrip() if totals.cost is not None else ""
@@ -148,20 +148,9 @@ def totals_line(report: StatusReport, currency: str | None) -> str:
     return f"{counted(totals.mailings, 'mailing')}: {totals.delivered:,} of {recipients} delivered ({share}){cost}"
 
 
-def counts_by_kind(mailing: MailingStatus) -> dict[str, int]:
-    """Recipients by kind, in the order of the bars."""
-    return {
-        "delivered": mailing.delivered,
-        "undelivered": mailing.undelivered,
-        "sent": mailing.sent,
-        "pending": mailing.pending,
-        "other": sum(mailing.other.values()),
-    }
-
-
 def counts_line(mailing: MailingStatus) -> str:
     """`1,100 delivered, 80 undelivered, 15 Odd`: counts above zero, undocumented words verbatim."""
-    counts = counts_by_kind(mailing)
+    counts = mailing.by_kind
     del counts["other"]
     known = [f"{count:,} {name}" for name, count in counts.items() if count]
     other = [f"{count:,} {safe_line(name)}" for name, count in sorted(mailing.other.items())]

@@ -27,6 +27,7 @@ from smsby_deploy.plan.model import (
     ChunkPlan,
     Desired,
     ReasonCode,
+    with_code,
 )
 from smsby_deploy.plan.reasons import orphaned
 from smsby_deploy.plan.situation import Situation
@@ -117,7 +118,7 @@ def diff_mailing(here: Situation) -> Decision:
 
 def block(code: ReasonCode, why: str) -> Decision:
     """Return the decision that nothing is sent, and why."""
-    return Decision(ActionKind.BLOCKED, reasons.with_code(code, why), code)
+    return Decision(ActionKind.BLOCKED, with_code(code, why), code)
 
 
 def _note(here: Situation, action: ActionKind) -> Note | None:

@@ -5,6 +5,7 @@ Desired is what the files ask for, whatever was sent before.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -114,6 +115,11 @@ class ReasonCode(StrEnum):
     GUARDRAIL = "guardrail"  # a guardrail of smsby.yaml forbids it
 
 
+def with_code(code: ReasonCode, why: str) -> str:
+    """Return the reason of a blocked mailing as users read it."""
+    return f"{code}: {why}"
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """What happens to one mailing, and why.
@@ -149,7 +155,7 @@ class Action:
 
     def block(self, code: ReasonCode, why: str) -> Action:
         """Return the same action, blocked."""
-        return replace(self, action=ActionKind.BLOCKED, reason=f"{code}: {why}", reason_code=code)
+        return replace(self, action=ActionKind.BLOCKED, reason=with_code(code, why), reason_code=code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +221,12 @@ class Plan:
     problems: tuple[Problem, ...]
     currency: str | None
     exempt: frozenset[str] = frozenset()
+
+    @property
+    def counts(self) -> dict[ActionKind, int]:
+        """How many mailings have each action, in the order of ActionKind."""
+        found = Counter(action.action for action in self.actions)
+        return {kind: found[kind] for kind in ActionKind}
 
     @property
     def has_errors(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
@@ -71,9 +70,8 @@ def _action_document(action: Action) -> dict[str, Any]:
 
 
 def _summary_document(plan: Plan) -> dict[str, Any]:
-    kinds = Counter(action.action for action in plan.actions)
     totals = plan.totals
-    return {kind.value: kinds.get(kind, 0) for kind in ActionKind} | {
+    return {kind.value: count for kind, count in plan.counts.items()} | {
         "recipients": totals.recipients,
         "parts": totals.parts,
         "cost": money(totals.cost) if plan.currency else None,

@@ -11,17 +11,11 @@ from datetime import datetime
 from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import DONE, ChunkState, Entry
 from smsby_deploy.plan.fingerprint import remote_name
-from smsby_deploy.plan.model import ReasonCode
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.situation import Situation
 from smsby_deploy.wording import counted
 
 _MOST_OPTIONS = 5  # messages of a collision that the suggested command names
-
-
-def with_code(code: ReasonCode, why: str) -> str:
-    """Return the reason of a blocked mailing as users read it."""
-    return f"{code}: {why}"
 
 
 def unknown_outcome(here: Situation) -> str:

@@ -124,7 +124,7 @@ def review_plan(plan: Plan, project: Project) -> PlanResult:
     return PlanResult(plan, check_apply(project.guardrails, plan.actions))
 
 
-def read_balance(client: ReadClient | None, plan: Plan) -> Decimal | None:
+def ask_balance(client: ReadClient | None, plan: Plan) -> Decimal | None:
     """The account's balance, if something is sent and the currency is the plan's.
 
     Offline or if sms.by does not answer it is None: a plan does not fail for it.

@@ -16,7 +16,7 @@ class UnsupportedValue(Exception):
     """A value that is not text, a number, a date, a time, a boolean or null; the message names its type."""
 
 
-def rows_of(columns: Iterable[Sequence[Any]]) -> list[list[str]]:
+def text_rows(columns: Iterable[Sequence[Any]]) -> list[list[str]]:
     """Return columns of equal length as rows of text.
 
     Null becomes empty, an integral float has no decimal point, dates and times are ISO 8601, decimals keep their digits.

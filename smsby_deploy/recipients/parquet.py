@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from smsby_deploy.config.declarations import RecipientsParquet
-from smsby_deploy.recipients.cell_values import UnsupportedValue, rows_of
+from smsby_deploy.recipients.cell_values import UnsupportedValue, text_rows
 from smsby_deploy.recipients.rows import Block, RecipientsError, block_of_rows
 
 # The system's allocator frees memory at once; arrow's own pool keeps 30 MB after a million rows. Arrow reads this
@@ -40,7 +40,7 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
                     raise RecipientsError("no columns of text, numbers, dates or booleans", first)
                 for batch in file.iter_batches(batch_size=size, columns=names, use_threads=False):
                     # By name, because for a column `a.b` pyarrow also returns the field `b` of a column `a`.
-                    cells = rows_of(_values(arrow, batch.column(name)) for name in names)
+                    cells = text_rows(_values(arrow, batch.column(name)) for name in names)
                     yield block_of_rows(
                         tuple(names), range(first, first + len(cells)), cells, header_line=first
                     )

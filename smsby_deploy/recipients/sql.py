@@ -25,15 +25,15 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Freshness, RecipientsQuery, TextSource
 from smsby_deploy.config.yaml_nodes import place_in_text
+from smsby_deploy.privacy import hide_secrets
 from smsby_deploy.problems import Location
-from smsby_deploy.recipients.cell_values import UnsupportedValue, rows_of
+from smsby_deploy.recipients.cell_values import UnsupportedValue, text_rows
 from smsby_deploy.recipients.rows import Block, RecipientsError, SourceFacts, block_of_rows, find_column
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection
 
 _CONNECT_SECONDS = 10
-_LONG_NUMBER = re.compile(r"\d(?:[\s()+-]*\d){6,}")
 _FAILED_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)  # as PostgreSQL counts, from 1
 _SECRET = re.compile(
     "pass|pwd|secret|token|key|connect", re.IGNORECASE
@@ -172,15 +172,13 @@ def _place(statement: TextSource, line: int) -> Location:
 def _redact(text: str, query: RecipientsQuery) -> str:
     """Return the first line of a driver's message without URL, password and phone numbers."""
     line: str = next((line for line in text.splitlines() if line.strip()), "nothing").strip()
-    secrets: list[Any] = [query.url]
+    secrets: list[str | None] = [query.url]
     url = _read_url(query)
     secrets += [
         value for name, values in url.normalized_query.items() if _SECRET.search(name) for value in values
     ]
     secrets += [url.password, quote(url.password or ""), url.render_as_string(hide_password=False)]
-    for secret in filter(None, secrets):
-        line = line.replace(str(secret), "***")
-    return _LONG_NUMBER.sub("***", line)[:300]
+    return hide_secrets(line, secrets)[:300]
 
 
 _NUMBERED = re.compile(r":\d+$")
@@ -250,7 +248,7 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
             if not rows:
                 return
             try:
-                cells = rows_of(zip(*rows, strict=True))
+                cells = text_rows(zip(*rows, strict=True))
             except UnsupportedValue as error:
                 raise _not_plain(columns, rows, first) from error
             order.check(cells, first)
@@ -263,7 +261,7 @@ def _not_plain(columns: tuple[str, ...], rows: Sequence[Sequence[Any]], first: i
     for line, row in enumerate(rows, first):
         for name, value in zip(columns, row, strict=True):
             try:
-                rows_of([[value]])
+                text_rows([[value]])
             except UnsupportedValue as error:
                 message = (
                     f"unsupported type of value ({error}) in the column {name} of the query; "

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from smsby_deploy.status.report import Missed, StatusReport
+from smsby_deploy.status.report import MailingStatus, Missed, StatusReport
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.parsers import Delivery
@@ -218,3 +218,15 @@ def count_reasons(report: StatusReport) -> list[tuple[str, int]]:
         unreported = {name: n for name, n in mailing.other.items() if name not in mailing.details.words}
         reasons.update(unreported)
     return [(word, count) for word, count in reasons.most_common() if count]
+
+
+def count_unlisted(mailing: MailingStatus) -> list[tuple[str, int]]:
+    """Recipients who did not get the SMS and are not in `missed`, by status word.
+
+    They were never sent to, are unknown, or were accepted only just now.
+    """
+    counts = Counter(mailing.other)
+    counts.update(undelivered=mailing.undelivered, sent=mailing.sent, pending=mailing.pending)
+    for missed in mailing.details.missed:
+        counts[read_delivery_status(missed.status) or missed.status] -= 1
+    return [(word, count) for word, count in sorted(counts.items()) if count > 0]

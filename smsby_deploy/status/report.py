@@ -91,6 +91,27 @@ class MailingStatus:
     requests: tuple[str, ...]
     details: Details = Details()
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether recipients certainly or perhaps got nothing, because requests failed."""
+        return self.state in (State.UNKNOWN, State.REJECTED, State.PARTIAL)
+
+    @property
+    def percent_delivered(self) -> float:
+        """The percentage of the recipients who got it; 100 without recipients."""
+        return self.delivered * 100 / self.recipients if self.recipients else 100.0
+
+    @property
+    def by_kind(self) -> dict[str, int]:
+        """The recipients by kind, in the order of reports; `other` is one kind."""
+        return {
+            "delivered": self.delivered,
+            "undelivered": self.undelivered,
+            "sent": self.sent,
+            "pending": self.pending,
+            "other": sum(self.other.values()),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class StatusTotals:

@@ -144,7 +144,7 @@ def find_placeholder_faults(literals: Iterable[Literal]) -> Iterator[TemplateFau
             yield TemplateFault("PLACEHOLDER", template, offset + found.start(), message)
 
 
-def text_of(
+def template_text(
     source: TextSource, included: Mapping[str, IncludedText], template: str | None
 ) -> tuple[str, str | None]:
     """The text of a template, and its file; the file is None for a text in a campaign."""
@@ -153,11 +153,11 @@ def text_of(
     return included[template].text, included[template].file
 
 
-def locate(
+def locate_in_text(
     source: TextSource, included: Mapping[str, IncludedText], template: str | None, offset: int
 ) -> Location:
     """The location of the character at `offset` of a template."""
-    text, file = text_of(source, included, template)
+    text, file = template_text(source, included, template)
     if file is not None:
         before = text[:offset]
         return Location(file, before.count("\n") + 1, len(before) - before.rfind("\n"))

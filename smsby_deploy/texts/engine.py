@@ -23,10 +23,10 @@ from smsby_deploy.texts.analysis import (
     RenderError,
     TextAnalysis,
     find_placeholder_faults,
-    locate,
+    locate_in_text,
     may_include,
+    template_text,
     text_error,
-    text_of,
 )
 from smsby_deploy.texts.environment import TextAsNumber, TextEnvironment
 from smsby_deploy.texts.includes import IncludeError, ParsedTemplates, find_variables
@@ -65,7 +65,7 @@ def analyze(source: TextSource) -> TextAnalysis:
         raise _refusal(source, templates.included, error) from error
 
 
-def included_files(source: TextSource) -> tuple[str, ...]:
+def find_included_files(source: TextSource) -> tuple[str, ...]:
     """The project paths of the templates that a text includes, as far as they can be read."""
     templates = ParsedTemplates()
     with contextlib.suppress(TemplateError, *_OTHER_ERRORS):
@@ -145,10 +145,10 @@ class Renderer:
         template, offset = _failed_at(error.__traceback__)
         if offset is None:
             return message, None
-        text, _ = text_of(self._source, self._included, template)
+        text, _ = template_text(self._source, self._included, template)
         if name or (isinstance(error, TextAsNumber) and error.sign == "-"):
             message = _explain_subtraction(text, offset, name, variables) or message
-        return message, locate(self._source, self._included, template, _sharpen(text, offset, name))
+        return message, locate_in_text(self._source, self._included, template, _sharpen(text, offset, name))
 
 
 def _refusal(source: TextSource, included: Mapping[str, IncludedText], error: Exception) -> FilesInvalid:
@@ -156,7 +156,7 @@ def _refusal(source: TextSource, included: Mapping[str, IncludedText], error: Ex
     if isinstance(error, TemplateSyntaxError):
         code = "INCLUDE" if isinstance(error, IncludeError) else "TEMPLATE_SYNTAX"
         message = error.message or "the syntax of the template is wrong"
-        location = locate(source, included, error.name, error.lineno - 1)
+        location = locate_in_text(source, included, error.name, error.lineno - 1)
         return FilesInvalid([text_error(source, code, message, location)])
     message = f"the template cannot be compiled ({type(error).__name__}): simplify it"
     return FilesInvalid([text_error(source, "TEMPLATE_SYNTAX", message)])

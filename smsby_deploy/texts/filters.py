@@ -30,7 +30,7 @@ _TOO_LARGE = Decimal(10**15)
 _GROUP_GAPS = str.maketrans("", "", " _'\u00a0\u202f\u2009")
 
 
-def money(value: Any, currency: str = "", language: str = "ru") -> str:
+def format_money(value: Any, currency: str = "", language: str = "ru") -> str:
     """An amount with two decimals: `1 234,50 BYN`, in English `1,234.50 BYN`."""
     _check_language(language)
     amount = _number("money", value).quantize(Decimal("0.01"), ROUND_HALF_UP)
@@ -182,7 +182,7 @@ TEXT_FILTERS: dict[str, Callable[..., Any]] = {
     "int": integer,
     "float": floating,
     "decimal": decimal,
-    "money": money,
+    "money": format_money,
     "date": date,
     "plural": plural,
     "phone": phone,

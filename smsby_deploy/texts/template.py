@@ -18,7 +18,7 @@ from smsby_deploy.texts.analysis import (
     analyze_literal,
     find_placeholder,
     has_markup,
-    locate,
+    locate_in_text,
     may_include,
     rows_with_placeholders,
     text_error,
@@ -118,7 +118,7 @@ class Template:
         for name, offset, literal in self._analysis.literals:
             if character in literal:
                 index = offset + literal.index(character)
-                return locate(self.source, self._analysis.included, name, index)
+                return locate_in_text(self.source, self._analysis.included, name, index)
         return None
 
     def _render_known(self, batch: Batch) -> list[str | None] | None:
@@ -189,7 +189,7 @@ def compile_text(source: TextSource) -> Template:
     if analysis.faults:
         raise FilesInvalid(
             [
-                text_error(source, code, message, locate(source, analysis.included, name, offset))
+                text_error(source, code, message, locate_in_text(source, analysis.included, name, offset))
                 for code, name, offset, message in analysis.faults
             ]
         )
@@ -206,7 +206,7 @@ def included_files(source: TextSource | None) -> tuple[str, ...]:
     """The project paths of the templates that a text includes, as far as they can be read."""
     if source is None or not has_markup(source.text) or not may_include(source.text):
         return ()
-    from smsby_deploy.texts.engine import included_files as find_included_files
+    from smsby_deploy.texts.engine import find_included_files
 
     return find_included_files(source)
 

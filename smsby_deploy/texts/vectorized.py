@@ -33,13 +33,13 @@ _FILTERS = frozenset({
 })  # fmt: skip
 
 
-class _Location(TypedDict):
+class _AstPosition(TypedDict):
     lineno: int
     col_offset: int
 
 
 # Python compiles no node without a location. Passing it to each is faster than a walk that adds it to all.
-_AT: _Location = {"lineno": 1, "col_offset": 0}
+_AT: _AstPosition = {"lineno": 1, "col_offset": 0}
 
 
 class NotVectorizable(Exception):

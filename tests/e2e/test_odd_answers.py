@@ -206,12 +206,12 @@ def test_list_cost_is_estimated_without_a_report(odd: tuple[Service, Shop]) -> N
 
 
 def test_empty_list_is_not_confirmed(odd: tuple[Service, Shop]) -> None:
-    """An empty audience never means everyone, also without a guardrail."""
+    """An empty audience never means all recipients, also without a guardrail."""
     service, shop = odd
     service.answers["confirmSendMessageByList"] = lambda params: (200, {"data": {"count": 0, "cost": "0"}})
     result, mailing = _apply(shop)
     assert (result.code, mailing["outcome"]) == (4, "skipped"), result.err
-    assert "an empty audience never means everyone" in mailing["error"]
+    assert "an empty audience never means all recipients" in mailing["error"]
     assert service.count("confirmSendMessageByList", confirm="1") == 0
 
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 from smsby_deploy.output.plan_text import (
     audience_line,
     plan_table,
+    plan_totals_line,
     saved_plan_line,
-    totals_line,
     write_plan_text,
 )
 from smsby_deploy.plan.guardrails import Breach
@@ -81,12 +81,12 @@ def test_write_plan_text_names_the_first_scheduled_mailing() -> None:
 def test_totals_line_agrees_in_number() -> None:
     """A single recipient is "1 recipient"."""
     one = examples.action("sale/vip", ActionKind.CREATE, recipients=1, parts=1, cost=Decimal("0.026"))
-    assert totals_line(examples.plan(one)) == "1 create; to send: 1 recipient, 1 part, 0.026 BYN"
+    assert plan_totals_line(examples.plan(one)) == "1 create; to send: 1 recipient, 1 part, 0.026 BYN"
 
 
 def test_totals_line_counts_lists_of_unknown_size() -> None:
     """Only sms.by can count a contact list: its recipients are not silently 0."""
-    assert totals_line(examples.plan(LETTER)).endswith(", and 1 contact list of unknown size")
+    assert plan_totals_line(examples.plan(LETTER)).endswith(", and 1 contact list of unknown size")
 
 
 def test_audience_line_leaves_out_steps_without_effect() -> None:

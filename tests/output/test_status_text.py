@@ -11,7 +11,7 @@ from smsby_deploy.output.status_text import (
     StatusDisplay,
     counts_line,
     progress_line,
-    totals_line,
+    status_totals_line,
     write_status,
 )
 from smsby_deploy.status.report import State, StatusReport
@@ -56,7 +56,7 @@ def test_write_status_agrees_in_number() -> None:
     report = StatusReport((examples.mailing("sale/vip", State.FINAL, (1, 0, 0, 0)),), "shop")
     assert "1 recipient  " in text_of(report)
     assert "1 recipients" not in text_of(report)
-    assert totals_line(report, "BYN") == "1 mailing: 1 of 1 recipient delivered (100.0%), 0.026 BYN"
+    assert status_totals_line(report, "BYN") == "1 mailing: 1 of 1 recipient delivered (100.0%), 0.026 BYN"
 
 
 def test_counts_line_leaves_out_zeros() -> None:

@@ -14,7 +14,7 @@ from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.model import ActionKind, Plan
-from smsby_deploy.plan.result import PlanResult, SavedPlanUse, ScheduledSend, Verdict, read_balance
+from smsby_deploy.plan.result import PlanResult, SavedPlanUse, ScheduledSend, Verdict, ask_balance
 from smsby_deploy.problems import Severity
 from tests.output import examples
 
@@ -121,9 +121,9 @@ def test_read_balance_is_optional(
 ) -> None:
     """It is asked only if something is sent, and a plan does not fail without it."""
     account = _Account(currency)
-    assert read_balance(account, plan) == balance  # type: ignore[arg-type]
+    assert ask_balance(account, plan) == balance  # type: ignore[arg-type]
     assert account.asked == asked
-    assert read_balance(None, plan) is None
+    assert ask_balance(None, plan) is None
 
 
 def test_plan_result_problems_include_what_blocks_it() -> None:

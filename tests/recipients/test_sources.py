@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from smsby_deploy.recipients.cell_values import UnsupportedValue, rows_of
+from smsby_deploy.recipients.cell_values import UnsupportedValue, text_rows
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,12 @@ from smsby_deploy.recipients.cell_values import UnsupportedValue, rows_of
 )
 def test_rows_of_values(value: Any, text: str) -> None:
     """A value has the same text in a column of its type and in a mixed one."""
-    assert rows_of([[value]]) == [[text]]
-    assert rows_of([["x", value], [1, 2]]) == [["x", "1"], [text, "2"]]
+    assert text_rows([[value]]) == [[text]]
+    assert text_rows([["x", value], [1, 2]]) == [["x", "1"], [text, "2"]]
 
 
 @pytest.mark.parametrize("value", [b"bytes", [1], {"a": 1}, object()])
 def test_rows_of_unsupported_values(value: object) -> None:
     """The error names the type and never shows the value."""
     with pytest.raises(UnsupportedValue, match=f"^{type(value).__name__}$"):
-        rows_of([[value]])
+        text_rows([[value]])

@@ -35,3 +35,11 @@ def test_report_fail_under_judges_final_mailings(percent: float | None, code: in
         )
     )
     assert report.exit_code(percent) == code
+
+
+def test_report_kinds_add_up_to_the_recipients() -> None:
+    """Undocumented status words are one kind; the percentage of a mailing without recipients is 100."""
+    mailing = examples.mailing("c/x", State.FINAL, (6, 2, 0, 0))
+    assert sum(mailing.by_kind.values()) == mailing.recipients == 8
+    assert (mailing.percent_delivered, mailing.has_failed) == (75.0, False)
+    assert examples.mailing("c/y", State.DRAFT, (0, 0, 0, 0)).percent_delivered == 100.0

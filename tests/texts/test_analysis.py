@@ -15,7 +15,7 @@ from smsby_deploy.texts.analysis import (
     find_placeholder,
     find_placeholders,
     has_markup,
-    locate,
+    locate_in_text,
     rows_with_placeholders,
 )
 
@@ -40,14 +40,14 @@ def test_locate_counts_lines_and_columns_of_a_file() -> None:
     """In a file of its own a text starts at line 1; an included template is located in its own file."""
     source = TextSource("ab\ncd", _AT, file="text.j2")
     included = {"footer.j2": IncludedText("x\n\nyz", "templates/footer.j2")}
-    assert locate(source, included, None, 0) == ("text.j2", 1, 1)
-    assert locate(source, included, None, 4) == ("text.j2", 2, 2)
-    assert locate(source, included, "footer.j2", 4) == ("templates/footer.j2", 3, 2)
+    assert locate_in_text(source, included, None, 0) == ("text.j2", 1, 1)
+    assert locate_in_text(source, included, None, 4) == ("text.j2", 2, 2)
+    assert locate_in_text(source, included, "footer.j2", 4) == ("templates/footer.j2", 3, 2)
 
 
 def test_locate_falls_back_to_the_start_of_the_text() -> None:
     """Without the campaign file's content the place of the text is known, but not the offset in it."""
-    assert locate(TextSource("abc", _AT), {}, None, 2) == _AT
+    assert locate_in_text(TextSource("abc", _AT), {}, None, 2) == _AT
 
 
 @pytest.mark.parametrize(
