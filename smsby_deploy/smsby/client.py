@@ -42,6 +42,8 @@ from smsby_deploy.smsby.response import (
     is_known,
     read_int,
     refuses_token,
+    says_nothing_found,
+    unwrap,
 )
 from smsby_deploy.smsby.retry import READ_RETRIES
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected, ReadTransport, SendTransport
@@ -57,16 +59,29 @@ class ReadClient:
     They are repeated after a connection failure, 429, 5xx or a lost answer.
 
     Every method raises TokenRefused, ApiError (sms.by answered with an error; response.py has its subclasses) or
-    SmsbyUnavailable. HTTP 406 and an empty body mean "nothing yet".
+    SmsbyUnavailable. HTTP 406 and an empty body mean "nothing yet", except for getSMSMessages: an answer that was taken for
+    an empty list would send every mailing again.
     """
 
     def __init__(self, transport: ReadTransport) -> None:
         self._transport = transport
 
     def get_sms_messages(self, kind: Literal["WEB", "API"] | None = None) -> tuple[RemoteMailing, ...]:
-        """Return all mailings of the account, or those of one kind."""
-        answer = self._ask("getSMSMessages", {"type": kind} if kind else {})
-        return tuple(read_mailings(answer.data)) if answer.readable else ()
+        """Return all mailings of the account, or those of one kind; none only if sms.by says so in a documented form.
+
+        Raises:
+            SmsbyUnavailable, TokenRefused: anything else, also an error of sms.by.
+        """
+        try:
+            answer = self._ask("getSMSMessages", {"type": kind} if kind else {}, is_nothing=lists_no_mailings)
+            if lists_no_mailings(answer):
+                return ()
+            return _read_listed(answer)
+        except ApiError as error:
+            raise SmsbyUnavailable(
+                f"cannot list the mailings of the account: {error.message}",
+                hint="nothing is sent without it; try again later, or see what `smsby-deploy api getSMSMessages` prints",
+            ) from error
 
     def status_bulk_sms(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
         """Return the mailings of one sendBulkSms request; empty for a while after it."""
@@ -135,8 +150,15 @@ class ReadClient:
             yield from rows
             offset, before = offset + len(rows), rows
 
-    def _ask(self, name: str, params: Mapping[str, Any]) -> Answer:
+    def _ask(
+        self,
+        name: str,
+        params: Mapping[str, Any],
+        is_nothing: Callable[[Answer], bool] | None = None,
+    ) -> Answer:
         """Return the answer to a question; ask again if it was lost, or if sms.by is busy.
+
+        `is_nothing` recognizes an answer that means "nothing yet"; by default, says_nothing_yet.
 
         Raises:
             TokenRefused, ApiError, SmsbyUnavailable: every try failed, or another one is useless.
@@ -151,7 +173,7 @@ class ReadClient:
             except (NotConnected, AnswerLost) as error:
                 failure = error
             else:
-                if says_nothing_yet(answer):
+                if (is_nothing or says_nothing_yet)(answer):
                     return Answer(406, is_empty=True)
                 if answer.is_success and (answer.readable or answer.is_empty):
                     return answer
@@ -340,6 +362,47 @@ class SendClient(ReadClient):
 def says_nothing_yet(answer: Answer) -> bool:
     """Return whether an answer means "nothing yet": HTTP 406, unless it is about the token."""
     return answer.status == 406 and not refuses_token(answer.error, 406)
+
+
+def lists_no_mailings(answer: Answer) -> bool:
+    """Return whether an answer to getSMSMessages is one of the two documented forms of "no mailings".
+
+    HTTP 200 with `status: success` and an empty `data`; or HTTP 406 without a body, or with JSON whose error, if it has
+    one, says that nothing was found.
+    """
+    data = answer.data
+    if answer.status == 200:
+        is_list = isinstance(data, dict) and isinstance(data.get("data"), list | dict)
+        return not answer.error and is_list and data.get("status") == "success" and not data["data"]
+    if answer.status != 406:
+        return False
+    if answer.is_empty or not answer.readable:
+        return answer.is_empty
+    top = unwrap(data)
+    texts = [top.get(key) for key in ("error", "message", "errors")] if isinstance(top, dict) else []
+    return all(says_nothing_found(str(text)) for text in texts if text)
+
+
+def _read_listed(answer: Answer) -> tuple[RemoteMailing, ...]:
+    """Return the mailings of a getSMSMessages answer that lists at least one.
+
+    Raises:
+        ApiError: it lists none, and is not one of the documented forms of "no mailings".
+    """
+    top = unwrap(answer.data)
+    is_wrapped = isinstance(top, dict) and (
+        "data" in top or "result" in top
+    )  # else `status` may be that of a mailing
+    status = top.get("status", "success") if is_wrapped else "success"
+    if answer.status == 200 and answer.readable and status == "success":
+        listed = tuple(read_mailings(answer.data))
+        if listed:
+            return listed
+    raise ApiError(
+        f"getSMSMessages: an answer of HTTP {answer.status} that is neither a list of mailings nor "
+        "the documented answer for no mailings",
+        status=answer.status,
+    )
 
 
 def failure_of(name: str, answer: Answer) -> SmsbyDeployError:

@@ -196,6 +196,21 @@ _TOKEN = re.compile(
 )
 
 
+# The whole text: "page not found" says nothing about mailings.
+_NOTHING_FOUND = re.compile(
+    r"((content|data|mailings?|messages?|sms( messages?)?|records?|results?|rows|items?)( (was|were|is|are))? )?not found"
+    r"|no (content|data|mailings|messages|sms|records|results|rows|items)( (was|were))?( found)?|nothing( was)? found"
+    r"|(данные|данных|рассылки|рассылок|сообщения|сообщений|контент|ничего)? ?не найден[аоы]?"
+    r"|нет (данных|рассылок|сообщений)|(данные|рассылки|сообщения) отсутствуют",
+    re.IGNORECASE,
+)
+
+
+def says_nothing_found(text: str) -> bool:
+    """Return whether an error text says that there is nothing to list."""
+    return _NOTHING_FOUND.fullmatch(text.strip(" .!")) is not None
+
+
 def refuses_token(text: str | None, status: int) -> bool:
     """Return whether this error text and HTTP status mean that the token is refused."""
     return bool(text) and (status == 401 or _TOKEN.search(text or "") is not None)

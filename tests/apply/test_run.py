@@ -14,7 +14,7 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock import journal
 from smsby_deploy.lock.records import ChunkState
 from tests.apply.fake_dispatch import VirtualClock
-from tests.apply.fake_smsby import OFFLINE, PHONES, Shop, error, ok
+from tests.apply.fake_smsby import EMPTY_LIST, OFFLINE, PHONES, Shop, error, ok
 from tests.apply.test_preflight import _plan, _request
 
 ACCEPTED = ok({"uuid": "cc9c8043", "success": "OK"})
@@ -87,7 +87,7 @@ def test_apply_plan_reports_drift_of_what_it_sent(shop: Shop) -> None:
     mark = _plan(shop).actions[0].chunks[0].fingerprint
     listed = {"id": 7, "name": f"sale/a shop#{mark}", "status": "NEW", "count_phones": 1, "type": "API"}
     shop.sms_by.script("sendBulkSms", ACCEPTED)
-    shop.sms_by.script("getSMSMessages", ok([]), ok([]), ok([listed]))
+    shop.sms_by.script("getSMSMessages", EMPTY_LIST, EMPTY_LIST, ok([listed]))
     result = apply_plan(_request(shop))
     assert [(problem.code, problem.address) for problem in result.differences] == [
         ("REMOTE_DIFFERS", "sale/a")

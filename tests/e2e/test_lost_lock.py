@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -162,6 +163,23 @@ def test_request_of_another_checkout_stops_the_mailing(shop: Shop) -> None:
     states = [chunk["state"] for chunk in shop.lock()["mailings"]["sale/staff"]["chunks"]]
     assert states == ["accepted", "unknown", "unknown"]
     assert sum(received(shop, "shop").values()) == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"mode": "empty"}, {"mode": "empty", "status": 204}, {"mode": "html"}, {"mode": "html", "status": 406}]
+    + [{"mode": "error", "status": status, "text": "limit exceeded"} for status in (200, 406)],
+    ids=lambda answer: "-".join(map(str, answer.values())),
+)
+def test_spoilt_list_makes_no_mailing_new(shop: Shop, answer: dict[str, Any]) -> None:
+    """After a lost lock, an answer that is not "no mailings" in a documented form stops plan and apply: nothing is sent."""
+    start(shop, THREE, "shop")
+    assert apply(shop, THREE, {}).code == 0
+    _lose(shop)
+    shop.fault(method="getSMSMessages", nth=1, times=99, when="before", **answer)
+    assert shop.run("plan").code == 7
+    assert apply(shop, THREE, {}).code == 7
+    assert set(received(shop, "shop").values()) == {1}
 
 
 def test_renamed_mailing_is_moved_and_not_sent(shop: Shop) -> None:

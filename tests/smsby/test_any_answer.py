@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 
-from smsby_deploy.errors import ApiError
+from smsby_deploy.errors import ApiError, SmsbyDeployError
 from smsby_deploy.sandbox.protocol import read_params
+from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.methods import Proof
 from smsby_deploy.smsby.outcome import OutcomeKind, judge_send
 from smsby_deploy.smsby.parsers import (
@@ -77,6 +79,44 @@ def test_judge_send_accepts_only_proof(status: int, data: Any, proof: Proof, onl
         assert answer.error
         assert status == 200 or 400 <= status < 500 or (only_prepares and status >= 500)
     assert outcome.error is not None or outcome.kind is OutcomeKind.ACCEPTED
+
+
+LIST_ANSWERS = st.builds(
+    lambda status, data, is_empty: Answer(
+        status, None if is_empty else data, readable=not is_empty, is_empty=is_empty
+    ),
+    st.sampled_from([200, 201, 204, 206, 301, 400, 404, 406, 500]),
+    JSON
+    | st.fixed_dictionaries(
+        {},
+        optional={
+            "status": st.sampled_from(["success", "error", "ok", "", None]),
+            "data": st.sampled_from([[], {}, None, "", 0, False, [[]], [None], [{}]]),
+            "error": st.sampled_from(["Content not found", "limit exceeded", "page not found", "", None]),
+        },
+    ),
+    st.booleans(),
+)
+
+
+@settings(max_examples=300)
+@given(LIST_ANSWERS)
+def test_only_documented_answers_list_no_mailings(answer: Answer) -> None:
+    """Neither plan nor apply can take a mailing for new because of an answer that does not say so."""
+    transport = SimpleNamespace(
+        ask=lambda method, params: answer, clock=SimpleNamespace(sleep=lambda _: None)
+    )
+    try:
+        listed = ReadClient(transport).get_sms_messages()  # type: ignore[arg-type]
+    except SmsbyDeployError as error:
+        assert error.exit_code == 7
+        return
+    if listed:
+        assert answer.status == 200
+    elif answer.status == 200:
+        assert answer.data["status"] == "success" and answer.data["data"] in ([], {}) and not answer.error
+    else:
+        assert answer.status == 406 and (not answer.error or answer.error == "Content not found")
 
 
 def _all(read: Callable[[Any], Iterable[Any]]) -> Callable[[Any], Any]:

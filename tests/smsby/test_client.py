@@ -222,39 +222,62 @@ def test_get_sms_messages_reads_numbers_as_text(wire: FakeServer, reader: ReadCl
     "reply",
     [
         Reply(406, {"error": "Content not found"}),
+        Reply(406, {"error": "No messages found."}),
+        Reply(406, {"error": "Ничего не найдено"}),
+        Reply(406, {"status": "error"}),
+        Reply(406, []),
         Reply(406, b""),
-        Reply(406, b"<html>"),
-        Reply(200, b""),
-        Reply(200, b" \n"),
-        Reply(204, b""),
-        Reply(200, []),
         Reply(200, {"status": "success", "data": []}),
-        Reply(200, {"status": "success", "data": None}),
+        Reply(200, {"status": "success", "data": {}}),
     ],
 )
 def test_get_sms_messages_without_mailings(wire: FakeServer, reader: ReadClient, reply: Reply) -> None:
-    """HTTP 406, an empty body and an empty list mean that there are none."""
+    """Only the documented forms mean that there are none."""
     wire.answers(reply)
     assert reader.get_sms_messages() == ()
     assert len(wire.asked) == 1
 
 
 @pytest.mark.parametrize(
-    "data",
+    "reply",
     [
-        {"status": "error", "message": "Некорректный запрос"},
-        {"status": "success", "data": "many"},
-        {"status": "success", "data": ["a"]},
-        {"status": "success", "data": [{"name": "campaign/mailing shop#0123456789"}]},
-        "none",
-        17,
+        Reply(200, b""),
+        Reply(200, b" \n"),
+        Reply(200, []),
+        Reply(200, {}),
+        Reply(200, [{"status": "success", "data": []}]),
+        Reply(200, {"data": []}),
+        Reply(200, {"status": "success"}),
+        Reply(200, {"status": "success", "data": None}),
+        Reply(200, {"status": "success", "data": "many"}),
+        Reply(200, {"status": "success", "data": ["a"]}),
+        Reply(200, {"status": "success", "data": [{"name": "campaign/mailing shop#0123456789"}]}),
+        Reply(200, {"status": "error", "data": []}),
+        Reply(200, {"status": "error", "data": [MAILING]}),
+        Reply(200, {"status": "error", "message": "Некорректный запрос"}),
+        Reply(200, {"error": "limit exceeded", "status": "success", "data": []}),
+        Reply(200, "none"),
+        Reply(200, 17),
+        Reply(204, b""),
+        Reply(206, {"status": "success", "data": []}),
+        Reply(206, {"status": "success", "data": [MAILING]}),
+        Reply(400, {"error": "incorrect arguments"}),
+        Reply(404, {"error": "Content not found"}),
+        Reply(406, b"<html>"),
+        Reply(406, {"error": "limit exceeded"}),
+        Reply(406, {"error": "page not found"}),
+        Reply(406, {"message": "Not Acceptable"}),
+        Reply(500, {"error": "Content not found"}),
     ],
 )
-def test_get_sms_messages_refuses_an_unreadable_list(wire: FakeServer, reader: ReadClient, data: Any) -> None:
+def test_get_sms_messages_refuses_any_other_answer(
+    wire: FakeServer, reader: ReadClient, reply: Reply
+) -> None:
     """An empty list would mean "not sent yet", and everything would be sent again."""
-    wire.answers(Reply(200, data))
-    with pytest.raises(ApiError, match="cannot read the answer"):
+    wire.answers(*[reply] * 20)
+    with pytest.raises(SmsbyUnavailable) as caught:
         reader.get_sms_messages()
+    assert caught.value.exit_code == 7
 
 
 ROWS = [{"message_id": 1, "name": "a", "alphaname_id": "1", "success": [{"phone": "375291111111"}]}]
