@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Sequence
 from io import StringIO
 from itertools import chain, islice
@@ -43,6 +44,8 @@ def _csv_blocks(lines: Lines, dialect: Dialect, size: int) -> Iterator[Block]:
         values = _split(text, delimiter, len(columns))
         if values is not None:
             places = range(line, line + len(values[0]))
+            if "'" in text:
+                values = [_unwrap_all(column) for column in values]
             yield Block(columns, places, values, header_line=header_line)
         else:
             some = list(StringIO(text, newline=""))
@@ -156,10 +159,29 @@ def _places(records: list[list[str]], line: int) -> _Places:
     return places
 
 
+_FORMULA = re.compile(r'="([^"]*)"')
+
+
+def _unwrap(cell: str) -> str:
+    """The value of a cell in which a spreadsheet keeps a text as it is: `="007"` or `'007`."""
+    written = cell.strip()
+    if written[:1] == "'" and len(written) > 1 and written[-1] != "'":
+        return written[1:]
+    formula = _FORMULA.fullmatch(written)
+    return formula[1] if formula else cell
+
+
+def _unwrap_all(cells: Sequence[str]) -> list[str]:
+    return [_unwrap(cell) if "'" in cell or "=" in cell else cell for cell in cells]
+
+
 def _csv_block(
     columns: tuple[str, ...], places: Sequence[int], records: list[list[str]], header_line: int
 ) -> Block:
     width = len(columns)
+    joined = "\n".join(chain.from_iterable(records))
+    if "'" in joined or '="' in joined:
+        records = [_unwrap_all(record) for record in records]
     if all(map(width.__eq__, map(len, records))) and all(map(str.strip, map("".join, records))):
         return block_of_rows(columns, places, records, header_line=header_line)
     lines: list[int] = []

@@ -110,11 +110,14 @@ class TextAnalysis(NamedTuple):
 class RenderError(Exception):
     """A text could not be rendered.
 
-    If `is_final`, rendering the other texts would fail, too, after a long time.
+    If `is_final`, rendering the other texts would fail, too, after a long time. `code` is the problem code.
     """
 
-    def __init__(self, message: str, location: Location | None, *, is_final: bool) -> None:
+    def __init__(
+        self, message: str, location: Location | None, *, is_final: bool, code: str = "TEMPLATE"
+    ) -> None:
         super().__init__(message)
+        self.code = code
         self.message = message
         self.location = location
         self.is_final = is_final

@@ -28,7 +28,7 @@ from smsby_deploy.texts.analysis import (
     template_text,
     text_error,
 )
-from smsby_deploy.texts.environment import TextAsNumber, TextEnvironment
+from smsby_deploy.texts.environment import NotAValue, TextAsNumber, TextEnvironment
 from smsby_deploy.texts.includes import IncludeError, ParsedTemplates, find_variables
 from smsby_deploy.texts.limits import TemplateLimitExceeded
 from smsby_deploy.texts.vectorized import vectorize
@@ -124,7 +124,8 @@ class Renderer:
         except (TemplateError, *_OTHER_ERRORS) as error:
             message, location = self._explain(error, variables)
             is_final = isinstance(error, TemplateLimitExceeded | RecursionError)
-            raise RenderError(message, location, is_final=is_final) from error
+            code = "NOT_A_VALUE" if isinstance(error, NotAValue) else "TEMPLATE"
+            raise RenderError(message, location, is_final=is_final, code=code) from error
 
     def _explain(self, error: Exception, variables: Mapping[str, str]) -> tuple[str, Location | None]:
         """Why and where rendering failed. The message contains no values of the recipient."""

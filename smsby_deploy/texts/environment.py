@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from decimal import Decimal
 from functools import wraps
 from itertools import islice
+from math import isfinite
 from types import BuiltinMethodType, MethodType
 from typing import Any, cast
 
@@ -75,6 +76,39 @@ class EmptyValue(UndefinedError):
         super().__init__(
             "an empty value would be printed: test it with {% if %} or add `| default('…', true)`"
         )
+
+
+class NotAValue(TemplateRuntimeError):
+    """A value would be printed that a program writes where it has none."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the value is an error or a placeholder of a spreadsheet or program, such as #N/A, NULL or 1.2E+11: "
+            "correct it in the data"
+        )
+
+
+# What spreadsheets, databases and programs write for a missing value or an error.
+_NO_VALUES = (
+    "nan", "none", "null", "nat", "undefined", "<na>", "[object object]", "#n/a", "#ref!", "#value!", "#div/0!", "#name?",
+    "\u00ad", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff",  # invisible
+    "#num!", "#null!", "#spill!", "#calc!", "#н/д", "#ссылка!", "#знач!", "#дел/0!", "#имя?", "#число!", "#пусто!",
+)  # fmt: skip
+NOT_VALUES = frozenset(
+    spelled
+    for value in _NO_VALUES
+    for spelled in (
+        value, value.upper(), value.capitalize(), value.title(), value.replace("nan", "NaN").replace("nat", "NaT"),
+        value.replace("object object", "object Object"),
+    )
+)  # fmt: skip
+EXPONENT = re.compile(r"[-+]?\d+(?:[.,]\d+)?[eE]\+\d{1,3}")  # as spreadsheets shorten long numbers
+
+
+def is_not_a_value(text: str) -> bool:
+    """Whether `text` is what a program writes where it has no value, or a number that a spreadsheet has shortened."""
+    text = text.strip()
+    return text in NOT_VALUES or EXPONENT.fullmatch(text) is not None
 
 
 class TextAsNumber(TemplateRuntimeError):
@@ -140,6 +174,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
 
         Raises:
             EmptyValue: it is empty.
+            NotAValue: it says that there is no value.
             TemplateRuntimeError: it is neither text nor a number.
             TemplateLimitExceeded: the template prints too much.
         """
@@ -198,6 +233,8 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         texts = [value if isinstance(value, str) else str(self.check_printed(value)) for value in values]
         if not all(texts):
             raise EmptyValue
+        if any(map(is_not_a_value, texts)):
+            raise NotAValue
         self.limits.consume_value(sum(map(len, texts)))
         return "".join(texts)
 
@@ -301,6 +338,8 @@ def _check_printable(value: Any) -> None:
         raise EmptyValue
     if not isinstance(value, str | int | float | Decimal | Undefined):
         raise TemplateRuntimeError(_NOT_PRINTABLE)
+    if is_not_a_value(value) if isinstance(value, str) else isinstance(value, float) and not isfinite(value):
+        raise NotAValue
 
 
 def _check_format(text: str, *values: Any) -> None:

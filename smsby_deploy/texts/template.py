@@ -149,17 +149,18 @@ class Template:
         """Render one text; return "" and add to `problems` if that fails."""
         if self._has_given_up:  # reported once; trying every row would take hours
             return ""
-        text, message = "", "the text is empty"
+        text, message, code = "", "the text is empty", "TEMPLATE"
         location: Location | None = None
         try:
             text = own_text.strip() if own_text is not None else self.renderer.render(variables)
             text = self.rewriter.apply(text)
         except RenderError as error:
             message, location, self._has_given_up = error.message, error.location, error.is_final
+            code = error.code
         if not text:
             message = f"{message} ({recipient})"
             where = location or self.source.location
-            problems.append(Problem(Severity.ERROR, "TEMPLATE", message, address, where))
+            problems.append(Problem(Severity.ERROR, code, message, address, where))
         return text
 
 
@@ -225,7 +226,7 @@ def _check_shared_text(template: Template) -> None:
     try:
         text = template.render_once()
     except RenderError as error:
-        raise FilesInvalid([text_error(source, "TEMPLATE", error.message, error.location)]) from error
+        raise FilesInvalid([text_error(source, error.code, error.message, error.location)]) from error
     if not text:
         raise FilesInvalid([text_error(source, "TEXT", "the text is empty")])
     if find_placeholder(text, rendered=True):

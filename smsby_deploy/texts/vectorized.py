@@ -13,12 +13,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from math import isfinite
 from typing import Any, NamedTuple, TypedDict
 
 from jinja2 import Environment, nodes
 
 from smsby_deploy.recipients.audience import Batch
-from smsby_deploy.texts.environment import compare
+from smsby_deploy.texts.environment import EXPONENT, NOT_VALUES, compare, is_not_a_value
 
 # Marks a text that is not known. A text whose data contain it is rendered again, which does no harm.
 _UNKNOWN = "\uffff"
@@ -49,12 +50,14 @@ class NotVectorizable(Exception):
 class VectorizedTemplate(NamedTuple):
     """A template as a function from the columns of `variables` to texts.
 
+    `printed` are the indexes of the variables that are printed without a filter.
     `is_trimmed`: every text begins and ends with a literal that is not white space, so that none is empty.
     """
 
     variables: tuple[str, ...]
     render_columns: Callable[..., list[str]]
     is_trimmed: bool = False
+    printed: tuple[int, ...] = ()
 
     def render(self, batch: Batch) -> list[str | None] | None:
         """Return the text of each recipient, without white space at its ends.
@@ -68,6 +71,7 @@ class VectorizedTemplate(NamedTuple):
             texts = self.render_columns(*columns)
         except Exception:  # noqa: BLE001 - Jinja2 raises it again and knows the place
             return None
+        texts = _without_rows_of_no_values(texts, [columns[index] for index in self.printed])
         if not self.is_trimmed:
             texts = list(map(str.strip, texts))
         if max(map(len, texts), default=0) > _LONGEST_TEXT:
@@ -91,7 +95,23 @@ def vectorize(tree: nodes.Template, environment: Environment) -> VectorizedTempl
     render_columns = _compile_columns(text, len(variables), translator.filters) if variables else None
     if render_columns is None:
         return None
-    return VectorizedTemplate(variables, render_columns, is_trimmed=_is_trimmed(tree.body))
+    printed = tuple(sorted(translator.printed))
+    return VectorizedTemplate(variables, render_columns, _is_trimmed(tree.body), printed)
+
+
+def _without_rows_of_no_values(texts: list[str], columns: Sequence[Sequence[str] | None]) -> list[str]:
+    """`texts`, marked as unknown where a column has what a program writes where it has no value."""
+    for column in columns:
+        assert column is not None
+        if NOT_VALUES.isdisjoint(column):
+            joined = "\n".join(column)
+            if "E+" not in joined and "e+" not in joined:
+                continue
+        texts = [
+            _UNKNOWN if value in NOT_VALUES or EXPONENT.fullmatch(value) else text
+            for text, value in zip(texts, column, strict=True)
+        ]
+    return texts
 
 
 def _compile_columns(
@@ -139,10 +159,10 @@ def _is_trimmed(body: Sequence[nodes.Node]) -> bool:
 def _printed(value: Any) -> str:
     """What `{{ … }}` prints of a computed value."""
     if isinstance(value, str):
-        return value if value.strip() else _UNKNOWN
+        return value if value.strip() and not is_not_a_value(value) else _UNKNOWN
     if type(value) is Decimal:
         return format(value, "f")
-    return str(value) if type(value) in (int, float) else _UNKNOWN
+    return str(value) if type(value) is int or (type(value) is float and isfinite(value)) else _UNKNOWN
 
 
 class _Translator:
@@ -156,6 +176,7 @@ class _Translator:
         self.environment = environment
         self.variables: dict[str, int] = {}
         self.filters: dict[str, Callable[..., Any]] = {}
+        self.printed: set[int] = set()
 
     def text(self, body: Sequence[nodes.Node]) -> ast.expr:
         """The output of `body` as one string."""
@@ -179,7 +200,9 @@ class _Translator:
         if isinstance(node, nodes.TemplateData):
             return ast.Constant(node.data, **_AT)
         if isinstance(node, nodes.Name):  # values have no white space at their ends: only "" is empty
-            return _formatted(ast.BoolOp(ast.Or(), [self.expression(node), _name("unknown")], **_AT))
+            value = self.expression(node)
+            self.printed.add(self.variables[node.name])
+            return _formatted(ast.BoolOp(ast.Or(), [value, _name("unknown")], **_AT))
         return _formatted(ast.Call(_name("printed"), [self.expression(node)], [], **_AT))
 
     def expression(self, node: nodes.Node) -> ast.expr:

@@ -194,3 +194,17 @@ def _stream(
     source: RecipientsFile, report: AudienceReport, out: PhoneSet, batch_rows: int
 ) -> Iterator[Batch]:
     return read_audience(make_mailing(source), out, report, batch_rows=batch_rows)
+
+
+def test_spreadsheet_marks_are_removed_from_every_cell(tmp_path: Path) -> None:
+    """="007" and '007 are 007 with and without quotes in the file; other apostrophes and equals signs stay."""
+    for rows in (
+        "375291234567,'007,O'Neil\n375291234568,a=b,'x'\n",
+        '"375291234567",="007",O\'Neil\n375291234568,a=b,\'x\'\n',
+        '"=""375291234567""","=""007""",O\'Neil\n375291234568,a=b,\'x\'\n',
+    ):
+        path = tmp_path / "r.csv"
+        path.write_text(f"phone,code,name\n{rows}", encoding="utf-8")
+        source = RecipientsFile(path, "r.csv", "phone", Location("c.yaml", 1))
+        cells = [row for block in text_files.read_text_file(source) for row in block.cells]
+        assert cells == [["375291234567", "007", "O'Neil"], ["375291234568", "a=b", "'x'"]]

@@ -1,0 +1,40 @@
+"""Values that say that there is none: spreadsheet errors, missing values of programs, shortened numbers."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.texts.rendering import render_one
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "#N/A",
+        "#REF!",
+        "NaN",
+        "nan",
+        "None",
+        "NULL",
+        "null",
+        "undefined",
+        "[object Object]",
+        "1.2E+11",
+        "1,23457E+11",
+        "#Н/Д",
+    ],
+)
+@pytest.mark.parametrize(
+    "text", ["a {{ x }} b", "{{ x | upper }}", "{{ x ~ '!' }}", "{{ [x] | join }}", "{{ x.strip() }}"]
+)
+def test_not_a_value_is_never_printed(text: str, value: str) -> None:
+    """Whatever way it takes into the text, the problem has its own code and does not show the value."""
+    rendered, [problem] = render_one(text, x=value)
+    assert (rendered, problem.code) == ("", "NOT_A_VALUE")
+
+
+@pytest.mark.parametrize("value", ["Nancy", "nullable", "#1", "1E5", "A1E+11", "Nonet", "1.2"])
+def test_not_a_value_leaves_other_values(value: str) -> None:
+    """Only the whole value counts, and a value that is only tested may be anything."""
+    assert render_one("a {{ x }} b", x=value) == (f"a {value} b", [])
+    assert render_one("{% if x %}y{% endif %}", x="NULL") == ("y", [])
