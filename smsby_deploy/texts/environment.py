@@ -91,7 +91,7 @@ class NotAValue(TemplateRuntimeError):
 # What spreadsheets, databases and programs write for a missing value or an error.
 _NO_VALUES = (
     "nan", "none", "null", "nat", "undefined", "<na>", "[object object]", "#n/a", "#ref!", "#value!", "#div/0!", "#name?",
-    "\u00ad", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff",  # invisible
+    "\u00ad", "\u200b", "\ufeff",  # invisible
     "#num!", "#null!", "#spill!", "#calc!", "#н/д", "#ссылка!", "#знач!", "#дел/0!", "#имя?", "#число!", "#пусто!",
 )  # fmt: skip
 NOT_VALUES = frozenset(
@@ -102,6 +102,7 @@ NOT_VALUES = frozenset(
         value.replace("object object", "object Object"),
     )
 )  # fmt: skip
+NOT_VALUE_MARKS = ("n", "N", "#", "[", "+", "\u00ad", "\u200b", "\ufeff")  # each of them has one of these
 EXPONENT = re.compile(r"[-+]?\d+(?:[.,]\d+)?[eE]\+\d{1,3}")  # as spreadsheets shorten long numbers
 
 

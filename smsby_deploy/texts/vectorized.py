@@ -13,13 +13,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from itertools import chain, repeat
 from math import isfinite
+from operator import contains
 from typing import Any, NamedTuple, TypedDict
 
 from jinja2 import Environment, nodes
 
 from smsby_deploy.recipients.audience import Batch
-from smsby_deploy.texts.environment import EXPONENT, NOT_VALUES, compare, is_not_a_value
+from smsby_deploy.texts.environment import EXPONENT, NOT_VALUE_MARKS, NOT_VALUES, compare, is_not_a_value
 
 # Marks a text that is not known. A text whose data contain it is rendered again, which does no harm.
 _UNKNOWN = "\uffff"
@@ -101,16 +103,15 @@ def vectorize(tree: nodes.Template, environment: Environment) -> VectorizedTempl
 
 def _without_rows_of_no_values(texts: list[str], columns: Sequence[Sequence[str] | None]) -> list[str]:
     """`texts`, marked as unknown where a column has what a program writes where it has no value."""
+    joined = "\n".join(chain.from_iterable(column or () for column in columns))
+    if not any(map(contains, repeat(joined), NOT_VALUE_MARKS)):  # much faster than looking at each value
+        return texts
     for column in columns:
-        assert column is not None
-        if NOT_VALUES.isdisjoint(column):
-            joined = "\n".join(column)
-            if "E+" not in joined and "e+" not in joined:
-                continue
-        texts = [
-            _UNKNOWN if value in NOT_VALUES or EXPONENT.fullmatch(value) else text
-            for text, value in zip(texts, column, strict=True)
-        ]
+        if column and ("+" in joined or not NOT_VALUES.isdisjoint(column)):
+            texts = [
+                _UNKNOWN if value in NOT_VALUES or EXPONENT.fullmatch(value) else text
+                for text, value in zip(texts, column, strict=True)
+            ]
     return texts
 
 

@@ -77,7 +77,7 @@ def _read_simply(path: Path, encoding: str, delimiter: str) -> _SimpleReading:
         except BadPhone:
             found.problems.append(("PHONE", line))
             continue
-        values = [cell.strip() for cell in record[1:]]
+        values = [_without_mark(cell.strip()) for cell in record[1:]]
         if phone in first:
             found.repeated.append(line)
             if values != first[phone]:
@@ -85,10 +85,17 @@ def _read_simply(path: Path, encoding: str, delimiter: str) -> _SimpleReading:
             continue
         first[phone] = values
         variables = dict(zip(header[1:], values, strict=True)) | {"phone": phone}
+        if "na\nme" in variables:
+            variables["na_me"] = variables["na\nme"]
         found.recipients.append((phone, variables, line, phone != _OUT))
     if not found.rows or (not found.recipients and not found.problems):
         found.problems.append(("EMPTY_AUDIENCE", 5))
     return found
+
+
+def _without_mark(cell: str) -> str:
+    is_marked = len(cell) > 1 and cell.startswith("'") and not cell.endswith("'")
+    return cell[1:].strip() if is_marked else cell
 
 
 _PHONES = st.sampled_from(

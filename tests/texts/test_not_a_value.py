@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from smsby_deploy.texts.environment import EXPONENT, NOT_VALUE_MARKS, NOT_VALUES
 from tests.texts.rendering import render_one
 
 
@@ -38,3 +41,9 @@ def test_not_a_value_leaves_other_values(value: str) -> None:
     """Only the whole value counts, and a value that is only tested may be anything."""
     assert render_one("a {{ x }} b", x=value) == (f"a {value} b", [])
     assert render_one("{% if x %}y{% endif %}", x="NULL") == ("y", [])
+
+
+@given(st.sampled_from(sorted(NOT_VALUES)) | st.from_regex(EXPONENT, fullmatch=True))
+def test_not_a_value_has_a_mark(value: str) -> None:
+    """Vectorized rendering looks only at batches with one of the marks."""
+    assert any(mark in value for mark in NOT_VALUE_MARKS)
