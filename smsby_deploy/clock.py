@@ -1,4 +1,4 @@
-"""The clock, which is passed as an argument so that tests and the sandbox can use their own."""
+"""The clock, passed as an argument so that tests can control the time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the garbage collector runs.
+"""Control of the garbage collector.
 
 By default it runs after every 700 new containers. While modules and a project are loaded there is no garbage, and it would
 take a fifth of the time. Later it must run as usual: reading a long list leaves reference cycles, and memory would grow
@@ -14,12 +14,12 @@ _RARELY = 500_000  # new containers
 
 
 def collect_seldom() -> None:
-    """Run it rarely, from the start until everything permanent is loaded."""
+    """Run the collector rarely until everything permanent is loaded."""
     gc.set_threshold(_RARELY)
 
 
 def collect_as_usual() -> None:
-    """Run it as usual, and never look at what is loaded so far."""
+    """Run the collector as usual, and exempt what is loaded so far."""
     gc.freeze()
     gc.set_threshold(*_DEFAULT)
 

@@ -58,8 +58,9 @@ def mask_phone_in(text: str, phone: str | None) -> str:
 
 
 def mask_values(text: str, values: Iterable[str]) -> str:
-    """Return `text` with a recipient's `values`, such as a name, masked after the first letters.
+    """Return `text` with a recipient's `values` masked after their first letter.
 
+    A value is for example a name.
     A template may use only the first name, or another case, so the words of a value are masked as well, in any case. Numbers
     of up to three digits stay: a discount or an hour identifies no one. The length does not change.
     """
@@ -95,7 +96,10 @@ def hide_secrets(text: str, secrets: Iterable[str | None]) -> str:
 
 
 def filter_log_record(record: LogRecord) -> bool:
-    """Hide `token` parameters in a log record: urllib3 logs URLs, and a GET's contains the token."""
+    """Hide `token` parameters in a log record.
+
+    urllib3 logs URLs, and the URL of a GET contains the token.
+    """
     text = record.getMessage()
     hidden = hide_token_parameters(text)
     if hidden != text:

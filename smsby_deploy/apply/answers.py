@@ -15,7 +15,7 @@ from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 
 
 class AnswerHandler:
-    """Records the answers to requests, and stops the mailings of which nothing more may be sent."""
+    """Records the answers to requests, and stops mailings that must not go on."""
 
     def __init__(self, context: ApplyContext, reconciler: Reconciler) -> None:
         self._recorder = context.recorder
@@ -51,7 +51,7 @@ class AnswerHandler:
                 self._record_unknown(request, outcome)
 
     def record_retry(self, request: SendRequest, outcome: Outcome, pause: float) -> None:
-        """Record that `request` was certainly not sent, and that it is repeated after `pause` seconds."""
+        """Record that `request` was not sent and is repeated after `pause` seconds."""
         self._record_not_sent(request, outcome)
         line = f"not sent ({outcome.error}); trying again in {pause:.3g} s"
         self._warn("retry", line, request, outcome)
@@ -104,7 +104,7 @@ class AnswerHandler:
         self._say(Event(name, line, addresses, outcome=outcome.kind.value, is_warning=True))
 
     def _announce(self, request: SendRequest, outcome: Outcome) -> None:
-        """Say what became of it; one that was lost and then found at sms.by counts as accepted.
+        """Announce the outcome; a request that was lost and then found at sms.by is accepted.
 
         Of requests with a single phone only failures are announced: the others may be thousands.
         """

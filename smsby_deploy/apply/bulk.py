@@ -1,4 +1,7 @@
-"""The messages of sendBulkSms: each chunk checked against the plan, without late opt-outs, as JSON."""
+"""The messages of sendBulkSms, as JSON.
+
+Each chunk is checked against the plan, and late opt-outs are left out.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,7 @@ class ChunkMessage:
 def stream_messages(
     project: Project, mailing: Mailing, action: Action, now: datetime, cache: ChunkCache | None = None
 ) -> Iterator[ChunkMessage]:
-    """Yield the chunks of `mailing` in order, each checked against the plan just before it is yielded.
+    """Yield the chunks of `mailing` in order, each checked against the plan.
 
     They come from `cache` if it holds them, else the files are read again. `now` decides whether a
     mailing that is late, and may be, is sent at once.

@@ -53,7 +53,10 @@ class BulkSender:
         self._dispatcher.send_all(BulkRequest(self._context, request) for request in requests)
 
     def _messages(self, mailing: Mailing) -> Iterator[ChunkMessage]:
-        """Yield what is to be sent of `mailing`; a chunk whose recipients all opted out is complete."""
+        """Yield the messages of `mailing` that are still to be sent.
+
+        A chunk whose recipients all opted out is recorded as complete.
+        """
         if not self._check.begin(mailing):
             return
         context, run = self._context, self._context.runs[mailing.address]

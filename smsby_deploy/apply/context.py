@@ -80,11 +80,11 @@ def _ignore(value: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ApplyRequest:
-    """What to apply, and with what.
+    """What to apply, and what the run needs for it.
 
     `load` reads the project once the lock is held, `reviewed` the plan to apply if there is one, and
-    `connect` opens the client of `account`, which is None if that is not known: each is called when
-    all that comes before it was found good. `planned` gets the plan before it is refused as a whole;
+    `connect` opens the client of `account`, which is None if that is not known: each is called only
+    after everything before it was checked. `planned` gets the plan before it is refused as a whole;
     `approve` is asked once, with the plan. Every event goes to `on_event`, and its line to `tell`.
     `advance` gets how many more recipients are done.
     """

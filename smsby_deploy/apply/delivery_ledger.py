@@ -1,4 +1,4 @@
-"""The deliveries of createSmsMessage messages, and whether an existing message may be used for a mailing.
+"""The deliveries of createSmsMessage messages, and the reuse of existing messages.
 
 A message has one text and one sender for good, and its deliveries do not say for which mailing they were. So an earlier
 delivery never proves a new send: the deliveries from before a mailing uses a message are recorded first.
@@ -41,7 +41,10 @@ _CLOCK_DIFFERENCE = timedelta(minutes=5)  # by which sms.by's clock may be ahead
 
 @dataclass(frozen=True, slots=True)
 class MessageUse:
-    """What an existing message would be used for: `phones` of the chunk `ref`, at `time` or at once if that is None."""
+    """The intended use of an existing message.
+
+    It would be sent to `phones` of the chunk `ref`, at `time`, or at once if that is None.
+    """
 
     project: str
     ref: ChunkRef
@@ -147,7 +150,10 @@ class DeliveryLedger:
         ]
 
     def _wrong_sender(self, message_id: int, alphaname: str) -> str:
-        """Return how the message's sender differs from ours; empty if it does not, or sms.by does not report it."""
+        """Return how the message's sender differs from ours; empty if it does not.
+
+        It is also empty if sms.by does not report the sender.
+        """
         try:
             sender = self._client.check_sms_message_status(message_id).alphaname
         except ApiError:
@@ -161,7 +167,10 @@ class DeliveryLedger:
 
 
 def baseline_of(phones: Sequence[str], counts: Counter[str], *, is_complete: bool) -> tuple[int, ...]:
-    """Return how many deliveries each of `phones` had before; from NO_PROOF on, later ones prove nothing."""
+    """Return how many deliveries each of `phones` had before.
+
+    From NO_PROOF on, later deliveries prove nothing.
+    """
     if not is_complete:
         return (NO_PROOF,) * len(phones)
     return tuple(min(counts[phone], NO_PROOF) for phone in phones)
@@ -182,7 +191,10 @@ def _is_foreign(listed: RemoteMailing | None, project: str) -> bool:
 
 
 def _wrong_time(message_id: int, listed: RemoteMailing | None, time: datetime | None, now: datetime) -> str:
-    """Return how the message's send time, which cannot be changed, differs; empty if it does not."""
+    """Return how the message's send time differs; empty if it does not.
+
+    The time of a message cannot be changed.
+    """
     reported = datetime.fromtimestamp(listed.d_schedule, UTC) if listed and listed.d_schedule else None
     if time is None:
         is_wrong = reported is not None and reported > now + _CLOCK_DIFFERENCE
@@ -203,7 +215,9 @@ class MessageFactory:
         self._dispatcher = dispatcher
 
     def make(self, mailing: Mailing, action: Action, chunk: Chunk, time: datetime | None) -> Outcome:
-        """Call createSmsMessage until it is accepted or rejected; a rejection may name an existing message.
+        """Call createSmsMessage until it is accepted or rejected.
+
+        A rejection may name an existing message.
 
         Args:
             time: when the message is to be sent, None for at once.

@@ -1,10 +1,9 @@
-"""Sends requests, each between its intent and its result in the journal, in one loop on one thread.
+"""Sends requests, each between its intent and its result in the journal.
 
-The loop takes an answer if one has come, and records it; else it starts a request if one may leave,
-writing its intent first; else it waits. Workers do HTTP and nothing else. So no request leaves
-between an answer and its handling, and never more are in flight than allowed, each in its turn of
-the pace. One request is prepared ahead, so that sms.by does not wait for it; nothing of it is on
-disk until it leaves.
+The loop takes an answer if one has come, and records it; else it starts a request if one may be sent, writing its
+intent first; else it waits. Workers do HTTP and nothing else. So nothing is sent between an answer and its handling,
+and the limits on the rate and on requests in flight hold. One request is prepared ahead, so that sms.by does not wait
+for it; nothing of it is on disk until it is sent.
 """
 
 from __future__ import annotations
@@ -48,7 +47,9 @@ class Dispatcher:
         self.send_all([request])
 
     def send_all(self, requests: Iterable[SendRequest]) -> None:
-        """Send `requests` in order, without the chunks of stopped mailings, and record their results.
+        """Send `requests` in order and record their results.
+
+        The chunks of stopped mailings are left out.
 
         Raises:
             StopSending: a request was certainly not sent, or a signal asked to stop. What was in
@@ -142,7 +143,10 @@ class Dispatcher:
         self._answers.handle(request, outcome)
 
     def _drain(self, error: Exception) -> None:
-        """Record the answers of what is in flight after `error`, which comes first and collects lost results."""
+        """Record the answers to the requests in flight after `error`.
+
+        `error` is reported, and collects the results that could not be saved.
+        """
         while self._in_flight:
             try:
                 answer = self._workers.wait(SLICE)
@@ -156,7 +160,10 @@ class Dispatcher:
 
 
 class _FlightLimit:
-    """How many requests may be in flight: half as many after a 429, one more after ten accepted ones."""
+    """Limits the requests in flight: half as many after a 429, slowly more afterwards.
+
+    Ten accepted requests allow one more.
+    """
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -179,7 +186,10 @@ class _Prepared:
 
 
 class _RequestQueue:
-    """The requests still to send, in order; one that was put back keeps its place. The first may be prepared ahead."""
+    """The requests still to send, in order; one that was put back keeps its place.
+
+    The first may be prepared ahead.
+    """
 
     def __init__(self, requests: Iterable[SendRequest], runs: Mapping[str, MailingRun]) -> None:
         self._coming = enumerate(requests)
@@ -227,7 +237,10 @@ class _RequestQueue:
         return None
 
     def _prepare_first(self) -> _Prepared | None:
-        """Return the first request without the chunks of stopped mailings; None if no chunk remains."""
+        """Return the first request without the chunks of stopped mailings.
+
+        None if no chunk remains.
+        """
         _, request = heapq.heappop(self._waiting)
         if request.tries and (objection := request.objection_to_retry()):
             for address in request.addresses:

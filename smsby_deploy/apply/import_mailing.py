@@ -1,4 +1,4 @@
-"""Import: record a mailing that was sent elsewhere, as the lock's entry of that mailing in the files.
+"""Import: record a mailing that was sent elsewhere as if it had been applied.
 
 It only asks. What the user names must be known to sms.by, must have been sent, and must not belong to another mailing.
 """
@@ -37,7 +37,10 @@ _CHUNK_NUMBER = re.compile(r" \[(\d+)/(\d+)\] ")
 
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
-    """What the user wants to import, and who does it: either `message_ids` or `uuids` name the messages."""
+    """The mailing to import, and the user who does it.
+
+    Either `message_ids` or `uuids` name the messages.
+    """
 
     address: str
     message_ids: Sequence[int]
@@ -82,8 +85,9 @@ def import_mailing(
     clock: Clock,
     new_id: str,
 ) -> tuple[Difference, ...]:
-    """Record the wanted mailing as sent with the named messages, as a plan made now would have it.
+    """Record the wanted mailing as sent with the named messages.
 
+    Its content is that of a plan made now.
     Returns what sms.by reports of them differently than the files.
 
     Raises:
@@ -119,7 +123,9 @@ def import_mailing(
 def find_messages(
     client: ReadClient, project: Project, mailing: Mailing, wanted: ImportRequest
 ) -> tuple[RemoteMessage, ...]:
-    """Return the messages with the wanted ids, or those of the wanted requests that are `mailing`.
+    """Return the messages with the wanted ids, or the wanted requests' messages.
+
+    Of a request only the messages of `mailing` are returned.
 
     Raises:
         UsageError: it is not clear which message of a request is meant.
@@ -145,7 +151,7 @@ def check_messages(
     """Refuse messages of another mailing, and messages that are only a part of a mailing.
 
     Raises:
-        Refused: one of both.
+        Refused: one of them is.
         SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
     """
     owners = _Owners(lock)
@@ -180,7 +186,7 @@ def _check_name(message: RemoteMessage, name: RemoteName, mailing: Mailing, know
 
 
 def _check_complete(names: Iterable[str]) -> None:
-    """Refuse messages of which the names say that there are more, as in `[2/3]`."""
+    """Refuse messages whose names show that others are missing, as in `[2/3]`."""
     numbers = {int(found[1]): int(found[2]) for name in names if (found := _CHUNK_NUMBER.search(name))}
     total = max(numbers.values(), default=0)
     if len(numbers) < total:
@@ -197,7 +203,7 @@ def imported_entry(
     applied: AppliedBy,
     currency: str | None,
 ) -> Entry:
-    """Return the lock's entry: content, audience and chunks as planned now, messages as sms.by has them.
+    """Return the lock's entry: planned as of now, with the messages of sms.by.
 
     A single message has all recipients, so it becomes the first chunk; of several, each becomes a chunk. A chunk
     without a message of its own was sent with another one and is recorded as done, without recipients.
@@ -289,7 +295,10 @@ def _find_by_id(client: ReadClient, listed: dict[int, RemoteMailing], number: in
 def _find_by_uuid(
     client: ReadClient, listed: dict[int, RemoteMailing], project: Project, mailing: Mailing, uuid: str
 ) -> list[RemoteMessage]:
-    """Return the messages of one request that are `mailing`, or its only message whatever its name."""
+    """Return the messages of one request that belong to `mailing`.
+
+    If the request has only one message, it is returned whatever its name.
+    """
     reported = client.status_bulk_sms(uuid)
     if not reported:
         raise Refused(
@@ -331,7 +340,7 @@ class _Owners:
                     self._by_uuid[chunk.uuid] = address
 
     def of_unnamed(self, client: ReadClient, message: RemoteMessage) -> str | None:
-        """Return the mailing whose recorded request carried a message without a name of ours, None if there is none."""
+        """Return the recorded mailing to which an unnamed message belongs, or None."""
         if message.uuid is not None and message.uuid in self._by_uuid:
             return self._by_uuid[message.uuid]
         for uuid, address in self._by_uuid.items():

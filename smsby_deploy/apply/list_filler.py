@@ -1,5 +1,6 @@
-"""Makes and fills the contact list of an uploaded mailing: createSubscriberList, then importContacts batch by batch.
+"""Makes and fills the contact list of an uploaded mailing.
 
+createSubscriberList makes it, then importContacts fills it batch by batch.
 Neither call reaches a recipient, and repeating them changes nothing: the list is looked for by its name before it is made,
 and sms.by identifies a contact by its phone. So they are retried, which a send never is.
 
@@ -74,7 +75,10 @@ class ContactBatch:
 
 
 class ContactReader:
-    """Reads the contacts of the mailings of one apply; `inputs` are the hashes of the plan's input files."""
+    """Reads the contacts of the mailings of one apply.
+
+    `inputs` are the hashes of the plan's input files.
+    """
 
     def __init__(self, project: Project, inputs: Mapping[str, str]) -> None:
         self._project = project
@@ -171,7 +175,9 @@ class ListFiller:
         self._reader = reader
 
     def fill(self, mailing: Mailing, contacts: Contacts, upload: UploadRecord) -> UploadRecord:
-        """Make the list unless it exists, and upload the contacts that it lacks; returns how far it is then.
+        """Make the list unless it exists, and upload the contacts that it lacks.
+
+        Return the record of the list afterwards.
 
         Args:
             upload: what the lock records about the list of these contacts.
@@ -194,7 +200,10 @@ class ListFiller:
             raise StopSending(what, ExitCode.UNREACHABLE) from error
 
     def _exists(self, list_id: int, mailing: Mailing, contacts: Contacts) -> bool:
-        """Whether the recorded list still is ours: it may be deleted, or the same id a foreign list of another account."""
+        """Whether the recorded list still exists and is ours.
+
+        It may have been deleted, or its id may belong to a list of another account.
+        """
         name = self._reader.list_name(mailing, contacts)
         return any(one.id == list_id and one.name.strip() == name for one in self.subscriber_lists())
 

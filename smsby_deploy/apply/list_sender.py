@@ -1,5 +1,6 @@
-"""Mailings to a list at sms.by: sendSmsList makes a draft, confirm=0 reports its figures, confirm=1 starts it.
+"""Mailings to a list at sms.by: a draft, its figures, and its confirmation.
 
+sendSmsList makes the draft, confirm=0 reports its figures, confirm=1 sends it.
 The guardrails of a list are checked on the figures of confirm=0: only sms.by knows them.
 """
 
@@ -55,7 +56,9 @@ class ExpectedList:
 
 
 class ListGuardrails:
-    """Checks drafts against the review and the guardrails, and adds up what the confirmed lists cost.
+    """Checks drafts against the review and the guardrails.
+
+    It adds up the cost of the confirmed lists.
 
     Args:
         planned_cost: the planned cost of this apply, uploaded lists included.
@@ -69,7 +72,7 @@ class ListGuardrails:
         self._spent = spent
 
     def objection(self, mailing: Mailing, info: ListInfo, expected: ExpectedList | None) -> str:
-        """Return what its figures say against the draft; empty if nothing does."""
+        """Return why the figures of a draft forbid its confirmation; empty if they do not."""
         difference = "" if expected is None else _difference(info, expected)
         if difference:
             return difference
@@ -79,7 +82,10 @@ class ListGuardrails:
     def estimate_cost(
         self, mailing: Mailing, info: ListInfo, expected: ExpectedList | None
     ) -> Decimal | None:
-        """Return the cost that sms.by reports, else one by its parts or recipients and our price; None if unknown."""
+        """Return the cost that sms.by reports, else an estimate; None if unknown.
+
+        The estimate multiplies the parts, or the recipients, by the project's price.
+        """
         if info.cost is not None:
             return info.cost
         if expected is not None and info.recipients == expected.recipients and expected.cost:
@@ -117,7 +123,10 @@ class ListGuardrails:
 
 
 def _unplanned(cost: Decimal, expected: ExpectedList | None) -> Decimal:
-    """Return the share of `cost` that the planned cost lacks; that of an uploaded list was planned."""
+    """Return the part of `cost` that was not planned.
+
+    The cost of an uploaded list was planned.
+    """
     return cost if expected is None else cost - expected.cost
 
 
@@ -166,7 +175,10 @@ class DraftRequest(SendRequest):
 
 
 class ConfirmRequest(SendRequest):
-    """confirm=1: starts the draft `message_id`. After a pause an uploaded list is reviewed once more."""
+    """confirm=1: starts the draft `message_id`.
+
+    After a pause an uploaded list is reviewed once more.
+    """
 
     def __init__(self, context: ApplyContext, address: str, message_id: int, review: Review | None) -> None:
         super().__init__([(address, 0)], step="confirm")
@@ -186,7 +198,10 @@ class ConfirmRequest(SendRequest):
 
 
 class ListSender:
-    """Sends a mailing to a list, from whatever state the lock records. Never makes a second draft."""
+    """Sends a mailing to a list, from whatever state the lock records.
+
+    Never makes a second draft.
+    """
 
     def __init__(
         self,
@@ -207,7 +222,7 @@ class ListSender:
         Args:
             list_id: the list; not used if there is a draft already.
             review: reads the recipients of an uploaded list again, directly before each confirmation; may
-                raise what the senders of its room raise.
+                raise FilesChanged.
 
         Raises:
             StopSending, ResultNotSaved: as Dispatcher.send.
@@ -230,8 +245,9 @@ class ListSender:
         return self._recorder.chunk((mailing.address, 0)).state
 
     def _confirm(self, mailing: Mailing, review: Review | None, *, is_new: bool) -> None:
-        """Look at the draft, compare it with the guardrails, and start it; stop the mailing if it must not start.
+        """Confirm the draft unless the review or a guardrail forbids it.
 
+        In that case the mailing is stopped.
         A draft that is `is_new` was made in this run, so no status of it can mean that it was confirmed.
         """
         address, run = mailing.address, self._context.runs[mailing.address]
@@ -258,7 +274,10 @@ class ListSender:
             self._guardrails.count_confirmed(cost, expected)
 
     def _read_draft(self, address: str, message_id: int) -> ListInfo | None:
-        """Return the figures of confirm=0; None if sms.by does not report them, and then the mailing is stopped."""
+        """Return the figures of confirm=0, or stop the mailing and return None.
+
+        None means that sms.by does not report them.
+        """
         self._context.shutdown.check()
         try:
             return self._context.client.confirm_info(message_id)
@@ -278,7 +297,10 @@ class ListSender:
         return f"{objection}; its draft {message_id} is not confirmed" if objection else ""
 
     def _record_figures(self, address: str, info: ListInfo, cost: Decimal | None) -> None:
-        """Record what only sms.by knows, and say what it does not report; a budget counts an estimated cost, too."""
+        """Record what only sms.by knows, and warn of missing figures.
+
+        A budget counts an estimated cost, too.
+        """
         entry = self._recorder.lock.mailings[address]
         if cost is None and entry.cost:
             cost = Decimal(entry.cost)

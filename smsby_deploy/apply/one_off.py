@@ -1,4 +1,7 @@
-"""One SMS outside any mailing: a test of a mailing's text, or a one-time code. The lock does not record it."""
+"""One SMS outside any mailing: a test of a mailing's text, or a one-time code.
+
+The lock does not record it.
+"""
 
 from __future__ import annotations
 

@@ -38,7 +38,9 @@ class ReadyPlan:
 
 
 def check_files(request: ApplyRequest) -> None:
-    """Check the files of an apply that another run keeps from the lock: their exit code comes first.
+    """Check the files of an apply while another run holds the lock.
+
+    Invalid files come first: their exit code takes precedence over a held lock.
 
     Raises:
         UsageError: a pattern of `select` matches nothing.
@@ -60,8 +62,9 @@ def check_files(request: ApplyRequest) -> None:
 
 
 def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, keep: Keep) -> ReadyPlan:
-    """Return the plan as of now, which has the id and the mailings of the reviewed plan if there is one.
+    """Return the plan as of now, limited to the reviewed plan if there is one.
 
+    It then has the id and the mailings of the reviewed plan.
     `keep` gets its chunks. `request.planned` gets the plan before it is refused as a whole.
 
     Raises:
@@ -98,7 +101,9 @@ def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, ke
 def _read_reviewed(
     request: ApplyRequest, loaded: LoadedProject, lock: Lock
 ) -> tuple[Plan | None, PlanRefused | None]:
-    """Return the reviewed plan, or why it is refused without a look at the files: invalid files come first.
+    """Return the reviewed plan, or the error that refuses it.
+
+    The error is not raised yet: invalid files come first.
 
     Raises:
         PlanRefused: it was made of invalid files.
@@ -139,7 +144,10 @@ def _as_reviewed(request: ApplyRequest, reviewed: Plan, plan: Plan) -> Plan:
 
 
 def _hold_back(action: Action, shown_blocked: set[str]) -> Action:
-    """Block an action that the reviewed plan showed as blocked, even if nothing is in its way any more."""
+    """Block an action that the reviewed plan showed as blocked.
+
+    Its obstacle may be gone, but its send was not reviewed.
+    """
     if not action.sends or action.address not in shown_blocked:
         return action
     why = f"blocked in the reviewed plan; now {action.action}: make a new plan"
@@ -147,7 +155,10 @@ def _hold_back(action: Action, shown_blocked: set[str]) -> Action:
 
 
 def _check_whole(project: Project, plan: Plan, client: SendClient) -> None:
-    """Refuse the whole apply for unknown names, a guardrail or the balance. Raises as make_ready_plan."""
+    """Refuse the whole apply for unknown names, a guardrail or the balance.
+
+    Raises as make_ready_plan.
+    """
     if plan.has_errors:
         raise FilesInvalid(plan.problems)
     breach = check_apply(project.guardrails, plan.actions)

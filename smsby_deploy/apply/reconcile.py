@@ -48,7 +48,10 @@ class Reconciler:
             raise not_asked(error) from error
 
     def adopt(self, address: str, revision: int, action: Action, remote: RemoteView) -> None:
-        """Record a mailing that sms.by lists and the lock lacks; chunks that are not listed are unknown."""
+        """Record a mailing that sms.by lists and the lock lacks.
+
+        Chunks that are not listed are unknown.
+        """
         records = []
         for chunk in action.chunks:
             listed = remote.by_fingerprint.get(chunk.fingerprint)
@@ -114,7 +117,10 @@ class Reconciler:
             self._recorder.note(ref, ChunkState.DRAFT, error=self._recorder.chunk(ref).error)
 
     def look_at_confirmations(self, address: str) -> None:
-        """Settle the lost confirmations of `address` about which the list says nothing, if confirm=0 does."""
+        """Settle lost confirmations of `address` by what confirm=0 reports.
+
+        The remote list says nothing about them.
+        """
         chunks = self._recorder.lock.mailings[address].chunks
         lost = [(address, index) for index, chunk in enumerate(chunks) if _is_confirm_lost(chunk)]
         if self._unconfirmed_drafts(lost, None):

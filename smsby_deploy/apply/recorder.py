@@ -65,7 +65,10 @@ class Recorder:
         return self.lock.mailings[address].chunks[index]
 
     def begin(self) -> None:
-        """Start the journal, which marks the plan as used. Every other write does it first if need be."""
+        """Start the journal, which marks the plan as used.
+
+        Every other write does it first if necessary.
+        """
         if self._begun:
             return
         plan_id, commit, tool = self._applied
@@ -110,8 +113,9 @@ class Recorder:
         self._write(EventKind.MAILING, address=address, entry=entry_document(entry))
 
     def intent(self, chunks: Sequence[ChunkRef], step: str | None, row: int | None = None) -> None:
-        """Record that a request with `chunks` is about to leave: they are unknown until a result is recorded.
+        """Record that a request with `chunks` is about to be sent.
 
+        The chunks are unknown until a result is recorded.
         With `row` this is about that phone of the one chunk only, as in result and note.
         """
         place = {"chunks": [list(ref) for ref in chunks], **_place(row)}
@@ -132,7 +136,10 @@ class Recorder:
     def note_phones(
         self, ref: ChunkRef, phones: PhoneStates, baseline: tuple[int, ...], **changes: Any
     ) -> None:
-        """Record the state of every phone of a chunk, and how often each had received its message before."""
+        """Record the state of every phone of a chunk.
+
+        `baseline` is how often each phone had received the message before.
+        """
         counts = format_runs(map(str, baseline))
         self._write(EventKind.PHONES, chunks=[list(ref)], rows=str(phones), baseline=counts, changes=changes)
 
@@ -202,7 +209,10 @@ def write_rescue(error: ResultNotSaved, lock: Lock, lock_path: Path) -> OutcomeU
 
 
 def _rescue_document(error: ResultNotSaved, lock: Lock) -> dict[str, Any]:
-    """Return each result with its chunks as [address, index, fingerprint]: no phone number, text or token."""
+    """Return the results as a document without phone numbers, texts or the token.
+
+    Each chunk is [address, index, fingerprint].
+    """
     results = [
         {
             "chunks": [[a, i, lock.mailings[a].chunks[i].fingerprint] for a, i in event["chunks"]],

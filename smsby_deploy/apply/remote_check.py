@@ -17,7 +17,7 @@ from smsby_deploy.plan.situation import is_recorded_singly
 
 
 class RemoteCheck:
-    """Records what sms.by already has of the mailings of a plan, so that none of it is sent again."""
+    """Records what sms.by already has, so that none of it is sent again."""
 
     def __init__(self, context: ApplyContext, reconciler: Reconciler, singles: SingleReconciler) -> None:
         self._project = context.project
@@ -78,7 +78,7 @@ class RemoteCheck:
         return not run.is_stopped
 
     def _record(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
-        """Record the mailing as new, as found at sms.by, or what sms.by says about its recorded chunks."""
+        """Record a new mailing, or what sms.by says about a recorded one."""
         entry = self._recorder.lock.mailings.get(mailing.address)
         marks = [chunk.fingerprint for chunk in action.chunks]
         is_new = action.action in STARTING or entry is None
@@ -109,5 +109,5 @@ class RemoteCheck:
 
 
 def _is_to_reconcile(action: Action) -> bool:
-    """Whether it is not sent by this plan, and sms.by is asked for it all the same."""
+    """Whether sms.by is asked about a mailing that this plan does not send."""
     return action.action is ActionKind.ADOPT or action.reason_code is ReasonCode.UNKNOWN

@@ -1,4 +1,4 @@
-"""The result of an apply: an outcome for each mailing, the exit code, and what the user should do next.
+"""The result of an apply: outcomes, the exit code, and the next steps.
 
 A MailingRun collects what happens to one mailing during the run; its result follows from that and from the lock.
 """
@@ -54,7 +54,10 @@ class MailingResult:
 
     @property
     def has_record(self) -> bool:
-        """Whether the lock records something new about it; a partly sent mailing counts as skipped or rejected."""
+        """Whether the lock records something new about it.
+
+        A partly sent mailing counts as skipped or rejected.
+        """
         is_recorded = self.outcome.was_sent_now or self.outcome in (
             MailingOutcome.ADOPTED,
             MailingOutcome.UNKNOWN,
@@ -78,7 +81,10 @@ class SentTotals:
 
 @dataclass(frozen=True, slots=True)
 class ApplyResult:
-    """`differences` are warnings about sent mailings for which sms.by reports other values than intended."""
+    """The result of one apply.
+
+    `differences` are warnings about sent mailings for which sms.by reports other values than intended.
+    """
 
     plan: Plan
     mailings: tuple[MailingResult, ...]
@@ -139,15 +145,16 @@ def refused_result(plan: Plan, error: SmsbyDeployError) -> ApplyResult:
 
 @dataclass(slots=True)
 class MailingRun:
-    """What happens to one mailing of the plan in this run. Nothing more of a stopped mailing is sent.
+    """What happens to one mailing of the plan in this run.
 
+    Nothing more of a stopped mailing is sent.
     The result follows from these facts and from what the lock records, and from nothing else.
     """
 
     action: Action
     revision: int | None  # in the files; None for an orphan
     is_begun: bool = False  # its entry was written or checked, directly before its first request
-    is_reconciled: bool = False  # it is not sent by this plan, but sms.by was asked for it
+    is_reconciled: bool = False  # this plan does not send it, but sms.by was asked about it
     stop_reason: str | None = None
     was_sent: bool = False  # a request was sent and not rejected
     was_rejected: bool = False
@@ -258,7 +265,10 @@ def _with_share(entry: Entry, reason: str | None) -> str | None:
 
 
 def _count(chunk: ChunkRecord, state: ChunkState, phone_state: PhoneState) -> int:
-    """Return how many recipients are in `state`, or in `phone_state` if it is sent one SMS at a time."""
+    """Return how many recipients of a chunk are in `state`.
+
+    If it is sent one SMS at a time, `phone_state` counts instead.
+    """
     if chunk.phones is not None:
         return chunk.phones.count(phone_state)
     return (chunk.recipients or 0) if chunk.state is state else 0

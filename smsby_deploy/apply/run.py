@@ -1,5 +1,6 @@
-"""Applies a plan while the lock is held. Nothing outside this room reaches a sending method.
+"""Applies a plan while the lock is held.
 
+Nothing outside this room reaches a sending method.
 For each request: the intent on disk, the request, its result on disk. dispatcher.py keeps that order.
 """
 
@@ -121,7 +122,7 @@ class _ApplyRun:
         return None if mailing is None else mailing.revision
 
     def run(self) -> ApplyResult:
-        """Send everything, and return what became of it."""
+        """Send everything, and return the result."""
         try:
             with self._context.shutdown, closing(self._workers):
                 stop = self._send()
@@ -144,7 +145,7 @@ class _ApplyRun:
     def _send(self) -> StopSending | None:
         """Return why not everything was sent, if a signal or sms.by stopped the whole run."""
         if self._is_reviewed:
-            self._recorder.begin()  # the plan is used from here on, whatever comes of it
+            self._recorder.begin()  # from here on the plan counts as used
         try:
             self._check.record_found()
             for campaign in self._project.campaigns:
@@ -158,7 +159,10 @@ class _ApplyRun:
         return run is not None and run.action.sends
 
     def _send_campaign(self, mailings: list[Mailing]) -> None:
-        """Send the bulk mailings of a campaign, which share requests, then the others in their order."""
+        """Send the mailings of a campaign: bulk mailings first, then the others in order.
+
+        Bulk mailings share requests.
+        """
         self._bulk.send([mailing for mailing in mailings if mailing.via == "bulk"])
         for mailing in mailings:
             if mailing.via != "bulk" and self._check.begin(mailing):
@@ -203,7 +207,7 @@ class _ApplyRun:
             yield from find_drift(intended, entry.chunks, remote)
 
     def _not_saved(self, error: ResultNotSaved) -> SmsbyDeployError:
-        """Return what to tell the user; a result that would be lost goes to a rescue file."""
+        """Return the error for the user; a result that would be lost goes to a rescue file."""
         if all(event["event"] != "result" for event in error.events):
             return SmsbyDeployError(
                 f"cannot write the journal beside the lock ({error}): stopped sending; nothing is lost",

@@ -11,7 +11,7 @@ from smsby_deploy.smsby.outcome import Outcome
 
 
 class SendRequest(ABC):
-    """A request with `chunks`; each sender has a subclass for what is particular about its requests.
+    """A request with `chunks`; each sender has a subclass for its kind of request.
 
     `step` is "draft" or "confirm" for a list mailing. With `row` only that phone of the one chunk
     is sent to. The dispatcher sets `order`, counts `tries`, and removes the chunks of stopped

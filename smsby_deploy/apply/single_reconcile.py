@@ -1,4 +1,7 @@
-"""What sms.by already has of a mailing with `via: single`: the deliveries of its messages. Absence proves nothing."""
+"""What sms.by already has of a mailing with `via: single`: the deliveries of its messages.
+
+Absence proves nothing.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,9 @@ class SingleReconciler:
         self._ledger = ledger
 
     def adopt(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
-        """Record a mailing that sms.by lists and the lock lacks: phones without a delivery are unknown, except opt-outs.
+        """Record a mailing that sms.by lists and the lock lacks.
+
+        Phones without a delivery are unknown, except opt-outs.
 
         Raises:
             SmsbyUnavailable, ApiError: sms.by could not be asked; nothing was recorded.

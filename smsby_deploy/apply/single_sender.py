@@ -1,5 +1,6 @@
-"""Mailings with `via: single`: createSmsMessage once for each text, then sendSMS once for each phone.
+"""Mailings with `via: single`, sent phone by phone.
 
+createSmsMessage is called once for each text, then sendSMS once for each phone.
 createSmsMessage reaches no recipient and may be repeated; each sendSMS has its intent and its result on disk. A lost
 sendSMS is found by the deliveries of its message (delivery_ledger.py); what they do not prove stays unknown.
 """
@@ -99,7 +100,10 @@ class SingleChunks:
 
 
 def recorded_states(record: ChunkRecord, chunk: Chunk) -> PhoneStates:
-    """Return the state of each phone of `chunk`, also if only the state of the whole chunk is recorded."""
+    """Return the state of each phone of `chunk`.
+
+    If only the state of the whole chunk is recorded, all phones have it.
+    """
     if record.phones is not None:
         return record.phones
     first = _FIRST_STATES.get(record.state, PhoneState.PENDING)
@@ -135,7 +139,7 @@ class PhoneRequest(SendRequest):
             self._warn("refused", f"{self._ref[0]}: line {self._line}: {record.error}")
 
     def look_for_lost(self, reconciler: Reconciler) -> None:
-        """Look for `reconcile_seconds` for one delivery more than before; found, the phone is accepted."""
+        """Look for a new delivery for `reconcile_seconds`; if found, the phone is accepted."""
         context = self._context
         record = context.recorder.chunk(self._ref)
         known = record.baseline[self._place] if record.baseline else 0
@@ -189,7 +193,9 @@ class SingleSender:
         self._factory = MessageFactory(context, dispatcher)
 
     def send(self, mailing: Mailing, action: Action) -> None:
-        """Make the missing messages, wait for their approval, and send them to the phones that are certainly unsent.
+        """Make the missing messages, wait for their approval, and send them.
+
+        They are sent to the phones that are certainly unsent.
 
         Raises:
             FilesChanged: the files are not the planned ones.

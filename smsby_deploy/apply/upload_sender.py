@@ -1,5 +1,6 @@
-"""Mailings with `upload: true`: their recipients become a list at sms.by, which is then sent to like any list.
+"""Mailings with `upload: true`: the recipients become a list at sms.by.
 
+The list is then sent to like any other.
 The list must be ours and have exactly the reviewed recipients: its name has their digest, and no other list is written to.
 """
 
@@ -31,13 +32,19 @@ _MAX_LISTS = 3  # made in one run because recipients opt out while a list is fil
 
 
 def upload_of(entry: Entry | None, mailing: Mailing) -> UploadRecord | None:
-    """Return what is recorded about the list of this revision; it survives a change of the text while nothing was sent."""
+    """Return what is recorded about the list of this revision.
+
+    The record survives a change of the text while nothing was sent.
+    """
     is_same = entry is not None and entry.revision == mailing.revision and len(entry.chunks) == 1
     return entry.chunks[0].upload if entry is not None and is_same and mailing.upload is not None else None
 
 
 class UploadSender:
-    """Makes and fills the list of a mailing, from whatever state the lock records, and sends to it."""
+    """Makes and fills the list of a mailing, and sends to it.
+
+    It continues from whatever state the lock records.
+    """
 
     def __init__(
         self, context: ApplyContext, dispatcher: Dispatcher, reconciler: Reconciler, lists: ListSender
@@ -85,7 +92,10 @@ class UploadSender:
             return None
 
     def _fill_until_current(self, mailing: Mailing, action: Action) -> int | None:
-        """Fill lists until the opt-outs did not change meanwhile: contacts cannot be removed from a list."""
+        """Fill lists until no recipient opts out during the upload.
+
+        Contacts cannot be removed from a list.
+        """
         for _ in range(_MAX_LISTS):
             contacts = self._reader.measure(mailing, action)
             if not contacts.count:
@@ -159,7 +169,7 @@ class UploadSender:
         return ExpectedList(recipients, action.cost or Decimal(0), objection, must_be_counted=upload.found)
 
     def _find_only_list(self, mailing: Mailing, contacts: Contacts) -> int | None:
-        """Return the list of these contacts, if sms.by has no other list of this mailing and revision."""
+        """Return the list of these contacts if it is the only one of this revision."""
         own: dict[str, int] = {}
         for one in self._filler.subscriber_lists():
             name = read_remote_name(one.name)

@@ -87,8 +87,9 @@ class ShutdownSignal:
 
 
 class WorkerPool:
-    """Runs calls on threads that are started when they are needed. Only one thread may use a pool.
+    """Runs calls on threads that are started when they are needed.
 
+    Only one thread may use a pool.
     `announce_shutdown` is called once, while an answer is waited for after a first signal.
     """
 
@@ -110,7 +111,7 @@ class WorkerPool:
             self._calls.put(None)
 
     def has_idle_thread(self) -> bool:
-        """Return whether a call would start at once; starts one more thread if that is what it takes."""
+        """Return whether a call would start at once; starts another thread if necessary."""
         if len(self._in_flight) >= self._threads:
             try:
                 threading.Thread(target=self._work, daemon=True).start()

@@ -152,7 +152,10 @@ def _apply(
 
 
 def _account(context: Context, project: Project) -> str | None:
-    """The account to send with; None without a token, which is reported once sms.by is to be asked."""
+    """The account to send with; None without a token.
+
+    A missing token is reported only when sms.by is to be asked.
+    """
     from smsby_deploy.cli.session import account_of
 
     try:

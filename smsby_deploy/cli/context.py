@@ -1,4 +1,4 @@
-"""The global options, and the options, arguments and help texts that several commands share."""
+"""The global options, and the options and help texts that commands share."""
 
 from __future__ import annotations
 

@@ -66,7 +66,10 @@ def _sample_files(day: date) -> dict[Path, str]:
 
 
 def next_first_of_march(today: date) -> date:
-    """The first of March at least two days after `today`, so that it is in the future in every time zone."""
+    """The first of March at least two days after `today`.
+
+    It is in the future in every time zone.
+    """
     this_year = date(today.year, 3, 1)
     return this_year if today + timedelta(days=2) <= this_year else date(today.year + 1, 3, 1)
 

@@ -1,5 +1,6 @@
-"""The command group. It imports a command's module only when the command is used, so `--help` stays instant.
+"""The command group.
 
+It imports a command's module only when the command is used, so `--help` stays instant.
 Every error becomes one sentence, its place, a hint and an exit code here.
 """
 
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 
 def report_error(error: BaseException, *, verbose: bool, log: JsonLog | None = None) -> int:
-    """Write `error` to stderr, or to `log`, and return its exit code. `verbose` adds a traceback to an internal error."""
+    """Write `error` to stderr, or to `log`, and return its exit code.
+
+    `verbose` adds a traceback to an internal error.
+    """
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else ExitCode.FAILED
     if isinstance(error, SmsbyDeployError):
@@ -188,7 +192,7 @@ def _wants_json_log(arguments: Sequence[str]) -> bool:
 
 
 def _make_streams_robust() -> None:
-    """Replace characters that a terminal's encoding lacks by `?`, for example in a Windows console.
+    """Replace characters that the terminal's encoding lacks by `?`.
 
     Output to a file or a pipe is UTF-8, which JSON and HTML documents promise.
     """

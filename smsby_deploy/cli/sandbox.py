@@ -97,7 +97,7 @@ def _read_switch(text: str) -> tuple[str, Any]:
 
 
 def _announce(url: str) -> None:
-    """Print the URL, for programs that start a sandbox; at a terminal also explain how to use it."""
+    """Print the URL for programs; at a terminal also explain how to use it."""
     click.echo(url)
     if sys.stdout.isatty():
         click.echo(f"Open {url}/ to see what recipients get. Press Ctrl-C to stop.", err=True)

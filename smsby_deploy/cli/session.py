@@ -171,7 +171,10 @@ def reading_progress(progress: Progress) -> ReadProgress:
 
 
 def folder_from_here(context: Context) -> str:
-    """The project's folder relative to the working directory: CI annotations name files from there."""
+    """The project's folder relative to the working directory.
+
+    CI annotations name files from there.
+    """
     from pathlib import Path
 
     from smsby_deploy.config.project_loader import find_project
@@ -186,7 +189,10 @@ _ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_USER_ID")
 
 
 def find_actor(environ: Mapping[str, str]) -> str:
-    """The user who started the pipeline, or else the user of this machine; `unknown` if neither has a name."""
+    """The user who started the pipeline, or else the user of this machine.
+
+    `unknown` if neither has a name.
+    """
     import getpass
 
     from smsby_deploy.output.values import safe_line

@@ -1,4 +1,4 @@
-"""A campaign file as typed mailings, with the settings they inherit from the campaign and the project.
+"""A campaign file as typed mailings, with inherited settings.
 
 Recipients are declared here, inline or by where they are: a file, Parquet files or a database.
 """
@@ -43,7 +43,10 @@ from smsby_deploy.problems import Location
 
 
 def read_inline_recipients(rows: YamlList, location: Location) -> InlineRecipients:
-    """Return the recipients listed in a campaign file; by its schema, all their values are text."""
+    """Return the recipients listed in a campaign file.
+
+    By its schema, all their values are text.
+    """
     recipients = []
     for row, (line, column) in zip(rows, rows.items_at, strict=True):
         place = Location(location.file, line, column)
@@ -97,7 +100,10 @@ def read_query_source(
 
 
 def read_parquet_source(root: Path, node: YamlMap, file: str, log: ProblemLog) -> RecipientsParquet:
-    """Return the Parquet files that a path or glob pattern names, sorted by name; those outside `root` are errors."""
+    """Return the Parquet files that a path or glob pattern names, sorted by name.
+
+    Files outside `root` are errors.
+    """
     pattern, place = node["parquet"], Location(file, *node.values_at["parquet"])
     names = [pattern]
     if any(sign in pattern for sign in "*?["):
@@ -145,8 +151,9 @@ class _Schedule(NamedTuple):
 
 
 def load_campaign(context: CampaignContext, file: str, document: YamlMap) -> Campaign:
-    """Return the campaign in `document`, which matches its schema; errors go to the log of `context`.
+    """Return the campaign in `document`, which matches its schema.
 
+    Errors go to the log of `context`.
     Mailings whose files cannot be read are left out.
     """
     loader = _CampaignLoader(context, file, document)
@@ -248,7 +255,10 @@ class _CampaignLoader:
         return (HOME,)
 
     def _inherited(self, node: YamlMap, key: str, default: Any, mark: Mark) -> tuple[Any, Location]:
-        """Return a setting of the mailing, else of the campaign, else of the project's defaults, and its place."""
+        """Return an inherited setting and its place.
+
+        The mailing takes precedence over the campaign, and that over the project's defaults.
+        """
         for holder in (node, self._document):
             if key in holder:
                 return holder[key], self._at(holder.values_at[key])

@@ -32,7 +32,10 @@ class ApiSettings(NamedTuple):
 
 
 class QuietHours(NamedTuple):
-    """Local times in the campaign's zone between which nothing is sent; `start` > `end` spans midnight."""
+    """Local times in the campaign's zone between which nothing is sent.
+
+    `start` > `end` spans midnight.
+    """
 
     start: time
     end: time
@@ -53,7 +56,10 @@ class Expected(NamedTuple):
 
 
 class Guardrails(NamedTuple):
-    """Limits of smsby.yaml; None and () mean off. `required_words` and `forbidden_words` are valid regular expressions."""
+    """Limits of smsby.yaml; None and () mean off.
+
+    `required_words` and `forbidden_words` are valid regular expressions.
+    """
 
     max_recipients: int | None = None
     max_parts: int | None = None
@@ -69,7 +75,10 @@ class Guardrails(NamedTuple):
 
 
 class Price(NamedTuple):
-    """The price of a part; `per_prefix` are prices by the first digits of the phone, longest prefix first."""
+    """The price of a part.
+
+    `per_prefix` has prices by the first digits of the phone, the longest prefix first.
+    """
 
     currency: str
     per_part: Decimal
@@ -81,7 +90,10 @@ class Price(NamedTuple):
 
 
 class Rewrite(NamedTuple):
-    """How a mailing's texts are made cheaper: plain punctuation for typographic, Latin letters for Cyrillic."""
+    """How the texts of a mailing are rewritten to cost less.
+
+    Plain punctuation replaces typographic, Latin letters replace Cyrillic.
+    """
 
     smart_encoding: bool = False
     transliterate: bool = False
@@ -131,7 +143,10 @@ class RecipientsFile(NamedTuple):
 
 
 class Freshness(NamedTuple):
-    """How old the newest data may be; the query `sql` returns its date or time, in `timezone` unless it has a zone."""
+    """How old the newest data may be.
+
+    The query `sql` returns its date or time, in `timezone` unless it has a zone.
+    """
 
     sql: TextSource
     max_age: timedelta
@@ -158,7 +173,10 @@ class RecipientsQuery:
 
 
 class RecipientsParquet(NamedTuple):
-    """Parquet files as (absolute path, project path), sorted; `name` is the path or glob pattern in the campaign."""
+    """Parquet files as (absolute path, project path), sorted.
+
+    `name` is the path or glob pattern in the campaign.
+    """
 
     files: tuple[tuple[Path, str], ...]
     name: str
@@ -215,7 +233,10 @@ class Mailing(NamedTuple):
     upload: Upload | None = None  # with recipients, and via "list"
 
     def time_on_wire(self, now: datetime) -> datetime | None:
-        """Return the schedule time to send to sms.by; None to send immediately, also when late within `max_late`."""
+        """Return the schedule time to send to sms.by; None to send immediately.
+
+        A mailing that is late within `max_late` is sent immediately.
+        """
         if self.schedule_time is None or (self.max_late is not None and self.schedule_time <= now):
             return None
         return self.schedule_time

@@ -1,4 +1,4 @@
-"""The errors found while a project is loaded, collected so that all of them are reported together."""
+"""The errors found while a project is loaded, reported together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of a project: which are campaigns, and paths that must stay inside the project folder."""
+"""The files of a project: campaign files, and paths inside the project folder."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ class _Folder(NamedTuple):
 def find_campaign_files(
     root: Path, patterns: Sequence[tuple[str, Location]], log: ProblemLog
 ) -> list[tuple[Path, str]]:
-    """Return the campaign files of the project in `root`, sorted, each with its path relative to `root`.
+    """Return the campaign files of the project in `root`, sorted.
 
+    Each comes with its path relative to `root`.
     Hidden folders, and folders with a smsby.yaml of their own, contain no campaigns of this project. A file outside
     `root`, also through a link, is an error.
 
@@ -54,7 +55,10 @@ def find_campaign_files(
 def resolve_inside(
     root: Path, name: str, location: Location, log: ProblemLog, *, must_exist: bool = True
 ) -> Path | None:
-    """Return the path `name` of the project; None, and an error, if it is outside `root` or does not exist."""
+    """Return the path `name` of the project.
+
+    None, and an error, if it is outside `root` or does not exist.
+    """
     path = root / name
     if not path.resolve().is_relative_to(root):
         log.error("PATH_OUTSIDE", outside(name), location)
@@ -71,7 +75,10 @@ def outside(name: str) -> str:
 
 
 def why_missing(path: Path, name: str) -> str:
-    """Say why there is no file at `path`, called `name` in the project, and which file may have been meant."""
+    """Say why there is no file at `path`, and which file may have been meant.
+
+    `name` is its name in the project.
+    """
     if path.is_dir():
         return f"{name} is a directory, expected a file"
     from difflib import get_close_matches

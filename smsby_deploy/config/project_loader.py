@@ -45,7 +45,10 @@ class LoadedProject(NamedTuple):
 
 
 class ProjectFlawed(FilesInvalid):
-    """smsby.yaml breaks its schema; `loaded` is the project without the invalid parts, only good for finding problems."""
+    """smsby.yaml breaks its schema.
+
+    `loaded` is the project without the invalid parts, which serves to find more problems.
+    """
 
     def __init__(self, loaded: LoadedProject) -> None:
         super().__init__(loaded.problems)
@@ -53,7 +56,9 @@ class ProjectFlawed(FilesInvalid):
 
 
 def find_project(option: str | None, environ: Mapping[str, str]) -> Path:
-    """Return the project folder: `option`, SMSBY_PROJECT, or the first of ./ and ./campaigns/ with a smsby.yaml.
+    """Return the project folder.
+
+    That is `option`, SMSBY_PROJECT, or the first of ./ and ./campaigns/ that has a smsby.yaml.
 
     Raises:
         UsageError: no smsby.yaml there.
@@ -70,7 +75,9 @@ def find_project(option: str | None, environ: Mapping[str, str]) -> Path:
 
 
 def load_project(folder: Path, environ: Mapping[str, str] | None = None) -> LoadedProject:
-    """Load the project in `folder`; `environ` holds the database URLs that campaigns name by `url_env`.
+    """Load the project in `folder`.
+
+    `environ` holds the database URLs that campaigns name by `url_env`.
 
     Raises:
         FilesInvalid: smsby.yaml cannot be used; as ProjectFlawed if the rest could be loaded.

@@ -169,7 +169,10 @@ def scalar_types(schema: Any, root: Any) -> ScalarTypes:
 
 
 def type_scalars(node: YamlMap | YamlList, allowed: ScalarTypes) -> None:
-    """Convert the unquoted scalars of `node`, in place, to an allowed type; text that looks like none stays text."""
+    """Convert the unquoted scalars of `node`, in place, to an allowed type.
+
+    Text that looks like none of them stays text.
+    """
     if isinstance(node, YamlMap):
         find, other = allowed.properties.get, allowed.other_properties or _ANY_TEXT
         for key in node.untyped:
@@ -204,7 +207,10 @@ def load_schema(name: str) -> Any:
 
 
 def check_document(name: str, document: YamlMap, file: str) -> list[Problem]:
-    """Give the plain scalars of `document` their types, in place, and return every violation of the schema `name`."""
+    """Type the plain scalars of `document`, in place, and return all violations.
+
+    `name` is the schema.
+    """
     type_scalars(document, _scalar_types(name))
     if is_valid(name, document):
         return []
@@ -221,8 +227,9 @@ def is_valid(name: str, document: YamlMap) -> bool:
 
 
 def drop_invalid(name: str, document: YamlMap) -> bool:
-    """Remove from `document` what breaks the schema `name`: unknown keys, whole mailings, or top-level keys.
+    """Remove from `document` what breaks the schema `name`.
 
+    That is unknown keys, whole mailings, or top-level keys.
     The rest serves to find more problems. Returns whether the rest can be read.
     """
     for error in _errors(name, document):
@@ -257,8 +264,9 @@ def _fast_validator(name: str) -> jsonschema_rs.Validator:
 
 @cache
 def _explaining_validator(name: str) -> Any:
-    """Return jsonschema's validator, its `$` matching only the end of the text as in ECMAScript.
+    """Return jsonschema's validator, with `$` as in ECMAScript.
 
+    It matches only at the end of the text.
     Python's `$` also matches before a final line break.
     """
     from jsonschema import Draft202012Validator, ValidationError, validators

@@ -1,4 +1,7 @@
-"""Settings of smsby.yaml and of campaigns as typed values: guardrails, prices, time zones and schedule times."""
+"""Settings of smsby.yaml and of campaigns as typed values.
+
+They are guardrails, prices, time zones and schedule times.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +84,10 @@ def _blackout(rails: YamlMap, log: ProblemLog) -> tuple[Blackout, ...]:
 
 
 def _patterns(rails: YamlMap, key: str, log: ProblemLog) -> tuple[str, ...]:
-    """Return the regular expressions under `key`; one that does not compile is an error and left out."""
+    """Return the regular expressions under `key`.
+
+    One that does not compile is an error and left out.
+    """
     if key not in rails:
         return ()
     patterns = rails[key]
@@ -157,7 +163,10 @@ def read_zone(name: str, location: Location, log: ProblemLog) -> ZoneInfo | None
 
 
 def read_time(text: str, zone: ZoneInfo, location: Location, log: ProblemLog) -> datetime | None:
-    """Return the instant `text` in `zone`; a UTC offset in `text` takes precedence. None, and an error, if invalid."""
+    """Return the instant `text` in `zone`; a UTC offset in `text` takes precedence.
+
+    None, and an error, if invalid.
+    """
     try:
         when = datetime.fromisoformat(text)
         if when.tzinfo is not None:
@@ -179,7 +188,10 @@ def read_time(text: str, zone: ZoneInfo, location: Location, log: ProblemLog) ->
 def check_in_account_zone(
     schedule: datetime, account: ZoneInfo | None, location: Location, log: ProblemLog
 ) -> None:
-    """Report a time that is ambiguous in the account's time zone, because sms.by reads dates without an offset."""
+    """Report a time that is ambiguous in the account's time zone.
+
+    sms.by reads dates without an offset.
+    """
     if account is not None and _is_ambiguous(schedule.astimezone(account)):
         message = f"ambiguous in the account's time zone ({account.key}), in which sms.by reads it"
         log.error("DST", message, location)

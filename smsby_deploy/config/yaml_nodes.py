@@ -148,7 +148,7 @@ def _invalid(name: str, message: str, mark: Mark) -> FilesInvalid:
 
 
 class _Node(NamedTuple):
-    """A node's value, how many nodes it contains, and whether its scalars are still to be typed."""
+    """A node's value, its number of nodes, and whether its scalars need a type."""
 
     value: Any
     size: int
@@ -156,7 +156,10 @@ class _Node(NamedTuple):
 
 
 class _Builder:
-    """Builds nodes from events. Scalars in mappings are handled inline: in a long file, calls would double the time."""
+    """Builds nodes from events.
+
+    Scalars in mappings are handled inline: in a long file, calls would double the time.
+    """
 
     def __init__(self, text: str) -> None:
         self._next = _event_reader(text)
@@ -275,7 +278,10 @@ def place_in_text(source: TextSource, offset: int) -> Mark | None:
 
 @lru_cache(maxsize=8)  # one text may have a thousand problems
 def text_runs(content: str, mark: Mark, text: str) -> tuple[Run, ...]:
-    """Return the runs of the scalar `text` that begins at `mark` in the file `content`; none for an alias."""
+    """Return the runs of the scalar `text` that begins at `mark` in the file `content`.
+
+    There are none for an alias.
+    """
     starts = _line_starts(content)
     position = starts[mark[0] - 1] + mark[1] - 1
     if content.startswith("*", position):

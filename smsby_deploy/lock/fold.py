@@ -168,7 +168,10 @@ def _only_chunk(event: Event) -> tuple[str, int]:
 
 
 def _change_chunks(lock: Lock, event: Event, changes: dict[str, Any]) -> Lock:
-    """Return the lock after stored `changes` of the event's chunks, or of the phone at its `row`."""
+    """Return the lock after stored `changes` of the event's chunks.
+
+    With a `row`, only the phone at that position changes.
+    """
     position = event.get("row")
     for address, index in event["chunks"]:
         lock = _replace_chunk(lock, address, index, lambda chunk: _changed(chunk, position, dict(changes)))

@@ -4,7 +4,7 @@ One JSON object a line, each with a checksum over itself and the previous line, 
 part can be distinguished from any other damage. Every line is on disk (fsync) before the program goes on. A journal is
 folded into the lock at the end of its run, or by the next command after a crash; see fold.py for the meaning of its events.
 
-Of a damaged journal, `lock rescue` keeps what can be read. Nothing is guessed in favor of sending: in every mailing that a
+`lock rescue` keeps what can be read of a damaged journal. Nothing is guessed in favor of sending: in every mailing that a
 readable line names, the chunks that are not certainly done become unknown.
 """
 
@@ -231,7 +231,10 @@ def _doubt(entry: Entry) -> Entry:
 
 
 def _add_missing_entry(lock: Lock, event: Event) -> Lock:
-    """Return the lock with the entry of a damaged `mailing` event, if it is legible and missing."""
+    """Return the lock with the entry of a damaged `mailing` event.
+
+    It is unchanged if the entry is illegible or recorded already.
+    """
     if event.get("event") != EventKind.MAILING or event.get("address") in lock.mailings:
         return lock
     try:

@@ -38,8 +38,9 @@ class LockStore:
         return self.path.with_name(self.path.name + ".holder")
 
     def read(self) -> Lock:
-        """Return the lock with any leftover journal folded in, or an empty lock if there is no file.
+        """Return the lock with any leftover journal folded in.
 
+        It is empty if there is no file.
         Write nothing.
 
         Raises:

@@ -1,1 +1,4 @@
-"""Results as text, Markdown, HTML, JSON and the formats of CI services. Nothing is computed here."""
+"""Results as text, Markdown, HTML, JSON and the formats of CI services.
+
+Nothing is computed here.
+"""

@@ -1,4 +1,7 @@
-"""Charts as inline SVG without scripts; their colors are CSS variables of the page, for light and dark themes."""
+"""Charts as inline SVG without scripts, for light and dark themes.
+
+Their colors are CSS variables of the page.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Problems in the formats of CI services: GitHub annotations, SARIF, Code Climate and JUnit.
+"""Problems as GitHub annotations, SARIF, Code Climate and JUnit.
 
 A finding is a problem prepared for them: one line of text, always with a place, and a stable fingerprint.
 
@@ -73,7 +73,10 @@ def list_findings(problems: Iterable[Problem], *, folder: str = ".") -> list[Fin
 def group_by_mailing(
     findings: Iterable[Finding], addresses: Iterable[str]
 ) -> Iterator[tuple[str, list[Finding]]]:
-    """The findings of each address, even if there are none; others follow under `(project files)/FILE`."""
+    """The findings of each address, even if there are none.
+
+    Others follow under `(project files)/FILE`.
+    """
     by_address: dict[str, list[Finding]] = {address: [] for address in addresses}
     by_file: dict[str, list[Finding]] = {}
     for finding in findings:
@@ -87,7 +90,10 @@ def group_by_mailing(
 
 
 def _fingerprint(problem: Problem, seen: dict[str, int]) -> str:
-    """Without the line; `seen` counts equal problems, so that each gets a fingerprint of its own."""
+    """A fingerprint that does not depend on the line.
+
+    `seen` counts equal problems, so that each gets a different fingerprint.
+    """
     file = problem.location.file if problem.location else ""
     facts = "\n".join((problem.code, file, problem.address or "", mask_phones(problem.message)))
     count = seen[facts] = seen.get(facts, 0) + 1
@@ -102,7 +108,10 @@ _GITLAB_SEVERITIES = {Severity.ERROR: "blocker", Severity.WARNING: "major", Seve
 
 
 def ci_report(form: str, findings: Sequence[Finding], addresses: Sequence[str]) -> str:
-    """The findings as `form`: github, sarif, codeclimate or junit. `addresses` are all mailings, for JUnit's cases."""
+    """The findings as `form`: github, sarif, codeclimate or junit.
+
+    `addresses` are all mailings, for JUnit's cases.
+    """
     from smsby_deploy.output.json_documents import inert_json_text
 
     match form:
@@ -168,7 +177,10 @@ def _encode_property(text: str) -> str:
 
 
 def sarif_document(findings: Sequence[Finding]) -> dict[str, Any]:
-    """A SARIF 2.1.0 log with one run; rule ids are the problem codes. It keeps the first 5,000 findings."""
+    """A SARIF 2.1.0 log with one run; rule ids are the problem codes.
+
+    It keeps the first 5,000 findings.
+    """
     codes = sorted({finding.code for finding in findings})
     rules = [_sarif_rule(code) for code in codes]
     driver = {"name": "smsby-deploy", "version": __version__, "rules": rules}

@@ -1,4 +1,4 @@
-"""The terminal: the rich console that reports are written to, and tables that never wrap or cut a cell."""
+"""The rich console for reports, and tables that never wrap or cut a cell."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _WIDTH = 80  # unless a terminal states its own
 
 
 def make_console(stream: TextIO, *, color: bool) -> Console:
-    """A console on `stream` that prints every text literally: no markup, no emoji, no highlighting."""
+    """A console on `stream` that prints every text literally.
+
+    It interprets no markup and no emoji names, and highlights nothing.
+    """
     from rich.console import Console
 
     return Console(
@@ -94,7 +97,10 @@ class Row:
 
 
 def table_lines(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Iterator[Text]:
-    """The lines of the table with its headings, at most `width` wide unless the other columns need more."""
+    """The lines of the table with its headings.
+
+    They are at most `width` wide unless the columns that cannot overflow need more.
+    """
     head = Row(tuple(column.title for column in columns), "bold", "bold")
     everything = [head, *rows]
     flexible = next((i for i, column in enumerate(columns) if column.may_overflow), None)
@@ -111,7 +117,7 @@ def table_lines(columns: Sequence[Column], rows: Sequence[Row], width: int) -> I
 def _column_sizes(
     rows: Sequence[Row], columns: Sequence[Column], flexible: int | None, width: int
 ) -> list[int]:
-    """The width of each column; 0 for the optional ones if the table would be too wide with them."""
+    """The width of each column; 0 for optional columns that do not fit."""
     wide = [max(len(row.cells[i]) for row in rows) for i in range(len(columns))]
     narrow = [0 if column.is_optional else size for size, column in zip(wide, columns, strict=True)]
     if flexible is not None:
@@ -129,7 +135,10 @@ def _total(sizes: Sequence[int]) -> int:
 
 
 def _overflow_lines(row: Row, sizes: Sequence[int], flexible: int, width: int) -> Iterator[Text]:
-    """The cells up to the one that overflows; if that is wider than the terminal, it breaks at its slash."""
+    """The cells up to the one that overflows.
+
+    If that one is wider than the terminal, it breaks at its slash.
+    """
     from rich.text import Text
 
     before = "".join(row.cells[i].ljust(sizes[i] + _GAP) for i in range(flexible) if sizes[i])

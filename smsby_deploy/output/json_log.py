@@ -20,8 +20,9 @@ Fact = str | int | float | None | list[str]
 
 
 class JsonLog:
-    """Writes `{"time", "level", "event", …}` to `stream`, each object on a line of ASCII, flushed at once.
+    """Writes `{"time", "level", "event", …}` to `stream`, one object per line.
 
+    A line is ASCII and flushed at once.
     `time` is in UTC; `level` is info, warning or error. Facts that are None are left out. No text contains a whole
     phone number or `secret`. With `is_quiet`, events of level info are left out.
     """

@@ -1,4 +1,4 @@
-"""Markdown in which nothing from a user's file has an effect, and which always fits into a comment."""
+"""Markdown that always fits into a comment, with texts from files made inert."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _NOTICE_BYTES = 1_000  # kept free for the line that says what was left out
 # Characters that mean something within a line; our texts never start one.
 _SPECIAL = re.compile(r"([\\`*_\[\]|~$])")
 _JOINER = "\u2060"  # invisible; it breaks up mentions, references, emoji names and URLs
-# Where to put it. In a URL it comes before what makes it one: behind that, GitHub takes it for a part of the host's name,
-# and browsers ignore it. `!` and `&` start GitLab's references.
+# The places for it. In a URL it comes before the part by which GitHub recognizes a link: after that part, GitHub would take
+# it for a part of the host's name, and browsers would ignore it. `!` and `&` start GitLab's references.
 _ACTIVE = re.compile(
     r"(?<=@)|(?<=#)|(?=://)|(?<=w)(?=ww\.)|(?<=mailto:)|(?<=GH-)|(?<=[!&])(?=\d)|(?<=:)(?=[a-z+-][\w+-]*:)",
     re.IGNORECASE,
@@ -25,7 +25,10 @@ _ACTIVE = re.compile(
 
 
 def escape(text: str) -> str:
-    """`text` on one line, without effect: no Markdown, HTML, mention, reference or link, no whole phone number."""
+    """`text` on one line, without any effect in Markdown, and with phones masked.
+
+    It contains no Markdown, HTML, mention, reference or link.
+    """
     inert = _ACTIVE.sub(_JOINER, safe_line(text))
     return html.escape(_SPECIAL.sub(r"\\\1", inert), quote=False)
 
@@ -52,7 +55,10 @@ def details_section(summary: str, body: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Whole lines of a comment. Rank 0 is never left out; of the others the highest rank goes first, counted by `name`."""
+    """Whole lines of a comment.
+
+    Rank 0 is never left out; of the others the highest rank goes first, counted by `name`.
+    """
 
     text: str
     rank: int = 0

@@ -1,5 +1,6 @@
-"""A plan as a comment on a pull request: verdict and cost, a line per mailing, problems, and folded details.
+"""A plan as a comment on a pull request.
 
+It has the verdict and cost, a line per mailing, problems, and folded details.
 Changes against the base are described in words, and a changed text word by word.
 """
 
@@ -30,7 +31,10 @@ _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 
 
 def change_text(change: Change, currency: str | None = None) -> str:
-    """`new`, `same`, or every difference: `+412 -38 recipients, +380 parts, +9.88 BYN, time, text`."""
+    """`new`, `same`, or every difference.
+
+    For example `+412 -38 recipients, +380 parts, +9.88 BYN, time, text`.
+    """
     if change.is_new:
         return "new"
     parts = []
@@ -119,12 +123,18 @@ class CommentContext:
 
 
 def marker(project: str) -> str:
-    """The hidden first line by which a later run finds its comment; it never changes for a project."""
+    """The hidden first line by which a later run finds its comment.
+
+    It never changes for a project.
+    """
     return f"<!-- smsby-deploy:plan project={project} -->"
 
 
 def plan_markdown(result: PlanResult, context: CommentContext) -> str:
-    """The plan as a comment of at most 65,536 bytes, in which nothing from a user's file has an effect."""
+    """The plan as a comment of at most 65,536 bytes.
+
+    Nothing from a user's file has an effect in it.
+    """
     plan = result.plan
     pieces = [Piece(_head(result, context))]
     pieces += _table(plan, context)

@@ -128,7 +128,10 @@ def list_costs(totals: Totals) -> str:
 
 
 def audience_line(audience: AudienceCounts) -> str:
-    """`1,420 rows, 12 invalid, 41 duplicate, 96 suppressed → 1,271 recipients`, without counts of 0."""
+    """`1,420 rows, 12 invalid, 41 duplicate, 96 suppressed → 1,271 recipients`.
+
+    Counts of 0 are left out.
+    """
     steps = (
         (audience.invalid, "invalid"),
         (audience.duplicate, "duplicate"),

@@ -32,7 +32,10 @@ def problem_line(problem: Problem) -> str:
 
 
 def problem_lines(problems: Iterable[Problem]) -> Iterator[tuple[Severity, str]]:
-    """One line per problem; after 20 that differ only in line and message, how many more there are."""
+    """One line per problem, of at most 20 that differ only in line and message.
+
+    Another line says how many more there are.
+    """
     seen: Counter[_Kind] = Counter()
     for problem in problems:
         file = problem.location.file if problem.location else None

@@ -1,4 +1,7 @@
-"""Progress of long work: a bar at a terminal, a line from time to time elsewhere, nothing with -q."""
+"""Progress of long work: a bar at a terminal, else a line from time to time.
+
+With -q there is none.
+"""
 
 from __future__ import annotations
 
@@ -160,7 +163,10 @@ class _Lines(_Periodic):
 
 
 class _Events(_Periodic):
-    """Writes steps and progress as events. Lines are left out: they repeat other events in words."""
+    """Writes steps and progress as events.
+
+    Lines are left out: they repeat other events in words.
+    """
 
     def __init__(self, log: JsonLog, clock: Clock) -> None:
         super().__init__(clock)

@@ -1,4 +1,4 @@
-"""Single SMS as terminal text: the samples of `render`, a test message, and the receipt of a send."""
+"""Single SMS as terminal text: samples, a test message, and its receipt."""
 
 from __future__ import annotations
 
@@ -71,7 +71,10 @@ def _size_line(sample: Sample, currency: str | None) -> str:
 
 
 def outgoing_lines(test: OneOffMessage, phone: str) -> Iterator[str]:
-    """What `test-send` is about to send, and what it costs; `phone` is the masked phone it goes to."""
+    """The message that `test-send` is about to send, and its cost.
+
+    `phone` is its masked phone.
+    """
     sample = test.sample
     source = "" if sample.row is None else f", the text of row {sample.row} ({sample.file}:{sample.line})"
     yield clean(f"{test.address}{source}, to {phone}, from {test.alphaname}:")
@@ -84,7 +87,10 @@ def outgoing_lines(test: OneOffMessage, phone: str) -> Iterator[str]:
 
 
 def receipt_line(receipt: SmsReceipt, phone: str, *, currency: str | None = None) -> str:
-    """`sent to PHONE: sms_id 7, 1 part, 0.026 BYN`, as far as sms.by reports it; `phone` is masked."""
+    """`sent to PHONE: sms_id 7, 1 part, 0.026 BYN`, as far as sms.by reports it.
+
+    `phone` is masked.
+    """
     facts = [f"sms_id {receipt.sms_id}"]
     if receipt.parts is not None:
         facts.append(counted(receipt.parts, "part"))

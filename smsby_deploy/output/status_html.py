@@ -1,4 +1,7 @@
-"""The status report as one self-contained HTML page: it loads nothing, can be printed, and has a table behind each chart."""
+"""The status report as one self-contained HTML page.
+
+It loads nothing, can be printed, and has a table behind each chart.
+"""
 
 from __future__ import annotations
 

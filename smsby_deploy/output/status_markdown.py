@@ -22,7 +22,10 @@ _COLUMNS = (
 
 
 def status_markdown(report: StatusReport, currency: str | None = None) -> str:
-    """The totals, a table and the differences, short enough for a comment; texts from sms.by are escaped."""
+    """The totals, a table and the differences, short enough for a comment.
+
+    Texts from sms.by are escaped.
+    """
     if not report.mailings:
         return "The lock records no mailings.\n"
     costs = aligned([mailing.cost for mailing in report.mailings])

@@ -114,7 +114,10 @@ def _write_heading(mailing: MailingStatus, report: StatusReport, console: Consol
 
 
 def _bar(mailing: MailingStatus, *, has_blocks: bool) -> Text:
-    """A bar in which every kind that occurs has at least one cell, at the expense of the largest."""
+    """A bar in which every kind that occurs has at least one cell.
+
+    The largest kind gets the rest.
+    """
     from rich.text import Text
 
     counts = mailing.by_kind
@@ -149,7 +152,10 @@ def status_totals_line(report: StatusReport, currency: str | None) -> str:
 
 
 def counts_line(mailing: MailingStatus) -> str:
-    """`1,100 delivered, 80 undelivered, 15 Odd`: counts above zero, undocumented words verbatim."""
+    """`1,100 delivered, 80 undelivered, 15 Odd`.
+
+    Only counts above zero are shown; undocumented words are verbatim.
+    """
     counts = mailing.by_kind
     del counts["other"]
     known = [f"{count:,} {name}" for name, count in counts.items() if count]
@@ -158,7 +164,10 @@ def counts_line(mailing: MailingStatus) -> str:
 
 
 def schedule_line(mailing: MailingStatus, report: StatusReport) -> str:
-    """`Tue 1 Dec 2026 10:00 +03:00, 2 h ago`, seen from when the report was made; `at once` without a schedule."""
+    """`Tue 1 Dec 2026 10:00 +03:00, 2 h ago`; `at once` without a schedule.
+
+    The span is relative to the time of the report.
+    """
     if mailing.schedule_time is None:
         return "at once"
     moment = datetime.fromisoformat(mailing.schedule_time)
@@ -176,7 +185,10 @@ class _TerminalBuffer(io.StringIO):
 
 
 class StatusDisplay(AbstractContextManager["StatusDisplay"]):
-    """Shows reports in place if `stream` is a terminal; otherwise passes `note` a line for each change."""
+    """Shows reports in place at a terminal; elsewhere notes each change.
+
+    `note` gets a line for each change.
+    """
 
     def __init__(
         self, stream: TextIO, *, color: bool, currency: str | None, note: Callable[[str], None]

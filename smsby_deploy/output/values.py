@@ -1,4 +1,4 @@
-"""Values as text: times, spans, counts and shares, and texts from files and from sms.by made safe to print."""
+"""Values as text: times, spans, counts, shares, and texts made safe to print."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def clean(text: str) -> str:
-    """`text` on one line, without control characters, which could rewrite what a terminal shows."""
+    """`text` on one line, without control characters.
+
+    Those could rewrite the terminal's content.
+    """
     return "".join(char if char.isprintable() else " " for char in text)
 
 
@@ -34,7 +37,10 @@ def share_text(part: int, whole: int) -> str:
 
 
 def span_text(span: timedelta) -> str:
-    """A span from now, in its two largest units: `in 2 d 3 h`, `in 5 min`, `now`, `4 h 10 min ago`."""
+    """A span from now, in its two largest units.
+
+    For example `in 2 d 3 h`, `in 5 min`, `now`, `4 h 10 min ago`.
+    """
     seconds = abs(int(span.total_seconds()))
     units = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "min")]
     while units and not units[0][0]:
@@ -52,7 +58,10 @@ def day_and_time(moment: datetime) -> str:
 
 
 def local_and_utc(schedule_time: str, zone: str | None = None) -> tuple[str, str]:
-    """An ISO time with offset as `Mon 1 Mar 2027 10:00 Europe/Minsk` and `07:00 UTC`, with the day if it differs."""
+    """An ISO time as `Mon 1 Mar 2027 10:00 Europe/Minsk` and `07:00 UTC`.
+
+    The UTC time has a day if that differs.
+    """
     local = datetime.fromisoformat(schedule_time)
     utc = local.astimezone(UTC)
     utc_text = day_and_time(utc) if utc.date() != local.date() else f"{utc:%H:%M}"
@@ -60,7 +69,10 @@ def local_and_utc(schedule_time: str, zone: str | None = None) -> tuple[str, str
 
 
 def schedule_text(schedule_time: str | None) -> str:
-    """An ISO time with offset as `2027-03-01 10:00 +03`, as short as possible; `on apply` for None."""
+    """An ISO time as `2027-03-01 10:00 +03`, as short as possible.
+
+    `on apply` for None.
+    """
     if schedule_time is None:
         return "on apply"
     clock, offset = schedule_time[:19].replace("T", " "), schedule_time[19:]

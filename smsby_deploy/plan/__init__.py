@@ -1,1 +1,4 @@
-"""What would be sent: chunks, fingerprints, the diff, guardrails, the plan file. Sends nothing."""
+"""What would be sent: chunks, fingerprints, the diff, guardrails, the plan file.
+
+Sends nothing.
+"""

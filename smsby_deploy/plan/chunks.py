@@ -1,5 +1,6 @@
-"""The chunks of a mailing: one stream from its recipients to digests and requests, never a list of all recipients.
+"""The chunks of a mailing: a stream from its recipients to digests and requests.
 
+There is never a list of all recipients.
 The plan keeps counts and digests; apply sends each chunk once its digest equals the planned one.
 
 Between plan and send, an apply keeps its chunks in an unnamed file that no other process can open. Its content is not
@@ -47,8 +48,9 @@ def ignore_batch(batch: Batch, texts: Sequence[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One chunk with its recipients before suppression; `not_suppressed` is 0 for those who opted out.
+    """One chunk with its recipients before suppression.
 
+    `not_suppressed` is 0 for those who opted out.
     Recipients get `text`, or each their own of `texts`. `rows` are the recipients as they are hashed and sent, one JSON
     value per line. `lines` are their physical lines, where they are needed.
     """
@@ -96,14 +98,20 @@ def hash_content(mailing: Mailing, template: Template | None, *, personal: bool)
 
 
 def chunk_size(api: ApiSettings, personal: bool) -> int:
-    """Return how many recipients a chunk has: `recipients_per_request`, or fewer if a form cannot hold them."""
+    """Return how many recipients a chunk has.
+
+    That is `recipients_per_request`, or fewer if a form cannot hold them.
+    """
     if api.body == "json":
         return api.recipients_per_request
     return min(api.recipients_per_request, recipients_per_form(personal=personal))
 
 
 def fits_request(api: ApiSettings, chunks: Sequence[tuple[int, bool]]) -> bool:
-    """Return whether one request can carry `chunks`, each given as its recipients and whether it is personal."""
+    """Return whether one request can carry `chunks`.
+
+    Each is given as its number of recipients and whether it is personal.
+    """
     if sum(recipients for recipients, _ in chunks) > api.recipients_per_request:
         return False
     return api.body == "json" or fits_form(chunks)
@@ -119,8 +127,9 @@ def stream_chunks(
     read: ReadBatches = read_audience,
     on_batch: OnBatch = ignore_batch,
 ) -> Iterator[Chunk]:
-    """Yield the chunks of a mailing with recipients, in order. Digests and problems are added to `report`.
+    """Yield the chunks of a mailing with recipients, in order.
 
+    Digests and problems are added to `report`.
     A mailing that is sent phone by phone has one chunk for each text, so that each text is one message.
     """
     personal = is_personal(mailing, template)
@@ -167,7 +176,10 @@ class _ChunkHasher:
     def make_chunk(
         self, index: int, some: _Recipients, text: str | None, rows: bytes, rows_hash: bytes
     ) -> Chunk:
-        """Return a chunk with its digest and fingerprint; `text` is None if the recipients have their own texts."""
+        """Return a chunk with its digest and fingerprint.
+
+        `text` is None if the recipients have their own texts.
+        """
         content = self.report.content_digest
         digest = chunk_digest(content if text is None else f"{content}\n{text}", rows_hash)
         mailing = self.mailing
@@ -253,7 +265,10 @@ _RESERVED = 64 << 20  # bytes of the disk left free: the journal must never lack
 
 
 class _CachedChunk(NamedTuple):
-    """Where the rows of a chunk are in the file; the mask is not in the file, where no hash would reveal its damage."""
+    """Where the rows of a chunk are in the file.
+
+    The mask is kept in memory, because no hash would reveal damage to it on disk.
+    """
 
     offset: int
     size: int
@@ -262,8 +277,9 @@ class _CachedChunk(NamedTuple):
 
 @dataclass(slots=True)
 class ChunkCache:
-    """Chunks by mailing, in a file in `folder`, as long as there is room for it. Close it in the end.
+    """Chunks by mailing, in a file in `folder`, as long as there is room for it.
 
+    Close it in the end.
     `opt_outs` identifies the suppression files as they were before the plan (`hash_opt_outs`).
     """
 
@@ -297,7 +313,9 @@ class ChunkCache:
         return address in self._chunks
 
     def read(self, address: str) -> Iterator[tuple[bytes, bytearray]]:
-        """Yield the rows of each chunk of a mailing, in order, and the mask of recipients who had not opted out.
+        """Yield the rows of each chunk of a mailing, in order, and its mask.
+
+        The mask is 0 for recipients who had opted out.
 
         Raises:
             OSError: the disk does not return them.

@@ -1,4 +1,4 @@
-"""What changes: the mailings of a plan, compared with the lock, a saved plan, or a checkout of the base branch.
+"""Comparison of a plan with the lock, a saved plan, or another checkout.
 
 Recipients are compared by streaming both audiences.
 """
@@ -90,7 +90,10 @@ def base_of_lock(lock: Lock) -> Base:
 
 
 def base_of_plan(plan: Plan, label: str, texts: Mapping[str, str | None] | None = None) -> Base:
-    """Return the mailings as `plan` has them; `texts` are the templates by address, where they are known."""
+    """Return the mailings of `plan` as a base.
+
+    `texts` are the templates by address, where they are known.
+    """
     mailings = {
         action.address: BaseMailing(
             action.recipients,
@@ -131,7 +134,10 @@ def compare_action(action: Action, base: Base, text: str | None = None) -> Chang
 
 
 def cost_change(plan: Plan, base: Base) -> Decimal | None:
-    """Return how much more the plan costs than its sending mailings did in the base; None if the base has no costs."""
+    """Return how much more the plan costs than its mailings did in the base.
+
+    Only sending mailings count. None if the base has no costs.
+    """
     addresses = [action.address for action in plan.actions if action.sends]
     costs = [base.mailings[address].cost for address in addresses if address in base.mailings]
     known = [cost for cost in costs if cost is not None]
@@ -179,7 +185,7 @@ class _Overlap:
 
 @dataclass(slots=True)
 class AudienceSets:
-    """The recipients of each mailing of the base, opt-outs subtracted, and their overlap with those of the plan."""
+    """The recipients of the base, opt-outs subtracted, and their overlap with the plan's."""
 
     _sets: dict[str, PhoneSet] = field(default_factory=dict)
     _overlaps: dict[str, _Overlap] = field(default_factory=dict)
@@ -194,7 +200,10 @@ class AudienceSets:
         return on_batch
 
     def compare(self, mailing: Mailing) -> OnBatch | None:
-        """Return what compares the recipients of a mailing of the plan; None if the base does not have it."""
+        """Return a function that compares the recipients of a mailing of the plan.
+
+        None if the base does not have the mailing.
+        """
         before = self._sets.get(mailing.address)
         if before is None:
             return None

@@ -1,4 +1,4 @@
-"""Mailings to contact lists: lists kept at sms.by, and lists that are uploaded from a mailing's recipients."""
+"""Mailings to contact lists, kept at sms.by or uploaded from recipients."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ _SHOWN_COLUMNS = 10
 def measure_list(
     project: Project, mailing: Mailing, template: Template | None, policy: ContentPolicy | None
 ) -> tuple[Desired, list[Problem]]:
-    """Measure a mailing to a list kept at sms.by, as far as the files allow: only sms.by knows its contacts."""
+    """Measure a mailing to a list kept at sms.by, as far as the files allow.
+
+    Only sms.by knows its contacts.
+    """
     problems = KeptProblems()
     text = ""
     if project.suppress:
@@ -67,7 +70,10 @@ def measure_list(
 
 
 class UploadDigest:
-    """Digests of an uploaded audience as it streams by: of all recipients, and of the contacts, opt-outs subtracted."""
+    """Digests of an uploaded audience as it streams by.
+
+    One covers all recipients, the other the contacts, without opt-outs.
+    """
 
     def __init__(self, content: str, text: str) -> None:
         self._chunk = hashlib.sha256(f"{content}\n{text}\nupload\n".encode())

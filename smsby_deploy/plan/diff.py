@@ -59,7 +59,10 @@ class Decision:
 
 
 class Rule(NamedTuple):
-    """If `when` holds, the mailing gets `action`; `code` is set for blocked ones, `reason` makes the sentence."""
+    """If `when` holds, the mailing gets `action`.
+
+    `code` is set for blocked mailings; `reason` makes the sentence.
+    """
 
     when: Callable[[Situation], object]
     action: ActionKind
@@ -165,7 +168,10 @@ class AccountNames:
 
 
 def read_names(client: ReadClient | None, mailings: Iterable[Mailing]) -> AccountNames:
-    """Ask sms.by for the names that `mailings` need; nothing is asked if they need none, or offline."""
+    """Ask sms.by for the names that `mailings` need, if any.
+
+    Offline nothing is asked.
+    """
     named = list(mailings)
     alphanames = lists = None
     if client is not None:
@@ -177,7 +183,10 @@ def read_names(client: ReadClient | None, mailings: Iterable[Mailing]) -> Accoun
 
 
 def find_unknown_names(mailings: Iterable[Mailing], names: AccountNames) -> Iterator[Problem]:
-    """Yield an error for each place in the files that names a sender or list the account does not have."""
+    """Yield an error for each sender or list that the account does not have.
+
+    Each place in the files is reported once.
+    """
     missing: dict[tuple[str, str, Location], list[str]] = {}
     for mailing in mailings:
         if names.alphanames is not None and names.alphaname_id(mailing.alphaname) is None:

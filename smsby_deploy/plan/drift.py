@@ -33,7 +33,10 @@ class IntendedValues:
 
 
 class ReportedValues(NamedTuple):
-    """What sms.by reports of one message; None where it reports nothing. `d_schedule` is in unix seconds, 0 for none."""
+    """What sms.by reports of one message; None where it reports nothing.
+
+    `d_schedule` is in unix seconds, 0 for none.
+    """
 
     d_schedule: int | None
     count_phones: int | None
@@ -41,7 +44,10 @@ class ReportedValues(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A value that sms.by reports differently than it was intended; `field` is the API's name for it."""
+    """A value that sms.by reports differently than it was intended.
+
+    `field` is the API's name for it.
+    """
 
     field: str
     intended: str
@@ -65,7 +71,10 @@ def intended_by_files(mailing: Mailing) -> IntendedValues:
 
 
 def intended_by_lock(address: str, entry: Entry, mailing: Mailing | None) -> IntendedValues:
-    """Return what was intended when the mailing was applied; `mailing` is None if it is no longer in the files."""
+    """Return what was intended when the mailing was applied.
+
+    `mailing` is None if it is no longer in the files.
+    """
     time = datetime.fromisoformat(entry.schedule_time) if entry.schedule_time else None
     intended = IntendedValues(
         address, time, entry.alphaname, None, counts_recipients=entry.transport != "single"
@@ -88,7 +97,10 @@ def reported_values(listed: RemoteMailing) -> ReportedValues:
 def compare_values(
     intended: IntendedValues, recipients: int | None, reported: ReportedValues
 ) -> Iterator[Difference]:
-    """Yield each value that differs; `recipients` is the intended number, None if it is not to be compared."""
+    """Yield each value that differs.
+
+    `recipients` is the intended number, None if it is not to be compared.
+    """
     if intended.schedule_time is not None and reported.d_schedule is not None:
         yield from _compare_times(intended.schedule_time, reported.d_schedule, intended.max_late)
     count = reported.count_phones
@@ -129,5 +141,8 @@ def _compare_times(intended: datetime, reported: int, max_late: timedelta | None
 
 
 def _is_countable(chunk: ChunkRecord | ChunkPlan) -> bool:
-    """Whether its number of recipients was sent in a request; opt-outs may have changed that of a found one."""
+    """Whether the recorded number of recipients is the number that was sent.
+
+    Opt-outs may have changed the number of a chunk that was found at sms.by.
+    """
     return isinstance(chunk, ChunkPlan) or chunk.state is ChunkState.ACCEPTED

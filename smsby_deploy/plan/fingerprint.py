@@ -1,5 +1,6 @@
-"""Digests, fingerprints and remote names: how a send is recognized when the lock or its answer was lost.
+"""Digests, fingerprints and remote names, by which a send is recognized.
 
+They are needed when the lock or an answer was lost.
 A fingerprint depends on every byte that recipients are sent, and on nothing else: not on the order of keys, the size of
 the request, or opt-outs after the review.
 """
@@ -41,7 +42,10 @@ class RemoteName(NamedTuple):
 
 
 def content_digest(header: dict[str, Any]) -> str:
-    """Return the sha256 of what a mailing says and when: alphaname, time, kind, text; without its audience."""
+    """Return the sha256 of a mailing's content, without its audience.
+
+    The content is alphaname, time, kind and text.
+    """
     return hashlib.sha256(canonical_json(header)).hexdigest()
 
 
@@ -83,12 +87,18 @@ def hash_rows(rows: bytes) -> bytes:
 
 
 def chunk_digest(content: str, rows: bytes) -> str:
-    """Return the sha256 of a chunk: of its mailing's content and of the `hash_rows` of its recipients, in order."""
+    """Return the sha256 of a chunk.
+
+    It covers the content of its mailing and the `hash_rows` of its recipients, in order.
+    """
     return hashlib.sha256(content.encode() + b"\n" + rows).hexdigest()
 
 
 class AudienceDigest:
-    """The sha256 of an audience, independent of its chunks: over the `hash_rows` of each thousand recipients."""
+    """The sha256 of an audience, independent of its chunks.
+
+    It covers the `hash_rows` of each thousand recipients.
+    """
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
@@ -121,7 +131,10 @@ def fingerprint(project: str, address: str, revision: int, index: int, digest: s
 
 
 def remote_name(project: str, address: str, revision: int, index: int, count: int, mark: str) -> str:
-    """Return the name of a chunk at sms.by, at most 160 characters: `campaign/mailing r2 [1/3] project#fingerprint`."""
+    """Return the name of a chunk at sms.by, at most 160 characters.
+
+    Its form is `campaign/mailing r2 [1/3] project#fingerprint`.
+    """
     shown_revision = f" r{revision}" if revision != 1 else ""
     place = f" [{index + 1}/{count}]" if count != 1 else ""
     return f"{address}{shown_revision}{place} {project}#{mark}"
@@ -136,7 +149,10 @@ def read_remote_name(name: str) -> RemoteName | None:
 
 
 def may_be_truncated(listed: str, project: str, address: str, revision: int) -> bool:
-    """Whether `listed` may be a truncated name of this mailing, of whichever chunk and fingerprint."""
+    """Whether `listed` may be a truncated name of this mailing.
+
+    Its chunk and fingerprint do not matter.
+    """
     bare = _CHUNK_NUMBER.sub("", listed, count=1).rstrip()
     whole = remote_name(project, address, revision, 0, 1, "")
     return whole.startswith(bare) or (

@@ -1,5 +1,6 @@
-"""Guardrails: limits of a mailing or of a whole apply. They are changed in smsby.yaml, in review; no option lifts them.
+"""Guardrails: limits of a mailing or of a whole apply.
 
+They are changed in smsby.yaml, in review; no option lifts them.
 Every breach names the key, the figure and the limit.
 
 The budget of a calendar month adds what the lock records as spent to what is planned.
@@ -55,7 +56,10 @@ def check_mailing(
 
 
 def check_recipients(rails: Guardrails, mailing: Mailing, recipients: int | None) -> Iterator[Breach]:
-    """Yield the guardrails on the number of recipients; None is not judged: only sms.by knows it, and reports it later."""
+    """Yield the violated guardrails on the number of recipients.
+
+    None is not judged: only sms.by knows the number, and reports it later.
+    """
     if recipients is None:
         return
     count = counted(recipients, "recipient")
@@ -105,7 +109,10 @@ def check_budget(rails: Guardrails, planned: Decimal, spent: Decimal) -> Breach 
 
 
 def check_currency(rails: Guardrails, currency: str | None, others: Sequence[str]) -> Breach | None:
-    """Check that nothing was spent in `others`, other currencies, this month: the sum could not be judged."""
+    """Check that nothing was spent in other currencies this month.
+
+    A sum over several currencies could not be judged.
+    """
     if rails.budget is None or not others:
         return None
     return Breach(
@@ -116,8 +123,9 @@ def check_currency(rails: Guardrails, currency: str | None, others: Sequence[str
 
 
 def check_balance(cost: Decimal, currency: str | None, amount: Decimal, held_in: str | None) -> Breach | None:
-    """Check that the account, with a balance of `amount` in the currency `held_in`, can pay for an apply.
+    """Check that the balance of the account can pay for an apply.
 
+    The balance is `amount` in the currency `held_in`.
     `cost` is 0 where it is not known.
     """
     if not cost:
@@ -136,7 +144,10 @@ def check_balance(cost: Decimal, currency: str | None, amount: Decimal, held_in:
 
 
 def is_same_currency(ours: str | None, reported: str | None) -> bool:
-    """Whether sms.by reports our currency; True where one of them is not known. It also writes RUB as RUR."""
+    """Whether sms.by reports our currency; True where one of them is not known.
+
+    It also writes RUB as RUR.
+    """
     if not ours or not reported:
         return True
     return ours.upper().replace("RUR", "RUB") == reported.upper().replace("RUR", "RUB")
@@ -213,8 +224,9 @@ Month = tuple[int, int]
 
 
 def hold_budget(project: Project, actions: Sequence[Action], lock: Lock, now: datetime) -> list[Action]:
-    """Return the actions, with those that cost money blocked if together they exceed the rest of the month's budget.
+    """Return the actions, blocked if together they exceed the month's budget.
 
+    Only actions that cost money are blocked.
     Lists kept at sms.by are judged later, when their cost is known.
     """
     price, guardrails = project.price, project.guardrails
@@ -269,7 +281,7 @@ def spent_in_month(
 
 
 def other_currencies(lock: Lock, now: datetime, timezone: str, currency: str) -> list[str]:
-    """Return the currencies other than `currency` in which money was spent in the month of `now`."""
+    """Return the currencies other than `currency` spent in the month of `now`."""
     zone = ZoneInfo(timezone)
     month = _month(now, zone)
     return sorted(
@@ -288,7 +300,10 @@ def _all_entries(lock: Lock) -> Iterator[Entry]:
 
 
 def _spent(entry: Entry, month: Month, zone: ZoneInfo) -> Decimal:
-    """Return the share of the entry's cost that belongs to `month`, by recipients if its chunks were sent in several."""
+    """Return the share of the entry's cost that belongs to `month`.
+
+    If its chunks were sent in several months, recipients determine the share.
+    """
     if entry.cost is None or not any(chunk.state in _SPENT for chunk in entry.chunks):
         return Decimal(0)
     cost = Decimal(entry.cost)

@@ -1,4 +1,4 @@
-"""Measure one mailing: count and hash its recipients and texts, and find everything that is wrong with them.
+"""Measure one mailing: count and hash recipients and texts, and find problems.
 
 `validate` reports the same problems for every mailing of a project, without a server.
 """
@@ -114,7 +114,7 @@ def _measure_chunks(
 
 
 def _find_repeats(mailing: Mailing, report: AudienceReport) -> list[Problem]:
-    """Tell a reviewer of rows that were dropped because an earlier row has their phone."""
+    """Report rows that were dropped because an earlier row has the same phone."""
     if not report.duplicate:
         return []
     file = rows_file(mailing)
@@ -163,7 +163,7 @@ def validate_project(loaded: LoadedProject, progress: ReadProgress = NO_PROGRESS
 
 
 def _check_without_database(mailing: Mailing, query: RecipientsQuery) -> Iterator[Problem]:
-    """Check a mailing whose database address is not set, so that nothing but its template can be checked."""
+    """Check a mailing whose database URL is not set: only its template can be checked."""
     if mailing.text is not None:
         try:
             compile_text(mailing.text)

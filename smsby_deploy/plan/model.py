@@ -1,4 +1,4 @@
-"""The plan in memory: one action per mailing, the problems found, and the totals of what would be sent.
+"""The plan in memory: one action per mailing, problems, and totals.
 
 Desired is what the files ask for, whatever was sent before.
 """
@@ -27,8 +27,9 @@ class AudienceCounts(NamedTuple):
 
 
 class ChunkPlan(NamedTuple):
-    """One chunk as planned; digest and fingerprint are taken before suppression, all counts after it.
+    """One chunk as planned.
 
+    Digest and fingerprint are taken before suppression, all counts after it.
     `recipients` is None for a list kept at sms.by, `cost` without a price. A plan file holds the first three only.
     """
 
@@ -41,7 +42,10 @@ class ChunkPlan(NamedTuple):
     ucs2: int = 0
 
     def share(self, recipients: int) -> ChunkPlan:
-        """Return the same chunk for some of its recipients, who all get one text; the cost is their average share."""
+        """Return the same chunk for some of its recipients, who all get one text.
+
+        The cost is their average share.
+        """
         whole = self.recipients or 0
         if recipients >= whole:
             return self
@@ -194,7 +198,10 @@ def total_of(actions: Iterable[Action]) -> Totals:
 
 @dataclass(frozen=True, slots=True)
 class LockStamp:
-    """The lock that a plan was made against; `entries` maps each recorded address of the plan to a sha256."""
+    """The lock that a plan was made against.
+
+    `entries` maps each recorded address of the plan to a sha256.
+    """
 
     serial: int
     lineage: str | None

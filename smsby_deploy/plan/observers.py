@@ -1,4 +1,7 @@
-"""What receives recipients and texts while audiences are read: progress, samples, the cache of chunks."""
+"""Observers of recipients and texts while audiences are read.
+
+They are progress, samples, and the cache of chunks.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,11 @@ from smsby_deploy.plan.text_counter import ContentPolicy
 
 
 class ReadProgress(NamedTuple):
-    """`begin` gets the address of each mailing, its number from 1 and how many there are; `advance` gets how many more
-    recipients were read."""
+    """Callbacks that report the reading of audiences.
+
+    `begin` gets the address of each mailing, its number from 1 and the number of all; `advance` gets the number of
+    further recipients.
+    """
 
     begin: Callable[[str, int, int], None] = lambda address, number, count: None
     advance: Callable[[int], None] = lambda recipients: None

@@ -1,4 +1,7 @@
-"""Make a plan: files, lock and remote list in, one action per mailing out. Nothing here can send."""
+"""Make a plan: files, lock and remote list in, one action per mailing out.
+
+Nothing here can send.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +98,9 @@ def measure_files(
     keep: Keep | None = None,
     observe: Callable[[Mailing], OnBatch] = ignore_mailing,
 ) -> MeasuredFiles:
-    """Read the audiences and render the texts of what `select` names: all of a plan that needs no server.
+    """Read the audiences and render the texts of the mailings in `select`.
+
+    This is the part of a plan that needs no server.
 
     Raises:
         UsageError: a pattern matches nothing.
@@ -112,7 +117,7 @@ def measure_files(
     files = MeasuredFiles(loaded, select, lock, tuple(measured), tuple(orphans), tuple(problems))
     if select:
         return files
-    # Mailings that cannot be planned, as other parts of them are not valid: their problems are reported, too.
+    # Mailings with invalid parts cannot be planned, but their other problems are reported, too.
     observers = Observers(progress=progress)
     flawed = (measure_mailing(loaded.project, one, suppressed, observers)[1] for one in loaded.flawed)
     return replace(files, flaws=tuple(problem for found in flawed for problem in found))
@@ -146,7 +151,10 @@ class MeasuredFiles:
 
     @contextmanager
     def errors_first(self) -> Iterator[None]:
-        """Raise FilesInvalid instead of SmsbyUnavailable if the files are not valid: that exit code comes first."""
+        """Raise FilesInvalid instead of SmsbyUnavailable if the files are not valid.
+
+        That exit code takes precedence.
+        """
         try:
             yield
         except SmsbyUnavailable as error:
@@ -155,7 +163,7 @@ class MeasuredFiles:
             raise
 
     def plan(self, *, client: ReadClient | None, account: str | None, now: datetime, new_id: str) -> Plan:
-        """Decide what happens to each mailing, by the lock and by what sms.by says.
+        """Decide what happens to each mailing, by the lock and by the remote list.
 
         Raises:
             FilesInvalid: sms.by could not be asked, and the files are not valid.
@@ -190,7 +198,10 @@ class MeasuredFiles:
 
 @dataclass(slots=True)
 class _Planner:
-    """Plans one mailing after the other; collects problems and the digests of query results (`snapshots`)."""
+    """Plans one mailing after the other.
+
+    Collects problems and the digests of query results (`snapshots`).
+    """
 
     project: Project
     lock: Lock
@@ -239,7 +250,10 @@ class _Planner:
         return decision
 
     def _find_renamed(self, desired: Desired) -> str | None:
-        """The address under which the same content was sent to the same recipients, if it is gone from the files."""
+        """The former address of a renamed mailing, or None.
+
+        Its content was sent to the same recipients, and it is gone from the files.
+        """
         in_files = {mailing.address for mailing in self.project.mailings}
         digests = (desired.content_digest, desired.audience_digest)
         for address, entry in self.lock.mailings.items():

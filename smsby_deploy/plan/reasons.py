@@ -1,4 +1,4 @@
-"""The sentences of a plan: why a mailing gets its action, and what to do about a blocked one.
+"""The sentences of a plan: why a mailing gets its action, and what to do.
 
 Nothing is decided here; the rules are in diff.py, the facts in situation.py.
 """
@@ -69,7 +69,10 @@ def collision(here: Situation) -> str:
 def find_collision(
     project: str, address: str, revision: int, fingerprints: Sequence[str], remote: RemoteView | None
 ) -> str:
-    """Say which other mailing sms.by lists under this address and revision; empty if there is none."""
+    """Say which other mailing sms.by lists under this address and revision.
+
+    Empty if there is none.
+    """
     if remote is None:
         return ""
     others = remote.other_fingerprints(address, revision, frozenset(fingerprints))
@@ -106,7 +109,10 @@ def outdated_draft(here: Situation) -> str:
 
 
 def opted_out_since_draft(revision: int) -> str:
-    """Say why the draft for an uploaded list must not be confirmed: sms.by can change neither list nor draft."""
+    """Say why the draft for an uploaded list must not be confirmed.
+
+    sms.by can change neither list nor draft.
+    """
     return (
         f"opt-outs changed since its draft was made, and a draft cannot be changed: raise `revision` to {revision + 1} "
         "for a new list (nothing was sent yet), and delete the draft at sms.by"

@@ -1,5 +1,6 @@
-"""What getSMSMessages lists of this project's mailings. A mailing missing from the list may still have been sent.
+"""What getSMSMessages lists of this project's mailings.
 
+A mailing missing from the list may still have been sent.
 Whatever it lists is merged into what the lock knows; whatever it does not list changes nothing.
 """
 
@@ -39,7 +40,10 @@ class RemoteView:
         ]
 
     def truncated_name(self, project: str, address: str, revision: int) -> str | None:
-        """A listed name without a fingerprint that may be a truncated name of this mailing, or None."""
+        """A listed name that may be a truncated name of this mailing, or None.
+
+        It has no fingerprint.
+        """
         firsts = (address, *(address[:length] for length in range(_SHORTEST_TRUNCATED, len(address))))
         for first in firsts:
             for listed in self.unmarked.get(first, ()):

@@ -59,7 +59,10 @@ class PlanResult:
 
     @property
     def balance_after(self) -> Decimal | None:
-        """The balance after the apply, contact lists excluded; negative if it is too low, None if not known."""
+        """The balance after the apply, contact lists excluded; None if not known.
+
+        It is negative if the balance is too low.
+        """
         totals = self.plan.totals
         if self.balance is None or self.plan.currency is None or not totals.mailings:
             return None
@@ -67,7 +70,10 @@ class PlanResult:
 
     @property
     def scheduled(self) -> tuple[ScheduledSend, ...]:
-        """The mailings that are sent at a later time, the earliest first; others are sent on apply, late ones too."""
+        """The mailings that are sent at a later time, the earliest first.
+
+        All others, late ones included, are sent on apply.
+        """
         now = datetime.fromisoformat(self.plan.created_at)
         sends = [
             ScheduledSend(action.address, datetime.fromisoformat(action.schedule_time) - now)
@@ -111,7 +117,10 @@ class PlanResult:
         return tuple(found)
 
     def exit_code(self, *, is_detailed: bool = False) -> ExitCode:
-        """The exit code of `plan`; with `is_detailed` (--detailed-exitcode) CHANGES_TO_APPLY is one of them."""
+        """The exit code of `plan`.
+
+        With `is_detailed` (--detailed-exitcode), CHANGES_TO_APPLY is one of them.
+        """
         if self.plan.has_errors:
             return ExitCode.FILES_INVALID
         if self.plan.blocked or self.refusal is not None:

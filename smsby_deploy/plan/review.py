@@ -1,5 +1,6 @@
-"""What reviewers see beside a plan, collected while the plan reads the audiences: samples, and what changed.
+"""What reviewers see beside a plan: samples, and changes against a base.
 
+Both are collected while the plan reads the audiences.
 The base of a comparison is a saved plan or a checkout of the base branch.
 """
 
@@ -26,14 +27,19 @@ from smsby_deploy.texts.samples import MailingReview, ReviewCollector
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A base, and the recipients of its mailings where they can be read (`audiences` is empty for a saved plan)."""
+    """A base, and the recipients of its mailings where they can be read.
+
+    `audiences` is empty for a saved plan.
+    """
 
     base: Base
     audiences: AudienceSets = field(default_factory=AudienceSets)
 
 
 def read_baseline(path: Path, clock: Clock, environ: Mapping[str, str], select: Sequence[str]) -> Baseline:
-    """Read the plan saved at `path`, or plan the project in the folder `path` offline; only what `select` matches.
+    """Read the plan saved at `path`, or plan the project in that folder offline.
+
+    Only what `select` matches is kept.
 
     Raises:
         UsageError: it is neither, or its files are not valid.
@@ -79,7 +85,7 @@ def _select(plan: Plan, select: Sequence[str]) -> Plan:
 
 
 class PlanReviewer:
-    """Collects samples of every mailing of a plan, and compares its recipients with those of `baseline`."""
+    """Collects samples of every mailing, and compares recipients with `baseline`."""
 
     def __init__(self, project: Project, baseline: Baseline) -> None:
         self._mailings = {mailing.address: mailing for mailing in project.mailings}
@@ -99,7 +105,10 @@ class PlanReviewer:
         return on_batch
 
     def reviews(self, plan: Plan) -> dict[str, MailingReview]:
-        """Return the review of each planned mailing, by address; only those that change something have samples."""
+        """Return the review of each planned mailing, by address.
+
+        Only mailings that change something have samples.
+        """
         sampled = {action.address for action in (*plan.to_do, *plan.blocked)}
         return {
             action.address: self._samples.review(
@@ -110,7 +119,10 @@ class PlanReviewer:
         }
 
     def base(self, plan: Plan) -> Base:
-        """Return the base, with the recipients who joined and left where the audience of a mailing changed."""
+        """Return the base, with the recipients who joined and left.
+
+        They are known where the audience of a mailing changed.
+        """
         base = self._baseline.base
         digests = {action.address: action.audience_digest for action in (*plan.to_do, *plan.blocked)}
         mailings = {

@@ -16,8 +16,9 @@ from smsby_deploy.problems import has_errors
 def select_mailings(
     loaded: LoadedProject, lock: Lock, select: Sequence[str]
 ) -> tuple[list[Mailing], list[str]]:
-    """Return the mailings and the orphans (recorded, no longer in the files) that match `select`; all if it is empty.
+    """Return the mailings and the orphans that match `select`; all if it is empty.
 
+    Orphans are recorded, but no longer in the files.
     While a campaign file cannot be read there are no orphans: they may be in it.
 
     Raises:

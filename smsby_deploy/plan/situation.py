@@ -1,4 +1,7 @@
-"""Everything the action of one mailing depends on: its files, its lock entry and what sms.by lists, at one moment."""
+"""The facts that decide the action of one mailing.
+
+They come from its files, its lock entry and the remote list at one moment.
+"""
 
 from __future__ import annotations
 
@@ -133,7 +136,10 @@ class Situation:
 
 
 def is_recorded_singly(entry: Entry | None, revision: int, fingerprints: Sequence[str]) -> bool:
-    """Whether the lock holds this very mailing as sent phone by phone: then it knows more than the remote list."""
+    """Whether the lock records this very mailing as sent phone by phone.
+
+    If so, it knows more than the remote list.
+    """
     return (
         entry is not None
         and entry.transport == "single"

@@ -18,7 +18,10 @@ from smsby_deploy.texts.template import included_files
 
 
 def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]:
-    """Return the sha256 of every file that `mailings` depend on, suppression files too, by its path in the project."""
+    """Return the sha256 of every file that `mailings` depend on, by project path.
+
+    Suppression files are included.
+    """
     paths: set[Path] = {project.root / project.file, *(source.path for source in project.suppress)}
     for mailing in mailings:
         paths.update(campaign_inputs(project, mailing))
@@ -69,8 +72,9 @@ def stale_plan(why: str) -> PlanRefused:
 
 
 def find_staleness(reviewed: Plan, current: Plan) -> str | None:
-    """Return why `reviewed` may no longer be applied, or None. `current` is the same plan made now.
+    """Return why `reviewed` may no longer be applied, or None.
 
+    `current` is the same plan made now.
     Later opt-outs make no plan stale: suppression files may differ, and counts and cost may have fallen. Conditions that
     depend on the time are judged by the current plan.
     """
@@ -88,7 +92,10 @@ def find_staleness(reviewed: Plan, current: Plan) -> str | None:
 
 
 def find_outdated(reviewed: Plan, current: Plan) -> str | None:
-    """Return what is outdated as far as it can be checked offline: project, account, lock and inputs."""
+    """Return the first outdated fact that can be checked offline, or None.
+
+    These are project, account, lock and inputs.
+    """
     if reviewed.project != current.project:
         return f"it is a plan of the project {reviewed.project}"
     if reviewed.account != current.account:
@@ -127,7 +134,7 @@ def _compare_actions(then: Action, now: Action | None) -> str | None:
 
 
 def _depends_on_the_time(then: Action, now: Action) -> bool:
-    """Whether a mailing that was to be sent is blocked now for what may happen without any change of the files."""
+    """Whether a mailing became blocked without any change of the files."""
     # Opt-outs that came after the draft of an uploaded list was made block its confirmation as changed.
     is_outdated_draft = then.action is ActionKind.CONFIRM and now.reason_code is ReasonCode.CHANGED
     return now.reason_code in (ReasonCode.EXPIRED, ReasonCode.GUARDRAIL) or is_outdated_draft

@@ -1,5 +1,6 @@
-"""Counts of a mailing's texts, chunk by chunk, while they stream by: recipients, parts, encodings, cost.
+"""Counts of a mailing's texts: recipients, parts, encodings, cost.
 
+They are counted chunk by chunk while the texts stream by.
 The content policy, required and forbidden words, is checked on the same texts.
 """
 
@@ -23,7 +24,10 @@ from smsby_deploy.texts.template import KeptProblems, Template, is_personal, row
 
 @dataclass(slots=True)
 class ContentPolicy:
-    """Counts texts, one for each recipient, that violate a rule; `violations` is keyed by guardrail and pattern."""
+    """Counts texts, one for each recipient, that violate a rule.
+
+    `violations` is keyed by guardrail and pattern.
+    """
 
     guardrails: Guardrails
     violations: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -44,7 +48,10 @@ class ContentPolicy:
 
 @dataclass(frozen=True, slots=True)
 class TextTotals:
-    """What was counted so far, opt-outs subtracted; `longest` is the most parts of one text, `cost` None without a price."""
+    """What was counted so far, opt-outs subtracted.
+
+    `longest` is the most parts of one text; `cost` is None without a price.
+    """
 
     suppressed: int
     recipients: int
@@ -56,7 +63,10 @@ class TextTotals:
 
 
 class TextCounter:
-    """Counts texts. `policy` checks each of them; texts that cannot be sent are added to `problems` and have no parts."""
+    """Counts texts.
+
+    `policy` checks each of them; texts that cannot be sent are added to `problems` and have no parts.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,7 @@
-"""One mailing's audience as a stream of batches: valid phones, first occurrences only, opt-outs marked."""
+"""One mailing's audience as a stream of batches.
+
+It has valid phones and first occurrences only; opt-outs are marked.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,9 @@ _MOST_REPEATS = 20_000  # repeats remembered for `find_differing`
 
 
 class Batch(NamedTuple):
-    """Consecutive recipients, column by column: index `i` is the same recipient in every column.
+    """Consecutive recipients, column by column.
 
+    Index `i` is the same recipient in every column.
     `texts` are the recipients' own texts (None: the mailing's text), `lines` their physical lines. `not_suppressed` holds
     0 for a recipient who opted out, else 1. `values` are the columns `names` of the rows as written; where some of
     these rows were dropped, `selected` holds 1 for each row that is a recipient.
@@ -46,8 +50,9 @@ class Batch(NamedTuple):
     selected: bytearray | None = None
 
     def variable(self, name: str) -> list[str] | None:
-        """Each recipient's value of the template variable `name`, stripped; None if there is no such column.
+        """Each recipient's value of the template variable `name`, stripped.
 
+        None if there is no such column.
         A column is found by its name as written, else by its lower-case name, else by the name that a template can
         write for it (`_as_variable`). `phone` is always the normalized number.
         """
@@ -86,7 +91,10 @@ class Batch(NamedTuple):
         return tuple(dict.fromkeys((*self.names, *lower, "phone", *aliases)))
 
     def _aliases(self) -> list[tuple[str, ...]]:
-        """Per column, the further names under which a template finds it, none of them shared by two columns."""
+        """Per column, the further names under which a template finds it.
+
+        No name is shared by two columns.
+        """
         aliases = [_as_variable(name) for name in self.names]
         taken = {*self.names, *map(str.lower, self.names), "phone"}
         counts = Counter(alias for some in aliases for alias in set(some))
@@ -99,14 +107,20 @@ _GAP = re.compile(r"[\s.\-\u2010-\u2015\u2212]")
 
 
 def _as_variable(name: str) -> tuple[str, ...]:
-    """The name `Сумма_покупок` of a column `Сумма покупок`, also in lower case; none if it is the same."""
+    """The name `Сумма_покупок` of a column `Сумма покупок`, also in lower case.
+
+    None if it is the same.
+    """
     written = _GAP.sub("_", name)
     return () if written == name else (written, written.lower())
 
 
 @dataclass(slots=True)
 class Repeats:
-    """The first 20,000 rows dropped as repeats: the phone as a number, the line, a hash of the other values."""
+    """The first 20,000 rows dropped as repeats.
+
+    Each has its phone as a number, its line, and a hash of its other values.
+    """
 
     numbers: array[int] = field(default_factory=lambda: array("q"))
     lines: array[int] = field(default_factory=lambda: array("q"))
@@ -120,7 +134,10 @@ class Repeats:
 
 @dataclass(slots=True)
 class AudienceReport:
-    """What reading an audience found so far: rows = invalid + duplicate + the recipients in the batches."""
+    """What reading an audience has found so far.
+
+    rows = invalid + duplicate + the recipients in the batches.
+    """
 
     rows: int = 0
     invalid: int = 0
@@ -133,8 +150,9 @@ class AudienceReport:
 def read_audience(
     mailing: Mailing, suppressed: PhoneSet | None, report: AudienceReport, *, batch_rows: int = BATCH_ROWS
 ) -> Iterator[Batch]:
-    """Yield the recipients of `mailing` in batches of about `batch_rows`; recipients in `suppressed` are marked.
+    """Yield the recipients of `mailing` in batches of about `batch_rows`.
 
+    Recipients in `suppressed` are marked.
     Counts and problems are added to `report` as the batches are read. With `on_invalid: drop`, invalid rows are only
     counted.
     """
@@ -170,8 +188,9 @@ def read_audience(
 
 
 def find_differing(mailing: Mailing, report: AudienceReport) -> list[int]:
-    """Return the lines of dropped repeats whose values differ from those of the first row with the same phone.
+    """Return the lines of dropped repeats that differ from the used row.
 
+    That is the first row with the same phone.
     The values of the first rows are not kept in memory: the audience is read again, only as far as needed, and at
     most about a thousand lines are returned.
     """
@@ -232,7 +251,10 @@ def _phone_cells(audience: InlineRecipients | RowSource, block: Block) -> Sequen
 
 
 def _own_texts(mailing: Mailing, block: Block) -> Sequence[str | None]:
-    """Return each row's own text: of inline recipients always, of a column `text` only in a mailing without a text."""
+    """Return each row's own text, None where there is none.
+
+    Inline recipients may have one; a column `text` counts only in a mailing without a text.
+    """
     if block.texts is not None:
         return block.texts
     has_text = mailing.text is not None or mailing.upload is not None
@@ -254,7 +276,10 @@ def _row_problems(mailing: Mailing, file: str, block: Block, invalid: dict[int, 
 
 @dataclass(slots=True)
 class _FirstOccurrences:
-    """Selects the recipients of an audience block by block: rows with a valid phone that was not seen before."""
+    """Selects the recipients of an audience block by block.
+
+    A recipient is a row with a valid phone that was not seen before.
+    """
 
     mailing: Mailing
     suppressed: PhoneSet | None
@@ -262,7 +287,10 @@ class _FirstOccurrences:
     seen: PhoneSet = field(default_factory=PhoneSet)
 
     def select(self, block: Block, phones: list[str], invalid: Collection[int]) -> Batch:
-        """Return the recipients of `block`; `phones` are its normalized phones, `invalid` the rows without one."""
+        """Return the recipients of `block`.
+
+        `phones` are its normalized phones, `invalid` the rows without one.
+        """
         selected = bytearray(b"\1") * len(phones)
         for row in invalid:
             selected[row] = 0
@@ -288,7 +316,10 @@ class _FirstOccurrences:
         return Batch(phones, block.columns, block.values, texts, lines, not_suppressed, selected)
 
     def _record(self, block: Block, texts: Sequence[str | None], repeated: list[tuple[int, int]]) -> None:
-        """Count dropped repeats, given as (number, row), and remember them for `find_differing` while there is room."""
+        """Count dropped repeats, and remember them while there is room.
+
+        They are given as (number, row), and serve `find_differing`.
+        """
         repeats = self.report.repeats
         self.report.duplicate += len(repeated)
         phone_column = _phone_column(_rows_of(self.mailing), block)

@@ -13,7 +13,10 @@ _EXACT = 2**53  # a float represents every integer up to here
 
 
 class UnsupportedValue(Exception):
-    """A value that is not text, a number, a date, a time, a boolean or null; the message names its type."""
+    """A value of an unsupported type; the message names the type.
+
+    Supported are text, numbers, dates, times, booleans and null.
+    """
 
 
 def text_rows(columns: Iterable[Sequence[Any]]) -> list[list[str]]:

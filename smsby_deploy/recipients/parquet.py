@@ -1,5 +1,6 @@
-"""Recipients in Parquet files, read batch by batch in the order of their names. Requires the extra `parquet`.
+"""Recipients in Parquet files, read batch by batch in the order of their names.
 
+Requires the extra `parquet`.
 Rows are numbered from 1 across all files; `find_row` returns the file of a row.
 """
 
@@ -22,7 +23,9 @@ _BUFFER = 1 << 16  # bytes of a column chunk in memory, so that memory does not 
 
 
 def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
-    """Yield the rows of all files, at most `size` per block, without columns of lists, maps or bytes.
+    """Yield the rows of all files, at most `size` per block.
+
+    Columns of lists, maps or bytes are left out.
 
     Raises:
         RecipientsError: pyarrow is missing, or a file cannot be read.
@@ -52,7 +55,7 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
 
 
 def find_row(source: RecipientsParquet, row: int) -> tuple[str, int]:
-    """Return the project path of the file that contains row `row` of all files, and the row's number in that file."""
+    """Return the file that contains row `row` of all files, and its row number there."""
     name = source.name
     for (_, name), count in zip(source.files, _row_counts(source.files), strict=False):
         if row <= count:
@@ -63,7 +66,10 @@ def find_row(source: RecipientsParquet, row: int) -> tuple[str, int]:
 
 @lru_cache(maxsize=1)  # needed for every problem of a mailing
 def _row_counts(files: tuple[tuple[Path, str], ...]) -> tuple[int, ...]:
-    """Return the number of rows of each file; 1 for an unreadable one, whose only problem is at its first row."""
+    """Return the number of rows of each file, 1 for an unreadable one.
+
+    The only problem of an unreadable file is at its first row.
+    """
     counts = []
     for path, _ in files:
         try:

@@ -113,7 +113,10 @@ def normalize_opt_out(raw: str) -> str:
 def normalize_all(
     raw: Sequence[str], countries: tuple[str, ...] = (HOME,)
 ) -> tuple[list[str], dict[int, str]]:
-    """Normalize each phone; return the numbers, and for invalid ones their position and the reason."""
+    """Normalize each phone.
+
+    Return the numbers, and the position and the reason of each invalid one.
+    """
     phones = _usual_ones(raw) if HOME in countries else [""] * len(raw)
     bad = _fill(phones, raw, lambda one: normalize_phone(one, countries))
     for position in bad:
@@ -129,7 +132,10 @@ def normalize_opt_outs(raw: Sequence[str]) -> tuple[list[str], dict[int, str]]:
 
 
 def _fill(phones: list[str], raw: Sequence[str], normalize: Callable[[str], str]) -> dict[int, str]:
-    """Fill the gaps in `phones` by normalizing `raw` one by one; return the positions that failed, and why."""
+    """Fill the gaps in `phones` by normalizing `raw` one by one.
+
+    Return the positions that failed, and the reasons.
+    """
     bad: dict[int, str] = {}
     position = -1
     for _ in range(phones.count("")):
@@ -173,7 +179,10 @@ def _too_short(digits: str) -> str:
 
 
 def _digits(raw: str) -> tuple[str, bool]:
-    """Return the digits, and whether the number was written with a country code (+375…, 00375…)."""
+    """Return the digits, and whether they begin with an explicit country code.
+
+    It is explicit in +375… and 00375….
+    """
     if len(raw) > _LONGEST_WRITTEN:
         raise BadPhone("too long for a phone number")
     excel = _EXCEL_TEXT.fullmatch(raw)
@@ -240,12 +249,18 @@ _FEW = 20_000  # up to here a set is faster: touching the pages of a map takes l
 
 
 def number_phones(phones: Iterable[str | bytes]) -> list[int]:
-    """Return normalized phones as the numbers that a PhoneSet contains: their distance from 375000000000."""
+    """Return normalized phones as the numbers that a PhoneSet contains.
+
+    A number is the distance from 375000000000.
+    """
     return [int(phone) - _FIRST for phone in phones]
 
 
 class PhoneSet:
-    """An exact set. Its bits are in anonymous memory, where only touched pages count: about 5 MB per million numbers."""
+    """An exact set.
+
+    Its bits are in anonymous memory, where only touched pages count: about 5 MB per million numbers.
+    """
 
     def __init__(self) -> None:
         self._bits: mmap.mmap | None = None  # None for a small set
@@ -253,7 +268,7 @@ class PhoneSet:
         self._count = 0
 
     def add_all(self, numbers: Sequence[int], other: PhoneSet | None = None) -> tuple[list[int], list[int]]:
-        """Add `numbers`; return the positions of repeats, and the positions of other numbers contained in `other`.
+        """Add `numbers`; return the positions of repeats, and of numbers in `other`.
 
         A repeat was in the set before, or occurs earlier in `numbers`. Both lists come from one pass, because a long
         list of recipients takes most of its time here.

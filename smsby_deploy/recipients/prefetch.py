@@ -77,7 +77,10 @@ def prefetch_audience(
 
 
 def is_worthwhile(audience: Audience) -> bool:
-    """Whether `audience` is a long file, and this machine can fork and run two processes at once."""
+    """Whether `audience` is a long file, and two processes can run at once.
+
+    The machine must support fork.
+    """
     if not isinstance(audience, RecipientsFile) or not hasattr(os, "sched_getaffinity"):
         return False
     try:
@@ -126,7 +129,10 @@ def _send_batches(
 
 
 def _pack(batch: Batch) -> _Packed:
-    """Return the recipients of `batch` with each column as one string: a third less time than many short ones."""
+    """Return the recipients of `batch` with each column as one string.
+
+    That takes a third less time than many short strings.
+    """
     selected = batch.selected
     values = [_join(column if selected is None else compress(column, selected)) for column in batch.values]
     texts = batch.texts if batch.has_own_texts else None

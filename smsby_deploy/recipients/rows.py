@@ -1,4 +1,7 @@
-"""Rows of recipients: blocks of consecutive rows with the same columns, each row with its line."""
+"""Rows of recipients: blocks of consecutive rows with the same columns.
+
+Each row has its line.
+"""
 
 from __future__ import annotations
 
@@ -42,8 +45,9 @@ class SourceFacts:
 
 
 class Block(NamedTuple):
-    """Consecutive rows with the same columns: `values[c][i]` is the cell of column `c` in the row at `lines[i]`.
+    """Consecutive rows with the same columns.
 
+    `values[c][i]` is the cell of column `c` in the row at `lines[i]`.
     `errors` are the rows between them that could not be read, as (line, reason). `header_line` is the line of a CSV
     header. Inline recipients also have `texts`, their own texts, and `columns_at`, the columns at which they begin in
     the campaign file.
@@ -76,7 +80,10 @@ def block_of_rows(
 
 
 def group_rows(rows: Sequence[tuple[int, Mapping[str, str]]]) -> Iterator[Block]:
-    """Yield (line, values) rows as blocks of the same columns, in order; usually that is one block."""
+    """Yield (line, values) rows as blocks of the same columns, in order.
+
+    Usually that is one block.
+    """
     start = 0
     for columns, alike in groupby([tuple(row) for _, row in rows]):
         members = rows[start : start + len(list(alike))]
@@ -85,7 +92,10 @@ def group_rows(rows: Sequence[tuple[int, Mapping[str, str]]]) -> Iterator[Block]
 
 
 def inline_blocks(audience: InlineRecipients, size: int) -> Iterator[Block]:
-    """Yield the recipients written in a campaign file, at most `size` per block; the phone is the last column."""
+    """Yield the recipients written in a campaign file, at most `size` per block.
+
+    The phone is the last column.
+    """
     recipients = iter(audience.rows)
     while some := list(islice(recipients, size)):
         for columns, alike in groupby(some, lambda one: tuple(one.variables)):
@@ -110,7 +120,10 @@ def find_column(columns: Sequence[str], name: str) -> int | None:
 
 
 def name_columns(columns: Sequence[str]) -> str:
-    """Return `columns: …` for a message; a first line that contains a phone is a recipient and is not shown."""
+    """Return `columns: …` for a message.
+
+    A first line that contains a phone is a recipient, and is not shown.
+    """
     if any(_LIKE_A_PHONE.search(name) for name in columns):
         return "the first line is not a header; insert a line with the column names above it"
     return f"columns: {', '.join(columns)}"

@@ -30,7 +30,7 @@ def read_source(source: RowSource, size: int, facts: SourceFacts) -> Iterator[Bl
 
 
 def place_rows(audience: Audience, problem: Problem) -> Problem:
-    """Move a problem in the rows of a query or of Parquet files to a place that a user can open.
+    """Move a problem in the rows of a query or Parquet files to a place to open.
 
     Before, the location of `problem` counts such rows as if they were lines of one file.
     """

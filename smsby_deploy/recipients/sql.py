@@ -1,5 +1,6 @@
-"""Recipients in a database: the rows of a query, read through SQLAlchemy. Requires the extra `sql`.
+"""Recipients in a database: the rows of a query, read through SQLAlchemy.
 
+Requires the extra `sql`.
 Rows are read through a server-side cursor, so that memory does not grow with the result.
 
 Transactions are read-only where the database supports it (PostgreSQL, MySQL, MariaDB, SQLite). Messages never contain the
@@ -51,7 +52,9 @@ _READ_ONLY = {
 
 @contextmanager
 def connect(query: RecipientsQuery) -> Iterator[Connection]:
-    """Open a connection that is read-only where the database supports it, and always rolled back.
+    """Open a connection that is always rolled back.
+
+    It is read-only where the database supports that.
 
     Raises:
         RecipientsError: SQLAlchemy or a driver is missing, the URL is not usable, or the database cannot be reached.
@@ -80,7 +83,10 @@ def connect(query: RecipientsQuery) -> Iterator[Connection]:
 
 
 def _open(url: URL, query: RecipientsQuery) -> Connection:
-    """Connect; a driver may raise any exception for a setting in the URL that it does not accept."""
+    """Connect to the database.
+
+    A driver may raise any exception for a setting in the URL that it does not accept.
+    """
     from sqlalchemy import create_engine
     from sqlalchemy.pool import NullPool
 
@@ -130,7 +136,10 @@ def _read_url(query: RecipientsQuery) -> URL:
 
 @contextmanager
 def explained(query: RecipientsQuery, statement: TextSource) -> Iterator[None]:
-    """Turn what SQLAlchemy and drivers raise into RecipientsError, at its place in `statement` if known."""
+    """Turn exceptions of SQLAlchemy and drivers into RecipientsError.
+
+    The error has its place in `statement` if that is known.
+    """
     from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
     try:
@@ -257,7 +266,10 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
 
 
 def _not_plain(columns: tuple[str, ...], rows: Sequence[Sequence[Any]], first: int) -> RecipientsError:
-    """Return the error for the first unsupported value; the first of `rows` is row `first` of the result."""
+    """Return the error for the first unsupported value.
+
+    The first of `rows` is row `first` of the result.
+    """
     for line, row in enumerate(rows, first):
         for name, value in zip(columns, row, strict=True):
             try:

@@ -14,7 +14,10 @@ from smsby_deploy.recipients.text_files import read_text_file
 
 
 def load_suppression(files: Sequence[RecipientsFile]) -> tuple[PhoneSet, list[Problem]]:
-    """Return the phones in `files`, and the problems: a warning per invalid phone, an error per unreadable file."""
+    """Return the phones in `files`, and the problems.
+
+    An invalid phone is a warning, an unreadable file an error.
+    """
     suppressed = PhoneSet()
     problems: list[Problem] = []
     for source in files:
@@ -31,7 +34,10 @@ def load_suppression(files: Sequence[RecipientsFile]) -> tuple[PhoneSet, list[Pr
 
 
 def hash_opt_outs(files: Sequence[RecipientsFile]) -> str:
-    """Return a sha256 of the contents of `files`; if a file cannot be read, it differs each time."""
+    """Return a sha256 of the contents of `files`.
+
+    If a file cannot be read, it differs each time.
+    """
     digest = hashlib.sha256()
     for source in files:
         try:

@@ -1,4 +1,7 @@
-"""Recipients in text files: CSV, also as Excel writes it, JSONL, and .txt with one phone per line."""
+"""Recipients in text files: CSV, JSONL, and .txt with one phone per line.
+
+CSV is also read as Excel writes it.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +108,10 @@ def _split(text: str, delimiter: str, width: int) -> list[list[str]] | None:
 
 
 def _unquoted(lines: list[str], delimiter: str) -> list[list[str]] | None:
-    """Return the records of lines without quotes, one per line; None if they depend on the lines after them."""
+    """Return the records of lines without quotes, one per line.
+
+    None if they depend on the lines after them.
+    """
     if '"' in "".join(lines):
         return None
     try:

@@ -1,1 +1,4 @@
-"""A local sms.by for tests: it stores, prices, schedules and "delivers" what it accepts, and sends nothing."""
+"""A local sms.by for tests, which sends nothing.
+
+It stores, prices, schedules and "delivers" what it accepts.
+"""

@@ -85,7 +85,10 @@ _WITHOUT_SECONDS = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a method works on. With `list_is_stale`, getSMSMessages shows only mailings that it showed before."""
+    """What a method works on.
+
+    With `list_is_stale`, getSMSMessages shows only mailings that it showed before.
+    """
 
     store: Store
     settings: SandboxSettings
@@ -109,7 +112,9 @@ class Account:
         return int(number), name
 
     def parse_time(self, params: Params, name: str) -> float | None:
-        """Return the parameter `name`, a date in the zone of the account, in unix seconds; None if it is not given.
+        """Return the date parameter `name` in unix seconds; None if it is not given.
+
+        It is in the zone of the account.
 
         Raises:
             Refusal: it is not in the documented form, or there is no such day.

@@ -153,7 +153,10 @@ class FaultSwitch:
             self._times_cleared += 1
 
     def new_pause(self, clock: Clock) -> Callable[[float], None]:
-        """Return a function that waits for some seconds, but not after the faults are cleared from now on."""
+        """Return a wait function that ends early once the faults are cleared.
+
+        It takes seconds.
+        """
         times_cleared = self._times_cleared
 
         def pause(seconds: float) -> None:

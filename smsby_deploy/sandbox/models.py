@@ -113,8 +113,9 @@ def count_parts(text: str) -> int:
 
 
 def default_outcome(phone: str) -> str:
-    """Return the final status of messages to `phone`, derived from its digits so that tests are repeatable.
+    """Return the final status of messages to `phone`.
 
+    It is derived from the digits, so that tests are repeatable.
     About 90 % are delivered and 6 % undelivered; the rest stay SENT.
     """
     draw = hashlib.sha256(phone.encode()).digest()[0]

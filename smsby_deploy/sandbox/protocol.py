@@ -1,4 +1,4 @@
-"""Calls and answers of sms.by: parameters as PHP reads them, replies, and errors as replies."""
+"""Parameters as PHP reads them, replies, and errors as replies."""
 
 from __future__ import annotations
 
@@ -45,8 +45,9 @@ def incorrect_arguments() -> Refusal:
 
 
 def read_params(request: Request, max_variables: int = 0) -> dict[str, Any]:
-    """Return all parameters of a request: those of the query, overridden by the form, then by JSON of any type.
+    """Return all parameters of a request.
 
+    The form overrides the query, and JSON of any content type overrides both.
     Like PHP, silently read only the first `max_variables` of a query or a form; 0 is all.
     """
     found: dict[str, Any] = {}

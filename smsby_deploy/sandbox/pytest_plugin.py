@@ -24,7 +24,10 @@ class SandboxHandle:
     service: Service
 
     def inbox(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the messages of each phone, sent and scheduled, the oldest first; docs/sandbox.md lists their keys."""
+        """Return the messages of each phone, sent and scheduled, the oldest first.
+
+        docs/sandbox.md lists their keys.
+        """
         from smsby_deploy.sandbox.routes_ui import read_inbox
 
         return read_inbox(self.service.account)
@@ -42,7 +45,10 @@ class SandboxHandle:
         ]
 
     def fault(self, mode: str, **fields: Any) -> None:
-        """Make a later call fail; docs/sandbox.md lists modes and fields. Raises ValueError for an invalid fault."""
+        """Make a later call fail; docs/sandbox.md lists modes and fields.
+
+        Raises ValueError for an invalid fault.
+        """
         from smsby_deploy.sandbox.faults import parse_fault
 
         self.service.faults.add(parse_fault({"mode": mode, **fields}))

@@ -1,4 +1,7 @@
-"""The control routes under /_sandbox: the request log, faults, settings, the clock and the stored state."""
+"""The control routes under /_sandbox.
+
+They are the request log, faults, settings, the clock and the stored state.
+"""
 
 from __future__ import annotations
 

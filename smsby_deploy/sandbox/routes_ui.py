@@ -1,4 +1,7 @@
-"""The inbox page, its data, and the guard against other sites: it may show phones and texts of real recipients."""
+"""The inbox page, its data, and the guard against other sites.
+
+The page may show phones and texts of real recipients.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,10 @@ def _message(account: Account, sms: Sms, mailing: SandboxMailing) -> dict[str, A
 
 
 def read_overview(account: Account, search: str) -> dict[str, Any]:
-    """Return the data of the page: account, latest mailings, and latest phones with the digits of `search`."""
+    """Return the data of the page: account, latest mailings, and latest phones.
+
+    The phones contain the digits of `search`.
+    """
     digits = "".join(character for character in search if character.isdigit())
     latest = [
         (phone, count, account.store.find_sms(last))
@@ -94,7 +100,10 @@ def _mailing(account: Account, mailing: SandboxMailing) -> dict[str, Any]:
 
 
 def _state(account: Account, mailing: SandboxMailing, finished: int) -> str:
-    """Return the state that the page shows; `finished` is the number of messages with their outcome."""
+    """Return the state that the page shows.
+
+    `finished` is the number of messages with their outcome.
+    """
     if mailing.status == "DRAFT":
         return "draft"
     if mailing.kind == "message" and not account.is_moderated(mailing):
@@ -160,7 +169,10 @@ def _guard(app: Flask) -> None:
 
 
 def _is_from_own_site() -> bool:
-    """Return whether neither a script of another site nor a foreign name for this machine (DNS rebinding) asks."""
+    """Return whether the request comes from the sandbox's own page.
+
+    Scripts of other sites and foreign names of this machine (DNS rebinding) are refused.
+    """
     origin = request.headers.get("Origin")
     try:
         if origin is not None and urlsplit(origin).netloc != request.host:

@@ -1,5 +1,6 @@
-"""The sandbox as an HTTP server: sms.by under /api, the control routes under /_sandbox, the inbox page at /.
+"""The sandbox as an HTTP server.
 
+sms.by is under /api, the control routes are under /_sandbox, the inbox page is at /.
 When a request is finished, its callback_url is called: only addresses of this machine.
 """
 
@@ -37,7 +38,10 @@ _TIMEOUT_SECONDS = 5.0
 
 
 def send_callbacks(service: Service, ended: threading.Event) -> None:
-    """Post one callback for each request once all its messages have their outcome, until `ended` is set."""
+    """Post one callback for each request once all its messages have their outcome.
+
+    It ends when `ended` is set.
+    """
     # A proxy would see phones and texts.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
     while not ended.wait(_POLL_SECONDS):
@@ -83,7 +87,9 @@ def make_service(settings: SandboxSettings, data: Path | None = None, clock: Clo
 
 
 def serve(service: Service, host: str, port: int, on_ready: Callable[[str], None]) -> None:
-    """Serve until the process ends. Port 0 is a free port; `on_ready` gets the URL once it accepts calls.
+    """Serve until the process ends.
+
+    Port 0 is a free port; `on_ready` gets the URL once it accepts calls.
 
     Raises:
         SmsbyDeployError: cannot listen on the address.

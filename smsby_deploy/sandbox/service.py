@@ -19,7 +19,10 @@ _RATE_WINDOW = 1.0  # seconds in which `rate_limit` calls are allowed
 
 @dataclass(slots=True)
 class LoggedCall:
-    """One call as received, without its token. `status` is the HTTP status of the answer, None before it is sent."""
+    """One call as received, without its token.
+
+    `status` is the HTTP status of the answer, None before it is sent.
+    """
 
     method: str
     verb: str
@@ -33,7 +36,10 @@ class LoggedCall:
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """`reply` is None if the call was not executed; `fault`, if any, breaks the answer, waiting with `pause`."""
+    """What becomes of one call.
+
+    `reply` is None if the call was not executed; `fault`, if any, breaks the answer, waiting with `pause`.
+    """
 
     reply: Reply | None
     fault: Fault | None

@@ -18,7 +18,10 @@ class BadSetting(ValueError):
 
 @dataclass(slots=True)
 class SandboxSettings:
-    """The behavior of this sms.by. Durations are seconds, money is in `currency`; docs/sandbox.md describes each."""
+    """The behavior of this sms.by.
+
+    Durations are seconds, money is in `currency`; docs/sandbox.md describes each.
+    """
 
     delay: float = 0.5
     account_timezone: str = "Europe/Minsk"
@@ -69,7 +72,10 @@ class SandboxSettings:
         return ZoneInfo(self.timezones.get(name, self.account_timezone))
 
     def price_of(self, phone: str) -> Decimal:
-        """Return the price of one part to `phone`: that of its longest prefix in `prices`, else `price`."""
+        """Return the price of one part to `phone`.
+
+        Its longest prefix in `prices` decides, else `price` applies.
+        """
         prefixes = [prefix for prefix in self.prices if phone.startswith(prefix)]
         return self.prices[max(prefixes, key=len)] if prefixes else self.price
 

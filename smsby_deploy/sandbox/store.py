@@ -1,5 +1,6 @@
-"""The state of the sandbox in SQLite, in a file or in memory: mailings, messages, contact lists, the balance.
+"""The state of the sandbox in SQLite, in a file or in memory.
 
+It has mailings, messages, contact lists and the balance.
 SQLite keeps each call whole and, with a file, on disk before it is answered, without rewriting the rest of the state.
 """
 
@@ -46,7 +47,10 @@ _SUBMITTED = tuple(
 
 
 class Store:
-    """The tables. Safe to use from several threads; each change is stored completely or not at all."""
+    """The tables.
+
+    Safe to use from several threads; each change is stored completely or not at all.
+    """
 
     def __init__(self, path: Path | None, balance: Decimal) -> None:
         """Open the file `path`, or memory if it is None. `balance` is the opening balance.
@@ -166,7 +170,10 @@ class Store:
             self._base.execute("update mailing set moderated_at = ? where id = ?", (at, number))
 
     def take_callbacks(self, due_before: float) -> list[tuple[str, str]]:
-        """Return, once each, (uuid, URL) of requests with a callback whose mailings were all due by `due_before`."""
+        """Return, once each, (uuid, URL) of finished requests with a callback.
+
+        All their mailings were due by `due_before`.
+        """
         with self._lock, self._base:
             rows = self._base.execute(
                 "select uuid, max(callback_url) as url from mailing where callback_url is not null"
@@ -262,8 +269,9 @@ class Store:
         return {row["outcome"]: row["number"] for row in rows}
 
     def latest_phones(self, digits: str, limit: int) -> list[tuple[str, int, int]]:
-        """Return (phone, number of messages, id of the last one) of phones with these digits, the latest first.
+        """Return (phone, number of messages, id of the last one), the latest first.
 
+        The phones contain the given digits.
         Only the latest messages are searched: a page that polls every second must not slow down a million sends.
         """
         latest = f"select id, phone from sms {_NOT_DRAFT} and instr(phone, ?) order by id desc limit ?"  # noqa: S608
@@ -293,7 +301,10 @@ class Store:
     def put_contacts(
         self, number: int, contacts: Iterable[tuple[str, str | None, Mapping[str, str]]]
     ) -> tuple[int, int]:
-        """Add contacts (key, phone, fields) to a list, one for each key. Return (inserted, updated)."""
+        """Add contacts (key, phone, fields) to a list, one for each key.
+
+        Return (inserted, updated).
+        """
         inserted = updated = 0
         with self._lock, self._base:
             for key, phone, fields in contacts:

@@ -54,7 +54,7 @@ _Row = TypeVar("_Row")
 
 
 class ReadClient:
-    """The methods that only ask.
+    """The methods that only ask, and so cannot send.
 
     They are repeated after a connection failure, 429, 5xx or a lost answer.
 

@@ -195,7 +195,7 @@ def contacts_per_form(fields: int) -> int:
 def unknown_params(method: Method, params: Mapping[str, Any]) -> list[str]:
     """Return the names in `params` that are not documented for `method`.
 
-    Sms.by silently ignores them.
+    sms.by silently ignores them.
     """
     known = {*method.required, *method.optional}
     return [name for name in params if name.split("[", 1)[0] not in known]

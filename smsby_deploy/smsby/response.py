@@ -94,7 +94,10 @@ def find_value(data: Any, key: str) -> Any:
 
 
 def find_anywhere(data: Any, key: str) -> Any:
-    """Return the value of `key` at any depth, the one nearest to the top; None if there is none."""
+    """Return the value of `key` at any depth; None if there is none.
+
+    The one nearest to the top counts.
+    """
     level = [data]
     while level:
         below: list[Any] = []
@@ -217,7 +220,10 @@ def refuses_token(text: str | None, status: int) -> bool:
 
 
 def is_known(text: str) -> bool:
-    """Return whether `text` is a known error of sms.by, which counts as an answer with any HTTP status."""
+    """Return whether `text` is a known error of sms.by.
+
+    It counts as an answer with any HTTP status.
+    """
     return any(re.search(pattern, text, re.IGNORECASE) for pattern, _, _ in _KNOWN)
 
 

@@ -1,5 +1,6 @@
-"""The callback file beside the lock: `listen` appends to it, `status` reads what statusBulkSms does not report.
+"""The callback file beside the lock, and the server that fills it.
 
+`listen` appends to it; `status` reads what statusBulkSms does not report.
 sms.by does not document the shape of its callbacks. A JSON body with a `uuid` and the rows of statusBulkSms (a list under
 `result` or `data`) is read; any other body is only stored.
 
@@ -28,12 +29,18 @@ if TYPE_CHECKING:
 
 
 def callbacks_path(lock: Path) -> Path:
-    """Return the callback file that belongs to `lock`. It holds phones and must not be committed."""
+    """Return the callback file that belongs to `lock`.
+
+    It holds phones and must not be committed.
+    """
     return lock.with_name(lock.name + ".callbacks.jsonl")
 
 
 def read_callbacks(path: Path, uuid: str) -> tuple[BulkMailingStatus, ...]:
-    """Return the mailings of request `uuid` with the latest status of each phone; empty if no callback has any."""
+    """Return the mailings of request `uuid` with the latest status of each phone.
+
+    Empty if no callback has any.
+    """
     from smsby_deploy.smsby.parsers import BulkMailingStatus
 
     latest: dict[tuple[int | None, str], dict[str, Delivery]] = {}
@@ -72,8 +79,9 @@ def _read_body(line: str) -> Any:
 
 
 class CallbackLog:
-    """Appends callbacks to the file `path`, one JSON object per line. Safe to use from several threads.
+    """Appends callbacks to the file `path`, one JSON object per line.
 
+    Safe to use from several threads.
     A line has `time` (ISO, UTC), `method`, `path` (with the query), `headers` (about the body and its sender), `body`,
     and `encoding`: utf-8, or base64 for a body that is not UTF-8. The token is removed.
     """

@@ -30,8 +30,9 @@ _UNITS = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def select_addresses(lock: Lock, patterns: tuple[str, ...], since: datetime | None) -> list[str]:
-    """Return the recorded addresses that match any of `patterns` (all if there are none), sorted.
+    """Return the recorded addresses that match any of `patterns`, sorted.
 
+    Without patterns all match.
     With `since`, mailings scheduled before it, or applied before it if they have no schedule, are left out.
 
     Raises:
@@ -120,8 +121,9 @@ def collect_status(
     read_callbacks: ReadCallbacks = lambda uuid: (),
     progress: CollectProgress = NO_PROGRESS,
 ) -> StatusReport:
-    """Return the status of the recorded mailings that `select` matches (all if it is empty), by address.
+    """Return the status of the recorded mailings that `select` matches, by address.
 
+    An empty selection matches all.
     Mailings that are settled in `previous` are not asked about again. `read_callbacks` is used for requests about which
     sms.by itself reports nothing.
 
@@ -155,7 +157,10 @@ def collect_status(
 
 
 def _intended(address: str, entry: Entry, mailing: Mailing | None) -> IntendedValues:
-    """Return what was intended; the counts compare because `find_listed` leaves out messages shared with others."""
+    """Return the intended values, including the counts of recipients.
+
+    They compare because `find_listed` leaves out messages shared with others.
+    """
     return replace(intended_by_lock(address, entry, mailing), counts_recipients=True)
 
 

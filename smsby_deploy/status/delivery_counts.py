@@ -1,5 +1,6 @@
-"""Delivery statuses, counted while they stream in: a million of them need a few counters, not a million rows.
+"""Delivery statuses, counted while they stream in.
 
+A million of them need a few counters, not a million rows.
 The figures of the status page (by minute, by prefix) are computed from the same counts.
 """
 
@@ -43,8 +44,9 @@ def read_delivery_status(word: str) -> DeliveryStatus | None:
 
 @dataclass(slots=True)
 class DeliveryCounts:
-    """Reported messages: by status word (verbatim), by minute of delivery, and by number prefix.
+    """Reported messages: by status word, by minute of delivery, and by prefix.
 
+    Status words are verbatim.
     `missed` lists the messages that were not delivered, if the caller asked for them.
     """
 
@@ -101,7 +103,7 @@ def count_deliveries(deliveries: Iterable[Delivery], *, list_missed: bool) -> De
 
 
 def prefix_of(phone: str) -> str:
-    """Return the country and operator code of a Belarusian mobile number (`375 29`), else `other`."""
+    """Return the prefix of a Belarusian mobile number (`375 29`), else `other`."""
     return f"375 {phone[3:5]}" if len(phone) == 12 and phone.startswith("375") else "other"
 
 
@@ -111,7 +113,7 @@ _STEP_MINUTES = (1, 5, 10, 30, 60, 180, 720, 1440, 10080, 43200)
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """Recipients planned by us, accepted by sms.by, sent to the operator, delivered to the phone."""
+    """Recipients planned, accepted by sms.by, sent to the operator, delivered."""
 
     planned: int
     accepted: int
@@ -154,7 +156,10 @@ def count_funnel(report: StatusReport) -> Funnel:
 
 
 def count_deliveries_over_time(report: StatusReport) -> list[TimeStep]:
-    """Deliveries in at most 48 equal steps of a round length; steps without a delivery are included."""
+    """Deliveries in at most 48 equal steps of a round length.
+
+    Steps without a delivery are included.
+    """
     minutes: Counter[datetime] = Counter()
     for mailing in report.mailings:
         for text, count in mailing.details.timeline.items():
@@ -206,7 +211,10 @@ def count_prefixes(report: StatusReport) -> list[PrefixCounts]:
 
 
 def count_reasons(report: StatusReport) -> list[tuple[str, int]]:
-    """Why recipients did not get the SMS, the most frequent reason first: status words and the keys of `other`."""
+    """The reasons why recipients did not get the SMS, the most frequent first.
+
+    They are status words and the keys of `other`.
+    """
     reasons: Counter[str] = Counter()
     for mailing in report.mailings:
         for word, count in mailing.details.words.items():

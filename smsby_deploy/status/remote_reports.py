@@ -1,4 +1,7 @@
-"""What sms.by reports about recorded chunks. Each request is made once, however many chunks it is about."""
+"""What sms.by reports about recorded chunks.
+
+Each request is made once, however many chunks it is about.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +83,10 @@ class RemoteReports:
         return listed
 
     def count_deliveries(self, chunk: ChunkRecord) -> DeliveryCounts:
-        """Return the reported deliveries of an accepted chunk, by its uuid or else by its message_id."""
+        """Return the reported deliveries of an accepted chunk.
+
+        They are found by its uuid, or else by its message_id.
+        """
         if chunk.uuid is not None:
             for report in self._reports_of_request(chunk.uuid):
                 if report.is_about(chunk):

@@ -1,4 +1,7 @@
-"""The status report: what became of each mailing. Its counts always add up to its recipients."""
+"""The status report: what became of each mailing.
+
+Its counts always add up to its recipients.
+"""
 
 from __future__ import annotations
 
@@ -70,8 +73,9 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class MailingStatus:
-    """One mailing. `recipients` = delivered + undelivered + sent + pending + the sum of `other`.
+    """One mailing.
 
+    `recipients` = delivered + undelivered + sent + pending + the sum of `other`.
     `other` counts undocumented status words verbatim, and recipients without a message: `unknown`, `rejected`, `not sent`,
     `not taken` (in an accepted chunk, but missing in the count of sms.by) and `not told apart`. `requests` are uuids.
     `parts` and `cost` are None where they are not known.
@@ -140,7 +144,10 @@ class StatusTotals:
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """The mailings asked about, by address; `made_at` is ISO with an offset, or "" if it is not known."""
+    """The mailings asked about, by address.
+
+    `made_at` is ISO with an offset, or "" if it is not known.
+    """
 
     mailings: tuple[MailingStatus, ...]
     project: str = ""

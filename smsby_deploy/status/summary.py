@@ -29,7 +29,10 @@ def summarize_mailing(
     now: datetime,
     advance: Callable[[int], None],
 ) -> MailingStatus:
-    """Return the status of one mailing. `advance` gets the number of recipients of each chunk once it is counted."""
+    """Return the status of one mailing.
+
+    `advance` gets the number of recipients of each chunk once it is counted.
+    """
     counts = _RecipientCounts(reports)
     for chunk in entry.chunks:
         advance(counts.add(chunk))
@@ -155,7 +158,10 @@ def _billed(entry: Entry, reports: RemoteReports) -> tuple[int | None, Decimal |
 def _differences(
     intended: IntendedValues, entry: Entry, reports: RemoteReports, parts: int | None, cost: Decimal | None
 ) -> list[Difference]:
-    """Return the values that sms.by reports differently than recorded, each once for the whole mailing."""
+    """Return the values that sms.by reports differently than recorded.
+
+    Each is returned once for the whole mailing.
+    """
     found: dict[Difference, None] = {}
     for chunk in entry.chunks:
         listed = reports.find_listed(chunk) if chunk.state is ChunkState.ACCEPTED else None

@@ -1,4 +1,4 @@
-"""What is known of a text before any recipient is: variables, literals, faults and includes.
+"""Analysis of a text before it is rendered: variables, literals, faults, includes.
 
 A placeholder of another tool (*|FNAME|*, {name}, %NAME%, [[name]], ${name}) is a fault: recipients would read it
 literally.

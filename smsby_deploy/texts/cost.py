@@ -1,4 +1,4 @@
-"""What texts cost: money as Decimal amounts, expensive characters, and the count by GSM 03.38."""
+"""The cost of texts: money, expensive characters, and the count by GSM 03.38."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Characters that force a text into UCS-2: their place, cost and replacement, and texts rewritten without them.
+"""Characters that force a text into UCS-2, and texts rewritten without them.
 
+Each is reported with its place, cost and replacement.
 `smart_encoding` and `transliterate` replace such characters before anything is counted.
 """
 
@@ -63,7 +64,10 @@ class Rewriter:
 
 
 def smart_encode(text: str) -> str:
-    """`text` with plain quotes, dashes, spaces and ellipses if that makes it GSM-7, else `text`."""
+    """`text` with plain punctuation if that makes it GSM-7, else `text`.
+
+    Quotes, dashes, spaces and ellipses are replaced.
+    """
     if text.isascii():
         return text
     plain = text.translate(_SMART_TABLE)

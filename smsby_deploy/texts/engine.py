@@ -33,7 +33,7 @@ from smsby_deploy.texts.includes import IncludeError, ParsedTemplates, find_vari
 from smsby_deploy.texts.limits import TemplateLimitExceeded
 from smsby_deploy.texts.vectorized import vectorize
 
-# What a template can raise beside Jinja2's own errors: {{ 1 / 0 }}, {{ name + 1 }}; or compiling deep nesting.
+# What a template can raise besides Jinja2's own errors: {{ 1 / 0 }}, {{ name + 1 }}; or compiling deep nesting.
 _OTHER_ERRORS = (
     TypeError,
     ValueError,
@@ -51,7 +51,7 @@ _OPENING = re.compile(r"\{[{%][-+]?\s*")
 
 
 def analyze(source: TextSource) -> TextAnalysis:
-    """Return what is known of `source` before it is rendered.
+    """Analyze `source` before it is rendered.
 
     Raises:
         FilesInvalid: its syntax is wrong, or it includes what cannot be included.
@@ -164,7 +164,10 @@ def _refusal(source: TextSource, included: Mapping[str, IncludedText], error: Ex
 
 
 def _explain_subtraction(text: str, offset: int, name: str, variables: Mapping[str, str]) -> str | None:
-    """The message for `{{ first-name }}` where a column is called so; `name` is what is undefined, if anything is."""
+    """The message for `{{ first-name }}` where a column has that name.
+
+    `name` is the undefined name, if there is one.
+    """
     start, end = _tag_at(text, offset)
     for found in _DASHED.finditer(text, max(start, 0), end):
         words = found.group().split("-")

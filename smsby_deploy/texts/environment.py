@@ -113,7 +113,10 @@ def is_not_a_value(text: str) -> bool:
 
 
 class TextAsNumber(TemplateRuntimeError):
-    """A template calculates with a text, or compares one with a number; `sign` is the operator as written."""
+    """A template calculates with a text, or compares one with a number.
+
+    `sign` is the operator as written.
+    """
 
     def __init__(self, sign: str) -> None:
         self.sign = sign
@@ -127,7 +130,9 @@ class TextAsNumber(TemplateRuntimeError):
 
 
 def compare(comparison: str, left: Any, right: Any) -> Any:
-    """Compare as Jinja2 does under the name `comparison`, where that does not depend on a number being text.
+    """Compare as Jinja2 does if the result does not depend on a number being text.
+
+    `comparison` is Jinja2's name of the operator.
 
     Raises:
         TextAsNumber: texts are ordered, or a text is compared with a number.

@@ -277,8 +277,9 @@ def _currency(price: Price | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class MailingReview:
-    """The template of a mailing, and samples in which phones and the recipients' values are masked.
+    """The template of a mailing, and masked samples.
 
+    Phones and the recipients' values are masked in them.
     `by_parts` counts the recipients whose text has 1, 2, and 3 or more parts; None where all have the same text.
     """
 

@@ -1,4 +1,7 @@
-"""Templates: compiled once, then rendered for batches of recipients, or each recipient's own text."""
+"""Templates, compiled once and rendered for batches of recipients.
+
+A recipient's own text is used instead of the template.
+"""
 
 from __future__ import annotations
 
@@ -272,7 +275,10 @@ def render_texts(mailing: Mailing, template: Template | None, batch: Batch) -> R
 
 @dataclass(slots=True)
 class KeptProblems:
-    """Problems of texts: the first thousand, and the number of the others, so that memory stays flat."""
+    """Problems of texts: the first thousand, and the number of the others.
+
+    So memory stays flat.
+    """
 
     kept: list[Problem] = field(default_factory=list)
     dropped: int = 0
@@ -284,7 +290,10 @@ class KeptProblems:
         self.dropped += len(found[room:])
 
     def all_of(self, mailing: Mailing) -> list[Problem]:
-        """Return the kept problems, led by the number of the others: of a long list only the beginning is shown."""
+        """Return the kept problems, preceded by the number of the others.
+
+        Of a long list only the beginning is shown.
+        """
         if not self.dropped:
             return self.kept
         message = (

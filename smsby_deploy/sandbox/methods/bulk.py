@@ -54,7 +54,10 @@ def _mailing(account: Account, message: Any, request: str) -> NewMailing:
 
 
 def status_bulk_sms(account: Account, params: Params) -> Any:
-    """Return the statuses of the messages of one request; `[]` for a while after it, and for an unknown uuid."""
+    """Return the statuses of the messages of one request.
+
+    It is `[]` for a while after the request, and for an unknown uuid.
+    """
     lag = account.settings.status_lag
     shown_from = account.now() - (account.settings.delay if lag is None else lag)
     answer = []

@@ -12,7 +12,10 @@ _LISTED = ("bulk", "list", "message")
 
 
 def get_alphanames(account: Account, params: Params) -> Any:
-    """Return a map id → name; PHP writes a map as a list if it is empty or its keys are 0, 1, 2 …"""
+    """Return a map id → name, as PHP writes it.
+
+    An empty map, or one with the keys 0, 1, 2 …, is written as a list.
+    """
     names = account.settings.alphanames
     return list(names.values()) if list(names) == [str(index) for index in range(len(names))] else names
 
@@ -37,7 +40,10 @@ def get_limit(account: Account, params: Params) -> Any:
 
 
 def get_sms_messages(account: Account, params: Params) -> Any:
-    """Return the mailings that are listed by now, all of the type API; an empty list is HTTP 406."""
+    """Return the mailings that are listed by now, all of the type API.
+
+    An empty list is HTTP 406.
+    """
     kind = text_of(params, "type", "API").upper()
     if kind not in ("API", "WEB"):
         raise incorrect_arguments()
@@ -53,7 +59,10 @@ def get_sms_messages(account: Account, params: Params) -> Any:
 
 
 def is_listed(account: Account, mailing: SandboxMailing) -> bool:
-    """Return whether getSMSMessages shows a mailing: after its lag, and a message as `list_messages` says."""
+    """Return whether getSMSMessages shows a mailing by now.
+
+    A message is shown as `list_messages` says.
+    """
     settings, now = account.settings, account.now()
     if account.list_is_stale and not mailing.was_listed:
         return False
@@ -120,7 +129,10 @@ def get_sms_delivery_list(account: Account, params: Params) -> Any:
 
 
 def _page(account: Account, params: Params) -> tuple[int, int]:
-    """Return the first row and the number of rows, -1 for all. An offset needs a limit; `max_rows` caps both."""
+    """Return the first row and the number of rows, -1 for all.
+
+    An offset needs a limit; `max_rows` caps both.
+    """
     first = int_of(params, "limit_offset", 0)
     if "limit_offset" in params and "limit_rows" not in params:
         raise incorrect_arguments()

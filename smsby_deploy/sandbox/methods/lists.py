@@ -39,7 +39,10 @@ def send_sms_list(account: Account, params: Params) -> Any:
 
 
 def confirm_send_message_by_list(account: Account, params: Params) -> Any:
-    """Describe a draft; with confirm=1 charge for it and start it. A second confirm=1 changes nothing."""
+    """Describe a draft; with confirm=1 charge for it and start it.
+
+    A second confirm=1 changes nothing.
+    """
     mailing = account.find_mailing(params, "list")
     if mailing is None:
         raise Refusal("message_id not found", 404)
@@ -74,7 +77,10 @@ def create_subscriber_list(account: Account, params: Params) -> Any:
 
 
 def import_contacts(account: Account, params: Params) -> Any:
-    """Add contacts to a list. A known phone (or email) is updated; an invalid one is logged and left out."""
+    """Add contacts to a list.
+
+    A known phone (or email) is updated; an invalid one is logged and left out.
+    """
     number = int_of(params, "list_id")
     if number not in account.store.lists():
         raise incorrect_arguments()
@@ -97,7 +103,10 @@ def import_contacts(account: Account, params: Params) -> Any:
 
 
 def _contact(account: Account, fields: dict[str, str]) -> tuple[str, str | None, dict[str, str]]:
-    """Return (key, phone, other fields); the key is the phone, or the email of a contact without phone."""
+    """Return (key, phone, other fields) of a contact.
+
+    The key is the phone, or the email of a contact without phone.
+    """
     others = {name: value for name, value in fields.items() if name != "phone"}
     if fields.get("phone"):
         phone = account.phone(fields["phone"])
@@ -108,7 +117,10 @@ def _contact(account: Account, fields: dict[str, str]) -> tuple[str, str | None,
 
 
 def _numbered(value: Any) -> dict[int, Any]:
-    """Return items by number: those of a list, or of a map (brackets whose numbers do not start at 0)."""
+    """Return the items of a list, or of a map, by number.
+
+    A map comes from brackets whose numbers do not start at 0.
+    """
     if isinstance(value, list):
         return dict(enumerate(value))
     if isinstance(value, Mapping) and all(str(key).isdigit() for key in value):

@@ -1,4 +1,7 @@
-"""Messages to one phone per call: createSmsMessage with sendSMS, sendQuickSMS and one-time codes."""
+"""Messages to one phone per call.
+
+They are createSmsMessage with sendSMS, sendQuickSMS and one-time codes.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ _CODE = re.compile(r"\d{1,16}", re.ASCII)
 
 
 def create_sms_message(account: Account, params: Params) -> Any:
-    """Create a message without sending it. The same text and sender again are refused with the id of the first."""
+    """Create a message without sending it.
+
+    The same text and sender again are refused with the id of the first.
+    """
     text = text_of(params, "message")
     parts = count_parts(text)
     number, name = account.alphaname(params)
@@ -92,7 +98,10 @@ def check_sms(account: Account, params: Params) -> Any:
 
 
 def send_quick_sms(account: Account, params: Params) -> Any:
-    """Send one SMS. `show_cost` adds its cost; `forwarding_message` is validated and otherwise ignored."""
+    """Send one SMS.
+
+    `show_cost` adds its cost; `forwarding_message` is validated and otherwise ignored.
+    """
     number, name = account.alphaname(params, "ошибка в буквенном имени")
     if int_of(params, "forwarding_message", 0) and not 5 <= int_of(params, "forwarding_time", 60) <= 60:
         raise incorrect_arguments()
