@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
@@ -13,6 +11,8 @@ import click
 from smsby_deploy.errors import Refused, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from smsby_deploy.output.json_log import Fact, JsonLog
 
 
@@ -32,6 +32,8 @@ class Context(NamedTuple):
     @property
     def program(self) -> str:
         """The start of a command line for the same project, ready to copy."""
+        import shlex
+
         return shlex.join(["smsby-deploy", *([] if self.project is None else ["-C", self.project])])
 
     def note(self, text: str, event: str = "note", **facts: Fact) -> None:

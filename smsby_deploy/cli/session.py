@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -208,6 +207,8 @@ def find_actor(environ: Mapping[str, str]) -> str:
 
 def find_commit(folder: Path) -> str | None:
     """The commit checked out in `folder`; None outside a git repository or without git."""
+    import subprocess
+
     try:
         git = subprocess.run(
             ["git", "rev-parse", "HEAD"],  # noqa: S607  # the user's git is the one on the PATH

@@ -6,7 +6,6 @@ Recipients are declared here, inline or by where they are: a file, Parquet files
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -130,8 +129,7 @@ def _read_sql(node: YamlMap, file: str, content: str) -> TextSource:
 _UNREADABLE = frozenset({"FILE_MISSING", "PATH_OUTSIDE"})
 
 
-@dataclass(frozen=True, slots=True)
-class CampaignContext:
+class CampaignContext(NamedTuple):
     """What a campaign takes from its project.
 
     `project` is smsby.yaml, `account_zone` the time zone in which sms.by reads dates, None if it is not valid.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,8 +72,7 @@ def _wrap(console: Console, line: str) -> list[str]:
 _GAP = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A column of text, or of numbers, which are aligned right.
 
     An `is_optional` column is left out if the table would be too wide. A cell of the `may_overflow` column that does not
@@ -87,8 +85,7 @@ class Column:
     may_overflow: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """`lead_style` is the style of the first cell, `style` that of the others."""
 
     cells: tuple[str, ...]

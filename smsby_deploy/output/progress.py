@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.output.console import write_sentence
-from smsby_deploy.output.json_log import JsonLog
 from smsby_deploy.output.values import clean, safe_line
 from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
+
+    from smsby_deploy.output.json_log import JsonLog
 
 _SECONDS_BETWEEN_LINES = 10.0  # often enough to see that it works, not so often that it fills a log
 _WINDOW_SECONDS = 60.0  # the estimate looks back this far: sms.by may ask to slow down
@@ -240,6 +240,8 @@ class _Bar:
         self._bar.update(task.id, advance=recipients, done=text, left=left)
 
     def tell(self, line: str) -> None:
+        from smsby_deploy.output.console import write_sentence
+
         write_sentence(self._console, safe_line(line))
 
     def pause(self) -> None:

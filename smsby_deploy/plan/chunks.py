@@ -29,7 +29,6 @@ from smsby_deploy.plan.fingerprint import (
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
 from smsby_deploy.recipients.phones import PhoneSet
-from smsby_deploy.smsby.methods import fits_form, recipients_per_form
 from smsby_deploy.texts.encoding_lint import Rewriter
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, render_texts
 
@@ -104,6 +103,8 @@ def chunk_size(api: ApiSettings, personal: bool) -> int:
     """
     if api.body == "json":
         return api.recipients_per_request
+    from smsby_deploy.smsby.methods import recipients_per_form
+
     return min(api.recipients_per_request, recipients_per_form(personal=personal))
 
 
@@ -114,7 +115,11 @@ def fits_request(api: ApiSettings, chunks: Sequence[tuple[int, bool]]) -> bool:
     """
     if sum(recipients for recipients, _ in chunks) > api.recipients_per_request:
         return False
-    return api.body == "json" or fits_form(chunks)
+    if api.body == "json":
+        return True
+    from smsby_deploy.smsby.methods import fits_form
+
+    return fits_form(chunks)
 
 
 def stream_chunks(

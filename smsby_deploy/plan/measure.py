@@ -11,8 +11,8 @@ from dataclasses import replace
 from smsby_deploy.config.declarations import ContactList, Mailing, Project, RecipientsQuery
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid
-from smsby_deploy.plan.chunks import ChunkReport, stream_chunks
-from smsby_deploy.plan.model import AudienceCounts, Desired
+from smsby_deploy.plan.chunks import ChunkReport, ReadBatches, stream_chunks
+from smsby_deploy.plan.desired import AudienceCounts, Desired
 from smsby_deploy.plan.observers import NO_OBSERVERS, NO_PROGRESS, Observers, ReadProgress
 from smsby_deploy.plan.text_counter import TextCounter
 from smsby_deploy.problems import Location, Problem, Severity
@@ -24,7 +24,6 @@ from smsby_deploy.recipients.audience import (
     read_audience,
 )
 from smsby_deploy.recipients.phones import PhoneSet
-from smsby_deploy.recipients.prefetch import prefetch_audience
 from smsby_deploy.recipients.sources import place_rows
 from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.texts.template import Template, compile_text, rows_file
@@ -80,8 +79,12 @@ def _measure_chunks(
         observers.progress.advance(len(batch.phones))
         observers.on_batch(batch, texts)
 
-    # Chunks are kept by apply, which holds the lock meanwhile: its reading is sped up by a second process.
-    read = read_audience if observers.keep is None else prefetch_audience
+    read: ReadBatches = read_audience
+    if observers.keep is not None:
+        # Chunks are kept by apply, which holds the lock meanwhile: its reading is sped up by a second process.
+        from smsby_deploy.recipients.prefetch import prefetch_audience
+
+        read = prefetch_audience
     chunks = []
     for chunk in stream_chunks(project, mailing, template, suppressed, report, read=read, on_batch=on_batch):
         chunks.append(counter.count_chunk(chunk))

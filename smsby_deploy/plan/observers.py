@@ -6,7 +6,6 @@ They are progress, samples, and the cache of chunks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from smsby_deploy.config.declarations import Mailing
@@ -34,8 +33,7 @@ class ReadProgress(NamedTuple):
 NO_PROGRESS = ReadProgress()
 
 
-@dataclass(frozen=True, slots=True)
-class Observers:
+class Observers(NamedTuple):
     """What else receives recipients and texts while a mailing is measured.
 
     `policy` checks every text that a recipient would get, `on_batch` gets every batch with its texts, `keep` every

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import compress
+from typing import NamedTuple
 
 from smsby_deploy.config.declarations import Guardrails, Mailing, Price
 from smsby_deploy.plan.chunks import Chunk
-from smsby_deploy.plan.model import ChunkPlan
+from smsby_deploy.plan.desired import ChunkPlan
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.texts.cost import CostReport
 from smsby_deploy.texts.parts import Encoding, TextSize, TextTooLong, measure_batch, measure_text
@@ -46,8 +47,7 @@ class ContentPolicy:
                 self.violations["forbidden_words", pattern] += recipients
 
 
-@dataclass(frozen=True, slots=True)
-class TextTotals:
+class TextTotals(NamedTuple):
     """What was counted so far, opt-outs subtracted.
 
     `longest` is the most parts of one text; `cost` is None without a price.

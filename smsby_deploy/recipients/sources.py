@@ -9,7 +9,6 @@ from dataclasses import replace
 from smsby_deploy.config.declarations import Audience, RecipientsParquet, RecipientsQuery, RowSource
 from smsby_deploy.problems import Location, Problem
 from smsby_deploy.recipients.rows import Block, SourceFacts
-from smsby_deploy.recipients.text_files import read_text_file
 
 
 def read_source(source: RowSource, size: int, facts: SourceFacts) -> Iterator[Block]:
@@ -26,6 +25,8 @@ def read_source(source: RowSource, size: int, facts: SourceFacts) -> Iterator[Bl
         from smsby_deploy.recipients.parquet import read_parquet
 
         return read_parquet(source, size)
+    from smsby_deploy.recipients.text_files import read_text_file
+
     return read_text_file(source, size)
 
 

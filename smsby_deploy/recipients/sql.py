@@ -25,7 +25,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Freshness, RecipientsQuery, TextSource
-from smsby_deploy.config.yaml_nodes import place_in_text
+from smsby_deploy.config.text_places import place_in_text
 from smsby_deploy.privacy import hide_secrets
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.cell_values import UnsupportedValue, text_rows

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from smsby_deploy.config.declarations import RecipientsFile
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.phones import PhoneSet, normalize_opt_outs, number_phones
 from smsby_deploy.recipients.rows import Block, RecipientsError, find_column, name_columns
-from smsby_deploy.recipients.text_files import read_text_file
 
 
 def load_suppression(files: Sequence[RecipientsFile]) -> tuple[PhoneSet, list[Problem]]:
@@ -22,8 +21,7 @@ def load_suppression(files: Sequence[RecipientsFile]) -> tuple[PhoneSet, list[Pr
     problems: list[Problem] = []
     for source in files:
         try:
-            for block in read_text_file(source):
-                problems.extend(_add_block(source, block, suppressed))
+            problems.extend(_add_file(source, suppressed))
         except RecipientsError as error:
             problems.append(
                 Problem(
@@ -46,6 +44,13 @@ def hash_opt_outs(files: Sequence[RecipientsFile]) -> str:
         except OSError:
             digest.update(os.urandom(32))
     return digest.hexdigest()
+
+
+def _add_file(source: RecipientsFile, suppressed: PhoneSet) -> Iterator[Problem]:
+    from smsby_deploy.recipients.text_files import read_text_file
+
+    for block in read_text_file(source):
+        yield from _add_block(source, block, suppressed)
 
 
 def _add_block(source: RecipientsFile, block: Block, suppressed: PhoneSet) -> list[Problem]:

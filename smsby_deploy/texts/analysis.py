@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import TextSource
-from smsby_deploy.config.yaml_nodes import place_in_text
 from smsby_deploy.problems import Location, Problem, Severity
 
 if TYPE_CHECKING:
@@ -164,6 +163,8 @@ def locate_in_text(
     if file is not None:
         before = text[:offset]
         return Location(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+    from smsby_deploy.config.text_places import place_in_text
+
     mark = place_in_text(source, offset)
     return Location(source.location.file, *mark) if mark else source.location
 

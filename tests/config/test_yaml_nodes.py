@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, example, given
-from hypothesis import strategies as st
 
-from smsby_deploy.config.yaml_nodes import YamlMap, key_marks, place_in_runs, read_yaml, text_runs
-from smsby_deploy.errors import FilesInvalid
+from smsby_deploy.config.yaml_nodes import YamlMap, key_marks, read_yaml
 
 _CONTENT = """\
 a: &anchor {b: 1, "c": {d: '2'}}
@@ -59,48 +55,3 @@ def test_untyped_scalars(tmp_path: Path) -> None:
     assert root.untyped == ["a", "c", "e"]
     assert root["e"].untyped == [0]
     assert (root["f"], root["e"][2]) == (None, None)
-
-
-_MARK = "@@HERE@@"
-_words = st.sampled_from(
-    ["Привет", "a", "b c", "  x", "😀", "it's", '"q"', "x: y", "# no", "\\n", "\\u0416", "-", "", "{% if a %}", "\t"]
-)  # fmt: skip
-_line = st.lists(_words, max_size=4).map(" ".join)
-_style = st.sampled_from(["|", ">", "|-", ">-", "|+", ">+", "|  # why", '"', "'", ""])
-
-
-def _written(style: str, lines: list[str]) -> str:
-    """Write the text as the value of a key that is indented by four."""
-    if style[:1] in ("|", ">") and style:
-        return f"{style}\n" + textwrap.indent("\n".join(lines), " " * 6)
-    joined = f"\n{' ' * 8}".join(lines)
-    escaped = {'"': joined.replace('"', '\\"'), "'": joined.replace("'", "''")}.get(style, joined)
-    return f"{style}{escaped}{style}"
-
-
-@example('"', ["a"], "\\n x", "b", [], False)  # a folded line break, followed by an escaped one
-@example("", [""], "Привет", "x: y", [], False)
-@given(_style, st.lists(_line, max_size=4), _line, _line, st.lists(_line, max_size=3), st.booleans())
-def test_text_positions_of_any_character(
-    tmp_path_factory: pytest.TempPathFactory,
-    style: str,
-    above: list[str],
-    before: str,
-    after: str,
-    below: list[str],
-    crlf: bool,
-) -> None:
-    """Block, folded, quoted and plain texts; with escapes, blank lines, indented lines, and non-BMP characters."""
-    lines = [*above, f"{before} {_MARK} {after}", *below]
-    content = f"a:\n  - name: one\n    text: {_written(style, lines)}\n    last: 1\n"
-    path = tmp_path_factory.getbasetemp() / "text-places.yaml"
-    path.write_bytes(content.replace("\n", "\r\n" if crlf else "\n").encode())
-    try:
-        node = read_yaml(path, "x.yaml")["a"][0]
-    except FilesInvalid:
-        assume(False)
-    text = node.get("text")
-    assume(isinstance(text, str) and _MARK in text)  # `x: y` alone on a line is a mapping
-    offset = content.index(_MARK)
-    expected = content.count("\n", 0, offset) + 1, offset - content.rfind("\n", 0, offset)
-    assert place_in_runs(text_runs(content, node.values_at["text"], text), text.index(_MARK)) == expected

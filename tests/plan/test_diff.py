@@ -10,8 +10,9 @@ import pytest
 
 from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.diff import AccountNames, Decision, block, make_action, make_orphan
-from smsby_deploy.plan.model import ActionKind, AudienceCounts, ChunkPlan, Desired, ReasonCode
+from smsby_deploy.plan.model import ActionKind, ReasonCode
 from smsby_deploy.problems import Location
 
 pytest.importorskip("smsby_deploy.smsby.parsers")

@@ -85,7 +85,7 @@ def test_plan_reads_each_audience_once(
         monkeypatch.setattr(module, name, counting)
 
     count(audience, "read_source")
-    count(suppression, "read_text_file")
+    count(suppression, "_add_file")
     monkeypatch.chdir(tmp_path)
     assert run(["-C", "head", "plan", "--offline", *arguments]) == 0
     assert "sale/vip" in capsys.readouterr().out
