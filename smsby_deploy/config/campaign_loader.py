@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import (
     HOME,
+    HOME_TIMEZONE,
     Audience,
     Campaign,
     ContactList,
@@ -185,6 +186,7 @@ class _CampaignLoader:
         revision, _ = self._inherited(node, "revision", 1, mark)
         max_late, _ = self._inherited(node, "max_late", None, mark)
         expected = node.get("expect_recipients")
+        text = self._text(node, mark)
         return Mailing(
             campaign=self._document["campaign"],
             name=node["name"],
@@ -192,7 +194,7 @@ class _CampaignLoader:
             location=self._at(mark),
             via="list" if "list" in node or upload else node.get("via", "bulk"),
             audience=self._audience(node, schedule.timezone),
-            text=self._text(node, mark),
+            text=text and text._replace(timezone=schedule.timezone),
             alphaname=str(alphaname),
             alphaname_location=alphaname_at,
             schedule_time=schedule.time,
@@ -212,7 +214,7 @@ class _CampaignLoader:
         )
 
     def _schedule(self, node: YamlMap, mark: Mark) -> _Schedule:
-        name, name_at = self._inherited(node, "timezone", "Europe/Minsk", mark)
+        name, name_at = self._inherited(node, "timezone", HOME_TIMEZONE, mark)
         text, text_at = self._inherited(node, "schedule_time", None, mark)
         zone = read_zone(name, name_at, self._log)
         if text is None:

@@ -102,6 +102,9 @@ class Rewrite(NamedTuple):
 AS_WRITTEN = Rewrite()
 
 
+HOME_TIMEZONE = "Europe/Minsk"
+
+
 class TextSource(NamedTuple):
     """A text, template or query, and the place where it begins.
 
@@ -115,6 +118,7 @@ class TextSource(NamedTuple):
     file: str | None = None  # the project path of a text_file
     root: Path | None = None
     rewrite: Rewrite = AS_WRITTEN
+    timezone: str = HOME_TIMEZONE  # in which the filter `date` shows times
 
 
 class InlineRecipient(NamedTuple):

@@ -19,7 +19,7 @@ from smsby_deploy.wording import counted
 # Quotes, dashes, spaces, zero-width characters, and the ellipsis.
 SMART: dict[str, str] = {
     **dict.fromkeys("«»„“”‟″〝〞", '"'),
-    **dict.fromkeys("‘’‚‛‹›′", "'"),
+    **dict.fromkeys("‘’‚‛‹›′ʼ", "'"),
     **dict.fromkeys("‐‑‒–—―−⸺", "-"),
     **dict.fromkeys(
         "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000",
@@ -42,6 +42,15 @@ _CYRILLIC = (
 )
 
 
+# The apostrophe of Belarusian and Ukrainian, as in сям’я.
+_APOSTROPHE = "(?<=[\u0400-\u04ff])[\u02bc\u2019](?=[\u0400-\u04ff])"
+
+
+def is_composed(text: str) -> bool:
+    """Whether `text` is in NFC, in which й and ё are one character each."""
+    return unicodedata.normalize("NFC", text) == text  # faster than is_normalized, which does the same
+
+
 class Rewriter:
     """Rewrites texts according to `options`; `replaced` collects what smart encoding replaces."""
 
@@ -50,9 +59,10 @@ class Rewriter:
         self.replaced: set[str] = set()
 
     def apply(self, text: str) -> str:
-        """Return the text to send for `text`."""
+        """Return the text to send for `text`, in NFC."""
         if text.isascii():
             return text
+        text = unicodedata.normalize("NFC", text)
         if self.options.transliterate:
             text = transliterate(text)
         if self.options.smart_encoding:
@@ -76,7 +86,7 @@ def smart_encode(text: str) -> str:
 
 def transliterate(text: str) -> str:
     """`text` with Latin letters for Cyrillic ones; everything else stays the same."""
-    composed = unicodedata.normalize("NFC", text)
+    composed = re.sub(_APOSTROPHE, "'", unicodedata.normalize("NFC", text))
 
     def spell(found: re.Match[str]) -> str:
         letter = found.group()

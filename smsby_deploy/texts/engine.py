@@ -9,7 +9,6 @@ import contextlib
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from types import TracebackType
 
 from jinja2 import DictLoader, TemplateError, TemplateSyntaxError, UndefinedError
@@ -59,8 +58,8 @@ def analyze(source: TextSource) -> TextAnalysis:
     templates = ParsedTemplates()
     try:
         if may_include(source.text):
-            return _analyze(source.text, source.root, templates)
-        return _analyze_alone(source.text)
+            return _analyze(source, templates)
+        return _analyze_alone(source.text, source.timezone)
     except (TemplateError, *_OTHER_ERRORS) as error:
         raise _refusal(source, templates.included, error) from error
 
@@ -69,24 +68,25 @@ def find_included_files(source: TextSource) -> tuple[str, ...]:
     """The project paths of the templates that a text includes, as far as they can be read."""
     templates = ParsedTemplates()
     with contextlib.suppress(TemplateError, *_OTHER_ERRORS):
-        templates.add(_parsing_environment(), source.text, source.root)
+        templates.add(_parsing_environment(source.timezone), source.text, source.root)
     return tuple(sorted({one.file for one in templates.included.values()}))
 
 
-@lru_cache(maxsize=1)
-def _parsing_environment() -> TextEnvironment:
+@lru_cache(maxsize=16)
+def _parsing_environment(timezone: str) -> TextEnvironment:
     """The environment that only parses: unlike rendering, it has no budget of its own."""
-    return TextEnvironment()
+    return TextEnvironment(timezone)
 
 
 @lru_cache(maxsize=256)  # mailings of a project often share their text
-def _analyze_alone(text: str) -> TextAnalysis:
-    return _analyze(text, None, ParsedTemplates())
+def _analyze_alone(text: str, timezone: str) -> TextAnalysis:
+    return _analyze(TextSource(text, Location(""), timezone=timezone), ParsedTemplates())
 
 
-def _analyze(text: str, root: Path | None, templates: ParsedTemplates) -> TextAnalysis:
-    environment = _parsing_environment()
-    templates.add(environment, text, root)
+def _analyze(source: TextSource, templates: ParsedTemplates) -> TextAnalysis:
+    text = source.text
+    environment = _parsing_environment(source.timezone)
+    templates.add(environment, text, source.root)
     vectorized = vectorize(templates.trees[None], environment)
     variables = vectorized.variables if vectorized else find_variables(environment, text, templates)
     literals = tuple(templates.literals())
@@ -104,7 +104,7 @@ class Renderer:
     def __init__(self, source: TextSource, included: Mapping[str, IncludedText]) -> None:
         self._source = source
         self._included = included
-        self._environment = TextEnvironment()
+        self._environment = TextEnvironment(source.timezone)
         self._environment.loader = DictLoader({name: one.text for name, one in included.items()})
         try:
             self._template = self._environment.from_string(source.text)

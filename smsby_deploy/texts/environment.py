@@ -26,7 +26,8 @@ from jinja2.lexer import TokenStream
 from jinja2.runtime import BlockReference, Context, LoopContext, Macro, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from smsby_deploy.texts.filters import TEXT_FILTERS
+from smsby_deploy.config.declarations import HOME_TIMEZONE
+from smsby_deploy.texts.filters import TEXT_FILTERS, make_date_filter
 from smsby_deploy.texts.limits import (
     LONGEST_VALUE,
     LimitInserter,
@@ -157,11 +158,11 @@ def _is_mixed(left: Any, right: Any) -> bool:
 
 
 class TextEnvironment(ImmutableSandboxedEnvironment):
-    """The environment of one text and of the templates it includes."""
+    """The environment of one text and of the templates it includes; `timezone` is the one of the filter `date`."""
 
     intercepted_binops = _OPERATORS
 
-    def __init__(self) -> None:
+    def __init__(self, timezone: str = HOME_TIMEZONE) -> None:
         super().__init__(
             undefined=StrictUndefined,
             finalize=self.check_printed,
@@ -170,6 +171,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         )
         self.globals.clear()
         self.filters = {name: FILTERS[name] for name in _FILTERS} | TEXT_FILTERS
+        self.filters["date"] = make_date_filter(timezone)
         for name, check in _CHECKS.items():
             self.filters[name] = _checked(FILTERS[name], check)
         self.limits = Limits()

@@ -6,10 +6,14 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jinja2.exceptions import TemplateRuntimeError, UndefinedError
 from jinja2.runtime import Undefined
+
+from smsby_deploy.config.declarations import HOME_TIMEZONE
 
 _LANGUAGES = ("ru", "be", "en")
 _MONTHS = {
@@ -40,8 +44,13 @@ def format_money(value: Any, currency: str = "", language: str = "ru") -> str:
     return f"{text} {currency}".rstrip()
 
 
-def date(value: Any, *how: str) -> str:
-    """A date or time, such as `1 декабря 2026`.
+def make_date_filter(timezone: str) -> Callable[..., str]:
+    """Return the filter `date` that shows times with an offset in `timezone`."""
+    return partial(date, timezone=timezone)
+
+
+def date(value: Any, *how: str, timezone: str = HOME_TIMEZONE) -> str:
+    """A date or time, such as `1 декабря 2026`; a time with an offset or Z is converted to `timezone`.
 
     `how` is a language (ru, be, en), a format, or both. Codes of a format: %d %-d day, %m %-m month, %B its name, %Y
     %y year, %A weekday, %H:%M time, %% a percent sign.
@@ -54,6 +63,13 @@ def date(value: Any, *how: str) -> str:
             language = word
     _check_language(language)
     when = _parse_date(_text_of("date", value))
+    if when.tzinfo is not None:
+        try:
+            when = when.astimezone(ZoneInfo(timezone))
+        except (OverflowError, ZoneInfoNotFoundError, ValueError) as error:
+            raise TemplateRuntimeError(
+                f"date: the time cannot be shown in the time zone {timezone}; check both"
+            ) from error
     codes = {
         "d": f"{when.day:02d}", "-d": str(when.day), "m": f"{when.month:02d}", "-m": str(when.month),
         "B": _MONTHS[language].split()[when.month - 1], "A": _WEEKDAYS[language].split()[when.weekday()],

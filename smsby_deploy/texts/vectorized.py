@@ -17,16 +17,20 @@ from itertools import chain, repeat
 from math import isfinite
 from operator import contains
 from typing import Any, NamedTuple, TypedDict
+from unicodedata import normalize
 
 from jinja2 import Environment, nodes
 
 from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.texts.encoding_lint import is_composed
 from smsby_deploy.texts.environment import EXPONENT, NOT_VALUE_MARKS, NOT_VALUES, compare, is_not_a_value
 
 # Marks a text that is not known. A text whose data contain it is rendered again, which does no harm.
 _UNKNOWN = "\uffff"
 # Up to this length a text consumes fewer steps than each text adds to the budget (limits.py).
 _LONGEST_TEXT = 20_000
+# Precedes each value: most combining marks at the beginning of a value compose with it, as they would with a text before it.
+_BETWEEN = "a"
 # Names to which Jinja2 gives a meaning of its own.
 _RESERVED = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs"})
 # Filters that depend on their arguments only, and not on Jinja2's context.
@@ -53,27 +57,36 @@ class VectorizedTemplate(NamedTuple):
     """A template as a function from the columns of `variables` to texts.
 
     `printed` are the indexes of the variables that are printed without a filter.
-    `is_trimmed`: every text begins and ends with a literal that is not white space, so that none is empty.
+    `is_composed`: its own texts are in NFC. `is_trimmed`: every text begins and ends with a literal that is not white
+    space, so that none is empty.
     """
 
     variables: tuple[str, ...]
     render_columns: Callable[..., list[str]]
     is_trimmed: bool = False
     printed: tuple[int, ...] = ()
+    is_composed: bool = True
 
     def render(self, batch: Batch) -> list[str | None] | None:
         """Return the text of each recipient, without white space at its ends.
 
         A text is None, or the whole result is, where Jinja2 has to render it.
         """
-        columns = [batch.variable(name) for name in self.variables]
-        if None in columns:
-            return None
+        columns: list[list[str]] = []
+        for name in self.variables:
+            column = batch.variable(name)
+            if column is None:
+                return None
+            columns.append(column)
         try:
             texts = self.render_columns(*columns)
         except Exception:  # noqa: BLE001 - Jinja2 raises it again and knows the place
             return None
-        texts = _without_rows_of_no_values(texts, [columns[index] for index in self.printed])
+        joined = _BETWEEN.join(chain([""], chain.from_iterable(columns)))
+        if any(map(contains, repeat(joined), NOT_VALUE_MARKS)):  # much faster than looking at each value
+            texts = _without_rows_of_no_values(texts, [columns[index] for index in self.printed])
+        if not (self.is_composed and (joined.isascii() or is_composed(joined))):
+            texts = [normalize("NFC", text) for text in texts]
         if not self.is_trimmed:
             texts = list(map(str.strip, texts))
         if max(map(len, texts), default=0) > _LONGEST_TEXT:
@@ -98,16 +111,19 @@ def vectorize(tree: nodes.Template, environment: Environment) -> VectorizedTempl
     if render_columns is None:
         return None
     printed = tuple(sorted(translator.printed))
-    return VectorizedTemplate(variables, render_columns, _is_trimmed(tree.body), printed)
+    return VectorizedTemplate(
+        variables,
+        render_columns,
+        _is_trimmed(tree.body),
+        printed,
+        is_composed(_BETWEEN.join(translator.literals)),
+    )
 
 
-def _without_rows_of_no_values(texts: list[str], columns: Sequence[Sequence[str] | None]) -> list[str]:
+def _without_rows_of_no_values(texts: list[str], columns: Sequence[Sequence[str]]) -> list[str]:
     """`texts`, marked as unknown where a column has what a program writes where it has no value."""
-    joined = "\n".join(chain.from_iterable(column or () for column in columns))
-    if not any(map(contains, repeat(joined), NOT_VALUE_MARKS)):  # much faster than looking at each value
-        return texts
     for column in columns:
-        if column and ("+" in joined or not NOT_VALUES.isdisjoint(column)):
+        if not NOT_VALUES.isdisjoint(column) or "+" in "".join(column):
             texts = [
                 _UNKNOWN if value in NOT_VALUES or EXPONENT.fullmatch(value) else text
                 for text, value in zip(texts, column, strict=True)
@@ -178,6 +194,7 @@ class _Translator:
         self.variables: dict[str, int] = {}
         self.filters: dict[str, Callable[..., Any]] = {}
         self.printed: set[int] = set()
+        self.literals: list[str] = [""]
 
     def text(self, body: Sequence[nodes.Node]) -> ast.expr:
         """The output of `body` as one string."""
@@ -199,6 +216,7 @@ class _Translator:
 
     def _output(self, node: nodes.Expr) -> ast.expr:
         if isinstance(node, nodes.TemplateData):
+            self.literals.append(node.data)
             return ast.Constant(node.data, **_AT)
         if isinstance(node, nodes.Name):  # values have no white space at their ends: only "" is empty
             value = self.expression(node)
@@ -212,6 +230,7 @@ class _Translator:
             case nodes.Name(name=name, ctx="load") if name not in _RESERVED:
                 return _name(f"v{self.variables.setdefault(name, len(self.variables))}")
             case nodes.Const(value=str() | int() | float() | None as value):
+                self.literals.append(value if isinstance(value, str) else "")
                 return ast.Constant(value, **_AT)
             case nodes.Not():
                 return ast.UnaryOp(ast.Not(), self.expression(node.node), **_AT)

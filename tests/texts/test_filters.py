@@ -80,6 +80,21 @@ def test_filters_refuse_other_values_without_showing_them(expression: str, value
 
 
 @pytest.mark.parametrize(
+    ("value", "expected"),
+    [("2026-12-01T07:00:00Z", "01.12 10:00"), ("2026-11-30T22:30:00+00:00", "01.12 01:30"),
+     ("2026-12-01T07:00", "01.12 07:00"),
+     ("2026-12-01T10:00:00+03:00", "01.12 10:00"), ("01.12.2026 07:00Z", "01.12 10:00")],
+)  # fmt: skip
+def test_date_converts_offsets_to_the_mailings_zone(value: str, expected: str) -> None:
+    """A time without an offset is already in that zone; another zone gives another text."""
+    assert _render("date('%d.%m %H:%M')", value) == (expected, "")
+    for source_text in ("{{ x | date('%H:%M') }}", "{{ x | date('%H:%M') }}{% set y = 1 %}"):
+        source = TextSource(source_text, Location("t.j2", 1, 1), file="t.j2", timezone="Asia/Tokyo")
+        batch = make_batch([{"x": "2026-12-01T07:00:00Z"}])
+        assert compile_text(source).render_batch(batch, rows_file="r.csv", address="a/b").texts == ["16:00"]
+
+
+@pytest.mark.parametrize(
     ("value", "word"),
     [("1", "балл"), ("2", "балла"), ("5", "баллов"), ("0", "баллов"), ("11", "баллов"), ("12", "баллов"), ("21", "балл"),
      ("111", "баллов"), ("122", "балла"), ("1,5", "балла"), ("-1", "балл")],
