@@ -66,7 +66,9 @@ def _apply_held(request: ApplyRequest, held: HeldLock) -> ApplyResult:
     with closing(ChunkCache(request.store.path.parent, opt_outs)) as cache:
         ready = make_ready_plan(request, loaded, held.lock, cache.keep)
         if not request.approve(ready.plan):
-            raise Refused("not approved: nothing was sent", hint="answer yes, or use --auto-approve")
+            raise Refused(
+                "not approved; nothing was sent", hint='type "yes" when asked, or use --auto-approve'
+            )
         return _ApplyRun(request, loaded, ready, held, cache).run()
 
 

@@ -86,6 +86,9 @@ def command(
     return result.exit_code
 
 
+_RECORD_ONLY = "Record these mailings in the lock? Nothing is sent."
+
+
 @dataclass(slots=True)
 class _Approval:
     """Shows the plan and asks for confirmation, if that `is_needed`."""
@@ -107,7 +110,8 @@ class _Approval:
             self.context.check_can_ask()
             self.progress.pause()
             write_plan_text(PlanResult(plan), sys.stderr, color=self.context.color)
-            if not self.context.confirms_send():
+            sends = any(action.sends for action in plan.to_do)
+            if not (self.context.confirms() if sends else self.context.confirms(_RECORD_ONLY)):
                 return False
         if plan.to_do:
             self.progress.step("sending", plan.totals.recipients)

@@ -68,8 +68,8 @@ class Context(NamedTuple):
         else:
             click.echo(text, err=True)
 
-    def confirms_send(self) -> bool:
-        """Ask on stderr whether to send; only the answer `yes` on stdin confirms.
+    def confirms(self, question: str = "Send now? This cannot be undone.") -> bool:
+        """Ask `question` on stderr; only the answer `yes` on stdin confirms.
 
         Raises:
             UsageError: stderr is a JSON log.
@@ -77,7 +77,7 @@ class Context(NamedTuple):
         import click
 
         self.check_can_ask()
-        click.echo('Send now? This cannot be undone. Type "yes" to continue: ', err=True, nl=False)
+        click.echo(f'{question} Type "yes" to continue: ', err=True, nl=False)
         answer = sys.stdin.readline()
         if not answer.endswith("\n"):
             click.echo(err=True)  # Enter was not pressed: start the next message on a new line
@@ -90,7 +90,7 @@ class Context(NamedTuple):
             Refused: the answer was not `yes`.
             UsageError: stderr is a JSON log.
         """
-        if not given and not self.confirms_send():
+        if not given and not self.confirms():
             raise Refused("not approved; nothing was sent", hint='type "yes" when asked, or use --yes')
 
     def check_can_ask(self) -> None:

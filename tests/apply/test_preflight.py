@@ -161,7 +161,7 @@ def test_preflight_refuses_what_costs_too_much(
 def test_preflight_refuses_what_is_not_approved(shop: Shop) -> None:
     """Without approval nothing is sent and nothing is recorded."""
     shop.mailing(GOOD)
-    with pytest.raises(Refused, match="not approved: nothing was sent"):
+    with pytest.raises(Refused, match="not approved; nothing was sent"):
         apply_plan(replace(_request(shop), approve=lambda plan: False))
     assert shop.lock().serial == 0
 

@@ -18,12 +18,12 @@ PLAIN = Context(None, 0, False, False, {})
 @pytest.mark.parametrize(
     ("answer", "confirms"), [("yes\n", True), ("y\n", False), ("", False), ("YES\n", False)]
 )
-def test_confirms_send_accepts_only_yes(
+def test_confirms_accepts_only_yes(
     answer: str, confirms: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Any other answer, and none, does not confirm."""
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
-    assert PLAIN.confirms_send() is confirms
+    assert PLAIN.confirms() is confirms
     assert 'Send now? This cannot be undone. Type "yes" to continue: ' in capsys.readouterr().err
 
 
@@ -35,11 +35,11 @@ def test_require_confirmation_refuses_without_it(monkeypatch: pytest.MonkeyPatch
         PLAIN.require_confirmation(given=False)
 
 
-def test_confirms_send_never_asks_into_a_json_log() -> None:
+def test_confirms_never_asks_into_a_json_log() -> None:
     """A question between JSON lines would break whoever reads them."""
     context = PLAIN._replace(log=JsonLog(io.StringIO(), SystemClock()))
     with pytest.raises(UsageError, match="cannot ask for confirmation"):
-        context.confirms_send()
+        context.confirms()
 
 
 def test_note_is_silent_with_quiet_and_warn_is_not(capsys: pytest.CaptureFixture[str]) -> None:

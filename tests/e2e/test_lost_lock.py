@@ -53,6 +53,17 @@ def test_listed_mailing_is_adopted_without_a_lock(shop: Shop, case: Case) -> Non
     assert all(chunk["message_id"] for e in shop.lock()["mailings"].values() for chunk in e["chunks"])
 
 
+def test_question_before_an_adoption_says_nothing_is_sent(shop: Shop) -> None:
+    """Where an apply only records mailings, its question does not warn of sending."""
+    start(shop, THREE, "shop")
+    assert apply(shop, THREE, {}).code == 0
+    _lose(shop)
+    adopted = shop.run("apply", stdin="yes\n")
+    assert adopted.code == 0
+    assert "Nothing is sent." in adopted.err
+    assert "Send now?" not in adopted.err
+
+
 @pytest.mark.parametrize("word", ["--sent", "--not-sent"])
 def test_unlisted_chunk_is_unknown_without_a_lock(shop: Shop, word: str) -> None:
     """Two of three chunks are listed and count as accepted; the third waits for the user's decision."""
