@@ -110,6 +110,11 @@ def read_plan(path: Path) -> Plan:
         if seal != _seal(document):
             raise ValueError("its digest does not match: it was edited or damaged")
         return _read_document(document)
+    except FileNotFoundError as error:
+        raise PlanRefused(
+            f"there is no plan file {path}",
+            hint=f"{hint}; to apply some mailings without a file, use --select",
+        ) from error
     except OSError as error:
         raise PlanRefused(f"cannot read the plan {path}: {error.strerror}", hint=hint) from error
     except UnicodeDecodeError:

@@ -36,6 +36,13 @@ def test_read_plan_explains_what_is_wrong(tmp_path: Path, content: bytes, why: s
     assert "make a new plan" in caught.value.hint
 
 
+def test_read_plan_suggests_select_for_a_missing_file(tmp_path: Path) -> None:
+    """An address in place of a file name is a likely mistake: the hint names the option that takes it."""
+    with pytest.raises(PlanRefused, match="there is no plan file") as caught:
+        read_plan(tmp_path / "staff" / "shifts")
+    assert "--select" in caught.value.hint
+
+
 def test_written_plan_is_read_back(tmp_path: Path) -> None:
     """Every field that a plan file holds survives, reason codes included; phone numbers in reasons are masked."""
     plan = replace(examples.whole_plan(), problems=())
