@@ -45,7 +45,9 @@ def change_text(change: Change, currency: str | None = None) -> str:
     elif change.recipients:
         parts.append(_signed(change.recipients, "recipient"))
     elif change.has_other_recipients:
-        parts.append("other recipients")
+        # The audience digest covers personal texts, so another template alone changes it, too.
+        is_explained = change.has_new_text is not False or change.has_new_content
+        parts.append("perhaps recipients" if is_explained else "recipients or their texts")
     if change.parts:
         parts.append(_signed(change.parts, "part"))
     if change.cost:

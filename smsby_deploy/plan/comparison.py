@@ -55,9 +55,9 @@ class Base:
 class Change:
     """How a mailing differs from its base; nothing is set if it does not.
 
-    `recipients`, `parts` and `cost` are the differences. `moved` replaces `recipients` where it is known who joined and
-    who left. `has_other_recipients`: as many, but not the same. `has_new_text` is None where it may be hidden by another
-    sender or time; `has_new_content` if nothing else is known.
+    `recipients`, `parts` and `cost` are the differences. `moved` replaces `recipients` where it is known who joined
+    and who left. `has_other_recipients`: as many, but they or their texts are not the same. `has_new_text` is None
+    where it may be hidden by another sender or time; `has_new_content` if nothing else is known.
     """
 
     is_new: bool = False
