@@ -158,7 +158,7 @@ def _mailings(report: StatusReport) -> Section:
             colors=[f"--{kind}" for kind in kinds],
             stacked=True,
         ),
-        ("mailing", "state", "when", "recipients", *kinds, "share"),
+        ("mailing", "state", "when", "recipients", *kinds, "delivery rate"),
         tuple(rows),
         text_columns=3,
     )
@@ -182,7 +182,7 @@ def _prefixes(report: StatusReport) -> Section:
             colors=["--delivered", "--undelivered", "--pending"],
             stacked=True,
         ),
-        ("prefix", "recipients", "delivered", "undelivered", "not yet", "share"),
+        ("prefix", "recipients", "delivered", "undelivered", "not yet", "rate"),
         tuple(_prefix_row(one) for one in prefixes),
     )
 
