@@ -15,8 +15,8 @@ from smsby_deploy.resources import sample_project, schema_file
 
 _SCHEMAS = ".schema"  # campaigns are not looked for in dot folders
 _GITIGNORE = """\
-# Callbacks contain phone numbers, and who holds the lock concerns this machine only.
-# Everything else beside the lock belongs in git.
+# Callbacks contain phone numbers, and which process holds the lock concerns only this machine.
+# Commit every other file beside the lock.
 *.callbacks.jsonl
 *.lock.json.lock
 *.lock.json.holder
@@ -87,7 +87,7 @@ def command(context: Context, folder: Path) -> ExitCode:
     context.note(
         f"next: {enter}smsby-deploy validate\n"
         "then start `smsby-deploy sandbox` in another terminal, and run:\n"
-        "      export SMSBY_API_URL=http://127.0.0.1:8025 SMSBY_TOKEN=any\n"
+        "      export SMSBY_API_URL=http://127.0.0.1:8025 SMSBY_TOKEN=anything\n"
         "      smsby-deploy plan"
     )
     return ExitCode.DONE

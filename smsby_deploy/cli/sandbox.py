@@ -20,7 +20,7 @@ from smsby_deploy.exit_codes import ExitCode
         "smsby-deploy sandbox",
         "smsby-deploy sandbox --port 0 --data sandbox.sqlite",
         "smsby-deploy sandbox --set balance=5 --set error_status=200",
-        "SMSBY_API_URL=http://127.0.0.1:8025 SMSBY_TOKEN=any smsby-deploy plan",
+        "SMSBY_API_URL=http://127.0.0.1:8025 SMSBY_TOKEN=anything smsby-deploy plan",
     ),
 )
 @click.option(
@@ -102,4 +102,4 @@ def _announce(url: str) -> None:
     if sys.stdout.isatty():
         click.echo(f"Open {url}/ to see what recipients get. Press Ctrl-C to stop.", err=True)
         click.echo("In another terminal:", err=True)
-        click.echo(f"  export SMSBY_API_URL={url} SMSBY_TOKEN=any", err=True)
+        click.echo(f"  export SMSBY_API_URL={url} SMSBY_TOKEN=anything", err=True)

@@ -194,7 +194,7 @@ def _digits(raw: str) -> tuple[str, bool]:
     is_international = text.startswith(("+", "00"))
     digits = text[1:] if text.startswith("+") else text.removeprefix("00")
     if not (digits.isascii() and digits.isdecimal()):
-        raise BadPhone("a phone may contain only digits, spaces and + - ( )")
+        raise BadPhone("a phone may contain only digits, spaces and + - . ( )")
     if len(digits) > _LONGEST:
         raise BadPhone(f"{len(digits)} digits; a phone number has at most {_LONGEST}")
     return digits, is_international

@@ -73,7 +73,7 @@ def judge_send(
         return Outcome(OutcomeKind.REJECTED, error=error, message_id=proved.message_id, raw=answer.data)
     if 200 <= answer.status < 300 and answer.readable and not error:
         return proved
-    error = error or f"HTTP {answer.status}, without a proof that it was sent"
+    error = error or f"HTTP {answer.status}, without proof that it was sent"
     return Outcome(OutcomeKind.UNKNOWN, error=error, raw=answer.data)
 
 

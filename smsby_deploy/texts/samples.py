@@ -168,7 +168,7 @@ def _check_rows(mailing: Mailing, rows: Sequence[int], selector: SampleSelector)
     if missing is not None:
         raise UsageError(
             f"{mailing.address} has no row {missing}: it has {counted(selector.count, 'recipient')}",
-            hint="rows count the recipients from 1, after cleaning",
+            hint="row 1 is the first recipient after cleaning",
         )
 
 
