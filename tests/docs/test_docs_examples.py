@@ -4,8 +4,8 @@ Each `## ` section is one test, in a sample project of its own. A `yaml` block i
 line; a `sh` block is run and must succeed, or end with the code that a comment `<!-- exit: N -->` before it names. What
 a reader has but the page does not show, e.g. a mailing whose answer was lost, is arranged by a comment
 `<!-- setup … -->`; `sandbox PATH JSON` in it posts to the sandbox's own switches, and a `message_id` that it sets is used
-in place of the id that the page shows. The address of a sandbox is replaced by that of the test's. A comment `<!-- check … -->` states what must be true then; `received PHONE N` in it
-checks how many messages a phone got.
+in place of the id that the page shows. The shown address of a sandbox is replaced by that of the test. A comment
+`<!-- check … -->` states what must be true then; `received PHONE N` in it checks how many messages a phone got.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from smsby_deploy.cli.main import run
 _DOCS = Path(__file__).resolve().parents[2] / "docs"
 _PAGES = ("runbook.md", "recipes.md")
 _SHOWN_ID = "2604834"
-_SHOWN_URL = "http://127.0.0.1:8025"  # the address of a sandbox, which a test starts on another port
+_SHOWN_URL = "http://127.0.0.1:8025"
 _STEP = re.compile(
     r"^ *<!-- (?P<hidden>setup|check)\n(?P<shell>.*?)^ *-->\n"
     r"|^(?: *<!-- exit: (?P<exit>\d+) -->\n)?^ *```(?P<kind>sh|yaml)\n(?P<text>.*?)^ *```\n",
