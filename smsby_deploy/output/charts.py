@@ -40,6 +40,8 @@ def bars(
     kind = pygal.HorizontalStackedBar if stacked else pygal.HorizontalBar
     # pygal reserves no room for a legend below the axis.
     chart = kind(**_config(height, colors, legend=legend_rows > 0), margin_bottom=8 + 10 * legend_rows)
+    if all(isinstance(value, int) for values in series.values() for value in values):
+        chart.order_min = 0  # an axis of counts has no fractions
     # pygal draws the first label at the bottom.
     chart.x_labels = [_short(label) for label in reversed(shown)]
     for title, values in series.items():
@@ -52,6 +54,7 @@ def columns(name: str, labels: Sequence[str], values: Sequence[int], *, color: s
     import pygal
 
     chart = pygal.Bar(**_config(260, [color], legend=False), show_minor_x_labels=False, margin_bottom=10)
+    chart.order_min = 0
     chart.x_labels = list(labels)
     every = max(1, -(-len(labels) // 4))
     chart.x_labels_major = list(labels)[::every]
