@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from smsby_deploy.apply.bulk import ChunkMessage, FilesChanged, pack_requests, stream_messages
+from smsby_deploy.apply.bulk_messages import ChunkMessage, FilesChanged, pack_requests, stream_messages
 from smsby_deploy.apply.context import ApplyContext
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.remote_check import RemoteCheck

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import OutcomeUnknown, UsageError
-from smsby_deploy.lock.fold import EventKind, fold, fold_event
+from smsby_deploy.lock.events import EventKind, fold, fold_event
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates, format_runs
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock, UploadRecord

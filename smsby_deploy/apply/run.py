@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from smsby_deploy.apply.answers import AnswerHandler
-from smsby_deploy.apply.bulk import FilesChanged
+from smsby_deploy.apply.bulk_messages import FilesChanged
 from smsby_deploy.apply.bulk_sender import BulkSender
 from smsby_deploy.apply.context import ApplyContext, ApplyRequest, Event
 from smsby_deploy.apply.delivery_ledger import DeliveryLedger

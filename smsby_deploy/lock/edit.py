@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
-from smsby_deploy.lock.fold import EventKind
+from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry, Lock

@@ -2,7 +2,7 @@
 
 One JSON object a line, each with a checksum over itself and the previous line, so that a last line that was only written in
 part can be distinguished from any other damage. Every line is on disk (fsync) before the program goes on. A journal is
-folded into the lock at the end of its run, or by the next command after a crash; see fold.py for the meaning of its events.
+folded into the lock at the end of its run, or by the next command after a crash; see events.py for the meaning of its events.
 
 `lock rescue` keeps what can be read of a damaged journal. Nothing is guessed in favor of sending: in every mailing that a
 readable line names, the chunks that are not certainly done become unknown.
@@ -21,7 +21,7 @@ from uuid import uuid4
 
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.fault_points import fault_point
-from smsby_deploy.lock.fold import Event, EventKind, fold_event
+from smsby_deploy.lock.events import Event, EventKind, fold_event
 from smsby_deploy.lock.records import DONE, ChunkState, Entry, Lock
 from smsby_deploy.lock.serialization import read_entry
 from smsby_deploy.privacy import mask_phones

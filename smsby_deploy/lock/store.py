@@ -11,7 +11,7 @@ from pathlib import Path
 
 from smsby_deploy.errors import LockDamaged, LockHeld, SmsbyDeployError, UsageError
 from smsby_deploy.fault_points import fault_point
-from smsby_deploy.lock.fold import fold
+from smsby_deploy.lock.events import fold
 from smsby_deploy.lock.journal import Journal, read_journal, salvage, sync_folder
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.serialization import read_lock, write_lock

@@ -6,7 +6,7 @@ import os
 import statistics
 import time
 
-from smsby_deploy.lock.fold import EventKind
+from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import Journal
 from tests.bench.measure import WORK, Figure
 

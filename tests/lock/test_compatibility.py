@@ -9,7 +9,7 @@ import pytest
 
 from smsby_deploy.apply.recorder import read_rescue
 from smsby_deploy.lock.edit import LockEdit
-from smsby_deploy.lock.fold import fold
+from smsby_deploy.lock.events import fold
 from smsby_deploy.lock.journal import read_journal
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.serialization import entry_digest, read_lock, write_lock

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.errors import LockDamaged
-from smsby_deploy.lock.fold import EventKind
+from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import Journal, ResultNotSaved, read_journal, salvage
 from smsby_deploy.lock.records import ChunkState, Lock
 from smsby_deploy.lock.serialization import entry_document

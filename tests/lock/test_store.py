@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from smsby_deploy.errors import LockDamaged, LockHeld, SmsbyDeployError, UsageError
-from smsby_deploy.lock.fold import EventKind
+from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.records import ChunkState, Lock
 from smsby_deploy.lock.serialization import write_lock
 from smsby_deploy.lock.store import LockStore

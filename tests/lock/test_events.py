@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from smsby_deploy.errors import LockDamaged
-from smsby_deploy.lock.fold import EventKind, fold, fold_event
+from smsby_deploy.lock.events import EventKind, fold, fold_event
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import Apply, ChunkState, Entry, Lock, Resolution, UploadRecord
 from smsby_deploy.lock.serialization import entry_document
