@@ -1,15 +1,19 @@
-"""Rules of the architecture that import-linter cannot express, because it does not see which names are imported."""
+"""Rules of the architecture that import-linter cannot express: sending names, sizes, names and docstrings."""
 
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parent.parent / "smsby_deploy"
+_TESTS = Path(__file__).resolve().parent
+_PACKAGE = _TESTS.parent / "smsby_deploy"
 _SENDING = {"SendClient", "SendTransport", "call_raw"}
 # The client itself, apply, and the one place that opens a client for apply and the commands `api`, `test-send` and `otp`.
 _MAY_SEND = ("smsby/", "apply/", "cli/session.py", "cli/api.py")
+_MAX_FILE, _MAX_FUNCTION = 400, 60  # lines
+_MAX_SUMMARY, _MAX_TEST_NAME = 89, 59  # characters
 
 
 def _used_names(path: Path) -> Iterator[str]:
@@ -29,3 +33,47 @@ def test_architecture_only_apply_reaches_a_sending_client() -> None:
     }
     assert {name for name in users if not name.startswith(_MAY_SEND)} == set()
     assert {"apply/context.py", "cli/session.py", "cli/api.py"} <= users
+
+
+def _definitions(folder: Path) -> Iterator[tuple[str, ast.FunctionDef | ast.ClassDef]]:
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                yield path.relative_to(folder).as_posix(), node
+
+
+def test_architecture_keeps_files_and_functions_short() -> None:
+    """No file has over 400 lines, no function over 60."""
+    lines = {path.name: path.read_text(encoding="utf-8").count("\n") for path in _PACKAGE.rglob("*.py")}
+    assert [name for name, count in lines.items() if count > _MAX_FILE] == []
+    functions = (node for _, node in _definitions(_PACKAGE) if isinstance(node, ast.FunctionDef))
+    too_long = [f.name for f in functions if (f.end_lineno or 0) - f.lineno >= _MAX_FUNCTION]
+    assert too_long == []
+
+
+def test_architecture_has_one_meaning_for_a_name() -> None:
+    """No class has the name of another, and no public function that of another, except the commands."""
+    sandbox = "sandbox/"  # it shares no code with its client
+    names = Counter(
+        node.name
+        for file, node in _definitions(_PACKAGE)
+        if isinstance(node, ast.ClassDef)
+        or (node.col_offset == 0 and not node.name.startswith("_") and not file.startswith(sandbox))
+    )
+    assert [name for name, count in names.items() if count > 1] == ["command"]
+
+
+def test_architecture_docstrings_begin_with_a_short_line() -> None:
+    """A summary has at most 89 characters; the help of a command is longer, because users read it."""
+    summaries = (
+        (file, (ast.get_docstring(node) or "").partition("\n")[0])
+        for file, node in _definitions(_PACKAGE)
+        if not file.startswith("cli/")
+    )
+    assert [(file, line) for file, line in summaries if len(line) > _MAX_SUMMARY] == []
+
+
+def test_architecture_test_names_are_short() -> None:
+    """The name of a test has under 60 characters."""
+    names = [node.name for _, node in _definitions(_TESTS) if node.name.startswith("test_")]
+    assert [name for name in names if len(name) > _MAX_TEST_NAME] == []

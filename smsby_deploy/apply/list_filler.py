@@ -38,6 +38,9 @@ from smsby_deploy.smsby.transport import AnswerLost
 from smsby_deploy.texts.template import compile_text
 from smsby_deploy.wording import counted
 
+_MAX_LINES = 20  # of invalid contacts that are reported for a mailing
+_Answer = TypeVar("_Answer")
+
 
 @dataclass(frozen=True, slots=True)
 class Contacts:
@@ -153,11 +156,6 @@ def _add(digest: UploadDigest, batch: Batch) -> list[int]:
     kept = list(compress(range(len(batch.phones)), batch.not_suppressed))
     digest.add(batch.phones, [batch.phones[place] for place in kept])
     return kept
-
-
-_MAX_LINES = 20  # of invalid contacts that are reported for a mailing
-
-_Answer = TypeVar("_Answer")
 
 
 class UploadRejected(Exception):

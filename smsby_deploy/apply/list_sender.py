@@ -36,6 +36,7 @@ from smsby_deploy.texts.template import compile_text
 from smsby_deploy.wording import counted
 
 _WAY_OUT = "check the list at sms.by; a raised `revision` makes a new one"
+_MAX_CONFIRMATIONS = 3  # in one run, of a draft that was certainly not confirmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +143,6 @@ def _difference(info: ListInfo, expected: ExpectedList) -> str:
     reported = counted(info.recipients, "recipient")
     return f"sms.by counts {reported} in the list, {expected.recipients:,} were reviewed: {_WAY_OUT}"
 
-
-_MAX_CONFIRMATIONS = 3  # in one run, of a draft that was certainly not confirmed
 
 Review = Callable[[], ExpectedList]
 

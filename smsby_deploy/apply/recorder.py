@@ -26,6 +26,7 @@ from smsby_deploy.plan.model import Action
 from smsby_deploy.texts.cost import money
 
 ChunkRef = tuple[str, int]  # address, index of the chunk
+FORMAT = "smsby-rescue"
 
 
 class Recorder:
@@ -184,9 +185,6 @@ class Recorder:
 
 def _place(row: int | None) -> dict[str, int]:
     return {} if row is None else {"row": row}
-
-
-FORMAT = "smsby-rescue"
 
 
 def write_rescue(error: ResultNotSaved, lock: Lock, lock_path: Path) -> OutcomeUnknown:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from smsby_deploy.output.json_log import Fact, JsonLog
 
+MACHINE_FORMATS = ("github", "sarif", "junit", "codeclimate")  # problems, as CI services read them
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
 
 class Context(NamedTuple):
     """Every command gets it as click's `obj`.
@@ -104,10 +107,6 @@ class Context(NamedTuple):
                 "--log-format json cannot ask for confirmation",
                 hint="pass a plan file, or the option that skips the question",
             )
-
-
-MACHINE_FORMATS = ("github", "sarif", "junit", "codeclimate")  # problems, as CI services read them
-_Command = TypeVar("_Command", bound=Callable[..., object])
 
 
 def examples(*lines: str) -> str:

@@ -24,6 +24,25 @@ from smsby_deploy.exit_codes import ExitCode
 if TYPE_CHECKING:
     from smsby_deploy.output.json_log import JsonLog
 
+# name: (module, help). The help is repeated here so that listing the commands imports none of them.
+_COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("init", "Create a project that works against the sandbox at once."),
+    "validate": ("validate", "Check all files, audiences and texts; offline, without a token."),
+    "render": ("render", "Show the texts as recipients would read them."),
+    "plan": ("plan", "Show what would be sent, to how many recipients, at what cost."),
+    "apply": ("apply", "Send what the plan contains, and record it in the lock."),
+    "status": ("status", "Show how the sent mailings were delivered."),
+    "lock": ("lock", "Show the lock file, or change it manually."),
+    "import": ("import_", "Record a mailing that was made elsewhere."),
+    "test-send": ("test_send", "Send one text of a mailing to a test phone."),
+    "otp": ("otp", "Send a one-time code by Telegram or WhatsApp."),
+    "listen": ("listen", "Receive the callbacks of sms.by and store them."),
+    "api": ("api", "Call any method of sms.by and print its answer."),
+    "sandbox": ("sandbox", "Run a local sms.by that sends nothing."),
+    "demo": ("demo", "Run validate, plan, apply and status against the sandbox."),
+    "schema": ("schema", "Print a JSON Schema: project, campaign, plan or lock."),
+}
+
 
 def report_error(error: BaseException, *, verbose: bool, log: JsonLog | None = None) -> int:
     """Write `error` to stderr, or to `log`, and return its exit code.
@@ -91,26 +110,6 @@ def _write_problems(error: FilesInvalid, log: JsonLog | None) -> None:
         return
     for _, line in problem_lines(error.problems):
         click.echo(line, err=True)
-
-
-# name: (module, help). The help is repeated here so that listing the commands imports none of them.
-_COMMANDS: dict[str, tuple[str, str]] = {
-    "init": ("init", "Create a project that works against the sandbox at once."),
-    "validate": ("validate", "Check all files, audiences and texts; offline, without a token."),
-    "render": ("render", "Show the texts as recipients would read them."),
-    "plan": ("plan", "Show what would be sent, to how many recipients, at what cost."),
-    "apply": ("apply", "Send what the plan contains, and record it in the lock."),
-    "status": ("status", "Show how the sent mailings were delivered."),
-    "lock": ("lock", "Show the lock file, or change it manually."),
-    "import": ("import_", "Record a mailing that was made elsewhere."),
-    "test-send": ("test_send", "Send one text of a mailing to a test phone."),
-    "otp": ("otp", "Send a one-time code by Telegram or WhatsApp."),
-    "listen": ("listen", "Receive the callbacks of sms.by and store them."),
-    "api": ("api", "Call any method of sms.by and print its answer."),
-    "sandbox": ("sandbox", "Run a local sms.by that sends nothing."),
-    "demo": ("demo", "Run validate, plan, apply and status against the sandbox."),
-    "schema": ("schema", "Print a JSON Schema: project, campaign, plan or lock."),
-}
 
 
 class LazyGroup(click.Group):

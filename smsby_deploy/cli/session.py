@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from smsby_deploy.smsby.transport import ReadTransport, SendTransport
 
 _Transport = TypeVar("_Transport", bound="ReadTransport")
+_MAX_ACTOR = 80  # characters
+# The user who started a pipeline on GitHub, on GitLab, and on Jenkins with the build user vars plugin.
+_ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_USER_ID")
 
 
 def load(context: Context) -> LoadedProject:
@@ -182,11 +185,6 @@ def folder_from_here(context: Context) -> str:
     return root.relative_to(here).as_posix() if root.is_relative_to(here) else "."
 
 
-_MAX_LENGTH = 80
-# The user who started a pipeline on GitHub, on GitLab, and on Jenkins with the build user vars plugin.
-_ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_USER_ID")
-
-
 def find_actor(environ: Mapping[str, str]) -> str:
     """The user who started the pipeline, or else the user of this machine.
 
@@ -202,7 +200,7 @@ def find_actor(environ: Mapping[str, str]) -> str:
             actor = getpass.getuser()
         except (OSError, KeyError):  # in a container the user may have no name
             actor = "unknown"
-    return safe_line(actor)[:_MAX_LENGTH]
+    return safe_line(actor)[:_MAX_ACTOR]
 
 
 def find_commit(folder: Path) -> str | None:

@@ -41,6 +41,9 @@ from smsby_deploy.config.settings import (
 from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
 from smsby_deploy.problems import Location
 
+# Errors of files that cannot be read, so that their mailing cannot be searched for more problems.
+_UNREADABLE = frozenset({"FILE_MISSING", "PATH_OUTSIDE"})
+
 
 def read_inline_recipients(rows: YamlList, location: Location) -> InlineRecipients:
     """Return the recipients listed in a campaign file.
@@ -124,10 +127,6 @@ def read_parquet_source(root: Path, node: YamlMap, file: str, log: ProblemLog) -
 
 def _read_sql(node: YamlMap, file: str, content: str) -> TextSource:
     return TextSource(node["sql"], Location(file, *node.values_at["sql"]), content)
-
-
-# Errors of files that cannot be read, so that their mailing cannot be searched for more problems.
-_UNREADABLE = frozenset({"FILE_MISSING", "PATH_OUTSIDE"})
 
 
 class CampaignContext(NamedTuple):

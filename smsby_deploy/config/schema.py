@@ -31,6 +31,8 @@ _TYPE_NAMES = {
     "object": "a mapping",
     "null": "nothing",
 }
+_INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 
 
 def explain(error: Any, document: YamlMap, file: str) -> Iterator[Problem]:
@@ -133,10 +135,6 @@ def _suggest(word: str, known: Sequence[Any]) -> str:
 
     near = get_close_matches(word, [str(one) for one in known], n=1)
     return f"; did you mean {near[0]}?" if near else ""
-
-
-_INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
-_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 
 
 class ScalarTypes(NamedTuple):

@@ -18,6 +18,8 @@ from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.config.yaml_nodes import YamlMap
 from smsby_deploy.problems import Location
 
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
 
 def read_guardrails(
     rails: YamlMap, locations: Mapping[str, Location], has_price: bool, log: ProblemLog
@@ -142,9 +144,6 @@ def key_locations(node: YamlMap, prefix: str = "") -> dict[str, Location]:
         if isinstance(value, YamlMap):
             found |= key_locations(value, f"{prefix}{key}.")
     return found
-
-
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def read_duration(text: str) -> timedelta:

@@ -29,6 +29,8 @@ from smsby_deploy.privacy import mask_phones
 _CHECKSUM_LENGTH = 16  # hex digits
 _HEAD = '{"sum":"'
 _PROSE = frozenset({"error", "reason", "by"})  # fields whose text comes from users or sms.by
+_ERROR = "the journal of the run that sent it was damaged"
+_MISMATCH = (KeyError, IndexError, ValueError, TypeError)  # an event that builds on a lost line
 
 
 class ResultNotSaved(Exception):
@@ -189,10 +191,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-_ERROR = "the journal of the run that sent it was damaged"
-_MISMATCH = (KeyError, IndexError, ValueError, TypeError)  # an event that builds on a lost line
 
 
 def salvage(lock: Lock, journal: Path) -> tuple[Lock, list[str]]:

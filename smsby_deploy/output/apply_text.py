@@ -25,6 +25,16 @@ _COLORS = {
 }
 _OUTCOME_WIDTH = 9
 _COUNT_WIDTH = 9
+_COLUMNS = (
+    Column("when"),
+    Column("who", may_overflow=True),
+    Column("plan"),
+    Column("commit"),
+    Column("mailings", is_number=True),
+    Column("recipients", is_number=True),
+    Column("tool"),
+)
+_NOTHING = "nothing has been applied yet"
 
 
 def write_apply(
@@ -87,18 +97,6 @@ def _cost(sent: SentTotals, currency: str | None) -> str:
     lists = sent.unpriced_lists
     rest = f" plus the cost of {counted(lists, 'contact list')}" if lists else ""
     return f", {money(sent.cost)} {currency}{rest}"
-
-
-_COLUMNS = (
-    Column("when"),
-    Column("who", may_overflow=True),
-    Column("plan"),
-    Column("commit"),
-    Column("mailings", is_number=True),
-    Column("recipients", is_number=True),
-    Column("tool"),
-)
-_NOTHING = "nothing has been applied yet"
 
 
 def write_history(lock: Lock, stream: TextIO, *, color: bool) -> None:

@@ -22,6 +22,11 @@ from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.report import MailingStatus, State, StatusReport
 
 _RANKS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
+_ANNOTATIONS = 10  # GitHub shows so many of each level per step and silently drops the rest
+_ANNOTATION_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+_SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
+_SARIF_RESULTS = 5_000  # GitHub keeps so many of one run
+_GITLAB_SEVERITIES = {Severity.ERROR: "blocker", Severity.WARNING: "major", Severity.NOTE: "info"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +103,6 @@ def _fingerprint(problem: Problem, seen: dict[str, int]) -> str:
     facts = "\n".join((problem.code, file, problem.address or "", mask_phones(problem.message)))
     count = seen[facts] = seen.get(facts, 0) + 1
     return hashlib.sha256(f"{facts}\n{count}".encode()).hexdigest()[:40]
-
-
-_ANNOTATIONS = 10  # GitHub shows so many of each level per step and silently drops the rest
-_ANNOTATION_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
-_SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
-_SARIF_RESULTS = 5_000  # GitHub keeps so many of one run
-_GITLAB_SEVERITIES = {Severity.ERROR: "blocker", Severity.WARNING: "major", Severity.NOTE: "info"}
 
 
 def ci_report(form: str, findings: Sequence[Finding], addresses: Sequence[str]) -> str:

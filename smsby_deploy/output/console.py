@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _WIDTH = 80  # unless a terminal states its own
+_GAP = 2  # blanks between the columns of a table
 
 
 def make_console(stream: TextIO, *, color: bool) -> Console:
@@ -67,9 +68,6 @@ def _wrap(console: Console, line: str) -> list[str]:
         break_on_hyphens=False,
         replace_whitespace=False,
     ) or [""]
-
-
-_GAP = 2
 
 
 class Column(NamedTuple):

@@ -28,6 +28,35 @@ from smsby_deploy.texts.samples import MailingReview, Sample
 from smsby_deploy.wording import counted
 
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
+_ICONS = {
+    ActionKind.CREATE: "🟢",
+    ActionKind.UPLOAD: "🟢",
+    ActionKind.RESUME: "🟡",
+    ActionKind.CONFIRM: "🟢",
+    ActionKind.ADOPT: "🔵",
+    ActionKind.NOOP: "⚪",
+    ActionKind.ORPHAN: "⚪",
+    ActionKind.BLOCKED: "🔴",
+}
+_HEADINGS = {Severity.ERROR: "❌ Errors", Severity.WARNING: "⚠️ Warnings", Severity.NOTE: "💬 Notes"}
+_COLUMNS = ("Mailing", "Action", "When", "Recipients", "Parts (1/2/3+)", "Encoding", "Cost", "Change")
+_QUIET = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
+_WITHOUT_REASON = frozenset({ActionKind.CREATE, ActionKind.NOOP})
+_MAX_TEXT = 600  # characters of a reason or a message
+_MAX_GONE = 20
+# In which order pieces are left out when a comment is full: the highest rank first.
+_RANKS = {
+    "chunks": 90,
+    "sample texts": 80,
+    "text change": 70,
+    "audience": 60,
+    "note": 50,
+    "quiet mailing": 40,
+    "warning": 30,
+    "mailing": 20,
+    "reason": 15,
+    "error": 10,
+}
 
 
 def change_text(change: Change, currency: str | None = None) -> str:
@@ -76,37 +105,6 @@ def word_diff(before: str, after: str) -> str:
 
 def _signed(number: int, noun: str) -> str:
     return f"{'+' if number > 0 else '-'}{counted(abs(number), noun)}"
-
-
-_ICONS = {
-    ActionKind.CREATE: "🟢",
-    ActionKind.UPLOAD: "🟢",
-    ActionKind.RESUME: "🟡",
-    ActionKind.CONFIRM: "🟢",
-    ActionKind.ADOPT: "🔵",
-    ActionKind.NOOP: "⚪",
-    ActionKind.ORPHAN: "⚪",
-    ActionKind.BLOCKED: "🔴",
-}
-_HEADINGS = {Severity.ERROR: "❌ Errors", Severity.WARNING: "⚠️ Warnings", Severity.NOTE: "💬 Notes"}
-_COLUMNS = ("Mailing", "Action", "When", "Recipients", "Parts (1/2/3+)", "Encoding", "Cost", "Change")
-_QUIET = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
-_WITHOUT_REASON = frozenset({ActionKind.CREATE, ActionKind.NOOP})
-_MAX_TEXT = 600  # characters of a reason or a message
-_MAX_GONE = 20
-# In which order pieces are left out when a comment is full: the highest rank first.
-_RANKS = {
-    "chunks": 90,
-    "sample texts": 80,
-    "text change": 70,
-    "audience": 60,
-    "note": 50,
-    "quiet mailing": 40,
-    "warning": 30,
-    "mailing": 20,
-    "reason": 15,
-    "error": 10,
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ from smsby_deploy.problems import Location, Problem, Severity
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient
 
+_A, _R = ActionKind, ReasonCode
+
 
 class Note(NamedTuple):
     """Something a reviewer should know about a mailing, as a problem code and a sentence."""
@@ -62,7 +64,6 @@ class Rule(NamedTuple):
     reason: Callable[[Situation], str]
 
 
-_A, _R = ActionKind, ReasonCode
 RULES = (
     # An unknown chunk blocks every revision: it is not known whether its recipients got it.
     Rule(lambda here: here.has_unknown, _A.BLOCKED, _R.UNKNOWN, reasons.unknown_outcome),

@@ -22,6 +22,10 @@ from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.texts.cost import money
 from smsby_deploy.wording import counted
 
+_SPENT = frozenset({ChunkState.ACCEPTED, ChunkState.UNKNOWN, ChunkState.PARTIAL})
+_SMALLEST = Decimal("0.00001")  # sms.by reports money with five decimals
+Month = tuple[int, int]
+
 
 @dataclass(frozen=True, slots=True)
 class Breach:
@@ -216,12 +220,6 @@ def _within(at: time, start: time, end: time) -> bool:
     if start <= end:
         return start <= at < end
     return at >= start or at < end
-
-
-_SPENT = frozenset({ChunkState.ACCEPTED, ChunkState.UNKNOWN, ChunkState.PARTIAL})
-_SMALLEST = Decimal("0.00001")  # sms.by reports money with five decimals
-
-Month = tuple[int, int]
 
 
 def hold_budget(project: Project, actions: Sequence[Action], lock: Lock, now: datetime) -> list[Action]:

@@ -26,6 +26,10 @@ from smsby_deploy.sandbox.protocol import Params, Refusal, incorrect_arguments, 
 from smsby_deploy.sandbox.settings import SandboxSettings
 from smsby_deploy.sandbox.store import Store
 
+WRONG_ALPHANAME = "Wrong alphaname. Check it is correct and approved."
+_WITH_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
+_WITHOUT_SECONDS = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d", re.ASCII)
+
 
 class MovableClock:
     """A Clock at an offset from `base`. Sleeping still takes real seconds."""
@@ -76,11 +80,6 @@ class MovableClock:
     def reset(self) -> None:
         """Return to the time of the base clock."""
         self._stopped, self._offset = None, timedelta()
-
-
-WRONG_ALPHANAME = "Wrong alphaname. Check it is correct and approved."
-_WITH_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
-_WITHOUT_SECONDS = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,10 @@ MODES = (
     "redirect",
     *SILENT,
 )
+_PAGE = (
+    "<!doctype html><html><head><title>sms.by</title></head><body><h1>Технические работы</h1></body></html>"
+)
+_TRUNCATED = b'{"uuid":"cc9c8043-8caf-11ef-b0'
 
 
 class BadFault(ValueError):
@@ -192,12 +196,6 @@ class FaultSwitch:
         """Return the waiting faults with the number of calls that matched, and that failed."""
         with self._lock:
             return [{**asdict(one.fault), "seen": one.seen, "fired": one.fired} for one in self._pending]
-
-
-_PAGE = (
-    "<!doctype html><html><head><title>sms.by</title></head><body><h1>Технические работы</h1></body></html>"
-)
-_TRUNCATED = b'{"uuid":"cc9c8043-8caf-11ef-b0'
 
 
 def send_reply(reply: Reply) -> Response:

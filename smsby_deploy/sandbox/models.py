@@ -12,6 +12,16 @@ from decimal import Decimal
 
 from smsby_deploy.sandbox.protocol import Refusal
 
+NEW, SENT, DELIVERED, UNDELIVERED = "NEW", "SENT", "DELIVERED", "UNDELIVERED"
+# The table of the provider's SDKs. It is not shared with texts/parts.py on purpose: tests compare the two.
+_GSM7_SIZES = (160, 306, 459, 628, 785, 942, 1071, 1224, 1377, 1530)
+_UCS2_SIZES = (70, 134, 201, 252, 315, 378, 469, 536, 603, 670)
+_TWO_UNITS = frozenset(b"\n[]\\^{}|")
+_TOO_LONG = (
+    "Message is too long. Allowed size: 1530 chars for 10 sms (160 latin symbols /sms). "
+    "670 chars for 10 ciryllic sms, and 70/sms for cyrillic symbols."  # sic
+)
+
 
 @dataclass(frozen=True, slots=True)
 class SandboxMailing:
@@ -83,18 +93,6 @@ class NewMailing:
     text: str | None = None
     moderated_at: float | None = 0.0
     callback_url: str | None = None
-
-
-NEW, SENT, DELIVERED, UNDELIVERED = "NEW", "SENT", "DELIVERED", "UNDELIVERED"
-
-# The table of the provider's SDKs. It is not shared with texts/parts.py on purpose: tests compare the two.
-_GSM7_SIZES = (160, 306, 459, 628, 785, 942, 1071, 1224, 1377, 1530)
-_UCS2_SIZES = (70, 134, 201, 252, 315, 378, 469, 536, 603, 670)
-_TWO_UNITS = frozenset(b"\n[]\\^{}|")
-_TOO_LONG = (
-    "Message is too long. Allowed size: 1530 chars for 10 sms (160 latin symbols /sms). "
-    "670 chars for 10 ciryllic sms, and 70/sms for cyrillic symbols."  # sic
-)
 
 
 def count_parts(text: str) -> int:

@@ -20,6 +20,16 @@ from smsby_deploy.sandbox.service import Service
 
 _MAX_ROWS = 200
 _EXCERPT = 120  # characters of a text in the list of phones
+_CONTENT_TYPES = {
+    "index.html": "text/html",
+    "inbox.css": "text/css",
+    "inbox.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+_CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 def read_inbox(account: Account, phone: str | None = None) -> dict[str, list[dict[str, Any]]]:
@@ -113,18 +123,6 @@ def _state(account: Account, mailing: SandboxMailing, finished: int) -> str:
     if mailing.due > account.now():
         return "scheduled"
     return "sent" if finished == mailing.phones else "sending"
-
-
-_CONTENT_TYPES = {
-    "index.html": "text/html",
-    "inbox.css": "text/css",
-    "inbox.js": "text/javascript",
-    "icon.svg": "image/svg+xml",
-}
-_CONTENT_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 
 
 def serve_page(app: Flask, service: Service) -> None:

@@ -35,6 +35,7 @@ from smsby_deploy.sandbox.store import Store
 
 _POLL_SECONDS = 0.2
 _TIMEOUT_SECONDS = 5.0
+_LINGER = struct.calcsize("ii")
 
 
 def send_callbacks(service: Service, ended: threading.Event) -> None:
@@ -70,9 +71,6 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *arguments: object, **more: object) -> None:
         """Follow no redirect: it could lead to another machine."""
         return
-
-
-_LINGER = struct.calcsize("ii")
 
 
 def make_service(settings: SandboxSettings, data: Path | None = None, clock: Clock | None = None) -> Service:

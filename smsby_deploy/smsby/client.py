@@ -67,7 +67,9 @@ class ReadClient:
         self._transport = transport
 
     def get_sms_messages(self, kind: Literal["WEB", "API"] | None = None) -> tuple[RemoteMailing, ...]:
-        """Return all mailings of the account, or those of one kind; none only if sms.by says so in a documented form.
+        """Return all mailings of the account, or those of one kind.
+
+        The result is empty only if sms.by says so in a documented form.
 
         Raises:
             SmsbyUnavailable, TokenRefused: anything else, also an error of sms.by.
@@ -365,7 +367,7 @@ def says_nothing_yet(answer: Answer) -> bool:
 
 
 def lists_no_mailings(answer: Answer) -> bool:
-    """Return whether an answer to getSMSMessages is one of the two documented forms of "no mailings".
+    """Return whether an answer to getSMSMessages documents that there are no mailings.
 
     HTTP 200 with `status: success` and an empty `data`; or HTTP 406 without a body, or with JSON whose error, if it has
     one, says that nothing was found.

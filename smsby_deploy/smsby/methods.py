@@ -27,6 +27,8 @@ _CHUNK_OVERHEAD = 20  # a request with one message
 _REQUEST_OVERHEAD = 4  # token and callback_url
 _MESSAGE_OVERHEAD = 6  # alphaname_id, name, message_type, text and schedule_time
 _IMPORT_OVERHEAD = 40  # token, list_id and the names of the fields
+_PAGES = "limit_offset limit_rows"
+_FORWARDING = "forwarding_message forwarding_time vibername_id"
 
 
 class Effect(StrEnum):
@@ -93,9 +95,6 @@ def _v1(
 def _v2(name: str, verb: Verb, required: str = "", *, effect: Effect = Effect.ASKS) -> Method:
     return Method(name, verb, f"/api/v2/{name}", tuple(required.split()), (), effect)
 
-
-_PAGES = "limit_offset limit_rows"
-_FORWARDING = "forwarding_message forwarding_time vibername_id"
 
 METHODS: dict[str, Method] = {
     method.name: method

@@ -15,6 +15,10 @@ from typing import Any
 from smsby_deploy.errors import ApiError
 from smsby_deploy.smsby.response import find_anywhere, find_value, inner_value, read_decimal, read_int, unwrap
 
+# Values of a `status` that describe the answer, not the mailing.
+_SAYS_SUCCESS = frozenset({"", "none", "ok", "success", "true", "1"})
+_LIST_KEYS = frozenset({"list_id", "id", "name", "title"})
+
 
 @dataclass(frozen=True, slots=True)
 class RemoteMailing:
@@ -169,10 +173,6 @@ class ImportReport:
     raw: Any
 
 
-# Values of a `status` that describe the answer, not the mailing.
-_SAYS_SUCCESS = frozenset({"", "none", "ok", "success", "true", "1"})
-
-
 def is_draft(status: str) -> bool:
     """Whether a mailing's status, in any case, means that it was not confirmed."""
     return status.strip().upper() == "DRAFT"
@@ -273,9 +273,6 @@ def read_lists(data: Any) -> Iterator[SubscriberList]:
         number, text = _named(key, row)
         if number is not None and text is not None:
             yield SubscriberList(number, text)
-
-
-_LIST_KEYS = frozenset({"list_id", "id", "name", "title"})
 
 
 def _named(key: Any, value: Any) -> tuple[int | None, str | None]:

@@ -29,6 +29,20 @@ from smsby_deploy.errors import ApiError, SmsbyDeployError, TokenRefused
 from smsby_deploy.privacy import hide_token
 
 _LONGEST_ERROR = 300
+_TOKEN = re.compile(
+    r"\btoken\b.{0,30}\b(invalid|incorrect|wrong|expired|missing|required|not found)"
+    r"|\b(invalid|incorrect|wrong|expired|missing) (api )?token\b"
+    r"|токен\w*\W.{0,30}(не найден|не верн|неверн|недейств|истек)|неверный токен",
+    re.IGNORECASE,
+)
+# The whole text: "page not found" says nothing about mailings.
+_NOTHING_FOUND = re.compile(
+    r"((content|data|mailings?|messages?|sms( messages?)?|records?|results?|rows|items?)( (was|were|is|are))? )?not found"
+    r"|no (content|data|mailings|messages|sms|records|results|rows|items)( (was|were))?( found)?|nothing( was)? found"
+    r"|(данные|данных|рассылки|рассылок|сообщения|сообщений|контент|ничего)? ?не найден[аоы]?"
+    r"|нет (данных|рассылок|сообщений)|(данные|рассылки|сообщения) отсутствуют",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,22 +204,6 @@ _KNOWN: tuple[tuple[str, type[ApiError], str], ...] = (
     (r"incorrect arguments|len value must be", WrongArguments, "see docs/api.md for the method's parameters"),
     (r"\bnot found\b", NotFound, "check the id, and that it belongs to this account"),
     (r"undefined error", UndefinedError, "a fault inside sms.by: try again later"),
-)
-_TOKEN = re.compile(
-    r"\btoken\b.{0,30}\b(invalid|incorrect|wrong|expired|missing|required|not found)"
-    r"|\b(invalid|incorrect|wrong|expired|missing) (api )?token\b"
-    r"|токен\w*\W.{0,30}(не найден|не верн|неверн|недейств|истек)|неверный токен",
-    re.IGNORECASE,
-)
-
-
-# The whole text: "page not found" says nothing about mailings.
-_NOTHING_FOUND = re.compile(
-    r"((content|data|mailings?|messages?|sms( messages?)?|records?|results?|rows|items?)( (was|were|is|are))? )?not found"
-    r"|no (content|data|mailings|messages|sms|records|results|rows|items)( (was|were))?( found)?|nothing( was)? found"
-    r"|(данные|данных|рассылки|рассылок|сообщения|сообщений|контент|ничего)? ?не найден[аоы]?"
-    r"|нет (данных|рассылок|сообщений)|(данные|рассылки|сообщения) отсутствуют",
-    re.IGNORECASE,
 )
 
 

@@ -27,6 +27,10 @@ from smsby_deploy.privacy import MIN_SECRET, hide_token, hide_token_parameters
 if TYPE_CHECKING:
     from smsby_deploy.smsby.parsers import BulkMailingStatus, Delivery
 
+MAX_BODY_BYTES = 1024 * 1024  # enough for the status of 10,000 phones
+_STORED_HEADERS = ("Content-Type", "Content-Length", "User-Agent", "X-Forwarded-For")
+_TIMEOUT_SECONDS = 30
+
 
 def callbacks_path(lock: Path) -> Path:
     """Return the callback file that belongs to `lock`.
@@ -134,11 +138,6 @@ def _is_torn(file: RawIOBase) -> bool:
         return False
     file.seek(-1, os.SEEK_END)
     return file.read(1) != b"\n"
-
-
-MAX_BODY_BYTES = 1024 * 1024  # enough for the status of 10,000 phones
-_STORED_HEADERS = ("Content-Type", "Content-Length", "User-Agent", "X-Forwarded-For")
-_TIMEOUT_SECONDS = 30
 
 
 def open_listener(log: CallbackLog, host: str, port: int, note: Callable[[str], None]) -> ThreadingHTTPServer:

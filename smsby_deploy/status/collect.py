@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _SPAN = re.compile(r"(\d{1,4})\s*(min|h|d|w)", re.ASCII)
 _UNITS = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_FIRST_PAUSE = 3.0  # seconds
+_LONGEST_PAUSE = 60.0
+_PAUSE_GROWTH = 1.5
 
 
 def select_addresses(lock: Lock, patterns: tuple[str, ...], since: datetime | None) -> list[str]:
@@ -74,11 +77,6 @@ def read_since(text: str, *, now: datetime, zone: str) -> datetime:
             hint="use a date (2026-12-01), a time (2026-12-01T10:00) or a duration (90min, 12h, 7d, 2w)",
         ) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
-
-
-_FIRST_PAUSE = 3.0  # seconds
-_LONGEST_PAUSE = 60.0
-_PAUSE_GROWTH = 1.5
 
 
 class CollectProgress(NamedTuple):

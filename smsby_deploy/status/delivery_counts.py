@@ -18,6 +18,10 @@ from smsby_deploy.status.report import MailingStatus, Missed, StatusReport
 if TYPE_CHECKING:
     from smsby_deploy.smsby.parsers import Delivery
 
+_TO_MINUTE = len("2026-12-01 10:00")
+_MAX_STEPS = 48
+_STEP_MINUTES = (1, 5, 10, 30, 60, 180, 720, 1440, 10080, 43200)
+
 
 class DeliveryStatus(StrEnum):
     """The statuses that sms.by documents, under the names of our reports."""
@@ -34,7 +38,6 @@ _BY_WORD = {
     "SENT": DeliveryStatus.SENT,
     "NEW": DeliveryStatus.PENDING,
 }
-_TO_MINUTE = len("2026-12-01 10:00")
 
 
 def read_delivery_status(word: str) -> DeliveryStatus | None:
@@ -105,10 +108,6 @@ def count_deliveries(deliveries: Iterable[Delivery], *, list_missed: bool) -> De
 def prefix_of(phone: str) -> str:
     """Return the prefix of a Belarusian mobile number (`375 29`), else `other`."""
     return f"375 {phone[3:5]}" if len(phone) == 12 and phone.startswith("375") else "other"
-
-
-_MAX_STEPS = 48
-_STEP_MINUTES = (1, 5, 10, 30, 60, 180, 720, 1440, 10080, 43200)
 
 
 @dataclass(frozen=True, slots=True)

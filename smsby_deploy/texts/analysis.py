@@ -31,6 +31,10 @@ _FOREIGN = tuple(
 # A rendered text must not contain Jinja2 tags either: they come from values and from texts that are used literally.
 _UNRENDERED = (*_FOREIGN, re.compile(r"\{\{.*?\}\}"), re.compile(r"\{%.*?%\}"))
 _MARKS = ("{", "%", "[", "*")  # each pattern contains one of them
+LONGEST_SOURCE = 100_000  # characters of a text, and of all templates it includes
+# A text without these needs no template engine; a carriage return is among them because Jinja2 normalizes line ends.
+_MARKUP = re.compile(r"\{[{%#]|\r")
+_INCLUDE_TAG = re.compile(r"\b(?:include|import|extends)\b")
 
 
 def find_placeholder(text: str, *, rendered: bool = False) -> re.Match[str] | None:
@@ -58,12 +62,6 @@ def rows_with_placeholders(texts: Sequence[str]) -> Iterable[int]:
         for index, text in enumerate(texts):
             if find_placeholder(text, rendered=True):
                 yield index
-
-
-LONGEST_SOURCE = 100_000  # characters of a text, and of all templates it includes
-# A text without these needs no template engine; a carriage return is among them because Jinja2 normalizes line ends.
-_MARKUP = re.compile(r"\{[{%#]|\r")
-_INCLUDE_TAG = re.compile(r"\b(?:include|import|extends)\b")
 
 
 class Literal(NamedTuple):

@@ -40,6 +40,16 @@ _LETTERS = {
 _CYRILLIC = (
     f"[{''.join(_LETTERS)}{''.join(_LETTERS).upper()}]"  # a string: `re` compiles it for the first text
 )
+# Cyrillic letters and the Latin ones they look like; in a Latin text they are typing errors.
+_LOOKALIKES = str.maketrans("АВЕЅІЈКМНОРСТУХаеѕіјорсух", "ABESIJKMHOPCTYXaesijopcyx")
+# Signs that Unicode decomposes to nothing or to another meaning, with their usual replacements.
+_SIGNS = {
+    "€": "EUR", "£": "GBP", "¥": "JPY", "₽": "RUB", "₴": "UAH", "₸": "KZT", "×": "x", "÷": "/", "±": "+-", "•": "-",
+    "·": "-", "→": "->", "←": "<-", "≤": "<=", "≥": ">=", "≠": "<>", "≈": "~", "©": "(c)", "®": "(R)", "⁄": "/",
+    "°": " deg", "ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "ı": "i",
+}  # fmt: skip
+_SIGN_TABLE = str.maketrans(_SIGNS)
+_MOST_SETS = 500  # of characters; further ones are counted with the cheapest
 
 
 # The apostrophe of Belarusian and Ukrainian, as in сям’я.
@@ -118,18 +128,6 @@ def name_character(character: str) -> str:
 def name_replacement(text: str) -> str:
     """`text` as messages show it; nothing and a space by their names."""
     return {"": "nothing", " ": "a space"}.get(text, text)
-
-
-# Cyrillic letters and the Latin ones they look like; in a Latin text they are typing errors.
-_LOOKALIKES = str.maketrans("АВЕЅІЈКМНОРСТУХаеѕіјорсух", "ABESIJKMHOPCTYXaesijopcyx")
-# Signs that Unicode decomposes to nothing or to another meaning, with their usual replacements.
-_SIGNS = {
-    "€": "EUR", "£": "GBP", "¥": "JPY", "₽": "RUB", "₴": "UAH", "₸": "KZT", "×": "x", "÷": "/", "±": "+-", "•": "-",
-    "·": "-", "→": "->", "←": "<-", "≤": "<=", "≥": ">=", "≠": "<>", "≈": "~", "©": "(c)", "®": "(R)", "⁄": "/",
-    "°": " deg", "ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "ı": "i",
-}  # fmt: skip
-_SIGN_TABLE = str.maketrans(_SIGNS)
-_MOST_SETS = 500  # of characters; further ones are counted with the cheapest
 
 
 def may_be_expensive(text: str) -> bool:

@@ -38,6 +38,8 @@ _GSM_DOUBLED = f"[{re.escape(_GSM_EXTENSION)}]"
 
 # Two adjacent Cyrillic letters: a text that needs UCS-2 because of its language, not because of a stray character.
 CYRILLIC_WORD = re.compile("[\u0400-\u04ff]{2}")
+# Without these characters every character is one unit, and up to three parts GSM 03.38 counts as sms.by bills.
+_SPECIAL = (*_DOUBLED, "~", "`", "\f")
 
 
 class Encoding(StrEnum):
@@ -133,10 +135,6 @@ class BatchSize(NamedTuple):
     def longest(self) -> int:
         """Parts of the longest text; 0 without texts."""
         return max((parts for parts, count in enumerate(self.by_parts, 1) if count), default=0)
-
-
-# Without these characters every character is one unit, and up to three parts GSM 03.38 counts as sms.by bills.
-_SPECIAL = (*_DOUBLED, "~", "`", "\f")
 
 
 def _parts_by_length(table: tuple[int, ...]) -> list[int]:

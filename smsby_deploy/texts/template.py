@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # Up to this length no template is nested so deeply that Jinja2 cannot compile what was vectorized.
 _SURELY_COMPILES = 500  # characters
+_MOST_PROBLEMS = 1000  # kept per mailing
 
 
 class RenderedBatch(NamedTuple):
@@ -235,9 +236,6 @@ def _check_shared_text(template: Template) -> None:
     if find_placeholder(text, rendered=True):
         message = "the text contains a placeholder, which recipients would read: fill it in or remove it"
         raise FilesInvalid([text_error(source, "PLACEHOLDER", message)])
-
-
-_MOST_PROBLEMS = 1000  # kept per mailing
 
 
 def is_personal(mailing: Mailing, template: Template | None) -> bool:

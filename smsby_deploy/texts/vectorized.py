@@ -38,15 +38,13 @@ _FILTERS = frozenset({
     "abs", "capitalize", "count", "d", "date", "decimal", "default", "float", "int", "length", "lower", "money", "phone",
     "plural", "string", "title", "trim", "upper", "wordcount",
 })  # fmt: skip
+# Python compiles no node without a location. Passing it to each is faster than a walk that adds it to all.
+_AT: _AstPosition = {"lineno": 1, "col_offset": 0}
 
 
 class _AstPosition(TypedDict):
     lineno: int
     col_offset: int
-
-
-# Python compiles no node without a location. Passing it to each is faster than a walk that adds it to all.
-_AT: _AstPosition = {"lineno": 1, "col_offset": 0}
 
 
 class NotVectorizable(Exception):
@@ -121,7 +119,7 @@ def vectorize(tree: nodes.Template, environment: Environment) -> VectorizedTempl
 
 
 def _without_rows_of_no_values(texts: list[str], columns: Sequence[Sequence[str]]) -> list[str]:
-    """`texts`, marked as unknown where a column has what a program writes where it has no value."""
+    """`texts`, marked as unknown where a column has a written form of "no value"."""
     for column in columns:
         if not NOT_VALUES.isdisjoint(column) or "+" in "".join(column):
             texts = [

@@ -126,7 +126,7 @@ def test_salvage_doubts_what_is_not_done(
     assert (state.serial, state.lineage) == (2, "line")
 
 
-def test_salvage_reads_the_entry_of_a_line_with_a_wrong_checksum(tmp_path: Path) -> None:
+def test_salvage_reads_an_entry_with_a_wrong_checksum(tmp_path: Path) -> None:
     """A mailing line that is still JSON is recorded, as unknown."""
     lines = _journal(tmp_path)
     lines[2] = lines[2].replace(b'"sum":"', b'"sum":"0', 1)
