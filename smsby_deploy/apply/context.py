@@ -16,7 +16,7 @@ from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.lock.store import LockStore
 from smsby_deploy.plan.model import Plan
-from smsby_deploy.smsby.client import SendClient
+from smsby_deploy.smsby.send_client import SendClient
 
 _NAMED = 3  # addresses in a line
 

@@ -25,7 +25,7 @@ from smsby_deploy.plan.staleness import (
     stale_plan,
 )
 from smsby_deploy.problems import has_errors
-from smsby_deploy.smsby.client import SendClient
+from smsby_deploy.smsby.send_client import SendClient
 from smsby_deploy.wording import counted
 
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from smsby_deploy.lock.store import LockStore
     from smsby_deploy.output.progress import Progress
     from smsby_deploy.plan.observers import ReadProgress
-    from smsby_deploy.smsby.client import ReadClient, SendClient
+    from smsby_deploy.smsby.client import ReadClient
+    from smsby_deploy.smsby.send_client import SendClient
     from smsby_deploy.smsby.transport import ReadTransport, SendTransport
 
 _Transport = TypeVar("_Transport", bound="ReadTransport")
@@ -106,7 +107,7 @@ def open_reader(api: ApiSettings, environ: Mapping[str, str], clock: Clock) -> R
 
 def open_sender(api: ApiSettings, environ: Mapping[str, str], clock: Clock) -> SendClient:
     """A client that can send; raises as open_reader."""
-    from smsby_deploy.smsby.client import SendClient
+    from smsby_deploy.smsby.send_client import SendClient
 
     return SendClient(open_send_transport(api, environ, clock))
 

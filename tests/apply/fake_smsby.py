@@ -14,9 +14,9 @@ from smsby_deploy.clock import Clock, SystemClock
 from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.lock.records import ChunkRecord, Lock
 from smsby_deploy.lock.store import LockStore
-from smsby_deploy.smsby.client import SendClient
 from smsby_deploy.smsby.methods import Method
 from smsby_deploy.smsby.response import Answer
+from smsby_deploy.smsby.send_client import SendClient
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected, SendTransport
 
 PHONES = [f"37529000000{n}" for n in range(1, 8)]

@@ -21,7 +21,7 @@ from smsby_deploy.errors import (
 )
 from smsby_deploy.plan.model import Plan, ReasonCode
 from smsby_deploy.plan.planner import make_plan
-from smsby_deploy.smsby.client import SendClient
+from smsby_deploy.smsby.send_client import SendClient
 from tests.apply.fake_smsby import PHONES, Shop, ok
 
 GOOD = f"recipients: ['{PHONES[0]}', '{PHONES[1]}'], text: Hello"

@@ -17,7 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from smsby_deploy.smsby.client import ReadClient, SendClient
+from smsby_deploy.smsby.client import ReadClient
+from smsby_deploy.smsby.send_client import SendClient
 from smsby_deploy.smsby.transport import ReadTransport, SendTransport
 
 TOKEN = "4c6f766520697320616c6c207468657265"

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from smsby_deploy.errors import SmsbyDeployError
-from smsby_deploy.smsby.client import ReadClient, SendClient
+from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.methods import METHODS
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
+from smsby_deploy.smsby.send_client import SendClient
 from smsby_deploy.smsby.transport import ReadTransport
 from tests.smsby.conftest import TOKEN, FakeClock, FakeServer, MakeSender, Reply
 

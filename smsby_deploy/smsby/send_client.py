@@ -1,0 +1,194 @@
+"""The methods of sms.by that send or change something, as typed functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from smsby_deploy.smsby.client import ReadClient, failure_of
+from smsby_deploy.smsby.methods import METHODS, Effect, check_params
+from smsby_deploy.smsby.outcome import Outcome, judge_send
+from smsby_deploy.smsby.parsers import (
+    ImportReport,
+    ListInfo,
+    read_import,
+    read_list_info,
+)
+from smsby_deploy.smsby.response import (
+    Answer,
+    find_value,
+    read_int,
+)
+from smsby_deploy.smsby.transport import AnswerLost, NotConnected, SendTransport
+
+
+class SendClient(ReadClient):
+    """The methods that send or change something. None is repeated here.
+
+    The methods that send return an Outcome and raise only UsageError, before the request. A method `prepare_…` returns a
+    function that sends the request; call it once, after a turn was taken.
+    """
+
+    _transport: SendTransport
+
+    def __init__(self, transport: SendTransport) -> None:
+        super().__init__(transport)
+
+    def seconds_until_turn(self) -> float:
+        """Return the seconds until `requests_per_second` allows the next request; reserves nothing."""
+        return self._transport.pace.seconds_until_turn()
+
+    def take_turn(self) -> float:
+        """Reserve the next turn of the pace and return the seconds until it comes.
+
+        Prepared calls wait for none.
+        """
+        return self._transport.pace.take_turn()
+
+    def prepare_bulk_sms(self, messages: Iterable[bytes], callback_url: str = "") -> Callable[[], Outcome]:
+        """Prepare one sendBulkSms with `messages`, each a JSON object; accepted by its uuid."""
+        array = b"[" + b", ".join(messages) + b"]"
+        return self._prepare("sendBulkSms", {"callback_url": callback_url, "messages": array})
+
+    def prepare_sms_list(
+        self, *, name: str, message: str, d_schedule: str, list_id: int, alphaname_id: int
+    ) -> Callable[[], Outcome]:
+        """Prepare the draft of a list mailing.
+
+        `d_schedule` is YYYY-MM-DD HH:MM in the account's time zone.
+        """
+        params = {
+            "name": name,
+            "message": message,
+            "d_schedule": d_schedule,
+            "list_id": list_id,
+            "alphaname_id": alphaname_id,
+        }
+        return self._prepare("sendSmsList", params)
+
+    def confirm_info(self, message_id: int) -> ListInfo:
+        """Return what sms.by reports about a draft (confirm=0); starts nothing.
+
+        Raises as the methods of ReadClient.
+        """
+        answer = self._ask("confirmSendMessageByList", {"message_id": message_id, "confirm": 0})
+        return read_list_info(answer.data)
+
+    def prepare_confirm(self, message_id: int) -> Callable[[], Outcome]:
+        """Prepare the confirmation of a draft (confirm=1), which sends it."""
+        return self._prepare("confirmSendMessageByList", {"message_id": message_id, "confirm": 1})
+
+    def send_quick_sms(
+        self,
+        *,
+        message: str,
+        phone: str,
+        alphaname_id: int,
+        show_cost: bool = False,
+        forwarding_minutes: int | None = None,
+        vibername_id: int | None = None,
+    ) -> Outcome:
+        """Send one SMS; accepted by its sms_id.
+
+        If undelivered after `forwarding_minutes` (5 to 60), it goes to Viber.
+        """
+        params: dict[str, Any] = {"message": message, "phone": phone, "alphaname_id": alphaname_id}
+        if show_cost:
+            params["show_cost"] = 1
+        if forwarding_minutes is not None:
+            params |= {"forwarding_message": 1, "forwarding_time": forwarding_minutes}
+            if vibername_id is not None:
+                params["vibername_id"] = vibername_id
+        return self._send("sendQuickSMS", params)
+
+    def send_otp_telegram(self, *, code: str, phone: str) -> Outcome:
+        """Send a code of 1 to 16 digits by Telegram; accepted by its sms_id."""
+        return self._send("sendOtpTelegram", {"message": code, "phone": phone})
+
+    def send_otp_whatsapp(self, *, code: str, phone: str) -> Outcome:
+        """Send a code of 1 to 16 digits by WhatsApp; accepted by its sms_id."""
+        return self._send("sendOtpWhatsApp", {"message": code, "phone": phone})
+
+    def create_sms_message(
+        self, message: str, *, alphaname_id: int, name: str = "", time: str = ""
+    ) -> Outcome:
+        """Make a message for sendSMS; accepted by its message_id.
+
+        It reaches no recipient, so every error is an answer.
+
+        A rejection as a duplicate has the message_id of the existing message. `time` is YYYY-MM-DD HH:MM.
+        """
+        params: dict[str, Any] = {"message": message, "alphaname_id": alphaname_id}
+        params |= {key: value for key, value in (("name", name), ("time", time)) if value}
+        return self._send("createSmsMessage", params)
+
+    def prepare_sms(self, message_id: int, phone: str) -> Callable[[], Outcome]:
+        """Prepare the sendSMS of a message to one phone; accepted by its sms_id."""
+        return self._prepare("sendSMS", {"message_id": message_id, "phone": phone})
+
+    def create_subscriber_list(self, name: str) -> int:
+        """Make a contact list and return its id.
+
+        Raises:
+            NotConnected: certainly not made.
+            AnswerLost: perhaps made.
+            ApiError, TokenRefused: refused.
+        """
+        number = read_int(find_value(self._change("createSubscriberList", {"name": name}).data, "list_id"))
+        if number is None:
+            raise AnswerLost("createSubscriberList: the answer of sms.by contains no list_id")
+        return number
+
+    def import_contacts(
+        self, list_id: int, field_names: Sequence[str], rows: Sequence[Sequence[str]]
+    ) -> ImportReport:
+        """Add or update up to 500 contacts of a list; repeating the same call changes nothing.
+
+        Raises:
+            UsageError: too many rows or custom fields, or neither phone nor email among the fields.
+            NotConnected: certainly not done.
+            AnswerLost: perhaps done.
+            ApiError, TokenRefused: refused.
+        """
+        params = {"list_id": list_id, "field_names": list(field_names), "data": [list(row) for row in rows]}
+        report = read_import(self._change("importContacts", params).data)
+        if report.inserted is report.updated is report.invalid is None:
+            raise AnswerLost("importContacts: the answer of sms.by contains no counts")
+        return report
+
+    def _send(self, name: str, params: Mapping[str, Any]) -> Outcome:
+        send = self._prepare(name, params)
+        self._transport.pace.wait_turn()
+        return send()
+
+    def _prepare(self, name: str, params: Mapping[str, Any]) -> Callable[[], Outcome]:
+        method = METHODS[name]
+        check_params(method, params)
+        proof = method.proof
+        assert proof is not None
+
+        def judge(answer: Answer | NotConnected | AnswerLost) -> Outcome:
+            return judge_send(answer, proof=proof, only_prepares=method.only_prepares)
+
+        try:
+            request = self._transport.prepare(method, params)
+        except NotConnected as error:
+            return partial(judge, error)
+
+        def send() -> Outcome:
+            try:
+                return judge(request())
+            except (NotConnected, AnswerLost) as error:
+                return judge(error)
+
+        return send
+
+    def _change(self, name: str, params: Mapping[str, Any]) -> Answer:
+        method = METHODS[name]
+        assert method.effect is Effect.CHANGES
+        check_params(method, params)
+        answer = self._transport.send(method, params)
+        if answer.is_success and answer.readable:
+            return answer
+        raise failure_of(name, answer)
