@@ -1,5 +1,6 @@
-"""The place of each character inside a scalar of a YAML file, whether block, folded, quoted or plain.
+"""The place of each character inside a scalar of a YAML file.
 
+A scalar is block, folded, quoted or plain.
 Only problems need it, so it is imported when there is one.
 """
 

@@ -1,4 +1,7 @@
-"""What the files ask for, whatever was sent before: one mailing, its audience and its chunks."""
+"""The desired state: one mailing of the files, its audience and its chunks.
+
+It does not depend on what was sent before.
+"""
 
 from __future__ import annotations
 

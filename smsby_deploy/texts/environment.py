@@ -156,7 +156,10 @@ def _is_mixed(left: Any, right: Any) -> bool:
 
 
 class TextEnvironment(ImmutableSandboxedEnvironment):
-    """The environment of one text and of the templates it includes; `timezone` is the one of the filter `date`."""
+    """The environment of one text and of the templates it includes.
+
+    The filter `date` uses `timezone`.
+    """
 
     intercepted_binops = _OPERATORS
 

@@ -50,8 +50,9 @@ def make_date_filter(timezone: str) -> Callable[..., str]:
 
 
 def date(value: Any, *how: str, timezone: str = HOME_TIMEZONE) -> str:
-    """A date or time, such as `1 декабря 2026`; a time with an offset or Z is converted to `timezone`.
+    """A date or time, such as `1 декабря 2026`.
 
+    A time with an offset or Z is converted to `timezone`.
     `how` is a language (ru, be, en), a format, or both. Codes of a format: %d %-d day, %m %-m month, %B its name, %Y
     %y year, %A weekday, %H:%M time, %% a percent sign.
     """
