@@ -75,14 +75,14 @@ def read_file_source(path: Path, settings: Mapping[str, str], location: Location
 
 
 def read_query_source(
-    node: YamlMap, *, address: str, file: str, content: str, timezone: str, environ: Mapping[str, str]
+    node: YamlMap, *, name: str, file: str, content: str, timezone: str, environ: Mapping[str, str]
 ) -> RecipientsQuery:
     """Return the query in `node`, with the database URL from `environ`.
 
     Args:
-        node: the mapping `recipients`.
-        address: the address of the mailing.
-        file: the project path of the campaign file.
+        node: the mapping that holds the query: `recipients`, or an entry of `suppress`.
+        name: what the query is called in plans and problems, e.g. `sql:sale/vip`.
+        file: the project path of the file with the query.
         content: the text of that file.
         timezone: the zone of times in the database that have none.
         environ: the environment variables.
@@ -90,10 +90,10 @@ def read_query_source(
     fresh = node.get("freshness")
     return RecipientsQuery(
         sql=_read_sql(node, file, content),
-        name=f"sql:{address}",
+        name=name,
         url_env=node["url_env"],
         url=environ.get(node["url_env"]) or None,
-        order_by=node["order_by"],
+        order_by=node.get("order_by"),
         phone=node.get("phone", "phone"),
         location=Location(file, *node.values_at["sql"]),
         freshness=Freshness(_read_sql(fresh, file, content), read_duration(fresh["max_age"]), timezone)
@@ -275,7 +275,7 @@ class _CampaignLoader:
         if "sql" in recipients:
             return read_query_source(
                 recipients,
-                address=f"{self._document['campaign']}/{node['name']}",
+                name=f"sql:{self._document['campaign']}/{node['name']}",
                 file=self._file,
                 content=self._document.content,
                 timezone=timezone,

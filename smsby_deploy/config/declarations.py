@@ -144,6 +144,7 @@ class RecipientsFile(NamedTuple):
     location: Location
     encoding: str | None = None
     delimiter: str | None = None
+    has_comments: bool = False  # lines that begin with # are skipped
 
 
 class Freshness(NamedTuple):
@@ -161,15 +162,15 @@ class Freshness(NamedTuple):
 class RecipientsQuery:
     """The rows of a query; `name`, e.g. `sql:sale/vip`, is its key in a plan's inputs.
 
-    `url` is the value of the environment variable `url_env`, None if it is not set. `snapshot` is the digest that the
-    result must have, None if any result is accepted.
+    `url` is the value of the environment variable `url_env`, None if it is not set. `order_by` is None where the order
+    does not matter. `snapshot` is the digest that the result must have, None if any result is accepted.
     """
 
     sql: TextSource
     name: str
     url_env: str
     url: str | None = field(repr=False)
-    order_by: str
+    order_by: str | None
     phone: str
     location: Location
     freshness: Freshness | None = None
@@ -186,6 +187,16 @@ class RecipientsParquet(NamedTuple):
     name: str
     phone: str
     location: Location
+
+
+class OptOuts(NamedTuple):
+    """One entry of `suppress`.
+
+    `on_invalid` says whether lines that are not phones are errors or dropped.
+    """
+
+    source: RecipientsFile | RecipientsQuery
+    on_invalid: Literal["fail", "drop"] = "fail"
 
 
 class ContactList(NamedTuple):
@@ -274,7 +285,7 @@ class Project(NamedTuple):
     api: ApiSettings
     guardrails: Guardrails
     price: Price | None
-    suppress: tuple[RecipientsFile, ...]
+    suppress: tuple[OptOuts, ...]
     lock: Path
     campaigns: tuple[Campaign, ...]
     file: str = "smsby.yaml"
@@ -285,7 +296,12 @@ class Project(NamedTuple):
     def phone_files(self) -> tuple[RecipientsFile, ...]:
         """The recipients files and suppression files, each once."""
         files = [m.audience for m in self.mailings if isinstance(m.audience, RecipientsFile)]
-        return tuple({source.name: source for source in (*files, *self.suppress)}.values())
+        return tuple({source.name: source for source in (*files, *self.suppression_files)}.values())
+
+    @property
+    def suppression_files(self) -> tuple[RecipientsFile, ...]:
+        """The files among the opt-outs; the others are queries."""
+        return tuple(one.source for one in self.suppress if isinstance(one.source, RecipientsFile))
 
     @property
     def mailings(self) -> tuple[Mailing, ...]:

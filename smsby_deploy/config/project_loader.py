@@ -6,11 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from smsby_deploy.config.campaign_loader import CampaignContext, load_campaign, read_file_source
+from smsby_deploy.config.campaign_loader import (
+    CampaignContext,
+    load_campaign,
+    read_file_source,
+    read_query_source,
+)
 from smsby_deploy.config.declarations import (
     ApiSettings,
     Campaign,
     Mailing,
+    OptOuts,
     Project,
     RecipientsFile,
     RecipientsParquet,
@@ -136,7 +142,7 @@ class _ProjectLoader:
             api=api,
             guardrails=guardrails,
             price=read_price(document["price"]) if "price" in document else None,
-            suppress=self._suppression_files(),
+            suppress=self._opt_outs(),
             lock=self._lock(),
             campaigns=self._campaigns(context),
             locations=self._locations,
@@ -185,18 +191,34 @@ class _ProjectLoader:
             found = list(zip(patterns, places, strict=True))
         return find_campaign_files(self._root, found, self._log)
 
-    def _suppression_files(self) -> tuple[RecipientsFile, ...]:
+    def _opt_outs(self) -> tuple[OptOuts, ...]:
         if "suppress" not in self._document:
             return ()
         entries = self._document["suppress"]
-        files = []
-        for entry, mark in zip(entries, entries.items_at, strict=True):
-            settings: Mapping[str, Any] = entry if isinstance(entry, YamlMap) else {"file": entry}
-            place = Location(PROJECT_FILE, *mark)
-            path = resolve_inside(self._root, settings["file"], place, self._log)
-            if path is not None:
-                files.append(read_file_source(path, settings, place))
-        return tuple(files)
+        found = (
+            self._opt_outs_of(entry, Location(PROJECT_FILE, *mark), number)
+            for number, (entry, mark) in enumerate(zip(entries, entries.items_at, strict=True), 1)
+        )
+        return tuple(one for one in found if one is not None)
+
+    def _opt_outs_of(self, entry: YamlMap | str, place: Location, number: int) -> OptOuts | None:
+        """Return the entry `number` of `suppress`; None, and an error, if its file does not exist."""
+        settings: Mapping[str, Any] = entry if isinstance(entry, YamlMap) else {"file": entry}
+        on_invalid = settings.get("on_invalid", "fail")
+        if isinstance(entry, YamlMap) and "sql" in entry:
+            query = read_query_source(
+                entry,
+                name=f"sql:suppress/{number}",
+                file=PROJECT_FILE,
+                content=self._document.content,
+                timezone=ApiSettings().account_timezone,
+                environ=self._environ,
+            )
+            return OptOuts(query, on_invalid)
+        path = resolve_inside(self._root, settings["file"], place, self._log)
+        if path is None:
+            return None
+        return OptOuts(read_file_source(path, settings, place)._replace(has_comments=True), on_invalid)
 
     def _lock(self) -> Path:
         name = self._document.get("lock", _DEFAULT_LOCK)

@@ -25,7 +25,7 @@ from smsby_deploy.recipients.audience import (
 )
 from smsby_deploy.recipients.phones import PhoneSet
 from smsby_deploy.recipients.sources import place_rows
-from smsby_deploy.recipients.suppression import load_suppression
+from smsby_deploy.recipients.suppression import check_without_databases, load_suppression
 from smsby_deploy.texts.template import Template, compile_text, rows_file
 from smsby_deploy.wording import counted
 
@@ -154,8 +154,9 @@ def _locate(mailing: Mailing, problem: Problem) -> Problem:
 
 def validate_project(loaded: LoadedProject, progress: ReadProgress = NO_PROGRESS) -> tuple[Problem, ...]:
     """Return every problem of the files and audiences; every text is rendered."""
-    suppressed, problems = load_suppression(loaded.project.suppress)
-    found = [*loaded.problems, *problems]
+    entries, notes = check_without_databases(loaded.project.suppress)
+    suppressed, problems = load_suppression(entries)
+    found = [*loaded.problems, *notes, *problems]
     observers = Observers(progress=progress)
     for mailing in progress.over((*loaded.project.mailings, *loaded.flawed)):
         if isinstance(mailing.audience, RecipientsQuery) and mailing.audience.url is None:

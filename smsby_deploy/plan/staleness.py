@@ -22,7 +22,7 @@ def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]
 
     Suppression files are included.
     """
-    paths: set[Path] = {project.root / project.file, *(source.path for source in project.suppress)}
+    paths: set[Path] = {project.root / project.file, *(source.path for source in project.suppression_files)}
     for mailing in mailings:
         paths.update(campaign_inputs(project, mailing))
         paths.update(project.root / name for name in included_files(mailing.text))
@@ -40,7 +40,7 @@ def exempt_inputs(project: Project, mailings: Iterable[Mailing]) -> frozenset[st
     A file that is also the recipients of a mailing is not among them.
     """
     recipients = {m.audience.path for m in mailings if isinstance(m.audience, RecipientsFile)}
-    exempt = {source.path for source in project.suppress} - recipients
+    exempt = {source.path for source in project.suppression_files} - recipients
     return frozenset(path.relative_to(project.root).as_posix() for path in exempt)
 
 

@@ -7,8 +7,9 @@ from codecs import getincrementaldecoder
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from io import StringIO
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, Protocol, TextIO
 
 from smsby_deploy.config.declarations import RecipientsFile
 from smsby_deploy.recipients.rows import RecipientsError
@@ -42,10 +43,52 @@ class Dialect(NamedTuple):
         return f"{self.kind}, {self.encoding}{delimiter}"
 
 
+class _TextLines(Protocol):
+    """The part of a text file that is needed here."""
+
+    def __next__(self) -> str: ...
+    def read(self, characters: int, /) -> str: ...
+    def readline(self) -> str: ...
+
+
+class _Uncommented:
+    """A text file in which lines that begin with # are blank.
+
+    The others keep their line numbers. A line within a quoted cell is never a comment, nor is one with an unpaired quote.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._is_quoted = False
+
+    def __next__(self) -> str:
+        return self._without_comments(next(self._file))
+
+    def read(self, characters: int) -> str:
+        # Whole lines, because only at its beginning can a comment be recognized.
+        return self._without_comments(self._file.read(characters) + self._file.readline())
+
+    def readline(self) -> str:
+        return self._without_comments(self._file.readline())
+
+    def _without_comments(self, text: str) -> str:
+        if "#" not in text:
+            self._is_quoted ^= text.count('"') % 2 == 1
+            return text
+        return "".join(map(self._blank_comment, StringIO(text, newline="")))
+
+    def _blank_comment(self, line: str) -> str:
+        is_paired = line.count('"') % 2 == 0
+        if not self._is_quoted and is_paired and line.lstrip("\ufeff \t").startswith("#"):
+            return line[len(line.rstrip("\r\n")) :]
+        self._is_quoted ^= not is_paired
+        return line
+
+
 class Lines:
     """The rest of a text file, line by line or in blocks of whole lines; line breaks are kept."""
 
-    def __init__(self, file: TextIO, again: Sequence[str] = ()) -> None:
+    def __init__(self, file: _TextLines, again: Sequence[str] = ()) -> None:
         """`again` are lines that were read before and are returned first."""
         self._file = file
         self._again = list(again)
@@ -75,7 +118,7 @@ def open_recipients(source: RecipientsFile) -> Iterator[tuple[Dialect, Lines]]:
     try:
         encoding = encoding or _detect_encoding_once(path, *_version(path))
         with path.open(encoding=encoding, newline="") as file:
-            yield _detect_dialect(source, encoding, file)
+            yield _detect_dialect(source, encoding, _Uncommented(file) if source.has_comments else file)
     except UnicodeError as error:
         line = _undecodable_line(path, encoding or "utf-8")
         fix = "correct `encoding:`" if source.encoding else "save the file as UTF-8, or set `encoding:`"
@@ -155,23 +198,23 @@ def detect_delimiter(header: str) -> str:
     return max(_DELIMITERS, key=_QUOTED.sub("", header).count)
 
 
-def _detect_dialect(source: RecipientsFile, encoding: str, file: TextIO) -> tuple[Dialect, Lines]:
+def _detect_dialect(source: RecipientsFile, encoding: str, file: _TextLines) -> tuple[Dialect, Lines]:
     suffix = source.path.suffix.lower()
     first = next(file, "").removeprefix("\ufeff")
     lines = Lines(file, [first] if first else ())
     if suffix in _JSON_LINES:
         return Dialect("jsonl", encoding), lines
-    if suffix == ".txt" and not _is_header(first, source.phone):
-        return Dialect("txt", encoding), lines
     hint = _EXCEL_HINT.fullmatch(first)
-    if hint:
+    if hint and suffix != ".txt":
         return Dialect("csv", encoding, source.delimiter or hint[1], 2), Lines(file)
     blank = []
     while first and not first.strip():
         blank.append(first)
         first = next(file, "")
-    delimiter = source.delimiter or detect_delimiter(first)
-    return Dialect("csv", encoding, delimiter), Lines(file, [*blank, first] if first else blank)
+    lines = Lines(file, [*blank, first] if first else blank)
+    if suffix == ".txt" and not _is_header(first, source.phone):
+        return Dialect("txt", encoding), lines
+    return Dialect("csv", encoding, source.delimiter or detect_delimiter(first)), lines
 
 
 def _is_header(line: str, phone: str) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import mmap
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from itertools import repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -88,8 +89,8 @@ def normalize_phone(raw: str, countries: tuple[str, ...] = (HOME,)) -> str:
 def normalize_opt_out(raw: str) -> str:
     """Return the number of a recipient who opted out, of any country.
 
-    An opt-out counts whatever `countries` a mailing allows. A foreign number is accepted as its digits, which is
-    how `normalize_phone` returns it; Russian and Kazakh numbers may begin with their trunk prefix 8.
+    An opt-out counts whatever `countries` a mailing allows, and landlines are accepted. The number is returned as
+    `normalize_phone` returns it, so a trunk prefix is left out: +375 (0)29 … is 37529…, and a Russian or Kazakh 8 is 7.
 
     Raises:
         BadPhone: not a valid number of any country, so it would suppress no recipient.
@@ -99,15 +100,19 @@ def normalize_opt_out(raw: str) -> str:
     raw = _without_fraction(raw)
     digits, is_international = _digits(raw)
     home = digits if is_international else _with_home_code(digits)
-    if home.startswith("375"):
-        return normalize_phone(raw)
+    if _MOBILE.fullmatch(home):
+        return home
+    if home != digits or home.startswith("375"):
+        with suppress(BadPhone):
+            return _in_full(_parse(home))
+    if home.startswith("375") and home == digits:
+        return normalize_phone(raw)  # raises, with a better reason
     if len(digits) < _SHORTEST:
         raise BadPhone(_too_short(digits))
     trunk = None if is_international else _TRUNK_EIGHT.fullmatch(digits)
     if trunk:
         digits = f"7{trunk[1]}"
-    _parse(digits)
-    return digits
+    return _in_full(_parse(digits))
 
 
 def normalize_all(
@@ -241,6 +246,13 @@ def _parse(digits: str) -> PhoneNumber:
     if not phonenumbers.is_valid_number(number):
         raise BadPhone("not a valid number in its country")
     return number
+
+
+def _in_full(number: PhoneNumber) -> str:
+    """Return the digits of `number`, country code first, without a trunk prefix."""
+    import phonenumbers
+
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
 
 
 _FIRST = 375 * 10**9

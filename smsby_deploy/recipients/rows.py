@@ -33,6 +33,10 @@ class RecipientsError(Exception):
         self.location = location
 
 
+class EmptyFile(RecipientsError):
+    """A CSV file without even a header."""
+
+
 @dataclass(slots=True)
 class SourceFacts:
     """What reading a query finds besides its rows, complete after the last row.

@@ -239,7 +239,9 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
             facts.newest = _read_newest(connection, query, query.freshness)
         statement = query.sql.text.strip().rstrip(";")
         # As a subquery it cannot be another statement, and may have an order and a limit of its own.
-        wrapped = f"select * from (\n{statement}\n) smsby_rows order by {query.order_by}"  # noqa: S608  # the project's own
+        wrapped = f"select * from (\n{statement}\n) smsby_rows"  # noqa: S608  # the project's own
+        if query.order_by is not None:
+            wrapped += f" order by {query.order_by}"
         with explained(query, query.sql):
             result = connection.exec_driver_sql(wrapped, execution_options={"yield_per": size})
         columns = tuple(result.keys())
@@ -289,9 +291,9 @@ class _OrderCheck:
     Tied rows could come in another order the next time, and then a partly sent mailing would not be recognized.
     """
 
-    def __init__(self, columns: tuple[str, ...], order_by: str) -> None:
+    def __init__(self, columns: tuple[str, ...], order_by: str | None) -> None:
         self.order_by = order_by
-        wanted = [find_column(columns, key.split()[0]) for key in order_by.split(",")]
+        wanted = [find_column(columns, key.split()[0]) for key in (order_by or "").split(",") if key]
         known = [index for index in wanted if index is not None]
         self.key = itemgetter(*known) if known else None
         self.last: list[str] | None = None

@@ -1,73 +1,140 @@
-"""Opt-outs. Suppression files are only read, never written."""
+"""Opt-outs: files and queries under `suppress`. They are only read, never written."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from smsby_deploy.config.declarations import RecipientsFile
+from smsby_deploy.config.declarations import OptOuts, RecipientsFile, RecipientsQuery
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.phones import PhoneSet, normalize_opt_outs, number_phones
-from smsby_deploy.recipients.rows import Block, RecipientsError, find_column, name_columns
+from smsby_deploy.recipients.rows import (
+    Block,
+    EmptyFile,
+    RecipientsError,
+    SourceFacts,
+    find_column,
+    name_columns,
+)
+from smsby_deploy.recipients.sources import place_rows, read_source
+from smsby_deploy.wording import counted
+
+_BLOCK_ROWS = 1000
+_PHONE_WORDS = ("phone", "tel", "тел", "mobile", "моб", "msisdn", "number", "номер")
 
 
-def load_suppression(files: Sequence[RecipientsFile]) -> tuple[PhoneSet, list[Problem]]:
-    """Return the phones in `files`, and the problems.
+def load_suppression(entries: Iterable[OptOuts]) -> tuple[PhoneSet, list[Problem]]:
+    """Return the phones of all `entries`, and the problems.
 
-    An invalid phone is a warning, an unreadable file an error.
+    A line that is not a phone is an error, unless the entry drops such lines; so is a source that cannot be read. An
+    entry without a single phone is a warning.
     """
     suppressed = PhoneSet()
     problems: list[Problem] = []
-    for source in files:
-        try:
-            problems.extend(_add_file(source, suppressed))
-        except RecipientsError as error:
-            problems.append(
-                Problem(
-                    Severity.ERROR, "SUPPRESS_FILE", str(error), location=Location(source.name, error.line)
-                )
-            )
+    for entry in entries:
+        found = _Reading(entry, suppressed).read()
+        problems.extend(place_rows(entry.source, problem) for problem in found)
     return suppressed, problems
 
 
-def hash_opt_outs(files: Sequence[RecipientsFile]) -> str:
-    """Return a sha256 of the contents of `files`.
+def check_without_databases(entries: Sequence[OptOuts]) -> tuple[list[OptOuts], list[Problem]]:
+    """Return the entries that can be read, and a note for each database URL that is not set."""
+    readable, notes = [], []
+    for entry in entries:
+        source = entry.source
+        if isinstance(source, RecipientsQuery) and source.url is None:
+            message = f"{source.url_env} is not set; the opt-outs were not checked (plan needs it)"
+            notes.append(Problem(Severity.NOTE, "NOT_READ", message, location=source.location))
+        else:
+            readable.append(entry)
+    return readable, notes
 
-    If a file cannot be read, it differs each time.
+
+def hash_opt_outs(entries: Iterable[OptOuts]) -> str:
+    """Return a sha256 of the files of `entries`.
+
+    With a query, or a file that cannot be read, it differs each time.
     """
     digest = hashlib.sha256()
-    for source in files:
+    for entry in entries:
         try:
-            with source.path.open("rb") as file:
+            if isinstance(entry.source, RecipientsQuery):
+                digest.update(os.urandom(32))
+                continue
+            with entry.source.path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         except OSError:
             digest.update(os.urandom(32))
     return digest.hexdigest()
 
 
-def _add_file(source: RecipientsFile, suppressed: PhoneSet) -> Iterator[Problem]:
-    from smsby_deploy.recipients.text_files import read_text_file
+class _Reading:
+    """Reads one entry, and counts its rows and those that are not phones."""
 
-    for block in read_text_file(source):
-        yield from _add_block(source, block, suppressed)
+    def __init__(self, entry: OptOuts, suppressed: PhoneSet) -> None:
+        self._source = entry.source
+        self._is_lenient = entry.on_invalid == "drop"
+        self._suppressed = suppressed
+        self._rows = self._bad = 0
 
+    def read(self) -> Iterator[Problem]:
+        """Add the phones, and yield the problems.
 
-def _add_block(source: RecipientsFile, block: Block, suppressed: PhoneSet) -> list[Problem]:
-    if block.errors:
-        line, message = block.errors[0]
-        raise RecipientsError(message, line)  # the row could be an opt-out
-    column = find_column(block.columns, source.phone)
-    if column is None:
-        if not block.lines:
-            return []
-        names = name_columns(block.columns)
-        raise RecipientsError(f"no column {source.phone!r}; {names}", block.header_line or block.lines[0])
-    phones, bad = normalize_opt_outs(block.values[column])
-    suppressed.add_all(number_phones(phones))
-    return [
-        Problem(
-            Severity.WARNING, "SUPPRESS_PHONE", why, location=Location(source.name, block.lines[position])
-        )
-        for position, why in bad.items()
-    ]
+        A problem in a row has the number of the row as its line.
+        """
+        source = self._source
+        try:
+            for block in read_source(source, _BLOCK_ROWS, SourceFacts()):
+                yield from self._add_block(block)
+        except EmptyFile:
+            pass  # a list without lines, reported below
+        except RecipientsError as error:
+            code = "SUPPRESS_FILE" if error.code == "RECIPIENTS" else error.code
+            place = error.location or Location(source.name, error.line)
+            yield Problem(Severity.ERROR, code, str(error), location=place)
+            return
+        if self._is_lenient and self._bad:
+            message = f"{counted(self._bad, 'line')} dropped: not a phone number (on_invalid: drop)"
+            yield Problem(Severity.WARNING, "SUPPRESS_PHONE", message, location=Location(source.name, 1))
+        if self._rows == (self._bad if self._is_lenient else 0):
+            what = "all its lines were dropped" if self._rows else "it is empty"
+            message = f"{what}, so no recipient is suppressed; check that this is the right list"
+            yield Problem(Severity.WARNING, "SUPPRESS_EMPTY", message, location=Location(source.name, 1))
+
+    def _add_block(self, block: Block) -> Iterator[Problem]:
+        self._rows += len(block.lines) + len(block.errors)
+        column = find_column(block.columns, self._source.phone)
+        bad = [("SUPPRESS_FILE", line, why) for line, why in block.errors]
+        if column is not None:
+            cells = block.values[column]
+            phones, invalid = normalize_opt_outs(cells)
+            if self._is_header(block, cells):
+                self._rows -= 1
+                del invalid[0]
+            self._suppressed.add_all(number_phones(phones))
+            bad += [("SUPPRESS_PHONE", block.lines[row], why) for row, why in invalid.items()]
+        elif block.lines:
+            message = self._missing_column(block)
+            if block.header_line is not None:
+                raise RecipientsError(message, block.header_line)
+            bad += [("SUPPRESS_FILE", line, message) for line in block.lines]
+        self._bad += len(bad)
+        if not self._is_lenient:
+            for code, line, why in sorted(bad, key=lambda one: one[1]):
+                yield Problem(Severity.ERROR, code, why, location=Location(self._source.name, line))
+
+    def _is_header(self, block: Block, cells: Sequence[str]) -> bool:
+        """Whether the first row of a list of phones is a header: it has no digit."""
+        is_first = self._rows == len(block.lines) and bool(cells)
+        is_list = isinstance(self._source, RecipientsFile) and self._source.path.suffix.lower() == ".txt"
+        return is_first and is_list and block.header_line is None and not any(map(str.isdigit, cells[0]))
+
+    def _missing_column(self, block: Block) -> str:
+        source, names = self._source, name_columns(block.columns)
+        message = f"no column {source.phone!r}; {names}"
+        if not isinstance(source, RecipientsFile) or not names.startswith("columns:"):
+            return message
+        likely = [name for name in block.columns if any(word in name.lower() for word in _PHONE_WORDS)]
+        column = (likely or block.columns)[0]
+        return f"{message}; name the column: {{file: {source.name}, phone: {column}}}"

@@ -14,7 +14,14 @@ from itertools import chain, islice
 
 from smsby_deploy.config.declarations import RecipientsFile
 from smsby_deploy.recipients.csv_dialect import Dialect, Lines, open_recipients
-from smsby_deploy.recipients.rows import Block, RecipientsError, block_of_rows, group_rows, name_columns
+from smsby_deploy.recipients.rows import (
+    Block,
+    EmptyFile,
+    RecipientsError,
+    block_of_rows,
+    group_rows,
+    name_columns,
+)
 from smsby_deploy.wording import counted
 
 _BLOCK_ROWS = 1000
@@ -70,7 +77,7 @@ def _read_header(lines: Lines, delimiter: str, first_line: int) -> tuple[tuple[s
         try:
             record = next(reader)
         except StopIteration:
-            raise RecipientsError("the file is empty; expected a header and rows", 1) from None
+            raise EmptyFile("the file is empty; expected a header and rows", 1) from None
         except csv.Error as error:
             raise RecipientsError(f"not valid CSV: {error}", line) from error
         if any(cell.strip() for cell in record):

@@ -243,7 +243,7 @@ def test_suppression_file_settings(tmp_path: Path) -> None:
     text = "suppress: [a.csv, {file: b.txt, phone: tel, encoding: cp1251, delimiter: ';'}]\n"
     loaded = _load(tmp_path, project=HEAD + text)
     assert not loaded.problems
-    first, second = loaded.project.suppress
+    first, second = loaded.project.suppression_files
     assert (first.name, first.phone, first.encoding, first.delimiter) == ("a.csv", "phone", None, None)
     assert (second.name, second.phone, second.encoding, second.delimiter) == ("b.txt", "tel", "cp1251", ";")
     (problem,) = _load(tmp_path, project=HEAD + "suppress: [{file: c.csv}]\n").problems

@@ -270,3 +270,25 @@ def test_invalid_word_rule_is_an_error_in_the_files(shop: Shop) -> None:
         assert (
             "smsby.yaml:5:32: error GUARDRAIL forbidden_words: not a valid regular" in found.out + found.err
         )
+
+
+@pytest.mark.parametrize("transport", ["", "    via: single\n", "    upload: true\n"])
+def test_unreadable_opt_out_sends_nothing(shop: Shop, transport: str) -> None:
+    """Also if it comes after the review: exit code 3 with the line, whatever the transport."""
+    shop.write("lists/vip.csv", "phone\n375291111111\n375292222222\n")
+    shop.write("sale.yaml", CAMPAIGN.replace("{{ name }}, hello", "hello") + transport)
+    shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.csv]\n")
+    shop.write("out.csv", "phone\n375292222222\n")
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    shop.write("out.csv", "phone\n375292222222\n375291111111 (Anna)\n")
+    ran = shop.run("apply", "plan.json", "--auto-approve")
+    assert ran.code == 3, ran.out + ran.err
+    assert "out.csv:3:1" in ran.out + ran.err
+    assert not shop.inbox()
+    shop.write(
+        "smsby.yaml",
+        (shop.root / "smsby.yaml").read_text().replace("[out.csv]", "[{file: out.csv, on_invalid: drop}]"),
+    )
+    ran = shop.run("apply", "--auto-approve")
+    assert ran.code == 0, ran.out + ran.err
+    assert list(shop.inbox()) == ["375291111111"]

@@ -98,6 +98,7 @@ CASES: dict[str, Case] = {
     "SENT_AGAIN": Case(commands=(_SENT, *_PLAN), then=(("sale.yaml", Case(top="revision: 2\n").campaign()),)),
     "SMART_ENCODING": Case("    text: «Hello» — you…\n    smart_encoding: true\n"),
     "SQL": Case(mailing=_sql("select * from missing"), url=_DATABASE),
+    "SUPPRESS_EMPTY": Case(project="suppress: [out.csv]\n", files={"out.csv": "phone\n"}),
     "SUPPRESS_FILE": Case(project="suppress: [out.csv]\n", files={"out.csv": "tel\n375291111111\n"}),
     "SUPPRESS_PHONE": Case(project="suppress: [out.txt]\n", files={"out.txt": "375291111111\nunknown\n"}),
     "TEMPLATE": Case('    text: "Hello, {{ nmae }}"\n'),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from smsby_deploy.config.declarations import InlineRecipient, InlineRecipients, RecipientsFile
+from smsby_deploy.config.declarations import InlineRecipient, InlineRecipients, OptOuts, RecipientsFile
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.audience import AudienceReport, Batch, find_differing, read_audience
 from smsby_deploy.recipients.suppression import load_suppression
@@ -99,7 +99,7 @@ def test_missing_header_shows_no_recipient(tmp_path: Path) -> None:
         assert problem.code == "RECIPIENTS"
         assert "Anna" not in problem.message
         assert "29" not in problem.message
-        assert "29" not in load_suppression([_source(path)])[1][0].message
+        assert "29" not in load_suppression([OptOuts(_source(path))])[1][0].message
 
 
 def test_dropped_rows_are_counted_not_reported(tmp_path: Path) -> None:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import phonenumbers
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from smsby_deploy.config.declarations import RecipientsFile
-from smsby_deploy.recipients.suppression import hash_opt_outs, load_suppression
+from smsby_deploy.config.declarations import OptOuts, RecipientsFile, RecipientsQuery, TextSource
+from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.recipients.phones import PhoneSet, normalize_opt_out
+from smsby_deploy.recipients.suppression import check_without_databases, hash_opt_outs, load_suppression
 from tests.recipients.mailings import AT
 
 
-def _source(path: Path, **changes: Any) -> RecipientsFile:
-    return RecipientsFile(path, path.name, "phone", AT)._replace(**changes)
+def _source(path: Path, **changes: Any) -> OptOuts:
+    return OptOuts(RecipientsFile(path, path.name, "phone", AT, has_comments=True)._replace(**changes))
+
+
+def _load(folder: Path, name: str, content: str, on_invalid: Any = "fail") -> tuple[PhoneSet, list[Problem]]:
+    (folder / name).write_text(content, encoding="utf-8")
+    return load_suppression([_source(folder / name)._replace(on_invalid=on_invalid)])
 
 
 def test_load_suppression_formats(tmp_path: Path) -> None:
@@ -40,7 +52,7 @@ def test_load_suppression_formats(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "line"),
     [("a.csv", b"tel\n375291234567\n", 1), ("a.csv", b"phone,x\n375291234567\n", 2), ("a.txt", b"12\n\x98\n", 2),
-     ("a.csv", b"", 1), ("a.csv", b"PK\x03\x04", 1)],
+     ("a.csv", b"PK\x03\x04", 1)],
 )  # fmt: skip
 def test_load_suppression_unreadable_file(name: str, content: bytes, line: int, tmp_path: Path) -> None:
     """A recipient who opted out could be in it: it is never skipped."""
@@ -59,3 +71,141 @@ def test_hash_opt_outs(tmp_path: Path) -> None:
     assert hash_opt_outs([_source(path)]) != before
     path.unlink()
     assert hash_opt_outs([_source(path)]) != hash_opt_outs([_source(path)])
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["3.75291E+11", '"375291234568, 375331234568"', "375291234569 (Anna)", "810375291234571", "unknown",
+     ",2026-11-01", "12"],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["out.csv", "out.txt"])
+def test_opt_out_that_is_not_a_phone(name: str, line: str, tmp_path: Path) -> None:
+    """It is an error with its position, because that recipient would get the SMS; `drop` counts it instead."""
+    content = f"375291234567\n{line}\n"
+    if name == "out.csv":
+        content = f"phone,when\n{line if line.startswith(',') else f'{line},x'}\n375291234567,\n"
+    suppressed, (problem,) = _load(tmp_path, name, content)
+    assert (problem.severity, problem.code) == (Severity.ERROR, "SUPPRESS_PHONE")
+    assert problem.location is not None and problem.location[:2] == (name, 2)
+    suppressed, (problem,) = _load(tmp_path, name, content, "drop")
+    assert (problem.severity, problem.code) == (Severity.WARNING, "SUPPRESS_PHONE")
+    assert problem.message.startswith("1 line dropped")
+    assert "375291234567" in suppressed and len(suppressed) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("out.csv", '# from the CRM, 2026\nphone,note\n\n375291234567,"a\n# b"\n  # "old"\n375291234568,\n'),
+        ("out.csv", "\ufeff# Anna's\r\nphone\r\n375291234567\r\n#375291111111\r\n\r\n375291234568\r\n"),
+        ("out.txt", "# export\n\n375291234567\n# 375291111111\n375291234568\n"),
+        ("out.txt", "# export\nТелефон\n375291234567\n375291234568\n"),
+        ("out.txt", "#\nphone;name\n375291234567;Anna\n#\n375291234568;\n"),
+        ("out.jsonl", '# export\n{"phone": "375291234567"}\n\n{"phone": 375291234568}\n'),
+    ],
+)
+def test_opt_outs_with_comments(name: str, content: str, tmp_path: Path) -> None:
+    """Comments, blank lines and a header are allowed and suppress no recipient."""
+    suppressed, problems = _load(tmp_path, name, content)
+    assert problems == []
+    assert "375291234567" in suppressed and "375291234568" in suppressed and len(suppressed) == 2
+
+
+def test_comments_keep_line_numbers(tmp_path: Path) -> None:
+    """A position is the physical line, below comments and cells of several lines."""
+    _, (problem,) = _load(tmp_path, "out.csv", '#\nphone,note\n375291234567,"a\n# b"\n#\nunknown,\n')
+    assert problem.location is not None and problem.location.line == 6
+
+
+@pytest.mark.parametrize("content", ["", "\n", "# nobody yet\n", "phone\n", "# export\nphone,when\n\n"])
+def test_empty_opt_outs(content: str, tmp_path: Path) -> None:
+    """A list without a phone is a warning: it may be the wrong file."""
+    _, (problem,) = _load(tmp_path, "out.csv", content)
+    assert (problem.severity, problem.code) == (Severity.WARNING, "SUPPRESS_EMPTY")
+
+
+def test_opt_outs_all_dropped(tmp_path: Path) -> None:
+    """A list of which nothing is left is a warning, besides the count of dropped lines."""
+    _, problems = _load(tmp_path, "out.txt", "1\n2\n", "drop")
+    assert [(p.severity, p.code) for p in problems] == [
+        (Severity.WARNING, "SUPPRESS_PHONE"),
+        (Severity.WARNING, "SUPPRESS_EMPTY"),
+    ]
+
+
+@pytest.mark.parametrize(("header", "column"), [("name,Tel,x", "Tel"), ("id", "id")])
+def test_opt_outs_with_another_column(header: str, column: str, tmp_path: Path) -> None:
+    """The message shows how to name the column."""
+    _, (problem,) = _load(
+        tmp_path, "out.csv", f"{header}\n{',' * header.count(',')}\n1{',' * header.count(',')}\n"
+    )
+    assert f"{{file: out.csv, phone: {column}}}" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("raw", "phone"),
+    [("+375 (0)29 123-45-70", "375291234570"), ("8 017 234-56-78", "375172345678"), ("375172345678", "375172345678"),
+     ("+49 (0)171 2345678", "491712345678"), ("+49 30 901820", "4930901820"), ("8 916 123-45-67", "79161234567")],
+)  # fmt: skip
+def test_normalize_opt_out_of_any_kind(raw: str, phone: str) -> None:
+    """Landlines and numbers of other countries are phones; a trunk prefix is left out."""
+    assert normalize_opt_out(raw) == phone
+
+
+@given(st.sampled_from(sorted(phonenumbers.SUPPORTED_REGIONS)), st.booleans())
+def test_normalize_opt_out_of_every_country(region: str, is_landline: bool) -> None:
+    """Every example number of every country is a phone, in each international spelling the same one."""
+    kinds = phonenumbers.PhoneNumberType
+    kind = kinds.FIXED_LINE if is_landline else kinds.MOBILE
+    number = phonenumbers.example_number_for_type(region, kind)
+    if number is not None:
+        form = phonenumbers.PhoneNumberFormat
+        plain = phonenumbers.format_number(number, form.E164)
+        assert normalize_opt_out(plain) == plain[1:]
+        assert normalize_opt_out(phonenumbers.format_number(number, form.INTERNATIONAL)) == plain[1:]
+
+
+def _query(folder: Path, sql: str, *, url: str | None = "") -> OptOuts:
+    url = f"sqlite:///{folder / 'crm.db'}" if url == "" else url
+    return OptOuts(RecipientsQuery(TextSource(sql, AT), "sql:suppress/1", "CRM_URL", url, None, "phone", AT))
+
+
+def test_opt_outs_of_a_query(tmp_path: Path) -> None:
+    """Its rows are opt-outs, without an order; a row that is not a phone is an error that names the row."""
+    with closing(sqlite3.connect(tmp_path / "crm.db")) as database:
+        database.execute("create table gone (phone)")
+        database.executemany("insert into gone values (?)", [("375291234567",), (375291234568,)])
+        database.commit()
+        suppressed, problems = load_suppression([_query(tmp_path, "select phone from gone")])
+        assert problems == [] and "375291234568" in suppressed and len(suppressed) == 2
+        database.execute("insert into gone values ('unknown')")
+        database.commit()
+    _, (problem,) = load_suppression([_query(tmp_path, "select phone from gone")])
+    assert (problem.severity, problem.code, problem.location) == (Severity.ERROR, "SUPPRESS_PHONE", AT)
+    assert problem.message.startswith("row 3 of the query: ")
+    _, (problem,) = load_suppression([_query(tmp_path, "select phone from gone where false")])
+    assert problem.code == "SUPPRESS_EMPTY"
+
+
+@pytest.mark.parametrize(
+    ("sql", "url"), [("select phone from missing", ""), ("select 1 as phone", None), ("select 1 as tel", "")]
+)
+def test_opt_outs_of_a_failing_query(sql: str, url: str | None, tmp_path: Path) -> None:
+    """It is an error: a recipient who opted out could be among its rows."""
+    sqlite3.connect(tmp_path / "crm.db").close()
+    _, problems = load_suppression([_query(tmp_path, sql, url=url)])
+    assert [problem.severity for problem in problems] == [Severity.ERROR]
+
+
+def test_check_without_databases(tmp_path: Path) -> None:
+    """Without the database's URL, `validate` leaves the query out and says so in a note."""
+    entry = _query(tmp_path, "select 1", url=None)
+    readable, (note,) = check_without_databases([entry, _source(tmp_path / "a.csv")])
+    assert readable == [_source(tmp_path / "a.csv")]
+    assert (note.severity, note.code) == (Severity.NOTE, "NOT_READ")
+
+
+def test_hash_opt_outs_of_a_query(tmp_path: Path) -> None:
+    """A query may return something else each time, so it is always read again before a send."""
+    entry = _query(tmp_path, "select 1 as phone")
+    assert hash_opt_outs([entry]) != hash_opt_outs([entry])
