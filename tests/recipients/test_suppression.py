@@ -117,7 +117,7 @@ def test_comments_keep_line_numbers(tmp_path: Path) -> None:
     assert problem.location is not None and problem.location.line == 6
 
 
-@pytest.mark.parametrize("content", ["", "\n", "# nobody yet\n", "phone\n", "# export\nphone,when\n\n"])
+@pytest.mark.parametrize("content", ["", "\n", "# none yet\n", "phone\n", "# export\nphone,when\n\n"])
 def test_empty_opt_outs(content: str, tmp_path: Path) -> None:
     """A list without a phone is a warning: it may be the wrong file."""
     _, (problem,) = _load(tmp_path, "out.csv", content)
