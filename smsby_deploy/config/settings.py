@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from smsby_deploy.clock import find_zone
 from smsby_deploy.config.declarations import HOME, Blackout, Expected, Guardrails, Price, QuietHours, Rewrite
 from smsby_deploy.config.problem_log import ProblemLog
 from smsby_deploy.config.project_files import PROJECT_FILE
@@ -153,12 +154,11 @@ def read_duration(text: str) -> timedelta:
 
 def read_zone(name: str, location: Location, log: ProblemLog) -> ZoneInfo | None:
     """Return the time zone `name`; None, and an error, if there is none."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        message = f"unknown time zone {name}; use an IANA name such as Europe/Minsk"
+    zone = find_zone(name)
+    if zone is None:
+        message = f"unknown time zone {name}; use a name with an area such as Europe/Minsk, or UTC"
         log.error("TIMEZONE", message, location)
-        return None
+    return zone
 
 
 def read_time(text: str, zone: ZoneInfo, location: Location, log: ProblemLog) -> datetime | None:
