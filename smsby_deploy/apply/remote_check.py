@@ -10,6 +10,7 @@ from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
+from smsby_deploy.plan.list_check import check_list
 from smsby_deploy.plan.model import STARTING, Action, ActionKind, ReasonCode, with_code
 from smsby_deploy.plan.reasons import find_collision
 from smsby_deploy.plan.remote_state import RemoteView
@@ -27,6 +28,8 @@ class RemoteCheck:
         self._mailings = {mailing.address: mailing for mailing in context.project.mailings}
         self._reconciler = reconciler
         self._singles = singles
+        self._clock = context.clock
+        self._lock_before = context.recorder.lock  # what this run sends may take a while to be listed
 
     def record_found(self) -> None:
         """Adopt the mailings that the plan adopts, and look once more for unknown outcomes.
@@ -42,6 +45,8 @@ class RemoteCheck:
             mailing = self._mailings[run.action.address]
             entry = self._recorder.lock.mailings.get(mailing.address)
             if entry is None or (entry.revision < mailing.revision and not entry.has_unknown):
+                if not _is_adoptable(run.action, remote):
+                    continue
                 self._adopt(mailing, run.action, remote)
             else:
                 self._look_again(mailing, run.action, remote)
@@ -63,6 +68,11 @@ class RemoteCheck:
         run.is_begun = True
         self._shutdown.check()
         remote = self._reconciler.read_before_sending()
+        seconds = self._project.api.reconcile_seconds
+        check = check_list(self._lock_before, remote, now=self._clock.now(), reconcile_seconds=seconds)
+        if check.is_disproved:
+            run.stop(with_code(ReasonCode.UNKNOWN, check.doubt), ExitCode.REFUSED)
+            return False
         marks = [chunk.fingerprint for chunk in run.action.chunks]
         collision = find_collision(self._project.name, mailing.address, mailing.revision, marks, remote)
         if collision:
@@ -106,6 +116,12 @@ class RemoteCheck:
             self._singles.look_again(mailing, action, remote)
         else:
             self._reconciler.note_found(mailing.address, remote)
+
+
+def _is_adoptable(action: Action, remote: RemoteView) -> bool:
+    """Whether sms.by has at least a part of it; a mailing that is blocked because of the whole list has none."""
+    is_listed = any(chunk.fingerprint in remote.by_fingerprint for chunk in action.chunks)
+    return action.action is ActionKind.ADOPT or is_listed
 
 
 def _is_to_reconcile(action: Action) -> bool:

@@ -143,6 +143,17 @@ def remove(context: Context, address: str, reason: str) -> ExitCode:
     return ExitCode.DONE
 
 
+@command.command("bind", epilog=examples("smsby-deploy lock bind --reason 'the token was replaced'"))
+@reason_option()
+@click.pass_obj
+def bind(context: Context, reason: str) -> ExitCode:
+    """Confirm that the list of mailings at sms.by is right, whatever it shows of what was sent until now. Sends nothing."""
+    with _change(context, reason, "lock bind") as change:
+        change.bind()
+    context.note(f"the lock is bound to the account\nnext: {context.program} plan")
+    return ExitCode.DONE
+
+
 @command.command("unlock", epilog=examples("smsby-deploy lock unlock"))
 @click.pass_obj
 def unlock(context: Context) -> ExitCode:

@@ -162,7 +162,12 @@ def _collector(
         open_reader(project.api, context.environ, clock),
         select=patterns,
         clock=clock,
-        options=StatusOptions(after, project.mailings, list_missed=list_missed),
+        options=StatusOptions(
+            after,
+            project.mailings,
+            list_missed=list_missed,
+            reconcile_seconds=project.api.reconcile_seconds,
+        ),
         read_callbacks=lambda uuid: read_callbacks(callbacks_path(project.lock), uuid),
     )
 

@@ -13,7 +13,7 @@ from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.phone_states import PhoneState
-from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.lock.records import EVERY_MAILING, SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.serialization import DECLARED_UNSENT_ERROR, entry_document, stored_state
 from smsby_deploy.lock.store import HeldLock
 
@@ -139,6 +139,10 @@ class LockEdit:
                 hint=f"resolve it first: `smsby-deploy lock resolve {address} --sent` or `--not-sent`",
             )
         self._write(address, "removed", [(EventKind.REMOVE, {"address": address})])
+
+    def bind(self) -> None:
+        """Record that the list of the account is right, whatever it shows of what was sent until now."""
+        self._write(EVERY_MAILING, "bound to the account", [])
 
     def _entry(self, address: str) -> Entry:
         entry = self._held.lock.mailings.get(address)

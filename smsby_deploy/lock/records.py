@@ -226,6 +226,9 @@ class Apply:
     by: str | None = None
 
 
+EVERY_MAILING = "*"  # the address of a manual change that concerns the whole lock: `lock bind`
+
+
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """A manual change of the lock: what was changed, by whom and why."""

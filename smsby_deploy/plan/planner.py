@@ -33,6 +33,7 @@ from smsby_deploy.plan.diff import (
 )
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import check_mailing, hold_budget
+from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.model import SENDING, STARTING, Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.plan.observers import NO_PROGRESS, Observers, ReadProgress
@@ -167,7 +168,11 @@ class MeasuredFiles:
             remote = None if client is None else view_remote(project.name, client.get_sms_messages())
         unknown_names = find_unknown_names(mailings, names)
         problems = [*self.loaded.problems, *self.suppression_problems, *unknown_names]
-        planner = _Planner(project, self.lock, names, remote, now, problems)
+        check = None
+        if remote is not None:
+            check = check_list(self.lock, remote, now=now, reconcile_seconds=project.api.reconcile_seconds)
+            problems = [*self._find_missing(check, now), *problems]
+        planner = _Planner(project, self.lock, names, remote, check, now, problems)
         planned = [planner.plan_mailing(one) for one in self.measured]
         problems += self.flaws
         actions = hold_budget(project, [action for action in planned if action], self.lock, now)
@@ -187,6 +192,11 @@ class MeasuredFiles:
             exempt=exempt_inputs(project, mailings) | _finished_queries(actions, planner.snapshots),
         )
 
+    def _find_missing(self, check: ListCheck, now: datetime) -> Iterator[Problem]:
+        locations = {mailing.address: mailing.location for mailing in self.loaded.project.mailings}
+        addresses = [*(one.mailing.address for one in self.measured), *self.orphans]
+        return find_missing(check, addresses, locations, now)
+
 
 @dataclass(slots=True)
 class _Planner:
@@ -199,6 +209,7 @@ class _Planner:
     lock: Lock
     names: AccountNames
     remote: RemoteView | None
+    check: ListCheck | None
     now: datetime
     problems: list[Problem]
     snapshots: dict[str, str] = field(default_factory=dict)
@@ -233,6 +244,8 @@ class _Planner:
         judged_at = self.now - (mailing.max_late or timedelta(0))
         here = Situation(self.project.name, desired, entry, self.remote, judged_at)
         decision = diff_mailing(here)
+        if decision.action in SENDING and self.check is not None and self.check.is_disproved:
+            return block(ReasonCode.UNKNOWN, self.check.doubt)
         if entry is None and decision.action in STARTING and (sent_as := self._find_renamed(desired)):
             return block(ReasonCode.COLLISION, reasons.renamed(here, sent_as))
         if decision.action in SENDING:

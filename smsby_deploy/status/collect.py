@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.records import Entry, Lock
-from smsby_deploy.plan.drift import IntendedValues, intended_by_lock
+from smsby_deploy.plan.drift import Difference, IntendedValues, intended_by_lock
+from smsby_deploy.plan.list_check import MissingMailing, check_list
 from smsby_deploy.plan.selection import is_selected
 from smsby_deploy.status.remote_reports import ReadCallbacks, RemoteReports
-from smsby_deploy.status.report import SETTLED, StatusReport
+from smsby_deploy.status.report import SETTLED, MailingStatus, StatusReport
 from smsby_deploy.status.summary import summarize_mailing
 
 if TYPE_CHECKING:
@@ -97,12 +98,14 @@ class StatusOptions:
     """What a report covers, and in which detail.
 
     `since` leaves out mailings scheduled or applied before it. `mailings` are those of the files: their `max_late` excuses a
-    later send time. `list_missed` lists the recipients without a delivery.
+    later send time. `list_missed` lists the recipients without a delivery. What was accepted in the last
+    `reconcile_seconds` need not be listed yet.
     """
 
     since: datetime | None = None
     mailings: Sequence[Mailing] = ()
     list_missed: bool = False
+    reconcile_seconds: float = 30.0
 
 
 _DEFAULT_OPTIONS = StatusOptions()
@@ -151,7 +154,20 @@ def collect_status(
         )
         for address in chosen
     )
-    return StatusReport(statuses, lock.project, made_at)
+    check = check_list(lock, reports.remote, now=now, reconcile_seconds=options.reconcile_seconds)
+    missing = {one.address: one for one in check.missing if one.address not in settled}
+    noted = (_note_missing(status, missing.get(status.address)) for status in statuses)
+    return StatusReport(tuple(noted), lock.project, made_at)
+
+
+def _note_missing(status: MailingStatus, missing: MissingMailing | None) -> MailingStatus:
+    """Return the status of a mailing that the list does not show, with that as its first difference."""
+    if missing is None:
+        return status
+    shown = missing.expected - missing.missing
+    difference = Difference("messages in the list", str(missing.expected), str(shown))
+    details = replace(status.details, differences=(difference, *status.details.differences))
+    return replace(status, details=details)
 
 
 def _intended(address: str, entry: Entry, mailing: Mailing | None) -> IntendedValues:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from smsby_deploy.lock.records import ChunkRecord, Lock
 from smsby_deploy.plan.fingerprint import read_remote_name
+from smsby_deploy.plan.remote_state import view_remote
 from smsby_deploy.smsby.response import NotFound
 from smsby_deploy.status.delivery_counts import DeliveryCounts, count_deliveries
 
@@ -60,7 +61,8 @@ class RemoteReports:
         self._bulk_reports: dict[str, tuple[_BulkReport, ...]] = {}
         self._by_fingerprint: dict[str, RemoteMailing] = {}
         self._by_id: dict[int, RemoteMailing] = {}
-        for mailing in client.get_sms_messages():
+        self.remote = view_remote(lock.project, client.get_sms_messages())
+        for mailing in self.remote.by_id.values():
             self._by_id[mailing.id] = mailing
             fingerprint = self._fingerprint(mailing.name)
             if fingerprint is not None:

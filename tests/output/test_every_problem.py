@@ -38,6 +38,7 @@ class Case:
     commands: tuple[tuple[str, ...], ...] = _VALIDATE
     then: tuple[tuple[str, str], ...] = ()  # a file, and what is written to it
     needs: str = ""  # a time zone of the sandbox
+    list_lag: int = 0  # seconds until the sandbox lists a mailing
     url: str = ""  # the URL of the database
 
     def campaign(self) -> str:
@@ -93,6 +94,9 @@ CASES: dict[str, Case] = {
     "REMOTE_DIFFERS": Case(
         top="schedule_time: 2026-12-01T10:00:00\n", commands=(_SENT, *_PLAN), needs="Europe/London"
     ),
+    "REMOTE_MISSING": Case(
+        project="api: {reconcile_seconds: 0}\n", commands=(_SENT, *_PLAN), list_lag=60
+    ),
     "ROW": Case(rows=f"{_LIST}375293333333,Olga,too,many\n375294444444\n"),
     "SCHEMA": Case(top="revision: zero\n"),
     "SENT_AGAIN": Case(commands=(_SENT, *_PLAN), then=(("sale.yaml", Case(top="revision: 2\n").campaign()),)),
@@ -140,6 +144,8 @@ def test_problem_is_reported_word_for_word(
     folder = _write_project(case, tmp_path / "shop", monkeypatch)
     if case.needs:
         smsby_sandbox.set(timezones={"schedule_time": case.needs})
+    if case.list_lag:
+        smsby_sandbox.set(list_lag=case.list_lag)
     for index, command in enumerate(case.commands):
         capsys.readouterr()
         run(["-C", str(folder), *command])

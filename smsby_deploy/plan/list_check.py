@@ -1,0 +1,144 @@
+"""Verify the remote list by the lock: a list that shows nothing of what sms.by accepted is not believed.
+
+Whether the messages of createSmsMessage are listed is not documented, so mailings sent phone by phone prove nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from smsby_deploy.lock.records import EVERY_MAILING, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.plan.situation import is_past
+from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.wording import counted
+
+_EXPECTED_FOR = timedelta(days=30)  # how long sms.by lists a mailing is not documented
+
+
+@dataclass(frozen=True, slots=True)
+class MissingMailing:
+    """A recorded mailing whose last revision the list should show: `missing` of its `expected` chunks are not listed."""
+
+    address: str
+    missing: int
+    expected: int
+    schedule_time: datetime | None
+
+    def is_scheduled(self, now: datetime) -> bool:
+        """Whether its send time is yet to come."""
+        return self.schedule_time is not None and not is_past(self.schedule_time, now)
+
+
+@dataclass(frozen=True, slots=True)
+class ListCheck:
+    """How much the list shows of what the lock recorded.
+
+    expected: the recorded chunks that the list should show
+    shown: how many of them it shows
+    listed: how many mailings it has
+    """
+
+    expected: int
+    shown: int
+    listed: int
+    missing: tuple[MissingMailing, ...] = field(default=())
+
+    @property
+    def is_disproved(self) -> bool:
+        """Whether the list shows nothing of what sms.by accepted: another account, or an incomplete answer."""
+        return self.expected > 0 and self.shown == 0
+
+    @property
+    def doubt(self) -> str:
+        """Why the list is not believed, and what to do."""
+        return (
+            f"the lock has {counted(self.expected, 'chunk')} that sms.by accepted in the last 30 days, and its list of "
+            f"{counted(self.listed, 'mailing')} shows 0 of them; check the account and the list, then run "
+            "`smsby-deploy lock bind` if the list is right"
+        )
+
+
+def check_list(lock: Lock, remote: RemoteView, *, now: datetime, reconcile_seconds: float) -> ListCheck:
+    """Compare the remote list with what the lock recorded as accepted."""
+    window = _Window(lock, now - _EXPECTED_FOR, now - timedelta(seconds=reconcile_seconds))
+    expected = shown = 0
+    missing = []
+    for address, entry in lock.mailings.items():
+        for one in (entry, *entry.earlier):
+            chunks = window.expected_chunks(address, one)
+            listed = sum(_is_shown(lock.project, address, one, chunk, remote) for chunk in chunks)
+            expected, shown = expected + len(chunks), shown + listed
+            if one is entry and listed < len(chunks):
+                time = datetime.fromisoformat(entry.schedule_time) if entry.schedule_time else None
+                missing.append(MissingMailing(address, len(chunks) - listed, len(chunks), time))
+    return ListCheck(expected, shown, len(remote.by_id), tuple(missing))
+
+
+class _Window:
+    """The chunks that count: accepted in this span of time, and known from sms.by rather than from a user."""
+
+    def __init__(self, lock: Lock, first: datetime, last: datetime) -> None:
+        self._first, self._last = first, last
+        self._settled = {(resolution.address, resolution.at) for resolution in lock.resolutions}
+        bound = [datetime.fromisoformat(one.at) for one in lock.resolutions if one.address == EVERY_MAILING]
+        if bound:
+            self._first = max(first, *bound)
+
+    def expected_chunks(self, address: str, entry: Entry) -> list[ChunkRecord]:
+        if entry.transport == "single":
+            return []
+        return [chunk for chunk in entry.chunks if self._is_expected(address, chunk)]
+
+    def _is_expected(self, address: str, chunk: ChunkRecord) -> bool:
+        if chunk.state is not ChunkState.ACCEPTED or chunk.accepted_at is None:
+            return False
+        if (address, chunk.accepted_at) in self._settled:
+            return False
+        return self._first < datetime.fromisoformat(chunk.accepted_at) < self._last
+
+
+def _is_shown(project: str, address: str, entry: Entry, chunk: ChunkRecord, remote: RemoteView) -> bool:
+    return (
+        chunk.fingerprint in remote.by_fingerprint
+        or chunk.message_id in remote.by_id
+        or remote.truncated_name(project, address, entry.revision) is not None
+    )
+
+
+def find_missing(
+    check: ListCheck, addresses: Iterable[str], locations: dict[str, Location], now: datetime
+) -> Iterator[Problem]:
+    """Yield the REMOTE_MISSING warnings: mailings whose time is yet to come first, then a list that is not believed.
+
+    Only the mailings at `addresses` are named; of a list that is not believed, only those whose time is yet to come.
+    """
+    chosen = set(addresses)
+    missing = sorted(
+        (one for one in check.missing if one.address in chosen), key=lambda one: not one.is_scheduled(now)
+    )
+    for one in missing:
+        if check.is_disproved and not one.is_scheduled(now):
+            continue
+        count = (
+            "it" if one.missing == one.expected else f"{one.missing} of its {counted(one.expected, 'chunk')}"
+        )
+        if one.is_scheduled(now):
+            assert one.schedule_time is not None
+            why = (
+                f"although it is scheduled for {one.schedule_time:%Y-%m-%d %H:%M}; if it was deleted in the account, it "
+                "will not be sent: raise `revision` to send it again"
+            )
+        else:
+            why = "although sms.by accepted it; check it in the account"
+        yield Problem(
+            Severity.WARNING,
+            "REMOTE_MISSING",
+            f"sms.by does not list {count}, {why}",
+            one.address,
+            locations.get(one.address),
+        )
+    if check.is_disproved:
+        yield Problem(Severity.WARNING, "REMOTE_MISSING", check.doubt)

@@ -1,0 +1,55 @@
+"""The list of sms.by shows nothing of what the lock recorded: another account, or an incomplete answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.e2e.conftest import Shop
+
+CAMPAIGN = """\
+version: 1
+campaign: sale
+mailings:
+  - {name: vip, recipients: ["375291111111", "375292222222"], text: Hello}
+"""
+MORE = """\
+  - {name: staff, recipients: ["375293333333"], text: Closed}
+"""
+
+
+def _plan(shop: Shop) -> dict[str, Any]:
+    document: dict[str, Any] = shop.run("plan", "--format", "json").json
+    return document
+
+
+def _is_missing(shop: Shop) -> bool:
+    return "REMOTE_MISSING" in [problem["code"] for problem in _plan(shop)["problems"]]
+
+
+def _send_and_forget(shop: Shop) -> None:
+    """Apply; then the list is empty, as in another account."""
+    shop.write("sale.yaml", CAMPAIGN)
+    assert shop.run("apply", "--auto-approve").code == 0
+    shop.reset()
+    shop.wait_until(lambda: _is_missing(shop))
+
+
+def test_list_without_recorded_mailings_blocks_sends(shop: Shop) -> None:
+    """With nothing to send it is a warning; what would be sent is blocked until `lock bind`."""
+    _send_and_forget(shop)
+    assert shop.run("plan").code == 0
+    assert "messages in the list: intended 1, sms.by reports 0" in shop.run("status").out
+    shop.write("sale.yaml", CAMPAIGN + MORE)
+    planned = shop.run("plan", "--format", "json")
+    assert planned.code == 4
+    (staff,) = [action for action in planned.json["actions"] if action["address"] == "sale/staff"]
+    assert (staff["action"], staff["reason_code"]) == ("blocked", "unknown")
+    assert "1 chunk " in staff["reason"] and "0 mailings shows 0" in staff["reason"]
+    before = shop.lock()
+    assert shop.run("apply", "--auto-approve").code == 4
+    assert shop.lock() == before and not shop.inbox()
+    assert shop.run("lock", "bind", "--reason", "asked sms.by").code == 0
+    assert shop.lock()["resolutions"][-1]["reason"] == "asked sms.by"
+    assert not shop.inbox()
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert set(shop.inbox()) == {"375293333333"}

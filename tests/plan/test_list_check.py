@@ -1,0 +1,100 @@
+"""The remote list is verified by what the lock recorded as accepted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from smsby_deploy.lock.records import EVERY_MAILING, ChunkState, Entry, Lock, Resolution
+from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing
+from smsby_deploy.plan.remote_state import view_remote
+from smsby_deploy.smsby.parsers import RemoteMailing, read_mailings
+from tests.lock.examples import entry
+
+NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
+
+
+def _accepted(mark: str, ago: timedelta, **changes: object) -> Entry:
+    at = (NOW - ago).isoformat(timespec="seconds")
+    made = entry(ChunkState.ACCEPTED)
+    (chunk,) = made.chunks
+    return replace(made, chunks=(replace(chunk, fingerprint=mark, accepted_at=at),), **changes)  # type: ignore[arg-type]
+
+
+def _listed(*names: str) -> list[RemoteMailing]:
+    rows = [{"id": number, "name": name, "status": "NEW"} for number, name in enumerate(names, 1)]
+    return list(read_mailings({"data": rows}))
+
+
+def _check(lock: Lock, *names: str) -> ListCheck:
+    return check_list(lock, view_remote("shop", _listed(*names)), now=NOW, reconcile_seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("ago", "is_expected"),
+    [
+        (timedelta(seconds=29), False),
+        (timedelta(seconds=31), True),
+        (timedelta(days=29), True),
+        (timedelta(days=31), False),
+    ],
+)
+def test_check_list_expects_recent_chunks(ago: timedelta, is_expected: bool) -> None:
+    """Accepted longer than reconcile_seconds ago, and within 30 days."""
+    lock = Lock("shop", mailings={"sale/vip": _accepted("0" * 10, ago)})
+    assert _check(lock).is_disproved is is_expected
+    assert _check(lock, "another mailing").is_disproved is is_expected
+
+
+@pytest.mark.parametrize(
+    "name", ["sale/vip shop#0000000000", "a-long-campaign/vip sho"], ids=["fingerprint", "truncated"]
+)
+def test_check_list_believes_a_list_with_one_of_ours(name: str) -> None:
+    """A fingerprint or a truncated name of ours is enough; what is not listed is only a warning."""
+    hour = timedelta(hours=1)
+    address = name.split()[0]
+    lock = Lock(
+        "shop", mailings={address: _accepted("0" * 10, hour), "sale/staff": _accepted("1" * 10, hour)}
+    )
+    check = _check(lock, name)
+    assert (check.expected, check.shown, check.is_disproved) == (2, 1, False)
+    (problem,) = find_missing(check, [address, "sale/staff"], {}, NOW)
+    assert (problem.code, problem.severity, problem.address) == ("REMOTE_MISSING", "warning", "sale/staff")
+    assert not list(find_missing(check, [address], {}, NOW))
+
+
+def test_find_missing_shows_scheduled_mailings_first() -> None:
+    """A mailing whose time is yet to come was probably deleted, and will not be sent."""
+    hour = timedelta(hours=1)
+    lock = Lock(
+        "shop",
+        mailings={
+            "sale/a": _accepted("0" * 10, hour),
+            "sale/b": _accepted("1" * 10, hour, schedule_time=(NOW + hour).isoformat()),
+            "sale/c": _accepted("2" * 10, hour),
+        },
+    )
+    found = list(find_missing(_check(lock, "sale/c shop#2222222222"), lock.mailings, {}, NOW))
+    assert [problem.address for problem in found] == ["sale/b", "sale/a"]
+    assert "raise `revision`" in found[0].message
+
+
+def test_check_list_leaves_out_what_a_user_settled() -> None:
+    """A chunk settled by `lock resolve` was perhaps never listed, and `lock bind` confirms the list until then."""
+    one = _accepted("0" * 10, timedelta(hours=1))
+    at = one.chunks[0].accepted_at or ""
+    lock = Lock("shop", mailings={"sale/vip": one})
+    settled = Resolution("sale/vip", "resolved as sent", at, "anna", "")
+    bound = Resolution(EVERY_MAILING, "bound", NOW.isoformat(), "anna", "")
+    assert _check(lock).is_disproved
+    for resolution in (settled, bound):
+        assert _check(replace(lock, resolutions=(resolution,))).expected == 0
+
+
+def test_list_check_doubt_names_both_counts() -> None:
+    """How many chunks are recorded, and how many mailings are listed."""
+    lock = Lock("shop", mailings={"sale/vip": _accepted("0" * 10, timedelta(hours=1))})
+    doubt = _check(lock, "x", "y").doubt
+    assert "1 chunk " in doubt and "2 mailings shows 0" in doubt and "lock bind" in doubt
