@@ -27,7 +27,10 @@ def command() -> None:
 @command.command("list", epilog=examples("smsby-deploy lock list"))
 @click.pass_obj
 def list_entries(context: Context) -> ExitCode:
-    """List the recorded mailings: state, address, revision, recipients, time of the apply."""
+    """List the recorded mailings.
+
+    Each line has the state, address, revision, recipients and time of the apply.
+    """
     from smsby_deploy.cli.session import load, open_lock
 
     lock = open_lock(load(context).project).read()
@@ -76,7 +79,10 @@ def show(context: Context, address: str) -> ExitCode:
 def resolve(
     context: Context, address: str, sent: bool, not_sent: bool, message_id: int | None, reason: str
 ) -> ExitCode:
-    """Settle an unknown outcome of the mailing ADDRESS: it was sent, or it was not. Sends nothing."""
+    """Settle an unknown outcome of the mailing ADDRESS.
+
+    You say whether it was sent. This command sends nothing.
+    """
     if sent == not_sent:  # if both were allowed, the last one would win, and recipients could get it twice
         raise click.UsageError("say which one applies: either --sent or --not-sent")
     with _change(context, reason, f"lock resolve {address}") as change:
@@ -93,9 +99,10 @@ def resolve(
 @click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
 @click.pass_obj
 def rescue(context: Context, file: Path | None) -> ExitCode:
-    """Record the results in FILE, which an apply could not write to a full disk.
+    """Record the results in FILE, or recover a damaged journal.
 
-    Without FILE: recover a damaged journal; what cannot be read becomes unknown. Sends nothing.
+    An apply writes FILE if the disk with the lock is full. Without FILE, the damaged journal is recovered, and what cannot be
+    read of it becomes unknown. Sends nothing.
     """
     from smsby_deploy.apply.recorder import read_rescue
 
@@ -124,7 +131,10 @@ def _recover_journal(context: Context) -> None:
 @reason_option()
 @click.pass_obj
 def move(context: Context, old: str, new: str, reason: str) -> ExitCode:
-    """Change the recorded address of a mailing from OLD to NEW, after it was renamed in the files."""
+    """Change the recorded address of a mailing from OLD to NEW.
+
+    Do this after the mailing was renamed in the files.
+    """
     with _change(context, reason, f"lock move {old}") as change:
         change.move(old, new)
     context.note(f"{old} is now recorded as {new}")

@@ -23,7 +23,7 @@ from smsby_deploy.exit_codes import ExitCode
     "--row",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Send the text of the N-th recipient, counted as by render; default: the first who has not opted out.",
+    help="Send the text of the N-th recipient, counted as by render; default: the first recipient who did not opt out.",
 )
 @yes_option()
 @click.pass_obj
