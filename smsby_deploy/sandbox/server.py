@@ -174,7 +174,13 @@ def _bind(service: Service, host: str, port: int) -> BaseWSGIServer:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         # werkzeug would print an error and exit if the port is in use, so it does not bind the socket itself.
-        with socket.create_server((host, port), family=family) as listener:
+        # socket.create_server would repeat the address in its error.
+        with socket.socket(family) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.bind((host, port))
+            listener.listen()
             return _Server(host, port, create_app(service), _Handler, fd=listener.fileno())
     except OSError as error:
         raise SmsbyDeployError(

@@ -66,7 +66,7 @@ def test_sandbox_command_sets_settings(tmp_path: Path) -> None:
         (["--set", "colour=red"], 64, "unknown setting 'colour'"),
         (["--set", "error_status=500"], 64, "error_status"),
         (["--data", "notes.txt"], 1, "cannot read sandbox data"),
-        (["--port", "{taken}"], 1, "cannot listen on"),
+        (["--port", "{taken}"], 1, "Address already in use\nhint:"),
     ],
 )
 def test_sandbox_command_reports_errors_in_one_sentence(
