@@ -157,7 +157,11 @@ def remove(context: Context, address: str, reason: str) -> ExitCode:
 @reason_option()
 @click.pass_obj
 def bind(context: Context, reason: str) -> ExitCode:
-    """Confirm that the list of mailings at sms.by is right, whatever it shows of what was sent until now. Sends nothing."""
+    """Trust the list of mailings at sms.by as it is now.
+
+    Use it if sms.by does not list what the lock recorded as accepted, and you have verified that this is
+    the right account. Sends nothing.
+    """
     with _change(context, reason, "lock bind") as change:
         change.bind()
     context.note(f"the lock is bound to the account\nnext: {context.program} plan")
