@@ -22,7 +22,7 @@ from smsby_deploy.errors import (
     TokenRefused,
     UsageError,
 )
-from smsby_deploy.plan.diff import AccountNames, find_unknown_names, read_names
+from smsby_deploy.plan.account_names import AccountNames, find_unknown_names, read_names
 from smsby_deploy.plan.selection import find_mailing
 from smsby_deploy.problems import Location, Problem, Severity, has_errors
 from smsby_deploy.recipients.phones import BadPhone, PhoneSet, normalize_opt_out, normalize_phone

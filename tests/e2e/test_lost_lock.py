@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,9 @@ def test_unlisted_chunk_is_unknown_without_a_lock(shop: Shop, word: str) -> None
             True,
         )
     assert shop.run("lock", "resolve", "sale/staff", word, "--reason", "asked them").code == 0
-    assert shop.lock()["resolutions"][-1]["reason"] == "asked them"
+    resolution = shop.lock()["resolutions"][-1]
+    assert (resolution["address"], resolution["reason"]) == ("sale/staff", "asked them")
+    assert resolution["by"] and datetime.fromisoformat(resolution["at"]).tzinfo is not None
     assert apply(shop, THREE, {}).code == 0
     counts = received(shop, "shop")
     assert set(counts.values()) == {1}

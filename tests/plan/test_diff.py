@@ -9,19 +9,15 @@ from decimal import Decimal
 import pytest
 
 from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing
-from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
-from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
-from smsby_deploy.plan.diff import AccountNames, Decision, block, make_action, make_orphan
-from smsby_deploy.plan.model import ActionKind, ReasonCode
-from smsby_deploy.problems import Location
-
-pytest.importorskip("smsby_deploy.smsby.parsers")
-
 from smsby_deploy.lock.phone_states import PhoneStates
-from smsby_deploy.lock.records import UploadRecord
-from smsby_deploy.plan.diff import RULES, diff_mailing
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, UploadRecord
+from smsby_deploy.plan.account_names import AccountNames
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
+from smsby_deploy.plan.diff import RULES, Decision, block, diff_mailing, make_action, make_orphan
+from smsby_deploy.plan.model import ActionKind, ReasonCode
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.plan.situation import Situation
+from smsby_deploy.problems import Location
 from smsby_deploy.smsby.parsers import RemoteMailing
 
 _NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

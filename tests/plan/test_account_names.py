@@ -1,4 +1,4 @@
-"""Sender names and lists of the account."""
+"""Sender names and lists of the account: which are asked for, resolved, and unknown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing
-from smsby_deploy.plan.diff import AccountNames, find_unknown_names, read_names
+from smsby_deploy.plan.account_names import AccountNames, find_unknown_names, read_names
 from smsby_deploy.problems import Location
 
 _PLACE = Location("sale.yaml", 4, 5)
