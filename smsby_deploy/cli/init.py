@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import click
 
 from smsby_deploy.cli.context import Context, examples
+from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.resources import sample_project, schema_file
@@ -21,10 +23,16 @@ _GITIGNORE = """\
 *.lock.json.lock
 *.lock.json.holder
 """
+_GITATTRIBUTES = """\
+# Plans record the hashes of files: a checkout on Windows must not change their line endings.
+* text=auto eol=lf
+*.parquet binary
+"""
+_SAMPLE_NAME = "kvetka-shop"
 _SAMPLE_DAY = "2027-03-01"  # on which the sample's scheduled mailings are sent
 
 
-def copy_sample(folder: Path, today: date) -> list[Path]:
+def copy_sample(folder: Path, today: date, name: str = _SAMPLE_NAME) -> list[Path]:
     """Copy the sample project into `folder` and return the files written, relative to it.
 
     Its scheduled mailings move to the next first of March after `today`, so that they are not expired. An existing
@@ -33,9 +41,10 @@ def copy_sample(folder: Path, today: date) -> list[Path]:
     Raises:
         SmsbyDeployError: one of the files exists; nothing was written.
     """
-    contents = _sample_files(next_first_of_march(today))
-    if (folder / ".gitignore").exists():
-        del contents[Path(".gitignore")]
+    contents = _sample_files(next_first_of_march(today), name)
+    for kept in (Path(".gitignore"), Path(".gitattributes")):
+        if (folder / kept).exists():
+            del contents[kept]
     for relative in contents:
         if (folder / relative).exists():
             raise SmsbyDeployError(
@@ -50,7 +59,13 @@ def copy_sample(folder: Path, today: date) -> list[Path]:
     return list(contents)
 
 
-def _sample_files(day: date) -> dict[Path, str]:
+def project_name(folder: Path) -> str:
+    """Return the name of a project in `folder`: that of the folder, as far as a name may contain it."""
+    name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:40].rstrip("-")
+    return name or _SAMPLE_NAME
+
+
+def _sample_files(day: date, name: str) -> dict[Path, str]:
     """The files of a new project and their contents, the scheduled mailings on `day`."""
     sample = sample_project()
     contents: dict[Path, str] = {}
@@ -58,10 +73,13 @@ def _sample_files(day: date) -> dict[Path, str]:
         if path.is_file() and not path.name.startswith("smsby.lock"):
             text = path.read_text(encoding="utf-8").replace(_SAMPLE_DAY, day.isoformat())
             contents[path.relative_to(sample)] = text.replace("$schema=../schema/", f"$schema={_SCHEMAS}/")
-    for name in ("project", "campaign"):
-        source = schema_file(name)
+    settings = contents[Path(PROJECT_FILE)]
+    contents[Path(PROJECT_FILE)] = settings.replace(f"project: {_SAMPLE_NAME}", f"project: {name}", 1)
+    for schema in ("project", "campaign"):
+        source = schema_file(schema)
         contents[Path(_SCHEMAS, source.name)] = source.read_text(encoding="utf-8")
     contents[Path(".gitignore")] = _GITIGNORE
+    contents[Path(".gitattributes")] = _GITATTRIBUTES
     return contents
 
 
@@ -81,8 +99,8 @@ def command(context: Context, folder: Path) -> ExitCode:
     """Create a project in DIR (default: here) that works against the sandbox at once."""
     from smsby_deploy.clock import SystemClock
 
-    for name in copy_sample(folder, SystemClock().now().date()):
-        click.echo(folder / name)
+    for file in copy_sample(folder, SystemClock().now().date(), project_name(folder)):
+        click.echo(folder / file)
     enter = "" if folder == Path() else f"{shlex.join(['cd', str(folder)])} && "
     context.note(
         f"next: {enter}smsby-deploy validate\n"

@@ -16,6 +16,9 @@ class ProblemLog:
     def error(self, code: str, message: str, location: Location) -> None:
         self._problems.append(Problem(Severity.ERROR, code, message, location=location))
 
+    def warning(self, code: str, message: str, location: Location) -> None:
+        self._problems.append(Problem(Severity.WARNING, code, message, location=location))
+
     def extend(self, problems: Iterable[Problem]) -> None:
         self._problems.extend(problems)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from smsby_deploy.problems import Location
 
 PROJECT_FILE = "smsby.yaml"
 DEFAULT_PATTERN = "**/*.yaml"
+_SAMPLE = 65_536  # bytes
 
 
 class _Folder(NamedTuple):
@@ -49,6 +51,22 @@ def find_campaign_files(
             found.append((path, name))
         else:
             log.error("PATH_OUTSIDE", outside(name), Location(name, 1, 1))
+    return found
+
+
+def find_unread(root: Path) -> list[str]:
+    """Return the project paths of files that end in .yml and look like campaigns."""
+    found = []
+    for path in sorted(root.glob("**/*.yml")):
+        parts = path.relative_to(root).parts
+        if (
+            path.is_file()
+            and not path.name.startswith(".")
+            and _inspect_folder(root, path.parent).has_campaigns
+        ):
+            with path.open("rb") as file:
+                if re.search(rb"^(mailings|campaign)\s*:", file.read(_SAMPLE), re.MULTILINE):
+                    found.append("/".join(parts))
     return found
 
 

@@ -26,6 +26,7 @@ from smsby_deploy.config.project_files import (
     DEFAULT_PATTERN,
     PROJECT_FILE,
     find_campaign_files,
+    find_unread,
     resolve_inside,
 )
 from smsby_deploy.config.schema import check_document, drop_invalid
@@ -189,7 +190,12 @@ class _ProjectLoader:
         else:
             places = [Location(PROJECT_FILE, *mark) for mark in patterns.items_at]
             found = list(zip(patterns, places, strict=True))
-        return find_campaign_files(self._root, found, self._log)
+        files = find_campaign_files(self._root, found, self._log)
+        if not files and patterns is None:  # with other campaigns beside it, a .yml may be anything
+            for name in find_unread(self._root):
+                message = f"{name} is not read; rename it to .yaml, or add its pattern to `campaigns:` in {PROJECT_FILE}"
+                self._log.warning("NOT_READ", message, Location(name, 1))
+        return files
 
     def _opt_outs(self) -> tuple[OptOuts, ...]:
         if "suppress" not in self._document:

@@ -55,6 +55,8 @@ def explain(error: Any, document: YamlMap, file: str) -> Iterator[Problem]:
         return
     own_message = error.schema.get("x-error") if isinstance(error.schema, dict) else None
     message = own_message or _expectation(error)
+    if error.validator == "type" and path[-1:] == ["recipients"] and isinstance(error.instance, str):
+        message += _suggest_source(error.instance)
     yield _problem("SCHEMA", f"{name}: {message}" if name else message, place)
 
 
@@ -123,6 +125,15 @@ def _kind_of(value: Any) -> str:
             return "a mapping"
         case _:
             return "a list"
+
+
+def _suggest_source(value: str) -> str:
+    """Return the hint for a path where recipients are expected; a phone is never repeated."""
+    if re.fullmatch(r"[^\s{}\[\]:,]+\.(csv|tsv|txt|jsonl|ndjson)", value, re.IGNORECASE):
+        return f"; for a file, write {{file: {value}}}"
+    if value.lower().endswith(".parquet"):
+        return f"; for a Parquet file, write {{parquet: {value}}}"
+    return '; for a file, write {file: …}; phones are a list: ["…"]'
 
 
 def _unknown_key(key: str, known: Sequence[str]) -> str:

@@ -16,6 +16,8 @@ from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
 from smsby_deploy.texts.template import included_files
 
+_BLOCK = 1 << 20  # bytes
+
 
 def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]:
     """Return the sha256 of every file that `mailings` depend on, by project path.
@@ -45,8 +47,25 @@ def exempt_inputs(project: Project, mailings: Iterable[Mailing]) -> frozenset[st
 
 
 def _hash_file(path: Path) -> str:
+    """Return the sha256 of a file; of a text, with LF line endings, as it is read.
+
+    So a checkout with CRLF does not make a plan stale.
+    """
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        start = file.read(_BLOCK)
+        if (
+            b"\r\n" not in start or b"\0" in start
+        ):  # a text in UTF-16 contains zero bytes, as a Parquet file does
+            file.seek(0)
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        block = start
+        while block:
+            while block.endswith(b"\r") and (more := file.read(1)):
+                block += more
+            digest.update(block.replace(b"\r\n", b"\n"))
+            block = file.read(_BLOCK)
+        return digest.hexdigest()
 
 
 def reviewed_addresses(reviewed: Plan, loaded: LoadedProject, lock: Lock) -> tuple[str, ...]:

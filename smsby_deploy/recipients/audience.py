@@ -25,7 +25,7 @@ from smsby_deploy.recipients.rows import (
     inline_blocks,
     name_columns,
 )
-from smsby_deploy.recipients.sources import read_source
+from smsby_deploy.recipients.sources import read_source, warn_of_guess
 
 BATCH_ROWS = 1000
 MOST_DIFFERING = 1000  # differing repeats after which `find_differing` stops
@@ -185,6 +185,7 @@ def read_audience(
                 place._replace(line=place.line or 1),
             )
         )
+    report.problems.extend(warn_of_guess(audience, mailing.address))
 
 
 def find_differing(mailing: Mailing, report: AudienceReport) -> list[int]:

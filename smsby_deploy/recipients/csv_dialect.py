@@ -21,6 +21,7 @@ _DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"?')
 _EXCEL_HINT = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # Excel's own first line: sep=;
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_CERTAIN = frozenset({"utf-8", "utf-8-sig", "utf-16"})  # by their content, or a byte order mark
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _JSON_LINES = frozenset({".jsonl", ".ndjson"})
 
@@ -139,6 +140,17 @@ def detect_dialect(source: RecipientsFile) -> Dialect:
     """
     with open_recipients(source) as (dialect, _):
         return dialect
+
+
+def guess_encoding(source: RecipientsFile) -> str | None:
+    """Return the encoding with which `source` is read if it is a guess, else None."""
+    if source.encoding is not None:
+        return None
+    try:
+        encoding = _detect_encoding_once(source.path, *_version(source.path))
+    except (OSError, RecipientsError):
+        return None
+    return None if encoding in _CERTAIN else encoding
 
 
 def _version(path: Path) -> tuple[int, int, int]:

@@ -6,6 +6,7 @@ Each row has its line.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -121,6 +122,12 @@ def find_column(columns: Sequence[str], name: str) -> int | None:
         return columns.index(name)
     folded = name.casefold()
     return next((index for index, column in enumerate(columns) if column.casefold() == folded), None)
+
+
+def repeated_names(columns: Sequence[str]) -> list[str]:
+    """Return the names that occur twice, ignoring case, sorted."""
+    counts = Counter(name.casefold() for name in columns if name)
+    return sorted({name for name in columns if counts[name.casefold()] > 1})
 
 
 def name_columns(columns: Sequence[str]) -> str:

@@ -6,8 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from smsby_deploy.config.declarations import Audience, RecipientsParquet, RecipientsQuery, RowSource
-from smsby_deploy.problems import Location, Problem
+from smsby_deploy.config.declarations import (
+    Audience,
+    RecipientsFile,
+    RecipientsParquet,
+    RecipientsQuery,
+    RowSource,
+)
+from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.rows import Block, SourceFacts
 
 
@@ -28,6 +34,22 @@ def read_source(source: RowSource, size: int, facts: SourceFacts) -> Iterator[Bl
     from smsby_deploy.recipients.text_files import read_text_file
 
     return read_text_file(source, size)
+
+
+def warn_of_guess(source: Audience, address: str | None = None) -> list[Problem]:
+    """Return the warning that the encoding of `source` is a guess, if it is."""
+    if not isinstance(source, RecipientsFile):
+        return []
+    from smsby_deploy.recipients.csv_dialect import guess_encoding
+
+    encoding = guess_encoding(source)
+    if encoding is None:
+        return []
+    message = (
+        f"not UTF-8; read as {encoding}, which is a guess: other encodings give other letters. Save the file as UTF-8, "
+        "or name its encoding with `encoding:`"
+    )
+    return [Problem(Severity.WARNING, "ENCODING_GUESSED", message, address, Location(source.name, 1))]
 
 
 def place_rows(audience: Audience, problem: Problem) -> Problem:

@@ -17,7 +17,7 @@ from smsby_deploy.recipients.rows import (
     find_column,
     name_columns,
 )
-from smsby_deploy.recipients.sources import place_rows, read_source
+from smsby_deploy.recipients.sources import place_rows, read_source, warn_of_guess
 from smsby_deploy.wording import counted
 
 _BLOCK_ROWS = 1000
@@ -94,6 +94,7 @@ class _Reading:
             place = error.location or Location(source.name, error.line)
             yield Problem(Severity.ERROR, code, str(error), location=place)
             return
+        yield from warn_of_guess(source)
         if self._is_lenient and self._bad:
             message = f"{counted(self._bad, 'line')} dropped: not a phone number (on_invalid: drop)"
             yield Problem(Severity.WARNING, "SUPPRESS_PHONE", message, location=Location(source.name, 1))

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from io import StringIO
 from itertools import chain, islice
+from typing import Any
 
 from smsby_deploy.config.declarations import RecipientsFile
 from smsby_deploy.recipients.csv_dialect import Dialect, Lines, open_recipients
@@ -21,6 +22,7 @@ from smsby_deploy.recipients.rows import (
     block_of_rows,
     group_rows,
     name_columns,
+    repeated_names,
 )
 from smsby_deploy.wording import counted
 
@@ -195,6 +197,8 @@ def _csv_block(
     joined = "\n".join(chain.from_iterable(records))
     if "'" in joined or '="' in joined:
         records = [_unwrap_all(record) for record in records]
+    if "\r" in joined:  # as in a checkout with CRLF: the same commit must give the same texts
+        records = [[cell.replace("\r\n", "\n").replace("\r", "\n") for cell in record] for record in records]
     if all(map(width.__eq__, map(len, records))) and all(map(str.strip, map("".join, records))):
         return block_of_rows(columns, places, records, header_line=header_line)
     lines: list[int] = []
@@ -214,14 +218,16 @@ def _csv_block(
 
 
 def _check_header(header: Sequence[str], line: int) -> None:
-    twice = {name for name in header if name and header.count(name) > 1}
+    twice = repeated_names(header)
     if twice:
-        raise RecipientsError(f"duplicate column names; {name_columns(sorted(twice))}", line)
+        raise RecipientsError(f"duplicate column names; {name_columns(twice)}", line)
 
 
 def _json_blocks(lines: Iterator[str], size: int) -> Iterator[Block]:
     # Numbers stay as written: 1.50 does not become 1.5.
-    decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_no_constant)
+    decoder = json.JSONDecoder(
+        parse_float=str, parse_int=str, parse_constant=_no_constant, object_pairs_hook=_json_object
+    )
     numbered = enumerate(lines, 1)
     while batch := list(islice(numbered, size)):
         rows: list[tuple[int, dict[str, str]]] = []
@@ -245,6 +251,8 @@ def _json_row(decoder: json.JSONDecoder, line: str) -> dict[str, str] | str:
         value = decoder.decode(line)
     except (ValueError, RecursionError):
         return "not valid JSON"
+    except _RepeatedKey:
+        return "a key occurs twice (also in another case); keep one of them"
     if not isinstance(value, dict):
         return "expected a JSON object without nested values"
     row = {}
@@ -268,6 +276,17 @@ def _is_text(part: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+class _RepeatedKey(Exception):
+    """An object with a key twice, perhaps in another case: either value could be the right one."""
+
+
+def _json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len({key.casefold() for key in found}) < len(pairs):
+        raise _RepeatedKey
+    return found
 
 
 def _no_constant(name: str) -> str:

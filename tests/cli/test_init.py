@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.cli.init import copy_sample, next_first_of_march
+from smsby_deploy.cli.init import copy_sample, next_first_of_march, project_name
 from smsby_deploy.cli.main import run
 from smsby_deploy.config.project_loader import load_project
 
@@ -55,3 +55,30 @@ def test_init_never_overwrites(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert run(["init", str(tmp_path)]) == 1
     assert (tmp_path / "smsby.yaml").read_text() == "mine"
     assert "already exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("my-shop", "my-shop"),
+        ("My Shop!", "my-shop"),
+        ("-a-", "a"),
+        ("ж", "kvetka-shop"),
+        ("x" * 50, "x" * 40),
+    ],
+)
+def test_project_name(folder: str, name: str, tmp_path: Path) -> None:
+    """The name of a new project is that of its folder, as far as a name may contain it."""
+    assert project_name(tmp_path / folder) == name
+    assert run(["init", str(tmp_path / folder)]) == 0
+    assert load_project(tmp_path / folder).project.name == name
+
+
+def test_init_writes_gitattributes(tmp_path: Path) -> None:
+    """Line endings are the same in every checkout; existing settings are kept."""
+    copy_sample(tmp_path / "new", date(2026, 11, 24))
+    assert "* text=auto eol=lf" in (tmp_path / "new/.gitattributes").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/.gitattributes").write_text("*.csv binary\n", encoding="utf-8")
+    copy_sample(tmp_path / "old", date(2026, 11, 24))
+    assert (tmp_path / "old/.gitattributes").read_text(encoding="utf-8") == "*.csv binary\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.config.declarations import InlineRecipients
+from smsby_deploy.config.declarations import InlineRecipients, RecipientsQuery
 from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Problem
@@ -248,3 +248,55 @@ def test_suppression_file_settings(tmp_path: Path) -> None:
     assert (second.name, second.phone, second.encoding, second.delimiter) == ("b.txt", "tel", "cp1251", ";")
     (problem,) = _load(tmp_path, project=HEAD + "suppress: [{file: c.csv}]\n").problems
     assert (problem.code, problem.location.line, problem.location.column) == ("FILE_MISSING", 3, 12)
+
+
+@pytest.mark.parametrize("name", ["sale.yml", "more/sale.yml"])
+def test_yml_that_is_not_read(name: str, tmp_path: Path) -> None:
+    """With no other campaign, a campaign in a .yml file is a warning; named in `campaigns:`, it is read."""
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(CAMPAIGN)
+    (tmp_path / "ci.yml").write_text("jobs: {}\n")
+    (tmp_path / "smsby.yaml").write_text(HEAD)
+    loaded = load_project(tmp_path)
+    (problem,) = loaded.problems
+    assert (problem.severity, problem.code, problem.location.file) == ("warning", "NOT_READ", name)
+    (tmp_path / "smsby.yaml").write_text(HEAD + "campaigns: ['**/sale.yml']\n")
+    loaded = load_project(tmp_path)
+    assert not loaded.problems and loaded.project.campaigns
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ("lists/a.csv", "{file: lists/a.csv}"),
+        ("a.parquet", "{parquet: a.parquet}"),
+        ("375291234567", "{file: …}"),
+    ],
+)
+def test_recipients_that_are_a_path(value: str, hint: str, tmp_path: Path) -> None:
+    """The message shows how to name a file, and never a phone."""
+    (problem,) = _load(tmp_path, CAMPAIGN.replace('["375291234567"]', f'"{value}"')).problems
+    assert hint in problem.message
+    assert "375291234567" not in problem.message
+
+
+def test_opt_outs_from_a_query(tmp_path: Path) -> None:
+    """Without order_by; a key of a file beside sql is an error."""
+    text = "suppress: [{sql: select phone from gone, url_env: CRM_URL, on_invalid: drop}]\n"
+    loaded = _load(tmp_path, project=HEAD + text)
+    assert not loaded.problems
+    (entry,) = loaded.project.suppress
+    assert isinstance(entry.source, RecipientsQuery)
+    assert (entry.source.sql.text, entry.source.order_by, entry.on_invalid) == (
+        "select phone from gone",
+        None,
+        "drop",
+    )
+    for wrong in (
+        "{sql: select 1}",
+        "{url_env: CRM_URL}",
+        "{sql: select 1, url_env: CRM_URL, encoding: cp1251}",
+    ):
+        with pytest.raises(FilesInvalid):
+            _load(tmp_path, project=HEAD + f"suppress: [{wrong}]\n")

@@ -64,6 +64,9 @@ CASES: dict[str, Case] = {
     "DUPLICATE_NAME": Case(files={"other.yaml": "version: 1\ncampaign: sale\nmailings:\n" + _MAILING + "    text: Hi\n"}),
     "EMPTY_AUDIENCE": Case(rows="phone,name\n"),
     "ENCODING": Case("    text_file: hello.j2\n", files={"hello.j2": "Привет".encode("cp1251")}),
+    "ENCODING_GUESSED": Case(
+        files={"list.csv": "phone,name\n375291111111,Анна\n".encode("cp1251")}
+    ),
     "EXPENSIVE_CHARACTER": Case(f"    text: Hello — {_LONG}\n"),
     "EXTRA": Case(mailing=_sql(_QUERY), url="oracle+cx_oracle://localhost/crm"),
     "FILE_MISSING": Case(mailing="  - name: vip\n    recipients: {file: gone.csv}\n"),

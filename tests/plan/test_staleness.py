@@ -187,3 +187,22 @@ def test_included_file_changes_content_and_inputs(tmp_path: Path, text: str) -> 
     assert before.chunks[0].fingerprint != after.chunks[0].fingerprint
     changed = {name for name in inputs if inputs[name] != inputs_after[name]}
     assert changed == {"templates/footer.j2"}
+
+
+@pytest.mark.parametrize("rows", [1, 100_000])
+def test_hash_inputs_with_crlf(rows: int, tmp_path: Path) -> None:
+    """A checkout with CRLF has the hashes of one with LF; any other change has not."""
+    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n")
+    loaded = load_project(tmp_path)
+    content = b"version: 1\nproject: shop\n" + b"# a comment of no use\n" * rows
+    found = []
+    for written in (
+        content,
+        content.replace(b"\n", b"\r\n"),
+        content.replace(b"\n", b"\n\n"),
+        content + b"\0",
+    ):
+        (tmp_path / "smsby.yaml").write_bytes(written)
+        found.append(hash_inputs(loaded.project, [])["smsby.yaml"])
+    assert found[0] == found[1]
+    assert len({*found}) == 3

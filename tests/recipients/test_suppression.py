@@ -46,7 +46,10 @@ def test_load_suppression_formats(tmp_path: Path) -> None:
     for phone in ("375291111111", "375292222222", "79161234567", "375333333333", "375444444444"):
         assert phone in suppressed
     assert len(suppressed) == 5
-    assert [(problem.location.file, problem.location.line) for problem in problems] == [("b.txt", 3)]
+    assert [(problem.location.file, problem.location.line) for problem in problems] == [
+        ("a.csv", 1),
+        ("b.txt", 3),
+    ]
 
 
 @pytest.mark.parametrize(

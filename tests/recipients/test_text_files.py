@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -215,3 +216,59 @@ def test_spreadsheet_marks_are_removed_from_every_cell(tmp_path: Path) -> None:
         source = RecipientsFile(path, "r.csv", "phone", Location("c.yaml", 1))
         cells = [row for block in text_files.read_text_file(source) for row in block.cells]
         assert cells == [["375291234567", "007", "O'Neil"], ["375291234568", "a=b", "'x'"]]
+
+
+def _read_file(path: Path) -> tuple[list[dict[str, str]], AudienceReport]:
+    report = AudienceReport()
+    source = RecipientsFile(path, path.name, "phone", _AT)
+    batches = list(read_audience(make_mailing(source), None, report))
+    return [variables for batch in batches for variables in batch.variables], report
+
+
+@given(st.lists(st.text("ab\n,;'", min_size=1), min_size=1, max_size=5), st.sampled_from(["\r\n", "\r"]))
+def test_line_breaks_in_cells(cells: list[str], line_break: str) -> None:
+    """A file gives the same values with every kind of line break, in quoted cells too."""
+    rows = "".join(f'37529{index:07},"{cell}"\n' for index, cell in enumerate(cells))
+    content = f"phone,note\n{rows}"
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "list.csv")
+        path.write_bytes(content.encode())
+        expected = _read_file(path)[0]
+        path.write_bytes(content.replace("\n", line_break).encode())
+        assert _read_file(path)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("a.jsonl", '{"phone":"375291234567","phone":"375291234568","name":"A"}', "ROW"),
+        ("a.jsonl", '{"phone":"375291234567","Phone":"375291234568"}', "ROW"),
+        ("a.csv", "phone,name,Name\n375291234567,A,B\n", "RECIPIENTS"),
+        ("a.csv", "Phone,phone\n375291234567,375291234568\n", "RECIPIENTS"),
+    ],
+)
+def test_name_that_occurs_twice(name: str, content: str, code: str, tmp_path: Path) -> None:
+    """A key or column twice, also in another case, is an error: either value could be the right one."""
+    (tmp_path / name).write_text(content)
+    recipients, report = _read_file(tmp_path / name)
+    assert not recipients
+    assert [(problem.severity, problem.code) for problem in report.problems] == [("error", code)]
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "cp1250", "cp1257", "cp866", "koi8-r", "utf-16-le"])
+def test_guessed_encoding_is_reported(encoding: str, tmp_path: Path) -> None:
+    """No encoding but UTF-8, or one with a byte order mark, passes silently unless the project names it."""
+    name = {"cp1250": "Łukasz Żółć", "cp1257": "Žydrūnas Šarūnas"}.get(encoding, "Анна Петровна")
+    path = tmp_path / "a.csv"
+    path.write_bytes(f"phone,name\n375291234567,{name}\n".encode(encoding))
+    _, report = _read_file(path)
+    assert [(problem.severity, problem.code) for problem in report.problems] == [
+        ("warning", "ENCODING_GUESSED")
+    ]
+    report = AudienceReport()
+    source = RecipientsFile(path, path.name, "phone", _AT, encoding=encoding)
+    (batch,) = read_audience(make_mailing(source), None, report)
+    assert (batch.variables[0]["name"], report.problems) == (name, [])
+    for certain in ("utf-8", "utf-8-sig", "utf-16"):
+        path.write_bytes(f"phone,name\n375291234567,{name}\n".encode(certain))
+        assert _read_file(path)[1].problems == []
