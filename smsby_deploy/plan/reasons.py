@@ -124,7 +124,7 @@ def unconfirmed_draft(here: Situation) -> str:
 
 
 def already_sent(here: Situation) -> str:
-    return "sms.by already has it; it is only recorded"
+    return "sms.by already has it; apply only records it"
 
 
 def unchanged(here: Situation) -> str:

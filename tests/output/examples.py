@@ -93,7 +93,7 @@ def whole_plan() -> Plan:
             schedule_time=None,
             audience=AudienceCounts(),
         ),
-        action("sale/found", ActionKind.ADOPT, "sms.by already has it; it is only recorded"),
+        action("sale/found", ActionKind.ADOPT, "sms.by already has it; apply only records it"),
         action("sale/old", ActionKind.NOOP, "sent, unchanged"),
         action(
             "sale/stuck",
