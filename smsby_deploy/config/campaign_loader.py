@@ -51,14 +51,13 @@ def read_inline_recipients(rows: YamlList, location: Location) -> InlineRecipien
     By its schema, all their values are text.
     """
     recipients = []
-    for row, (line, column) in zip(rows, rows.items_at, strict=True):
-        place = Location(location.file, line, column)
+    for row, mark in zip(rows, rows.items_at, strict=True):
         if row.__class__ is YamlMap:
             variables = dict(row)
             phone, text = variables.pop("phone"), variables.pop("text", None)
-            recipients.append(InlineRecipient(phone, variables, text, place))
+            recipients.append(InlineRecipient(phone, variables, text, mark))
         else:
-            recipients.append(InlineRecipient(row, {}, None, place))
+            recipients.append(InlineRecipient(row, {}, None, mark))
     return InlineRecipients(tuple(recipients), location)
 
 

@@ -127,7 +127,7 @@ class InlineRecipient(NamedTuple):
     phone: str
     variables: Mapping[str, str]  # without phone and text
     text: str | None
-    location: Location
+    mark: tuple[int, int]  # line and column
 
 
 class InlineRecipients(NamedTuple):

@@ -155,9 +155,10 @@ class ScalarTypes(NamedTuple):
     properties: Mapping[str, ScalarTypes]
     other_properties: ScalarTypes | None
     items: ScalarTypes | None
+    is_text_only: bool  # text is allowed everywhere here and below, so nothing is converted
 
 
-_ANY_TEXT = ScalarTypes(frozenset({"string"}), {}, None, None)
+_ANY_TEXT = ScalarTypes(frozenset({"string"}), {}, None, None, is_text_only=True)
 
 
 def scalar_types(schema: Any, root: Any) -> ScalarTypes:
@@ -168,13 +169,15 @@ def scalar_types(schema: Any, root: Any) -> ScalarTypes:
             found = found[step]
         schema = found
     types = schema.get("type", ())
-    other, items = schema.get("additionalProperties"), schema.get("items")
-    return ScalarTypes(
-        frozenset([types] if isinstance(types, str) else types),
-        {key: scalar_types(part, root) for key, part in schema.get("properties", {}).items()},
-        scalar_types(other, root) if isinstance(other, dict) else None,
-        scalar_types(items, root) if isinstance(items, dict) else None,
+    allowed = frozenset([types] if isinstance(types, str) else types)
+    properties = {key: scalar_types(part, root) for key, part in schema.get("properties", {}).items()}
+    other, items = (
+        scalar_types(part, root) if isinstance(part, dict) else None
+        for part in (schema.get("additionalProperties"), schema.get("items"))
     )
+    below = [*properties.values(), other or _ANY_TEXT, items or _ANY_TEXT]
+    is_text_only = "string" in allowed and all(part.is_text_only for part in below)
+    return ScalarTypes(allowed, properties, other, items, is_text_only)
 
 
 def type_scalars(node: YamlMap | YamlList, allowed: ScalarTypes) -> None:
@@ -186,10 +189,12 @@ def type_scalars(node: YamlMap | YamlList, allowed: ScalarTypes) -> None:
         find, other = allowed.properties.get, allowed.other_properties or _ANY_TEXT
         for key in node.untyped:
             node[key] = _typed(node[key], find(key, other))
-    else:
-        inner = allowed.items or _ANY_TEXT
-        for index in node.untyped:
-            node[index] = _typed(node[index], inner)
+        return
+    inner = allowed.items or _ANY_TEXT
+    if inner.is_text_only:  # as a list of recipients, which may be long
+        return
+    for index in node.untyped:
+        node[index] = _typed(node[index], inner)
 
 
 def _typed(value: Any, allowed: ScalarTypes) -> Any:

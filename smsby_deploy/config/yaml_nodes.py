@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
@@ -144,12 +144,9 @@ def _invalid(name: str, message: str, mark: Mark) -> FilesInvalid:
     return FilesInvalid([Problem(Severity.ERROR, "YAML", message, location=Location(name, *mark))])
 
 
-class _Node(NamedTuple):
-    """A node's value, its number of nodes, and whether its scalars need a type."""
-
-    value: Any
-    size: int
-    is_untyped: bool
+# A node's value, how many nodes it contains, and whether its scalars are still to be typed. A named tuple would take
+# 3 ms per 10,000 rows.
+_Node = tuple[Any, int, bool]
 
 
 class _Builder:
@@ -173,7 +170,7 @@ class _Builder:
                     raise _UnsupportedYaml(
                         "a second document (`---`); a file may contain only one", _mark(event)
                     )
-                root = self._node(self._next()).value
+                root, _, _ = self._node(self._next())
         return root
 
     def _node(self, event: Any) -> _Node:
@@ -185,7 +182,7 @@ class _Builder:
             raise _UnsupportedYaml(f"tags are not supported ({event.tag})", _mark(event))
         if kind is yaml.ScalarEvent:
             is_null = not event.style and event.value in _NOTHING
-            node = _Node(None if is_null else event.value, 1, not event.style and not is_null)
+            node: _Node = None if is_null else event.value, 1, not event.style and not is_null
         elif kind is yaml.MappingStartEvent:
             node = self._mapping(_mark(event))
         else:
@@ -198,7 +195,8 @@ class _Builder:
         node = self._anchors.get(event.anchor)
         if node is None:
             raise _UnsupportedYaml(f"alias of an unknown anchor &{event.anchor}", _mark(event))
-        self._aliased += node.size
+        _, size, _ = node
+        self._aliased += size
         if self._aliased > _MAX_ALIASED:
             raise _UnsupportedYaml("aliases expand to too many nodes", _mark(event))
         return node
@@ -231,7 +229,7 @@ class _Builder:
                 nested += size - 1
                 if is_untyped:
                     untyped.append(key)
-        return _Node(made, 1 + len(made) + nested, True)
+        return made, 1 + len(made) + nested, True
 
     def _sequence(self, start: Any) -> _Node:
         made, total = YamlList(_mark(start)), 1
@@ -245,7 +243,7 @@ class _Builder:
             made.items_at.append(mark)
             made.append(value)
             total += size
-        return _Node(made, total, True)
+        return made, total, True
 
 
 def _mark(event: Any) -> Mark:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, islice
+from operator import itemgetter
 from typing import NamedTuple
 
 from smsby_deploy.config.declarations import InlineRecipients
@@ -104,16 +105,11 @@ def inline_blocks(audience: InlineRecipients, size: int) -> Iterator[Block]:
     recipients = iter(audience.rows)
     while some := list(islice(recipients, size)):
         for columns, alike in groupby(some, lambda one: tuple(one.variables)):
-            members = list(alike)
             # Column by column: a tuple per row would make the garbage collector run.
-            values = [[one.variables[name] for one in members] for name in columns]
-            yield Block(
-                (*columns, "phone"),
-                [one.location.line or 1 for one in members],
-                [*values, [one.phone for one in members]],
-                texts=[one.text for one in members],
-                columns_at=[one.location.column or 1 for one in members],
-            )
+            phones, variables, texts, marks = zip(*alike, strict=True)
+            lines, columns_at = zip(*marks, strict=True)
+            values = [list(map(itemgetter(name), variables)) for name in columns]
+            yield Block((*columns, "phone"), lines, [*values, phones], texts=texts, columns_at=columns_at)
 
 
 def find_column(columns: Sequence[str], name: str) -> int | None:
