@@ -159,6 +159,7 @@ class _Builder:
         self._next = _event_reader(text)
         self._anchors: dict[str, _Node] = {}
         self._aliased = 0
+        self._keys: dict[str, str] = {}  # one string per key: rows repeat them
 
     def build(self) -> Any:
         root: Any = None
@@ -205,11 +206,13 @@ class _Builder:
         made, nested = YamlMap(mark), 0
         values_at, untyped = made.values_at, made.untyped
         next_event, scalar, end = self._next, yaml.ScalarEvent, yaml.MappingEndEvent
+        keys = self._keys
         while (event := next_event()).__class__ is not end:
             if event.__class__ is not scalar:
                 message = "expected a key; put a text that begins with { or [ in quotes"
                 raise _UnsupportedYaml(message, _mark(event))
             key = event.value
+            key = keys.setdefault(key, key)
             if key == "<<":
                 raise _UnsupportedYaml("merge keys (<<) are not supported; write the keys out", _mark(event))
             if key in made:
