@@ -50,14 +50,10 @@ def read_inline_recipients(rows: YamlList, location: Location) -> InlineRecipien
 
     By its schema, all their values are text.
     """
-    recipients = []
-    for row, mark in zip(rows, rows.items_at, strict=True):
-        if row.__class__ is YamlMap:
-            variables = dict(row)
-            phone, text = variables.pop("phone"), variables.pop("text", None)
-            recipients.append(InlineRecipient(phone, variables, text, mark))
-        else:
-            recipients.append(InlineRecipient(row, {}, None, mark))
+    recipients = [
+        InlineRecipient(row if row.__class__ is YamlMap else {"phone": row}, mark)
+        for row, mark in zip(rows, rows.items_at, strict=True)
+    ]
     return InlineRecipients(tuple(recipients), location)
 
 

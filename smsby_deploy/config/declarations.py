@@ -122,12 +122,13 @@ class TextSource(NamedTuple):
 
 
 class InlineRecipient(NamedTuple):
-    """One recipient written in the campaign file; `phone` is exactly as written."""
+    """One recipient written in the campaign file, exactly as written.
 
-    phone: str
-    variables: Mapping[str, str]  # without phone and text
-    text: str | None
-    mark: tuple[int, int]  # line and column
+    `values` are its variables, with `phone` and, if it has one, its own `text`; `mark` is its line and column.
+    """
+
+    values: Mapping[str, str]
+    mark: tuple[int, int]
 
 
 class InlineRecipients(NamedTuple):

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import NamedTuple
@@ -104,12 +105,19 @@ def inline_blocks(audience: InlineRecipients, size: int) -> Iterator[Block]:
     """
     recipients = iter(audience.rows)
     while some := list(islice(recipients, size)):
-        for columns, alike in groupby(some, lambda one: tuple(one.variables)):
+        for names, alike in groupby(some, lambda one: _variables_of(tuple(one.values))):
             # Column by column: a tuple per row would make the garbage collector run.
-            phones, variables, texts, marks = zip(*alike, strict=True)
+            rows, marks = zip(*alike, strict=True)
             lines, columns_at = zip(*marks, strict=True)
-            values = [list(map(itemgetter(name), variables)) for name in columns]
-            yield Block((*columns, "phone"), lines, [*values, phones], texts=texts, columns_at=columns_at)
+            columns = (*names, "phone")
+            values = [list(map(itemgetter(name), rows)) for name in columns]
+            texts = [row.get("text") for row in rows]
+            yield Block(columns, lines, values, texts=texts, columns_at=columns_at)
+
+
+@lru_cache(maxsize=64)  # most rows have the keys of the row above
+def _variables_of(keys: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(key for key in keys if key not in ("phone", "text"))
 
 
 def find_column(columns: Sequence[str], name: str) -> int | None:

@@ -243,7 +243,7 @@ def is_personal(mailing: Mailing, template: Template | None) -> bool:
     if template is None or template.is_personal:
         return True
     return isinstance(mailing.audience, InlineRecipients) and any(
-        recipient.text is not None for recipient in mailing.audience.rows
+        "text" in recipient.values for recipient in mailing.audience.rows
     )
 
 

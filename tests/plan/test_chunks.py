@@ -41,7 +41,7 @@ _phones = st.lists(st.integers(0, 9_999_999).map(lambda n: f"37529{n:07d}"), min
 
 
 def _mailing(phones: list[str], text: str) -> Mailing:
-    rows = tuple(InlineRecipient(phone, {"n": str(i)}, None, (1, 1)) for i, phone in enumerate(phones))
+    rows = tuple(InlineRecipient({"n": str(i), "phone": phone}, (1, 1)) for i, phone in enumerate(phones))
     return Mailing(
         "sale", "vip", "sale.yaml", _AT, "bulk", InlineRecipients(rows, _AT), TextSource(text, _AT), "0", _AT,
         None, None, "Europe/Minsk", 1, "fail",

@@ -127,10 +127,10 @@ def test_find_differing_repeats(tmp_path: Path) -> None:
 def test_find_differing_inline_recipients() -> None:
     """Another variable or its own text makes an inline recipient differ."""
     recipients = [
-        InlineRecipient("+375 29 123-45-67", {"name": "Анна"}, None, (5, 1)),
-        InlineRecipient("375291234567", {"name": "Анна"}, None, (6, 1)),
-        InlineRecipient("375291234567", {"name": "Анна"}, "own", (7, 1)),
-        InlineRecipient("375291234567", {}, None, (8, 1)),
+        InlineRecipient({"phone": "+375 29 123-45-67", "name": "Анна"}, (5, 1)),
+        InlineRecipient({"phone": "375291234567", "name": "Анна"}, (6, 1)),
+        InlineRecipient({"phone": "375291234567", "name": "Анна", "text": "own"}, (7, 1)),
+        InlineRecipient({"phone": "375291234567"}, (8, 1)),
     ]
     mailing = make_mailing(InlineRecipients(tuple(recipients), _AT))
     report = AudienceReport()
@@ -144,7 +144,7 @@ def test_invalid_inline_phone_has_its_column() -> None:
     """Several may be on one line."""
     at = Location("sale.yaml", 5, 17)
     rows = tuple(
-        InlineRecipient(phone, {}, None, (5, column))
+        InlineRecipient({"phone": phone}, (5, column))
         for phone, column in (("375291111111", 18), ("1", 34), ("375171111111", 39))
     )
     report = AudienceReport()

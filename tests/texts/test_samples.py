@@ -44,7 +44,9 @@ _PROJECT = Project(
 
 
 def _mailing(text: str, *rows: Mapping[str, str]) -> Mailing:
-    recipients = tuple(InlineRecipient(f"37529111111{i}", row, None, (1, 1)) for i, row in enumerate(rows))
+    recipients = tuple(
+        InlineRecipient({"phone": f"37529111111{i}", **row}, (1, 1)) for i, row in enumerate(rows)
+    )
     return Mailing(
         "sale", "vip", "sale.yaml", _AT, "bulk", InlineRecipients(recipients, _AT), TextSource(text, _AT), "0", _AT,
         None, None, "Europe/Minsk", 1, "fail",
@@ -137,7 +139,7 @@ def test_sample_mailing_reports_texts_it_cannot_render() -> None:
 
 def test_sample_mailing_keeps_a_thousand_problems() -> None:
     """Further problems are only counted, and the first message gives their number."""
-    rows = tuple(InlineRecipient(f"37529{i:07}", {}, None, (1, 1)) for i in range(1200))
+    rows = tuple(InlineRecipient({"phone": f"37529{i:07}"}, (1, 1)) for i in range(1200))
     found = _sample(_PERSONAL._replace(audience=InlineRecipients(rows, _AT)))
     assert len(found.problems) == 1001
     assert found.problems[0].message.startswith("200 more texts of this mailing cannot be sent")

@@ -166,7 +166,8 @@ _AT = Location("sale.yaml", 6, 11)
 
 
 def _mailing(text: str | None, own_text: str | None = None) -> Mailing:
-    recipients = InlineRecipients((InlineRecipient("375291234567", {}, own_text, (1, 1)),), _AT)
+    own = {} if own_text is None else {"text": own_text}
+    recipients = InlineRecipients((InlineRecipient({"phone": "375291234567", **own}, (1, 1)),), _AT)
     source = TextSource(text, _AT) if text is not None else None
     return Mailing(
         "sale", "vip", "sale.yaml", _AT, "bulk", recipients, source, "0", _AT,
