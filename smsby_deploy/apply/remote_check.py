@@ -119,7 +119,10 @@ class RemoteCheck:
 
 
 def _is_adoptable(action: Action, remote: RemoteView) -> bool:
-    """Whether sms.by has at least a part of it; a mailing that is blocked because of the whole list has none."""
+    """Whether sms.by has at least a part of a mailing.
+
+    A mailing that is blocked because of the whole list has none.
+    """
     is_listed = any(chunk.fingerprint in remote.by_fingerprint for chunk in action.chunks)
     return action.action is ActionKind.ADOPT or is_listed
 

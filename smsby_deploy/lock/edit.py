@@ -141,7 +141,10 @@ class LockEdit:
         self._write(address, "removed", [(EventKind.REMOVE, {"address": address})])
 
     def bind(self) -> None:
-        """Record that the list of the account is right, whatever it shows of what was sent until now."""
+        """Record that the list of the account is right, whatever it lacks.
+
+        Nothing that was sent until now is expected in it any more.
+        """
         self._write(EVERY_MAILING, "bound to the account", [])
 
     def _entry(self, address: str) -> Entry:

@@ -1,4 +1,4 @@
-"""The names of the account: ids of its alphanames and contact lists, and names that it does not have."""
+"""The alphanames and contact lists of the account, and names it does not have."""
 
 from __future__ import annotations
 

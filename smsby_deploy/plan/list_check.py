@@ -1,5 +1,6 @@
-"""Verify the remote list by the lock: a list that shows nothing of what sms.by accepted is not believed.
+"""Verify the remote list by the lock.
 
+A list that shows nothing of what sms.by accepted is not believed.
 Whether the messages of createSmsMessage are listed is not documented, so mailings sent phone by phone prove nothing here.
 """
 
@@ -20,7 +21,10 @@ _EXPECTED_FOR = timedelta(days=30)  # how long sms.by lists a mailing is not doc
 
 @dataclass(frozen=True, slots=True)
 class MissingMailing:
-    """A recorded mailing whose last revision the list should show: `missing` of its `expected` chunks are not listed."""
+    """A recorded mailing whose last revision the list should show.
+
+    `missing` of its `expected` chunks are not listed.
+    """
 
     address: str
     missing: int
@@ -48,7 +52,10 @@ class ListCheck:
 
     @property
     def is_disproved(self) -> bool:
-        """Whether the list shows nothing of what sms.by accepted: another account, or an incomplete answer."""
+        """Whether the list shows nothing of what sms.by accepted.
+
+        It is then of another account, or an incomplete answer.
+        """
         return self.expected > 0 and self.shown == 0
 
     @property
@@ -78,7 +85,10 @@ def check_list(lock: Lock, remote: RemoteView, *, now: datetime, reconcile_secon
 
 
 class _Window:
-    """The chunks that count: accepted in this span of time, and known from sms.by rather than from a user."""
+    """The chunks that the list should show.
+
+    They were accepted in this span of time, and are known from sms.by rather than from a user.
+    """
 
     def __init__(self, lock: Lock, first: datetime, last: datetime) -> None:
         self._first, self._last = first, last
@@ -111,8 +121,9 @@ def _is_shown(project: str, address: str, entry: Entry, chunk: ChunkRecord, remo
 def find_missing(
     check: ListCheck, addresses: Iterable[str], locations: dict[str, Location], now: datetime
 ) -> Iterator[Problem]:
-    """Yield the REMOTE_MISSING warnings: mailings whose time is yet to come first, then a list that is not believed.
+    """Yield the REMOTE_MISSING warnings.
 
+    Mailings whose time is yet to come are first, then a list that is not believed.
     Only the mailings at `addresses` are named; of a list that is not believed, only those whose time is yet to come.
     """
     chosen = set(addresses)

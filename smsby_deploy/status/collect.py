@@ -161,7 +161,10 @@ def collect_status(
 
 
 def _note_missing(status: MailingStatus, missing: MissingMailing | None) -> MailingStatus:
-    """Return the status of a mailing that the list does not show, with that as its first difference."""
+    """Return the status of a mailing that the list does not show.
+
+    Its first difference says so.
+    """
     if missing is None:
         return status
     shown = missing.expected - missing.missing

@@ -32,12 +32,14 @@ def test_the_table_lists_every_method_as_it_is_called() -> None:
 
 
 def test_every_error_in_the_table_is_known_to_the_code() -> None:
+    """The quoted error texts of sms.by are recognized by smsby/response.py."""
     texts = [text for row in ROWS for text in re.findall(r"`([^`]+)`", row[5])]
     assert len(texts) > 10
     assert [text for text in texts if not is_known(text)] == []
 
 
 def test_every_command_in_the_table_exists() -> None:
+    """Each method names the command that calls it."""
     commands = [name for row in ROWS for name in re.findall(r"`([^`]+)`", row[6])]
     assert len(commands) >= len(METHODS)
     for name in commands:

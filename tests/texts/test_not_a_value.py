@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.texts.environment import EXPONENT, NOT_VALUE_MARKS, NOT_VALUES
+from smsby_deploy.texts.not_a_value import EXPONENT, NOT_VALUE_MARKS, NOT_VALUES
 from tests.texts.rendering import render_one
 
 

@@ -1,0 +1,44 @@
+"""Values that only say that there is none.
+
+They are errors of spreadsheets, missing values of programs, and numbers that a spreadsheet has shortened: the digits of
+those are lost.
+"""
+
+from __future__ import annotations
+
+import re
+
+from jinja2 import TemplateRuntimeError
+
+# What spreadsheets, databases and programs write for a missing value or an error.
+_NO_VALUES = (
+    "nan", "none", "null", "nat", "undefined", "<na>", "[object object]", "#n/a", "#ref!", "#value!", "#div/0!", "#name?",
+    "\u00ad", "\u200b", "\ufeff",  # invisible
+    "#num!", "#null!", "#spill!", "#calc!", "#н/д", "#ссылка!", "#знач!", "#дел/0!", "#имя?", "#число!", "#пусто!",
+)  # fmt: skip
+NOT_VALUES = frozenset(
+    spelled
+    for value in _NO_VALUES
+    for spelled in (
+        value, value.upper(), value.capitalize(), value.title(), value.replace("nan", "NaN").replace("nat", "NaT"),
+        value.replace("object object", "object Object"),
+    )
+)  # fmt: skip
+NOT_VALUE_MARKS = ("n", "N", "#", "[", "+", "\u00ad", "\u200b", "\ufeff")  # each of them has one of these
+EXPONENT = re.compile(r"[-+]?\d+(?:[.,]\d+)?[eE]\+\d{1,3}")  # as spreadsheets shorten long numbers
+
+
+class NotAValue(TemplateRuntimeError):
+    """A value would be printed that a program writes where it has none."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the value is an error or a placeholder of a spreadsheet or program, such as #N/A, NULL or 1.2E+11: "
+            "correct it in the data"
+        )
+
+
+def is_not_a_value(text: str) -> bool:
+    """Whether `text` is a written form of "no value", or a number shortened by a spreadsheet."""
+    text = text.strip()
+    return text in NOT_VALUES or EXPONENT.fullmatch(text) is not None
