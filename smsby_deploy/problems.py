@@ -46,8 +46,18 @@ class Problem:
 
     def __post_init__(self) -> None:
         place = self.location
+        if place is not None and not place.file.isascii():
+            place = place._replace(file=printable(place.file))
+            object.__setattr__(self, "location", place)
+        if not self.message.isascii():
+            object.__setattr__(self, "message", printable(self.message))
         if place is not None and place.line is not None and place.column is None:
             object.__setattr__(self, "location", place._replace(column=1))
+
+
+def printable(text: str) -> str:
+    """Return `text` with ? for what UTF-8 cannot express, such as other bytes of a file name."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def has_errors(problems: Iterable[Problem]) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from smsby_deploy.config.problem_log import ProblemLog
-from smsby_deploy.problems import Location
+from smsby_deploy.problems import Location, printable
 
 PROJECT_FILE = "smsby.yaml"
 DEFAULT_PATTERN = "**/*.yaml"
@@ -47,11 +47,21 @@ def find_campaign_files(
         if path.name == PROJECT_FILE or path.name.startswith(".") or not folder.has_campaigns:
             continue
         name = path.as_posix()[start:]
+        if not is_utf8(name, log):
+            continue
         if path.resolve().is_relative_to(root) if path.is_symlink() else folder.is_inside:
             found.append((path, name))
         else:
             log.error("PATH_OUTSIDE", outside(name), Location(name, 1, 1))
     return found
+
+
+def is_utf8(name: str, log: ProblemLog) -> bool:
+    """Whether the name of a file is UTF-8, as plans and reports are; else it is an error."""
+    if printable(name) == name:
+        return True
+    log.error("ENCODING", "the name of this file is not UTF-8; rename it", Location(name, 1, 1))
+    return False
 
 
 def find_unread(root: Path) -> list[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from smsby_deploy.cli.main import run
 from smsby_deploy.config.declarations import InlineRecipients, RecipientsQuery
 from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.errors import FilesInvalid
@@ -300,3 +303,14 @@ def test_opt_outs_from_a_query(tmp_path: Path) -> None:
     ):
         with pytest.raises(FilesInvalid):
             _load(tmp_path, project=HEAD + f"suppress: [{wrong}]\n")
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file names are always UTF-8")
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif", "junit", "codeclimate"])
+def test_file_name_that_is_not_utf8(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is an error that every format can show, never a crash."""
+    (tmp_path / "smsby.yaml").write_text(HEAD)
+    (tmp_path / os.fsdecode(b"sale\xff.yaml")).write_text(CAMPAIGN)
+    assert run(["-C", str(tmp_path), "validate", "--format", form]) == 3
+    assert re.search(r"sale(\?|%3F).yaml", capsys.readouterr().out)
+    assert run(["-C", str(tmp_path), "plan", "--offline", "--out", str(tmp_path / "plan.json")]) == 3
