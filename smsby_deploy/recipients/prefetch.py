@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import compress
 from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import Audience, Mailing, RecipientsFile
@@ -30,7 +29,13 @@ _CELL_END = "\n"
 
 _Column = str | list[str]  # its cells joined by _CELL_END, unless a cell contains it
 _Packed = tuple[
-    _Column, tuple[str, ...], list[_Column], Sequence[str | None] | None, Sequence[int], bytearray
+    _Column,
+    tuple[str, ...],
+    list[_Column],
+    Sequence[str | None] | None,
+    Sequence[int],
+    bytearray,
+    bytearray | None,
 ]
 
 
@@ -129,27 +134,26 @@ def _send_batches(
 
 
 def _pack(batch: Batch) -> _Packed:
-    """Return the recipients of `batch` with each column as one string.
+    """Return `batch` with each column as one string.
 
     That takes a third less time than many short strings.
     """
-    selected = batch.selected
-    values = [_join(column if selected is None else compress(column, selected)) for column in batch.values]
+    values = [_join(column) for column in batch.values]
     texts = batch.texts if batch.has_own_texts else None
-    return _join(batch.phones), batch.names, values, texts, batch.lines, batch.not_suppressed
+    phones = _join(batch.phones)
+    return phones, batch.names, values, texts, batch.lines, batch.not_suppressed, batch.selected
 
 
 def _unpack(packed: _Packed) -> Batch:
-    phones, names, values, texts, lines, not_suppressed = packed
-    count = len(not_suppressed)
+    phones, names, values, texts, lines, not_suppressed, selected = packed
     columns = [_split(column) for column in values]
-    return Batch(_split(phones), names, columns, texts or [None] * count, lines, not_suppressed)
+    own_texts = texts or [None] * len(not_suppressed)
+    return Batch(_split(phones), names, columns, own_texts, lines, not_suppressed, selected)
 
 
-def _join(cells: Iterable[str]) -> _Column:
-    cells = list(cells)
+def _join(cells: Sequence[str]) -> _Column:
     joined = _CELL_END.join(cells)
-    return joined if joined.count(_CELL_END) == len(cells) - 1 else cells
+    return joined if joined.count(_CELL_END) == len(cells) - 1 else list(cells)
 
 
 def _split(column: _Column) -> list[str]:
