@@ -32,13 +32,20 @@ class AnswerHandler:
         try:
             self.record(request, outcome)
         except StopSending:
-            self._announce(request, outcome)
+            self._say_outcome(request, outcome)
             raise
-        self._announce(request, outcome)
+        self.announce(request, outcome)
+
+    def announce(self, request: SendRequest, outcome: Outcome) -> None:
+        """Announce the answer to `request`, which is recorded."""
+        self._say_outcome(request, outcome)
         request.on_recorded()
 
     def record(self, request: SendRequest, outcome: Outcome) -> None:
-        """Record the final answer to `request` without announcing it. Raises as handle."""
+        """Record the final answer to `request` without announcing it. Raises as handle.
+
+        Only that it was accepted may not be on disk yet: the next intent or `Recorder.sync` sees to that.
+        """
         match outcome.kind:
             case OutcomeKind.ACCEPTED:
                 self._record_accepted(request, outcome)
@@ -59,14 +66,14 @@ class AnswerHandler:
     def _record_accepted(self, request: SendRequest, outcome: Outcome) -> None:
         record = self._recorder
         if request.step == "draft":
-            record.result(request.chunks, ChunkState.DRAFT, message_id=outcome.message_id, error=None)
+            record.write_result(request.chunks, ChunkState.DRAFT, message_id=outcome.message_id, error=None)
             return
         ids: dict[str, str | int] = {}
         if outcome.uuid:
             ids["uuid"] = outcome.uuid
         if outcome.message_id and request.step is None and request.row is None:
             ids["message_id"] = outcome.message_id
-        record.result(
+        record.write_result(
             request.chunks, ChunkState.ACCEPTED, request.row, accepted_at=record.now(), error=None, **ids
         )
         self._mark_sent(request)
@@ -103,8 +110,8 @@ class AnswerHandler:
         addresses = tuple(sorted(request.addresses))
         self._say(Event(name, line, addresses, outcome=outcome.kind.value, is_warning=True))
 
-    def _announce(self, request: SendRequest, outcome: Outcome) -> None:
-        """Announce the outcome; a request that was lost and then found at sms.by is accepted.
+    def _say_outcome(self, request: SendRequest, outcome: Outcome) -> None:
+        """Say what the outcome is; a request that was lost and then found at sms.by is accepted.
 
         Of requests with a single phone only failures are announced: the others may be thousands.
         """

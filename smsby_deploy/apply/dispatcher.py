@@ -3,7 +3,8 @@
 The loop takes an answer if one has come, and records it; else it starts a request if one may be sent, writing its
 intent first; else it waits. Workers do HTTP and nothing else. So nothing is sent between an answer and its handling,
 and the limits on the rate and on requests in flight hold. One request is prepared ahead, so that sms.by does not wait
-for it; nothing of it is on disk until it is sent.
+for it; nothing of it is on disk until it is sent. Its intent and the accepted results before it share one fsync: all
+are on disk before it is sent, and each result before it is announced.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Dispatcher:
         self._answers = answers
         self._limit = _FlightLimit(context.project.api.concurrency)
         self._in_flight: dict[int, SendRequest] = {}
+        self._accepted: list[tuple[SendRequest, Outcome]] = []  # recorded, not yet announced
         self._resume_at = float("-inf")  # after a 429 or a failed connection nothing is sent until then
 
     def send(self, request: SendRequest) -> None:
@@ -79,6 +81,7 @@ class Dispatcher:
                     wait = self._start_next(queue) if stop is None else SLICE
                     if wait is None:
                         continue
+                    self._announce_accepted()
                     if self._in_flight:
                         answer = self._workers.wait(wait)
                     elif stop is None and queue.has_next():
@@ -101,6 +104,8 @@ class Dispatcher:
         wait = max(self._resume_at - self._clock.monotonic(), self._client.seconds_until_turn())
         if not self._has_room():
             wait = SLICE
+        if wait > 0 or not queue.is_prepared:
+            self._announce_accepted()  # what comes now may take long
         if wait > 0:
             is_prepared = self._limit.most > 1 and queue.prepare_next()
             return None if is_prepared else min(wait, SLICE)
@@ -138,17 +143,28 @@ class Dispatcher:
                 self._limit.halve()
                 queue.put_back(request)
                 return
-        if outcome.kind is OutcomeKind.ACCEPTED:
-            self._limit.count_accepted()
-        self._answers.handle(request, outcome)
+        if outcome.kind is not OutcomeKind.ACCEPTED:
+            self._answers.handle(request, outcome)
+            return
+        self._limit.count_accepted()
+        self._answers.record(request, outcome)
+        self._accepted.append((request, outcome))
+
+    def _announce_accepted(self) -> None:
+        self._recorder.sync()
+        while self._accepted:
+            self._answers.announce(*self._accepted.pop(0))
 
     def _drain(self, error: Exception) -> None:
         """Record the answers to the requests in flight after `error`.
 
         `error` is reported, and collects the results that could not be saved.
         """
-        while self._in_flight:
+        while True:
             try:
+                self._recorder.sync()
+                if not self._in_flight:
+                    return
                 answer = self._workers.wait(SLICE)
                 if answer is not None:
                     self._answers.record(self._in_flight.pop(answer[0]), answer[1])
@@ -196,6 +212,11 @@ class _RequestQueue:
         self._runs = runs
         self._waiting: list[tuple[int, SendRequest]] = []  # a heap
         self._prepared: _Prepared | None = None
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether the next request is prepared."""
+        return self._prepared is not None
 
     def has_next(self) -> bool:
         """Return whether there is one more."""

@@ -126,8 +126,25 @@ class Recorder:
         self, chunks: Sequence[ChunkRef], state: ChunkState, row: int | None = None, **changes: Any
     ) -> None:
         """Record the result of a request; `step` is kept only if it is unknown."""
+        self.write_result(chunks, state, row, **changes)
+        self.sync()
+
+    def write_result(
+        self, chunks: Sequence[ChunkRef], state: ChunkState, row: int | None = None, **changes: Any
+    ) -> None:
+        """Do what result does, without waiting for the disk.
+
+        The next intent or sync waits for both lines.
+        """
+        self.begin()
         changes = {"state": stored_state(state), "step": None, **changes}
-        self._write(EventKind.RESULT, chunks=[list(ref) for ref in chunks], **_place(row), changes=changes)
+        refs = [list(ref) for ref in chunks]
+        event = self._journal.write(EventKind.RESULT, chunks=refs, **_place(row), changes=changes)
+        self.lock = fold_event(self.lock, event)
+
+    def sync(self) -> None:
+        """Wait until everything recorded is on disk."""
+        self._journal.sync()
 
     def note(self, ref: ChunkRef, state: ChunkState, row: int | None = None, **changes: Any) -> None:
         """Record what is known without a request: found at sms.by, or all recipients opted out."""

@@ -1,8 +1,9 @@
 """The journal: an append-only file that records what is about to happen before it happens.
 
 One JSON object a line, each with a checksum over itself and the previous line, so that a last line that was only written in
-part can be distinguished from any other damage. Every line is on disk (fsync) before the program goes on. A journal is
-folded into the lock at the end of its run, or by the next command after a crash; see events.py for the meaning of its events.
+part can be distinguished from any other damage. Every line is on disk (fsync) before the program goes on, except an accepted
+result: the intent after it shares its fsync. A journal is folded into the lock at the end of its run, or by the next command
+after a crash; see events.py for the meaning of its events.
 
 `lock rescue` keeps what can be read of a damaged journal. Nothing is guessed in favor of sending: in every mailing that a
 readable line names, the chunks that are not certainly done become unknown.
@@ -10,7 +11,6 @@ readable line names, the chunks that are not certainly done become unknown.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -39,9 +39,9 @@ class ResultNotSaved(Exception):
     `events` are the lines that are not on disk.
     """
 
-    def __init__(self, reason: str, event: Event) -> None:
+    def __init__(self, reason: str, *events: Event) -> None:
         super().__init__(reason)
-        self.events = [event]
+        self.events = list(events)
 
 
 class Journal:
@@ -52,29 +52,58 @@ class Journal:
         self._previous = ""
         self._broken = False
         self._length = 0
+        self._synced_length = 0
+        self._unsynced: list[Event] = []
         self._file: int | None = None
 
     def append(self, kind: EventKind, **fields: Any) -> Event:
         """Write one line, wait until it is on disk, and return the event with phone numbers masked.
 
         Raises:
-            ResultNotSaved: the line could not be written.
+            ResultNotSaved: the line, or one before it that was not synced, could not be written.
         """
+        event = self._write(kind, fields)
+        self.sync()
+        fault_point(f"journal.after:{kind}")
+        return event
+
+    def write(self, kind: EventKind, **fields: Any) -> Event:
+        """Do what append does, without waiting for the disk.
+
+        The next append or sync waits for both lines.
+        """
+        event = self._write(kind, fields)
+        fault_point(f"journal.after:{kind}")
+        return event
+
+    def sync(self) -> None:
+        """Wait until all lines are on disk; raises as append."""
+        if self._file is None or not self._unsynced:
+            return
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            self._broken = True
+            raise ResultNotSaved(error.strerror or str(error), *self._take_back_unsynced()) from error
+        self._unsynced = []
+        self._synced_length = self._length
+
+    def _write(self, kind: EventKind, fields: dict[str, Any]) -> Event:
         event = {"event": kind.value, **_mask_prose(fields)}
         line, checksum = _seal_line(event, self._previous)
         fault_point(f"journal.before:{kind}")
         try:
-            self._write(line)
+            self._write_line(line)
         except OSError as error:
             self._broken = True  # nothing may ever follow a line that may be torn
-            self._cut_off()
-            raise ResultNotSaved(error.strerror or str(error), event) from error
+            lost = [event] if self._cut_off() else [*self._take_back_unsynced(), event]
+            raise ResultNotSaved(error.strerror or str(error), *lost) from error
         self._previous = checksum
         self._length += len(line)
-        fault_point(f"journal.after:{kind}")
+        self._unsynced.append(event)
         return event
 
-    def _write(self, line: bytes) -> None:
+    def _write_line(self, line: bytes) -> None:
         if self._broken:
             raise OSError("an earlier line could not be written")
         if self._file is None:
@@ -83,14 +112,32 @@ class Journal:
         written = os.write(self._file, line)
         if written != len(line):
             raise OSError(f"only {written} of {len(line)} bytes were written")
-        os.fsync(self._file)
 
-    def _cut_off(self) -> None:
-        """Remove a line that was written in part: an intent would make unknown what was never sent."""
-        with contextlib.suppress(OSError):  # the line then stays torn, and is read as such
-            if self._file is not None:
-                os.ftruncate(self._file, self._length)
-                os.fsync(self._file)
+    def _cut_off(self) -> bool:
+        """Remove a line that was written in part.
+
+        Returns:
+            Whether the lines before it, and nothing else, are now on disk.
+
+        An intent that stayed would make unknown what was never sent. A line that cannot be removed is torn,
+        and is read as such.
+        """
+        if self._file is None:
+            return False
+        try:
+            os.ftruncate(self._file, self._length)
+            os.fsync(self._file)
+        except OSError:
+            return False
+        self._unsynced = []
+        return True
+
+    def _take_back_unsynced(self) -> list[Event]:
+        """Remove the lines that may not be on disk, and return their events."""
+        events, self._unsynced = self._unsynced, []
+        self._length = self._synced_length
+        self._cut_off()
+        return events
 
     def close(self) -> None:
         """Close the file; it stays on disk until it is folded into the lock."""

@@ -58,16 +58,27 @@ class VirtualClock:
 
 @dataclass
 class FakeHeldLock:
-    """A lock in memory, and the lines of its journal; `is_full` is a full disk."""
+    """A lock in memory, and the lines of its journal, `synced` of them on disk; `is_full` is a full disk."""
 
     lock: Lock
     lines: list[dict[str, Any]] = field(default_factory=list)
+    synced: int = 0
+    syncs: int = 0
     is_full: bool = False
 
     def open_journal(self) -> FakeHeldLock:
         return self
 
     def append(self, event: str, **fields: Any) -> dict[str, Any]:
+        line = self.write(event, **fields)
+        self.sync()
+        return line
+
+    def sync(self) -> None:
+        self.syncs += self.synced < len(self.lines)
+        self.synced = len(self.lines)
+
+    def write(self, event: str, **fields: Any) -> dict[str, Any]:
         line = {"event": event, **fields}
         if self.is_full:
             raise ResultNotSaved("No space left on device", line)

@@ -74,6 +74,25 @@ def test_dispatcher_prepares_one_request_ahead() -> None:
     assert world.states() == ["accepted"] * 4
 
 
+def test_dispatcher_syncs_a_result_with_the_next_intent() -> None:
+    """A result waits for the disk together with the intent of the request that was prepared, else on its own."""
+    world = World(concurrency=2, chunks=4)
+    world.dispatcher().send_all(world.request(index, latency=1 + index / 4) for index in range(4))
+    results_and_intents = 2
+    last_results = 2
+    assert world.held.events[-6:] == ["result", "intent", "result", "intent", "result", "result"]
+    assert world.held.syncs == len(["begin", "intent", "intent"]) + results_and_intents + last_results
+
+
+def test_dispatcher_announces_what_is_on_disk() -> None:
+    """While the last of two requests is in flight, the answer of the first is on disk and announced."""
+    world = World(concurrency=2)
+    seen: list[tuple[bool, int]] = []
+    world.clock.at(1.5, lambda: seen.append((world.held.synced == len(world.held.lines), len(world.events))))
+    world.dispatcher().send_all(world.request(index, latency=1 + index) for index in range(2))
+    assert seen == [(True, 1)]
+
+
 def test_dispatcher_slows_down_after_429() -> None:
     """Nothing leaves for as long as Retry-After says; then half as many are in flight, the repeated one first."""
     world = World(concurrency=4, chunks=8)
@@ -232,21 +251,21 @@ def test_dispatcher_sends_nothing_after_a_failure() -> None:
 
 
 def test_dispatcher_records_answers_if_output_is_closed() -> None:
-    """The first answer cannot be announced; the second, which comes later, is recorded all the same."""
-    world = World(concurrency=2)
+    """The first answer cannot be announced; those of the two requests in flight then are recorded all the same."""
+    world = World(concurrency=2, chunks=4)
 
     def say(event: Event) -> None:
         raise BrokenPipeError
 
     world.say = say
     with pytest.raises(BrokenPipeError):
-        world.dispatcher().send_all(world.request(index, latency=index + 1.0) for index in range(3))
-    assert world.states() == ["accepted", "accepted", "pending"]
+        world.dispatcher().send_all(world.request(index, latency=index + 1.0) for index in range(4))
+    assert world.states() == ["accepted", "accepted", "accepted", "pending"]
 
 
 def test_dispatcher_records_answers_if_a_signal_is_not_shown() -> None:
-    """Neither the first answer nor the shutdown can be announced; the second answer is recorded."""
-    world = World(concurrency=2)
+    """Neither the first answer nor the shutdown can be announced; the answers in flight are recorded."""
+    world = World(concurrency=2, chunks=4)
 
     def announce() -> None:
         raise BrokenPipeError
@@ -258,8 +277,8 @@ def test_dispatcher_records_answers_if_a_signal_is_not_shown() -> None:
     world.workers._announce_shutdown = announce
     _signal(world, 1.5)
     with pytest.raises(BrokenPipeError):
-        world.dispatcher().send_all(world.request(index, latency=index * 4 + 1.0) for index in range(3))
-    assert world.states() == ["accepted", "accepted", "pending"]
+        world.dispatcher().send_all(world.request(index, latency=index * 4 + 1.0) for index in range(4))
+    assert world.states() == ["accepted", "accepted", "accepted", "pending"]
 
 
 def test_dispatcher_writes_no_intent_if_preparing_fails() -> None:
@@ -370,11 +389,13 @@ class _Checks:
         self._interval = interval
         self._last = float("-inf")
         world.workers.on_submit = self._on_submit
+        world.say = self._on_event
 
     def _on_submit(self) -> None:
         world = self._world
         (line,) = world.held.lines[-1:]
         assert line["event"] == "intent"
+        self._check_disk()
         ((address, _),) = line["chunks"]
         assert not world.context.runs[address].is_stopped
         assert not world.shutdown.is_requested
@@ -383,8 +404,15 @@ class _Checks:
         assert world.clock.time - self._last > self._interval - 1e-6
         self._last = world.clock.time
 
+    def _on_event(self, event: Event) -> None:
+        self._check_disk()
+
+    def _check_disk(self) -> None:
+        assert self._world.held.synced == len(self._world.held.lines)
+
     def check_journal(self) -> None:
         """Each request has an intent and then its result, and none is sent twice unless it was not sent."""
+        self._check_disk()
         open_intents: set[tuple[str, int]] = set()
         settled: dict[tuple[str, int], str] = {}
         for line in self._world.held.lines[1:]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.errors import LockDamaged
-from smsby_deploy.lock.events import EventKind
+from smsby_deploy.lock.events import Event, EventKind
 from smsby_deploy.lock.journal import Journal, ResultNotSaved, read_journal, salvage
 from smsby_deploy.lock.records import ChunkState, Lock
 from smsby_deploy.lock.serialization import entry_document
@@ -83,6 +83,81 @@ def test_journal_append_takes_back_a_torn_line(tmp_path: Path, monkeypatch: pyte
         journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
     journal.close()
     assert store.journal_path.read_bytes() == before
+
+
+def _write_result(journal: Journal) -> Event:
+    """Write a result without waiting for the disk."""
+    return journal.write(EventKind.RESULT, chunks=[["a/b", 0]], changes={"state": "accepted"})
+
+
+def test_journal_append_syncs_the_lines_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that was only written waits for the disk together with the next one, and is there to be read."""
+    store = LockStore(tmp_path / "lock.json", "shop")
+    journal = begin_journal(store)
+    synced: list[bytes] = []
+    real = os.fsync
+
+    def sync(file: int) -> None:
+        real(file)
+        synced.append(store.journal_path.read_bytes())
+
+    monkeypatch.setattr("smsby_deploy.lock.journal.os.fsync", sync)
+    result = _write_result(journal)
+    assert not synced
+    intent = journal.append(EventKind.INTENT, chunks=[["a/b", 1]], step=None)
+    journal.sync()
+    journal.close()
+    assert synced == [store.journal_path.read_bytes()]
+    assert read_journal(store.journal_path)[-2:] == [result, intent]
+
+
+def test_journal_sync_failure_names_every_lost_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk keeps neither a result nor the intent after it: both are named once, and neither stays in the file."""
+    store = LockStore(tmp_path / "lock.json", "shop")
+    journal = begin_journal(store)
+    before = store.journal_path.read_bytes()
+    result = _write_result(journal)
+
+    def fail(file: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("smsby_deploy.lock.journal.os.fsync", fail)
+        with pytest.raises(ResultNotSaved) as caught:
+            journal.append(EventKind.INTENT, chunks=[["a/b", 1]], step=None)
+    assert caught.value.events == [result, {"event": "intent", "chunks": [["a/b", 1]], "step": None}]
+    with pytest.raises(ResultNotSaved) as caught:
+        _write_result(journal)
+    assert caught.value.events == [result]
+    journal.sync()
+    journal.close()
+    assert store.journal_path.read_bytes() == before
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_journal_full_disk_keeps_the_line_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_kept: bool
+) -> None:
+    """An intent that does not fit is the only lost line if the result before it can be synced, else one of two."""
+    store = LockStore(tmp_path / "lock.json", "shop")
+    journal = begin_journal(store)
+    begun = store.journal_path.read_bytes()
+    result = _write_result(journal)
+    whole = store.journal_path.read_bytes()
+
+    def fail(file: int, line: bytes = b"") -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("smsby_deploy.lock.journal.os.write", fail)
+        if not is_kept:
+            patched.setattr("smsby_deploy.lock.journal.os.fsync", fail)
+        with pytest.raises(ResultNotSaved) as caught:
+            journal.append(EventKind.INTENT, chunks=[["a/b", 1]], step=None)
+    intent = {"event": "intent", "chunks": [["a/b", 1]], "step": None}
+    assert caught.value.events == ([intent] if is_kept else [result, intent])
+    journal.close()
+    assert store.journal_path.read_bytes() == (whole if is_kept else begun)
 
 
 ACCEPTED, UNKNOWN = ChunkState.ACCEPTED, ChunkState.UNKNOWN
