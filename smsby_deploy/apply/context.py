@@ -14,6 +14,7 @@ from smsby_deploy.apply.worker_pool import ShutdownSignal
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_loader import LoadedProject
+from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.store import LockStore
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.smsby.send_client import SendClient
@@ -94,6 +95,7 @@ class ApplyRequest:
     connect: Callable[[], SendClient]
     account: str | None
     clock: Clock
+    here: Binding | None = None  # where the lock must belong; not checked if it is None
     select: tuple[str, ...] = ()
     reviewed: Callable[[], Plan] | None = None
     planned: Callable[[Plan], object] = _ignore

@@ -13,6 +13,7 @@ from smsby_deploy.apply.context import ApplyRequest, Event
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid, LockDamaged, PlanRefused, Refused
+from smsby_deploy.lock.binding import check_service
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.chunks import Keep
 from smsby_deploy.plan.guardrails import check_apply, check_balance
@@ -89,8 +90,10 @@ def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, ke
         outdated = find_outdated(reviewed, replace(offline, account=account))
         if outdated:
             raise stale_plan(outdated)
+    if request.here is not None:
+        check_service(lock, request.here.service)
     client = request.connect()
-    plan = files.plan(client=client, account=request.account, now=now, new_id=new_id)
+    plan = files.plan(client=client, account=request.account, now=now, new_id=new_id, here=request.here)
     if reviewed is not None:
         plan = _as_reviewed(request, reviewed, plan)
     request.planned(plan)

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import OutcomeUnknown, UsageError
+from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.events import EventKind, fold, fold_event
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates, format_runs
@@ -47,6 +48,7 @@ class Recorder:
         body: str,
         currency: str | None = None,
         by: str | None = None,
+        binding: Binding | None = None,
     ) -> None:
         self.lock = held.lock
         self._held = held
@@ -55,6 +57,7 @@ class Recorder:
         self._body = body
         self._currency = currency
         self._by = by
+        self._binding = binding
         self._clock = clock
         self._begun = False
 
@@ -84,6 +87,8 @@ class Recorder:
         }
         self.lock = fold(self.lock, [self._journal.append(EventKind.BEGIN, **begin)])
         self._begun = True
+        if self._binding is not None:
+            self._write(EventKind.BIND, **asdict(self._binding))
 
     def write_entry(self, address: str, revision: int, action: Action, chunks: Sequence[ChunkRecord]) -> None:
         """Record a mailing before its first request, or one that was found at sms.by."""

@@ -228,4 +228,5 @@ def _open_recorder(request: ApplyRequest, loaded: LoadedProject, plan: Plan, hel
         body=loaded.project.api.body,
         currency=plan.currency,
         by=request.by,
+        binding=plan.binding,
     )

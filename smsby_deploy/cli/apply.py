@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from smsby_deploy.apply.result import ApplyResult
     from smsby_deploy.config.declarations import Project
     from smsby_deploy.exit_codes import ExitCode
+    from smsby_deploy.lock.binding import Binding
     from smsby_deploy.output.progress import Progress
     from smsby_deploy.plan.model import Plan
 
@@ -131,6 +132,7 @@ def _apply(
     from smsby_deploy.plan.plan_file import read_plan
 
     context, clock = approval.context, SystemClock()
+    here = _binding(context, project)
     with progress_of(context, clock) as progress:
         progress.step("planning")
         approval.progress = progress
@@ -139,7 +141,8 @@ def _apply(
                 load=lambda: load(context),
                 store=open_lock(project),
                 connect=lambda: open_sender(project.api, context.environ, clock),
-                account=_account(context, project),
+                account=here.account if here is not None else None,
+                here=here,
                 clock=clock,
                 select=select,
                 reviewed=None if plan_path is None else lambda: read_plan(plan_path),
@@ -155,15 +158,12 @@ def _apply(
         )
 
 
-def _account(context: Context, project: Project) -> str | None:
-    """The account to send with; None without a token.
-
-    A missing token is reported only when sms.by is to be asked.
-    """
-    from smsby_deploy.cli.session import account_of
+def _binding(context: Context, project: Project) -> Binding | None:
+    """Where to send; None without a token, which is reported once sms.by is to be asked."""
+    from smsby_deploy.cli.session import binding_of
 
     try:
-        return account_of(project.api, context.environ)
+        return binding_of(project.api, context.environ)
     except TokenRefused:
         return None
 

@@ -157,14 +157,17 @@ def remove(context: Context, address: str, reason: str) -> ExitCode:
 @reason_option()
 @click.pass_obj
 def bind(context: Context, reason: str) -> ExitCode:
-    """Trust the list of mailings at sms.by as it is now.
+    """Confirm that the lock belongs to the account in use.
 
-    Use it if sms.by does not list what the lock recorded as accepted, and you have verified that this is
-    the right account. Sends nothing.
+    It records the service and the account. Use it if sms.by does not list what the lock recorded as accepted, and you
+    have verified that this is the right account. Sends nothing.
     """
+    from smsby_deploy.cli.session import binding_of, load
+
+    here = binding_of(load(context).project.api, context.environ)
     with _change(context, reason, "lock bind") as change:
-        change.bind()
-    context.note(f"the lock is bound to the account\nnext: {context.program} plan")
+        change.bind(here)
+    context.note(f"the lock is bound to {here.service}\nnext: {context.program} plan")
     return ExitCode.DONE
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from smsby_deploy.cli.context import MACHINE_FORMATS, Context, examples, format_option
-from smsby_deploy.errors import FilesInvalid, SmsbyDeployError, SmsbyUnavailable
+from smsby_deploy.errors import FilesInvalid, Refused, SmsbyDeployError, SmsbyUnavailable
 
 if TYPE_CHECKING:
     from smsby_deploy.config.project_loader import LoadedProject
@@ -72,7 +72,7 @@ def command(
     files = _measure_files(context, loaded, lock, select, reviewer)
     try:
         result = _plan(context, loaded, files, is_offline=offline, shows_balance=form in _WITH_BALANCE)
-    except (FilesInvalid, SmsbyUnavailable) as error:
+    except (FilesInvalid, SmsbyUnavailable, Refused) as error:
         if form == "markdown":
             _write_no_plan(loaded, error)
         raise
@@ -93,17 +93,23 @@ def _plan(
 ) -> PlanResult:
     from uuid import uuid4
 
-    from smsby_deploy.cli.session import account_of, open_reader
+    from smsby_deploy.cli.session import binding_of, open_reader
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.result import ask_balance, review_plan
 
-    client = account = None
+    client = here = None
     clock, api = SystemClock(), loaded.project.api
     with files.errors_first():
         if not is_offline:
             client = open_reader(api, context.environ, clock)
-            account = account_of(api, context.environ)
-        plan = files.plan(client=client, account=account, now=clock.now(), new_id=uuid4().hex[:12])
+            here = binding_of(api, context.environ)
+        plan = files.plan(
+            client=client,
+            account=here.account if here is not None else None,
+            now=clock.now(),
+            new_id=uuid4().hex[:12],
+            here=here,
+        )
     result = review_plan(plan, loaded.project)
     return replace(result, balance=ask_balance(client, plan)) if shows_balance else result
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from smsby_deploy.clock import Clock
     from smsby_deploy.config.declarations import ApiSettings, Project
     from smsby_deploy.config.project_loader import LoadedProject
+    from smsby_deploy.lock.binding import Binding
     from smsby_deploy.lock.store import LockStore
     from smsby_deploy.output.progress import Progress
     from smsby_deploy.plan.observers import ReadProgress
@@ -137,6 +138,13 @@ def account_of(api: ApiSettings, environ: Mapping[str, str]) -> str:
     from smsby_deploy.plan.plan_file import account_id
 
     return account_id(api_url(api, environ), read_token(environ))
+
+
+def binding_of(api: ApiSettings, environ: Mapping[str, str]) -> Binding:
+    """Where a run sends to; raises as open_reader."""
+    from smsby_deploy.lock.binding import PRODUCTION, Binding, service_of
+
+    return Binding(PRODUCTION, service_of(api_url(api, environ)), account_of(api, environ))
 
 
 def open_lock(project: Project) -> LockStore:

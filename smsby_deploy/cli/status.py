@@ -149,7 +149,7 @@ def _collector(
     """A function that asks sms.by; it takes the other arguments of `collect_status`."""
     from functools import partial
 
-    from smsby_deploy.cli.session import open_reader
+    from smsby_deploy.cli.session import binding_of, open_reader
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.status.callbacks import callbacks_path, read_callbacks
     from smsby_deploy.status.collect import StatusOptions, collect_status, read_since
@@ -167,6 +167,7 @@ def _collector(
             project.mailings,
             list_missed=list_missed,
             reconcile_seconds=project.api.reconcile_seconds,
+            here=binding_of(project.api, context.environ),
         ),
         read_callbacks=lambda uuid: read_callbacks(callbacks_path(project.lock), uuid),
     )

@@ -5,11 +5,12 @@ Each is journaled and recorded; none sends.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 from uuid import uuid4
 
 from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
+from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.phone_states import PhoneState
@@ -140,12 +141,12 @@ class LockEdit:
             )
         self._write(address, "removed", [(EventKind.REMOVE, {"address": address})])
 
-    def bind(self) -> None:
-        """Record that the list of the account is right, whatever it lacks.
+    def bind(self, here: Binding) -> None:
+        """Record that the lock belongs to `here` and that its list is right, whatever it lacks.
 
         Nothing that was sent until now is expected in it any more.
         """
-        self._write(EVERY_MAILING, "bound to the account", [])
+        self._write(EVERY_MAILING, f"bound to {here.service}", [(EventKind.BIND, asdict(here))])
 
     def _entry(self, address: str) -> Entry:
         entry = self._held.lock.mailings.get(address)

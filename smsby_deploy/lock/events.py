@@ -12,6 +12,7 @@
 | facts | address, changes | what only sms.by knows about a list mailing |
 | resolve | resolution | a manual change, its author and reason |
 | remove, move | address, to | a mailing is forgotten, or gets another address |
+| bind | environment, service, account | where the lock belongs |
 | end | mailings, recipients | the apply is over |
 
 `row`, where present, limits an event to the phone at that position of the one chunk.
@@ -25,6 +26,7 @@ from enum import StrEnum
 from typing import Any
 
 from smsby_deploy.errors import LockDamaged
+from smsby_deploy.lock.binding import Binding, bind
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import Apply, ChunkRecord, ChunkState, Lock, Resolution, UploadRecord
 from smsby_deploy.lock.serialization import parse_baseline, read_entry, read_state
@@ -49,6 +51,7 @@ class EventKind(StrEnum):
     RESOLVE = "resolve"
     REMOVE = "remove"
     MOVE = "move"
+    BIND = "bind"
     END = "end"
 
 
@@ -140,6 +143,10 @@ def _move(lock: Lock, event: Event) -> Lock:
     return replace(lock, mailings=mailings)
 
 
+def _bind(lock: Lock, event: Event) -> Lock:
+    return bind(lock, Binding(event["environment"], event["service"], event["account"]))
+
+
 def _end(lock: Lock, event: Event) -> Lock:
     *before, last = lock.applies
     done = replace(last, mailings=event["mailings"], recipients=event["recipients"])
@@ -158,6 +165,7 @@ _FOLDS: dict[EventKind, Callable[[Lock, Event], Lock]] = {
     EventKind.RESOLVE: _resolve,
     EventKind.REMOVE: _remove,
     EventKind.MOVE: _move,
+    EventKind.BIND: _bind,
     EventKind.END: _end,
 }
 

@@ -244,7 +244,8 @@ class Resolution:
 class Lock:
     """Everything that is recorded.
 
-    `serial` counts its versions; `lineage` identifies it, and is None until it is written.
+    `serial` counts its versions; `lineage` identifies it, and is None until it is written. `environment`, `service` and
+    `account` say where it belongs; None if that is not recorded.
     """
 
     project: str
@@ -254,6 +255,9 @@ class Lock:
     applies: tuple[Apply, ...] = ()
     resolutions: tuple[Resolution, ...] = ()
     folded: str | None = None  # the id of the journal that was folded in last
+    environment: str | None = None
+    service: str | None = None
+    account: str | None = None
 
     def with_entry(self, address: str, entry: Entry) -> Lock:
         """Return this lock with `entry` recorded for `address`."""

@@ -29,6 +29,13 @@ VERSION = 1
 DECLARED_UNSENT_ERROR = "said not to be sent"
 
 
+_BINDING = (
+    "environment",
+    "service",
+    "account",
+)  # absent from locks of before, and from those bound to nothing
+
+
 def entry_document(entry: Entry) -> dict[str, Any]:
     """Return one mailing as JSON, with its keys in reading order."""
     return {
@@ -150,6 +157,7 @@ def write_lock(lock: Lock) -> str:
         "project": lock.project,
         "serial": lock.serial,
         "lineage": lock.lineage,
+        **{key: value for key in _BINDING if (value := getattr(lock, key)) is not None},
         "folded": lock.folded,
         "mailings": {address: entry_document(lock.mailings[address]) for address in sorted(lock.mailings)},
         "applies": [_apply_document(apply) for apply in lock.applies],
@@ -183,6 +191,7 @@ def read_lock(text: str, where: str) -> Lock:
             serial=document["serial"],
             lineage=document["lineage"],
             folded=document["folded"],
+            **{key: document.get(key) for key in _BINDING},
             mailings={address: read_entry(entry) for address, entry in document["mailings"].items()},
             applies=tuple(Apply(**apply) for apply in document["applies"]),
             resolutions=tuple(Resolution(**resolution) for resolution in document["resolutions"]),

@@ -110,6 +110,16 @@ class _Window:
         return self._first < datetime.fromisoformat(chunk.accepted_at) < self._last
 
 
+def shows_any(lock: Lock, remote: RemoteView) -> bool:
+    """Whether the list shows a mailing of the lock, of whatever age and state."""
+    return any(
+        _is_shown(lock.project, address, one, chunk, remote)
+        for address, entry in lock.mailings.items()
+        for one in (entry, *entry.earlier)
+        for chunk in one.chunks
+    )
+
+
 def _is_shown(project: str, address: str, entry: Entry, chunk: ChunkRecord, remote: RemoteView) -> bool:
     return (
         chunk.fingerprint in remote.by_fingerprint

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
+from smsby_deploy.lock.binding import Binding
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.problems import Problem, has_errors
 
@@ -151,6 +152,7 @@ class Plan:
     problems: tuple[Problem, ...]
     currency: str | None
     exempt: frozenset[str] = frozenset()
+    binding: Binding | None = None  # what the lock records at the next write; in no plan file
 
     @property
     def counts(self) -> dict[ActionKind, int]:

@@ -15,7 +15,8 @@ from smsby_deploy import __version__
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
-from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable
+from smsby_deploy.errors import FilesInvalid, Refused, SmsbyUnavailable
+from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.plan import reasons
@@ -25,7 +26,7 @@ from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_orphan
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import check_mailing, hold_budget
-from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing
+from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing, shows_any
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.model import SENDING, STARTING, Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.plan.observers import NO_PROGRESS, Observers, ReadProgress
@@ -136,28 +137,44 @@ class MeasuredFiles:
 
     @contextmanager
     def errors_first(self) -> Iterator[None]:
-        """Raise FilesInvalid instead of SmsbyUnavailable if the files are not valid.
+        """Raise FilesInvalid instead of another error if the files are not valid.
 
         That exit code takes precedence.
         """
         try:
             yield
-        except SmsbyUnavailable as error:
+        except (SmsbyUnavailable, Refused) as error:
             if has_errors(self.problems):
                 raise FilesInvalid(self.problems) from error
             raise
 
-    def plan(self, *, client: ReadClient | None, account: str | None, now: datetime, new_id: str) -> Plan:
+    def plan(
+        self,
+        *,
+        client: ReadClient | None,
+        account: str | None,
+        now: datetime,
+        new_id: str,
+        here: Binding | None = None,
+    ) -> Plan:
         """Decide what happens to each mailing, by the lock and by the remote list.
 
+        With `here`, the lock must belong there.
+
         Raises:
+            Refused: the lock belongs to another service or account.
             FilesInvalid: sms.by could not be asked, and the files are not valid.
             SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
         """
         project, mailings = self.loaded.project, [one.mailing for one in self.measured]
         with self.errors_first():
+            if here is not None:
+                check_service(self.lock, here.service)
             names = read_names(client, mailings)
             remote = None if client is None else view_remote(project.name, client.get_sms_messages())
+            binding = None
+            if here is not None and remote is not None:
+                binding = find_binding(self.lock, here, is_shown=shows_any(self.lock, remote))
         unknown_names = find_unknown_names(mailings, names)
         problems = [*self.loaded.problems, *self.suppression_problems, *unknown_names]
         check = None
@@ -182,6 +199,7 @@ class MeasuredFiles:
             problems=tuple(problems),
             currency=project.price.currency if project.price else None,
             exempt=exempt_inputs(project, mailings) | _finished_queries(actions, planner.snapshots),
+            binding=binding,
         )
 
     def _find_missing(self, check: ListCheck, now: datetime) -> Iterator[Problem]:

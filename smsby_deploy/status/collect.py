@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import UsageError
+from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.plan.drift import Difference, IntendedValues, intended_by_lock
-from smsby_deploy.plan.list_check import MissingMailing, check_list
+from smsby_deploy.plan.list_check import MissingMailing, check_list, shows_any
 from smsby_deploy.plan.selection import is_selected
 from smsby_deploy.status.remote_reports import ReadCallbacks, RemoteReports
 from smsby_deploy.status.report import SETTLED, MailingStatus, StatusReport
@@ -99,13 +100,14 @@ class StatusOptions:
 
     `since` leaves out mailings scheduled or applied before it. `mailings` are those of the files: their `max_late` excuses a
     later send time. `list_missed` lists the recipients without a delivery. What was accepted in the last
-    `reconcile_seconds` need not be listed yet.
+    `reconcile_seconds` need not be listed yet. With `here`, the lock must belong there.
     """
 
     since: datetime | None = None
     mailings: Sequence[Mailing] = ()
     list_missed: bool = False
     reconcile_seconds: float = 30.0
+    here: Binding | None = None
 
 
 _DEFAULT_OPTIONS = StatusOptions()
@@ -130,8 +132,11 @@ def collect_status(
 
     Raises:
         UsageError: a pattern of `select` matches no recorded mailing.
+        Refused: the lock belongs to another service or account.
         SmsbyUnavailable, TokenRefused, ApiError: sms.by did not answer.
     """
+    if options.here is not None:
+        check_service(lock, options.here.service)
     now = clock.now()
     made_at = now.isoformat(timespec="seconds")
     chosen = select_addresses(lock, select, options.since)
@@ -142,6 +147,8 @@ def collect_status(
         sum(lock.mailings[address].recipients or 0 for address in chosen if address not in settled)
     )
     reports = RemoteReports(lock, client, read_callbacks, list_missed=options.list_missed)
+    if options.here is not None:
+        find_binding(lock, options.here, is_shown=shows_any(lock, reports.remote))
     in_files = {mailing.address: mailing for mailing in options.mailings}
     statuses = tuple(
         settled.get(address)

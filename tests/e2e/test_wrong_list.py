@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from tests.e2e.conftest import Shop
+from tests.e2e.conftest import Shop, running_sandbox
 
 CAMPAIGN = """\
 version: 1
@@ -53,3 +54,38 @@ def test_list_without_recorded_mailings_blocks_sends(shop: Shop) -> None:
     assert not shop.inbox()
     assert shop.run("apply", "--auto-approve").code == 0
     assert set(shop.inbox()) == {"375293333333"}
+
+
+def test_rehearsed_lock_is_refused_elsewhere(shop: Shop, tmp_path: Path) -> None:
+    """README's path: rehearse in one service with the real lock, then use another. Nothing says noop."""
+    shop.write("sale.yaml", CAMPAIGN)
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert shop.lock()["service"] == shop.url
+    folder = tmp_path / "real"
+    folder.mkdir()
+    with running_sandbox(folder) as url:
+        env = {"SMSBY_API_URL": url}
+        for command in (("plan",), ("apply", "--auto-approve"), ("status",)):
+            refused = shop.run(*command, env=env)
+            assert (refused.code, shop.url in refused.err, url in refused.err) == (4, True, True), refused.err
+        assert shop.run("lock", "bind", env=env).code == 0
+        assert shop.lock()["service"] == url
+        assert shop.run("plan", env=env).code == 0
+    assert shop.run("plan").code == 4
+
+
+def test_other_token_is_refused_unless_it_lists_ours(shop: Shop) -> None:
+    """A replaced token of the same account is recorded at the next write; another account is refused."""
+    shop.write("sale.yaml", CAMPAIGN)
+    assert shop.run("apply", "--auto-approve").code == 0
+    account = shop.lock()["account"]
+    env = {"SMSBY_TOKEN": "replaced"}
+    shop.write("sale.yaml", CAMPAIGN + MORE)
+    assert shop.run("apply", "--auto-approve", env=env).code == 0
+    assert shop.lock()["account"] not in (account, None)
+    shop.reset()
+    refused = shop.run("plan")
+    assert refused.code == 4 and account in refused.err and shop.lock()["account"] in refused.err
+    assert shop.run("status").code == 4
+    assert shop.run("lock", "bind").code == 0
+    assert shop.lock()["account"] == account

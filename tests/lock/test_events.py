@@ -45,7 +45,8 @@ def _single(letters: str) -> Entry:
 def test_event_kinds_never_change() -> None:
     """The words are part of the journal's format."""
     assert [kind.value for kind in EventKind] == [
-        "begin", "mailing", "intent", "result", "chunk", "rows", "upload", "facts", "resolve", "remove", "move", "end",
+        "begin", "mailing", "intent", "result", "chunk", "rows", "upload", "facts", "resolve", "remove", "move",
+        "bind", "end",
     ]  # fmt: skip
 
 
