@@ -5,6 +5,7 @@ Recipients are declared here, inline or by where they are: a file, Parquet files
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,7 @@ from smsby_deploy.config.declarations import (
     Audience,
     Campaign,
     ContactList,
+    FalseText,
     Freshness,
     InlineRecipient,
     InlineRecipients,
@@ -50,11 +52,23 @@ def read_inline_recipients(rows: YamlList, location: Location) -> InlineRecipien
 
     By its schema, all their values are text.
     """
+    for row in rows:
+        for name in row.untyped if row.__class__ is YamlMap else ():
+            if name not in ("phone", "text") and _is_false(row[name]):
+                row[name] = FalseText(row[name])
     recipients = [
         InlineRecipient(row if row.__class__ is YamlMap else {"phone": row}, mark)
         for row, mark in zip(rows, rows.items_at, strict=True)
     ]
     return InlineRecipients(tuple(recipients), location)
+
+
+_FALSE = re.compile(r"false|False|FALSE|[-+]?(?:0+(?:\.0*)?|\.0+)(?:[eE][-+]?\d+)?|0x0+|0o0+")
+
+
+def _is_false(scalar: Any) -> bool:
+    """Whether a scalar without quotes is false or zero to YAML; `NO` is the text that the author wrote."""
+    return isinstance(scalar, str) and _FALSE.fullmatch(scalar) is not None
 
 
 def read_file_source(path: Path, settings: Mapping[str, str], location: Location) -> RecipientsFile:

@@ -102,6 +102,15 @@ class Rewrite(NamedTuple):
 AS_WRITTEN = Rewrite()
 
 
+class FalseText(str):
+    """The text of a value whose own type makes it false: `false`, `0` or `0.00`. It prints as any text."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
+
+
 HOME_TIMEZONE = "Europe/Minsk"
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import compress, count, islice
 from typing import NamedTuple
 
-from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing, RowSource
+from smsby_deploy.config.declarations import ContactList, FalseText, InlineRecipients, Mailing, RowSource
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.phones import PhoneSet, normalize_all, number_phones
 from smsby_deploy.recipients.rows import (
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
     Index `i` is the same recipient in every column.
     `texts` are the recipients' own texts (None: the mailing's text), `lines` their physical lines. `not_suppressed` holds
     0 for a recipient who opted out, else 1. `values` are the columns `names` of the rows as written; where some of
-    these rows were dropped, `selected` holds 1 for each row that is a recipient.
+    these rows were dropped, `selected` holds 1 for each row that is a recipient. If `is_typed`, values may be FalseText.
     """
 
     phones: list[str]
@@ -48,6 +48,7 @@ class Batch(NamedTuple):
     lines: Sequence[int]
     not_suppressed: bytearray
     selected: bytearray | None = None
+    is_typed: bool = False
 
     def variable(self, name: str) -> list[str] | None:
         """Each recipient's value of the template variable `name`, stripped.
@@ -64,7 +65,10 @@ class Batch(NamedTuple):
         if not found:
             return None
         column = self.values[found[-1]]
-        return list(map(str.strip, column if self.selected is None else compress(column, self.selected)))
+        cells = column if self.selected is None else compress(column, self.selected)
+        if self.is_typed:
+            return [cell if type(cell) is FalseText else cell.strip() for cell in cells]
+        return list(map(str.strip, cells))
 
     @property
     def variables(self) -> list[dict[str, str]]:
@@ -82,7 +86,7 @@ class Batch(NamedTuple):
         """All template variables of the recipient at `index`."""
         row = index if self.selected is None else next(islice(compress(count(), self.selected), index, None))
         values = [[column[row]] for column in self.values]
-        one = Batch([self.phones[index]], self.names, values, [None], [0], bytearray(1))
+        one = Batch([self.phones[index]], self.names, values, [None], [0], bytearray(1), None, self.is_typed)
         return one.variables[0]
 
     def _variable_names(self) -> tuple[str, ...]:
@@ -304,7 +308,9 @@ class _FirstOccurrences:
             not_suppressed[index] = 0
         texts = _own_texts(self.mailing, block)
         if not invalid and not repeated:
-            return Batch(phones, block.columns, block.values, texts, block.lines, not_suppressed)
+            return Batch(
+                phones, block.columns, block.values, texts, block.lines, not_suppressed, None, block.is_typed
+            )
         if repeated:
             rows = list(compress(range(len(selected)), selected))
             is_first = bytearray(b"\1") * len(phones)
@@ -314,7 +320,9 @@ class _FirstOccurrences:
             phones = list(compress(phones, is_first))
             not_suppressed = bytearray(compress(not_suppressed, is_first))
         texts, lines = list(compress(texts, selected)), list(compress(block.lines, selected))
-        return Batch(phones, block.columns, block.values, texts, lines, not_suppressed, selected)
+        return Batch(
+            phones, block.columns, block.values, texts, lines, not_suppressed, selected, block.is_typed
+        )
 
     def _record(self, block: Block, texts: Sequence[str | None], repeated: list[tuple[int, int]]) -> None:
         """Count dropped repeats, and remember them while there is room.

@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from smsby_deploy.config.declarations import FalseText
+
 _EXACT = 2**53  # a float represents every integer up to here
 
 
@@ -36,8 +38,14 @@ def _texts_of(values: Sequence[Any]) -> Sequence[str]:
     if kinds == {str}:
         return values
     if kinds == {int}:
-        return list(map(str, values))
-    return [value if type(value) is str else _text_of(value) for value in values]
+        texts = list(map(str, values))
+        return texts if all(values) else [text if text != "0" else FalseText(text) for text in texts]
+    return [value if type(value) is str else _typed_text_of(value) for value in values]
+
+
+def _typed_text_of(value: Any) -> str:
+    text = _text_of(value)
+    return FalseText(text) if text and not value else text
 
 
 def _text_of(value: Any) -> str:

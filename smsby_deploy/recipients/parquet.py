@@ -45,7 +45,11 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
                     # By name, because for a column `a.b` pyarrow also returns the field `b` of a column `a`.
                     cells = text_rows(_values(arrow, batch.column(name)) for name in names)
                     yield block_of_rows(
-                        tuple(names), range(first, first + len(cells)), cells, header_line=first
+                        tuple(names),
+                        range(first, first + len(cells)),
+                        cells,
+                        header_line=first,
+                        is_typed=True,
                     )
                     first += len(cells)
         except UnsupportedValue as error:

@@ -57,7 +57,7 @@ class Block(NamedTuple):
     `values[c][i]` is the cell of column `c` in the row at `lines[i]`.
     `errors` are the rows between them that could not be read, as (line, reason). `header_line` is the line of a CSV
     header. Inline recipients also have `texts`, their own texts, and `columns_at`, the columns at which they begin in
-    the campaign file.
+    the campaign file. If `is_typed`, values may be FalseText.
     """
 
     columns: tuple[str, ...]
@@ -67,6 +67,7 @@ class Block(NamedTuple):
     header_line: int | None = None
     texts: Sequence[str | None] | None = None
     columns_at: Sequence[int] = ()
+    is_typed: bool = False
 
     @property
     def cells(self) -> list[list[str]]:
@@ -80,10 +81,12 @@ def block_of_rows(
     rows: Sequence[Collection[str]],
     errors: Sequence[tuple[int, str]] = (),
     header_line: int | None = None,
+    *,
+    is_typed: bool = False,
 ) -> Block:
     """Return a block of `rows`, each with one cell per column."""
     values = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
-    return Block(columns, lines, values, list(errors), header_line)
+    return Block(columns, lines, values, list(errors), header_line, is_typed=is_typed)
 
 
 def group_rows(rows: Sequence[tuple[int, Mapping[str, str]]]) -> Iterator[Block]:
@@ -95,7 +98,8 @@ def group_rows(rows: Sequence[tuple[int, Mapping[str, str]]]) -> Iterator[Block]
     for columns, alike in groupby([tuple(row) for _, row in rows]):
         members = rows[start : start + len(list(alike))]
         start += len(members)
-        yield block_of_rows(columns, [line for line, _ in members], [row.values() for _, row in members])
+        lines = [line for line, _ in members]
+        yield block_of_rows(columns, lines, [row.values() for _, row in members], is_typed=True)
 
 
 def inline_blocks(audience: InlineRecipients, size: int) -> Iterator[Block]:
@@ -112,7 +116,7 @@ def inline_blocks(audience: InlineRecipients, size: int) -> Iterator[Block]:
             columns = (*names, "phone")
             values = [list(map(itemgetter(name), rows)) for name in columns]
             texts = [row.get("text") for row in rows]
-            yield Block(columns, lines, values, texts=texts, columns_at=columns_at)
+            yield Block(columns, lines, values, texts=texts, columns_at=columns_at, is_typed=True)
 
 
 @lru_cache(maxsize=64)  # most rows have the keys of the row above

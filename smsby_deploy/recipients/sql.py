@@ -217,7 +217,9 @@ def read_query(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iterato
             spool.seek(0)
             for line in spool:
                 columns, first, cells = json.loads(line)
-                yield block_of_rows(tuple(columns), range(first, first + len(cells)), cells, header_line=0)
+                yield block_of_rows(
+                    tuple(columns), range(first, first + len(cells)), cells, header_line=0, is_typed=True
+                )
     except OSError as error:
         raise RecipientsError(f"cannot store the rows of the query: {error.strerror}", 0, "SQL") from error
 
@@ -263,7 +265,9 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
             except UnsupportedValue as error:
                 raise _not_plain(columns, rows, first) from error
             order.check(cells, first)
-            yield block_of_rows(columns, range(first, first + len(cells)), cells, header_line=0)
+            yield block_of_rows(
+                columns, range(first, first + len(cells)), cells, header_line=0, is_typed=True
+            )
             first += len(cells)
 
 

@@ -13,7 +13,7 @@ from io import StringIO
 from itertools import chain, islice
 from typing import Any
 
-from smsby_deploy.config.declarations import RecipientsFile
+from smsby_deploy.config.declarations import FalseText, RecipientsFile
 from smsby_deploy.recipients.csv_dialect import Dialect, Lines, open_recipients
 from smsby_deploy.recipients.rows import (
     Block,
@@ -226,7 +226,10 @@ def _check_header(header: Sequence[str], line: int) -> None:
 def _json_blocks(lines: Iterator[str], size: int) -> Iterator[Block]:
     # Numbers stay as written: 1.50 does not become 1.5.
     decoder = json.JSONDecoder(
-        parse_float=str, parse_int=str, parse_constant=_no_constant, object_pairs_hook=_json_object
+        parse_float=_number_text,
+        parse_int=_number_text,
+        parse_constant=_no_constant,
+        object_pairs_hook=_json_object,
     )
     numbered = enumerate(lines, 1)
     while batch := list(islice(numbered, size)):
@@ -262,12 +265,17 @@ def _json_row(decoder: json.JSONDecoder, line: str) -> dict[str, str] | str:
         elif item is None:
             row[key] = ""
         elif isinstance(item, bool):
-            row[key] = "true" if item else "false"
+            row[key] = "true" if item else FalseText("false")
         else:
             return "expected a JSON object without nested values"
     if "\\u" in line and any(not _is_text(part) for pair in row.items() for part in pair):
         return "contains half a character (a lone surrogate)"
     return row
+
+
+def _number_text(written: str) -> str:
+    """A number as written; zero is false."""
+    return written if float(written) else FalseText(written)
 
 
 def _is_text(part: str) -> bool:

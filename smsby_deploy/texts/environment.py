@@ -43,7 +43,7 @@ _MOST_DIGITS = 3  # of a width or precision in a format
 _MOST_PRECISION = 12  # of the filter `round`
 
 _FILTERS = (
-    "abs", "capitalize", "count", "d", "default", "first", "format", "join", "last", "length", "list",
+    "abs", "capitalize", "count", "first", "format", "join", "last", "length", "list",
     "lower", "max", "min", "replace", "reverse", "round", "sort", "string", "sum", "title", "trim", "truncate",
     "unique", "upper", "urlencode", "wordcount",
 )  # fmt: skip
@@ -209,7 +209,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
     def concatenate(self, *values: Any) -> str:
         """Return `a ~ b`; an empty value is an error, as in `{{ … }}`."""
         texts = [value if isinstance(value, str) else str(self.check_printed(value)) for value in values]
-        if not all(texts):
+        if not all(map(len, texts)):
             raise EmptyValue
         if any(map(is_not_a_value, texts)):
             raise NotAValue

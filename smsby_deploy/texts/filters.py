@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from jinja2.exceptions import TemplateRuntimeError, UndefinedError
 from jinja2.runtime import Undefined
 
-from smsby_deploy.config.declarations import HOME_TIMEZONE
+from smsby_deploy.config.declarations import HOME_TIMEZONE, FalseText
 
 _LANGUAGES = ("ru", "be", "en")
 _MONTHS = {
@@ -32,6 +32,13 @@ _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ T](.+))?")
 _AMOUNT = re.compile(r"-?\d{1,15}(?:\.\d{1,6})?")
 _TOO_LARGE = Decimal(10**15)
 _GROUP_GAPS = str.maketrans("", "", " _'\u00a0\u202f\u2009")
+
+
+def default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:
+    """`default_value` for an undefined value; with `boolean` also for an empty one, but not for a typed false or 0."""
+    if isinstance(value, Undefined) or (boolean and not value and not isinstance(value, FalseText)):
+        return default_value
+    return value
 
 
 def format_money(value: Any, currency: str = "", language: str = "ru") -> str:
@@ -199,6 +206,8 @@ def _check_language(language: str) -> None:
 
 
 TEXT_FILTERS: dict[str, Callable[..., Any]] = {
+    "d": default,
+    "default": default,
     "int": integer,
     "float": floating,
     "decimal": decimal,

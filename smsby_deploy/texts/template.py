@@ -260,7 +260,7 @@ def render_texts(mailing: Mailing, template: Template | None, batch: Batch) -> R
     if template is not None:
         return template.render_batch(batch, rows_file=file, address=mailing.address)
     rewriter = Rewriter(mailing.rewrite)
-    texts = [rewriter.apply((text or "").strip()) for text in batch.texts]
+    texts = [rewriter.apply("" if text is None else text.strip()) for text in batch.texts]
     message = "this recipient has no text: fill it in, or set `text` in the mailing"
     problems = [
         Problem(Severity.ERROR, "TEMPLATE", message, mailing.address, Location(file, line))

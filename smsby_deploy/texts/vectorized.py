@@ -55,7 +55,7 @@ class NotVectorizable(Exception):
 class VectorizedTemplate(NamedTuple):
     """A template as a function from the columns of `variables` to texts.
 
-    `printed` are the indexes of the variables that are printed without a filter.
+    `printed` are the indexes of the variables that are printed without a filter, `used` of those in other expressions.
     `is_composed`: its own texts are in NFC. `is_trimmed`: every text begins and ends with a literal that is not white
     space, so that none is empty.
     """
@@ -64,6 +64,7 @@ class VectorizedTemplate(NamedTuple):
     render_columns: Callable[..., list[str]]
     is_trimmed: bool = False
     printed: tuple[int, ...] = ()
+    used: frozenset[int] = frozenset()
     is_composed: bool = True
 
     def render(self, batch: Batch) -> list[str | None] | None:
@@ -77,6 +78,10 @@ class VectorizedTemplate(NamedTuple):
             if column is None:
                 return None
             columns.append(column)
+        if batch.is_typed:  # a false value that is only printed is a text as any other
+            for index in self.printed:
+                if index not in self.used:
+                    columns[index] = list(map(str.strip, columns[index]))
         try:
             texts = self.render_columns(*columns)
         except Exception:  # noqa: BLE001 - Jinja2 raises it again and knows the place
@@ -115,6 +120,7 @@ def vectorize(tree: nodes.Template, environment: Environment) -> VectorizedTempl
         render_columns,
         _is_trimmed(tree.body),
         printed,
+        frozenset(translator.used),
         is_composed(_BETWEEN.join(translator.literals)),
     )
 
@@ -193,6 +199,7 @@ class _Translator:
         self.variables: dict[str, int] = {}
         self.filters: dict[str, Callable[..., Any]] = {}
         self.printed: set[int] = set()
+        self.used: set[int] = set()
         self.literals: list[str] = [""]
 
     def text(self, body: Sequence[nodes.Node]) -> ast.expr:
@@ -217,8 +224,10 @@ class _Translator:
         if isinstance(node, nodes.TemplateData):
             self.literals.append(node.data)
             return ast.Constant(node.data, **_AT)
-        if isinstance(node, nodes.Name):  # values have no white space at their ends: only "" is empty
-            value = self.expression(node)
+        if (
+            isinstance(node, nodes.Name) and node.name not in _RESERVED
+        ):  # values have no white space at their ends: only "" is empty
+            value = self._variable(node.name)
             self.printed.add(self.variables[node.name])
             return _formatted(ast.BoolOp(ast.Or(), [value, _name("unknown")], **_AT))
         return _formatted(ast.Call(_name("printed"), [self.expression(node)], [], **_AT))
@@ -227,7 +236,9 @@ class _Translator:
         """The value of `node`."""
         match node:
             case nodes.Name(name=name, ctx="load") if name not in _RESERVED:
-                return _name(f"v{self.variables.setdefault(name, len(self.variables))}")
+                variable = self._variable(name)
+                self.used.add(self.variables[name])
+                return variable
             case nodes.Const(value=str() | int() | float() | None as value):
                 self.literals.append(value if isinstance(value, str) else "")
                 return ast.Constant(value, **_AT)
@@ -245,6 +256,9 @@ class _Translator:
             case nodes.Filter(node=nodes.Expr() as value, name=name) if name in _FILTERS:
                 return self._filter(node, value)
         raise NotVectorizable
+
+    def _variable(self, name: str) -> ast.expr:
+        return _name(f"v{self.variables.setdefault(name, len(self.variables))}")
 
     def _compare(self, node: nodes.Compare) -> ast.expr:
         values = [self.expression(node.expr), *(self.expression(operand.expr) for operand in node.ops)]
