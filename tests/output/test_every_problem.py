@@ -81,6 +81,7 @@ CASES: dict[str, Case] = {
         files={"out.txt": "375291111111\n"},
     ),
     "LIST_TEXT": Case('    text: "Hello, {{ name }}"\n', mailing="  - name: vip\n    list: Newsletter\n"),
+    "NOT_A_VALUE": Case("    text: Hello {{ name }}\n", rows="phone,name\n375291111111,#N/A\n"),
     "NOT_READ": Case(mailing=_sql(_QUERY)),
     "ORDER": Case(mailing=_sql(_QUERY, "order_by: city"), url=_DATABASE),
     "PATH_OUTSIDE": Case(mailing="  - name: vip\n    recipients: {file: ../list.csv}\n"),
