@@ -29,13 +29,15 @@ def service_of(url: str) -> str:
     return f"{parts.scheme}://{host}" if is_default else f"{parts.scheme}://{host}:{parts.port}"
 
 
-def bind(lock: Lock, binding: Binding) -> Lock:
+def bind_lock(lock: Lock, binding: Binding) -> Lock:
     """Return `lock` as one that belongs to `binding`."""
     return replace(lock, environment=binding.environment, service=binding.service, account=binding.account)
 
 
 def check_service(lock: Lock, service: str) -> None:
-    """Check that `lock` may be used with `service`. A lock without mailings is bound to nothing.
+    """Check that `lock` may be used with `service`.
+
+    A lock without mailings is bound to nothing.
 
     Raises:
         Refused: what it records was accepted by another service.

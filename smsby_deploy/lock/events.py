@@ -26,7 +26,7 @@ from enum import StrEnum
 from typing import Any
 
 from smsby_deploy.errors import LockDamaged
-from smsby_deploy.lock.binding import Binding, bind
+from smsby_deploy.lock.binding import Binding, bind_lock
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import Apply, ChunkRecord, ChunkState, Lock, Resolution, UploadRecord
 from smsby_deploy.lock.serialization import parse_baseline, read_entry, read_state
@@ -144,7 +144,7 @@ def _move(lock: Lock, event: Event) -> Lock:
 
 
 def _bind(lock: Lock, event: Event) -> Lock:
-    return bind(lock, Binding(event["environment"], event["service"], event["account"]))
+    return bind_lock(lock, Binding(event["environment"], event["service"], event["account"]))
 
 
 def _end(lock: Lock, event: Event) -> Lock:

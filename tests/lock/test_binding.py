@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from smsby_deploy.errors import Refused
-from smsby_deploy.lock.binding import Binding, bind, check_service, find_binding, service_of
+from smsby_deploy.lock.binding import Binding, bind_lock, check_service, find_binding, service_of
 from smsby_deploy.lock.records import ChunkState, Lock
 from smsby_deploy.lock.serialization import read_lock, write_lock
 from tests.lock.examples import entry
@@ -36,20 +36,20 @@ def test_service_of_is_scheme_host_and_port(url: str, service: str) -> None:
 def test_lock_without_mailings_is_bound_to_nothing() -> None:
     """It records where it is used next, even if it was used elsewhere before."""
     assert find_binding(EMPTY, HERE, is_shown=False) == HERE
-    assert find_binding(bind(EMPTY, SANDBOX), HERE, is_shown=False) == HERE
+    assert find_binding(bind_lock(EMPTY, SANDBOX), HERE, is_shown=False) == HERE
 
 
 def test_old_lock_is_bound_once_its_mailing_is_listed() -> None:
     """A lock from before records nothing until the list shows one of its mailings."""
     assert find_binding(OLD, HERE, is_shown=False) is None
     assert find_binding(OLD, HERE, is_shown=True) == HERE
-    assert find_binding(bind(OLD, HERE), HERE, is_shown=True) is None
+    assert find_binding(bind_lock(OLD, HERE), HERE, is_shown=True) is None
 
 
 @pytest.mark.parametrize("is_shown", [True, False])
 def test_other_service_is_refused(is_shown: bool) -> None:
     """The refusal names both, whatever is listed there: ids of different services may be equal."""
-    lock = bind(OLD, SANDBOX)
+    lock = bind_lock(OLD, SANDBOX)
     with pytest.raises(Refused, match=r"127\.0\.0\.1:8080 .*https://app\.sms\.by") as caught:
         find_binding(lock, HERE, is_shown=is_shown)
     assert caught.value.exit_code == 4 and "lock bind" in caught.value.hint
@@ -59,7 +59,7 @@ def test_other_service_is_refused(is_shown: bool) -> None:
 
 def test_other_token_is_the_same_account_if_it_lists_ours() -> None:
     """Then the lock records the new account; otherwise both are named."""
-    lock = bind(OLD, HERE)
+    lock = bind_lock(OLD, HERE)
     assert find_binding(lock, OTHER_ACCOUNT, is_shown=True) == OTHER_ACCOUNT
     with pytest.raises(Refused, match=r"0123456789ab .*ba9876543210"):
         find_binding(lock, OTHER_ACCOUNT, is_shown=False)
@@ -67,6 +67,6 @@ def test_other_token_is_the_same_account_if_it_lists_ours() -> None:
 
 def test_binding_is_written_and_read_back() -> None:
     """A lock that is bound to nothing is written as before."""
-    lock = bind(EMPTY, HERE)
+    lock = bind_lock(EMPTY, HERE)
     assert read_lock(write_lock(lock), "lock") == lock
     assert '"service"' not in write_lock(EMPTY)
