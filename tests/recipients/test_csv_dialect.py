@@ -139,7 +139,7 @@ def test_rows_before_a_broken_line_are_read(tmp_path: Path) -> None:
     ]
 
 
-_cells = st.text(st.characters(codec="utf-8", exclude_characters="\0'="), max_size=12)
+_cells = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 
 
 @given(
@@ -151,7 +151,7 @@ _cells = st.text(st.characters(codec="utf-8", exclude_characters="\0'="), max_si
     st.sampled_from(["\n", "\r\n"]),
 )
 def test_csv_round_trip(recipients: list[tuple[int, str]], delimiter: str, encoding: str, end: str) -> None:
-    """Any quoted text without marks of a spreadsheet arrives whole, and every row has its physical line."""
+    """Any quoted text arrives whole, apart from marks of a spreadsheet, and every row has its physical line."""
     lines, text, line = [], f"phone{delimiter}name{end}", 2
     for number, name in recipients:
         row = f'37529{number:07d}{delimiter}"{name.replace(chr(34), chr(34) * 2)}"{end}'
