@@ -67,7 +67,10 @@ _FALSE = re.compile(r"false|False|FALSE|[-+]?(?:0+(?:\.0*)?|\.0+)(?:[eE][-+]?\d+
 
 
 def _is_false(scalar: Any) -> bool:
-    """Whether a scalar without quotes is false or zero to YAML; `NO` is the text that the author wrote."""
+    """Whether a scalar without quotes is false or zero to YAML.
+
+    `NO` is the text that the author wrote.
+    """
     return isinstance(scalar, str) and _FALSE.fullmatch(scalar) is not None
 
 

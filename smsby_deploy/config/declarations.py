@@ -103,7 +103,10 @@ AS_WRITTEN = Rewrite()
 
 
 class FalseText(str):
-    """The text of a value whose own type makes it false: `false`, `0` or `0.00`. It prints as any text."""
+    """The text of a value whose own type makes it false: `false`, `0` or `0.00`.
+
+    It prints as any text.
+    """
 
     __slots__ = ()
 

@@ -35,7 +35,10 @@ _GROUP_GAPS = str.maketrans("", "", " _'\u00a0\u202f\u2009")
 
 
 def default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:
-    """`default_value` for an undefined value; with `boolean` also for an empty one, but not for a typed false or 0."""
+    """`default_value` for an undefined value.
+
+    With `boolean` also for an empty one, but not for a typed false or 0.
+    """
     if isinstance(value, Undefined) or (boolean and not value and not isinstance(value, FalseText)):
         return default_value
     return value
