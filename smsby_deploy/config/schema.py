@@ -226,18 +226,21 @@ def check_document(name: str, document: YamlMap, file: str) -> list[Problem]:
     `name` is the schema.
     """
     type_scalars(document, _scalar_types(name))
-    if is_valid(name, document):
+    if _is_surely_valid(name, document):
         return []
     problems = {problem for error in _errors(name, document) for problem in explain(error, document, file)}
     return sorted(problems, key=lambda problem: (problem.location or Location(file), problem.message))
 
 
-def is_valid(name: str, document: YamlMap) -> bool:
-    """Whether `document`, its scalars typed, matches the schema `name`."""
+def _is_surely_valid(name: str, document: YamlMap) -> bool:
+    """Whether jsonschema-rs accepts `document`. Of what it refuses or cannot read, jsonschema decides.
+
+    It cannot read what JSON cannot hold, such as 1e999, or nesting that is too deep for it.
+    """
     try:
         return _fast_validator(name).is_valid(document)
-    except ValueError:  # a value that JSON cannot hold, such as 1e999, or nesting too deep for it
-        return not _errors(name, document)
+    except ValueError:
+        return False
 
 
 def drop_invalid(name: str, document: YamlMap) -> bool:
