@@ -233,9 +233,10 @@ def check_document(name: str, document: YamlMap, file: str) -> list[Problem]:
 
 
 def _is_surely_valid(name: str, document: YamlMap) -> bool:
-    """Whether jsonschema-rs accepts `document`. Of what it refuses or cannot read, jsonschema decides.
+    """Whether jsonschema-rs accepts `document`.
 
-    It cannot read what JSON cannot hold, such as 1e999, or nesting that is too deep for it.
+    About what it refuses or cannot read, jsonschema decides. It cannot read what JSON cannot
+    hold, such as 1e999, or nesting that is too deep for it.
     """
     try:
         return _fast_validator(name).is_valid(document)
