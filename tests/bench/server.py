@@ -11,7 +11,10 @@ import sys
 import threading
 import time
 
-_FIXED = {b"getBalance": {"balance": "1000000", "currency": "BYN"}, b"getSMSMessages": []}
+_FIXED = {
+    b"getBalance": {"balance": "1000000", "currency": "BYN"},
+    b"getSMSMessages": {"status": "success", "data": []},
+}
 
 
 def serve(pause: float) -> None:
