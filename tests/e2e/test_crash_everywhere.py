@@ -113,7 +113,7 @@ def test_journal_left_by_a_crash_is_readable(shop: Shop) -> None:
     """Read-only commands fold in a crashed run's journal in memory and leave it for the next apply."""
     case = Case("bulk", 3, plan_file=False)
     start(shop, case, "left")
-    assert apply(shop, case, {"SMSBY_FAULT": "kill:12"}).code == -signal.SIGKILL
+    assert apply(shop, case, {"SMSBY_FAULT": "kill:14"}).code == -signal.SIGKILL
     before = {path.name: path.read_bytes() for path in shop.root.iterdir()}
     listed = shop.run("lock", "list")
     assert listed.code == 0

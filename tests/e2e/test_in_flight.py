@@ -115,7 +115,12 @@ def test_crash_makes_only_sent_requests_unknown(shop: Shop) -> None:
     run.signal(signal.SIGKILL)
     assert run.finish(20).code == -signal.SIGKILL
     lines = (shop.root / "smsby.lock.json.journal").read_text(encoding="utf-8").splitlines()
-    assert Counter(json.loads(line)["event"] for line in lines) == {"begin": 1, "mailing": 1, "intent": 4}
+    assert Counter(json.loads(line)["event"] for line in lines) == {
+        "begin": 1,
+        "bind": 1,
+        "mailing": 1,
+        "intent": 4,
+    }
     shop.clear_faults()
     finish(shop, FOUR, "resumed")
     assert set(received(shop, "shop").values()) == {1}

@@ -72,6 +72,8 @@ def test_list_id_of_another_account_is_not_used(sale: Shop, tmp_path: Path) -> N
         theirs = _call(other, "createSubscriberList", name="theirs")["result"]["list_id"]
         assert theirs == recorded
         _call(other, "importContacts", list_id=theirs, field_names=["phone"], data=[["375299999999"]])
+        assert other.run("apply", "--auto-approve").code == 4  # the lock is bound to the first service
+        assert other.run("lock", "bind", "--reason", "the account moved").code == 0
         result, mailing = _apply(other)
         assert (result.code, mailing["outcome"]) == (0, "sent"), result.err
         assert _lists(other)["theirs"] == ["375299999999"]
