@@ -62,8 +62,10 @@ class Dispatcher:
         try:
             stop = self._dispatch(queue)
         except Exception as error:
-            self._drain(error)
-            raise
+            reported = self._drain(error)
+            if reported is error:
+                raise
+            raise reported from error
         if stop is not None:
             raise stop
 
@@ -155,22 +157,25 @@ class Dispatcher:
         while self._accepted:
             self._answers.announce(*self._accepted.pop(0))
 
-    def _drain(self, error: Exception) -> None:
+    def _drain(self, error: Exception) -> Exception:
         """Record the answers to the requests in flight after `error`.
 
-        `error` is reported, and collects the results that could not be saved.
+        Returns:
+            The error to report: `error`, or one that holds all results that could not be saved.
         """
         while True:
             try:
                 self._recorder.sync()
                 if not self._in_flight:
-                    return
+                    return error
                 answer = self._workers.wait(SLICE)
                 if answer is not None:
                     self._answers.record(self._in_flight.pop(answer[0]), answer[1])
             except ResultNotSaved as another:
                 if isinstance(error, ResultNotSaved):
                     error.events.extend(another.events)
+                else:
+                    error = another
             except Exception:  # noqa: BLE001, S112 - `error` came first
                 continue
 

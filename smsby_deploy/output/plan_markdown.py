@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -260,11 +260,11 @@ def _when(plan: Plan, action: Action, review: MailingReview | None) -> str:
 
 def _parts(action: Action, review: MailingReview | None) -> str:
     """The parts, and how many recipients have a text of 1, 2, and 3 or more."""
-    by_parts = review.by_parts if review else None
+    by_parts: Sequence[int] | None = review.by_parts if review else None
     if by_parts is None and action.recipients and action.parts is not None:
         each, rest = divmod(action.parts, action.recipients)
         if not rest:  # one text for all
-            by_parts = tuple(action.recipients * (min(each, 3) == size) for size in (1, 2, 3))  # type: ignore[assignment]
+            by_parts = [action.recipients if min(each, 3) == size else 0 for size in (1, 2, 3)]
     split = f" ({'/'.join(f'{count:,}' for count in by_parts)})" if by_parts else ""
     return count_text(action.parts) + split
 

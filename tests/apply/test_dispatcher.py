@@ -326,6 +326,20 @@ def test_dispatcher_prefers_a_lost_result_to_a_lost_message() -> None:
     assert [event["event"] for event in caught.value.events] == ["result", "result"]
 
 
+def test_dispatcher_reports_results_lost_after_another_error() -> None:
+    """The output is closed, and only then the disk fills: the later result is in the error that is raised."""
+    world = World(concurrency=2)
+
+    def say(event: Event) -> None:
+        world.held.is_full = True
+        raise BrokenPipeError
+
+    world.say = say
+    with pytest.raises(ResultNotSaved) as caught:
+        world.dispatcher().send_all(world.request(index, latency=index + 1.0) for index in range(2))
+    assert [event["event"] for event in caught.value.events] == ["result"]
+
+
 def test_dispatcher_sends_nothing_if_an_intent_is_not_saved() -> None:
     """An intent that the disk does not take keeps its request here."""
     world = World()
