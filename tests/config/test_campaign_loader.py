@@ -8,23 +8,7 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.config.declarations import Expected
-from smsby_deploy.config.project_loader import LoadedProject, load_project
-
-HEAD = "version: 1\nproject: shop\n"
-CAMPAIGN = """\
-version: 1
-campaign: sale
-mailings:
-  - name: vip
-    recipients: ["375291234567"]
-    text: Hello
-"""
-
-
-def _load(folder: Path, project: str = "", campaign: str = CAMPAIGN) -> LoadedProject:
-    (folder / "smsby.yaml").write_text(HEAD + project, encoding="utf-8")
-    (folder / "sale.yaml").write_text(campaign, encoding="utf-8")
-    return load_project(folder)
+from tests.config.one_campaign import CAMPAIGN, load_one
 
 
 def test_mailing_inherits_max_late(tmp_path: Path) -> None:
@@ -33,24 +17,24 @@ def test_mailing_inherits_max_late(tmp_path: Path) -> None:
         "text: Hello", "text: Hello\n    max_late: 2h\n    expect_recipients: {max: 5}"
     )
     campaign += "  - {name: staff, recipients: ['375291234567'], text: Hello}\n"
-    first, second = _load(tmp_path, "defaults: {max_late: 1d}\n", campaign).project.mailings
+    first, second = load_one(tmp_path, "defaults: {max_late: 1d}\n", campaign).project.mailings
     assert (first.max_late, first.expect_recipients) == (timedelta(hours=2), Expected(None, 5))
     assert (second.max_late, second.expect_recipients) == (timedelta(days=1), None)
     campaign = campaign.replace("mailings:", "max_late: 30m\nmailings:")
-    assert _load(tmp_path, campaign=campaign).project.mailings[1].max_late == timedelta(minutes=30)
+    assert load_one(tmp_path, campaign=campaign).project.mailings[1].max_late == timedelta(minutes=30)
 
 
 def test_mailing_inherits_countries(tmp_path: Path) -> None:
     """Mailing, else campaign, else smsby.yaml, else Belarus; in capitals; NO is Norway."""
-    assert _load(tmp_path).project.mailings[0].countries == ("BY",)
-    assert _load(tmp_path, "countries: [BY, pl, NO, BY]\n").project.mailings[0].countries == (
+    assert load_one(tmp_path).project.mailings[0].countries == ("BY",)
+    assert load_one(tmp_path, "countries: [BY, pl, NO, BY]\n").project.mailings[0].countries == (
         "BY",
         "PL",
         "NO",
     )
     campaign = CAMPAIGN.replace("mailings:", "countries: [RU]\nmailings:")
-    assert _load(tmp_path, "countries: [BY, PL]\n", campaign).project.mailings[0].countries == ("RU",)
-    (problem,) = _load(tmp_path, "countries: [UK]\n").problems
+    assert load_one(tmp_path, "countries: [BY, PL]\n", campaign).project.mailings[0].countries == ("RU",)
+    (problem,) = load_one(tmp_path, "countries: [UK]\n").problems
     assert (problem.code, problem.location.line) == ("COUNTRY", 3)
     assert "GB" in problem.message
 
@@ -59,5 +43,5 @@ def test_mailing_inherits_countries(tmp_path: Path) -> None:
 def test_single_mailing_has_no_seconds(way: str, code: str, tmp_path: Path) -> None:
     """The API method takes hours and minutes only: seconds would be lost silently."""
     changed = f"text: Hello\n    via: {way}\n    schedule_time: 2030-01-01T10:00:30"
-    problems = _load(tmp_path, campaign=CAMPAIGN.replace("text: Hello", changed)).problems
+    problems = load_one(tmp_path, campaign=CAMPAIGN.replace("text: Hello", changed)).problems
     assert [problem.code for problem in problems] == ([code] if code else [])

@@ -17,18 +17,10 @@ from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Problem
 from smsby_deploy.resources import sample_project, schema_file
+from tests.config.one_campaign import CAMPAIGN, HEAD
 
 HERE = Path(__file__).resolve().parent
 BROKEN = sorted((HERE / "broken").glob("*.yaml"))
-HEAD = "version: 1\nproject: shop\n"
-CAMPAIGN = """\
-version: 1
-campaign: sale
-mailings:
-  - name: vip
-    recipients: ["375291234567"]
-    text: Hello
-"""
 
 
 def _load(folder: Path, campaign: str = CAMPAIGN, project: str = HEAD) -> LoadedProject:

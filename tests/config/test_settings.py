@@ -1,4 +1,4 @@
-"""guardrail_settings: typed values, and errors at their places."""
+"""settings: guardrails and times as typed values, and errors at their places."""
 
 from __future__ import annotations
 
@@ -9,28 +9,12 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.config.declarations import Blackout, Expected, Guardrails, QuietHours
-from smsby_deploy.config.project_loader import LoadedProject, load_project
-
-HEAD = "version: 1\nproject: shop\n"
-CAMPAIGN = """\
-version: 1
-campaign: sale
-mailings:
-  - name: vip
-    recipients: ["375291234567"]
-    text: Hello
-"""
-
-
-def _load(folder: Path, project: str = "", campaign: str = CAMPAIGN) -> LoadedProject:
-    (folder / "smsby.yaml").write_text(HEAD + project, encoding="utf-8")
-    (folder / "sale.yaml").write_text(campaign, encoding="utf-8")
-    return load_project(folder)
+from tests.config.one_campaign import CAMPAIGN, load_one
 
 
 def test_guardrails_are_typed(tmp_path: Path) -> None:
     """Money is Decimal, times and dates have their types, names are text with or without quotes."""
-    loaded = _load(
+    loaded = load_one(
         tmp_path,
         """\
 price: {currency: BYN, per_part: 0.026}
@@ -82,25 +66,8 @@ guardrails:
 )
 def test_invalid_guardrail_is_an_error(rails: str, code: str, column: int, tmp_path: Path) -> None:
     """It is never taken as off: it is an error in smsby.yaml, at its place."""
-    (problem,) = _load(tmp_path, f"guardrails: {rails}\n").problems
+    (problem,) = load_one(tmp_path, f"guardrails: {rails}\n").problems
     assert (problem.code, problem.location) == (code, ("smsby.yaml", 3, column))
-
-
-SCHEDULED_HEAD = "version: 1\nproject: shop\n"
-SCHEDULED = """\
-version: 1
-campaign: sale
-mailings:
-  - name: vip
-    recipients: ["375291234567"]
-    text: Hello
-"""
-
-
-def _load_scheduled(folder: Path, project: str = "", campaign: str = SCHEDULED) -> LoadedProject:
-    (folder / "smsby.yaml").write_text(SCHEDULED_HEAD + project, encoding="utf-8")
-    (folder / "sale.yaml").write_text(campaign, encoding="utf-8")
-    return load_project(folder)
 
 
 @pytest.mark.parametrize(
@@ -120,8 +87,8 @@ def _load_scheduled(folder: Path, project: str = "", campaign: str = SCHEDULED) 
 )
 def test_schedule_time_exists_once(when: str, zone: str, code: str | None, tmp_path: Path) -> None:
     """A time that clocks skip, show twice or never show is an error at its place; a UTC offset resolves it."""
-    campaign = SCHEDULED.replace("mailings:", f"schedule_time: {when}\ntimezone: {zone}\nmailings:")
-    problems = _load_scheduled(tmp_path, campaign=campaign).problems
+    campaign = CAMPAIGN.replace("mailings:", f"schedule_time: {when}\ntimezone: {zone}\nmailings:")
+    problems = load_one(tmp_path, campaign=campaign).problems
     assert [(p.code, p.location.line, p.location.column) for p in problems] == (
         [(code, 3, 16)] if code else []
     )
@@ -130,24 +97,24 @@ def test_schedule_time_exists_once(when: str, zone: str, code: str | None, tmp_p
 @pytest.mark.parametrize("when", ["2026-10-25T03:30:00", "2026-10-25T04:30:00"])
 def test_schedule_time_in_the_account_zone(when: str, tmp_path: Path) -> None:
     """sms.by gets dates as text: one that is ambiguous in the account's time zone could mean two instants."""
-    campaign = SCHEDULED.replace("mailings:", f"schedule_time: {when}\nmailings:")
-    problems = _load_scheduled(tmp_path, "api: {account_timezone: Europe/Warsaw}\n", campaign).problems
+    campaign = CAMPAIGN.replace("mailings:", f"schedule_time: {when}\nmailings:")
+    problems = load_one(tmp_path, "api: {account_timezone: Europe/Warsaw}\n", campaign).problems
     assert [(p.code, p.location.line) for p in problems] == [("DST", 3)]
-    assert not _load_scheduled(tmp_path, "api: {account_timezone: Europe/Minsk}\n", campaign).problems
+    assert not load_one(tmp_path, "api: {account_timezone: Europe/Minsk}\n", campaign).problems
 
 
 @pytest.mark.parametrize("when", ["2026-03-29T02:30:00", "2026-10-25T02:30:00"])
 def test_invalid_schedule_time_is_reported_once(when: str, tmp_path: Path) -> None:
     """Not again for the account's time zone, and not for each mailing that inherits it."""
-    campaign = SCHEDULED.replace("mailings:", f"schedule_time: {when}\ntimezone: Europe/Warsaw\nmailings:")
+    campaign = CAMPAIGN.replace("mailings:", f"schedule_time: {when}\ntimezone: Europe/Warsaw\nmailings:")
     campaign += campaign[campaign.index("  - name") :].replace("vip", "staff")
-    (problem,) = _load_scheduled(tmp_path, "api: {account_timezone: Europe/Warsaw}\n", campaign).problems
+    (problem,) = load_one(tmp_path, "api: {account_timezone: Europe/Warsaw}\n", campaign).problems
     assert "Europe/Warsaw" in problem.message
 
 
 @pytest.mark.parametrize("written", ["30", "30 min", "-5m", "1.5h", "99999m", "m"])
 def test_duration_is_a_number_and_a_unit(written: str, tmp_path: Path) -> None:
     """Anything else is an error that shows the form."""
-    (problem,) = _load_scheduled(tmp_path, campaign=SCHEDULED + f"max_late: '{written}'\n").problems
+    (problem,) = load_one(tmp_path, campaign=CAMPAIGN + f"max_late: '{written}'\n").problems
     assert problem.code == "SCHEMA"
     assert "30m" in problem.message
