@@ -14,9 +14,13 @@ from smsby_deploy.apply.worker_pool import ShutdownSignal
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_loader import LoadedProject
+from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.store import LockStore
 from smsby_deploy.plan.model import Plan
+from smsby_deploy.problems import Severity
+from smsby_deploy.recipients.phones import PhoneSet
+from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.smsby.send_client import SendClient
 
 _NAMED = 3  # addresses in a line
@@ -125,3 +129,24 @@ class ApplyContext:
     inputs: Mapping[str, str]  # of the plan
     say: Callable[[Event], None]
     advance: Callable[[int], None]
+
+
+class FilesChanged(Exception):
+    """The files of a mailing are not the planned ones: nothing more of it may be sent."""
+
+    def stop(self, run: MailingRun) -> None:
+        """Stop the mailing."""
+        run.stop(f"{self}; what was sent of it is recorded", ExitCode.PLAN_REFUSED)
+
+
+def read_opt_outs(project: Project) -> PhoneSet:
+    """Return the opt-outs as of now.
+
+    Raises:
+        FilesChanged: they cannot be read, and without them nothing may be sent.
+    """
+    suppressed, problems = load_suppression(project.suppress)
+    broken = next((problem for problem in problems if problem.severity is Severity.ERROR), None)
+    if broken is not None:
+        raise FilesChanged(f"cannot read the opt-outs: {broken.location}: {broken.message}")
+    return suppressed

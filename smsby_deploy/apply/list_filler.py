@@ -16,8 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import compress
 from typing import TypeVar
 
-from smsby_deploy.apply.bulk_messages import FilesChanged, read_opt_outs
-from smsby_deploy.apply.context import ApplyContext, Event
+from smsby_deploy.apply.context import ApplyContext, Event, FilesChanged, read_opt_outs
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.config.declarations import ApiSettings, Mailing, Project

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from smsby_deploy.apply.answers import AnswerHandler
-from smsby_deploy.apply.bulk_messages import FilesChanged
 from smsby_deploy.apply.bulk_sender import BulkSender
-from smsby_deploy.apply.context import ApplyContext, ApplyRequest, Event
+from smsby_deploy.apply.context import ApplyContext, ApplyRequest, Event, FilesChanged
 from smsby_deploy.apply.delivery_ledger import DeliveryLedger
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.list_sender import ListGuardrails, ListSender

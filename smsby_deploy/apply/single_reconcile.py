@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from smsby_deploy.apply.bulk_messages import FilesChanged
-from smsby_deploy.apply.context import ApplyContext
+from smsby_deploy.apply.context import ApplyContext, FilesChanged
 from smsby_deploy.apply.delivery_ledger import DeliveryLedger
 from smsby_deploy.apply.single_sender import SingleChunks, recorded_states
 from smsby_deploy.config.declarations import Mailing

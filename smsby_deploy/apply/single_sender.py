@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from smsby_deploy.apply.bulk_messages import FilesChanged, read_opt_outs
-from smsby_deploy.apply.context import ApplyContext, Event
+from smsby_deploy.apply.context import ApplyContext, Event, FilesChanged, read_opt_outs
 from smsby_deploy.apply.delivery_ledger import (
     DeliveryLedger,
     MessageFactory,

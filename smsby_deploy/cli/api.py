@@ -42,7 +42,7 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
     from smsby_deploy.cli.session import load_api_settings, open_send_transport, read_token
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.smsby.methods import check_params, find_method, unknown_params
-    from smsby_deploy.smsby.raw import call_raw
+    from smsby_deploy.smsby.send_client import call_raw
 
     method = find_method(name)
     params = (_read_input(file) if file is not None else {}) | _read_pairs(pairs)

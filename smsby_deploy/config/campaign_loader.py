@@ -29,7 +29,6 @@ from smsby_deploy.config.declarations import (
     TextSource,
     Upload,
 )
-from smsby_deploy.config.problem_log import ProblemLog
 from smsby_deploy.config.project_files import PROJECT_FILE, is_utf8, outside, resolve_inside
 from smsby_deploy.config.settings import (
     check_in_account_zone,
@@ -41,7 +40,7 @@ from smsby_deploy.config.settings import (
     read_zone,
 )
 from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
-from smsby_deploy.problems import Location
+from smsby_deploy.problems import Location, ProblemLog
 
 # Errors of files that cannot be read, so that their mailing cannot be searched for more problems.
 _UNREADABLE = frozenset({"FILE_MISSING", "PATH_OUTSIDE"})

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from smsby_deploy.config.problem_log import ProblemLog
-from smsby_deploy.problems import Location, printable
+from smsby_deploy.problems import Location, ProblemLog, printable
 
 PROJECT_FILE = "smsby.yaml"
 DEFAULT_PATTERN = "**/*.yaml"

@@ -21,7 +21,6 @@ from smsby_deploy.config.declarations import (
     RecipientsFile,
     RecipientsParquet,
 )
-from smsby_deploy.config.problem_log import ProblemLog
 from smsby_deploy.config.project_files import (
     DEFAULT_PATTERN,
     PROJECT_FILE,
@@ -33,7 +32,7 @@ from smsby_deploy.config.schema import check_document, drop_invalid
 from smsby_deploy.config.settings import key_locations, read_guardrails, read_price, read_zone
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.errors import FilesInvalid, UsageError
-from smsby_deploy.problems import Location, Problem, Severity, has_errors
+from smsby_deploy.problems import Location, Problem, ProblemLog, Severity, has_errors
 
 _DEFAULT_LOCK = "smsby.lock.json"
 

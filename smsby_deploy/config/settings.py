@@ -14,10 +14,9 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.clock import find_zone
 from smsby_deploy.config.declarations import HOME, Blackout, Expected, Guardrails, Price, QuietHours, Rewrite
-from smsby_deploy.config.problem_log import ProblemLog
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.config.yaml_nodes import YamlMap
-from smsby_deploy.problems import Location
+from smsby_deploy.problems import Location, ProblemLog
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 

@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from smsby_deploy.config.declarations import ContactList, Mailing, Project, RecipientsQuery
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid
-from smsby_deploy.plan.chunks import ChunkReport, ReadBatches, stream_chunks
-from smsby_deploy.plan.desired import AudienceCounts, Desired
-from smsby_deploy.plan.observers import NO_OBSERVERS, NO_PROGRESS, Observers, ReadProgress
-from smsby_deploy.plan.text_counter import TextCounter
+from smsby_deploy.plan.chunks import ChunkReport, Keep, OnBatch, ReadBatches, ignore_batch, stream_chunks
+from smsby_deploy.plan.model import AudienceCounts, Desired
+from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import (
     MOST_DIFFERING,
@@ -28,6 +28,43 @@ from smsby_deploy.recipients.sources import place_rows
 from smsby_deploy.recipients.suppression import check_without_databases, load_suppression
 from smsby_deploy.texts.template import Template, compile_text, rows_file
 from smsby_deploy.wording import counted
+
+
+class ReadProgress(NamedTuple):
+    """Callbacks that report the reading of audiences.
+
+    `begin` gets the address of each mailing, its number from 1 and the number of all; `advance` gets the number of
+    further recipients.
+    """
+
+    begin: Callable[[str, int, int], None] = lambda address, number, count: None
+    advance: Callable[[int], None] = lambda recipients: None
+
+    def over(self, mailings: Sequence[Mailing]) -> Iterator[Mailing]:
+        """Yield `mailings`, reporting each as it begins."""
+        for number, mailing in enumerate(mailings, start=1):
+            self.begin(mailing.address, number, len(mailings))
+            yield mailing
+
+
+NO_PROGRESS = ReadProgress()
+
+
+class Observers(NamedTuple):
+    """What else receives recipients and texts while a mailing is measured.
+
+    `policy` checks every text that a recipient would get, `on_batch` gets every batch with its texts, `keep` every
+    chunk of a mailing that is sent in chunks.
+    """
+
+    policy: ContentPolicy | None = None
+    progress: ReadProgress = NO_PROGRESS
+    on_batch: OnBatch = ignore_batch
+    keep: Keep | None = None
+
+
+NO_OBSERVERS = Observers()
+
 
 _SHOWN_LINES = 10  # of repeated rows
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.apply.bulk_messages import FilesChanged
+from smsby_deploy.apply.context import FilesChanged
 from smsby_deploy.apply.list_filler import ContactReader, batch_size
 from smsby_deploy.apply.result import MailingOutcome
 from smsby_deploy.config.declarations import ApiSettings, Mailing

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.apply.bulk_messages import FilesChanged, stream_messages
+from smsby_deploy.apply.bulk_sender import FilesChanged, stream_messages
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.declarations import (
     ApiSettings,
