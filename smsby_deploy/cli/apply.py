@@ -65,7 +65,7 @@ def command(
     report: Path | None,
     lock_timeout: float,
 ) -> ExitCode:
-    """Send exactly what PLANFILE contains. Without PLANFILE: plan, show the plan and ask for confirmation.
+    """Send exactly what PLANFILE contains; without it, plan, show the plan and ask.
 
     A plan file can be applied once, and only while all of its inputs are unchanged. Commit the lock file
     afterwards.

@@ -60,7 +60,7 @@ def copy_sample(folder: Path, today: date, name: str = _SAMPLE_NAME) -> list[Pat
 
 
 def project_name(folder: Path) -> str:
-    """Return the name of a project in `folder`: that of the folder, as far as a name may contain it."""
+    """Return the name of a project in `folder`: its own, as far as a name may contain it."""
     name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:40].rstrip("-")
     return name or _SAMPLE_NAME
 

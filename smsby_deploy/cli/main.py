@@ -171,7 +171,7 @@ class LazyGroup(click.Group):
 def group(
     ctx: click.Context, project: str | None, verbose: int, quiet: bool, no_color: bool, log_format: str
 ) -> None:
-    """SMS campaigns as code for sms.by: reviewed before they are sent, and no recipient gets a mailing twice."""
+    """SMS campaigns as code for sms.by: reviewed, and never sent to a recipient twice."""
     color = not no_color and not os.environ.get("NO_COLOR")
     log = _open_log(is_quiet=quiet) if log_format == "json" else None
     ctx.obj = Context(project, verbose, quiet, color, os.environ, log)

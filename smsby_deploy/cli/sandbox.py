@@ -60,7 +60,7 @@ from smsby_deploy.exit_codes import ExitCode
 def command(
     port: int, host: str, data: Path | None, delay: float, account_timezone: str, switches: tuple[str, ...]
 ) -> ExitCode:
-    """Run a local sms.by with some alphanames, contact lists and a balance. It accepts any token.
+    """Run a local sms.by with alphanames, contact lists and a balance; any token is accepted.
 
     It prints its URL; open it in a browser to see what recipients would get.
     """

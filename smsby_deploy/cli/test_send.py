@@ -28,9 +28,9 @@ from smsby_deploy.exit_codes import ExitCode
 @yes_option()
 @click.pass_obj
 def command(context: Context, address: str, to: str, row: int | None, yes: bool) -> ExitCode:
-    """Send one rendered text of the mailing ADDRESS to PHONE by sendQuickSMS, after showing its cost.
+    """Send one rendered text of the mailing ADDRESS to PHONE, after showing its cost.
 
-    The lock does not record it. If the answer is lost, nothing is repeated: exit 6.
+    It is sent by sendQuickSMS, and the lock does not record it. If the answer is lost, nothing is repeated: exit 6.
     """
     from smsby_deploy.apply.one_off import prepare_test, send_one
     from smsby_deploy.cli.session import load, open_reader, open_sender

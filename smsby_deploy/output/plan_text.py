@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TextIO
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
 from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, problem_lines
 from smsby_deploy.output.values import count_text, safe_line, schedule_text, span_text
-from smsby_deploy.plan.model import ActionKind, AudienceCounts, Plan, Totals
+from smsby_deploy.plan.desired import AudienceCounts
+from smsby_deploy.plan.model import ActionKind, Plan, Totals
 from smsby_deploy.plan.result import PlanResult, SavedPlanUse
 from smsby_deploy.texts.cost import aligned, money
 from smsby_deploy.wording import counted

@@ -8,9 +8,9 @@ from itertools import compress
 
 from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing, Project
 from smsby_deploy.plan.chunks import hash_content
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import AudienceDigest, chunk_digest, fingerprint, hash_rows, row_lines
 from smsby_deploy.plan.measure import Observers
-from smsby_deploy.plan.model import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, read_audience

@@ -18,17 +18,9 @@ from smsby_deploy.lock.phone_states import UNSENT
 from smsby_deploy.lock.records import DONE, ChunkState, Entry
 from smsby_deploy.plan import reasons
 from smsby_deploy.plan.account_names import AccountNames
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import canonical_json
-from smsby_deploy.plan.model import (
-    STARTING,
-    Action,
-    ActionKind,
-    AudienceCounts,
-    ChunkPlan,
-    Desired,
-    ReasonCode,
-    with_code,
-)
+from smsby_deploy.plan.model import STARTING, Action, ActionKind, ReasonCode, with_code
 from smsby_deploy.plan.reasons import orphaned
 from smsby_deploy.plan.situation import Situation
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry
-from smsby_deploy.plan.model import ChunkPlan
+from smsby_deploy.plan.desired import ChunkPlan
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.smsby.parsers import RemoteMailing

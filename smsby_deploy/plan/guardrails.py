@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Expected, Guardrails, Mailing, Project, RecipientsQuery
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
-from smsby_deploy.plan.model import Action, Desired, ReasonCode, total_of
+from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.model import Action, ReasonCode, total_of
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.texts.cost import money
 from smsby_deploy.wording import counted

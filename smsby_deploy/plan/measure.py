@@ -13,7 +13,7 @@ from smsby_deploy.config.declarations import ContactList, Mailing, Project, Reci
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.plan.chunks import ChunkReport, Keep, OnBatch, ReadBatches, ignore_batch, stream_chunks
-from smsby_deploy.plan.model import AudienceCounts, Desired
+from smsby_deploy.plan.desired import AudienceCounts, Desired
 from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import (

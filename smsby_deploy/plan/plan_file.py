@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from smsby_deploy.errors import PlanRefused, SmsbyDeployError
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.fingerprint import canonical_json
-from smsby_deploy.plan.model import Action, ActionKind, AudienceCounts, ChunkPlan, LockStamp, Plan, ReasonCode
+from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity, problem_document
 from smsby_deploy.texts.cost import money

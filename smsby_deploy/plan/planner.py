@@ -22,21 +22,13 @@ from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.plan import reasons
 from smsby_deploy.plan.account_names import AccountNames, find_unknown_names, read_names
 from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
+from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_orphan
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import check_mailing, hold_budget
 from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing, shows_any
 from smsby_deploy.plan.measure import NO_PROGRESS, Observers, ReadProgress, measure_mailing
-from smsby_deploy.plan.model import (
-    SENDING,
-    STARTING,
-    Action,
-    ActionKind,
-    Desired,
-    LockStamp,
-    Plan,
-    ReasonCode,
-)
+from smsby_deploy.plan.model import SENDING, STARTING, Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.plan.selection import select_mailings
 from smsby_deploy.plan.situation import Situation

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cached_property
 
 from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, Entry
-from smsby_deploy.plan.model import ChunkPlan, Desired
+from smsby_deploy.plan.desired import ChunkPlan, Desired
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.smsby.parsers import RemoteMailing
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from smsby_deploy.config.declarations import Guardrails, Mailing, Price
 from smsby_deploy.plan.chunks import Chunk
-from smsby_deploy.plan.model import ChunkPlan
+from smsby_deploy.plan.desired import ChunkPlan
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.texts.cost import CostReport
 from smsby_deploy.texts.parts import Encoding, TextSize, TextTooLong, measure_batch, measure_text

@@ -18,7 +18,8 @@ from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.apply.worker_pool import ShutdownSignal, WorkerPool
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, Entry, Lock
-from smsby_deploy.plan.model import Action, ActionKind, AudienceCounts, ChunkPlan
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
+from smsby_deploy.plan.model import Action, ActionKind
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 
 ACCEPTED = Outcome(OutcomeKind.ACCEPTED, uuid="u")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.smsby.conftest import wire as wire  # a fixture of these tests, too
+
 CAMPAIGN = """\
 version: 1
 campaign: sale

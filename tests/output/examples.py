@@ -8,8 +8,9 @@ from smsby_deploy.apply.result import ApplyResult, MailingResult
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.plan_markdown import CommentContext
 from smsby_deploy.plan.comparison import Base, BaseMailing
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.drift import Difference
-from smsby_deploy.plan.model import Action, ActionKind, AudienceCounts, ChunkPlan, LockStamp, Plan, ReasonCode
+from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.plan.result import PlanResult
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.report import Details, MailingStatus, Missed, State, StatusReport

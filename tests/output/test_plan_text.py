@@ -12,8 +12,9 @@ from smsby_deploy.output.plan_text import (
     saved_plan_line,
     write_plan_text,
 )
+from smsby_deploy.plan.desired import AudienceCounts
 from smsby_deploy.plan.guardrails import Breach
-from smsby_deploy.plan.model import ActionKind, AudienceCounts, Plan
+from smsby_deploy.plan.model import ActionKind, Plan
 from smsby_deploy.plan.result import PlanResult
 from tests.output import examples
 from tests.output.golden import check_golden

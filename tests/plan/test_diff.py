@@ -12,8 +12,9 @@ from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mail
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, UploadRecord
 from smsby_deploy.plan.account_names import AccountNames
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.diff import RULES, Decision, block, diff_mailing, make_action, make_orphan
-from smsby_deploy.plan.model import ActionKind, AudienceCounts, ChunkPlan, Desired, ReasonCode
+from smsby_deploy.plan.model import ActionKind, ReasonCode
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.plan.situation import Situation
 from smsby_deploy.problems import Location

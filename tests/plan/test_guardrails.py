@@ -19,6 +19,7 @@ from smsby_deploy.config.declarations import (
     QuietHours,
 )
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.plan.desired import AudienceCounts, Desired
 from smsby_deploy.plan.guardrails import (
     check_apply,
     check_balance,
@@ -26,7 +27,7 @@ from smsby_deploy.plan.guardrails import (
     check_mailing,
     spent_in_month,
 )
-from smsby_deploy.plan.model import Action, ActionKind, AudienceCounts, Desired, ReasonCode
+from smsby_deploy.plan.model import Action, ActionKind, ReasonCode
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.problems import Location
 from tests.plan.examples import NOON, make_example_plan

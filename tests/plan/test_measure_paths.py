@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import row_line
 from smsby_deploy.plan.measure import measure_mailing
-from smsby_deploy.plan.model import Desired
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.phones import PhoneSet, number_phones
 

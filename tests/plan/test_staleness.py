@@ -13,8 +13,9 @@ import pytest
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.errors import PlanRefused
 from smsby_deploy.lock.records import Apply, Lock
+from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.measure import measure_mailing
-from smsby_deploy.plan.model import Action, ActionKind, Desired, LockStamp, Plan, ReasonCode
+from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.plan.staleness import find_outdated, find_staleness, hash_inputs, reviewed_addresses
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.phones import PhoneSet

@@ -1,0 +1,83 @@
+"""The desired state: one mailing of the files, its audience and its chunks.
+
+It does not depend on what was sent before.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+
+class AudienceCounts(NamedTuple):
+    """rows = invalid + duplicate + suppressed + final."""
+
+    rows: int = 0
+    invalid: int = 0
+    duplicate: int = 0
+    suppressed: int = 0
+    final: int = 0
+
+
+class ChunkPlan(NamedTuple):
+    """One chunk as planned.
+
+    Digest and fingerprint are taken before suppression, all counts after it.
+    `recipients` is None for a list kept at sms.by, `cost` without a price. A plan file holds the first three only.
+    """
+
+    fingerprint: str
+    recipients: int | None
+    digest: str
+    parts: int = 0
+    cost: Decimal | None = None
+    gsm7: int = 0
+    ucs2: int = 0
+
+    def share(self, recipients: int) -> ChunkPlan:
+        """Return the same chunk for some of its recipients, who all get one text.
+
+        The cost is their average share.
+        """
+        whole = self.recipients or 0
+        if recipients >= whole:
+            return self
+        return self._replace(
+            recipients=recipients,
+            parts=self.parts * recipients // whole,
+            cost=None if self.cost is None else self.cost * (Decimal(recipients) / whole),
+            gsm7=self.gsm7 * recipients // whole,
+            ucs2=self.ucs2 * recipients // whole,
+        )
+
+
+class Desired(NamedTuple):
+    """One mailing as the files ask for it.
+
+    `parts`, `gsm7` and `ucs2` are totals, `longest` the parts of its longest text. `cost` is None without a price and
+    for lists; `parts` is None for lists kept at sms.by. `snapshot` is the digest of a query's result, `newest` what its
+    `freshness` query found, `contacts` the digest of the contacts that would be uploaded.
+    """
+
+    address: str
+    revision: int
+    via: str
+    content_digest: str
+    audience_digest: str
+    chunks: tuple[ChunkPlan, ...]
+    audience: AudienceCounts
+    parts: int | None
+    gsm7: int
+    ucs2: int
+    longest: int
+    schedule_time: datetime | None
+    cost: Decimal | None = None
+    snapshot: str | None = None
+    newest: datetime | None = None
+    body: str = "json"
+    contacts: str | None = None
+
+    @property
+    def fingerprints(self) -> list[str]:
+        return [chunk.fingerprint for chunk in self.chunks]

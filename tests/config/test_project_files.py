@@ -1,0 +1,106 @@
+"""The files of a project: which are campaigns, and which paths are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.config.project_files import find_campaign_files, find_unread, resolve_inside
+from smsby_deploy.problems import Location, ProblemLog
+
+_AT = Location("smsby.yaml", 3, 5)
+
+
+def _write(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("campaign: x\n", encoding="utf-8")
+
+
+def _found(root: Path, pattern: str = "**/*.yaml") -> tuple[list[str], list[str]]:
+    """The project paths that `pattern` finds, and the codes of the problems."""
+    log = ProblemLog()
+    names = [name for _, name in find_campaign_files(root.resolve(), [(pattern, _AT)], log)]
+    return names, [problem.code for problem in log.distinct()]
+
+
+def test_find_campaign_files_is_sorted_and_recursive(tmp_path: Path) -> None:
+    """The project file is none of them; the paths are relative."""
+    _write(tmp_path, "smsby.yaml", "b.yaml", "a/z.yaml", "a/c.yaml")
+    assert _found(tmp_path) == (["a/c.yaml", "a/z.yaml", "b.yaml"], [])
+
+
+def test_find_campaign_files_skips_hidden_and_nested_projects(tmp_path: Path) -> None:
+    """A folder with a project file of its own is another project."""
+    _write(
+        tmp_path,
+        "a.yaml",
+        ".git/b.yaml",
+        ".hidden.yaml",
+        "other/smsby.yaml",
+        "other/c.yaml",
+        "other/deep/d.yaml",
+    )
+    assert _found(tmp_path) == (["a.yaml"], [])
+
+
+def test_find_campaign_files_finds_each_once(tmp_path: Path) -> None:
+    """Patterns may overlap."""
+    _write(tmp_path, "a.yaml")
+    found = find_campaign_files(tmp_path.resolve(), [("*.yaml", _AT), ("a.*", _AT)], ProblemLog())
+    assert [name for _, name in found] == ["a.yaml"]
+
+
+@pytest.mark.parametrize("link", ["linked.yaml", "linked"])
+def test_find_campaign_files_refuses_links_outside(link: str, tmp_path: Path) -> None:
+    """A link to a file or folder outside the project is an error, not a campaign."""
+    root = tmp_path / "shop"
+    _write(tmp_path, "outside/secret.yaml", "shop/a.yaml")
+    (root / link).symlink_to(tmp_path / "outside" / ("secret.yaml" if link.endswith(".yaml") else ""))
+    names, codes = _found(root, "*.yaml" if link.endswith(".yaml") else "linked/*.yaml")
+    assert "PATH_OUTSIDE" in codes
+    assert not any("linked" in name for name in names)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "code"),
+    [
+        ("../*.yaml", "PATH_OUTSIDE"),
+        ("/etc/*.yaml", "PATH_OUTSIDE"),
+        (".", "PATTERN"),
+        ("a**/*.yaml", "PATTERN"),
+    ],
+)
+def test_find_campaign_files_refuses_the_pattern(pattern: str, code: str, tmp_path: Path) -> None:
+    """The error is at the pattern's own place."""
+    log = ProblemLog()
+    assert find_campaign_files(tmp_path.resolve(), [(pattern, _AT)], log) == []
+    (problem,) = log.distinct()
+    assert (problem.code, problem.location) == (code, _AT)
+
+
+def test_find_unread_reports_only_campaigns(tmp_path: Path) -> None:
+    """A .yml file that has nothing to do with campaigns is none of our business."""
+    _write(tmp_path, "sale.yml", ".github/workflows/ci.yml", "other/smsby.yaml", "other/x.yml")
+    (tmp_path / "docker-compose.yml").write_text("services: {}\n", encoding="utf-8")
+    assert find_unread(tmp_path) == ["sale.yml"]
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message"),
+    [
+        ("../secret.csv", "PATH_OUTSIDE", "is outside the project folder"),
+        ("lists", "FILE_MISSING", "is a directory"),
+        ("lists/vlp.csv", "FILE_MISSING", "did you mean lists/vip.csv?"),
+    ],
+)
+def test_resolve_inside_refuses(name: str, code: str, message: str, tmp_path: Path) -> None:
+    """It is reported where the path is written."""
+    _write(tmp_path, "shop/lists/vip.csv", "secret.csv")
+    log = ProblemLog()
+    assert resolve_inside((tmp_path / "shop").resolve(), name, _AT, log) is None
+    (problem,) = log.distinct()
+    assert (problem.code, problem.location) == (code, _AT)
+    assert message in problem.message

@@ -1,0 +1,60 @@
+"""The sentences of a plan name the command that helps."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from smsby_deploy.plan.reasons import expired_since, find_collision, opted_out_since_draft, orphaned
+from smsby_deploy.plan.remote_state import RemoteView, view_remote
+from smsby_deploy.smsby.parsers import RemoteMailing
+from tests.plan.test_situation import A, P, _entry
+
+
+def _view(*names: str) -> RemoteView:
+    return view_remote(
+        "shop",
+        [
+            RemoteMailing(
+                id=number, name=name, d_create=None, d_schedule=None, type="API", parts=None, count_phones=None,
+                status="NEW", sms_delivered=None, cost=None, alphaname=None, raw={},
+            )
+            for number, name in enumerate(names, 11)
+        ],
+    )  # fmt: skip
+
+
+def _collision(remote: RemoteView | None) -> str:
+    return find_collision("shop", "sale/vip", 1, ["aaaaaaaaaa"], remote)
+
+
+@pytest.mark.parametrize(
+    "names", [(), ("sale/vip shop#aaaaaaaaaa",), ("sale/vip shop~2#cccccccccc",), ("news",)]
+)
+def test_find_collision_is_empty_without_another_mailing(names: tuple[str, ...]) -> None:
+    """The planned fingerprint, another revision and a foreign mailing are none; offline nothing is known."""
+    assert _collision(_view(*names)) == ""
+    assert _collision(None) == ""
+
+
+def test_find_collision_names_the_ids_to_import() -> None:
+    """The command can be copied as it is."""
+    message = _collision(_view("sale/vip shop#bbbbbbbbbb", "sale/vip shop#cccccccccc"))
+    assert "another fingerprint (bbbbbbbbbb)" in message
+    assert "`smsby-deploy import sale/vip --message-id 11 --message-id 12`" in message
+
+
+def test_find_collision_of_many_gives_a_placeholder() -> None:
+    """More than five ids would make an endless line."""
+    message = _collision(_view(*(f"sale/vip shop#{index:010x}" for index in range(6))))
+    assert "import sale/vip --message-id N`" in message
+
+
+def test_reasons_say_what_to_do() -> None:
+    """Each has the fact and the way out."""
+    assert expired_since(datetime(2026, 3, 1, 10, tzinfo=UTC)).startswith(
+        "its schedule_time 2026-03-01 10:00 has passed"
+    )
+    assert "raise `revision` to 3" in opted_out_since_draft(2)
+    assert "recorded (partial), no longer in the files" in orphaned(_entry(A, P))

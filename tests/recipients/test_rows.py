@@ -1,0 +1,76 @@
+"""Blocks of rows: grouped by columns, and columns found by name."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsby_deploy.config.declarations import InlineRecipient, InlineRecipients
+from smsby_deploy.problems import Location
+from smsby_deploy.recipients.rows import (
+    block_of_rows,
+    find_column,
+    group_rows,
+    inline_blocks,
+    name_columns,
+    repeated_names,
+)
+
+_AT = Location("sale.yaml", 5, 5)
+
+
+def test_block_of_rows_is_stored_by_column() -> None:
+    """`cells` gives the rows back; no rows give empty columns."""
+    block = block_of_rows(("phone", "name"), [2, 3], [["1", "A"], ["2", "B"]])
+    assert block.values == [("1", "2"), ("A", "B")]
+    assert block.cells == [["1", "A"], ["2", "B"]]
+    assert block_of_rows(("phone", "name"), [], []).values == [(), ()]
+
+
+@given(st.lists(st.sampled_from([("phone",), ("phone", "name"), ("name", "phone")]), max_size=12))
+def test_group_rows_keeps_order_and_lines(shapes: list[tuple[str, ...]]) -> None:
+    """Every row is in one block, in order, and neighbours with other columns are in different blocks."""
+    rows = [(line, {name: f"{name}{line}" for name in shape}) for line, shape in enumerate(shapes, 1)]
+    blocks = list(group_rows(rows))
+    again = [
+        (line, dict(zip(block.columns, cells, strict=True)))
+        for block in blocks
+        for line, cells in zip(block.lines, block.cells, strict=True)
+    ]
+    assert again == rows
+    assert all(one.columns != other.columns for one, other in pairwise(blocks))
+
+
+def test_inline_blocks_put_the_phone_last() -> None:
+    """A recipient's own text is no column, and no block is longer than `size`."""
+    written = [
+        {"phone": "1", "name": "A"},
+        {"phone": "2", "name": "B", "text": "Hi"},
+        {"phone": "3", "name": "C"},
+    ]
+    rows = tuple(InlineRecipient(values, (line, 5)) for line, values in enumerate(written, 6))
+    first, second = inline_blocks(InlineRecipients(rows, _AT), 2)
+    assert first.columns == ("name", "phone")
+    assert first.cells == [["A", "1"], ["B", "2"]]
+    assert (first.texts, list(first.lines)) == ([None, "Hi"], [6, 7])
+    assert second.cells == [["C", "3"]]
+
+
+@pytest.mark.parametrize(("name", "index"), [("Phone", 1), ("phone", 0), ("PHONE", 0), ("mail", None)])
+def test_find_column_prefers_the_exact_name(name: str, index: int | None) -> None:
+    """Else the first that differs only in case."""
+    assert find_column(["phone", "Phone"], name) == index
+
+
+def test_repeated_names_ignores_case_and_gaps() -> None:
+    """Columns without a name are no repetition."""
+    assert repeated_names(["", "Phone", "phone", "", "name"]) == ["Phone", "phone"]
+
+
+def test_name_columns_shows_no_recipient() -> None:
+    """A file without a header begins with a phone, which must not be printed."""
+    assert name_columns(["tel", "name"]) == "columns: tel, name"
+    assert "29" not in name_columns(["+375 (29) 123-45-67", "Anna"])

@@ -1,0 +1,66 @@
+"""One interface for rows of any kind, and places that a reader can open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from smsby_deploy.config.declarations import RecipientsFile, RecipientsQuery, TextSource
+from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.recipients.rows import SourceFacts
+from smsby_deploy.recipients.sources import place_rows, read_source, warn_of_guess
+
+_AT = Location("sale.yaml", 5, 5)
+
+
+def _file(folder: Path, content: bytes, encoding: str | None = None) -> RecipientsFile:
+    path = folder / "buyers.csv"
+    path.write_bytes(content)
+    return RecipientsFile(path, "buyers.csv", "phone", _AT, encoding)
+
+
+def _query(folder: Path) -> RecipientsQuery:
+    database = folder / "buyers.db"
+    database.touch()
+    url = f"sqlite:///{database}"
+    sql = TextSource("select 'Anna' as name, 375291234567 as phone", _AT)
+    return RecipientsQuery(sql, "sql:sale/vip", "DB_URL", url, None, "phone", _AT)
+
+
+def test_read_source_gives_the_same_rows_from_any_source(tmp_path: Path) -> None:
+    """A file and a query with the same content have the same columns and cells."""
+    file = _file(tmp_path, b"name,phone\nAnna,375291234567\n")
+    blocks = [next(read_source(source, 10, SourceFacts())) for source in (file, _query(tmp_path))]
+    assert [(block.columns, block.cells) for block in blocks] == [
+        (("name", "phone"), [["Anna", "375291234567"]])
+    ] * 2
+
+
+def test_warn_of_guess_only_if_the_encoding_is_a_guess(tmp_path: Path) -> None:
+    """UTF-8 is known, and so is a named encoding; a query has none."""
+    cyrillic = "phone,name\n375291234567,Анна\n"
+    (problem,) = warn_of_guess(_file(tmp_path, cyrillic.encode("cp1251")), "sale/vip")
+    assert (problem.code, problem.severity, problem.address) == (
+        "ENCODING_GUESSED",
+        Severity.WARNING,
+        "sale/vip",
+    )
+    assert "cp1251" in problem.message
+    assert warn_of_guess(_file(tmp_path, cyrillic.encode("cp1251"), "cp1251")) == []
+    assert warn_of_guess(_file(tmp_path, cyrillic.encode())) == []
+    assert warn_of_guess(_query(tmp_path)) == []
+
+
+def test_place_rows_of_a_query_is_where_it_is_written(tmp_path: Path) -> None:
+    """The rows of a query have no file; they are counted in the message."""
+    problem = Problem(
+        Severity.ERROR, "PHONE", "not a phone; see sql:sale/vip:2", location=Location("sql:sale/vip", 7)
+    )
+    placed = place_rows(_query(tmp_path), problem)
+    assert placed.location == _AT
+    assert placed.message == "row 7 of the query: not a phone; see row 2 of the query"
+
+
+def test_place_rows_leaves_a_text_file_alone(tmp_path: Path) -> None:
+    """Its lines can be opened as they are."""
+    problem = Problem(Severity.ERROR, "PHONE", "not a phone", location=Location("buyers.csv", 7))
+    assert place_rows(_file(tmp_path, b"phone\n"), problem) == problem

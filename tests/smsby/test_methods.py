@@ -1,0 +1,109 @@
+"""The methods of sms.by: which of them send, and which calls are refused before a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from smsby_deploy.errors import UsageError
+from smsby_deploy.smsby.methods import (
+    METHODS,
+    check_params,
+    contacts_per_form,
+    find_method,
+    fits_form,
+    recipients_per_form,
+    unknown_params,
+)
+
+_CODE = {"phone": "375291234567"}
+_QUICK = {"message": "hi", "phone": "375291234567", "alphaname_id": 0}
+_IMPORT = {"list_id": 7, "field_names": ["phone"], "data": [["375291234567"]]}
+
+
+def test_methods_that_send_are_the_documented_ones() -> None:
+    """Every other method can be called without a confirmation, so none may be missing here."""
+    assert {name for name, method in METHODS.items() if method.sends} == {
+        "sendBulkSms", "sendQuickSMS", "sendOtpTelegram", "sendOtpWhatsApp", "createSmsMessage", "sendSMS", "sendSmsList",
+        "confirmSendMessageByList",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("confirm", "sends"), [("0", False), (0, False), (" 0 ", False), ("1", True), (1, True), (None, True)]
+)
+def test_sends_with_knows_that_confirm_0_only_asks(confirm: object, sends: bool) -> None:
+    """A confirmation with any other value, or with none, sends."""
+    params = {} if confirm is None else {"confirm": confirm}
+    assert METHODS["confirmSendMessageByList"].sends_with(params) is sends
+
+
+def test_find_method_ignores_case() -> None:
+    """As sms.by does."""
+    assert find_method("GETBALANCE").name == "getBalance"
+
+
+def test_find_method_suggests_a_similar_name() -> None:
+    """The hint has the likely method and all the others."""
+    with pytest.raises(UsageError, match="unknown method 'getBalanse'") as caught:
+        find_method("getBalanse")
+    assert caught.value.hint.startswith("did you mean getBalance?")
+    assert "sendBulkSms" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "message"),
+    [
+        ("sendQuickSMS", {"message": "hi"}, "missing parameters phone, alphaname_id"),
+        ("statusBulkSms", {"uuid": ""}, "missing parameter uuid"),
+        ("getMessagesList", {"limit_offset": 5}, "limit_rows is required"),
+        ("sendOtpTelegram", {**_CODE, "message": "12a"}, "1 to 16 digits"),
+        ("sendOtpWhatsApp", {**_CODE, "message": "1" * 17}, "1 to 16 digits"),
+        ("sendOtpTelegram", {**_CODE, "message": "٣"}, "1 to 16 digits"),
+        ("sendQuickSMS", {**_QUICK, "forwarding_time": 4}, "from 5 to 60"),
+        ("sendQuickSMS", {**_QUICK, "forwarding_time": "61"}, "from 5 to 60"),
+        ("importContacts", {**_IMPORT, "data": "375291234567"}, "must be lists"),
+        ("importContacts", {**_IMPORT, "field_names": ["name"]}, "must contain phone or email"),
+        ("importContacts", {**_IMPORT, "field_names": ["phone", *map(str, range(31))]}, "at most 30"),
+        ("importContacts", {**_IMPORT, "data": [["375291234567"]] * 501}, "at most 500 contacts per call, got 501"),
+    ],
+)  # fmt: skip
+def test_check_params_refuses(name: str, params: dict[str, Any], message: str) -> None:
+    """A call that sms.by's documentation rules out is wrong usage."""
+    with pytest.raises(UsageError, match=message):
+        check_params(METHODS[name], params)
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("sendOtpTelegram", {**_CODE, "message": "1" * 16}),
+        ("sendQuickSMS", {**_QUICK, "forwarding_time": 5}),
+        ("sendQuickSMS", {**_QUICK, "forwarding_time": "60"}),
+        ("importContacts", {**_IMPORT, "data": [["375291234567"]] * 500}),
+        ("getMessagesList", {"limit_offset": 0, "limit_rows": 10}),
+    ],
+)
+def test_check_params_accepts_the_limits(name: str, params: dict[str, Any]) -> None:
+    """The last values inside each documented range."""
+    check_params(METHODS[name], params)
+
+
+def test_unknown_params_ignores_the_index_of_an_array() -> None:
+    """A form writes an array as name[0][key]."""
+    assert unknown_params(METHODS["sendBulkSms"], {"messages[0][name]": 1, "massages": 1}) == ["massages"]
+
+
+@pytest.mark.parametrize("is_personal", [False, True])
+def test_recipients_per_form_fit_one_form(is_personal: bool) -> None:
+    """The largest chunk fits; twice as many do not: PHP would drop some of them."""
+    most = recipients_per_form(personal=is_personal)
+    assert fits_form([(most, is_personal)])
+    assert not fits_form([(2 * most, is_personal)])
+
+
+def test_contacts_per_form_counts_the_fields() -> None:
+    """A contact takes one variable, and one for each custom field."""
+    assert contacts_per_form(0) == 960
+    assert contacts_per_form(1) == 480

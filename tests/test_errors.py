@@ -1,0 +1,35 @@
+"""Errors that a user sees: their place and their exit codes."""
+
+from __future__ import annotations
+
+import pytest
+
+from smsby_deploy import errors
+from smsby_deploy.errors import ApiError, FilesInvalid, SmsbyDeployError
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.problems import Location, Problem, Severity
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("SmsbyDeployError", 1), ("UsageError", 64), ("FilesInvalid", 3), ("PlanRefused", 5), ("OutcomeUnknown", 6),
+        ("SmsbyUnavailable", 7), ("TokenRefused", 7), ("Refused", 4), ("LockHeld", 8), ("LockDamaged", 1), ("ApiError", 1),
+    ],
+)  # fmt: skip
+def test_error_has_its_documented_exit_code(name: str, code: int) -> None:
+    """Pipelines decide by these numbers."""
+    assert getattr(errors, name).exit_code == ExitCode(code)
+
+
+def test_error_begins_with_its_place() -> None:
+    """An error without a place is only its sentence."""
+    assert str(SmsbyDeployError("wrong", location=Location("sale.yaml", 3, 5))) == "sale.yaml:3:5: wrong"
+    assert str(ApiError("wrong", status=500)) == "wrong"
+
+
+def test_files_invalid_counts_its_problems() -> None:
+    """It carries all of them."""
+    problem = Problem(Severity.ERROR, "CODE", "wrong")
+    assert str(FilesInvalid([problem])) == "1 problem in the project's files"
+    assert FilesInvalid([problem] * 2).problems == (problem, problem)
