@@ -126,7 +126,7 @@ def _state(account: Account, mailing: SandboxMailing, finished: int) -> str:
 
 
 def serve_page(app: Flask, service: Service) -> None:
-    """Serve the page at /, its files and its data; guard every route outside /api."""
+    """Serve the page at /, its files and its data; guard every route, those of /api too."""
     _guard(app)
 
     @app.get("/")
@@ -149,10 +149,10 @@ def serve_page(app: Flask, service: Service) -> None:
 def _guard(app: Flask) -> None:
     @app.before_request
     def refuse_other_sites() -> Response | None:
-        if request.path.startswith("/api/") or _is_from_own_site():
+        if _is_from_own_site():
             return None
         response = jsonify(
-            {"error": "this page and /_sandbox are only served under the address of the sandbox"}
+            {"error": "the sandbox only answers under its own address, and not to other sites"}
         )
         response.status_code = 403
         return response
@@ -167,9 +167,10 @@ def _guard(app: Flask) -> None:
 
 
 def _is_from_own_site() -> bool:
-    """Return whether the request comes from the sandbox's own page.
+    """Return whether the request comes from the sandbox's own page, or from no page.
 
-    Scripts of other sites and foreign names of this machine (DNS rebinding) are refused.
+    Scripts of other sites are refused, and so are public names of this machine (DNS rebinding). A name without a dot is
+    not public: it is what a pipeline calls its services.
     """
     origin = request.headers.get("Origin")
     try:
@@ -178,7 +179,7 @@ def _is_from_own_site() -> bool:
         host = urlsplit(f"//{request.host}").hostname
     except ValueError:
         return False
-    return not is_loopback(request.remote_addr) or is_loopback(host)
+    return not is_loopback(request.remote_addr) or is_loopback(host) or "." not in (host or ".")
 
 
 def is_loopback(host: str | None) -> bool:

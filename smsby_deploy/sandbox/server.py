@@ -1,7 +1,7 @@
 """The sandbox as an HTTP server.
 
 sms.by is under /api, the control routes are under /_sandbox, the inbox page is at /.
-When a request is finished, its callback_url is called: only addresses of this machine.
+When a request is finished, its callback_url is called if it is one of the chosen ports of this machine.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import socket
 import struct
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ def send_callbacks(service: Service, ended: threading.Event) -> None:
     while not ended.wait(_POLL_SECONDS):
         account = service.account
         for uuid, url in account.store.take_callbacks(account.now() - account.settings.delay):
-            if not is_callable_url(url):
+            if not is_callable_url(url, account.settings.callback_ports):
                 continue
             body = json.dumps({"uuid": uuid, "result": status_bulk_sms(account, {"uuid": uuid})}).encode()
             call = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310  # loopback
@@ -58,11 +58,14 @@ def send_callbacks(service: Service, ended: threading.Event) -> None:
                 continue  # it is not documented whether sms.by tries again
 
 
-def is_callable_url(url: str) -> bool:
-    """Return whether `url` is an HTTP address of this machine."""
+def is_callable_url(url: str, ports: Collection[int]) -> bool:
+    """Return whether `url` is an HTTP address of this machine with one of `ports`.
+
+    Otherwise whoever can send a request to the sandbox could make it post to any local service.
+    """
     try:
         parts = urlsplit(url)
-        return parts.scheme == "http" and is_loopback(parts.hostname)
+        return parts.scheme == "http" and is_loopback(parts.hostname) and (parts.port or 80) in ports
     except ValueError:
         return False
 

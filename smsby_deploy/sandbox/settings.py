@@ -44,6 +44,7 @@ class SandboxSettings:
     rate_limit: int = 0
     max_input_vars: int = 1000
     keep_requests: int = 10_000
+    callback_ports: tuple[int, ...] = ()
     fates: dict[str, str] = field(default_factory=dict)
     refuses: tuple[str, ...] = ()
     alphanames: dict[str, str] = field(
@@ -141,6 +142,13 @@ def _words(value: Any) -> tuple[str, ...]:
     return tuple(str(word) for word in value)
 
 
+def _ports(value: Any) -> tuple[int, ...]:
+    ports = value if isinstance(value, list | tuple) else [value]
+    if not all(type(port) is int and 0 < port < 65536 for port in ports):
+        raise ValueError(value)
+    return tuple(ports)
+
+
 def _wrapped(value: Any) -> tuple[str, ...]:
     if isinstance(value, bool):
         return ONCE_WRAPPED if value else ()
@@ -169,6 +177,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "rate_limit": _count,
     "max_input_vars": _count,
     "keep_requests": _count,
+    "callback_ports": _ports,
     "fates": _map(str),
     "refuses": _words,
     "alphanames": _map(str),

@@ -28,6 +28,7 @@ def test_callbacks_complete_the_status(shop: Shop) -> None:
     try:
         assert listener.stdout is not None
         url = listener.stdout.readline().strip()
+        shop.settings(callback_ports=[int(url.rsplit(":", 1)[1])])
         shop.write("smsby.yaml", PROJECT.replace("api: {", f'api: {{callback_url: "{url}/cb", '))
         shop.write("sale.yaml", CAMPAIGN)
         assert shop.run("apply", "--auto-approve").code == 0

@@ -67,7 +67,8 @@ def test_measure_upload_subtracts_opt_outs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "code"), [("{fields: [name]}", None), ("{fields: [age]}", "UPLOAD"), ("{fields: [phone]}", "UPLOAD")]
+    ("fields", "code"),
+    [("{fields: [name]}", None), ("{fields: [age]}", "UPLOAD"), ("{fields: [phone]}", "UPLOAD")],
 )
 def test_measure_upload_checks_fields(fields: str, code: str | None, tmp_path: Path) -> None:
     """A field is a column of the recipients, other than the phone."""

@@ -22,7 +22,7 @@ from tests.sandbox.conftest import NOON, PHONES, Client
         ({"Origin": "null"}, 403),
     ],
 )
-@pytest.mark.parametrize("path", ["/", "/_sandbox/inbox", "/_sandbox/overview"])
+@pytest.mark.parametrize("path", ["/", "/_sandbox/inbox", "/_sandbox/overview", "/api/v1/getLimit?token=t"])
 def test_routes_refuse_other_sites(sms: Client, path: str, headers: dict[str, str], status: int) -> None:
     """Neither a script of another site nor its name pointed at this machine gets data."""
     assert requests.get(sms.url + path, headers=headers, timeout=5).status_code == status

@@ -40,6 +40,7 @@ def listener() -> Iterator[tuple[str, Queue[Any]]]:
 def test_callbacks_are_sent_once_per_request(sms: Client, listener: tuple[str, Queue[Any]]) -> None:
     """Once all messages have their outcome, the callback has the answer of statusBulkSms."""
     url, heard = listener
+    sms.control("settings", {"callback_ports": [int(url.split(":")[2].split("/")[0])]})
     message = {"alphaname_id": "0", "text": "x", "delivery_list": list(PHONES)}
     first, second = (
         sms.ok("sendBulkSms", callback_url=url, messages=[message | {"name": name}])["uuid"]
@@ -59,9 +60,12 @@ def test_callbacks_are_sent_once_per_request(sms: Client, listener: tuple[str, Q
     ("url", "expected"),
     [
         ("http://127.0.0.1:8026/", True),
+        ("http://127.0.0.1:8027/", False),
+        ("http://localhost:6379/", False),
         ("http://localhost/x", True),
         ("http://[::1]:80/", True),
         ("http://example.com/", False),
+        ("http://127.0.0.1:99999/", False),
         ("http://10.0.0.1/", False),
         ("http://127.0.0.1.example.com/", False),
         ("file:///etc/passwd", False),
@@ -71,5 +75,5 @@ def test_callbacks_are_sent_once_per_request(sms: Client, listener: tuple[str, Q
     ],
 )
 def test_callbacks_only_go_to_this_machine(url: str, expected: bool) -> None:
-    """The sandbox calls no other machine."""
-    assert is_callable_url(url) is expected
+    """The sandbox calls no other machine, and no port that was not chosen."""
+    assert is_callable_url(url, (80, 8026)) is expected
