@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smsby_deploy.output.values import safe_line
-from smsby_deploy.privacy import mask_phones
 
 COMMENT_BYTES = 65_536  # GitHub's limit of a comment on a pull request
 _NOTICE_BYTES = 1_000  # kept free for the line that says what was left out
@@ -34,8 +33,11 @@ def escape(text: str) -> str:
 
 
 def preformatted(text: str) -> str:
-    """`text` for use inside <pre>, where only HTML has an effect; lines and blanks are kept."""
-    kept = "".join(char if char.isprintable() or char == "\n" else " " for char in mask_phones(text))
+    """`text` for use inside <pre>, where only HTML has an effect; lines and blanks are kept.
+
+    Nothing is masked: a reviewed text has phones of its own, such as the shop's.
+    """
+    kept = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
     return html.escape(_ACTIVE.sub(_JOINER, kept), quote=False)
 
 

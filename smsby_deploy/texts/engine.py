@@ -102,10 +102,15 @@ class Renderer:
         FilesInvalid: it cannot be compiled.
     """
 
-    def __init__(self, source: TextSource, included: Mapping[str, IncludedText]) -> None:
+    def __init__(
+        self,
+        source: TextSource,
+        included: Mapping[str, IncludedText],
+        environment: TextEnvironment | None = None,
+    ) -> None:
         self._source = source
         self._included = included
-        self._environment = TextEnvironment(source.timezone)
+        self._environment = environment or TextEnvironment(source.timezone)
         self._environment.loader = DictLoader({name: one.text for name, one in included.items()})
         try:
             self._template = self._environment.from_string(source.text)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import accumulate, pairwise
 
-from smsby_deploy.config.declarations import ContactList, Mailing, Price, Project
+from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing, Price, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.privacy import mask_phone, mask_phone_in, mask_values
@@ -184,15 +184,14 @@ def mask_samples(mailing: MailingSamples) -> MailingSamples:
 
 def mask_sample(sample: Sample) -> Sample:
     """`sample` without whole phone numbers and without the recipient's values."""
-    text = mask_phone_in(sample.text, sample.phone)
+    masked = _cut(sample, mask_phone_in(sample.text, sample.phone))
+    return replace(masked, phone=sample.phone and mask_phone(sample.phone), values={})
+
+
+def _cut(sample: Sample, text: str) -> Sample:
+    """`sample` with another text of the same length, cut into pieces at the same places."""
     borders = pairwise([0, *accumulate(map(len, sample.pieces))])
-    return replace(
-        sample,
-        phone=sample.phone and mask_phone(sample.phone),
-        text=text,
-        pieces=tuple(text[start:end] for start, end in borders),
-        values={},
-    )
+    return replace(sample, text=text, pieces=tuple(text[start:end] for start, end in borders))
 
 
 def _render_all(
@@ -324,21 +323,33 @@ class ReviewCollector:
                 shared = sample_shared_text(mailing, self.project.price)
             except FilesInvalid:
                 return review
-            return replace(review, samples=tuple(map(mask_sample, shared.samples)))
-        file, rewriter = rows_file(mailing), Rewriter(mailing.rewrite)
+            return replace(review, samples=shared.samples)  # it is the author's own text
+        file = rows_file(mailing)
         samples = (make_sample(candidate, file, why=why) for candidate, why in selector.selected())
         return replace(
             review,
             by_parts=selector.by_parts,
-            samples=tuple(_mask_recipient(sample, rewriter) for sample in samples),
+            samples=tuple(_mask_recipient(mailing, sample) for sample in samples),
         )
 
 
-def _mask_recipient(sample: Sample, rewriter: Rewriter) -> Sample:
-    """`sample` without the recipient's phone and values, also as `rewriter` spells them.
+def _mask_recipient(mailing: Mailing, sample: Sample) -> Sample:
+    """`sample` without the recipient's phone and all else that came from their row.
 
     The parts stay those of the real text: masking may change a text's encoding, but not its length.
     """
-    values = sample.values.values()
-    text = mask_values(sample.text, (*values, *map(rewriter.apply, values)))
-    return mask_sample(replace(sample, text=text))
+    template = compile_text(mailing.text) if mailing.text else None
+    if template is None or _has_own_text(mailing, sample):
+        return mask_sample(replace(sample, text=mask_values(sample.text, sample.values.values())))
+    from smsby_deploy.texts.origin import mask_data
+
+    text = mask_data(template, sample.values, sample.text)
+    return replace(_cut(sample, text), phone=sample.phone and mask_phone(sample.phone), values={})
+
+
+def _has_own_text(mailing: Mailing, sample: Sample) -> bool:
+    """Whether the author wrote this recipient's text, in the campaign file."""
+    if not isinstance(mailing.audience, InlineRecipients):
+        return False
+    own_texts = (one.values["text"].strip() for one in mailing.audience.rows if "text" in one.values)
+    return sample.text in map(Rewriter(mailing.rewrite).apply, own_texts)

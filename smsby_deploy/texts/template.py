@@ -31,6 +31,7 @@ from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
     from smsby_deploy.texts.engine import Renderer
+    from smsby_deploy.texts.environment import TextEnvironment
 
 # Up to this length no template is nested so deeply that Jinja2 cannot compile what was vectorized.
 _SURELY_COMPILES = 500  # characters
@@ -76,9 +77,17 @@ class Template:
         Raises:
             FilesInvalid: it cannot be compiled.
         """
+        return self.make_renderer()
+
+    def make_renderer(self, environment: TextEnvironment | None = None) -> Renderer:
+        """Compile the template, in an environment other than the usual one if it is given.
+
+        Raises:
+            FilesInvalid: it cannot be compiled.
+        """
         from smsby_deploy.texts.engine import Renderer
 
-        return Renderer(self.source, self._analysis.included)
+        return Renderer(self.source, self._analysis.included, environment)
 
     def render_once(self) -> str:
         """Return the text of a template without variables.

@@ -48,6 +48,7 @@ from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.model import ActionKind
 from smsby_deploy.plan.plan_file import plan_document
 from smsby_deploy.plan.result import PlanResult
+from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.report import Details, Missed, State, StatusReport
 from smsby_deploy.texts.samples import MailingReview, MailingSamples, mask_samples
@@ -86,7 +87,9 @@ def _every_plan(first: str, second: str, third: str) -> tuple[PlanResult, Commen
         examples.action("sale/stuck", ActionKind.BLOCKED, first),
         found=(problem, replace(problem, severity=Severity.WARNING)),
     )
-    sample = replace(examples.sample(third, first), file=f"{second}.csv", phone=third, why=(first,))
+    # Samples are masked where they are made, by origin: their author's own numbers stay.
+    masked = examples.sample(mask_phones(third), mask_phones(first))
+    sample = replace(masked, file=f"{second}.csv", phone=third, why=(first,))
     base = Base(
         second, {"sale/vip": BaseMailing(1, 1, None, "", "", second), first: BaseMailing(1, 1, None, "", "")}
     )
