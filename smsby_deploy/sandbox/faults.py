@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -22,6 +22,8 @@ ANY = "*"
 _PAUSE_STEP = 0.02  # seconds
 # These change what the account lists, not the answer of the call.
 SILENT = ("lag", "cut")
+# The call is carried out before these change its answer, whatever `when` says.
+ALWAYS_CARRIED_OUT = ("slow", "other-values")
 MODES = (
     "reset",
     "close",
@@ -39,6 +41,8 @@ MODES = (
     "incomplete",
     "429",
     "redirect",
+    "answer",
+    "other-values",
     *SILENT,
 )
 _PAGE = (
@@ -72,6 +76,8 @@ class Fault:
     text: str = "Server is not available"
     retry_after: str | None = None
     location: str | None = None
+    body: Any = None
+    values: Mapping[str, Any] | None = None
 
     def matches(self, method: str, params: Params) -> bool:
         """Return whether a call counts."""
@@ -101,9 +107,11 @@ def parse_fault(given: Any) -> Fault:
     when = given.get("when", "before")
     if when not in ("before", "after"):
         raise BadFault("`when` must be before or after")
-    params = given.get("params")
+    params, values = given.get("params"), given.get("values")
     if not isinstance(params, Mapping | None):
         raise BadFault("`params` must be a JSON object")
+    if not isinstance(values, Mapping | None) or (mode == "other-values") != bool(values):
+        raise BadFault("`values` must be a JSON object, and belongs to the mode other-values")
     try:
         return Fault(
             mode=mode,
@@ -119,6 +127,8 @@ def parse_fault(given: Any) -> Fault:
             text=str(given.get("text", Fault.__dataclass_fields__["text"].default)),
             retry_after=None if given.get("retry_after") is None else str(given["retry_after"]),
             location=None if given.get("location") is None else str(given["location"]),
+            body=given.get("body"),
+            values=values,
         )
     except (TypeError, ValueError) as error:
         raise BadFault(f"invalid number: {error}") from error
@@ -222,6 +232,10 @@ def break_reply(fault: Fault, reply: Reply | None, pause: Callable[[float], None
         case "slow" if reply is not None:
             pause(fault.seconds)
             return send_reply(reply)
+        case "other-values" if reply is not None:
+            return send_reply(replace(reply, body=_with_values(reply.body, fault.values or {})))
+        case "answer":
+            return send_reply(Reply(fault.status or 200, fault.body))
         case "html":
             return Response(_PAGE, fault.status or 200, mimetype="text/html")
         case "empty":
@@ -242,6 +256,28 @@ def break_reply(fault: Fault, reply: Reply | None, pause: Callable[[float], None
             # By default to the same address: a client that follows a 307 sends twice, which the inbox shows.
             return Response("", fault.status or 307, {"Location": fault.location or request.url})
     return Response("Service Unavailable", int(fault.mode), mimetype="text/plain")
+
+
+def _with_values(body: Any, values: Mapping[str, Any]) -> Any:
+    """Return an answer with other `values`: wherever it has such a key, else at the top."""
+    changed, found = _replace_values(body, values)
+    missing = {key: value for key, value in values.items() if key not in found}
+    return {**changed, **missing} if isinstance(changed, dict) else changed
+
+
+def _replace_values(body: Any, values: Mapping[str, Any]) -> tuple[Any, set[str]]:
+    """Return an answer with the `values` that it has under any key, and which keys it has."""
+    if isinstance(body, dict):
+        found = set(body) & set(values)
+        items = {}
+        for key, value in body.items():
+            items[key], inner = (values[key], set()) if key in values else _replace_values(value, values)
+            found |= inner
+        return items, found
+    if isinstance(body, list):
+        pairs = [_replace_values(item, values) for item in body]
+        return [item for item, _ in pairs], set().union(*(inner for _, inner in pairs))
+    return body, set()
 
 
 def _first_half(reply: Reply | None) -> bytes:

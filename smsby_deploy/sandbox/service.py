@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
-from smsby_deploy.sandbox.faults import SILENT, Fault, FaultSwitch
+from smsby_deploy.sandbox.faults import ALWAYS_CARRIED_OUT, SILENT, Fault, FaultSwitch
 from smsby_deploy.sandbox.methods import METHODS, documented_name
 from smsby_deploy.sandbox.protocol import Params, Refusal, Reply
 
@@ -70,10 +70,11 @@ class Service:
         logged.faults = tuple(fault.mode for fault in faults)
         broken = next((fault for fault in faults if fault.mode not in SILENT), None)
         if broken is not None and broken.when == "before":
-            if broken.mode != "slow":
+            if broken.mode not in ALWAYS_CARRIED_OUT:
                 return CallOutcome(None, broken, logged, pause)
-            pause(broken.seconds)
-            broken = None
+            if broken.mode == "slow":
+                pause(broken.seconds)
+                broken = None
         with self._lock:
             last_id = self.account.store.last_id
             reply = self._answer(name, params, faults)

@@ -223,29 +223,32 @@ def _read_listed(answer: Answer) -> tuple[RemoteMailing, ...]:
         listed = tuple(read_mailings(answer.data))
         if listed:
             return listed
+    text = answer.explanation
     raise ApiError(
         f"getSMSMessages: an answer of HTTP {answer.status} that is neither a list of mailings nor "
-        "the documented answer for no mailings",
+        f"the documented answer for no mailings{': ' + text if text else ''}",
         status=answer.status,
     )
 
 
 def failure_of(name: str, answer: Answer) -> SmsbyDeployError:
     """Return the error for an answer without a result."""
-    error, status = answer.error, answer.status
+    error, status, text = answer.error, answer.status, answer.explanation
     is_final = status < 300 or 400 <= status < 500
     if error and status != 429 and (is_final or is_known(error) or refuses_token(error, status)):
         number = read_int(find_value(answer.data, "message_id"))
-        return error_for(name, error, status=status, message_id=number)
+        return error_for(name, text or error, status=status, message_id=number)
     if status == 429:
-        busy = SmsbyUnavailable(f"{name}: {error or 'too many requests'} (HTTP 429)", hint="try again later")
+        busy = SmsbyUnavailable(f"{name}: {text or 'too many requests'} (HTTP 429)", hint="try again later")
         busy.retry_after = answer.retry_after
         return busy
     if status in (401, 403):
-        return TokenRefused(f"sms.by refuses the token (HTTP {status})", hint="check SMSBY_TOKEN")
+        what = f": {text}" if text else ""
+        return TokenRefused(f"sms.by refuses the token (HTTP {status}){what}", hint="check SMSBY_TOKEN")
     if status == 404 and not answer.readable:
         hint = "check api.url (or SMSBY_API_URL): it is not the URL of the sms.by API"
         return SmsbyUnavailable(f"{name}: no such page (HTTP 404)", hint=hint)
     if 400 <= status < 500:
-        return ApiError(f"{name}: HTTP {status}", status=status)
-    return SmsbyUnavailable(f"{name}: {error or 'no usable answer'} (HTTP {status})", hint="try again later")
+        # Without `error` the text decides nothing, so it is no typed error.
+        return ApiError(f"{name}: HTTP {status}{': ' + text if text else ''}", status=status)
+    return SmsbyUnavailable(f"{name}: {text or 'no usable answer'} (HTTP {status})", hint="try again later")

@@ -7,8 +7,10 @@ from enum import StrEnum
 from typing import Any
 
 from smsby_deploy.smsby.methods import Proof
-from smsby_deploy.smsby.response import Answer, find_value, read_int, refuses_token, unwrap
+from smsby_deploy.smsby.response import Answer, find_value, objects_of, read_int, refuses_token, unwrap
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected
+
+_FAILURES = frozenset({"error", "fail", "failed", "failure", "false", "0"})
 
 
 class OutcomeKind(StrEnum):
@@ -55,44 +57,76 @@ def judge_send(
             return Outcome(OutcomeKind.NOT_SENT, error=answer.message)
         case AnswerLost():
             return Outcome(OutcomeKind.UNKNOWN, error=answer.message)
-    error = answer.error
+    error, text = answer.error, answer.explanation
     if answer.status == 429:
         return Outcome(
             OutcomeKind.NOT_SENT,
-            error=error or "too many requests",
+            error=text or "too many requests",
             retry_after=answer.retry_after,
             raw=answer.data,
         )
-    proved = _proof_of(answer.data, proof)
     if error and (answer.status == 200 or 400 <= answer.status < (600 if only_prepares else 500)):
-        if refuses_token(error, answer.status):
-            return Outcome(OutcomeKind.TOKEN_REFUSED, error=error, raw=answer.data)
-        if proved.uuid or proved.sms_id:
-            # An error together with the proof of a send: it may or may not have been sent.
-            return Outcome(OutcomeKind.UNKNOWN, error=error, raw=answer.data)
-        return Outcome(OutcomeKind.REJECTED, error=error, message_id=proved.message_id, raw=answer.data)
+        return _refused(answer, error)
     if 200 <= answer.status < 300 and answer.readable and not error:
-        return proved
-    error = error or f"HTTP {answer.status}, without proof that it was sent"
-    return Outcome(OutcomeKind.UNKNOWN, error=error, raw=answer.data)
+        return _proof_of(answer, proof)
+    if not error:
+        status = f"HTTP {answer.status}"
+        text = f"{status}: {text}" if text else f"{status}, without proof that it was sent"
+    return Outcome(OutcomeKind.UNKNOWN, error=text, raw=answer.data)
 
 
-def _proof_of(data: Any, proof: Proof) -> Outcome:
-    """Return ACCEPTED if the answer contains the proof, else UNKNOWN."""
+def _refused(answer: Answer, error: str) -> Outcome:
+    """Return the outcome of an answer with an `error` text that counts as an answer."""
+    text, data = answer.explanation, answer.data
+    if refuses_token(error, answer.status):
+        return Outcome(OutcomeKind.TOKEN_REFUSED, error=text, raw=data)
+    uuid = find_value(data, "uuid")
+    if (isinstance(uuid, str) and uuid.strip()) or _positive(find_value(data, "sms_id")):
+        # An error together with the proof of a send: it may or may not have been sent.
+        return Outcome(OutcomeKind.UNKNOWN, error=text, raw=data)
+    return Outcome(
+        OutcomeKind.REJECTED, error=text, message_id=_positive(find_value(data, "message_id")), raw=data
+    )
+
+
+def _proof_of(answer: Answer, proof: Proof) -> Outcome:
+    """Return ACCEPTED if the answer contains the proof and denies nothing, else UNKNOWN."""
+    data = answer.data
     uuid = find_value(data, "uuid")
     message_id = _positive(find_value(data, "message_id"))
     sms_id = _positive(find_value(data, "sms_id"))
-    accepted = OutcomeKind.ACCEPTED
-    if proof == "uuid" and isinstance(uuid, str) and uuid.strip():
-        return Outcome(accepted, uuid=uuid.strip(), message_id=message_id, raw=data)
-    if proof == "message_id" and message_id is not None:
-        return Outcome(accepted, message_id=message_id, raw=data)
-    if proof == "sms_id" and sms_id is not None:
-        return Outcome(accepted, message_id=message_id, sms_id=sms_id, raw=data)
-    if proof == "confirmed" and _says_confirmed(data):
-        return Outcome(accepted, message_id=message_id, raw=data)
+    is_proved = {
+        "uuid": isinstance(uuid, str) and bool(uuid.strip()),
+        "message_id": message_id is not None,
+        "sms_id": sms_id is not None,
+        "confirmed": _says_confirmed(data),
+    }[proof]
+    denial = _denial_in(answer)
+    if is_proved and not denial:
+        return Outcome(
+            OutcomeKind.ACCEPTED,
+            uuid=uuid.strip() if proof == "uuid" else None,
+            message_id=message_id,
+            sms_id=sms_id if proof == "sms_id" else None,
+            raw=data,
+        )
     missing = "sign of a confirmation" if proof == "confirmed" else proof
-    return Outcome(OutcomeKind.UNKNOWN, error=f"the answer contains no {missing}", raw=data)
+    why = denial or f"the answer contains no {missing}"
+    text = answer.explanation
+    return Outcome(OutcomeKind.UNKNOWN, error=f"{why}: {text}" if text else why, raw=data)
+
+
+def _denial_in(answer: Answer) -> str:
+    """Return how the answer contradicts its own proof; empty if it does not.
+
+    The documented sign of success is `success` "OK". A `status` may be that of an SMS, so only words of failure count.
+    """
+    for found in objects_of(answer.data):
+        if "success" in found and str(found["success"]).strip().lower() != "ok":
+            return f'the answer says success "{answer.one_line(found["success"])}" instead of "OK"'
+        if str(found.get("status")).strip().lower() in _FAILURES:
+            return f'the answer says status "{answer.one_line(found["status"])}"'
+    return ""
 
 
 def _positive(value: Any) -> int | None:
@@ -115,6 +149,6 @@ def _says_confirmed(data: Any) -> bool:
     if isinstance(inner, dict):
         said += [inner.get("status"), inner.get("success")]
     words = {str(word).strip().lower() for word in said if word is not None}
-    if words & {"draft", "error", "fail", "failed", "failure", "false", "0"}:
+    if words & {"draft", *_FAILURES}:
         return False
     return bool(words or inner or data.get("message_id"))

@@ -21,6 +21,7 @@ changed over the years (403, 404 and 500 in 2017, 400 in 2026).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -29,6 +30,7 @@ from smsby_deploy.errors import ApiError, SmsbyDeployError, TokenRefused
 from smsby_deploy.privacy import hide_token
 
 _LONGEST_ERROR = 300
+_DEEPEST_ERROR = 4  # levels of lists and maps that are taken apart
 _TOKEN = re.compile(
     r"\btoken\b.{0,30}\b(invalid|incorrect|wrong|expired|missing|required|not found)"
     r"|\b(invalid|incorrect|wrong|expired|missing) (api )?token\b"
@@ -69,20 +71,48 @@ class Answer:
 
     @property
     def error(self) -> str | None:
-        """The error text in the answer, without the token, on one line.
+        """The text under `error`, on one line and without the token; None if there is none.
 
-        It may contain phone numbers.
+        It decides what the answer means, and may contain phone numbers.
         """
-        data = unwrap(self.data)
-        error = data.get("error") if isinstance(data, dict) else None
-        if not error:
-            return None
-        text = hide_token(str(error), self.token)
+        return self._text_under("error")
+
+    @property
+    def explanation(self) -> str | None:
+        """The texts under `error`, `message` and `errors`, to be shown: they decide nothing."""
+        return self._text_under("error", "message", "errors")
+
+    def one_line(self, value: object) -> str:
+        """Return a value of the answer as one short line without the token."""
+        text = hide_token(str(value), self.token)
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         if len(text) <= _LONGEST_ERROR:
             return text
         # A phone number that is cut could not be recognized and masked, so it is left out.
         return text[:_LONGEST_ERROR].rstrip("0123456789+-. ()") + "…"
+
+    def _text_under(self, *keys: str) -> str | None:
+        data = unwrap(self.data)
+        values = [data[key] for key in keys if data.get(key)] if isinstance(data, dict) else []
+        texts = dict.fromkeys(text for value in values for text in list(_texts_in(value)) or [str(value)])
+        joined = ""
+        for text in texts:
+            gap = "" if not joined else " " if joined[-1] in ".!?:;" else "; "
+            joined += gap + text.strip()
+        return self.one_line(joined) if values else None
+
+
+def _texts_in(value: Any, label: str = "", depth: int = 0) -> Iterator[str]:
+    """Yield the texts of an error that may be nested, each after the key that it is under.
+
+    Laravel answers `{"message": "…", "errors": {"name": ["…", "…"]}}`.
+    """
+    if isinstance(value, dict | list) and depth < _DEEPEST_ERROR:
+        pairs = value.items() if isinstance(value, dict) else ((label, item) for item in value)
+        for key, item in pairs:
+            yield from _texts_in(item, str(key), depth + 1)
+    elif value is not None and str(value).strip():
+        yield f"{label}: {value}" if label else str(value)
 
 
 def unwrap(data: Any) -> Any:
@@ -90,21 +120,19 @@ def unwrap(data: Any) -> Any:
     return data[0] if isinstance(data, list) and len(data) == 1 else data
 
 
+def objects_of(data: Any) -> list[dict[str, Any]]:
+    """Return the objects at the top level and under `result` and `data`."""
+    top = unwrap(data)
+    found = [top, *(unwrap(top.get(inner)) for inner in ("result", "data"))] if isinstance(top, dict) else []
+    return [value for value in found if isinstance(value, dict)]
+
+
 def find_value(data: Any, key: str) -> Any:
     """Return the value of `key` at the top level or under `result` or `data`.
 
     None if there is none.
     """
-    data = unwrap(data)
-    if not isinstance(data, dict):
-        return None
-    if data.get(key) is not None:
-        return data[key]
-    for inner in ("result", "data"):
-        found = unwrap(data.get(inner))
-        if isinstance(found, dict) and found.get(key) is not None:
-            return found[key]
-    return None
+    return next((found[key] for found in objects_of(data) if found.get(key) is not None), None)
 
 
 def find_anywhere(data: Any, key: str) -> Any:

@@ -230,7 +230,7 @@ def call_raw(transport: SendTransport, method: Method, params: Mapping[str, Any]
         return RawAnswer(None, _unknown(method, "interrupted before the answer arrived"))
     if answer.status == 429:
         wait = "" if answer.retry_after is None else f" in {answer.retry_after:.0f} s"
-        text = f"{method.name}: {answer.error or 'too many requests'} (HTTP 429); nothing was done"
+        text = f"{method.name}: {answer.explanation or 'too many requests'} (HTTP 429); nothing was done"
         return RawAnswer(None, ApiError(text, status=429, hint=f"try again{wait}"))
     return _of_send(method, answer) if sends else _of_question(method, answer)
 

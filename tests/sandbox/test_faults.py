@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from smsby_deploy.clock import SystemClock
-from smsby_deploy.sandbox.faults import MODES, SILENT, FaultSwitch
+from smsby_deploy.sandbox.faults import ALWAYS_CARRIED_OUT, MODES, SILENT, FaultSwitch
 from tests.sandbox.conftest import Client
 
 
@@ -118,6 +118,9 @@ def test_fault_cut_truncates_names(sms: Client) -> None:
         ({"mode": "502", "sconds": 1}, "unknown field"),
         ({"mode": "502", "params": "confirm=1"}, "JSON object"),
         ({"mode": "502", "seconds": "long"}, "invalid number"),
+        ({"mode": "other-values"}, "belongs to the mode other-values"),
+        ({"mode": "other-values", "values": "parts"}, "must be a JSON object"),
+        ({"mode": "502", "values": {"parts": 3}}, "belongs to the mode other-values"),
         (None, "JSON object"),
     ],
 )
@@ -165,12 +168,12 @@ def _two_phones() -> dict[str, Any]:
 
 def _json_or_nothing(answer: requests.Response) -> Any:
     try:
-        return answer.json()
+        return answer.json() or ()
     except ValueError:
         return ()
 
 
-@pytest.mark.parametrize("mode", [mode for mode in MODES if mode not in (*SILENT, "slow")])
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode not in (*SILENT, *ALWAYS_CARRIED_OUT)])
 @pytest.mark.parametrize(("when", "reached"), [("before", 0), ("after", 2)])
 def test_fault_before_or_after_execution(sms: Client, mode: str, when: str, reached: int) -> None:
     """The client cannot see the difference, the inbox can; the next call succeeds."""
@@ -210,6 +213,7 @@ def test_fault_before_or_after_execution(sms: Client, mode: str, when: str, reac
         ({"mode": "429", "seconds": 7}, 429, None, {"Retry-After": "7"}),
         ({"mode": "429", "retry_after": "Tue, 01 Dec 2026"}, 429, None, {"Retry-After": "Tue, 01 Dec 2026"}),
         ({"mode": "redirect", "status": 302, "location": "/"}, 302, "", {"Location": "/"}),
+        ({"mode": "answer", "status": 422, "body": {"message": "no"}}, 422, '{"message": "no"}', {}),
     ],
 )  # fmt: skip
 def test_fault_answer_of_each_mode(
@@ -224,6 +228,18 @@ def test_fault_answer_of_each_mode(
     if body is not None:
         assert (json.loads(answer.text) if body else answer.text) == (json.loads(body) if body else "")
     assert {name: answer.headers[name] for name in headers} == headers
+
+
+def test_fault_other_values_replaces_what_the_answer_says(sms: Client) -> None:
+    """At any depth, else at the top; the call is carried out."""
+    _effect_fault(sms, mode="other-values", values={"success": "ERROR"})
+    answer = sms.bulk()
+    assert (answer.status_code, answer.json()["success"]) == (200, "ERROR")
+    assert len(answer.json()["uuid"]) == 36
+    assert sms.names() == ["one"]
+    _fault(sms, method="getSMSMessages", mode="other-values", values={"parts": "9", "limit": 5})
+    listed = sms.get("getSMSMessages").json()
+    assert (listed["data"][0]["parts"], listed["limit"]) == ("9", 5)
 
 
 def test_fault_reset_resets_the_connection(sms: Client) -> None:

@@ -31,7 +31,7 @@ from smsby_deploy.smsby.parsers import (
     read_receipt,
     read_sms_state,
 )
-from smsby_deploy.smsby.response import Answer, find_value
+from smsby_deploy.smsby.response import Answer, find_value, objects_of
 from smsby_deploy.smsby.transport import _brackets
 
 KEYS = [
@@ -39,6 +39,8 @@ KEYS = [
     "message_id",
     "sms_id",
     "error",
+    "message",
+    "errors",
     "status",
     "success",
     "result",
@@ -72,6 +74,7 @@ def test_judge_send_accepts_only_proof(status: int, data: Any, proof: Proof, onl
     assert (outcome.kind is OutcomeKind.NOT_SENT) == (status == 429)
     if outcome.kind is OutcomeKind.ACCEPTED:
         assert status < 300 and not answer.error
+        assert all(str(found.get("success", "OK")).strip().lower() == "ok" for found in objects_of(data))
         if proof != "confirmed":
             assert find_value(data, proof)
             assert getattr(outcome, proof)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused
+from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.methods import METHODS, Effect
 from smsby_deploy.smsby.parsers import Alphaname, Balance, Delivery, SubscriberList
@@ -115,6 +115,27 @@ def test_read_client_raises_a_4xx_without_a_text(wire: FakeServer, reader: ReadC
     wire.answers(Reply(418, b"<html>not here</html>"))
     with pytest.raises(ApiError, match="getLimit: HTTP 418"):
         reader.get_limit()
+
+
+@pytest.mark.parametrize(
+    ("status", "text"), [(422, "getLimit: HTTP 422: no. name: x"), (403, "no. name: x"), (500, "no. name: x")]
+)
+def test_read_client_shows_message_and_errors(
+    wire: FakeServer, reader: ReadClient, status: int, text: str
+) -> None:
+    """What sms.by says under other keys than `error` is shown, whatever kind of failure it is."""
+    wire.answers(*[Reply(status, {"message": "no.", "errors": {"name": ["x"]}})] * 4)
+    with pytest.raises(SmsbyDeployError) as caught:
+        reader.get_limit()
+    assert text in caught.value.message
+
+
+def test_read_client_takes_no_message_for_a_known_error(wire: FakeServer, reader: ReadClient) -> None:
+    """Only the text under `error` is classified: a page that is not found is no name that is not found."""
+    wire.answers(Reply(404, {"message": "Not found"}))
+    with pytest.raises(ApiError) as caught:
+        reader.get_alphaname_id("MyShop")
+    assert type(caught.value) is ApiError
 
 
 def test_read_client_explains_a_wrong_url(wire: FakeServer, reader: ReadClient) -> None:

@@ -65,6 +65,14 @@ def judge(status: int, data: Any = None, proof: Proof = "uuid", **more: Any) -> 
         (200, [{"uuid": "a"}, {"uuid": "b"}], UNKNOWN),
         (200, {"uuid": "cc9c8043", "error": "one of the phones is wrong"}, UNKNOWN),
         (201, {"error": "no"}, UNKNOWN),
+        (200, {"uuid": "cc9c8043", "success": "ok"}, ACCEPTED),
+        (200, {"uuid": "cc9c8043", "success": "ERROR"}, UNKNOWN),
+        (200, {"uuid": "cc9c8043", "success": False}, UNKNOWN),
+        (200, {"uuid": "cc9c8043", "success": None}, UNKNOWN),
+        (200, {"uuid": "cc9c8043", "success": ""}, UNKNOWN),
+        (200, {"success": "OK", "result": {"uuid": "cc9c8043", "success": "no"}}, UNKNOWN),
+        (200, {"uuid": "cc9c8043", "status": "error", "message": "no"}, UNKNOWN),
+        (422, {"message": "The given data was invalid.", "errors": {"name": ["no"]}}, UNKNOWN),
     ],
 )
 def test_judge_send_of_a_bulk_request(status: int, data: Any, kind: OutcomeKind) -> None:
@@ -94,6 +102,8 @@ def test_judge_send_without_an_answer() -> None:
         ("sms_id", {"sms_id": 2197871, "status": "NEW", "parts": 1}, ACCEPTED, None),
         ("sms_id", [{"sms_id": "2197871"}], ACCEPTED, None),
         ("sms_id", {"status": "NEW"}, UNKNOWN, None),
+        ("sms_id", {"sms_id": 2197871, "status": "ERROR"}, UNKNOWN, None),
+        ("message_id", {"status": "error", "message_id": 5}, UNKNOWN, None),
     ],
 )
 def test_judge_send_finds_the_proving_number(
@@ -124,6 +134,28 @@ def test_judge_send_finds_the_proving_number(
 def test_judge_send_of_a_confirmation(data: Any, kind: OutcomeKind) -> None:
     """A confirmation spends money: only a sign of success proves it."""
     assert judge(200, data, "confirmed").kind is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "data", "text"),
+    [
+        (422, {"message": "Invalid.", "errors": {"name": ["no"]}}, "HTTP 422: Invalid. name: no"),
+        (503, {"message": "Busy"}, "HTTP 503: Busy"),
+        (500, {"error": "Server is not available"}, "Server is not available"),
+        (400, {"error": "no", "message": "phone"}, "no; phone"),
+        (429, {"message": "Too Many Attempts."}, "Too Many Attempts."),
+        (200, {"success": "OK", "message": "queued"}, "the answer contains no uuid: queued"),
+        (
+            200,
+            {"uuid": "cc9c8043", "success": "ERROR", "message": "no name"},
+            'the answer says success "ERROR" instead of "OK": no name',
+        ),
+        (404, None, "HTTP 404, without proof that it was sent"),
+    ],
+)
+def test_judge_send_keeps_what_the_answer_says(status: int, data: Any, text: str) -> None:
+    """Whatever is under error, message or errors is in the outcome, also when that is unknown."""
+    assert judge(status, data).error == text
 
 
 def test_judge_send_of_a_method_that_only_prepares() -> None:

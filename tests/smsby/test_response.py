@@ -20,6 +20,39 @@ def test_answer_error_is_one_short_line_without_the_token() -> None:
     assert error.isprintable() and len(error) <= 301
 
 
+@pytest.mark.parametrize(
+    ("data", "error", "explanation"),
+    [
+        ({"error": "billing error"}, "billing error", "billing error"),
+        ({"message": "Некорректный запрос"}, None, "Некорректный запрос"),
+        (
+            {"message": "The given data was invalid.", "errors": {"name": ["is too long", "is taken"]}},
+            None,
+            "The given data was invalid. name: is too long; name: is taken",
+        ),
+        ({"error": "no", "message": "no", "errors": ["why"]}, "no", "no; why"),
+        ({"error": {"code": 7, "text": "no"}}, "code: 7; text: no", "code: 7; text: no"),
+        ({"error": {"code": None}}, "{'code': None}", "{'code': None}"),
+        ([{"message": "no"}], None, "no"),
+        ({"errors": []}, None, None),
+        ({"uuid": "u"}, None, None),
+        ("no", None, None),
+    ],
+)
+def test_answer_explanation_is_under_three_keys(
+    data: object, error: str | None, explanation: str | None
+) -> None:
+    """The keys `message` and `errors`, as Laravel writes them, explain an answer; only `error` decides."""
+    answer = Answer(422, data, readable=True)
+    assert (answer.error, answer.explanation) == (error, explanation)
+
+
+def test_answer_explanation_hides_the_token() -> None:
+    """Like the text under `error`."""
+    answer = Answer(422, {"errors": {"token": ["t0ken-of-mine is unknown"]}}, token="t0ken-of-mine")
+    assert answer.explanation == "token: <hidden> is unknown"
+
+
 def test_answer_error_never_ends_in_half_a_phone_number() -> None:
     """A number that the cut would shorten can no longer be recognized, so no digit of it is left."""
     for length in range(270, 305):

@@ -103,13 +103,23 @@ def send_quick_sms(account: Account, params: Params) -> Any:
     `show_cost` adds its cost; `forwarding_message` is validated and otherwise ignored.
     """
     number, name = account.alphaname(params, "ошибка в буквенном имени")
-    if int_of(params, "forwarding_message", 0) and not 5 <= int_of(params, "forwarding_time", 60) <= 60:
+    # Everything is read before the SMS is sent: a call that is refused sends nothing.
+    if _switch_of(params, "forwarding_message") and not 5 <= int_of(params, "forwarding_time", 60) <= 60:
         raise incorrect_arguments()
     int_of(params, "vibername_id", 0)
+    shows_cost = _switch_of(params, "show_cost")
     sms = account.new_sms(params.get("phone"), text_of(params, "message"))
     answer = _send_at_once(account, sms, "quick", number, name)
     # The field that show_cost adds is not documented.
-    return answer | ({"cost": f"{sms.cost:.5f}"} if int_of(params, "show_cost", 0) else {})
+    return answer | ({"cost": f"{sms.cost:.5f}"} if shows_cost else {})
+
+
+def _switch_of(params: Params, name: str) -> bool:
+    """Return a parameter that is 1 or 0, 0 by default."""
+    number = int_of(params, name, 0)
+    if number > 1:
+        raise incorrect_arguments()
+    return number == 1
 
 
 def send_otp_telegram(account: Account, params: Params) -> Any:

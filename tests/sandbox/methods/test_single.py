@@ -120,6 +120,24 @@ def test_single_quick_sms_and_its_cost(sms: Client) -> None:
     assert sms.names() == []
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"show_cost": "yes"},
+        {"show_cost": 2},
+        {"forwarding_message": 2},
+        {"forwarding_message": 1, "forwarding_time": 4},
+        {"vibername_id": "x"},
+    ],
+)
+def test_single_quick_sms_that_is_refused_sends_nothing(sms: Client, wrong: dict[str, Any]) -> None:
+    """A wrong parameter is found before the SMS is sent and charged."""
+    answer = sms.post("sendQuickSMS", message="x", phone="375291111111", **wrong)
+    assert (answer.status_code, answer.json()) == (400, {"error": "incorrect arguments"})
+    assert sms.inbox() == {}
+    assert sms.view("settings")["balance"] == "1000.00"
+
+
 def test_single_quick_sms_refuses_a_wrong_sender(sms: Client) -> None:
     """The error has the words of the real service; a missing sender is wrong if one is required."""
     wrong = sms.post("sendQuickSMS", message="x", phone="375291111111", alphaname_id="MyShop")
