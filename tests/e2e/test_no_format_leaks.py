@@ -8,6 +8,7 @@ from tests.e2e.conftest import Shop
 
 TOKEN = "secret-token"
 PHONES = ("375291234567", "375297654321", "375331111111", "+375 29 123-45-67")
+SHOP = "+375 17 200-10-20"  # its author wrote it, so that it stays readable in samples
 ECHO = f"<zz> the token {TOKEN} may not send to {PHONES[0]} or {PHONES[3]} @zz"
 CAMPAIGN = f"""\
 version: 1
@@ -15,7 +16,7 @@ campaign: sale
 mailings:
   - name: vip
     recipients: {{file: vip.csv}}
-    text: "{{{{ name }}}} <zz> @zz call {PHONES[3]}"
+    text: "{{{{ name }}}} <zz> @zz call {SHOP}"
   - name: staff
     recipients: ["{PHONES[2]}"]
     text: Shop is closed until noon </pre><zz>
@@ -69,6 +70,7 @@ def test_rejected_mailings_do_not_leak(leaky: Shop) -> None:
         _check(leaky, "--log-format", "json", "apply", "--auto-approve", form=form)
     assert TOKEN not in (leaky.root / "r.json").read_text(encoding="utf-8")
     _check_all(leaky)
+    assert SHOP in leaky.run("plan", "--format", "markdown").out
 
 
 def test_delivery_states_do_not_leak(leaky: Shop) -> None:
