@@ -13,7 +13,7 @@ import click
 
 from smsby_deploy.cli.context import Context, check_folder_of, examples, format_option
 from smsby_deploy.cli.session import find_actor, find_commit
-from smsby_deploy.errors import FilesInvalid, Refused, TokenRefused, UsageError
+from smsby_deploy.errors import FilesInvalid, Refused, SmsbyUnavailable, UsageError
 
 if TYPE_CHECKING:
     from smsby_deploy.apply.context import Event
@@ -159,12 +159,12 @@ def _apply(
 
 
 def _binding(context: Context, project: Project) -> Binding | None:
-    """Where to send; None without a token, which is reported once sms.by is to be asked."""
+    """Where to send; None if that has no answer, which is reported once sms.by is to be asked."""
     from smsby_deploy.cli.session import binding_of
 
     try:
         return binding_of(project.api, context.environ)
-    except TokenRefused:
+    except SmsbyUnavailable:
         return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -78,26 +77,12 @@ def read_token(environ: Mapping[str, str]) -> str:
     return token
 
 
-def api_url(api: ApiSettings, environ: Mapping[str, str]) -> str:
-    """The URL of sms.by; SMSBY_API_URL takes precedence over the project's `api.url`.
-
-    Raises:
-        UsageError: SMSBY_API_URL is not a URL.
-    """
-    override = environ.get("SMSBY_API_URL", "").strip()
-    if override and not re.match(r"https?://[^/\s]+", override):
-        raise UsageError(
-            "SMSBY_API_URL is not an http or https URL",
-            hint="for example https://app.sms.by, or what `smsby-deploy sandbox` prints",
-        )
-    return (override or api.url).rstrip("/")
-
-
 def open_reader(api: ApiSettings, environ: Mapping[str, str], clock: Clock) -> ReadClient:
     """A client that cannot send.
 
     Raises:
         TokenRefused: there is no token.
+        SmsbyUnavailable: the token must not be sent to the URL.
         UsageError: SMSBY_API_URL is not a URL.
     """
     from smsby_deploy.smsby.client import ReadClient
@@ -124,7 +109,7 @@ def _open_transport(
     kind: type[_Transport], api: ApiSettings, environ: Mapping[str, str], clock: Clock
 ) -> _Transport:
     return kind(
-        api_url(api, environ),
+        _api_url(api, environ),
         read_token(environ),
         timeout=api.timeout_seconds,
         requests_per_second=api.requests_per_second,
@@ -133,18 +118,24 @@ def _open_transport(
     )
 
 
+def _api_url(api: ApiSettings, environ: Mapping[str, str]) -> str:
+    from smsby_deploy.config.environments import service_url
+
+    return service_url(api.environment, environ)
+
+
 def account_of(api: ApiSettings, environ: Mapping[str, str]) -> str:
     """The id of the account that the URL and the token belong to; raises as open_reader."""
     from smsby_deploy.plan.plan_file import account_id
 
-    return account_id(api_url(api, environ), read_token(environ))
+    return account_id(_api_url(api, environ), read_token(environ))
 
 
 def binding_of(api: ApiSettings, environ: Mapping[str, str]) -> Binding:
     """Where a run sends to; raises as open_reader."""
     from smsby_deploy.lock.binding import PRODUCTION, Binding, service_of
 
-    return Binding(PRODUCTION, service_of(api_url(api, environ)), account_of(api, environ))
+    return Binding(PRODUCTION, service_of(_api_url(api, environ)), account_of(api, environ))
 
 
 def open_lock(project: Project) -> LockStore:

@@ -19,8 +19,15 @@ Via = Literal["bulk", "list", "single"]
 HOME = "BY"  # the country whose numbers are accepted by default
 
 
-class ApiSettings(NamedTuple):
+class Environment(NamedTuple):
+    """An account to send to; `url` as written in the files, at `url_location`."""
+
     url: str = "https://app.sms.by"
+    url_location: Location = Location("smsby.yaml")
+
+
+class ApiSettings(NamedTuple):
+    environment: Environment = Environment()
     account_timezone: str = "Europe/Minsk"
     requests_per_second: float = 5.0
     concurrency: int = 1

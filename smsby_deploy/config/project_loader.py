@@ -15,6 +15,7 @@ from smsby_deploy.config.campaign_loader import (
 from smsby_deploy.config.declarations import (
     ApiSettings,
     Campaign,
+    Environment,
     Mailing,
     OptOuts,
     Project,
@@ -127,7 +128,7 @@ class _ProjectLoader:
 
     def load(self) -> LoadedProject:
         document = self._document
-        api = ApiSettings(**(document.get("api") or {}))
+        api = self._api()
         zone_at = self._locations.get("api.account_timezone", Location(PROJECT_FILE, 1))
         account_zone = read_zone(api.account_timezone, zone_at, self._log)
         if account_zone is None:  # reported; code that only looks for more problems needs a valid one
@@ -149,6 +150,13 @@ class _ProjectLoader:
             test_phones=tuple(map(str, document["test_phones"])) if "test_phones" in document else None,
         )
         return LoadedProject(project, self._log.distinct(), tuple(self._flawed), self._is_whole)
+
+    def _api(self) -> ApiSettings:
+        settings = dict(self._document.get("api") or {})
+        environment = Environment()
+        if "url" in settings:
+            environment = Environment(settings.pop("url"), self._locations["api.url"])
+        return ApiSettings(environment, **settings)
 
     def _campaigns(self, context: CampaignContext) -> tuple[Campaign, ...]:
         """Return the valid campaigns; mailings of the others are kept in `_flawed`."""

@@ -118,6 +118,16 @@ def test_ci_example_uses_existing_inputs() -> None:
     assert workflow["jobs"]["apply"]["concurrency"]["cancel-in-progress"] is False
 
 
+def test_ci_files_set_the_url_of_the_service() -> None:
+    """No file of a pull request decides where the token is sent."""
+    action = yaml.safe_load((ACTION / "action.yml").read_text("utf-8"))
+    jobs = yaml.safe_load((ROOT / "docs/ci/gitlab.yml").read_text("utf-8"))
+    recipe = (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8")
+    assert action["inputs"]["api-url"]["default"] == "https://app.sms.by"
+    assert jobs["variables"]["SMSBY_API_URL"] == "https://app.sms.by"
+    assert "  environment { SMSBY_API_URL = 'https://app.sms.by' }\n  triggers" in recipe
+
+
 def test_ci_pre_commit_hook_validates() -> None:
     """The hook needs no token and gets no file names, because it validates a whole project."""
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))

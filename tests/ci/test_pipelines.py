@@ -72,6 +72,16 @@ def test_action_comment_of_a_failed_plan_replaces_the_last(pipeline: Pipeline) -
     assert "Ready" not in comment["body"]
 
 
+def test_pipelines_ignore_the_url_of_a_pull_request(pipeline: Pipeline) -> None:
+    """With an empty `api-url` the action asks sms.by, not the service that smsby.yaml names."""
+    shop = pipeline.shop
+    shop.write("smsby.yaml", f"version: 1\nproject: shop\napi: {{url: '{shop.url}', timeout_seconds: 1}}\n")
+    done = pipeline.step("plan", SMSBY_API_URL="", PR_NUMBER="7", https_proxy="http://127.0.0.1:9")
+    assert done.returncode == 7, done.stderr
+    assert "https://app.sms.by" in done.stderr
+    assert shop.calls() == []
+
+
 def _merge(pipeline: Pipeline) -> str:
     """Create what GitHub stores about a merged pull request: the artifact with the plan, and its origin."""
     assert pipeline.step("plan", PR_NUMBER="7").returncode == 0

@@ -15,14 +15,14 @@ PROJECT = Path(__file__).parents[1] / "lock" / "fixtures" / "project"
 
 @pytest.fixture
 def old(shop: Shop) -> Shop:
-    """A shop whose folder was used with version 0.1.0; http://sms.test leads to its sandbox."""
+    """A shop whose folder was used with version 0.1.0; http://sms leads to its sandbox."""
     shutil.rmtree(shop.root)
     shutil.copytree(PROJECT, shop.root)
     return shop
 
 
 def _env(shop: Shop) -> dict[str, str]:
-    return {"SMSBY_API_URL": "http://sms.test", "http_proxy": shop.url}
+    return {"SMSBY_API_URL": "http://sms", "http_proxy": shop.url}
 
 
 def test_old_lock_can_be_read_by_lock_list_and_lock_show(old: Shop) -> None:

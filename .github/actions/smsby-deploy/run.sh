@@ -7,8 +7,9 @@ smsby="${SMSBY_DEPLOY:-$venv/bin/smsby-deploy}"
 project="${SMSBY_PROJECT:-.}"
 summary="${GITHUB_STEP_SUMMARY:-/dev/null}"
 outputs="${GITHUB_OUTPUT:-/dev/null}"
+# The workflow decides which service gets the token, not the files of a pull request.
+export SMSBY_API_URL="${SMSBY_API_URL:-https://app.sms.by}"
 # An empty variable counts as not set.
-[ -n "${SMSBY_API_URL:-}" ] || unset SMSBY_API_URL
 [ -n "${SMSBY_TOKEN:-}" ] || unset SMSBY_TOKEN
 export SMSBY_PROJECT="$project"
 
