@@ -13,6 +13,7 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import ApiError, FilesInvalid, Refused, UsageError
+from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.edit import LockEdit
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.lock.store import HeldLock
@@ -25,7 +26,7 @@ from smsby_deploy.plan.drift import (
 )
 from smsby_deploy.plan.fingerprint import RemoteName, read_remote_name
 from smsby_deploy.plan.model import Action
-from smsby_deploy.plan.planner import TOOL, make_plan
+from smsby_deploy.plan.planner import TOOL, measure_files
 from smsby_deploy.plan.selection import find_mailing
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.parsers import RemoteMailing
@@ -84,28 +85,22 @@ def import_mailing(
     *,
     clock: Clock,
     new_id: str,
+    here: Binding | None = None,
 ) -> tuple[Difference, ...]:
     """Record the wanted mailing as sent with the named messages.
 
-    Its content is that of a plan made now.
+    Its content is that of a plan made now. With `here`, the lock must belong there, which is recorded.
     Returns what sms.by reports of them differently than the files.
 
     Raises:
         UsageError: there is no such mailing, or it is not clear which message is meant.
         FilesInvalid: the files are not valid.
-        Refused: see find_messages, check_messages and LockEdit.adopt.
+        Refused: the lock belongs to another service or account; see find_messages, check_messages and LockEdit.adopt.
         SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
     """
     mailing = find_mailing(loaded, wanted.address)
-    plan = make_plan(
-        loaded,
-        select=(wanted.address,),
-        client=client,
-        account=None,
-        lock=held.lock,
-        clock=clock,
-        new_id=new_id,
-    )
+    files = measure_files(loaded, select=(wanted.address,), lock=held.lock)
+    plan = files.plan(client=client, account=None, now=clock.now(), new_id=new_id, here=here)
     if plan.has_errors:
         raise FilesInvalid(plan.problems)
     (action,) = plan.actions
@@ -116,7 +111,7 @@ def import_mailing(
     change = LockEdit(held, by=wanted.by, at=at, tool=TOOL, reason=wanted.reason)
     change.check_adoptable(wanted.address, entry)
     check_messages(client, loaded.project, mailing, messages, held.lock)
-    change.adopt(wanted.address, entry, wanted.description)
+    change.adopt(wanted.address, entry, wanted.description, plan.binding)
     return tuple(find_differences(mailing, action, messages))
 
 
@@ -259,6 +254,7 @@ def _imported_chunks(
                 message.uuid,
                 message.message_id,
                 accepted_at=at,
+                declared=True,
             )
 
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from smsby_deploy.apply.worker_pool import ShutdownSignal, WorkerPool
 from smsby_deploy.clock import SystemClock
-from smsby_deploy.config.declarations import ContactList, Mailing, Project
+from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import (
     FilesInvalid,
@@ -22,7 +22,7 @@ from smsby_deploy.errors import (
     TokenRefused,
     UsageError,
 )
-from smsby_deploy.plan.account_names import AccountNames, find_unknown_names, read_names
+from smsby_deploy.plan.account_names import NOT_ASKED, SYSTEM_NAME, find_name_problems, read_names
 from smsby_deploy.plan.selection import find_mailing
 from smsby_deploy.problems import Location, Problem, Severity, has_errors
 from smsby_deploy.recipients.phones import BadPhone, PhoneSet, normalize_opt_out, normalize_phone
@@ -155,12 +155,13 @@ def _test_phones(project: Project) -> Iterator[str]:
 
 
 def _alphaname_id(mailing: Mailing, open_client: Callable[[], ReadClient]) -> int:
-    number = AccountNames(None, None).alphaname_id(mailing.alphaname)
-    if number is not None:
-        return number
-    names = read_names(open_client(), [mailing])
+    if NOT_ASKED.alphaname_id(mailing.alphaname) == SYSTEM_NAME:
+        return SYSTEM_NAME
+    sender = mailing._replace(
+        audience=InlineRecipients((), mailing.location)
+    )  # a contact list does not matter
+    names = read_names(open_client(), [sender])
     number = names.alphaname_id(mailing.alphaname)
     if number is None:
-        unknown = find_unknown_names([mailing], names)
-        raise FilesInvalid([problem for problem in unknown if problem.code == "UNKNOWN_ALPHANAME"])
+        raise FilesInvalid(list(find_name_problems([sender], names)))
     return number

@@ -17,7 +17,7 @@ from smsby_deploy.lock.binding import check_service
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.chunks import Keep
 from smsby_deploy.plan.guardrails import check_apply, check_balance
-from smsby_deploy.plan.model import Action, Plan, ReasonCode
+from smsby_deploy.plan.model import STARTING, Action, ActionKind, Plan, ReasonCode
 from smsby_deploy.plan.planner import measure_files
 from smsby_deploy.plan.staleness import (
     find_outdated,
@@ -94,7 +94,7 @@ def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, ke
         check_service(lock, request.here.service)
     client = request.connect()
     plan = files.plan(client=client, account=request.account, now=now, new_id=new_id, here=request.here)
-    if reviewed is not None:
+    if reviewed is not None and not plan.has_errors:  # invalid files come first
         plan = _as_reviewed(request, reviewed, plan)
     request.planned(plan)
     _check_whole(loaded.project, plan, client)
@@ -142,19 +142,24 @@ def _as_reviewed(request: ApplyRequest, reviewed: Plan, plan: Plan) -> Plan:
     if fewer:
         line = f"{counted(fewer, 'recipient')} opted out since this plan was made: nothing is sent to them"
         request.say(Event("opt-outs", line, recipients=fewer))
-    shown_blocked = {action.address for action in reviewed.blocked}
-    return replace(plan, actions=tuple(_hold_back(action, shown_blocked) for action in plan.actions))
+    then = {action.address: action for action in reviewed.actions}
+    return replace(plan, actions=tuple(_hold_back(then.get(now.address), now) for now in plan.actions))
 
 
-def _hold_back(action: Action, shown_blocked: set[str]) -> Action:
-    """Block an action that the reviewed plan showed as blocked.
+def _hold_back(then: Action | None, now: Action) -> Action:
+    """Block a send that was not reviewed.
 
-    Its obstacle may be gone, but its send was not reviewed.
+    It was blocked, and its obstacle may be gone; or the plan of an older version does not say to which list it goes.
     """
-    if not action.sends or action.address not in shown_blocked:
-        return action
-    why = f"blocked in the reviewed plan; now {action.action}: make a new plan"
-    return action.block(ReasonCode.CHANGED, why)
+    if then is None or not now.sends:
+        return now
+    if then.action is ActionKind.BLOCKED:
+        why = f"blocked in the reviewed plan; now {now.action}: make a new plan"
+        return now.block(ReasonCode.CHANGED, why)
+    if now.action in STARTING and now.contact_list is not None and then.contact_list is None:
+        why = "the reviewed plan does not say which contact list it means: make a new plan"
+        return now.block(ReasonCode.CHANGED, why)
+    return now
 
 
 def _check_whole(project: Project, plan: Plan, client: SendClient) -> None:

@@ -20,7 +20,15 @@ from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.events import EventKind, fold, fold_event
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates, format_runs
-from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock, UploadRecord
+from smsby_deploy.lock.records import (
+    SURELY_NOT_SENT,
+    AppliedBy,
+    ChunkRecord,
+    ChunkState,
+    Entry,
+    Lock,
+    UploadRecord,
+)
 from smsby_deploy.lock.serialization import entry_document, stored_state
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.model import Action
@@ -91,7 +99,10 @@ class Recorder:
             self._write(EventKind.BIND, **asdict(self._binding))
 
     def write_entry(self, address: str, revision: int, action: Action, chunks: Sequence[ChunkRecord]) -> None:
-        """Record a mailing before its first request, or one that was found at sms.by."""
+        """Record a mailing before its first request, or one that was found at sms.by.
+
+        Of one that was found it is not known which contact list it was made for.
+        """
         before = self.lock.mailings.get(address)
         earlier: tuple[Entry, ...] = ()
         if before is not None:
@@ -99,6 +110,7 @@ class Recorder:
             if before.revision != revision:
                 earlier = (replace(before, earlier=()), *before.earlier)
         plan_id, commit, tool = self._applied
+        is_new = all(chunk.state in SURELY_NOT_SENT for chunk in chunks)
         entry = Entry(
             revision=revision,
             content_digest=action.content_digest,
@@ -107,6 +119,7 @@ class Recorder:
             body=None if action.via == "list" else self._body,
             alphaname=action.alphaname,
             alphaname_id=action.alphaname_id,
+            contact_list=action.contact_list if is_new else None,
             schedule_time=action.schedule_time,
             recipients=action.recipients,
             parts=action.parts,

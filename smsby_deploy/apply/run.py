@@ -31,11 +31,10 @@ from smsby_deploy.exit_codes import first_exit_code
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import Entry
 from smsby_deploy.lock.store import HeldLock
-from smsby_deploy.plan.account_names import read_names
 from smsby_deploy.plan.chunks import ChunkCache
 from smsby_deploy.plan.drift import find_drift, intended_by_lock
 from smsby_deploy.plan.guardrails import spent_beside
-from smsby_deploy.plan.model import Plan
+from smsby_deploy.plan.model import Action, Plan
 from smsby_deploy.plan.planner import TOOL
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.suppression import hash_opt_outs
@@ -104,9 +103,6 @@ class _ApplyRun:
 
     def _make_senders(self, held: HeldLock, cache: ChunkCache) -> None:
         context = self._context
-        self._names = read_names(
-            context.client, [self._mailings[address] for address in context.runs if address in self._mailings]
-        )
         self._reconciler = Reconciler(context)
         dispatcher = Dispatcher(context, self._workers, AnswerHandler(context, self._reconciler))
         spent = spent_beside(self._project, self._plan.actions, held.lock, context.clock.now())
@@ -173,8 +169,7 @@ class _ApplyRun:
         run = self._context.runs[mailing.address]
         try:
             if isinstance(mailing.audience, ContactList):
-                list_id = self._names.list_id(mailing.audience.ref) or 0
-                self._lists.send(mailing, run.action, list_id)
+                self._lists.send(mailing, run.action, _list_id(run.action))
             elif mailing.upload:
                 self._uploads.send(mailing, run.action)
             else:
@@ -215,6 +210,17 @@ class _ApplyRun:
                 hint="free disk space or fix permissions, then run `smsby-deploy apply` again",
             )
         return write_rescue(error, self._recorder.lock, self._lock_path)
+
+
+def _list_id(action: Action) -> int:
+    """Return the id of the planned list.
+
+    Only that list was reviewed, whatever has its name by now.
+    """
+    planned = action.contact_list
+    if planned is None or planned.id is None:
+        raise AssertionError("a plan without the id of a list is refused before anything is sent")
+    return planned.id
 
 
 def _open_recorder(request: ApplyRequest, loaded: LoadedProject, plan: Plan, held: HeldLock) -> Recorder:

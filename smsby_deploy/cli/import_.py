@@ -44,7 +44,7 @@ def command(
     from uuid import uuid4
 
     from smsby_deploy.apply.import_mailing import ImportRequest, import_mailing
-    from smsby_deploy.cli.session import load, open_lock, open_reader
+    from smsby_deploy.cli.session import binding_of, load, open_lock, open_reader
     from smsby_deploy.clock import SystemClock
 
     clock = SystemClock()
@@ -60,7 +60,13 @@ def command(
             commit=find_commit(project.root),
         )
         differences = import_mailing(
-            load(context), held, client, request, clock=clock, new_id=uuid4().hex[:12]
+            load(context),
+            held,
+            client,
+            request,
+            clock=clock,
+            new_id=uuid4().hex[:12],
+            here=binding_of(project.api, context.environ),
         )
     for difference in differences:
         context.warn(f"REMOTE_DIFFERS: {address}: {difference.text}", "REMOTE_DIFFERS", address=address)

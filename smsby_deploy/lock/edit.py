@@ -102,8 +102,10 @@ class LockEdit:
                     hint=f"`smsby-deploy lock show {owner}` shows the record",
                 )
 
-    def adopt(self, address: str, entry: Entry, what: str) -> None:
+    def adopt(self, address: str, entry: Entry, what: str, binding: Binding | None = None) -> None:
         """Record a mailing that was sent by other means; `what` names its id at sms.by.
+
+        `binding` is where the lock belongs, if that is to be recorded too.
 
         Raises as check_adoptable.
         """
@@ -112,8 +114,10 @@ class LockEdit:
         if before is not None:
             older = () if before.revision == entry.revision else (replace(before, earlier=()),)
             entry = replace(entry, earlier=(*older, *before.earlier))
-        event = {"address": address, "entry": entry_document(entry)}
-        self._write(address, f"imported: {what}", [(EventKind.MAILING, event)])
+        events: list[_Event] = [(EventKind.MAILING, {"address": address, "entry": entry_document(entry)})]
+        if binding is not None:
+            events.append((EventKind.BIND, asdict(binding)))
+        self._write(address, f"imported: {what}", events)
 
     def move(self, address: str, to: str) -> None:
         """Give the record of a renamed mailing its new address.
@@ -252,7 +256,7 @@ def _settling_changes(chunk: ChunkRecord, sent: bool, message_id: int | None, at
         # The answer of sendSmsList was lost. A draft reaches no recipient before it is confirmed.
         return changes | {"state": ChunkState.DRAFT.value}
     if sent:
-        return changes | {"state": ChunkState.ACCEPTED.value, "accepted_at": at}
+        return changes | {"state": ChunkState.ACCEPTED.value, "accepted_at": at, "declared": True}
     if chunk.step == "confirm":
         return changes | {"state": ChunkState.DRAFT.value}
     return changes | {"state": stored_state(ChunkState.DECLARED_UNSENT), "error": DECLARED_UNSENT_ERROR}

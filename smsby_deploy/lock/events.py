@@ -28,7 +28,7 @@ from typing import Any
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.binding import Binding, bind_lock
 from smsby_deploy.lock.phone_states import PhoneStates
-from smsby_deploy.lock.records import Apply, ChunkRecord, ChunkState, Lock, Resolution, UploadRecord
+from smsby_deploy.lock.records import Apply, ChunkRecord, ChunkState, Entry, Lock, Resolution, UploadRecord
 from smsby_deploy.lock.serialization import parse_baseline, read_entry, read_state
 
 Event = dict[str, Any]
@@ -139,8 +139,20 @@ def _remove(lock: Lock, event: Event) -> Lock:
 
 
 def _move(lock: Lock, event: Event) -> Lock:
-    mailings = {event["to"] if a == event["address"] else a: e for a, e in lock.mailings.items()}
+    address = event["address"]
+    # In locks of before `declared`, only the address and the time say that a user settled a chunk.
+    settled_at = {one.at for one in lock.resolutions if one.address == address}
+    entry = _declared(lock.mailings[address], settled_at)
+    moved = replace(entry, earlier=tuple(_declared(one, settled_at) for one in entry.earlier))
+    mailings = {
+        event["to"] if a == address else a: moved if a == address else e for a, e in lock.mailings.items()
+    }
     return replace(lock, mailings=mailings)
+
+
+def _declared(entry: Entry, settled_at: set[str]) -> Entry:
+    chunks = (replace(c, declared=True) if c.accepted_at in settled_at else c for c in entry.chunks)
+    return replace(entry, chunks=tuple(chunks))
 
 
 def _bind(lock: Lock, event: Event) -> Lock:

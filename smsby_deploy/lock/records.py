@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from smsby_deploy.lock.phone_states import UNSENT, PhoneState, PhoneStates
 
@@ -49,6 +49,13 @@ def chunk_state_of(phones: PhoneStates) -> ChunkState:
     return ChunkState.PENDING if PhoneState.PENDING in phones else ChunkState.DECLARED_UNSENT
 
 
+class NamedId(NamedTuple):
+    """A name of the account and its id at sms.by, None if that is not known."""
+
+    name: str
+    id: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class UploadRecord:
     """The contact list of an uploaded mailing, as far as it was made.
@@ -91,6 +98,7 @@ class ChunkRecord:
     baseline: tuple[int, ...] | None = None
     foreign: int = 0
     upload: UploadRecord | None = None  # of a mailing that is uploaded
+    declared: bool = False  # it is a user's word that sms.by accepted it (lock resolve, import)
 
     @property
     def was_sent(self) -> bool:
@@ -170,6 +178,8 @@ class Entry:
     earlier: tuple[Entry, ...] = ()  # older revisions, the newest first
     body: str | None = None  # "json" or "form": the body of its requests; None for a list, or if not recorded
     currency: str | None = None  # of `cost`; None without a price, or if not recorded
+    # The list that its draft was made for; None for an uploaded list, a draft found at sms.by, or if not recorded.
+    contact_list: NamedId | None = None
 
     @property
     def is_complete(self) -> bool:

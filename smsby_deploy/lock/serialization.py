@@ -19,6 +19,7 @@ from smsby_deploy.lock.records import (
     ChunkState,
     Entry,
     Lock,
+    NamedId,
     Resolution,
     UploadRecord,
     chunk_state_of,
@@ -44,6 +45,7 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         "transport": entry.transport,
         **({"body": entry.body} if entry.body else {}),
         "alphaname": {"name": entry.alphaname, "id": entry.alphaname_id},
+        **({"list": entry.contact_list._asdict()} if entry.contact_list else {}),
         "schedule_time": entry.schedule_time,
         "recipients": entry.recipients,
         "parts": entry.parts,
@@ -70,6 +72,7 @@ def read_entry(document: dict[str, Any]) -> Entry:
         body=document.get("body"),
         alphaname=document["alphaname"]["name"],
         alphaname_id=document["alphaname"]["id"],
+        contact_list=NamedId(**document["list"]) if "list" in document else None,
         schedule_time=document["schedule_time"],
         recipients=document["recipients"],
         parts=document["parts"],
@@ -119,6 +122,8 @@ def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
         document |= {"rows": str(chunk.phones), "baseline": baseline, "foreign": chunk.foreign}
     if chunk.upload is not None:
         document["upload"] = asdict(chunk.upload)
+    if chunk.declared:
+        document["declared"] = True
     return document
 
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from smsby_deploy.output.markdown import Piece, code, details_section, escape, fit, preformatted, table_row
 from smsby_deploy.output.plan_text import list_costs, uncounted_lists
 from smsby_deploy.output.sms_text import ENCODING_NAMES
-from smsby_deploy.output.values import count_text, local_and_utc, safe_line, span_text
+from smsby_deploy.output.values import count_text, list_text, local_and_utc, safe_line, span_text
 from smsby_deploy.plan.comparison import Base, Change, compare_action, cost_change, removed_since
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.plan_file import plan_document
@@ -81,7 +81,8 @@ def change_text(change: Change, currency: str | None = None) -> str:
         parts.append(_signed(change.parts, "part"))
     if change.cost:
         parts.append(f"{signed(change.cost)} {currency or ''}".rstrip())
-    parts += ["sender"] * change.has_new_sender + ["time"] * change.has_new_time
+    parts += ["sender"] * change.has_new_sender + ["list"] * change.has_new_list
+    parts += ["time"] * change.has_new_time
     if change.has_new_text is None:
         parts.append("perhaps text")
     parts += ["text"] * bool(change.has_new_text) + ["content"] * change.has_new_content
@@ -139,6 +140,7 @@ def plan_markdown(result: PlanResult, context: CommentContext) -> str:
     pieces = [Piece(_head(result, context))]
     pieces += _table(plan, context)
     pieces += _gone(plan, context.base)
+    pieces += _lists(plan)
     pieces += _reasons(plan)
     pieces += _problems(plan)
     for action in plan.actions:
@@ -284,6 +286,14 @@ def _gone(plan: Plan, base: Base) -> Iterator[Piece]:
         names = ", ".join(f"**{escape(address)}**" for address in gone[:_MAX_GONE])
         more = f" and {len(gone) - _MAX_GONE:,} more" if len(gone) > _MAX_GONE else ""
         yield _piece("reason", f"\nNo longer here, but in {escape(base.label)}: {names}{more}\n")
+
+
+def _lists(plan: Plan) -> Iterator[Piece]:
+    """To which contact lists mailings are sent: their names and ids."""
+    for action in plan.actions:
+        if action.contact_list is not None and action.action not in _QUIET:
+            target = escape(_clip(list_text(action.contact_list)))
+            yield _piece("reason", f"\n**{escape(action.address)}** is sent to the {target}\n")
 
 
 def _reasons(plan: Plan) -> Iterator[Piece]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
 from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, problem_lines
-from smsby_deploy.output.values import count_text, safe_line, schedule_text, span_text
+from smsby_deploy.output.values import count_text, list_text, safe_line, schedule_text, span_text
 from smsby_deploy.plan.desired import AudienceCounts
 from smsby_deploy.plan.model import ActionKind, Plan, Totals
 from smsby_deploy.plan.result import PlanResult, SavedPlanUse
@@ -56,6 +56,8 @@ def write_plan_text(
     for action in plan.actions:
         if action.audience.rows != action.audience.final and action.action not in _WITHOUT_AUDIENCE:
             write_sentence(console, f"{action.address}: {audience_line(action.audience)}", "dim")
+        if action.contact_list is not None and action.action not in _WITHOUT_AUDIENCE:
+            write_sentence(console, f"{action.address}: to the {list_text(action.contact_list)}", "dim")
     for severity, line in problem_lines(plan.problems):
         write_sentence(console, line, SEVERITY_COLORS[severity])
     for line, style in _closing_lines(result):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from smsby_deploy.lock.records import NamedId
 from smsby_deploy.privacy import mask_phones
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -26,6 +27,12 @@ def safe_line(text: str) -> str:
 def count_text(value: int | None) -> str:
     """`1,000`; `?` if only sms.by knows it."""
     return "?" if value is None else f"{value:,}"
+
+
+def list_text(contact_list: NamedId) -> str:
+    """`contact list Newsletter (id 3434)`; the id may be unknown."""
+    number = "unknown" if contact_list.id is None else contact_list.id
+    return f"contact list {safe_line(contact_list.name)} (id {number})"
 
 
 def share_text(part: int, whole: int) -> str:

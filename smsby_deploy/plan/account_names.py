@@ -1,81 +1,164 @@
-"""The alphanames and contact lists of the account, and names it does not have."""
+"""The alphanames and contact lists of the account, and references that are not clear."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import ContactList, Mailing
+from smsby_deploy.lock.records import NamedId
+from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient
+    from smsby_deploy.smsby.parsers import Alphaname, SubscriberList
+
+SYSTEM_NAME = 0  # the id of the sender that every account has
+_MAX_DIGITS = 18  # of an id; a longer run of digits can only be a name
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The alphanames, or the contact lists, of an account: ids by name, names by id."""
+
+    ids: Mapping[str, tuple[int, ...]]
+    names: Mapping[int, str]
+
+    @classmethod
+    def of(cls, items: Iterable[Alphaname | SubscriberList]) -> Known:
+        """Index `items`. Names that a reader cannot tell apart are one name."""
+        ids: dict[str, dict[int, None]] = {}
+        names: dict[int, str] = {}
+        for item in items:
+            ids.setdefault(_key(item.name), {})[item.id] = None
+            names[item.id] = item.name.strip()
+        return cls({name: tuple(found) for name, found in ids.items()}, names)
+
+    def meant_by(self, ref: str) -> tuple[int, ...]:
+        """Return every id that `ref` may mean: as an id, then as a name."""
+        number = _as_id(ref)
+        own = (number,) if number in self.names else ()
+        return tuple(dict.fromkeys((*own, *self.ids.get(_key(ref), ()))))
 
 
 @dataclass(frozen=True, slots=True)
 class AccountNames:
-    """Name → id of the account's alphanames and contact lists; None where sms.by was not asked."""
+    """What the account has, as far as it was asked for; None where it was not."""
 
-    alphanames: dict[str, int] | None
-    lists: dict[str, int] | None
+    alphanames: Known | None = None
+    lists: Known | None = None
 
-    def alphaname_id(self, name: str) -> int | None:
-        """The id of an alphaname given by name or id, None if it is not known."""
-        if name.isdigit():
-            return int(name)
-        return None if self.alphanames is None else self.alphanames.get(name)
+    def alphaname_id(self, ref: str) -> int | None:
+        """The id of an alphaname given by name or id; None if not known, or not the only one."""
+        return SYSTEM_NAME if _as_id(ref) == SYSTEM_NAME else _only_id(ref, self.alphanames)
 
-    def has_list(self, ref: str) -> bool:
-        """Whether the account has the list, given by name or id; True where sms.by was not asked."""
-        if self.lists is None:
-            return True
-        return ref in self.lists or (ref.isdigit() and int(ref) in self.lists.values())
+    def sender_name(self, ref: str) -> str:
+        """The name at sms.by of an alphaname given by name or id; `ref` if not known."""
+        number = self.alphaname_id(ref)
+        known = None if self.alphanames is None or number is None else self.alphanames.names.get(number)
+        return ref if known is None else known
 
-    def list_id(self, ref: str) -> int | None:
-        """The id of a list given by name or id, None if it is not known."""
-        if self.lists is not None and ref in self.lists:
-            return self.lists[ref]
-        return int(ref) if ref.isdigit() else None
+    def contact_list(self, ref: str) -> NamedId:
+        """Name and id of a list given by name or id.
+
+        The name is `ref` where sms.by was not asked; the id is None if it is not known, or not the only one. The name is
+        masked, as it is saved in plans and locks.
+        """
+        number = _only_id(ref, self.lists)
+        known = None if self.lists is None or number is None else self.lists.names.get(number)
+        return NamedId(mask_phones(ref if known is None else known), number)
+
+
+NOT_ASKED = AccountNames()
 
 
 def read_names(client: ReadClient | None, mailings: Iterable[Mailing]) -> AccountNames:
-    """Ask sms.by for the names that `mailings` need, if any.
+    """Ask sms.by for the names and ids that `mailings` need, if any.
 
-    Offline nothing is asked.
+    An id is looked up as well: it may be the name of another one. Offline nothing is asked.
     """
     named = list(mailings)
     alphanames = lists = None
     if client is not None:
-        if any(not mailing.alphaname.isdigit() for mailing in named):
-            alphanames = {item.name: item.id for item in client.get_alphanames()}
+        if any(_as_id(mailing.alphaname) != SYSTEM_NAME for mailing in named):
+            alphanames = Known.of(client.get_alphanames())
         if any(isinstance(mailing.audience, ContactList) for mailing in named):
-            lists = {item.name: item.id for item in client.get_subscriber_lists()}
+            lists = Known.of(client.get_subscriber_lists())
     return AccountNames(alphanames, lists)
 
 
-def find_unknown_names(mailings: Iterable[Mailing], names: AccountNames) -> Iterator[Problem]:
-    """Yield an error for each sender or list that the account does not have.
+class _Use(NamedTuple):
+    """A reference in the files to an alphaname or a contact list."""
+
+    is_list: bool
+    ref: str
+    location: Location
+
+
+def find_name_problems(mailings: Iterable[Mailing], names: AccountNames) -> Iterator[Problem]:
+    """Yield an error for each sender or list that is not exactly one of the account's.
 
     Each place in the files is reported once.
     """
-    missing: dict[tuple[str, str, Location], list[str]] = {}
+    uses: dict[_Use, list[str]] = {}
     for mailing in mailings:
-        if names.alphanames is not None and names.alphaname_id(mailing.alphaname) is None:
-            key = ("UNKNOWN_ALPHANAME", mailing.alphaname, mailing.alphaname_location)
-            missing.setdefault(key, []).append(mailing.address)
-        if isinstance(mailing.audience, ContactList) and not names.has_list(mailing.audience.ref):
-            key = ("UNKNOWN_LIST", mailing.audience.ref, mailing.audience.location)
-            missing.setdefault(key, []).append(mailing.address)
-    for (code, name, location), addresses in missing.items():
-        is_list = code == "UNKNOWN_LIST"
-        known = (names.lists if is_list else names.alphanames) or {}
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        message = (
-            f"sms.by has no {'contact list' if is_list else 'alphaname'} {name!r}; "
-            f"{hint}it has: {', '.join(sorted(known)) or 'none'}"
-        )
+        if _as_id(mailing.alphaname) != SYSTEM_NAME:
+            use = _Use(False, mailing.alphaname, mailing.alphaname_location)
+            uses.setdefault(use, []).append(mailing.address)
+        if isinstance(mailing.audience, ContactList):
+            use = _Use(True, mailing.audience.ref, mailing.audience.location)
+            uses.setdefault(use, []).append(mailing.address)
+    for use, addresses in uses.items():
+        known = names.lists if use.is_list else names.alphanames
+        found = () if known is None else known.meant_by(use.ref)
+        if known is None or len(found) == 1:
+            continue
+        code, message = _ambiguous(use, found, known) if found else _unknown(use, known)
         # A default shared by several mailings is one mistake, not one for each mailing.
-        yield Problem(Severity.ERROR, code, message, addresses[0] if len(addresses) == 1 else None, location)
+        address = addresses[0] if len(addresses) == 1 else None
+        yield Problem(Severity.ERROR, code, message, address, use.location)
+
+
+def _unknown(use: _Use, known: Known) -> tuple[str, str]:
+    near = difflib.get_close_matches(use.ref, known.names.values(), n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    has = ", ".join(sorted(set(known.names.values()))) or "none"
+    code = "UNKNOWN_LIST" if use.is_list else "UNKNOWN_ALPHANAME"
+    return code, f"sms.by has no {_noun(use)} {use.ref!r}; {hint}it has: {has}"
+
+
+def _ambiguous(use: _Use, found: tuple[int, ...], known: Known) -> tuple[str, str]:
+    is_id_too = _as_id(use.ref) in found
+    items = [f"{number} ({known.names[number]})" for number in found]
+    way_out = (
+        "write what only the intended one has, its name or its id, or rename one of them at sms.by"
+        if is_id_too
+        else "write the id of the intended one, or rename the others at sms.by"
+    )
+    what = "the id of one and the name of another" if is_id_too else "the name of more than one"
+    message = f"{use.ref!r} is {what} {_noun(use)} at sms.by: {' and '.join(items)}; {way_out}"
+    return "AMBIGUOUS_LIST" if use.is_list else "AMBIGUOUS_ALPHANAME", message
+
+
+def _noun(use: _Use) -> str:
+    return "contact list" if use.is_list else "alphaname"
+
+
+def _only_id(ref: str, known: Known | None) -> int | None:
+    if known is None:
+        return _as_id(ref)
+    found = known.meant_by(ref)
+    return found[0] if len(found) == 1 else None
+
+
+def _as_id(ref: str) -> int | None:
+    digits = ref.strip()
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS else None
+
+
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFC", name).strip()

@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import compress
 
 from smsby_deploy.config.declarations import Mailing
-from smsby_deploy.lock.records import Lock
+from smsby_deploy.lock.records import Lock, NamedId
 from smsby_deploy.plan.chunks import OnBatch
 from smsby_deploy.plan.model import Action, Plan
 from smsby_deploy.recipients.audience import Batch
@@ -36,6 +36,7 @@ class BaseMailing:
     moved: tuple[int, int] | None = None
     alphaname: str | None = None
     schedule_time: str | None = None
+    contact_list: NamedId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Change:
     parts: int = 0
     cost: Decimal = Decimal(0)
     has_new_sender: bool = False
+    has_new_list: bool = False
     has_new_time: bool = False
     has_new_text: bool | None = False
     has_new_content: bool = False
@@ -83,6 +85,7 @@ def base_of_lock(lock: Lock) -> Base:
             entry.audience_digest,
             alphaname=entry.alphaname,
             schedule_time=entry.schedule_time,
+            contact_list=entry.contact_list,
         )
         for address, entry in lock.mailings.items()
     }
@@ -105,6 +108,7 @@ def base_of_plan(plan: Plan, label: str, texts: Mapping[str, str | None] | None 
             None,
             action.alphaname,
             action.schedule_time,
+            action.contact_list,
         )
         for action in plan.actions
     }
@@ -127,6 +131,7 @@ def compare_action(action: Action, base: Base, text: str | None = None) -> Chang
         parts=_difference(action.parts, before.parts),
         cost=(action.cost or Decimal(0)) - (before.cost or Decimal(0)) if has_cost else Decimal(0),
         has_new_sender=has_new_sender,
+        has_new_list=_has_new_list(action, before),
         has_new_time=has_new_time,
         has_new_text=has_new_text,
         has_new_content=has_new_content,
@@ -164,11 +169,18 @@ def _compare_content(
         return False, False, False, True
     has_new_sender = action.alphaname != before.alphaname
     has_new_time = _instant(action.schedule_time) != _instant(before.schedule_time)
-    is_explained = has_new_sender or has_new_time
+    is_explained = has_new_sender or has_new_time or _has_new_list(action, before)
     if before.text is not None and text is not None:
         has_new_text = before.text != text
         return has_new_sender, has_new_time, has_new_text, not (has_new_text or is_explained)
     return has_new_sender, has_new_time, None if is_explained else True, False
+
+
+def _has_new_list(action: Action, before: BaseMailing) -> bool:
+    """Whether it is sent to another contact list, also if that has the same name."""
+    return (
+        None not in (action.contact_list, before.contact_list) and action.contact_list != before.contact_list
+    )
 
 
 def _instant(schedule_time: str | None) -> datetime | None:

@@ -95,6 +95,7 @@ RULES = (
     ),
     Rule(lambda here: here.is_expired, _A.BLOCKED, _R.EXPIRED, reasons.expired),
     Rule(lambda here: here.has_outdated_draft, _A.BLOCKED, _R.CHANGED, reasons.outdated_draft),
+    Rule(lambda here: here.has_draft_for_other_list, _A.BLOCKED, _R.CHANGED, reasons.draft_for_other_list),
     Rule(lambda here: here.has_draft, _A.CONFIRM, None, reasons.unconfirmed_draft),
     Rule(lambda here: here.is_begun, _A.RESUME, None, reasons.rest),
     Rule(lambda here: here.desired.contacts is not None, _A.UPLOAD, None, reasons.upload_and_send),
@@ -135,20 +136,21 @@ def _unsent(here: Situation) -> tuple[int | None, ...]:
 
 def make_action(mailing: Mailing, desired: Desired, decision: Decision, names: AccountNames) -> Action:
     """Return the action of a mailing in the files."""
-    schedule = mailing.schedule_time
+    schedule, audience = mailing.schedule_time, mailing.audience
     action = Action(
         address=mailing.address,
         action=decision.action,
         reason=decision.reason,
         reason_code=decision.code,
         via=desired.via,
-        recipients=None if isinstance(mailing.audience, ContactList) else desired.audience.final,
+        recipients=None if isinstance(audience, ContactList) else desired.audience.final,
         parts=desired.parts,
         cost=desired.cost,
         gsm7=desired.gsm7,
         ucs2=desired.ucs2,
         alphaname=mailing.alphaname,
         alphaname_id=names.alphaname_id(mailing.alphaname),
+        contact_list=names.contact_list(audience.ref) if isinstance(audience, ContactList) else None,
         schedule_time=schedule.isoformat() if schedule else None,
         digest=_digest(desired.content_digest, desired.audience_digest),
         content_digest=desired.content_digest,
@@ -173,6 +175,7 @@ def make_orphan(address: str, entry: Entry) -> Action:
         ucs2=0,
         alphaname=entry.alphaname,
         alphaname_id=entry.alphaname_id,
+        contact_list=entry.contact_list,
         schedule_time=entry.schedule_time,
         digest=_digest(entry.content_digest, entry.audience_digest),
         content_digest=entry.content_digest,

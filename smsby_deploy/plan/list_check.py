@@ -1,7 +1,8 @@
 """Verify the remote list by the lock.
 
 A list that shows nothing of what sms.by accepted is not believed.
-Whether the messages of createSmsMessage are listed is not documented, so mailings sent phone by phone prove nothing here.
+Whether the messages of createSmsMessage are listed is not documented. So a mailing sent phone by phone counts where the list
+shows it, and its absence proves nothing.
 """
 
 from __future__ import annotations
@@ -77,6 +78,8 @@ def check_list(lock: Lock, remote: RemoteView, *, now: datetime, reconcile_secon
         for one in (entry, *entry.earlier):
             chunks = window.expected_chunks(address, one)
             listed = sum(_is_shown(lock.project, address, one, chunk, remote) for chunk in chunks)
+            if one.transport == "single":
+                chunks = chunks[:listed]
             expected, shown = expected + len(chunks), shown + listed
             if one is entry and listed < len(chunks):
                 time = datetime.fromisoformat(entry.schedule_time) if entry.schedule_time else None
@@ -92,20 +95,19 @@ class _Window:
 
     def __init__(self, lock: Lock, first: datetime, last: datetime) -> None:
         self._first, self._last = first, last
+        # Locks of before `declared` have only the history of manual changes.
         self._settled = {(resolution.address, resolution.at) for resolution in lock.resolutions}
         bound = [datetime.fromisoformat(one.at) for one in lock.resolutions if one.address == EVERY_MAILING]
         if bound:
             self._first = max(first, *bound)
 
     def expected_chunks(self, address: str, entry: Entry) -> list[ChunkRecord]:
-        if entry.transport == "single":
-            return []
         return [chunk for chunk in entry.chunks if self._is_expected(address, chunk)]
 
     def _is_expected(self, address: str, chunk: ChunkRecord) -> bool:
         if chunk.state is not ChunkState.ACCEPTED or chunk.accepted_at is None:
             return False
-        if (address, chunk.accepted_at) in self._settled:
+        if chunk.declared or (address, chunk.accepted_at) in self._settled:
             return False
         return self._first < datetime.fromisoformat(chunk.accepted_at) < self._last
 

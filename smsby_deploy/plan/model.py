@@ -9,6 +9,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from smsby_deploy.lock.binding import Binding
+from smsby_deploy.lock.records import NamedId
+from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.problems import Problem, has_errors
 
@@ -54,7 +56,8 @@ class Action:
 
     `reason` is a sentence for users, which is masked when it is written; programs use `reason_code`, which is set for
     blocked mailings only.
-    Counts and cost are None where only sms.by knows them (contact lists).
+    Counts and cost are None where only sms.by knows them (contact lists). `contact_list` is set for a list that is kept
+    at sms.by; the list of an uploaded mailing is made by apply.
     """
 
     address: str
@@ -75,6 +78,7 @@ class Action:
     chunks: tuple[ChunkPlan, ...]
     audience: AudienceCounts
     reason_code: ReasonCode | None = None
+    contact_list: NamedId | None = None
 
     @property
     def sends(self) -> bool:
@@ -153,6 +157,7 @@ class Plan:
     currency: str | None
     exempt: frozenset[str] = frozenset()
     binding: Binding | None = None  # what the lock records at the next write; in no plan file
+    names: AccountNames = NOT_ASKED  # of the account, as far as this plan needs them; in no plan file
 
     @property
     def counts(self) -> dict[ActionKind, int]:

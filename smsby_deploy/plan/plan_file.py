@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from smsby_deploy.errors import PlanRefused, SmsbyDeployError
+from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
@@ -58,6 +59,7 @@ def _action_document(action: Action) -> dict[str, Any]:
         "cost": None if action.cost is None else money(action.cost),
         "encoding": {"gsm7": action.gsm7, "ucs2": action.ucs2},
         "alphaname": {"name": action.alphaname, "id": action.alphaname_id},
+        "list": action.contact_list._asdict() if action.contact_list else None,
         "schedule_time": action.schedule_time,
         "digest": action.digest,
         "content_digest": action.content_digest,
@@ -172,6 +174,7 @@ def _read_action(document: dict[str, Any]) -> Action:
         audience=AudienceCounts(**document["audience"]),
         # Older plans have none; only the code of the current plan decides anything.
         reason_code=ReasonCode(code) if (code := document.get("reason_code")) else None,
+        contact_list=NamedId(**known) if (known := document.get("list")) else None,
     )
 
 

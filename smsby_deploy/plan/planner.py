@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy import __version__
 from smsby_deploy.clock import Clock
-from smsby_deploy.config.declarations import Mailing, Project
+from smsby_deploy.config.declarations import ContactList, Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid, Refused, SmsbyUnavailable
 from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.plan import reasons
-from smsby_deploy.plan.account_names import AccountNames, find_unknown_names, read_names
+from smsby_deploy.plan.account_names import AccountNames, find_name_problems, read_names
 from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_orphan
@@ -174,8 +174,11 @@ class MeasuredFiles:
             binding = None
             if here is not None and remote is not None:
                 binding = find_binding(self.lock, here, is_shown=shows_any(self.lock, remote))
-        unknown_names = find_unknown_names(mailings, names)
-        problems = [*self.loaded.problems, *self.suppression_problems, *unknown_names]
+        problems = [
+            *self.loaded.problems,
+            *self.suppression_problems,
+            *find_name_problems(mailings, names),
+        ]
         check = None
         if remote is not None:
             check = check_list(self.lock, remote, now=now, reconcile_seconds=project.api.reconcile_seconds)
@@ -199,6 +202,7 @@ class MeasuredFiles:
             currency=project.price.currency if project.price else None,
             exempt=exempt_inputs(project, mailings) | _finished_queries(actions, planner.snapshots),
             binding=binding,
+            names=names,
         )
 
     def _find_missing(self, check: ListCheck, now: datetime) -> Iterator[Problem]:
@@ -251,7 +255,9 @@ class _Planner:
         """Apply the decision table, then what may block a mailing that would be sent."""
         # A mailing with max_late expires that much later.
         judged_at = self.now - (mailing.max_late or timedelta(0))
-        here = Situation(self.project.name, desired, entry, self.remote, judged_at)
+        audience = mailing.audience
+        contact_list = self.names.contact_list(audience.ref) if isinstance(audience, ContactList) else None
+        here = Situation(self.project.name, desired, entry, self.remote, judged_at, contact_list)
         decision = diff_mailing(here)
         if decision.action in SENDING and self.check is not None and self.check.is_disproved:
             return block(ReasonCode.UNKNOWN, self.check.doubt)

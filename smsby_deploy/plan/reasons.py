@@ -119,6 +119,16 @@ def opted_out_since_draft(revision: int) -> str:
     )
 
 
+def draft_for_other_list(here: Situation) -> str:
+    then, now = _entry(here).contact_list, here.contact_list
+    assert then is not None and now is not None
+    return (
+        f"its draft at sms.by was made for the contact list {then.name} (id {then.id}), and the files now mean "
+        f"{now.name} (id {now.id}): raise `revision` to {_entry(here).revision + 1} for a new draft (nothing was sent "
+        "yet), and delete the old one at sms.by"
+    )
+
+
 def unconfirmed_draft(here: Situation) -> str:
     return "its draft at sms.by is not confirmed yet"
 

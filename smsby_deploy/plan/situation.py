@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, Entry
+from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, Entry, NamedId
 from smsby_deploy.plan.desired import ChunkPlan, Desired
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.smsby.parsers import RemoteMailing
@@ -18,13 +18,17 @@ from smsby_deploy.smsby.parsers import RemoteMailing
 
 @dataclass(frozen=True)
 class Situation:
-    """Facts about one mailing. `entry` is None if it is not recorded, `remote` is None offline."""
+    """Facts about one mailing.
+
+    `entry` is None if it is not recorded, `remote` is None offline, `contact_list` is what a list in the files means now.
+    """
 
     project: str
     desired: Desired
     entry: Entry | None
     remote: RemoteView | None
     now: datetime
+    contact_list: NamedId | None = None
 
     @cached_property
     def recorded(self) -> tuple[ChunkState, ...]:
@@ -117,6 +121,14 @@ class Situation:
             return False
         upload = self.entry.chunks[0].upload
         return upload is not None and upload.digest not in ("", self.desired.contacts)
+
+    @property
+    def has_draft_for_other_list(self) -> bool:
+        """Whether its draft was made for another list than the one that the files mean now."""
+        if self.entry is None or not (self.is_begun and self.has_draft):
+            return False
+        then, now = self.entry.contact_list, self.contact_list
+        return then is not None and now is not None and None not in (then.id, now.id) and then.id != now.id
 
     @property
     def is_expired(self) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from smsby_deploy.config.declarations import Mailing, Project, RecipientsFile
 from smsby_deploy.config.project_loader import LoadedProject, campaign_inputs
 from smsby_deploy.errors import PlanRefused
-from smsby_deploy.lock.records import Lock
+from smsby_deploy.lock.records import Lock, NamedId
 from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
 from smsby_deploy.texts.template import included_files
 
@@ -139,6 +139,9 @@ def _compare_actions(then: Action, now: Action | None) -> str | None:
     is_judged_now = then.action is ActionKind.BLOCKED or (then.sends and _depends_on_the_time(then, now))
     if then.action is not now.action and not is_judged_now:
         return f"it was {then.action}, now it is {now.action} ({now.reason})"
+    other_id = _compare_ids(then, now)
+    if other_id:
+        return other_id
     has_same_content = (
         then.digest == now.digest
         and (then.alphaname, then.alphaname_id) == (now.alphaname, now.alphaname_id)
@@ -150,6 +153,24 @@ def _compare_actions(then: Action, now: Action | None) -> str | None:
     if (now.recipients or 0) > (then.recipients or 0) or (now.cost or 0) > (then.cost or 0):
         return "it would be sent to more recipients or cost more than was reviewed"
     return None
+
+
+def _compare_ids(then: Action, now: Action) -> str | None:
+    """Return how a sender or list is not the reviewed one, or None.
+
+    The files may name it as before.
+    """
+    if then.alphaname == now.alphaname and then.alphaname_id != now.alphaname_id:
+        before, after = (NamedId(one.alphaname, one.alphaname_id) for one in (then, now))
+        return f"its sender was {_named(before)}, now it is {_named(after)}"
+    if then.contact_list is not None and then.contact_list != now.contact_list:
+        now_is = "none" if now.contact_list is None else _named(now.contact_list)
+        return f"its contact list was {_named(then.contact_list)}, now it is {now_is}"
+    return None
+
+
+def _named(known: NamedId) -> str:
+    return f"{known.name} (id {'unknown' if known.id is None else known.id})"
 
 
 def _depends_on_the_time(then: Action, now: Action) -> bool:

@@ -276,11 +276,17 @@ def read_lists(data: Any) -> Iterator[SubscriberList]:
 
 
 def _named(key: Any, value: Any) -> tuple[int | None, str | None]:
-    """Return id and name of one item: an object with both, or an id as the key of a name."""
+    """Return id and name of one item: an object with both, or an id as the key of a name.
+
+    Raises:
+        ApiError: an object has no id; it may be the one that the caller is looking for.
+    """
     number, name = read_int(key), value
     if isinstance(value, dict):
         own = read_int(value.get("list_id", value.get("id")))
         number, name = number if own is None else own, value.get("name", value.get("title"))
+        if number is None:
+            raise _unreadable("a name without an id")
     return number, str(name) if isinstance(name, str | int) else None
 
 

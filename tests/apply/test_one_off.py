@@ -18,7 +18,7 @@ from smsby_deploy.errors import (
     UsageError,
 )
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
-from tests.apply.fake_smsby import PHONES, Shop
+from tests.apply.fake_smsby import PHONES, Shop, ok
 
 MINE = "375291111111"
 
@@ -55,6 +55,16 @@ def test_one_off_with_a_numeric_sender_asks_nothing(vip: Shop) -> None:
     vip.write("sale.yaml", (vip.root / "sale.yaml").read_text().replace("MyShop", '"0"'))
     assert prepared(vip).alphaname_id == 0
     assert vip.sms_by.calls == []
+
+
+def test_one_off_sender_must_be_the_only_one(vip: Shop) -> None:
+    """A numeric sender is looked up as well: it may be the name of another one."""
+    vip.write("sale.yaml", (vip.root / "sale.yaml").read_text().replace("MyShop", '"7"'))
+    assert prepared(vip).alphaname_id == 7
+    vip.sms_by.script("getAlphanames", ok({"0": "System name", "7": "MyShop", "8": "7"}))
+    with pytest.raises(FilesInvalid) as invalid:
+        prepared(vip)
+    assert [problem.code for problem in invalid.value.problems] == ["AMBIGUOUS_ALPHANAME"]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from smsby_deploy.errors import (
     TokenRefused,
     UsageError,
 )
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.model import Plan, ReasonCode
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.smsby.send_client import SendClient
@@ -127,6 +129,18 @@ def test_preflight_refuses_a_plan_that_sms_by_made_stale(shop: Shop) -> None:
     with pytest.raises(PlanRefused, match="it was create, now it is adopt"):
         apply_plan(_request(shop, reviewed))
     assert shop.sms_by.changes() == []
+
+
+def test_plan_without_a_list_id_sends_to_no_list(shop: Shop) -> None:
+    """A plan of an older version has only the name, which may mean another list by now: the mailing is held back."""
+    shop.mailing("list: Newsletter, text: News")
+    reviewed = _plan(shop)
+    (action,) = reviewed.actions
+    assert action.contact_list == NamedId("Newsletter", 34)
+    result = apply_plan(_request(shop, replace(reviewed, actions=(replace(action, contact_list=None),))))
+    (mailing,) = result.mailings
+    assert "does not say which contact list" in (mailing.error or "")
+    assert (result.exit_code, shop.sms_by.changes()) == (ExitCode.REFUSED, [])
 
 
 def test_preflight_offers_an_invalid_plan_for_output(shop: Shop) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Result, Shop
+from tests.e2e.conftest import Result, Shop, running_sandbox
 from tests.e2e.trial import PHONES
 
 CAMPAIGN = """\
@@ -262,3 +263,34 @@ def test_import_refuses_wrong_usage(shop: Shop) -> None:
     assert (missing.code, "did you mean sale/staff" in missing.err) == (64, True)
     shop.write("sale.yaml", CAMPAIGN.replace("PHONES", '"12"'))
     assert shop.run("import", "sale/staff", "--message-id", "1").code == 3
+
+
+def test_import_records_where_the_lock_belongs(shop: Shop, tmp_path: Path) -> None:
+    """The first import binds the lock, and a lock of another service is refused before anything is asked."""
+    _write(shop)
+    _, numbers = _send_elsewhere(shop, "manually")
+    assert _import(shop, "--message-id", str(numbers[0])).code == 0
+    lock = shop.lock()
+    assert (lock["environment"], lock["service"]) == ("production", shop.url)
+    assert lock["account"]
+    folder = tmp_path / "other"
+    folder.mkdir()
+    with running_sandbox(folder) as url:
+        env = {"SMSBY_API_URL": url}
+        refused = shop.run("import", "sale/other", "--message-id", "1", env=env)
+        assert (refused.code, shop.url in refused.err, url in refused.err) == (4, True, True), refused.err
+    assert shop.lock() == lock
+
+
+def test_import_refuses_another_account(shop: Shop) -> None:
+    """Another token whose list shows none of our mailings; the same account with a new token is recorded."""
+    _write(shop)
+    _, numbers = _send_elsewhere(shop, "manually", "again")
+    assert _import(shop, "--message-id", str(numbers[0])).code == 0
+    account = shop.lock()["account"]
+    again = ("import", "sale/other", "--message-id", str(numbers[1]))
+    assert shop.run(*again, env={"SMSBY_TOKEN": "replaced"}).code == 0
+    assert shop.lock()["account"] not in (account, None)
+    shop.reset()
+    refused = shop.run("import", "sale/other", "--message-id", "1")
+    assert (refused.code, "lock bind" in refused.err) == (4, True), refused.err

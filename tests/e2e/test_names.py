@@ -56,3 +56,44 @@ def test_bad_phone_has_its_line_and_column(shop: Shop) -> None:
         ("PHONE", "news.yaml", 4, 52),
         ("PHONE", "list.csv", 3, 1),
     ]
+
+
+_DIGITS = """\
+version: 1
+campaign: news
+mailings:
+  - {{name: one, list: "{list}", text: Hi}}
+  - {{name: two, alphaname: "{alphaname}", recipients: ["375291234567"], text: Hi}}
+"""
+
+
+def test_digits_never_mean_a_name_silently(shop: Shop) -> None:
+    """An id that is the name of another list or sender is an error; without such an id it is the name."""
+    shop.settings(alphanames={"0": "System name", "1363": "1364", "1364": "Kvetka", "9": "7777"})
+    made = shop.run("api", "createSubscriberList", "name=3434").json["result"]["list_id"]
+    other = shop.run("api", "createSubscriberList", "name=77").json["result"]["list_id"]
+    shop.write("news.yaml", _DIGITS.format(list=3434, alphaname=1364))
+    plan = shop.run("plan", "--format", "json")
+    assert plan.code == 3
+    found = {problem["code"]: problem["message"] for problem in plan.json["problems"]}
+    assert set(found) == {"AMBIGUOUS_LIST", "AMBIGUOUS_ALPHANAME"}
+    assert all(text in found["AMBIGUOUS_LIST"] for text in ("3434 (Newsletter)", f"{made} (3434)"))
+    assert all(text in found["AMBIGUOUS_ALPHANAME"] for text in ("1364 (Kvetka)", "1363 (1364)"))
+    assert shop.run("apply", "--auto-approve").code == 3
+    shop.write("news.yaml", _DIGITS.format(list=77, alphaname=7777))
+    plan = shop.run("plan", "--format", "json")
+    assert plan.code == 0
+    one, two = plan.json["actions"]
+    assert one["list"] == {"name": "77", "id": other}
+    assert (two["list"], two["alphaname"]) == (None, {"name": "7777", "id": 9})
+
+
+def test_offline_plan_shows_lists_as_written(shop: Shop) -> None:
+    """No id is looked up, and the plan cannot be applied."""
+    shop.write(
+        "news.yaml", "version: 1\ncampaign: news\nmailings: [{name: one, list: Newsletter, text: Hi}]\n"
+    )
+    plan = shop.run("plan", "--offline", "--out", "plan.json", "--format", "json")
+    assert (plan.code, plan.json["actions"][0]["list"]) == (0, {"name": "Newsletter", "id": None})
+    assert "contact list Newsletter (id unknown)" in shop.run("plan", "--offline").out
+    assert shop.run("apply", "plan.json", "--auto-approve").code == 5

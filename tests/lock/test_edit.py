@@ -107,6 +107,17 @@ def test_move_keeps_the_record(desk: Desk) -> None:
     assert desk.states("d") == [ACCEPTED]
 
 
+def test_settled_chunk_is_declared_wherever_it_moves(desk: Desk) -> None:
+    """That sms.by accepted it is a user's word, under its new address as well; a draft is not accepted."""
+    desk.record(b=entry(UNKNOWN, ACCEPTED), c=entry(UNKNOWN, step="draft"))
+    desk.edit(lambda change: change.resolve("a/b", sent=True))
+    desk.edit(lambda change: change.resolve("a/c", sent=True, message_id=5))
+    desk.edit(lambda change: change.move("a/b", "a/d"))
+    mailings = desk.store.read().mailings
+    assert [chunk.declared for chunk in mailings["a/d"].chunks] == [True, False]
+    assert not mailings["a/c"].chunks[0].declared
+
+
 def test_remove_refuses_a_mailing_with_an_unknown_chunk(desk: Desk) -> None:
     """Without its record an unknown chunk could be sent twice."""
     desk.record(b=entry(UNKNOWN), c=entry(ACCEPTED))

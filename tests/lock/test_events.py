@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -152,6 +153,17 @@ def test_fold_resolve_move_and_remove_record_manual_changes() -> None:
     assert _after(EventKind.RESOLVE, resolution=resolution).resolutions == (Resolution(**resolution),)
     assert _after(EventKind.MOVE, address="a/b", to="c/d").mailings == {"c/d": entry()}
     assert _after(EventKind.REMOVE, address="a/b").mailings == {}
+
+
+def test_fold_move_keeps_what_a_user_settled() -> None:
+    """A lock of before `declared` has only the address and the time of the resolution, which the move would lose."""
+    recorded = entry(ChunkState.ACCEPTED, ChunkState.ACCEPTED)
+    times = ("10:00", "11:00")
+    chunks = tuple(replace(chunk, accepted_at=at) for chunk, at in zip(recorded.chunks, times, strict=True))
+    settled = Resolution("a/b", "resolved as sent", "10:00", "anna", "")
+    lock = replace(_lock(replace(recorded, chunks=chunks)), resolutions=(settled,))
+    moved = fold_event(lock, {"event": "move", "address": "a/b", "to": "c/d"}).mailings["c/d"]
+    assert [chunk.declared for chunk in moved.chunks] == [True, False]
 
 
 def test_fold_end_completes_the_apply() -> None:

@@ -18,6 +18,7 @@ from smsby_deploy.lock.records import (
     ChunkState,
     Entry,
     Lock,
+    NamedId,
     Resolution,
     chunk_state_of,
 )
@@ -37,6 +38,7 @@ _whole_chunks = st.builds(
     accepted_at=st.none() | _text,
     error=st.none() | _text,
     step=st.none() | st.sampled_from(["draft", "confirm"]),
+    declared=st.booleans(),
 )
 _declared_chunks = _whole_chunks.map(
     lambda chunk: replace(chunk, state=ChunkState.DECLARED_UNSENT, error=DECLARED_UNSENT_ERROR)
@@ -79,6 +81,7 @@ def _entries(earlier: st.SearchStrategy[tuple[Entry, ...]]) -> st.SearchStrategy
         applied=_applied,
         earlier=earlier,
         body=st.sampled_from([None, "json", "form"]),
+        contact_list=st.none() | st.builds(NamedId, name=_text, id=_maybe_number),
     )
 
 

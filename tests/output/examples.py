@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from smsby_deploy.apply.result import ApplyResult, MailingResult
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.records import NamedId
 from smsby_deploy.output.plan_markdown import CommentContext
 from smsby_deploy.plan.comparison import Base, BaseMailing
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
@@ -92,6 +93,7 @@ def whole_plan() -> Plan:
             cost=None,
             schedule_time=None,
             audience=AudienceCounts(),
+            contact_list=NamedId(f"Newsletter {NASTY}", 3434),
         ),
         action("sale/found", ActionKind.ADOPT, "sms.by already has it; apply only records it"),
         action("sale/old", ActionKind.NOOP, "sent, unchanged"),

@@ -1,19 +1,29 @@
-"""Sender names and lists of the account: which are asked for, resolved, and unknown."""
+"""Sender names and lists of the account: which are asked for, resolved, unknown, and ambiguous."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing
-from smsby_deploy.plan.account_names import AccountNames, find_unknown_names, read_names
+from smsby_deploy.lock.records import NamedId
+from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames, Known, find_name_problems, read_names
 from smsby_deploy.problems import Location
+from smsby_deploy.smsby.parsers import Alphaname, SubscriberList
 
 _PLACE = Location("sale.yaml", 4, 5)
-_ACCOUNT_NAMES = AccountNames({"MyShop": 7}, {"Newsletter": 9})
-_OFFLINE = AccountNames(None, None)
+
+
+def _account(
+    lists: list[tuple[int, str]] | None = None, alphanames: list[tuple[int, str]] | None = None
+) -> AccountNames:
+    known_lists = [SubscriberList(*one) for one in lists or [(9, "Newsletter")]]
+    return AccountNames(
+        Known.of([Alphaname(*one) for one in alphanames or [(7, "MyShop")]]), Known.of(known_lists)
+    )
 
 
 class _Client:
@@ -22,13 +32,13 @@ class _Client:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def get_alphanames(self) -> list[SimpleNamespace]:
+    def get_alphanames(self) -> tuple[Alphaname, ...]:
         self.asked.append("alphanames")
-        return [SimpleNamespace(name="MyShop", id=7)]
+        return (Alphaname(7, "MyShop"),)
 
-    def get_subscriber_lists(self) -> list[SimpleNamespace]:
+    def get_subscriber_lists(self) -> tuple[SubscriberList, ...]:
         self.asked.append("lists")
-        return [SimpleNamespace(name="Newsletter", id=9)]
+        return (SubscriberList(9, "Newsletter"),)
 
 
 def _named_mailing(name: str = "vip", alphaname: str = "0", contact_list: str | None = None) -> Mailing:
@@ -45,40 +55,112 @@ def _named_mailing(name: str = "vip", alphaname: str = "0", contact_list: str | 
     [
         (_named_mailing(), []),
         (_named_mailing(alphaname="MyShop"), ["alphanames"]),
+        (_named_mailing(alphaname="7"), ["alphanames"]),
         (_named_mailing(contact_list="9"), ["lists"]),
         (_named_mailing(alphaname="MyShop", contact_list="Newsletter"), ["alphanames", "lists"]),
     ],
 )
 def test_read_names_asks_only_for_what_is_needed(mailing: Mailing, asked: list[str]) -> None:
-    """A plan of mailings with ids asks for no names."""
+    """An id is looked up as a name is; only the system name needs no question."""
     client: Any = _Client()
     read_names(client, [mailing])
     assert client.asked == asked
-    assert read_names(None, [mailing]) == _OFFLINE
+    assert read_names(None, [mailing]) == NOT_ASKED
 
 
 def test_account_names_resolve_names_and_ids() -> None:
-    """Ids are taken as they are; offline nothing is known, and nothing is called unknown."""
-    assert [_ACCOUNT_NAMES.alphaname_id(name) for name in ("MyShop", "0", "Other")] == [7, 0, None]
-    assert [_ACCOUNT_NAMES.list_id(ref) for ref in ("Newsletter", "9", "Other")] == [9, 9, None]
-    assert [_ACCOUNT_NAMES.has_list(ref) for ref in ("Newsletter", "9", "8", "Other")] == [
-        True,
-        True,
-        False,
-        False,
+    """A name and an id mean the same list and sender; offline only what is written is known."""
+    account = _account()
+    assert [account.alphaname_id(ref) for ref in ("MyShop", "7", "0", "8", "Other")] == [7, 7, 0, None, None]
+    assert [account.sender_name(ref) for ref in ("MyShop", "7", "0", "Other")] == ["MyShop"] * 2 + [
+        "0",
+        "Other",
     ]
-    assert (_OFFLINE.alphaname_id("MyShop"), _OFFLINE.has_list("Other")) == (None, True)
+    assert [account.contact_list(ref) for ref in ("Newsletter", "9")] == [NamedId("Newsletter", 9)] * 2
+    assert [account.contact_list(ref).id for ref in ("8", "Other")] == [None, None]
+    assert [NOT_ASKED.alphaname_id(ref) for ref in ("MyShop", "7")] == [None, 7]
+    assert [NOT_ASKED.contact_list(ref) for ref in ("A", "9")] == [NamedId("A", None), NamedId("9", 9)]
 
 
-def test_find_unknown_names_reports_each_place_once() -> None:
+def test_contact_list_name_is_masked() -> None:
+    """It is saved in plans and locks, where no phone number is whole."""
+    assert "375291234567" not in _account([(9, "Anna 375291234567")]).contact_list("9").name
+
+
+@pytest.mark.parametrize("name", ["77", " 77 ", "007"])
+def test_digits_may_be_a_name(name: str) -> None:
+    """A list that is named like a number is found by it where no list has that id."""
+    assert _account([(80, name)]).contact_list(name.strip()).id == 80
+
+
+@pytest.mark.parametrize("ref", ["²", "٧", "9" * 5000])
+def test_odd_digits_are_no_id(ref: str) -> None:
+    """What int() refuses, or reads as other digits, is unknown and breaks nothing."""
+    (problem,) = find_name_problems([_named_mailing(contact_list=ref)], _account([(7, "News")]))
+    assert problem.code == "UNKNOWN_LIST"
+
+
+_SAME_NAME = [(34, "Newsletter"), (77, "Newsletter")]
+
+
+@pytest.mark.parametrize(
+    ("lists", "ref", "way_out"),
+    [
+        (_SAME_NAME, "Newsletter", "write the id"),
+        ([(34, "News"), (77, " News ")], "News", "write the id"),
+        ([(34, "Й"), (77, "\u0418\u0306")], "Й", "write the id"),
+        ([(34, "77"), (77, "Newsletter")], "77", "its name or its id"),
+    ],
+    ids=["same name", "blanks", "decomposed", "name and id"],
+)
+def test_ambiguous_names_are_errors(lists: list[tuple[int, str]], ref: str, way_out: str) -> None:
+    """Two lists or senders of one name, or a name that is another one's id: the error names both ids."""
+    account = _account(lists, lists)
+    mailing = _named_mailing(alphaname=ref, contact_list=ref)
+    alphaname, contact_list = find_name_problems([mailing], account)
+    assert [alphaname.code, contact_list.code] == ["AMBIGUOUS_ALPHANAME", "AMBIGUOUS_LIST"]
+    for problem in (alphaname, contact_list):
+        assert all(text in problem.message for text in ("34 (", "77 (", way_out))
+        assert problem.location == _PLACE
+    assert (account.alphaname_id(ref), account.contact_list(ref)) == (None, NamedId(ref, None))
+
+
+@pytest.mark.parametrize(
+    ("lists", "ref"), [(_SAME_NAME, "77"), ([(77, "77")], "77"), (_SAME_NAME[1:] * 2, "77")]
+)
+def test_id_of_one_list_is_not_ambiguous(lists: list[tuple[int, str]], ref: str) -> None:
+    """An id means one list, however many have its name; a list named like its own id is one list."""
+    account = _account(lists)
+    assert account.contact_list(ref).id == 77
+    assert not list(find_name_problems([_named_mailing(contact_list=ref)], account))
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.sampled_from("123456789ab")), max_size=6),
+    st.sampled_from("123456789ab"),
+)
+def test_resolved_id_is_the_only_meaning(lists: list[tuple[int, str]], ref: str) -> None:
+    """An id is resolved exactly if one list has it as id or name; everything else is an error."""
+    known = Known.of([SubscriberList(*one) for one in lists])
+    account = AccountNames(None, known)
+    meanings = {number for number, name in lists if name == ref or str(number) == ref}
+    problems = [one.code for one in find_name_problems([_named_mailing(contact_list=ref)], account)]
+    number = account.contact_list(ref).id
+    if len(meanings) == 1:
+        assert ({number}, problems) == (meanings, [])
+    else:
+        assert (number, problems) == (None, ["AMBIGUOUS_LIST" if meanings else "UNKNOWN_LIST"])
+
+
+def test_find_name_problems_reports_each_place_once() -> None:
     """A name shared by several mailings is one error without an address; a similar name is suggested."""
     mailings = [
         _named_mailing("a", "MyShap"),
         _named_mailing("b", "MyShap"),
         _named_mailing("c", contact_list="Letters"),
     ]
-    alphaname, contact_list = find_unknown_names(mailings, _ACCOUNT_NAMES)
+    alphaname, contact_list = find_name_problems(mailings, _account())
     assert (alphaname.code, alphaname.address, alphaname.location) == ("UNKNOWN_ALPHANAME", None, _PLACE)
     assert alphaname.message == "sms.by has no alphaname 'MyShap'; did you mean MyShop? it has: MyShop"
     assert (contact_list.code, contact_list.address) == ("UNKNOWN_LIST", "sale/c")
-    assert list(find_unknown_names(mailings, _OFFLINE)) == []
+    assert list(find_name_problems(mailings, NOT_ASKED)) == []

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.comparison import (
     Base,
     BaseMailing,
@@ -53,6 +54,18 @@ _OTHER = replace(_SAME, content_digest="0" * 64)
 def test_compare_action_finds_each_difference(before: BaseMailing, change: Change) -> None:
     """Every value is compared; a text that may have changed is never passed over."""
     assert compare_action(_NOW, Base("main", {"sale/vip": before}), "Hi") == change
+
+
+def test_compare_action_finds_another_list() -> None:
+    """A list is another one if its id is, whatever its name; then the text need not have changed."""
+    lists = [NamedId("Newsletter", 34), NamedId("Newsletter", 77), NamedId("VIP", 9)]
+    now = replace(_NOW, contact_list=lists[0])
+    for contact_list in lists:
+        same, other = (replace(one, contact_list=contact_list) for one in (_SAME, replace(_OTHER, text="Hi")))
+        change = Change(has_new_list=contact_list.id != 34)
+        assert compare_action(now, Base("main", {"sale/vip": same}), "Hi") == change
+        if change.has_new_list:
+            assert compare_action(now, Base("main", {"sale/vip": other}), "Hi") == change
 
 
 def test_compare_action_of_a_new_mailing() -> None:

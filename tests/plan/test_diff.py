@@ -10,15 +10,15 @@ import pytest
 
 from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing
 from smsby_deploy.lock.phone_states import PhoneStates
-from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, UploadRecord
-from smsby_deploy.plan.account_names import AccountNames
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, NamedId, UploadRecord
+from smsby_deploy.plan.account_names import AccountNames, Known
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.diff import RULES, Decision, block, diff_mailing, make_action, make_orphan
 from smsby_deploy.plan.model import ActionKind, ReasonCode
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.plan.situation import Situation
 from smsby_deploy.problems import Location
-from smsby_deploy.smsby.parsers import RemoteMailing
+from smsby_deploy.smsby.parsers import Alphaname, RemoteMailing, SubscriberList
 
 _NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 _MARKS = ("aaaaaaaaaa", "bbbbbbbbbb")
@@ -76,8 +76,11 @@ _BOTH = tuple(f"spring-sale/vip [{i}/2] shop#{mark}" for i, mark in enumerate(_M
 A, P, R, U = ChunkState.ACCEPTED, ChunkState.PENDING, ChunkState.REJECTED, ChunkState.UNKNOWN
 
 
+_LIST = NamedId("Newsletter", 34)  # what the files mean now
+
+
 def _diff(desired: Desired, entry: Entry | None, remote: RemoteView | None) -> Decision:
-    return diff_mailing(Situation("shop", desired, entry, remote, _NOW))
+    return diff_mailing(Situation("shop", desired, entry, remote, _NOW, _LIST))
 
 
 _ONE = (ChunkPlan(_MARKS[0], 4, _MARKS[0]),)
@@ -250,6 +253,20 @@ _CASES = {
         "blocked",
         "collision",
     ),
+    "draft for the same list": (
+        _desired(chunks=_ONE),
+        replace(_draft(None), contact_list=NamedId("Letters", 34)),
+        _remote(),
+        "confirm",
+        "",
+    ),
+    "draft for another list": (
+        _desired(chunks=_ONE),
+        replace(_draft(None), contact_list=NamedId("Newsletter", 33)),
+        _remote(),
+        "blocked",
+        "changed: its draft at sms.by was made for the contact list Newsletter (id 33)",
+    ),
     "listed draft, expired": (
         _desired(chunks=_ONE, schedule_time=_NOW),
         None,
@@ -292,7 +309,11 @@ def test_diff_mailing(case: str) -> None:
 def test_every_rule_decides_some_case() -> None:
     """No row of the table is dead: each of them is the first to apply in one of the cases."""
     deciding = {
-        next(i for i, rule in enumerate(RULES) if rule.when(Situation("shop", desired, entry, remote, _NOW)))
+        next(
+            i
+            for i, rule in enumerate(RULES)
+            if rule.when(Situation("shop", desired, entry, remote, _NOW, _LIST))
+        )
         for desired, entry, remote, *_ in _CASES.values()
     }
     assert deciding == set(range(len(RULES)))
@@ -356,7 +377,10 @@ _CHUNKS = (
 _DESIRED = Desired(
     "sale/vip", 1, "bulk", "c", "a", _CHUNKS, AudienceCounts(25, 0, 0, 0, 25), 35, 19, 6, 2, None, Decimal("3.5")
 )  # fmt: skip
-_NAMES = AccountNames({"MyShop": 7}, None)
+_NAMES = AccountNames(
+    Known.of([Alphaname(7, "MyShop")]),
+    Known.of([SubscriberList(34, "Newsletter"), SubscriberList(35, "VIP")]),
+)
 
 
 def _mailing(audience: InlineRecipients | ContactList) -> Mailing:
@@ -399,6 +423,7 @@ def test_make_action_does_not_count_a_list_at_sms_by() -> None:
     mailing = _mailing(ContactList("Newsletter", _AT))
     action = make_action(mailing, desired, Decision(ActionKind.CREATE, "new"), _NAMES)
     assert (action.recipients, action.parts, action.cost) == (None, None, None)
+    assert action.contact_list == NamedId("Newsletter", 34)
 
 
 def test_make_orphan_shows_what_is_recorded() -> None:

@@ -93,6 +93,26 @@ def test_check_list_leaves_out_what_a_user_settled() -> None:
         assert _check(replace(lock, resolutions=(resolution,))).expected == 0
 
 
+def test_check_list_leaves_out_declared_chunks() -> None:
+    """Whatever its address is by now: a settled chunk was perhaps never listed."""
+    one = _accepted("0" * 10, timedelta(hours=1))
+    declared = replace(one, chunks=(replace(one.chunks[0], declared=True),))
+    assert _check(Lock("shop", mailings={"sale/new-name": declared})).expected == 0
+
+
+@pytest.mark.parametrize(("is_listed", "is_disproved"), [(True, False), (False, True)])
+def test_single_messages_count_where_listed(is_listed: bool, is_disproved: bool) -> None:
+    """A listed one shows that the list is of this account; whether they are listed at all is not documented."""
+    hour = timedelta(hours=1)
+    single = _accepted("0" * 10, hour, transport="single")
+    lock = Lock("shop", mailings={"sale/single": single, "sale/bulk": _accepted("1" * 10, hour)})
+    check = _check(lock, *(["sale/single shop#0000000000"] if is_listed else ["another mailing"]))
+    assert (check.expected, check.shown) == ((2, 1) if is_listed else (1, 0))
+    assert check.is_disproved is is_disproved
+    assert [one.address for one in check.missing] == ["sale/bulk"]
+    assert not _check(Lock("shop", mailings={"sale/single": single})).is_disproved
+
+
 def test_list_check_doubt_names_both_counts() -> None:
     """How many chunks are recorded, and how many mailings are listed."""
     lock = Lock("shop", mailings={"sale/vip": _accepted("0" * 10, timedelta(hours=1))})

@@ -12,7 +12,7 @@ import pytest
 
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.errors import PlanRefused
-from smsby_deploy.lock.records import Apply, Lock
+from smsby_deploy.lock.records import Apply, Lock, NamedId
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
@@ -66,7 +66,9 @@ def test_find_outdated_allows_what_may_change() -> None:
     ("change", "why"),
     [
         ({"digest": "e" * 64}, "content, recipients, sender or time"),
-        ({"alphaname_id": 7}, "content, recipients, sender or time"),
+        ({"alphaname_id": 7}, "its sender was MyShop (id 1363), now it is MyShop (id 7)"),
+        ({"alphaname_id": None}, "its sender was MyShop (id 1363), now it is MyShop (id unknown)"),
+        ({"alphaname": "Kvetka", "alphaname_id": 7}, "content, recipients, sender or time"),
         ({"schedule_time": None}, "content, recipients, sender or time"),
         ({"chunks": ()}, "content, recipients, sender or time"),
         ({"recipients": 13}, "more recipients or cost more"),
@@ -80,6 +82,22 @@ def test_changed_action_makes_a_plan_stale(change: dict[str, Any], why: str) -> 
     assert stale is not None
     assert stale.startswith("sale/vip: ")
     assert why in stale
+
+
+@pytest.mark.parametrize(
+    ("contact_list", "why"),
+    [
+        (NamedId("Newsletter", 77), "was Newsletter (id 34), now it is Newsletter (id 77)"),
+        (NamedId("Newsletter", None), "now it is Newsletter (id unknown)"),
+        (NamedId("Letters", 34), "now it is Letters (id 34)"),
+        (None, "now it is none"),
+    ],
+)
+def test_another_list_makes_a_plan_stale(contact_list: NamedId | None, why: str) -> None:
+    """The reviewed list is one of the values that are compared, by name and id."""
+    reviewed = replace(_SEND, contact_list=NamedId("Newsletter", 34))
+    stale = find_staleness(_plan(reviewed), _plan(replace(_SEND, contact_list=contact_list)))
+    assert stale is not None and why in stale
 
 
 def test_missing_mailing_makes_a_plan_stale() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from smsby_deploy.errors import ApiError
 from smsby_deploy.smsby.parsers import read_alphanames, read_list_info, read_lists
 
 ONE = {"list_id": "7", "name": "News"}
@@ -53,6 +54,13 @@ def test_read_lists_in_any_shape(data: Any) -> None:
 def test_read_lists_of_an_empty_answer(data: Any) -> None:
     """An account without contact lists is not an error."""
     assert list(read_lists(data)) == []
+
+
+@pytest.mark.parametrize("data", [[ONE, {"name": "News"}], {"7": "News", "x": {"name": "News"}}])
+def test_read_lists_never_skips_a_list(data: Any) -> None:
+    """A list without an id may have the name that the caller is looking for."""
+    with pytest.raises(ApiError, match="without an id"):
+        list(read_lists(data))
 
 
 @pytest.mark.parametrize(("said", "status"), [(True, None), ("1", None), ("OK", None), ("Draft", "Draft")])
