@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from smsby_deploy.apply.bulk_messages import FilesChanged, stream_messages
 
+from smsby_deploy.apply.bulk_sender import FilesChanged, stream_messages
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.declarations import Freshness, RecipientsQuery
 from smsby_deploy.config.project_loader import LoadedProject, load_project
