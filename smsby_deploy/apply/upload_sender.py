@@ -64,12 +64,11 @@ class UploadSender:
             FilesChanged: the files are not the planned ones.
             StopSending, ResultNotSaved: as Dispatcher.send.
         """
-        list_id = 0  # not needed if there is a draft
+        list_id = None  # not needed if there is a draft
         if self._recorder.chunk(_ref(mailing)).state in SURELY_NOT_SENT:
-            filled = self._fill(mailing, action)
-            if filled is None or not self._may_draft(mailing, action):
+            list_id = self._fill(mailing, action)
+            if list_id is None or not self._may_draft(mailing, action):
                 return
-            list_id = filled
         self._lists.send(mailing, action, list_id, lambda: self._review(mailing, action))
         if self._recorder.chunk(_ref(mailing)).state is ChunkState.REJECTED:
             self._recorder.note_upload(_ref(mailing), UploadRecord(self._upload(mailing).digest))

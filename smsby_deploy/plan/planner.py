@@ -174,17 +174,15 @@ class MeasuredFiles:
             binding = None
             if here is not None and remote is not None:
                 binding = find_binding(self.lock, here, is_shown=shows_any(self.lock, remote))
-        problems = [
-            *self.loaded.problems,
-            *self.suppression_problems,
-            *find_name_problems(mailings, names),
-        ]
+        problems = [*self.loaded.problems, *self.suppression_problems]
         check = None
         if remote is not None:
             check = check_list(self.lock, remote, now=now, reconcile_seconds=project.api.reconcile_seconds)
             problems = [*self._find_missing(check, now), *problems]
         planner = _Planner(project, self.lock, names, remote, check, now, problems)
+        first = len(problems)
         planned = [planner.plan_mailing(one) for one in self.measured]
+        problems[first:first] = find_name_problems(_unfinished(mailings, planned), names)
         problems += self.flaws
         actions = hold_budget(project, [action for action in planned if action], self.lock, now)
         actions += [planner.plan_orphan(address) for address in self.orphans]
@@ -239,7 +237,7 @@ class _Planner:
         self._compare_with_reported(mailing, desired, entry)
         if desired.snapshot is not None:
             self.snapshots[query_input(mailing.address)] = desired.snapshot
-        return make_action(mailing, desired, decision, self.names)
+        return make_action(mailing, desired, decision, self.names, entry)
 
     def plan_orphan(self, address: str) -> Action:
         """Return the action of a recorded mailing that is no longer in the files."""
@@ -297,6 +295,15 @@ class _Planner:
             self.problems.extend(find_drift(intended, entry.chunks, self.remote))
         if entry is None or entry.revision != mailing.revision:
             self.problems.extend(find_drift(intended_by_files(mailing), desired.chunks, self.remote))
+
+
+def _unfinished(mailings: Iterable[Mailing], planned: Iterable[Action | None]) -> list[Mailing]:
+    """The mailings that still need their sender and list.
+
+    Those of a finished mailing may be gone from the account.
+    """
+    pairs = zip(mailings, planned, strict=True)
+    return [mailing for mailing, action in pairs if action is None or action.action is not ActionKind.NOOP]
 
 
 def _may_be_sent_in_bulk(mailing: Mailing, entry: Entry | None) -> bool:

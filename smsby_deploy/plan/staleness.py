@@ -163,7 +163,7 @@ def _compare_ids(then: Action, now: Action) -> str | None:
     if then.alphaname == now.alphaname and then.alphaname_id != now.alphaname_id:
         before, after = (NamedId(one.alphaname, one.alphaname_id) for one in (then, now))
         return f"its sender was {_named(before)}, now it is {_named(after)}"
-    if then.contact_list is not None and then.contact_list != now.contact_list:
+    if then.sends and then.contact_list is not None and then.contact_list != now.contact_list:
         now_is = "none" if now.contact_list is None else _named(now.contact_list)
         return f"its contact list was {_named(then.contact_list)}, now it is {now_is}"
     return None
