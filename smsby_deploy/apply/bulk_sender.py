@@ -193,7 +193,7 @@ class _MessageBuilder:
 
     def __init__(self, project: Project, mailing: Mailing, action: Action, now: datetime) -> None:
         self.content_digest = action.content_digest
-        self._project = project.name
+        self._project = project.scope
         self._mailing = mailing
         self._chunks = action.chunks
         self._fields: dict[str, str] = {"alphaname_id": str(action.alphaname_id or 0)}

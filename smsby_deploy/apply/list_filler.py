@@ -128,11 +128,11 @@ class ContactReader:
     def list_name(self, mailing: Mailing, contacts: Contacts) -> str:
         """Return the name of the list at sms.by."""
         mark = self.list_fingerprint(mailing, contacts)
-        return remote_name(self._project.name, mailing.address, mailing.revision, 0, 1, mark)
+        return remote_name(self._project.scope, mailing.address, mailing.revision, 0, 1, mark)
 
     def list_fingerprint(self, mailing: Mailing, contacts: Contacts) -> str:
         """Return the fingerprint in the list's name."""
-        return fingerprint(self._project.name, mailing.address, mailing.revision, 0, contacts.digest)
+        return fingerprint(self._project.scope, mailing.address, mailing.revision, 0, contacts.digest)
 
 
 def batch_size(api: ApiSettings, fields: int) -> int:

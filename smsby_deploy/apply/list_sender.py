@@ -165,7 +165,7 @@ class DraftRequest(SendRequest):
         time = (mailing.time_on_wire(now) or now).astimezone(zone)
         mark = action.chunks[0].fingerprint
         return context.client.prepare_sms_list(
-            name=remote_name(context.project.name, mailing.address, mailing.revision, 0, 1, mark),
+            name=remote_name(context.project.scope, mailing.address, mailing.revision, 0, 1, mark),
             message=compile_text(mailing.text).render_once(),
             d_schedule=time.strftime("%Y-%m-%d %H:%M"),
             list_id=self._list_id,

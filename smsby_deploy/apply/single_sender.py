@@ -286,7 +286,7 @@ class SingleSender:
     def _check_reuse(self, sending: _Sending, chunk: Chunk, states: PhoneStates, message_id: int) -> Reuse:
         mailing = sending.mailing
         use = MessageUse(
-            project=self._context.project.name,
+            project=self._context.project.scope,
             ref=(mailing.address, chunk.index),
             phones=[phone for phone, state in zip(chunk.phones, states, strict=True) if state in UNSENT],
             alphaname=mailing.alphaname,

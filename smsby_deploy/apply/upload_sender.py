@@ -133,7 +133,7 @@ class UploadSender:
         # A mailing is too late once max_late has passed since its schedule_time.
         judged_at = self._context.clock.now() - (mailing.max_late or timedelta(0))
         collision = find_collision(
-            self._context.project.name, mailing.address, mailing.revision, marks, remote
+            self._context.project.scope, mailing.address, mailing.revision, marks, remote
         )
         if any(mark in remote.by_fingerprint for mark in marks):
             why = "sms.by lists it meanwhile, and this run did not send it; the next apply records what it finds"
@@ -173,7 +173,7 @@ class UploadSender:
         for one in self._filler.subscriber_lists():
             name = read_remote_name(one.name)
             if name and (name.project, name.address, name.revision) == (
-                self._context.project.name,
+                self._context.project.scope,
                 mailing.address,
                 mailing.revision,
             ):

@@ -250,6 +250,18 @@ class Resolution:
     reason: str
 
 
+PRIVATE_FOLDER = ".smsby"  # of a lock that is not committed
+PRODUCTION = "production"
+
+
+def scope_of(project: str, environment: str | None) -> str:
+    """Return the project as fingerprints and remote names have it.
+
+    Environments may share an account, so that of every other than production is part of it.
+    """
+    return project if environment in (None, PRODUCTION) else f"{project}~{environment}"
+
+
 @dataclass(frozen=True, slots=True)
 class Lock:
     """Everything that is recorded.
@@ -268,6 +280,11 @@ class Lock:
     environment: str | None = None
     service: str | None = None
     account: str | None = None
+
+    @property
+    def scope(self) -> str:
+        """The project as fingerprints and remote names have it."""
+        return scope_of(self.project, self.environment)
 
     def with_entry(self, address: str, entry: Entry) -> Lock:
         """Return this lock with `entry` recorded for `address`."""

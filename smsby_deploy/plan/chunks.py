@@ -188,7 +188,7 @@ class _ChunkHasher:
         content = self.report.content_digest
         digest = chunk_digest(content if text is None else f"{content}\n{text}", rows_hash)
         mailing = self.mailing
-        mark = fingerprint(self.project.name, mailing.address, mailing.revision, index, digest)
+        mark = fingerprint(self.project.scope, mailing.address, mailing.revision, index, digest)
         texts = some.texts or None
         return Chunk(index, some.phones, texts, text, digest, mark, rows, some.not_suppressed, some.lines)
 

@@ -51,7 +51,7 @@ def measure_list(
         counter.costs.count(text, size, [""])
     content = hash_content(mailing, template, personal=False)
     digest = chunk_digest(f"{content}\n{text}", b"")
-    mark = fingerprint(project.name, mailing.address, mailing.revision, 0, digest)
+    mark = fingerprint(project.scope, mailing.address, mailing.revision, 0, digest)
     desired = Desired(
         address=mailing.address,
         revision=mailing.revision,
@@ -126,7 +126,7 @@ def measure_upload(
         audience.add(rows, len(batch.phones), hash_rows(rows))
         counter.count_same(text, batch.phones, batch.not_suppressed)
     totals = counter.totals
-    mark = fingerprint(project.name, mailing.address, mailing.revision, 0, upload.chunk)
+    mark = fingerprint(project.scope, mailing.address, mailing.revision, 0, upload.chunk)
     has_recipients = upload.count + totals.suppressed
     desired = Desired(
         address=mailing.address,

@@ -23,7 +23,7 @@ _PIECE = 1000  # recipients, as many as a usual chunk has
 # Compiled on first use: `validate` reads no remote names.
 _NAME = (
     r"(?P<address>[a-z0-9-]{1,40}/[a-z0-9-]{1,40})(?: r(?P<revision>\d+))?(?: \[\d+/\d+\])?"
-    r" (?P<project>[a-z0-9-]{1,40})#(?P<fingerprint>[0-9a-f]{10})"
+    r" (?P<project>[a-z0-9-]{1,40}(?:~[a-z][a-z0-9-]{0,9})?)#(?P<fingerprint>[0-9a-f]{10})"
 )
 _CHUNK_NUMBER = re.compile(r" \[\d*(/\d*\]?)?")  # [1/3], possibly truncated
 _TRUNCATED_MARK = re.compile(f"[0-9a-f]{{0,{FINGERPRINT_DIGITS - 1}}}")
@@ -33,7 +33,10 @@ _CONTROLS = tuple(bytes([code]) for code in range(32) if code != ord("\n"))  # J
 
 
 class RemoteName(NamedTuple):
-    """The parts of a mailing's name at sms.by, if it was made by this program."""
+    """The parts of a mailing's name at sms.by, if it was made by this program.
+
+    `project` is `my-shop`, or `my-shop~staging` in an environment other than production.
+    """
 
     address: str
     revision: int
@@ -133,11 +136,12 @@ def fingerprint(project: str, address: str, revision: int, index: int, digest: s
 def remote_name(project: str, address: str, revision: int, index: int, count: int, mark: str) -> str:
     """Return the name of a chunk at sms.by, at most 160 characters.
 
-    Its form is `campaign/mailing r2 [1/3] project#fingerprint`.
+    Its form is `campaign/mailing r2 [1/3] project#fingerprint`. Where that is too long, the chunk's number is left out.
     """
     shown_revision = f" r{revision}" if revision != 1 else ""
     place = f" [{index + 1}/{count}]" if count != 1 else ""
-    return f"{address}{shown_revision}{place} {project}#{mark}"
+    name = f"{address}{shown_revision}{place} {project}#{mark}"
+    return name if len(name) <= NAME_LIMIT else f"{address}{shown_revision} {project}#{mark}"
 
 
 def read_remote_name(name: str) -> RemoteName | None:

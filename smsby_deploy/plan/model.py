@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from smsby_deploy.lock.binding import Binding
-from smsby_deploy.lock.records import NamedId
+from smsby_deploy.lock.records import PRODUCTION, NamedId
 from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.problems import Problem, has_errors
@@ -156,6 +156,7 @@ class Plan:
     problems: tuple[Problem, ...]
     currency: str | None
     exempt: frozenset[str] = frozenset()
+    environment: str = PRODUCTION
     binding: Binding | None = None  # what the lock records at the next write; in no plan file
     names: AccountNames = NOT_ASKED  # of the account, as far as this plan needs them; in no plan file
 

@@ -170,7 +170,7 @@ class MeasuredFiles:
             if here is not None:
                 check_service(self.lock, here.service)
             names = read_names(client, mailings)
-            remote = None if client is None else view_remote(project.name, client.get_sms_messages())
+            remote = None if client is None else view_remote(project.scope, client.get_sms_messages())
             binding = None
             if here is not None and remote is not None:
                 binding = find_binding(self.lock, here, is_shown=shows_any(self.lock, remote))
@@ -190,6 +190,7 @@ class MeasuredFiles:
             id=new_id,
             created_at=now.isoformat(timespec="seconds"),
             project=project.name,
+            environment=project.environment.name,
             account=account if client is not None else None,
             tool=TOOL,
             select=self.select,
@@ -255,7 +256,7 @@ class _Planner:
         judged_at = self.now - (mailing.max_late or timedelta(0))
         audience = mailing.audience
         contact_list = self.names.contact_list(audience.ref) if isinstance(audience, ContactList) else None
-        here = Situation(self.project.name, desired, entry, self.remote, judged_at, contact_list)
+        here = Situation(self.project.scope, desired, entry, self.remote, judged_at, contact_list)
         decision = diff_mailing(here)
         if decision.action in SENDING and self.check is not None and self.check.is_disproved:
             return block(ReasonCode.UNKNOWN, self.check.doubt)

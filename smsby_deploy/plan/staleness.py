@@ -113,10 +113,12 @@ def find_staleness(reviewed: Plan, current: Plan) -> str | None:
 def find_outdated(reviewed: Plan, current: Plan) -> str | None:
     """Return the first outdated fact that can be checked offline, or None.
 
-    These are project, account, lock and inputs.
+    These are project, environment, account, lock and inputs.
     """
     if reviewed.project != current.project:
         return f"it is a plan of the project {reviewed.project}"
+    if reviewed.environment != current.environment:
+        return f"it was made for the environment {reviewed.environment}, not for {current.environment}"
     if reviewed.account != current.account:
         return "it was made for another account or service" if reviewed.account else "it was made offline"
     if reviewed.lock.lineage not in (None, current.lock.lineage):

@@ -41,7 +41,11 @@ def test_plan_markdown_ends_with_the_apply_command() -> None:
 
 def test_plan_markdown_starts_with_its_marker() -> None:
     """A later run finds its comment by the first line, whatever the plan contains."""
-    texts = [comment(examples.whole_plan()), comment(examples.ready_plan()), no_plan_markdown("shop", "down")]
+    texts = [
+        comment(examples.whole_plan()),
+        comment(examples.ready_plan()),
+        no_plan_markdown("shop", "production", "down"),
+    ]
     assert {text.split("\n")[0] for text in texts} == {marker("shop")}
 
 
