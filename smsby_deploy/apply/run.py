@@ -97,6 +97,7 @@ class _ApplyRun:
             inputs=plan.inputs,
             say=request.say,
             advance=request.advance,
+            names=plan.names,
         )
         self._workers = WorkerPool(self._context.shutdown, self._announce_shutdown)
         self._make_senders(held, cache)
@@ -199,7 +200,7 @@ class _ApplyRun:
             return
         for address in sent:
             entry = self._recorder.lock.mailings[address]
-            intended = intended_by_lock(address, entry, self._mailings[address])
+            intended = intended_by_lock(address, entry, self._mailings[address]).by(self._context.names)
             yield from find_drift(intended, entry.chunks, remote)
 
     def _not_saved(self, error: ResultNotSaved) -> SmsbyDeployError:

@@ -302,7 +302,7 @@ def _lists(plan: Plan) -> Iterator[Piece]:
     for action in plan.actions:
         if action.contact_list is not None and action.action not in _QUIET:
             target = escape(_clip(list_text(action.contact_list)))
-            yield _piece("reason", f"\n**{escape(action.address)}** is sent to the {target}\n")
+            yield _piece("reason", f"\n**{escape(action.address)}**: {target}\n")
 
 
 def _reasons(plan: Plan) -> Iterator[Piece]:

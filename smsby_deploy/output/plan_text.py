@@ -60,7 +60,7 @@ def write_plan_text(
         if action.audience.rows != action.audience.final and action.action not in _WITHOUT_AUDIENCE:
             write_sentence(console, f"{action.address}: {audience_line(action.audience)}", "dim")
         if action.contact_list is not None and action.action not in _WITHOUT_AUDIENCE:
-            write_sentence(console, f"{action.address}: to the {list_text(action.contact_list)}", "dim")
+            write_sentence(console, f"{action.address}: {list_text(action.contact_list)}", "dim")
     for severity, line in problem_lines(plan.problems):
         write_sentence(console, line, SEVERITY_COLORS[severity])
     for line, style in _closing_lines(result):

@@ -295,7 +295,8 @@ class _Planner:
             intended = intended_by_lock(mailing.address, entry, mailing)
             self.problems.extend(find_drift(intended, entry.chunks, self.remote))
         if entry is None or entry.revision != mailing.revision:
-            self.problems.extend(find_drift(intended_by_files(mailing), desired.chunks, self.remote))
+            intended = intended_by_files(mailing).by(self.names)
+            self.problems.extend(find_drift(intended, desired.chunks, self.remote))
 
 
 def _unfinished(mailings: Iterable[Mailing], planned: Iterable[Action | None]) -> list[Mailing]:

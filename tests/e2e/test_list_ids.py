@@ -21,7 +21,7 @@ def test_list_replaced_after_the_review_gets_nothing(odd: tuple[Service, Shop]) 
     service, shop = odd
     plan = shop.run("plan", "--out", "plan.json", "--format", "json")
     assert plan.json["actions"][0]["list"] == {"name": "News", "id": 7}
-    assert "sale/letter: to the contact list News (id 7)" in shop.run("plan").out
+    assert "sale/letter: contact list News (id 7)" in shop.run("plan").out
     service.answers["getSubscriberLists"] = lambda params: (200, {"7": "Old news", "8": "News"})
     stale = shop.run("apply", "plan.json", "--auto-approve")
     assert (stale.code, "News (id 7)" in stale.err, "News (id 8)" in stale.err) == (5, True, True), stale.err
