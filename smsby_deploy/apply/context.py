@@ -20,7 +20,7 @@ from smsby_deploy.lock.store import LockStore
 from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.problems import Severity
-from smsby_deploy.recipients.phones import PhoneSet
+from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.smsby.send_client import SendClient
 

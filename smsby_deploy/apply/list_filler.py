@@ -28,7 +28,7 @@ from smsby_deploy.plan.contact_lists import UploadDigest, select_fields
 from smsby_deploy.plan.fingerprint import fingerprint, remote_name
 from smsby_deploy.plan.model import Action
 from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
-from smsby_deploy.recipients.phones import PhoneSet
+from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.smsby.methods import CONTACTS_PER_IMPORT, contacts_per_form
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import ImportReport, SubscriberList

@@ -180,6 +180,9 @@ class Entry:
     currency: str | None = None  # of `cost`; None without a price, or if not recorded
     # The list that its draft was made for; None for an uploaded list, a draft found at sms.by, or if not recorded.
     contact_list: NamedId | None = None
+    # Over what it says, and over its recipients in any order; None in older locks.
+    text_digest: str | None = None
+    people_digest: str | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -195,6 +198,12 @@ class Entry:
     def was_sent_in_part(self) -> bool:
         """Whether at least one recipient certainly got it, perhaps all of them."""
         return any(chunk.was_sent for chunk in self.chunks)
+
+    @property
+    def may_have_reached(self) -> bool:
+        """Whether a recipient got it, may have got it, or would get it from a draft that exists."""
+        unsent = SURELY_NOT_SENT | {ChunkState.SUPPRESSED}
+        return self.was_sent_in_part or any(chunk.state not in unsent for chunk in self.chunks)
 
     @property
     def state(self) -> EntryState:

@@ -68,6 +68,8 @@ def change_text(change: Change, currency: str | None = None) -> str:
     if change.is_new:
         return "new"
     parts = []
+    # The audience digest covers personal texts, so another template alone changes it, too.
+    is_explained = change.has_new_text is not False or change.has_new_content
     if change.moved is not None:
         joined, left = change.moved
         moved = [*([f"+{joined:,}"] if joined else []), *([f"-{left:,}"] if left else [])]
@@ -75,9 +77,9 @@ def change_text(change: Change, currency: str | None = None) -> str:
     elif change.recipients:
         parts.append(_signed(change.recipients, "recipient"))
     elif change.has_other_recipients:
-        # The audience digest covers personal texts, so another template alone changes it, too.
-        is_explained = change.has_new_text is not False or change.has_new_content
         parts.append("perhaps recipients" if is_explained else "recipients or their texts")
+    elif change.has_other_rows and not is_explained:
+        parts.append("order or texts of recipients")
     if change.parts:
         parts.append(_signed(change.parts, "part"))
     if change.cost:

@@ -159,6 +159,8 @@ def make_action(
         audience_digest=desired.audience_digest,
         chunks=desired.chunks,
         audience=desired.audience,
+        text_digest=desired.text_digest,
+        people_digest=desired.people_digest,
     )
     return _count_rest(action, desired, decision.unsent) if decision.action is ActionKind.RESUME else action
 
@@ -202,6 +204,8 @@ def make_orphan(address: str, entry: Entry) -> Action:
         audience_digest=entry.audience_digest,
         chunks=tuple(ChunkPlan(chunk.fingerprint, chunk.recipients, chunk.digest) for chunk in entry.chunks),
         audience=AudienceCounts(),
+        text_digest=entry.text_digest,
+        people_digest=entry.people_digest,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import repeat
 from json.encoder import encode_basestring
 from operator import contains
@@ -125,6 +125,22 @@ class AudienceDigest:
         digest = self._digest.copy()
         digest.update(hash_rows(self._waiting))
         return digest.hexdigest()
+
+
+class TextsDigest:
+    """A digest of many texts, in any order: the sum of their hashes."""
+
+    def __init__(self) -> None:
+        self._sum = 0
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Add texts."""
+        hashes = (hashlib.blake2b(text.encode(), digest_size=16).digest() for text in texts)
+        self._sum += sum(int.from_bytes(one, "big") for one in hashes)
+
+    def hexdigest(self) -> str | None:
+        """Return the digest of everything added so far; None if that is nothing."""
+        return f"{self._sum % 2**128:032x}" if self._sum else None
 
 
 def fingerprint(project: str, address: str, revision: int, index: int, digest: str) -> str:

@@ -88,10 +88,10 @@ def find_collision(
     return ""
 
 
-def renamed(here: Situation, sent_as: str) -> str:
+def renamed(here: Situation, sent_as: str, revision: int) -> str:
     return (
         f"the same text was sent to the same recipients as {sent_as}; if it was renamed, run "
-        f"`smsby-deploy lock move {sent_as} {here.desired.address}`"
+        f"`smsby-deploy lock move {sent_as} {here.desired.address}`; to send it again, raise `revision` to {revision + 1}"
     )
 
 
