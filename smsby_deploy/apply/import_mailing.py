@@ -209,7 +209,7 @@ def imported_entry(
         content_digest=action.content_digest,
         audience_digest=action.audience_digest,
         text_digest=action.text_digest,
-        people_digest=action.people_digest,
+        recipients_digest=action.recipients_digest,
         transport=action.via,
         alphaname=action.alphaname,
         alphaname_id=action.alphaname_id,

@@ -182,7 +182,7 @@ class Entry:
     contact_list: NamedId | None = None
     # Over what it says, and over its recipients in any order; None in older locks.
     text_digest: str | None = None
-    people_digest: str | None = None
+    recipients_digest: str | None = None
 
     @property
     def is_complete(self) -> bool:

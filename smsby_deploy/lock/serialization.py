@@ -37,7 +37,7 @@ _BINDING = (
 )  # absent from locks of before, and from those bound to nothing
 
 
-_OPTIONAL_DIGESTS = ("text_digest", "people_digest")  # absent from locks of before
+_OPTIONAL_DIGESTS = ("text_digest", "recipients_digest")  # absent from locks of before
 
 
 def entry_document(entry: Entry) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class BaseMailing:
     alphaname: str | None = None
     schedule_time: str | None = None
     contact_list: NamedId | None = None
-    people_digest: str | None = None
+    recipients_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def base_of_lock(lock: Lock) -> Base:
             alphaname=entry.alphaname,
             schedule_time=entry.schedule_time,
             contact_list=entry.contact_list,
-            people_digest=entry.people_digest,
+            recipients_digest=entry.recipients_digest,
         )
         for address, entry in lock.mailings.items()
     }
@@ -113,7 +113,7 @@ def base_of_plan(plan: Plan, label: str, texts: Mapping[str, str | None] | None 
             action.alphaname,
             action.schedule_time,
             action.contact_list,
-            action.people_digest,
+            action.recipients_digest,
         )
         for action in plan.actions
     }
@@ -127,8 +127,8 @@ def compare_action(action: Action, base: Base, text: str | None = None) -> Chang
         return Change(is_new=True)
     recipients = _difference(action.recipients, before.recipients) if before.moved is None else 0
     has_same_audience = action.audience_digest == before.audience_digest
-    has_same_people = before.moved == (0, 0) or (
-        before.people_digest is not None and before.people_digest == action.people_digest
+    has_same_recipients = before.moved == (0, 0) or (
+        before.recipients_digest is not None and before.recipients_digest == action.recipients_digest
     )
     moved = before.moved if before.moved != (0, 0) else None
     has_new_sender, has_new_time, has_new_text, has_new_content = _compare_content(action, before, text)
@@ -136,8 +136,8 @@ def compare_action(action: Action, base: Base, text: str | None = None) -> Chang
     return Change(
         recipients=recipients,
         moved=moved,
-        has_other_recipients=not (before.moved or recipients or has_same_people or has_same_audience),
-        has_other_rows=has_same_people and not has_same_audience,
+        has_other_recipients=not (before.moved or recipients or has_same_recipients or has_same_audience),
+        has_other_rows=has_same_recipients and not has_same_audience,
         parts=_difference(action.parts, before.parts),
         cost=(action.cost or Decimal(0)) - (before.cost or Decimal(0)) if has_cost else Decimal(0),
         has_new_sender=has_new_sender,

@@ -67,13 +67,13 @@ def measure_list(
         schedule_time=mailing.schedule_time,
         former_content=hash_former_content(mailing, template, personal=False),
         text_digest=hash_text(mailing, template),
-        people_digest=_hash_list(mailing),
+        recipients_digest=_hash_list(mailing),
     )
     return desired, [*problems.kept, *counter.find_problems()]
 
 
 def _hash_list(mailing: Mailing) -> str:
-    """Return the people digest of a list kept at sms.by: only sms.by knows its contacts."""
+    """Return the recipients digest of a list kept at sms.by: only sms.by knows its contacts."""
     assert isinstance(mailing.audience, ContactList)
     return hashlib.sha256(f"list\n{mailing.audience.ref}".encode()).hexdigest()
 
@@ -158,7 +158,7 @@ def measure_upload(
         contacts=upload.contacts,
         former_content=hash_former_content(mailing, template, personal=False),
         text_digest=hash_text(mailing, template),
-        people_digest=report.people,
+        recipients_digest=report.recipients_digest,
         phones=report.phones,
     )
     return desired, [*problems.kept, *_check_fields(mailing, columns), *counter.find_problems()]

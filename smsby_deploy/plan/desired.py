@@ -60,7 +60,7 @@ class Desired(NamedTuple):
     `parts`, `gsm7` and `ucs2` are totals, `longest` the parts of its longest text. `cost` is None without a price and
     for lists; `parts` is None for lists kept at sms.by. `snapshot` is the digest of a query's result, `newest` what its
     `freshness` query found, `contacts` the digest of the contacts that would be uploaded. `former_content` is the content
-    digest that earlier versions recorded, if it differs. `text_digest` covers what it says, `people_digest` its
+    digest that earlier versions recorded, if it differs. `text_digest` covers what it says, `recipients_digest` its
     recipients in whatever order: by them two mailings are compared. `phones` are the recipients, where they are kept.
     """
 
@@ -83,7 +83,7 @@ class Desired(NamedTuple):
     contacts: str | None = None
     former_content: str | None = None
     text_digest: str | None = None
-    people_digest: str | None = None
+    recipients_digest: str | None = None
     phones: PhoneSet | None = None
 
     @property

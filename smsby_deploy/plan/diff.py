@@ -160,7 +160,7 @@ def make_action(
         chunks=desired.chunks,
         audience=desired.audience,
         text_digest=desired.text_digest,
-        people_digest=desired.people_digest,
+        recipients_digest=desired.recipients_digest,
     )
     return _count_rest(action, desired, decision.unsent) if decision.action is ActionKind.RESUME else action
 
@@ -205,7 +205,7 @@ def make_orphan(address: str, entry: Entry) -> Action:
         chunks=tuple(ChunkPlan(chunk.fingerprint, chunk.recipients, chunk.digest) for chunk in entry.chunks),
         audience=AudienceCounts(),
         text_digest=entry.text_digest,
-        people_digest=entry.people_digest,
+        recipients_digest=entry.recipients_digest,
     )
 
 

@@ -159,7 +159,7 @@ def _measure_chunks(
         body=project.api.body,
         former_content=report.former_content,
         text_digest=hash_text(mailing, template, report.own_texts.hexdigest()),
-        people_digest=audience.people,
+        recipients_digest=audience.recipients_digest,
         phones=audience.phones,
     )
     problems = [*audience.problems, *_find_repeats(mailing, audience), *report.texts.all_of(mailing)]

@@ -57,7 +57,7 @@ class Action:
     `reason` is a sentence for users, which is masked when it is written; programs use `reason_code`, which is set for
     blocked mailings only.
     Counts and cost are None where only sms.by knows them (contact lists). `contact_list` is set for a list that is kept
-    at sms.by; the list of an uploaded mailing is made by apply. `text_digest` and `people_digest` are for the lock; a plan
+    at sms.by; the list of an uploaded mailing is made by apply. `text_digest` and `recipients_digest` are for the lock; a plan
     file does not have them.
     """
 
@@ -81,7 +81,7 @@ class Action:
     reason_code: ReasonCode | None = None
     contact_list: NamedId | None = None
     text_digest: str | None = None
-    people_digest: str | None = None
+    recipients_digest: str | None = None
 
     @property
     def sends(self) -> bool:

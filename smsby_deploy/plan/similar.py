@@ -55,7 +55,7 @@ class Other(NamedTuple):
     content_digest: str
     audience_digest: str
     text_digest: str | None
-    people_digest: str | None
+    recipients_digest: str | None
     recorded_at: datetime | None
     schedule_time: str | None
     phones: PhoneSet | None = None
@@ -68,16 +68,16 @@ class Other(NamedTuple):
         is_same_sender = then.name == now.name or (then.id is not None and then.id == now.id)
         return is_same_sender and self.text_digest == planned.desired.text_digest
 
-    def has_people_of(self, planned: Planned) -> bool:
+    def has_recipients_of(self, planned: Planned) -> bool:
         """Whether the recipients are the same; older locks have only a digest of ordered rows."""
         desired, then, now = planned.desired, self.contact_list, planned.contact_list
         if then is not None and now is not None and None not in (then.id, now.id):
             return then.id == now.id
-        if self.people_digest is not None and desired.people_digest is not None:
-            return self.people_digest == desired.people_digest
+        if self.recipients_digest is not None and desired.recipients_digest is not None:
+            return self.recipients_digest == desired.recipients_digest
         # No rows mean a list kept at sms.by, which only the content names.
-        is_told_apart = self.audience_digest != _NO_ROWS or desired.has_content(self.content_digest)
-        return self.audience_digest == desired.audience_digest and is_told_apart
+        is_distinct = self.audience_digest != _NO_ROWS or desired.has_content(self.content_digest)
+        return self.audience_digest == desired.audience_digest and is_distinct
 
 
 class SentMailings:
@@ -99,7 +99,7 @@ class SentMailings:
         A higher revision sends it again on purpose.
         """
         for other in self._orphans.find(planned):
-            is_same = other.has_text_of(planned) and other.has_people_of(planned)
+            is_same = other.has_text_of(planned) and other.has_recipients_of(planned)
             if is_same and other.revision >= planned.desired.revision:
                 return other
         return None
@@ -115,7 +115,12 @@ class _Index:
     def __init__(self, others: Iterable[Other]) -> None:
         self._by_digest: dict[str, list[Other]] = {}
         for other in others:
-            digests = (other.text_digest, other.content_digest, other.people_digest, other.audience_digest)
+            digests = (
+                other.text_digest,
+                other.content_digest,
+                other.recipients_digest,
+                other.audience_digest,
+            )
             for digest in filter(None, digests):
                 self._by_digest.setdefault(digest, []).append(other)
 
@@ -123,7 +128,7 @@ class _Index:
         """Yield the mailings that share a digest with `planned`, perhaps more than once."""
         desired = planned.desired
         said = (desired.text_digest, desired.content_digest, desired.former_content)
-        for digest in filter(None, (*said, desired.people_digest, desired.audience_digest)):
+        for digest in filter(None, (*said, desired.recipients_digest, desired.audience_digest)):
             yield from self._by_digest.get(digest, ())
 
 
@@ -156,14 +161,14 @@ class _Likeness(NamedTuple):
     """
 
     has_same_text: bool
-    has_same_people: bool
+    has_same_recipients: bool
     common: int | None
     other: Other
 
     @property
     def rank(self) -> tuple[bool, bool, int, bool]:
         common = -1 if self.common is None else self.common
-        return self.has_same_text, self.has_same_people, common, self.other.recorded_at is not None
+        return self.has_same_text, self.has_same_recipients, common, self.other.recorded_at is not None
 
 
 def find_similar(
@@ -203,23 +208,23 @@ def _find_most_similar(
     found = (other for other in index.find(planned) if other.address != action.address)
     others = islice(dict.fromkeys(islice(found, 2 * _MOST_COMPARED)), _MOST_COMPARED)
     likenesses = [_compare(action, planned, other, suppressed) for other in others]
-    real = [one for one in likenesses if one.has_same_text or one.has_same_people]
+    real = [one for one in likenesses if one.has_same_text or one.has_same_recipients]
     return max(real, key=lambda one: one.rank, default=None)
 
 
 def _compare(action: Action, planned: Planned, other: Other, suppressed: PhoneSet) -> _Likeness:
-    has_same_people, phones, common = other.has_people_of(planned), planned.desired.phones, None
-    if has_same_people:
+    has_same_recipients, phones, common = other.has_recipients_of(planned), planned.desired.phones, None
+    if has_same_recipients:
         common = action.recipients
     elif phones is not None and other.phones is not None:
         common = phones.count_common(other.phones, suppressed)
-    return _Likeness(other.has_text_of(planned), has_same_people, common, other)
+    return _Likeness(other.has_text_of(planned), has_same_recipients, common, other)
 
 
 def _warn(found: _Likeness, address: str, location: Location, zone: ZoneInfo) -> Problem:
     what = "recipients"
     if found.has_same_text:
-        what = "text, sender and recipients" if found.has_same_people else "text and sender"
+        what = "text, sender and recipients" if found.has_same_recipients else "text and sender"
     if found.common is None:
         overlap = "how many recipients are in both is not known"
     elif not found.common:
@@ -250,7 +255,7 @@ def _read_other(address: str, entry: Entry) -> Other:
         entry.content_digest,
         entry.audience_digest,
         entry.text_digest,
-        entry.people_digest,
+        entry.recipients_digest,
         datetime.fromisoformat(entry.applied.at),
         entry.schedule_time,
     )
@@ -265,7 +270,7 @@ def _planned_other(action: Action, desired: Desired) -> Other:
         desired.content_digest,
         desired.audience_digest,
         desired.text_digest,
-        desired.people_digest,
+        desired.recipients_digest,
         None,
         action.schedule_time,
         desired.phones,
@@ -274,7 +279,11 @@ def _planned_other(action: Action, desired: Desired) -> Other:
 
 def _with_phones(other: Other, mailings: Mapping[str, tuple[Mailing, Desired]]) -> Other:
     """Add the recipients of a recorded mailing if the files still have the same ones."""
-    if other.address not in mailings or other.people_digest is None:
+    if other.address not in mailings or other.recipients_digest is None:
         return other
     _, desired = mailings[other.address]
-    return other._replace(phones=desired.phones) if desired.people_digest == other.people_digest else other
+    return (
+        other._replace(phones=desired.phones)
+        if desired.recipients_digest == other.recipients_digest
+        else other
+    )

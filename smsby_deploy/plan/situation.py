@@ -81,8 +81,8 @@ class Situation:
         entry, desired = self.entry, self.desired
         if entry is None or entry.audience_digest == desired.audience_digest:
             return False
-        if entry.people_digest is not None and desired.people_digest is not None:
-            return entry.people_digest != desired.people_digest
+        if entry.recipients_digest is not None and desired.recipients_digest is not None:
+            return entry.recipients_digest != desired.recipients_digest
         # The audience digest covers personal texts, which an earlier version may have hashed without composing them.
         return entry.content_digest != desired.former_content
 

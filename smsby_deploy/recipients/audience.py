@@ -141,7 +141,7 @@ class Repeats:
 class AudienceReport:
     """What reading an audience has found so far.
 
-    rows = invalid + duplicate + the recipients in the batches. Once all was read, `people` is the digest of the
+    rows = invalid + duplicate + the recipients in the batches. Once all was read, `recipients_digest` is the digest of the
     recipients as a set, whatever their order; if it `keeps_phones`, `phones` is the set.
     """
 
@@ -151,7 +151,7 @@ class AudienceReport:
     problems: list[Problem] = field(default_factory=list)
     repeats: Repeats = field(default_factory=Repeats)
     facts: SourceFacts = field(default_factory=SourceFacts)
-    people: str | None = None
+    recipients_digest: str | None = None
     keeps_phones: bool = False
     phones: PhoneSet | None = None
 
@@ -182,7 +182,7 @@ def read_audience(
         place = error.location or Location(file, error.line)
         report.problems.append(Problem(Severity.ERROR, error.code, str(error), mailing.address, place))
         return
-    report.people = recipients.seen.digest()
+    report.recipients_digest = recipients.seen.digest()
     if report.keeps_phones:
         report.phones = recipients.seen
     if not report.rows or (not len(recipients.seen) and not report.problems):

@@ -351,9 +351,9 @@ def test_changed_audience_of_a_finished_mailing_is_a_note() -> None:
 @pytest.mark.parametrize(
     ("desired", "entry", "is_noted"),
     [
-        (_desired(audience_digest="more", people_digest="p"), _entry(A, A, people_digest="p"), False),
-        (_desired(audience_digest="more", people_digest="q"), _entry(A, A, people_digest="p"), True),
-        (_desired(audience_digest="more", people_digest="p"), _entry(A, A), True),
+        (_desired(audience_digest="more", recipients_digest="p"), _entry(A, A, recipients_digest="p"), False),
+        (_desired(audience_digest="more", recipients_digest="q"), _entry(A, A, recipients_digest="p"), True),
+        (_desired(audience_digest="more", recipients_digest="p"), _entry(A, A), True),
         (
             _desired(audience_digest="more", content_digest="new", former_content="content"),
             _entry(A, A),

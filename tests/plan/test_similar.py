@@ -61,7 +61,7 @@ def _action(plan: Plan, address: str) -> Action:
 def _record(
     plan: Plan, state: ChunkState = ChunkState.ACCEPTED, *, is_old: bool = False, at: datetime = NOW
 ) -> Lock:
-    """Return the lock after `plan` was applied; an old one has no digests of text and people."""
+    """Return the lock after `plan` was applied; an old one has no digests of text and recipients."""
     entries = {
         action.address: Entry(
             1,
@@ -77,7 +77,7 @@ def _record(
             tuple(ChunkRecord(c.fingerprint, c.recipients, c.digest, state) for c in action.chunks),
             AppliedBy(at.isoformat(), "p", None, "x"),
             text_digest=None if is_old else action.text_digest,
-            people_digest=None if is_old else action.people_digest,
+            recipients_digest=None if is_old else action.recipients_digest,
         )
         for action in plan.actions
     }
@@ -103,7 +103,7 @@ def _warnings(plan: Plan) -> list[tuple[str, str | None, str]]:
     ids=["same", "reordered", "respelled", "row-twice", "other-values", "other-time"],
 )
 def test_renamed_mailing_is_a_collision(text: str, rows: list[str], more: str, tmp_path: Path) -> None:
-    """The same text and sender to the same people as an orphan are never created again."""
+    """The same text and sender to the same recipients as an orphan are never created again."""
     lock = _record(_plan(tmp_path, {"old": (ROWS, text)}))
     plan = _plan(tmp_path, {"new": (rows, text)}, lock, more=more)
     action = _action(plan, "sale/new")
@@ -123,7 +123,7 @@ def test_renamed_mailing_is_a_collision(text: str, rows: list[str], more: str, t
         (ChunkState.SUPPRESSED, ActionKind.CREATE),
     ],
 )
-def test_renamed_mailing_that_reached_nobody(state: ChunkState, kind: ActionKind, tmp_path: Path) -> None:
+def test_renamed_mailing_that_was_not_sent(state: ChunkState, kind: ActionKind, tmp_path: Path) -> None:
     """Only what was sent, or may have been, is not created again."""
     lock = _record(_plan(tmp_path, {"old": (ROWS, BULK)}), state)
     plan = _plan(tmp_path, {"new": (ROWS[::-1], BULK)}, lock)
@@ -181,10 +181,10 @@ def test_list_is_the_same_by_its_id() -> None:
     sender = NamedId("MyShop", 7)
 
     def is_same(then: NamedId, now: NamedId) -> bool:
-        people = [f"people of {then.name}", f"people of {now.name}"]
-        other = Other("a/c", 1, sender, then, "d", "e", "text", people[0], NOW, None)
-        planned = Planned(desired._replace(text_digest="text", people_digest=people[1]), sender, now)
-        return other.has_text_of(planned) and other.has_people_of(planned)
+        recipients = [f"list of {then.name}", f"list of {now.name}"]
+        other = Other("a/c", 1, sender, then, "d", "e", "text", recipients[0], NOW, None)
+        planned = Planned(desired._replace(text_digest="text", recipients_digest=recipients[1]), sender, now)
+        return other.has_text_of(planned) and other.has_recipients_of(planned)
 
     assert is_same(NamedId("All", 77), NamedId("Everyone", 77))
     assert not is_same(NamedId("All", 77), NamedId("All", 78))
@@ -225,7 +225,7 @@ def test_copied_mailing_counts_without_opt_outs(tmp_path: Path) -> None:
 
 
 def test_other_sender_is_another_text(tmp_path: Path) -> None:
-    """The same text from another sender is only a mailing to the same people."""
+    """The same text from another sender is only a mailing to the same recipients."""
     lock = _record(_plan(tmp_path, {"old": (ROWS, TEXT)}))
     plan = _plan(tmp_path, {"new": (ROWS, TEXT)}, lock, more="alphaname: 7")
     assert [code for code, *_ in _warnings(plan)] == ["SAME_PEOPLE"]
@@ -263,7 +263,7 @@ def test_own_texts_are_compared_in_any_order(tmp_path: Path) -> None:
             loaded, select=(), client=None, account=None, lock=Lock("shop"), clock=clock, new_id="p"
         )
         (action,) = plan.actions
-        return action.text_digest, action.people_digest
+        return action.text_digest, action.recipients_digest
 
     one, two, other = "375291234567,Hi", "375291234568,Ho", "375291234568,Hm"
     assert digests(one, two) == digests(two, one)

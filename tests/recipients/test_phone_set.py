@@ -91,21 +91,21 @@ _spellings = st.sampled_from(["375{}", "+375 {}", "80{}", "8 (0{})", "{}", "0037
 
 
 @given(st.lists(st.tuples(st.integers(291234560, 291234569), _spellings), min_size=1), st.randoms())
-def test_people_digest_ignores_order_and_spelling(rows: list[tuple[int, str]], random: object) -> None:
-    """The digest of an audience is that of its people: the same in another order, and in other spellings."""
+def test_recipients_digest_ignores_order_and_spelling(rows: list[tuple[int, str]], random: object) -> None:
+    """The digest of an audience is that of its recipients: the same in another order, and in other spellings."""
     shuffled = [*rows]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     respelled = [(number, "375{}") for number, _ in shuffled]
-    digests = [_people([written.format(number) for number, written in some]) for some in (rows, respelled)]
+    digests = [_digest([written.format(number) for number, written in some]) for some in (rows, respelled)]
     assert digests[0] == digests[1] == _set_of([number for number, _ in rows]).digest()
-    assert digests[0] != _people([written.format(number) for number, written in rows] + ["375441234567"])
+    assert digests[0] != _digest([written.format(number) for number, written in rows] + ["375441234567"])
 
 
-def _people(phones: list[str]) -> str | None:
+def _digest(phones: list[str]) -> str | None:
     recipients = [InlineRecipient({"phone": phone}, (5, 17)) for phone in phones]
     report = AudienceReport()
     list(read_audience(make_mailing(InlineRecipients(tuple(recipients), AT)), None, report))
-    return report.people
+    return report.recipients_digest
 
 
 @given(
