@@ -57,8 +57,8 @@ class Action:
     `reason` is a sentence for users, which is masked when it is written; programs use `reason_code`, which is set for
     blocked mailings only.
     Counts and cost are None where only sms.by knows them (contact lists). `contact_list` is set for a list that is kept
-    at sms.by; the list of an uploaded mailing is made by apply. `text_digest` and `recipients_digest` are for the lock; a plan
-    file does not have them.
+    at sms.by; the list of an uploaded mailing is made by apply. `text_digest` and `recipients_digest` are for the lock; a
+    plan file does not have them.
     """
 
     address: str
