@@ -227,7 +227,7 @@ class MessageFactory:
         """
         project, count = self._context.project, len(action.chunks)
         name = remote_name(
-            project.scope, mailing.address, mailing.revision, chunk.index, count, chunk.fingerprint
+            project.name, mailing.address, mailing.revision, chunk.index, count, chunk.fingerprint
         )
         zone = ZoneInfo(project.api.account_timezone)
         local_time = "" if time is None else time.astimezone(zone).strftime("%Y-%m-%d %H:%M")

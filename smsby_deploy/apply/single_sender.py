@@ -33,7 +33,7 @@ from smsby_deploy.lock.phone_states import NO_PROOF, UNSENT, PhoneState, PhoneSt
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState
 from smsby_deploy.plan.chunks import Chunk, ChunkReport, stream_chunks
 from smsby_deploy.plan.model import Action, ReasonCode, with_code
-from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.phones import PhoneSet
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.response import WrongPhone, error_for
 from smsby_deploy.smsby.retry import poll
@@ -286,7 +286,7 @@ class SingleSender:
     def _check_reuse(self, sending: _Sending, chunk: Chunk, states: PhoneStates, message_id: int) -> Reuse:
         mailing = sending.mailing
         use = MessageUse(
-            project=self._context.project.scope,
+            project=self._context.project.name,
             ref=(mailing.address, chunk.index),
             phones=[phone for phone, state in zip(chunk.phones, states, strict=True) if state in UNSENT],
             alphaname=mailing.alphaname,

@@ -29,7 +29,7 @@ from smsby_deploy.config.declarations import (
     TextSource,
     Upload,
 )
-from smsby_deploy.config.project_files import PROJECT_FILE, is_utf8, outside, resolve_inside
+from smsby_deploy.config.project_files import PROJECT_FILE, expand, is_utf8, outside, resolve_inside
 from smsby_deploy.config.settings import (
     check_in_account_zone,
     read_countries,
@@ -124,7 +124,8 @@ def read_parquet_source(root: Path, node: YamlMap, file: str, log: ProblemLog) -
         try:
             if ".." in PurePosixPath(pattern).parts:
                 raise ValueError
-            names = sorted(path.relative_to(root).as_posix() for path in root.glob(pattern) if path.is_file())
+            found = filter(Path.is_file, expand(root, pattern))
+            names = sorted(path.relative_to(root).as_posix() for path in found)
         except (NotImplementedError, ValueError):  # an absolute pattern, or one with ..
             log.error("PATH_OUTSIDE", outside(pattern), place)
             names = []

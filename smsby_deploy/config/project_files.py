@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from smsby_deploy.problems import Location, ProblemLog, printable
 PROJECT_FILE = "smsby.yaml"
 DEFAULT_PATTERN = "**/*.yaml"
 _SAMPLE = 65_536  # bytes
+_ANY_FOLDERS = "**"
 
 
 class _Folder(NamedTuple):
@@ -53,6 +55,42 @@ def find_campaign_files(
         else:
             log.error("PATH_OUTSIDE", outside(name), Location(name, 1, 1))
     return found
+
+
+def expand(root: Path, pattern: str) -> Iterator[Path]:
+    """Yield the paths below `root` that a relative glob pattern matches, in any order.
+
+    The folders are walked once, however many `**` it has: pathlib walks them once for each, within the others.
+
+    Raises:
+        ValueError: `**` is not a path component of its own.
+    """
+    parts: list[str] = []
+    for part in PurePath(pattern).parts:
+        if part != _ANY_FOLDERS or parts[-1:] != [part]:
+            parts.append(part)
+    if parts.count(_ANY_FOLDERS) < 2:
+        yield from root.glob("/".join(parts))
+        return
+    if any(_ANY_FOLDERS in part and part != _ANY_FOLDERS for part in parts):
+        raise ValueError(pattern)
+    start = parts.index(_ANY_FOLDERS)
+    for path in root.glob("/".join((*parts[: start + 1], "*"))):
+        if _matches(path.relative_to(root).parts, parts):
+            yield path
+
+
+def _matches(names: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a path matches, in steps that grow with the product of both lengths."""
+    reached = {0}  # the parts of the pattern that the next name may match
+    for name in names:
+        reached |= {index + 1 for index in reached if pattern[index : index + 1] == [_ANY_FOLDERS]}
+        reached = {
+            index if pattern[index] == _ANY_FOLDERS else index + 1
+            for index in reached
+            if index < len(pattern) and (pattern[index] == _ANY_FOLDERS or fnmatchcase(name, pattern[index]))
+        }
+    return len(pattern) in reached
 
 
 def is_utf8(name: str, log: ProblemLog) -> bool:
@@ -132,7 +170,7 @@ def _glob(root: Path, pattern: str, place: Location, log: ProblemLog) -> Iterato
         log.error("PATTERN", message, place)
         return
     try:
-        yield from root.glob(pattern)
+        yield from expand(root, pattern)
     except ValueError:
         message = f"{pattern}: ** must be a path component of its own, as in {DEFAULT_PATTERN}"
         log.error("PATTERN", message, place)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from re import _parser as re_parser  # type: ignore[attr-defined]  # the only parser of its patterns
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -97,12 +98,34 @@ def _patterns(rails: YamlMap, key: str, log: ProblemLog) -> tuple[str, ...]:
     for pattern, mark in zip(patterns, patterns.items_at, strict=True):
         try:
             re.compile(pattern)
+            if has_nested_repeats(pattern):
+                raise re.error("it repeats a repeat without limits, as (a+)+ does, which may take forever")
         except (re.error, RecursionError, OverflowError) as error:
             message = f"{key}: not a valid regular expression: {error}"
             log.error("GUARDRAIL", message, Location(PROJECT_FILE, *mark))
         else:
             valid.append(pattern)
     return tuple(valid)
+
+
+def has_nested_repeats(pattern: str) -> bool:
+    """Whether a valid pattern repeats a repeat without limits, as `(a+)+`.
+
+    Against some texts such a pattern takes time that doubles with each character.
+    """
+    return _repeats_nested(re_parser.parse(pattern), is_inside=False)
+
+
+def _repeats_nested(parsed: Any, *, is_inside: bool) -> bool:
+    """Search a tree of Python's own parser of patterns."""
+    if isinstance(parsed, tuple) and parsed and parsed[0] in (re_parser.MAX_REPEAT, re_parser.MIN_REPEAT):
+        least, most, repeated = parsed[1]
+        if is_inside and least != most > 1:
+            return True
+        return _repeats_nested(repeated, is_inside=is_inside or most == re_parser.MAXREPEAT)
+    if not isinstance(parsed, tuple | list | re_parser.SubPattern):
+        return False
+    return any(_repeats_nested(part, is_inside=is_inside) for part in parsed)
 
 
 def _money(amount: Any) -> Decimal | None:

@@ -26,6 +26,7 @@ _ANNOTATIONS = 10  # GitHub shows so many of each level per step and silently dr
 _ANNOTATION_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 _SARIF_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 _SARIF_RESULTS = 5_000  # GitHub keeps so many of one run
+_LOG_LINES = 1_000  # plain lines of a level after the annotations
 _GITLAB_SEVERITIES = {Severity.ERROR: "blocker", Severity.WARNING: "major", Severity.NOTE: "info"}
 
 
@@ -130,8 +131,8 @@ def ci_report(form: str, findings: Sequence[Finding], addresses: Sequence[str]) 
 def github_annotations(findings: Sequence[Finding]) -> str:
     """Workflow commands, which GitHub shows beside the lines of a pull request, errors first.
 
-    If there are more than GitHub shows of a level, its last annotation says how many are in the log, and those follow
-    as plain lines.
+    If there are more than GitHub shows of a level, its last annotation says how many there are, and the first of those
+    follow as plain lines.
     """
     lines: list[str] = []
     rest: list[str] = []
@@ -141,8 +142,10 @@ def github_annotations(findings: Sequence[Finding]) -> str:
         lines += [_annotation(finding) for finding in shown]
         if more := same_level[len(shown) :]:
             level = _ANNOTATION_LEVELS[severity]
-            lines.append(f"::{level} title={len(more)} more::{len(more)} more of this level are in the log\n")
-            rest += [f"- {_log_line(finding)}\n" for finding in more]
+            lines.append(f"::{level} title={len(more)} more::{len(more)} more of this level: see the log\n")
+            rest += [f"- {_log_line(finding)}\n" for finding in more[:_LOG_LINES]]
+            if len(more) > _LOG_LINES:
+                rest.append(f"- {len(more) - _LOG_LINES:,} more; --format json lists them all\n")
     return "".join(lines + rest)
 
 

@@ -3,8 +3,8 @@
 Requires the extra `sql`.
 Rows are read through a server-side cursor, so that memory does not grow with the result.
 
-Transactions are read-only where the database supports it (PostgreSQL, MySQL, MariaDB, SQLite). Messages never contain the
-database's URL, its password or a long number.
+Transactions are read-only, and statements limited in time, where the database supports it (PostgreSQL, MySQL, MariaDB,
+SQLite). Messages never contain the database's URL, its password, a value or a long number.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from importlib.util import find_spec
 from itertools import islice
 from operator import eq, itemgetter
 from pathlib import Path
+from sqlite3 import SQLITE_LIMIT_ATTACHED
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.declarations import Freshness, RecipientsQuery, TextSource
 from smsby_deploy.config.text_places import place_in_text
 from smsby_deploy.privacy import hide_secrets
@@ -43,11 +45,15 @@ _SECRET = re.compile(
 _KNOWS_TIMEOUT = frozenset(
     {"psycopg", "psycopg2", "mysqldb", "pymysql", "mysqlconnector", "mariadbconnector"}
 )
-_READ_ONLY = {
-    "mysql": "SET SESSION TRANSACTION READ ONLY",
-    "mariadb": "SET SESSION TRANSACTION READ ONLY",
-    "sqlite": "PRAGMA query_only = ON",
+_STATEMENT_SECONDS = 600  # a query of a campaign that takes longer holds up every plan
+_SQLITE_STEPS = 100_000  # of SQLite's virtual machine between two looks at the clock
+_SETTINGS = {
+    "postgresql": ("SET statement_timeout = '{seconds}s'",),
+    "mysql": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION max_execution_time = {seconds}000"),
+    "mariadb": ("SET SESSION TRANSACTION READ ONLY", "SET SESSION max_statement_time = {seconds}"),
+    "sqlite": ("PRAGMA query_only = ON",),
 }
+_QUOTED = re.compile(r"""(["'`«])([^"'`»]*)(["'`»])""")  # in a message of a database: a name or a value
 
 
 @contextmanager
@@ -77,9 +83,19 @@ def connect(query: RecipientsQuery) -> Iterator[Connection]:
         connection = connection.execution_options(no_parameters=True)
         if connection.dialect.name == "postgresql":
             connection = connection.execution_options(postgresql_readonly=True)
-        elif connection.dialect.name in _READ_ONLY:
-            connection.exec_driver_sql(_READ_ONLY[connection.dialect.name])
+        elif connection.dialect.name == "sqlite":
+            _limit_sqlite(connection)
+        for statement in _SETTINGS.get(connection.dialect.name, ()):
+            connection.exec_driver_sql(statement.format(seconds=_STATEMENT_SECONDS))
         yield connection
+
+
+def _limit_sqlite(connection: Connection) -> None:
+    """Let SQLite end a query after its time, and attach no other file, which it might create."""
+    driver: Any = connection.connection.driver_connection
+    deadline = SystemClock().monotonic() + _STATEMENT_SECONDS
+    driver.set_progress_handler(lambda: SystemClock().monotonic() > deadline, _SQLITE_STEPS)
+    driver.setlimit(SQLITE_LIMIT_ATTACHED, 0)
 
 
 def _open(url: URL, query: RecipientsQuery) -> Connection:
@@ -157,7 +173,7 @@ def explained(query: RecipientsQuery, statement: TextSource) -> Iterator[None]:
     except DBAPIError as error:
         text = str(error.orig)
         failed = _FAILED_LINE.search(text)
-        place = _place(statement, int(failed[1]) - (statement is query.sql)) if failed else statement.location
+        place = _place(statement, int(failed[1]) - 1) if failed else statement.location
         raise RecipientsError(f"database error: {_redact(text, query)}", 0, "SQL", place) from None
     except OSError as error:  # from drivers that use HTTP
         message = f"cannot reach the database ({type(error).__name__})"
@@ -187,6 +203,10 @@ def _redact(text: str, query: RecipientsQuery) -> str:
         value for name, values in url.normalized_query.items() if _SECRET.search(name) for value in values
     ]
     secrets += [url.password, quote(url.password or ""), url.render_as_string(hide_password=False)]
+    authored = f"{query.sql.text}\n{query.order_by}\n{query.freshness.sql.text if query.freshness else ''}"
+    line = _QUOTED.sub(lambda found: found[0] if found[2] in authored else f"{found[1]}…{found[3]}", line)
+    if line == "interrupted":
+        return f"the query took longer than {_STATEMENT_SECONDS} seconds; make it faster, or query a table made for it"
     return hide_secrets(line, secrets)[:300]
 
 
@@ -322,9 +342,9 @@ def _read_newest(connection: Connection, query: RecipientsQuery, freshness: Fres
     with explained(query, freshness.sql):
         # A server-side cursor takes a single query: with a `commit` and a second statement, it could end the read-only
         # transaction.
-        result = connection.exec_driver_sql(
-            freshness.sql.text.strip().rstrip(";"), execution_options={"stream_results": True}
-        )
+        # As a subquery it cannot be another statement, such as one that creates a file.
+        wrapped = f"select * from (\n{freshness.sql.text.strip().rstrip(';')}\n) smsby_freshness"  # noqa: S608
+        result = connection.exec_driver_sql(wrapped, execution_options={"stream_results": True})
         row = result.fetchone()
         result.close()
     value = row[0] if row else None

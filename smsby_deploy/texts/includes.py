@@ -95,10 +95,9 @@ class ParsedTemplates:
         root: Path | None,
         including: tuple[str | None, ...],
     ) -> None:
-        if name not in self.trees:
-            tree = self.trees[name] = environment.parse(text, name)
-            # One walk finds all that is needed: walking is a fifth of the analysis.
-            self._found[name] = list(tree.find_all((nodes.TemplateData, nodes.Call, *_REFERENCES)))
+        tree = self.trees[name] = environment.parse(text, name)
+        # One walk finds all that is needed: walking is a fifth of the analysis.
+        self._found[name] = list(tree.find_all((nodes.TemplateData, nodes.Call, *_REFERENCES)))
         for included, lineno in self.references(name):
             if included in (*including, name):
                 message = f"{included} includes itself: remove one of the includes"
@@ -108,7 +107,10 @@ class ParsedTemplates:
                 if sum(len(one.text) for one in self.included.values()) > LONGEST_SOURCE:
                     message = f"the included templates exceed {LONGEST_SOURCE:,} characters: include less"
                     raise IncludeError(message, lineno, name)
-            self._add(environment, included, self.included[included].text, root, (*including, name))
+            if (
+                included not in self.trees
+            ):  # each once: templates that include each other twice would take forever
+                self._add(environment, included, self.included[included].text, root, (*including, name))
 
 
 def find_variables(environment: TextEnvironment, text: str, templates: ParsedTemplates) -> frozenset[str]:

@@ -45,3 +45,15 @@ def test_single_mailing_has_no_seconds(way: str, code: str, tmp_path: Path) -> N
     changed = f"text: Hello\n    via: {way}\n    schedule_time: 2030-01-01T10:00:30"
     problems = load_one(tmp_path, campaign=CAMPAIGN.replace("text: Hello", changed)).problems
     assert [problem.code for problem in problems] == ([code] if code else [])
+
+
+@pytest.mark.parametrize(
+    "name", ["CRM", "CI_CRM_URL", "GITHUB_HEAD_REF_URL", "GITLAB_USER_URL", "CHANGE_URL", "HOME", "X_URL_"]
+)
+def test_url_env_is_not_set_by_a_pipeline(name: str, tmp_path: Path) -> None:
+    """Strangers fill variables of a pipeline, such as the name of a branch."""
+    recipients = f"{{sql: select 1 as id, url_env: {name}, order_by: id}}"
+    loaded = load_one(tmp_path, campaign=CAMPAIGN.replace('["375291234567"]', recipients))
+    (problem,) = loaded.problems
+    assert problem.code == "SCHEMA"
+    assert "_URL or _DSN" in problem.message

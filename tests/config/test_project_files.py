@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from smsby_deploy.config.project_files import find_campaign_files, find_unread, resolve_inside
+from smsby_deploy.config.project_files import expand, find_campaign_files, find_unread, resolve_inside
 from smsby_deploy.problems import Location, ProblemLog
 
 _AT = Location("smsby.yaml", 3, 5)
@@ -104,3 +107,21 @@ def test_resolve_inside_refuses(name: str, code: str, message: str, tmp_path: Pa
     (problem,) = log.distinct()
     assert (problem.code, problem.location) == (code, _AT)
     assert message in problem.message
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=4), min_size=1, max_size=6),
+    st.lists(st.sampled_from(["**", "*", "a", "b", "?.yaml", "*.yaml"]), min_size=1, max_size=5),
+)
+@settings(max_examples=150, deadline=None)
+def test_expand_finds_what_pathlib_finds(files: list[list[str]], pattern: list[str]) -> None:
+    """However many `**` a pattern has, also consecutive ones."""
+    with TemporaryDirectory() as name:
+        root = Path(name)
+        for *folders, leaf in files:
+            path = root.joinpath(*folders, f"{leaf}.yaml")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("", "utf-8")
+        written = "/".join(pattern)
+        expected = {path for path in root.glob(written) if path.is_file()}
+        assert {path for path in expand(root, written) if path.is_file()} == expected

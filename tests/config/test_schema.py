@@ -55,7 +55,7 @@ mailings:
     recipients: ["375291234567", +375291234567, 0291234567, {phone: 375291234567, name: Анна, n: 5, b: true, text: own}]
     text: Hello
   - name: crm
-    recipients: {sql: select 1, url_env: CRM, order_by: "id, city desc", freshness: {sql: select 2, max_age: 24h}}
+    recipients: {sql: select 1, url_env: CRM_URL, order_by: "id, city desc", freshness: {sql: select 2, max_age: 24h}}
     text_file: a.j2
   - name: files
     recipients: {parquet: "*.parquet", phone: tel}

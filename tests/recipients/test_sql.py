@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from dataclasses import replace
@@ -19,7 +20,8 @@ from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.problems import Problem
-from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients import sql as sql_module
+from smsby_deploy.recipients.phones import PhoneSet
 from smsby_deploy.recipients.rows import RecipientsError, SourceFacts
 from smsby_deploy.recipients.sql import read_query
 from tests.databases import PASSWORD, Database
@@ -289,12 +291,47 @@ def test_connection_error_hides_a_wrong_password(postgres: Database, tmp_path: P
     assert "another-word" not in problem.message
 
 
-def test_query_error_hides_long_numbers(postgres: Database, tmp_path: Path) -> None:
-    """PostgreSQL quotes the value that it could not convert: a phone."""
+@pytest.mark.parametrize("column", ["phone", "name"])
+def test_query_error_shows_no_value(column: str, postgres: Database, tmp_path: Path) -> None:
+    """PostgreSQL quotes the value that it could not convert; a name of the query stays readable."""
     postgres.run(*CLIENTS)
-    with pytest.raises(RecipientsError, match="<hidden>") as caught:
-        _rows(_query(postgres, tmp_path, "select id, phone::integer from clients where id = 2"))
+    with pytest.raises(RecipientsError, match="integer") as caught:
+        _rows(_query(postgres, tmp_path, "select id, COLUMN::integer from clients".replace("COLUMN", column)))
     assert "375332222222" not in str(caught.value)
+    assert "Борис" not in str(caught.value)
+
+
+def test_query_that_takes_too_long_ends(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A campaign file cannot hold up a plan for hours."""
+    monkeypatch.setattr(sql_module, "_STATEMENT_SECONDS", 1)
+    seconds = itertools.count()
+    monkeypatch.setattr(SystemClock, "monotonic", lambda self: next(seconds))
+    endless = "with recursive n(id) as (select 1 union all select id + 1 from n) select max(id) as id from n"
+    with pytest.raises(RecipientsError, match=r"timeout|took longer than 1 seconds") as caught:
+        _rows(_query(database, tmp_path, endless))
+    assert caught.value.code == "SQL"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "attach database 'file:{file}?mode=rwc' as other",
+        "vacuum into '{file}'",
+        "select 1; attach database '{file}' as other",
+        "pragma query_only = off",
+    ],
+)
+def test_freshness_creates_no_file(statement: str, sqlite: Database, tmp_path: Path) -> None:
+    """It is a query as the other one, and SQLite attaches no file."""
+    sqlite.run(*CLIENTS)
+    made = tmp_path / "made.db"
+    query = _query(sqlite, tmp_path)
+    fresh = Freshness(query.sql._replace(text=statement.format(file=made)), timedelta(hours=1), "UTC")
+    with pytest.raises(RecipientsError):
+        _rows(replace(query, freshness=fresh))
+    assert not made.exists()
 
 
 def test_connection_names_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

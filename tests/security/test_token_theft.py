@@ -65,7 +65,9 @@ def _run(folder: Path, thief: socket.socket, *arguments: str, **env: str) -> sub
 
 
 def _write_project(folder: Path, url: str) -> None:
-    (folder / "smsby.yaml").write_text(f"version: 1\nproject: shop\napi:\n  url: '{url}'\n", "utf-8")
+    (folder / "smsby.yaml").write_text(
+        f"version: 1\nproject: shop\napi:\n  url: '{url}'\n  timeout_seconds: 1\n", "utf-8"
+    )
     (folder / "sale.yaml").write_text(CAMPAIGN, "utf-8")
 
 

@@ -1,0 +1,77 @@
+"""Attacks that would keep a pipeline busy for hours, or fill its memory or its log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.cli.main import run
+from smsby_deploy.config.settings import has_nested_repeats
+from smsby_deploy.output.ci_reports import github_annotations, list_findings
+from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.texts import includes
+
+
+def _project(folder: Path, settings: str = "", text: str = "Hello") -> list[str]:
+    (folder / "smsby.yaml").write_text(f"version: 1\nproject: shop\n{settings}", "utf-8")
+    (folder / "sale.yaml").write_text(
+        f'version: 1\ncampaign: sale\nmailings:\n  - {{name: vip, recipients: ["375291234567"], text: "{text}"}}\n',
+        "utf-8",
+    )
+    return ["-C", str(folder)]
+
+
+def test_templates_that_include_each_other_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file is read once, although the text would contain the last one 2**31 times; rendering reaches its limit."""
+    (tmp_path / "templates").mkdir()
+    for number in range(31):
+        twice = f"{{% include 't{number + 1}' %}}" * 2
+        (tmp_path / f"templates/t{number}").write_text(twice, "utf-8")
+    (tmp_path / "templates/t31").write_text("x", "utf-8")
+    read: list[str] = []
+    read_included = includes._read_included
+    monkeypatch.setattr(
+        includes, "_read_included", lambda name, *rest: read.append(name) or read_included(name, *rest)
+    )
+    assert run([*_project(tmp_path, text="{% include 't0' %}"), "validate"]) == 3
+    assert len(read) == len(set(read)) == 32
+
+
+def test_glob_with_many_wildcards(tmp_path: Path) -> None:
+    """Folders are walked once: with 20 `**` in a tree of 12 levels, pathlib would not come to an end."""
+    tmp_path.joinpath(*(["d"] * 12)).mkdir(parents=True)
+    pattern = "/".join(["**", "d"] * 20 + ["*.yaml"])
+    assert run([*_project(tmp_path, f"campaigns: ['*.yaml', '{pattern}']\n"), "validate"]) == 0
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(a+)+", "(\\w+\\s*)*!", "((x|y+)*z)", "(a{2,5})+", "(?=(a*)*b)", "(?:(?:a*)b)+?"]
+)
+def test_pattern_that_doubles_its_time_is_refused(
+    pattern: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A repeat within a repeat, both without limits; the place of the pattern is named."""
+    settings = f"guardrails:\n  forbidden_words: ['{pattern}']\n"
+    assert run([*_project(tmp_path, settings, "a" * 60 + "!"), "plan", "--offline"]) == 3
+    assert "smsby.yaml:4:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "pattern", ["скидк\\w*", "(?:a|b)+", "(\\d\\W*){12}", "\\btest\\b.*", "(,?\\d)+", "(a{3})+"]
+)
+def test_pattern_with_separate_repeats_is_allowed(pattern: str) -> None:
+    """Ordinary patterns are not affected."""
+    assert not has_nested_repeats(pattern)
+
+
+def test_annotations_do_not_fill_the_log() -> None:
+    """Of any number of problems, a level has ten annotations and at most a thousand lines after them."""
+    problems = [
+        Problem(severity, "ROW", "wrong", location=Location("vip.csv", line))
+        for severity in Severity
+        for line in range(1, 5_000)
+    ]
+    lines = github_annotations(list_findings(problems)).splitlines()
+    assert len(lines) == 3 * (10 + 1_000 + 1)
+    assert lines[-1].endswith("more; --format json lists them all")
