@@ -6,7 +6,7 @@ import time
 import zoneinfo
 from datetime import UTC, datetime
 from functools import cache
-from importlib.resources import files
+from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
@@ -64,10 +64,8 @@ def find_zone(name: str) -> zoneinfo.ZoneInfo | None:
 
 @cache
 def _zone_names() -> frozenset[str]:
-    package = files("tzdata")
-    folder = package / "zoneinfo"
-    if isinstance(folder, Path):  # else the package is zipped, and zoneinfo finds it last
-        zoneinfo.reset_tzpath([str(folder), *zoneinfo.TZPATH])
+    package = Path(str(import_module("tzdata").__file__)).parent  # importlib.resources takes 5 ms to import
+    zoneinfo.reset_tzpath([str(package / "zoneinfo"), *zoneinfo.TZPATH])
     names = (package / "zones").read_text(encoding="utf-8").split()
     return frozenset(
         name for name in names if name in _UTC_NAMES or (name.partition("/")[0] in _AREAS and "/" in name)

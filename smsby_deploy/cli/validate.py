@@ -45,6 +45,7 @@ def _find_problems(context: Context, *, is_verbose: bool) -> tuple[list[str], Se
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.config.project_loader import ProjectFlawed
     from smsby_deploy.errors import FilesInvalid
+    from smsby_deploy.gc_tuning import keep_until_exit
     from smsby_deploy.plan.measure import validate_project
 
     addresses: list[str] = []
@@ -53,6 +54,7 @@ def _find_problems(context: Context, *, is_verbose: bool) -> tuple[list[str], Se
             loaded = load(context)
         except ProjectFlawed as flawed:
             loaded = flawed.loaded  # check what could be read, and report everything together
+        keep_until_exit(loaded)
         addresses = [mailing.address for mailing in loaded.project.mailings]
         with progress_of(context, SystemClock()) as progress:
             problems = tuple(validate_project(loaded, reading_progress(progress)))
