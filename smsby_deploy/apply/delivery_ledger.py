@@ -13,13 +13,14 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import Enum, auto
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.recorder import ChunkRef, Recorder
+from smsby_deploy.apply.reported_check import CLOCK_DIFFERENCE
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
@@ -32,11 +33,9 @@ from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
-from smsby_deploy.smsby.parsers import RemoteMailing
+from smsby_deploy.smsby.parsers import MessageState, RemoteMailing
 from smsby_deploy.smsby.retry import SEND_RETRIES, poll
 from smsby_deploy.wording import counted
-
-_CLOCK_DIFFERENCE = timedelta(minutes=5)  # by which sms.by's clock may be ahead of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +196,7 @@ def _wrong_time(message_id: int, listed: RemoteMailing | None, time: datetime | 
     """
     reported = datetime.fromtimestamp(listed.d_schedule, UTC) if listed and listed.d_schedule else None
     if time is None:
-        is_wrong = reported is not None and reported > now + _CLOCK_DIFFERENCE
+        is_wrong = reported is not None and reported > now + CLOCK_DIFFERENCE
     else:
         minute = time.astimezone(UTC).replace(second=0, microsecond=0)
         is_wrong = reported is None or reported.replace(second=0) != minute
@@ -251,33 +250,40 @@ class MessageFactory:
             self._context.shutdown.pause(pause)
         raise AssertionError("the policy ends the retries")
 
-    def wait_for_approval(self, address: str, message_ids: Iterable[int | None]) -> int | None:
+    def wait_for_approval(
+        self, address: str, message_ids: Iterable[int | None]
+    ) -> dict[int, MessageState | None]:
         """Wait for up to `reconcile_seconds` until all messages are approved.
 
         Returns:
-            a message that still awaits moderation, or None.
+            what sms.by reports about each message, None if it reports nothing.
 
         Raises:
             StopSending: sms.by could not be asked, or a signal asked to stop.
         """
         context = self._context
         waiting = [number for number in message_ids if number is not None]
+        states: dict[int, MessageState | None] = {}
         seconds = context.project.api.reconcile_seconds
         for _ in poll(seconds, clock=context.clock, pause=context.shutdown.pause):
             context.shutdown.check()
-            waiting = [number for number in waiting if self._awaits_moderation(number)]
+            states |= {number: self._state(number) for number in waiting}
+            waiting = [number for number in waiting if awaits_moderation(states[number])]
             if not waiting:
-                return None
+                break
             line = f"{address}: sms.by has not approved {counted(len(waiting), 'text')} yet"
             context.say(Event("moderation", line, (address,)))
-        return waiting[0]
+        return states
 
-    def _awaits_moderation(self, message_id: int) -> bool:
-        """Whether sms.by says so; a message with an unknown status is tried."""
+    def _state(self, message_id: int) -> MessageState | None:
         try:
-            state = self._client.check_sms_message_status(message_id)
+            return self._client.check_sms_message_status(message_id)
         except SmsbyUnavailable as error:
             raise StopSending(f"not sent: {error}", ExitCode.UNREACHABLE) from error
         except ApiError:
-            return False
-        return (state.status or "").strip().lower() == "new"
+            return None
+
+
+def awaits_moderation(state: MessageState | None) -> bool:
+    """Whether sms.by says so; a message with an unknown status is tried."""
+    return state is not None and (state.status or "").strip().lower() == "new"

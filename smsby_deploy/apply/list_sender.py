@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.reconcile import Reconciler
+from smsby_deploy.apply.reported_check import ReportedCheck
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState
+from smsby_deploy.plan.drift import ReportedValues
 from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.guardrails import (
     check_budget,
@@ -29,7 +32,8 @@ from smsby_deploy.plan.guardrails import (
 )
 from smsby_deploy.plan.model import Action, ReasonCode, with_code
 from smsby_deploy.smsby.outcome import Outcome
-from smsby_deploy.smsby.parsers import ListInfo, is_draft
+from smsby_deploy.smsby.parsers import ListInfo, RemoteMailing, is_draft
+from smsby_deploy.smsby.retry import poll
 from smsby_deploy.texts.cost import cost_of, money
 from smsby_deploy.texts.parts import measure_text
 from smsby_deploy.texts.template import compile_text
@@ -162,7 +166,7 @@ class DraftRequest(SendRequest):
         assert mailing.text is not None  # the schema requires it
         now = context.clock.now()
         zone = ZoneInfo(context.project.api.account_timezone)
-        time = (mailing.time_on_wire(now) or now).astimezone(zone)
+        time = (mailing.time_on_wire(now) or next_minute(now)).astimezone(zone)
         mark = action.chunks[0].fingerprint
         return context.client.prepare_sms_list(
             name=remote_name(context.project.name, mailing.address, mailing.revision, 0, 1, mark),
@@ -171,6 +175,15 @@ class DraftRequest(SendRequest):
             list_id=self._list_id,
             alphaname_id=action.alphaname_id or 0,
         )
+
+
+def next_minute(moment: datetime) -> datetime:
+    """Return the first full minute that has not passed.
+
+    d_schedule has no seconds, and must not be in the past.
+    """
+    minute = moment.replace(second=0, microsecond=0)
+    return minute if minute == moment else minute + timedelta(minutes=1)
 
 
 class ConfirmRequest(SendRequest):
@@ -196,6 +209,15 @@ class ConfirmRequest(SendRequest):
         return objection
 
 
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A draft as confirm=0 reports it, and as the remote list does, if it is listed."""
+
+    id: int
+    info: ListInfo
+    listed: RemoteMailing | None
+
+
 class ListSender:
     """Sends a mailing to a list, from whatever state the lock records.
 
@@ -214,6 +236,7 @@ class ListSender:
         self._dispatcher = dispatcher
         self._reconciler = reconciler
         self._guardrails = guardrails
+        self._check = ReportedCheck(context)
 
     def send(self, mailing: Mailing, action: Action, list_id: int, review: Review | None = None) -> None:
         """Make the draft if there is none, and confirm it.
@@ -261,8 +284,9 @@ class ListSender:
             now = self._recorder.now()
             self._recorder.note((address, 0), ChunkState.ACCEPTED, accepted_at=now, error=None)
             return
+        draft = _Draft(message_id, info, self._listed_draft(address, message_id))
         expected = review() if review is not None else None
-        objection = self._objection(mailing, info, expected, message_id)
+        objection = self._objection(mailing, draft, expected)
         if objection:
             run.stop(objection, ExitCode.REFUSED)
             return
@@ -286,14 +310,47 @@ class ListSender:
             self._context.runs[address].stop(f"its draft {message_id} is not confirmed: {error.message}")
             return None
 
-    def _objection(
-        self, mailing: Mailing, info: ListInfo, expected: ExpectedList | None, message_id: int
-    ) -> str:
+    def _objection(self, mailing: Mailing, draft: _Draft, expected: ExpectedList | None) -> str:
         """Return why the draft must not be confirmed; empty if it may be."""
         if expected is not None and expected.objection:
             return expected.objection
-        objection = self._guardrails.objection(mailing, info, expected)
-        return f"{objection}; its draft {message_id} is not confirmed" if objection else ""
+        objection = self._guardrails.objection(mailing, draft.info, expected)
+        objection = objection or self._difference(mailing, draft, expected)
+        return f"{objection}; its draft {draft.id} is not confirmed" if objection else ""
+
+    def _difference(self, mailing: Mailing, draft: _Draft, expected: ExpectedList | None) -> str:
+        """Return how the draft differs from what was reviewed; empty if it does not.
+
+        Its count and parts are in the answer of confirm=0, its sender and time in the list.
+        """
+        info, listed = draft.info, draft.listed
+        answers = [ReportedValues(info.d_schedule, info.recipients, info.alphaname, info.parts)]
+        if listed is not None:
+            count = listed.count_phones if info.recipients is None else None
+            answers.append(ReportedValues(listed.d_schedule, count, listed.alphaname))
+        recipients = info.recipients if expected is None else expected.recipients
+        parts = None
+        if recipients is not None and mailing.text is not None:
+            parts = recipients * measure_text(compile_text(mailing.text).render_once()).parts
+        action = self._context.runs[mailing.address].action
+        intended = self._check.intended(mailing, action, parts)
+        return self._check.objection(f"draft {draft.id}", intended, answers, recipients)
+
+    def _listed_draft(self, address: str, message_id: int) -> RemoteMailing | None:
+        """Return the draft in the remote list, for which it looks for `reconcile_seconds`.
+
+        A draft that is not listed is confirmed: what no answer reports is not compared.
+        """
+        context = self._context
+        seconds = context.project.api.reconcile_seconds
+        for _ in poll(seconds, clock=context.clock, pause=context.shutdown.pause):
+            context.shutdown.check()
+            listed = self._reconciler.read_before_sending().by_id.get(message_id)
+            if listed is not None:
+                return listed
+        line = f"{address}: sms.by does not list its draft {message_id}: its time and sender are not compared"
+        context.say(Event("list", line, (address,), is_warning=True))
+        return None
 
     def _record_figures(self, address: str, info: ListInfo, cost: Decimal | None) -> None:
         """Record what only sms.by knows, and warn of missing figures.

@@ -8,9 +8,10 @@ sendSMS is found by the deliveries of its message (delivery_ledger.py); what the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from smsby_deploy.apply.context import ApplyContext, Event, FilesChanged, read_opt_outs
 from smsby_deploy.apply.delivery_ledger import (
@@ -19,10 +20,12 @@ from smsby_deploy.apply.delivery_ledger import (
     MessageUse,
     Reuse,
     ReuseVerdict,
+    awaits_moderation,
     baseline_of,
 )
 from smsby_deploy.apply.dispatcher import Dispatcher
 from smsby_deploy.apply.reconcile import Reconciler
+from smsby_deploy.apply.reported_check import ReportedCheck
 from smsby_deploy.apply.result import MailingRun
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.apply.worker_pool import StopSending
@@ -32,11 +35,14 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.phone_states import NO_PROOF, UNSENT, PhoneState, PhoneStates
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState
 from smsby_deploy.plan.chunks import Chunk, ChunkReport, stream_chunks
+from smsby_deploy.plan.drift import ReportedValues
 from smsby_deploy.plan.model import Action, ReasonCode, with_code
 from smsby_deploy.recipients.phones import PhoneSet
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
+from smsby_deploy.smsby.parsers import read_message_state
 from smsby_deploy.smsby.response import WrongPhone, error_for
 from smsby_deploy.smsby.retry import poll
+from smsby_deploy.texts.parts import measure_text
 from smsby_deploy.texts.template import compile_text
 from smsby_deploy.wording import counted
 
@@ -165,12 +171,16 @@ class PhoneRequest(SendRequest):
 
 @dataclass(frozen=True, slots=True)
 class _Sending:
-    """A single mailing that is being sent; `time` is its send time, None for at once."""
+    """A single mailing that is being sent; `time` is its send time, None for at once.
+
+    `made` are the messages that this run made and compared.
+    """
 
     mailing: Mailing
     action: Action
     run: MailingRun
     time: datetime | None
+    made: set[int | None] = field(default_factory=set)
 
 
 class SingleSender:
@@ -190,6 +200,7 @@ class SingleSender:
         self._chunks = chunks
         self._ledger = ledger
         self._factory = MessageFactory(context, dispatcher)
+        self._check = ReportedCheck(context)
 
     def send(self, mailing: Mailing, action: Action) -> None:
         """Make the missing messages, wait for their approval, and send them.
@@ -209,7 +220,7 @@ class SingleSender:
             if run.is_stopped:
                 return
         chunks = self._open_chunks(mailing, chunks)
-        if self._are_approved(sending, chunks):
+        if self._may_be_sent(sending, chunks):
             self._dispatcher.send_all(list(self._requests(mailing, chunks)))
             self._report(sending, chunks)
 
@@ -217,13 +228,39 @@ class SingleSender:
         """Return the chunks that are not done."""
         return [chunk for chunk in chunks if self._chunks.record_of(mailing, chunk).state not in DONE]
 
-    def _are_approved(self, sending: _Sending, chunks: Sequence[Chunk]) -> bool:
-        ids = [self._chunks.record_of(sending.mailing, chunk).message_id for chunk in chunks]
-        waiting = self._factory.wait_for_approval(sending.mailing.address, ids)
+    def _may_be_sent(self, sending: _Sending, chunks: Sequence[Chunk]) -> bool:
+        """Whether all messages are approved, and as reviewed; if not, stop the mailing."""
+        mailing, run = sending.mailing, sending.run
+        ids = {chunk.index: self._chunks.record_of(mailing, chunk).message_id for chunk in chunks}
+        states = self._factory.wait_for_approval(mailing.address, ids.values())
+        waiting = next((number for number, state in states.items() if awaits_moderation(state)), None)
         if waiting is not None:
             why = f"not sent: sms.by has not approved the text yet (message {waiting}); the next apply continues"
-            sending.run.stop(why, ExitCode.FAILED)
-        return waiting is None
+            run.stop(why, ExitCode.FAILED)
+        listed = self._reconciler.read_before_sending().by_id if self._is_resumed(sending, chunks) else {}
+        for chunk in chunks:
+            number = ids[chunk.index]
+            state = states.get(number) if number is not None else None
+            row = listed.get(number) if number is not None else None
+            answers = [ReportedValues(None, None, state.alphaname, state.parts)] if state else []
+            answers += [ReportedValues(row.d_schedule, None, row.alphaname)] if row else []
+            self._stop_if_different(sending, chunk, number, answers)
+        return not run.is_stopped
+
+    def _is_resumed(self, sending: _Sending, chunks: Sequence[Chunk]) -> bool:
+        """Whether an earlier run made one of the messages: its answer is not known any more."""
+        ids = {self._chunks.record_of(sending.mailing, chunk).message_id for chunk in chunks}
+        return not ids <= sending.made | {None}
+
+    def _stop_if_different(
+        self, sending: _Sending, chunk: Chunk, message_id: int | None, answers: Sequence[ReportedValues]
+    ) -> None:
+        """Stop the mailing if sms.by reports a message differently than it was reviewed."""
+        parts = measure_text(chunk.text).parts if chunk.text else None
+        intended = self._check.intended(sending.mailing, sending.action, parts)
+        objection = self._check.objection(f"message {message_id}", intended, answers)
+        if objection:
+            sending.run.stop(f"not sent: {objection}", ExitCode.REFUSED)
 
     def _requests(self, mailing: Mailing, chunks: Sequence[Chunk]) -> Iterator[PhoneRequest]:
         for chunk in chunks:
@@ -245,11 +282,21 @@ class SingleSender:
             return
         outcome = self._factory.make(mailing, sending.action, chunk, sending.time)
         if outcome.kind is OutcomeKind.ACCEPTED:
-            self._chunks.record(mailing, chunk, states, message_id=outcome.message_id)
+            self._use_new(sending, chunk, states, outcome)
         elif outcome.message_id is None:
             self._reject(sending, chunk, states, outcome.error or "rejected")
         else:
             self._use_existing(sending, chunk, states, outcome.message_id)
+
+    def _use_new(self, sending: _Sending, chunk: Chunk, states: PhoneStates, outcome: Outcome) -> None:
+        """Record a message that was made, unless it is not as reviewed: then no run sends it."""
+        zone = ZoneInfo(self._context.project.api.account_timezone)
+        made = read_message_state(outcome.raw, zone)
+        reported = ReportedValues(made.time, None, made.alphaname, made.parts)
+        self._stop_if_different(sending, chunk, outcome.message_id, [reported])
+        if not sending.run.is_stopped:
+            sending.made.add(outcome.message_id)
+            self._chunks.record(sending.mailing, chunk, states, message_id=outcome.message_id)
 
     def _without_opt_outs(self, chunk: Chunk, states: PhoneStates) -> PhoneStates:
         opt_outs = self._chunks.opt_outs

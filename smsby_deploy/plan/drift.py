@@ -21,7 +21,8 @@ class IntendedValues:
     """How a mailing was to be sent; times are shown in the zone of `schedule_time`.
 
     A mailing may be sent up to `max_late` after its time; then sms.by gets no time. `counts_recipients` is False where
-    its messages may hold other recipients too, as with mailings sent phone by phone.
+    its messages may hold other recipients too, as with mailings sent phone by phone. `at_once_until` is the latest time
+    that still means "at once" for a mailing without a time, and `parts` their number; None if they are not compared.
     """
 
     address: str
@@ -30,6 +31,8 @@ class IntendedValues:
     location: Location | None
     max_late: timedelta | None = None
     counts_recipients: bool = True
+    at_once_until: datetime | None = None
+    parts: int | None = None
 
 
 class ReportedValues(NamedTuple):
@@ -41,17 +44,19 @@ class ReportedValues(NamedTuple):
     d_schedule: int | None
     count_phones: int | None
     alphaname: str | None
+    parts: int | None = None
 
 
 class Difference(NamedTuple):
     """A value that sms.by reports differently than it was intended.
 
-    `field` is the API's name for it.
+    `field` is the API's name for it. With a harmless one the mailing may still be sent.
     """
 
     field: str
     intended: str
     reported: str
+    is_harmless: bool = False
 
     @property
     def text(self) -> str:
@@ -103,12 +108,17 @@ def compare_values(
     """
     if intended.schedule_time is not None and reported.d_schedule is not None:
         yield from _compare_times(intended.schedule_time, reported.d_schedule, intended.max_late)
+    elif intended.at_once_until is not None and reported.d_schedule is not None:
+        yield from _compare_at_once(intended.at_once_until, reported.d_schedule)
     count = reported.count_phones
     if intended.counts_recipients and None not in (recipients, count) and recipients != count:
         yield Difference("count_phones", str(recipients), str(count))
     is_named = not intended.alphaname.isdigit()  # sms.by reports names, so an id cannot be compared
-    if is_named and reported.alphaname and reported.alphaname != intended.alphaname:
+    if is_named and reported.alphaname and reported.alphaname.strip() != intended.alphaname:
         yield Difference("alphaname", intended.alphaname, reported.alphaname)
+    if intended.parts is not None and reported.parts is not None and intended.parts != reported.parts:
+        is_fewer = reported.parts < intended.parts
+        yield Difference("parts", str(intended.parts), str(reported.parts), is_harmless=is_fewer)
 
 
 def find_drift(
@@ -138,6 +148,12 @@ def _compare_times(intended: datetime, reported: int, max_late: timedelta | None
     if time != intended and not was_late:
         local = time.astimezone(intended.tzinfo)
         yield Difference("d_schedule", expected, local.isoformat(timespec="seconds"))
+
+
+def _compare_at_once(latest: datetime, reported: int) -> Iterator[Difference]:
+    time = datetime.fromtimestamp(reported, latest.tzinfo)
+    if time > latest:
+        yield Difference("d_schedule", "none, to be sent at once", time.isoformat(timespec="seconds"))
 
 
 def _is_countable(chunk: ChunkRecord | ChunkPlan) -> bool:

@@ -9,11 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from decimal import Decimal
 from typing import Any
 
-from smsby_deploy.errors import ApiError
-from smsby_deploy.smsby.response import find_anywhere, find_value, inner_value, read_decimal, read_int, unwrap
+from smsby_deploy.smsby.response import (
+    find_anywhere,
+    find_value,
+    inner_value,
+    read_decimal,
+    read_int,
+    read_moment,
+    rows_of,
+    unreadable,
+    unwrap,
+)
 
 # Values of a `status` that describe the answer, not the mailing.
 _SAYS_SUCCESS = frozenset({"", "none", "ok", "success", "true", "1"})
@@ -99,6 +109,8 @@ class ListInfo:
     cost: Decimal | None
     status: str | None
     raw: Any
+    d_schedule: int | None = None
+    alphaname: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +143,15 @@ class SmsState:
 
 @dataclass(frozen=True, slots=True)
 class MessageState:
-    """The answer of checkSMSMessageStatus: `new` awaits moderation, `moderated` may be sent."""
+    """The answer of checkSMSMessageStatus: `new` awaits moderation, `moderated` may be sent.
+
+    createSmsMessage answers the same, and the `time` in Unix seconds, 0 for none.
+    """
 
     status: str | None
     parts: int | None
     alphaname: str | None
+    time: int | None
     raw: Any
 
     @property
@@ -187,7 +203,7 @@ def read_mailings(data: Any) -> Iterator[RemoteMailing]:
     for row in rows_of(data):
         number = read_int(row.get("id", row.get("message_id")))
         if number is None:
-            raise _unreadable("a mailing without an id")
+            raise unreadable("a mailing without an id")
         yield RemoteMailing(
             id=number,
             name=_text(row.get("name")) or "",
@@ -234,7 +250,7 @@ def read_messages(data: Any) -> Iterator[Message]:
     for row in rows_of(data):
         number = read_int(row.get("message_id", row.get("id")))
         if number is None:
-            raise _unreadable("a message without an id")
+            raise unreadable("a message without an id")
         yield Message(
             message_id=number,
             text=_text(row.get("message")) or "",
@@ -256,7 +272,7 @@ def read_alphanames(data: Any) -> Iterator[Alphaname]:
     if isinstance(data, list):
         data = {str(index): name for index, name in enumerate(data)}
     if not isinstance(data, dict):
-        raise _unreadable("no alphanames")
+        raise unreadable("no alphanames")
     for key, name in data.items():
         number, text = _named(key, name)
         if number is not None and text is not None:
@@ -294,7 +310,7 @@ def read_balance(data: Any) -> Balance:
     """Return the balance; ApiError if there is no amount."""
     amount = read_decimal(find_value(data, "balance"))
     if amount is None:
-        raise _unreadable("no balance")
+        raise unreadable("no balance")
     return Balance(amount, _text(find_value(data, "currency")))
 
 
@@ -316,6 +332,8 @@ def read_list_info(data: Any) -> ListInfo:
         cost=read_decimal(find_anywhere(data, "cost")),
         status=None if str(status).strip().lower() in _SAYS_SUCCESS else str(status),
         raw=data,
+        d_schedule=read_int(find_anywhere(data, "d_schedule")),
+        alphaname=sender if isinstance(sender := find_anywhere(data, "alphaname"), str) else None,
     )
 
 
@@ -341,12 +359,16 @@ def read_sms_state(data: Any) -> SmsState:
     )
 
 
-def read_message_state(data: Any) -> MessageState:
-    """Return the answer of checkSMSMessageStatus."""
+def read_message_state(data: Any, zone: tzinfo = UTC) -> MessageState:
+    """Return the answer of checkSMSMessageStatus or createSmsMessage.
+
+    A textual time is on the account's clock, in `zone`.
+    """
     return MessageState(
         status=_text(find_value(data, "status")),
         parts=read_int(find_value(data, "parts")),
         alphaname=_text(find_value(data, "alphaname")),
+        time=read_moment(find_value(data, "time"), zone),
         raw=data,
     )
 
@@ -364,28 +386,5 @@ def read_import(data: Any) -> ImportReport:
     )
 
 
-def rows_of(data: Any, *, strict: bool = True) -> Iterator[dict[str, Any]]:
-    """Yield the objects of a list, at the top or under result or data.
-
-    PHP may write it as a map.
-
-    Raises:
-        ApiError: `strict`, and the answer contains no list.
-    """
-    found = inner_value(data)
-    if isinstance(found, dict) and found and all(isinstance(row, dict) for row in found.values()):
-        found = list(found.values())
-    rows = found if isinstance(found, list) else None
-    if rows is None or not all(isinstance(row, dict) for row in rows):
-        if strict:
-            raise _unreadable("expected a list")
-        rows = []
-    yield from rows
-
-
 def _text(value: Any) -> str | None:
     return None if value in (None, "") else str(value)
-
-
-def _unreadable(what: str) -> ApiError:
-    return ApiError(f"cannot read the answer of sms.by: {what}", status=200)

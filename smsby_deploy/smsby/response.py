@@ -23,6 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -164,6 +165,21 @@ def read_int(value: Any) -> int | None:
     return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else None
 
 
+def read_moment(value: Any, zone: tzinfo) -> int | None:
+    """Return a time in Unix seconds; None if `value` is none that can be read.
+
+    A textual one without an offset is in `zone`.
+    """
+    number = read_int(value)
+    if number is not None or not isinstance(value, str):
+        return number
+    try:
+        local = datetime.fromisoformat(value.strip())
+        return int((local if local.tzinfo else local.replace(tzinfo=zone)).timestamp())
+    except (ValueError, OverflowError):
+        return None
+
+
 class NotFound(ApiError):
     """There is no such message, SMS or name."""
 
@@ -288,3 +304,27 @@ def inner_value(data: Any) -> Any:
         if "result" in top or "data" in top:
             return []
     return data
+
+
+def rows_of(data: Any, *, strict: bool = True) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a list, at the top or under result or data.
+
+    PHP may write it as a map.
+
+    Raises:
+        ApiError: `strict`, and the answer contains no list.
+    """
+    found = inner_value(data)
+    if isinstance(found, dict) and found and all(isinstance(row, dict) for row in found.values()):
+        found = list(found.values())
+    rows = found if isinstance(found, list) else None
+    if rows is None or not all(isinstance(row, dict) for row in rows):
+        if strict:
+            raise unreadable("expected a list")
+        rows = []
+    yield from rows
+
+
+def unreadable(what: str) -> ApiError:
+    """Return the error for an answer that cannot be read."""
+    return ApiError(f"cannot read the answer of sms.by: {what}", status=200)

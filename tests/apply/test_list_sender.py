@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from smsby_deploy.apply.list_sender import ExpectedList, ListGuardrails
+from smsby_deploy.apply.list_sender import ExpectedList, ListGuardrails, next_minute
 from smsby_deploy.apply.result import MailingOutcome
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.exit_codes import ExitCode
@@ -20,6 +23,7 @@ from tests.apply.fake_smsby import LOST, Reply, Shop, busy, error, ok
 
 DRAFTED = ok({"status": "OK", "result": {"message_id": 90}})
 CONFIRMED = ok({"status": "OK"})
+NOW = 1_793_610_000  # 2026-11-02 09:00 UTC, the time of the tests
 
 
 def info(status: str | None = "DRAFT", **figures: object) -> Answer:
@@ -200,6 +204,68 @@ def test_missing_figures_are_reported(letter: Shop) -> None:
     assert result.exit_code == ExitCode.DONE
     (line,) = [line for line in letter.lines if "parts, cost" in line]
     assert line.startswith("sale/staff: ")
+
+
+def listed(**values: object) -> Answer:
+    """A list of mailings with the draft."""
+    row = {"id": 90, "name": "sale/staff", "status": "DRAFT", "alphaname": "MyShop", **values}
+    return ok({"status": "success", "data": [row]})
+
+
+@pytest.mark.parametrize(
+    ("figures", "row", "text"),
+    [
+        ({}, {}, ""),
+        ({"parts": 41}, {}, "parts: intended 40, sms.by reports 41"),
+        ({"parts": 39}, {}, ""),
+        ({"alphaname": "Kvetka"}, {}, "alphaname: intended MyShop"),
+        ({"d_schedule": NOW + 3 * 3600}, {}, "d_schedule: intended none"),
+        ({}, {"alphaname": "Kvetka"}, "alphaname: intended MyShop"),
+        ({}, {"d_schedule": NOW + 3 * 3600}, "d_schedule: intended none"),
+        ({}, {"d_schedule": NOW + 60, "count_phones": 0, "parts": "0"}, ""),
+    ],
+)
+def test_draft_is_compared_before_it_is_confirmed(
+    letter: Shop, figures: dict[str, object], row: dict[str, object], text: str
+) -> None:
+    """Count and parts as confirm=0 reports them, sender and time wherever they are reported."""
+    answers(letter, before=[info(**figures)])
+    letter.sms_by.script("getSMSMessages", EMPTY_LIST, EMPTY_LIST, listed(**row))
+    result, mailing = letter.apply()
+    assert result.exit_code == (ExitCode.REFUSED if text else ExitCode.DONE)
+    assert text in (mailing.error or "")
+    assert letter.sms_by.changes().count("confirm=1") == (0 if text else 1)
+
+
+def test_draft_is_compared_again_by_each_apply(letter: Shop) -> None:
+    """A draft that an earlier run made, and could not confirm, is compared before this one confirms it."""
+    answers(letter, start=[error("Insufficient funds", 403), CONFIRMED])
+    letter.apply()
+    letter.sms_by.script("getSMSMessages", listed(alphaname="Kvetka"))
+    result, _ = letter.apply()
+    assert result.exit_code == ExitCode.REFUSED
+    assert letter.sms_by.changes().count("confirm=1") == 1
+
+
+def test_draft_that_is_listed_late_is_waited_for(letter: Shop) -> None:
+    """The list may lag: it is read for reconcile_seconds before the draft is confirmed without it."""
+    letter.sms_by.script("getSMSMessages", *[EMPTY_LIST] * 4, listed(alphaname="Kvetka"))
+    assert letter.apply()[0].exit_code == ExitCode.REFUSED
+
+
+def test_draft_that_is_not_listed_is_confirmed(letter: Shop) -> None:
+    """What no answer reports is not compared, and that is said."""
+    assert letter.apply()[0].exit_code == ExitCode.DONE
+    assert any("does not list its draft 90" in line for line in letter.lines)
+    assert letter.clock.monotonic() >= 2
+
+
+@given(st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1)))
+def test_next_minute_has_not_passed(moment: datetime) -> None:
+    """It is a full minute, and the first one that has not passed."""
+    minute = next_minute(moment)
+    assert (minute.second, minute.microsecond) == (0, 0)
+    assert timedelta(0) <= minute - moment < timedelta(minutes=1)
 
 
 UPLOADED = ExpectedList(recipients=40, cost=Decimal("1.04"), objection="", must_be_counted=False)

@@ -111,3 +111,76 @@ def test_unreadable_opt_outs_stop_a_single_mailing(single: Shop) -> None:
     assert (result.exit_code, single.sms_by.changes()) == (ExitCode.PLAN_REFUSED, [])
     assert mailing.error is not None
     assert "out.csv" in mailing.error
+
+
+SCHEDULED = ", schedule_time: '2026-11-02T11:00:00+00:00'"
+TIME = 1_793_610_000 + 7200  # of SCHEDULED
+
+
+@pytest.mark.parametrize(
+    ("made", "text"),
+    [
+        ({}, ""),
+        ({"parts": 1, "alphaname": "MyShop", "time": TIME}, ""),
+        ({"time": "2026-11-02 14:00"}, ""),
+        ({"parts": 2}, "parts: intended 1, sms.by reports 2"),
+        ({"alphaname": "Kvetka"}, "alphaname: intended MyShop, sms.by reports Kvetka"),
+        ({"alphaname": "system"}, "alphaname: intended MyShop, sms.by reports system"),
+        ({"time": 0}, "sms.by reports none"),
+        ({"time": TIME + 3 * 3600}, "sms.by reports 2026-11-02T17:00:00+03:00"),
+        ({"time": "2026-11-02 11:00"}, "sms.by reports 2026-11-02T11:00:00+03:00"),
+    ],
+)
+def test_new_message_is_compared_before_the_first_send(
+    single: Shop, made: dict[str, object], text: str
+) -> None:
+    """Another time, more parts or another sender stop the mailing, and its message is not recorded."""
+    to(single, *THREE, more=SCHEDULED)
+    single.sms_by.script("createSmsMessage", ok({"message_id": 50, **made}))
+    result, mailing = single.apply()
+    assert result.exit_code == (ExitCode.REFUSED if text else ExitCode.DONE)
+    assert text in (mailing.error or "")
+    assert called(single) == ([] if text else THREE)
+    assert single.chunk().message_id == (None if text else 50)
+
+
+def test_second_text_that_differs_stops_the_first(single: Shop) -> None:
+    """All messages of a mailing are compared before anything of it is sent."""
+    to(single, PHONES[0], f"{{phone: '{PHONES[1]}', text: Own}}")
+    single.sms_by.script("createSmsMessage", ok({"message_id": 50}), ok({"message_id": 51, "parts": 2}))
+    assert single.apply()[0].exit_code == ExitCode.REFUSED
+    assert called(single) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "row", "text"),
+    [
+        ({"parts": 2}, {}, "parts: intended 1, sms.by reports 2"),
+        ({"alphaname": "Kvetka"}, {}, "alphaname: intended MyShop, sms.by reports Kvetka"),
+        ({}, {"alphaname": "Kvetka"}, "alphaname: intended MyShop, sms.by reports Kvetka"),
+        ({}, {"d_schedule": TIME + 60}, "sms.by reports 2026-11-02T14:01:00+03:00"),
+        ({}, {"d_schedule": TIME, "count_phones": 2, "parts": "2"}, ""),
+    ],
+)
+def test_single_is_compared_again_on_resume(
+    single: Shop, inbox: Inbox, status: dict[str, object], row: dict[str, object], text: str
+) -> None:
+    """The status of a message and the list report it, too; count and parts of the list are those of all sends."""
+    to(single, *THREE, more=SCHEDULED)
+    single.sms_by.script("sendSMS", inbox.take, error("limit exceeded"), inbox.take)
+    single.apply()
+    single.sms_by.script("checkSMSMessageStatus", ok({"status": "moderated", **status}))
+    listed = {"id": 50, "name": "sale/staff", "status": "NEW", **row}
+    single.sms_by.script("getSMSMessages", ok({"status": "success", "data": [listed]}))
+    result, mailing = single.apply()
+    assert result.exit_code == (ExitCode.OUTCOME_UNKNOWN if text else ExitCode.DONE)  # sent in part
+    assert text in (mailing.error or "")
+    assert len(called(single)) == (2 if text else 4)
+
+
+def test_system_sender_has_many_names(single: Shop) -> None:
+    """Its documented names differ, so it is not compared."""
+    single.write("sale.yaml", (single.root / "sale.yaml").read_text().replace("MyShop", "0"))
+    single.sms_by.script("createSmsMessage", ok({"message_id": 50, "alphaname": "system"}))
+    single.sms_by.script("checkSMSMessageStatus", ok({"status": "moderated", "alphaname": "SMS.by"}))
+    assert single.apply()[0].exit_code == ExitCode.DONE

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
 
 from tests.e2e.conftest import Shop
 
@@ -11,6 +16,19 @@ _SALE = (
     "version: 1\ncampaign: sale\nalphaname: MyShop\nmailings:\n"
     f"  - {{name: staff, recipients: {json.dumps(_PHONES)}, text: Closed}}\n"
 )
+_SINGLE = _SALE.replace("name: staff,", "name: staff, via: single,")
+_LETTER = (
+    "version: 1\ncampaign: sale\nalphaname: MyShop\nmailings:\n"
+    "  - {name: staff, list: Newsletter, text: Closed, schedule_time: 2036-12-01T10:00:00}\n"
+)
+_OTHER_MESSAGE = {
+    "parts": ({"parts": 3}, "parts: intended 1, sms.by reports 3"),
+    "sender": ({"alphaname": "Kvetka"}, "alphaname: intended MyShop, sms.by reports Kvetka"),
+    "time": (
+        {"time": 2111032800},
+        "d_schedule: intended none, to be sent at once, sms.by reports 2036-11-23T",
+    ),
+}
 
 
 def test_uuid_without_success_is_unknown(shop: Shop) -> None:
@@ -53,3 +71,103 @@ def test_quick_sms_with_a_wrong_parameter_is_not_sent(shop: Shop) -> None:
         "api", "sendQuickSMS", "message=x", f"phone={_PHONES[0]}", "alphaname_id=0", "show_cost=yes", "--yes"
     )
     assert (done.code, shop.inbox()) == (1, {}), done.err
+
+
+def _blocked(shop: Shop, *words: str) -> None:
+    """Apply twice: nothing is sent either time, and the reason is reported."""
+    for _ in range(2):
+        done = shop.run("apply", "--auto-approve", "--format", "json")
+        (mailing,) = done.json["mailings"]
+        assert (done.code, mailing["outcome"]) == (4, "skipped"), done.err
+        assert all(word in mailing["error"] for word in words), mailing["error"]
+    assert not any(call["method"] == "sendSMS" for call in shop.calls())
+    assert not any(call["params"].get("confirm") == 1 for call in shop.calls())
+    assert shop.inbox() == {}
+
+
+@pytest.mark.parametrize(("values", "words"), _OTHER_MESSAGE.values(), ids=_OTHER_MESSAGE)
+def test_message_that_differs_is_not_sent(shop: Shop, values: dict[str, Any], words: str) -> None:
+    """Parts, sender and time of createSmsMessage are compared before the first sendSMS, in every run."""
+    shop.write("sale.yaml", _SINGLE)
+    shop.settings(duplicates=False)
+    shop.fault(method="createSmsMessage", mode="other-values", values=values, times=9)
+    _blocked(shop, words)
+    shop.clear_faults()
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert {phone: len(messages) for phone, messages in shop.inbox().items()} == dict.fromkeys(_PHONES, 1)
+
+
+def test_message_in_another_time_zone_is_not_sent(shop: Shop) -> None:
+    """createSmsMessage read the time on another clock: the phones would get it three hours late."""
+    shop.write("sale.yaml", _SINGLE.replace("text:", "schedule_time: 2036-12-01T10:00:00, text:"))
+    shop.settings(timezones={"time": "UTC"}, duplicates=False)
+    _blocked(
+        shop,
+        "intended 2036-12-01T10:00:00+03:00, sms.by reports 2036-12-01T13:00:00+03:00",
+        "account_timezone",
+    )
+
+
+def test_existing_message_with_more_parts_is_not_sent(shop: Shop) -> None:
+    """Whatever the status of a message reports is compared, too, also after a duplicate and on resume."""
+    shop.write("sale.yaml", _SINGLE)
+    shop.fault(method="checkSMSMessageStatus", mode="other-values", values={"parts": 2}, times=9)
+    _blocked(shop, "parts: intended 1, sms.by reports 2")
+
+
+def test_message_with_fewer_parts_is_sent_with_a_warning(shop: Shop) -> None:
+    """It costs less than was reviewed."""
+    shop.write("sale.yaml", _SINGLE.replace("Closed", "x" * 161))
+    shop.fault(method="createSmsMessage", mode="other-values", values={"parts": 1})
+    done = shop.run("apply", "--auto-approve")
+    assert done.code == 0, done.err
+    assert "parts: intended 2, sms.by reports 1" in done.err
+    assert len(shop.inbox()) == 2
+
+
+def test_system_name_may_be_reported_under_any_name(shop: Shop) -> None:
+    """The sender 0 has several documented names."""
+    shop.write("sale.yaml", _SINGLE.replace("MyShop", "0"))
+    shop.fault(method="createSmsMessage", mode="other-values", values={"alphaname": "SMS.by"})
+    done = shop.run("apply", "--auto-approve")
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize(
+    ("method", "values", "words"),
+    [
+        ("confirmSendMessageByList", {"parts": "75"}, "parts: intended 25, sms.by reports 75"),
+        ("getSMSMessages", {"alphaname": "Kvetka"}, "alphaname: intended MyShop, sms.by reports Kvetka"),
+        (
+            "getSMSMessages",
+            {"d_schedule": 2111659200},
+            "d_schedule: intended 2036-12-01T10:00:00+03:00, sms.by",
+        ),
+    ],
+)
+def test_draft_that_differs_is_not_confirmed(
+    shop: Shop, method: str, values: dict[str, Any], words: str
+) -> None:
+    """Parts, sender and time of a draft are compared before confirm=1; the draft stays, and is confirmed later."""
+    shop.write("sale.yaml", _LETTER)
+    shop.fault(method=method, mode="other-values", values=values, times=99)
+    _blocked(shop, words, "is not confirmed")
+    shop.clear_faults()
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert [call["method"] for call in shop.calls()].count("sendSmsList") == 1
+
+
+def test_draft_in_another_time_zone_is_not_confirmed(shop: Shop) -> None:
+    """sms.by read d_schedule on another clock."""
+    shop.write("sale.yaml", _LETTER)
+    shop.settings(timezones={"d_schedule": "UTC"})
+    _blocked(shop, "sms.by reports 2036-12-01T13:00:00+03:00", "account_timezone")
+
+
+def test_draft_without_a_time_is_due_in_the_next_minute(shop: Shop) -> None:
+    """d_schedule has no seconds: cut off, it would be in the past."""
+    shop.write("sale.yaml", _LETTER.replace(", schedule_time: 2036-12-01T10:00:00", ""))
+    assert shop.run("apply", "--auto-approve").code == 0
+    (call,) = [call for call in shop.calls() if call["method"] == "sendSmsList"]
+    due = datetime.fromisoformat(call["params"]["d_schedule"]).replace(tzinfo=ZoneInfo("Europe/Minsk"))
+    assert 0 <= due.timestamp() - call["at"] <= 60

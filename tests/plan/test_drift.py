@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
-from smsby_deploy.plan.drift import IntendedValues, find_drift
+from smsby_deploy.plan.drift import IntendedValues, ReportedValues, compare_values, find_drift
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location
 from smsby_deploy.smsby.parsers import RemoteMailing
@@ -96,3 +96,33 @@ def test_drift_later_than_max_late() -> None:
     """`max_late` excuses a later time only as far as it reaches."""
     late = replace(_LISTED, d_schedule=int((_WHEN + timedelta(minutes=40)).astimezone(UTC).timestamp()))
     assert len(_messages(late, replace(_MEANT, max_late=timedelta(minutes=30)))) == 1
+
+
+@pytest.mark.parametrize(
+    ("parts", "texts", "is_harmless"),
+    [
+        (2, [], False),
+        (None, [], False),
+        (3, ["parts: intended 2, sms.by reports 3"], False),
+        (1, ["parts: intended 2, sms.by reports 1"], True),
+    ],
+)
+def test_compare_values_of_parts(parts: int | None, texts: list[str], is_harmless: bool) -> None:
+    """More parts cost more than was reviewed; fewer are harmless."""
+    reported = ReportedValues(None, None, None, parts)
+    found = list(compare_values(replace(_MEANT, parts=2), None, reported))
+    assert [difference.text for difference in found] == texts
+    assert all(difference.is_harmless is is_harmless for difference in found)
+    assert list(compare_values(_MEANT, None, reported)) == []
+
+
+def test_compare_values_of_a_mailing_that_goes_at_once() -> None:
+    """Any time that has come means at once, a later one does not."""
+    meant = replace(_MEANT, schedule_time=None, at_once_until=_WHEN)
+    come = [0, 1, int(_WHEN.timestamp())]
+    assert not any(list(compare_values(meant, None, ReportedValues(time, None, None))) for time in come)
+    (late,) = compare_values(meant, None, ReportedValues(int(_WHEN.timestamp()) + 1, None, None))
+    assert late.text == (
+        "d_schedule: intended none, to be sent at once, sms.by reports 2026-12-01T10:00:01+03:00"
+    )
+    assert not late.is_harmless

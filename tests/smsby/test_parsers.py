@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from smsby_deploy.errors import ApiError
-from smsby_deploy.smsby.parsers import read_alphanames, read_list_info, read_lists
+from smsby_deploy.smsby.parsers import read_alphanames, read_list_info, read_lists, read_message_state
 
 ONE = {"list_id": "7", "name": "News"}
 
@@ -67,3 +68,33 @@ def test_read_lists_never_skips_a_list(data: Any) -> None:
 def test_read_list_info_ignores_a_success_status(said: Any, status: str | None) -> None:
     """A `status` that only means success is not the status of the mailing."""
     assert read_list_info({"status": said, "count": 3}).status == status
+
+
+def test_read_list_info_finds_time_and_sender() -> None:
+    """If confirm=0 reports them, wherever it does."""
+    info = read_list_info({"result": {"mailing": {"d_schedule": "1645612020", "alphaname": "MyShop"}}})
+    assert (info.d_schedule, info.alphaname) == (1645612020, "MyShop")
+    assert read_list_info({"alphaname": {"id": 7}}).alphaname is None
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [
+        (0, 0),
+        ("0", 0),
+        (1558682520, 1558682520),
+        ("1558682520", 1558682520),
+        ("2019-05-24 10:22", 1558682520),
+        ("2019-05-24 10:22:00", 1558682520),
+        ("2019-05-24T07:22:00+00:00", 1558682520),
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ([1], None),
+    ],
+)
+def test_read_message_state_reads_a_time(time: object, expected: int | None) -> None:
+    """Unix seconds, or text on the account's clock; what cannot be read is not reported."""
+    data = {"status": "ok", "parts": "2", "message_id": "5", "alphaname": "MyShop", "time": time}
+    made = read_message_state([data], ZoneInfo("Europe/Minsk"))
+    assert (made.status, made.parts, made.alphaname, made.time) == ("ok", 2, "MyShop", expected)

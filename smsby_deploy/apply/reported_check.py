@@ -1,0 +1,82 @@
+"""Compares what sms.by reports of a message or draft with the review, before it is sent.
+
+A message is compared before its first sendSMS, a draft before its confirmation. What no answer reports is not compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from smsby_deploy.apply.context import ApplyContext, Event
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.plan.drift import IntendedValues, ReportedValues, compare_values
+from smsby_deploy.plan.model import Action
+
+CLOCK_DIFFERENCE = timedelta(minutes=5)  # by which sms.by's clock may be ahead of ours
+_WAYS_OUT = {
+    "d_schedule": "check api.account_timezone",
+    "count_phones": "check the list at sms.by",
+    "parts": "check the text, of which sms.by counts more parts than the plan",
+    "alphaname": "check the sender at sms.by",
+}
+
+
+class ReportedCheck:
+    """Compares what sms.by reports with what was reviewed."""
+
+    def __init__(self, context: ApplyContext) -> None:
+        self._context = context
+        self._warned: set[str] = set()
+
+    def objection(
+        self,
+        what: str,
+        intended: IntendedValues,
+        answers: Iterable[ReportedValues],
+        recipients: int | None = None,
+    ) -> str:
+        """Return why `what`, a message or a draft, must not be sent; empty if it may be.
+
+        A difference that is harmless is a warning.
+
+        Args:
+            answers: what each answer of sms.by reports about it.
+            recipients: how many it must have; None if that is not known.
+        """
+        found = dict.fromkeys(
+            difference for answer in answers for difference in compare_values(intended, recipients, answer)
+        )
+        for difference in found:
+            if difference.is_harmless:
+                self._warn(intended.address, f"{what}: {difference.text}")
+        serious = [difference for difference in found if not difference.is_harmless]
+        if not serious:
+            return ""
+        values = "; ".join(difference.text for difference in serious)
+        ways = "; ".join(dict.fromkeys(_WAYS_OUT[difference.field] for difference in serious))
+        return f"{what} is not as reviewed: {values}; {ways}"
+
+    def _warn(self, address: str, text: str) -> None:
+        """Say it once, as several answers may report the same."""
+        line = f"{address}: {text}"
+        if line not in self._warned:
+            self._warned.add(line)
+            self._context.say(Event("differs", line, (address,), is_warning=True))
+
+    def intended(self, mailing: Mailing, action: Action, parts: int | None) -> IntendedValues:
+        """Return what was reviewed of a message or draft, which has `parts` if that is known.
+
+        If it is to be sent at once, or is late and may be, any time that has come will do.
+        """
+        now = self._context.clock.now().astimezone(ZoneInfo(self._context.project.api.account_timezone))
+        return IntendedValues(
+            mailing.address,
+            mailing.time_on_wire(now),
+            # The documented names of the system sender differ, so it is not compared.
+            "0" if action.alphaname_id == 0 else action.alphaname,
+            mailing.schedule_location or mailing.location,
+            at_once_until=now + CLOCK_DIFFERENCE,
+            parts=parts,
+        )
