@@ -333,8 +333,8 @@ class ListSender:
         if recipients is not None and mailing.text is not None:
             parts = recipients * measure_text(compile_text(mailing.text).render_once()).parts
         action = self._context.runs[mailing.address].action
-        intended = self._check.intended(mailing, action, parts)
-        return self._check.objection(f"draft {draft.id}", intended, answers, recipients)
+        what = f"draft {draft.id}"
+        return self._check.objection(what, mailing, action, answers, parts=parts, recipients=recipients)
 
     def _listed_draft(self, address: str, message_id: int) -> RemoteMailing | None:
         """Return the draft in the remote list, for which it looks for `reconcile_seconds`.

@@ -5,12 +5,17 @@ A message is compared before its first sendSMS, a draft before its confirmation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.apply.context import ApplyContext, Event
+from smsby_deploy.apply.reconcile import not_asked
 from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.errors import ApiError, SmsbyUnavailable
+from smsby_deploy.plan.account_names import SYSTEM_NAME, AccountNames, Known
 from smsby_deploy.plan.drift import IntendedValues, ReportedValues, compare_values
 from smsby_deploy.plan.model import Action
 
@@ -30,11 +35,34 @@ class ReportedCheck:
         self._context = context
         self._warned: set[str] = set()
 
+    @cached_property
+    def _names(self) -> AccountNames:
+        """The senders of the account, asked for once, and only if a name is to be resolved."""
+        try:
+            return AccountNames(Known.of(self._context.client.get_alphanames()))
+        except (SmsbyUnavailable, ApiError) as error:
+            raise not_asked(error) from error
+
+    def sender_name(self, action: Action) -> str:
+        """Return the name of the sender, which the files may give by its id or in another case.
+
+        For the system sender it is "0": its documented names differ.
+
+        Raises:
+            StopSending: sms.by could not be asked.
+        """
+        if action.alphaname_id == SYSTEM_NAME:
+            return str(SYSTEM_NAME)
+        return self._names.sender_name(action.alphaname)
+
     def objection(
         self,
         what: str,
-        intended: IntendedValues,
-        answers: Iterable[ReportedValues],
+        mailing: Mailing,
+        action: Action,
+        answers: Sequence[ReportedValues],
+        *,
+        parts: int | None,
         recipients: int | None = None,
     ) -> str:
         """Return why `what`, a message or a draft, must not be sent; empty if it may be.
@@ -43,14 +71,19 @@ class ReportedCheck:
 
         Args:
             answers: what each answer of sms.by reports about it.
-            recipients: how many it must have; None if that is not known.
+            parts: how many were reviewed, None if that is not known.
+            recipients: how many it must have, None if that is not known.
+
+        Raises:
+            StopSending: sms.by could not be asked.
         """
+        intended = replace(self._intended(mailing, action, answers), parts=parts)
         found = dict.fromkeys(
             difference for answer in answers for difference in compare_values(intended, recipients, answer)
         )
         for difference in found:
             if difference.is_harmless:
-                self._warn(intended.address, f"{what}: {difference.text}")
+                self._warn(mailing.address, f"{what}: {difference.text}")
         serious = [difference for difference in found if not difference.is_harmless]
         if not serious:
             return ""
@@ -65,18 +98,19 @@ class ReportedCheck:
             self._warned.add(line)
             self._context.say(Event("differs", line, (address,), is_warning=True))
 
-    def intended(self, mailing: Mailing, action: Action, parts: int | None) -> IntendedValues:
-        """Return what was reviewed of a message or draft, which has `parts` if that is known.
+    def _intended(
+        self, mailing: Mailing, action: Action, answers: Sequence[ReportedValues]
+    ) -> IntendedValues:
+        """Return what was reviewed.
 
         If it is to be sent at once, or is late and may be, any time that has come will do.
         """
         now = self._context.clock.now().astimezone(ZoneInfo(self._context.project.api.account_timezone))
+        is_as_written = all(answer.alphaname in (None, "", action.alphaname) for answer in answers)
         return IntendedValues(
             mailing.address,
             mailing.time_on_wire(now),
-            # The documented names of the system sender differ, so it is not compared.
-            "0" if action.alphaname_id == 0 else action.alphaname,
+            action.alphaname if is_as_written else self.sender_name(action),
             mailing.schedule_location or mailing.location,
             at_once_until=now + CLOCK_DIFFERENCE,
-            parts=parts,
         )

@@ -257,8 +257,8 @@ class SingleSender:
     ) -> None:
         """Stop the mailing if sms.by reports a message differently than it was reviewed."""
         parts = measure_text(chunk.text).parts if chunk.text else None
-        intended = self._check.intended(sending.mailing, sending.action, parts)
-        objection = self._check.objection(f"message {message_id}", intended, answers)
+        what = f"message {message_id}"
+        objection = self._check.objection(what, sending.mailing, sending.action, answers, parts=parts)
         if objection:
             sending.run.stop(f"not sent: {objection}", ExitCode.REFUSED)
 
@@ -336,7 +336,7 @@ class SingleSender:
             project=self._context.project.name,
             ref=(mailing.address, chunk.index),
             phones=[phone for phone, state in zip(chunk.phones, states, strict=True) if state in UNSENT],
-            alphaname=mailing.alphaname,
+            alphaname=self._check.sender_name(sending.action),
             time=sending.time,
         )
         try:

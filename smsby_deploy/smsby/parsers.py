@@ -302,7 +302,7 @@ def _named(key: Any, value: Any) -> tuple[int | None, str | None]:
         own = read_int(value.get("list_id", value.get("id")))
         number, name = number if own is None else own, value.get("name", value.get("title"))
         if number is None:
-            raise _unreadable("a name without an id")
+            raise unreadable("a name without an id")
     return number, str(name) if isinstance(name, str | int) else None
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from smsby_deploy.apply.reported_check import CLOCK_DIFFERENCE, ReportedCheck
+from smsby_deploy.apply.worker_pool import StopSending
+from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.drift import ReportedValues
 from tests.apply.fake_dispatch import World
-from tests.apply.fake_smsby import Shop
+from tests.apply.fake_smsby import Shop, error
 
 _NOTHING = ReportedValues(None, None, None)
 
@@ -18,27 +22,31 @@ def _check(shop: Shop, mailing: str = "") -> tuple[ReportedCheck, World]:
     """A check on the virtual clock, for the mailing of `shop`."""
     shop.mailing(f"recipients: ['375290000001'], text: Hi{mailing}")
     world = World()
-    object.__setattr__(world.context, "project", shop.load().project)
-    return ReportedCheck(world.context), world
+    context = replace(world.context, project=shop.load().project, client=shop.client)
+    world.context = context
+    return ReportedCheck(context), world
 
 
-def _objection(shop: Shop, *answers: ReportedValues, mailing: str = "", parts: int | None = 2) -> str:
+def _objection(
+    shop: Shop, *answers: ReportedValues, mailing: str = "", parts: int | None = 2, **sender: Any
+) -> str:
     check, world = _check(shop, mailing)
     (action,) = [run.action for run in world.context.runs.values()]
     (one,) = world.context.project.mailings
-    return check.objection("message 5", check.intended(one, action, parts), answers)
+    return check.objection("message 5", one, replace(action, **sender), answers, parts=parts)
 
 
 def test_reported_check_of_what_is_not_reported(shop: Shop) -> None:
     """Nothing is compared, and nothing objected to."""
     assert _objection(shop) == _objection(shop, _NOTHING) == ""
+    assert shop.sms_by.calls == []
 
 
 def test_reported_check_names_values_and_ways_out(shop: Shop) -> None:
     """Each difference once, whatever number of answers report it."""
     answer = ReportedValues(None, None, "Kvetka", 3)
-    assert _objection(shop, answer, answer) == (
-        "message 5 is not as reviewed: alphaname: intended Shop, sms.by reports Kvetka; "
+    assert _objection(shop, answer, answer, alphaname="MyShop") == (
+        "message 5 is not as reviewed: alphaname: intended MyShop, sms.by reports Kvetka; "
         "parts: intended 2, sms.by reports 3; check the sender at sms.by; "
         "check the text, of which sms.by counts more parts than the plan"
     )
@@ -48,9 +56,9 @@ def test_reported_check_warns_once_of_fewer_parts(shop: Shop) -> None:
     """They are no objection."""
     check, world = _check(shop)
     (run,), (mailing,) = world.context.runs.values(), world.context.project.mailings
-    intended, fewer = check.intended(mailing, run.action, 2), ReportedValues(None, None, None, 1)
-    assert check.objection("message 5", intended, [fewer, fewer]) == ""
-    assert check.objection("message 5", intended, [fewer]) == ""
+    fewer = ReportedValues(None, None, None, 1)
+    assert check.objection("message 5", mailing, run.action, [fewer, fewer], parts=2) == ""
+    assert check.objection("message 5", mailing, run.action, [fewer], parts=2) == ""
     (event,) = world.events
     assert event.is_warning
     assert event.line == "sale/staff: message 5: parts: intended 2, sms.by reports 1"
@@ -75,3 +83,31 @@ def test_reported_check_of_a_scheduled_mailing(shop: Shop, reported: int, is_obj
     scheduled = ", schedule_time: '2026-12-01T10:00:00+03:00'"
     assert World().clock.now().timestamp() == 1796108400  # 07:00 UTC
     assert bool(_objection(shop, ReportedValues(reported, None, None), mailing=scheduled)) is is_objected
+
+
+@pytest.mark.parametrize(
+    ("sender", "reported", "is_objected"),
+    [
+        ({"alphaname": "MyShop"}, "MyShop", False),
+        ({"alphaname": "MyShop"}, " MyShop ", False),
+        ({"alphaname": "MyShop"}, "Kvetka", True),
+        ({"alphaname": "MyShop"}, "system", True),
+        ({"alphaname": "7"}, "MyShop", False),
+        ({"alphaname": "7"}, "Kvetka", True),
+        ({"alphaname": "0", "alphaname_id": 0}, "system", False),
+        ({"alphaname": "System name", "alphaname_id": 0}, "SMS.by", False),
+    ],
+)
+def test_reported_check_of_a_sender(
+    shop: Shop, sender: dict[str, Any], reported: str, is_objected: bool
+) -> None:
+    """The files may give it by its id; the names of the system sender differ."""
+    assert bool(_objection(shop, ReportedValues(None, None, reported), **sender)) is is_objected
+
+
+def test_reported_check_needs_the_names_of_the_account(shop: Shop) -> None:
+    """If sms.by cannot be asked for the name of an id, nothing is sent."""
+    shop.sms_by.script("getAlphanames", error("token is invalid", 403))
+    with pytest.raises(StopSending) as caught:
+        _objection(shop, ReportedValues(None, None, "MyShop"), alphaname="7")
+    assert caught.value.exit_code is ExitCode.UNREACHABLE
