@@ -19,7 +19,7 @@ from smsby_deploy.lock.journal import read_journal
 from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.smsby.parsers import ListInfo
 from smsby_deploy.smsby.response import Answer
-from tests.apply.fake_smsby import LOST, Reply, Shop, busy, error, ok
+from tests.apply.fake_smsby import EMPTY_LIST, LOST, Reply, Shop, busy, error, ok
 
 DRAFTED = ok({"status": "OK", "result": {"message_id": 90}})
 CONFIRMED = ok({"status": "OK"})
