@@ -196,7 +196,7 @@ class _MessageBuilder:
         self._project = project.name
         self._mailing = mailing
         self._chunks = action.chunks
-        self._fields: dict[str, str] = {"alphaname_id": str(action.alphaname_id or 0)}
+        self._fields: dict[str, str] = {"alphaname_id": str(action.sender_id)}
         if (when := mailing.time_on_wire(now)) is not None:
             local = when.astimezone(ZoneInfo(project.api.account_timezone))
             self._fields["schedule_time"] = local.strftime("%Y-%m-%dT%H:%M:%S")

@@ -232,7 +232,7 @@ class MessageFactory:
         local_time = "" if time is None else time.astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
         def create() -> Outcome:
-            text, alphaname_id = chunk.text or "", action.alphaname_id or 0
+            text, alphaname_id = chunk.text or "", action.sender_id
             return self._client.create_sms_message(
                 text, alphaname_id=alphaname_id, name=name, time=local_time
             )

@@ -173,7 +173,7 @@ class DraftRequest(SendRequest):
             message=compile_text(mailing.text).render_once(),
             d_schedule=time.strftime("%Y-%m-%d %H:%M"),
             list_id=self._list_id,
-            alphaname_id=action.alphaname_id or 0,
+            alphaname_id=action.sender_id,
         )
 
 

@@ -85,6 +85,17 @@ class Action:
         """Whether something is sent, or made at sms.by to be sent."""
         return self.action in SENDING
 
+    @property
+    def sender_id(self) -> int:
+        """The id of the sender for a request.
+
+        Raises:
+            ValueError: it is not known. The system name never takes its place.
+        """
+        if self.alphaname_id is None:
+            raise ValueError(f"{self.address}: the id of the sender is not known")
+        return self.alphaname_id
+
     def block(self, code: ReasonCode, why: str) -> Action:
         """Return the same action, blocked."""
         return replace(self, action=ActionKind.BLOCKED, reason=with_code(code, why), reason_code=code)

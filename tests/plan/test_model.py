@@ -6,6 +6,8 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from smsby_deploy.plan.model import ActionKind, ReasonCode, Totals, total_of
 from tests.output import examples
 
@@ -33,6 +35,13 @@ def test_blocked_action_has_code_and_sentence() -> None:
     assert (action.action, action.reason_code) == (ActionKind.BLOCKED, ReasonCode.GUARDRAIL)
     assert action.reason == "guardrail: max_parts: 4"
     assert action.recipients == 12
+
+
+def test_unknown_sender_is_never_the_system_name() -> None:
+    """0 is the system name; a sender that is not resolved has no id to send with."""
+    assert examples.action("sale/vip", ActionKind.CREATE, alphaname_id=0).sender_id == 0
+    with pytest.raises(ValueError, match="not known"):
+        _ = examples.action("sale/vip", ActionKind.CREATE, alphaname_id=None).sender_id
 
 
 def test_schema_lists_every_reason_code() -> None:
