@@ -27,6 +27,7 @@ from smsby_deploy.recipients.phones import PhoneSet
 from smsby_deploy.recipients.sources import place_rows
 from smsby_deploy.recipients.suppression import check_without_databases, load_suppression
 from smsby_deploy.texts.template import Template, compile_text, rows_file
+from smsby_deploy.texts.text_lint import TextLint
 from smsby_deploy.wording import counted
 
 
@@ -96,12 +97,14 @@ def _measure(
     if isinstance(mailing.audience, ContactList):
         from smsby_deploy.plan.contact_lists import measure_list
 
-        return measure_list(project, mailing, template, observers.policy)
+        desired, problems = measure_list(project, mailing, template, observers.policy)
+        return desired, [*problems, *TextLint(mailing, template).find_problems()]
     if mailing.upload is not None:
         from smsby_deploy.plan.contact_lists import measure_upload
 
         report = AudienceReport()
         desired, problems = measure_upload(project, mailing, template, suppressed, report, observers)
+        problems += TextLint(mailing, template).find_problems()
         return desired, [*report.problems, *_find_repeats(mailing, report), *problems]
     return _measure_chunks(project, mailing, template, suppressed, observers)
 
@@ -111,9 +114,13 @@ def _measure_chunks(
 ) -> tuple[Desired, list[Problem]]:
     report = ChunkReport()
     counter = TextCounter(mailing, template, project.price, report.texts, observers.policy)
+    lint = TextLint(mailing, template)
 
     def on_batch(batch: Batch, texts: Sequence[str]) -> None:
         observers.progress.advance(len(batch.phones))
+        if texts:
+            lint.check(batch, texts)
+            counter.has_invisible = lint.has_invisible
         observers.on_batch(batch, texts)
 
     read: ReadBatches = read_audience
@@ -150,7 +157,7 @@ def _measure_chunks(
         body=project.api.body,
     )
     problems = [*audience.problems, *_find_repeats(mailing, audience), *report.texts.all_of(mailing)]
-    return desired, [*problems, *counter.find_problems()]
+    return desired, [*problems, *counter.find_problems(), *lint.find_problems()]
 
 
 def _find_repeats(mailing: Mailing, report: AudienceReport) -> list[Problem]:

@@ -77,6 +77,7 @@ class TextCounter:
         policy: ContentPolicy | None = None,
     ) -> None:
         self.costs = CostReport(price)
+        self.has_invisible = False  # whether texts may have characters that take room and are not seen
         self._mailing = mailing
         self._template = template
         self._is_personal = is_personal(mailing, template)
@@ -148,7 +149,7 @@ class TextCounter:
         suppressed = chunk.not_suppressed.count(0)
         self._suppressed += suppressed
         sent = list(compress(texts, chunk.not_suppressed)) if suppressed else texts
-        size = measure_batch(sent) if self.costs.is_by_parts else None
+        size = measure_batch(sent) if self.costs.is_by_parts and not self.has_invisible else None
         if size is None:
             rows = zip(texts, chunk.phones, chunk.lines, strict=True)
             for text, phone, line in compress(rows, chunk.not_suppressed):

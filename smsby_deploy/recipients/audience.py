@@ -59,16 +59,20 @@ class Batch(NamedTuple):
         """
         if name == "phone":
             return self.phones
-        found = [i for i, written in enumerate(self.names) if written == name]
-        found = found or [i for i, written in enumerate(self.names) if written.lower() == name]
-        found = found or [i for i, alias in enumerate(self._aliases()) if name in alias]
-        if not found:
+        column = self.column(name)
+        if column is None:
             return None
-        column = self.values[found[-1]]
         cells = column if self.selected is None else compress(column, self.selected)
         if self.is_typed:
             return [cell if type(cell) is FalseText else cell.strip() for cell in cells]
         return list(map(str.strip, cells))
+
+    def column(self, name: str) -> Sequence[str] | None:
+        """The column that `variable` reads, as written and with the rows that were dropped."""
+        found = [i for i, written in enumerate(self.names) if written == name]
+        found = found or [i for i, written in enumerate(self.names) if written.lower() == name]
+        found = found or [i for i, alias in enumerate(self._aliases()) if name in alias]
+        return self.values[found[-1]] if found else None
 
     @property
     def variables(self) -> list[dict[str, str]]:

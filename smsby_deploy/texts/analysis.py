@@ -95,6 +95,7 @@ class TextAnalysis(NamedTuple):
     """The result of analyzing a text.
 
     `variables` come from the recipients' data. `included` has the included templates by the names that texts use.
+    `tested` has the variables whose truth decides, with the template and offset of the first such test.
     """
 
     variables: frozenset[str]
@@ -102,6 +103,7 @@ class TextAnalysis(NamedTuple):
     faults: tuple[TemplateFault, ...]
     vectorized: VectorizedTemplate | None = None
     included: Mapping[str, IncludedText] = MappingProxyType({})
+    tested: Mapping[str, tuple[str | None, int]] = MappingProxyType({})
 
 
 class RenderError(Exception):

@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import repeat
+from operator import contains
 
 from smsby_deploy.config.declarations import Rewrite
 from smsby_deploy.texts.parts import CYRILLIC_WORD, MAX_PARTS, TextSize, TextTooLong, measure_text
@@ -50,6 +52,13 @@ _SIGNS = {
 }  # fmt: skip
 _SIGN_TABLE = str.maketrans(_SIGNS)
 _MOST_SETS = 500  # of characters; further ones are counted with the cheapest
+# Characters that take room in a text and none on the screen: soft hyphens, accents over Cyrillic letters, zero-width and
+# bidirectional marks, and selectors of a character's variant, which follow many emoji.
+INVISIBLE = (
+    "\u00ad\u0300\u0301\u061c\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069"
+    "\ufe0e\ufe0f\ufeff"
+)
+_INVISIBLE_TABLE = str.maketrans("", "", INVISIBLE)
 
 
 # The apostrophe of Belarusian and Ukrainian, as in сям’я.
@@ -120,9 +129,9 @@ def describe_replacements(characters: set[str]) -> str:
 
 
 def name_character(character: str) -> str:
-    """`U+2014 —`, or the code alone if the character is not printable."""
+    """`U+2014 —`, or the code alone if the character cannot be seen."""
     code = f"U+{ord(character):04X}"
-    return f"{code} {character}" if character.isprintable() else code
+    return f"{code} {character}" if character.isprintable() and character not in INVISIBLE else code
 
 
 def name_replacement(text: str) -> str:
@@ -130,19 +139,28 @@ def name_replacement(text: str) -> str:
     return {"": "nothing", " ": "a space"}.get(text, text)
 
 
+def has_invisible(text: str) -> bool:
+    """Whether `text` has characters that take room and are not seen."""
+    return any(map(contains, repeat(text), INVISIBLE))  # much faster than a pattern
+
+
 def may_be_expensive(text: str) -> bool:
-    """Whether a UCS-2 text could be GSM-7 without a few characters."""
-    return CYRILLIC_WORD.search(text) is None
+    """Whether a UCS-2 text could be GSM-7, or shorter than it is, without a few characters."""
+    return CYRILLIC_WORD.search(text) is None or has_invisible(text)
 
 
 @dataclass(slots=True)
 class Expense:
-    """What one set of characters adds for all its recipients; `row` is the first line with it."""
+    """What one set of characters adds for all its recipients; `row` is the first line with it.
+
+    `is_invisible`: the texts are UCS-2 without these characters, too.
+    """
 
     recipients: int = 0
     parts: int = 0
     cost: Decimal = Decimal(0)
     row: int | None = None
+    is_invisible: bool = False
 
 
 @dataclass(slots=True)
@@ -154,14 +172,22 @@ class ExpensiveCharacters:
     def count(self, text: str, size: TextSize, price: Decimal, *, recipients: int, row: int | None) -> None:
         """Count a UCS-2 text of `recipients`; `price` is the price of one part to all of them."""
         characters = frozenset(character for character in set(text) if not character.isascii())
-        if sum(character.isalpha() for character in characters) > 1:
-            return
-        added = size.parts - _count_parts(plain_text(text))
+        # A text that is UCS-2 because of its language stays so; only what is not seen can be left out.
+        is_invisible = (
+            CYRILLIC_WORD.search(text) is not None
+            or sum(character.isalpha() for character in characters) > 1
+        )
+        if is_invisible:
+            characters = characters.intersection(INVISIBLE)
+            if not characters:
+                return
+        plain = text.translate(_INVISIBLE_TABLE) if is_invisible else plain_text(text)
+        added = size.parts - _count_parts(plain)
         if added <= 0:
             return
         if characters not in self.found and len(self.found) >= _MOST_SETS:
             characters = min(self.found, key=lambda one: self.found[one].parts)
-        expense = self.found.setdefault(characters, Expense(row=row))
+        expense = self.found.setdefault(characters, Expense(row=row, is_invisible=is_invisible))
         expense.recipients += recipients
         expense.parts += added * recipients
         expense.cost += added * price
@@ -182,7 +208,7 @@ def describe_expense(characters: frozenset[str], expense: Expense, currency: str
     plain = list(dict.fromkeys(plain_text(name) for name in names))
     instead = " ".join(map(name_replacement, plain))
     advice = f"write {instead} instead" if any(plain) else f"leave {'it' if len(names) == 1 else 'them'} out"
-    if all(name in SMART for name in names):
+    if not expense.is_invisible and all(name in SMART for name in names):
         advice += ", or set `smart_encoding: true`"
     return f"{count} ({shown}) {adds} {parts}{cost}: {advice}"
 

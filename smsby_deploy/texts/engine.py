@@ -92,7 +92,8 @@ def _analyze(source: TextSource, templates: ParsedTemplates) -> TextAnalysis:
     variables = vectorized.variables if vectorized else find_variables(environment, text, templates)
     literals = tuple(templates.literals())
     faults = [*find_placeholder_faults(literals), *templates.unknown_calls()]
-    return TextAnalysis(frozenset(variables), literals, tuple(faults), vectorized, templates.included)
+    tested = {name: place for name, place in templates.tested_names().items() if name in variables}
+    return TextAnalysis(frozenset(variables), literals, tuple(faults), vectorized, templates.included, tested)
 
 
 class Renderer:

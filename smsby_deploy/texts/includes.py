@@ -17,6 +17,7 @@ from smsby_deploy.texts.environment import TextEnvironment
 
 FOLDER = "templates"
 _REFERENCES = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+_TESTS = (nodes.If, nodes.CondExpr, nodes.Not, nodes.And, nodes.Or)
 # Names that Jinja2 itself defines where they can be called.
 _CALLABLE = frozenset(["caller", "loop", "self", "super"])
 
@@ -70,6 +71,16 @@ class ParsedTemplates:
                     message = f"unknown function {called}; to print a column write {{{{ {called} }}}}"
                     yield TemplateFault("TEMPLATE", name, call.node.lineno - 1, message)
 
+    def tested_names(self) -> dict[str, tuple[str | None, int]]:
+        """Names whose truth decides, as in `{% if x %}`: the template and offset of the first such test."""
+        tested: dict[str, tuple[str | None, int]] = {}
+        for name, found in self._found.items():
+            for node in found:
+                for operand in _operands(node):
+                    if isinstance(operand, nodes.Name):
+                        tested.setdefault(operand.name, (name, operand.lineno - 1))
+        return tested
+
     def references(self, name: str | None) -> Iterator[tuple[str, int]]:
         """The names of the templates that one template refers to, with offsets.
 
@@ -97,7 +108,7 @@ class ParsedTemplates:
     ) -> None:
         tree = self.trees[name] = environment.parse(text, name)
         # One walk finds all that is needed: walking is a fifth of the analysis.
-        self._found[name] = list(tree.find_all((nodes.TemplateData, nodes.Call, *_REFERENCES)))
+        self._found[name] = list(tree.find_all((nodes.TemplateData, nodes.Call, *_TESTS, *_REFERENCES)))
         for included, lineno in self.references(name):
             if included in (*including, name):
                 message = f"{included} includes itself: remove one of the includes"
@@ -111,6 +122,18 @@ class ParsedTemplates:
                 included not in self.trees
             ):  # each once: templates that include each other twice would take forever
                 self._add(environment, included, self.included[included].text, root, (*including, name))
+
+
+def _operands(node: nodes.Node) -> tuple[nodes.Node, ...]:
+    """What `node` tests for truth."""
+    match node:
+        case nodes.If() | nodes.CondExpr():
+            return (node.test,)
+        case nodes.Not():
+            return (node.node,)
+        case nodes.And() | nodes.Or():
+            return node.left, node.right
+    return ()
 
 
 def find_variables(environment: TextEnvironment, text: str, templates: ParsedTemplates) -> frozenset[str]:

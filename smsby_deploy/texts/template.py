@@ -61,6 +61,7 @@ class Template:
         self.inputs = {one.file: one.text for one in analysis.included.values()}
         self.rewriter = Rewriter(source.rewrite)
         self.vectorized = analysis.vectorized
+        self.tested = analysis.tested
         self._analysis = analysis
         self._shared_text: str | None = None
         self._has_given_up = False
@@ -126,12 +127,21 @@ class Template:
         problems.extend(placeholder_problems(texts, batch, rows_file=rows_file, address=address))
         return RenderedBatch(texts, problems, self.rewriter.replaced)
 
+    @property
+    def sources(self) -> dict[str | None, str]:
+        """The text (None) and the templates it includes, as written, by name."""
+        included = self._analysis.included
+        return {None: self.source.text, **{name: one.text for name, one in included.items()}}
+
+    def locate(self, name: str | None, offset: int) -> Location:
+        """The location of the character at `offset` of the source `name`."""
+        return locate_in_text(self.source, self._analysis.included, name, offset)
+
     def find_literal(self, character: str) -> Location | None:
         """The first place of `character` in the template; None if it comes from the data."""
         for name, offset, literal in self._analysis.literals:
             if character in literal:
-                index = offset + literal.index(character)
-                return locate_in_text(self.source, self._analysis.included, name, index)
+                return self.locate(name, offset + literal.index(character))
         return None
 
     def _render_known(self, batch: Batch) -> list[str | None] | None:

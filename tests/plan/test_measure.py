@@ -131,7 +131,9 @@ def _desired(folder: Path, body: str, project: str = _PROJECT, rows: str = _ROWS
             f"    text: «H\u0456» {_LONG}\n",
             [
                 "sale.yaml:6:11: warning EXPENSIVE_CHARACTER sale/vip: 3 characters (U+00AB «, U+00BB », U+0456 \u0456) "
-                'add 6 parts (0.16 BYN): write " i instead'
+                'add 6 parts (0.16 BYN): write " i instead',
+                "sale.yaml:6:12: warning MIXED_ALPHABETS sale/vip: the word H\u0456 mixes two alphabets (Latin U+0048 H); "
+                "write it in one",
             ],
         ),
         (
@@ -216,3 +218,40 @@ def test_measure_keeps_a_thousand_problems(tmp_path: Path) -> None:
     problems = validate_project(load_project(tmp_path))
     assert len(problems) == 1001
     assert problems[0].message.startswith("200 more texts of this mailing cannot be sent")
+
+
+@pytest.mark.parametrize(("mark", "parts"), [("", 20), ("\u200b", 21), ("\ufe0f", 21)])
+def test_measure_counts_invisible_characters_of_values(tmp_path: Path, mark: str, parts: int) -> None:
+    """A value with one is counted for itself among thousands that are counted together."""
+    rows = "".join(f"37529{1000000 + row},{'я' * 69}\n" for row in range(19))
+    text = '    recipients: {file: r.csv}\n    text: "{{ name }}!"\n'
+    _write(tmp_path, text.removeprefix("    "))
+    campaign = "version: 1\ncampaign: sale\nmailings:\n  - name: vip\n" + text
+    (tmp_path / "sale.yaml").write_text(campaign, encoding="utf-8")
+    value = f"я{mark}{'я' * 68}"
+    (tmp_path / "r.csv").write_text(f"phone,name\n{rows}375297654321,{value}\n", encoding="utf-8")
+    project = load_project(tmp_path).project
+    desired, problems = measure_mailing(project, project.mailings[0], PhoneSet())
+    assert desired is not None
+    assert desired.parts == parts
+    codes = [problem.code for problem in problems]
+    assert codes == (["EXPENSIVE_CHARACTER"] if mark else [])
+    assert all("first at r.csv:21" in problem.message for problem in problems)
+
+
+def test_measure_warns_of_what_texts_say(tmp_path: Path) -> None:
+    """The same warnings for recipients, a list and an upload."""
+    row = 'recipients: ["375291234567"]'
+    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n", encoding="utf-8")
+    mailings = "".join(
+        f'  - name: m{number}\n    {source}\n    text: "Скидкa&nbsp;5"\n'
+        for number, source in enumerate([row, "list: News", f"{row}\n    upload: true"])
+    )
+    (tmp_path / "sale.yaml").write_text(
+        f"version: 1\ncampaign: sale\nmailings:\n{mailings}", encoding="utf-8"
+    )
+    problems = validate_project(load_project(tmp_path))
+    found = [f"{problem.code} {problem.address}" for problem in problems]
+    assert found == [
+        f"{code} sale/m{number}" for number in range(3) for code in ("HTML_ENTITY", "MIXED_ALPHABETS")
+    ]

@@ -38,6 +38,12 @@ def _describe(text: str, recipients: int = 10) -> list[str]:
         ("— " + "x" * 300, "1 character (U+2014 —) adds 30 parts (0.78 BYN): write - instead, or set `smart_encoding: true`"),
         ("5 € " + "x" * 153, "1 character (U+20AC €) adds 20 parts (0.52 BYN): write EUR instead"),
         ("Hell\u043e " + "x" * 150, "1 character (U+043E \u043e) adds 20 parts (0.52 BYN): write o instead"),
+        # Texts that are UCS-2 in any case, and of 70 characters without what is not seen.
+        *((f"{mark}{'я' * 70}", f"1 character ({code}) adds 10 parts (0.26 BYN): leave it out") for mark, code in (
+            ("\u200b", "U+200B"), ("\u00ad", "U+00AD"), ("\u200e", "U+200E"), ("\ufeff", "U+FEFF"),
+        )),
+        ("❤\ufe0f" + "ж" * 69, "1 character (U+FE0F) adds 10 parts (0.26 BYN): leave it out"),
+        ("Łódź\u200b" + "x" * 66, "1 character (U+200B) adds 10 parts (0.26 BYN): leave it out"),
     ],
 )  # fmt: skip
 def test_describe_expense_names_parts_cost_and_remedy(text: str, message: str) -> None:
@@ -45,7 +51,7 @@ def test_describe_expense_names_parts_cost_and_remedy(text: str, message: str) -
     assert _describe(text) == [message]
 
 
-@pytest.mark.parametrize("text", ["— short", "Привет", "ёж " + "x" * 150])
+@pytest.mark.parametrize("text", ["— short", "Привет", "ёж " + "x" * 150, "\u200bПривет", "я" * 71])
 def test_expensive_characters_ignore_free_characters(text: str) -> None:
     """A text that stays within its part, or has non-Latin words, has no finding."""
     assert _describe(text) == []

@@ -1,0 +1,259 @@
+"""Texts that say something else than their author meant: warnings about templates and values.
+
+HTML entities would be sent as they are, a word in two alphabets hides a wrong letter or breaks a link, and a text such as
+`0` or `no` is true. Values are checked a column at a time; single values are looked at only where one is odd.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from html.entities import html5
+from typing import NamedTuple
+
+from smsby_deploy.config.declarations import FalseText, InlineRecipients, Mailing
+from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.texts.encoding_lint import has_invisible, name_character
+from smsby_deploy.texts.not_a_value import NOT_VALUES
+from smsby_deploy.texts.template import Template, rows_file
+
+_MOST_ROWS = 100  # with an odd value, after which a column is not searched further
+_MOST_LETTERS = 5  # that a message names
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+_CYRILLIC = "\u0400-\u052f"
+_MIXED = re.compile(f"[A-Za-z](?:(?<=[{_CYRILLIC}].)|(?=[{_CYRILLIC}]))")
+_WORD = re.compile(r"[^\W_]+")
+_ACRONYM = re.compile(f"[A-Z]{{2,}}[{_CYRILLIC}]+")  # SMSка: an acronym with an ending
+_TO_BLANK = r"[^\s\"'<>«»]"
+_URL = re.compile(
+    rf"(?:https?://|www\.){_TO_BLANK}+|\b(?:[\w-]+\.)+(?:by|ru|com|net|org|me|info|shop)\b(?:/{_TO_BLANK}*)?",
+    re.IGNORECASE,
+)
+# Both begin literally, which is fast.
+_CYRILLIC_URLS = tuple(
+    (mark, re.compile(rf"{re.escape(mark)}{_TO_BLANK}*[{_CYRILLIC}]")) for mark in ("://", "www.")
+)
+_URL_START = re.compile(r"(?:https?://)?(?:www\.)?", re.IGNORECASE)
+_IS_CYRILLIC, _IS_LATIN = re.compile(f"[{_CYRILLIC}]"), re.compile("[A-Za-z]")
+# In UTF-8: 1 for a Latin letter, 2 for the first byte of a Cyrillic one, 3 for any further byte, 4 for other first bytes.
+_KINDS = bytes(
+    int(chr(byte).isalpha()) if byte < 0x80 else 3 if byte < 0xC0 else 2 if 0xD0 <= byte <= 0xD4 else 4
+    for byte in range(256)
+)
+_OWN_TEXT = "text "  # a recipient's own text: unlike any column, whose names have no blanks at their ends
+_MARKUP = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
+_QUOTED = re.compile(r"'([^'\\]*)'|\"([^\"\\]*)\"")
+_NEGATIVE = [
+    "0",
+    "0.0",
+    "0.00",
+    "0,0",
+    "0,00",
+    "false",
+    "no",
+    "n",
+    "off",
+    "нет",
+    "не",
+    "няма",
+    "ложь",
+    "-",
+    "–",
+    "—",
+]
+_LOOKS_FALSE = NOT_VALUES.union(*((word, word.upper(), word.capitalize()) for word in _NEGATIVE))
+
+
+class Oddity(NamedTuple):
+    """A part of a text that its recipients would read otherwise; `letters` are those of the wrong alphabet."""
+
+    code: str
+    offset: int
+    found: str
+    letters: str = ""
+
+
+def find_oddities(text: str) -> Iterator[Oddity]:
+    """Yield the HTML entities in `text`, and the words and URLs in two alphabets."""
+    if "&" in text:
+        for entity in _ENTITY.finditer(text):
+            if entity.group()[1] == "#" or entity.group()[1:] in html5:
+                yield Oddity("HTML_ENTITY", entity.start(), entity.group())
+    if text.isascii():
+        return
+    urls = [(found.start(), found.end()) for found in _URL.finditer(text)]
+    for start, end in urls:
+        path = _URL_START.sub("", text[start:end], count=1)
+        if letters := _minority(path):
+            yield Oddity("MIXED_ALPHABETS", start, text[start:end], letters)
+    if not _may_be_mixed(_kinds_of(text)):
+        return
+    for word in _WORD.finditer(text):
+        if any(start <= word.start() < end for start, end in urls) or _ACRONYM.fullmatch(word.group()):
+            continue
+        if _MIXED.search(word.group()):
+            yield Oddity("MIXED_ALPHABETS", word.start(), word.group(), _minority(word.group()))
+
+
+def _minority(text: str) -> str:
+    """The letters of the rarer alphabet; none if there is only one alphabet."""
+    cyrillic, latin = _IS_CYRILLIC.findall(text), _IS_LATIN.findall(text)
+    if not (cyrillic and latin):
+        return ""
+    return "".join(dict.fromkeys(latin if len(latin) <= len(cyrillic) else cyrillic))
+
+
+def _kinds_of(text: str) -> bytes:
+    """The kinds of all bytes of `text`: searching them is several times as fast as a pattern."""
+    return text.encode("utf-8", "surrogatepass").translate(_KINDS)
+
+
+def _may_be_mixed(kinds: bytes) -> bool:
+    """Whether a Latin and a Cyrillic letter may be neighbors."""
+    return b"\1\2" in kinds or b"\3\1" in kinds
+
+
+def _may_be_odd(text: str, kinds: bytes) -> bool:
+    """Whether `find_oddities` may find something in one of the lines; `kinds` are empty for ASCII."""
+    if "&" in text and _ENTITY.search(text):
+        return True
+    if b"\1" not in kinds:  # without Latin letters no alphabets can be mixed
+        return False
+    if _may_be_mixed(kinds) and _MIXED.search(text):
+        return True
+    return any(mark in text and pattern.search(text) for mark, pattern in _CYRILLIC_URLS)
+
+
+class _Found(NamedTuple):
+    """The first value with an oddity, its line, and the number of rows with one."""
+
+    oddity: Oddity
+    line: int
+    rows: int = 1
+
+
+class TextLint:
+    """Collects what is odd in the texts of one mailing, while its batches stream by.
+
+    `has_invisible`: a text may have characters that take room and are not seen.
+    """
+
+    def __init__(self, mailing: Mailing, template: Template | None) -> None:
+        self._mailing = mailing
+        self._template = template
+        self._file = rows_file(mailing)
+        self._variables = sorted(template.variables - {"phone"}) if template is not None else []
+        self._has_own_texts = template is None or isinstance(mailing.audience, InlineRecipients)
+        self._searched: set[str] = set()  # columns with so many odd values that no more are looked for
+        self._found: dict[tuple[str, str], _Found] = {}
+        self._true: dict[str, tuple[str, int]] = {}  # by variable: the text that is true, and its line
+        self.has_invisible = template is not None and any(map(has_invisible, template.sources.values()))
+
+    def check(self, batch: Batch, texts: Sequence[str]) -> None:
+        """Check the values of a batch that its `texts` were rendered from."""
+        if self._has_own_texts:
+            self._check_column(_OWN_TEXT, [text or "" for text in batch.texts], batch, texts)
+        for name in self._variables:
+            column = batch.column(name)
+            if column is not None:
+                self._check_column(name, column, batch, texts)
+
+    def find_problems(self) -> Iterator[Problem]:
+        """Yield the warnings: those of the template, then those of the data."""
+        if self._template is not None:
+            yield from self._problems_of_template(self._template)
+            for name, (value, line) in self._true.items():
+                place = self._template.locate(*self._template.tested[name])
+                yield self._warning("TRUTH", _explain_truth(name, value, f"{self._file}:{line}"), place)
+        for (name, code), found in self._found.items():
+            message = _explain_value(name, found)
+            yield self._warning(code, message, Location(self._file, found.line))
+
+    def _check_column(self, name: str, column: Sequence[str], batch: Batch, texts: Sequence[str]) -> None:
+        if self._template is not None and name in self._template.tested and name not in self._true:
+            self._check_truth(name, column, batch)
+        joined = "\n".join(column)
+        kinds = b"" if joined.isascii() else _kinds_of(joined)
+        if b"\4" in kinds and has_invisible(joined):
+            self.has_invisible = True
+        if name not in self._searched and _may_be_odd(joined, kinds):
+            cells = batch.texts if name == _OWN_TEXT else batch.variable(name) or ()
+            self._search_cells(name, cells, batch.lines, texts)
+
+    def _search_cells(
+        self, name: str, cells: Sequence[str | None], lines: Sequence[int], texts: Sequence[str]
+    ) -> None:
+        """Keep the first oddity of each kind that recipients would read, and count the rows with one."""
+        for cell, line, text in zip(cells, lines, texts, strict=True):
+            for oddity in find_oddities(cell) if cell else ():
+                if oddity.found in text:
+                    known = self._found.get((name, oddity.code))
+                    found = known._replace(rows=known.rows + 1) if known else _Found(oddity, line)
+                    self._found[name, oddity.code] = found
+                    if found.rows >= _MOST_ROWS:
+                        self._searched.add(name)
+
+    def _check_truth(self, name: str, column: Sequence[str], batch: Batch) -> None:
+        """Keep the first value that reads like no and is true, as every text is."""
+        if not _LOOKS_FALSE.isdisjoint(map(str.strip, set(column))):
+            for cell, line in zip(batch.variable(name) or (), batch.lines, strict=True):
+                if type(cell) is not FalseText and cell in _LOOKS_FALSE:
+                    self._true[name] = cell, line
+                    return
+
+    def _problems_of_template(self, template: Template) -> Iterator[Problem]:
+        for name, source in template.sources.items():
+            for oddity in find_oddities(_readable(source)):
+                place = template.locate(name, oddity.offset)
+                yield self._warning(oddity.code, _explain_literal(oddity), place)
+
+    def _warning(self, code: str, message: str, place: Location) -> Problem:
+        return Problem(Severity.WARNING, code, message, self._mailing.address, place)
+
+
+def _readable(source: str) -> str:
+    """`source` with blanks for its tags; what they have in quotes stays, and so does every offset."""
+
+    def blank(tag: re.Match[str]) -> str:
+        written = [" "] * len(tag.group())
+        for quoted in _QUOTED.finditer("" if tag.group().startswith("{#") else tag.group()):
+            written[quoted.start() + 1 : quoted.end() - 1] = quoted.group()[1:-1]
+        return "".join(written)
+
+    return _MARKUP.sub(blank, source) if "{" in source else source
+
+
+def _name_letters(letters: str) -> str:
+    alphabet = "Latin" if letters.isascii() else "Cyrillic"
+    more = ", …" if len(letters) > _MOST_LETTERS else ""
+    return f"{alphabet} {', '.join(map(name_character, letters[:_MOST_LETTERS]))}{more}"
+
+
+def _explain_literal(oddity: Oddity) -> str:
+    if oddity.code == "HTML_ENTITY":
+        return f"{oddity.found} would be sent literally; write the character itself"
+    what = "the URL" if _URL.match(oddity.found) else "the word"
+    return f"{what} {oddity.found} mixes two alphabets ({_name_letters(oddity.letters)}); write it in one"
+
+
+def _explain_value(name: str, found: _Found) -> str:
+    """Name the column and what is odd in it, never the value: it may be a person's name."""
+    oddity, where = found.oddity, "the recipient's text" if name == _OWN_TEXT else f"the column {name}"
+    if oddity.code == "HTML_ENTITY":
+        message = f"{where} contains HTML ({oddity.found}), which would be sent literally; use plain text"
+    else:
+        what = "URL" if _URL.match(oddity.found) else "word"
+        letters = _name_letters(oddity.letters)
+        message = f"a {what} in {where} mixes two alphabets ({letters}); write it in one"
+    if found.rows == 1:
+        return message
+    return f"{message} ({found.rows}{' or more' if found.rows >= _MOST_ROWS else ''} rows)"
+
+
+def _explain_truth(name: str, value: str, row: str) -> str:
+    return (
+        f"{name} is tested for truth, and the text {value} is true ({row}), as is every text but an empty one; "
+        f"state the intent: {{% if {name} | int > 0 %}} for numbers, {{% if {name} == 'yes' %}} for words, or "
+        f"leave the cell empty"
+    )
