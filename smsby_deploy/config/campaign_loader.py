@@ -6,7 +6,7 @@ Recipients are declared here, inline or by where they are: a file, Parquet files
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -40,7 +40,7 @@ from smsby_deploy.config.settings import (
     read_zone,
 )
 from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
-from smsby_deploy.problems import Location, ProblemLog
+from smsby_deploy.problems import Location, Problem, ProblemLog, Severity
 
 # Errors of files that cannot be read, so that their mailing cannot be searched for more problems.
 _UNREADABLE = frozenset({"FILE_MISSING", "PATH_OUTSIDE"})
@@ -49,12 +49,16 @@ _UNREADABLE = frozenset({"FILE_MISSING", "PATH_OUTSIDE"})
 def read_inline_recipients(rows: YamlList, location: Location) -> InlineRecipients:
     """Return the recipients listed in a campaign file.
 
-    By its schema, all their values are text.
+    By its schema, all their values are text or null, which is an empty value.
     """
     for row in rows:
-        for name in row.untyped if row.__class__ is YamlMap else ():
+        if row.__class__ is not YamlMap:
+            continue
+        for name in row.untyped:
             if name not in ("phone", "text") and _is_false(row[name]):
                 row[name] = FalseText(row[name])
+        if None in row.values():
+            row.update({name: "" for name, value in row.items() if value is None})
     recipients = [
         InlineRecipient(row if row.__class__ is YamlMap else {"phone": row}, mark)
         for row, mark in zip(rows, rows.items_at, strict=True)
@@ -63,6 +67,8 @@ def read_inline_recipients(rows: YamlList, location: Location) -> InlineRecipien
 
 
 _FALSE_STARTS = frozenset("fF+-.0")  # what _FALSE can begin with: looking at one character is faster
+_COMMENT = re.compile(r"[ \t]#")
+_NUMBER_OR_TRUTH = re.compile(r"true|false|[-+\d.,]+", re.IGNORECASE)
 _FALSE = re.compile(r"false|False|FALSE|[-+]?(?:0+(?:\.0*)?|\.0+)(?:[eE][-+]?\d+)?|0x0+|0o0+")
 
 
@@ -199,6 +205,7 @@ class _CampaignLoader:
         max_late, _ = self._inherited(node, "max_late", None, mark)
         expected = node.get("expect_recipients")
         text = self._text(node, mark)
+        self._warn_of_comments(node)
         return Mailing(
             campaign=self._document["campaign"],
             name=node["name"],
@@ -319,6 +326,24 @@ class _CampaignLoader:
             self._log.error("SCHEMA", message, self._at(mark))
         return None
 
+    def _warn_of_comments(self, node: YamlMap) -> None:
+        """Warn of texts without quotes that end where a comment begins."""
+        content = self._document.content
+        if _COMMENT.search(content) is None:
+            return
+        from smsby_deploy.config.text_places import find_comment, lines_near_comments
+
+        address = f"{self._document['campaign']}/{node['name']}"
+        near = lines_near_comments(content)
+        for text, mark in _plain_texts(node):
+            place = find_comment(content, mark, text) if mark[0] in near else None
+            if place is not None:
+                message = (
+                    "a space and # begin a comment, so the text ends before them; put the text in quotes"
+                )
+                found = Problem(Severity.WARNING, "COMMENT_IN_TEXT", message, address, self._at(place))
+                self._log.extend([found])
+
     def _text_file(self, node: YamlMap) -> TextSource | None:
         name = node["text_file"]
         path = resolve_inside(self._root, name, self._at(node.values_at["text_file"]), self._log)
@@ -336,6 +361,17 @@ class _CampaignLoader:
 
     def _at(self, mark: Mark) -> Location:
         return Location(self._file, *mark)
+
+
+def _plain_texts(node: YamlMap) -> Iterator[tuple[str, Mark]]:
+    """Yield what a mailing says without quotes, its text and values, each with its place."""
+    if "text" in node.untyped:
+        yield str(node["text"]), node.values_at["text"]
+    recipients = node.get("recipients")
+    for row in recipients if isinstance(recipients, YamlList) else ():
+        for name in row.untyped if isinstance(row, YamlMap) else ():
+            if name != "phone" and _NUMBER_OR_TRUTH.fullmatch(row[name]) is None:
+                yield row[name], row.values_at[name]
 
 
 def _may_have_own_texts(recipients: YamlMap | YamlList) -> bool:

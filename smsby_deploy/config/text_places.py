@@ -18,6 +18,8 @@ Run = tuple[int, int, int]
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*[ \t]+)*")
 _BLOCK = re.compile(r"[|>]([+-]?)([1-9]?)([+-]?)[ \t]*(?:#.*)?$", re.MULTILINE)
+_COMMENT = re.compile(r"([ \t]+)#")
+_MOST_LINES = 20  # of a plain scalar that is searched for a comment behind it
 _BLANK = re.compile(r"[ \t\n]+")
 _ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 
@@ -58,6 +60,32 @@ def text_runs(content: str, mark: Mark, text: str) -> tuple[Run, ...]:
         line = bisect_right(starts, place)
         runs.append((offset, line, place - starts[line - 1] + 1))
     return tuple(runs)
+
+
+def find_comment(content: str, mark: Mark, text: str) -> Mark | None:
+    """Return the place of the comment right behind the scalar `text` that begins at `mark`.
+
+    None if there is none, or if the scalar is not plain: only there may ` #` cut off what was meant as text.
+    """
+    runs = text_runs(content, mark, text)
+    if not runs:
+        return None
+    starts = _line_starts(content)
+    properties = _PROPERTIES.match(content, starts[mark[0] - 1] + mark[1] - 1)
+    begin = properties.end() if properties else 0
+    offset, line, column = runs[-1]
+    column += len(text) - offset
+    comment = _COMMENT.match(content, starts[line - 1] + column - 1)
+    if comment is None or content[begin : begin + 1] in ('"', "'", "|", ">"):
+        return None
+    return line, column + len(comment[1])
+
+
+@lru_cache(maxsize=1)
+def lines_near_comments(content: str) -> frozenset[int]:
+    """Return the lines of comments, and up to twenty above, on which their scalar may begin."""
+    commented = (bisect_right(_line_starts(content), found.start()) for found in _COMMENT.finditer(content))
+    return frozenset(line - above for line in commented for above in range(_MOST_LINES))
 
 
 @lru_cache(maxsize=1)  # the texts of one file are located one after the other

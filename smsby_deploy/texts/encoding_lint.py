@@ -174,8 +174,7 @@ class ExpensiveCharacters:
         characters = frozenset(character for character in set(text) if not character.isascii())
         # A text that is UCS-2 because of its language stays so; only what is not seen can be left out.
         is_invisible = (
-            CYRILLIC_WORD.search(text) is not None
-            or sum(character.isalpha() for character in characters) > 1
+            CYRILLIC_WORD.search(text) is not None or sum(character.isalpha() for character in characters) > 1
         )
         if is_invisible:
             characters = characters.intersection(INVISIBLE)

@@ -72,7 +72,7 @@ class ParsedTemplates:
                     yield TemplateFault("TEMPLATE", name, call.node.lineno - 1, message)
 
     def tested_names(self) -> dict[str, tuple[str | None, int]]:
-        """Names whose truth decides, as in `{% if x %}`: the template and offset of the first such test."""
+        """Names whose truth decides, as in `{% if x %}`, with template and offset of the test."""
         tested: dict[str, tuple[str | None, int]] = {}
         for name, found in self._found.items():
             for node in found:

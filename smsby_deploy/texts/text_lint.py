@@ -1,4 +1,4 @@
-"""Texts that say something else than their author meant: warnings about templates and values.
+"""Warnings about texts and values that say something else than was meant.
 
 HTML entities would be sent as they are, a word in two alphabets hides a wrong letter or breaks a link, and a text such as
 `0` or `no` is true. Values are checked a column at a time; single values are looked at only where one is odd.
@@ -66,7 +66,7 @@ _LOOKS_FALSE = NOT_VALUES.union(*((word, word.upper(), word.capitalize()) for wo
 
 
 class Oddity(NamedTuple):
-    """A part of a text that its recipients would read otherwise; `letters` are those of the wrong alphabet."""
+    """A part of a text that is probably wrong; `letters` are those of the rarer alphabet."""
 
     code: str
     offset: int
@@ -115,7 +115,7 @@ def _may_be_mixed(kinds: bytes) -> bool:
 
 
 def _may_be_odd(text: str, kinds: bytes) -> bool:
-    """Whether `find_oddities` may find something in one of the lines; `kinds` are empty for ASCII."""
+    """Whether `find_oddities` may find something; `kinds` are empty for ASCII."""
     if "&" in text and _ENTITY.search(text):
         return True
     if b"\1" not in kinds:  # without Latin letters no alphabets can be mixed
@@ -184,7 +184,7 @@ class TextLint:
     def _search_cells(
         self, name: str, cells: Sequence[str | None], lines: Sequence[int], texts: Sequence[str]
     ) -> None:
-        """Keep the first oddity of each kind that recipients would read, and count the rows with one."""
+        """Keep the first oddity of each kind in the texts, and count the rows with one."""
         for cell, line, text in zip(cells, lines, texts, strict=True):
             for oddity in find_oddities(cell) if cell else ():
                 if oddity.found in text:
@@ -213,7 +213,7 @@ class TextLint:
 
 
 def _readable(source: str) -> str:
-    """`source` with blanks for its tags; what they have in quotes stays, and so does every offset."""
+    """`source` with blanks for its tags, except what they have in quotes; no offset changes."""
 
     def blank(tag: re.Match[str]) -> str:
         written = [" "] * len(tag.group())
@@ -239,7 +239,7 @@ def _explain_literal(oddity: Oddity) -> str:
 
 def _explain_value(name: str, found: _Found) -> str:
     """Name the column and what is odd in it, never the value: it may be a person's name."""
-    oddity, where = found.oddity, "the recipient's text" if name == _OWN_TEXT else f"the column {name}"
+    oddity, where = found.oddity, "the recipient's text" if name == _OWN_TEXT else f"the column {name!r}"
     if oddity.code == "HTML_ENTITY":
         message = f"{where} contains HTML ({oddity.found}), which would be sent literally; use plain text"
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.config.declarations import Expected
+from smsby_deploy.config.declarations import Expected, InlineRecipients
 from tests.config.one_campaign import CAMPAIGN, load_one
 
 
@@ -57,3 +57,47 @@ def test_url_env_is_not_set_by_a_pipeline(name: str, tmp_path: Path) -> None:
     (problem,) = loaded.problems
     assert problem.code == "SCHEMA"
     assert "_URL or _DSN" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("Hello #1", "6:17"), ("Hello\t# note", "6:17"), ("Hello\n      world  #1", "7:14"), ("&a Hello #1", "6:20"),
+        ("Hello#1", ""), ("'Hello #1'", ""), ("'Hello' #1", ""), ("|  # note\n      Hello #1", ""),
+    ],
+)  # fmt: skip
+def test_comment_cuts_off_a_text(text: str, place: str, tmp_path: Path) -> None:
+    """A text without quotes ends before ` #`; a text in quotes, or in a block, does not."""
+    problems = load_one(tmp_path, campaign=CAMPAIGN.replace("text: Hello", f"text: {text}")).problems
+    assert [(one.code, one.address, str(one.location)) for one in problems] == (
+        [("COMMENT_IN_TEXT", "sale/vip", f"sale.yaml:{place}")] if place else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "place"),
+    [
+        ("{phone: '375291234567', room: Room #2\n      }", "5:53"),
+        ("'375291234567'  # Anna\n      ", ""), ("{phone: 375291234567}  # Anna\n      ", ""),
+        ("{phone: '375291234567', debt: 10 # of three\n      }", ""),
+    ],
+)  # fmt: skip
+def test_comment_cuts_off_a_value(row: str, place: str, tmp_path: Path) -> None:
+    """So does a value of a recipient; comments behind phones, numbers and whole rows are usual."""
+    problems = load_one(tmp_path, campaign=CAMPAIGN.replace('"375291234567"', row)).problems
+    assert [(one.code, str(one.location)) for one in problems] == (
+        [("COMMENT_IN_TEXT", f"sale.yaml:{place}")] if place else []
+    )
+
+
+@pytest.mark.parametrize("null", ["null", "~", ""])
+def test_null_of_a_recipient_is_empty(null: str, tmp_path: Path) -> None:
+    """It is false and there is nothing to print, as in JSONL; a phone must not be null."""
+    campaign = CAMPAIGN.replace('"375291234567"', f"{{phone: '375291234567', debt: {null}}}")
+    loaded = load_one(tmp_path, campaign=campaign)
+    assert not loaded.problems
+    audience = loaded.project.mailings[0].audience
+    assert isinstance(audience, InlineRecipients)
+    assert audience.rows[0].values["debt"] == ""
+    [problem] = load_one(tmp_path, campaign=CAMPAIGN.replace('"375291234567"', "{phone: null}")).problems
+    assert problem.code == "SCHEMA"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from smsby_deploy.config.text_places import place_in_runs, text_runs
+from smsby_deploy.config.text_places import find_comment, lines_near_comments, place_in_runs, text_runs
 from smsby_deploy.config.yaml_nodes import read_yaml
 from smsby_deploy.errors import FilesInvalid
 
@@ -55,3 +55,30 @@ def test_text_positions_of_any_character(
     offset = content.index(_MARK)
     expected = content.count("\n", 0, offset) + 1, offset - content.rfind("\n", 0, offset)
     assert place_in_runs(text_runs(content, node.values_at["text"], text), text.index(_MARK)) == expected
+
+
+@given(_style, st.lists(_line, max_size=3), st.sampled_from(["", " ", "   ", "\t"]), st.booleans())
+def test_find_comment_behind_any_scalar(
+    tmp_path_factory: pytest.TempPathFactory, style: str, lines: list[str], blanks: str, in_row: bool
+) -> None:
+    """Only a plain scalar is cut off; its comment is where its text and the blanks behind it end."""
+    written = _written(style, lines)
+    content = f"a: 1\nb:\n{'  - {t: ' if in_row else '  t: '}{written}{blanks}#c\n{'    }' if in_row else ''}\nc: 1\n"
+    path = tmp_path_factory.getbasetemp() / "comment.yaml"
+    path.write_text(content, encoding="utf-8")
+    try:
+        document = read_yaml(path, "comment.yaml")
+    except FilesInvalid:
+        assume(False)
+    node = document["b"][0] if in_row else document["b"]
+    assume(isinstance(node["t"], str))
+    mark, text = node.values_at["t"], node["t"]
+    found = find_comment(document.content, mark, text)
+    if found is None:
+        assert style or not blanks or text.endswith("#c") or "#" in written
+        return
+    assert not style
+    line, column = found
+    assert document.content.split("\n")[line - 1][column - 1] == "#"
+    assert mark[0] in lines_near_comments(document.content)
+    assert "#" not in text.split()[-1:]

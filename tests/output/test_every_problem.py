@@ -62,6 +62,7 @@ CASES: dict[str, Case] = {
     "ALL_SUPPRESSED": Case(project="suppress: [list.csv]\n"),
     "AUDIENCE_CHANGED": Case(commands=(_SENT, *_PLAN), then=(("list.csv", f"{_LIST}375293333333,Olga\n"),)),
     "BLOCKED": Case(project="guardrails: {max_recipients: 1}\n", commands=_GITHUB),
+    "COMMENT_IN_TEXT": Case("    text: Order #1 is ready\n"),
     "COUNTRY": Case(top="countries: [BY, UK]\n"),
     "DST": Case(top="schedule_time: 2027-03-28T02:30:00\ntimezone: Europe/Warsaw\n"),
     "DUPLICATE": Case(rows=f"{_LIST}80291111111,Anna\n"),
@@ -86,6 +87,8 @@ CASES: dict[str, Case] = {
         files={"out.txt": "375291111111\n"},
     ),
     "LIST_TEXT": Case('    text: "Hello, {{ name }}"\n', mailing="  - name: vip\n    list: Newsletter\n"),
+    "HTML_ENTITY": Case('    text: "Hello&nbsp;you"\n'),
+    "MIXED_ALPHABETS": Case("    text: Hello {{ name }}\n", rows="phone,name\n375291111111,\u0410nna\n"),
     "NOT_A_VALUE": Case("    text: Hello {{ name }}\n", rows="phone,name\n375291111111,#N/A\n"),
     "NOT_READ": Case(mailing=_sql(_QUERY)),
     "ORDER": Case(mailing=_sql(_QUERY, "order_by: city"), url=_DATABASE),
@@ -123,6 +126,9 @@ CASES: dict[str, Case] = {
     "TIME": Case(top="schedule_time: 2026-02-30T10:00:00\n"),
     "TIMEZONE": Case(top="timezone: Minsk\n"),
     "TOO_LONG": Case(f"    text: {'y' * 1531}\n"),
+    "TRUTH": Case(
+        '    text: "Hello{% if vip %}, VIP{% endif %}"\n', rows="phone,vip\n375291111111,yes\n375292222222,no\n"
+    ),
     "UNKNOWN_ALPHANAME": Case(top="alphaname: NoSuchShop\n", commands=_PLAN),
     "UNKNOWN_KEY": Case(top="shedule_time: 2026-12-01T10:00:00\n"),
     "UNKNOWN_LIST": Case(mailing="  - name: vip\n    list: NoSuchList\n", commands=_PLAN),

@@ -67,6 +67,8 @@ def test_truth_of_yaml_values_is_that_of_their_type(tmp_path: Path, text: str) -
         "0.00": "F",
         '""': "F",
         "true": "T",
+        "null": "F",
+        "~": "F",
         "NO": "T",
         '"false"': "T",
         "'0'": "T",
