@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,16 @@ from typing import Any
 import pytest
 
 from smsby_deploy.apply.bulk_sender import ChunkMessage, FilesChanged, pack_requests, stream_messages
+from smsby_deploy.apply.result import MailingOutcome
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.config.declarations import ApiSettings
 from smsby_deploy.config.project_loader import LoadedProject, load_project
-from smsby_deploy.lock.records import Lock
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.records import ChunkState, Lock
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.planner import make_plan
+from smsby_deploy.smsby.response import Answer
+from tests.apply.fake_smsby import EMPTY_LIST, PHONES, Shop, error, ok
 
 _NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -115,3 +120,98 @@ def test_pack_requests_fills_each_request(body: Any, counts: list[int], packed: 
     api = ApiSettings(body=body, recipients_per_request=1000)
     requests = pack_requests(api, map(_message, counts))
     assert [[message.recipients for message in request] for request in requests] == packed
+
+
+ACCEPTED = ok({"uuid": "u-1", "success": "OK"})
+
+
+@pytest.fixture
+def bulk(shop: Shop) -> Shop:
+    """A mailing of two chunks, and an sms.by that takes it."""
+    shop.write(
+        "smsby.yaml",
+        "version: 1\nproject: shop\nsuppress: [{file: out.txt}]\n"
+        "api: {reconcile_seconds: 2, recipients_per_request: 2}\n",
+    )
+    shop.write("out.txt", f"{PHONES[6]}\n")
+    shop.mailing(f"recipients: [{', '.join(PHONES[:4])}], text: Closed")
+    shop.sms_by.script("sendBulkSms", ACCEPTED)
+    return shop
+
+
+def _lists(shop: Shop) -> list[list[str]]:
+    """The recipients of each message that was sent, in order."""
+    return [
+        message["delivery_list"]
+        for params in shop.sms_by.named("sendBulkSms")
+        for message in json.loads(params["messages"])
+    ]
+
+
+def test_bulk_sender_sends_each_chunk_once(bulk: Shop) -> None:
+    """The lock has the uuid of each; a second apply sends nothing."""
+    for _ in range(2):
+        assert bulk.apply()[0].exit_code == ExitCode.DONE
+    assert _lists(bulk) == [PHONES[:2], PHONES[2:4]]
+    assert [bulk.chunk(index).uuid for index in (0, 1)] == ["u-1", "u-1"]
+
+
+def test_bulk_sender_shares_a_request_within_a_campaign(bulk: Shop) -> None:
+    """Chunks of several mailings of a campaign fit into one request, those of another one do not."""
+    inner = "mailings: [{name: a, recipients: ['%s'], text: A}, {name: b, recipients: ['%s'], text: B}]\n"
+    (bulk.root / "sale.yaml").unlink()
+    bulk.write("x.yaml", "version: 1\ncampaign: x\n" + inner % (PHONES[0], PHONES[1]))
+    bulk.write("y.yaml", "version: 1\ncampaign: y\n" + inner % (PHONES[2], PHONES[3]))
+    assert bulk.apply()[0].exit_code == ExitCode.DONE
+    assert len(bulk.sms_by.named("sendBulkSms")) == 2
+    assert _lists(bulk) == [[phone] for phone in PHONES[:4]]
+
+
+def test_bulk_sender_resumes_with_what_was_not_sent(bulk: Shop) -> None:
+    """A chunk that was accepted is skipped."""
+    bulk.sms_by.script("sendBulkSms", ACCEPTED, error("limit exceeded"))
+    assert bulk.apply()[0].exit_code == ExitCode.OUTCOME_UNKNOWN
+    bulk.sms_by.script("sendBulkSms", ACCEPTED)
+    assert bulk.apply()[0].exit_code == ExitCode.DONE
+    assert _lists(bulk) == [PHONES[:2], PHONES[2:4], PHONES[2:4]]
+
+
+def test_bulk_sender_records_late_opt_outs(bulk: Shop) -> None:
+    """A smaller chunk has its new size, and one without recipients is complete without a request."""
+
+    def opt_out(params: Mapping[str, Any]) -> Answer:
+        bulk.write("out.txt", "\n".join(PHONES[:3]))
+        return EMPTY_LIST
+
+    bulk.sms_by.script("getSMSMessages", EMPTY_LIST, opt_out)
+    result, mailing = bulk.apply()
+    assert (result.exit_code, mailing.recipients) == (ExitCode.DONE, 1)
+    assert _lists(bulk) == [[PHONES[3]]]
+    first, second = bulk.chunk(0), bulk.chunk(1)
+    assert (first.state, first.recipients) == (ChunkState.SUPPRESSED, 0)
+    assert (second.state, second.recipients) == (ChunkState.ACCEPTED, 1)
+
+
+def test_bulk_sender_stops_a_mailing_without_its_opt_outs(bulk: Shop) -> None:
+    """If they cannot be read any more, nothing of it is sent: exit code 5."""
+
+    def remove(params: Mapping[str, Any]) -> Answer:
+        (bulk.root / "out.txt").unlink(missing_ok=True)
+        return EMPTY_LIST
+
+    bulk.sms_by.script("getSMSMessages", EMPTY_LIST, remove)
+    assert bulk.apply()[0].exit_code == ExitCode.PLAN_REFUSED
+    assert _lists(bulk) == []
+
+
+def test_bulk_sender_stops_after_a_rejection(bulk: Shop) -> None:
+    """The chunks after it would be rejected as well; other mailings are sent."""
+    bulk.write(
+        "z.yaml",
+        f"version: 1\ncampaign: z\nmailings: [{{name: a, recipients: ['{PHONES[5]}'], text: A}}]\n",
+    )
+    bulk.sms_by.script("sendBulkSms", error("billing error"), ACCEPTED)
+    result, _ = bulk.apply()
+    outcomes = {mailing.address: mailing.outcome for mailing in result.mailings}
+    assert outcomes == {"sale/staff": MailingOutcome.REJECTED, "z/a": MailingOutcome.SENT}
+    assert _lists(bulk) == [PHONES[:2], [PHONES[5]]]

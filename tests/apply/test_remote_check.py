@@ -1,0 +1,169 @@
+"""The last look at sms.by before a mailing's first request: whatever is listed is recorded and never sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from smsby_deploy.apply.reconcile import Reconciler
+from smsby_deploy.apply.remote_check import RemoteCheck
+from smsby_deploy.apply.result import MailingOutcome, MailingRun
+from smsby_deploy.apply.worker_pool import StopSending
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock.records import ChunkState
+from smsby_deploy.smsby.response import Answer
+from tests.apply.fake_dispatch import World
+from tests.apply.fake_smsby import EMPTY_LIST, PHONES, Shop, error, ok
+
+BROKEN = Answer(200, None, is_empty=True)
+
+
+@pytest.fixture
+def bulk(shop: Shop) -> Shop:
+    """A mailing of two chunks, and an sms.by that takes it."""
+    shop.write(
+        "smsby.yaml",
+        "version: 1\nproject: shop\napi: {reconcile_seconds: 2, recipients_per_request: 2}\n",
+    )
+    shop.mailing(f"recipients: [{', '.join(PHONES[:4])}], text: Closed")
+    shop.sms_by.script("sendBulkSms", ok({"uuid": "u", "success": "OK"}))
+    return shop
+
+
+def fingerprints(shop: Shop) -> list[str]:
+    """Those of the mailing's chunks; what was sent to learn them is forgotten."""
+    shop.apply()
+    marks = [chunk.fingerprint for chunk in shop.lock().mailings["sale/staff"].chunks]
+    for path in shop.root.glob("lock.json*"):
+        path.unlink()
+    shop.sms_by.calls.clear()
+    return marks
+
+
+def listed(*marks: str, address: str = "sale/staff") -> Answer:
+    """The list with the chunks that have these fingerprints."""
+    rows = [
+        {"id": 60 + index, "name": f"{address} [{index + 1}/2] shop#{mark}", "status": "NEW"}
+        for index, mark in enumerate(marks)
+    ]
+    return ok({"status": "success", "data": rows})
+
+
+def then(shop: Shop, answer: Answer) -> None:
+    """Let the plan see an empty list, and everything after it `answer`."""
+    shop.sms_by.script("getSMSMessages", EMPTY_LIST, answer)
+
+
+def test_remote_check_records_what_is_listed_meanwhile(bulk: Shop) -> None:
+    """Another checkout sent all of it after the plan was made: it is recorded, and nothing is sent."""
+    then(bulk, listed(*fingerprints(bulk)))
+    result, mailing = bulk.apply()
+    assert (result.exit_code, mailing.outcome) == (ExitCode.DONE, MailingOutcome.ADOPTED)
+    assert bulk.sms_by.changes() == []
+    assert [bulk.chunk(index).message_id for index in (0, 1)] == [60, 61]
+
+
+def test_remote_check_takes_no_part_for_the_whole(bulk: Shop) -> None:
+    """Only one chunk is listed: the other one is unknown, as absence proves nothing."""
+    then(bulk, listed(fingerprints(bulk)[0]))
+    result, mailing = bulk.apply()
+    assert (result.exit_code, mailing.outcome) == (ExitCode.OUTCOME_UNKNOWN, MailingOutcome.UNKNOWN)
+    assert bulk.sms_by.changes() == []
+    assert [bulk.chunk(index).state for index in (0, 1)] == [ChunkState.ACCEPTED, ChunkState.UNKNOWN]
+    assert "this run did not send" in (mailing.error or "")
+
+
+def test_remote_check_finds_a_collision(bulk: Shop) -> None:
+    """The mailing is listed with another content: it is refused, and not recorded."""
+    then(bulk, listed("0123456789"))
+    result, mailing = bulk.apply()
+    assert (result.exit_code, mailing.outcome) == (ExitCode.REFUSED, MailingOutcome.SKIPPED)
+    assert (mailing.error or "").startswith("collision: ")
+    assert bulk.sms_by.changes() == []
+    assert "sale/staff" not in bulk.lock().mailings
+
+
+@pytest.mark.parametrize("answer", [BROKEN, error("limit exceeded"), error("token is invalid", 403)])
+def test_remote_check_sends_nothing_without_the_list(bulk: Shop, answer: Answer) -> None:
+    """An answer that is not the list stops the run before the first request."""
+    then(bulk, answer)
+    result, _ = bulk.apply()
+    assert result.exit_code == ExitCode.UNREACHABLE
+    assert bulk.sms_by.changes() == []
+
+
+def test_remote_check_disbelieves_a_list_that_lost_everything(bulk: Shop) -> None:
+    """The plan's list shows what the lock has, the one before the send does not: blocked."""
+    bulk.apply()
+    marks = [bulk.chunk(index).fingerprint for index in (0, 1)]
+    bulk.clock.sleep(60)
+    other = f"version: 1\ncampaign: next\nmailings: [{{name: a, recipients: [{PHONES[5]}], text: New}}]\n"
+    bulk.write("next.yaml", other)
+    bulk.sms_by.script("getSMSMessages", listed(*marks), EMPTY_LIST)
+    bulk.sms_by.calls.clear()
+    result, _ = bulk.apply()
+    errors = {mailing.address: mailing.error for mailing in result.mailings}
+    assert result.exit_code == ExitCode.REFUSED
+    assert (errors["next/a"] or "").startswith("unknown: ")
+    assert bulk.sms_by.changes() == []
+
+
+def test_remote_check_looks_once_for_each_mailing(bulk: Shop) -> None:
+    """Once before its first request, however many requests it has; the plan and the end look, too."""
+    bulk.apply()
+    calls = [name for name, _ in bulk.sms_by.calls if name in ("getSMSMessages", "sendBulkSms")]
+    assert calls == ["getSMSMessages", "getSMSMessages", "sendBulkSms", "sendBulkSms", "getSMSMessages"]
+
+
+def test_remote_check_looks_for_an_unknown_chunk(bulk: Shop) -> None:
+    """What the plan calls unknown is found in the list, recorded, and not sent again."""
+    marks = fingerprints(bulk)
+    bulk.sms_by.script("sendBulkSms", Answer(502))
+    assert bulk.apply()[0].exit_code == ExitCode.OUTCOME_UNKNOWN
+    bulk.sms_by.script("getSMSMessages", EMPTY_LIST, listed(*marks))
+    bulk.sms_by.calls.clear()
+    _, mailing = bulk.apply()
+    assert mailing.outcome is MailingOutcome.ADOPTED
+    assert bulk.sms_by.changes() == []
+    assert bulk.chunk(0).state is ChunkState.ACCEPTED
+
+
+def _checked(bulk: Shop) -> tuple[RemoteCheck, World, Any]:
+    """A check on the virtual clock, for the mailing of `bulk`."""
+    world = World()
+    project = bulk.load().project
+    (mailing,) = project.mailings
+    (run,) = world.context.runs.values()
+    runs = {mailing.address: MailingRun(run.action, 1)}
+    world.context = replace(world.context, project=project, client=bulk.client, runs=runs)
+    singles: Any = None  # not reached by bulk mailings
+    return RemoteCheck(world.context, Reconciler(world.context), singles), world, mailing
+
+
+def test_remote_check_begins_a_mailing_once(bulk: Shop) -> None:
+    """A mailing that was begun is not looked for again; a stopped one may not be sent."""
+    check, world, mailing = _checked(bulk)
+    assert check.begin(mailing)
+    reads = len(bulk.sms_by.calls)
+    assert check.begin(mailing)
+    world.context.runs[mailing.address].stop("for a test")
+    assert not check.begin(mailing)
+    assert len(bulk.sms_by.calls) == reads
+
+
+def test_remote_check_begins_nothing_after_a_signal(bulk: Shop) -> None:
+    """The signal is noticed before sms.by is asked."""
+    check, world, mailing = _checked(bulk)
+    world.shutdown.count = 1
+    with pytest.raises(StopSending):
+        check.begin(mailing)
+    assert bulk.sms_by.calls == []
+
+
+def test_remote_check_asks_only_if_there_is_something_to_find(bulk: Shop) -> None:
+    """A plan that adopts nothing and has no unknown outcome needs no list for it."""
+    check, _, _ = _checked(bulk)
+    check.record_found()
+    assert bulk.sms_by.calls == []
