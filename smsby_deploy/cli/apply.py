@@ -185,6 +185,7 @@ def _write_refusal(plan: Plan, error: Refused | FilesInvalid) -> None:
 def _write_result(
     context: Context, result: ApplyResult, project: Project, form: str, report: Path | None
 ) -> None:
+    from smsby_deploy.files import write_file
     from smsby_deploy.output.apply_text import write_apply
     from smsby_deploy.output.json_documents import apply_document, json_text
     from smsby_deploy.output.json_log import log_apply
@@ -201,4 +202,4 @@ def _write_result(
         lock = shlex.quote(os.path.relpath(project.lock))
         write_apply(result, sys.stdout, color=context.color, lock=lock, program=context.program)
     if report is not None:
-        report.write_text(document, encoding="utf-8")
+        write_file(report, document)

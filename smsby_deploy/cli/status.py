@@ -131,9 +131,11 @@ class _Output:
         if self.out is None:
             write(sys.stdout)
             return
+        from smsby_deploy.files import write_file
+
         buffer = io.StringIO()
         write(buffer)
-        self.out.write_text(buffer.getvalue(), encoding="utf-8")
+        write_file(self.out, buffer.getvalue(), is_private=self.unmask)
         context.note(f"written to {self.out}")
 
 

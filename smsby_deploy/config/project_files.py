@@ -11,6 +11,7 @@ from typing import NamedTuple
 from smsby_deploy.problems import Location, ProblemLog, printable
 
 PROJECT_FILE = "smsby.yaml"
+OWN_FOLDER = ".smsby"
 DEFAULT_PATTERN = "**/*.yaml"
 _SAMPLE = 65_536  # bytes
 _ANY_FOLDERS = "**"
@@ -128,10 +129,21 @@ def resolve_inside(
     if not path.resolve().is_relative_to(root):
         log.error("PATH_OUTSIDE", outside(name), location)
         return None
+    if is_hidden(path.resolve().relative_to(root).parts):
+        log.error("PATH_HIDDEN", f"{name} is hidden: its path has a name that begins with a dot", location)
+        return None
     if must_exist and not path.is_file():
         log.error("FILE_MISSING", why_missing(path, name), location)
         return None
     return path
+
+
+def is_hidden(parts: Sequence[str]) -> bool:
+    """Whether a path from the project folder has a name that begins with a dot, such as .git.
+
+    What is there belongs to other programs, and may be secret. The exception is .smsby/, which is our own.
+    """
+    return any(part.startswith(".") for part in parts) and parts[:1] != (OWN_FOLDER,)
 
 
 def outside(name: str) -> str:

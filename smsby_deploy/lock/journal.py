@@ -21,6 +21,7 @@ from uuid import uuid4
 
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.fault_points import fault_point
+from smsby_deploy.files import NO_FOLLOW, sync_folder
 from smsby_deploy.lock.events import Event, EventKind, fold_event
 from smsby_deploy.lock.records import DONE, ChunkState, Entry, Lock
 from smsby_deploy.lock.serialization import read_entry
@@ -107,7 +108,9 @@ class Journal:
         if self._broken:
             raise OSError("an earlier line could not be written")
         if self._file is None:
-            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+            self._file = os.open(
+                self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | NO_FOLLOW, 0o644
+            )
             sync_folder(self.path.parent)
         written = os.write(self._file, line)
         if written != len(line):
@@ -229,15 +232,6 @@ def _mask_value(name: str, value: Any) -> Any:
     if isinstance(value, list):
         return [_mask_value(name, item) for item in value]
     return mask_phones(value) if name in _PROSE and isinstance(value, str) else value
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the name of a new, renamed or removed file in `folder` durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def salvage(lock: Lock, journal: Path) -> tuple[Lock, list[str]]:

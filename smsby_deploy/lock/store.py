@@ -6,13 +6,14 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from smsby_deploy.errors import LockDamaged, LockHeld, SmsbyDeployError, UsageError
 from smsby_deploy.fault_points import fault_point
+from smsby_deploy.files import refuse_link, sync_folder, write_file
 from smsby_deploy.lock.events import fold
-from smsby_deploy.lock.journal import Journal, read_journal, salvage, sync_folder
+from smsby_deploy.lock.journal import Journal, read_journal, salvage
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.serialization import read_lock, write_lock
 
@@ -47,6 +48,7 @@ class LockStore:
             LockDamaged: one of the files is damaged, or they do not belong together.
         """
         lock = self._read_file()
+        refuse_link(self.journal_path)
         if self.journal_path.exists():
             try:
                 return fold(lock, read_journal(self.journal_path))
@@ -58,6 +60,7 @@ class LockStore:
         return lock
 
     def _read_file(self) -> Lock:
+        refuse_link(self.path)
         try:
             lock = read_lock(self.path.read_text(encoding="utf-8"), self.path.name)
         except FileNotFoundError:
@@ -130,27 +133,33 @@ class LockStore:
         """
         import filelock
 
-        guard = filelock.FileLock(self.path.with_name(self.path.name + ".lock"), timeout=timeout)
+        guarded = self.path.with_name(self.path.name + ".lock")
+        for path in (self.path, self.journal_path, self.holder_path, guarded):
+            refuse_link(path)
+        guard = filelock.FileLock(guarded, timeout=timeout)
         try:
             guard.acquire()
+            self._note_holder(command)
         except filelock.Timeout as error:
             raise LockHeld(
                 f"another run holds the lock: {self.describe_holder()}",
                 hint="wait until it has ended, or run the command with --lock-timeout SECONDS",
             ) from error
         except OSError as error:
+            guard.release()
             raise SmsbyDeployError(
                 f"cannot write to the directory of {self.path.name}: {error.strerror}",
                 hint="check its permissions",
             ) from error
         try:
-            self.holder_path.write_text(
-                json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "command": command}) + "\n"
-            )
             yield
         finally:
             self.holder_path.unlink(missing_ok=True)
             guard.release()
+
+    def _note_holder(self, command: str) -> None:
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "command": command}
+        write_file(self.holder_path, json.dumps(holder) + "\n")
 
     def describe_holder(self) -> str:
         """Return the command, process and host that hold the lock, as far as they are known."""
@@ -198,24 +207,12 @@ def _replace_lock(path: Path, lock: Lock) -> None:
                 hint="nothing was replaced; run the command again",
             )
 
-    _replace_file(path, write_lock(lock), check)
+        fault_point("lock.before-rename")
 
-
-def _replace_file(path: Path, text: str, check: Callable[[str], None]) -> None:
-    """Replace the content of `path`, or leave it: new file, fsync, check, rename, fsync."""
-    temporary = path.with_name(path.name + ".new")
     fault_point("lock.before-write")
     try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        check(temporary.read_text(encoding="utf-8"))
-        fault_point("lock.before-rename")
-        temporary.replace(path)
-        sync_folder(path.parent)
+        write_file(path, write_lock(lock), check=check)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise SmsbyDeployError(
             f"cannot write the lock file: {error.strerror or error}",
             hint="nothing is lost: the journal beside the lock has it all, and the next command folds it in",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from smsby_deploy.errors import PlanRefused, SmsbyDeployError
+from smsby_deploy.files import write_file
 from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.fingerprint import canonical_json
@@ -90,7 +91,7 @@ def write_plan(plan: Plan, path: Path) -> None:
     """
     text = json.dumps(plan_document(plan), ensure_ascii=False, indent=2) + "\n"
     try:
-        path.write_text(text, encoding="utf-8")
+        write_file(path, text)
     except OSError as error:
         raise SmsbyDeployError(
             f"cannot write {path}: {error.strerror}", hint="use another file name"

@@ -61,11 +61,13 @@ class Store:
         self._lock = threading.RLock()
         self._opening_balance = balance
         try:
+            if path is not None and not path.exists():
+                path.touch(mode=0o600)  # it will contain phones and texts
             self._base = sqlite3.connect(path or ":memory:", check_same_thread=False)
             self._base.row_factory = sqlite3.Row
             version = self._base.execute("pragma user_version").fetchone()[0]
             is_empty = not self._base.execute("select count(*) from sqlite_master").fetchone()[0]
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise SmsbyDeployError(f"cannot read sandbox data from {path}: {error}") from None
         if is_empty:
             self._base.executescript(_TABLES)

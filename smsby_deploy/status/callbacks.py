@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import ApiError
+from smsby_deploy.files import NO_FOLLOW, refuse_link
 from smsby_deploy.privacy import MIN_SECRET, hide_token, hide_token_parameters
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def _reported_mailings(path: Path, uuid: str) -> Iterator[BulkMailingStatus]:
     from smsby_deploy.smsby.parsers import read_bulk_status
     from smsby_deploy.smsby.response import find_value
 
+    refuse_link(path)
     if not path.is_file():
         return
     with path.open(encoding="utf-8", errors="replace") as lines:
@@ -105,7 +107,7 @@ class CallbackLog:
         line = self._format_line(method, target, headers, body)
         with self._lock:
             # Only the owner may read the file: the bodies may contain phones.
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | NO_FOLLOW, 0o600)
             with os.fdopen(handle, "r+b", buffering=0) as file:
                 if _is_torn(file):
                     line = b"\n" + line

@@ -12,6 +12,7 @@ from pathlib import Path
 from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.visitor import NodeTransformer
 
+from smsby_deploy.config.project_files import is_hidden
 from smsby_deploy.texts.analysis import LONGEST_SOURCE, IncludedText, Literal, TemplateFault
 from smsby_deploy.texts.environment import TextEnvironment
 
@@ -118,9 +119,7 @@ class ParsedTemplates:
                 if sum(len(one.text) for one in self.included.values()) > LONGEST_SOURCE:
                     message = f"the included templates exceed {LONGEST_SOURCE:,} characters: include less"
                     raise IncludeError(message, lineno, name)
-            if (
-                included not in self.trees
-            ):  # each once: templates that include each other twice would take forever
+            if included not in self.trees:  # otherwise files that include each other twice take forever
                 self._add(environment, included, self.included[included].text, root, (*including, name))
 
 
@@ -194,6 +193,9 @@ def _read_included(name: str, root: Path | None, including: str | None, lineno: 
     inside = folder.resolve()
     if not (inside.is_relative_to(root.resolve()) and path.resolve().is_relative_to(inside)):
         message = f"{name} is outside the project's {FOLDER}/ folder: move it there"
+        raise IncludeError(message, lineno, including)
+    if is_hidden(path.resolve().relative_to(root.resolve()).parts):
+        message = f"{name} is hidden: its path has a name that begins with a dot"
         raise IncludeError(message, lineno, including)
     if not path.is_file():
         message = f"no file {name} in the project's {FOLDER}/ folder: check the name"

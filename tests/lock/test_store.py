@@ -14,7 +14,7 @@ from smsby_deploy.errors import LockDamaged, LockHeld, SmsbyDeployError, UsageEr
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.records import ChunkState, Lock
 from smsby_deploy.lock.serialization import write_lock
-from smsby_deploy.lock.store import LockStore
+from smsby_deploy.lock.store import HeldLock, LockStore
 from tests.lock.examples import begin_journal, entry
 
 
@@ -117,12 +117,12 @@ def test_fold_in_leaves_the_old_lock_if_the_disk_is_full(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("smsby_deploy.lock.store.os.fsync", refuse)
-        with pytest.raises(SmsbyDeployError, match="cannot write the lock file: No space left"), store.held():
-            pass
+        patched.setattr("smsby_deploy.files.os.fsync", refuse)
+        with pytest.raises(SmsbyDeployError, match="cannot write the lock file: No space left"):
+            HeldLock(store).fold_in()
     assert store.path.read_bytes() == before
     assert store.journal_path.exists()
-    assert not list(store.path.parent.glob("*.new"))
+    assert not list(store.path.parent.glob(".*.new"))
 
 
 def test_salvage_keeps_what_can_be_read(store: LockStore) -> None:

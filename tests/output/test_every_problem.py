@@ -92,6 +92,7 @@ CASES: dict[str, Case] = {
     "NOT_A_VALUE": Case("    text: Hello {{ name }}\n", rows="phone,name\n375291111111,#N/A\n"),
     "NOT_READ": Case(mailing=_sql(_QUERY)),
     "ORDER": Case(mailing=_sql(_QUERY, "order_by: city"), url=_DATABASE),
+    "PATH_HIDDEN": Case(mailing="  - name: vip\n    recipients: {file: .git/config}\n"),
     "PATH_OUTSIDE": Case(mailing="  - name: vip\n    recipients: {file: ../list.csv}\n"),
     "PATTERN": Case(project="campaigns: ['**.yaml']\n"),
     "PHONE": Case(

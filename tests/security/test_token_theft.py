@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Shop, shop  # noqa: F401  # the fixture
-from tests.smsby.conftest import TOKEN, FakeServer, Reply, wire  # noqa: F401  # the fixture
+from tests.e2e.conftest import Shop
+from tests.smsby.conftest import TOKEN, FakeServer, Reply
 
 CAMPAIGN = """\
 version: 1
@@ -104,8 +104,8 @@ def test_offline_commands_need_no_known_service(tmp_path: Path, thief: socket.so
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirect_carries_no_token(
     status: int,
-    shop: Shop,  # noqa: F811
-    wire: FakeServer,  # noqa: F811
+    shop: Shop,
+    wire: FakeServer,
 ) -> None:
     """A redirect is not followed, neither after a question nor after a send."""
     shop.write("sale.yaml", CAMPAIGN)

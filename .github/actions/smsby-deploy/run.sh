@@ -39,6 +39,7 @@ plan() {
   if [ -n "${BASE:-}" ] && "$smsby" -C "$BASE/$project" validate >/dev/null 2>&1; then
     compare=(--compare "$BASE/$project")
   fi
+  rm -f comment.md comment.json # the checkout may have links of these names
   "$smsby" plan --out "$PLAN" --format markdown "${compare[@]}" >comment.md || code=$?
   if [ ! -s comment.md ]; then
     finish "$code"

@@ -1,0 +1,83 @@
+"""Writing files so that no link in a checkout leads a write elsewhere."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from secrets import token_hex
+
+from smsby_deploy.errors import SmsbyDeployError
+from smsby_deploy.problems import Location
+
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows lacks it; links there need a privilege
+_BINARY = getattr(os, "O_BINARY", 0)
+_SHARED, _PRIVATE = 0o644, 0o600
+_SYSTEM_FOLDERS = ("/dev/", "/proc/")
+
+
+def write_file(
+    path: Path, text: str, *, is_private: bool = False, check: Callable[[str], None] = lambda written: None
+) -> None:
+    """Replace the content of `path`, or leave it: a new file, fsync, check, rename, fsync.
+
+    A link is replaced, not followed. A device or pipe, such as /dev/stdout, is written to directly.
+
+    Args:
+        path: the file to write.
+        text: its content, written as UTF-8.
+        is_private: whether only the owner may read it, because it contains phones or texts.
+        check: gets what was written before it replaces anything, and raises if that is wrong.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if _is_written_directly(path):
+        with path.open("w", encoding="utf-8", newline="\n") as device:
+            device.write(text)
+        return
+    temporary = path.with_name(f".{path.name}.{token_hex(8)}.new")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | _BINARY
+    try:
+        with os.fdopen(os.open(temporary, flags, _PRIVATE if is_private else _SHARED), "wb") as file:
+            file.write(text.encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+        check(temporary.read_text(encoding="utf-8"))
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def refuse_link(path: Path) -> None:
+    """Refuse a file of the lock that is a link: it may lead to any file of the machine.
+
+    Raises:
+        SmsbyDeployError: it is a link.
+    """
+    if path.is_symlink():
+        raise SmsbyDeployError(
+            "this file is a link", hint="replace it by the file itself", location=Location(path.name)
+        )
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the name of a new, renamed or removed file in `folder` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _is_written_directly(path: Path) -> bool:
+    if str(path).startswith(_SYSTEM_FOLDERS):
+        return True
+    try:
+        kind = path.lstat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(kind) or stat.S_ISFIFO(kind)

@@ -1,0 +1,6 @@
+"""Attacks run the real command against a sandbox, or against a server that a test scripts."""
+
+from __future__ import annotations
+
+from tests.e2e.conftest import shop as shop
+from tests.smsby.conftest import wire as wire

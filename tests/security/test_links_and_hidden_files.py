@@ -1,0 +1,108 @@
+"""Attacks by links and hidden paths in a checkout: nothing secret is read, and nothing outside is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.cli.main import run
+from smsby_deploy.lock.store import LockStore
+from tests.e2e.conftest import Shop
+
+_SECRET = "credential-of-the-pipeline"
+_MAILING = "version: 1\ncampaign: sale\nmailings:\n  - {{name: vip, recipients: {recipients}, {text}}}\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = tmp_path / "shop"
+    (root / ".git").mkdir(parents=True)
+    (root / "lists").mkdir()
+    (root / "templates").mkdir()
+    (root / ".git/config").write_text(f"phone {_SECRET}\n", "utf-8")
+    (root / "lists/link").symlink_to("../.git/config")
+    (root / "templates/link").symlink_to("../.git/config")
+    (root / "templates/.hidden").write_text(_SECRET, "utf-8")
+    (root / "smsby.yaml").write_text("version: 1\nproject: shop\n", "utf-8")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("recipients", "text"),
+    [
+        ("['375291234567']", "text_file: .git/config"),
+        ("['375291234567']", "text_file: lists/../.git/config"),
+        ("['375291234567']", "text_file: lists/link"),
+        ("['375291234567']", "text: \"{% include '.hidden' %}\""),
+        ("['375291234567']", "text: \"{% include 'link' %}\""),
+        ("{file: .git/config}", "text: Hi"),
+        ("{file: lists/link}", "text: Hi"),
+        ("{parquet: .git/config}", "text: Hi"),
+    ],
+)
+@pytest.mark.parametrize("command", [["plan", "--offline", "--format", "markdown"], ["render", "*"]])
+def test_hidden_file_is_not_read(
+    command: list[str], recipients: str, text: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A credential in .git/config must not get into a comment, also not through a link or a detour."""
+    (project / "sale.yaml").write_text(_MAILING.format(recipients=recipients, text=text), "utf-8")
+    assert run(["-C", str(project), *command]) == 3
+    captured = capsys.readouterr()
+    assert _SECRET not in captured.out + captured.err
+    assert "hidden" in captured.out + captured.err or "outside" in captured.out + captured.err
+
+
+@pytest.mark.parametrize("setting", ["suppress: [.git/config]", "lock: .git/smsby.lock.json"])
+def test_hidden_file_of_the_project_is_refused(
+    setting: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same holds for opt-outs, and for the lock, which would be written."""
+    (project / "smsby.yaml").write_text(f"version: 1\nproject: shop\n{setting}\n", "utf-8")
+    assert run(["-C", str(project), "validate"]) == 3
+    assert "PATH_HIDDEN" in capsys.readouterr().out
+
+
+def test_own_folder_may_hold_the_lock(project: Path) -> None:
+    """.smsby/ is the exception."""
+    (project / "smsby.yaml").write_text("version: 1\nproject: shop\nlock: .smsby/my.lock.json\n", "utf-8")
+    assert run(["-C", str(project), "validate"]) == 0
+
+
+@pytest.mark.parametrize("suffix", ["", ".journal", ".holder", ".lock", ".callbacks.jsonl"])
+def test_link_in_place_of_a_file_of_the_lock(suffix: str, shop: Shop, tmp_path: Path) -> None:
+    """Neither apply nor status reads or writes what it leads to."""
+    victim = tmp_path / "victim"
+    victim.write_text("mine\n", "utf-8")
+    shop.write("sale.yaml", _MAILING.format(recipients="['375291234567']", text="text: Hi"))
+    (shop.root / f"smsby.lock.json{suffix}").symlink_to(victim)
+    applied = shop.run("apply", "--auto-approve")
+    if suffix == ".callbacks.jsonl":
+        shop.settings(status_lag=100_000)  # so that status looks for callbacks
+    else:
+        assert (applied.code, "is a link" in applied.err) == (1, True)
+        assert shop.inbox() == {}
+    assert shop.run("status").code in ((0, 1) if suffix in (".holder", ".lock") else (1,))
+    assert victim.read_text("utf-8") == "mine\n"
+
+
+def test_link_in_place_of_a_new_lock(tmp_path: Path) -> None:
+    """The name of the new file cannot be foreseen, so that no link can wait for it."""
+    store = LockStore(tmp_path / "smsby.lock.json", "shop")
+    with store.held():
+        names = {path.name for path in tmp_path.iterdir()}
+    assert names <= {"smsby.lock.json.lock", "smsby.lock.json.holder"}
+
+
+def test_out_does_not_write_through_a_link(shop: Shop, tmp_path: Path) -> None:
+    """A plan, a status page and a report replace a link of their name."""
+    victim = tmp_path / "victim"
+    victim.write_text("mine\n", "utf-8")
+    shop.write("sale.yaml", _MAILING.format(recipients="['375291234567']", text="text: Hi"))
+    for name in ("plan.json", "status.html", "report.json"):
+        (shop.root / name).symlink_to(victim)
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    assert shop.run("apply", "plan.json", "--auto-approve", "--report", "report.json").code == 0
+    assert shop.run("status", "--format", "html", "--out", "status.html").code == 0
+    assert victim.read_text("utf-8") == "mine\n"
+    assert not any((shop.root / name).is_symlink() for name in ("plan.json", "status.html", "report.json"))

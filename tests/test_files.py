@@ -1,0 +1,95 @@
+"""Writing files: complete or not at all, and never through a link."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.errors import SmsbyDeployError
+from smsby_deploy.files import refuse_link, write_file
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Path:
+    """A file outside of the project."""
+    path = tmp_path / "victim"
+    path.write_text("mine\n", "utf-8")
+    return path
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_write_file_replaces_a_link(tmp_path: Path, victim: Path) -> None:
+    """What the link led to stays as it was."""
+    path = tmp_path / "plan.json"
+    path.symlink_to(victim)
+    write_file(path, "new\n")
+    assert (path.read_text("utf-8"), path.is_symlink()) == ("new\n", False)
+    assert victim.read_text("utf-8") == "mine\n"
+
+
+def test_write_file_leaves_nothing_if_the_check_fails(victim: Path) -> None:
+    """The old content stays, and no other file remains."""
+
+    def refuse(written: str) -> None:
+        assert written == "new"
+        raise ValueError
+
+    with pytest.raises(ValueError, match=""):
+        write_file(victim, "new", check=refuse)
+    assert victim.read_text("utf-8") == "mine\n"
+    assert list(victim.parent.iterdir()) == [victim]
+
+
+def test_write_file_for_the_owner_only(victim: Path) -> None:
+    """A file with phones is readable for its owner only, even if it was not before."""
+    victim.chmod(0o644)
+    write_file(victim, "375291234567\n", is_private=True)
+    assert _mode(victim) == 0o600
+    write_file(victim, "1,000 recipients\n")
+    assert _mode(victim) == 0o644 & ~_umask()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_write_file_to_a_pipe(tmp_path: Path) -> None:
+    """A pipe that the user names is written to, not replaced."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text("utf-8")))
+    reader.start()
+    write_file(pipe, "text\n")
+    reader.join(10)
+    assert read == ["text\n"]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_write_file_to_standard_output(tmp_path: Path) -> None:
+    """`--out /dev/stdout` works, also if that is a file."""
+    program = "from pathlib import Path; from smsby_deploy.files import write_file; write_file(Path('/dev/stdout'), 'text')"
+    with (tmp_path / "out").open("wb") as out:
+        subprocess.run([sys.executable, "-c", program], check=True, stdout=out)
+    assert (tmp_path / "out").read_text("utf-8") == "text"
+
+
+def test_refuse_link_names_the_file(tmp_path: Path, victim: Path) -> None:
+    """A file itself is accepted, and so is one that does not exist."""
+    refuse_link(victim)
+    refuse_link(tmp_path / "none")
+    link = tmp_path / "smsby.lock.json"
+    link.symlink_to(victim)
+    with pytest.raises(SmsbyDeployError, match=r"smsby\.lock\.json: this file is a link"):
+        refuse_link(link)
