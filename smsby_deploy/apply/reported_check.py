@@ -21,9 +21,9 @@ from smsby_deploy.plan.model import Action
 
 CLOCK_DIFFERENCE = timedelta(minutes=5)  # by which sms.by's clock may be ahead of ours
 _WAYS_OUT = {
-    "d_schedule": "check api.account_timezone",
+    "d_schedule": "check `api.account_timezone`",
     "count_phones": "check the list at sms.by",
-    "parts": "check the text, of which sms.by counts more parts than the plan",
+    "parts": "shorten the text: each part is billed",
     "alphaname": "check the sender at sms.by",
 }
 

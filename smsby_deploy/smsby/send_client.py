@@ -142,9 +142,10 @@ class SendClient(ReadClient):
             AnswerLost: perhaps made.
             ApiError, TokenRefused: refused.
         """
-        number = read_int(find_value(self._change("createSubscriberList", {"name": name}).data, "list_id"))
+        answer = self._change("createSubscriberList", {"name": name})
+        number = read_int(find_value(answer.data, "list_id"))
         if number is None:
-            raise AnswerLost("createSubscriberList: the answer of sms.by contains no list_id")
+            raise _without("createSubscriberList", "list_id", answer)
         return number
 
     def import_contacts(
@@ -159,9 +160,10 @@ class SendClient(ReadClient):
             ApiError, TokenRefused: refused.
         """
         params = {"list_id": list_id, "field_names": list(field_names), "data": [list(row) for row in rows]}
-        report = read_import(self._change("importContacts", params).data)
+        answer = self._change("importContacts", params)
+        report = read_import(answer.data)
         if report.inserted is report.updated is report.invalid is None:
-            raise AnswerLost("importContacts: the answer of sms.by contains no counts")
+            raise _without("importContacts", "counts", answer)
         return report
 
     def _send(self, name: str, params: Mapping[str, Any]) -> Outcome:
@@ -261,6 +263,11 @@ def _of_question(method: Method, answer: Answer) -> RawAnswer:
     if answer.error and type(failure) is SmsbyUnavailable:
         failure = ApiError(failure.message, status=answer.status, hint=failure.hint)
     return RawAnswer(None, failure)
+
+
+def _without(name: str, what: str, answer: Answer) -> AnswerLost:
+    text = answer.explanation
+    return AnswerLost(f"{name}: the answer of sms.by contains no {what}{': ' + text if text else ''}")
 
 
 def _unknown(method: Method, why: str) -> OutcomeUnknown:

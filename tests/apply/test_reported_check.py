@@ -48,7 +48,7 @@ def test_reported_check_names_values_and_ways_out(shop: Shop) -> None:
     assert _objection(shop, answer, answer, alphaname="MyShop") == (
         "message 5 is not as reviewed: alphaname: intended MyShop, sms.by reports Kvetka; "
         "parts: intended 2, sms.by reports 3; check the sender at sms.by; "
-        "check the text, of which sms.by counts more parts than the plan"
+        "shorten the text: each part is billed"
     )
 
 

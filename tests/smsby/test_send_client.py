@@ -211,6 +211,16 @@ def test_import_contacts_without_counts_is_lost(wire: FakeServer, make_sender: M
     assert busy.value.retry_after == 7
 
 
+def test_lost_change_of_a_list_says_what_sms_by_said(wire: FakeServer, make_sender: MakeSender) -> None:
+    """The words of an answer without a result are part of the error."""
+    said = {"status": "error", "message": "The given data was invalid."}
+    wire.answers(Reply(200, said), Reply(200, said))
+    with pytest.raises(AnswerLost, match=r"contains no list_id: The given data was invalid\.$"):
+        make_sender().create_subscriber_list("Newsletter")
+    with pytest.raises(AnswerLost, match=r"contains no counts: The given data was invalid\.$"):
+        make_sender().import_contacts(1, ["phone"], [["375291111111"]])
+
+
 @pytest.mark.parametrize(
     ("fields", "rows"),
     [(["name"], 1), (["phone"], 501), (["phone", *[f"f{i}" for i in range(31)]], 1), (["phone"], 0)],
