@@ -17,11 +17,12 @@ from contextlib import closing
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
 from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -29,6 +30,7 @@ from urllib3.exceptions import (
     NewConnectionError,
     ProxyError,
 )
+from urllib3.util.ssl_ import create_urllib3_context
 
 from smsby_deploy import __version__
 from smsby_deploy.clock import Clock
@@ -121,6 +123,7 @@ class ReadTransport:
         self._timeout = timeout
         self._form = body == "form"
         self._session = _new_session()
+        self._session.mount("https://", _SharedContext(self._ssl_context))
         self.clock = clock
         self.pace = Pace(requests_per_second, clock)
         _hide_tokens_in_logs()
@@ -202,6 +205,25 @@ class ReadTransport:
         """
         return self._session.merge_environment_settings(self._url, {}, None, None, None)
 
+    @cached_property
+    def _loaded_context(self) -> ssl.SSLContext:
+        """Loading the CA certificates takes 40 ms, so all connections share one context."""
+        bundle = self._environment["verify"]
+        path = DEFAULT_CA_BUNDLE_PATH if bundle is True else bundle
+        context = create_urllib3_context()
+        try:
+            if Path(path).is_dir():
+                context.load_verify_locations(capath=path)
+            else:
+                context.load_verify_locations(cafile=path)
+        except OSError:  # ssl.SSLError is one, too
+            hint = "it is named by REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE; check that it is a readable PEM file"
+            raise NotConnected(f"cannot read the CA certificates in {path}", hint=hint) from None
+        return context
+
+    def _ssl_context(self) -> ssl.SSLContext:
+        return self._loaded_context
+
     def _not_connected(self) -> NotConnected:
         return NotConnected(f"cannot reach sms.by at {_place(self._url)}", hint=_HINT)
 
@@ -245,10 +267,35 @@ class SendTransport(ReadTransport):
 
     def _send(self, method: Method, request: requests.PreparedRequest) -> Answer:
         fault_point(f"http.before:{method.name}")
-        with closing(HTTPAdapter()) as connection:
+        with closing(_SharedContext(self._ssl_context)) as connection:
             answer = self._exchange(request, connection.send)
         fault_point(f"http.after:{method.name}")
         return answer
+
+
+class _SharedContext(HTTPAdapter):
+    """An adapter whose connections use the SSL context that `context` returns, if they use TLS."""
+
+    def __init__(self, context: Callable[[], ssl.SSLContext]) -> None:
+        self._context = context
+        super().__init__()
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: bool | str, cert: Any = None
+    ) -> tuple[Any, Any]:
+        host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
+        if host["scheme"] == "https":
+            tls = {"cert_reqs": "CERT_REQUIRED", "ssl_context": self._context()}
+        return host, tls
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        if proxy.lower().startswith("https:"):
+            options["proxy_ssl_context"] = self._context()
+        return super().proxy_manager_for(proxy, **options)
+
+    def cert_verify(self, conn: Any, url: str, verify: bool | str, cert: Any) -> None:
+        """Require a certificate, but load no CA certificates: the context has them."""
+        conn.cert_reqs = "CERT_REQUIRED"
 
 
 def _new_session() -> requests.Session:

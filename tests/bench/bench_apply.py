@@ -1,4 +1,4 @@
-"""`apply` of a long list with its journal, against servers that answer immediately and after 20 ms."""
+"""`apply` of a long list with its journal, against servers that answer immediately, after 20 ms, and over https."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import certifi
+
 from tests.bench.bench_plan import plan
 from tests.bench.measure import (
     COMMAND,
     REPOSITORY,
+    WORK,
     Cost,
     Figure,
     clean_environ,
@@ -23,13 +26,14 @@ from tests.bench.measure import (
 
 _IN_FLIGHT = 4
 _ANSWER_SECONDS = 0.020
+_BUNDLE = WORK / "bundle.pem"
 
 
 @contextmanager
-def server(milliseconds: float) -> Iterator[str]:
-    """Run a server that answers after `milliseconds`; the value is its URL."""
+def server(milliseconds: float, certificate: tuple[Path, Path] | None = None) -> Iterator[str]:
+    """Run a server that answers after `milliseconds`, over https with a `certificate`; the value is its URL."""
     with subprocess.Popen(
-        (sys.executable, "-m", "tests.bench.server", str(milliseconds)),
+        (sys.executable, "-m", "tests.bench.server", str(milliseconds), *map(str, certificate or ())),
         cwd=REPOSITORY,
         env=clean_environ(),
         stdin=subprocess.PIPE,
@@ -38,16 +42,37 @@ def server(milliseconds: float) -> Iterator[str]:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+            yield f"http{'s' if certificate else ''}://127.0.0.1:{int(process.stdout.readline())}"
         finally:
             process.stdin.close()
+
+
+def make_certificate() -> tuple[Path, Path]:
+    """Create a certificate for 127.0.0.1 and its key; beside them, a bundle with it and all that certifi trusts."""
+    certificate, key = WORK / "certificate.pem", WORK / "key.pem"
+    if not _BUNDLE.is_file():
+        command = (
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+        )
+        subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "3650")
+        files = ("-keyout", str(key), "-out", str(certificate))
+        subprocess.run((*command, *subject, *files), check=True, capture_output=True)
+        _BUNDLE.write_bytes(Path(certifi.where()).read_bytes() + certificate.read_bytes())
+    return certificate, key
 
 
 def apply(folder: Path, url: str) -> Cost:
     """Run `apply` for the project in `folder`, without a lock."""
     for path in folder.glob("smsby.lock.json*"):
         path.unlink()
-    environ = {"SMSBY_TOKEN": "bench", "SMSBY_API_URL": url}
+    environ = {"SMSBY_TOKEN": "bench", "SMSBY_API_URL": url, "REQUESTS_CA_BUNDLE": str(_BUNDLE)}
     command = (*COMMAND, "-q", "-C", str(folder), "apply", "--auto-approve", "--format", "json")
     return run_process(command, environ=environ)
 
@@ -80,4 +105,21 @@ def measure(runs: int, rows: int) -> list[Figure]:
             of=lambda cost: cost.wall,
             clock="wall",
         )
-    return [immediate, slow]
+    return [immediate, slow, _over_https(folder, rows, chunks, runs)]
+
+
+def _over_https(folder: Path, rows: int, chunks: int, runs: int) -> Figure:
+    """Compare the CPU time with that of the same apply over http; `extra` is what each request costs more."""
+    with server(0) as plain, server(0, make_certificate()) as secure:
+        figure = compare(
+            f"apply of {rows:,} rows over https",
+            lambda: apply(folder, secure),
+            lambda: apply(folder, plain),
+            floor_is="the same over http",
+            runs=runs,
+            at_most=1.6,
+            aim=1.3,
+        )
+    assert figure.floor is not None
+    figure.extra["µs more a request"] = (figure.value - figure.floor) / chunks * 1e6
+    return figure

@@ -1,15 +1,19 @@
 """A minimal sms.by that accepts every mailing, so that the benchmark measures the client.
 
-python -m tests.bench.server MILLISECONDS prints its port and serves until its input ends.
+python -m tests.bench.server MILLISECONDS [CERTIFICATE KEY] prints its port and serves until its input ends. With a
+certificate it speaks TLS.
 """
 
 from __future__ import annotations
 
 import json
 import socket
+import ssl
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 
 _FIXED = {
     b"getBalance": {"balance": "1000000", "currency": "BYN"},
@@ -17,22 +21,34 @@ _FIXED = {
 }
 
 
-def serve(pause: float) -> None:
+def serve(pause: float, certificate: Sequence[str]) -> None:
     """Answer each request after `pause` seconds."""
+    context = None
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         sys.stdout.write(f"{listener.getsockname()[1]}\n")
         sys.stdout.flush()
-        threading.Thread(target=_accept, args=(listener, pause), daemon=True).start()
+        threading.Thread(target=_accept, args=(listener, context, pause), daemon=True).start()
         sys.stdin.read()
 
 
-def _accept(listener: socket.socket, pause: float) -> None:
+def _accept(listener: socket.socket, context: ssl.SSLContext | None, pause: float) -> None:
     count = 0
     while True:
         connection, _ = listener.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         count += 1
-        threading.Thread(target=_answer_requests, args=(connection, pause, count), daemon=True).start()
+        threading.Thread(target=_answer, args=(connection, context, pause, count), daemon=True).start()
+
+
+def _answer(connection: socket.socket, context: ssl.SSLContext | None, pause: float, number: int) -> None:
+    """Answer every request of one connection, over TLS if there is a `context`."""
+    with suppress(OSError):  # the client closed it without saying so
+        if context is not None:
+            connection = context.wrap_socket(connection, server_side=True)
+        _answer_requests(connection, pause, number)
 
 
 def _answer_requests(connection: socket.socket, pause: float, number: int) -> None:
@@ -65,4 +81,4 @@ def _answer_requests(connection: socket.socket, pause: float, number: int) -> No
 
 
 if __name__ == "__main__":
-    serve(float(sys.argv[1]) / 1000)
+    serve(float(sys.argv[1]) / 1000, sys.argv[2:])

@@ -337,28 +337,84 @@ def test_read_transport_refuses_what_sends(wire: FakeServer, clock: FakeClock) -
     assert not {asked.path.rsplit("/", 1)[-1] for asked in wire.asked} & set(refused)
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
-def test_untrusted_certificate_means_not_sent(
-    wire: FakeServer, make_sender: MakeSender, tmp_path: Path
-) -> None:
-    """The handshake fails, so the request was certainly not sent."""
+@pytest.fixture
+def certificate(wire: FakeServer, tmp_path: Path) -> Path:
+    """The certificate of `wire`, which speaks TLS from now on, as does its URL."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-subj",
-        "/CN=127.0.0.1",
-    ]
-    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*command, *subject, "-keyout", key, "-out", certificate], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     wire.speak_tls(context)
-    outcome = _send(make_sender(url=wire.url.replace("http:", "https:")), MESSAGE)
+    wire.url = wire.url.replace("http:", "https:")
+    return certificate
+
+
+def test_untrusted_certificate_means_not_sent(
+    wire: FakeServer, make_sender: MakeSender, certificate: Path
+) -> None:
+    """The handshake fails, so the request was certainly not sent."""
+    outcome = _send(make_sender(), MESSAGE)
     assert outcome.kind is OutcomeKind.NOT_SENT
     assert wire.asked == []
+
+
+def test_connections_share_one_ssl_context(
+    wire: FakeServer, make_sender: MakeSender, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loading the CA certificates takes 40 ms, and each send has a connection of its own."""
+    loaded: list[Any] = []
+    load = ssl.SSLContext.load_verify_locations
+
+    def count_loads(context: ssl.SSLContext, *files: Any, **named: Any) -> None:
+        loaded.append(named)
+        load(context, *files, **named)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", count_loads, raising=False)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    sender = make_sender()
+    wire.answers(*[Reply(body={"uuid": f"u-{number}"}) for number in range(3)], Reply(body={"balance": "1"}))
+    for _ in range(3):
+        assert _send(sender, MESSAGE).kind is OutcomeKind.ACCEPTED
+    sender.get_balance()
+    assert len({asked.connection for asked in wire.asked}) == 4
+    assert loaded == [{"cafile": str(certificate)}]
+
+
+def test_certificates_of_a_folder_are_trusted(
+    wire: FakeServer, make_sender: MakeSender, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSL finds a certificate in a folder by the hash of its subject."""
+    command = ["openssl", "x509", "-noout", "-subject_hash", "-in", str(certificate)]
+    name = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    (certificate.parent / f"{name}.0").write_bytes(certificate.read_bytes())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.parent))
+    wire.answers(Reply(body={"uuid": "u-1"}))
+    assert _send(make_sender(), MESSAGE).kind is OutcomeKind.ACCEPTED
+
+
+@pytest.mark.parametrize("content", [None, "not a certificate"])
+def test_unreadable_certificates_mean_not_sent(
+    make_sender: MakeSender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    bundle = tmp_path / "company.pem"
+    if content is not None:
+        bundle.write_text(content)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    outcome = _send(make_sender(url="https://127.0.0.1:1"), MESSAGE)
+    assert outcome.kind is OutcomeKind.NOT_SENT
+    assert outcome.error is not None and "company.pem" in outcome.error
+
+
+def test_https_proxy_is_checked_with_the_same_context(
+    make_sender: MakeSender, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As requests does: the certificates of REQUESTS_CA_BUNDLE count for the proxy, too."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    transport = make_sender(url="https://sms.example")._transport
+    adapter: Any = transport._session.get_adapter("https://sms.example")
+    manager = adapter.proxy_manager_for("https://proxy.example")
+    assert manager.proxy_config.ssl_context is transport._ssl_context()
