@@ -66,6 +66,7 @@ _ALLOWED = (
     '"people"',  # a key of the JSON log, and a column of `status --format csv`
     "people=",  # the same as an argument
     "people_total",  # a key of the JSON log
+    "SAME_PEOPLE",  # a problem code
     "for who in",  # Python
     "{{ nobody }}",  # a column that no file has
 )

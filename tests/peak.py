@@ -10,7 +10,7 @@ from pathlib import Path
 _READ = """
 import re, sys
 from pathlib import Path
-from smsby_deploy.recipients.phones import PhoneSet
+from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.config.project_loader import load_project
 project = load_project(Path(sys.argv[1]), {"CRM_URL": sys.argv[2]}).project

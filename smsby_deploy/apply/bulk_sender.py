@@ -22,7 +22,7 @@ from smsby_deploy.lock.records import DONE, ChunkState
 from smsby_deploy.plan.chunks import ChunkCache, ChunkReport, fits_request, stream_chunks
 from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, phones_of, remote_name
 from smsby_deploy.plan.model import Action
-from smsby_deploy.recipients.phones import number_phones
+from smsby_deploy.recipients.phone_set import number_phones
 from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.smsby.outcome import Outcome
 from smsby_deploy.texts.template import Template, compile_text, is_personal
@@ -193,7 +193,7 @@ class _MessageBuilder:
 
     def __init__(self, project: Project, mailing: Mailing, action: Action, now: datetime) -> None:
         self.content_digest = action.content_digest
-        self._project = project.name
+        self._project = project.scope
         self._mailing = mailing
         self._chunks = action.chunks
         self._fields: dict[str, str] = {"alphaname_id": str(action.sender_id)}

@@ -17,9 +17,10 @@ from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.store import LockStore
+from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.problems import Severity
-from smsby_deploy.recipients.phones import PhoneSet
+from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.smsby.send_client import SendClient
 
@@ -129,6 +130,7 @@ class ApplyContext:
     inputs: Mapping[str, str]  # of the plan
     say: Callable[[Event], None]
     advance: Callable[[int], None]
+    names: AccountNames = NOT_ASKED  # of the account, as far as the plan needed them
 
 
 class FilesChanged(Exception):

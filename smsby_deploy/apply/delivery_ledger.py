@@ -226,7 +226,7 @@ class MessageFactory:
         """
         project, count = self._context.project, len(action.chunks)
         name = remote_name(
-            project.name, mailing.address, mailing.revision, chunk.index, count, chunk.fingerprint
+            project.scope, mailing.address, mailing.revision, chunk.index, count, chunk.fingerprint
         )
         zone = ZoneInfo(project.api.account_timezone)
         local_time = "" if time is None else time.astimezone(zone).strftime("%Y-%m-%d %H:%M")

@@ -208,6 +208,8 @@ def imported_entry(
         revision=revision,
         content_digest=action.content_digest,
         audience_digest=action.audience_digest,
+        text_digest=action.text_digest,
+        recipients_digest=action.recipients_digest,
         transport=action.via,
         alphaname=action.alphaname,
         alphaname_id=action.alphaname_id,

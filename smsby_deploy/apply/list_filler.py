@@ -28,7 +28,7 @@ from smsby_deploy.plan.contact_lists import UploadDigest, select_fields
 from smsby_deploy.plan.fingerprint import fingerprint, remote_name
 from smsby_deploy.plan.model import Action
 from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
-from smsby_deploy.recipients.phones import PhoneSet
+from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.smsby.methods import CONTACTS_PER_IMPORT, contacts_per_form
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import ImportReport, SubscriberList
@@ -128,11 +128,11 @@ class ContactReader:
     def list_name(self, mailing: Mailing, contacts: Contacts) -> str:
         """Return the name of the list at sms.by."""
         mark = self.list_fingerprint(mailing, contacts)
-        return remote_name(self._project.name, mailing.address, mailing.revision, 0, 1, mark)
+        return remote_name(self._project.scope, mailing.address, mailing.revision, 0, 1, mark)
 
     def list_fingerprint(self, mailing: Mailing, contacts: Contacts) -> str:
         """Return the fingerprint in the list's name."""
-        return fingerprint(self._project.name, mailing.address, mailing.revision, 0, contacts.digest)
+        return fingerprint(self._project.scope, mailing.address, mailing.revision, 0, contacts.digest)
 
 
 def batch_size(api: ApiSettings, fields: int) -> int:

@@ -30,7 +30,7 @@ from smsby_deploy.plan.guardrails import (
     key_needing_cost,
     key_needing_recipients,
 )
-from smsby_deploy.plan.model import Action, ReasonCode, with_code
+from smsby_deploy.plan.model import Action, ActionKind, ReasonCode, with_code
 from smsby_deploy.smsby.outcome import Outcome
 from smsby_deploy.smsby.parsers import ListInfo, RemoteMailing, is_draft
 from smsby_deploy.smsby.retry import poll
@@ -169,7 +169,7 @@ class DraftRequest(SendRequest):
         time = (mailing.time_on_wire(now) or next_minute(now)).astimezone(zone)
         mark = action.chunks[0].fingerprint
         return context.client.prepare_sms_list(
-            name=remote_name(context.project.name, mailing.address, mailing.revision, 0, 1, mark),
+            name=remote_name(context.project.scope, mailing.address, mailing.revision, 0, 1, mark),
             message=compile_text(mailing.text).render_once(),
             d_schedule=time.strftime("%Y-%m-%d %H:%M"),
             list_id=self._list_id,
@@ -238,11 +238,15 @@ class ListSender:
         self._guardrails = guardrails
         self._check = ReportedCheck(context)
 
-    def send(self, mailing: Mailing, action: Action, list_id: int, review: Review | None = None) -> None:
+    def send(
+        self, mailing: Mailing, action: Action, filled: int | None = None, review: Review | None = None
+    ) -> None:
         """Make the draft if there is none, and confirm it.
 
+        Only the planned list was reviewed, whatever has its name by now.
+
         Args:
-            list_id: the list; not used if there is a draft already.
+            filled: the list of an uploaded mailing; not used if there is a draft already.
             review: reads the recipients of an uploaded list again, directly before each confirmation; may
                 raise FilesChanged.
 
@@ -254,8 +258,13 @@ class ListSender:
             # Its confirmation was lost in an earlier run: a listed DRAFT counts after reconcile_seconds.
             self._reconciler.look_for([(mailing.address, 0)])
         is_new = self._state(mailing) in SURELY_NOT_SENT
+        list_id = action.contact_list.id if action.contact_list is not None else filled
         if is_new:
+            assert list_id is not None  # a plan with a list that is not resolved has errors
             self._dispatcher.send(DraftRequest(self._context, mailing, action, list_id))
+        elif action.action is ActionKind.CREATE and self._state(mailing) is ChunkState.DRAFT:
+            # Another checkout made it, perhaps for another list of this name.
+            run.stop("sms.by lists a draft of it meanwhile, and this run did not make it", ExitCode.REFUSED)
         for _ in range(_MAX_CONFIRMATIONS):
             if run.is_stopped or self._state(mailing) is not ChunkState.DRAFT:
                 break

@@ -25,7 +25,8 @@ from smsby_deploy.errors import (
 from smsby_deploy.plan.account_names import NOT_ASKED, SYSTEM_NAME, find_name_problems, read_names
 from smsby_deploy.plan.selection import find_mailing
 from smsby_deploy.problems import Location, Problem, Severity, has_errors
-from smsby_deploy.recipients.phones import BadPhone, PhoneSet, normalize_opt_out, normalize_phone
+from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.phones import BadPhone, normalize_opt_out, normalize_phone
 from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind

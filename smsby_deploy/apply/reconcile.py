@@ -34,7 +34,7 @@ class Reconciler:
         Raises:
             SmsbyUnavailable, TokenRefused, ApiError: it cannot be read.
         """
-        return view_remote(self._project.name, self._client.get_sms_messages())
+        return view_remote(self._project.scope, self._client.get_sms_messages())
 
     def read_before_sending(self) -> RemoteView:
         """Return the remote list; nothing is sent without it.

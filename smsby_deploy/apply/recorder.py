@@ -115,6 +115,8 @@ class Recorder:
             revision=revision,
             content_digest=action.content_digest,
             audience_digest=action.audience_digest,
+            text_digest=action.text_digest,
+            recipients_digest=action.recipients_digest,
             transport=action.via,
             body=None if action.via == "list" else self._body,
             alphaname=action.alphaname,

@@ -74,7 +74,7 @@ class RemoteCheck:
             run.stop(with_code(ReasonCode.UNKNOWN, check.doubt), ExitCode.REFUSED)
             return False
         marks = [chunk.fingerprint for chunk in run.action.chunks]
-        collision = find_collision(self._project.name, mailing.address, mailing.revision, marks, remote)
+        collision = find_collision(self._project.scope, mailing.address, mailing.revision, marks, remote)
         if collision:
             run.stop(with_code(ReasonCode.COLLISION, collision), ExitCode.REFUSED)
             return False

@@ -34,7 +34,7 @@ from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.chunks import ChunkCache
 from smsby_deploy.plan.drift import find_drift, intended_by_lock
 from smsby_deploy.plan.guardrails import spent_beside
-from smsby_deploy.plan.model import Action, Plan
+from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.planner import TOOL
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.suppression import hash_opt_outs
@@ -97,6 +97,7 @@ class _ApplyRun:
             inputs=plan.inputs,
             say=request.say,
             advance=request.advance,
+            names=plan.names,
         )
         self._workers = WorkerPool(self._context.shutdown, self._announce_shutdown)
         self._make_senders(held, cache)
@@ -169,7 +170,7 @@ class _ApplyRun:
         run = self._context.runs[mailing.address]
         try:
             if isinstance(mailing.audience, ContactList):
-                self._lists.send(mailing, run.action, _list_id(run.action))
+                self._lists.send(mailing, run.action)
             elif mailing.upload:
                 self._uploads.send(mailing, run.action)
             else:
@@ -199,7 +200,7 @@ class _ApplyRun:
             return
         for address in sent:
             entry = self._recorder.lock.mailings[address]
-            intended = intended_by_lock(address, entry, self._mailings[address])
+            intended = intended_by_lock(address, entry, self._mailings[address]).by(self._context.names)
             yield from find_drift(intended, entry.chunks, remote)
 
     def _not_saved(self, error: ResultNotSaved) -> SmsbyDeployError:
@@ -210,17 +211,6 @@ class _ApplyRun:
                 hint="free disk space or fix permissions, then run `smsby-deploy apply` again",
             )
         return write_rescue(error, self._recorder.lock, self._lock_path)
-
-
-def _list_id(action: Action) -> int:
-    """Return the id of the planned list.
-
-    Only that list was reviewed, whatever has its name by now.
-    """
-    planned = action.contact_list
-    if planned is None or planned.id is None:
-        raise AssertionError("a plan without the id of a list is refused before anything is sent")
-    return planned.id
 
 
 def _open_recorder(request: ApplyRequest, loaded: LoadedProject, plan: Plan, held: HeldLock) -> Recorder:

@@ -37,7 +37,7 @@ from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState
 from smsby_deploy.plan.chunks import Chunk, ChunkReport, stream_chunks
 from smsby_deploy.plan.drift import ReportedValues
 from smsby_deploy.plan.model import Action, ReasonCode, with_code
-from smsby_deploy.recipients.phones import PhoneSet
+from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import read_message_state
 from smsby_deploy.smsby.response import WrongPhone, error_for
@@ -333,7 +333,7 @@ class SingleSender:
     def _check_reuse(self, sending: _Sending, chunk: Chunk, states: PhoneStates, message_id: int) -> Reuse:
         mailing = sending.mailing
         use = MessageUse(
-            project=self._context.project.name,
+            project=self._context.project.scope,
             ref=(mailing.address, chunk.index),
             phones=[phone for phone, state in zip(chunk.phones, states, strict=True) if state in UNSENT],
             alphaname=self._check.sender_name(sending.action),

@@ -64,12 +64,11 @@ class UploadSender:
             FilesChanged: the files are not the planned ones.
             StopSending, ResultNotSaved: as Dispatcher.send.
         """
-        list_id = 0  # not needed if there is a draft
+        list_id = None  # not needed if there is a draft
         if self._recorder.chunk(_ref(mailing)).state in SURELY_NOT_SENT:
-            filled = self._fill(mailing, action)
-            if filled is None or not self._may_draft(mailing, action):
+            list_id = self._fill(mailing, action)
+            if list_id is None or not self._may_draft(mailing, action):
                 return
-            list_id = filled
         self._lists.send(mailing, action, list_id, lambda: self._review(mailing, action))
         if self._recorder.chunk(_ref(mailing)).state is ChunkState.REJECTED:
             self._recorder.note_upload(_ref(mailing), UploadRecord(self._upload(mailing).digest))
@@ -134,7 +133,7 @@ class UploadSender:
         # A mailing is too late once max_late has passed since its schedule_time.
         judged_at = self._context.clock.now() - (mailing.max_late or timedelta(0))
         collision = find_collision(
-            self._context.project.name, mailing.address, mailing.revision, marks, remote
+            self._context.project.scope, mailing.address, mailing.revision, marks, remote
         )
         if any(mark in remote.by_fingerprint for mark in marks):
             why = "sms.by lists it meanwhile, and this run did not send it; the next apply records what it finds"
@@ -174,7 +173,7 @@ class UploadSender:
         for one in self._filler.subscriber_lists():
             name = read_remote_name(one.name)
             if name and (name.project, name.address, name.revision) == (
-                self._context.project.name,
+                self._context.project.scope,
                 mailing.address,
                 mailing.revision,
             ):

@@ -39,8 +39,9 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
     parameters. Nothing is retried, and the lock does not record the call. If the answer of a method that sends is
     lost, its outcome is unknown: exit 6.
     """
-    from smsby_deploy.cli.session import load_api_settings, open_send_transport, read_token
+    from smsby_deploy.cli.session import load_api_settings, open_send_transport
     from smsby_deploy.clock import SystemClock
+    from smsby_deploy.config.environments import read_token
     from smsby_deploy.smsby.methods import check_params, find_method, unknown_params
     from smsby_deploy.smsby.send_client import call_raw
 
@@ -53,13 +54,14 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
         raise UsageError(
             f"{method.name} sends, which cannot be undone; nothing was called", hint="add --yes to call it"
         )
-    transport = open_send_transport(load_api_settings(context), context.environ, SystemClock())
+    api = load_api_settings(context)
+    transport = open_send_transport(api, context.environ, SystemClock())
     for unknown in unknown_params(method, params):
         context.note(
             f"note: {method.name} has no documented parameter {unknown!r}; sms.by ignores it silently"
         )
     answer = call_raw(transport, method, params)
-    _print_answer(answer.data, read_token(context.environ))
+    _print_answer(answer.data, read_token(api.environment, context.environ))
     if answer.failure is not None:
         raise answer.failure
     return ExitCode.DONE

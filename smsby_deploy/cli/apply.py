@@ -199,7 +199,7 @@ def _write_result(
     if form == "json":
         click.echo(document, nl=False)
     else:
-        lock = shlex.quote(os.path.relpath(project.lock))
+        lock = shlex.quote(os.path.relpath(project.lock)) if project.is_lock_committed else None
         write_apply(result, sys.stdout, color=context.color, lock=lock, program=context.program)
     if report is not None:
         write_file(report, document)

@@ -31,13 +31,16 @@ class Context(NamedTuple):
     color: bool
     environ: Mapping[str, str]
     log: JsonLog | None = None
+    environment: str | None = None
 
     @property
     def program(self) -> str:
-        """The start of a command line for the same project, ready to copy."""
+        """The start of a command line for the same project and environment, ready to copy."""
         import shlex
 
-        return shlex.join(["smsby-deploy", *([] if self.project is None else ["-C", self.project])])
+        project = [] if self.project is None else ["-C", self.project]
+        environment = [] if self.environment is None else ["--env", self.environment]
+        return shlex.join(["smsby-deploy", *project, *environment])
 
     def note(self, text: str, event: str = "note", **facts: Fact) -> None:
         """Write `text` to stderr unless -q is set; the JSON log gets `event` and `facts` too.

@@ -12,6 +12,7 @@ import itertools
 import os
 import sys
 from collections.abc import Sequence
+from copy import copy
 from typing import TYPE_CHECKING
 
 import click
@@ -24,6 +25,8 @@ from smsby_deploy.exit_codes import ExitCode
 if TYPE_CHECKING:
     from smsby_deploy.output.json_log import JsonLog
 
+_PROJECT_HELP = "Directory with smsby.yaml."
+_ENVIRONMENT_HELP = "Environment: sandbox, or one declared in smsby.yaml."
 # name: (module, help). The help is repeated here so that listing the commands imports none of them.
 _COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Create a project that works against the sandbox at once."),
@@ -125,7 +128,7 @@ class LazyGroup(click.Group):
         command = module.command
         if not isinstance(command, click.Command):
             raise TypeError(f"{module.__name__}.command is not a command")
-        return command
+        return _with_globals(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -144,6 +147,29 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
+def _with_globals(command: click.Command) -> click.Command:
+    """Return the command as one that accepts --project and --env after its name as well."""
+    command = copy(command)
+    if isinstance(command, click.Group):
+        command.commands = {name: _with_globals(one) for name, one in command.commands.items()}
+        return command
+    names = (
+        ("-C", "--project", "replaced_project", _PROJECT_HELP),
+        ("-e", "--env", "replaced_environment", _ENVIRONMENT_HELP),
+    )
+    more = [
+        click.Option(one, help=text, hidden=True, expose_value=False, callback=_replace_global)
+        for *one, text in names
+    ]
+    command.params = [*command.params, *more]
+    return command
+
+
+def _replace_global(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is not None and param.name is not None:
+        ctx.obj = ctx.obj._replace(**{param.name.removeprefix("replaced_"): value})
+
+
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -155,7 +181,8 @@ class LazyGroup(click.Group):
         "smsby-deploy status",
     ),
 )
-@click.option("-C", "--project", metavar="DIR", help="Directory with smsby.yaml.")
+@click.option("-C", "--project", metavar="DIR", help=_PROJECT_HELP)
+@click.option("-e", "--env", "environment", metavar="NAME", help=_ENVIRONMENT_HELP)
 @click.option("-v", "--verbose", count=True, help="Write more to stderr.")
 @click.option("-q", "--quiet", is_flag=True, help="Write only warnings and errors to stderr.")
 @click.option("--no-color", is_flag=True, help="No colors; the same as setting NO_COLOR.")
@@ -169,12 +196,18 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="smsby-deploy", message="%(prog)s %(version)s")
 @click.pass_context
 def group(
-    ctx: click.Context, project: str | None, verbose: int, quiet: bool, no_color: bool, log_format: str
+    ctx: click.Context,
+    project: str | None,
+    environment: str | None,
+    verbose: int,
+    quiet: bool,
+    no_color: bool,
+    log_format: str,
 ) -> None:
     """SMS campaigns as code for sms.by: reviewed, and never sent to a recipient twice."""
     color = not no_color and not os.environ.get("NO_COLOR")
     log = _open_log(is_quiet=quiet) if log_format == "json" else None
-    ctx.obj = Context(project, verbose, quiet, color, os.environ, log)
+    ctx.obj = Context(project, verbose, quiet, color, os.environ, log, environment)
 
 
 def _open_log(*, is_quiet: bool = False) -> JsonLog:

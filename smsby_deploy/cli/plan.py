@@ -118,7 +118,9 @@ def _write_no_plan(loaded: LoadedProject, error: SmsbyDeployError) -> None:
     """Say in the comment that there is no plan, so that it does not keep an outdated one."""
     from smsby_deploy.output.plan_markdown import no_plan_markdown
 
-    click.echo(no_plan_markdown(loaded.project.name, error.message), nl=False)
+    click.echo(
+        no_plan_markdown(loaded.project.name, loaded.project.environment.name, error.message), nl=False
+    )
 
 
 def _measure_files(
@@ -172,7 +174,9 @@ def _make_reviewer(
 
     if compare is None:
         return PlanReviewer(loaded.project, Baseline(base_of_lock(lock)))
-    return PlanReviewer(loaded.project, read_baseline(compare, SystemClock(), context.environ, select))
+    environment = loaded.project.environment.name
+    base = read_baseline(compare, SystemClock(), context.environ, select, environment)
+    return PlanReviewer(loaded.project, base)
 
 
 def _comment(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from smsby_deploy.errors import TokenRefused, UsageError
+from smsby_deploy.errors import UsageError
 from smsby_deploy.gc_tuning import collect_as_usual
 
 if TYPE_CHECKING:
@@ -37,10 +37,12 @@ def load(context: Context) -> LoadedProject:
         UsageError: there is none.
         FilesInvalid: its smsby.yaml cannot be used.
     """
+    from smsby_deploy.config.environments import choose_environment
     from smsby_deploy.config.project_loader import find_project, load_project
 
     try:
-        return load_project(find_project(context.project, context.environ), context.environ)
+        folder = find_project(context.project, context.environ)
+        return load_project(folder, context.environ, choose_environment(context.environment, context.environ))
     finally:
         collect_as_usual()
 
@@ -53,28 +55,17 @@ def load_api_settings(context: Context) -> ApiSettings:
         FilesInvalid: its smsby.yaml cannot be used.
     """
     from smsby_deploy.config.declarations import ApiSettings
+    from smsby_deploy.config.environments import built_in, choose_environment
+    from smsby_deploy.config.project_loader import find_project
 
     try:
-        return load(context).project.api
+        find_project(context.project, context.environ)
     except UsageError:
         if context.project or context.environ.get("SMSBY_PROJECT"):
             raise
-        return ApiSettings()
-
-
-def read_token(environ: Mapping[str, str]) -> str:
-    """The token, which only ever comes from SMSBY_TOKEN.
-
-    Raises:
-        TokenRefused: SMSBY_TOKEN is not set.
-    """
-    token = environ.get("SMSBY_TOKEN", "").strip()
-    if not token:
-        raise TokenRefused(
-            "no token: SMSBY_TOKEN is not set",
-            hint="export SMSBY_TOKEN=… (the API key of your account at sms.by; any word for the sandbox)",
-        )
-    return token
+        name = choose_environment(context.environment, context.environ)
+        return ApiSettings(built_in(name))
+    return load(context).project.api
 
 
 def open_reader(api: ApiSettings, environ: Mapping[str, str], clock: Clock) -> ReadClient:
@@ -108,9 +99,11 @@ def open_send_transport(api: ApiSettings, environ: Mapping[str, str], clock: Clo
 def _open_transport(
     kind: type[_Transport], api: ApiSettings, environ: Mapping[str, str], clock: Clock
 ) -> _Transport:
+    from smsby_deploy.config.environments import read_token, service_url
+
     return kind(
-        _api_url(api, environ),
-        read_token(environ),
+        service_url(api.environment, environ),
+        read_token(api.environment, environ),
         timeout=api.timeout_seconds,
         requests_per_second=api.requests_per_second,
         body=api.body,
@@ -118,31 +111,28 @@ def _open_transport(
     )
 
 
-def _api_url(api: ApiSettings, environ: Mapping[str, str]) -> str:
-    from smsby_deploy.config.environments import service_url
-
-    return service_url(api.environment, environ)
-
-
 def account_of(api: ApiSettings, environ: Mapping[str, str]) -> str:
     """The id of the account that the URL and the token belong to; raises as open_reader."""
+    from smsby_deploy.config.environments import read_token, service_url
     from smsby_deploy.plan.plan_file import account_id
 
-    return account_id(_api_url(api, environ), read_token(environ))
+    return account_id(service_url(api.environment, environ), read_token(api.environment, environ))
 
 
 def binding_of(api: ApiSettings, environ: Mapping[str, str]) -> Binding:
     """Where a run sends to; raises as open_reader."""
-    from smsby_deploy.lock.binding import PRODUCTION, Binding, service_of
+    from smsby_deploy.config.environments import service_url
+    from smsby_deploy.lock.binding import Binding, service_of
 
-    return Binding(PRODUCTION, service_of(_api_url(api, environ)), account_of(api, environ))
+    service = service_of(service_url(api.environment, environ))
+    return Binding(api.environment.name, service, account_of(api, environ))
 
 
 def open_lock(project: Project) -> LockStore:
     """The project's lock store; opening it reads and writes nothing."""
     from smsby_deploy.lock.store import LockStore
 
-    return LockStore(project.lock, project.name)
+    return LockStore(project.lock, project.name, project.environment.name)
 
 
 @contextmanager

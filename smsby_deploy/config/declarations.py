@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from smsby_deploy.lock.records import PRIVATE_FOLDER, PRODUCTION, scope_of
 from smsby_deploy.problems import Location
 
 Via = Literal["bulk", "list", "single"]
@@ -20,10 +21,20 @@ HOME = "BY"  # the country whose numbers are accepted by default
 
 
 class Environment(NamedTuple):
-    """An account to send to; `url` as written in the files, at `url_location`."""
+    """An account to send to, with a lock of its own.
 
+    `url` is as written in the files, at `url_location`. `token_env` names the variable with the token; None if any token
+    will do, as in the sandbox.
+    """
+
+    name: str = PRODUCTION
     url: str = "https://app.sms.by"
     url_location: Location = Location("smsby.yaml")
+    token_env: str | None = "SMSBY_TOKEN"
+
+    @property
+    def is_production(self) -> bool:
+        return self.name == PRODUCTION
 
 
 class ApiSettings(NamedTuple):
@@ -311,6 +322,20 @@ class Project(NamedTuple):
     file: str = "smsby.yaml"
     locations: Mapping[str, Location] = MappingProxyType({})
     test_phones: tuple[str, ...] | None = None
+
+    @property
+    def environment(self) -> Environment:
+        return self.api.environment
+
+    @property
+    def scope(self) -> str:
+        """The project as fingerprints and remote names have it: `my-shop`, `my-shop~staging`."""
+        return scope_of(self.name, self.environment.name)
+
+    @property
+    def is_lock_committed(self) -> bool:
+        """Whether the lock is a file of the repository, not one of this machine only."""
+        return self.lock.parent.name != PRIVATE_FOLDER
 
     @property
     def phone_files(self) -> tuple[RecipientsFile, ...]:

@@ -1,7 +1,9 @@
-"""Where a run sends to: the URL of sms.by, and which URLs may get the token.
+"""Environments: which account and which lock a run uses, and which URLs may get the token.
+
+Production is the top level of smsby.yaml, `sandbox` is built in, and others are declared under `environments`.
 
 The author of a pull request writes smsby.yaml, and must not be able to read the pipeline's token. Only the environment
-of the process may therefore name a service that is not known.
+variables of the process may therefore name a service that is not known.
 """
 
 from __future__ import annotations
@@ -12,16 +14,93 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from smsby_deploy.config.declarations import Environment
-from smsby_deploy.errors import SmsbyUnavailable, UsageError
+from smsby_deploy.config.yaml_nodes import YamlMap
+from smsby_deploy.errors import SmsbyUnavailable, TokenRefused, UsageError
+from smsby_deploy.lock.records import PRODUCTION
 from smsby_deploy.problems import Location
 
 API_URL = "SMSBY_API_URL"
+SANDBOX = "sandbox"
 KNOWN_SERVICES = ("https://app.sms.by", "https://app.startsend.ru")
+_SANDBOX_URL = "http://127.0.0.1:8025"
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,9}")
+_SANDBOX_TOKEN = "sandbox"  # any token will do, so the real one stays where it is
+_SANDBOX_LOCK = ".smsby/sandbox.lock.json"
+_BUILT_IN = {PRODUCTION: Environment(), SANDBOX: Environment(SANDBOX, _SANDBOX_URL, token_env=None)}
 # Nothing that two parsers could read differently: `https://a\@b` is the host b for one, and a for another.
 _URL = re.compile(
     r"https?://(?:[^\s/\\?#@\[\]]*@)?(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?(?:/[^\s\\?#]*)?",
     re.ASCII | re.IGNORECASE,
 )
+
+
+def choose_environment(option: str | None, environ: Mapping[str, str]) -> str:
+    """Return the name of the environment: `option`, or else SMSBY_ENV, or else production.
+
+    Raises:
+        UsageError: it is not a name.
+    """
+    name = (environ.get("SMSBY_ENV", "").strip() or PRODUCTION) if option is None else option
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            "the name of the environment is not valid",
+            hint="expected lowercase letters, digits and hyphens, at most 10 characters; see --env and SMSBY_ENV",
+        )
+    return name
+
+
+def settings_in(document: YamlMap, name: str) -> YamlMap:
+    """Return smsby.yaml as the environment `name` has it: what it does not set is inherited.
+
+    Raises:
+        UsageError: there is no such environment.
+    """
+    declared: YamlMap = document.get("environments") or YamlMap(document.mark)
+    own = declared.get(name)
+    if own is None:
+        if name not in _BUILT_IN:
+            known = ", ".join(dict.fromkeys((*_BUILT_IN, *declared)))
+            raise UsageError(f"there is no environment {name}", hint=f"smsby.yaml has {known}")
+        own = YamlMap(document.mark)
+    merged = YamlMap(document.mark)
+    merged.content = document.content
+    for source in (document, own):
+        merged.update(source)
+        merged.values_at.update(source.values_at)
+    if name == SANDBOX and "lock" not in own:
+        merged.pop("lock", None)  # it is never that of another environment
+    return merged
+
+
+def default_lock(name: str) -> str:
+    """Return the lock file of an environment that has no key `lock`."""
+    return _SANDBOX_LOCK if name == SANDBOX else "smsby.lock.json"
+
+
+def read_environment(settings: YamlMap, name: str, locations: Mapping[str, Location]) -> Environment:
+    """Return the environment `name` with its `settings`; `locations` are the places of their keys."""
+    environment = _BUILT_IN.get(name, Environment(name))
+    if "token_env" in settings:
+        environment = environment._replace(token_env=settings["token_env"])
+    if "url" in settings:
+        return environment._replace(url=settings["url"], url_location=locations["url"])
+    api = settings.get("api") or {}
+    if "url" in api and name != SANDBOX:
+        return environment._replace(url=api["url"], url_location=locations["api.url"])
+    return environment
+
+
+def built_in(name: str) -> Environment:
+    """Return an environment that needs no project.
+
+    Raises:
+        UsageError: only a project could declare it.
+    """
+    if name not in _BUILT_IN:
+        raise UsageError(
+            f"there is no environment {name}", hint=f"without a project there are {', '.join(_BUILT_IN)}"
+        )
+    return _BUILT_IN[name]
 
 
 def service_url(environment: Environment, environ: Mapping[str, str]) -> str:
@@ -30,11 +109,13 @@ def service_url(environment: Environment, environ: Mapping[str, str]) -> str:
     That is SMSBY_API_URL, or else the URL in the files.
 
     Raises:
-        UsageError: SMSBY_API_URL is not a URL.
+        UsageError: SMSBY_API_URL is not a URL, or the sandbox would not be on this machine.
         SmsbyUnavailable: the token must not be sent there.
     """
     override = environ.get(API_URL, "").strip()
     if not override:
+        if environment.name == SANDBOX:
+            _check_sandbox(environment.url)
         _check_written(environment.url, environment.url_location)
         return environment.url.rstrip("/")
     if not _URL.fullmatch(override) or not _has_port(override):
@@ -42,12 +123,32 @@ def service_url(environment: Environment, environ: Mapping[str, str]) -> str:
             f"{API_URL} is not an http or https URL",
             hint="for example https://app.sms.by, or what `smsby-deploy sandbox` prints",
         )
+    if environment.name == SANDBOX:
+        _check_sandbox(override)
     if urlsplit(override).scheme == "http" and not _may_be_plain(override):
         raise SmsbyUnavailable(
             f"{API_URL} is plain http, which would show the token to the network",
             hint="use https; http is allowed only to this machine and to a host name without a dot",
         )
     return override.rstrip("/")
+
+
+def read_token(environment: Environment, environ: Mapping[str, str]) -> str:
+    """Return the token, which only ever comes from the environment's variable.
+
+    Raises:
+        TokenRefused: the variable is not set.
+    """
+    if environment.token_env is None:
+        return _SANDBOX_TOKEN
+    token = environ.get(environment.token_env, "").strip()
+    if not token:
+        raise TokenRefused(
+            f"no token: {environment.token_env} is not set",
+            hint=f"export {environment.token_env}=… (the API key of your account at sms.by), or rehearse with "
+            f"`--env {SANDBOX}`",
+        )
+    return token
 
 
 def is_loopback(url: str) -> bool:
@@ -59,6 +160,19 @@ def is_loopback(url: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _check_sandbox(url: str) -> None:
+    """Check that a rehearsal does not become a real send.
+
+    Raises:
+        UsageError: the URL does not lead to this machine.
+    """
+    if not is_loopback(url):
+        raise UsageError(
+            f"the environment {SANDBOX} is only used with a sandbox on this machine, and {API_URL} or `url` names another",
+            hint=f"unset {API_URL}, or set it to what `smsby-deploy sandbox` prints",
+        )
 
 
 def _check_written(url: str, place: Location) -> None:

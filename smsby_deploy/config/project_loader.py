@@ -15,13 +15,13 @@ from smsby_deploy.config.campaign_loader import (
 from smsby_deploy.config.declarations import (
     ApiSettings,
     Campaign,
-    Environment,
     Mailing,
     OptOuts,
     Project,
     RecipientsFile,
     RecipientsParquet,
 )
+from smsby_deploy.config.environments import default_lock, read_environment, settings_in
 from smsby_deploy.config.project_files import (
     DEFAULT_PATTERN,
     PROJECT_FILE,
@@ -33,9 +33,8 @@ from smsby_deploy.config.schema import check_document, drop_invalid
 from smsby_deploy.config.settings import key_locations, read_guardrails, read_price, read_zone
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.errors import FilesInvalid, UsageError
+from smsby_deploy.lock.records import PRODUCTION
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity, has_errors
-
-_DEFAULT_LOCK = "smsby.lock.json"
 
 
 class LoadedProject(NamedTuple):
@@ -81,13 +80,16 @@ def find_project(option: str | None, environ: Mapping[str, str]) -> Path:
     )
 
 
-def load_project(folder: Path, environ: Mapping[str, str] | None = None) -> LoadedProject:
-    """Load the project in `folder`.
+def load_project(
+    folder: Path, environ: Mapping[str, str] | None = None, environment: str = PRODUCTION
+) -> LoadedProject:
+    """Load the project in `folder` as one of its environments has it.
 
     `environ` holds the database URLs that campaigns name by `url_env`.
 
     Raises:
         FilesInvalid: smsby.yaml cannot be used; as ProjectFlawed if the rest could be loaded.
+        UsageError: there is no such environment.
     """
     root = folder.resolve()
     path = root / PROJECT_FILE
@@ -96,11 +98,11 @@ def load_project(folder: Path, environ: Mapping[str, str] | None = None) -> Load
         raise FilesInvalid([Problem(Severity.ERROR, "FILE_MISSING", "file not found", location=place)])
     document = read_yaml(path, PROJECT_FILE)
     problems = check_document("project", document, PROJECT_FILE)
-    if not problems:
-        return _ProjectLoader(root, document, environ or {}).load()
-    if not drop_invalid("project", document):
+    if problems and not drop_invalid("project", document):
         raise FilesInvalid(problems)
-    loaded = _ProjectLoader(root, document, environ or {}).load()
+    loaded = _ProjectLoader(root, settings_in(document, environment), environ or {}, environment).load()
+    if not problems:
+        return loaded
     raise ProjectFlawed(loaded._replace(problems=(*problems, *loaded.problems)))
 
 
@@ -117,9 +119,10 @@ def campaign_inputs(project: Project, mailing: Mailing) -> tuple[Path, ...]:
 
 
 class _ProjectLoader:
-    def __init__(self, root: Path, document: YamlMap, environ: Mapping[str, str]) -> None:
+    def __init__(self, root: Path, document: YamlMap, environ: Mapping[str, str], environment: str) -> None:
         self._root = root
         self._document = document
+        self._environment = environment
         self._environ = environ
         self._log = ProblemLog()
         self._locations = key_locations(document)
@@ -152,10 +155,8 @@ class _ProjectLoader:
         return LoadedProject(project, self._log.distinct(), tuple(self._flawed), self._is_whole)
 
     def _api(self) -> ApiSettings:
-        settings = dict(self._document.get("api") or {})
-        environment = Environment()
-        if "url" in settings:
-            environment = Environment(settings.pop("url"), self._locations["api.url"])
+        settings = {key: value for key, value in (self._document.get("api") or {}).items() if key != "url"}
+        environment = read_environment(self._document, self._environment, self._locations)
         return ApiSettings(environment, **settings)
 
     def _campaigns(self, context: CampaignContext) -> tuple[Campaign, ...]:
@@ -234,7 +235,8 @@ class _ProjectLoader:
         return OptOuts(read_file_source(path, settings, place)._replace(has_comments=True), on_invalid)
 
     def _lock(self) -> Path:
-        name = self._document.get("lock", _DEFAULT_LOCK)
+        default = default_lock(self._environment)
+        name = self._document.get("lock", default)
         place = self._locations.get("lock", Location(PROJECT_FILE))
         path = resolve_inside(self._root, name, place, self._log, must_exist=False)
-        return path or self._root / _DEFAULT_LOCK
+        return path or self._root / default

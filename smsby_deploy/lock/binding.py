@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from smsby_deploy.errors import Refused
 from smsby_deploy.lock.records import Lock
 
-PRODUCTION = "production"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 

@@ -37,6 +37,9 @@ _BINDING = (
 )  # absent from locks of before, and from those bound to nothing
 
 
+_OPTIONAL_DIGESTS = ("text_digest", "recipients_digest")  # absent from locks of before
+
+
 def entry_document(entry: Entry) -> dict[str, Any]:
     """Return one mailing as JSON, with its keys in reading order."""
     return {
@@ -53,6 +56,7 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         **({"currency": entry.currency} if entry.currency else {}),
         "content_digest": entry.content_digest,
         "audience_digest": entry.audience_digest,
+        **{key: value for key in _OPTIONAL_DIGESTS if (value := getattr(entry, key)) is not None},
         "chunks": [_chunk_document(chunk) for chunk in entry.chunks],
         "applied": asdict(entry.applied),
         "earlier": [entry_document(old) for old in entry.earlier],
@@ -68,6 +72,7 @@ def read_entry(document: dict[str, Any]) -> Entry:
         revision=document["revision"],
         content_digest=document["content_digest"],
         audience_digest=document["audience_digest"],
+        **{key: document.get(key) for key in _OPTIONAL_DIGESTS},
         transport=document["transport"],
         body=document.get("body"),
         alphaname=document["alphaname"]["name"],

@@ -7,26 +7,28 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from smsby_deploy.errors import LockDamaged, LockHeld, SmsbyDeployError, UsageError
+from smsby_deploy.errors import LockDamaged, LockHeld, Refused, SmsbyDeployError, UsageError
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import refuse_link, sync_folder, write_file
 from smsby_deploy.lock.events import fold
 from smsby_deploy.lock.journal import Journal, read_journal, salvage
-from smsby_deploy.lock.records import Lock
+from smsby_deploy.lock.records import PRIVATE_FOLDER, PRODUCTION, Lock
 from smsby_deploy.lock.serialization import read_lock, write_lock
 
 
 class LockStore:
-    """The lock of one project, stored at `path`.
+    """The lock of one environment of a project, stored at `path`.
 
     The name of every file beside it starts with the name of the lock file.
     """
 
-    def __init__(self, path: Path, project: str) -> None:
+    def __init__(self, path: Path, project: str, environment: str = PRODUCTION) -> None:
         self.path = path
         self.project = project
+        self.environment = environment
 
     @property
     def journal_path(self) -> Path:
@@ -46,6 +48,7 @@ class LockStore:
 
         Raises:
             LockDamaged: one of the files is damaged, or they do not belong together.
+            Refused: it is the lock of another environment.
         """
         lock = self._read_file()
         refuse_link(self.journal_path)
@@ -75,7 +78,17 @@ class LockStore:
                 f"{self.path.name} belongs to project {lock.project}, not {self.project}",
                 hint="set `lock:` in smsby.yaml to another file, or restore the project's name",
             )
-        return lock
+        return self._in_environment(lock)
+
+    def _in_environment(self, lock: Lock) -> Lock:
+        """Return `lock` as one of this environment; a lock without mailings belongs to none."""
+        recorded = lock.environment or PRODUCTION
+        if lock.mailings and recorded != self.environment:
+            raise Refused(
+                f"{self.path.name} records the mailings of the environment {recorded}, not of {self.environment}",
+                hint="give each environment in smsby.yaml a `lock:` of its own",
+            )
+        return lock if recorded == self.environment else replace(lock, environment=self.environment)
 
     @contextlib.contextmanager
     def held(self, timeout: float = 0.0, command: str = "apply") -> Iterator[HeldLock]:
@@ -133,6 +146,7 @@ class LockStore:
         """
         import filelock
 
+        self._make_private_folder()
         guarded = self.path.with_name(self.path.name + ".lock")
         for path in (self.path, self.journal_path, self.holder_path, guarded):
             refuse_link(path)
@@ -160,6 +174,16 @@ class LockStore:
     def _note_holder(self, command: str) -> None:
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "command": command}
         write_file(self.holder_path, json.dumps(holder) + "\n")
+
+    def _make_private_folder(self) -> None:
+        """Create the folder of a lock that is not committed, hidden from git by a file of its own."""
+        folder = self.path.parent
+        if folder.name != PRIVATE_FOLDER:
+            return
+        with contextlib.suppress(OSError):  # without the folder, holding the lock fails with a message
+            folder.mkdir(exist_ok=True)
+            with (folder / ".gitignore").open("x", encoding="utf-8") as file:
+                file.write("*\n")
 
     def describe_holder(self) -> str:
         """Return the command, process and host that hold the lock, as far as they are known."""

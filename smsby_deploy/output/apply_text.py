@@ -38,11 +38,11 @@ _NOTHING = "nothing has been applied yet"
 
 
 def write_apply(
-    result: ApplyResult, stream: TextIO, *, color: bool, lock: str, program: str = "smsby-deploy"
+    result: ApplyResult, stream: TextIO, *, color: bool, lock: str | None, program: str = "smsby-deploy"
 ) -> None:
     """Write one line per mailing, the totals and the next commands.
 
-    `lock` is the lock file's path as a shell command needs it; `program` starts every command.
+    `lock` is the lock file's path as a shell command needs it, None if it is not committed; `program` starts every command.
     """
     from rich.text import Text
 
@@ -62,7 +62,7 @@ def write_apply(
         console.print(line, soft_wrap=True)
 
 
-def next_step_lines(result: ApplyResult, lock: str, program: str = "smsby-deploy") -> list[str]:
+def next_step_lines(result: ApplyResult, lock: str | None, program: str = "smsby-deploy") -> list[str]:
     """The next steps as lines: hints, and commands to copy."""
     commands = {
         NextStep.COMMIT_LOCK: f'git add {lock} && git commit -m "Record what was sent"',
@@ -75,6 +75,8 @@ def next_step_lines(result: ApplyResult, lock: str, program: str = "smsby-deploy
             "hint: check at sms.by whether the unknown mailings were sent, then record what you found:",
             f"  {program} lock resolve {result.first_unknown} --sent|--not-sent",
         ]
+    if lock is None:
+        del commands[NextStep.COMMIT_LOCK]
     due = [commands[step] for step in result.next_steps if step in commands]
     return [*lines, *(f"{'     ' if index else 'next:'} {command}" for index, command in enumerate(due))]
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from smsby_deploy.lock.records import PRODUCTION
 from smsby_deploy.output.markdown import Piece, code, details_section, escape, fit, preformatted, table_row
 from smsby_deploy.output.plan_text import list_costs, uncounted_lists
 from smsby_deploy.output.sms_text import ENCODING_NAMES
@@ -67,6 +68,8 @@ def change_text(change: Change, currency: str | None = None) -> str:
     if change.is_new:
         return "new"
     parts = []
+    # The audience digest covers personal texts, so another template alone changes it, too.
+    is_explained = change.has_new_text is not False or change.has_new_content
     if change.moved is not None:
         joined, left = change.moved
         moved = [*([f"+{joined:,}"] if joined else []), *([f"-{left:,}"] if left else [])]
@@ -74,9 +77,9 @@ def change_text(change: Change, currency: str | None = None) -> str:
     elif change.recipients:
         parts.append(_signed(change.recipients, "recipient"))
     elif change.has_other_recipients:
-        # The audience digest covers personal texts, so another template alone changes it, too.
-        is_explained = change.has_new_text is not False or change.has_new_content
         parts.append("perhaps recipients" if is_explained else "recipients or their texts")
+    elif change.has_other_rows and not is_explained:
+        parts.append("order or texts of recipients")
     if change.parts:
         parts.append(_signed(change.parts, "part"))
     if change.cost:
@@ -123,12 +126,13 @@ class CommentContext:
     program: str = "smsby-deploy"
 
 
-def marker(project: str) -> str:
+def marker(project: str, environment: str = PRODUCTION) -> str:
     """The hidden first line by which a later run finds its comment.
 
-    It never changes for a project.
+    It never changes for an environment of a project.
     """
-    return f"<!-- smsby-deploy:plan project={project} -->"
+    where = "" if environment == PRODUCTION else f" environment={environment}"
+    return f"<!-- smsby-deploy:plan project={project}{where} -->"
 
 
 def plan_markdown(result: PlanResult, context: CommentContext) -> str:
@@ -152,10 +156,16 @@ def plan_markdown(result: PlanResult, context: CommentContext) -> str:
     return fit(pieces, rest=rest)
 
 
-def no_plan_markdown(project: str, message: str) -> str:
+def no_plan_markdown(project: str, environment: str, message: str) -> str:
     """The comment if no plan could be made; it replaces an earlier one, which is outdated."""
     text = f"{escape(message)}\n\n> The plan that this comment showed before is outdated."
-    return f"{marker(project)}\n### ❌ No plan, nothing will be sent · {escape(project)}\n\n{text}\n"
+    heading = f"### ❌ No plan, nothing will be sent · {_title(project, environment)}"
+    return f"{marker(project, environment)}\n{heading}\n\n{text}\n"
+
+
+def _title(project: str, environment: str) -> str:
+    """The project, and its environment if that is not production."""
+    return escape(project) + ("" if environment == PRODUCTION else f" · environment {escape(environment)}")
 
 
 def _piece(name: str, text: str) -> Piece:
@@ -167,7 +177,8 @@ def _piece(name: str, text: str) -> Piece:
 
 def _head(result: PlanResult, context: CommentContext) -> str:
     plan = result.plan
-    lines = [marker(plan.project), f"### {_verdict(result)} · {escape(plan.project)}", ""]
+    heading = f"### {_verdict(result)} · {_title(plan.project, plan.environment)}"
+    lines = [marker(plan.project, plan.environment), heading, ""]
     if plan.totals.mailings:
         lines += [_totals_line(result, context.base), *_balance_lines(result)]
     actions = ", ".join(f"{count:,} {kind}" for kind, count in plan.counts.items() if count)
@@ -293,7 +304,7 @@ def _lists(plan: Plan) -> Iterator[Piece]:
     for action in plan.actions:
         if action.contact_list is not None and action.action not in _QUIET:
             target = escape(_clip(list_text(action.contact_list)))
-            yield _piece("reason", f"\n**{escape(action.address)}** is sent to the {target}\n")
+            yield _piece("reason", f"\n**{escape(action.address)}**: {target}\n")
 
 
 def _reasons(plan: Plan) -> Iterator[Piece]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
 
+from smsby_deploy.lock.records import PRODUCTION
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
 from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, problem_lines
 from smsby_deploy.output.values import count_text, list_text, safe_line, schedule_text, span_text
@@ -47,6 +48,8 @@ def write_plan_text(
     """Write the plan: a table, the reasons, the problems, the totals, the next command."""
     console = make_console(stream, color=color)
     plan = result.plan
+    if plan.environment != PRODUCTION:
+        write_sentence(console, f"environment {plan.environment}", "bold yellow")
     for row in plan_table(plan, console.width):
         console.print(row, soft_wrap=True)
     for action in plan.actions:
@@ -57,7 +60,7 @@ def write_plan_text(
         if action.audience.rows != action.audience.final and action.action not in _WITHOUT_AUDIENCE:
             write_sentence(console, f"{action.address}: {audience_line(action.audience)}", "dim")
         if action.contact_list is not None and action.action not in _WITHOUT_AUDIENCE:
-            write_sentence(console, f"{action.address}: to the {list_text(action.contact_list)}", "dim")
+            write_sentence(console, f"{action.address}: {list_text(action.contact_list)}", "dim")
     for severity, line in problem_lines(plan.problems):
         write_sentence(console, line, SEVERITY_COLORS[severity])
     for line, style in _closing_lines(result):

@@ -57,8 +57,13 @@ class AccountNames:
         return SYSTEM_NAME if _as_id(ref) == SYSTEM_NAME else _only_id(ref, self.alphanames)
 
     def sender_name(self, ref: str) -> str:
-        """The name at sms.by of an alphaname given by name or id; `ref` if not known."""
+        """The name at sms.by of an alphaname given by name or id; `ref` if not known.
+
+        The system name is always "0", as sms.by reports it by several names.
+        """
         number = self.alphaname_id(ref)
+        if number == SYSTEM_NAME:
+            return str(SYSTEM_NAME)
         known = None if self.alphanames is None or number is None else self.alphanames.names.get(number)
         return ref if known is None else known
 

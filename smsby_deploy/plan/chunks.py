@@ -9,17 +9,21 @@ trusted: each chunk is hashed again before it is sent, without the recipients wh
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC
+from itertools import compress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from smsby_deploy.config.declarations import ApiSettings, ContactList, Mailing, Project
+from smsby_deploy.config.declarations import ApiSettings, ContactList, InlineRecipients, Mailing, Project
 from smsby_deploy.plan.fingerprint import (
     AudienceDigest,
+    TextsDigest,
+    canonical_json,
     chunk_digest,
     content_digest,
     fingerprint,
@@ -28,8 +32,8 @@ from smsby_deploy.plan.fingerprint import (
 )
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
-from smsby_deploy.recipients.phones import PhoneSet
-from smsby_deploy.texts.encoding_lint import Rewriter
+from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.texts.encoding_lint import Rewriter, is_composed
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, render_texts
 
 MOST_SINGLE = (
@@ -67,33 +71,69 @@ class Chunk:
 
 @dataclass(slots=True)
 class ChunkReport:
-    """What streaming the chunks of a mailing has found; complete once the stream has ended."""
+    """What streaming the chunks of a mailing has found; complete once the stream has ended.
+
+    `own_texts` are the texts that recipients have instead of the mailing's.
+    """
 
     content_digest: str = ""
+    former_content: str | None = None
+    own_texts: TextsDigest = field(default_factory=TextsDigest)
     audience_digest: AudienceDigest = field(default_factory=AudienceDigest)
     audience: AudienceReport = field(default_factory=AudienceReport)
     texts: KeptProblems = field(default_factory=KeptProblems)
     replaced: set[str] = field(default_factory=set)  # characters that smart encoding replaced
 
 
-def hash_content(mailing: Mailing, template: Template | None, *, personal: bool) -> str:
+def hash_content(
+    mailing: Mailing, template: Template | None, *, personal: bool, composes: bool = True
+) -> str:
     """Return the digest of what a mailing says and when, without its audience.
 
-    The time enters as an instant, the text and its includes as written, apart from smart encoding and transliteration.
+    The time enters as an instant, the text and its includes as written, apart from composition (NFC), smart encoding and
+    transliteration. Without `composes` it is the digest of earlier versions, which did not compose texts.
     """
     schedule = mailing.schedule_time
-    rewriter = Rewriter(mailing.rewrite)
+    rewrite = Rewriter(mailing.rewrite, composes=composes).apply
     is_list = isinstance(mailing.audience, ContactList)
     header: dict[str, Any] = {
         "alphaname": mailing.alphaname,
         "schedule_time": schedule.astimezone(UTC).isoformat() if schedule else None,
         "kind": "list" if is_list else "personal" if personal else "bulk",
-        "text": rewriter.apply(mailing.text.text.strip()) if mailing.text else None,
+        "text": rewrite(mailing.text.text.strip()) if mailing.text else None,
         "list": mailing.audience.ref if isinstance(mailing.audience, ContactList) else None,
     }
     if template is not None and template.inputs:
-        header["includes"] = {name: rewriter.apply(text) for name, text in template.inputs.items()}
+        header["includes"] = {name: rewrite(text) for name, text in template.inputs.items()}
     return content_digest(header)
+
+
+def hash_former_content(mailing: Mailing, template: Template | None, *, personal: bool) -> str | None:
+    """Return the content digest of earlier versions, which did not compose texts.
+
+    None if it is the same.
+    """
+    texts = [mailing.text.text] if mailing.text else []
+    if template is not None:
+        texts += template.inputs.values()
+    if all(map(is_composed, texts)):
+        return None
+    return hash_content(mailing, template, personal=personal, composes=False)
+
+
+def hash_text(mailing: Mailing, template: Template | None, own_texts: str | None = None) -> str:
+    """Return the digest of what a mailing says, whoever sends it, how, when and to whom.
+
+    That is its template with everything it includes, and the digest of the texts that recipients have instead of it.
+    """
+    rewrite = Rewriter(mailing.rewrite).apply
+    included = template.inputs if template is not None else {}
+    text = {
+        "text": rewrite(mailing.text.text.strip()) if mailing.text else None,
+        "includes": {name: rewrite(included[name]) for name in included},
+        "own_texts": own_texts,
+    }
+    return hashlib.sha256(canonical_json(text)).hexdigest()
 
 
 def chunk_size(api: ApiSettings, personal: bool) -> int:
@@ -139,6 +179,7 @@ def stream_chunks(
     """
     personal = is_personal(mailing, template)
     report.content_digest = hash_content(mailing, template, personal=personal)
+    report.former_content = hash_former_content(mailing, template, personal=personal)
     batches = _render_batches(mailing, template, suppressed, report, read, on_batch)
     shared_text = None if personal or template is None else template.render_once()
     hasher = _ChunkHasher(project, mailing, report)
@@ -188,7 +229,7 @@ class _ChunkHasher:
         content = self.report.content_digest
         digest = chunk_digest(content if text is None else f"{content}\n{text}", rows_hash)
         mailing = self.mailing
-        mark = fingerprint(self.project.name, mailing.address, mailing.revision, index, digest)
+        mark = fingerprint(self.project.scope, mailing.address, mailing.revision, index, digest)
         texts = some.texts or None
         return Chunk(index, some.phones, texts, text, digest, mark, rows, some.not_suppressed, some.lines)
 
@@ -210,6 +251,10 @@ def _render_batches(
             report.texts.keep(rendered.problems)
             report.replaced |= rendered.replaced
             texts = rendered.texts
+            if template is None:
+                report.own_texts.add(texts)
+            elif isinstance(mailing.audience, InlineRecipients) and batch.has_own_texts:
+                report.own_texts.add(compress(texts, (own is not None for own in batch.texts)))
         on_batch(batch, texts)
         yield batch, texts
 

@@ -16,7 +16,7 @@ from smsby_deploy.lock.records import Lock, NamedId
 from smsby_deploy.plan.chunks import OnBatch
 from smsby_deploy.plan.model import Action, Plan
 from smsby_deploy.recipients.audience import Batch
-from smsby_deploy.recipients.phones import PhoneSet, number_phones
+from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class BaseMailing:
     alphaname: str | None = None
     schedule_time: str | None = None
     contact_list: NamedId | None = None
+    recipients_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +58,16 @@ class Change:
     """How a mailing differs from its base; nothing is set if it does not.
 
     `recipients`, `parts` and `cost` are the differences. `moved` replaces `recipients` where it is known who joined
-    and who left. `has_other_recipients`: as many, but they or their texts are not the same. `has_new_text` is None
-    where it may be hidden by another sender or time; `has_new_content` if nothing else is known.
+    and who left. `has_other_recipients`: as many, but they or their texts are not the same; `has_other_rows`: the same, but
+    their order or their texts are not. `has_new_text` is None where it may be hidden by another sender or time;
+    `has_new_content` if nothing else is known.
     """
 
     is_new: bool = False
     recipients: int = 0
     moved: tuple[int, int] | None = None
     has_other_recipients: bool = False
+    has_other_rows: bool = False
     parts: int = 0
     cost: Decimal = Decimal(0)
     has_new_sender: bool = False
@@ -86,6 +89,7 @@ def base_of_lock(lock: Lock) -> Base:
             alphaname=entry.alphaname,
             schedule_time=entry.schedule_time,
             contact_list=entry.contact_list,
+            recipients_digest=entry.recipients_digest,
         )
         for address, entry in lock.mailings.items()
     }
@@ -109,6 +113,7 @@ def base_of_plan(plan: Plan, label: str, texts: Mapping[str, str | None] | None 
             action.alphaname,
             action.schedule_time,
             action.contact_list,
+            action.recipients_digest,
         )
         for action in plan.actions
     }
@@ -122,12 +127,17 @@ def compare_action(action: Action, base: Base, text: str | None = None) -> Chang
         return Change(is_new=True)
     recipients = _difference(action.recipients, before.recipients) if before.moved is None else 0
     has_same_audience = action.audience_digest == before.audience_digest
+    has_same_recipients = before.moved == (0, 0) or (
+        before.recipients_digest is not None and before.recipients_digest == action.recipients_digest
+    )
+    moved = before.moved if before.moved != (0, 0) else None
     has_new_sender, has_new_time, has_new_text, has_new_content = _compare_content(action, before, text)
     has_cost = action.cost is not None and before.cost is not None
     return Change(
         recipients=recipients,
-        moved=before.moved,
-        has_other_recipients=before.moved is None and not recipients and not has_same_audience,
+        moved=moved,
+        has_other_recipients=not (before.moved or recipients or has_same_recipients or has_same_audience),
+        has_other_rows=has_same_recipients and not has_same_audience,
         parts=_difference(action.parts, before.parts),
         cost=(action.cost or Decimal(0)) - (before.cost or Decimal(0)) if has_cost else Decimal(0),
         has_new_sender=has_new_sender,

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from itertools import compress
 
 from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing, Project
-from smsby_deploy.plan.chunks import hash_content
+from smsby_deploy.plan.chunks import hash_content, hash_former_content, hash_text
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import AudienceDigest, chunk_digest, fingerprint, hash_rows, row_lines
 from smsby_deploy.plan.measure import Observers
 from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
-from smsby_deploy.recipients.phones import PhoneSet
+from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.smsby.methods import CUSTOM_FIELDS
 from smsby_deploy.texts.parts import Encoding
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal
@@ -51,7 +51,7 @@ def measure_list(
         counter.costs.count(text, size, [""])
     content = hash_content(mailing, template, personal=False)
     digest = chunk_digest(f"{content}\n{text}", b"")
-    mark = fingerprint(project.name, mailing.address, mailing.revision, 0, digest)
+    mark = fingerprint(project.scope, mailing.address, mailing.revision, 0, digest)
     desired = Desired(
         address=mailing.address,
         revision=mailing.revision,
@@ -65,8 +65,17 @@ def measure_list(
         ucs2=int(size is not None and size.encoding is Encoding.UCS2),
         longest=size.parts if size is not None else 0,
         schedule_time=mailing.schedule_time,
+        former_content=hash_former_content(mailing, template, personal=False),
+        text_digest=hash_text(mailing, template),
+        recipients_digest=_hash_list(mailing),
     )
     return desired, [*problems.kept, *counter.find_problems()]
+
+
+def _hash_list(mailing: Mailing) -> str:
+    """Return the recipients digest of a list kept at sms.by: only sms.by knows its contacts."""
+    assert isinstance(mailing.audience, ContactList)
+    return hashlib.sha256(f"list\n{mailing.audience.ref}".encode()).hexdigest()
 
 
 class UploadDigest:
@@ -126,7 +135,7 @@ def measure_upload(
         audience.add(rows, len(batch.phones), hash_rows(rows))
         counter.count_same(text, batch.phones, batch.not_suppressed)
     totals = counter.totals
-    mark = fingerprint(project.name, mailing.address, mailing.revision, 0, upload.chunk)
+    mark = fingerprint(project.scope, mailing.address, mailing.revision, 0, upload.chunk)
     has_recipients = upload.count + totals.suppressed
     desired = Desired(
         address=mailing.address,
@@ -147,6 +156,10 @@ def measure_upload(
         snapshot=report.facts.snapshot,
         newest=report.facts.newest,
         contacts=upload.contacts,
+        former_content=hash_former_content(mailing, template, personal=False),
+        text_digest=hash_text(mailing, template),
+        recipients_digest=report.recipients_digest,
+        phones=report.phones,
     )
     return desired, [*problems.kept, *_check_fields(mailing, columns), *counter.find_problems()]
 

@@ -9,6 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from smsby_deploy.recipients.phone_set import PhoneSet
+
 
 class AudienceCounts(NamedTuple):
     """rows = invalid + duplicate + suppressed + final."""
@@ -57,7 +59,9 @@ class Desired(NamedTuple):
 
     `parts`, `gsm7` and `ucs2` are totals, `longest` the parts of its longest text. `cost` is None without a price and
     for lists; `parts` is None for lists kept at sms.by. `snapshot` is the digest of a query's result, `newest` what its
-    `freshness` query found, `contacts` the digest of the contacts that would be uploaded.
+    `freshness` query found, `contacts` the digest of the contacts that would be uploaded. `former_content` is the content
+    digest that earlier versions recorded, if it differs. `text_digest` covers what it says, `recipients_digest` its
+    recipients in whatever order: by them two mailings are compared. `phones` are the recipients, where they are kept.
     """
 
     address: str
@@ -77,7 +81,15 @@ class Desired(NamedTuple):
     newest: datetime | None = None
     body: str = "json"
     contacts: str | None = None
+    former_content: str | None = None
+    text_digest: str | None = None
+    recipients_digest: str | None = None
+    phones: PhoneSet | None = None
 
     @property
     def fingerprints(self) -> list[str]:
         return [chunk.fingerprint for chunk in self.chunks]
+
+    def has_content(self, digest: str) -> bool:
+        """Whether `digest` is its content digest, of this version or of an earlier one."""
+        return digest in (self.content_digest, self.former_content)

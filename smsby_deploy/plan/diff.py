@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import ContactList, Mailing
 from smsby_deploy.lock.phone_states import UNSENT
-from smsby_deploy.lock.records import DONE, ChunkState, Entry
+from smsby_deploy.lock.records import DONE, ChunkState, Entry, NamedId
 from smsby_deploy.plan import reasons
 from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
@@ -134,31 +134,53 @@ def _unsent(here: Situation) -> tuple[int | None, ...]:
     )
 
 
-def make_action(mailing: Mailing, desired: Desired, decision: Decision, names: AccountNames) -> Action:
-    """Return the action of a mailing in the files."""
-    schedule, audience = mailing.schedule_time, mailing.audience
+def make_action(
+    mailing: Mailing, desired: Desired, decision: Decision, names: AccountNames, entry: Entry | None = None
+) -> Action:
+    """Return the action of a mailing in the files; `entry` is what the lock records of it."""
+    schedule = mailing.schedule_time
     action = Action(
         address=mailing.address,
         action=decision.action,
         reason=decision.reason,
         reason_code=decision.code,
         via=desired.via,
-        recipients=None if isinstance(audience, ContactList) else desired.audience.final,
+        recipients=None if isinstance(mailing.audience, ContactList) else desired.audience.final,
         parts=desired.parts,
         cost=desired.cost,
         gsm7=desired.gsm7,
         ucs2=desired.ucs2,
         alphaname=mailing.alphaname,
         alphaname_id=names.alphaname_id(mailing.alphaname),
-        contact_list=names.contact_list(audience.ref) if isinstance(audience, ContactList) else None,
+        contact_list=_contact_list(mailing, decision.action, names, entry),
         schedule_time=schedule.isoformat() if schedule else None,
         digest=_digest(desired.content_digest, desired.audience_digest),
         content_digest=desired.content_digest,
         audience_digest=desired.audience_digest,
         chunks=desired.chunks,
         audience=desired.audience,
+        text_digest=desired.text_digest,
+        recipients_digest=desired.recipients_digest,
     )
     return _count_rest(action, desired, decision.unsent) if decision.action is ActionKind.RESUME else action
+
+
+def _contact_list(
+    mailing: Mailing, action: ActionKind, names: AccountNames, entry: Entry | None
+) -> NamedId | None:
+    """Return the list that a mailing goes to.
+
+    A new draft is made for what its reference means now; of one that exists, and of a mailing that was sent, only the lock
+    knows the list.
+    """
+    if not isinstance(mailing.audience, ContactList):
+        return None
+    now = names.contact_list(mailing.audience.ref)
+    if action in STARTING or action is ActionKind.BLOCKED:
+        return now
+    is_recorded = entry is not None and entry.revision == mailing.revision
+    recorded = entry.contact_list if entry is not None and is_recorded else None
+    return NamedId(now.name, None) if recorded is None else recorded
 
 
 def make_orphan(address: str, entry: Entry) -> Action:
@@ -182,6 +204,8 @@ def make_orphan(address: str, entry: Entry) -> Action:
         audience_digest=entry.audience_digest,
         chunks=tuple(ChunkPlan(chunk.fingerprint, chunk.recipients, chunk.digest) for chunk in entry.chunks),
         audience=AudienceCounts(),
+        text_digest=entry.text_digest,
+        recipients_digest=entry.recipients_digest,
     )
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry
+from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.desired import ChunkPlan
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location, Problem, Severity
@@ -33,6 +34,10 @@ class IntendedValues:
     counts_recipients: bool = True
     at_once_until: datetime | None = None
     parts: int | None = None
+
+    def by(self, names: AccountNames) -> IntendedValues:
+        """Return the same with the sender as sms.by reports it, where the files have its id."""
+        return replace(self, alphaname=names.sender_name(self.alphaname))
 
 
 class ReportedValues(NamedTuple):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import repeat
 from json.encoder import encode_basestring
 from operator import contains
@@ -23,7 +23,7 @@ _PIECE = 1000  # recipients, as many as a usual chunk has
 # Compiled on first use: `validate` reads no remote names.
 _NAME = (
     r"(?P<address>[a-z0-9-]{1,40}/[a-z0-9-]{1,40})(?: r(?P<revision>\d+))?(?: \[\d+/\d+\])?"
-    r" (?P<project>[a-z0-9-]{1,40})#(?P<fingerprint>[0-9a-f]{10})"
+    r" (?P<project>[a-z0-9-]{1,40}(?:~[a-z][a-z0-9-]{0,9})?)#(?P<fingerprint>[0-9a-f]{10})"
 )
 _CHUNK_NUMBER = re.compile(r" \[\d*(/\d*\]?)?")  # [1/3], possibly truncated
 _TRUNCATED_MARK = re.compile(f"[0-9a-f]{{0,{FINGERPRINT_DIGITS - 1}}}")
@@ -33,7 +33,10 @@ _CONTROLS = tuple(bytes([code]) for code in range(32) if code != ord("\n"))  # J
 
 
 class RemoteName(NamedTuple):
-    """The parts of a mailing's name at sms.by, if it was made by this program."""
+    """The parts of a mailing's name at sms.by, if it was made by this program.
+
+    `project` is `my-shop`, or `my-shop~staging` in an environment other than production.
+    """
 
     address: str
     revision: int
@@ -124,6 +127,22 @@ class AudienceDigest:
         return digest.hexdigest()
 
 
+class TextsDigest:
+    """A digest of many texts, in any order: the sum of their hashes."""
+
+    def __init__(self) -> None:
+        self._sum = 0
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Add texts."""
+        hashes = (hashlib.blake2b(text.encode(), digest_size=16).digest() for text in texts)
+        self._sum += sum(int.from_bytes(one, "big") for one in hashes)
+
+    def hexdigest(self) -> str | None:
+        """Return the digest of everything added so far; None if that is nothing."""
+        return f"{self._sum % 2**128:032x}" if self._sum else None
+
+
 def fingerprint(project: str, address: str, revision: int, index: int, digest: str) -> str:
     """Return the 10 hex digits that identify a chunk; `index` counts from 0."""
     parts = "\n".join((project, address, str(revision), str(index), digest))
@@ -133,11 +152,12 @@ def fingerprint(project: str, address: str, revision: int, index: int, digest: s
 def remote_name(project: str, address: str, revision: int, index: int, count: int, mark: str) -> str:
     """Return the name of a chunk at sms.by, at most 160 characters.
 
-    Its form is `campaign/mailing r2 [1/3] project#fingerprint`.
+    Its form is `campaign/mailing r2 [1/3] project#fingerprint`. Where that is too long, the chunk's number is left out.
     """
     shown_revision = f" r{revision}" if revision != 1 else ""
     place = f" [{index + 1}/{count}]" if count != 1 else ""
-    return f"{address}{shown_revision}{place} {project}#{mark}"
+    name = f"{address}{shown_revision}{place} {project}#{mark}"
+    return name if len(name) <= NAME_LIMIT else f"{address}{shown_revision} {project}#{mark}"
 
 
 def read_remote_name(name: str) -> RemoteName | None:

@@ -77,7 +77,7 @@ def check_list(lock: Lock, remote: RemoteView, *, now: datetime, reconcile_secon
     for address, entry in lock.mailings.items():
         for one in (entry, *entry.earlier):
             chunks = window.expected_chunks(address, one)
-            listed = sum(_is_shown(lock.project, address, one, chunk, remote) for chunk in chunks)
+            listed = sum(_is_shown(lock.scope, address, one, chunk, remote) for chunk in chunks)
             if one.transport == "single":
                 chunks = chunks[:listed]
             expected, shown = expected + len(chunks), shown + listed
@@ -115,7 +115,7 @@ class _Window:
 def shows_any(lock: Lock, remote: RemoteView) -> bool:
     """Whether the list shows a mailing of the lock, of whatever age and state."""
     return any(
-        _is_shown(lock.project, address, one, chunk, remote)
+        _is_shown(lock.scope, address, one, chunk, remote)
         for address, entry in lock.mailings.items()
         for one in (entry, *entry.earlier)
         for chunk in one.chunks

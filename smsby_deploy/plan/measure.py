@@ -12,7 +12,15 @@ from typing import NamedTuple
 from smsby_deploy.config.declarations import ContactList, Mailing, Project, RecipientsQuery
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid
-from smsby_deploy.plan.chunks import ChunkReport, Keep, OnBatch, ReadBatches, ignore_batch, stream_chunks
+from smsby_deploy.plan.chunks import (
+    ChunkReport,
+    Keep,
+    OnBatch,
+    ReadBatches,
+    hash_text,
+    ignore_batch,
+    stream_chunks,
+)
 from smsby_deploy.plan.desired import AudienceCounts, Desired
 from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter
 from smsby_deploy.problems import Location, Problem, Severity
@@ -23,7 +31,7 @@ from smsby_deploy.recipients.audience import (
     find_differing,
     read_audience,
 )
-from smsby_deploy.recipients.phones import PhoneSet
+from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.sources import place_rows
 from smsby_deploy.recipients.suppression import check_without_databases, load_suppression
 from smsby_deploy.texts.template import Template, compile_text, rows_file
@@ -55,13 +63,14 @@ class Observers(NamedTuple):
     """What else receives recipients and texts while a mailing is measured.
 
     `policy` checks every text that a recipient would get, `on_batch` gets every batch with its texts, `keep` every
-    chunk of a mailing that is sent in chunks.
+    chunk of a mailing that is sent in chunks. With `keeps_phones`, the recipients are kept as a set.
     """
 
     policy: ContentPolicy | None = None
     progress: ReadProgress = NO_PROGRESS
     on_batch: OnBatch = ignore_batch
     keep: Keep | None = None
+    keeps_phones: bool = False
 
 
 NO_OBSERVERS = Observers()
@@ -102,7 +111,7 @@ def _measure(
     if mailing.upload is not None:
         from smsby_deploy.plan.contact_lists import measure_upload
 
-        report = AudienceReport()
+        report = AudienceReport(keeps_phones=observers.keeps_phones)
         desired, problems = measure_upload(project, mailing, template, suppressed, report, observers)
         problems += TextLint(mailing, template).find_problems()
         return desired, [*report.problems, *_find_repeats(mailing, report), *problems]
@@ -112,7 +121,7 @@ def _measure(
 def _measure_chunks(
     project: Project, mailing: Mailing, template: Template | None, suppressed: PhoneSet, observers: Observers
 ) -> tuple[Desired, list[Problem]]:
-    report = ChunkReport()
+    report = ChunkReport(audience=AudienceReport(keeps_phones=observers.keeps_phones))
     counter = TextCounter(mailing, template, project.price, report.texts, observers.policy)
     lint = TextLint(mailing, template)
 
@@ -124,7 +133,7 @@ def _measure_chunks(
         observers.on_batch(batch, texts)
 
     read: ReadBatches = read_audience
-    if observers.keep is not None:
+    if observers.keep is not None and not observers.keeps_phones:
         # Chunks are kept by apply, which holds the lock meanwhile: its reading is sped up by a second process.
         from smsby_deploy.recipients.prefetch import prefetch_audience
 
@@ -155,6 +164,10 @@ def _measure_chunks(
         snapshot=audience.facts.snapshot,
         newest=audience.facts.newest,
         body=project.api.body,
+        former_content=report.former_content,
+        text_digest=hash_text(mailing, template, report.own_texts.hexdigest()),
+        recipients_digest=audience.recipients_digest,
+        phones=audience.phones,
     )
     problems = [*audience.problems, *_find_repeats(mailing, audience), *report.texts.all_of(mailing)]
     return desired, [*problems, *counter.find_problems(), *lint.find_problems()]

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from smsby_deploy.lock.binding import Binding
-from smsby_deploy.lock.records import NamedId
+from smsby_deploy.lock.records import PRODUCTION, NamedId
 from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.problems import Problem, has_errors
@@ -57,7 +57,8 @@ class Action:
     `reason` is a sentence for users, which is masked when it is written; programs use `reason_code`, which is set for
     blocked mailings only.
     Counts and cost are None where only sms.by knows them (contact lists). `contact_list` is set for a list that is kept
-    at sms.by; the list of an uploaded mailing is made by apply.
+    at sms.by; the list of an uploaded mailing is made by apply. `text_digest` and `recipients_digest` are for the lock; a
+    plan file does not have them.
     """
 
     address: str
@@ -79,6 +80,8 @@ class Action:
     audience: AudienceCounts
     reason_code: ReasonCode | None = None
     contact_list: NamedId | None = None
+    text_digest: str | None = None
+    recipients_digest: str | None = None
 
     @property
     def sends(self) -> bool:
@@ -167,6 +170,7 @@ class Plan:
     problems: tuple[Problem, ...]
     currency: str | None
     exempt: frozenset[str] = frozenset()
+    environment: str = PRODUCTION
     binding: Binding | None = None  # what the lock records at the next write; in no plan file
     names: AccountNames = NOT_ASKED  # of the account, as far as this plan needs them; in no plan file
 

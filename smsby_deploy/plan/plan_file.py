@@ -11,7 +11,7 @@ from typing import Any
 
 from smsby_deploy.errors import PlanRefused, SmsbyDeployError
 from smsby_deploy.files import write_file
-from smsby_deploy.lock.records import NamedId
+from smsby_deploy.lock.records import PRODUCTION, NamedId
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
@@ -36,6 +36,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "id": plan.id,
         "created_at": plan.created_at,
         "project": plan.project,
+        "environment": plan.environment,
         "account": plan.account,
         "tool": plan.tool,
         "select": list(plan.select),
@@ -136,6 +137,7 @@ def _read_document(document: dict[str, Any]) -> Plan:
         id=document["id"],
         created_at=document["created_at"],
         project=document["project"],
+        environment=document.get("environment", PRODUCTION),  # older plans have none
         account=document["account"],
         tool=document["tool"],
         select=tuple(document["select"]),

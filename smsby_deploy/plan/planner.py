@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
 
 from smsby_deploy import __version__
 from smsby_deploy.clock import Clock
@@ -17,7 +18,7 @@ from smsby_deploy.config.declarations import ContactList, Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid, Refused, SmsbyUnavailable
 from smsby_deploy.lock.binding import Binding, check_service, find_binding
-from smsby_deploy.lock.records import Entry, Lock
+from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.plan import reasons
 from smsby_deploy.plan.account_names import AccountNames, find_name_problems, read_names
@@ -31,10 +32,12 @@ from smsby_deploy.plan.measure import NO_PROGRESS, Observers, ReadProgress, meas
 from smsby_deploy.plan.model import SENDING, STARTING, Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.plan.selection import select_mailings
+from smsby_deploy.plan.similar import Planned, SentMailings, SharedTexts, find_similar
 from smsby_deploy.plan.situation import Situation
 from smsby_deploy.plan.staleness import exempt_inputs, hash_inputs, query_input
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.problems import Problem, Severity, has_errors
+from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
 
 if TYPE_CHECKING:
@@ -93,13 +96,16 @@ def measure_files(
     mailings, orphans = select_mailings(loaded, lock, select)
     suppressed, problems = load_suppression(loaded.project.suppress)
     measured = []
+    shared_texts = SharedTexts(mailings)
     for mailing in progress.over(mailings):
         policy = ContentPolicy(loaded.project.guardrails)
         is_kept = _may_be_sent_in_bulk(mailing, lock.mailings.get(mailing.address))
-        observers = Observers(policy, progress, observe(mailing), keep if is_kept else None)
+        keeps_phones = shared_texts.keeps(mailing)
+        observers = Observers(policy, progress, observe(mailing), keep if is_kept else None, keeps_phones)
         desired, found = measure_mailing(loaded.project, mailing, suppressed, observers)
+        shared_texts.take(desired)
         measured.append(_Measured(mailing, desired, policy, tuple(found)))
-    files = MeasuredFiles(loaded, select, lock, tuple(measured), tuple(orphans), tuple(problems))
+    files = MeasuredFiles(loaded, select, lock, tuple(measured), tuple(orphans), suppressed, tuple(problems))
     if select:
         return files
     # Mailings with invalid parts cannot be planned, but their other problems are reported, too.
@@ -126,6 +132,7 @@ class MeasuredFiles:
     lock: Lock
     measured: tuple[_Measured, ...]
     orphans: tuple[str, ...]
+    suppressed: PhoneSet
     suppression_problems: tuple[Problem, ...]
     flaws: tuple[Problem, ...] = ()
 
@@ -170,28 +177,29 @@ class MeasuredFiles:
             if here is not None:
                 check_service(self.lock, here.service)
             names = read_names(client, mailings)
-            remote = None if client is None else view_remote(project.name, client.get_sms_messages())
+            remote = None if client is None else view_remote(project.scope, client.get_sms_messages())
             binding = None
             if here is not None and remote is not None:
                 binding = find_binding(self.lock, here, is_shown=shows_any(self.lock, remote))
-        problems = [
-            *self.loaded.problems,
-            *self.suppression_problems,
-            *find_name_problems(mailings, names),
-        ]
+        problems = [*self.loaded.problems, *self.suppression_problems]
         check = None
         if remote is not None:
             check = check_list(self.lock, remote, now=now, reconcile_seconds=project.api.reconcile_seconds)
             problems = [*self._find_missing(check, now), *problems]
-        planner = _Planner(project, self.lock, names, remote, check, now, problems)
+        sent = SentMailings(self.lock, (one.address for one in (*project.mailings, *self.loaded.flawed)))
+        planner = _Planner(project, self.lock, sent, names, remote, check, now, problems)
+        first = len(problems)
         planned = [planner.plan_mailing(one) for one in self.measured]
+        problems[first:first] = find_name_problems(_unfinished(mailings, planned), names)
         problems += self.flaws
         actions = hold_budget(project, [action for action in planned if action], self.lock, now)
+        problems += self._find_similar(actions, sent, now)
         actions += [planner.plan_orphan(address) for address in self.orphans]
         return Plan(
             id=new_id,
             created_at=now.isoformat(timespec="seconds"),
             project=project.name,
+            environment=project.environment.name,
             account=account if client is not None else None,
             tool=TOOL,
             select=self.select,
@@ -204,6 +212,11 @@ class MeasuredFiles:
             binding=binding,
             names=names,
         )
+
+    def _find_similar(self, actions: list[Action], sent: SentMailings, now: datetime) -> Iterator[Problem]:
+        mailings = {one.mailing.address: (one.mailing, one.desired) for one in self.measured if one.desired}
+        zone = ZoneInfo(self.loaded.project.api.account_timezone)
+        return find_similar(actions, mailings, sent, self.suppressed, now=now, zone=zone)
 
     def _find_missing(self, check: ListCheck, now: datetime) -> Iterator[Problem]:
         locations = {mailing.address: mailing.location for mailing in self.loaded.project.mailings}
@@ -220,6 +233,7 @@ class _Planner:
 
     project: Project
     lock: Lock
+    sent: SentMailings
     names: AccountNames
     remote: RemoteView | None
     check: ListCheck | None
@@ -239,7 +253,7 @@ class _Planner:
         self._compare_with_reported(mailing, desired, entry)
         if desired.snapshot is not None:
             self.snapshots[query_input(mailing.address)] = desired.snapshot
-        return make_action(mailing, desired, decision, self.names)
+        return make_action(mailing, desired, decision, self.names, entry)
 
     def plan_orphan(self, address: str) -> Action:
         """Return the action of a recorded mailing that is no longer in the files."""
@@ -257,30 +271,20 @@ class _Planner:
         judged_at = self.now - (mailing.max_late or timedelta(0))
         audience = mailing.audience
         contact_list = self.names.contact_list(audience.ref) if isinstance(audience, ContactList) else None
-        here = Situation(self.project.name, desired, entry, self.remote, judged_at, contact_list)
+        here = Situation(self.project.scope, desired, entry, self.remote, judged_at, contact_list)
         decision = diff_mailing(here)
         if decision.action in SENDING and self.check is not None and self.check.is_disproved:
             return block(ReasonCode.UNKNOWN, self.check.doubt)
-        if entry is None and decision.action in STARTING and (sent_as := self._find_renamed(desired)):
-            return block(ReasonCode.COLLISION, reasons.renamed(here, sent_as))
+        if decision.action in STARTING:
+            sender = NamedId(mailing.alphaname, self.names.alphaname_id(mailing.alphaname))
+            planned = Planned(desired, sender, contact_list)
+            if sent_as := self.sent.find_renamed(planned):
+                return block(ReasonCode.COLLISION, reasons.renamed(here, sent_as.address, sent_as.revision))
         if decision.action in SENDING:
             breaches = check_mailing(self.project.guardrails, mailing, desired, self.now, policy=policy)
             if breaches:
                 return block(ReasonCode.GUARDRAIL, "; ".join(breach.message for breach in breaches))
         return decision
-
-    def _find_renamed(self, desired: Desired) -> str | None:
-        """The former address of a renamed mailing, or None.
-
-        Its content was sent to the same recipients, and it is gone from the files.
-        """
-        in_files = {mailing.address for mailing in self.project.mailings}
-        digests = (desired.content_digest, desired.audience_digest)
-        for address, entry in self.lock.mailings.items():
-            is_gone = address not in in_files and entry.was_sent_in_part
-            if is_gone and (entry.content_digest, entry.audience_digest) == digests:
-                return address
-        return None
 
     def _note(self, mailing: Mailing, decision: Decision) -> None:
         if decision.action in SENDING:
@@ -296,7 +300,17 @@ class _Planner:
             intended = intended_by_lock(mailing.address, entry, mailing)
             self.problems.extend(find_drift(intended, entry.chunks, self.remote))
         if entry is None or entry.revision != mailing.revision:
-            self.problems.extend(find_drift(intended_by_files(mailing), desired.chunks, self.remote))
+            intended = intended_by_files(mailing).by(self.names)
+            self.problems.extend(find_drift(intended, desired.chunks, self.remote))
+
+
+def _unfinished(mailings: Iterable[Mailing], planned: Iterable[Action | None]) -> list[Mailing]:
+    """The mailings that still need their sender and list.
+
+    Those of a finished mailing may be gone from the account.
+    """
+    pairs = zip(mailings, planned, strict=True)
+    return [mailing for mailing, action in pairs if action is None or action.action is not ActionKind.NOOP]
 
 
 def _may_be_sent_in_bulk(mailing: Mailing, entry: Entry | None) -> bool:

@@ -88,10 +88,10 @@ def find_collision(
     return ""
 
 
-def renamed(here: Situation, sent_as: str) -> str:
+def renamed(here: Situation, sent_as: str, revision: int) -> str:
     return (
         f"the same text was sent to the same recipients as {sent_as}; if it was renamed, run "
-        f"`smsby-deploy lock move {sent_as} {here.desired.address}`"
+        f"`smsby-deploy lock move {sent_as} {here.desired.address}`; to send it again, raise `revision` to {revision + 1}"
     )
 
 
@@ -130,7 +130,11 @@ def draft_for_other_list(here: Situation) -> str:
 
 
 def unconfirmed_draft(here: Situation) -> str:
-    return "its draft at sms.by is not confirmed yet"
+    reason = "its draft at sms.by is not confirmed yet"
+    is_recorded = here.is_begun and _entry(here).contact_list is not None
+    if here.contact_list is None or is_recorded:
+        return reason
+    return f"{reason}; for which contact list it was made is not recorded: check it at sms.by"
 
 
 def already_sent(here: Situation) -> str:

@@ -7,6 +7,7 @@ The base of a comparison is a saved plan or a checkout of the base branch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.errors import FilesInvalid, PlanRefused, UsageError
-from smsby_deploy.lock.records import Lock
+from smsby_deploy.lock.records import PRODUCTION, Lock
 from smsby_deploy.plan.chunks import OnBatch
 from smsby_deploy.plan.comparison import AudienceSets, Base, base_of_plan
 from smsby_deploy.plan.model import Plan
@@ -36,10 +37,12 @@ class Baseline:
     audiences: AudienceSets = field(default_factory=AudienceSets)
 
 
-def read_baseline(path: Path, clock: Clock, environ: Mapping[str, str], select: Sequence[str]) -> Baseline:
+def read_baseline(
+    path: Path, clock: Clock, environ: Mapping[str, str], select: Sequence[str], environment: str = PRODUCTION
+) -> Baseline:
     """Read the plan saved at `path`, or plan the project in that folder offline.
 
-    Only what `select` matches is kept.
+    It is planned for `environment`, or for production if it has no such environment. Only what `select` matches is kept.
 
     Raises:
         UsageError: it is neither, or its files are not valid.
@@ -51,7 +54,7 @@ def read_baseline(path: Path, clock: Clock, environ: Mapping[str, str], select: 
             hint = "name a file written by `plan --out`, or a folder with the smsby.yaml of the base"
             raise UsageError(f"--compare: {error.message}", hint=hint) from error
         return Baseline(base_of_plan(_select(plan, select), path.name))
-    loaded = _load(path, environ)
+    loaded = _load(path, environ, environment)
     audiences = AudienceSets()
     plan = make_plan(
         loaded,
@@ -69,8 +72,10 @@ def read_baseline(path: Path, clock: Clock, environ: Mapping[str, str], select: 
     return Baseline(base_of_plan(_select(plan, select), "the base", texts), audiences)
 
 
-def _load(path: Path, environ: Mapping[str, str]) -> LoadedProject:
+def _load(path: Path, environ: Mapping[str, str], environment: str) -> LoadedProject:
     try:
+        with suppress(UsageError):  # the environment may be new
+            return load_project(path, environ, environment)
         return load_project(path, environ)
     except FilesInvalid as error:
         raise UsageError(

@@ -70,12 +70,21 @@ class Situation:
     @property
     def has_new_content(self) -> bool:
         """Whether its text, sender or time differs from what is recorded."""
-        return self.entry is not None and self.entry.content_digest != self.desired.content_digest
+        return self.entry is not None and not self.desired.has_content(self.entry.content_digest)
 
     @property
     def has_new_audience(self) -> bool:
-        """Whether its recipients differ from those recorded."""
-        return self.entry is not None and self.entry.audience_digest != self.desired.audience_digest
+        """Whether its recipients are others than those recorded, whatever their order and values.
+
+        By an older lock: whether they may be others.
+        """
+        entry, desired = self.entry, self.desired
+        if entry is None or entry.audience_digest == desired.audience_digest:
+            return False
+        if entry.recipients_digest is not None and desired.recipients_digest is not None:
+            return entry.recipients_digest != desired.recipients_digest
+        # The audience digest covers personal texts, which an earlier version may have hashed without composing them.
+        return entry.content_digest != desired.former_content
 
     @property
     def has_new_chunks(self) -> bool:

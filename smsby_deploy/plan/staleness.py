@@ -113,10 +113,12 @@ def find_staleness(reviewed: Plan, current: Plan) -> str | None:
 def find_outdated(reviewed: Plan, current: Plan) -> str | None:
     """Return the first outdated fact that can be checked offline, or None.
 
-    These are project, account, lock and inputs.
+    These are project, environment, account, lock and inputs.
     """
     if reviewed.project != current.project:
         return f"it is a plan of the project {reviewed.project}"
+    if reviewed.environment != current.environment:
+        return f"it was made for the environment {reviewed.environment}, not for {current.environment}"
     if reviewed.account != current.account:
         return "it was made for another account or service" if reviewed.account else "it was made offline"
     if reviewed.lock.lineage not in (None, current.lock.lineage):
@@ -163,7 +165,7 @@ def _compare_ids(then: Action, now: Action) -> str | None:
     if then.alphaname == now.alphaname and then.alphaname_id != now.alphaname_id:
         before, after = (NamedId(one.alphaname, one.alphaname_id) for one in (then, now))
         return f"its sender was {_named(before)}, now it is {_named(after)}"
-    if then.contact_list is not None and then.contact_list != now.contact_list:
+    if then.sends and then.contact_list is not None and then.contact_list != now.contact_list:
         now_is = "none" if now.contact_list is None else _named(now.contact_list)
         return f"its contact list was {_named(then.contact_list)}, now it is {now_is}"
     return None

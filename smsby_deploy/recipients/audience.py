@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from smsby_deploy.config.declarations import ContactList, FalseText, InlineRecipients, Mailing, RowSource
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.recipients.phones import PhoneSet, normalize_all, number_phones
+from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
+from smsby_deploy.recipients.phones import normalize_all
 from smsby_deploy.recipients.rows import (
     Block,
     RecipientsError,
@@ -144,7 +145,8 @@ class Repeats:
 class AudienceReport:
     """What reading an audience has found so far.
 
-    rows = invalid + duplicate + the recipients in the batches.
+    rows = invalid + duplicate + the recipients in the batches. Once all was read, `recipients_digest` is the digest of the
+    recipients as a set, whatever their order; if it `keeps_phones`, `phones` is the set.
     """
 
     rows: int = 0
@@ -153,6 +155,9 @@ class AudienceReport:
     problems: list[Problem] = field(default_factory=list)
     repeats: Repeats = field(default_factory=Repeats)
     facts: SourceFacts = field(default_factory=SourceFacts)
+    recipients_digest: str | None = None
+    keeps_phones: bool = False
+    phones: PhoneSet | None = None
 
 
 def read_audience(
@@ -181,6 +186,9 @@ def read_audience(
         place = error.location or Location(file, error.line)
         report.problems.append(Problem(Severity.ERROR, error.code, str(error), mailing.address, place))
         return
+    report.recipients_digest = recipients.seen.digest()
+    if report.keeps_phones:
+        report.phones = recipients.seen
     if not report.rows or (not len(recipients.seen) and not report.problems):
         place = audience.location
         message = "the audience is empty; an empty audience never means all recipients"

@@ -1,19 +1,14 @@
-"""Phone numbers: normalization to digits with the country code first, and sets of them.
+"""Phone numbers: normalization to digits with the country code first.
 
 Belarusian mobile numbers are accepted in every common spelling. Numbers of other countries are accepted only where
 the project allows the country, and only with the country code.
-
-A PhoneSet holds numbers compactly: one bit per Belarusian number, a Python set for the others.
 """
 
 from __future__ import annotations
 
-import mmap
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from itertools import repeat
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from smsby_deploy.config.declarations import HOME
@@ -253,113 +248,3 @@ def _in_full(number: PhoneNumber) -> str:
     import phonenumbers
 
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
-
-
-_FIRST = 375 * 10**9
-_BELARUSIAN = 10**9  # numbers of nine digits after 375
-_FEW = 20_000  # up to here a set is faster: touching the pages of a map takes longer
-
-
-def number_phones(phones: Iterable[str | bytes]) -> list[int]:
-    """Return normalized phones as the numbers that a PhoneSet contains.
-
-    A number is the distance from 375000000000.
-    """
-    return [int(phone) - _FIRST for phone in phones]
-
-
-class PhoneSet:
-    """An exact set.
-
-    Its bits are in anonymous memory, where only touched pages count: about 5 MB per million numbers.
-    """
-
-    def __init__(self) -> None:
-        self._bits: mmap.mmap | None = None  # None for a small set
-        self._others: set[int] = set()  # numbers without a bit
-        self._count = 0
-
-    def add_all(self, numbers: Sequence[int], other: PhoneSet | None = None) -> tuple[list[int], list[int]]:
-        """Add `numbers`; return the positions of repeats, and of numbers in `other`.
-
-        A repeat was in the set before, or occurs earlier in `numbers`. Both lists come from one pass, because a long
-        list of recipients takes most of its time here.
-        """
-        if not numbers:  # a block without a valid phone
-            return [], []
-        if self._bits is None and self._count + len(numbers) > _FEW:
-            few, self._others, self._count = list(self._others), set(), 0
-            self._bits = mmap.mmap(-1, _BELARUSIAN // 8)
-            self.add_all(few)
-        if other is not None and not other._count:
-            other = None
-        bits = self._bits
-        if bits is None or not _are_belarusian(numbers) or (other is not None and other._bits is None):
-            return self._add_any(numbers, other)
-        indexes = [number >> 3 for number in numbers]
-        # Fetching all bytes in one call overlaps the waits for memory; our own bytes are fetched only for that effect.
-        fetch = itemgetter(*indexes, 0)
-        fetch(bits)
-        theirs: Iterable[int] = fetch(other._bits) if other is not None and other._bits else repeat(0)
-        repeated: list[int] = []
-        found: list[int] = []
-        for position, (number, index, their_byte) in enumerate(zip(numbers, indexes, theirs, strict=False)):
-            byte, mask = bits[index], 1 << (number & 7)
-            if byte & mask:
-                repeated.append(position)
-                continue
-            bits[index] = byte | mask
-            if their_byte & mask:
-                found.append(position)
-        self._count += len(numbers) - len(repeated)
-        return repeated, found
-
-    def _add_any(self, numbers: Sequence[int], other: PhoneSet | None) -> tuple[list[int], list[int]]:
-        """Do what `add_all` does for numbers that may have no bit in one of the sets."""
-        bits = self._bits
-        repeated: list[int] = []
-        found: list[int] = []
-        for position, number in enumerate(numbers):
-            if self._has(number):
-                repeated.append(position)
-                continue
-            if bits is not None and _is_belarusian(number):
-                bits[number >> 3] |= 1 << (number & 7)
-            else:
-                self._others.add(number)
-            if other is not None and other._has(number):
-                found.append(position)
-        self._count += len(numbers) - len(repeated)
-        return repeated, found
-
-    def mark_others(self, numbers: Sequence[int]) -> bytearray:
-        """Return 1 for each of `numbers` that is not in the set, else 0."""
-        marks = bytearray(b"\1") * len(numbers)
-        bits = self._bits
-        if bits is not None and _are_belarusian(numbers):
-            found = [i for i, number in enumerate(numbers) if bits[number >> 3] & (1 << (number & 7))]
-        else:
-            found = [i for i, number in enumerate(numbers) if self._count and self._has(number)]
-        for position in found:
-            marks[position] = 0
-        return marks
-
-    def _has(self, number: int) -> bool:
-        if self._bits is not None and _is_belarusian(number):
-            return bool(self._bits[number >> 3] & (1 << (number & 7)))
-        return number in self._others
-
-    def __contains__(self, phone: str) -> bool:
-        return self._has(int(phone) - _FIRST)
-
-    def __len__(self) -> int:
-        return self._count
-
-
-def _is_belarusian(number: int) -> bool:
-    return 0 <= number < _BELARUSIAN
-
-
-def _are_belarusian(numbers: Sequence[int]) -> bool:
-    """Whether all numbers are Belarusian, which is the usual case."""
-    return not numbers or (min(numbers) >= 0 and max(numbers) < _BELARUSIAN)

@@ -17,7 +17,7 @@ from smsby_deploy.config.declarations import Audience, Mailing, RecipientsFile
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
-from smsby_deploy.recipients.phones import PhoneSet
+from smsby_deploy.recipients.phone_set import PhoneSet
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from smsby_deploy.config.declarations import OptOuts, RecipientsFile, RecipientsQuery
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.recipients.phones import PhoneSet, normalize_opt_outs, number_phones
+from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
+from smsby_deploy.recipients.phones import normalize_opt_outs
 from smsby_deploy.recipients.rows import (
     Block,
     EmptyFile,

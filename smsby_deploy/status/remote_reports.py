@@ -48,7 +48,7 @@ class RemoteReports:
         Raises:
             SmsbyUnavailable, TokenRefused, ApiError: sms.by did not answer.
         """
-        self._project = lock.project
+        self._project = lock.scope
         self._client = client
         self._read_callbacks = read_callbacks
         self._list_missed = list_missed
@@ -61,7 +61,7 @@ class RemoteReports:
         self._bulk_reports: dict[str, tuple[_BulkReport, ...]] = {}
         self._by_fingerprint: dict[str, RemoteMailing] = {}
         self._by_id: dict[int, RemoteMailing] = {}
-        self.remote = view_remote(lock.project, client.get_sms_messages())
+        self.remote = view_remote(lock.scope, client.get_sms_messages())
         for mailing in self.remote.by_id.values():
             self._by_id[mailing.id] = mailing
             fingerprint = self._fingerprint(mailing.name)

@@ -71,17 +71,22 @@ def is_composed(text: str) -> bool:
 
 
 class Rewriter:
-    """Rewrites texts according to `options`; `replaced` collects what smart encoding replaces."""
+    """Rewrites texts according to `options`; `replaced` collects what smart encoding replaces.
 
-    def __init__(self, options: Rewrite) -> None:
+    Without `composes`, texts stay as earlier versions sent them, not composed to NFC.
+    """
+
+    def __init__(self, options: Rewrite, *, composes: bool = True) -> None:
         self.options = options
+        self.composes = composes
         self.replaced: set[str] = set()
 
     def apply(self, text: str) -> str:
-        """Return the text to send for `text`, in NFC."""
+        """Return the text to send for `text`."""
         if text.isascii():
             return text
-        text = unicodedata.normalize("NFC", text)
+        if self.composes:
+            text = unicodedata.normalize("NFC", text)
         if self.options.transliterate:
             text = transliterate(text)
         if self.options.smart_encoding:

@@ -185,7 +185,7 @@ class World:
         held: Any = self.held
         client: Any = FakeClient(self.clock, interval)
         api = SimpleNamespace(concurrency=concurrency, reconcile_seconds=1.0)
-        project: Any = SimpleNamespace(name="shop", api=api)
+        project: Any = SimpleNamespace(name="shop", scope="shop", api=api)
         self.recorder = Recorder(held, plan_id="p", commit=None, tool="x", clock=self.clock, body="json")
         self.context = ApplyContext(
             project=project,

@@ -100,6 +100,22 @@ def test_draft_has_list_sender_name_and_account_time(letter: Shop) -> None:
     }
 
 
+def test_draft_of_another_run_is_not_confirmed(letter: Shop) -> None:
+    """A draft that appeared after the plan may be for another list of this name: recorded, and left to a new plan."""
+    letter.configure(guardrails="{max_recipients: 1}")
+    letter.apply()
+    draft = letter.sms_by.named("sendSmsList")[0]
+    letter.store.path.unlink()
+    letter.configure()
+    listed = ok({"data": [{"id": 90, "name": draft["name"], "status": "DRAFT"}]})
+    letter.sms_by.script("getSMSMessages", EMPTY_LIST, listed)
+    result, mailing = letter.apply()
+    assert (result.exit_code, letter.chunk().state) == (ExitCode.REFUSED, ChunkState.DRAFT)
+    assert "this run did not make it" in (mailing.error or "")
+    assert letter.sms_by.changes() == ["sendSmsList", "confirm=0"]
+    assert letter.lock().mailings["sale/staff"].contact_list is None
+
+
 @pytest.mark.parametrize(
     ("guardrails", "figures", "key"),
     [

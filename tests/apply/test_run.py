@@ -94,6 +94,17 @@ def test_apply_plan_reports_drift_of_what_it_sent(shop: Shop) -> None:
     ]
 
 
+def test_apply_plan_compares_a_sender_written_as_an_id(shop: Shop) -> None:
+    """By the name that the account gives to the id."""
+    _campaign(shop, _bulk("a", PHONES[0]) + ", alphaname: 7")
+    mark = _plan(shop).actions[0].chunks[0].fingerprint
+    listed = {"id": 7, "name": f"sale/a shop#{mark}", "status": "NEW", "alphaname": "Kvetka"}
+    shop.sms_by.script("sendBulkSms", ACCEPTED)
+    shop.sms_by.script("getSMSMessages", EMPTY_LIST, EMPTY_LIST, ok([listed]))
+    (problem,) = apply_plan(_request(shop)).differences
+    assert problem.message == "alphaname: intended MyShop, sms.by reports Kvetka"
+
+
 def test_apply_plan_says_so_if_the_journal_cannot_be_started(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

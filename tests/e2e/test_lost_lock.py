@@ -211,6 +211,47 @@ def test_renamed_mailing_is_moved_and_not_sent(shop: Shop) -> None:
     assert sum(received(shop, "shop").values()) == 5
 
 
+def test_renamed_and_reordered_mailing_is_a_collision(shop: Shop) -> None:
+    """A rename together with another order and spelling of the rows is still the same mailing."""
+    text = "text: '{{ name }}, {{ discount }}% shop'"
+    start(shop, THREE, "shop")
+    shop.write("vip.csv", "phone,name,discount\n375291234567,Anna,10\n375291234568,Boris,15\n")
+    shop.write(
+        "sale.yaml",
+        f"version: 1\ncampaign: sale\nmailings:\n  - {{name: m1, recipients: {{file: vip.csv}}, {text}}}\n",
+    )
+    assert apply(shop, THREE, {}).code == 0
+    shop.write("vip.csv", "phone,name,discount\n8 029 123-45-68,Boris,15\n+375291234567,Anna,10\n")
+    assert _action(shop)[0] == "noop"
+    planned = shop.run("plan", "--format", "json")
+    assert not planned.json["problems"]
+    _edit(shop, "campaign: sale", "campaign: autumn")
+    planned = shop.run("plan", "--format", "json")
+    actions = {a["address"]: a for a in planned.json["actions"]}
+    assert (planned.code, actions["sale/m1"]["action"]) == (4, "orphan")
+    assert (actions["autumn/m1"]["action"], actions["autumn/m1"]["reason_code"]) == ("blocked", "collision")
+    assert apply(shop, THREE, {}).code == 4
+    assert sum(received(shop, "shop").values()) == 2
+    assert shop.run("lock", "move", "sale/m1", "autumn/m1").code == 0
+    assert _action(shop)[0] == "noop"
+
+
+def test_copied_campaign_is_a_warning(shop: Shop) -> None:
+    """A copied file with a new name is warned of in the plan, with the recipients in both."""
+    start(shop, THREE, "shop")
+    copy = (shop.root / "sale.yaml").read_text(encoding="utf-8").replace("campaign: sale", "campaign: copy")
+    shop.write("sale (copy).yaml", copy)
+    planned = shop.run("plan", "--format", "json")
+    assert (planned.code, planned.json["summary"]["create"]) == (0, 2)
+    found = [(p["code"], p["address"], p["message"]) for p in planned.json["problems"]]
+    assert [(code, address) for code, address, _ in found] == [
+        ("SAME_TEXT", "copy/staff"),
+        ("SAME_TEXT", "sale/staff"),
+    ]
+    assert "same text, sender and recipients as sale/staff" in found[0][2]
+    assert "5 recipients are in both" in found[0][2]
+
+
 def test_truncated_remote_name_is_a_collision(shop: Shop) -> None:
     """A truncated name of ours has no fingerprint: it may be this mailing, so nothing is sent."""
     start(shop, THREE, "shop")

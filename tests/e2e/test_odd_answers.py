@@ -96,12 +96,12 @@ def odd(service: tuple[Service, str], tmp_path: Path) -> tuple[Service, Shop]:
     root = tmp_path / "project"
     root.mkdir()
     shop = Shop(root, service[1])
-    _configure(shop)
+    configure(shop)
     shop.write("sale.yaml", LETTER)
     return service[0], shop
 
 
-def _configure(shop: Shop, more: str = "") -> None:
+def configure(shop: Shop, more: str = "") -> None:
     shop.write(
         "smsby.yaml",
         "version: 1\nproject: shop\napi: {requests_per_second: 1000, reconcile_seconds: 0.3}\n"
@@ -183,12 +183,12 @@ def test_unjudged_list_guardrail_refuses(odd: tuple[Service, Shop], rail: str) -
     """If sms.by reports no figures, they are null; a guardrail that needs them refuses."""
     service, shop = odd
     service.answers["confirmSendMessageByList"] = lambda params: (200, {"status": "OK"})
-    _configure(shop, f"guardrails: {{{rail}}}\n")
+    configure(shop, f"guardrails: {{{rail}}}\n")
     result, mailing = _apply(shop)
     assert (result.code, mailing["outcome"]) == (4, "skipped"), result.err
     assert rail.split(":")[0] in mailing["error"]
     assert service.count("confirmSendMessageByList", confirm="1") == 0
-    _configure(shop)
+    configure(shop)
     result, mailing = _apply(shop)
     assert (result.code, mailing["outcome"], mailing["recipients"]) == (0, "confirmed", None), result.err
     assert "does not report for its list: recipients, parts, cost" in result.err
@@ -198,10 +198,10 @@ def test_list_cost_is_estimated_without_a_report(odd: tuple[Service, Shop]) -> N
     """1,000 recipients of one part at 0.026 cost too much for a limit of 20, and not for 30."""
     service, shop = odd
     service.answers["confirmSendMessageByList"] = lambda params: (200, {"status": "OK", "count": "1000"})
-    _configure(shop, "guardrails: {max_cost: 20.0}\n")
+    configure(shop, "guardrails: {max_cost: 20.0}\n")
     result, mailing = _apply(shop)
     assert (result.code, "max_cost" in mailing["error"]) == (4, True), result.err
-    _configure(shop, "guardrails: {max_cost: 30.0}\n")
+    configure(shop, "guardrails: {max_cost: 30.0}\n")
     assert _apply(shop)[0].code == 0
 
 
@@ -221,7 +221,7 @@ def test_estimated_list_cost_counts_for_the_budget(
     """The estimate is compared with the budget, recorded, and counted by the next apply."""
     service, shop = odd
     service.answers["confirmSendMessageByList"] = lambda params: (200, {"data": {"count": 1000}})
-    _configure(shop, "guardrails: {budget: 26}\n")
+    configure(shop, "guardrails: {budget: 26}\n")
     result, mailing = _apply(shop)
     assert (result.code, mailing["recipients"]) == (0, 1000), result.err
     assert {entry["cost"] for entry in shop.lock()["mailings"].values()} == {"26.00"}
@@ -284,10 +284,10 @@ def test_refused_apply_still_writes_one_json_document(odd: tuple[Service, Shop])
     """Every mailing is skipped, with the reason; stdout holds nothing else."""
     service, shop = odd
     shop.write("sale.yaml", ONE)
-    _configure(shop, "guardrails: {max_cost: 0.01}\n")
+    configure(shop, "guardrails: {max_cost: 0.01}\n")
     too_dear, mailing = _apply(shop)
     assert (too_dear.code, mailing["outcome"], "max_cost" in mailing["error"]) == (4, "skipped", True)
-    _configure(shop)
+    configure(shop)
     service.answers["getBalance"] = lambda params: (200, {"balance": "0.01"})
     too_poor, mailing = _apply(shop)
     assert (too_poor.code, mailing["outcome"], "balance" in mailing["error"]) == (4, "skipped", True)
@@ -322,68 +322,3 @@ def test_found_list_needs_a_count_from_sms_by(odd: tuple[Service, Shop], was_the
     else:
         assert (result.code, mailing["outcome"]) == (0, "sent"), result.err
     assert service.count("confirmSendMessageByList", confirm="1") == (0 if was_there else 1)
-
-
-def _draft_lists(service: Service) -> list[str]:
-    return [str(params["list_id"]) for name, params in service.calls if name == "sendSmsList"]
-
-
-def test_list_replaced_after_the_review_gets_nothing(odd: tuple[Service, Shop]) -> None:
-    """The reviewed list was renamed, and another one has its name: exit code 5, and the message names both ids."""
-    service, shop = odd
-    plan = shop.run("plan", "--out", "plan.json", "--format", "json")
-    assert plan.json["actions"][0]["list"] == {"name": "News", "id": 7}
-    assert "sale/letter: to the contact list News (id 7)" in shop.run("plan").out
-    service.answers["getSubscriberLists"] = lambda params: (200, {"7": "Old news", "8": "News"})
-    stale = shop.run("apply", "plan.json", "--auto-approve")
-    assert (stale.code, "News (id 7)" in stale.err, "News (id 8)" in stale.err) == (5, True, True), stale.err
-    assert not service.count("sendSmsList")
-    assert shop.run("apply", "--auto-approve").code == 0
-    assert (_draft_lists(service), shop.lock()["mailings"]["sale/letter"]["list"]["id"]) == (["8"], 8)
-
-
-def test_list_is_resolved_once_for_an_apply(odd: tuple[Service, Shop]) -> None:
-    """The list that the plan showed is the one that is sent to, even if its name moves on before the send."""
-    service, shop = odd
-    answers = iter([{"7": "News"}])
-    service.answers["getSubscriberLists"] = lambda params: (200, next(answers, {"8": "News"}))
-    assert shop.run("apply", "--auto-approve").code == 0
-    assert _draft_lists(service) == ["7"]
-
-
-@pytest.mark.parametrize(
-    ("lists", "code"),
-    [
-        ([{"list_id": 7, "name": "News"}, {"list_id": 8, "name": "News"}], "AMBIGUOUS_LIST"),
-        ([{"list_id": 9, "name": "Other"}], "UNKNOWN_LIST"),
-    ],
-)
-def test_list_that_became_unclear_is_an_error(
-    odd: tuple[Service, Shop], lists: list[dict[str, Any]], code: str
-) -> None:
-    """Errors come first, for a reviewed plan as well."""
-    service, shop = odd
-    assert shop.run("plan", "--out", "plan.json").code == 0
-    service.answers["getSubscriberLists"] = lambda params: (200, {"status": "OK", "result": lists})
-    for arguments in (("plan",), ("apply", "plan.json"), ("apply", "--auto-approve")):
-        refused = shop.run(*arguments)
-        assert (refused.code, code in refused.out + refused.err) == (3, True), refused.err
-    assert not service.count("sendSmsList")
-
-
-def test_draft_for_another_list_is_not_confirmed(odd: tuple[Service, Shop]) -> None:
-    """A draft is for the list that it was made for, whatever has the name of that list by now."""
-    service, shop = odd
-    _configure(shop, "guardrails: {max_recipients: 2}\n")
-    assert shop.run("apply", "--auto-approve").code == 4
-    _configure(shop)
-    service.answers["getSubscriberLists"] = lambda params: (200, {"7": "Old news", "8": "News"})
-    blocked = shop.run("plan", "--format", "json")
-    (action,) = blocked.json["actions"]
-    assert (blocked.code, action["reason_code"]) == (4, "changed")
-    assert "News (id 7)" in action["reason"] and "News (id 8)" in action["reason"]
-    assert shop.run("apply", "--auto-approve").code == 4
-    assert not service.count("confirmSendMessageByList", confirm="1")
-    service.answers["getSubscriberLists"] = lambda params: (200, {"7": "News"})
-    assert shop.run("apply", "--auto-approve").code == 0
-    assert service.count("confirmSendMessageByList", confirm="1") == 1

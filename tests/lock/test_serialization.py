@@ -82,6 +82,8 @@ def _entries(earlier: st.SearchStrategy[tuple[Entry, ...]]) -> st.SearchStrategy
         earlier=earlier,
         body=st.sampled_from([None, "json", "form"]),
         contact_list=st.none() | st.builds(NamedId, name=_text, id=_maybe_number),
+        text_digest=st.none() | _text,
+        recipients_digest=st.none() | _text,
     )
 
 

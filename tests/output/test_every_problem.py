@@ -18,6 +18,7 @@ _DOCS = Path(__file__).resolve().parents[2] / "docs/problems.md"
 _GOLDEN = Path(__file__).parent / "golden/problems"
 _LIST = "phone,name\n375291111111,Anna\n375292222222,Boris\n"
 _MAILING = "  - name: vip\n    recipients: {file: list.csv}\n"
+_OTHER = "version: 1\ncampaign: other\nmailings:\n"
 _LONG = "x" * 150
 _VALIDATE = (("validate",),)
 _PLAN = (("plan",),)
@@ -111,6 +112,8 @@ CASES: dict[str, Case] = {
         project="api: {reconcile_seconds: 0}\n", commands=(_SENT, *_PLAN), list_lag=60
     ),
     "ROW": Case(rows=f"{_LIST}375293333333,Olga,too,many\n375294444444\n"),
+    "SAME_PEOPLE": Case(files={"other.yaml": f"{_OTHER}{_MAILING}    text: Hi\n"}, commands=(("plan", "--offline"),)),
+    "SAME_TEXT": Case(files={"other.yaml": f"{_OTHER}{_MAILING}    text: Hello\n"}, commands=(("plan", "--offline"),)),
     "SCHEMA": Case(top="revision: zero\n"),
     "SENT_AGAIN": Case(commands=(_SENT, *_PLAN), then=(("sale.yaml", Case(top="revision: 2\n").campaign()),)),
     "SMART_ENCODING": Case("    text: «Hello» — you…\n    smart_encoding: true\n"),

@@ -108,7 +108,7 @@ def test_no_plan_format_leaks(first: str, second: str, third: str) -> None:
     comment = plan_markdown(result, context)
     _assert_clean(comment, is_markup=True)
     assert "@zz" not in comment
-    _assert_clean(no_plan_markdown("shop", first), is_markup=True)
+    _assert_clean(no_plan_markdown("shop", "production", first), is_markup=True)
     assert len(comment.encode()) <= COMMENT_BYTES
     stream = io.StringIO()
     write_plan_text(result, stream, color=False)

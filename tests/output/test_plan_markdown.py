@@ -41,7 +41,11 @@ def test_plan_markdown_ends_with_the_apply_command() -> None:
 
 def test_plan_markdown_starts_with_its_marker() -> None:
     """A later run finds its comment by the first line, whatever the plan contains."""
-    texts = [comment(examples.whole_plan()), comment(examples.ready_plan()), no_plan_markdown("shop", "down")]
+    texts = [
+        comment(examples.whole_plan()),
+        comment(examples.ready_plan()),
+        no_plan_markdown("shop", "production", "down"),
+    ]
     assert {text.split("\n")[0] for text in texts} == {marker("shop")}
 
 
@@ -138,6 +142,8 @@ def test_plan_markdown_has_no_tags_but_ours() -> None:
         (Change(has_other_recipients=True), "recipients or their texts"),
         (Change(has_other_recipients=True, has_new_text=True), "perhaps recipients, text"),
         (Change(has_other_recipients=True, has_new_content=True), "perhaps recipients, content"),
+        (Change(has_other_rows=True), "order or texts of recipients"),
+        (Change(has_other_rows=True, has_new_text=True), "text"),
         (Change(moved=(412, 38)), "+412 -38 recipients"),
         (Change(moved=(0, 1038)), "-1,038 recipients"),
         (Change(moved=(0, 1)), "-1 recipient"),

@@ -76,6 +76,8 @@ def test_account_names_resolve_names_and_ids() -> None:
         "0",
         "Other",
     ]
+    system = _account(alphanames=[(0, "System name"), (7, "MyShop")])
+    assert [system.sender_name(ref) for ref in ("0", "System name", "7")] == ["0", "0", "MyShop"]
     assert [account.contact_list(ref) for ref in ("Newsletter", "9")] == [NamedId("Newsletter", 9)] * 2
     assert [account.contact_list(ref).id for ref in ("8", "Other")] == [None, None]
     assert [NOT_ASKED.alphaname_id(ref) for ref in ("MyShop", "7")] == [None, 7]

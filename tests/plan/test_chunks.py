@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -28,11 +29,12 @@ from smsby_deploy.config.declarations import (
 from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.chunks import ChunkCache, ChunkReport, stream_chunks
+from smsby_deploy.plan.fingerprint import content_digest
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.problems import Location
-from smsby_deploy.recipients.phones import PhoneSet, number_phones
+from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.texts.template import compile_text
 
@@ -90,6 +92,19 @@ def test_chunk_size_changes_no_content() -> None:
     large, _ = measure_mailing(_project(9), mailing, PhoneSet())
     assert (small.content_digest, small.audience_digest) == (large.content_digest, large.audience_digest)
     assert (len(small.chunks), len(large.chunks)) == (3, 1)
+
+
+def test_former_content_is_that_of_uncomposed_texts() -> None:
+    """Earlier versions hashed texts as written; only where that makes a difference is it kept."""
+    decomposed = unicodedata.normalize("NFD", "Большой")
+    header = {"alphaname": "0", "schedule_time": None, "kind": "bulk", "text": decomposed, "list": None}
+    desired, _ = measure_mailing(_project(9), _mailing(["375291111111"], decomposed), PhoneSet())
+    composed, _ = measure_mailing(_project(9), _mailing(["375291111111"], "Большой"), PhoneSet())
+    assert desired.former_content == content_digest(header)
+    assert desired.has_content(desired.former_content)
+    assert composed.former_content is None
+    assert composed.content_digest == desired.content_digest
+    assert composed.text_digest == desired.text_digest
 
 
 _NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

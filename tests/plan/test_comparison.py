@@ -37,6 +37,9 @@ _OTHER = replace(_SAME, content_digest="0" * 64)
         ),
         (replace(_SAME, recipients=None, parts=None, cost=None), Change()),
         (replace(_SAME, audience_digest="b"), Change(has_other_recipients=True)),
+        (replace(_SAME, audience_digest="b", moved=(0, 0)), Change(has_other_rows=True)),
+        (replace(_SAME, audience_digest="b", recipients_digest="p"), Change(has_other_rows=True)),
+        (replace(_SAME, audience_digest="b", recipients_digest="q"), Change(has_other_recipients=True)),
         (replace(_SAME, audience_digest="b", recipients=13), Change(recipients=-1)),
         (replace(_SAME, audience_digest="b", recipients=13, moved=(412, 38)), Change(moved=(412, 38))),
         (replace(_OTHER, text="Ho"), Change(has_new_text=True)),
@@ -53,7 +56,8 @@ _OTHER = replace(_SAME, content_digest="0" * 64)
 )
 def test_compare_action_finds_each_difference(before: BaseMailing, change: Change) -> None:
     """Every value is compared; a text that may have changed is never passed over."""
-    assert compare_action(_NOW, Base("main", {"sale/vip": before}), "Hi") == change
+    now = replace(_NOW, recipients_digest="p")
+    assert compare_action(now, Base("main", {"sale/vip": before}), "Hi") == change
 
 
 def test_compare_action_finds_another_list() -> None:

@@ -11,7 +11,7 @@ from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.plan.contact_lists import UploadDigest, select_fields
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.measure import measure_mailing
-from smsby_deploy.recipients.phones import PhoneSet
+from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
 
 _KEPT = "  - {name: kept, list: Newsletter, text: TEXT}\n"

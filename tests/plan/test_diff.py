@@ -161,6 +161,13 @@ _CASES = {
     "a short foreign name": (_desired(), None, _remote("spring-sale/vip"), "create", ""),
     "sent": (_desired(), _entry(A, A), _remote(), "noop", ""),
     "sent, audience changed": (_desired(audience_digest="more"), _entry(A, A), _remote(), "noop", ""),
+    "sent, text composed since": (
+        _desired(content_digest="new", former_content="content"),
+        _entry(A, A),
+        _remote(),
+        "noop",
+        "",
+    ),
     "sent, text changed": (_desired(content_digest="new"), _entry(A, A), _remote(), "blocked", "changed"),
     "sent in part": (_desired(), _entry(A, P), _remote(_BOTH[0]), "resume", "1 of 2"),
     "sent in part, rest rejected": (_desired(), _entry(A, R), _remote(), "resume", ""),
@@ -339,6 +346,25 @@ def test_changed_audience_of_a_finished_mailing_is_a_note() -> None:
     decision = _diff(_desired(audience_digest="more"), _entry(A, A), _remote())
     assert decision.note is not None
     assert decision.note.code == "AUDIENCE_CHANGED"
+
+
+@pytest.mark.parametrize(
+    ("desired", "entry", "is_noted"),
+    [
+        (_desired(audience_digest="more", recipients_digest="p"), _entry(A, A, recipients_digest="p"), False),
+        (_desired(audience_digest="more", recipients_digest="q"), _entry(A, A, recipients_digest="p"), True),
+        (_desired(audience_digest="more", recipients_digest="p"), _entry(A, A), True),
+        (
+            _desired(audience_digest="more", content_digest="new", former_content="content"),
+            _entry(A, A),
+            False,
+        ),
+    ],
+    ids=["reordered", "others", "older-lock", "composed-since"],
+)
+def test_reordered_audience_has_not_changed(desired: Desired, entry: Entry, is_noted: bool) -> None:
+    """The same recipients in another order are no change; of an older lock that is not known."""
+    assert (_diff(desired, entry, _remote()).note is not None) == is_noted
 
 
 @pytest.mark.parametrize(

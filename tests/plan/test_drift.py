@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
+from smsby_deploy.plan.account_names import AccountNames, Known
 from smsby_deploy.plan.drift import IntendedValues, ReportedValues, compare_values, find_drift
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location
-from smsby_deploy.smsby.parsers import RemoteMailing
+from smsby_deploy.smsby.parsers import Alphaname, RemoteMailing
 
 _WHEN = datetime(2026, 12, 1, 10, tzinfo=ZoneInfo("Europe/Minsk"))
 _MEANT = IntendedValues("sale/vip", _WHEN, "MyShop", Location("sale.yaml", 4, 16))
@@ -90,6 +91,15 @@ def test_drift_skips_what_cannot_be_compared(
 ) -> None:
     """A value that sms.by does not report, or that means something else there, is no difference."""
     assert _messages(listed, meant, chunk) == []
+
+
+def test_drift_of_a_sender_written_as_an_id() -> None:
+    """Its name at sms.by is what is compared; of the system name, which has several, nothing is."""
+    names = AccountNames(Known.of([Alphaname(0, "System name"), Alphaname(1363, "MyShop")]))
+    other = replace(_LISTED, alphaname="Kvetka")
+    by_id, system = (replace(_MEANT, alphaname=ref).by(names) for ref in ("1363", "System name"))
+    assert (_messages(_LISTED, by_id), _messages(other, system)) == ([], [])
+    assert _messages(other, by_id) == ["alphaname: intended MyShop, sms.by reports Kvetka"]
 
 
 def test_drift_later_than_max_late() -> None:

@@ -7,6 +7,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsby_deploy.lock.records import scope_of
 from smsby_deploy.plan.fingerprint import (
     NAME_LIMIT,
     AudienceDigest,
@@ -71,12 +72,20 @@ def test_row_lines_are_joined_row_line(rows: list[tuple[str, str]], is_personal:
         assert phones_of(written) == [phone.encode() for phone in phones]
 
 
-@given(_slug, _slug, _slug, st.integers(1, 999_999), st.integers(0, 9_999), st.integers(1, 10_000))
+@given(
+    _slug,
+    st.none() | st.from_regex(r"[a-z][a-z0-9-]{0,9}", fullmatch=True),
+    _slug,
+    _slug,
+    st.integers(1, 999_999),
+    st.integers(0, 9_999),
+    st.integers(1, 10_000),
+)
 def test_remote_name_fits_and_reads_back(
-    project: str, campaign: str, name: str, revision: int, index: int, count: int
+    project: str, environment: str | None, campaign: str, name: str, revision: int, index: int, count: int
 ) -> None:
     """Every name is at most 160 characters and gives back address, revision, project and fingerprint."""
-    address = f"{campaign}/{name}"
+    address, project = f"{campaign}/{name}", scope_of(project, environment)
     mark = fingerprint(project, address, revision, index, "d")
     given_name = remote_name(project, address, revision, index, count, mark)
     assert len(given_name) <= NAME_LIMIT
@@ -89,6 +98,13 @@ def test_remote_name_omits_defaults() -> None:
     """Revision 1 and the number of a single chunk are left out."""
     assert remote_name("shop", "a/b", 1, 0, 1, "0" * 10) == "a/b shop#0000000000"
     assert remote_name("shop", "a/b", 2, 1, 3, "0" * 10) == "a/b r2 [2/3] shop#0000000000"
+
+
+def test_remote_name_leaves_out_a_number_too_long() -> None:
+    """With the longest project, address and environment there is no room for the number of the chunk."""
+    project, address = scope_of("p" * 40, "e" * 10), f"{'c' * 40}/{'m' * 40}"
+    assert remote_name(project, address, 9999, 998, 1000, "0" * 10) == f"{address} r9999 {project}#0000000000"
+    assert " [998/999] " in remote_name(project, address, 99, 997, 999, "0" * 10)
 
 
 @given(st.lists(st.integers(1, 2500), max_size=5), st.lists(st.integers(1, 2500), max_size=5))

@@ -11,7 +11,7 @@ from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.output.problems_text import problem_line
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.measure import measure_mailing, validate_project
-from smsby_deploy.recipients.phones import PhoneSet
+from smsby_deploy.recipients.phone_set import PhoneSet
 
 _PROJECT = "version: 1\nproject: shop\nprice: {currency: BYN, per_part: 0.026}\n"
 _HEAD = "version: 1\ncampaign: sale\nmailings:\n  - name: vip\n    recipients: {file: list.csv}\n"

@@ -16,7 +16,7 @@ from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import row_line
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.problems import Problem
-from smsby_deploy.recipients.phones import PhoneSet, number_phones
+from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 
 # As they come, and odd ones: repeated, of other countries, too short, none at all.
 _PHONES = st.builds(
@@ -80,7 +80,7 @@ def test_measure_fast_and_plain_paths_agree(
 ) -> None:
     """The same recipients, texts, parts, problems with places, chunks and digests."""
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("smsby_deploy.recipients.phones._FEW", 0 if many else 5000)
+        patch.setattr("smsby_deploy.recipients.phone_set._FEW", 0 if many else 5000)
         folder = Path(name)
         (folder / "smsby.yaml").write_text(
             "version: 1\nproject: shop\napi: {recipients_per_request: 3}\nprice: {currency: BYN, per_part: 0.1}\n"

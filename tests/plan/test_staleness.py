@@ -18,7 +18,7 @@ from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.plan.staleness import find_outdated, find_staleness, hash_inputs, reviewed_addresses
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.recipients.phones import PhoneSet
+from smsby_deploy.recipients.phone_set import PhoneSet
 from tests.output import examples
 
 _SEND = examples.action("sale/vip", ActionKind.CREATE)

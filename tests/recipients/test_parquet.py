@@ -18,7 +18,7 @@ from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.staleness import hash_inputs
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.parquet import read_parquet
-from smsby_deploy.recipients.phones import PhoneSet
+from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.texts.samples import sample_mailing
 from tests.peak import measure_peak
 

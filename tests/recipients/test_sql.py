@@ -21,7 +21,7 @@ from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients import sql as sql_module
-from smsby_deploy.recipients.phones import PhoneSet
+from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.rows import RecipientsError, SourceFacts
 from smsby_deploy.recipients.sql import read_query
 from tests.databases import PASSWORD, Database

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import OptOuts, RecipientsFile, RecipientsQuery, TextSource
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.recipients.phones import PhoneSet, normalize_opt_out
+from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.phones import normalize_opt_out
 from smsby_deploy.recipients.suppression import check_without_databases, hash_opt_outs, load_suppression
 from tests.recipients.mailings import AT
 

@@ -17,7 +17,8 @@ from smsby_deploy.config.declarations import RecipientsFile
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients import text_files
 from smsby_deploy.recipients.audience import AudienceReport, Batch, find_differing, read_audience
-from smsby_deploy.recipients.phones import BadPhone, PhoneSet, normalize_phone, number_phones
+from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
+from smsby_deploy.recipients.phones import BadPhone, normalize_phone
 from tests.recipients.mailings import make_mailing
 
 _AT = Location("sale.yaml", 5, 17)

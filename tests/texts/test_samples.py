@@ -26,7 +26,7 @@ from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients import audience
-from smsby_deploy.recipients.phones import PhoneSet, number_phones
+from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.texts.parts import measure_text, split_parts
 from smsby_deploy.texts.samples import (
     MailingReview,

@@ -1,0 +1,289 @@
+"""Mailings that resemble another one: renamed, copied, or sent to the same recipients.
+
+The same mailing means the same text and sender, to the same recipients in whatever order and spelling. The text is the
+template with everything it includes, so two mailings with other values in their rows are the same one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from smsby_deploy.config.declarations import ContactList, Mailing
+from smsby_deploy.lock.records import Entry, Lock, NamedId
+from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.model import STARTING, Action, ActionKind
+from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.wording import counted
+
+_RECENT = timedelta(days=90)
+_MOST_COMPARED = 100  # mailings that one is compared with
+_NO_ROWS = hashlib.sha256(b"").hexdigest()  # the audience digest of every list kept at sms.by
+_KEPT_NUMBERS = 600_000  # about 60 MB
+_MAPPED_NUMBERS = 60_000  # a set with a map takes as much memory as so many single numbers
+# They are in the plan, but what they send or sent is what the lock records.
+_BY_LOCK = frozenset({ActionKind.NOOP, ActionKind.RESUME, ActionKind.CONFIRM, ActionKind.ORPHAN})
+
+
+class Planned(NamedTuple):
+    """A mailing of the files that is compared with others.
+
+    It has what the files ask for, and what its sender and its list kept at sms.by mean now.
+    """
+
+    desired: Desired
+    alphaname: NamedId
+    contact_list: NamedId | None
+
+
+class Other(NamedTuple):
+    """A mailing that one of the plan may resemble.
+
+    `recorded_at` is None for one that is in the same plan; `phones` are its recipients, where they are kept.
+    """
+
+    address: str
+    revision: int
+    alphaname: NamedId
+    contact_list: NamedId | None
+    content_digest: str
+    audience_digest: str
+    text_digest: str | None
+    recipients_digest: str | None
+    recorded_at: datetime | None
+    schedule_time: str | None
+    phones: PhoneSet | None = None
+
+    def has_text_of(self, planned: Planned) -> bool:
+        """Whether text and sender are the same; older locks have one digest for them and the time."""
+        if self.text_digest is None or planned.desired.text_digest is None:
+            return planned.desired.has_content(self.content_digest)
+        then, now = self.alphaname, planned.alphaname
+        is_same_sender = then.name == now.name or (then.id is not None and then.id == now.id)
+        return is_same_sender and self.text_digest == planned.desired.text_digest
+
+    def has_recipients_of(self, planned: Planned) -> bool:
+        """Whether the recipients are the same; older locks have only a digest of ordered rows."""
+        desired, then, now = planned.desired, self.contact_list, planned.contact_list
+        if then is not None and now is not None and None not in (then.id, now.id):
+            return then.id == now.id
+        if self.recipients_digest is not None and desired.recipients_digest is not None:
+            return self.recipients_digest == desired.recipients_digest
+        # No rows mean a list kept at sms.by, which only the content names.
+        is_distinct = self.audience_digest != _NO_ROWS or desired.has_content(self.content_digest)
+        return self.audience_digest == desired.audience_digest and is_distinct
+
+
+class SentMailings:
+    """The recorded mailings that may have reached a recipient, in each of their revisions."""
+
+    def __init__(self, lock: Lock, in_files: Iterable[str]) -> None:
+        self._in_files = frozenset(in_files)
+        self._others = [
+            _read_other(address, one)
+            for address, entry in lock.mailings.items()
+            for one in (entry, *entry.earlier)
+            if one.may_have_reached
+        ]
+        self._orphans = _Index(other for other in self._others if other.address not in self._in_files)
+
+    def find_renamed(self, planned: Planned) -> Other | None:
+        """Return the same mailing under an address that is no longer in the files, or None.
+
+        A higher revision sends it again on purpose.
+        """
+        for other in self._orphans.find(planned):
+            is_same = other.has_text_of(planned) and other.has_recipients_of(planned)
+            if is_same and other.revision >= planned.desired.revision:
+                return other
+        return None
+
+    def since(self, start: datetime) -> Iterator[Other]:
+        """Yield the mailings that were recorded at `start` or later."""
+        return (other for other in self._others if other.recorded_at and other.recorded_at >= start)
+
+
+class _Index:
+    """Mailings by each of their digests."""
+
+    def __init__(self, others: Iterable[Other]) -> None:
+        self._by_digest: dict[str, list[Other]] = {}
+        for other in others:
+            digests = (
+                other.text_digest,
+                other.content_digest,
+                other.recipients_digest,
+                other.audience_digest,
+            )
+            for digest in filter(None, digests):
+                self._by_digest.setdefault(digest, []).append(other)
+
+    def find(self, planned: Planned) -> Iterator[Other]:
+        """Yield the mailings that share a digest with `planned`, perhaps more than once."""
+        desired = planned.desired
+        said = (desired.text_digest, desired.content_digest, desired.former_content)
+        for digest in filter(None, (*said, desired.recipients_digest, desired.audience_digest)):
+            yield from self._by_digest.get(digest, ())
+
+
+class SharedTexts:
+    """Decides whose recipients are kept as sets, so that those in two mailings can be counted.
+
+    These are mailings whose text another one has, too, as long as they are few enough.
+    """
+
+    def __init__(self, mailings: Sequence[Mailing]) -> None:
+        self._counts = Counter(mailing.text.text.strip() for mailing in mailings if mailing.text)
+        self._left = _KEPT_NUMBERS
+
+    def keeps(self, mailing: Mailing) -> bool:
+        """Whether the recipients of `mailing` are kept."""
+        if mailing.text is None or isinstance(mailing.audience, ContactList):
+            return False
+        return self._left > 0 and self._counts[mailing.text.text.strip()] > 1
+
+    def take(self, desired: Desired | None) -> None:
+        """Count the recipients that were kept."""
+        if desired is not None and desired.phones is not None:
+            self._left -= min(len(desired.phones), _MAPPED_NUMBERS)
+
+
+class _Likeness(NamedTuple):
+    """What a mailing has in common with another one; the greater, the more.
+
+    `common` is the number of recipients in both, None if it cannot be determined.
+    """
+
+    has_same_text: bool
+    has_same_recipients: bool
+    common: int | None
+    other: Other
+
+    @property
+    def rank(self) -> tuple[bool, bool, int, bool]:
+        common = -1 if self.common is None else self.common
+        return self.has_same_text, self.has_same_recipients, common, self.other.recorded_at is not None
+
+
+def find_similar(
+    actions: Iterable[Action],
+    mailings: Mapping[str, tuple[Mailing, Desired]],
+    sent: SentMailings,
+    suppressed: PhoneSet,
+    *,
+    now: datetime,
+    zone: ZoneInfo,
+) -> Iterator[Problem]:
+    """Warn of each mailing that would be sent for the first time and resembles another one.
+
+    That is another mailing of the plan, or one that was recorded in the last 90 days. Of several, the warning names the
+    one with which it has most in common. Times are shown in `zone`.
+    """
+    actions = list(actions)
+    recorded = (_with_phones(other, mailings) for other in sent.since(now - _RECENT))
+    in_plan = (
+        _planned_other(action, mailings[action.address][1])
+        for action in actions
+        if action.action not in _BY_LOCK and action.address in mailings
+    )
+    index = _Index([*recorded, *in_plan])
+    for action in actions:
+        if action.action in STARTING:
+            mailing, desired = mailings[action.address]
+            planned = Planned(desired, NamedId(action.alphaname, action.alphaname_id), action.contact_list)
+            most = _find_most_similar(action, planned, index, suppressed)
+            if most is not None:
+                yield _warn(most, action.address, mailing.location, zone)
+
+
+def _find_most_similar(
+    action: Action, planned: Planned, index: _Index, suppressed: PhoneSet
+) -> _Likeness | None:
+    found = (other for other in index.find(planned) if other.address != action.address)
+    others = islice(dict.fromkeys(islice(found, 2 * _MOST_COMPARED)), _MOST_COMPARED)
+    likenesses = [_compare(action, planned, other, suppressed) for other in others]
+    real = [one for one in likenesses if one.has_same_text or one.has_same_recipients]
+    return max(real, key=lambda one: one.rank, default=None)
+
+
+def _compare(action: Action, planned: Planned, other: Other, suppressed: PhoneSet) -> _Likeness:
+    has_same_recipients, phones, common = other.has_recipients_of(planned), planned.desired.phones, None
+    if has_same_recipients:
+        common = action.recipients
+    elif phones is not None and other.phones is not None:
+        common = phones.count_common(other.phones, suppressed)
+    return _Likeness(other.has_text_of(planned), has_same_recipients, common, other)
+
+
+def _warn(found: _Likeness, address: str, location: Location, zone: ZoneInfo) -> Problem:
+    what = "recipients"
+    if found.has_same_text:
+        what = "text, sender and recipients" if found.has_same_recipients else "text and sender"
+    if found.common is None:
+        overlap = "how many recipients are in both is not known"
+    elif not found.common:
+        overlap = "no recipient is in both"
+    else:
+        overlap = f"{counted(found.common, 'recipient')} {'is' if found.common == 1 else 'are'} in both"
+    when = describe_time(found.other, zone)
+    message = f"same {what} as {found.other.address} ({when}): {overlap}; check that both are intended"
+    code = "SAME_TEXT" if found.has_same_text else "SAME_PEOPLE"
+    return Problem(Severity.WARNING, code, message, address, location)
+
+
+def describe_time(other: Other, zone: ZoneInfo) -> str:
+    """Say when a mailing was recorded, or when the plan would send it."""
+    if other.recorded_at is not None:
+        return f"recorded on {other.recorded_at.astimezone(zone):%Y-%m-%d %H:%M}"
+    if other.schedule_time is None:
+        return "in this plan, sent on apply"
+    return f"in this plan, for {datetime.fromisoformat(other.schedule_time):%Y-%m-%d %H:%M}"
+
+
+def _read_other(address: str, entry: Entry) -> Other:
+    return Other(
+        address,
+        entry.revision,
+        NamedId(entry.alphaname, entry.alphaname_id),
+        entry.contact_list,
+        entry.content_digest,
+        entry.audience_digest,
+        entry.text_digest,
+        entry.recipients_digest,
+        datetime.fromisoformat(entry.applied.at),
+        entry.schedule_time,
+    )
+
+
+def _planned_other(action: Action, desired: Desired) -> Other:
+    return Other(
+        action.address,
+        desired.revision,
+        NamedId(action.alphaname, action.alphaname_id),
+        action.contact_list,
+        desired.content_digest,
+        desired.audience_digest,
+        desired.text_digest,
+        desired.recipients_digest,
+        None,
+        action.schedule_time,
+        desired.phones,
+    )
+
+
+def _with_phones(other: Other, mailings: Mapping[str, tuple[Mailing, Desired]]) -> Other:
+    """Add the recipients of a recorded mailing if the files still have the same ones."""
+    if other.address not in mailings or other.recipients_digest is None:
+        return other
+    _, desired = mailings[other.address]
+    return (
+        other._replace(phones=desired.phones)
+        if desired.recipients_digest == other.recipients_digest
+        else other
+    )

@@ -1,0 +1,178 @@
+"""Sets of phone numbers: one bit per Belarusian number, a Python set for the others."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import sys
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise, repeat
+from operator import itemgetter
+
+_FIRST = 375 * 10**9
+_BELARUSIAN = 10**9  # numbers of nine digits after 375
+_MOBILE_BYTES = [(code * 10**7 // 8, (code + 1) * 10**7 // 8) for code in (25, 29, 33, 44)]  # of the map
+_LANDLINE_BYTES = [
+    (before[1], after[0]) for before, after in pairwise([(0, 0), *_MOBILE_BYTES, (_BELARUSIAN // 8, 0)])
+]
+_PAGE = 4096
+_LISTED = 20_000  # up to so many numbers the digest is that of the sorted numbers; at least _FEW
+_FEW = 20_000  # up to here a set is faster: touching the pages of a map takes longer
+
+
+def number_phones(phones: Iterable[str | bytes]) -> list[int]:
+    """Return normalized phones as the numbers that a PhoneSet contains.
+
+    A number is the distance from 375000000000.
+    """
+    return [int(phone) - _FIRST for phone in phones]
+
+
+class PhoneSet:
+    """An exact set.
+
+    Its bits are in anonymous memory, where only touched pages count: about 5 MB per million numbers.
+    """
+
+    def __init__(self) -> None:
+        self._bits: mmap.mmap | None = None  # None for a small set
+        self._others: set[int] = set()  # numbers without a bit
+        self._count = 0
+
+    def add_all(self, numbers: Sequence[int], other: PhoneSet | None = None) -> tuple[list[int], list[int]]:
+        """Add `numbers`; return the positions of repeats, and of numbers in `other`.
+
+        A repeat was in the set before, or occurs earlier in `numbers`. Both lists come from one pass, because a long
+        list of recipients takes most of its time here.
+        """
+        if not numbers:  # a block without a valid phone
+            return [], []
+        if self._bits is None and self._count + len(numbers) > _FEW:
+            few, self._others, self._count = list(self._others), set(), 0
+            self._bits = mmap.mmap(-1, _BELARUSIAN // 8)
+            self.add_all(few)
+        if other is not None and not other._count:
+            other = None
+        bits = self._bits
+        if bits is None or not _are_belarusian(numbers) or (other is not None and other._bits is None):
+            return self._add_any(numbers, other)
+        indexes = [number >> 3 for number in numbers]
+        # Fetching all bytes in one call overlaps the waits for memory; our own bytes are fetched only for that effect.
+        fetch = itemgetter(*indexes, 0)
+        fetch(bits)
+        theirs: Iterable[int] = fetch(other._bits) if other is not None and other._bits else repeat(0)
+        repeated: list[int] = []
+        found: list[int] = []
+        for position, (number, index, their_byte) in enumerate(zip(numbers, indexes, theirs, strict=False)):
+            byte, mask = bits[index], 1 << (number & 7)
+            if byte & mask:
+                repeated.append(position)
+                continue
+            bits[index] = byte | mask
+            if their_byte & mask:
+                found.append(position)
+        self._count += len(numbers) - len(repeated)
+        return repeated, found
+
+    def _add_any(self, numbers: Sequence[int], other: PhoneSet | None) -> tuple[list[int], list[int]]:
+        """Do what `add_all` does for numbers that may have no bit in one of the sets."""
+        bits = self._bits
+        repeated: list[int] = []
+        found: list[int] = []
+        for position, number in enumerate(numbers):
+            if self._has(number):
+                repeated.append(position)
+                continue
+            if bits is not None and _is_belarusian(number):
+                bits[number >> 3] |= 1 << (number & 7)
+            else:
+                self._others.add(number)
+            if other is not None and other._has(number):
+                found.append(position)
+        self._count += len(numbers) - len(repeated)
+        return repeated, found
+
+    def mark_others(self, numbers: Sequence[int]) -> bytearray:
+        """Return 1 for each of `numbers` that is not in the set, else 0."""
+        marks = bytearray(b"\1") * len(numbers)
+        bits = self._bits
+        if bits is not None and _are_belarusian(numbers):
+            found = [i for i, number in enumerate(numbers) if bits[number >> 3] & (1 << (number & 7))]
+        else:
+            found = [i for i, number in enumerate(numbers) if self._count and self._has(number)]
+        for position in found:
+            marks[position] = 0
+        return marks
+
+    def digest(self) -> str:
+        """Return the sha256 of the set; it depends on the numbers only."""
+        digest = hashlib.sha256(b"%d\n" % self._count)
+        numbers = array("q", sorted(self._others))
+        if self._bits is not None and self._count <= _LISTED:
+            # A smaller set of these numbers may have no map, so the map must not matter.
+            numbers = array("q", sorted((*self._others, *self._mapped())))
+        elif self._bits is not None:
+            for offset, bits in self._pages():
+                digest.update(b"%d\n%b" % (offset, bits))
+        if sys.byteorder == "big":
+            numbers.byteswap()
+        digest.update(numbers.tobytes())
+        return digest.hexdigest()
+
+    def count_common(self, other: PhoneSet, without: PhoneSet) -> int:
+        """Return how many numbers are in this set and in `other`, but not in `without`."""
+        few, many = sorted((self, other), key=lambda one: (one._bits is not None, one._count))
+        common = sum(many._has(number) and not without._has(number) for number in few._others)
+        if few._bits is None:
+            return common
+        assert many._bits is not None
+        for offset, bits in few._pages():
+            place = slice(offset, offset + len(bits))
+            both = int.from_bytes(bits, "little") & int.from_bytes(many._bits[place], "little")
+            if without._bits is not None:
+                both &= ~int.from_bytes(without._bits[place], "little")
+            common += both.bit_count()
+        if without._bits is None:
+            dropped = (number for number in without._others if _is_belarusian(number))
+            common -= sum(few._has(number) and many._has(number) for number in dropped)
+        return common
+
+    def _mapped(self) -> Iterator[int]:
+        """Yield the numbers that have a bit."""
+        for offset, bits in self._pages():
+            for index, byte in enumerate(bits, start=offset):
+                yield from (index * 8 + bit for bit in range(8) if byte >> bit & 1)
+
+    def _pages(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the pages of the map that are not empty, in a fixed order, with their offsets."""
+        left = self._count - len(self._others)
+        # Recipients have mobile numbers. The rest of the map is read only if it holds any, because it is long.
+        for start, end in (*_MOBILE_BYTES, *_LANDLINE_BYTES):
+            for offset in range(start, end, _PAGE):
+                if self._bits is None or not left:
+                    return
+                bits = self._bits[offset : min(end, offset + _PAGE)]
+                if bits.count(0) < len(bits):
+                    left -= int.from_bytes(bits, "little").bit_count()
+                    yield offset, bits
+
+    def _has(self, number: int) -> bool:
+        if self._bits is not None and _is_belarusian(number):
+            return bool(self._bits[number >> 3] & (1 << (number & 7)))
+        return number in self._others
+
+    def __contains__(self, phone: str) -> bool:
+        return self._has(int(phone) - _FIRST)
+
+    def __len__(self) -> int:
+        return self._count
+
+
+def _is_belarusian(number: int) -> bool:
+    return 0 <= number < _BELARUSIAN
+
+
+def _are_belarusian(numbers: Sequence[int]) -> bool:
+    """Whether all numbers are Belarusian, which is the usual case."""
+    return not numbers or (min(numbers) >= 0 and max(numbers) < _BELARUSIAN)

@@ -1,0 +1,145 @@
+"""One project, several environments: each with its own service, token, lock, fingerprints and names."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import requests
+
+from tests.e2e.conftest import PROJECT, Shop
+
+CAMPAIGN = """\
+version: 1
+campaign: sale
+mailings:
+  - name: vip
+    recipients: ["375291234567", "375291234568", "375291234569"]
+    text: Hello
+"""
+STAGING = """\
+environments:
+  staging: {token_env: SMSBY_STAGING_TOKEN, lock: .smsby/staging.lock.json, guardrails: {max_recipients: 2}}
+"""
+WITHOUT_TOKEN = {"SMSBY_TOKEN": ""}
+
+
+@pytest.fixture
+def sale(shop: Shop) -> Shop:
+    shop.write("smsby.yaml", PROJECT + STAGING)
+    shop.write("sale.yaml", CAMPAIGN)
+    return shop
+
+
+def _names(shop: Shop) -> set[str]:
+    answer = requests.get(f"{shop.url}/api/v1/getSMSMessages", {"token": "any"}, timeout=5)
+    return {row["name"] for row in answer.json()["data"]}
+
+
+def test_rehearsal_leaves_no_trace_in_production(sale: Shop) -> None:
+    """A mailing that was sent in the sandbox is still new in production: other lock, names and fingerprints."""
+    rehearsed = sale.run("--env", "sandbox", "apply", "--auto-approve", env=WITHOUT_TOKEN)
+    assert rehearsed.code == 0, rehearsed.err
+    assert "git add" not in rehearsed.out
+    assert not (sale.root / "smsby.lock.json").exists()
+    assert (sale.root / ".smsby" / ".gitignore").read_text("utf-8") == "*\n"
+    lock = json.loads((sale.root / ".smsby" / "sandbox.lock.json").read_text("utf-8"))
+    assert (lock["project"], lock["environment"]) == ("shop", "sandbox")
+    assert "= noop" in sale.run("--env", "sandbox", "plan").out
+    plan = sale.run("plan", "--format", "json")
+    assert plan.json["environment"] == "production"
+    assert [action["action"] for action in plan.json["actions"]] == ["create"]
+    assert sale.run("apply", "--auto-approve").code == 0
+    assert sale.lock()["environment"] == "production"
+    projects = {name.split()[-1].split("#")[0] for name in _names(sale)}
+    assert projects == {"shop", "shop~sandbox"}
+
+
+def test_production_keeps_its_fingerprints(sale: Shop) -> None:
+    """Other environments do not change them: they are what locks and lists of today have."""
+    chunks = [
+        sale.run("--env", name, "plan", "--offline", "--format", "json").json["actions"][0]["chunks"]
+        for name in ("production", "sandbox", "staging")
+    ]
+    assert [chunk["fingerprint"] for chunk in chunks[0]] == ["e24c4513ff", "2eb52aff5b"]
+    assert len({chunk["fingerprint"] for some in chunks for chunk in some}) == 6
+    assert len({chunk["digest"] for some in chunks for chunk in some}) == 2
+
+
+def test_plan_of_another_environment_is_refused(sale: Shop) -> None:
+    """Exit 5, in both directions; nothing is sent."""
+    for made, used in (("production", "sandbox"), ("sandbox", "production")):
+        assert sale.run("plan", "--env", made, "--out", "plan.json").code == 0
+        done = sale.run("apply", "plan.json", "--env", used)
+        assert done.code == 5
+        assert f"made for the environment {made}" in done.err
+    assert sale.inbox() == {}
+
+
+def test_environment_has_its_own_token_and_settings(sale: Shop) -> None:
+    """The token comes from `token_env`, the guardrail from the environment, and the rest is inherited."""
+    missing = sale.run("-e", "staging", "plan")
+    assert missing.code == 7
+    assert "SMSBY_STAGING_TOKEN is not set" in missing.err
+    plan = sale.run("plan", env={"SMSBY_ENV": "staging", "SMSBY_STAGING_TOKEN": "bad"})
+    assert (plan.code, "refuses the token" in plan.err) == (7, True)
+    plan = sale.run("-e", "staging", "plan", env={"SMSBY_STAGING_TOKEN": "good"})
+    assert plan.code == 4
+    assert plan.out.startswith("environment staging\n")
+    assert "guardrail" in plan.out
+    assert "0.078" in plan.out
+
+
+def test_comment_names_the_environment(sale: Shop) -> None:
+    """In its first line, by which a later run finds it, and in its heading; production has neither."""
+    arguments = ("plan", "--offline", "--format", "markdown")
+    staging = sale.run(*arguments, "-e", "staging").out.split("\n")
+    assert staging[0] == "<!-- smsby-deploy:plan project=shop environment=staging -->"
+    assert staging[1].endswith("shop · environment staging")
+    assert sale.run(*arguments).out.startswith("<!-- smsby-deploy:plan project=shop -->\n")
+
+
+@pytest.mark.parametrize("command", ["plan", "apply", "status", "api"])
+def test_sandbox_refuses_another_machine(sale: Shop, command: str) -> None:
+    """A rehearsal is never a real send, whatever the pipeline sets: exit 64 before any request."""
+    arguments = {"apply": ("apply", "--auto-approve"), "api": ("api", "getBalance")}.get(command, (command,))
+    done = sale.run("--env", "sandbox", *arguments, env={"SMSBY_API_URL": "https://app.sms.by"})
+    assert done.code == 64
+    assert "SMSBY_API_URL" in done.err
+
+
+@pytest.mark.parametrize("name", ["other", "Staging", "a" * 11, "", "../x"])
+def test_unknown_environment_is_wrong_usage(sale: Shop, name: str) -> None:
+    """Also for a command that needs no project."""
+    assert sale.run("--env", name, "validate").code == 64
+    assert sale.run("api", "getBalance", "--env", name).code == 64
+
+
+def test_lock_of_another_environment_is_refused(sale: Shop) -> None:
+    """An environment that inherits the lock of production must not mix its mailings into it."""
+    sale.write("smsby.yaml", PROJECT + "environments: {staging: {}}\n")
+    assert sale.run("apply", "--auto-approve").code == 0
+    before = sale.lock()
+    done = sale.run("apply", "--auto-approve", "--env", "staging")
+    assert done.code == 4
+    assert "a `lock:` of its own" in done.err
+    assert sale.lock() == before
+
+
+def test_environment_that_is_not_valid_is_reported(sale: Shop) -> None:
+    """With the place of each mistake, whichever environment is in use."""
+    sale.write(
+        "smsby.yaml",
+        PROJECT
+        + "environments:\n  production: {}\n  staging: {token_env: GITHUB_TOKEN, guardrails: {max_parts: x}, uri: a}\n",
+    )
+    done = sale.run("validate")
+    assert done.code == 3
+    places = (
+        "environments: expected a name",
+        "environments.staging.token_env:",
+        "max_parts: ",
+        "unknown key uri",
+    )
+    assert all(place in done.out for place in places), done.out
+    assert "smsby.yaml:7:24: error" in done.out

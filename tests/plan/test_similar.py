@@ -1,0 +1,279 @@
+"""similar: a renamed mailing is a collision, a copied one a warning, whatever the order of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock, NamedId
+from smsby_deploy.plan.desired import AudienceCounts, Desired
+from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
+from smsby_deploy.plan.planner import make_plan
+from smsby_deploy.plan.similar import Other, Planned
+from tests.plan.examples import FixedClock
+
+NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
+ROWS = ["375291234567,Anna,10", "375291234568,Boris,15", "375291234569,Vera,20"]
+TEXT = "{{ name }}, {{ discount }}% off"
+BULK = "Closed until noon"
+
+
+def _plan(
+    folder: Path,
+    mailings: dict[str, tuple[Sequence[str], str]],
+    lock: Lock | None = None,
+    *,
+    more: str = "",
+    now: datetime = NOW,
+    out: Sequence[str] = (),
+) -> Plan:
+    """Plan mailings of the campaign `sale`, each with its rows and its text."""
+    (folder / "smsby.yaml").write_text("version: 1\nproject: shop\nsuppress: [out.txt]\n", encoding="utf-8")
+    (folder / "out.txt").write_text("\n".join(out or ["375447777777"]), encoding="utf-8")
+    lines = ["version: 1", "campaign: sale", *more.splitlines(), "mailings:"]
+    for name, (rows, text) in mailings.items():
+        (folder / f"{name}.csv").write_text("\n".join(["phone,name,discount", *rows]), encoding="utf-8")
+        lines.append(f"  - {{name: {name}, recipients: {{file: {name}.csv}}, text: '{text}'}}")
+    (folder / "sale.yaml").write_text("\n".join(lines), encoding="utf-8")
+    loaded = load_project(folder)
+    assert not loaded.problems
+    return make_plan(
+        loaded,
+        select=(),
+        client=None,
+        account=None,
+        lock=lock or Lock("shop"),
+        clock=FixedClock(now),
+        new_id="p",
+    )
+
+
+def _action(plan: Plan, address: str) -> Action:
+    (action,) = (one for one in plan.actions if one.address == address)
+    return action
+
+
+def _record(
+    plan: Plan, state: ChunkState = ChunkState.ACCEPTED, *, is_old: bool = False, at: datetime = NOW
+) -> Lock:
+    """Return the lock after `plan` was applied; an old one has no digests of text and recipients."""
+    entries = {
+        action.address: Entry(
+            1,
+            action.content_digest,
+            action.audience_digest,
+            action.via,
+            action.alphaname,
+            action.alphaname_id,
+            action.schedule_time,
+            action.recipients,
+            action.parts,
+            None,
+            tuple(ChunkRecord(c.fingerprint, c.recipients, c.digest, state) for c in action.chunks),
+            AppliedBy(at.isoformat(), "p", None, "x"),
+            text_digest=None if is_old else action.text_digest,
+            recipients_digest=None if is_old else action.recipients_digest,
+        )
+        for action in plan.actions
+    }
+    return Lock("shop", mailings=entries)
+
+
+def _warnings(plan: Plan) -> list[tuple[str, str | None, str]]:
+    codes = ("SAME_TEXT", "SAME_PEOPLE")
+    return [(one.code, one.address, one.message) for one in plan.problems if one.code in codes]
+
+
+@pytest.mark.parametrize("text", [TEXT, BULK], ids=["personal", "bulk"])
+@pytest.mark.parametrize(
+    ("rows", "more"),
+    [
+        (ROWS, ""),
+        (ROWS[::-1], ""),
+        ([row.replace("37529", "8 (029) ") for row in ROWS], ""),
+        ([*ROWS, ROWS[0]], ""),
+        ([f"{row}5" for row in ROWS], ""),
+        (ROWS, "schedule_time: 2026-12-01T10:00:00"),
+    ],
+    ids=["same", "reordered", "respelled", "row-twice", "other-values", "other-time"],
+)
+def test_renamed_mailing_is_a_collision(text: str, rows: list[str], more: str, tmp_path: Path) -> None:
+    """The same text and sender to the same recipients as an orphan are never created again."""
+    lock = _record(_plan(tmp_path, {"old": (ROWS, text)}))
+    plan = _plan(tmp_path, {"new": (rows, text)}, lock, more=more)
+    action = _action(plan, "sale/new")
+    assert (action.action, action.reason_code) == (ActionKind.BLOCKED, ReasonCode.COLLISION)
+    assert "`smsby-deploy lock move sale/old sale/new`" in action.reason
+    assert "raise `revision` to 2" in action.reason
+    assert not _warnings(plan)
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        (ChunkState.ACCEPTED, ActionKind.BLOCKED),
+        (ChunkState.UNKNOWN, ActionKind.BLOCKED),
+        (ChunkState.REJECTED, ActionKind.CREATE),
+        (ChunkState.PENDING, ActionKind.CREATE),
+        (ChunkState.SUPPRESSED, ActionKind.CREATE),
+    ],
+)
+def test_renamed_mailing_that_was_not_sent(state: ChunkState, kind: ActionKind, tmp_path: Path) -> None:
+    """Only what was sent, or may have been, is not created again."""
+    lock = _record(_plan(tmp_path, {"old": (ROWS, BULK)}), state)
+    plan = _plan(tmp_path, {"new": (ROWS[::-1], BULK)}, lock)
+    assert _action(plan, "sale/new").action is kind
+    assert not _warnings(plan)
+
+
+def test_renamed_mailing_is_found_in_an_older_revision(tmp_path: Path) -> None:
+    """What an older revision of the orphan said counts, too; a higher revision is sent on purpose, with a warning."""
+    old = _record(_plan(tmp_path, {"old": (ROWS, BULK)})).mailings["sale/old"]
+    last = _record(_plan(tmp_path, {"old": (ROWS, TEXT)})).mailings["sale/old"]
+    lock = Lock("shop", mailings={"sale/old": replace(last, revision=2, earlier=(old,))})
+    assert _action(_plan(tmp_path, {"new": (ROWS, BULK)}, lock), "sale/new").action is ActionKind.BLOCKED
+    again = _plan(tmp_path, {"new": (ROWS, BULK)}, lock, more="revision: 2")
+    assert _action(again, "sale/new").action is ActionKind.CREATE
+    assert [code for code, *_ in _warnings(again)] == ["SAME_TEXT"]
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_older_lock_is_compared_by_what_it_has(is_moved: bool, tmp_path: Path) -> None:
+    """Without the digests only the very same rows are recognized; nothing is guessed."""
+    lock = _record(_plan(tmp_path, {"old": (ROWS, BULK)}), is_old=True)
+    plan = _plan(tmp_path, {"new": (ROWS[::-1] if is_moved else ROWS, BULK)}, lock)
+    if not is_moved:
+        assert _action(plan, "sale/new").reason_code is ReasonCode.COLLISION
+        return
+    ((code, _, message),) = _warnings(plan)
+    assert (code, _action(plan, "sale/new").action) == ("SAME_TEXT", ActionKind.CREATE)
+    assert "how many recipients are in both is not known" in message
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_renamed_list_mailing_is_a_collision(is_old: bool, tmp_path: Path) -> None:
+    """The recipients of a list kept at sms.by are those of its name."""
+    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n", encoding="utf-8")
+
+    def plan(name: str, ref: str, lock: Lock | None = None) -> Plan:
+        text = f"version: 1\ncampaign: sale\nmailings:\n  - {{name: {name}, list: {ref}, text: News}}\n"
+        (tmp_path / "sale.yaml").write_text(text, encoding="utf-8")
+        loaded = load_project(tmp_path)
+        known = lock or Lock("shop")
+        clock = FixedClock(NOW)
+        return make_plan(loaded, select=(), client=None, account=None, lock=known, clock=clock, new_id="p")
+
+    lock = _record(plan("old", "All"), is_old=is_old)
+    assert _action(plan("new", "All", lock), "sale/new").reason_code is ReasonCode.COLLISION
+    other = plan("new", "Some", lock)
+    assert _action(other, "sale/new").action is ActionKind.CREATE
+    assert [code for code, *_ in _warnings(other)] == ([] if is_old else ["SAME_TEXT"])
+
+
+def test_list_is_the_same_by_its_id() -> None:
+    """A list is compared by its id where both are known: names change."""
+    desired = Desired("a/b", 1, "list", "c", "e", (), AudienceCounts(), None, 1, 0, 1, None)
+    sender = NamedId("MyShop", 7)
+
+    def is_same(then: NamedId, now: NamedId) -> bool:
+        recipients = [f"list of {then.name}", f"list of {now.name}"]
+        other = Other("a/c", 1, sender, then, "d", "e", "text", recipients[0], NOW, None)
+        planned = Planned(desired._replace(text_digest="text", recipients_digest=recipients[1]), sender, now)
+        return other.has_text_of(planned) and other.has_recipients_of(planned)
+
+    assert is_same(NamedId("All", 77), NamedId("Everyone", 77))
+    assert not is_same(NamedId("All", 77), NamedId("All", 78))
+    assert is_same(NamedId("All", None), NamedId("All", 78))
+    assert not is_same(NamedId("All", None), NamedId("Everyone", 78))
+
+
+@pytest.mark.parametrize(
+    ("rows", "text", "code", "common"),
+    [
+        (ROWS[::-1], TEXT, "SAME_TEXT", "3 recipients are in both"),
+        (ROWS[:1], TEXT, "SAME_TEXT", "1 recipient is in both"),
+        ([*ROWS[1:], "375291234570,Alla,1"], TEXT, "SAME_TEXT", "2 recipients are in both"),
+        (["375291234570,Alla,1"], TEXT, "SAME_TEXT", "no recipient is in both"),
+        (ROWS[::-1], TEXT + ".", "SAME_PEOPLE", "3 recipients are in both"),
+        (ROWS[:1], TEXT + ".", None, ""),
+    ],
+)
+def test_copied_mailing_is_a_warning(
+    rows: list[str], text: str, code: str | None, common: str, tmp_path: Path
+) -> None:
+    """Each of two mailings of a plan gets one warning, which names the other and counts who is in both."""
+    plan = _plan(tmp_path, {"one": (ROWS, TEXT), "two": (rows, text)})
+    assert [action.action for action in plan.actions] == [ActionKind.CREATE] * 2
+    found = _warnings(plan)
+    assert [(one, address) for one, address, _ in found] == (
+        [(code, "sale/one"), (code, "sale/two")] if code else []
+    )
+    for (_, _, message), other in zip(found, ("sale/two", "sale/one"), strict=False):
+        assert f"as {other} (in this plan, sent on apply): {common};" in message
+
+
+def test_copied_mailing_counts_without_opt_outs(tmp_path: Path) -> None:
+    """Recipients who opted out get neither mailing, so they are not counted."""
+    mailings = {"one": (ROWS, TEXT), "two": (ROWS[:2], TEXT)}
+    found = _warnings(_plan(tmp_path, mailings, out=["375291234567"]))
+    assert all("1 recipient is in both" in message for _, _, message in found)
+
+
+def test_other_sender_is_another_text(tmp_path: Path) -> None:
+    """The same text from another sender is only a mailing to the same recipients."""
+    lock = _record(_plan(tmp_path, {"old": (ROWS, TEXT)}))
+    plan = _plan(tmp_path, {"new": (ROWS, TEXT)}, lock, more="alphaname: 7")
+    assert [code for code, *_ in _warnings(plan)] == ["SAME_PEOPLE"]
+
+
+@pytest.mark.parametrize(("days", "is_warned"), [(0, True), (89, True), (91, False)])
+def test_recorded_mailing_is_compared_for_90_days(days: int, is_warned: bool, tmp_path: Path) -> None:
+    """A recorded mailing that is still in the files is named with its time and the recipients in both."""
+    mailings = {"old": (ROWS, TEXT)}
+    lock = _record(_plan(tmp_path, mailings), at=NOW - timedelta(days=days))
+    plan = _plan(tmp_path, {**mailings, "new": ([*ROWS[:2], "375291234570,Alla,1"], TEXT)}, lock)
+    assert [action.action for action in plan.actions] == [ActionKind.NOOP, ActionKind.CREATE]
+    found = _warnings(plan)
+    assert len(found) == is_warned
+    if is_warned:
+        day = NOW - timedelta(days=days)
+        text = (
+            f"same text and sender as sale/old (recorded on {day:%Y-%m-%d} 12:00): 2 recipients are in both;"
+        )
+        assert found[0][2].startswith(text)
+
+
+def test_own_texts_are_compared_in_any_order(tmp_path: Path) -> None:
+    """Without a template the texts of all recipients are the text."""
+    folder = tmp_path
+    (folder / "smsby.yaml").write_text("version: 1\nproject: shop\n", encoding="utf-8")
+
+    def digests(*rows: str) -> tuple[str | None, str | None]:
+        (folder / "list.csv").write_text("\n".join(["phone,text", *rows]), encoding="utf-8")
+        (folder / "sale.yaml").write_text(
+            "version: 1\ncampaign: sale\nmailings:\n  - {name: a, recipients: {file: list.csv}}\n"
+        )
+        loaded, clock = load_project(folder), FixedClock(NOW)
+        plan = make_plan(
+            loaded, select=(), client=None, account=None, lock=Lock("shop"), clock=clock, new_id="p"
+        )
+        (action,) = plan.actions
+        return action.text_digest, action.recipients_digest
+
+    one, two, other = "375291234567,Hi", "375291234568,Ho", "375291234568,Hm"
+    assert digests(one, two) == digests(two, one)
+    assert digests(one, two)[0] != digests(one, other)[0]
+    assert digests(one, two)[1] == digests(one, other)[1]
+
+
+def test_many_mailings_with_one_text_have_one_warning_each(tmp_path: Path) -> None:
+    """However many resemble each other, each mailing has one warning."""
+    plan = _plan(tmp_path, {f"m{n}": (ROWS, TEXT) for n in range(120)})
+    assert sorted(address or "" for _, address, _ in _warnings(plan)) == sorted(
+        one.address for one in plan.actions
+    )
