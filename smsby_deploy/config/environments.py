@@ -78,7 +78,7 @@ def default_lock(name: str) -> str:
 
 
 def read_environment(settings: YamlMap, name: str, locations: Mapping[str, Location]) -> Environment:
-    """Return the environment `name` with its `settings`; `locations` are the places of their keys."""
+    """Return the environment `name`; `locations` are the places of the keys of `settings`."""
     environment = _BUILT_IN.get(name, Environment(name))
     if "token_env" in settings:
         environment = environment._replace(token_env=settings["token_env"])
