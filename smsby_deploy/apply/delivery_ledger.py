@@ -37,6 +37,8 @@ from smsby_deploy.smsby.parsers import MessageState, RemoteMailing
 from smsby_deploy.smsby.retry import SEND_RETRIES, poll
 from smsby_deploy.wording import counted
 
+_SYSTEM_NAMES = ("system", "sms.by")  # in the documented names of the sender 0, in lower case
+
 
 @dataclass(frozen=True, slots=True)
 class MessageUse:
@@ -159,7 +161,8 @@ class DeliveryLedger:
             return ""
         if not sender or (alphaname.isdigit() and alphaname != "0"):
             return ""
-        is_same = "system" in sender.lower() if alphaname == "0" else sender.strip() == alphaname
+        is_system = any(name in sender.lower() for name in _SYSTEM_NAMES)
+        is_same = is_system if alphaname == "0" else sender.strip() == alphaname
         if is_same:
             return ""
         return f"the same text exists as message {message_id}, whose sender is {sender}: change the text"

@@ -65,6 +65,25 @@ def test_message_of_another_sender_is_refused(reused: Shop, sender: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("own", "sender", "is_used"),
+    [
+        ("'7'", "MyShop", True),
+        ("'7'", "Kvetka", False),
+        ("0", "SYSTEM", True),
+        ("0", "SMS.by", True),
+        ("0", "System name (SMS.by)", True),
+        ("0", "Kvetka", False),
+    ],
+)
+def test_message_of_the_same_sender_is_used(reused: Shop, own: str, sender: str, is_used: bool) -> None:
+    """The files may give the sender by its id, and the system sender has several documented names."""
+    reused.write("sale.yaml", (reused.root / "sale.yaml").read_text().replace("MyShop", own))
+    reused.sms_by.script("checkSMSMessageStatus", ok({"status": "moderated", "alphaname": sender}))
+    assert (reused.apply()[0].exit_code == ExitCode.DONE) is is_used
+    assert bool(called(reused)) is is_used
+
+
+@pytest.mark.parametrize(
     ("schedule", "listed", "is_used"),
     [
         ("", None, True),
