@@ -175,7 +175,7 @@ class RecipientsFile(NamedTuple):
     location: Location
     encoding: str | None = None
     delimiter: str | None = None
-    has_comments: bool = False  # lines that begin with # are skipped
+    is_opt_outs: bool = False  # it may have lines that begin with #, and phones without a header
 
 
 class Freshness(NamedTuple):

@@ -232,7 +232,7 @@ class _ProjectLoader:
         path = resolve_inside(self._root, settings["file"], place, self._log)
         if path is None:
             return None
-        return OptOuts(read_file_source(path, settings, place)._replace(has_comments=True), on_invalid)
+        return OptOuts(read_file_source(path, settings, place)._replace(is_opt_outs=True), on_invalid)
 
     def _lock(self) -> Path:
         default = default_lock(self._environment)

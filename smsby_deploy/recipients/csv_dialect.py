@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TextIO
 
 from smsby_deploy.config.declarations import RecipientsFile
-from smsby_deploy.recipients.rows import RecipientsError
+from smsby_deploy.recipients.rows import LIKE_A_PHONE, RecipientsError
 
 _SAMPLE = 1 << 16
 _MAX_BYTES_PER_ZERO = 50  # UTF-16 has a zero byte in every digit, delimiter and line end
+_LEAST_ZEROS = 6
+_ALIGNED = 0.9  # a few characters, such as U+0400, have their zero in the other half
 _BLOCK = 1 << 20
 _DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"?')
@@ -30,13 +32,14 @@ class Dialect(NamedTuple):
     """How a recipients file is written.
 
     `kind` is csv, jsonl or txt (one phone per line); only a csv has a delimiter. `first_line` is the line at which
-    its header or rows begin: 2 below Excel's `sep=;`, else 1.
+    its header or rows begin: 2 below Excel's `sep=;`, else 1. Without `has_header`, its only column are phones.
     """
 
     kind: str
     encoding: str
     delimiter: str | None = None
     first_line: int = 1
+    has_header: bool = True
 
     def __str__(self) -> str:
         """Return for example `csv, cp1251, delimiter ';'`."""
@@ -119,7 +122,7 @@ def open_recipients(source: RecipientsFile) -> Iterator[tuple[Dialect, Lines]]:
     try:
         encoding = encoding or _detect_encoding_once(path, *_version(path))
         with path.open(encoding=encoding, newline="") as file:
-            yield _detect_dialect(source, encoding, _Uncommented(file) if source.has_comments else file)
+            yield _detect_dialect(source, encoding, _Uncommented(file) if source.is_opt_outs else file)
     except UnicodeError as error:
         line = _undecodable_line(path, encoding or "utf-8")
         fix = "correct `encoding:`" if source.encoding else "save the file as UTF-8, or set `encoding:`"
@@ -181,7 +184,7 @@ def detect_encoding(path: Path) -> str:
         if sample.startswith(mark) and encoding != "utf-8-sig":
             return encoding
     if b"\0" in sample:
-        if sample.count(b"\0") * _MAX_BYTES_PER_ZERO < len(sample):
+        if not _is_utf16(sample):
             line = sample.count(b"\n", 0, sample.index(b"\0")) + 1
             raise RecipientsError("not a text file: this line contains a zero byte", line)
         return "utf-16-be" if sample[:1] == b"\0" else "utf-16-le"
@@ -205,6 +208,16 @@ def detect_encoding(path: Path) -> str:
     return marked
 
 
+def _is_utf16(sample: bytes) -> bool:
+    """Whether the zero bytes of `sample` are halves of UTF-16 characters.
+
+    A phone alone has a dozen, all at even places or all at odd ones.
+    """
+    zeros, even = sample.count(0), sample[::2].count(0)
+    is_aligned = max(even, zeros - even) >= zeros * _ALIGNED
+    return is_aligned and zeros >= _LEAST_ZEROS and zeros * _MAX_BYTES_PER_ZERO >= len(sample)
+
+
 def detect_delimiter(header: str) -> str:
     """Return the delimiter that occurs most often in the header line, outside quotes."""
     return max(_DELIMITERS, key=_QUOTED.sub("", header).count)
@@ -226,7 +239,16 @@ def _detect_dialect(source: RecipientsFile, encoding: str, file: _TextLines) -> 
     lines = Lines(file, [*blank, first] if first else blank)
     if suffix == ".txt" and not _is_header(first, source.phone):
         return Dialect("txt", encoding), lines
-    return Dialect("csv", encoding, source.delimiter or detect_delimiter(first)), lines
+    delimiter = source.delimiter or detect_delimiter(first)
+    has_header = not (source.is_opt_outs and _is_only_a_phone(first, delimiter, source.phone))
+    return Dialect("csv", encoding, delimiter, has_header=has_header), lines
+
+
+def _is_only_a_phone(line: str, delimiter: str, phone: str) -> bool:
+    """Whether the first line of a list is a phone, not the header `phone`."""
+    cells = [cell.strip(' \t\r\n"') for cell in line.split(delimiter)]
+    filled = [cell for cell in cells if cell]
+    return filled == cells[:1] and filled != [phone] and LIKE_A_PHONE.search(cells[0]) is not None
 
 
 def _is_header(line: str, phone: str) -> bool:

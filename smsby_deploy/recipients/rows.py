@@ -18,7 +18,7 @@ from typing import NamedTuple
 from smsby_deploy.config.declarations import InlineRecipients
 from smsby_deploy.problems import Location
 
-_LIKE_A_PHONE = re.compile(r"(?:\d\W*){6}")
+LIKE_A_PHONE = re.compile(r"(?:\d\W*){6}")
 
 
 class RecipientsError(Exception):
@@ -143,6 +143,6 @@ def name_columns(columns: Sequence[str]) -> str:
 
     A first line that contains a phone is a recipient, and is not shown.
     """
-    if any(_LIKE_A_PHONE.search(name) for name in columns):
+    if any(LIKE_A_PHONE.search(name) for name in columns):
         return "the first line is not a header; insert a line with the column names above it"
     return f"columns: {', '.join(columns)}"

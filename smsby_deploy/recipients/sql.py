@@ -26,7 +26,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.clock import SystemClock
-from smsby_deploy.config.declarations import Freshness, RecipientsQuery, TextSource
+from smsby_deploy.config.declarations import FalseText, Freshness, RecipientsQuery, TextSource
 from smsby_deploy.config.text_places import place_in_text
 from smsby_deploy.privacy import hide_secrets
 from smsby_deploy.problems import Location
@@ -230,18 +230,30 @@ def read_query(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iterato
         # A file without a name: no other process can open it, and it disappears with this one.
         with TemporaryFile("w+", encoding="utf-8") as spool:
             for block in _hash_blocks(query, size, facts):
-                json.dump([block.columns, block.lines[0], block.cells], spool)
+                json.dump([block.columns, block.lines[0], block.values, _find_false(block.values)], spool)
                 spool.write("\n")
             if facts.snapshot != query.snapshot:
                 raise RecipientsError("the result of the query has changed since the plan", 0, "SQL")
             spool.seek(0)
             for line in spool:
-                columns, first, cells = json.loads(line)
-                yield block_of_rows(
-                    tuple(columns), range(first, first + len(cells)), cells, header_line=0, is_typed=True
-                )
+                columns, first, values, false = json.loads(line)
+                for column, row in false:
+                    values[column][row] = FalseText(values[column][row])
+                lines = range(first, first + len(values[0]))
+                yield Block(tuple(columns), lines, values, header_line=0, is_typed=True)
     except OSError as error:
         raise RecipientsError(f"cannot store the rows of the query: {error.strerror}", 0, "SQL") from error
+
+
+def _find_false(values: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
+    """The columns and rows of the values that are false, which JSON would turn into plain text."""
+    return [
+        (index, row)
+        for index, column in enumerate(values)
+        if FalseText in set(map(type, column))
+        for row, cell in enumerate(column)
+        if type(cell) is FalseText
+    ]
 
 
 def _hash_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iterator[Block]:

@@ -43,14 +43,17 @@ def read_text_file(source: RecipientsFile, size: int = _BLOCK_ROWS) -> Iterator[
         elif dialect.kind == "txt":
             yield from _txt_blocks(lines, source.phone, size)
         else:
-            yield from _csv_blocks(lines, dialect, size)
+            yield from _csv_blocks(lines, dialect, size, source.phone)
 
 
-def _csv_blocks(lines: Lines, dialect: Dialect, size: int) -> Iterator[Block]:
+def _csv_blocks(lines: Lines, dialect: Dialect, size: int, phone: str) -> Iterator[Block]:
     delimiter = dialect.delimiter or ","
     if delimiter in '"\r\n\0 ':
         raise RecipientsError(f"{delimiter!r} cannot separate columns; correct `delimiter:`", 1)
-    columns, header_line, line = _read_header(lines, delimiter, dialect.first_line)
+    columns: tuple[str, ...] = (phone,)
+    header_line, line = None, dialect.first_line
+    if dialect.has_header:
+        columns, header_line, line = _read_header(lines, delimiter, dialect.first_line)
     some: list[str] = []
     while text := lines.read_block(size * _ROW_CHARACTERS):
         values = _split(text, delimiter, len(columns))
@@ -131,7 +134,12 @@ def _unquoted(lines: list[str], delimiter: str) -> list[list[str]] | None:
 
 
 def _quoted_blocks(
-    lines: Iterator[str], delimiter: str, columns: tuple[str, ...], line: int, header_line: int, size: int
+    lines: Iterator[str],
+    delimiter: str,
+    columns: tuple[str, ...],
+    line: int,
+    header_line: int | None,
+    size: int,
 ) -> Iterator[Block]:
     """Yield the rows from `line` on, which may contain quotes."""
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -191,7 +199,7 @@ def _unwrap_all(cells: Sequence[str]) -> list[str]:
 
 
 def _csv_block(
-    columns: tuple[str, ...], places: Sequence[int], records: list[list[str]], header_line: int
+    columns: tuple[str, ...], places: Sequence[int], records: list[list[str]], header_line: int | None
 ) -> Block:
     width = len(columns)
     joined = "\n".join(chain.from_iterable(records))

@@ -147,7 +147,7 @@ class TextLint:
         self._has_own_texts = template is None or isinstance(mailing.audience, InlineRecipients)
         self._searched: set[str] = set()  # columns with so many odd values that no more are looked for
         self._found: dict[tuple[str, str], _Found] = {}
-        self._true: dict[str, tuple[str, int]] = {}  # by variable: the text that is true, and its line
+        self._true: dict[str, int] = {}  # by variable: the first line with a true text that reads like no
         self.has_invisible = template is not None and any(map(has_invisible, template.sources.values()))
 
     def check(self, batch: Batch, texts: Sequence[str]) -> None:
@@ -163,9 +163,9 @@ class TextLint:
         """Yield the warnings: those of the template, then those of the data."""
         if self._template is not None:
             yield from self._problems_of_template(self._template)
-            for name, (value, line) in self._true.items():
+            for name, line in self._true.items():
                 place = self._template.locate(*self._template.tested[name])
-                yield self._warning("TRUTH", _explain_truth(name, value, f"{self._file}:{line}"), place)
+                yield self._warning("TRUTH", _explain_truth(name, f"{self._file}:{line}"), place)
         for (name, code), found in self._found.items():
             message = _explain_value(name, found)
             yield self._warning(code, message, Location(self._file, found.line))
@@ -199,7 +199,7 @@ class TextLint:
         if not _LOOKS_FALSE.isdisjoint(map(str.strip, set(column))):
             for cell, line in zip(batch.variable(name) or (), batch.lines, strict=True):
                 if type(cell) is not FalseText and cell in _LOOKS_FALSE:
-                    self._true[name] = cell, line
+                    self._true[name] = line
                     return
 
     def _problems_of_template(self, template: Template) -> Iterator[Problem]:
@@ -251,9 +251,9 @@ def _explain_value(name: str, found: _Found) -> str:
     return f"{message} ({found.rows}{' or more' if found.rows >= _MOST_ROWS else ''} rows)"
 
 
-def _explain_truth(name: str, value: str, row: str) -> str:
+def _explain_truth(name: str, row: str) -> str:
     return (
-        f"{name} is tested for truth, and the text {value} is true ({row}), as is every text but an empty one; "
+        f"{name} is tested for truth, and its text reads like no ({row}), but every text except an empty one is true; "
         f"state the intent: {{% if {name} | int > 0 %}} for numbers, {{% if {name} == 'yes' %}} for words, or "
         f"leave the cell empty"
     )

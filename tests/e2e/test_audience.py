@@ -292,3 +292,14 @@ def test_unreadable_opt_out_sends_nothing(shop: Shop, transport: str) -> None:
     ran = shop.run("apply", "--auto-approve")
     assert ran.code == 0, ran.out + ran.err
     assert list(shop.inbox()) == ["375291111111"]
+
+
+def test_opt_outs_without_a_header_are_honored(shop: Shop) -> None:
+    """A plain column of phones in a .csv suppresses every one of them, the first included."""
+    shop.write("lists/vip.csv", "phone\n375291111111\n375292222222\n375293333333\n")
+    shop.write("sale.yaml", CAMPAIGN.replace("{{ name }}, hello", "hello"))
+    shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [out.csv]\n")
+    shop.write("out.csv", "+375 (29) 111-11-11\n375292222222\n")
+    ran = shop.run("apply", "--auto-approve")
+    assert ran.code == 0, ran.out + ran.err
+    assert list(shop.inbox()) == ["375293333333"]

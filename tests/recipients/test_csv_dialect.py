@@ -91,6 +91,8 @@ def test_dialect_settings_take_precedence(tmp_path: Path) -> None:
         (b"phone\n", {"delimiter": "\n"}, 1, "cannot separate columns"),
         (b"PK\x03\x04\x14", {}, 1, "Excel workbook"),
         (b"phone,name\n" + b"375291234567,Anna\n" * 9 + b"375291234567,A\0\n", {}, 11, "zero byte"),
+        (b"phone,name\n375291234567,A\0B\n", {}, 2, "zero byte"),
+        (b"phone,name\n375291234567,\0\0\0\0\0\0\0\0\n", {}, 2, "zero byte"),
         (b"phone,name,name\n", {}, 1, "duplicate column names; columns: name"),
         (b'phone,name\n375291234567,x\n375291234568,"a\nb\n', {}, 3, "not valid CSV"),
         (b'phone,name\n375291234567,x\n375291234568,"a" b\n', {}, 3, "not valid CSV"),
@@ -263,7 +265,7 @@ def test_any_bytes_give_rows_or_a_problem(content: bytes, suffix: str) -> None:
             for _, variables, line in rows:
                 assert 1 <= line <= most
                 "".join(variables.values()).encode()
-            load_suppression([OptOuts(source), OptOuts(source._replace(has_comments=True), "drop")])
+            load_suppression([OptOuts(source), OptOuts(source._replace(is_opt_outs=True), "drop")])
             try:
                 assert str(detect_dialect(source))
             except RecipientsError as error:

@@ -136,6 +136,18 @@ def test_query_snapshot_covers_the_result_only(database: Database, tmp_path: Pat
     assert len({first, second, _snapshot(query)}) == 3
 
 
+def test_query_with_its_snapshot_keeps_the_truth_of_values(database: Database, tmp_path: Path) -> None:
+    """An apply of a plan renders `{% if vip %}` as the plan did, though it reads the result back from a file."""
+    database.run(*CLIENTS)
+    query = _query(database, tmp_path, "select id, phone, id - 2 as vip from clients")
+    pinned = replace(query, snapshot=_snapshot(query))
+    for one in (query, pinned):
+        blocks = read_query(one, 2, SourceFacts())
+        assert [(cell, bool(cell)) for block in blocks for cell in block.values[2]] == [
+            ("-1", True), ("0", False), ("1", True),
+        ]  # fmt: skip
+
+
 def test_query_with_another_snapshot_gives_no_row(database: Database, tmp_path: Path) -> None:
     """With the snapshot of a plan, the same result is returned in full, and another result not at all."""
     database.run(*CLIENTS)

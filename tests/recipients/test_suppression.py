@@ -21,7 +21,7 @@ from tests.recipients.mailings import AT
 
 
 def _source(path: Path, **changes: Any) -> OptOuts:
-    return OptOuts(RecipientsFile(path, path.name, "phone", AT, has_comments=True)._replace(**changes))
+    return OptOuts(RecipientsFile(path, path.name, "phone", AT, is_opt_outs=True)._replace(**changes))
 
 
 def _load(folder: Path, name: str, content: str, on_invalid: Any = "fail") -> tuple[PhoneSet, list[Problem]]:
@@ -82,10 +82,12 @@ def test_hash_opt_outs(tmp_path: Path) -> None:
     ["3.75291E+11", '"375291234568, 375331234568"', "375291234569 (Anna)", "810375291234571", "unknown",
      ",2026-11-01", "12"],
 )  # fmt: skip
-@pytest.mark.parametrize("name", ["out.csv", "out.txt"])
+@pytest.mark.parametrize("name", ["out.csv", "bare.csv", "out.txt"])
 def test_opt_out_that_is_not_a_phone(name: str, line: str, tmp_path: Path) -> None:
     """It is an error with its position, because that recipient would get the SMS; `drop` counts it instead."""
     content = f"375291234567\n{line}\n"
+    if name == "bare.csv" and line.startswith(","):
+        content = "375291234567\nnone\n"  # a blank cell is a blank line there
     if name == "out.csv":
         content = f"phone,when\n{line if line.startswith(',') else f'{line},x'}\n375291234567,\n"
     suppressed, (problem,) = _load(tmp_path, name, content)
@@ -97,11 +99,23 @@ def test_opt_out_that_is_not_a_phone(name: str, line: str, tmp_path: Path) -> No
     assert "375291234567" in suppressed and len(suppressed) == 1
 
 
+def test_unreadable_first_line_of_opt_outs_without_a_header(tmp_path: Path) -> None:
+    """It is an opt-out that cannot be read, never taken for a header; more columns need a header."""
+    _, [problem] = _load(tmp_path, "out.csv", "375291234567 (Anna)\n375291234568\n")
+    assert (problem.code, problem.location and problem.location.line) == ("SUPPRESS_PHONE", 1)
+    _, [problem] = _load(tmp_path, "out.csv", "375291234567,2026-11-01\n375291234568,2026-11-02\n")
+    assert problem.code == "SUPPRESS_FILE"
+    assert "the first line is not a header" in problem.message
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
         ("out.csv", '# from the CRM, 2026\nphone,note\n\n375291234567,"a\n# b"\n  # "old"\n375291234568,\n'),
         ("out.csv", "\ufeff# Anna's\r\nphone\r\n375291234567\r\n#375291111111\r\n\r\n375291234568\r\n"),
+        ("out.csv", "375291234567\n375291234568\n"),
+        ("out.csv", "# export\n\n+375 (29) 123-45-67;\r\n\r\n80291234568;;\r\n"),
+        ("out.csv", '"375291234567"\n="375291234568"\n# "old"\n'),
         ("out.txt", "# export\n\n375291234567\n# 375291111111\n375291234568\n"),
         ("out.txt", "# export\nТелефон\n375291234567\n375291234568\n"),
         ("out.txt", "#\nphone;name\n375291234567;Anna\n#\n375291234568;\n"),
