@@ -5,7 +5,7 @@ They are read from the project's templates/ folder before anything is rendered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,9 +76,10 @@ class ParsedTemplates:
         """Names whose truth decides, as in `{% if x %}`, with template and offset of the test."""
         tested: dict[str, tuple[str | None, int]] = {}
         for name, found in self._found.items():
+            stated = _stated_names(found)
             for node in found:
                 for operand in _operands(node):
-                    if isinstance(operand, nodes.Name):
+                    if isinstance(operand, nodes.Name) and (id(node), operand.name) not in stated:
                         tested.setdefault(operand.name, (name, operand.lineno - 1))
         return tested
 
@@ -133,6 +134,22 @@ def _operands(node: nodes.Node) -> tuple[nodes.Node, ...]:
         case nodes.And() | nodes.Or():
             return node.left, node.right
     return ()
+
+
+def _stated_names(found: Iterable[nodes.Node]) -> set[tuple[int, str]]:
+    """The parts of conditions, by id, and the names that the same condition compares, too.
+
+    `{% if x and x != '0' %}` says what is meant by a false `x`.
+    """
+    stated: set[tuple[int, str]] = set()
+    for node in found:
+        if isinstance(node, nodes.If | nodes.CondExpr):
+            comparisons = node.test.find_all(nodes.Compare)
+            names = {one.name for comparison in comparisons for one in comparison.find_all(nodes.Name)}
+            if names:
+                parts = [node.test, *node.test.find_all((nodes.Not, nodes.And, nodes.Or))]
+                stated.update((id(part), name) for part in parts for name in names)
+    return stated
 
 
 def find_variables(environment: TextEnvironment, text: str, templates: ParsedTemplates) -> frozenset[str]:

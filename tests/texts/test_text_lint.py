@@ -148,6 +148,7 @@ def test_truth_warns_of_a_text_that_reads_like_no(value: str, text: str, place: 
     [
         "a{% if x | int(0) > 0 %}b{% endif %}", "a{% if x == 'yes' %}b{% endif %}", "a{{ x }}",
         "a{{ x | default('b', true) }}", "a{% if y %}b{% endif %}", "a{% set x = 1 %}{% if x %}{{ y }}{% endif %}",
+        "a{% if x and x != '0' %}b{% endif %}", "a{{ 'b' if x and y and x not in ('0', 'no') else 'c' }}",
     ],
 )  # fmt: skip
 def test_truth_accepts_a_stated_intent(text: str) -> None:
