@@ -7,7 +7,7 @@ Whatever it lists is merged into what the lock knows; whatever it does not list 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.fingerprint import RemoteName, may_be_truncated, read_remote_name
@@ -20,13 +20,13 @@ _SHORTEST_TRUNCATED = 20  # a listed name of this length or more may be one of o
 class RemoteView:
     """The remote list, indexed.
 
-    `own` are the names with a fingerprint of this project. `unmarked` are the names without any fingerprint, by their
-    first word. `by_id` holds every listed mailing; `ids` all message ids of a fingerprint, because a message that
-    was never sent may have been made twice.
+    `own` are the names with a fingerprint of this project, by address and revision. `unmarked` are the names without any
+    fingerprint, by their first word. `by_id` holds every listed mailing; `ids` all message ids of a fingerprint, because a
+    message that was never sent may have been made twice.
     """
 
     by_fingerprint: dict[str, RemoteMailing]
-    own: tuple[RemoteName, ...]
+    own: dict[tuple[str, int], list[RemoteName]]
     unmarked: dict[str, list[str]]
     by_id: dict[int, RemoteMailing]
     ids: dict[str, list[int]]
@@ -35,8 +35,8 @@ class RemoteView:
         """The fingerprints of this address and revision that are not `planned`."""
         return [
             name.fingerprint
-            for name in self.own
-            if name.address == address and name.revision == revision and name.fingerprint not in planned
+            for name in self.own.get((address, revision), ())
+            if name.fingerprint not in planned
         ]
 
     def truncated_name(self, project: str, address: str, revision: int) -> str | None:
@@ -55,8 +55,7 @@ class RemoteView:
 
 def view_remote(project: str, mailings: Iterable[RemoteMailing]) -> RemoteView:
     """Index the remote list for `project`."""
-    view = RemoteView({}, (), {}, {}, {})
-    own: list[RemoteName] = []
+    view = RemoteView({}, {}, {}, {}, {})
     for mailing in mailings:
         view.by_id[mailing.id] = mailing
         name = read_remote_name(mailing.name)
@@ -67,9 +66,9 @@ def view_remote(project: str, mailings: Iterable[RemoteMailing]) -> RemoteView:
             known = view.by_fingerprint.get(name.fingerprint)
             if known is None or known.is_draft:
                 view.by_fingerprint[name.fingerprint] = mailing
-            own.append(name)
+            view.own.setdefault((name.address, name.revision), []).append(name)
             view.ids.setdefault(name.fingerprint, []).append(mailing.id)
-    return replace(view, own=tuple(own))
+    return view
 
 
 def merge_entry(entry: Entry, remote: RemoteView | None) -> tuple[ChunkState, ...]:

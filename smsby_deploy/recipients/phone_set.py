@@ -78,19 +78,36 @@ class PhoneSet:
     def _add_any(self, numbers: Sequence[int], other: PhoneSet | None) -> tuple[list[int], list[int]]:
         """Do what `add_all` does for numbers that may have no bit in one of the sets."""
         bits = self._bits
+        if bits is None:
+            return self._add_few(numbers, other)
         repeated: list[int] = []
         found: list[int] = []
         for position, number in enumerate(numbers):
             if self._has(number):
                 repeated.append(position)
                 continue
-            if bits is not None and _is_belarusian(number):
+            if _is_belarusian(number):
                 bits[number >> 3] |= 1 << (number & 7)
             else:
                 self._others.add(number)
             if other is not None and other._has(number):
                 found.append(position)
         self._count += len(numbers) - len(repeated)
+        return repeated, found
+
+    def _add_few(self, numbers: Sequence[int], other: PhoneSet | None) -> tuple[list[int], list[int]]:
+        """Do what `add_all` does while all numbers are in one set."""
+        seen = self._others
+        repeated: list[int] = []
+        for position, number in enumerate(numbers):
+            if number in seen:
+                repeated.append(position)
+            else:
+                seen.add(number)
+        self._count = len(seen)
+        found = [position for position, number in enumerate(numbers) if other._has(number)] if other else []
+        if repeated and found:
+            found = sorted(set(found).difference(repeated))
         return repeated, found
 
     def mark_others(self, numbers: Sequence[int]) -> bytearray:

@@ -27,7 +27,7 @@ _CHUNK = ChunkRecord("f", 3, "d", ChunkState.ACCEPTED)
 def _messages(
     listed: RemoteMailing, meant: IntendedValues = _MEANT, chunk: ChunkRecord = _CHUNK
 ) -> list[str]:
-    view = RemoteView({"f": listed}, (), {}, {}, {})
+    view = RemoteView({"f": listed}, {}, {}, {}, {})
     problems = list(find_drift(meant, [chunk, chunk], view))
     assert all(
         (p.code, p.severity, p.location.line, p.location.column) == ("REMOTE_DIFFERS", "warning", 4, 16)

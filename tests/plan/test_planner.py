@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from smsby_deploy.plan.model import ReasonCode
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.plan.model import ActionKind, ReasonCode
 from tests.plan.examples import CAMPAIGN, NOON, make_example_plan
 
 
@@ -46,3 +49,56 @@ def test_planner_blocks_expired_unless_max_late(tmp_path: Path) -> None:
     assert {(p.code, p.location.line) for p in plan.problems} == {("LATE", 3)}
     assert "15 min ago" in plan.problems[0].message
     assert len(make_example_plan(tmp_path, "{}", late, at=NOON + timedelta(minutes=5)).blocked) == 2
+
+
+_SENT = (ChunkRecord("0123456789", 1, "d", ChunkState.ACCEPTED),)
+ENTRY = Entry(
+    1,
+    "c",
+    "a",
+    "bulk",
+    "0",
+    0,
+    None,
+    1,
+    1,
+    None,
+    _SENT,
+    AppliedBy("2026-11-01T09:00:00+00:00", "p", None, "x"),
+)
+
+
+def _count_reads(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> list[None]:
+    """A list that grows whenever the property `name` of `owner` is read."""
+    reads: list[None] = []
+    original = getattr(owner, name)
+
+    def read(self: Any) -> Any:
+        reads.append(None)
+        return original.fget(self)
+
+    monkeypatch.setattr(owner, name, property(read))
+    return reads
+
+
+def test_planner_work_grows_with_its_mailings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten times as many new mailings, beside as many recorded ones, take about ten times the work."""
+    addresses = _count_reads(monkeypatch, Mailing, "address")
+    entries = _count_reads(monkeypatch, Entry, "may_have_reached")
+    counts = []
+    for size in (10, 100):
+        mailings = "".join(
+            f'  - {{name: m{number}, recipients: ["37529{number:07d}"], text: hello}}\n'
+            for number in range(size)
+        )
+        lock = Lock("shop", mailings={f"gone/m{number}": ENTRY for number in range(size)})
+        folder = tmp_path / str(size)
+        folder.mkdir()
+        plan = make_example_plan(folder, "{}", f"version: 1\ncampaign: sale\nmailings:\n{mailings}", lock)
+        assert sum(action.action is ActionKind.CREATE for action in plan.actions) == size
+        counts.append((len(addresses), len(entries)))
+        addresses.clear()
+        entries.clear()
+    (few_addresses, few_entries), (many_addresses, many_entries) = counts
+    assert many_addresses <= 12 * few_addresses
+    assert many_entries <= 12 * few_entries
