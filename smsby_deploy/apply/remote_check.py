@@ -9,7 +9,7 @@ from smsby_deploy.apply.upload_sender import upload_of
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.lock.records import ChunkRecord, ChunkState
+from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.list_check import check_list
 from smsby_deploy.plan.model import STARTING, Action, ActionKind, ReasonCode, with_code
 from smsby_deploy.plan.reasons import find_collision
@@ -75,7 +75,7 @@ class RemoteCheck:
             return False
         marks = [chunk.fingerprint for chunk in run.action.chunks]
         collision = find_collision(self._project.scope, mailing.address, mailing.revision, marks, remote)
-        if collision:
+        if collision and not self._project.environment.is_rehearsal:
             run.stop(with_code(ReasonCode.COLLISION, collision), ExitCode.REFUSED)
             return False
         try:
@@ -96,7 +96,7 @@ class RemoteCheck:
             is_new = False  # its messages may have been made
         if not is_new:
             self._look_again(mailing, action, remote)
-        elif any(mark in remote.by_fingerprint for mark in marks):
+        elif any(mark in remote.by_fingerprint for mark in marks) and not self._is_sent_again(entry):
             self._adopt(mailing, action, remote)
         else:
             upload = upload_of(entry, mailing)
@@ -104,6 +104,10 @@ class RemoteCheck:
                 ChunkRecord(c.fingerprint, c.recipients, c.digest, upload=upload) for c in action.chunks
             ]
             self._recorder.write_entry(mailing.address, mailing.revision, action, records)
+
+    def _is_sent_again(self, entry: Entry | None) -> bool:
+        """Whether another version of the mailing was rehearsed, whose chunks may be listed."""
+        return self._project.environment.is_rehearsal and entry is not None and entry.was_sent_in_part
 
     def _adopt(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
         if mailing.via == "single":

@@ -7,7 +7,7 @@ For each request: the intent on disk, the request, its result on disk. dispatche
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 from smsby_deploy.apply.answers import AnswerHandler
 from smsby_deploy.apply.bulk_sender import BulkSender
@@ -26,7 +26,7 @@ from smsby_deploy.apply.upload_sender import UploadSender
 from smsby_deploy.apply.worker_pool import ShutdownSignal, StopSending, WorkerPool
 from smsby_deploy.config.declarations import ContactList, Mailing
 from smsby_deploy.config.project_loader import LoadedProject
-from smsby_deploy.errors import LockHeld, Refused, SmsbyDeployError
+from smsby_deploy.errors import ApiError, LockHeld, Refused, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import first_exit_code
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import Entry
@@ -34,8 +34,10 @@ from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.chunks import ChunkCache
 from smsby_deploy.plan.drift import find_drift, intended_by_lock
 from smsby_deploy.plan.guardrails import spent_beside
+from smsby_deploy.plan.list_check import is_forgotten
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.planner import TOOL
+from smsby_deploy.plan.remote_state import view_remote
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.suppression import hash_opt_outs
 
@@ -60,6 +62,8 @@ def apply_plan(request: ApplyRequest) -> ApplyResult:
 
 def _apply_held(request: ApplyRequest, held: HeldLock) -> ApplyResult:
     loaded = request.load()
+    if loaded.project.environment.is_sandbox and held.lock.mailings:
+        _start_anew(request, loaded.project.scope, held)
     opt_outs = hash_opt_outs(loaded.project.suppress)
     with closing(ChunkCache(request.store.path.parent, opt_outs)) as cache:
         ready = make_ready_plan(request, loaded, held.lock, cache.keep)
@@ -68,6 +72,17 @@ def _apply_held(request: ApplyRequest, held: HeldLock) -> ApplyResult:
                 "not approved; nothing was sent", hint='type "yes" when asked, or use --auto-approve'
             )
         return _ApplyRun(request, loaded, ready, held, cache).run()
+
+
+def _start_anew(request: ApplyRequest, scope: str, held: HeldLock) -> None:
+    """Empty the lock of a sandbox that does not know what it records.
+
+    One that cannot be asked is reported later, in its turn.
+    """
+    with suppress(SmsbyUnavailable, ApiError):
+        remote = view_remote(scope, request.connect().get_sms_messages())
+        if is_forgotten(held.lock, remote, request.here):
+            held.start_anew()
 
 
 class _ApplyRun:

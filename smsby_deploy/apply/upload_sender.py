@@ -135,6 +135,8 @@ class UploadSender:
         collision = find_collision(
             self._context.project.scope, mailing.address, mailing.revision, marks, remote
         )
+        if self._context.project.environment.is_rehearsal:
+            collision, marks = "", []  # an earlier version of it may be listed
         if any(mark in remote.by_fingerprint for mark in marks):
             why = "sms.by lists it meanwhile, and this run did not send it; the next apply records what it finds"
             run.stop(why, ExitCode.REFUSED)

@@ -20,6 +20,9 @@ Via = Literal["bulk", "list", "single"]
 HOME = "BY"  # the country whose numbers are accepted by default
 
 
+SANDBOX = "sandbox"  # the environment that is built in
+
+
 class Environment(NamedTuple):
     """An account to send to, with a lock of its own.
 
@@ -33,8 +36,13 @@ class Environment(NamedTuple):
     token_env: str | None = "SMSBY_TOKEN"
 
     @property
-    def is_production(self) -> bool:
-        return self.name == PRODUCTION
+    def is_sandbox(self) -> bool:
+        return self.name == SANDBOX
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether what is sent here does not count, so that it may be sent again and again."""
+        return self.is_sandbox
 
 
 class ApiSettings(NamedTuple):

@@ -13,14 +13,13 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from smsby_deploy.config.declarations import Environment
+from smsby_deploy.config.declarations import SANDBOX, Environment
 from smsby_deploy.config.yaml_nodes import YamlMap
 from smsby_deploy.errors import SmsbyUnavailable, TokenRefused, UsageError
 from smsby_deploy.lock.records import PRODUCTION
 from smsby_deploy.problems import Location
 
 API_URL = "SMSBY_API_URL"
-SANDBOX = "sandbox"
 KNOWN_SERVICES = ("https://app.sms.by", "https://app.startsend.ru")
 _SANDBOX_URL = "http://127.0.0.1:8025"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,9}")

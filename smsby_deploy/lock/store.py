@@ -216,6 +216,12 @@ class HeldLock:
         sync_folder(self.store.path.parent)
         fault_point("lock.after-journal-removed")
 
+    def start_anew(self) -> None:
+        """Delete the lock file: what a sandbox has forgotten need not be recorded."""
+        self.store.path.unlink(missing_ok=True)
+        sync_folder(self.store.path.parent)
+        self.lock = self.store.read()
+
     def open_journal(self) -> Journal:
         """Return a new journal; its file is created with the first line."""
         return Journal(self.store.journal_path)

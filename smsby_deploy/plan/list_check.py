@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.records import EVERY_MAILING, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.situation import is_past
@@ -120,6 +121,13 @@ def shows_any(lock: Lock, remote: RemoteView) -> bool:
         for one in (entry, *entry.earlier)
         for chunk in one.chunks
     )
+
+
+def is_forgotten(lock: Lock, remote: RemoteView, here: Binding | None) -> bool:
+    """Whether a sandbox does not know what its lock records: it was restarted, or is another one."""
+    if here is not None and lock.mailings and lock.service not in (None, here.service):
+        return True
+    return any(entry.was_sent_in_part for entry in lock.mailings.values()) and not shows_any(lock, remote)
 
 
 def _is_shown(project: str, address: str, entry: Entry, chunk: ChunkRecord, remote: RemoteView) -> bool:

@@ -27,7 +27,7 @@ from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_orphan
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import check_mailing, hold_budget
-from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing, shows_any
+from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing, is_forgotten, shows_any
 from smsby_deploy.plan.measure import NO_PROGRESS, Observers, ReadProgress, measure_mailing
 from smsby_deploy.plan.model import SENDING, STARTING, Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
@@ -174,10 +174,16 @@ class MeasuredFiles:
         """
         project, mailings = self.loaded.project, [one.mailing for one in self.measured]
         with self.errors_first():
-            if here is not None:
+            is_sandbox = project.environment.is_sandbox
+            if here is not None and not is_sandbox:
                 check_service(self.lock, here.service)
             names = read_names(client, mailings)
             remote = None if client is None else view_remote(project.scope, client.get_sms_messages())
+            if is_sandbox and remote is not None and is_forgotten(self.lock, remote, here):
+                anew = replace(
+                    self, lock=Lock(project.name, environment=project.environment.name), orphans=()
+                )
+                return anew.plan(client=client, account=account, now=now, new_id=new_id, here=here)
             binding = None
             if here is not None and remote is not None:
                 binding = find_binding(self.lock, here, is_shown=shows_any(self.lock, remote))
@@ -271,11 +277,22 @@ class _Planner:
         judged_at = self.now - (mailing.max_late or timedelta(0))
         audience = mailing.audience
         contact_list = self.names.contact_list(audience.ref) if isinstance(audience, ContactList) else None
-        here = Situation(self.project.scope, desired, entry, self.remote, judged_at, contact_list)
+        is_rehearsal = self.project.environment.is_rehearsal
+        here = Situation(
+            self.project.scope,
+            desired,
+            entry,
+            self.remote,
+            judged_at,
+            contact_list,
+            is_rehearsal=is_rehearsal,
+        )
+        if here.is_other_rehearsal:
+            here = replace(here, entry=None, remote=None)  # some of its chunks may be listed
         decision = diff_mailing(here)
         if decision.action in SENDING and self.check is not None and self.check.is_disproved:
             return block(ReasonCode.UNKNOWN, self.check.doubt)
-        if decision.action in STARTING:
+        if decision.action in STARTING and not is_rehearsal:
             sender = NamedId(mailing.alphaname, self.names.alphaname_id(mailing.alphaname))
             planned = Planned(desired, sender, contact_list)
             if sent_as := self.sent.find_renamed(planned):

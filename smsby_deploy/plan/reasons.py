@@ -62,6 +62,8 @@ def listed_in_part(here: Situation) -> str:
 
 
 def collision(here: Situation) -> str:
+    if here.is_rehearsal:  # an earlier version of it was rehearsed
+        return ""
     desired = here.desired
     return find_collision(here.project, desired.address, desired.revision, desired.fingerprints, here.remote)
 

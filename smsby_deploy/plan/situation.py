@@ -29,6 +29,7 @@ class Situation:
     remote: RemoteView | None
     now: datetime
     contact_list: NamedId | None = None
+    is_rehearsal: bool = False  # what was sent may be sent again
 
     @cached_property
     def recorded(self) -> tuple[ChunkState, ...]:
@@ -49,6 +50,14 @@ class Situation:
     def is_raised(self) -> bool:
         """Whether the files ask for a higher revision than the recorded one."""
         return self.entry is not None and self.entry.revision < self.desired.revision
+
+    @property
+    def is_other_rehearsal(self) -> bool:
+        """Whether the recorded mailing is a rehearsal of another version of this one."""
+        if not self.is_rehearsal or self.entry is None or self.has_unknown:
+            return False
+        is_other = self.has_new_content or self.has_new_chunks or self.has_outdated_draft
+        return self.is_lowered or (self.is_begun and is_other)
 
     @property
     def is_begun(self) -> bool:

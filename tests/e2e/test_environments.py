@@ -143,3 +143,69 @@ def test_environment_that_is_not_valid_is_reported(sale: Shop) -> None:
     )
     assert all(place in done.out for place in places), done.out
     assert "smsby.yaml:7:24: error" in done.out
+
+
+def _rehearse(sale: Shop, text: str, *arguments: str, campaign: str = CAMPAIGN) -> None:
+    sale.write("sale.yaml", campaign.replace("Hello", text))
+    assert "+ create" in sale.run("--env", "sandbox", "plan").out
+    done = sale.run("--env", "sandbox", "apply", *(arguments or ("--auto-approve",)))
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize("via", ["bulk", "single"])
+def test_changed_mailing_is_rehearsed_again(sale: Shop, via: str) -> None:
+    """Without another revision, as often as it changes, and with a saved plan; unchanged it is not sent again."""
+    for text in ("Hello", f"Hi\n    via: {via}", f"Bye\n    via: {via}"):
+        _rehearse(sale, text)
+        assert "= noop" in sale.run("--env", "sandbox", "plan").out
+    sale.write("sale.yaml", CAMPAIGN.replace("Hello", "Last"))
+    assert sale.run("--env", "sandbox", "plan", "--out", "plan.json").code == 0
+    assert sale.run("--env", "sandbox", "apply", "plan.json").code == 0
+    assert {len(messages) for messages in sale.inbox().values()} == {4}
+    sale.run("apply", "--auto-approve")
+    sale.write("sale.yaml", CAMPAIGN)
+    assert "! blocked" in sale.run("plan").out  # in production a sent mailing stays sent
+
+
+def test_changed_audience_and_lowered_revision_are_rehearsed_again(sale: Shop) -> None:
+    """Every difference counts: recipients, chunks and revision."""
+    _rehearse(sale, "Hello\n    revision: 3")
+    _rehearse(sale, "Hello")
+    _rehearse(sale, 'Hello\n  - name: other\n    recipients: ["375291234560"]\n    text: Other')
+    other = CAMPAIGN.replace("375291234569", "375291234561")
+    _rehearse(sale, "Hello", campaign=other)
+    _rehearse(sale, "Hello", campaign=other.replace(', "375291234561"', ""))
+    _rehearse(sale, "Hello")
+    assert {phone: len(messages) for phone, messages in sale.inbox().items()} == {
+        "375291234567": 5,
+        "375291234568": 5,
+        "375291234569": 3,
+        "375291234560": 1,
+        "375291234561": 1,
+    }
+
+
+@pytest.mark.parametrize("way", ["restarted", "planned after the restart"])
+def test_lock_of_a_forgetful_sandbox_starts_anew(sale: Shop, way: str) -> None:
+    """A sandbox keeps everything in memory; after a restart everything can be rehearsed again."""
+    _rehearse(sale, "Hello")
+    lineage = json.loads((sale.root / ".smsby/sandbox.lock.json").read_text("utf-8"))["lineage"]
+    sale.reset()
+    if way == "restarted":
+        _rehearse(sale, "Hello")
+    else:
+        assert sale.run("--env", "sandbox", "plan", "--out", "plan.json").code == 0
+        _rehearse(sale, "Hello", "plan.json")
+    lock = json.loads((sale.root / ".smsby/sandbox.lock.json").read_text("utf-8"))
+    assert lock["lineage"] != lineage
+    assert {len(messages) for messages in sale.inbox().values()} == {1}
+
+
+def test_production_lock_never_starts_anew(sale: Shop) -> None:
+    """There a list that shows nothing is doubted, not the lock."""
+    assert sale.run("apply", "--auto-approve").code == 0
+    sale.reset()
+    before = sale.lock()
+    sale.run("apply", "--auto-approve")
+    assert sale.lock()["mailings"] == before["mailings"]
+    assert sale.inbox() == {}
