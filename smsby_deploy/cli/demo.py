@@ -30,7 +30,8 @@ def command() -> ExitCode:
         copy_sample(folder, SystemClock().now().date())
         with _sandbox() as url:
             environ = {**os.environ, "SMSBY_API_URL": url, "SMSBY_TOKEN": "demo"}
-            environ.pop("SMSBY_PROJECT", None)
+            for name in ("SMSBY_PROJECT", "SMSBY_ENV"):
+                environ.pop(name, None)
             _run(("validate",), folder, environ)
             _run(("plan", "--out", "demo.plan.json"), folder, environ)
             _run(("apply", "demo.plan.json", "--auto-approve"), folder, environ)

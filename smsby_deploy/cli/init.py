@@ -104,8 +104,9 @@ def command(context: Context, folder: Path) -> ExitCode:
     enter = "" if folder == Path() else f"{shlex.join(['cd', str(folder)])} && "
     context.note(
         f"next: {enter}smsby-deploy validate\n"
-        "then start `smsby-deploy sandbox` in another terminal, and run:\n"
-        "      export SMSBY_API_URL=http://127.0.0.1:8025 SMSBY_TOKEN=anything\n"
-        "      smsby-deploy plan"
+        "then start `smsby-deploy sandbox` in another terminal, and rehearse:\n"
+        "      smsby-deploy --env sandbox apply\n"
+        "then put the API key of your account into SMSBY_TOKEN, and plan for production:\n"
+        "      smsby-deploy plan --out plan.json"
     )
     return ExitCode.DONE

@@ -20,7 +20,7 @@ from smsby_deploy.exit_codes import ExitCode
         "smsby-deploy sandbox",
         "smsby-deploy sandbox --port 0 --data sandbox.sqlite",
         "smsby-deploy sandbox --set balance=5 --set error_status=200",
-        "SMSBY_API_URL=http://127.0.0.1:8025 SMSBY_TOKEN=anything smsby-deploy plan",
+        "smsby-deploy --env sandbox apply",
     ),
 )
 @click.option(
@@ -98,8 +98,11 @@ def _read_switch(text: str) -> tuple[str, Any]:
 
 def _announce(url: str) -> None:
     """Print the URL for programs; at a terminal also explain how to use it."""
+    from smsby_deploy.config.environments import SANDBOX_URL
+
     click.echo(url)
     if sys.stdout.isatty():
         click.echo(f"Open {url}/ to see what recipients get. Press Ctrl-C to stop.", err=True)
         click.echo("In another terminal:", err=True)
-        click.echo(f"  export SMSBY_API_URL={url} SMSBY_TOKEN=anything", err=True)
+        address = "" if url == SANDBOX_URL else f"SMSBY_API_URL={url} "
+        click.echo(f"  {address}smsby-deploy --env sandbox apply", err=True)

@@ -21,11 +21,11 @@ from smsby_deploy.problems import Location
 
 API_URL = "SMSBY_API_URL"
 KNOWN_SERVICES = ("https://app.sms.by", "https://app.startsend.ru")
-_SANDBOX_URL = "http://127.0.0.1:8025"
+SANDBOX_URL = "http://127.0.0.1:8025"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,9}")
 _SANDBOX_TOKEN = "sandbox"  # any token will do, so the real one stays where it is
 _SANDBOX_LOCK = ".smsby/sandbox.lock.json"
-_BUILT_IN = {PRODUCTION: Environment(), SANDBOX: Environment(SANDBOX, _SANDBOX_URL, token_env=None)}
+_BUILT_IN = {PRODUCTION: Environment(), SANDBOX: Environment(SANDBOX, SANDBOX_URL, token_env=None)}
 # Nothing that two parsers could read differently: `https://a\@b` is the host b for one, and a for another.
 _URL = re.compile(
     r"https?://(?:[^\s/\\?#@\[\]]*@)?(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?(?:/[^\s\\?#]*)?",
@@ -77,7 +77,7 @@ def default_lock(name: str) -> str:
 
 
 def read_environment(settings: YamlMap, name: str, locations: Mapping[str, Location]) -> Environment:
-    """Return the environment `name`; `locations` are the places of the keys of `settings`."""
+    """Return the environment `name`; `locations` are the places of the keys in its `settings`."""
     environment = _BUILT_IN.get(name, Environment(name))
     if "token_env" in settings:
         environment = environment._replace(token_env=settings["token_env"])

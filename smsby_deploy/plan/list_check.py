@@ -124,7 +124,10 @@ def shows_any(lock: Lock, remote: RemoteView) -> bool:
 
 
 def is_forgotten(lock: Lock, remote: RemoteView, here: Binding | None) -> bool:
-    """Whether a sandbox does not know what its lock records: it was restarted, or is another one."""
+    """Whether a sandbox does not know what its lock records.
+
+    It was restarted, or is another one.
+    """
     if here is not None and lock.mailings and lock.service not in (None, here.service):
         return True
     return any(entry.was_sent_in_part for entry in lock.mailings.values()) and not shows_any(lock, remote)

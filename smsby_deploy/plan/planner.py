@@ -174,19 +174,10 @@ class MeasuredFiles:
         """
         project, mailings = self.loaded.project, [one.mailing for one in self.measured]
         with self.errors_first():
-            is_sandbox = project.environment.is_sandbox
-            if here is not None and not is_sandbox:
-                check_service(self.lock, here.service)
-            names = read_names(client, mailings)
-            remote = None if client is None else view_remote(project.scope, client.get_sms_messages())
-            if is_sandbox and remote is not None and is_forgotten(self.lock, remote, here):
-                anew = replace(
-                    self, lock=Lock(project.name, environment=project.environment.name), orphans=()
-                )
-                return anew.plan(client=client, account=account, now=now, new_id=new_id, here=here)
-            binding = None
-            if here is not None and remote is not None:
-                binding = find_binding(self.lock, here, is_shown=shows_any(self.lock, remote))
+            names, remote, binding = self._ask(client, here)
+        if project.environment.is_sandbox and remote is not None and is_forgotten(self.lock, remote, here):
+            anew = replace(self, lock=Lock(project.name, environment=project.environment.name), orphans=())
+            return anew.plan(client=client, account=account, now=now, new_id=new_id, here=here)
         problems = [*self.loaded.problems, *self.suppression_problems]
         check = None
         if remote is not None:
@@ -218,6 +209,22 @@ class MeasuredFiles:
             binding=binding,
             names=names,
         )
+
+    def _ask(
+        self, client: ReadClient | None, here: Binding | None
+    ) -> tuple[AccountNames, RemoteView | None, Binding | None]:
+        """Return the account's names and list, and what the lock then belongs to; raises as `plan`."""
+        project = self.loaded.project
+        may_start_anew = project.environment.is_sandbox
+        if here is not None and not may_start_anew:
+            check_service(self.lock, here.service)
+        names = read_names(client, [one.mailing for one in self.measured])
+        if client is None:
+            return names, None, None
+        remote = view_remote(project.scope, client.get_sms_messages())
+        if here is None or (may_start_anew and is_forgotten(self.lock, remote, here)):
+            return names, remote, None
+        return names, remote, find_binding(self.lock, here, is_shown=shows_any(self.lock, remote))
 
     def _find_similar(self, actions: list[Action], sent: SentMailings, now: datetime) -> Iterator[Problem]:
         mailings = {one.mailing.address: (one.mailing, one.desired) for one in self.measured if one.desired}

@@ -167,7 +167,7 @@ def test_changed_mailing_is_rehearsed_again(sale: Shop, via: str) -> None:
     assert "! blocked" in sale.run("plan").out  # in production a sent mailing stays sent
 
 
-def test_changed_audience_and_lowered_revision_are_rehearsed_again(sale: Shop) -> None:
+def test_every_difference_is_rehearsed_again(sale: Shop) -> None:
     """Every difference counts: recipients, chunks and revision."""
     _rehearse(sale, "Hello\n    revision: 3")
     _rehearse(sale, "Hello")
