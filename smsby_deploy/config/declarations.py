@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from smsby_deploy.lock.records import PRIVATE_FOLDER, PRODUCTION, scope_of
+from smsby_deploy.lock.environment import PRIVATE_FOLDER, PRODUCTION, scope_of
 from smsby_deploy.problems import Location
 
 Via = Literal["bulk", "list", "single"]

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from smsby_deploy.config.declarations import SANDBOX, Environment
 from smsby_deploy.config.yaml_nodes import YamlMap
 from smsby_deploy.errors import SmsbyUnavailable, TokenRefused, UsageError
-from smsby_deploy.lock.records import PRODUCTION
+from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.problems import Location
 
 API_URL = "SMSBY_API_URL"

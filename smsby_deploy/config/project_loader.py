@@ -33,7 +33,7 @@ from smsby_deploy.config.schema import check_document, drop_invalid
 from smsby_deploy.config.settings import key_locations, read_guardrails, read_price, read_zone
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.errors import FilesInvalid, UsageError
-from smsby_deploy.lock.records import PRODUCTION
+from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity, has_errors
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from smsby_deploy.lock.environment import scope_of
 from smsby_deploy.lock.phone_states import UNSENT, PhoneState, PhoneStates
 
 
@@ -257,18 +258,6 @@ class Resolution:
     at: str
     by: str
     reason: str
-
-
-PRIVATE_FOLDER = ".smsby"  # of a lock that is not committed
-PRODUCTION = "production"
-
-
-def scope_of(project: str, environment: str | None) -> str:
-    """Return the project as fingerprints and remote names have it.
-
-    Environments may share an account, so that of every other than production is part of it.
-    """
-    return project if environment in (None, PRODUCTION) else f"{project}~{environment}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from pathlib import Path
 from smsby_deploy.errors import LockDamaged, LockHeld, Refused, SmsbyDeployError, UsageError
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import refuse_link, sync_folder, write_file
+from smsby_deploy.lock.environment import PRIVATE_FOLDER, PRODUCTION
 from smsby_deploy.lock.events import fold
 from smsby_deploy.lock.journal import Journal, read_journal, salvage
-from smsby_deploy.lock.records import PRIVATE_FOLDER, PRODUCTION, Lock
+from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.serialization import read_lock, write_lock
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from smsby_deploy.lock.records import PRODUCTION
+from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.output.markdown import Piece, code, details_section, escape, fit, preformatted, table_row
 from smsby_deploy.output.plan_text import list_costs, uncounted_lists
 from smsby_deploy.output.sms_text import ENCODING_NAMES

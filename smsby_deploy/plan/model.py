@@ -9,7 +9,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from smsby_deploy.lock.binding import Binding
-from smsby_deploy.lock.records import PRODUCTION, NamedId
+from smsby_deploy.lock.environment import PRODUCTION
+from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.problems import Problem, has_errors

@@ -11,7 +11,8 @@ from typing import Any
 
 from smsby_deploy.errors import PlanRefused, SmsbyDeployError
 from smsby_deploy.files import write_file
-from smsby_deploy.lock.records import PRODUCTION, NamedId
+from smsby_deploy.lock.environment import PRODUCTION
+from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode

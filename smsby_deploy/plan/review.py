@@ -15,7 +15,8 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.errors import FilesInvalid, PlanRefused, UsageError
-from smsby_deploy.lock.records import PRODUCTION, Lock
+from smsby_deploy.lock.environment import PRODUCTION
+from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.chunks import OnBatch
 from smsby_deploy.plan.comparison import AudienceSets, Base, base_of_plan
 from smsby_deploy.plan.model import Plan

@@ -1,0 +1,14 @@
+"""The environment as a part of names and fingerprints."""
+
+from __future__ import annotations
+
+from smsby_deploy.lock.environment import scope_of
+
+
+def test_scope_of_leaves_production_out() -> None:
+    """Names and fingerprints of production are those of before there were environments."""
+    assert [scope_of("shop", name) for name in (None, "production", "staging")] == [
+        "shop",
+        "shop",
+        "shop~staging",
+    ]
