@@ -303,7 +303,7 @@ class _Planner:
             sender = NamedId(mailing.alphaname, self.names.alphaname_id(mailing.alphaname))
             planned = Planned(desired, sender, contact_list)
             if sent_as := self.sent.find_renamed(planned):
-                return block(ReasonCode.COLLISION, reasons.renamed(here, sent_as.address, sent_as.revision))
+                return block(ReasonCode.COLLISION, reasons.renamed(here, sent_as))
         if decision.action in SENDING:
             breaches = check_mailing(self.project.guardrails, mailing, desired, self.now, policy=policy)
             if breaches:

@@ -12,6 +12,7 @@ from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import DONE, ChunkState, Entry
 from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.plan.similar import Other
 from smsby_deploy.plan.situation import Situation
 from smsby_deploy.wording import counted
 
@@ -90,10 +91,20 @@ def find_collision(
     return ""
 
 
-def renamed(here: Situation, sent_as: str, revision: int) -> str:
+def renamed(here: Situation, sent_as: Other) -> str:
+    """Say how to keep the record of a renamed mailing, and how to send it again on purpose."""
+    old = sent_as.address
+    outcome = (
+        "was sent" if sent_as.was_sent else "may have been sent" if sent_as.has_unknown else "has a draft"
+    )
+    again = (
+        f"first settle it with `smsby-deploy lock resolve {old} --sent` or `--not-sent`"
+        if sent_as.has_unknown
+        else f"to send it again, raise `revision` to {sent_as.revision + 1}"
+    )
     return (
-        f"the same text was sent to the same recipients as {sent_as}; if it was renamed, run "
-        f"`smsby-deploy lock move {sent_as} {here.desired.address}`; to send it again, raise `revision` to {revision + 1}"
+        f"{old}, with the same text and recipients, {outcome}; if it was renamed, run "
+        f"`smsby-deploy lock move {old} {here.desired.address}`; {again}"
     )
 
 

@@ -45,7 +45,8 @@ class Planned(NamedTuple):
 class Other(NamedTuple):
     """A mailing that one of the plan may resemble.
 
-    `recorded_at` is None for one that is in the same plan; `phones` are its recipients, where they are kept.
+    `recorded_at` is None for one that is in the same plan; `phones` are its recipients, where they are kept. Unless
+    `was_sent`, a recorded one may have been sent, or is a draft.
     """
 
     address: str
@@ -59,6 +60,8 @@ class Other(NamedTuple):
     recorded_at: datetime | None
     schedule_time: str | None
     phones: PhoneSet | None = None
+    was_sent: bool = False
+    has_unknown: bool = False
 
     def has_text_of(self, planned: Planned) -> bool:
         """Whether text and sender are the same; older locks have one digest for them and the time."""
@@ -96,11 +99,11 @@ class SentMailings:
     def find_renamed(self, planned: Planned) -> Other | None:
         """Return the same mailing under an address that is no longer in the files, or None.
 
-        A higher revision sends it again on purpose.
+        A higher revision sends it again on purpose, unless it is not known who got the old one.
         """
         for other in self._orphans.find(planned):
             is_same = other.has_text_of(planned) and other.has_recipients_of(planned)
-            if is_same and other.revision >= planned.desired.revision:
+            if is_same and (other.has_unknown or other.revision >= planned.desired.revision):
                 return other
         return None
 
@@ -258,6 +261,8 @@ def _read_other(address: str, entry: Entry) -> Other:
         entry.recipients_digest,
         datetime.fromisoformat(entry.applied.at),
         entry.schedule_time,
+        was_sent=entry.was_sent_in_part,
+        has_unknown=entry.has_unknown,
     )
 
 

@@ -131,6 +131,16 @@ def test_renamed_mailing_that_was_not_sent(state: ChunkState, kind: ActionKind, 
     assert not _warnings(plan)
 
 
+def test_renamed_mailing_with_an_unknown_outcome(tmp_path: Path) -> None:
+    """While it is not known who got the old one, no revision is sent; the reason does not call it sent."""
+    lock = _record(_plan(tmp_path, {"old": (ROWS, BULK)}), ChunkState.UNKNOWN)
+    action = _action(_plan(tmp_path, {"new": (ROWS, BULK)}, lock, more="revision: 2"), "sale/new")
+    assert action.reason_code is ReasonCode.COLLISION
+    assert "sale/old, with the same text and recipients, may have been sent;" in action.reason
+    assert "`smsby-deploy lock resolve sale/old --sent` or `--not-sent`" in action.reason
+    assert "raise" not in action.reason
+
+
 def test_renamed_mailing_is_found_in_an_older_revision(tmp_path: Path) -> None:
     """What an older revision of the orphan said counts, too; a higher revision is sent on purpose, with a warning."""
     old = _record(_plan(tmp_path, {"old": (ROWS, BULK)})).mailings["sale/old"]
