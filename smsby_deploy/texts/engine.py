@@ -27,10 +27,9 @@ from smsby_deploy.texts.analysis import (
     template_text,
     text_error,
 )
-from smsby_deploy.texts.environment import TextAsNumber, TextEnvironment
+from smsby_deploy.texts.environment import NotAValue, TextAsNumber, TextEnvironment
 from smsby_deploy.texts.includes import IncludeError, ParsedTemplates, find_variables
 from smsby_deploy.texts.limits import TemplateLimitExceeded
-from smsby_deploy.texts.not_a_value import NotAValue
 from smsby_deploy.texts.vectorized import vectorize
 
 # What a template can raise besides Jinja2's own errors: {{ 1 / 0 }}, {{ name + 1 }}; or compiling deep nesting.

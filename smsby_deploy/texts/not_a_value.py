@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 
-from jinja2 import TemplateRuntimeError
-
 # What spreadsheets, databases and programs write for a missing value or an error.
 _NO_VALUES = (
     "nan", "none", "null", "nat", "undefined", "<na>", "[object object]", "#n/a", "#ref!", "#value!", "#div/0!", "#name?",
@@ -26,16 +24,6 @@ NOT_VALUES = frozenset(
 )  # fmt: skip
 NOT_VALUE_MARKS = ("n", "N", "#", "[", "+", "\u00ad", "\u200b", "\ufeff")  # each of them has one of these
 EXPONENT = re.compile(r"[-+]?\d+(?:[.,]\d+)?[eE]\+\d{1,3}")  # as spreadsheets shorten long numbers
-
-
-class NotAValue(TemplateRuntimeError):
-    """A value would be printed that a program writes where it has none."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the value is an error or a placeholder of a spreadsheet or program, such as #N/A, NULL or 1.2E+11: "
-            "correct it in the data"
-        )
 
 
 def is_not_a_value(text: str) -> bool:

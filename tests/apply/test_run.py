@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -114,7 +116,8 @@ def test_apply_plan_says_so_if_the_journal_cannot_be_started(
     def fail(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(journal.os, "fsync", fail)
+    failing = SimpleNamespace(**{**vars(os), "fsync": fail})
+    monkeypatch.setattr(journal, "os", failing)
     with pytest.raises(SmsbyDeployError, match="cannot write the journal beside the lock") as caught:
         apply_plan(_request(shop))
     assert not isinstance(caught.value, OutcomeUnknown)
