@@ -306,7 +306,8 @@ def _find_by_uuid(
     messages = []
     for status in reported:
         row = listed.get(status.message_id) if status.message_id is not None else None
-        count = row.count_phones if row and row.count_phones is not None else len(status.deliveries) or None
+        phones = {one.phone for one in status.deliveries}
+        count = row.count_phones if row and row.count_phones is not None else len(phones) or None
         messages.append(RemoteMessage(status.message_id, uuid, status.name, count, row))
     own = [message for message in messages if _is_named_after(message, project, mailing)]
     if own or len(messages) == 1:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -91,12 +91,11 @@ def command(
     output = _Output(form, out, unmask, fail_under, context.color and out is None)
     output.check(history=history)
     project = load(context).project
-    lock = open_lock(project).read()
     if history:
-        output.write(context, _history_writer(lock, output))
+        output.write(context, _history_writer(open_lock(project).read(), output))
         return ExitCode.DONE
     patterns = (*select, *(f"{name}/*" for name in campaign))
-    collect = _collector(context, project, lock, patterns, since, list_missed=form == "csv")
+    collect = _collector(context, project, patterns, since, list_missed=form == "csv")
     report, is_complete = (_watch if watch else _collect)(context, collect, project, output)
     output.write(context, _report_writer(context, report, project, output))
     if not is_complete:
@@ -142,37 +141,45 @@ class _Output:
 def _collector(
     context: Context,
     project: Project,
-    lock: Lock,
     patterns: tuple[str, ...],
     since: str | None,
     *,
     list_missed: bool,
 ) -> Collect:
-    """A function that asks sms.by; it takes the other arguments of `collect_status`."""
-    from functools import partial
+    """A function that asks sms.by; it takes the other arguments of `collect_status`.
 
-    from smsby_deploy.cli.session import binding_of, open_reader
+    The lock is read each time: another run may be writing it.
+    """
+    from smsby_deploy.cli.session import binding_of, open_lock, open_reader
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.status.callbacks import callbacks_path, read_callbacks
     from smsby_deploy.status.collect import StatusOptions, collect_status, read_since
 
     clock = SystemClock()
     after = read_since(since, now=clock.now(), zone=project.api.account_timezone) if since else None
-    return partial(
-        collect_status,
-        lock,
-        open_reader(project.api, context.environ, clock),
-        select=patterns,
-        clock=clock,
-        options=StatusOptions(
+    store, reader = open_lock(project), open_reader(project.api, context.environ, clock)
+
+    def collect(**arguments: Any) -> StatusReport:
+        options = StatusOptions(
             after,
             project.mailings,
             list_missed=list_missed,
             reconcile_seconds=project.api.reconcile_seconds,
             here=binding_of(project.api, context.environ),
-        ),
-        read_callbacks=lambda uuid: read_callbacks(callbacks_path(project.lock), uuid),
-    )
+            settle_after=project.settle_after,
+            running=store.read_running(),
+        )
+        return collect_status(
+            store.read(),
+            reader,
+            select=patterns,
+            clock=clock,
+            options=options,
+            read_callbacks=lambda uuid: read_callbacks(callbacks_path(project.lock), uuid),
+            **arguments,
+        )
+
+    return collect
 
 
 def _collect(

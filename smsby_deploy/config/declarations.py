@@ -315,7 +315,8 @@ class Campaign(NamedTuple):
 class Project(NamedTuple):
     """A project. `root` is the folder with smsby.yaml; file names are relative to it, with `/`.
 
-    `test_phones` are as written; None if test-send may send to any phone. `locations` places the keys of smsby.yaml by
+    `test_phones` are as written; None if test-send may send to any phone. A message without a final status `settle_after` its
+    time counts as undelivered. `locations` places the keys of smsby.yaml by
     their dotted names, e.g. `guardrails.max_cost`.
     """
 
@@ -330,6 +331,7 @@ class Project(NamedTuple):
     file: str = "smsby.yaml"
     locations: Mapping[str, Location] = MappingProxyType({})
     test_phones: tuple[str, ...] | None = None
+    settle_after: timedelta = timedelta(hours=72)
 
     @property
     def environment(self) -> Environment:

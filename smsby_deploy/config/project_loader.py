@@ -30,7 +30,7 @@ from smsby_deploy.config.project_files import (
     resolve_inside,
 )
 from smsby_deploy.config.schema import check_document, drop_invalid
-from smsby_deploy.config.settings import key_locations, read_guardrails, read_price, read_zone
+from smsby_deploy.config.settings import key_locations, read_duration, read_guardrails, read_price, read_zone
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.lock.environment import PRODUCTION
@@ -151,6 +151,7 @@ class _ProjectLoader:
             campaigns=self._campaigns(context),
             locations=self._locations,
             test_phones=tuple(map(str, document["test_phones"])) if "test_phones" in document else None,
+            settle_after=read_duration((document.get("status") or {}).get("settle_after", "72h")),
         )
         return LoadedProject(project, self._log.distinct(), tuple(self._flawed), self._is_whole)
 

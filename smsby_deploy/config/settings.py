@@ -19,7 +19,7 @@ from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.config.yaml_nodes import YamlMap
 from smsby_deploy.problems import Location, ProblemLog
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def read_guardrails(

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from smsby_deploy.errors import LockDamaged, LockHeld, Refused, SmsbyDeployError, UsageError
 from smsby_deploy.fault_points import fault_point
@@ -18,6 +19,13 @@ from smsby_deploy.lock.events import fold
 from smsby_deploy.lock.journal import Journal, read_journal, salvage
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.serialization import read_lock, write_lock
+
+
+class RunningApply(NamedTuple):
+    """A run of another process that holds the lock; `begun` are the mailings it has begun."""
+
+    holder: str
+    begun: frozenset[str]
 
 
 class LockStore:
@@ -62,6 +70,33 @@ class LockStore:
                     hint="restore the lock file it was written with (git log shows it)",
                 ) from error
         return lock
+
+    def read_running(self) -> RunningApply | None:
+        """Return the run that holds the lock now; None if there is none."""
+        if not self.holder_path.exists() or not self._is_held():
+            return None
+        before, after = self._read_file(), self.read()
+        begun = {
+            address for address, entry in after.mailings.items() if entry != before.mailings.get(address)
+        }
+        return RunningApply(self.describe_holder(), frozenset(begun))
+
+    def _is_held(self) -> bool:
+        """Return whether a living process holds the lock.
+
+        A holder file alone may be left over from a crash.
+        """
+        import filelock
+
+        guard = filelock.FileLock(self.path.with_name(self.path.name + ".lock"), timeout=0)
+        try:
+            guard.acquire()
+        except filelock.Timeout:
+            return True
+        except OSError:
+            return False
+        guard.release()
+        return False
 
     def _read_file(self) -> Lock:
         refuse_link(self.path)

@@ -294,6 +294,7 @@ def _status_case(mailing: MailingStatus, fail_under: float | None) -> Case:
         f"{mailing.delivered} delivered, {mailing.undelivered} undelivered, {mailing.sent} sent, "
         f"{mailing.pending} pending, {sum(mailing.other.values())} other of {mailing.recipients}"
     )
+    counts = "; ".join((counts, *map(safe_line, mailing.notes)))
     if mailing.has_failed:
         failure = Failure(mailing.state.value, f"{mailing.state}: {counts}")
         return Case(mailing.address, (failure,), None, counts)

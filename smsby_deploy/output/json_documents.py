@@ -111,6 +111,8 @@ def status_document(report: StatusReport) -> dict[str, Any]:
             "parts": totals.parts,
             "cost": None if totals.cost is None else money(totals.cost),
             "states": dict(sorted(states.items())),
+            "scheduled": totals.ahead,
+            "running": report.running or None,
         },
         "mailings": [_mailing_status(mailing) for mailing in report.mailings],
     }
@@ -133,6 +135,8 @@ def _mailing_status(mailing: MailingStatus) -> dict[str, Any]:
         "parts": mailing.parts,
         "cost": None if mailing.cost is None else money(mailing.cost),
         "requests": list(mailing.requests),
+        "overdue": mailing.details.overdue,
+        "notes": [mask_phones(note) for note in mailing.notes],
     }
 
 

@@ -26,7 +26,8 @@ def status_csv(report: StatusReport, *, unmask: bool) -> str:
     for mailing in report.mailings:
         for missed in mailing.details.missed:
             phone = _inert(clean(missed.phone if unmask else mask_phone(missed.phone)))
-            status, at = _safe_cell(missed.status), _safe_cell(missed.at or "")
+            word = f"undelivered (overdue: {missed.status})" if missed.is_overdue else missed.status
+            status, at = _safe_cell(word), _safe_cell(missed.at or "")
             writer.writerow((mailing.address, mailing.state, phone, status, at, 1))
         for status, count in count_unlisted(mailing):
             writer.writerow((mailing.address, mailing.state, "", _safe_cell(status), "", count))

@@ -12,7 +12,7 @@ from decimal import Decimal
 from importlib.resources import files
 
 from smsby_deploy.output.charts import bars, columns
-from smsby_deploy.output.status_text import schedule_line
+from smsby_deploy.output.status_text import running_line, schedule_line
 from smsby_deploy.output.values import count_text, day_and_time, safe_line, share_text
 from smsby_deploy.status.delivery_counts import (
     PrefixCounts,
@@ -62,6 +62,8 @@ def status_html(report: StatusReport, *, currency: str | None, tool: str, zone: 
         tool=tool,
         tiles=_tiles(report, currency),
         sections=[section for section in _sections(report, currency, zone) if section.rows],
+        running=running_line(report) if report.running else "",
+        notes=[(mailing.address, safe_line(note)) for mailing in report.mailings for note in mailing.notes],
         differences=[
             (mailing.address, one.field, safe_line(one.intended), safe_line(one.reported))
             for mailing in report.mailings
@@ -75,7 +77,7 @@ def _tiles(report: StatusReport, currency: str | None) -> list[tuple[str, str]]:
     return [
         ("mailings", f"{totals.mailings:,}"),
         ("recipients", f"{totals.recipients:,}"),
-        ("delivered", share_text(totals.delivered, totals.recipients)),
+        ("delivered", share_text(totals.delivered, totals.due)),
         ("not final yet", f"{totals.waiting:,}"),
         (f"cost, {currency}" if currency else "cost", "?" if totals.cost is None else money(totals.cost)),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smsby_deploy.output.markdown import Piece, escape, fit, table_row
-from smsby_deploy.output.status_text import schedule_line, status_totals_line
+from smsby_deploy.output.status_text import running_line, schedule_line, scheduled_line, status_totals_line
 from smsby_deploy.status.report import MailingStatus, StatusReport
 from smsby_deploy.texts.cost import aligned
 
@@ -29,8 +29,9 @@ def status_markdown(report: StatusReport, currency: str | None = None) -> str:
     if not report.mailings:
         return "The lock records no mailings.\n"
     costs = aligned([mailing.cost for mailing in report.mailings])
+    scheduled = scheduled_line(report)
     pieces = [
-        Piece(f"**{escape(status_totals_line(report, currency))}**\n\n"),
+        Piece(f"**{escape(status_totals_line(report, currency))}**{scheduled and f', {scheduled}'}\n\n"),
         Piece(table_row(_COLUMNS)),
         Piece("|---|---|---|" + "---:|" * 7 + "\n"),
     ]
@@ -41,6 +42,13 @@ def status_markdown(report: StatusReport, currency: str | None = None) -> str:
         for mailing in report.mailings
         for difference in mailing.details.differences
     ]
+    differences += [
+        Piece(f"- ⚠️ **{escape(mailing.address)}** {escape(note)}\n", 1, "note")
+        for mailing in report.mailings
+        for note in mailing.notes
+    ]
+    if report.running:
+        differences.append(Piece(f"- {escape(running_line(report))}\n"))
     if differences:
         pieces += [Piece("\n"), *differences]
     return fit(pieces, rest="`status --format json` shows everything.")

@@ -67,6 +67,10 @@ def write_status(
         _write_mailing(mailing, report, console, price, has_blocks=has_blocks)
     console.print()
     console.print(status_totals_line(report, currency), style="bold", soft_wrap=True)
+    if scheduled := scheduled_line(report):
+        console.print(scheduled, soft_wrap=True)
+    if report.running:
+        console.print(running_line(report), style="cyan", soft_wrap=True)
     legend = "  ".join(f"{block if has_blocks else letter} {name}" for name, block, letter, _ in _KINDS)
     console.print(legend, style="dim", soft_wrap=True)
     if program is not None and report.next_step is not None:
@@ -97,6 +101,8 @@ def _write_mailing(
         console.print(f"{_INDENT}{counts}", soft_wrap=True)
     for difference in mailing.details.differences:
         console.print(f"{_INDENT}! {safe_line(difference.text)}", style="yellow", soft_wrap=True)
+    for note in mailing.notes:
+        console.print(f"{_INDENT}! {safe_line(note)}", style="yellow", soft_wrap=True)
 
 
 def _write_heading(mailing: MailingStatus, report: StatusReport, console: Console) -> None:
@@ -143,12 +149,27 @@ def _next_command(report: StatusReport, step: StatusStep, program: str) -> str:
 
 
 def status_totals_line(report: StatusReport, currency: str | None) -> str:
-    """`8 mailings: 2,753 of 3,054 recipients delivered (90.1%), 157.404 BYN`."""
+    """`8 mailings: 2,753 of 3,054 recipients delivered (90.1%), 157.404 BYN`.
+
+    The recipients are those who may have got it by now; `scheduled_line` counts the others.
+    """
     totals = report.totals
     cost = f", {money(totals.cost)} {currency or ''}".rstrip() if totals.cost is not None else ""
-    recipients = counted(totals.recipients, "recipient")
-    share = share_text(totals.delivered, totals.recipients)
-    return f"{counted(totals.mailings, 'mailing')}: {totals.delivered:,} of {recipients} delivered ({share}){cost}"
+    mailings, recipients = counted(totals.mailings, "mailing"), counted(totals.due, "recipient")
+    share = share_text(totals.delivered, totals.due)
+    delivered = f"{totals.delivered:,} of {recipients} delivered ({share})"
+    return f"{mailings}: {delivered if totals.due or not totals.ahead else 'none due yet'}{cost}"
+
+
+def scheduled_line(report: StatusReport) -> str:
+    """`12 recipients scheduled for later`; empty if there are none."""
+    ahead = report.totals.ahead
+    return f"{counted(ahead, 'recipient')} scheduled for later" if ahead else ""
+
+
+def running_line(report: StatusReport) -> str:
+    """`in progress: another run holds the lock: apply, process 7 on host`."""
+    return f"in progress: another run holds the lock: {safe_line(report.running)}"
 
 
 def counts_line(mailing: MailingStatus) -> str:

@@ -46,6 +46,8 @@ class SandboxSettings:
     keep_requests: int = 10_000
     callback_ports: tuple[int, ...] = ()
     fates: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    doubled: bool = False
     refuses: tuple[str, ...] = ()
     alphanames: dict[str, str] = field(
         default_factory=lambda: {"0": "System name (SMS.by)", "1363": "MyShop", "1364": "Kvetka"}
@@ -179,6 +181,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "keep_requests": _count,
     "callback_ports": _ports,
     "fates": _map(str),
+    "failures": _map(str),
+    "doubled": _switch,
     "refuses": _words,
     "alphanames": _map(str),
 }

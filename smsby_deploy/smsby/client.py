@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeVar
 
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
+from smsby_deploy.smsby.deliveries import BulkMailingStatus, Delivery, read_bulk_status, read_deliveries
 from smsby_deploy.smsby.methods import METHODS, check_params
 from smsby_deploy.smsby.parsers import (
     Alphaname,
     Balance,
-    BulkMailingStatus,
-    Delivery,
     Message,
     MessageState,
     RemoteMailing,
@@ -20,8 +19,6 @@ from smsby_deploy.smsby.parsers import (
     SubscriberList,
     read_alphanames,
     read_balance,
-    read_bulk_status,
-    read_deliveries,
     read_lists,
     read_mailings,
     read_message_state,
@@ -80,8 +77,11 @@ class ReadClient:
             ) from error
 
     def status_bulk_sms(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
-        """Return the mailings of one sendBulkSms request; empty for a while after it."""
-        answer = self._ask("statusBulkSms", {"uuid": uuid})
+        """Return the mailings of one sendBulkSms request; empty for a while after it.
+
+        An error beside deliveries, in any entry, does not hide them.
+        """
+        answer = self._ask("statusBulkSms", {"uuid": uuid}, is_usable=_reports_deliveries)
         return tuple(read_bulk_status(answer.data)) if answer.readable else ()
 
     def get_sms_delivery_list(self, message_id: int) -> Iterator[Delivery]:
@@ -151,10 +151,12 @@ class ReadClient:
         name: str,
         params: Mapping[str, Any],
         is_nothing: Callable[[Answer], bool] | None = None,
+        is_usable: Callable[[Answer], bool] = lambda answer: False,
     ) -> Answer:
         """Return the answer to a question; ask again if it was lost, or if sms.by is busy.
 
-        `is_nothing` recognizes an answer that means "nothing yet"; by default, says_nothing_yet.
+        `is_nothing` recognizes an answer that means "nothing yet"; by default, says_nothing_yet. `is_usable` recognizes a
+        result despite an error in the answer.
 
         Raises:
             TokenRefused, ApiError, SmsbyUnavailable: every try failed, or another one is useless.
@@ -171,7 +173,7 @@ class ReadClient:
             else:
                 if (is_nothing or says_nothing_yet)(answer):
                     return Answer(406, is_empty=True)
-                if answer.is_success and (answer.readable or answer.is_empty):
+                if (answer.is_success and (answer.readable or answer.is_empty)) or is_usable(answer):
                     return answer
                 refusal = failure_of(name, answer)
                 if not isinstance(refusal, SmsbyUnavailable) or isinstance(refusal, TokenRefused):
@@ -187,6 +189,14 @@ class ReadClient:
 def says_nothing_yet(answer: Answer) -> bool:
     """Return whether an answer means "nothing yet": HTTP 406, unless it is about the token."""
     return answer.status == 406 and not refuses_token(answer.error, 406)
+
+
+def _reports_deliveries(answer: Answer) -> bool:
+    """Return whether an answer to statusBulkSms has deliveries, perhaps beside an error."""
+    is_answer = (
+        200 <= answer.status < 300 and answer.readable and not refuses_token(answer.error, answer.status)
+    )
+    return is_answer and any(one.deliveries for one in read_bulk_status(answer.data))
 
 
 def lists_no_mailings(answer: Answer) -> bool:

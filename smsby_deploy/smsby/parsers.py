@@ -57,26 +57,6 @@ class RemoteMailing:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """The delivery to one phone; `status` is verbatim."""
-
-    phone: str
-    status: str
-    at: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class BulkMailingStatus:
-    """What statusBulkSms reports about one mailing of a request."""
-
-    message_id: int | None
-    name: str
-    alphaname_id: int | None
-    deliveries: tuple[Delivery, ...]
-    raw: Any
-
-
-@dataclass(frozen=True, slots=True)
 class Alphaname:
     """A sender name of the account."""
 
@@ -206,42 +186,17 @@ def read_mailings(data: Any) -> Iterator[RemoteMailing]:
             raise unreadable("a mailing without an id")
         yield RemoteMailing(
             id=number,
-            name=_text(row.get("name")) or "",
+            name=text_or_none(row.get("name")) or "",
             d_create=read_int(row.get("d_create")),
             d_schedule=read_int(row.get("d_schedule")),
-            type=_text(row.get("type")),
+            type=text_or_none(row.get("type")),
             parts=read_int(row.get("parts")),
             count_phones=read_int(row.get("count_phones")),
-            status=_text(row.get("status")) or "",
+            status=text_or_none(row.get("status")) or "",
             sms_delivered=read_int(row.get("sms_delivered")),
             cost=read_decimal(row.get("cost")),
-            alphaname=_text(row.get("alphaname")),
+            alphaname=text_or_none(row.get("alphaname")),
             raw=row,
-        )
-
-
-def read_bulk_status(data: Any) -> Iterator[BulkMailingStatus]:
-    """Yield the mailings of statusBulkSms.
-
-    An answer that is not a list means "nothing yet", as that is not documented.
-    """
-    for row in rows_of(data, strict=False):
-        yield BulkMailingStatus(
-            message_id=read_int(row.get("message_id")),
-            name=_text(row.get("name")) or "",
-            alphaname_id=read_int(row.get("alphaname_id")),
-            deliveries=tuple(read_deliveries(row.get("success") or [])),
-            raw=row,
-        )
-
-
-def read_deliveries(data: Any) -> Iterator[Delivery]:
-    """Yield the deliveries of getSmsDeliveryList, or of one mailing of statusBulkSms."""
-    for row in rows_of(data):
-        yield Delivery(
-            _text(row.get("phone")) or "",
-            _text(row.get("status")) or "",
-            _text(row.get("status_time") or row.get("d_sent")),
         )
 
 
@@ -253,10 +208,10 @@ def read_messages(data: Any) -> Iterator[Message]:
             raise unreadable("a message without an id")
         yield Message(
             message_id=number,
-            text=_text(row.get("message")) or "",
+            text=text_or_none(row.get("message")) or "",
             parts=read_int(row.get("parts")),
-            d_create=_text(row.get("d_create")),
-            status=_text(row.get("status")) or "",
+            d_create=text_or_none(row.get("d_create")),
+            status=text_or_none(row.get("status")) or "",
             raw=row,
         )
 
@@ -311,7 +266,7 @@ def read_balance(data: Any) -> Balance:
     amount = read_decimal(find_value(data, "balance"))
     if amount is None:
         raise unreadable("no balance")
-    return Balance(amount, _text(find_value(data, "currency")))
+    return Balance(amount, text_or_none(find_value(data, "currency")))
 
 
 def read_list_info(data: Any) -> ListInfo:
@@ -341,7 +296,7 @@ def read_receipt(data: Any) -> SmsReceipt:
     """Return the answer to a send of one SMS."""
     return SmsReceipt(
         sms_id=read_int(find_value(data, "sms_id")),
-        status=_text(find_value(data, "status")),
+        status=text_or_none(find_value(data, "status")),
         parts=read_int(find_value(data, "parts")),
         cost=read_decimal(find_anywhere(data, "cost")),
         raw=data,
@@ -352,7 +307,7 @@ def read_sms_state(data: Any) -> SmsState:
     """Return the answer of checkSMS."""
     return SmsState(
         sms_id=read_int(find_value(data, "sms_id")),
-        status=_text(find_value(data, "status")),
+        status=text_or_none(find_value(data, "status")),
         sent=read_int(find_value(data, "sent")) or None,
         delivered=read_int(find_value(data, "delivered")) or None,
         raw=data,
@@ -365,9 +320,9 @@ def read_message_state(data: Any, zone: tzinfo = UTC) -> MessageState:
     A textual time is on the account's clock, in `zone`.
     """
     return MessageState(
-        status=_text(find_value(data, "status")),
+        status=text_or_none(find_value(data, "status")),
         parts=read_int(find_value(data, "parts")),
-        alphaname=_text(find_value(data, "alphaname")),
+        alphaname=text_or_none(find_value(data, "alphaname")),
         time=read_moment(find_value(data, "time"), zone),
         raw=data,
     )
@@ -386,5 +341,6 @@ def read_import(data: Any) -> ImportReport:
     )
 
 
-def _text(value: Any) -> str | None:
+def text_or_none(value: Any) -> str | None:
+    """Return a value as text; None if it is missing or empty."""
     return None if value in (None, "") else str(value)

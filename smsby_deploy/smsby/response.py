@@ -306,22 +306,20 @@ def inner_value(data: Any) -> Any:
     return data
 
 
-def rows_of(data: Any, *, strict: bool = True) -> Iterator[dict[str, Any]]:
+def rows_of(data: Any) -> Iterator[dict[str, Any]]:
     """Yield the objects of a list, at the top or under result or data.
 
     PHP may write it as a map.
 
     Raises:
-        ApiError: `strict`, and the answer contains no list.
+        ApiError: the answer contains no list.
     """
     found = inner_value(data)
     if isinstance(found, dict) and found and all(isinstance(row, dict) for row in found.values()):
         found = list(found.values())
     rows = found if isinstance(found, list) else None
     if rows is None or not all(isinstance(row, dict) for row in rows):
-        if strict:
-            raise unreadable("expected a list")
-        rows = []
+        raise unreadable("expected a list")
     yield from rows
 
 

@@ -26,7 +26,7 @@ from smsby_deploy.files import NO_FOLLOW, refuse_link
 from smsby_deploy.privacy import MIN_SECRET, hide_token, hide_token_parameters
 
 if TYPE_CHECKING:
-    from smsby_deploy.smsby.parsers import BulkMailingStatus, Delivery
+    from smsby_deploy.smsby.deliveries import BulkMailingStatus, Delivery
 
 MAX_BODY_BYTES = 1024 * 1024  # enough for the status of 10,000 phones
 _STORED_HEADERS = ("Content-Type", "Content-Length", "User-Agent", "X-Forwarded-For")
@@ -46,10 +46,12 @@ def read_callbacks(path: Path, uuid: str) -> tuple[BulkMailingStatus, ...]:
 
     Empty if no callback has any.
     """
-    from smsby_deploy.smsby.parsers import BulkMailingStatus
+    from smsby_deploy.smsby.deliveries import BulkMailingStatus
 
     latest: dict[tuple[int | None, str], dict[str, Delivery]] = {}
     for mailing in _reported_mailings(path, uuid):
+        if mailing.message_id is None and not mailing.name:
+            continue
         phones = latest.setdefault((mailing.message_id, mailing.name), {})
         phones.update({one.phone: one for one in mailing.deliveries if one.phone and one.status})
     return tuple(
@@ -60,7 +62,7 @@ def read_callbacks(path: Path, uuid: str) -> tuple[BulkMailingStatus, ...]:
 
 
 def _reported_mailings(path: Path, uuid: str) -> Iterator[BulkMailingStatus]:
-    from smsby_deploy.smsby.parsers import read_bulk_status
+    from smsby_deploy.smsby.deliveries import read_bulk_status
     from smsby_deploy.smsby.response import find_value
 
     refuse_link(path)

@@ -16,12 +16,13 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.records import Entry, Lock
+from smsby_deploy.lock.store import RunningApply
 from smsby_deploy.plan.drift import Difference, IntendedValues, intended_by_lock
 from smsby_deploy.plan.list_check import MissingMailing, check_list, shows_any
 from smsby_deploy.plan.selection import is_selected
 from smsby_deploy.status.remote_reports import ReadCallbacks, RemoteReports
 from smsby_deploy.status.report import SETTLED, MailingStatus, StatusReport
-from smsby_deploy.status.summary import summarize_mailing
+from smsby_deploy.status.summary import Moment, summarize_mailing
 
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import Mailing
@@ -100,7 +101,8 @@ class StatusOptions:
 
     `since` leaves out mailings scheduled or applied before it. `mailings` are those of the files: their `max_late` excuses a
     later send time. `list_missed` lists the recipients without a delivery. What was accepted in the last
-    `reconcile_seconds` need not be listed yet. With `here`, the lock must belong there.
+    `reconcile_seconds` need not be listed yet. With `here`, the lock must belong there. A message without a final status
+    `settle_after` its time counts as undelivered. `running` is another run that holds the lock.
     """
 
     since: datetime | None = None
@@ -108,6 +110,8 @@ class StatusOptions:
     list_missed: bool = False
     reconcile_seconds: float = 30.0
     here: Binding | None = None
+    settle_after: timedelta = timedelta(hours=72)
+    running: RunningApply | None = None
 
 
 _DEFAULT_OPTIONS = StatusOptions()
@@ -141,8 +145,10 @@ def collect_status(
     made_at = now.isoformat(timespec="seconds")
     chosen = select_addresses(lock, select, options.since)
     settled = {one.address: one for one in previous.mailings if one.state in SETTLED} if previous else {}
+    running, begun = (options.running.holder, options.running.begun) if options.running else ("", frozenset())
+    settled = {address: one for address, one in settled.items() if address not in begun}
     if not set(chosen) - settled.keys():
-        return StatusReport(tuple(settled[address] for address in chosen), lock.project, made_at)
+        return StatusReport(tuple(settled[address] for address in chosen), lock.project, made_at, running)
     progress.begin(
         sum(lock.mailings[address].recipients or 0 for address in chosen if address not in settled)
     )
@@ -156,7 +162,7 @@ def collect_status(
             _intended(address, lock.mailings[address], in_files.get(address)),
             lock.mailings[address],
             reports,
-            now,
+            Moment(now, options.settle_after, is_running=address in begun),
             progress.advance,
         )
         for address in chosen
@@ -164,7 +170,7 @@ def collect_status(
     check = check_list(lock, reports.remote, now=now, reconcile_seconds=options.reconcile_seconds)
     missing = {one.address: one for one in check.missing if one.address not in settled}
     noted = (_note_missing(status, missing.get(status.address)) for status in statuses)
-    return StatusReport(tuple(noted), lock.project, made_at)
+    return StatusReport(tuple(noted), lock.project, made_at, running)
 
 
 def _note_missing(status: MailingStatus, missing: MissingMailing | None) -> MailingStatus:

@@ -8,57 +8,45 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from smsby_deploy.smsby.deliveries import DeliveryStatus, read_delivery_status
 from smsby_deploy.status.report import MailingStatus, Missed, StatusReport
 
 if TYPE_CHECKING:
-    from smsby_deploy.smsby.parsers import Delivery
+    from smsby_deploy.smsby.deliveries import Delivery
 
+_FINAL = frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.UNDELIVERED})
+_CERTAINTY = {
+    DeliveryStatus.DELIVERED: 5,
+    DeliveryStatus.UNDELIVERED: 4,
+    DeliveryStatus.SENT: 2,
+    DeliveryStatus.PENDING: 0,
+}
 _TO_MINUTE = len("2026-12-01 10:00")
 _MAX_STEPS = 48
 _STEP_MINUTES = (1, 5, 10, 30, 60, 180, 720, 1440, 10080, 43200)
-
-
-class DeliveryStatus(StrEnum):
-    """The statuses that sms.by documents, under the names of our reports."""
-
-    DELIVERED = "delivered"
-    UNDELIVERED = "undelivered"
-    SENT = "sent"
-    PENDING = "pending"
-
-
-_BY_WORD = {
-    "DELIVERED": DeliveryStatus.DELIVERED,
-    "UNDELIVERED": DeliveryStatus.UNDELIVERED,
-    "SENT": DeliveryStatus.SENT,
-    "NEW": DeliveryStatus.PENDING,
-}
-
-
-def read_delivery_status(word: str) -> DeliveryStatus | None:
-    """Return the documented status that `word` is, in any case; None for an undocumented one."""
-    return _BY_WORD.get(word.strip().upper())
 
 
 @dataclass(slots=True)
 class DeliveryCounts:
     """Reported messages: by status word, by minute of delivery, and by prefix.
 
-    Status words are verbatim.
-    `missed` lists the messages that were not delivered, if the caller asked for them.
+    Status words are verbatim; `failed` counts those of `words` that are final and not delivered, whatever their text.
+    `overdue` messages had no final status for too long. `missed` lists the messages that were not delivered, if the caller
+    asked for them.
     """
 
     words: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
     timeline: Counter[str] = field(default_factory=Counter)
     seen: Counter[str] = field(default_factory=Counter)
     delivered: Counter[str] = field(default_factory=Counter)
     undelivered: Counter[str] = field(default_factory=Counter)
     missed: list[Missed] = field(default_factory=list)
+    overdue: int = 0
 
     @property
     def total(self) -> int:
@@ -68,11 +56,13 @@ class DeliveryCounts:
     def add(self, other: DeliveryCounts) -> None:
         """Add the counts of `other` to these."""
         self.words += other.words
+        self.failed += other.failed
         self.timeline += other.timeline
         self.seen += other.seen
         self.delivered += other.delivered
         self.undelivered += other.undelivered
         self.missed += other.missed
+        self.overdue += other.overdue
 
     def by_status(self) -> tuple[Counter[str], Counter[str]]:
         """Return (documented statuses, other status words verbatim), both counted."""
@@ -80,29 +70,131 @@ class DeliveryCounts:
         other: Counter[str] = Counter()
         for word, count in self.words.items():
             status = read_delivery_status(word)
-            if status is None:
-                other[word] += count
-            else:
-                documented[status] += count
+            failed = count if status is None else self.failed[word]
+            if failed:
+                other[word] += failed
+            if status is not None:
+                documented[status] += count - failed
         return documented, other
+
+    @property
+    def open_other(self) -> int:
+        """The number of messages with an undocumented status that may not be their last."""
+        undocumented = {word: n for word, n in self.words.items() if read_delivery_status(word) is None}
+        return sum(undocumented.values()) - sum(self.failed[word] for word in undocumented)
+
+    def settle(self) -> None:
+        """Count every message without a final status as undelivered: it had time enough."""
+        for word in list(self.words):
+            if read_delivery_status(word) in _FINAL:
+                continue
+            late = self.words[word] - self.failed[word]
+            self.overdue += late
+            self.words[word] -= late
+        self.words += Counter()  # drops zeros
+        if self.overdue:
+            self.words[DeliveryStatus.UNDELIVERED.upper()] += self.overdue
+        self.undelivered = self.seen - self.delivered
+        self.missed = [
+            one
+            if one.has_failed or read_delivery_status(one.status) in _FINAL
+            else replace(one, is_overdue=True)
+            for one in self.missed
+        ]
+
+
+class DeliveryTally:
+    """Counts deliveries one by one; each phone counts once.
+
+    A phone that is reported twice counts with the status that says most: a delivery before a failure, a final status
+    before any other. `list_missed` also lists those that were not delivered.
+    """
+
+    def __init__(self, *, list_missed: bool) -> None:
+        self._list_missed = list_missed
+        self._counts = DeliveryCounts()
+        self._kinds: dict[tuple[str, bool], tuple[str, bool]] = {}
+        self._by_phone: dict[int | str, tuple[str, bool]] = {}
+        self._missed: dict[int | str, Missed] = {}
+        self._unnamed = 0
+        self.is_finished = False
+
+    def finish(self) -> DeliveryCounts:
+        """Return what was counted, and forget the phones: there may be a million of them."""
+        counts = self._counts
+        if not self.is_finished:
+            counts.words, counts.failed = +counts.words, +counts.failed  # without what was taken back
+            counts.missed = list(self._missed.values())
+            self._missed, self._by_phone, self.is_finished = {}, {}, True
+        return counts
+
+    def __len__(self) -> int:
+        return len(self._by_phone)
+
+    def __contains__(self, phone: str) -> bool:
+        return _phone_key(phone) in self._by_phone
+
+    def add(self, deliveries: Iterable[Delivery]) -> None:
+        """Count `deliveries`."""
+        for delivery in deliveries:
+            self._add(delivery)
+
+    def _add(self, delivery: Delivery) -> None:
+        kind = (delivery.status, delivery.has_failed)
+        kind = self._kinds.setdefault(kind, kind)  # one object for all: a million phones share a few
+        key = _phone_key(delivery.phone)
+        if not delivery.phone:
+            self._unnamed += 1
+            key = f"#{self._unnamed}"
+        before = self._by_phone.get(key)
+        if before is not None:
+            if _certainty(*kind) <= _certainty(*before):
+                return
+            self._count(delivery.phone, before, -1)
+            self._missed.pop(key, None)
+        self._by_phone[key] = kind
+        self._count(delivery.phone, kind, 1)
+        if read_delivery_status(delivery.status) is DeliveryStatus.DELIVERED and not delivery.has_failed:
+            if delivery.at:
+                self._counts.timeline[delivery.at[:_TO_MINUTE].replace("T", " ")] += 1
+        elif self._list_missed:
+            self._missed[key] = Missed(delivery.phone, delivery.status, delivery.at, delivery.has_failed)
+
+    def _count(self, phone: str, kind: tuple[str, bool], step: int) -> None:
+        """Add `step` to every count of a message; a delivered one is never taken back."""
+        (word, has_failed), counts, prefix = kind, self._counts, prefix_of(phone)
+        counts.words[word] += step
+        counts.seen[prefix] += step
+        if has_failed:
+            counts.failed[word] += step
+            return
+        status = read_delivery_status(word)
+        if status is DeliveryStatus.DELIVERED:
+            counts.delivered[prefix] += step
+        elif status is DeliveryStatus.UNDELIVERED:
+            counts.undelivered[prefix] += step
+
+
+def _phone_key(phone: str) -> int | str:
+    digits = phone.lstrip("+")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else phone
+
+
+def _certainty(word: str, has_failed: bool) -> int:
+    """Rank a status by how much it says about the outcome."""
+    status = read_delivery_status(word)
+    if has_failed:
+        return 3
+    if status is None:
+        return 1
+    return _CERTAINTY[status]
 
 
 def count_deliveries(deliveries: Iterable[Delivery], *, list_missed: bool) -> DeliveryCounts:
     """Count `deliveries`; with `list_missed`, also list those that were not delivered."""
-    counts = DeliveryCounts()
-    for delivery in deliveries:
-        prefix = prefix_of(delivery.phone)
-        counts.words[delivery.status] += 1
-        counts.seen[prefix] += 1
-        status = read_delivery_status(delivery.status)
-        counts.undelivered[prefix] += status is DeliveryStatus.UNDELIVERED
-        if status is DeliveryStatus.DELIVERED:
-            counts.delivered[prefix] += 1
-            if delivery.at:
-                counts.timeline[delivery.at[:_TO_MINUTE].replace("T", " ")] += 1
-        elif list_missed:
-            counts.missed.append(Missed(delivery.phone, delivery.status, delivery.at))
-    return counts
+    tally = DeliveryTally(list_missed=list_missed)
+    tally.add(deliveries)
+    return tally.finish()
 
 
 def prefix_of(phone: str) -> str:
@@ -234,6 +326,11 @@ def count_unlisted(mailing: MailingStatus) -> list[tuple[str, int]]:
     """
     counts = Counter(mailing.other)
     counts.update(undelivered=mailing.undelivered, sent=mailing.sent, pending=mailing.pending)
+    overdue = mailing.details.overdue
     for missed in mailing.details.missed:
-        counts[read_delivery_status(missed.status) or missed.status] -= 1
+        counts[missed.counted_as] -= 1
+        overdue -= missed.is_overdue
+    if overdue > 0:
+        counts[DeliveryStatus.UNDELIVERED] -= overdue
+        counts["undelivered (overdue)"] += overdue
     return [(word, count) for word, count in sorted(counts.items()) if count > 0]

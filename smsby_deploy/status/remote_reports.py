@@ -10,15 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from smsby_deploy.errors import ApiError
 from smsby_deploy.lock.records import ChunkRecord, Lock
 from smsby_deploy.plan.fingerprint import read_remote_name
 from smsby_deploy.plan.remote_state import view_remote
+from smsby_deploy.privacy import mask_phones
 from smsby_deploy.smsby.response import NotFound
-from smsby_deploy.status.delivery_counts import DeliveryCounts, count_deliveries
+from smsby_deploy.status.delivery_counts import DeliveryCounts, DeliveryTally
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient
-    from smsby_deploy.smsby.parsers import BulkMailingStatus, RemoteMailing
+    from smsby_deploy.smsby.deliveries import BulkMailingStatus
+    from smsby_deploy.smsby.parsers import RemoteMailing
 
 # Returns the mailings of the request with a uuid, as far as callbacks report them.
 ReadCallbacks = Callable[[str], "tuple[BulkMailingStatus, ...]"]
@@ -30,7 +33,7 @@ class _BulkReport:
 
     message_id: int | None
     fingerprint: str | None
-    counts: DeliveryCounts
+    tally: DeliveryTally
 
     def is_about(self, chunk: ChunkRecord) -> bool:
         has_same_id = chunk.message_id is not None and self.message_id == chunk.message_id
@@ -58,7 +61,9 @@ class RemoteReports:
             for revision in (entry, *entry.earlier)
             for chunk in revision.chunks
         )
-        self._bulk_reports: dict[str, tuple[_BulkReport, ...]] = {}
+        self._bulk_reports: dict[str, list[_BulkReport]] = {}
+        self._errors: dict[str, str] = {}  # by uuid
+        self._unread: list[str] = []  # errors of sms.by in place of deliveries, masked
         self._by_fingerprint: dict[str, RemoteMailing] = {}
         self._by_id: dict[int, RemoteMailing] = {}
         self.remote = view_remote(lock.scope, client.get_sms_messages())
@@ -85,40 +90,79 @@ class RemoteReports:
         return listed
 
     def count_deliveries(self, chunk: ChunkRecord) -> DeliveryCounts:
-        """Return the reported deliveries of an accepted chunk.
+        """Return the reported deliveries of an accepted chunk, once.
 
-        They are found by its uuid, or else by its message_id.
+        They are found by its uuid, or else by its message_id. Callbacks add the phones that sms.by does not report. An
+        error of sms.by about this chunk is kept for `take_unread`, and does not hide the others.
         """
-        if chunk.uuid is not None:
-            for report in self._reports_of_request(chunk.uuid):
-                if report.is_about(chunk):
-                    return report.counts
+        tally = self._tally_of_request(chunk)
+        if tally is None:
+            tally = self._tally_of_message(chunk)
+        if not tally.is_finished:
+            self._add_callbacks(chunk, tally)
+        return tally.finish()
+
+    def take_unread(self) -> list[str]:
+        """Return the errors since the last call in place of deliveries, masked."""
+        unread, self._unread = self._unread, []
+        return unread
+
+    def _tally_of_request(self, chunk: ChunkRecord) -> DeliveryTally | None:
+        if chunk.uuid is None:
+            return None
+        if chunk.uuid not in self._bulk_reports:
+            self._bulk_reports[chunk.uuid] = [
+                self._bulk_report(mailing) for mailing in self._status_of_request(chunk.uuid)
+            ]
+        reports = self._bulk_reports[chunk.uuid]
+        found = [report for report in reports if report.is_about(chunk)]
+        if found:
+            return found[0].tally
+        if chunk.uuid in self._errors:
+            self._unread.append(self._errors[chunk.uuid])
+        return None
+
+    def _bulk_report(self, mailing: BulkMailingStatus) -> _BulkReport:
+        tally = DeliveryTally(list_missed=self._list_missed)
+        tally.add(mailing.deliveries)
+        return _BulkReport(mailing.message_id, self._fingerprint(mailing.name), tally)
+
+    def _tally_of_message(self, chunk: ChunkRecord) -> DeliveryTally:
+        tally = DeliveryTally(list_missed=self._list_missed)
         listed = self.find_listed(chunk)
         message_id = chunk.message_id if chunk.message_id is not None else listed.id if listed else None
         if message_id is None:
-            return DeliveryCounts()
+            return tally
         try:
-            deliveries = self._client.get_sms_delivery_list(message_id)
-            return count_deliveries(deliveries, list_missed=self._list_missed)
+            tally.add(self._client.get_sms_delivery_list(message_id))
         except NotFound:
-            return DeliveryCounts()  # one message that sms.by does not know (yet) must not hide the others
+            pass  # one message that sms.by does not know (yet) must not hide the others
+        except ApiError as error:
+            self._unread.append(mask_phones(error.message))
+        return tally
 
-    def _reports_of_request(self, uuid: str) -> tuple[_BulkReport, ...]:
-        if uuid not in self._bulk_reports:
-            self._bulk_reports[uuid] = tuple(
-                _BulkReport(
-                    mailing.message_id,
-                    self._fingerprint(mailing.name),
-                    count_deliveries(mailing.deliveries, list_missed=self._list_missed),
-                )
-                for mailing in self._status_of_request(uuid) or self._read_callbacks(uuid)
-            )
-        return self._bulk_reports[uuid]
+    def _add_callbacks(self, chunk: ChunkRecord, tally: DeliveryTally) -> None:
+        """Add the phones that callbacks report and sms.by does not.
+
+        The lock holds no phones: if there are more than the recipients of the chunk, some belong to someone else, and
+        none is believed.
+        """
+        if chunk.uuid is None or chunk.recipients is None or len(tally) >= chunk.recipients:
+            return
+        for mailing in self._read_callbacks(chunk.uuid):
+            if not self._bulk_report(mailing).is_about(chunk):
+                continue
+            new = [one for one in mailing.deliveries if one.phone not in tally]
+            if len(tally) + len({one.phone for one in new}) <= chunk.recipients:
+                tally.add(new)
 
     def _status_of_request(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
         try:
             return self._client.status_bulk_sms(uuid)
         except NotFound:
+            return ()
+        except ApiError as error:
+            self._errors[uuid] = mask_phones(error.message)
             return ()
 
     def _fingerprint(self, name: str | None) -> str | None:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum, StrEnum, auto
 from typing import TYPE_CHECKING
 
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.smsby.deliveries import DeliveryStatus, read_delivery_status
+from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
     from smsby_deploy.plan.drift import Difference
@@ -43,11 +46,23 @@ SETTLED = frozenset({State.FINAL, State.REJECTED, State.UNKNOWN, State.PARTIAL, 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A recipient without a delivery so far; `status` and `at` are verbatim."""
+    """A recipient without a delivery so far; `status` and `at` are verbatim.
+
+    `has_failed`: final, whatever the text of `status`. `is_overdue`: counted as undelivered because no final status came.
+    """
 
     phone: str
     status: str
     at: str | None
+    has_failed: bool = False
+    is_overdue: bool = False
+
+    @property
+    def counted_as(self) -> str:
+        """The count that includes this recipient: a documented status, or a key of `other`."""
+        if self.is_overdue:
+            return DeliveryStatus.UNDELIVERED
+        return self.status if self.has_failed else read_delivery_status(self.status) or self.status
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +71,9 @@ class Details:
 
     `planned…` were recorded by the apply. `accepted` counts the recipients that sms.by accepted. `words` counts its status
     words verbatim. `timeline` counts deliveries by minute, `YYYY-MM-DD HH:MM` in the time zone of the account. `prefixes`
-    maps a number prefix to (delivered, undelivered, all reported). `missed` is empty unless it was asked for.
+    maps a number prefix to (delivered, undelivered, all reported). `missed` is empty unless it was asked for. `open_other`
+    counts the recipients of `other` whose status may not be the last. `overdue` of the undelivered recipients had no final
+    status within `status.settle_after`. `unread` holds errors of sms.by, masked, where it should have reported deliveries.
     """
 
     planned: int | None = None
@@ -69,6 +86,9 @@ class Details:
     prefixes: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     differences: tuple[Difference, ...] = ()
     missed: tuple[Missed, ...] = ()
+    open_other: int = 0
+    overdue: int = 0
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +121,21 @@ class MailingStatus:
         return self.state in (State.UNKNOWN, State.REJECTED, State.PARTIAL)
 
     @property
+    def waiting(self) -> int:
+        """The recipients who may still get a delivery report."""
+        return self.sent + self.pending + self.details.open_other
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What every format says beside the counts; the texts may contain words of sms.by."""
+        late = self.details.overdue
+        overdue = (
+            f"{counted(late, 'recipient')} without a final status for too long (status.settle_after): "
+            "counted as undelivered"
+        )
+        return (*((overdue,) if late else ()), *(f"not reported: {text}" for text in self.details.unread))
+
+    @property
     def percent_delivered(self) -> float:
         """The percentage of the recipients who got it; 100 without recipients."""
         return self.delivered * 100 / self.recipients if self.recipients else 100.0
@@ -121,8 +156,10 @@ class MailingStatus:
 class StatusTotals:
     """The sums over the mailings of a report.
 
-    `waiting` recipients may still get a delivery report. `cost` leaves out mailings whose cost is not known, and is None if
-    that is all of them. `settled` counts mailings, `settled_recipients` those for whom nothing changes any more.
+    `waiting` recipients may still get a delivery report. `ahead` recipients are those of mailings whose time has not come
+    and that have not begun: the share of delivered recipients leaves them out. `cost` leaves out mailings whose cost is not
+    known, and is None if that is all of them. `settled` counts mailings, `settled_recipients` those for whom nothing changes
+    any more.
     """
 
     mailings: int
@@ -136,22 +173,26 @@ class StatusTotals:
     cost: Decimal | None
     settled: int
     settled_recipients: int
+    waiting: int
+    ahead: int
 
     @property
-    def waiting(self) -> int:
-        return self.sent + self.pending
+    def due(self) -> int:
+        """The recipients who may have got it by now."""
+        return self.recipients - self.ahead
 
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
     """The mailings asked about, by address.
 
-    `made_at` is ISO with an offset, or "" if it is not known.
+    `made_at` is ISO with an offset, or "" if it is not known. `running` names another run that is sending now, else "".
     """
 
     mailings: tuple[MailingStatus, ...]
     project: str = ""
     made_at: str = ""
+    running: str = ""
 
     @property
     def totals(self) -> StatusTotals:
@@ -171,8 +212,18 @@ class StatusReport:
             parts=sum(mailing.parts or 0 for mailing in mailings),
             cost=sum(costs, Decimal(0)) if costs else None,
             settled=len(mailings) - len(open_mailings),
-            settled_recipients=recipients - sum(m.sent + m.pending for m in open_mailings),
+            settled_recipients=recipients - sum(m.waiting for m in open_mailings),
+            waiting=sum(mailing.waiting for mailing in mailings),
+            ahead=sum(mailing.recipients for mailing in mailings if self._is_ahead(mailing)),
         )
+
+    def _is_ahead(self, mailing: MailingStatus) -> bool:
+        if mailing.state is State.SCHEDULED:
+            return True
+        has_begun = mailing.delivered or mailing.undelivered or mailing.sent
+        if has_begun or not (mailing.schedule_time and self.made_at):
+            return False
+        return datetime.fromisoformat(mailing.schedule_time) > datetime.fromisoformat(self.made_at)
 
     @property
     def is_settled(self) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.drift import Difference, IntendedValues, compare_values, reported_values
-from smsby_deploy.status.delivery_counts import DeliveryCounts, DeliveryStatus
+from smsby_deploy.smsby.deliveries import DeliveryStatus
+from smsby_deploy.status.delivery_counts import DeliveryCounts
 from smsby_deploy.status.remote_reports import RemoteReports
 from smsby_deploy.status.report import Details, MailingStatus, State
 
@@ -20,27 +22,48 @@ _WITHOUT_MESSAGE = {
     ChunkState.PENDING: "not sent",
     ChunkState.DECLARED_UNSENT: "not sent",
 }
+_IN_PROGRESS = frozenset({ChunkState.UNKNOWN, ChunkState.PENDING})  # while another run is sending
+
+
+class Moment(NamedTuple):
+    """When a report is made, and what follows from it for a mailing.
+
+    A message without a final status `settle_after` its time counts as undelivered. `is_running`: another run is sending
+    the mailing, so what has no outcome yet is pending.
+    """
+
+    now: datetime
+    settle_after: timedelta
+    is_running: bool = False
+
+    def is_overdue(self, entry: Entry, chunk: ChunkRecord) -> bool:
+        """Return whether every message of an accepted chunk has had its time to become final."""
+        times = [
+            chunk.accepted_at or entry.applied.at,
+            *([entry.schedule_time] if entry.schedule_time else []),
+        ]
+        return self.now >= max(map(datetime.fromisoformat, times)) + self.settle_after
 
 
 def summarize_mailing(
     intended: IntendedValues,
     entry: Entry,
     reports: RemoteReports,
-    now: datetime,
+    moment: Moment,
     advance: Callable[[int], None],
 ) -> MailingStatus:
     """Return the status of one mailing.
 
     `advance` gets the number of recipients of each chunk once it is counted.
     """
-    counts = _RecipientCounts(reports)
+    counts = _RecipientCounts(reports, entry, moment)
     for chunk in entry.chunks:
         advance(counts.add(chunk))
     documented, other = counts.documented, counts.other
     parts, cost = _billed(entry, reports)
     return MailingStatus(
         address=intended.address,
-        state=_state(entry, counts, now),
+        state=_state(entry, counts, moment),
         schedule_time=entry.schedule_time,
         recipients=documented.total() + other.total(),
         delivered=documented[DeliveryStatus.DELIVERED],
@@ -58,12 +81,15 @@ def summarize_mailing(
 class _RecipientCounts:
     """The recipients of one mailing by delivery status, added up chunk by chunk."""
 
-    def __init__(self, reports: RemoteReports) -> None:
-        self._reports = reports
+    def __init__(self, reports: RemoteReports, entry: Entry, moment: Moment) -> None:
+        self._reports, self._entry, self._moment = reports, entry, moment
         self.documented: Counter[str] = Counter()
         self.other: Counter[str] = Counter()
         self.deliveries = DeliveryCounts()
         self.accepted = 0
+        self.open_other = 0  # of `other`: their status may not be the last
+        self.overdue = 0  # of the undelivered: they had no final status for too long
+        self.unread: list[str] = []
         self.has_silent_chunk = False  # an accepted chunk without a known size or any reported message
 
     def add(self, chunk: ChunkRecord) -> int:
@@ -74,18 +100,20 @@ class _RecipientCounts:
         size = recipients or 0
         if chunk.phones is not None:
             self._add_single_sends(chunk, chunk.phones)
+        elif chunk.state in _IN_PROGRESS and self._moment.is_running:
+            self.documented[DeliveryStatus.PENDING] += size
         elif chunk.state in _WITHOUT_MESSAGE:
             self.other[_WITHOUT_MESSAGE[chunk.state]] += size
         elif chunk.state is ChunkState.DRAFT:
             self.documented[DeliveryStatus.PENDING] += size
         elif chunk.state is ChunkState.ACCEPTED:
-            seen = self._add_deliveries(self._reports.count_deliveries(chunk))
+            seen, is_overdue = self._count_reported(chunk)
             # A recipient that sms.by does not count (a late opt-out, a number it dropped) will not become delivered.
             taken = max(seen, min(size, reported) if reported else size)
-            self.documented[DeliveryStatus.PENDING] += taken - seen
+            self._add_silent(taken - seen, is_overdue=is_overdue)
             self.other["not taken"] += max(0, size - taken)
             self.accepted += taken
-            self.has_silent_chunk |= recipients is None and not seen
+            self.has_silent_chunk |= recipients is None and not seen and not is_overdue
         return size
 
     def _add_single_sends(self, chunk: ChunkRecord, phones: PhoneStates) -> None:
@@ -95,25 +123,59 @@ class _RecipientCounts:
         """
         accepted, unknown = phones.count(PhoneState.ACCEPTED), phones.count(PhoneState.UNKNOWN)
         self.other["rejected"] += phones.count(PhoneState.REJECTED)
-        self.other["not sent"] += phones.count(PhoneState.PENDING, PhoneState.DECLARED_UNSENT)
-        deliveries = None
-        if accepted + unknown and self._reports.has_own_message(chunk):
-            deliveries = self._reports.count_deliveries(chunk)
-        if deliveries is None or deliveries.total > accepted + unknown:
-            self.other["not told apart"] += accepted
-            self.other["unknown"] += unknown
-            self.accepted += accepted
+        unsent = phones.count(PhoneState.PENDING, PhoneState.DECLARED_UNSENT)
+        if self._moment.is_running:
+            self.documented[DeliveryStatus.PENDING] += unsent
+        else:
+            self.other["not sent"] += unsent
+        if not (accepted + unknown and self._reports.has_own_message(chunk)):
+            self._add_untold(accepted, unknown)
+            return
+        deliveries, is_overdue = self._ask(chunk)
+        if deliveries.total > accepted + unknown:
+            self._add_untold(accepted, unknown)
             return
         seen = self._add_deliveries(deliveries)
         found = max(0, seen - accepted)
-        self.documented[DeliveryStatus.PENDING] += max(0, accepted - seen)
-        self.other["unknown"] += unknown - found
+        self._add_silent(max(0, accepted - seen), is_overdue=is_overdue)
+        self._add_unknown(unknown - found)
         self.accepted += accepted + found
+
+    def _add_untold(self, accepted: int, unknown: int) -> None:
+        self.other["not told apart"] += accepted
+        self._add_unknown(unknown)
+        self.accepted += accepted
+
+    def _add_unknown(self, count: int) -> None:
+        if self._moment.is_running:
+            self.documented[DeliveryStatus.PENDING] += count
+        else:
+            self.other["unknown"] += count
+
+    def _add_silent(self, count: int, *, is_overdue: bool) -> None:
+        """Count accepted recipients of whom sms.by reports nothing."""
+        self.documented[DeliveryStatus.UNDELIVERED if is_overdue else DeliveryStatus.PENDING] += count
+        self.overdue += count if is_overdue else 0
+
+    def _count_reported(self, chunk: ChunkRecord) -> tuple[int, bool]:
+        deliveries, is_overdue = self._ask(chunk)
+        return self._add_deliveries(deliveries), is_overdue
+
+    def _ask(self, chunk: ChunkRecord) -> tuple[DeliveryCounts, bool]:
+        """Return the deliveries of a chunk, and whether none of its messages may still be open."""
+        deliveries = self._reports.count_deliveries(chunk)
+        self.unread += self._reports.take_unread()
+        is_overdue = self._moment.is_overdue(self._entry, chunk)
+        if is_overdue:
+            deliveries.settle()
+        return deliveries, is_overdue
 
     def _add_deliveries(self, deliveries: DeliveryCounts) -> int:
         documented, other = deliveries.by_status()
         self.documented += documented
         self.other += other
+        self.open_other += deliveries.open_other
+        self.overdue += deliveries.overdue
         self.deliveries.add(deliveries)
         return deliveries.total
 
@@ -134,6 +196,9 @@ def _details(entry: Entry, counts: _RecipientCounts, differences: tuple[Differen
         },
         differences=differences,
         missed=tuple(deliveries.missed),
+        open_other=counts.open_other,
+        overdue=counts.overdue,
+        unread=tuple(dict.fromkeys(counts.unread)),
     )
 
 
@@ -174,9 +239,11 @@ def _differences(
     return list(found)
 
 
-def _state(entry: Entry, counts: _RecipientCounts, now: datetime) -> State:
+def _state(entry: Entry, counts: _RecipientCounts, moment: Moment) -> State:
     states = {chunk.state for chunk in entry.chunks}
     documented = counts.documented
+    if moment.is_running and states & (_IN_PROGRESS | {ChunkState.PARTIAL}):
+        return State.SENDING
     if ChunkState.UNKNOWN in states:
         return State.UNKNOWN
     if not states <= DONE:
@@ -184,9 +251,9 @@ def _state(entry: Entry, counts: _RecipientCounts, now: datetime) -> State:
             return State.PARTIAL
         # Without a rejection, the next apply sends what was not sent yet.
         return State.REJECTED if ChunkState.REJECTED in states else State.DRAFT
-    is_waiting = documented[DeliveryStatus.PENDING] or documented[DeliveryStatus.SENT]
+    is_waiting = documented[DeliveryStatus.PENDING] or documented[DeliveryStatus.SENT] or counts.open_other
     if not (is_waiting or counts.has_silent_chunk):
         return State.FINAL
-    is_early = entry.schedule_time is not None and datetime.fromisoformat(entry.schedule_time) > now
+    is_early = entry.schedule_time is not None and datetime.fromisoformat(entry.schedule_time) > moment.now
     has_begun = documented[DeliveryStatus.SENT] or documented[DeliveryStatus.DELIVERED]
     return State.SCHEDULED if is_early and not has_begun else State.SENDING

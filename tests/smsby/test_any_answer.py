@@ -15,13 +15,12 @@ from werkzeug.test import EnvironBuilder
 from smsby_deploy.errors import ApiError, SmsbyDeployError
 from smsby_deploy.sandbox.protocol import read_params
 from smsby_deploy.smsby.client import ReadClient
+from smsby_deploy.smsby.deliveries import read_bulk_status, read_deliveries
 from smsby_deploy.smsby.methods import Proof
 from smsby_deploy.smsby.outcome import OutcomeKind, judge_send
 from smsby_deploy.smsby.parsers import (
     read_alphanames,
     read_balance,
-    read_bulk_status,
-    read_deliveries,
     read_import,
     read_list_info,
     read_lists,

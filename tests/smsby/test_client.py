@@ -10,8 +10,9 @@ import pytest
 
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.smsby.client import ReadClient
+from smsby_deploy.smsby.deliveries import Delivery
 from smsby_deploy.smsby.methods import METHODS, Effect
-from smsby_deploy.smsby.parsers import Alphaname, Balance, Delivery, SubscriberList
+from smsby_deploy.smsby.parsers import Alphaname, Balance, SubscriberList
 from smsby_deploy.smsby.response import (
     AwaitingModeration,
     DuplicateMessage,
@@ -302,7 +303,7 @@ def test_status_bulk_sms_reads_one_mailing(wire: FakeServer, reader: ReadClient,
     wire.answers(Reply(200, data))
     (mailing,) = reader.status_bulk_sms("cc9c8043")
     assert (mailing.message_id, mailing.alphaname_id) == (1, 1)
-    assert mailing.deliveries == (Delivery("375291111111", "", None),)
+    assert mailing.deliveries == (Delivery("375291111111", "success", None),)
     assert (wire.asked[0].verb, wire.asked[0].json["uuid"]) == ("POST", "cc9c8043")
 
 

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.smsby.client import ReadClient
-from smsby_deploy.smsby.parsers import BulkMailingStatus, Delivery, RemoteMailing
+from smsby_deploy.smsby.deliveries import BulkMailingStatus, Delivery
+from smsby_deploy.smsby.parsers import RemoteMailing
 from smsby_deploy.status.collect import collect_status
 from smsby_deploy.status.report import MailingStatus, StatusReport
 
@@ -53,9 +54,9 @@ class TableClient(ReadClient):
 
 
 def entry(*chunks: ChunkRecord, schedule_time: str | None = None, via: str = "bulk") -> Entry:
-    """A recorded mailing of these chunks, applied on 2026-11-24; it cost 1."""
+    """A recorded mailing of these chunks, applied on 2026-11-29; it cost 1."""
     recipients = sum(chunk.recipients or 0 for chunk in chunks) if via == "bulk" else None
-    applied = AppliedBy("2026-11-24T00:00:00+00:00", "p1", None, "0.1.0")
+    applied = AppliedBy("2026-11-29T00:00:00+00:00", "p1", None, "0.1.0")
     return Entry(
         1, "c", "a", via, "MyShop", 1363, schedule_time, recipients, recipients, "1", chunks, applied
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from smsby_deploy.smsby.deliveries import Delivery
 from smsby_deploy.status.delivery_counts import (
-    DeliveryStatus,
     Funnel,
     PrefixCounts,
     count_deliveries,
@@ -16,27 +18,10 @@ from smsby_deploy.status.delivery_counts import (
     count_prefixes,
     count_reasons,
     prefix_of,
-    read_delivery_status,
 )
 from smsby_deploy.status.report import Details, Missed, State, StatusReport
 from tests.output import examples
 from tests.status.examples import deliveries
-
-
-@pytest.mark.parametrize(
-    ("word", "status"),
-    [
-        ("DELIVERED", DeliveryStatus.DELIVERED),
-        ("undelivered", DeliveryStatus.UNDELIVERED),
-        (" Sent ", DeliveryStatus.SENT),
-        ("NEW", DeliveryStatus.PENDING),
-        ("Expired", None),
-        ("", None),
-    ],
-)
-def test_read_delivery_status_ignores_case(word: str, status: DeliveryStatus | None) -> None:
-    """sms.by writes a status in capitals or not, depending on the method; other words stay undocumented."""
-    assert read_delivery_status(word) is status
 
 
 def test_count_deliveries_by_minute_prefix_and_word() -> None:
@@ -52,6 +37,33 @@ def test_count_deliveries_by_minute_prefix_and_word() -> None:
     )
     assert counts.by_status() == ({"delivered": 2, "undelivered": 1}, {"Odd": 1})
     assert counts.missed == []
+
+
+@given(st.permutations(["DELIVERED", "UNDELIVERED", "SENT", "Odd", "NEW"]), st.integers(1, 5))
+def test_count_deliveries_counts_a_phone_once(words: list[str], kept: int) -> None:
+    """Of several reports about a phone the one that says most counts, in whatever order they come."""
+    words = words[:kept]
+    counts = count_deliveries(
+        [Delivery("375291111111", word, "2026-12-01 10:00") for word in words], list_missed=True
+    )
+    best = next(word for word in ("DELIVERED", "UNDELIVERED", "SENT", "Odd", "NEW") if word in words)
+    assert (counts.words, counts.total) == ({best: 1}, 1)
+    assert counts.seen == {"375 29": 1}
+    assert [one.status for one in counts.missed] == ([] if best == "DELIVERED" else [best])
+    assert sum(counts.timeline.values()) == (best == "DELIVERED")
+
+
+def test_delivery_counts_settle() -> None:
+    """What is not final becomes undelivered; failures and final statuses stay."""
+    rows = [
+        Delivery(str(n), word, None) for n, word in enumerate(["DELIVERED", "SENT", "Odd", "undelivered"])
+    ]
+    counts = count_deliveries([*rows, Delivery("9", "blocked", None, has_failed=True)], list_missed=True)
+    assert counts.open_other == 1
+    counts.settle()
+    assert counts.by_status() == ({"delivered": 1, "undelivered": 3}, {"blocked": 1})
+    assert (counts.overdue, counts.open_other) == (2, 0)
+    assert [one.status for one in counts.missed if one.is_overdue] == ["SENT", "Odd"]
 
 
 def test_count_deliveries_lists_missed_on_request() -> None:

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from smsby_deploy.errors import ApiError
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Lock
-from smsby_deploy.smsby.parsers import BulkMailingStatus, Delivery
+from smsby_deploy.smsby.deliveries import BulkMailingStatus, Delivery
 from smsby_deploy.smsby.response import NotFound
 from smsby_deploy.status.remote_reports import RemoteReports
 from tests.status.examples import A, B, TableClient, answer, chunk, deliveries, entry, listed
@@ -70,3 +71,56 @@ def test_remote_reports_know_shared_messages(other_message: int, foreign: int, e
     other = replace(record, fingerprint=B, message_id=other_message)
     assert _reports(TableClient(), record, other).has_own_message(record) is expected
     assert _reports(TableClient(), record, other).has_own_message(chunk(A, 1)) is True
+
+
+class FailingClient(TableClient):
+    """Answers with an error about request u1 and message 7."""
+
+    def status_bulk_sms(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
+        if uuid == "u1":
+            raise ApiError("statusBulkSms: no access to 375291234567", status=400)
+        return super().status_bulk_sms(uuid)
+
+    def get_sms_delivery_list(self, message_id: int) -> Iterator[Delivery]:
+        yield from deliveries("DELIVERED")
+        raise ApiError("getSmsDeliveryList: undefined error", status=400)
+
+
+def test_remote_reports_of_an_error_hide_nothing() -> None:
+    """An error about one chunk is a note without phones; the others, and what came before it, are counted."""
+    other, listed_only = replace(chunk(B, 1), uuid="u2"), replace(chunk("c" * 10, 2), uuid=None, message_id=7)
+    client = FailingClient({"u2": [answer("c/x", B, "DELIVERED")]})
+    reports = _reports(client, chunk(A, 1), other, listed_only)
+    assert reports.count_deliveries(chunk(A, 1)).total == 0
+    assert reports.take_unread() == ["statusBulkSms: no access to 37529*****67"]
+    assert reports.count_deliveries(other).total == 1
+    assert reports.take_unread() == []
+    assert reports.count_deliveries(listed_only).total == 1
+    assert reports.take_unread() == ["getSmsDeliveryList: undefined error"]
+
+
+def _called_back(**statuses: str) -> BulkMailingStatus:
+    rows = tuple(Delivery(phone[1:], status, None) for phone, status in statuses.items())
+    return BulkMailingStatus(1, f"c/x shop#{A}", None, rows, None)
+
+
+@pytest.mark.parametrize(
+    ("called_back", "expected"),
+    [
+        (_called_back(p375290000000="UNDELIVERED"), {"SENT": 1}),
+        (_called_back(p375290000009="DELIVERED"), {"SENT": 1, "DELIVERED": 1}),
+        (_called_back(p375290000008="DELIVERED", p375290000009="DELIVERED"), {"SENT": 1}),
+    ],
+)
+@pytest.mark.parametrize("has_bulk_status", [True, False])
+def test_remote_reports_add_callbacks(
+    called_back: BulkMailingStatus, expected: dict[str, int], has_bulk_status: bool
+) -> None:
+    """Callbacks change no status of sms.by; more phones than recipients belong to someone else."""
+    record = replace(chunk(A, 2), message_id=1)
+    client = TableClient(
+        {"u1": [answer("c/x", A, "SENT")]} if has_bulk_status else {}, lists={1: list(deliveries("SENT"))}
+    )
+    lock = Lock("shop", mailings={"c/x": entry(record)})
+    reports = RemoteReports(lock, client, lambda uuid: (called_back,), list_missed=False)
+    assert reports.count_deliveries(record).words == expected

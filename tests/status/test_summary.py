@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from smsby_deploy.config.declarations import InlineRecipients, Mailing
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Lock
+from smsby_deploy.lock.store import RunningApply
 from smsby_deploy.plan.drift import Difference
 from smsby_deploy.problems import Location
+from smsby_deploy.smsby.deliveries import Delivery
 from smsby_deploy.status.collect import StatusOptions, collect_status
 from smsby_deploy.status.report import Missed
 from tests.status.examples import (
@@ -81,7 +83,7 @@ def test_summary_state_of_chunks_that_were_not_sent(
         ((), "2026-11-30T10:00:00+03:00", "sending"),
         (("SENT", "DELIVERED"), None, "sending"),
         (("DELIVERED", "UNDELIVERED"), None, "final"),
-        (("DELIVERED", "Expired"), None, "final"),
+        (("DELIVERED", "Expired"), None, "sending"),
     ],
 )
 def test_summary_state_of_accepted_mailings(words: tuple[str, ...], time: str | None, state: str) -> None:
@@ -249,3 +251,59 @@ def test_summary_counts_every_recipient_once(
         if word == "Odd"
     )
     assert mailing.other.get("Odd", 0) == odd["Odd"]
+
+
+def _at(hours: float) -> FixedClock:
+    """A clock that many hours after the apply of `entry`."""
+
+    class Later(FixedClock):
+        def now(self) -> datetime:
+            return datetime(2026, 11, 29, tzinfo=UTC) + timedelta(hours=hours)
+
+    return Later()
+
+
+@pytest.mark.parametrize(("hours", "time", "is_over"), [
+    (71.9, None, False),
+    (72, None, True),
+    (80, "2026-11-30T00:00:00+00:00", False),
+    (97, "2026-11-30T00:00:00+00:00", True),
+])  # fmt: skip
+def test_summary_settles_after_a_while(hours: float, time: str | None, is_over: bool) -> None:
+    """What is not final 72 h after its time counts as undelivered, also what sms.by does not mention."""
+    lock = Lock("shop", mailings={"c/x": entry(chunk(A, 5), schedule_time=time)})
+    client = TableClient({"u1": [answer("c/x", A, "DELIVERED", "SENT", "NEW", "Odd")]})
+    (mailing,) = collect_status(lock, client, select=(), clock=_at(hours)).mailings
+    assert (mailing.state == "final", mailing.undelivered, mailing.details.overdue) == (
+        (True, 4, 4) if is_over else (False, 0, 0)
+    )
+    assert total(mailing) == 5
+    assert any("4 recipients without a final status" in note for note in mailing.notes) is is_over
+
+
+def test_summary_settles_a_silent_list() -> None:
+    """--watch must end, even if sms.by never reports the size of a list."""
+    record = ChunkRecord(A, None, "d", ChunkState.ACCEPTED, message_id=7)
+    lock = Lock("shop", mailings={"c/x": entry(record, via="list")})
+    assert collect_status(lock, TableClient(), select=(), clock=_at(73)).mailings[0].state == "final"
+
+
+def test_summary_of_failures_is_final() -> None:
+    """Recipients listed as failures are final under their words, and not delivered."""
+    lock = Lock("shop", mailings={"c/x": entry(chunk(A, 2))})
+    failed = tuple(Delivery(f"37529000000{n}", "blocked", None, has_failed=True) for n in (1, 2))
+    client = TableClient({"u1": [replace(answer("c/x", A), deliveries=failed)]})
+    (mailing,) = collect(lock, client).mailings
+    assert (mailing.state, mailing.other, mailing.delivered) == ("final", {"blocked": 2}, 0)
+
+
+def test_summary_of_a_running_apply_is_sending() -> None:
+    """What another run has begun is in progress; what it has not begun keeps its state."""
+    unsent = [chunk(A, 3, ChunkState.UNKNOWN), chunk(B, 2, ChunkState.PENDING)]
+    lock = Lock("shop", mailings={"c/x": entry(*unsent), "c/y": entry(*unsent)})
+    options = StatusOptions(running=RunningApply("apply, process 7 on host", frozenset({"c/x"})))
+    report = collect_status(lock, TableClient(), select=(), clock=FixedClock(), options=options)
+    x, y = report.mailings
+    assert (x.state, x.pending, x.other) == ("sending", 5, {})
+    assert (y.state, y.other) == ("unknown", {"unknown": 3, "not sent": 2})
+    assert report.running == "apply, process 7 on host"

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
-from smsby_deploy.sandbox.models import NewMailing, NewSms
+from smsby_deploy.sandbox.models import NewMailing, NewSms, SandboxMailing, Sms
 from smsby_deploy.sandbox.protocol import Params, incorrect_arguments, text_of
 
 
@@ -64,23 +64,34 @@ def status_bulk_sms(account: Account, params: Params) -> Any:
     for mailing in account.store.of_request(text_of(params, "uuid")):
         if mailing.created > shown_from:
             continue
-        success = []
+        lists: dict[str, list[dict[str, Any]]] = {"success": []}
         for sms in account.store.sms_of(mailing.id):
-            status, since = account.status_of(sms, mailing)
-            success.append(
-                {
-                    "delivery_id": sms.id,
-                    "phone": sms.phone,
-                    "status": status,
-                    "status_time": account.format_time(since, "status_time", "%Y-%m-%d %H:%M:%S.%f"),
-                }
-            )
+            key, row = _delivery(account, sms, mailing)
+            lists.setdefault(key, []).extend([row, dict(row)] if account.settings.doubled else [row])
         answer.append(
             {
                 "message_id": mailing.id,
                 "name": mailing.name,
                 "alphaname_id": mailing.alphaname_id,
-                "success": success,
+                **lists,
             }
         )
     return answer
+
+
+def _delivery(account: Account, sms: Sms, mailing: SandboxMailing) -> tuple[str, dict[str, Any]]:
+    """Return one delivery, and the key of its list.
+
+    The setting `failures` moves it from `success` to another list.
+    """
+    failure = account.settings.failures.get(sms.phone)
+    if failure is not None:
+        key, _, error = failure.partition(": ")
+        return key, {"phone": sms.phone, **({"error": error} if error else {})}
+    status, since = account.status_of(sms, mailing)
+    return "success", {
+        "delivery_id": sms.id,
+        "phone": sms.phone,
+        "status": status,
+        "status_time": account.format_time(since, "status_time", "%Y-%m-%d %H:%M:%S.%f"),
+    }

@@ -1,0 +1,79 @@
+"""`status` with odd answers of statusBulkSms, and beside a running apply."""
+
+from __future__ import annotations
+
+from tests.e2e.conftest import PROJECT, Shop
+
+A, B = "375291111111", "375292222222"
+CAMPAIGN = f"""\
+version: 1
+campaign: sale
+mailings:
+  - {{name: a, recipients: ["{A}", "{B}"], text: Closed}}
+"""
+
+
+def _apply(shop: Shop, **settings: object) -> None:
+    shop.write("smsby.yaml", PROJECT)
+    shop.write("sale.yaml", CAMPAIGN)
+    shop.settings(delay=0, **settings)
+    assert shop.run("apply", "--auto-approve").code == 0
+
+
+def test_status_reads_lists_beside_success(shop: Shop) -> None:
+    """An `error` list of one entry neither fails the command nor keeps the mailing open."""
+    _apply(shop, failures={B: "error: blocked"}, fates={A: "DELIVERED"}, doubled=True)
+    result = shop.run("status", "--watch", "--format", "json")
+    (shown,) = result.json["mailings"]
+    assert (result.code, shown["state"], shown["delivered"], shown["other"]) == (
+        0,
+        "final",
+        1,
+        {"blocked": 1},
+    )
+    assert shown["recipients"] == 2
+
+
+def test_status_watch_ends_with_settle_after(shop: Shop) -> None:
+    """An unknown status is not final; after settle_after it counts as undelivered in every format."""
+    _apply(shop, fates={A: "DELIVERED", B: "Odd"})
+    (shown,) = shop.run("status", "--format", "json").json["mailings"]
+    assert (shown["state"], shown["other"], shown["overdue"]) == ("sending", {"Odd": 1}, 0)
+    shop.write("smsby.yaml", PROJECT + "status: {settle_after: 0s}\n")
+    result = shop.run("status", "--watch", "--format", "json")
+    (shown,) = result.json["mailings"]
+    assert (shown["state"], shown["undelivered"], shown["overdue"], shown["other"]) == ("final", 1, 1, {})
+    for form in ("text", "markdown", "html", "junit"):
+        assert "1 recipient without a final status" in shop.run("status", "--format", form).out, form
+    assert "undelivered (overdue: Odd)" in shop.run("status", "--format", "csv").out
+
+
+def test_status_says_which_answer_was_an_error(shop: Shop) -> None:
+    """An error of statusBulkSms leaves the mailing open, with a note, and exit code 0."""
+    _apply(shop, list_lag=100000)
+    shop.fault(method="statusBulkSms", mode="error", text="no access", times=9)
+    result = shop.run("status", "--format", "json")
+    (shown,) = result.json["mailings"]
+    assert (result.code, shown["state"], shown["pending"]) == (0, "sending", 2)
+    assert shown["notes"] == ["not reported: statusBulkSms: no access"]
+
+
+def test_status_of_a_running_apply_is_in_progress(shop: Shop) -> None:
+    """While another process is sending, its mailing is `sending`; after it was killed, unknown."""
+    shop.write("smsby.yaml", PROJECT)
+    shop.write("sale.yaml", CAMPAIGN)
+    shop.fault(method="sendBulkSms", mode="timeout", seconds=60)
+    run = shop.start("apply", "--auto-approve")
+    shop.wait_until(lambda: shop.has_been_called("sendBulkSms"))
+    shown = shop.run("status", "--format", "json")
+    assert (shown.code, shown.json["mailings"][0]["state"]) == (0, "sending")
+    assert shown.json["summary"]["running"].startswith("apply, process ")
+    text = shop.run("status")
+    assert "in progress: another run holds the lock" in text.out
+    assert "lock resolve" not in text.out
+    run.signal(9)
+    shop.clear_faults()
+    run.finish()
+    shown = shop.run("status", "--format", "json")
+    assert (shown.code, shown.json["mailings"][0]["state"]) == (6, "unknown")
+    assert shown.json["summary"]["running"] is None
