@@ -97,6 +97,7 @@ class AnswerHandler:
             self._mark_sent(request)
         line = f"the outcome of a request is unknown ({error}); looking for it at sms.by"
         self._warn("lost", line, request, outcome)
+        self._reconciler.forget_list()
         request.look_for_lost(self._reconciler)
         for ref in request.chunks:
             if record.is_unknown(ref, request.row):

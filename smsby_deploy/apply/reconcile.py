@@ -27,6 +27,7 @@ class Reconciler:
         self._clock = context.clock
         self._project = context.project
         self._say = context.say
+        self._last: tuple[float, RemoteView] | None = None  # when it was asked for, and the answer
 
     def read(self) -> RemoteView:
         """Return the remote list.
@@ -34,7 +35,28 @@ class Reconciler:
         Raises:
             SmsbyUnavailable, TokenRefused, ApiError: it cannot be read.
         """
-        return view_remote(self._project.scope, self._client.get_sms_messages())
+        asked_at = self._clock.monotonic()
+        remote = view_remote(self._project.scope, self._client.get_sms_messages())
+        self._last = asked_at, remote
+        return remote
+
+    def read_recent(self) -> RemoteView:
+        """Return the remote list as it was less than half of `reconcile_seconds` ago, or now.
+
+        So the reads of a run grow with its time, not with its mailings.
+
+        Raises:
+            StopSending: it cannot be read.
+        """
+        if self._last is not None:
+            asked_at, remote = self._last
+            if self._clock.monotonic() - asked_at < self._project.api.reconcile_seconds / 2:
+                return remote
+        return self.read_before_sending()
+
+    def forget_list(self) -> None:
+        """Let the next look read the list: the outcome of a request is unknown."""
+        self._last = None
 
     def read_before_sending(self) -> RemoteView:
         """Return the remote list; nothing is sent without it.

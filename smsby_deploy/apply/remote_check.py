@@ -67,7 +67,7 @@ class RemoteCheck:
             return not run.is_stopped
         run.is_begun = True
         self._shutdown.check()
-        remote = self._reconciler.read_before_sending()
+        remote = self._reconciler.read_recent()
         seconds = self._project.api.reconcile_seconds
         check = check_list(self._lock_before, remote, now=self._clock.now(), reconcile_seconds=seconds)
         if check.is_disproved:

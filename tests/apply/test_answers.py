@@ -107,3 +107,17 @@ def test_answer_handler_continues_with_what_was_found() -> None:
         "the outcome of a request is unknown (lost); looking for it at sms.by",
         "accepted          2 recipients  m/0 [1/3]",
     ]
+
+
+def test_answer_handler_forgets_a_list_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that was read before a request was lost is not looked at any more, not even to find that request."""
+    world = World()
+    order: list[str] = []
+    monkeypatch.setattr(Reconciler, "forget_list", lambda self: order.append("forget"))
+
+    class Lost(FakeRequest):
+        def look_for_lost(self, reconciler: Reconciler) -> None:
+            order.append("look")
+
+    _handle(world, Lost(world, ("m/0", 0), [UNKNOWN]), UNKNOWN)
+    assert order == ["forget", "look"]

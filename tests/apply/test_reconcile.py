@@ -156,3 +156,22 @@ def test_reconciler_stops_the_run_without_a_list() -> None:
         reconciler.read_before_sending()
     assert caught.value.exit_code is ExitCode.UNREACHABLE
     assert not world.held.lines
+
+
+def test_reconciler_reuses_a_list_until_a_request_is_lost() -> None:
+    """It is as old as half of reconcile_seconds at most, and no look uses one from before a lost request."""
+    world, sms_by, reconciler = _world(10)
+    reads: list[float] = []
+
+    def read(time: float) -> list[RemoteMailing]:
+        reads.append(time)
+        return []
+
+    sms_by.listed = read
+    for time in (0.0, 4.9, 5.0, 9.9):
+        world.clock.time = time
+        reconciler.read_recent()
+    assert reads == [0.0, 5.0]
+    reconciler.forget_list()
+    reconciler.read_recent()
+    assert reads == [0.0, 5.0, 9.9]

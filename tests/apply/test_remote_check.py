@@ -167,3 +167,18 @@ def test_remote_check_asks_only_if_there_is_something_to_find(bulk: Shop) -> Non
     check, _, _ = _checked(bulk)
     check.record_found()
     assert bulk.sms_by.calls == []
+
+
+def test_remote_check_reads_the_list_once_for_many_mailings(shop: Shop) -> None:
+    """Reads grow with the time of a run: the plan reads the list, the first mailing, and the comparison at the end."""
+    shop.write("smsby.yaml", "version: 1\nproject: shop\n")
+    mailings = "".join(
+        f'  - {{name: m{number}, recipients: ["{PHONES[0]}"], text: Closed on day {number}}}\n'
+        for number in range(100)
+    )
+    shop.write("sale.yaml", f"version: 1\ncampaign: sale\nmailings:\n{mailings}")
+    shop.sms_by.script("sendBulkSms", ok({"uuid": "u", "success": "OK"}))
+    result, _ = shop.apply()
+    assert result.exit_code == ExitCode.DONE
+    assert {mailing.outcome for mailing in result.mailings} == {MailingOutcome.SENT}
+    assert len(shop.sms_by.named("getSMSMessages")) == 3
