@@ -149,11 +149,12 @@ def _as_reviewed(request: ApplyRequest, reviewed: Plan, plan: Plan) -> Plan:
 def _hold_back(then: Action | None, now: Action) -> Action:
     """Block a send that was not reviewed.
 
-    It was blocked, and its obstacle may be gone; or the plan of an older version does not say to which list it goes.
+    It was blocked, and its obstacle may be gone; or the plan of an older version does not say to which list it goes. What
+    lacked only an approval when it was reviewed is sent.
     """
     if then is None or not now.sends:
         return now
-    if then.action is ActionKind.BLOCKED:
+    if then.action is ActionKind.BLOCKED and then.reason_code is not ReasonCode.APPROVAL:
         why = f"blocked in the reviewed plan; now {now.action}: make a new plan"
         return now.block(ReasonCode.CHANGED, why)
     if now.action in STARTING and now.contact_list is not None and then.contact_list is None:

@@ -45,6 +45,13 @@ class Environment(NamedTuple):
         return self.is_sandbox
 
 
+class Rehearsal(NamedTuple):
+    """The environment in which mailings are rehearsed, and its lock."""
+
+    environment: str
+    lock: Path
+
+
 class ApiSettings(NamedTuple):
     environment: Environment = Environment()
     account_timezone: str = "Europe/Minsk"
@@ -332,6 +339,7 @@ class Project(NamedTuple):
     locations: Mapping[str, Location] = MappingProxyType({})
     test_phones: tuple[str, ...] | None = None
     settle_after: timedelta = timedelta(hours=72)
+    rehearsed_in: Rehearsal | None = None
 
     @property
     def environment(self) -> Environment:

@@ -76,6 +76,12 @@ def default_lock(name: str) -> str:
     return _SANDBOX_LOCK if name == SANDBOX else "smsby.lock.json"
 
 
+def lock_in(document: YamlMap, name: str) -> str:
+    """Return the lock file of the environment `name`; raises as `settings_in`."""
+    lock: str = settings_in(document, name).get("lock", default_lock(name))
+    return lock
+
+
 def read_environment(settings: YamlMap, name: str, locations: Mapping[str, Location]) -> Environment:
     """Return the environment `name`; `locations` are the places of the keys in its `settings`."""
     environment = _BUILT_IN.get(name, Environment(name))

@@ -20,8 +20,9 @@ from smsby_deploy.config.declarations import (
     Project,
     RecipientsFile,
     RecipientsParquet,
+    Rehearsal,
 )
-from smsby_deploy.config.environments import default_lock, read_environment, settings_in
+from smsby_deploy.config.environments import default_lock, lock_in, read_environment, settings_in
 from smsby_deploy.config.project_files import (
     DEFAULT_PATTERN,
     PROJECT_FILE,
@@ -100,7 +101,7 @@ def load_project(
     problems = check_document("project", document, PROJECT_FILE)
     if problems and not drop_invalid("project", document):
         raise FilesInvalid(problems)
-    loaded = _ProjectLoader(root, settings_in(document, environment), environ or {}, environment).load()
+    loaded = _ProjectLoader(root, document, environ or {}, environment).load()
     if not problems:
         return loaded
     raise ProjectFlawed(loaded._replace(problems=(*problems, *loaded.problems)))
@@ -121,7 +122,8 @@ def campaign_inputs(project: Project, mailing: Mailing) -> tuple[Path, ...]:
 class _ProjectLoader:
     def __init__(self, root: Path, document: YamlMap, environ: Mapping[str, str], environment: str) -> None:
         self._root = root
-        self._document = document
+        self._whole = document
+        self._document = document = settings_in(document, environment)
         self._environment = environment
         self._environ = environ
         self._log = ProblemLog()
@@ -150,6 +152,7 @@ class _ProjectLoader:
             lock=self._lock(),
             campaigns=self._campaigns(context),
             locations=self._locations,
+            rehearsed_in=self._rehearsal(),
             test_phones=tuple(map(str, document["test_phones"])) if "test_phones" in document else None,
             settle_after=read_duration((document.get("status") or {}).get("settle_after", "72h")),
         )
@@ -234,6 +237,20 @@ class _ProjectLoader:
         if path is None:
             return None
         return OptOuts(read_file_source(path, settings, place)._replace(is_opt_outs=True), on_invalid)
+
+    def _rehearsal(self) -> Rehearsal | None:
+        """Return where mailings must have been rehearsed; an unknown environment is an error."""
+        name = self._document.get("rehearsed_in")
+        if name is None:
+            return None
+        place = self._locations["rehearsed_in"]
+        try:
+            lock = lock_in(self._whole, name)
+        except UsageError as error:
+            self._log.error("ENVIRONMENT", f"rehearsed_in: {error.message}; {error.hint}", place)
+            return None
+        path = resolve_inside(self._root, lock, place, self._log, must_exist=False)
+        return None if path is None else Rehearsal(name, path)
 
     def _lock(self) -> Path:
         default = default_lock(self._environment)

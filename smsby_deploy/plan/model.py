@@ -43,6 +43,7 @@ class ReasonCode(StrEnum):
     EXPIRED = "expired"  # its schedule_time has passed
     UNKNOWN = "unknown"  # the outcome of an earlier request is not known
     COLLISION = "collision"  # sms.by or the lock has it under another fingerprint or address
+    APPROVAL = "approval"  # something must happen first: a rehearsal
     GUARDRAIL = "guardrail"  # a guardrail of smsby.yaml forbids it
 
 

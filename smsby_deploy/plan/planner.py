@@ -20,6 +20,7 @@ from smsby_deploy.errors import FilesInvalid, Refused, SmsbyUnavailable
 from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.lock.serialization import entry_digest
+from smsby_deploy.lock.store import LockStore
 from smsby_deploy.plan import reasons
 from smsby_deploy.plan.account_names import AccountNames, find_name_problems, read_names
 from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
@@ -184,7 +185,9 @@ class MeasuredFiles:
             check = check_list(self.lock, remote, now=now, reconcile_seconds=project.api.reconcile_seconds)
             problems = [*self._find_missing(check, now), *problems]
         sent = SentMailings(self.lock, (one.address for one in (*project.mailings, *self.loaded.flawed)))
-        planner = _Planner(project, self.lock, sent, names, remote, check, now, problems)
+        planner = _Planner(
+            project, self.lock, sent, names, remote, check, now, problems, _find_rehearsed(project)
+        )
         first = len(problems)
         planned = [planner.plan_mailing(one) for one in self.measured]
         problems[first:first] = find_name_problems(_unfinished(mailings, planned), names)
@@ -252,6 +255,7 @@ class _Planner:
     check: ListCheck | None
     now: datetime
     problems: list[Problem]
+    rehearsed: frozenset[tuple[str, str]]  # addresses and content digests
     snapshots: dict[str, str] = field(default_factory=dict)
 
     def plan_mailing(self, measured: _Measured) -> Action | None:
@@ -304,6 +308,10 @@ class _Planner:
             planned = Planned(desired, sender, contact_list)
             if sent_as := self.sent.find_renamed(planned):
                 return block(ReasonCode.COLLISION, reasons.renamed(here, sent_as))
+        rehearsal = None if is_rehearsal else self.project.rehearsed_in
+        is_rehearsed = (mailing.address, desired.content_digest) in self.rehearsed
+        if rehearsal is not None and decision.action in SENDING and not is_rehearsed:
+            return block(ReasonCode.APPROVAL, reasons.not_rehearsed(rehearsal.environment))
         if decision.action in SENDING:
             breaches = check_mailing(self.project.guardrails, mailing, desired, self.now, policy=policy)
             if breaches:
@@ -340,6 +348,23 @@ def _unfinished(mailings: Iterable[Mailing], planned: Iterable[Action | None]) -
 def _may_be_sent_in_bulk(mailing: Mailing, entry: Entry | None) -> bool:
     is_done = entry is not None and entry.is_complete and entry.revision == mailing.revision
     return mailing.via == "bulk" and not is_done
+
+
+def _find_rehearsed(project: Project) -> frozenset[tuple[str, str]]:
+    """Return the address and the content digest of each mailing that its rehearsal has sent.
+
+    The environment is not part of that digest, so it is the same everywhere.
+    """
+    rehearsal = project.rehearsed_in
+    if rehearsal is None:
+        return frozenset()
+    lock = LockStore(rehearsal.lock, project.name, rehearsal.environment).read()
+    return frozenset(
+        (address, one.content_digest)
+        for address, entry in lock.mailings.items()
+        for one in (entry, *entry.earlier)
+        if one.is_complete and one.was_sent_in_part
+    )
 
 
 def _find_lateness(mailing: Mailing, now: datetime) -> Iterable[Problem]:

@@ -108,6 +108,13 @@ def renamed(here: Situation, sent_as: Other) -> str:
     )
 
 
+def not_rehearsed(environment: str) -> str:
+    return (
+        f"it was not sent with this content in the environment {environment}; run "
+        f"`smsby-deploy --env {environment} apply` first"
+    )
+
+
 def expired(here: Situation) -> str:
     assert here.desired.schedule_time is not None
     return expired_since(here.desired.schedule_time)

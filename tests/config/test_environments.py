@@ -9,6 +9,7 @@ from urllib3.util import parse_url
 
 from smsby_deploy.config.declarations import Environment
 from smsby_deploy.config.environments import is_loopback, service_url
+from smsby_deploy.config.schema import load_schema
 from smsby_deploy.errors import SmsbyUnavailable, UsageError
 from smsby_deploy.problems import Location
 
@@ -125,3 +126,10 @@ def test_is_loopback_means_this_machine() -> None:
     """By name or by address."""
     assert all(map(is_loopback, ["http://localhost", "http://127.1.2.3:1", "http://[::1]"]))
     assert not any(map(is_loopback, ["http://localhost.example", "http://10.0.0.1", "http://sandbox"]))
+
+
+def test_environments_may_replace_every_key() -> None:
+    """The schema lists each key of the top level under `environments`, except those that are the same everywhere."""
+    keys = load_schema("project")["properties"]
+    own = keys["environments"]["additionalProperties"]["properties"].keys()
+    assert keys.keys() - own == {"version", "project", "environments"}

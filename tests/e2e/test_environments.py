@@ -209,3 +209,28 @@ def test_production_lock_never_starts_anew(sale: Shop) -> None:
     sale.run("apply", "--auto-approve")
     assert sale.lock()["mailings"] == before["mailings"]
     assert sale.inbox() == {}
+
+
+def test_mailing_must_be_rehearsed_first(sale: Shop) -> None:
+    """It is blocked until that environment's lock has this content; its saved plan is good afterwards."""
+    sale.write("smsby.yaml", PROJECT + "rehearsed_in: sandbox\n")
+    plan = sale.run("plan", "--out", "plan.json", "--format", "json")
+    assert plan.code == 4
+    (action,) = plan.json["actions"]
+    assert (action["action"], action["reason_code"]) == ("blocked", "approval")
+    assert sale.run("apply", "--auto-approve").code == 4
+    assert sale.inbox() == {}
+    _rehearse(sale, "Hello")
+    assert sale.run("apply", "plan.json").code == 0
+    assert {len(messages) for messages in sale.inbox().values()} == {2}
+    sale.write("sale.yaml", CAMPAIGN.replace("Hello", "Changed\n    revision: 2"))
+    changed = sale.run("plan", "--format", "json").json["actions"][0]
+    assert (changed["action"], changed["reason_code"]) == ("blocked", "approval")
+
+
+def test_rehearsal_in_an_unknown_environment_is_an_error(sale: Shop) -> None:
+    """With its place."""
+    sale.write("smsby.yaml", PROJECT + "rehearsed_in: stage\n")
+    done = sale.run("validate")
+    assert done.code == 3
+    assert "smsby.yaml:5:15: error ENVIRONMENT rehearsed_in: there is no environment stage" in done.out

@@ -74,6 +74,7 @@ CASES: dict[str, Case] = {
     "ENCODING_GUESSED": Case(
         files={"list.csv": "phone,name\n375291111111,Анна\n".encode("cp1251")}
     ),
+    "ENVIRONMENT": Case(project="rehearsed_in: staging\n"),
     "EXPENSIVE_CHARACTER": Case(f"    text: Hello — {_LONG}\n"),
     "EXTRA": Case(mailing=_sql(_QUERY), url="oracle+cx_oracle://localhost/crm"),
     "FILE_MISSING": Case(mailing="  - name: vip\n    recipients: {file: gone.csv}\n"),
