@@ -18,6 +18,7 @@ from smsby_deploy.exit_codes import ExitCode, first_exit_code
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import Project
     from smsby_deploy.lock.records import Lock
+    from smsby_deploy.status.delivery_counts import DeliveryCounts
     from smsby_deploy.status.report import StatusReport
 
     Collect = Callable[..., StatusReport]
@@ -159,6 +160,8 @@ def _collector(
     after = read_since(since, now=clock.now(), zone=project.api.account_timezone) if since else None
     store, reader = open_lock(project), open_reader(project.api, context.environ, clock)
 
+    final: dict[str, DeliveryCounts] = {}
+
     def collect(**arguments: Any) -> StatusReport:
         options = StatusOptions(
             after,
@@ -168,6 +171,7 @@ def _collector(
             here=binding_of(project.api, context.environ),
             settle_after=project.settle_after,
             running=store.read_running(),
+            final=final,
         )
         return collect_status(
             store.read(),

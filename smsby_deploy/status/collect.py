@@ -20,6 +20,7 @@ from smsby_deploy.lock.store import RunningApply
 from smsby_deploy.plan.drift import Difference, IntendedValues, intended_by_lock
 from smsby_deploy.plan.list_check import MissingMailing, check_list, shows_any
 from smsby_deploy.plan.selection import is_selected
+from smsby_deploy.status.delivery_counts import DeliveryCounts
 from smsby_deploy.status.remote_reports import ReadCallbacks, RemoteReports
 from smsby_deploy.status.report import SETTLED, MailingStatus, StatusReport
 from smsby_deploy.status.summary import Moment, summarize_mailing
@@ -102,7 +103,8 @@ class StatusOptions:
     `since` leaves out mailings scheduled or applied before it. `mailings` are those of the files: their `max_late` excuses a
     later send time. `list_missed` lists the recipients without a delivery. What was accepted in the last
     `reconcile_seconds` need not be listed yet. With `here`, the lock must belong there. A message without a final status
-    `settle_after` its time counts as undelivered. `running` is another run that holds the lock.
+    `settle_after` its time counts as undelivered. `running` is another run that holds the lock. `final` remembers the
+    chunks that need no further question, from one report to the next.
     """
 
     since: datetime | None = None
@@ -112,6 +114,7 @@ class StatusOptions:
     here: Binding | None = None
     settle_after: timedelta = timedelta(hours=72)
     running: RunningApply | None = None
+    final: dict[str, DeliveryCounts] | None = None
 
 
 _DEFAULT_OPTIONS = StatusOptions()
@@ -152,7 +155,9 @@ def collect_status(
     progress.begin(
         sum(lock.mailings[address].recipients or 0 for address in chosen if address not in settled)
     )
-    reports = RemoteReports(lock, client, read_callbacks, list_missed=options.list_missed)
+    reports = RemoteReports(
+        lock, client, read_callbacks, list_missed=options.list_missed, final=options.final
+    )
     if options.here is not None:
         find_binding(lock, options.here, is_shown=shows_any(lock, reports.remote))
     in_files = {mailing.address: mailing for mailing in options.mailings}

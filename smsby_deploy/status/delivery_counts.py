@@ -83,6 +83,13 @@ class DeliveryCounts:
         undocumented = {word: n for word, n in self.words.items() if read_delivery_status(word) is None}
         return sum(undocumented.values()) - sum(self.failed[word] for word in undocumented)
 
+    @property
+    def is_final(self) -> bool:
+        """Whether no message of these may change its status any more."""
+        return all(
+            read_delivery_status(word) in _FINAL or n == self.failed[word] for word, n in self.words.items()
+        )
+
     def settle(self) -> None:
         """Count every message without a final status as undelivered: it had time enough."""
         for word in list(self.words):

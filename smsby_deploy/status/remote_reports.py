@@ -44,9 +44,18 @@ class RemoteReports:
     """Answers of sms.by about the chunks of one lock, each asked for at most once."""
 
     def __init__(
-        self, lock: Lock, client: ReadClient, read_callbacks: ReadCallbacks, *, list_missed: bool
+        self,
+        lock: Lock,
+        client: ReadClient,
+        read_callbacks: ReadCallbacks,
+        *,
+        list_missed: bool,
+        final: dict[str, DeliveryCounts] | None = None,
     ) -> None:
         """Read the list of mailings.
+
+        `final` holds the deliveries of chunks, by fingerprint, that were final in earlier reports: they are not asked
+        about again. It is extended.
 
         Raises:
             SmsbyUnavailable, TokenRefused, ApiError: sms.by did not answer.
@@ -63,6 +72,7 @@ class RemoteReports:
         )
         self._bulk_reports: dict[str, list[_BulkReport]] = {}
         self._errors: dict[str, str] = {}  # by uuid
+        self._final = {} if final is None else final
         self._unread: list[str] = []  # errors of sms.by in place of deliveries, masked
         self._by_fingerprint: dict[str, RemoteMailing] = {}
         self._by_id: dict[int, RemoteMailing] = {}
@@ -95,12 +105,17 @@ class RemoteReports:
         They are found by its uuid, or else by its message_id. Callbacks add the phones that sms.by does not report. An
         error of sms.by about this chunk is kept for `take_unread`, and does not hide the others.
         """
+        if chunk.fingerprint in self._final:
+            return self._final[chunk.fingerprint]
         tally = self._tally_of_request(chunk)
         if tally is None:
             tally = self._tally_of_message(chunk)
         if not tally.is_finished:
             self._add_callbacks(chunk, tally)
-        return tally.finish()
+        counts = tally.finish()
+        if chunk.recipients is not None and counts.is_final and counts.total >= chunk.recipients:
+            self._final[chunk.fingerprint] = counts
+        return counts
 
     def take_unread(self) -> list[str]:
         """Return the errors since the last call in place of deliveries, masked."""

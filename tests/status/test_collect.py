@@ -158,3 +158,20 @@ def test_read_since_refuses_anything_else(text: str) -> None:
     """Nothing is guessed."""
     with pytest.raises(UsageError, match="expected a date, a time or a duration"):
         read_since(text, now=NOW, zone="Europe/Minsk")
+
+
+def test_collect_asks_only_about_open_chunks() -> None:
+    """While a mailing is watched, a chunk whose messages are all final is not asked about again."""
+    open_chunk = ChunkRecord(B, 2, "d", ChunkState.ACCEPTED, "u2")
+    lock = Lock("shop", mailings={"c/x": entry(chunk(A, 1), open_chunk)})
+    client = TableClient(
+        {"u1": [answer("c/x", A, "DELIVERED")], "u2": [answer("c/x", B, "SENT", "DELIVERED")]}
+    )
+    options = StatusOptions(final={})
+    first = collect_status(lock, client, select=(), clock=FixedClock(), options=options)
+    assert client.asked == ["getSMSMessages", "u1", "u2"]
+    client.asked.clear()
+    client.bulk["u2"] = [answer("c/x", B, "DELIVERED", "DELIVERED")]
+    second = collect_status(lock, client, select=(), clock=FixedClock(), options=options, previous=first)
+    assert client.asked == ["getSMSMessages", "u2"]
+    assert (second.mailings[0].delivered, second.mailings[0].state) == (3, "final")
