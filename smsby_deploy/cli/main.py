@@ -6,13 +6,16 @@ Every error becomes one sentence, its place, a hint and an exit code here.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import itertools
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from copy import copy
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -68,6 +71,17 @@ def report_error(error: BaseException, *, verbose: bool, log: JsonLog | None = N
     if isinstance(error, OSError) and error.filename is not None:
         return _write(f"{error.filename}: {error.strerror}", ExitCode.FAILED, log)
     return _report_internal_error(error, log, verbose=verbose)
+
+
+def _lost_output(error: OSError) -> SmsbyDeployError:
+    """Return what a closed or full stdout means to the user, and stop writing to it."""
+    with suppress(OSError, ValueError):  # stdout may be a stream without a descriptor
+        # Otherwise Python would try to write the rest once more at exit, and end with a code of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return SmsbyDeployError(
+        f"cannot write the output: {error.strerror}",
+        hint="run `smsby-deploy status` to see what was sent, and `smsby-deploy plan` to see what remains to be done",
+    )
 
 
 def _report_click_error(error: click.ClickException, log: JsonLog | None) -> int:
@@ -129,6 +143,15 @@ class LazyGroup(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{module.__name__}.command is not a command")
         return _with_globals(command)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """As click does, but say so if stdout is closed or full; click would end without a word."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.filename is not None or error.errno not in (errno.EPIPE, errno.ENOSPC):
+                raise
+            raise _lost_output(error) from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -228,6 +251,8 @@ def _make_streams_robust() -> None:
 
     Output to a file or a pipe is UTF-8, which JSON and HTML documents promise.
     """
+    if sys.stdout is None:  # closed by the caller, as in `>&-`
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     for stream in (sys.stdout, sys.stderr):
         encoding = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "")
         if not isinstance(stream, io.TextIOWrapper) or encoding == "utf8":
@@ -245,4 +270,10 @@ def run(arguments: Sequence[str]) -> int:
         result = group.main(list(arguments), prog_name="smsby-deploy", standalone_mode=False)
     except BaseException as error:  # noqa: BLE001 - nothing above could turn it into a message
         return report_error(error, verbose=is_verbose, log=log)
-    return result if isinstance(result, int) else ExitCode.DONE
+    code = result if isinstance(result, int) else ExitCode.DONE
+    try:
+        sys.stdout.flush()
+    except OSError as error:  # the command's own result is worth more than this one
+        lost = report_error(_lost_output(error), verbose=is_verbose, log=log)
+        return code or lost
+    return code

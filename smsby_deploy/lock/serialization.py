@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -149,6 +150,10 @@ def _read_chunk(document: dict[str, Any]) -> ChunkRecord:
     return replace(chunk, state=state, phones=phones, baseline=counts)
 
 
+# A lock is indented JSON and escapes line breaks in values, so none of its lines begins like this.
+_CONFLICT_MARKER = re.compile(r"^<{7} ", re.MULTILINE)
+
+
 def entry_digest(entry: Entry) -> str:
     """Return the sha256 of one entry; a plan stores it to notice that the lock has changed."""
     return hashlib.sha256(_canonical(entry_document(entry))).hexdigest()
@@ -184,6 +189,12 @@ def read_lock(text: str, where: str) -> Lock:
         LockDamaged: not JSON, truncated, edited manually, or of an unknown version.
     """
     recovery = f"restore it from git (git checkout -- {where}); what was sent since is found again at sms.by"
+    if conflict := _CONFLICT_MARKER.search(text):
+        raise LockDamaged(
+            f"{where} has git conflict markers at line {text.count(chr(10), 0, conflict.start()) + 1}",
+            hint=f"take one side whole: git checkout --theirs -- {where} (or --ours; the one with the higher serial),"
+            f" then git add {where}; what the other side sent is found again at sms.by",
+        )
     try:
         document = json.loads(text, object_pairs_hook=_no_duplicates)
         if not isinstance(document, dict) or document.get("format") != FORMAT:

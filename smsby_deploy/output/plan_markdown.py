@@ -366,14 +366,14 @@ def _folds(action: Action, base: Base, review: MailingReview | None) -> Iterator
 
 def _audience_table(action: Action) -> str:
     audience = action.audience
-    steps = (
-        ("rows read", audience.rows),
-        ("invalid phone number, dropped", -audience.invalid),
-        ("duplicate phone number", -audience.duplicate),
-        ("opted out", -audience.suppressed),
-        ("**recipients**", audience.final),
-    )
-    return "| | count |\n|---|---:|\n" + "".join(table_row((name, f"{count:,}")) for name, count in steps)
+    subtracted = {
+        "invalid phone number, dropped": audience.invalid,
+        "duplicate phone number": audience.duplicate,
+        "opted out": audience.suppressed,
+    }
+    steps = [("rows read", audience.rows), *((name, -count) for name, count in subtracted.items() if count)]
+    rows = (*steps, ("**recipients**", audience.final))
+    return "| | count |\n|---|---:|\n" + "".join(table_row((name, f"{count:,}")) for name, count in rows)
 
 
 def _sample(sample: Sample) -> str:

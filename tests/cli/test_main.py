@@ -213,3 +213,42 @@ def test_report_error_writes_events_to_a_log(capsys: pytest.CaptureFixture[str])
     assert [event["event"] for event in events] == ["problem", "failed", "failed"]
     assert [event.get("exit_code") for event in events] == [None, 3, 1]
     assert capsys.readouterr().err == ""
+
+
+def _run_with_stdout(stdout: int, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "smsby_deploy", *words],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    "words", [("schema", "plan"), ("plan", "--offline"), ("plan", "--offline", "--format", "json")]
+)
+def test_run_with_full_stdout_is_no_internal_error(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Output that cannot be written is named, with the commands that show what was sent."""
+    run(["init", str(tmp_path / "shop")])
+    with Path("/dev/full").open("w") as full:
+        result = _run_with_stdout(full.fileno(), "-C", str(tmp_path / "shop"), *words)
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 2
+    assert result.stderr.startswith("error: cannot write the output: ")
+    assert "smsby-deploy status" in result.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="closes a pipe the POSIX way")
+def test_run_with_closed_stdout_says_so() -> None:
+    """A reader that ended early, such as `head`, is no silent failure and no traceback."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        result = _run_with_stdout(writer, "schema", "plan")
+    finally:
+        os.close(writer)
+    assert result.returncode == 1
+    assert "cannot write the output" in result.stderr
+    assert "Exception ignored" not in result.stderr

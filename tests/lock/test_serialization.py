@@ -174,3 +174,16 @@ def test_read_lock_refuses_an_edited_lock() -> None:
     with pytest.raises(LockDamaged) as caught:
         read_lock(json.dumps(document), "smsby.lock.json")
     assert "git checkout -- smsby.lock.json" in caught.value.hint
+
+
+def test_read_lock_recognizes_conflict_markers() -> None:
+    """Conflict markers are named with their line, and the command works in a conflicted checkout."""
+    text = write_lock(Lock("shop"))
+    conflicted = text.replace(
+        '  "serial": 0,\n', '<<<<<<< HEAD\n  "serial": 0,\n=======\n  "serial": 1,\n>>>>>>> other\n'
+    )
+    assert conflicted != text
+    with pytest.raises(LockDamaged) as caught:
+        read_lock(conflicted, "smsby.lock.json")
+    assert "conflict markers at line 5" in caught.value.message
+    assert "git checkout --theirs -- smsby.lock.json" in caught.value.hint

@@ -174,3 +174,15 @@ def test_word_diff_masks_a_changed_number() -> None:
     """Numbers are masked before words are compared, so their differing digits are not shown."""
     diff = word_diff("call +375 29 123-45-67", "call +375 29 128-45-67")
     assert not {"123", "128"} & set(re.findall(r"\d+", diff))
+
+
+def test_plan_markdown_leaves_out_zero_counts() -> None:
+    """An audience from which nothing was subtracted shows only its rows and its recipients."""
+    plan = examples.ready_plan()
+    clean = tuple(
+        replace(action, audience=action.audience._replace(invalid=0, duplicate=0, suppressed=0))
+        for action in plan.actions
+    )
+    text = comment(replace(plan, actions=clean))
+    assert "| rows read |" in text
+    assert not [line for line in text.splitlines() if line.endswith("| 0 |")]
