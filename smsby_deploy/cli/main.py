@@ -73,6 +73,14 @@ def report_error(error: BaseException, *, verbose: bool, log: JsonLog | None = N
     return _report_internal_error(error, log, verbose=verbose)
 
 
+def _write_error(error: BaseException) -> OSError | None:
+    """Return the error of a closed or full stdout; rich turns a closed one into SystemExit."""
+    cause = error.__context__ if isinstance(error, SystemExit) else error
+    if isinstance(cause, OSError) and cause.filename is None and cause.errno in (errno.EPIPE, errno.ENOSPC):
+        return cause
+    return None
+
+
 def _lost_output(error: OSError) -> SmsbyDeployError:
     """Return what a closed or full stdout means to the user, and stop writing to it."""
     with suppress(OSError, ValueError):  # stdout may be a stream without a descriptor
@@ -148,10 +156,11 @@ class LazyGroup(click.Group):
         """As click does, but say so if stdout is closed or full; click would end without a word."""
         try:
             return super().invoke(ctx)
-        except OSError as error:
-            if error.filename is not None or error.errno not in (errno.EPIPE, errno.ENOSPC):
+        except (OSError, SystemExit) as error:
+            cause = _write_error(error)
+            if cause is None:
                 raise
-            raise _lost_output(error) from error
+            raise _lost_output(cause) from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -269,6 +278,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result = group.main(list(arguments), prog_name="smsby-deploy", standalone_mode=False)
     except BaseException as error:  # noqa: BLE001 - nothing above could turn it into a message
+        if cause := _write_error(error):
+            error = _lost_output(cause)
         return report_error(error, verbose=is_verbose, log=log)
     code = result if isinstance(result, int) else ExitCode.DONE
     try:

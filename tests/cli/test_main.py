@@ -227,7 +227,8 @@ def _run_with_stdout(stdout: int, *words: str) -> subprocess.CompletedProcess[st
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize(
-    "words", [("schema", "plan"), ("plan", "--offline"), ("plan", "--offline", "--format", "json")]
+    "words",
+    [("--help",), ("schema", "plan"), ("plan", "--offline"), ("plan", "--offline", "--format", "json")],
 )
 def test_run_with_full_stdout_is_no_internal_error(tmp_path: Path, words: tuple[str, ...]) -> None:
     """Output that cannot be written is named, with the commands that show what was sent."""
@@ -241,12 +242,14 @@ def test_run_with_full_stdout_is_no_internal_error(tmp_path: Path, words: tuple[
 
 
 @pytest.mark.skipif(os.name == "nt", reason="closes a pipe the POSIX way")
-def test_run_with_closed_stdout_says_so() -> None:
+@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+def test_run_with_closed_stdout_says_so(tmp_path: Path, form: str) -> None:
     """A reader that ended early, such as `head`, is no silent failure and no traceback."""
+    run(["init", str(tmp_path / "shop")])
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        result = _run_with_stdout(writer, "schema", "plan")
+        result = _run_with_stdout(writer, "-C", str(tmp_path / "shop"), "plan", "--offline", "--format", form)
     finally:
         os.close(writer)
     assert result.returncode == 1
