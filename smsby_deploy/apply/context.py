@@ -147,7 +147,7 @@ def read_opt_outs(project: Project) -> PhoneSet:
     Raises:
         FilesChanged: they cannot be read, and without them nothing may be sent.
     """
-    suppressed, problems = load_suppression(project.suppress)
+    suppressed, problems = load_suppression(project.suppress, project.only_to)
     broken = next((problem for problem in problems if problem.severity is Severity.ERROR), None)
     if broken is not None:
         raise FilesChanged(f"cannot read the opt-outs: {broken.location}: {broken.message}")

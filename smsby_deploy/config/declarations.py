@@ -34,6 +34,7 @@ class Environment(NamedTuple):
     url: str = "https://app.sms.by"
     url_location: Location = Location("smsby.yaml")
     token_env: str | None = "SMSBY_TOKEN"
+    is_limited: bool = False  # only test phones are sent to
 
     @property
     def is_sandbox(self) -> bool:
@@ -42,7 +43,7 @@ class Environment(NamedTuple):
     @property
     def is_rehearsal(self) -> bool:
         """Whether what is sent here does not count, so that it may be sent again and again."""
-        return self.is_sandbox
+        return self.is_sandbox or self.is_limited
 
 
 class Rehearsal(NamedTuple):
@@ -344,6 +345,11 @@ class Project(NamedTuple):
     @property
     def environment(self) -> Environment:
         return self.api.environment
+
+    @property
+    def only_to(self) -> tuple[str, ...] | None:
+        """The only phones that mailings are sent to, as written; None if they are sent to all."""
+        return (self.test_phones or ()) if self.environment.is_limited else None
 
     @property
     def scope(self) -> str:

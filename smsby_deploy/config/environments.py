@@ -85,6 +85,7 @@ def lock_in(document: YamlMap, name: str) -> str:
 def read_environment(settings: YamlMap, name: str, locations: Mapping[str, Location]) -> Environment:
     """Return the environment `name`; `locations` are the places of the keys in its `settings`."""
     environment = _BUILT_IN.get(name, Environment(name))
+    environment = environment._replace(is_limited="only_to" in settings)
     if "token_env" in settings:
         environment = environment._replace(token_env=settings["token_env"])
     if "url" in settings:

@@ -161,6 +161,9 @@ class _ProjectLoader:
     def _api(self) -> ApiSettings:
         settings = {key: value for key, value in (self._document.get("api") or {}).items() if key != "url"}
         environment = read_environment(self._document, self._environment, self._locations)
+        if environment.is_limited and "test_phones" not in self._document:
+            message = "only_to: there are no `test_phones`"
+            self._log.error("ENVIRONMENT", message, self._locations["only_to"])
         return ApiSettings(environment, **settings)
 
     def _campaigns(self, context: CampaignContext) -> tuple[Campaign, ...]:

@@ -370,6 +370,7 @@ def _audience_table(action: Action) -> str:
         "invalid phone number, dropped": audience.invalid,
         "duplicate phone number": audience.duplicate,
         "opted out": audience.suppressed,
+        "not a test phone, held out": audience.held_out,
     }
     steps = [("rows read", audience.rows), *((name, -count) for name, count in subtracted.items() if count)]
     rows = (*steps, ("**recipients**", audience.final))

@@ -142,6 +142,7 @@ def audience_line(audience: AudienceCounts) -> str:
         (audience.invalid, "invalid"),
         (audience.duplicate, "duplicate"),
         (audience.suppressed, "suppressed"),
+        (audience.held_out, "held out"),
     )
     removed = [f"{count:,} {name}" for count, name in steps if count]
     return f"{', '.join([counted(audience.rows, 'row'), *removed])} → {counted(audience.final, 'recipient')}"

@@ -11,7 +11,7 @@ from smsby_deploy.plan.chunks import hash_content, hash_former_content, hash_tex
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import AudienceDigest, chunk_digest, fingerprint, hash_rows, row_lines
 from smsby_deploy.plan.measure import Observers
-from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter
+from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter, count_audience
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
@@ -144,9 +144,7 @@ def measure_upload(
         content_digest=content,
         audience_digest=audience.hexdigest(),
         chunks=(ChunkPlan(mark, totals.recipients, upload.chunk),) if has_recipients else (),
-        audience=AudienceCounts(
-            report.rows, report.invalid, report.duplicate, totals.suppressed, totals.recipients
-        ),
+        audience=count_audience(report, totals),
         parts=totals.parts,
         gsm7=totals.gsm7,
         ucs2=totals.ucs2,

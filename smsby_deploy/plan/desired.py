@@ -13,13 +13,17 @@ from smsby_deploy.recipients.phone_set import PhoneSet
 
 
 class AudienceCounts(NamedTuple):
-    """rows = invalid + duplicate + suppressed + final."""
+    """rows = invalid + duplicate + suppressed + final + held_out.
+
+    `held_out` are those who are no test phones, where only test phones are sent to.
+    """
 
     rows: int = 0
     invalid: int = 0
     duplicate: int = 0
     suppressed: int = 0
     final: int = 0
+    held_out: int = 0
 
 
 class ChunkPlan(NamedTuple):

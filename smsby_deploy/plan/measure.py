@@ -21,8 +21,8 @@ from smsby_deploy.plan.chunks import (
     ignore_batch,
     stream_chunks,
 )
-from smsby_deploy.plan.desired import AudienceCounts, Desired
-from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter
+from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter, count_audience
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import (
     MOST_DIFFERING,
@@ -152,9 +152,7 @@ def _measure_chunks(
         content_digest=report.content_digest,
         audience_digest=report.audience_digest.hexdigest(),
         chunks=tuple(chunks),
-        audience=AudienceCounts(
-            audience.rows, audience.invalid, audience.duplicate, totals.suppressed, totals.recipients
-        ),
+        audience=count_audience(audience, totals),
         parts=totals.parts,
         gsm7=totals.gsm7,
         ucs2=totals.ucs2,
@@ -212,7 +210,7 @@ def _locate(mailing: Mailing, problem: Problem) -> Problem:
 def validate_project(loaded: LoadedProject, progress: ReadProgress = NO_PROGRESS) -> tuple[Problem, ...]:
     """Return every problem of the files and audiences; every text is rendered."""
     entries, notes = check_without_databases(loaded.project.suppress)
-    suppressed, problems = load_suppression(entries)
+    suppressed, problems = load_suppression(entries, loaded.project.only_to)
     found = [*loaded.problems, *notes, *problems]
     observers = Observers(progress=progress)
     for mailing in progress.over((*loaded.project.mailings, *loaded.flawed)):

@@ -71,8 +71,13 @@ def _action_document(action: Action) -> dict[str, Any]:
             {"fingerprint": c.fingerprint, "recipients": c.recipients, "digest": c.digest}
             for c in action.chunks
         ],
-        "audience": action.audience._asdict(),
+        "audience": _audience_document(action.audience),
     }
+
+
+def _audience_document(audience: AudienceCounts) -> dict[str, int]:
+    """Return the counts; `held_out` only where recipients were held out."""
+    return {key: count for key, count in audience._asdict().items() if key != "held_out" or count}
 
 
 def _summary_document(plan: Plan) -> dict[str, Any]:

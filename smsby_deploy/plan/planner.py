@@ -95,7 +95,7 @@ def measure_files(
         UsageError: a pattern matches nothing.
     """
     mailings, orphans = select_mailings(loaded, lock, select)
-    suppressed, problems = load_suppression(loaded.project.suppress)
+    suppressed, problems = load_suppression(loaded.project.suppress, loaded.project.only_to)
     measured = []
     shared_texts = SharedTexts(mailings)
     for mailing in progress.over(mailings):
@@ -308,6 +308,8 @@ class _Planner:
             planned = Planned(desired, sender, contact_list)
             if sent_as := self.sent.find_renamed(planned):
                 return block(ReasonCode.COLLISION, reasons.renamed(here, sent_as))
+        if self.project.only_to is not None and contact_list is not None and decision.action in SENDING:
+            return block(ReasonCode.GUARDRAIL, reasons.whole_list())
         rehearsal = None if is_rehearsal else self.project.rehearsed_in
         is_rehearsed = (mailing.address, desired.content_digest) in self.rehearsed
         if rehearsal is not None and decision.action in SENDING and not is_rehearsed:

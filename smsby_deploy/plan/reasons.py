@@ -108,6 +108,10 @@ def renamed(here: Situation, sent_as: Other) -> str:
     )
 
 
+def whole_list() -> str:
+    return "only_to: a contact list kept at sms.by cannot be limited to test phones"
+
+
 def not_rehearsed(environment: str) -> str:
     return (
         f"it was not sent with this content in the environment {environment}; run "

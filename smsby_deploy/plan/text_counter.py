@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 from smsby_deploy.config.declarations import Guardrails, Mailing, Price
 from smsby_deploy.plan.chunks import Chunk
-from smsby_deploy.plan.desired import ChunkPlan
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.recipients.audience import AudienceReport
 from smsby_deploy.texts.cost import CostReport
 from smsby_deploy.texts.parts import Encoding, TextSize, TextTooLong, measure_batch, measure_text
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, rows_file
@@ -60,6 +61,18 @@ class TextTotals(NamedTuple):
     ucs2: int
     longest: int
     cost: Decimal | None
+
+
+def count_audience(report: AudienceReport, totals: TextTotals) -> AudienceCounts:
+    """Return the counts of an audience that was read to its end."""
+    return AudienceCounts(
+        rows=report.rows,
+        invalid=report.invalid,
+        duplicate=report.duplicate,
+        suppressed=totals.suppressed - report.held_out,
+        final=totals.recipients,
+        held_out=report.held_out,
+    )
 
 
 class TextCounter:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import compress, count, islice
+from operator import gt
 from typing import NamedTuple
 
 from smsby_deploy.config.declarations import ContactList, FalseText, InlineRecipients, Mailing, RowSource
@@ -152,6 +153,7 @@ class AudienceReport:
     rows: int = 0
     invalid: int = 0
     duplicate: int = 0
+    held_out: int = 0  # recipients who are no test phones, where only those are sent to
     problems: list[Problem] = field(default_factory=list)
     repeats: Repeats = field(default_factory=Repeats)
     facts: SourceFacts = field(default_factory=SourceFacts)
@@ -318,6 +320,10 @@ class _FirstOccurrences:
         not_suppressed = bytearray(b"\1") * len(phones)
         for index in opted_out:
             not_suppressed[index] = 0
+        if self.suppressed is not None and self.suppressed.only is not None:
+            outside = self.suppressed.only.mark_others(numbers)
+            self.report.held_out += outside.count(1) - sum(outside[i] for i in (*repeated, *opted_out))
+            not_suppressed = bytearray(map(gt, not_suppressed, outside))
         texts = _own_texts(self.mailing, block)
         if not invalid and not repeated:
             return Batch(

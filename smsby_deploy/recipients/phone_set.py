@@ -39,6 +39,7 @@ class PhoneSet:
         self._bits: mmap.mmap | None = None  # None for a small set
         self._others: set[int] = set()  # numbers without a bit
         self._count = 0
+        self.only: PhoneSet | None = None  # of suppressed phones: if set, every phone outside it is held out
 
     def add_all(self, numbers: Sequence[int], other: PhoneSet | None = None) -> tuple[list[int], list[int]]:
         """Add `numbers`; return the positions of repeats, and of numbers in `other`.
@@ -180,7 +181,7 @@ class PhoneSet:
         return number in self._others
 
     def __contains__(self, phone: str) -> bool:
-        return self._has(int(phone) - _FIRST)
+        return self._has(int(phone) - _FIRST) or (self.only is not None and phone not in self.only)
 
     def __len__(self) -> int:
         return self._count

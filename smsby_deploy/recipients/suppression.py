@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from smsby_deploy.config.declarations import OptOuts, RecipientsFile, RecipientsQuery
+from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.phones import normalize_opt_outs
@@ -25,8 +26,12 @@ _BLOCK_ROWS = 1000
 _PHONE_WORDS = ("phone", "tel", "тел", "mobile", "моб", "msisdn", "number", "номер")
 
 
-def load_suppression(entries: Iterable[OptOuts]) -> tuple[PhoneSet, list[Problem]]:
+def load_suppression(
+    entries: Iterable[OptOuts], only_to: Sequence[str] | None = None
+) -> tuple[PhoneSet, list[Problem]]:
     """Return the phones of all `entries`, and the problems.
+
+    If `only_to` is set, every phone that is not in it is held out; one that is not a phone is an error.
 
     A line that is not a phone is an error, unless the entry drops such lines; so is a source that cannot be read. An
     entry without a single phone is a warning.
@@ -36,6 +41,13 @@ def load_suppression(entries: Iterable[OptOuts]) -> tuple[PhoneSet, list[Problem
     for entry in entries:
         found = _Reading(entry, suppressed).read()
         problems.extend(place_rows(entry.source, problem) for problem in found)
+    if only_to is not None:
+        suppressed.only = PhoneSet()
+        phones, invalid = normalize_opt_outs(only_to)
+        suppressed.only.add_all(number_phones(phones))
+        for index, why in invalid.items():
+            message = f"test_phones, number {index + 1}: {why}"
+            problems.append(Problem(Severity.ERROR, "PHONE", message, location=Location(PROJECT_FILE)))
     return suppressed, problems
 
 

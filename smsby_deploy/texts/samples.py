@@ -88,7 +88,7 @@ def sample_mailings(
     Raises:
         UsageError: a mailing has no such row.
     """
-    suppressed, found = load_suppression(loaded.project.suppress)
+    suppressed, found = load_suppression(loaded.project.suppress, loaded.project.only_to)
     problems = [*loaded.problems, *found]
     sampled = []
     for mailing in mailings:

@@ -234,3 +234,49 @@ def test_rehearsal_in_an_unknown_environment_is_an_error(sale: Shop) -> None:
     done = sale.run("validate")
     assert done.code == 3
     assert "smsby.yaml:5:15: error ENVIRONMENT rehearsed_in: there is no environment stage" in done.out
+
+
+LIMITED = """\
+test_phones: ["375291234567", "80291234561"]
+suppress: [optouts.txt]
+environments: {staging: {only_to: test_phones, lock: .smsby/staging.lock.json}}
+"""
+
+
+@pytest.mark.parametrize("via", ["bulk", "single", "bulk\n    upload: true"])
+def test_only_test_phones_are_sent_to(sale: Shop, via: str) -> None:
+    """The others are counted as held out, opt-outs stay opt-outs, and a changed text is sent again."""
+    sale.write("smsby.yaml", PROJECT + LIMITED)
+    sale.write("optouts.txt", "375291234568\n")
+    more = (
+        f"Hello\n    via: {via}"
+        if "upload" not in via
+        else "Hello\n    upload: true\n    schedule_time: 2030-01-01T10:00:00"
+    )
+    sale.write(
+        "sale.yaml",
+        CAMPAIGN.replace("Hello", more).replace('"375291234567", ', '"375291234567", "375291234567", '),
+    )
+    plan = sale.run("-e", "staging", "plan", "--format", "json", "--out", "plan.json")
+    assert plan.code == 0, plan.err
+    (action,) = plan.json["actions"]
+    counts = {"rows": 4, "invalid": 0, "duplicate": 1, "suppressed": 1, "held_out": 1, "final": 1}
+    assert (action["audience"], action["recipients"]) == (counts, 1)
+    assert sale.run("-e", "staging", "apply", "plan.json").code == 0
+    if "upload" not in via:
+        assert {phone: len(messages) for phone, messages in sale.inbox().items()} == {"375291234567": 1}
+        sale.write("sale.yaml", CAMPAIGN.replace("Hello", more.replace("Hello", "Changed")))
+        assert sale.run("-e", "staging", "apply", "--auto-approve").code == 0
+        assert {phone: len(messages) for phone, messages in sale.inbox().items()} == {"375291234567": 2}
+
+
+def test_contact_list_cannot_be_limited(sale: Shop) -> None:
+    """Only sms.by knows who is in it, so it is blocked; and without test phones the project is not valid."""
+    sale.write("smsby.yaml", PROJECT + LIMITED.replace("suppress: [optouts.txt]\n", ""))
+    sale.write(
+        "sale.yaml", "version: 1\ncampaign: sale\nmailings:\n  - {name: a, list: Newsletter, text: Hi}\n"
+    )
+    plan = sale.run("-e", "staging", "plan")
+    assert (plan.code, "only_to" in plan.out) == (4, True)
+    sale.write("smsby.yaml", PROJECT + LIMITED.partition("\n")[2].replace("suppress: [optouts.txt]\n", ""))
+    assert sale.run("-e", "staging", "validate").code == 3
