@@ -2,7 +2,7 @@
 
 By default it runs after every 700 new containers. While modules and a project are loaded there is no garbage, and it would
 take a fifth of the time. Later it must run now and then, because memory must not grow with a list or with the number of
-requests; every 20,000 containers is often enough for that, and makes the plan of a million rows a sixth faster.
+requests; every 20,000 containers is often enough for that, and saves a few percent.
 """
 
 from __future__ import annotations
