@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 from smsby_deploy.cli.context import Context, examples, yes_option
 from smsby_deploy.errors import UsageError
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.output.terminal import write_text
 
 
 @click.command(
@@ -73,7 +75,7 @@ def _print_answer(data: Any, token: str) -> None:
 
     if data is not None:
         text = json_text(data)
-        click.echo(hide_token(text, token) if len(token) >= MIN_SECRET else text, nl=False)
+        write_text(hide_token(text, token) if len(token) >= MIN_SECRET else text, sys.stdout)
 
 
 def _read_pairs(pairs: tuple[str, ...]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import click
 from smsby_deploy.cli.context import Context, check_folder_of, examples, format_option
 from smsby_deploy.cli.session import find_actor, find_commit
 from smsby_deploy.errors import FilesInvalid, Refused, SmsbyUnavailable, UsageError
+from smsby_deploy.output.terminal import write_text
 
 if TYPE_CHECKING:
     from smsby_deploy.apply.context import Event
@@ -179,7 +180,7 @@ def _write_refusal(plan: Plan, error: Refused | FilesInvalid) -> None:
     from smsby_deploy.apply.result import refused_result
     from smsby_deploy.output.json_documents import apply_document, json_text
 
-    click.echo(json_text(apply_document(refused_result(plan, error))), nl=False)
+    write_text(json_text(apply_document(refused_result(plan, error))), sys.stdout)
 
 
 def _write_result(
@@ -197,7 +198,7 @@ def _write_result(
     if context.log is not None:
         log_apply(context.log, result)
     if form == "json":
-        click.echo(document, nl=False)
+        write_text(document, sys.stdout)
     else:
         lock = shlex.quote(os.path.relpath(project.lock)) if project.is_lock_committed else None
         write_apply(result, sys.stdout, color=context.color, lock=lock, program=context.program)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import click
 
 from smsby_deploy.errors import Refused, UsageError
+from smsby_deploy.output.terminal import write_line, write_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,12 +68,11 @@ class Context(NamedTuple):
         self._write("error", text if self.log else f"{event}: {mask_phones(text)}", event, {})
 
     def _write(self, level: str, text: str, event: str, facts: Mapping[str, Fact]) -> None:
-        import click
 
         if self.log is not None:
             self.log.write(level, event, message=text, **facts)
         else:
-            click.echo(text, err=True)
+            write_line(text, sys.stderr)
 
     def confirms(self, question: str = "Send now? This cannot be undone.") -> bool:
         """Ask `question` on stderr; only the answer `yes` on stdin confirms.
@@ -80,13 +80,12 @@ class Context(NamedTuple):
         Raises:
             UsageError: stderr is a JSON log.
         """
-        import click
 
         self.check_can_ask()
-        click.echo(f'{question} Type "yes" to continue: ', err=True, nl=False)
+        write_text(f'{question} Type "yes" to continue: ', sys.stderr)
         answer = sys.stdin.readline()
         if not answer.endswith("\n"):
-            click.echo(err=True)  # Enter was not pressed: start the next message on a new line
+            write_line("", sys.stderr)  # Enter was not pressed: start the next message on a new line
         return answer.strip() == "yes"
 
     def require_confirmation(self, *, given: bool) -> None:

@@ -18,6 +18,7 @@ from smsby_deploy.cli.init import copy_sample
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.output.terminal import write_line
 
 _WAIT_SECONDS = 20.0
 
@@ -38,8 +39,8 @@ def command() -> ExitCode:
             _wait_for_final(folder, environ)
             _run(("status",), folder, environ)
             _run(("plan",), folder, environ)
-    click.echo("\nThe second plan has nothing to do: no recipient gets a mailing twice.")
-    click.echo("The demo's project has been deleted. Create your own: smsby-deploy init my-shop")
+    write_line("\nThe second plan has nothing to do: no recipient gets a mailing twice.", sys.stdout)
+    write_line("The demo's project has been deleted. Create your own: smsby-deploy init my-shop", sys.stdout)
     return ExitCode.DONE
 
 
@@ -48,7 +49,7 @@ def _command_line(arguments: tuple[str, ...]) -> list[str]:
 
 
 def _run(arguments: tuple[str, ...], folder: Path, environ: Mapping[str, str]) -> None:
-    click.echo(f"\n$ smsby-deploy {' '.join(arguments)}")
+    write_line(f"\n$ smsby-deploy {' '.join(arguments)}", sys.stdout)
     sys.stdout.flush()
     code = subprocess.run(_command_line(arguments), cwd=folder, env=environ, check=False).returncode  # noqa: S603
     if code != 0:

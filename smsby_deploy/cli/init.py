@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from smsby_deploy.cli.context import Context, examples
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.output.terminal import write_line
 from smsby_deploy.resources import sample_project, schema_file
 
 _SCHEMAS = ".schema"  # campaigns are not looked for in dot folders
@@ -100,7 +102,7 @@ def command(context: Context, folder: Path) -> ExitCode:
     from smsby_deploy.clock import SystemClock
 
     for file in copy_sample(folder, SystemClock().now().date(), project_name(folder)):
-        click.echo(folder / file)
+        write_line(str(folder / file), sys.stdout)
     enter = "" if folder == Path() else f"{shlex.join(['cd', str(folder)])} && "
     context.note(
         f"next: {enter}smsby-deploy validate\n"

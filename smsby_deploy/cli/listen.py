@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from smsby_deploy.cli.context import Context, examples
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.output.terminal import write_line
 
 
 @click.command("listen", epilog=examples("smsby-deploy listen --port 8026", "smsby-deploy listen --port 0"))
@@ -33,7 +36,7 @@ def command(context: Context, port: int, host: str) -> ExitCode:
             f"cannot listen on {host}:{port}: {reason}", hint="choose another --port"
         ) from error
     with server:
-        click.echo(f"http://{host}:{server.server_address[1]}")
+        write_line(f"http://{host}:{server.server_address[1]}", sys.stdout)
         context.note(f"callbacks are stored in {path.name}; press Ctrl-C to stop")
         try:
             server.serve_forever()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from smsby_deploy import __version__
 from smsby_deploy.cli.context import Context, examples, reason_option
 from smsby_deploy.cli.session import find_actor
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.output.terminal import write_line, write_text
 from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def list_entries(context: Context) -> ExitCode:
     lock = open_lock(load(context).project).read()
     for address, entry in sorted(lock.mailings.items()):
         size = "? recipients" if entry.recipients is None else counted(entry.recipients, "recipient")
-        click.echo(f"{entry.state:<9} {address} r{entry.revision}  {size}  {entry.applied.at}")
+        write_line(f"{entry.state:<9} {address} r{entry.revision}  {size}  {entry.applied.at}", sys.stdout)
     if not lock.mailings:
         context.note("the lock records no mailing")
     return ExitCode.DONE
@@ -56,7 +58,7 @@ def show(context: Context, address: str) -> ExitCode:
     entry = lock.mailings.get(address)
     if entry is None:
         raise UsageError(f"the lock has no mailing {address}", hint="list them with `smsby-deploy lock list`")
-    click.echo(json_text({"address": address, **entry_document(entry)}), nl=False)
+    write_text(json_text({"address": address, **entry_document(entry)}), sys.stdout)
     return ExitCode.DONE
 
 

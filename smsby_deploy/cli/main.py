@@ -24,6 +24,7 @@ from smsby_deploy import __version__
 from smsby_deploy.cli.context import Context, examples
 from smsby_deploy.errors import FilesInvalid, SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.output.terminal import write_line, write_text
 
 if TYPE_CHECKING:
     from smsby_deploy.output.json_log import JsonLog
@@ -96,7 +97,9 @@ def _report_click_error(error: click.ClickException, log: JsonLog | None) -> int
     code = ExitCode.WRONG_USAGE if isinstance(error, click.UsageError) else ExitCode.FAILED
     if log is not None:
         return _write(error.format_message(), code, log)
-    error.show()
+    shown = io.StringIO()
+    error.show(shown)
+    write_text(shown.getvalue(), sys.stderr)
     return code
 
 
@@ -104,7 +107,7 @@ def _report_internal_error(error: BaseException, log: JsonLog | None, *, verbose
     if verbose and log is None:
         import traceback
 
-        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        write_text("".join(traceback.format_exception(error)), sys.stderr)
     # Show the error's type only: its text may contain anything, even a phone number.
     hint = "run the command again with -v before its name to get a traceback, and report it"
     return _write(f"internal error: {type(error).__name__}", ExitCode.FAILED, log, hint=hint)
@@ -118,11 +121,11 @@ def _write(
         return code
     from smsby_deploy.privacy import mask_phones
 
-    click.echo(f"error: {mask_phones(message)}", err=True)
+    write_line(f"error: {mask_phones(message)}", sys.stderr)
     if place:
-        click.echo(f"  at {place}", err=True)
+        write_line(f"  at {place}", sys.stderr)
     if hint:
-        click.echo(f"hint: {hint}", err=True)
+        write_line(f"hint: {hint}", sys.stderr)
     return code
 
 
@@ -134,7 +137,7 @@ def _write_problems(error: FilesInvalid, log: JsonLog | None) -> None:
         log_problems(error.problems, log)
         return
     for _, line in problem_lines(error.problems):
-        click.echo(line, err=True)
+        write_line(line, sys.stderr)
 
 
 class LazyGroup(click.Group):

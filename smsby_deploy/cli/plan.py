@@ -12,6 +12,7 @@ import click
 
 from smsby_deploy.cli.context import MACHINE_FORMATS, Context, examples, format_option
 from smsby_deploy.errors import FilesInvalid, Refused, SmsbyDeployError, SmsbyUnavailable
+from smsby_deploy.output.terminal import write_text
 
 if TYPE_CHECKING:
     from smsby_deploy.config.project_loader import LoadedProject
@@ -81,9 +82,9 @@ def command(
     if form == "text":
         _write_text(context, result, select, out)
     elif reviewer is not None:
-        click.echo(_comment(context, result, loaded, reviewer, out), nl=False)
+        write_text(_comment(context, result, loaded, reviewer, out), sys.stdout)
     else:
-        click.echo(_document(context, result, loaded, form), nl=False)
+        write_text(_document(context, result, loaded, form), sys.stdout, has_commands=form == "github")
     _report_use(context, result, out)
     return result.exit_code(is_detailed=detailed_exitcode)
 
@@ -118,8 +119,8 @@ def _write_no_plan(loaded: LoadedProject, error: SmsbyDeployError) -> None:
     """Say in the comment that there is no plan, so that it does not keep an outdated one."""
     from smsby_deploy.output.plan_markdown import no_plan_markdown
 
-    click.echo(
-        no_plan_markdown(loaded.project.name, loaded.project.environment.name, error.message), nl=False
+    write_text(
+        no_plan_markdown(loaded.project.name, loaded.project.environment.name, error.message), sys.stdout
     )
 
 

@@ -9,6 +9,7 @@ import click
 
 from smsby_deploy.cli.context import Context, examples, format_option
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.output.terminal import write_text
 
 if TYPE_CHECKING:
     from smsby_deploy.problems import Problem
@@ -64,7 +65,7 @@ def command(
     if not unmask:
         shown = list(map(mask_samples, shown))
     if form == "json":
-        click.echo(json_text(samples_document(shown)), nl=False)
+        write_text(json_text(samples_document(shown)), sys.stdout)
     else:
         write_samples(shown, sys.stdout, color=context.color)
     _write_problems(context, problems)

@@ -12,6 +12,7 @@ import click
 from smsby_deploy.cli.context import examples
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.output.terminal import write_line
 
 
 @click.command(
@@ -100,9 +101,9 @@ def _announce(url: str) -> None:
     """Print the URL for programs; at a terminal also explain how to use it."""
     from smsby_deploy.config.environments import SANDBOX_URL
 
-    click.echo(url)
+    write_line(url, sys.stdout)
     if sys.stdout.isatty():
-        click.echo(f"Open {url}/ to see what recipients get. Press Ctrl-C to stop.", err=True)
-        click.echo("In another terminal:", err=True)
+        write_line(f"Open {url}/ to see what recipients get. Press Ctrl-C to stop.", sys.stderr)
+        write_line("In another terminal:", sys.stderr)
         address = "" if url == SANDBOX_URL else f"SMSBY_API_URL={url} "
-        click.echo(f"  {address}smsby-deploy --env sandbox apply", err=True)
+        write_line(f"  {address}smsby-deploy --env sandbox apply", sys.stderr)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from smsby_deploy.cli.context import examples
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.output.terminal import write_text
 from smsby_deploy.resources import schema_file
 
 
@@ -20,5 +23,5 @@ def command(name: str) -> ExitCode:
     Refer to the saved schema in the first line of a YAML file, and editors complete and explain every key:
     `# yaml-language-server: $schema=campaign.schema.json`.
     """
-    click.echo(schema_file(name).read_text(encoding="utf-8"), nl=False)
+    write_text(schema_file(name).read_text(encoding="utf-8"), sys.stdout)
     return ExitCode.DONE

@@ -14,6 +14,7 @@ import click
 from smsby_deploy import __version__
 from smsby_deploy.cli.context import Context, check_folder_of, examples, format_option
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
+from smsby_deploy.output.terminal import write_text
 
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import Project
@@ -243,7 +244,7 @@ def _report_writer(context: Context, report: StatusReport, project: Project, out
         "junit": lambda: status_junit(report, output.fail_under),
         "csv": lambda: status_csv(report, unmask=output.unmask),
     }
-    return lambda stream: click.echo(texts[output.form](), file=stream, nl=False)
+    return lambda stream: write_text(texts[output.form](), stream)
 
 
 def _history_writer(lock: Lock, output: _Output) -> Write:
@@ -253,4 +254,4 @@ def _history_writer(lock: Lock, output: _Output) -> Write:
     if output.form == "text":
         return lambda stream: write_history(lock, stream, color=output.color)
     text = history_markdown(lock) if output.form == "markdown" else json_text(history_document(lock))
-    return lambda stream: click.echo(text, file=stream, nl=False)
+    return lambda stream: write_text(text, stream)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from smsby_deploy.cli.context import Context, examples, yes_option
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.output.terminal import write_line
 
 
 @click.command(
@@ -54,5 +57,5 @@ def command(context: Context, address: str, to: str, row: int | None, yes: bool)
             message=test.sample.text, phone=test.phone, alphaname_id=test.alphaname_id, show_cost=True
         ),
     )
-    click.echo(receipt_line(receipt, phone, currency=test.currency))
+    write_line(receipt_line(receipt, phone, currency=test.currency), sys.stdout)
     return ExitCode.DONE

@@ -11,6 +11,7 @@ import click
 
 from smsby_deploy.cli.context import MACHINE_FORMATS, Context, examples, format_option
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.output.terminal import write_text
 
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import RecipientsFile
@@ -79,7 +80,7 @@ def _write(context: Context, form: str, problems: Sequence[Problem], addresses: 
         from smsby_deploy.output.ci_reports import ci_report, list_findings
 
         findings = list_findings(problems, folder=folder_from_here(context))
-        click.echo(ci_report(form, findings, addresses), nl=False)
+        write_text(ci_report(form, findings, addresses), sys.stdout, has_commands=form == "github")
 
 
 def _note_dialects(context: Context, files: Iterable[RecipientsFile]) -> None:

@@ -16,6 +16,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from smsby_deploy import __version__
 from smsby_deploy.config.project_files import PROJECT_FILE
+from smsby_deploy.output.terminal import break_commands
 from smsby_deploy.output.values import clean, safe_line
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity
@@ -162,12 +163,11 @@ def _annotation(finding: Finding) -> str:
 
 def _log_line(finding: Finding) -> str:
     place = f"{finding.file}:{finding.line}:{finding.column}"
-    # In the older syntax `##[` is a command anywhere in a line.
-    return f"{place}: {finding.severity} {finding.code} {finding.text}".replace("##[", "## [")
+    return break_commands(f"{place}: {finding.severity} {finding.code} {finding.text}")
 
 
 def _encode_data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return break_commands(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _encode_property(text: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+
+from smsby_deploy.output.terminal import break_commands, remove_controls
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +23,11 @@ def make_console(stream: TextIO, *, color: bool) -> Console:
     """
     from rich.console import Console
 
-    return Console(
+    class CleanConsole(Console):
+        def print(self, *objects: Any, **options: Any) -> None:
+            super().print(*map(_clean, objects), **options)
+
+    return CleanConsole(
         file=stream,
         width=None if stream.isatty() else _WIDTH,
         no_color=not color,
@@ -30,6 +36,17 @@ def make_console(stream: TextIO, *, color: bool) -> Console:
         emoji=False,
         highlight=False,
     )
+
+
+def _clean(shown: object) -> object:
+    """A line without control characters and commands; a table or a group as it is."""
+    from rich.text import Text
+
+    if isinstance(shown, str):
+        return break_commands(remove_controls(shown))
+    if isinstance(shown, Text):
+        shown.plain = break_commands(remove_controls(shown.plain))
+    return shown
 
 
 def is_plain(stream: TextIO, *, color: bool) -> bool:

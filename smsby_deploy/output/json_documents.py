@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TextIO
 
+from smsby_deploy.output.terminal import escape_json
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Problem, Severity, problem_document
 from smsby_deploy.texts.cost import money
@@ -17,16 +19,20 @@ if TYPE_CHECKING:
     from smsby_deploy.status.report import MailingStatus, StatusReport
     from smsby_deploy.texts.samples import MailingSamples, Sample
 
+_BLOCK = 10_000  # pieces of JSON that are joined before they are written
+
 
 def json_text(document: object) -> str:
-    """`document` as indented JSON with a final newline."""
-    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    """`document` as indented JSON with a final newline; no control character is left bare."""
+    return escape_json(json.dumps(document, ensure_ascii=False, indent=2)) + "\n"
 
 
 def write_json(document: object, stream: TextIO) -> None:
     """Write the same text piece by piece; problems in `document` are converted one at a time."""
     encoder = json.JSONEncoder(ensure_ascii=False, indent=2, default=problem_document)
-    stream.writelines(encoder.iterencode(document))
+    pieces = encoder.iterencode(document)
+    while block := "".join(islice(pieces, _BLOCK)):
+        stream.write(escape_json(block))
     stream.write("\n")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.clock import Clock
+from smsby_deploy.output.terminal import escape_json
 from smsby_deploy.privacy import MIN_SECRET, hide_token, mask_phones
 from smsby_deploy.problems import Problem, Severity
 
@@ -39,7 +40,8 @@ class JsonLog:
             return
         time = self._clock.now().isoformat(timespec="milliseconds")
         known = {name: self._safe(name, fact) for name, fact in facts.items() if fact is not None}
-        self._stream.write(json.dumps({"time": time, "level": level, "event": event, **known}) + "\n")
+        line = json.dumps({"time": time, "level": level, "event": event, **known})
+        self._stream.write(escape_json(line) + "\n")
         self._stream.flush()
 
     def _safe(self, name: str, fact: Fact) -> Fact:

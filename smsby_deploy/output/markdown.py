@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from smsby_deploy.output.terminal import break_commands
 from smsby_deploy.output.values import safe_line
 
 COMMENT_BYTES = 65_536  # GitHub's limit of a comment on a pull request
@@ -38,7 +39,8 @@ def preformatted(text: str) -> str:
     Nothing is masked: a reviewed text has phones of its own, such as the shop's.
     """
     kept = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
-    return html.escape(_ACTIVE.sub(_JOINER, kept), quote=False)
+    inert = html.escape(_ACTIVE.sub(_JOINER, kept), quote=False)
+    return break_commands(inert, colon="&#58;", hash_sign="&#35;")  # as the comment is printed in a log
 
 
 def code(text: str) -> str:

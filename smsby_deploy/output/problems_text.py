@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TextIO
 
 from smsby_deploy.output.console import is_plain, make_console, write_sentence
+from smsby_deploy.output.terminal import write_text
 from smsby_deploy.output.values import clean, safe_line
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.wording import counted
@@ -63,8 +64,8 @@ def write_problems(problems: Sequence[Problem], stream: TextIO, *, color: bool) 
     if is_plain(
         stream, color=color
     ):  # spare the import of rich, which takes twice as long as starting Python
-        stream.writelines(f"{line}\n" for _, line in problem_lines(problems))
-        stream.write(f"{count_line(problems)}\n")
+        lines = (line for _, line in problem_lines(problems))
+        write_text("\n".join((*lines, count_line(problems), "")), stream)
         return
     console = make_console(stream, color=color)
     for severity, line in problem_lines(problems):

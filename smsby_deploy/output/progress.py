@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from smsby_deploy.clock import Clock
+from smsby_deploy.output.terminal import write_line
 from smsby_deploy.output.values import clean, safe_line
 from smsby_deploy.wording import counted
 
@@ -158,8 +159,7 @@ class _Lines(_Periodic):
         self.tell(f"{self._what}: {_done_text(self._done, self._total)}{left and ', ' + left}")
 
     def tell(self, line: str) -> None:
-        self._stream.write(safe_line(line) + "\n")
-        self._stream.flush()
+        write_line(safe_line(line), self._stream)
 
 
 class _Events(_Periodic):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 
+from smsby_deploy.output.terminal import inert_cell
 from smsby_deploy.output.values import clean, safe_line
 from smsby_deploy.privacy import mask_phone
 from smsby_deploy.status.delivery_counts import count_unlisted
 from smsby_deploy.status.report import StatusReport
 
 _COLUMNS = ("address", "state", "phone", "status", "at", "people")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def status_csv(report: StatusReport, *, unmask: bool) -> str:
@@ -25,19 +25,15 @@ def status_csv(report: StatusReport, *, unmask: bool) -> str:
     writer.writerow(_COLUMNS)
     for mailing in report.mailings:
         for missed in mailing.details.missed:
-            phone = _inert(clean(missed.phone if unmask else mask_phone(missed.phone)))
+            phone = missed.phone if unmask else mask_phone(missed.phone)
             word = f"undelivered (overdue: {missed.status})" if missed.is_overdue else missed.status
-            status, at = _safe_cell(word), _safe_cell(missed.at or "")
-            writer.writerow((mailing.address, mailing.state, phone, status, at, 1))
+            row = (mailing.address, mailing.state, phone, safe_line(word), safe_line(missed.at or ""), "1")
+            writer.writerow(map(_safe_cell, row))
         for status, count in count_unlisted(mailing):
-            writer.writerow((mailing.address, mailing.state, "", _safe_cell(status), "", count))
+            row = (mailing.address, mailing.state, "", safe_line(status), "", str(count))
+            writer.writerow(map(_safe_cell, row))
     return buffer.getvalue()
 
 
 def _safe_cell(text: str) -> str:
-    return _inert(safe_line(text))
-
-
-def _inert(cell: str) -> str:
-    """`cell`, quoted if a spreadsheet would take it for a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+    return inert_cell(clean(text))
