@@ -44,6 +44,10 @@ from smsby_deploy.problems import Location, Problem, ProblemLog, Severity
 
 # Errors of files that cannot be read, so that their mailing cannot be searched for more problems.
 _UNREADABLE = frozenset({"FILE_MISSING", "PATH_OUTSIDE"})
+_FALSE_STARTS = frozenset("fF+-.0")
+_NUMBER_OR_TRUTH = re.compile(r"true|false|[-+\d.,]+", re.IGNORECASE)
+# `NO` is the text that the author wrote.
+_FALSE = re.compile(r"false|False|FALSE|[-+]?(?:0+(?:\.0*)?|\.0+)(?:[eE][-+]?\d+)?|0x0+|0o0+")
 
 
 def read_inline_recipients(rows: YamlList, location: Location) -> InlineRecipients:
@@ -55,8 +59,10 @@ def read_inline_recipients(rows: YamlList, location: Location) -> InlineRecipien
         if row.__class__ is not YamlMap:
             continue
         for name in row.untyped:
-            if name not in ("phone", "text") and _is_false(row[name]):
-                row[name] = FalseText(row[name])
+            scalar = row[name]
+            # Looking at one character is faster than the pattern, and than a call.
+            if scalar.__class__ is str and scalar[:1] in _FALSE_STARTS and name not in ("phone", "text"):
+                row[name] = FalseText(scalar) if _FALSE.fullmatch(scalar) else scalar
         if None in row.values():
             row.update({name: "" for name, value in row.items() if value is None})
     recipients = [
@@ -64,20 +70,6 @@ def read_inline_recipients(rows: YamlList, location: Location) -> InlineRecipien
         for row, mark in zip(rows, rows.items_at, strict=True)
     ]
     return InlineRecipients(tuple(recipients), location)
-
-
-_FALSE_STARTS = frozenset("fF+-.0")  # what _FALSE can begin with: looking at one character is faster
-_COMMENT = re.compile(r"[ \t]#")
-_NUMBER_OR_TRUTH = re.compile(r"true|false|[-+\d.,]+", re.IGNORECASE)
-_FALSE = re.compile(r"false|False|FALSE|[-+]?(?:0+(?:\.0*)?|\.0+)(?:[eE][-+]?\d+)?|0x0+|0o0+")
-
-
-def _is_false(scalar: Any) -> bool:
-    """Whether a scalar without quotes is false or zero to YAML.
-
-    `NO` is the text that the author wrote.
-    """
-    return isinstance(scalar, str) and scalar[:1] in _FALSE_STARTS and _FALSE.fullmatch(scalar) is not None
 
 
 def read_file_source(path: Path, settings: Mapping[str, str], location: Location) -> RecipientsFile:
@@ -195,6 +187,8 @@ class _CampaignLoader:
         self._log = context.log
         self._file = file
         self._document = document
+        # Looked for once: a file may have thousands of mailings.
+        self._may_have_comments = " #" in document.content or "\t#" in document.content
 
     def load_mailing(self, node: YamlMap, mark: Mark) -> Mailing:
         schedule = self._schedule(node, mark)
@@ -328,9 +322,9 @@ class _CampaignLoader:
 
     def _warn_of_comments(self, node: YamlMap) -> None:
         """Warn of texts without quotes that end where a comment begins."""
-        content = self._document.content
-        if _COMMENT.search(content) is None:
+        if not self._may_have_comments:
             return
+        content = self._document.content
         from smsby_deploy.config.text_places import find_comment, lines_near_comments
 
         address = f"{self._document['campaign']}/{node['name']}"

@@ -211,10 +211,14 @@ class _Builder:
             if event.__class__ is not scalar:
                 message = "expected a key; put a text that begins with { or [ in quotes"
                 raise _UnsupportedYaml(message, _mark(event))
-            key = event.value
-            key = keys.setdefault(key, key)
-            if key == "<<":
-                raise _UnsupportedYaml("merge keys (<<) are not supported; write the keys out", _mark(event))
+            key = keys.get(event.value)
+            if key is None:
+                key = event.value
+                if key == "<<":
+                    raise _UnsupportedYaml(
+                        "merge keys (<<) are not supported; write the keys out", _mark(event)
+                    )
+                keys[key] = key
             if key in made:
                 raise _UnsupportedYaml(f'duplicate key "{key}"', _mark(event))
             event = next_event()
@@ -238,7 +242,8 @@ class _Builder:
         made, total = YamlList(_mark(start)), 1
         next_event, mapping, end = self._next, yaml.MappingStartEvent, yaml.SequenceEndEvent
         while (event := next_event()).__class__ is not end:
-            mark = _mark(event)
+            start_mark = event.start_mark
+            mark = (start_mark.line + 1, start_mark.column + 1)  # _mark(event), without a call for each row
             is_row = event.__class__ is mapping and event.tag is None and event.anchor is None
             value, size, is_untyped = self._mapping(mark) if is_row else self._node(event)
             if is_untyped:

@@ -66,7 +66,7 @@ class Chunk:
     fingerprint: str
     rows: bytes
     not_suppressed: bytearray
-    lines: list[int] = field(default_factory=list)
+    lines: Sequence[int] = ()
 
 
 @dataclass(slots=True)
@@ -213,8 +213,7 @@ class _Recipients:
         return taken
 
 
-@dataclass(frozen=True, slots=True)
-class _ChunkHasher:
+class _ChunkHasher(NamedTuple):
     project: Project
     mailing: Mailing
     report: ChunkReport

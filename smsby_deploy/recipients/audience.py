@@ -65,7 +65,7 @@ class Batch(NamedTuple):
         if column is None:
             return None
         cells = column if self.selected is None else compress(column, self.selected)
-        if self.is_typed:
+        if self.is_typed and FalseText in set(map(type, cells := list(cells))):
             return [cell if type(cell) is FalseText else cell.strip() for cell in cells]
         return list(map(str.strip, cells))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import groupby, islice
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from smsby_deploy.config.declarations import InlineRecipients
@@ -109,9 +109,13 @@ def inline_blocks(audience: InlineRecipients, size: int) -> Iterator[Block]:
     """
     recipients = iter(audience.rows)
     while some := list(islice(recipients, size)):
-        for names, alike in groupby(some, lambda one: _variables_of(tuple(one.values))):
+        shapes = list(map(tuple, map(attrgetter("values"), some)))
+        start = 0
+        for names, alike in groupby(map(_variables_of, shapes)):
+            members = some[start : start + len(list(alike))]
+            start += len(members)
             # Column by column: a tuple per row would make the garbage collector run.
-            rows, marks = zip(*alike, strict=True)
+            rows, marks = zip(*members, strict=True)
             lines, columns_at = zip(*marks, strict=True)
             columns = (*names, "phone")
             values = [list(map(itemgetter(name), rows)) for name in columns]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from html.entities import html5
 from typing import NamedTuple
 
 from smsby_deploy.config.declarations import FalseText, InlineRecipients, Mailing
@@ -20,30 +19,29 @@ from smsby_deploy.texts.template import Template, rows_file
 
 _MOST_ROWS = 100  # with an odd value, after which a column is not searched further
 _MOST_LETTERS = 5  # that a message names
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+# Patterns are strings, which `re` compiles at their first use: most texts need none of them.
+_ENTITY = r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});"
 _CYRILLIC = "\u0400-\u052f"
-_MIXED = re.compile(f"[A-Za-z](?:(?<=[{_CYRILLIC}].)|(?=[{_CYRILLIC}]))")
-_WORD = re.compile(r"[^\W_]+")
-_ACRONYM = re.compile(f"[A-Z]{{2,}}[{_CYRILLIC}]+")  # SMSка: an acronym with an ending
+_MIXED = f"[A-Za-z](?:(?<=[{_CYRILLIC}].)|(?=[{_CYRILLIC}]))"
+_WORD = r"[^\W_]+"
+_ACRONYM = f"[A-Z]{{2,}}[{_CYRILLIC}]+"  # SMSка: an acronym with an ending
 _TO_BLANK = r"[^\s\"'<>«»]"
-_URL = re.compile(
-    rf"(?:https?://|www\.){_TO_BLANK}+|\b(?:[\w-]+\.)+(?:by|ru|com|net|org|me|info|shop)\b(?:/{_TO_BLANK}*)?",
-    re.IGNORECASE,
+_URL = (
+    rf"(?i)(?:https?://|www\.){_TO_BLANK}+"
+    rf"|\b(?:[\w-]+\.)+(?:by|ru|com|net|org|me|info|shop)\b(?:/{_TO_BLANK}*)?"
 )
 # Both begin literally, which is fast.
-_CYRILLIC_URLS = tuple(
-    (mark, re.compile(rf"{re.escape(mark)}{_TO_BLANK}*[{_CYRILLIC}]")) for mark in ("://", "www.")
-)
-_URL_START = re.compile(r"(?:https?://)?(?:www\.)?", re.IGNORECASE)
-_IS_CYRILLIC, _IS_LATIN = re.compile(f"[{_CYRILLIC}]"), re.compile("[A-Za-z]")
+_CYRILLIC_URLS = tuple((mark, rf"{re.escape(mark)}{_TO_BLANK}*[{_CYRILLIC}]") for mark in ("://", "www."))
+_URL_START = r"(?i)(?:https?://)?(?:www\.)?"
+_IS_CYRILLIC, _IS_LATIN = f"[{_CYRILLIC}]", "[A-Za-z]"
 # In UTF-8: 1 for a Latin letter, 2 for the first byte of a Cyrillic one, 3 for any further byte, 4 for other first bytes.
 _KINDS = bytes(
     int(chr(byte).isalpha()) if byte < 0x80 else 3 if byte < 0xC0 else 2 if 0xD0 <= byte <= 0xD4 else 4
     for byte in range(256)
 )
 _OWN_TEXT = "text "  # a recipient's own text: unlike any column, whose names have no blanks at their ends
-_MARKUP = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
-_QUOTED = re.compile(r"'([^'\\]*)'|\"([^\"\\]*)\"")
+_MARKUP = r"(?s)\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}"
+_QUOTED = r"'([^'\\]*)'|\"([^\"\\]*)\""
 _NEGATIVE = [
     "0",
     "0.0",
@@ -77,28 +75,30 @@ class Oddity(NamedTuple):
 def find_oddities(text: str) -> Iterator[Oddity]:
     """Yield the HTML entities in `text`, and the words and URLs in two alphabets."""
     if "&" in text:
-        for entity in _ENTITY.finditer(text):
+        from html.entities import html5
+
+        for entity in re.finditer(_ENTITY, text):
             if entity.group()[1] == "#" or entity.group()[1:] in html5:
                 yield Oddity("HTML_ENTITY", entity.start(), entity.group())
     if text.isascii():
         return
-    urls = [(found.start(), found.end()) for found in _URL.finditer(text)]
+    urls = [(found.start(), found.end()) for found in re.finditer(_URL, text)]
     for start, end in urls:
-        path = _URL_START.sub("", text[start:end], count=1)
+        path = re.sub(_URL_START, "", text[start:end], count=1)
         if letters := _minority(path):
             yield Oddity("MIXED_ALPHABETS", start, text[start:end], letters)
     if not _may_be_mixed(_kinds_of(text)):
         return
-    for word in _WORD.finditer(text):
-        if any(start <= word.start() < end for start, end in urls) or _ACRONYM.fullmatch(word.group()):
+    for word in re.finditer(_WORD, text):
+        if any(start <= word.start() < end for start, end in urls) or re.fullmatch(_ACRONYM, word.group()):
             continue
-        if _MIXED.search(word.group()):
+        if re.search(_MIXED, word.group()):
             yield Oddity("MIXED_ALPHABETS", word.start(), word.group(), _minority(word.group()))
 
 
 def _minority(text: str) -> str:
     """The letters of the rarer alphabet; none if there is only one alphabet."""
-    cyrillic, latin = _IS_CYRILLIC.findall(text), _IS_LATIN.findall(text)
+    cyrillic, latin = re.findall(_IS_CYRILLIC, text), re.findall(_IS_LATIN, text)
     if not (cyrillic and latin):
         return ""
     return "".join(dict.fromkeys(latin if len(latin) <= len(cyrillic) else cyrillic))
@@ -116,13 +116,13 @@ def _may_be_mixed(kinds: bytes) -> bool:
 
 def _may_be_odd(text: str, kinds: bytes) -> bool:
     """Whether `find_oddities` may find something; `kinds` are empty for ASCII."""
-    if "&" in text and _ENTITY.search(text):
+    if "&" in text and re.search(_ENTITY, text):
         return True
     if b"\1" not in kinds:  # without Latin letters no alphabets can be mixed
         return False
-    if _may_be_mixed(kinds) and _MIXED.search(text):
+    if _may_be_mixed(kinds) and re.search(_MIXED, text):
         return True
-    return any(mark in text and pattern.search(text) for mark, pattern in _CYRILLIC_URLS)
+    return any(mark in text and re.search(pattern, text) for mark, pattern in _CYRILLIC_URLS)
 
 
 class _Found(NamedTuple):
@@ -217,11 +217,11 @@ def _readable(source: str) -> str:
 
     def blank(tag: re.Match[str]) -> str:
         written = [" "] * len(tag.group())
-        for quoted in _QUOTED.finditer("" if tag.group().startswith("{#") else tag.group()):
+        for quoted in re.finditer(_QUOTED, "" if tag.group().startswith("{#") else tag.group()):
             written[quoted.start() + 1 : quoted.end() - 1] = quoted.group()[1:-1]
         return "".join(written)
 
-    return _MARKUP.sub(blank, source) if "{" in source else source
+    return re.sub(_MARKUP, blank, source) if "{" in source else source
 
 
 def _name_letters(letters: str) -> str:
@@ -233,7 +233,7 @@ def _name_letters(letters: str) -> str:
 def _explain_literal(oddity: Oddity) -> str:
     if oddity.code == "HTML_ENTITY":
         return f"{oddity.found} would be sent literally; write the character itself"
-    what = "the URL" if _URL.match(oddity.found) else "the word"
+    what = "the URL" if re.match(_URL, oddity.found) else "the word"
     return f"{what} {oddity.found} mixes two alphabets ({_name_letters(oddity.letters)}); write it in one"
 
 
@@ -243,7 +243,7 @@ def _explain_value(name: str, found: _Found) -> str:
     if oddity.code == "HTML_ENTITY":
         message = f"{where} contains HTML ({oddity.found}), which would be sent literally; use plain text"
     else:
-        what = "URL" if _URL.match(oddity.found) else "word"
+        what = "URL" if re.match(_URL, oddity.found) else "word"
         letters = _name_letters(oddity.letters)
         message = f"a {what} in {where} mixes two alphabets ({letters}); write it in one"
     if found.rows == 1:
