@@ -44,7 +44,7 @@ class ReportedCheck:
             raise not_asked(error) from error
 
     def sender_name(self, action: Action) -> str:
-        """Return the name of the sender, which the files may give by its id or in another case.
+        """Return the name of the sender, which the files may give by its id.
 
         For the system sender it is "0": its documented names differ.
 

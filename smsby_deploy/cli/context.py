@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from copy import copy
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
+from click.core import ParameterSource
 
+from smsby_deploy import __version__
 from smsby_deploy.errors import Refused, UsageError
 from smsby_deploy.output.terminal import write_line, write_text
 
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 
 MACHINE_FORMATS = ("github", "sarif", "junit", "codeclimate")  # problems, as CI services read them
 _Command = TypeVar("_Command", bound=Callable[..., object])
+_BEHIND = "behind_"  # begins the names of global options behind a command
 
 
 class Context(NamedTuple):
@@ -109,6 +114,97 @@ class Context(NamedTuple):
                 "--log-format json cannot ask for confirmation",
                 hint="pass a plan file, or the option that skips the question",
             )
+
+
+class GlobalOptions(NamedTuple):
+    """The global options of a command line, before and behind the command."""
+
+    project: str | None = None
+    environment: str | None = None
+    verbose: int = 0
+    quiet: bool = False
+    no_color: bool = False
+    log_format: str = "text"
+
+    def and_also(self, name: str, value: Any) -> GlobalOptions:
+        """Return the options with one that is given again.
+
+        -v adds up; of any other, the last one counts.
+        """
+        return self._replace(**{name: self.verbose + value if name == "verbose" else value})
+
+    def context(self) -> Context:
+        log = open_log(is_quiet=self.quiet) if self.log_format == "json" else None
+        color = not self.no_color and not os.environ.get("NO_COLOR")
+        return Context(self.project, self.verbose, self.quiet, color, os.environ, log, self.environment)
+
+
+def open_log(*, is_quiet: bool = False) -> JsonLog:
+    """Return the log that --log-format json writes to stderr."""
+    from smsby_deploy.clock import SystemClock
+    from smsby_deploy.output.json_log import JsonLog
+
+    secret = os.environ.get("SMSBY_TOKEN", "").strip()
+    return JsonLog(sys.stderr, SystemClock(), secret=secret, is_quiet=is_quiet)
+
+
+def global_options(command: _Command) -> _Command:
+    """Declare the global options; each is a field of GlobalOptions, except --version."""
+    options = (
+        click.option("-C", "--project", metavar="DIR", help="Directory with smsby.yaml."),
+        click.option(
+            "-e",
+            "--env",
+            "environment",
+            metavar="NAME",
+            help="Environment: sandbox, or one declared in smsby.yaml.",
+        ),
+        click.option("-v", "--verbose", count=True, help="Write more to stderr."),
+        click.option("-q", "--quiet", is_flag=True, help="Write only warnings and errors to stderr."),
+        click.option("--no-color", is_flag=True, help="No colors; the same as setting NO_COLOR."),
+        click.option(
+            "--log-format",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            show_default=True,
+            help="Format of stderr: text, or one JSON object per line.",
+        ),
+        click.version_option(__version__, prog_name="smsby-deploy", message="%(prog)s %(version)s"),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def accept_globals(command: click.Command, options: list[click.Parameter]) -> click.Command:
+    """Return `command` as one that accepts the global `options` behind its name as well."""
+    command = copy(command)
+    command.params = [*command.params, *map(_behind_the_command, options)]
+    if isinstance(command, click.Group):
+        command.commands = {name: accept_globals(one, options) for name, one in command.commands.items()}
+    return command
+
+
+def _behind_the_command(option: click.Parameter) -> click.Parameter:
+    option = copy(option)
+    if isinstance(option, click.Option):
+        option.hidden = True  # --help shows it once, for the whole program
+    if option.expose_value:
+        option.name = f"{_BEHIND}{option.name}"
+        option.expose_value = False
+        option.callback = _add_global
+    return option
+
+
+def _add_global(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    if param.name is not None and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
+        set_globals(ctx, ctx.meta[__name__].and_also(param.name.removeprefix(_BEHIND), value))
+
+
+def set_globals(ctx: click.Context, options: GlobalOptions) -> None:
+    """Let the command of `ctx`, and the commands below it, run with these options."""
+    ctx.meta[__name__] = options
+    ctx.obj = options.context()
 
 
 def examples(*lines: str) -> str:

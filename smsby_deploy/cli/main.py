@@ -11,17 +11,23 @@ import importlib
 import io
 import itertools
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from smsby_deploy import __version__
-from smsby_deploy.cli.context import Context, examples
+from smsby_deploy.cli.context import (
+    GlobalOptions,
+    accept_globals,
+    examples,
+    global_options,
+    open_log,
+    set_globals,
+)
 from smsby_deploy.errors import FilesInvalid, SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_line, write_text
@@ -29,8 +35,6 @@ from smsby_deploy.output.terminal import write_line, write_text
 if TYPE_CHECKING:
     from smsby_deploy.output.json_log import JsonLog
 
-_PROJECT_HELP = "Directory with smsby.yaml."
-_ENVIRONMENT_HELP = "Environment: sandbox, or one declared in smsby.yaml."
 # name: (module, help). The help is repeated here so that listing the commands imports none of them.
 _COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Create a project that works against the sandbox at once."),
@@ -109,7 +113,7 @@ def _report_internal_error(error: BaseException, log: JsonLog | None, *, verbose
 
         write_text("".join(traceback.format_exception(error)), sys.stderr)
     # Show the error's type only: its text may contain anything, even a phone number.
-    hint = "run the command again with -v before its name to get a traceback, and report it"
+    hint = "run the command again with -v to get a traceback, and report it"
     return _write(f"internal error: {type(error).__name__}", ExitCode.FAILED, log, hint=hint)
 
 
@@ -153,7 +157,7 @@ class LazyGroup(click.Group):
         command = module.command
         if not isinstance(command, click.Command):
             raise TypeError(f"{module.__name__}.command is not a command")
-        return _with_globals(command)
+        return accept_globals(command, self.params)
 
     def invoke(self, ctx: click.Context) -> object:
         """As click does, but say so if stdout is closed or full; click would end without a word."""
@@ -182,29 +186,6 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
-def _with_globals(command: click.Command) -> click.Command:
-    """Return the command as one that accepts --project and --env after its name as well."""
-    command = copy(command)
-    if isinstance(command, click.Group):
-        command.commands = {name: _with_globals(one) for name, one in command.commands.items()}
-        return command
-    names = (
-        ("-C", "--project", "replaced_project", _PROJECT_HELP),
-        ("-e", "--env", "replaced_environment", _ENVIRONMENT_HELP),
-    )
-    more = [
-        click.Option(one, help=text, hidden=True, expose_value=False, callback=_replace_global)
-        for *one, text in names
-    ]
-    command.params = [*command.params, *more]
-    return command
-
-
-def _replace_global(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    if value is not None and param.name is not None:
-        ctx.obj = ctx.obj._replace(**{param.name.removeprefix("replaced_"): value})
-
-
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -216,46 +197,24 @@ def _replace_global(ctx: click.Context, param: click.Parameter, value: str | Non
         "smsby-deploy status",
     ),
 )
-@click.option("-C", "--project", metavar="DIR", help=_PROJECT_HELP)
-@click.option("-e", "--env", "environment", metavar="NAME", help=_ENVIRONMENT_HELP)
-@click.option("-v", "--verbose", count=True, help="Write more to stderr.")
-@click.option("-q", "--quiet", is_flag=True, help="Write only warnings and errors to stderr.")
-@click.option("--no-color", is_flag=True, help="No colors; the same as setting NO_COLOR.")
-@click.option(
-    "--log-format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Format of stderr: text, or one JSON object per line.",
-)
-@click.version_option(__version__, prog_name="smsby-deploy", message="%(prog)s %(version)s")
+@global_options
 @click.pass_context
-def group(
-    ctx: click.Context,
-    project: str | None,
-    environment: str | None,
-    verbose: int,
-    quiet: bool,
-    no_color: bool,
-    log_format: str,
-) -> None:
-    """SMS campaigns as code for sms.by: reviewed, and never sent to a recipient twice."""
-    color = not no_color and not os.environ.get("NO_COLOR")
-    log = _open_log(is_quiet=quiet) if log_format == "json" else None
-    ctx.obj = Context(project, verbose, quiet, color, os.environ, log, environment)
+def group(ctx: click.Context, **options: Any) -> None:
+    """SMS campaigns as code for sms.by: reviewed, and never sent to a recipient twice.
 
-
-def _open_log(*, is_quiet: bool = False) -> JsonLog:
-    from smsby_deploy.clock import SystemClock
-    from smsby_deploy.output.json_log import JsonLog
-
-    secret = os.environ.get("SMSBY_TOKEN", "").strip()
-    return JsonLog(sys.stderr, SystemClock(), secret=secret, is_quiet=is_quiet)
+    The options below may be given before the command or after it.
+    """
+    set_globals(ctx, GlobalOptions(**options))
 
 
 def _wants_json_log(arguments: Sequence[str]) -> bool:
-    """Whether --log-format json was given, even on a command line that cannot be parsed."""
-    return "--log-format=json" in arguments or ("--log-format", "json") in itertools.pairwise(arguments)
+    """Whether --log-format json was given last, even on a command line that cannot be parsed."""
+    given = "text"
+    for word, following in itertools.pairwise([*arguments, ""]):
+        name, _, value = word.partition("=")
+        if name == "--log-format":
+            given = value or following
+    return given == "json"
 
 
 def _make_streams_robust() -> None:
@@ -276,8 +235,8 @@ def _make_streams_robust() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; errors are written to stderr."""
     _make_streams_robust()
-    is_verbose = any(word in ("--verbose", "-v", "-vv") for word in arguments)
-    log = _open_log() if _wants_json_log(arguments) else None
+    is_verbose = any(re.fullmatch("--verbose|-q*v[vq]*", word) for word in arguments)
+    log = open_log() if _wants_json_log(arguments) else None
     try:
         result = group.main(list(arguments), prog_name="smsby-deploy", standalone_mode=False)
     except BaseException as error:  # noqa: BLE001 - nothing above could turn it into a message

@@ -28,19 +28,20 @@ if TYPE_CHECKING:
     ),
 )
 @format_option("text", "json", *MACHINE_FORMATS)
-@click.option("-v", "--verbose", is_flag=True, help="Also say how each file with phone numbers was read.")
 @click.pass_obj
-def command(context: Context, form: str, verbose: bool) -> ExitCode:
-    """Check all files, audiences and texts. Works offline, without a token."""
+def command(context: Context, form: str) -> ExitCode:
+    """Check all files, audiences and texts. Works offline, without a token.
+
+    With -v it also says how each file with phone numbers was read.
+    """
     from smsby_deploy.problems import has_errors
 
-    is_verbose = verbose or context.verbosity > 0
-    addresses, problems = _find_problems(context, is_verbose=is_verbose)
+    addresses, problems = _find_problems(context)
     _write(context, form, problems, addresses)
     return ExitCode.FILES_INVALID if has_errors(problems) else ExitCode.DONE
 
 
-def _find_problems(context: Context, *, is_verbose: bool) -> tuple[list[str], Sequence[Problem]]:
+def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:
     """The addresses of all mailings, and all problems."""
     from smsby_deploy.cli.session import load, progress_of, reading_progress
     from smsby_deploy.clock import SystemClock
@@ -59,7 +60,7 @@ def _find_problems(context: Context, *, is_verbose: bool) -> tuple[list[str], Se
         addresses = [mailing.address for mailing in loaded.project.mailings]
         with progress_of(context, SystemClock()) as progress:
             problems = tuple(validate_project(loaded, reading_progress(progress)))
-        if is_verbose:
+        if context.verbosity:
             _note_dialects(context, loaded.project.phone_files)
     except FilesInvalid as error:
         problems = error.problems

@@ -34,7 +34,7 @@ class Known:
         ids: dict[str, dict[int, None]] = {}
         names: dict[int, str] = {}
         for item in items:
-            ids.setdefault(_key(item.name), {})[item.id] = None
+            ids.setdefault(name_key(item.name), {})[item.id] = None
             names[item.id] = item.name.strip()
         return cls({name: tuple(found) for name, found in ids.items()}, names)
 
@@ -42,7 +42,7 @@ class Known:
         """Return every id that `ref` may mean: as an id, then as a name."""
         number = _as_id(ref)
         own = (number,) if number in self.names else ()
-        return tuple(dict.fromkeys((*own, *self.ids.get(_key(ref), ()))))
+        return tuple(dict.fromkeys((*own, *self.ids.get(name_key(ref), ()))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,5 +165,6 @@ def _as_id(ref: str) -> int | None:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS else None
 
 
-def _key(name: str) -> str:
+def name_key(name: str) -> str:
+    """Return what two names that a reader cannot tell apart have in common."""
     return unicodedata.normalize("NFC", name).strip()

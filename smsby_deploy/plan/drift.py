@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry
-from smsby_deploy.plan.account_names import AccountNames
+from smsby_deploy.plan.account_names import SYSTEM_NAME, AccountNames, name_key
 from smsby_deploy.plan.desired import ChunkPlan
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location, Problem, Severity
@@ -86,8 +86,9 @@ def intended_by_lock(address: str, entry: Entry, mailing: Mailing | None) -> Int
     `mailing` is None if it is no longer in the files.
     """
     time = datetime.fromisoformat(entry.schedule_time) if entry.schedule_time else None
+    sender = str(SYSTEM_NAME) if entry.alphaname_id == SYSTEM_NAME else entry.alphaname
     intended = IntendedValues(
-        address, time, entry.alphaname, None, counts_recipients=entry.transport != "single"
+        address, time, sender, None, counts_recipients=entry.transport != "single"
     )
     if mailing is None:
         return intended
@@ -119,7 +120,7 @@ def compare_values(
     if intended.counts_recipients and None not in (recipients, count) and recipients != count:
         yield Difference("count_phones", str(recipients), str(count))
     is_named = not intended.alphaname.isdigit()  # sms.by reports names, so an id cannot be compared
-    if is_named and reported.alphaname and reported.alphaname.strip() != intended.alphaname:
+    if is_named and reported.alphaname and name_key(reported.alphaname) != name_key(intended.alphaname):
         yield Difference("alphaname", intended.alphaname, reported.alphaname)
     if intended.parts is not None and reported.parts is not None and intended.parts != reported.parts:
         is_fewer = reported.parts < intended.parts

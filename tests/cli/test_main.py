@@ -7,13 +7,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import click
 import pytest
 
-from smsby_deploy.cli.main import report_error, run
+from smsby_deploy.cli.context import Context
+from smsby_deploy.cli.main import group, report_error, run
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import FilesInvalid, LockHeld, SmsbyDeployError
 from smsby_deploy.output.json_log import JsonLog
@@ -255,3 +257,112 @@ def test_run_with_closed_stdout_says_so(tmp_path: Path, form: str) -> None:
     assert result.returncode == 1
     assert "cannot write the output" in result.stderr
     assert "Exception ignored" not in result.stderr
+
+
+def _commands(command: click.Command, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command of the program that is no group, with its path."""
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        child = command.get_command(context, name)
+        assert child is not None
+        yield from _commands(child, f"{path} {name}".strip())
+
+
+COMMANDS = dict(_commands(group))
+_GLOBAL = {name for option in group.params for name in option.opts}
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_command_accepts_each_global_option_once(path: str) -> None:
+    """Behind every command, with its meaning; no command has an option of that name, and its --help shows none."""
+    names = [name for option in COMMANDS[path].params for name in option.opts if name in _GLOBAL]
+    assert sorted(names) == sorted(_GLOBAL)
+    shown = COMMANDS[path].get_help(click.Context(COMMANDS[path])).partition("Examples:")[0]
+    assert "--log-format" not in shown
+
+
+@pytest.fixture
+def context_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Context]:
+    """The context that a command line gives its command."""
+    seen: list[Context] = []
+    of_groups = click.Command.invoke
+
+    def invoke(self: click.Command, ctx: click.Context) -> object:
+        if isinstance(self, click.Group):
+            return of_groups(self, ctx)
+        seen.append(ctx.obj)
+        return None
+
+    monkeypatch.setattr(click.Command, "invoke", invoke)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+    def parse(*words: str) -> Context:
+        seen.clear()
+        assert run(words) == 0
+        return seen[0]
+
+    return parse
+
+
+_EACH_GLOBAL = [
+    ("-C", "shop"), ("--project=shop",), ("-e", "sandbox"), ("--env", "sandbox"), ("-v",), ("-vv",), ("--verbose",), ("-q",),
+    ("--quiet",), ("--no-color",), ("--log-format", "json"), ("--log-format=json",),
+]  # fmt: skip
+
+
+def _comparable(context: Context) -> tuple[Context, bool]:
+    return context._replace(log=None, environ={}), context.log is not None
+
+
+@pytest.mark.parametrize("command", [("plan",), ("lock", "list"), ("api", "getBalance"), ("render", "sale/vip")])
+@pytest.mark.parametrize("words", _EACH_GLOBAL)
+def test_global_option_behind_means_the_same(
+    context_of: Callable[..., Context], command: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    """Before the command, behind it, and between the words of a command of two."""
+    before = _comparable(context_of(*words, *command))
+    assert before != _comparable(context_of(*command))
+    assert before == _comparable(context_of(*command, *words))
+    assert before == _comparable(context_of(command[0], *words, *command[1:]))
+
+
+def test_global_options_on_both_sides_add_up(context_of: Callable[..., Context]) -> None:
+    """-v is counted; of a value, the last one counts; one that is given before stays."""
+    context = context_of("-v", "-q", "-C", "a", "plan", "-v", "-C", "b", "--log-format", "json")
+    assert (context.verbosity, context.quiet, context.project) == (2, True, "b")
+    assert context.log is not None
+    assert context_of("--log-format", "json", "plan", "--log-format", "text").log is None
+
+
+def test_quiet_behind_silences_the_json_log(
+    context_of: Callable[..., Context], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In whatever order the two are given."""
+    for words in (("-q", "--log-format=json"), ("--log-format=json", "-q")):
+        context_of("plan", *words).announce("hello", "note")
+        assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "is_json"),
+    [
+        (["nonsense", "--log-format", "json"], True),
+        (["--log-format=json", "nonsense"], True),
+        (["nonsense", "--log-format=json", "--log-format", "text"], False),
+    ],
+)
+def test_last_log_format_is_the_one_of_errors(
+    words: list[str], is_json: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also for a command line that cannot be parsed."""
+    assert run(words) == 64
+    assert capsys.readouterr().err.startswith("{") is is_json
+
+
+def test_version_behind_a_command_only_shows_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Like --help, it runs nothing."""
+    assert run(["apply", "--auto-approve", "--version"]) == 0
+    assert capsys.readouterr().out.startswith("smsby-deploy ")

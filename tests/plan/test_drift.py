@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from smsby_deploy.lock.records import ChunkRecord, ChunkState
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.account_names import AccountNames, Known
-from smsby_deploy.plan.drift import IntendedValues, ReportedValues, compare_values, find_drift
+from smsby_deploy.plan.drift import IntendedValues, ReportedValues, compare_values, find_drift, intended_by_lock
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location
 from smsby_deploy.smsby.parsers import Alphaname, RemoteMailing
@@ -100,6 +100,23 @@ def test_drift_of_a_sender_written_as_an_id() -> None:
     by_id, system = (replace(_MEANT, alphaname=ref).by(names) for ref in ("1363", "System name"))
     assert (_messages(_LISTED, by_id), _messages(other, system)) == ([], [])
     assert _messages(other, by_id) == ["alphaname: intended MyShop, sms.by reports Kvetka"]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "number", "reported"),
+    [
+        ("Каф\u0435\u0308", 7, "Каф\u0451"),  # a decomposed letter
+        (" MyShop", 7, "MyShop "),
+        ("System name", 0, "SMS.by"),
+    ],
+)
+def test_drift_of_a_sender_spelled_otherwise(recorded: str, number: int, reported: str) -> None:
+    """A name that means the sender in the files is no difference from the account's spelling."""
+    applied = AppliedBy("2026-11-30T10:00:00+03:00", "p", None, "0.1.0")
+    entry = Entry(1, "c", "a", "bulk", recorded, number, None, 3, 3, None, (_CHUNK,), applied)
+    meant = replace(intended_by_lock("sale/vip", entry, None), location=_MEANT.location)
+    listed = replace(_LISTED, alphaname=reported)
+    assert _messages(listed, meant) == []
 
 
 def test_drift_later_than_max_late() -> None:
