@@ -87,9 +87,7 @@ def intended_by_lock(address: str, entry: Entry, mailing: Mailing | None) -> Int
     """
     time = datetime.fromisoformat(entry.schedule_time) if entry.schedule_time else None
     sender = str(SYSTEM_NAME) if entry.alphaname_id == SYSTEM_NAME else entry.alphaname
-    intended = IntendedValues(
-        address, time, sender, None, counts_recipients=entry.transport != "single"
-    )
+    intended = IntendedValues(address, time, sender, None, counts_recipients=entry.transport != "single")
     if mailing is None:
         return intended
     return replace(

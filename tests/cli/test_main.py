@@ -317,7 +317,9 @@ def _comparable(context: Context) -> tuple[Context, bool]:
     return context._replace(log=None, environ={}), context.log is not None
 
 
-@pytest.mark.parametrize("command", [("plan",), ("lock", "list"), ("api", "getBalance"), ("render", "sale/vip")])
+@pytest.mark.parametrize(
+    "command", [("plan",), ("lock", "list"), ("api", "getBalance"), ("render", "sale/vip")]
+)
 @pytest.mark.parametrize("words", _EACH_GLOBAL)
 def test_global_option_behind_means_the_same(
     context_of: Callable[..., Context], command: tuple[str, ...], words: tuple[str, ...]

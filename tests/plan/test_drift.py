@@ -10,7 +10,13 @@ import pytest
 
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.account_names import AccountNames, Known
-from smsby_deploy.plan.drift import IntendedValues, ReportedValues, compare_values, find_drift, intended_by_lock
+from smsby_deploy.plan.drift import (
+    IntendedValues,
+    ReportedValues,
+    compare_values,
+    find_drift,
+    intended_by_lock,
+)
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location
 from smsby_deploy.smsby.parsers import Alphaname, RemoteMailing
