@@ -199,7 +199,7 @@ class LazyGroup(click.Group):
 )
 @global_options
 @click.pass_context
-def group(ctx: click.Context, **options: Any) -> None:
+def group(ctx: click.Context, /, **options: Any) -> None:
     """SMS campaigns as code for sms.by: reviewed, and never sent to a recipient twice.
 
     The options below may be given before the command or after it.
