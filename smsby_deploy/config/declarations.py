@@ -210,7 +210,8 @@ class RecipientsQuery:
     """The rows of a query; `name`, e.g. `sql:sale/vip`, is its key in a plan's inputs.
 
     `url` is the value of the environment variable `url_env`, None if it is not set. `order_by` is None where the order
-    does not matter. `snapshot` is the digest that the result must have, None if any result is accepted.
+    does not matter; with `may_tie` it only numbers the rows. `snapshot` is the digest that the result must have, None if
+    any result is accepted.
     """
 
     sql: TextSource
@@ -222,6 +223,7 @@ class RecipientsQuery:
     location: Location
     freshness: Freshness | None = None
     snapshot: str | None = None
+    may_tie: bool = False
 
 
 class RecipientsParquet(NamedTuple):

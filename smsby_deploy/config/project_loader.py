@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from smsby_deploy.config.campaign_loader import (
     read_query_source,
 )
 from smsby_deploy.config.declarations import (
+    HOME_TIMEZONE,
     ApiSettings,
     Campaign,
     Mailing,
@@ -232,14 +234,20 @@ class _ProjectLoader:
                 name=f"sql:suppress/{number}",
                 file=PROJECT_FILE,
                 content=self._document.content,
-                timezone=ApiSettings().account_timezone,
+                timezone=self._zone_of_opt_outs(),
                 environ=self._environ,
             )
-            return OptOuts(query, on_invalid)
+            return OptOuts(replace(query, may_tie=True), on_invalid)
         path = resolve_inside(self._root, settings["file"], place, self._log)
         if path is None:
             return None
         return OptOuts(read_file_source(path, settings, place)._replace(is_opt_outs=True), on_invalid)
+
+    def _zone_of_opt_outs(self) -> str:
+        """Return the zone of times without one: that of mailings which set none."""
+        name = (self._document.get("defaults") or {}).get("timezone", HOME_TIMEZONE)
+        place = self._locations.get("defaults.timezone", Location(PROJECT_FILE))
+        return HOME_TIMEZONE if read_zone(name, place, self._log) is None else name
 
     def _rehearsal(self) -> Rehearsal | None:
         """Return where mailings must have been rehearsed; an unknown environment is an error."""

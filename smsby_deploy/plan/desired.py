@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.rows import DataAge
 
 
 class AudienceCounts(NamedTuple):
@@ -66,6 +67,7 @@ class Desired(NamedTuple):
     `freshness` query found, `contacts` the digest of the contacts that would be uploaded. `former_content` is the content
     digest that earlier versions recorded, if it differs. `text_digest` covers what it says, `recipients_digest` its
     recipients in whatever order: by them two mailings are compared. `phones` are the recipients, where they are kept.
+    `opt_out_ages` are those of the opt-outs that were subtracted, where `freshness` limits them.
     """
 
     address: str
@@ -89,6 +91,7 @@ class Desired(NamedTuple):
     text_digest: str | None = None
     recipients_digest: str | None = None
     phones: PhoneSet | None = None
+    opt_out_ages: tuple[DataAge, ...] = ()
 
     @property
     def fingerprints(self) -> list[str]:

@@ -19,6 +19,7 @@ from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.model import Action, ReasonCode, total_of
 from smsby_deploy.plan.text_counter import ContentPolicy
+from smsby_deploy.recipients.rows import DataAge
 from smsby_deploy.texts.cost import money
 from smsby_deploy.wording import counted
 
@@ -202,13 +203,19 @@ def _check_time(rails: Guardrails, mailing: Mailing, now: datetime) -> Iterator[
 
 
 def _check_freshness(mailing: Mailing, desired: Desired, now: datetime) -> Iterator[Breach]:
-    newest = desired.newest
-    if isinstance(mailing.audience, RecipientsQuery) and mailing.audience.freshness and newest is not None:
-        age, most = now - newest, mailing.audience.freshness.max_age
-        if age > most:
+    ages = [(f"the newest opt-out of {one.place}", one) for one in desired.opt_out_ages]
+    if (
+        isinstance(mailing.audience, RecipientsQuery)
+        and mailing.audience.freshness
+        and desired.newest is not None
+    ):
+        own = DataAge(mailing.audience.location, desired.newest, mailing.audience.freshness)
+        ages.insert(0, ("its newest data", own))
+    for what, (_, newest, freshness) in ages:
+        if now - newest > freshness.max_age:
             found = newest.astimezone(ZoneInfo(mailing.timezone))
-            message = f"freshness: its newest data is from {found:%Y-%m-%d %H:%M} {mailing.timezone}, {_hours(age)} old"
-            yield Breach("freshness", f"{message}; the limit is {_hours(most)}")
+            message = f"freshness: {what} is from {found:%Y-%m-%d %H:%M} {mailing.timezone}, {_hours(now - newest)} old"
+            yield Breach("freshness", f"{message}; the limit is {_hours(freshness.max_age)}")
 
 
 def _hours(age: timedelta) -> str:

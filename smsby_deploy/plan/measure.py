@@ -90,6 +90,8 @@ def measure_mailing(
         desired, problems = _measure(project, mailing, suppressed, observers)
     except FilesInvalid as error:
         return None, [replace(problem, address=mailing.address) for problem in error.problems]
+    if mailing.via != "list" or mailing.upload is not None:
+        desired = desired._replace(opt_out_ages=tuple(suppressed.ages))
     found = [_locate(mailing, problem) for problem in problems]
     if desired.audience.suppressed and not desired.audience.final:
         message = f"all of its recipients opted out ({desired.audience.suppressed:,}); nothing is sent"

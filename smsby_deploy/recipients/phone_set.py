@@ -9,6 +9,10 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise, repeat
 from operator import itemgetter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from smsby_deploy.recipients.rows import DataAge
 
 _FIRST = 375 * 10**9
 _BELARUSIAN = 10**9  # numbers of nine digits after 375
@@ -40,6 +44,7 @@ class PhoneSet:
         self._others: set[int] = set()  # numbers without a bit
         self._count = 0
         self.only: PhoneSet | None = None  # of suppressed phones: if set, every phone outside it is held out
+        self.ages: list[DataAge] = []  # of suppressed phones: the queries that must be fresh
 
     def add_all(self, numbers: Sequence[int], other: PhoneSet | None = None) -> tuple[list[int], list[int]]:
         """Add `numbers`; return the positions of repeats, and of numbers in `other`.

@@ -15,7 +15,7 @@ from itertools import groupby, islice
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
-from smsby_deploy.config.declarations import InlineRecipients
+from smsby_deploy.config.declarations import Freshness, InlineRecipients
 from smsby_deploy.problems import Location
 
 LIKE_A_PHONE = re.compile(r"(?:\d\W*){6}")
@@ -49,6 +49,14 @@ class SourceFacts:
 
     snapshot: str | None = None
     newest: datetime | None = None
+
+
+class DataAge(NamedTuple):
+    """When the newest data of a query is from, and how old it may be."""
+
+    place: Location
+    newest: datetime
+    freshness: Freshness
 
 
 class Block(NamedTuple):

@@ -284,7 +284,7 @@ def _query_blocks(query: RecipientsQuery, size: int, facts: SourceFacts) -> Iter
             names = tuple(_NUMBERED.sub("", name) for name in columns)
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise RecipientsError(f"duplicate column names in the query: {', '.join(twice)}", 0, "SQL")
-        order = _OrderCheck(columns, query.order_by)
+        order = _OrderCheck(columns, None if query.may_tie else query.order_by)
         first = 1
         partitions = result.partitions(size)
         while True:

@@ -13,6 +13,7 @@ from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.phones import normalize_opt_outs
 from smsby_deploy.recipients.rows import (
     Block,
+    DataAge,
     EmptyFile,
     RecipientsError,
     SourceFacts,
@@ -96,9 +97,9 @@ class _Reading:
 
         A problem in a row has the number of the row as its line.
         """
-        source = self._source
+        source, facts = self._source, SourceFacts()
         try:
-            for block in read_source(source, _BLOCK_ROWS, SourceFacts()):
+            for block in read_source(source, _BLOCK_ROWS, facts):
                 yield from self._add_block(block)
         except EmptyFile:
             pass  # a list without lines, reported below
@@ -107,6 +108,8 @@ class _Reading:
             place = error.location or Location(source.name, error.line)
             yield Problem(Severity.ERROR, code, str(error), location=place)
             return
+        if isinstance(source, RecipientsQuery) and source.freshness and facts.newest:
+            self._suppressed.ages.append(DataAge(source.location, facts.newest, source.freshness))
         yield from warn_of_guess(source)
         if self._is_lenient and self._bad:
             message = f"{counted(self._bad, 'line')} dropped: not a phone number (on_invalid: drop)"

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -295,6 +296,28 @@ def test_opt_outs_from_a_query(tmp_path: Path) -> None:
     ):
         with pytest.raises(FilesInvalid):
             _load(tmp_path, project=HEAD + f"suppress: [{wrong}]\n")
+
+
+@pytest.mark.parametrize(
+    ("defaults", "zone"),
+    [
+        ("", "Europe/Minsk"),
+        ("defaults: {timezone: Asia/Almaty}\n", "Asia/Almaty"),
+        ("defaults: {timezone: Mars}\n", None),
+    ],
+)
+def test_opt_outs_have_the_options_of_recipients(defaults: str, zone: str | None, tmp_path: Path) -> None:
+    """`freshness`, in the zone of mailings that set none, and `order_by`, which may tie."""
+    entry = "{sql: select phone from gone, url_env: CRM_URL, phone: tel, order_by: id, "
+    entry += "freshness: {sql: select max(at) from gone, max_age: 2d}}"
+    loaded = _load(tmp_path, project=f"{HEAD}{defaults}suppress: [{entry}]\n")
+    assert {problem.code for problem in loaded.problems} == (set() if zone else {"TIMEZONE"})
+    query = loaded.project.suppress[0].source
+    assert isinstance(query, RecipientsQuery)
+    assert query.freshness is not None
+    assert (query.phone, query.order_by, query.may_tie) == ("tel", "id", True)
+    assert query.freshness[1:] == (timedelta(days=2), zone or "Europe/Minsk")
+    assert query.freshness.sql.text == "select max(at) from gone"
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="its file names are always UTF-8")

@@ -108,3 +108,79 @@ def test_old_data_and_an_unexpected_count_block(shop: Shop, crm: Database) -> No
     assert few.code == 4
     assert "expect_recipients: 3 recipients" in " ".join(few.out.split())
     assert shop.inbox() == {}
+
+
+_OPT_OUTS = """\
+suppress:
+  - sql: select phone from gone
+    url_env: CRM_URL
+    order_by: reason
+    freshness: {sql: select max(seen) from gone, max_age: 30d}
+"""
+
+
+@pytest.fixture
+def opt_outs(crm: Database, shop: Shop) -> Database:
+    """The opt-out of one of the three recipients, in the same database."""
+    crm.run(
+        "create table gone (phone text, reason text, seen text)",
+        "insert into gone values ('+375 (33) 222-22-22', 'stop', '2999-01-01'), ('375331111111', 'stop', '2026-01-01')",
+    )
+    project = (shop.root / "smsby.yaml").read_text("utf-8")
+    shop.write("smsby.yaml", project + _OPT_OUTS.replace("select phone", "select phone, reason"))
+    return crm
+
+
+@pytest.mark.parametrize("transport", ["", "    via: single\n", "    upload: true\n"])
+def test_opt_outs_of_a_database_get_nothing(shop: Shop, opt_outs: Database, transport: str) -> None:
+    """By each transport; one added after the review is honored, and makes no plan stale."""
+    env = {"CRM_URL": opt_outs.url}
+    shop.write("sale.yaml", CAMPAIGN.replace("{{ name }}, hello", "hello") + transport)
+    planned = shop.run("plan", "--out", "plan.json", "--format", "json", env=env)
+    assert planned.code == 0, planned.out + planned.err
+    assert planned.json["actions"][0]["audience"]["suppressed"] == 1
+    opt_outs.run("insert into gone values ('375293333333', 'sms', '2999-01-02')")
+    applied = shop.run("apply", "plan.json", env=env)
+    assert applied.code == 0, applied.out + applied.err
+    assert "1 recipient opted out since this plan was made" in applied.err
+    assert list(shop.inbox()) == ["375291111111"]
+    assert PASSWORD not in applied.out + applied.err
+
+
+def test_opt_out_of_a_database_that_is_no_phone(shop: Shop, opt_outs: Database) -> None:
+    """It stops the reviewed plan, exit code 3 with its row; `on_invalid: drop` counts it instead."""
+    env = {"CRM_URL": opt_outs.url}
+    assert shop.run("plan", "--out", "plan.json", env=env).code == 0
+    opt_outs.run("insert into gone values ('ask Anna', 'zzz', '2999-01-02')")
+    refused = shop.run("apply", "plan.json", env=env)
+    assert refused.code == 3
+    assert "error SUPPRESS_PHONE row 3 of the query: " in refused.err
+    assert shop.inbox() == {}
+    project = (shop.root / "smsby.yaml").read_text("utf-8")
+    shop.write("smsby.yaml", project + "    on_invalid: drop\n")
+    assert "1 line dropped: not a phone number" in shop.run("plan", env=env).out
+    dropped = shop.run("apply", "--auto-approve", env=env)
+    assert dropped.code == 0, dropped.out + dropped.err
+    assert sorted(shop.inbox()) == ["375291111111", "375293333333"]
+
+
+def test_old_opt_outs_block_what_subtracts_them(shop: Shop, opt_outs: Database) -> None:
+    """The mailing to recipients is blocked, in a plan and in an apply; one to a list at sms.by is not."""
+    env = {"CRM_URL": opt_outs.url}
+    shop.write("sale.yaml", f"{CAMPAIGN}  - {{name: letter, list: Newsletter, text: Hello}}\n")
+    assert shop.run("plan", "--out", "plan.json", env=env).code == 0
+    opt_outs.run("update gone set seen = '2020-01-01'")
+    planned = shop.run("plan", "--format", "json", env=env)
+    assert planned.code == 4
+    vip, letter = planned.json["actions"]
+    assert (vip["action"], vip["reason_code"], letter["action"]) == ("blocked", "guardrail", "create")
+    expected = "freshness: the newest opt-out of smsby.yaml:"
+    assert expected in vip["reason"]
+    assert "is from 2020-01-01 00:00 Europe/Minsk" in vip["reason"]
+    applied = shop.run("apply", "plan.json", env=env)
+    assert applied.code == 4, applied.out + applied.err
+    assert "375291111111" not in shop.inbox()
+    opt_outs.run("update gone set seen = 'yesterday'")
+    unread = shop.run("plan", env=env)
+    assert unread.code == 3
+    assert "error FRESHNESS freshness: expected one date or time from its query" in unread.out

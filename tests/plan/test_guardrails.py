@@ -7,16 +7,19 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from smsby_deploy.config.declarations import (
     Blackout,
     Expected,
+    Freshness,
     Guardrails,
     InlineRecipients,
     Mailing,
     QuietHours,
+    TextSource,
 )
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.desired import AudienceCounts, Desired
@@ -30,6 +33,7 @@ from smsby_deploy.plan.guardrails import (
 from smsby_deploy.plan.model import Action, ActionKind, ReasonCode
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.problems import Location
+from smsby_deploy.recipients.rows import DataAge
 from tests.plan.examples import NOON, make_example_plan
 
 _AT = Location("sale.yaml", 4, 5)
@@ -89,6 +93,18 @@ def test_list_is_judged_once_its_size_is_known() -> None:
     assert check_mailing(rails, mailing, _desired(0), NOON) == ()
     found = check_mailing(rails, mailing, _desired(0), NOON, list_size=11)
     assert [breach.key for breach in found] == ["max_recipients"]
+
+
+@pytest.mark.parametrize(("hours", "is_fresh"), [(24, True), (25, False)])
+def test_opt_outs_older_than_their_limit(hours: int, is_fresh: bool) -> None:
+    """They block the mailing, in its time zone; as old as allowed is allowed."""
+    fresh = Freshness(TextSource("select 1", _AT), timedelta(days=1), "UTC")
+    age = DataAge(Location("smsby.yaml", 7, 12), NOON - timedelta(hours=hours), fresh)
+    desired = _desired()._replace(opt_out_ages=(age,))
+    messages = [found.message for found in check_mailing(Guardrails(), _mailing(), desired, NOON)]
+    when = f"{(NOON - timedelta(hours=25)).astimezone(ZoneInfo('Europe/Minsk')):%Y-%m-%d %H:%M}"
+    expected = f"freshness: the newest opt-out of smsby.yaml:7:12 is from {when} Europe/Minsk, 25 h old; the limit is 24 h"
+    assert messages == ([] if is_fresh else [expected])
 
 
 def test_max_parts_judges_the_longest_text() -> None:

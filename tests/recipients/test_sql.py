@@ -46,10 +46,10 @@ mailings:
 """
 
 
-def _project(folder: Path, url: str | None, campaign: str = CAMPAIGN) -> LoadedProject:
+def _project(folder: Path, url: str | None, campaign: str = CAMPAIGN, settings: str = "") -> LoadedProject:
     folder.mkdir(exist_ok=True)
     api = "api: {recipients_per_request: 2}\n"
-    (folder / "smsby.yaml").write_text(f"version: 1\nproject: shop\n{api}", "utf-8")
+    (folder / "smsby.yaml").write_text(f"version: 1\nproject: shop\n{api}{settings}", "utf-8")
     (folder / "sale.yaml").write_text(campaign, "utf-8")
     loaded = load_project(folder, {} if url is None else {"CRM_URL": url})
     assert not loaded.problems
@@ -406,8 +406,8 @@ def test_query_memory_does_not_grow(database: Database, tmp_path: Path) -> None:
 def test_documented_database_campaigns_load(tmp_path: Path) -> None:
     """Each example in docs/databases.md loads; the Parquet one only lacks its files."""
     page = (Path(__file__).parents[2] / "docs/databases.md").read_text("utf-8")
-    query, parquet = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    _project(tmp_path, None, query)
+    query, opt_outs, parquet = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    _project(tmp_path, None, query, opt_outs)
     (tmp_path / "lists/export").mkdir(parents=True)
     (tmp_path / "lists/export/a.parquet").touch()
     _project(tmp_path, None, parquet)
