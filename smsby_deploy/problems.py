@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from smsby_deploy.privacy import mask_phones
+from smsby_deploy.wording import remove_controls
 
 
 class Location(NamedTuple):
@@ -46,18 +47,21 @@ class Problem:
 
     def __post_init__(self) -> None:
         place = self.location
-        if place is not None and not place.file.isascii():
+        if place is not None and not place.file.isprintable():
             place = place._replace(file=printable(place.file))
             object.__setattr__(self, "location", place)
-        if not self.message.isascii():
+        if not self.message.isprintable():
             object.__setattr__(self, "message", printable(self.message))
         if place is not None and place.line is not None and place.column is None:
             object.__setattr__(self, "location", place._replace(column=1))
 
 
 def printable(text: str) -> str:
-    """Return `text` with ? for what UTF-8 cannot express, such as other bytes of a file name."""
-    return text.encode("utf-8", "replace").decode()
+    """Return `text` without control characters, and with ? for what UTF-8 cannot express.
+
+    The latter are the other bytes of a file name.
+    """
+    return remove_controls(text.encode("utf-8", "replace").decode())
 
 
 def has_errors(problems: Iterable[Problem]) -> bool:

@@ -1,6 +1,12 @@
-"""Counts with a noun that agrees with them."""
+"""Wording for users: counts with a noun, and text without control characters."""
 
 from __future__ import annotations
+
+import re
+
+# DEL, C1, bidi marks, the separators that break lines in some viewers, and halves of surrogate pairs.
+BEYOND_C0 = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+_CONTROLS = rf"[\x00-\x09\x0b-\x1f{BEYOND_C0}]"
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
@@ -9,3 +15,8 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     `many` is the plural of `one` if it is not `one` with an s.
     """
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def remove_controls(text: str) -> str:
+    """Return `text` with a blank for each control character or bidi mark; line breaks stay."""
+    return text if text.isprintable() else re.sub(_CONTROLS, " ", text)

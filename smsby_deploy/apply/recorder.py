@@ -17,6 +17,7 @@ from uuid import uuid4
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import OutcomeUnknown, UsageError
 from smsby_deploy.lock.binding import Binding
+from smsby_deploy.lock.documents import check_rescue
 from smsby_deploy.lock.events import EventKind, fold, fold_event
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates, format_runs
@@ -282,11 +283,15 @@ def read_rescue(path: Path) -> dict[str, Any]:
     """
     try:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if document["format"] != FORMAT or not {"project", "lineage", "results"} <= document.keys():
-            raise ValueError("missing keys")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"{path} is not a rescue file: {error}",
-            hint="apply printed the path of the rescue file when it stopped",
-        ) from error
-    return document
+        check_rescue(document)
+        return document
+    except RecursionError:
+        why = "nested too deep"
+    except OSError as error:
+        why = error.strerror or "it cannot be read"
+    except ValueError as error:
+        why = str(error)
+    raise UsageError(
+        f"{path} is not a rescue file: {why}",
+        hint="apply printed the path of the rescue file when it stopped",
+    )

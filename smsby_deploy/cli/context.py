@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from smsby_deploy.output.json_log import Fact, JsonLog
 
+MAX_ID = 10**18 - 1  # of a message; a lock holds no greater one
 MACHINE_FORMATS = ("github", "sarif", "junit", "codeclimate")  # problems, as CI services read them
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _BEHIND = "behind_"  # begins the names of global options behind a command

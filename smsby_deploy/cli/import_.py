@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from smsby_deploy.cli.context import Context, examples, reason_option
+from smsby_deploy.cli.context import MAX_ID, Context, examples, reason_option
 from smsby_deploy.cli.session import find_actor, find_commit
 from smsby_deploy.exit_codes import ExitCode
 
@@ -21,7 +21,7 @@ from smsby_deploy.exit_codes import ExitCode
 @click.option(
     "--message-id",
     "message_ids",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MAX_ID),
     multiple=True,
     metavar="N",
     help="Its message_id at sms.by; repeatable.",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from smsby_deploy import __version__
-from smsby_deploy.cli.context import Context, examples, reason_option
+from smsby_deploy.cli.context import MAX_ID, Context, examples, reason_option
 from smsby_deploy.cli.session import find_actor
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_line, write_text
@@ -75,7 +75,12 @@ def show(context: Context, address: str) -> ExitCode:
 @click.option(
     "--not-sent", is_flag=True, help="You have verified that it was not sent; the next apply sends it."
 )
-@click.option("--message-id", type=int, metavar="N", help="The draft's message_id at sms.by (list mailings).")
+@click.option(
+    "--message-id",
+    type=click.IntRange(1, MAX_ID),
+    metavar="N",
+    help="The draft's message_id at sms.by (list mailings).",
+)
 @reason_option("How you know; recorded in the lock.")
 @click.pass_obj
 def resolve(

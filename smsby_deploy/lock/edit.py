@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
 from smsby_deploy.lock.binding import Binding
+from smsby_deploy.lock.documents import is_address
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.phone_states import PhoneState
@@ -123,9 +124,11 @@ class LockEdit:
         """Give the record of a renamed mailing its new address.
 
         Raises:
-            UsageError: `address` is not recorded, or `to` is.
+            UsageError: `address` is not recorded, or `to` is, or it is not an address.
         """
         self._entry(address)
+        if not is_address(to):
+            raise UsageError("the new name is not an address", hint="write it as campaign/mailing")
         if to in self._held.lock.mailings:
             raise UsageError(
                 f"{to} is already recorded", hint=f"`smsby-deploy lock show {to}` shows the record"

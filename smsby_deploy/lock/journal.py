@@ -22,6 +22,7 @@ from uuid import uuid4
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import NO_FOLLOW, sync_folder
+from smsby_deploy.lock.documents import check_events, is_event, storable
 from smsby_deploy.lock.events import Event, EventKind, fold_event
 from smsby_deploy.lock.records import DONE, ChunkState, Entry, Lock
 from smsby_deploy.lock.serialization import read_entry
@@ -165,12 +166,21 @@ def read_journal(path: Path) -> list[Event]:
             event, previous = open_line(line, previous)
         except (ValueError, KeyError) as error:
             raise LockDamaged(
-                f"{path.name}:{number}: the journal is damaged: {error}",
-                hint=f"restore {path.name} from a backup; without one, `smsby-deploy lock rescue` keeps what can be read "
-                "and marks the rest unknown",
+                f"{path.name}:{number}: the journal is damaged: {error}", hint=_recovery(path)
             ) from error
         events.append(event)
+    try:
+        check_events(events)
+    except ValueError as error:
+        raise LockDamaged(f"{path.name}: the journal is damaged: {error}", hint=_recovery(path)) from error
     return events
+
+
+def _recovery(path: Path) -> str:
+    return (
+        f"restore {path.name} from a backup; without one, `smsby-deploy lock rescue` keeps what can be read "
+        "and marks the rest unknown"
+    )
 
 
 def open_line(line: bytes, previous: str) -> tuple[Event, str]:
@@ -189,7 +199,10 @@ def open_line(line: bytes, previous: str) -> tuple[Event, str]:
     body = "{" + text[end + 2 :]
     if _checksum(body, previous) != checksum:
         raise ValueError("the checksum does not match")
-    event: Event = json.loads(body)
+    try:
+        event: Event = json.loads(body)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
     return event, checksum
 
 
@@ -219,9 +232,10 @@ def _is_torn(line: bytes) -> bool:
 
 
 def _mask_prose(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return `fields` with phone numbers masked in what users and sms.by wrote.
+    """Return `fields` as the journal may hold them.
 
-    Ids and digests stay as they are.
+    Phone numbers are masked in what users and sms.by wrote; ids and digests stay as they are. No text has a control
+    character or is overlong: what is written must be readable again.
     """
     return {name: _mask_value(name, value) for name, value in fields.items()}
 
@@ -231,7 +245,9 @@ def _mask_value(name: str, value: Any) -> Any:
         return _mask_prose(value)
     if isinstance(value, list):
         return [_mask_value(name, item) for item in value]
-    return mask_phones(value) if name in _PROSE and isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return storable(name, mask_phones(value) if name in _PROSE else value)
 
 
 def salvage(lock: Lock, journal: Path) -> tuple[Lock, list[str]]:
@@ -274,7 +290,7 @@ def _add_missing_entry(lock: Lock, event: Event) -> Lock:
 
     It is unchanged if the entry is illegible or recorded already.
     """
-    if event.get("event") != EventKind.MAILING or event.get("address") in lock.mailings:
+    if not is_event(event) or event["event"] != EventKind.MAILING or event.get("address") in lock.mailings:
         return lock
     try:
         return lock.with_entry(event["address"], read_entry(event["entry"]))
@@ -283,7 +299,7 @@ def _add_missing_entry(lock: Lock, event: Event) -> Lock:
 
 
 def _read_lines(journal: Path) -> tuple[list[Event], list[Event]]:
-    """Return the events whose checksum matches, and those of other lines that are still JSON.
+    """Return the events that are intact, and those of other lines that are still JSON.
 
     A line is checked against the checksum that the previous line claims, so one bad line does not spoil those after it.
     """
@@ -293,11 +309,11 @@ def _read_lines(journal: Path) -> tuple[list[Event], list[Event]]:
     for line in journal.read_bytes().split(b"\n"):
         try:
             event, previous = open_line(line, previous)
-            intact.append(event)
+            (intact if is_event(event) else damaged).append(event)
         except (ValueError, KeyError):
             try:
                 legible = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(legible, dict):
                 previous = str(legible.get("sum", ""))
@@ -308,5 +324,9 @@ def _read_lines(journal: Path) -> tuple[list[Event], list[Event]]:
 def _addresses(event: dict[str, Any]) -> set[str]:
     """Return the mailings that an event is about, as far as it can be read."""
     chunks = event.get("chunks")
-    named = {ref[0] for ref in chunks if isinstance(ref, list) and ref} if isinstance(chunks, list) else set()
+    named = (
+        {str(ref[0]) for ref in chunks if isinstance(ref, list) and ref}
+        if isinstance(chunks, list)
+        else set()
+    )
     return {name for name in (*named, event.get("address")) if isinstance(name, str)}

@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from smsby_deploy.errors import LockDamaged
+from smsby_deploy.lock.documents import check_lock
 from smsby_deploy.lock.phone_states import PhoneStates, format_runs, parse_runs
 from smsby_deploy.lock.records import (
     AppliedBy,
@@ -201,12 +202,13 @@ def read_lock(text: str, where: str) -> Lock:
             raise ValueError("not a lock file")
         if document["version"] != VERSION:
             raise LockDamaged(
-                f"{where} has version {document['version']}; this program reads version {VERSION}",
+                f"{where} has {_version_text(document['version'])}; this program reads version {VERSION}",
                 hint="use the version of smsby-deploy that wrote it, or a newer one",
             )
-        seal = document.pop("seal")
-        if seal != hashlib.sha256(_canonical(document)).hexdigest():
+        sealed = {key: value for key, value in document.items() if key != "seal"}
+        if document["seal"] != hashlib.sha256(_canonical(sealed)).hexdigest():
             raise ValueError("the seal does not match the content: it was edited or damaged")
+        check_lock(document)
         return Lock(
             project=document["project"],
             serial=document["serial"],
@@ -219,8 +221,14 @@ def read_lock(text: str, where: str) -> Lock:
         )
     except json.JSONDecodeError as error:
         raise LockDamaged(f"{where} is damaged at line {error.lineno}: {error.msg}", hint=recovery) from error
+    except RecursionError as error:
+        raise LockDamaged(f"{where} is damaged: nested too deep", hint=recovery) from error
     except (KeyError, TypeError, ValueError) as error:
         raise LockDamaged(f"{where} is damaged: {error}", hint=recovery) from error
+
+
+def _version_text(version: object) -> str:
+    return f"version {version}" if isinstance(version, int) and 0 < version < 1000 else "another version"
 
 
 def _canonical(document: Any) -> bytes:

@@ -226,7 +226,7 @@ class LockStore:
         try:
             about = json.loads(self.holder_path.read_text())
             return f"{about['command']}, process {about['pid']} on {about['host']}"
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return "an unknown process"
 
 

@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from smsby_deploy.output.terminal import break_commands, remove_controls
+from smsby_deploy.output.terminal import break_commands
+from smsby_deploy.wording import remove_controls
 
 if TYPE_CHECKING:
     from rich.console import Console

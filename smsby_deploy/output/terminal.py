@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from typing import TextIO
 
-# C1, DEL, bidi marks, the separators that break lines in some viewers, and halves of surrogate pairs.
-_BEYOND_C0 = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
-_UNSAFE = rf"[\x00-\x09\x0b-\x1f{_BEYOND_C0}]"
+from smsby_deploy.wording import BEYOND_C0, remove_controls
+
 # Patterns are strings, which `re` compiles at their first use.
 # GitHub obeys a line that starts with `::`, and `##[` anywhere in it; Azure and TeamCity put a word before the bracket.
 _COMMAND = r"(?m)^([^\S\n]*):(?=:)|#(?=#\w*\[)"
-_UNSAFE_JSON = rf"[{_BEYOND_C0}]|#(?=#\w*\[)"
+_UNSAFE_JSON = rf"[{BEYOND_C0}]|#(?=#\w*\[)"
 # A spreadsheet looks behind quotes and blanks; some also take the full-width signs.
 _FORMULA = r"""[\s"']*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r]"""
 
@@ -32,11 +31,6 @@ def write_text(text: str, stream: TextIO, *, has_commands: bool = False) -> None
 
 def write_line(line: str, stream: TextIO) -> None:
     write_text(f"{line}\n", stream)
-
-
-def remove_controls(text: str) -> str:
-    """`text` with a blank for every control character but line breaks, and for every bidi mark."""
-    return re.sub(_UNSAFE, " ", text)
 
 
 def break_commands(text: str, *, colon: str = ": ", hash_sign: str = "# ") -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from smsby_deploy.errors import PlanRefused, SmsbyDeployError
 from smsby_deploy.files import write_file
+from smsby_deploy.lock.documents import check_plan
 from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
@@ -19,6 +20,7 @@ from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonC
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity, problem_document
 from smsby_deploy.texts.cost import money
+from smsby_deploy.wording import remove_controls
 
 FORMAT = "smsby-plan"
 VERSION = 1
@@ -54,7 +56,7 @@ def _action_document(action: Action) -> dict[str, Any]:
     return {
         "address": action.address,
         "action": action.action.value,
-        "reason": mask_phones(action.reason),
+        "reason": remove_controls(mask_phones(action.reason)),
         "reason_code": action.reason_code,
         "via": action.via,
         "recipients": action.recipients,
@@ -116,9 +118,10 @@ def read_plan(path: Path) -> Plan:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["format"] != FORMAT or document["version"] != VERSION:
             raise ValueError("not a plan of this version")
-        seal = document.pop("digest")
-        if seal != _seal(document):
+        sealed = {key: value for key, value in document.items() if key != "digest"}
+        if document["digest"] != _seal(sealed):
             raise ValueError("its digest does not match: it was edited or damaged")
+        check_plan(document)
         return _read_document(document)
     except FileNotFoundError as error:
         raise PlanRefused(
@@ -133,6 +136,8 @@ def read_plan(path: Path) -> Plan:
         why = f"it is not JSON, or was truncated (line {error.lineno})"
     except KeyError as error:
         why = f"{error} is missing"
+    except RecursionError:
+        why = "nested too deep"
     except (ValueError, TypeError, AttributeError) as error:
         why = str(error)
     raise PlanRefused(f"cannot use the plan {path}: {why}", hint=hint)

@@ -17,6 +17,7 @@ from smsby_deploy.smsby.response import (
     find_anywhere,
     find_value,
     inner_value,
+    read_count,
     read_decimal,
     read_int,
     read_moment,
@@ -24,9 +25,11 @@ from smsby_deploy.smsby.response import (
     unreadable,
     unwrap,
 )
+from smsby_deploy.wording import remove_controls
 
 # Values of a `status` that describe the answer, not the mailing.
 _SAYS_SUCCESS = frozenset({"", "none", "ok", "success", "true", "1"})
+_TOO_MUCH, _COST_DIGITS = Decimal(10**9), 9  # what no mailing costs; digits after the point
 _LIST_KEYS = frozenset({"list_id", "id", "name", "title"})
 
 
@@ -190,11 +193,11 @@ def read_mailings(data: Any) -> Iterator[RemoteMailing]:
             d_create=read_int(row.get("d_create")),
             d_schedule=read_int(row.get("d_schedule")),
             type=text_or_none(row.get("type")),
-            parts=read_int(row.get("parts")),
-            count_phones=read_int(row.get("count_phones")),
+            parts=read_count(row.get("parts")),
+            count_phones=read_count(row.get("count_phones")),
             status=text_or_none(row.get("status")) or "",
             sms_delivered=read_int(row.get("sms_delivered")),
-            cost=read_decimal(row.get("cost")),
+            cost=_read_cost(row.get("cost")),
             alphaname=text_or_none(row.get("alphaname")),
             raw=row,
         )
@@ -258,7 +261,7 @@ def _named(key: Any, value: Any) -> tuple[int | None, str | None]:
         number, name = number if own is None else own, value.get("name", value.get("title"))
         if number is None:
             raise unreadable("a name without an id")
-    return number, str(name) if isinstance(name, str | int) else None
+    return number, remove_controls(str(name)) if isinstance(name, str | int) else None
 
 
 def read_balance(data: Any) -> Balance:
@@ -280,11 +283,11 @@ def read_list_info(data: Any) -> ListInfo:
         inner = unwrap(top.get("result", top.get("data")))
         if isinstance(inner, dict) and "status" in inner:
             status = inner["status"]
-    recipients = read_int(find_anywhere(data, "count_phones"))
+    recipients = read_count(find_anywhere(data, "count_phones"))
     return ListInfo(
-        recipients=recipients if recipients is not None else read_int(find_anywhere(data, "count")),
-        parts=read_int(find_anywhere(data, "parts")),
-        cost=read_decimal(find_anywhere(data, "cost")),
+        recipients=recipients if recipients is not None else read_count(find_anywhere(data, "count")),
+        parts=read_count(find_anywhere(data, "parts")),
+        cost=_read_cost(find_anywhere(data, "cost")),
         status=None if str(status).strip().lower() in _SAYS_SUCCESS else str(status),
         raw=data,
         d_schedule=read_int(find_anywhere(data, "d_schedule")),
@@ -333,12 +336,19 @@ def read_import(data: Any) -> ImportReport:
     log = find_value(data, "log")
     rows = [row for row in log if isinstance(row, dict)] if isinstance(log, list) else []
     return ImportReport(
-        inserted=read_int(find_value(data, "inserted")),
-        updated=read_int(find_value(data, "updated")),
-        invalid=read_int(find_value(data, "invalid")),
+        inserted=read_count(find_value(data, "inserted")),
+        updated=read_count(find_value(data, "updated")),
+        invalid=read_count(find_value(data, "invalid")),
         log=tuple((read_int(row.get("index")), str(row.get("error_message") or "")) for row in rows),
         raw=data,
     )
+
+
+def _read_cost(value: Any) -> Decimal | None:
+    """Return what a lock can hold; None for less than nothing, and for what no mailing costs."""
+    cost = read_decimal(value)
+    is_usual = cost is not None and 0 <= cost < _TOO_MUCH and round(cost, _COST_DIGITS) == cost
+    return cost if is_usual else None
 
 
 def text_or_none(value: Any) -> str | None:

@@ -158,11 +158,17 @@ def find_anywhere(data: Any, key: str) -> Any:
 def read_int(value: Any) -> int | None:
     """Return an integer that may be written as text; None if `value` is not one."""
     if isinstance(value, float):
-        return int(value) if value.is_integer() else None
+        value = int(value) if value.is_integer() else None
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     text = str(value).strip()
     return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else None
+
+
+def read_count(value: Any) -> int | None:
+    """Return a number of things; None if `value` is not one."""
+    number = read_int(value)
+    return number if number is not None and number >= 0 else None
 
 
 def read_moment(value: Any, zone: tzinfo) -> int | None:

@@ -16,13 +16,32 @@ def entry(*states: ChunkState, revision: int = 1, step: str | None = None) -> En
         for number, state in enumerate(states or (ChunkState.PENDING,))
     )
     return Entry(
-        revision, "c", "a", "bulk", "Shop", 7, None, 2, 2, None, chunks, AppliedBy("t", "p", None, "x")
+        revision,
+        "c",
+        "a",
+        "bulk",
+        "Shop",
+        7,
+        None,
+        2,
+        2,
+        None,
+        chunks,
+        AppliedBy("2026-11-24T07:00:00Z", "p", None, "x"),
     )
 
 
 def begin_journal(store: LockStore, plan: str | None = "p1") -> Journal:
     """A journal of one apply that has recorded the mailing a/b."""
     journal = Journal(store.journal_path)
-    journal.append(EventKind.BEGIN, id="j1", lineage="line", plan=plan, at="t", commit=None, tool="x")
+    journal.append(
+        EventKind.BEGIN,
+        id="j1",
+        lineage="line",
+        plan=plan,
+        at="2026-11-24T07:00:00Z",
+        commit=None,
+        tool="x",
+    )
     journal.append(EventKind.MAILING, address="a/b", entry=entry_document(entry()))
     return journal

@@ -38,7 +38,7 @@ class Desk:
 
     def edit(self, change: Callable[[LockEdit], Any]) -> Any:
         with self.store.held() as held:
-            return change(LockEdit(held, by="anna", at="now", tool="test", reason="because"))
+            return change(LockEdit(held, by="anna", at="2026-11-24T07:00:00Z", tool="test", reason="because"))
 
     def states(self, name: str) -> list[ChunkState]:
         return [chunk.state for chunk in self.store.read().mailings[f"a/{name}"].chunks]
@@ -74,7 +74,7 @@ def test_resolve_settles_only_the_unknown_chunks(
     assert (resolution.address, resolution.by, resolution.at, resolution.reason) == (
         "a/b",
         "anna",
-        "now",
+        "2026-11-24T07:00:00Z",
         "because",
     )
 

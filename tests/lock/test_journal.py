@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,18 @@ from smsby_deploy.lock.store import LockStore
 from tests.lock.examples import begin_journal, entry
 
 PHONE = "375291234567"
+_RESOLUTION = {
+    "address": "a/b",
+    "what": "removed",
+    "at": "2026-11-24T07:00:00Z",
+    "by": "anna",
+    "reason": f"call +{PHONE}",
+}
+
+
+def _entry_with(error: str) -> dict[str, Any]:
+    recorded = entry()
+    return entry_document(recorded.put_chunk(0, replace(recorded.chunks[0], error=error)))
 
 
 def test_journal_append_masks_phones_in_prose(tmp_path: Path) -> None:
@@ -26,15 +40,16 @@ def test_journal_append_masks_phones_in_prose(tmp_path: Path) -> None:
         journal.append(
             EventKind.RESULT, chunks=[["a/b", 0]], changes={"error": f"{PHONE} refused", "uuid": PHONE}
         ),
-        journal.append(EventKind.MAILING, entry={"chunks": [{"error": PHONE, "fingerprint": "1234567890"}]}),
-        journal.append(EventKind.RESOLVE, resolution={"reason": f"call +{PHONE}", "at": "2026-12-01"}),
+        journal.append(EventKind.MAILING, address="a/b", entry=_entry_with(PHONE)),
+        journal.append(EventKind.RESOLVE, resolution=_RESOLUTION),
     ]
     journal.close()
     assert read_journal(tmp_path / "journal") == written
     assert written[0] == {"event": "begin", "id": "1234567890", "by": "user 37529*****67"}
     assert written[1]["changes"] == {"error": "37529*****67 refused", "uuid": PHONE}
-    assert written[2]["entry"]["chunks"] == [{"error": "37529*****67", "fingerprint": "1234567890"}]
-    assert written[3]["resolution"] == {"reason": "call +37529*****67", "at": "2026-12-01"}
+    (chunk,) = written[2]["entry"]["chunks"]
+    assert (chunk["error"], chunk["fingerprint"]) == ("37529*****67", "0000000000")
+    assert written[3]["resolution"]["reason"] == "call +37529*****67"
 
 
 def test_read_journal_with_damage_at_every_byte(tmp_path: Path) -> None:

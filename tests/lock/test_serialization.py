@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,12 @@ from smsby_deploy.lock.records import (
 )
 from smsby_deploy.lock.serialization import DECLARED_UNSENT_ERROR, read_lock, write_lock
 
-_text = st.text(alphabet=st.characters(codec="utf-8"), max_size=12)
+_text = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=12)
+_name = st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True)
+_address = st.builds("{}/{}".format, _name, _name)
+_time = st.datetimes(
+    min_value=datetime(1970, 1, 1), max_value=datetime(2999, 1, 1), timezones=st.just(UTC)
+).map(datetime.isoformat)
 _maybe_number = st.none() | st.integers(0, 10**9)
 _whole_states = st.sampled_from(sorted(set(ChunkState) - {ChunkState.PARTIAL, ChunkState.DECLARED_UNSENT}))
 _whole_chunks = st.builds(
@@ -35,7 +41,7 @@ _whole_chunks = st.builds(
     state=_whole_states,
     uuid=st.none() | _text,
     message_id=_maybe_number,
-    accepted_at=st.none() | _text,
+    accepted_at=st.none() | _time,
     error=st.none() | _text,
     step=st.none() | st.sampled_from(["draft", "confirm"]),
     declared=st.booleans(),
@@ -61,7 +67,7 @@ _chunks = (
         st.integers(0, 9),
     )
 )
-_applied = st.builds(AppliedBy, at=_text, plan=_text, commit=st.none() | _text, tool=_text)
+_applied = st.builds(AppliedBy, at=_time, plan=_text, commit=st.none() | _text, tool=_text)
 
 
 def _entries(earlier: st.SearchStrategy[tuple[Entry, ...]]) -> st.SearchStrategy[Entry]:
@@ -73,10 +79,10 @@ def _entries(earlier: st.SearchStrategy[tuple[Entry, ...]]) -> st.SearchStrategy
         transport=st.sampled_from(["bulk", "list", "single"]),
         alphaname=_text,
         alphaname_id=_maybe_number,
-        schedule_time=st.none() | _text,
+        schedule_time=st.none() | _time,
         recipients=_maybe_number,
         parts=_maybe_number,
-        cost=st.none() | _text,
+        cost=st.none() | st.sampled_from(["0", "0.026", "12345.5"]),
         chunks=st.lists(_chunks, min_size=1, max_size=3).map(tuple),
         applied=_applied,
         earlier=earlier,
@@ -90,16 +96,17 @@ def _entries(earlier: st.SearchStrategy[tuple[Entry, ...]]) -> st.SearchStrategy
 _entry = _entries(st.lists(_entries(st.just(())), max_size=1).map(tuple))
 _locks = st.builds(
     Lock,
-    project=_text,
+    project=_name,
     serial=st.integers(0, 99),
     lineage=st.none() | _text,
-    mailings=st.dictionaries(_text, _entry, max_size=3),
+    mailings=st.dictionaries(_address, _entry, max_size=3),
     applies=st.lists(
-        st.builds(Apply, plan=_text, at=_text, commit=st.none() | _text, tool=_text, by=st.none() | _text),
+        st.builds(Apply, plan=_text, at=_time, commit=st.none() | _text, tool=_text, by=st.none() | _text),
         max_size=2,
     ).map(tuple),
     resolutions=st.lists(
-        st.builds(Resolution, address=_text, what=_text, at=_text, by=_text, reason=_text), max_size=2
+        st.builds(Resolution, address=_address | st.just("*"), what=_text, at=_time, by=_text, reason=_text),
+        max_size=2,
     ).map(tuple),
     folded=st.none() | _text,
 )
@@ -126,7 +133,7 @@ def _small() -> str:
         2,
         "0.05",
         (ChunkRecord("0" * 10, 2, "d"),),
-        AppliedBy("t", "p", None, "x"),
+        AppliedBy("2026-11-24T07:00:00Z", "p", None, "x"),
     )
     return write_lock(Lock("shop", 1, "line", {"a/b": entry}))
 
@@ -150,7 +157,7 @@ def test_read_lock_with_damage_at_every_byte() -> None:
 
 def test_write_lock_adds_no_author_to_an_old_lock() -> None:
     """Locks without `by` are read, and nothing is added to them."""
-    run = Apply("7f3c9a", "t", None, "x", 1, 2)
+    run = Apply("7f3c9a", "2026-11-24T07:00:00Z", None, "x", 1, 2)
     text = write_lock(Lock("shop", 1, "line", {}, (run,)))
     assert "by" not in json.loads(text)["applies"][0]
     assert read_lock(text, "lock").applies == (run,)

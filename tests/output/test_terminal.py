@@ -16,10 +16,10 @@ from smsby_deploy.output.terminal import (
     break_commands,
     escape_json,
     inert_cell,
-    remove_controls,
     write_line,
     write_text,
 )
+from smsby_deploy.wording import remove_controls
 
 CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 COMMAND = re.compile(r"^\s*::|##\w*\[", re.MULTILINE)

@@ -1,0 +1,205 @@
+"""Locks, journals, plans and rescue files are checked before anything of them is used.
+
+They are written by this program alone, but whoever writes the files of a pull request can write them as well. A message
+names keys of the schema and positions, never a value or a key of the document.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from smsby_deploy.resources import schema_file
+from smsby_deploy.wording import remove_controls
+
+if TYPE_CHECKING:
+    from jsonschema_rs import Validator
+
+MAX_TEXT, MAX_PROSE = 10_000, 100_000  # characters, as in the schemas
+_PROSE = frozenset({"error", "reason", "what", "by"})
+_UNLIMITED = frozenset({"rows", "baseline", "address"})
+_KEYS = ("results", "changes", "entry", "resolution")  # of journals and rescue files alone
+_POSITION = {"type": "integer", "minimum": 0, "maximum": 10**9}
+
+
+def check_lock(document: Any) -> None:
+    """Check a lock; ValueError if it breaks its schema, as in the functions below."""
+    _check(_validator("lock"), document)
+
+
+def check_plan(document: Any) -> None:
+    _check(_validator("plan"), document)
+
+
+def check_rescue(document: Any) -> None:
+    _check(_rescue_validator(), document)
+
+
+def is_event(event: Any) -> bool:
+    """Whether a line of a journal keeps the schema of its kind."""
+    return _is_valid(_event_validator(), event)
+
+
+def check_events(events: list[Any]) -> None:
+    """Check the lines of a journal."""
+    _check(_events_validator(), events)
+
+
+def is_address(text: str) -> bool:
+    """Whether `text` is an address as the schemas allow it."""
+    return re.search(_address_schema()["pattern"].replace("$", r"\Z"), text) is not None
+
+
+def storable(name: str, value: str) -> str:
+    """The text under the key `name` as the schemas allow it, without controls, and cut."""
+    if name in _UNLIMITED:
+        return value
+    return remove_controls(value)[: MAX_PROSE if name in _PROSE else MAX_TEXT]
+
+
+def _check(validator: Validator, document: Any) -> None:
+    if _is_valid(validator, document):
+        return
+    try:
+        error = next(iter(validator.iter_errors(document)), None)
+    except (ValueError, RecursionError, OverflowError):
+        error = None
+    if error is None:
+        raise ValueError("a number is too large, or the nesting too deep")
+    raise ValueError(_explain(list(error.instance_path), list(error.schema_path)))
+
+
+def _is_valid(validator: Validator, document: Any) -> bool:
+    try:
+        return validator.is_valid(document)
+    except (ValueError, RecursionError, OverflowError):  # what JSON cannot hold, such as 1e999
+        return False
+
+
+def _explain(path: list[Any], rules: list[Any]) -> str:
+    """Say where the document breaks the schema, and by which rule."""
+    if "propertyNames" in rules:
+        return f"{_place(path)} has a name that is not valid"
+    return f"{_place(path)} is not allowed by the schema ({rules[-1]})"
+
+
+def _place(path: list[Any]) -> str:
+    """`mailings.?.chunks[0].state`: keys that are not the schema's own are not repeated."""
+    known = {*_KEYS, *_keys_of(_schema("lock")), *_keys_of(_schema("plan"))}
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" if step in known else ".?" for step in path)
+    return "".join(steps).removeprefix(".") or "the document"
+
+
+def _keys_of(schema: Any) -> Iterator[str]:
+    """Yield the keys that a schema names, at any depth."""
+    if isinstance(schema, dict):
+        yield from schema.get("properties", ())
+        for part in schema.values():
+            yield from _keys_of(part)
+
+
+@cache
+def _schema(name: str) -> Any:
+    return json.loads(schema_file(name).read_text(encoding="utf-8"))
+
+
+def _compile(schema: Any) -> Validator:
+    from jsonschema_rs import Draft202012Validator
+
+    return Draft202012Validator(schema, validate_formats=True)
+
+
+@cache
+def _validator(name: str) -> Validator:
+    return _compile(_schema(name))
+
+
+@cache
+def _event_validator() -> Validator:
+    return _compile(_with_definitions(_event_schema()))
+
+
+@cache
+def _events_validator() -> Validator:
+    return _compile(_with_definitions({"type": "array", "items": _event_schema()}))
+
+
+@cache
+def _rescue_validator() -> Validator:
+    lock = _schema("lock")["properties"]
+    result = {
+        "type": "object",
+        "required": ["chunks", "changes"],
+        "properties": {
+            "chunks": _chunk_refs(_chunk_schema()["properties"]["fingerprint"]),
+            "changes": _changes_schema(),
+            "row": _POSITION,
+        },
+    }
+    keys = {"format": {"const": "smsby-rescue"}, "project": lock["project"], "lineage": lock["lineage"]}
+    schema = {
+        "type": "object",
+        "required": [*keys, "results"],
+        "properties": {**keys, "results": {"type": "array", "items": result}},
+    }
+    return _compile(_with_definitions(schema))
+
+
+def _with_definitions(schema: dict[str, Any]) -> dict[str, Any]:
+    return {**schema, "$defs": _schema("lock")["$defs"]}
+
+
+def _chunk_schema() -> Any:
+    return _schema("lock")["$defs"]["entry"]["properties"]["chunks"]["items"]
+
+
+def _address_schema() -> dict[str, Any]:
+    return {"type": "string", **_schema("lock")["properties"]["mailings"]["propertyNames"]}
+
+
+def _chunk_refs(*more: Any) -> dict[str, Any]:
+    """A list of [address, index, …]."""
+    ref = [_address_schema(), _POSITION, *more]
+    item = {"type": "array", "prefixItems": ref, "items": False, "minItems": len(ref)}
+    return {"type": "array", "items": item}
+
+
+def _changes_schema() -> dict[str, Any]:
+    """The changes of a chunk, or what sms.by knows about a list mailing."""
+    entry = _schema("lock")["$defs"]["entry"]["properties"]
+    facts = {key: entry[key] for key in ("recipients", "parts", "cost")}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {**facts, **_chunk_schema()["properties"]},
+    }
+
+
+def _event_schema() -> dict[str, Any]:
+    """The keys of journal lines, as in the table of events.py."""
+    lock, chunk = _schema("lock")["properties"], _chunk_schema()["properties"]
+    apply = lock["applies"]["items"]["properties"]
+    binding = {key: lock[key] for key in ("environment", "service", "account", "lineage")}
+    text = apply["commit"]  # or null
+    counts = {key: apply[key] for key in ("mailings", "recipients")}
+    properties = {
+        **binding,
+        **counts,
+        "event": {"type": "string", "pattern": "^[a-z][a-z_-]{0,39}$"},
+        **dict.fromkeys(("id", "plan", "commit", "tool", "by", "step"), text),
+        "at": apply["at"],
+        "address": _address_schema(),
+        "to": _address_schema(),
+        "entry": {"$ref": "#/$defs/entry"},
+        "chunks": _chunk_refs(),
+        "row": _POSITION,
+        "changes": _changes_schema(),
+        "rows": chunk["rows"],
+        "baseline": chunk["baseline"],
+        "upload": chunk["upload"],
+        "resolution": lock["resolutions"]["items"],
+    }
+    return {"type": "object", "required": ["event"], "properties": properties}
