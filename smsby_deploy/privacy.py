@@ -95,6 +95,21 @@ def hide_secrets(text: str, secrets: Iterable[str | None]) -> str:
     return re.sub(_LONG_NUMBER, HIDDEN, text)
 
 
+def shown_url(url: str) -> str:
+    """Return `url` with its host and path, and without what may be a secret.
+
+    That is a user and password, a query, and long segments of the path.
+    """
+    found = re.fullmatch(r"(\w+://)([^/\\?#]*)([^?#]*)(.*)", url, re.DOTALL)
+    if found is None:
+        return url
+    scheme, host, path, query = found.groups()
+    if "@" in host:
+        host = f"{HIDDEN}@{host.rpartition('@')[2]}"
+    path = re.sub(r"[^/]{20,}", HIDDEN, path)
+    return f"{scheme}{host}{path}{f'?{HIDDEN}' if query else ''}"
+
+
 def filter_log_record(record: LogRecord) -> bool:
     """Hide `token` parameters in a log record.
 

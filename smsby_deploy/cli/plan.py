@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from smsby_deploy.config.project_loader import LoadedProject
     from smsby_deploy.exit_codes import ExitCode
     from smsby_deploy.lock.records import Lock
+    from smsby_deploy.plan.model import Plan
     from smsby_deploy.plan.planner import MeasuredFiles
     from smsby_deploy.plan.result import PlanResult
-    from smsby_deploy.plan.review import PlanReviewer
+    from smsby_deploy.plan.review import CheckoutBase, PlanReviewer, SavedBase
 
 _WITH_BALANCE = ("text", "markdown")  # the formats that show it: the others ask sms.by nothing more
 
@@ -47,7 +48,8 @@ _WITH_BALANCE = ("text", "markdown")  # the formats that show it: the others ask
     "--compare",
     type=click.Path(path_type=Path),
     metavar="BASE",
-    help="Compare with BASE, a saved plan or another checkout of the project, instead of the lock (markdown only).",
+    help="List what differs in smsby.yaml and in the lock from BASE, another checkout of the project or a saved plan; in "
+    "markdown, compare the mailings with it, too, instead of with the lock.",
 )
 @click.option("--offline", is_flag=True, help="Do not contact sms.by; the plan cannot be applied.")
 @click.pass_obj
@@ -69,7 +71,8 @@ def command(
 
     loaded = load(context)
     lock = open_lock(loaded.project).read()
-    reviewer = _make_reviewer(context, loaded, lock, select, compare) if form == "markdown" else None
+    base = _read_base(context, loaded, compare)
+    reviewer = _make_reviewer(loaded, lock, select, base) if form == "markdown" else None
     files = _measure_files(context, loaded, lock, select, reviewer)
     try:
         result = _plan(context, loaded, files, is_offline=offline, shows_balance=form in _WITH_BALANCE)
@@ -77,6 +80,8 @@ def command(
         if form == "markdown":
             _write_no_plan(loaded, error)
         raise
+    if base is not None:
+        result = replace(result, plan=_compare_plan(context, result.plan, loaded, lock, base))
     if out is not None:
         write_plan(result.plan, out)
     if form == "text":
@@ -166,18 +171,37 @@ def _document(context: Context, result: PlanResult, loaded: LoadedProject, form:
     return ci_report(form, findings, [action.address for action in result.plan.actions])
 
 
+def _read_base(
+    context: Context, loaded: LoadedProject, compare: Path | None
+) -> SavedBase | CheckoutBase | None:
+    from smsby_deploy.plan.review import read_base
+
+    if compare is None:
+        return None
+    return read_base(compare, context.environ, loaded.project.environment.name)
+
+
+def _compare_plan(
+    context: Context, plan: Plan, loaded: LoadedProject, lock: Lock, base: SavedBase | CheckoutBase
+) -> Plan:
+    from smsby_deploy.plan.review import compare_plan
+
+    token_env = loaded.project.environment.token_env
+    token = context.environ.get(token_env, "") if token_env else ""
+    return compare_plan(plan, base, loaded.project, lock, token)
+
+
 def _make_reviewer(
-    context: Context, loaded: LoadedProject, lock: Lock, select: tuple[str, ...], compare: Path | None
+    loaded: LoadedProject, lock: Lock, select: tuple[str, ...], base: SavedBase | CheckoutBase | None
 ) -> PlanReviewer:
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.comparison import base_of_lock
-    from smsby_deploy.plan.review import Baseline, PlanReviewer, read_baseline
+    from smsby_deploy.plan.review import Baseline, PlanReviewer, measure_base
 
-    if compare is None:
-        return PlanReviewer(loaded.project, Baseline(base_of_lock(lock)))
-    environment = loaded.project.environment.name
-    base = read_baseline(compare, SystemClock(), context.environ, select, environment)
-    return PlanReviewer(loaded.project, base)
+    baseline = (
+        Baseline(base_of_lock(lock)) if base is None else measure_base(base, lock, SystemClock(), select)
+    )
+    return PlanReviewer(loaded.project, baseline)
 
 
 def _comment(

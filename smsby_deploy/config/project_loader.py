@@ -39,6 +39,8 @@ from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity, has_errors
 
+PROJECT_SUBFOLDER = "campaigns"  # where a project may be that is a part of a repository
+
 
 class LoadedProject(NamedTuple):
     """The valid part of a project, and every problem of its files.
@@ -73,7 +75,7 @@ def find_project(option: str | None, environ: Mapping[str, str]) -> Path:
         UsageError: no smsby.yaml there.
     """
     asked = option or environ.get("SMSBY_PROJECT")
-    for folder in [Path(asked)] if asked else [Path(), Path("campaigns")]:
+    for folder in [Path(asked)] if asked else [Path(), Path(PROJECT_SUBFOLDER)]:
         if (folder / PROJECT_FILE).is_file():
             return folder.resolve()
     place = asked or "this folder or in campaigns/"

@@ -6,29 +6,27 @@ Changes against the base are described in words, and a changed text word by word
 
 from __future__ import annotations
 
-import difflib
-import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from smsby_deploy.lock.environment import PRODUCTION
+from smsby_deploy.output.changes import change_text, changes_text, is_foreign, word_diff
 from smsby_deploy.output.markdown import Piece, code, details_section, escape, fit, preformatted, table_row
 from smsby_deploy.output.plan_text import list_costs, uncounted_lists
 from smsby_deploy.output.sms_text import ENCODING_NAMES
 from smsby_deploy.output.values import count_text, list_text, local_and_utc, safe_line, span_text
-from smsby_deploy.plan.comparison import Base, Change, compare_action, cost_change, removed_since
+from smsby_deploy.plan.base_changes import LOCK_CHANGED
+from smsby_deploy.plan.comparison import Base, compare_action, cost_change, removed_since
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.plan_file import plan_document
 from smsby_deploy.plan.result import PlanResult, Verdict
-from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.texts.cost import aligned, money, signed
 from smsby_deploy.texts.samples import MailingReview, Sample
 from smsby_deploy.wording import counted
 
-_WORD = re.compile(r"\s+|\w+|[^\w\s]")
 _ICONS = {
     ActionKind.CREATE: "🟢",
     ActionKind.UPLOAD: "🟢",
@@ -56,59 +54,10 @@ _RANKS = {
     "warning": 30,
     "mailing": 20,
     "reason": 15,
+    "lock entry": 14,
+    "setting": 12,
     "error": 10,
 }
-
-
-def change_text(change: Change, currency: str | None = None) -> str:
-    """`new`, `same`, or every difference.
-
-    For example `+412 -38 recipients, +380 parts, +9.88 BYN, time, text`.
-    """
-    if change.is_new:
-        return "new"
-    parts = []
-    # The audience digest covers personal texts, so another template alone changes it, too.
-    is_explained = change.has_new_text is not False or change.has_new_content
-    if change.moved is not None:
-        joined, left = change.moved
-        moved = [*([f"+{joined:,}"] if joined else []), *([f"-{left:,}"] if left else [])]
-        parts.append(f"{' '.join(moved)} {'recipient' if joined + left == 1 else 'recipients'}")
-    elif change.recipients:
-        parts.append(_signed(change.recipients, "recipient"))
-    elif change.has_other_recipients:
-        parts.append("perhaps recipients" if is_explained else "recipients or their texts")
-    elif change.has_other_rows and not is_explained:
-        parts.append("order or texts of recipients")
-    if change.parts:
-        parts.append(_signed(change.parts, "part"))
-    if change.cost:
-        parts.append(f"{signed(change.cost)} {currency or ''}".rstrip())
-    parts += ["sender"] * change.has_new_sender + ["list"] * change.has_new_list
-    parts += ["time"] * change.has_new_time
-    if change.has_new_text is None:
-        parts.append("perhaps text")
-    parts += ["text"] * bool(change.has_new_text) + ["content"] * change.has_new_content
-    return ", ".join(parts) or "same"
-
-
-def word_diff(before: str, after: str) -> str:
-    """Both texts as one, as HTML for <pre>: removed words in <del>, added words in <ins>."""
-    old, new = (_WORD.findall(mask_phones(text)) for text in (before, after))
-    pieces: list[str] = []
-    # Blanks are junk: a common blank alone does not connect two texts.
-    matcher = difflib.SequenceMatcher(str.isspace, old, new, autojunk=False)
-    for kind, i1, i2, j1, j2 in matcher.get_opcodes():
-        removed, added = preformatted("".join(old[i1:i2])), preformatted("".join(new[j1:j2]))
-        if kind == "equal":
-            pieces.append(added)
-        else:
-            pieces += [f"<del>{removed}</del>" if removed else "", f"<ins>{added}</ins>" if added else ""]
-    return "".join(pieces)
-
-
-def _signed(number: int, noun: str) -> str:
-    return f"{'+' if number > 0 else '-'}{counted(abs(number), noun)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +91,7 @@ def plan_markdown(result: PlanResult, context: CommentContext) -> str:
     """
     plan = result.plan
     pieces = [Piece(_head(result, context))]
+    pieces += _settings(plan)
     pieces += _table(plan, context)
     pieces += _gone(plan, context.base)
     pieces += _lists(plan)
@@ -177,10 +127,15 @@ def _piece(name: str, text: str) -> Piece:
 
 def _head(result: PlanResult, context: CommentContext) -> str:
     plan = result.plan
-    heading = f"### {_verdict(result)} · {_title(plan.project, plan.environment)}"
+    service = f" · service {escape(plan.service)}" if plan.service and is_foreign(plan.service) else ""
+    heading = f"### {_verdict(result)} · {_title(plan.project, plan.environment)}{service}"
     lines = [marker(plan.project, plan.environment), heading, ""]
     if plan.totals.mailings:
         lines += [_totals_line(result, context.base), *_balance_lines(result)]
+    if plan.callback_url:
+        lines += ["", f"Callbacks of sms.by go to {code(_clip(plan.callback_url))}"]
+    if plan.changes is not None:
+        lines += [f"\n> ⚠️ {escape(_clip(gap))}" for gap in plan.changes.gaps]
     actions = ", ".join(f"{count:,} {kind}" for kind, count in plan.counts.items() if count)
     lines += ["", actions or "no mailings"]
     if result.refusal is not None:
@@ -191,19 +146,23 @@ def _head(result: PlanResult, context: CommentContext) -> str:
 
 
 def _verdict(result: PlanResult) -> str:
+    """The answer in one line; what else changed is part of it."""
     plan, sending = result.plan, result.plan.totals.mailings
+    changes = changes_text(plan.changes) if plan.changes is not None else ""
+    also, but = (f"; {changes}", f", but {changes}") if changes else ("", "")
+    icon = "⚠️" if changes else "✅"
     match result.verdict:
         case Verdict.INVALID:
             errors = sum(problem.severity is Severity.ERROR for problem in plan.problems)
-            return f"❌ Not valid: {counted(errors, 'error')}, nothing will be sent"
+            return f"❌ Not valid: {counted(errors, 'error')}, nothing will be sent{also}"
         case Verdict.REFUSED:
-            return "⛔ Refused as a whole, nothing will be sent"
+            return f"⛔ Refused as a whole, nothing will be sent{also}"
         case Verdict.BLOCKED:
-            return f"⛔ {len(plan.blocked):,} blocked{f', {sending:,} ready' if sending else ''}"
+            return f"⛔ {len(plan.blocked):,} blocked{f', {sending:,} ready' if sending else ''}{also}"
         case Verdict.READY:
-            return f"✅ Ready: {counted(sending, 'mailing')} to send"
+            return f"{icon} Ready: {counted(sending, 'mailing')} to send{but}"
         case Verdict.NOTHING_TO_SEND:
-            return "✅ Nothing to send"
+            return f"{icon} Nothing to send{but}"
 
 
 def _totals_line(result: PlanResult, base: Base) -> str:
@@ -231,6 +190,19 @@ def _balance_lines(result: PlanResult) -> list[str]:
         return ["", f"**The balance of {balance} is too low:** apply will refuse the whole plan"]
     after = f"{money(result.balance_after)} afterwards{list_costs(result.plan.totals)}"
     return ["", f"Balance {balance}, {after}"]
+
+
+def _settings(plan: Plan) -> Iterator[Piece]:
+    """Every key of smsby.yaml that differs from the base; never folded."""
+    if plan.changes is None or not plan.changes.settings:
+        return
+    count, base = len(plan.changes.settings), escape(plan.changes.base)
+    yield Piece(f"**⚠️ Settings changed** compared with {base} ({count:,})\n\n")
+    yield Piece(table_row(("Setting", "Before", "Now")) + "|---|---|---|\n")
+    for key, *values in plan.changes.settings:
+        cells = ["not set" if value is None else code(value) for value in values]
+        yield _piece("setting", table_row((f"**{escape(key)}**", *cells)))
+    yield Piece("\n")
 
 
 # --- Table -----------------------------------------------------------------------------------------------------------
@@ -322,7 +294,8 @@ def _problems(plan: Plan) -> Iterator[Piece]:
         if found:
             yield Piece(f"\n**{_HEADINGS[severity]}** ({len(found):,})\n\n")
         for problem in found:
-            yield _piece(severity.value, _problem_line(problem))
+            name = "lock entry" if problem.code == LOCK_CHANGED else severity.value
+            yield _piece(name, _problem_line(problem))
 
 
 def _problem_line(problem: Problem) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.lock.environment import PRODUCTION
+from smsby_deploy.output.changes import changes_text, is_foreign, settings_lines
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
 from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, problem_lines
 from smsby_deploy.output.values import count_text, list_text, safe_line, schedule_text, span_text
@@ -50,6 +51,8 @@ def write_plan_text(
     plan = result.plan
     if plan.environment != PRODUCTION:
         write_sentence(console, f"environment {plan.environment}", "bold yellow")
+    for line in _destination_lines(plan):
+        write_sentence(console, line, "bold yellow")
     for row in plan_table(plan, console.width):
         console.print(row, soft_wrap=True)
     for action in plan.actions:
@@ -61,12 +64,31 @@ def write_plan_text(
             write_sentence(console, f"{action.address}: {audience_line(action.audience)}", "dim")
         if action.contact_list is not None and action.action not in _WITHOUT_AUDIENCE:
             write_sentence(console, f"{action.address}: {list_text(action.contact_list)}", "dim")
+    for line in _changes_lines(plan):
+        write_sentence(console, line, "bold yellow")
     for severity, line in problem_lines(plan.problems):
         write_sentence(console, line, SEVERITY_COLORS[severity])
     for line, style in _closing_lines(result):
         write_sentence(console, line, style)
     if next_command:
         console.print(f"next: {next_command}", soft_wrap=True)
+
+
+def _destination_lines(plan: Plan) -> Iterator[str]:
+    """Where the messages go, if that is not sms.by, and where their results go."""
+    if plan.service is not None and is_foreign(plan.service):
+        yield f"service {safe_line(plan.service)}"
+    if plan.callback_url is not None:
+        yield f"callbacks of sms.by go to {safe_line(plan.callback_url)}"
+
+
+def _changes_lines(plan: Plan) -> Iterator[str]:
+    if plan.changes is None:
+        return
+    if plan.changes.settings:
+        yield f"settings changed compared with {safe_line(plan.changes.base)}:"
+        yield from settings_lines(plan.changes)
+    yield from (safe_line(gap) for gap in plan.changes.gaps)
 
 
 def plan_table(plan: Plan, width: int) -> Iterator[Text]:
@@ -96,6 +118,8 @@ def _closing_lines(result: PlanResult) -> Iterator[tuple[str, str | None]]:
     """The totals and what follows from them, each with its style."""
     plan = result.plan
     yield plan_totals_line(plan), "bold"
+    if plan.changes is not None and (changed := changes_text(plan.changes)):
+        yield f"compared with {safe_line(plan.changes.base)}: {changed}", "bold yellow"
     if plan.has_errors:
         yield f"not valid: {count_line(plan.problems)}; nothing will be sent", "bold red"
         return

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.environment import PRODUCTION
@@ -152,6 +153,35 @@ class LockStamp:
     entries: dict[str, str]
 
 
+class SettingChange(NamedTuple):
+    """A key of smsby.yaml that differs from the base; None where it is not set.
+
+    An item of a list that was removed or added is a change of its own. Values are as they may be shown.
+    """
+
+    key: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BaseChanges:
+    """What differs from `base` beside the mailings.
+
+    `lock_changes` is the number of LOCK_CHANGED problems. `gaps` say what could not be compared, and why.
+    """
+
+    base: str
+    settings: tuple[SettingChange, ...] = ()
+    lock_changes: int = 0
+    gaps: tuple[str, ...] = ()
+
+    @property
+    def need_review(self) -> bool:
+        """Whether more than the mailings must be looked at."""
+        return bool(self.settings or self.lock_changes or self.gaps)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """All actions and problems of one planning run.
@@ -175,6 +205,9 @@ class Plan:
     environment: str = PRODUCTION
     binding: Binding | None = None  # what the lock records at the next write; in no plan file
     names: AccountNames = NOT_ASKED  # of the account, as far as this plan needs them; in no plan file
+    service: str | None = None  # scheme, host and port; None if it was made offline
+    callback_url: str | None = None  # as it may be shown
+    changes: BaseChanges | None = None  # None if it was not compared with a base
 
     @property
     def counts(self) -> dict[ActionKind, int]:

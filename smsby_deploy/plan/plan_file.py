@@ -16,7 +16,15 @@ from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.fingerprint import canonical_json
-from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
+from smsby_deploy.plan.model import (
+    Action,
+    ActionKind,
+    BaseChanges,
+    LockStamp,
+    Plan,
+    ReasonCode,
+    SettingChange,
+)
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity, problem_document
 from smsby_deploy.texts.cost import money
@@ -41,6 +49,9 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "project": plan.project,
         "environment": plan.environment,
         "account": plan.account,
+        "service": plan.service,
+        "callback_url": plan.callback_url,
+        **({"changes": _changes_document(plan.changes)} if plan.changes is not None else {}),
         "tool": plan.tool,
         "select": list(plan.select),
         "inputs": plan.inputs,
@@ -80,6 +91,22 @@ def _action_document(action: Action) -> dict[str, Any]:
 def _audience_document(audience: AudienceCounts) -> dict[str, int]:
     """Return the counts; `held_out` only where recipients were held out."""
     return {key: count for key, count in audience._asdict().items() if key != "held_out" or count}
+
+
+def _changes_document(changes: BaseChanges) -> dict[str, Any]:
+    return {
+        "base": changes.base,
+        "settings": [
+            {
+                "key": one.key,
+                "before": one.before and mask_phones(one.before),
+                "after": one.after and mask_phones(one.after),
+            }
+            for one in changes.settings
+        ],
+        "lock_changes": changes.lock_changes,
+        "gaps": [mask_phones(gap) for gap in changes.gaps],
+    }
 
 
 def _summary_document(plan: Plan) -> dict[str, Any]:
@@ -157,7 +184,15 @@ def _read_document(document: dict[str, Any]) -> Plan:
         actions=tuple(_read_action(action) for action in document["actions"]),
         problems=tuple(_read_problem(problem) for problem in document["problems"]),
         currency=document["summary"]["currency"],
+        service=document.get("service"),  # as the two below, absent from older plans
+        callback_url=document.get("callback_url"),
+        changes=_read_changes(document["changes"]) if "changes" in document else None,
     )
+
+
+def _read_changes(document: dict[str, Any]) -> BaseChanges:
+    settings = tuple(SettingChange(**change) for change in document["settings"])
+    return BaseChanges(document["base"], settings, document["lock_changes"], tuple(document["gaps"]))
 
 
 def _read_problem(document: dict[str, Any]) -> Problem:

@@ -37,6 +37,7 @@ from smsby_deploy.plan.similar import Planned, SentMailings, SharedTexts, find_s
 from smsby_deploy.plan.situation import Situation
 from smsby_deploy.plan.staleness import exempt_inputs, hash_inputs, query_input
 from smsby_deploy.plan.text_counter import ContentPolicy
+from smsby_deploy.privacy import shown_url
 from smsby_deploy.problems import Problem, Severity, has_errors
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
@@ -211,6 +212,8 @@ class MeasuredFiles:
             exempt=exempt_inputs(project, mailings) | _finished_queries(actions, planner.snapshots),
             binding=binding,
             names=names,
+            service=here.service if here is not None else None,
+            callback_url=shown_url(project.api.callback_url) or None,
         )
 
     def _ask(

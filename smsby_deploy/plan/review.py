@@ -2,29 +2,161 @@
 
 Both are collected while the plan reads the audiences.
 The base of a comparison is a saved plan or a checkout of the base branch.
+What cannot be read of the base is said, and is no error: a pull request may be what makes it valid.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.config.declarations import Mailing, Project
-from smsby_deploy.config.project_loader import LoadedProject, load_project
-from smsby_deploy.errors import FilesInvalid, PlanRefused, UsageError
+from smsby_deploy.config.declarations import Mailing, Project, Rehearsal
+from smsby_deploy.config.project_files import PROJECT_FILE
+from smsby_deploy.config.project_loader import PROJECT_SUBFOLDER, LoadedProject, ProjectFlawed, load_project
+from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
+from smsby_deploy.errors import FilesInvalid, PlanRefused, SmsbyDeployError, UsageError
 from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.lock.records import Lock
+from smsby_deploy.lock.store import LockStore
+from smsby_deploy.plan.base_changes import LockSide, compare_locks, compare_settings, compare_with_plan
 from smsby_deploy.plan.chunks import OnBatch
-from smsby_deploy.plan.comparison import AudienceSets, Base, base_of_plan
-from smsby_deploy.plan.model import Plan
+from smsby_deploy.plan.comparison import AudienceSets, Base, base_of_lock, base_of_plan
+from smsby_deploy.plan.model import BaseChanges, Plan
 from smsby_deploy.plan.plan_file import read_plan
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.plan.selection import is_selected
+from smsby_deploy.problems import Problem, has_errors
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.texts.samples import MailingReview, ReviewCollector
+
+
+@dataclass(frozen=True, slots=True)
+class SavedBase:
+    """A saved plan.
+
+    It has the digests of smsby.yaml and of the lock's entries, not what they contain.
+    """
+
+    plan: Plan
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutBase:
+    """The project in another folder, as far as it can be read.
+
+    `settings` are the keys of its smsby.yaml, `lock` what it records in the same environment; None where they are not
+    known. `gaps` say why.
+    """
+
+    settings: YamlMap | None
+    loaded: LoadedProject | None
+    lock: Lock | None
+    gaps: tuple[str, ...]
+    label: str = "the base"
+
+
+def read_base(
+    path: Path, environ: Mapping[str, str], environment: str = PRODUCTION
+) -> SavedBase | CheckoutBase:
+    """Read the plan saved at `path`, or the project in that folder.
+
+    It is read as `environment` has it, or as production does if it has no such environment.
+
+    Raises:
+        UsageError: it is neither a folder nor a saved plan.
+    """
+    if path.is_dir():
+        return _read_checkout(path, environ, environment)
+    try:
+        return SavedBase(read_plan(path), path.name)
+    except PlanRefused as error:
+        hint = "name a file written by `plan --out`, or a folder with the smsby.yaml of the base"
+        raise UsageError(f"--compare: {error.message}", hint=hint) from error
+
+
+def _read_checkout(folder: Path, environ: Mapping[str, str], environment: str) -> CheckoutBase:
+    places = (folder, folder / PROJECT_SUBFOLDER)
+    path = next((one for one in places if (one / PROJECT_FILE).is_file()), None)
+    if path is None:
+        gap = f"the base has no {PROJECT_FILE}, so every setting and every entry of the lock is new"
+        return CheckoutBase(YamlMap((1, 1)), None, Lock(""), (gap,))
+    try:
+        settings = read_yaml(path / PROJECT_FILE, PROJECT_FILE)
+    except FilesInvalid:
+        gap = f"the {PROJECT_FILE} of the base cannot be read, so neither settings nor lock were compared with it"
+        return CheckoutBase(None, None, None, (gap,))
+    try:
+        loaded = _load(path, environ, environment)
+    except ProjectFlawed as error:
+        loaded = error.loaded
+    except FilesInvalid:
+        gap = f"the {PROJECT_FILE} of the base is not valid, so the lock was not compared with it"
+        return CheckoutBase(settings, None, None, (gap,))
+    gaps = []
+    if has_errors(loaded.problems):
+        gaps.append("the files of the base are not valid, so it was compared as far as they can be read")
+    lock: Lock | None = Lock(loaded.project.name)
+    if environment == loaded.project.environment.name:
+        try:
+            lock = LockStore(loaded.project.lock, loaded.project.name, environment).read()
+        except SmsbyDeployError as error:
+            lock = None
+            gaps.append(f"the lock of the base was not compared: {error.message}")
+    return CheckoutBase(settings, loaded, lock, tuple(gaps))
+
+
+def _load(path: Path, environ: Mapping[str, str], environment: str) -> LoadedProject:
+    with suppress(UsageError):  # the environment may be new
+        return load_project(path, environ, environment)
+    return load_project(path, environ)
+
+
+def compare_plan(
+    plan: Plan, base: SavedBase | CheckoutBase, project: Project, lock: Lock, token: str
+) -> Plan:
+    """Return `plan` with what differs from `base` in smsby.yaml and in `lock`.
+
+    `token` is shown nowhere. What a rehearsal leaves in the lock of a sandbox does not count.
+    """
+    side = LockSide(project.lock.relative_to(project.root).as_posix(), base.label)
+    if isinstance(base, SavedBase):
+        is_same = base.plan.inputs.get(PROJECT_FILE) == plan.inputs.get(PROJECT_FILE)
+        gap = f"{PROJECT_FILE} differs from that of {base.label}; compare with a checkout to see what differs"
+        changes = BaseChanges(base.label, gaps=() if is_same else (gap,))
+        found = [*compare_with_plan(base.plan, lock, side)]
+    else:
+        after = read_yaml(project.root / PROJECT_FILE, PROJECT_FILE)
+        settings = () if base.settings is None else compare_settings(base.settings, after, token)
+        changes = BaseChanges(base.label, settings, gaps=base.gaps)
+        found = [] if base.lock is None else [*compare_locks(base.lock, lock, side)]
+        found += _compare_rehearsals(base, project)
+    problems = () if project.environment.is_sandbox else tuple(found)
+    changes = replace(changes, lock_changes=len(problems))
+    return replace(plan, problems=(*problems, *plan.problems), changes=changes)
+
+
+def _compare_rehearsals(base: CheckoutBase, project: Project) -> Iterator[Problem]:
+    """Report what else counts as rehearsed than in the base."""
+    rehearsal = project.rehearsed_in
+    if rehearsal is None or base.loaded is None:
+        return
+    file = rehearsal.lock.relative_to(project.root).as_posix()
+    side = LockSide(file, base.label, "what is recorded there counts as rehearsed")
+    before = rehearsal._replace(lock=base.loaded.project.root / file)
+    yield from compare_locks(
+        _read_rehearsal(before, base.loaded.project), _read_rehearsal(rehearsal, project), side
+    )
+
+
+def _read_rehearsal(rehearsal: Rehearsal, project: Project) -> Lock:
+    try:
+        return LockStore(rehearsal.lock, project.name, rehearsal.environment).read()
+    except SmsbyDeployError:  # of the base; that of this checkout was read for the plan
+        return Lock(project.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,50 +170,31 @@ class Baseline:
     audiences: AudienceSets = field(default_factory=AudienceSets)
 
 
-def read_baseline(
-    path: Path, clock: Clock, environ: Mapping[str, str], select: Sequence[str], environment: str = PRODUCTION
-) -> Baseline:
-    """Read the plan saved at `path`, or plan the project in that folder offline.
+def measure_base(base: SavedBase | CheckoutBase, lock: Lock, clock: Clock, select: Sequence[str]) -> Baseline:
+    """Return the mailings of `base` that `select` matches, of a checkout with their recipients.
 
-    It is planned for `environment`, or for production if it has no such environment. Only what `select` matches is kept.
-
-    Raises:
-        UsageError: it is neither, or its files are not valid.
+    If its mailings cannot be read, those of `lock` take their place.
     """
-    if not path.is_dir():
-        try:
-            plan = read_plan(path)
-        except PlanRefused as error:
-            hint = "name a file written by `plan --out`, or a folder with the smsby.yaml of the base"
-            raise UsageError(f"--compare: {error.message}", hint=hint) from error
-        return Baseline(base_of_plan(_select(plan, select), path.name))
-    loaded = _load(path, environ, environment)
+    if isinstance(base, SavedBase):
+        return Baseline(base_of_plan(_select(base.plan, select), base.label))
+    if base.loaded is None:
+        return Baseline(base_of_lock(lock))
     audiences = AudienceSets()
     plan = make_plan(
-        loaded,
+        base.loaded,
         select=(),
         client=None,
         account=None,
-        lock=Lock(loaded.project.name),
+        lock=Lock(base.loaded.project.name),
         clock=clock,
         new_id="base",
         observe=audiences.collect,
     )
     texts = {
-        mailing.address: mailing.text.text if mailing.text else None for mailing in loaded.project.mailings
+        mailing.address: mailing.text.text if mailing.text else None
+        for mailing in base.loaded.project.mailings
     }
-    return Baseline(base_of_plan(_select(plan, select), "the base", texts), audiences)
-
-
-def _load(path: Path, environ: Mapping[str, str], environment: str) -> LoadedProject:
-    try:
-        with suppress(UsageError):  # the environment may be new
-            return load_project(path, environ, environment)
-        return load_project(path, environ)
-    except FilesInvalid as error:
-        raise UsageError(
-            f"--compare: the files in {path} are not valid", hint=f"smsby-deploy -C {path} validate"
-        ) from error
+    return Baseline(base_of_plan(_select(plan, select), base.label, texts), audiences)
 
 
 def _select(plan: Plan, select: Sequence[str]) -> Plan:

@@ -152,6 +152,19 @@ def test_jenkins_runs_all_stages(pipeline: Pipeline) -> None:
     assert (pipeline.shop.root / "smsby-status.html").read_text().startswith("<!doctype html>")
 
 
+def test_jenkins_compares_a_change_request_with_its_target(pipeline: Pipeline) -> None:
+    """A changed setting is in the comment; the checkout of the target branch is removed."""
+    steps = re.findall(r"sh '''(.*?)'''", (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8"), re.DOTALL)
+    plan = next(step for step in steps if "deploy plan" in step)
+    settings = (pipeline.shop.root / "smsby.yaml").read_text("utf-8")
+    pipeline.shop.write("smsby.yaml", f"{settings}guardrails: {{max_recipients: 100}}\n")
+    script = plan.replace(".venv/bin/smsby-deploy", "smsby-deploy")
+    assert pipeline.sh(script, CHANGE_TARGET="main").returncode == 0
+    comment = (pipeline.shop.root / "smsby-plan.md").read_text("utf-8")
+    assert "but 1 setting changed" in comment.splitlines()[1]
+    assert not (pipeline.shop.root / ".smsby-base").exists()
+
+
 def test_jenkins_gives_a_fork_no_token() -> None:
     """A fork is only validated; the stages with the token have conditions."""
     stages = (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8").split("stage(")[1:]

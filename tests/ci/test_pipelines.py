@@ -42,6 +42,29 @@ def test_action_comment_compares_with_the_base(pipeline: Pipeline) -> None:
     assert "<del>noon</del><ins>two</ins>" in body
 
 
+@pytest.mark.parametrize("is_valid", [True, False])
+def test_action_comment_shows_changed_settings(pipeline: Pipeline, *, is_valid: bool) -> None:
+    """Also where the campaigns of the base are not valid, a removed guardrail is in the verdict."""
+    settings = (pipeline.shop.root / "smsby.yaml").read_text("utf-8")
+    pipeline.shop.write("smsby.yaml", f"{settings}guardrails: {{max_recipients: 100}}\n")
+    pipeline.shop.write("sale.yaml", CAMPAIGN if is_valid else CAMPAIGN.replace("text:", "txt:"))
+    pipeline.git("commit", "--quiet", "-am", "Limit the recipients")
+    pipeline.git("worktree", "add", "--quiet", ".base", "HEAD")
+    pipeline.shop.write("smsby.yaml", settings)
+    pipeline.shop.write("sale.yaml", CAMPAIGN)
+    assert pipeline.step("plan", PR_NUMBER="7", BASE=".base").returncode == 0
+    body = pipeline.comments()[0]["body"]
+    assert body.splitlines()[1].startswith("### ⚠️ Ready: 1 mailing to send, but 1 setting changed")
+    assert "max\\_recipients** | <code>100</code> | not set |" in body
+    assert ("> ⚠️ the files of the base are not valid" in body) is not is_valid
+
+
+def test_action_says_that_the_base_has_no_project(pipeline: Pipeline) -> None:
+    """A new project has nothing to be compared with, and every setting of it is shown."""
+    assert pipeline.step("plan", PR_NUMBER="7", BASE=".base").returncode == 0
+    assert "> ⚠️ the base has no smsby.yaml" in pipeline.comments()[0]["body"]
+
+
 def test_action_only_validates_a_fork(pipeline: Pipeline) -> None:
     """Without a token there is no request and no comment, but errors are annotated and fail the job."""
     done = pipeline.step("plan", SMSBY_TOKEN="", SMSBY_API_URL="", PR_NUMBER="7")

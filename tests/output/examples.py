@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from smsby_deploy.apply.result import ApplyResult, MailingResult
@@ -11,7 +12,15 @@ from smsby_deploy.output.plan_markdown import CommentContext
 from smsby_deploy.plan.comparison import Base, BaseMailing
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.drift import Difference
-from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
+from smsby_deploy.plan.model import (
+    Action,
+    ActionKind,
+    BaseChanges,
+    LockStamp,
+    Plan,
+    ReasonCode,
+    SettingChange,
+)
 from smsby_deploy.plan.result import PlanResult
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.report import Details, MailingStatus, Missed, State, StatusReport
@@ -79,7 +88,22 @@ def plan(*actions: Action, found: tuple[Problem, ...] = (), account: str | None 
 
 
 def whole_plan() -> Plan:
-    """Every kind of action, and a problem of each severity."""
+    """Every kind of action, a problem of each severity, another service, and changes of every kind."""
+    settings = (
+        SettingChange("guardrails.max_cost", "500.00", None),
+        SettingChange("api.callback_url", "https://shop.example/cb", "https://evil.example/cb"),
+        SettingChange("suppress", NASTY, None),
+        SettingChange("suppress", None, _FORMULA),
+    )
+    return replace(
+        _whole_plan(),
+        service="https://app.startsend.ru",
+        callback_url="https://evil.example/cb",
+        changes=BaseChanges("main", settings, 1, (f"the lock of the base was not compared: {NASTY}",)),
+    )
+
+
+def _whole_plan() -> Plan:
     return plan(
         action("sale/vip", ActionKind.CREATE),
         action("sale/rest", ActionKind.RESUME, "1 of 2 chunks were sent; the rest will be sent"),

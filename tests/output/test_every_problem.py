@@ -89,6 +89,7 @@ CASES: dict[str, Case] = {
         files={"out.txt": "375291111111\n"},
     ),
     "LIST_TEXT": Case('    text: "Hello, {{ name }}"\n', mailing="  - name: vip\n    list: Newsletter\n"),
+    "LOCK_CHANGED": Case(commands=(_SENT, ("plan", "--compare", "{folder}/.."))),
     "HTML_ENTITY": Case('    text: "Hello&nbsp;you"\n'),
     "MIXED_ALPHABETS": Case("    text: Hello {{ name }}\n", rows="phone,name\n375291111111,\u0410nna\n"),
     "NOT_A_VALUE": Case("    text: Hello {{ name }}\n", rows="phone,name\n375291111111,#N/A\n"),
@@ -170,7 +171,7 @@ def test_problem_is_reported_word_for_word(
         smsby_sandbox.set(alphanames=dict(case.alphanames))
     for index, command in enumerate(case.commands):
         capsys.readouterr()
-        run(["-C", str(folder), *command])
+        run(["-C", str(folder), *(part.format(folder=folder) for part in command)])
         if index == 0:
             for name, content in case.then:
                 _write(folder, name, content)

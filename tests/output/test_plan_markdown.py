@@ -9,8 +9,7 @@ from decimal import Decimal
 import pytest
 
 from smsby_deploy.output.markdown import COMMENT_BYTES
-from smsby_deploy.output.plan_markdown import change_text, marker, no_plan_markdown, plan_markdown, word_diff
-from smsby_deploy.plan.comparison import Change
+from smsby_deploy.output.plan_markdown import marker, no_plan_markdown, plan_markdown
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.model import ActionKind, Plan
 from smsby_deploy.plan.result import PlanResult
@@ -127,53 +126,6 @@ def test_plan_markdown_has_no_tags_but_ours() -> None:
     assert {tag.strip("/") for tag in tags} <= set(ours.split())
     assert html.count("<pre>") == html.count("</pre>")
     assert html.count("<details>") == html.count("</details>")
-
-
-@pytest.mark.parametrize(
-    ("change", "text"),
-    [
-        (Change(is_new=True), "new"),
-        (Change(), "same"),
-        (
-            Change(recipients=-988, parts=-1000, cost=Decimal(-26)),
-            "-988 recipients, -1,000 parts, -26.00 BYN",
-        ),
-        (Change(recipients=1, parts=1), "+1 recipient, +1 part"),
-        (Change(has_other_recipients=True), "recipients or their texts"),
-        (Change(has_other_recipients=True, has_new_text=True), "perhaps recipients, text"),
-        (Change(has_other_recipients=True, has_new_content=True), "perhaps recipients, content"),
-        (Change(has_other_rows=True), "order or texts of recipients"),
-        (Change(has_other_rows=True, has_new_text=True), "text"),
-        (Change(moved=(412, 38)), "+412 -38 recipients"),
-        (Change(moved=(0, 1038)), "-1,038 recipients"),
-        (Change(moved=(0, 1)), "-1 recipient"),
-        (Change(has_new_sender=True, has_new_time=True, has_new_text=True), "sender, time, text"),
-        (Change(has_new_sender=True, has_new_text=None), "sender, perhaps text"),
-        (Change(has_new_content=True), "content"),
-    ],
-)
-def test_change_text_names_each_difference(change: Change, text: str) -> None:
-    """Numbers are signed and agree with their nouns; a text that may have changed is named, too."""
-    assert change_text(change, "BYN") == text
-
-
-def test_word_diff_compares_words() -> None:
-    """Common words appear once, HTML is escaped, and phone numbers are masked."""
-    assert word_diff("Shop opens at <b>9</b>", "Shop opens at 10, call 375291234567") == (
-        "Shop opens at <del>&lt;b&gt;9&lt;/b&gt;</del><ins>10, call 37529*****67</ins>"
-    )
-
-
-def test_word_diff_ignores_common_blanks() -> None:
-    """A blank that both texts have does not hide a common word."""
-    diff = word_diff("Your spring discount waits", "Your discount of May: waits")
-    assert diff == "Your <del>spring </del>discount <ins>of May: </ins>waits"
-
-
-def test_word_diff_masks_a_changed_number() -> None:
-    """Numbers are masked before words are compared, so their differing digits are not shown."""
-    diff = word_diff("call +375 29 123-45-67", "call +375 29 128-45-67")
-    assert not {"123", "128"} & set(re.findall(r"\d+", diff))
 
 
 def test_plan_markdown_leaves_out_zero_counts() -> None:

@@ -13,7 +13,7 @@ from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.comparison import Base, base_of_lock
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.planner import make_plan
-from smsby_deploy.plan.review import Baseline, PlanReviewer, read_baseline
+from smsby_deploy.plan.review import Baseline, PlanReviewer, measure_base, read_base
 from tests.plan.examples import FixedClock
 
 _ROWS = [f"3752912345{number:02},Name{number}" for number in range(10)]
@@ -50,7 +50,7 @@ def _review(folder: Path, baseline: Baseline) -> tuple[Plan, PlanReviewer]:
 
 
 def _read_base(folder: Path) -> Baseline:
-    return read_baseline(folder, FixedClock(), {}, ())
+    return measure_base(read_base(folder, {}), Lock("shop"), FixedClock(), ())
 
 
 @pytest.mark.parametrize(

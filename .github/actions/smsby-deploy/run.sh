@@ -35,8 +35,9 @@ plan() {
     validate
   fi
   local code=0 compare=()
-  # A base that is not valid cannot be compared, and must not block the pull request that fixes it.
-  if [ -n "${BASE:-}" ] && "$smsby" -C "$BASE/$project" validate >/dev/null 2>&1; then
+  # A base that is not valid is compared as far as possible, and the comment says so.
+  if [ -n "${BASE:-}" ]; then
+    mkdir -p "$BASE/$project" # the project may be new
     compare=(--compare "$BASE/$project")
   fi
   rm -f comment.md comment.json # the checkout may have links of these names

@@ -1,0 +1,228 @@
+"""What differs from a base beside the mailings: keys of smsby.yaml, and what the lock records.
+
+Whoever writes a pull request can also edit those: without a guardrail too much is sent, and a mailing that the lock
+records as sent is not sent at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
+from smsby_deploy.lock.records import Entry, Lock
+from smsby_deploy.lock.serialization import entry_digest
+from smsby_deploy.plan.model import Plan, SettingChange
+from smsby_deploy.privacy import HIDDEN, hide_token, mask_phone, mask_phones, shown_url
+from smsby_deploy.problems import Location, Problem, Severity
+
+LOCK_CHANGED = "LOCK_CHANGED"
+_FIRST = ("guardrails", "api", "suppress", "lock", "approvals", "project", "rehearsed_in")
+_LIKE_API = frozenset({"url", "token_env"})  # keys of an environment
+_MAX_VALUE = 200  # characters of a value
+_CONTEXT = 40  # characters shown before the first difference of long values
+_MAX_ITEMS = 10  # removed, and as many added, items of a list
+_SECRET_KEY = r"(?i)(token|password|secret|key)$"
+_URL = r"\w+://\S+"
+_HIDDEN_DIFFERENCE = " (differs in what is not shown)"
+_BELONGING = ("lineage", "environment", "service", "account")
+
+Shown = Callable[[str, str], str]  # what may be shown of the value of a key
+
+
+def compare_settings(before: YamlMap, after: YamlMap, token: str = "") -> tuple[SettingChange, ...]:
+    """Return every key that differs, the most important first.
+
+    Values are as they may be shown; `token` is hidden.
+    """
+    old, new = dict(_leaves(before)), dict(_leaves(after))
+
+    def shown(key: str, value: str) -> str:
+        return _shown(key, value, token)
+
+    changes = [
+        change
+        for key in dict.fromkeys((*old, *new))
+        if old.get(key) != new.get(key)
+        for change in _compare_values(key, old.get(key), new.get(key), shown)
+    ]
+    return tuple(sorted(changes, key=_importance))
+
+
+@dataclass(frozen=True, slots=True)
+class LockSide:
+    """Which lock is compared, and with what.
+
+    `base` is what the base is called, `effect` what an entry that was added leads to.
+    """
+
+    file: str
+    base: str
+    effect: str = "what is recorded as sent is not sent"
+
+
+def compare_locks(before: Lock, after: Lock, side: LockSide) -> Iterator[Problem]:
+    """Report every entry of a lock that differs from that of the base."""
+    problems = list(_compare_entries(_digests(before), before.mailings, after, side))
+    names = [name for name in _BELONGING if _has_other(name, before, after)]
+    if not problems:
+        names += [
+            name for name in ("applies", "resolutions") if getattr(before, name) != getattr(after, name)
+        ]
+    if names:
+        message = f"its {', '.join(names)} differ from those of {side.base}; {_unless_yours(side.base)}"
+        yield _changed(message, None, side.file)
+    yield from problems
+
+
+def compare_with_plan(saved: Plan, lock: Lock, side: LockSide) -> Iterator[Problem]:
+    """Report every entry of `lock` that differs from what a saved plan was made against.
+
+    Such a plan knows only the mailings that it selects.
+    """
+    known = {action.address for action in saved.actions}
+    seen = lock
+    if saved.select:
+        seen = replace(lock, mailings={one: entry for one, entry in lock.mailings.items() if one in known})
+    yield from _compare_entries(saved.lock.entries, {}, seen, side)
+
+
+# --- Settings --------------------------------------------------------------------------------------------------------
+
+
+def _leaves(node: YamlMap, prefix: str = "") -> Iterator[tuple[str, str | list[str]]]:
+    """Yield the keys that have none below them, by their dotted names.
+
+    Values are as they were written.
+    """
+    for key, value in node.items():
+        if isinstance(value, YamlMap) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        elif isinstance(value, YamlList):
+            yield prefix + key, [_flow(item) for item in value]
+        else:
+            yield prefix + key, _flow(value)
+
+
+def _flow(value: object) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_flow(inner)}' for key, inner in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flow, value))}]"
+    return "null" if value is None else str(value) or '""'
+
+
+def _compare_values(
+    key: str, before: str | list[str] | None, after: str | list[str] | None, shown: Shown
+) -> Iterator[SettingChange]:
+    """Yield the changes of one key; of a list those of its items."""
+    if not isinstance(before, list) and not isinstance(after, list):
+        yield _change(key, before, after, shown)
+        return
+    old, new = ([] if one is None else [one] if isinstance(one, str) else one for one in (before, after))
+    removed, added = (
+        list((Counter(one) - Counter(other)).elements()) for one, other in ((old, new), (new, old))
+    )
+    if len(removed) == len(added) == 1:
+        yield _change(key, removed[0], added[0], shown)
+    elif removed or added:
+        for item in removed[:_MAX_ITEMS]:
+            yield _change(key, item, None, shown)
+        for item in added[:_MAX_ITEMS]:
+            yield _change(key, None, item, shown)
+        rest = [
+            f"{len(one) - _MAX_ITEMS:,} more" if len(one) > _MAX_ITEMS else None for one in (removed, added)
+        ]
+        if any(rest):
+            yield SettingChange(key, *rest)
+    elif before is None or after is None:
+        yield SettingChange(key, *(None if one is None else "[]" for one in (before, after)))
+    else:
+        yield SettingChange(key, f"{len(old):,} items", "the same in another order")
+
+
+def _change(key: str, before: str | None, after: str | None, shown: Shown) -> SettingChange:
+    """Return a change as it may be shown; that something differs is always visible."""
+    old, new = (None if value is None else shown(key, value) for value in (before, after))
+    if old is None or new is None:
+        return SettingChange(key, old and _cut(old), new and _cut(new))
+    pairs = enumerate(zip(old, new, strict=False))
+    start = next((index for index, (one, other) in pairs if one != other), 0) - _CONTEXT
+    if start > 0 and max(len(old), len(new)) > _MAX_VALUE:
+        old, new = f"…{old[start:]}", f"…{new[start:]}"
+    old, new = _cut(old), _cut(new)
+    return SettingChange(key, old, new + _HIDDEN_DIFFERENCE if old == new else new)
+
+
+def _shown(key: str, value: str, token: str) -> str:
+    """Return `value` without secrets, and with phones masked."""
+    if re.search(_SECRET_KEY, key):
+        return HIDDEN
+    value = re.sub(_URL, lambda found: shown_url(found.group()), hide_token(value, token))
+    return mask_phone(value) if key.endswith("test_phones") else mask_phones(value)
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= _MAX_VALUE else f"{value[: _MAX_VALUE - 1]}…"
+
+
+def _importance(change: SettingChange) -> tuple[int, int]:
+    """The place of a change: by its key, also in an environment.
+
+    What is no longer set comes first.
+    """
+    parts = change.key.split(".")
+    name = parts[2] if parts[0] == "environments" and len(parts) > 2 else parts[0]
+    name = "api" if name in _LIKE_API else name
+    group = _FIRST.index(name) if name in _FIRST else len(_FIRST)
+    return group, 0 if change.after is None else 1 if change.before is not None else 2
+
+
+# --- Lock ------------------------------------------------------------------------------------------------------------
+
+
+def _digests(lock: Lock) -> dict[str, str]:
+    return {address: entry_digest(entry) for address, entry in lock.mailings.items()}
+
+
+def _compare_entries(
+    before: Mapping[str, str], known: Mapping[str, Entry], after: Lock, side: LockSide
+) -> Iterator[Problem]:
+    """Report the entries whose digest differs from `before`.
+
+    `known` are those of the base, where they are known.
+    """
+    now = _digests(after)
+    for address in sorted(before.keys() | now):
+        if before.get(address) != now.get(address):
+            entry, old = after.mailings.get(address), known.get(address)
+            yield _changed(_entry_message(entry, old, side, is_new=address not in before), address, side.file)
+
+
+def _entry_message(entry: Entry | None, old: Entry | None, side: LockSide, *, is_new: bool) -> str:
+    base = side.base
+    if entry is None:
+        state = f" as {old.state}" if old else ""
+        return (
+            f"recorded{state} in {base} and not recorded here, so it may be sent again; restore the lock of {base}, or "
+            "merge what is missing here"
+        )
+    if is_new:
+        return f"recorded as {entry.state} here and not recorded in {base}; {side.effect}, so {_unless_yours(base)}"
+    states = f" ({old.state} there, {entry.state} here)" if old and old.state is not entry.state else ""
+    return f"recorded differently than in {base}{states}; {_unless_yours(base)}"
+
+
+def _unless_yours(label: str) -> str:
+    return f"restore the lock of {label} unless a run of yours wrote this"
+
+
+def _has_other(name: str, before: Lock, after: Lock) -> bool:
+    old, new = getattr(before, name), getattr(after, name)
+    return None not in (old, new) and old != new
+
+
+def _changed(message: str, address: str | None, file: str) -> Problem:
+    return Problem(Severity.WARNING, LOCK_CHANGED, message, address, Location(file))

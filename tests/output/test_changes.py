@@ -1,0 +1,90 @@
+"""Changes against a base in words."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+import pytest
+
+from smsby_deploy.output.changes import change_text, changes_text, is_foreign, settings_lines, word_diff
+from smsby_deploy.plan.comparison import Change
+from smsby_deploy.plan.model import BaseChanges, SettingChange
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (Change(is_new=True), "new"),
+        (Change(), "same"),
+        (
+            Change(recipients=-988, parts=-1000, cost=Decimal(-26)),
+            "-988 recipients, -1,000 parts, -26.00 BYN",
+        ),
+        (Change(recipients=1, parts=1), "+1 recipient, +1 part"),
+        (Change(has_other_recipients=True), "recipients or their texts"),
+        (Change(has_other_recipients=True, has_new_text=True), "perhaps recipients, text"),
+        (Change(has_other_recipients=True, has_new_content=True), "perhaps recipients, content"),
+        (Change(has_other_rows=True), "order or texts of recipients"),
+        (Change(has_other_rows=True, has_new_text=True), "text"),
+        (Change(moved=(412, 38)), "+412 -38 recipients"),
+        (Change(moved=(0, 1038)), "-1,038 recipients"),
+        (Change(moved=(0, 1)), "-1 recipient"),
+        (Change(has_new_sender=True, has_new_time=True, has_new_text=True), "sender, time, text"),
+        (Change(has_new_sender=True, has_new_text=None), "sender, perhaps text"),
+        (Change(has_new_content=True), "content"),
+    ],
+)
+def test_change_text_names_each_difference(change: Change, text: str) -> None:
+    """Numbers are signed and agree with their nouns; a text that may have changed is named, too."""
+    assert change_text(change, "BYN") == text
+
+
+def test_word_diff_compares_words() -> None:
+    """Common words appear once, HTML is escaped, and phone numbers are masked."""
+    assert word_diff("Shop opens at <b>9</b>", "Shop opens at 10, call 375291234567") == (
+        "Shop opens at <del>&lt;b&gt;9&lt;/b&gt;</del><ins>10, call 37529*****67</ins>"
+    )
+
+
+def test_word_diff_ignores_common_blanks() -> None:
+    """A blank that both texts have does not hide a common word."""
+    diff = word_diff("Your spring discount waits", "Your discount of May: waits")
+    assert diff == "Your <del>spring </del>discount <ins>of May: </ins>waits"
+
+
+def test_word_diff_masks_a_changed_number() -> None:
+    """Numbers are masked before words are compared, so their differing digits are not shown."""
+    diff = word_diff("call +375 29 123-45-67", "call +375 29 128-45-67")
+    assert not {"123", "128"} & set(re.findall(r"\d+", diff))
+
+
+@pytest.mark.parametrize(
+    ("settings", "lock_changes", "gaps", "text"),
+    [
+        (0, 0, (), ""),
+        (1, 0, (), "1 setting changed"),
+        (2, 1, ("no file",), "2 settings and 1 lock entry changed"),
+        (0, 2, (), "2 lock entries changed"),
+        (0, 0, ("no file",), "not everything could be compared"),
+    ],
+)
+def test_changes_text_counts_what_changed(
+    settings: int, lock_changes: int, gaps: tuple[str, ...], text: str
+) -> None:
+    """Empty only if nothing beside the mailings needs a look."""
+    change = SettingChange("lock", None, "other.json")
+    assert changes_text(BaseChanges("main", (change,) * settings, lock_changes, gaps)) == text
+
+
+def test_settings_lines_are_inert() -> None:
+    """A value has no effect on a terminal, and phones are masked."""
+    change = SettingChange("suppress", "a\x1b[2J.csv", "375291234567")
+    assert [*settings_lines(BaseChanges("main", (change,)))] == ["  suppress: a [2J.csv → 37529*****67"]
+
+
+def test_only_the_usual_service_is_not_named() -> None:
+    """Another host, port or scheme is another service."""
+    assert not is_foreign("https://app.sms.by")
+    for service in ("https://app.startsend.ru", "http://app.sms.by", "https://app.sms.by:8443"):
+        assert is_foreign(service)
