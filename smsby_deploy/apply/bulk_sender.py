@@ -178,7 +178,8 @@ def _read_cached(
     suppressed = read_opt_outs(project) if hash_opt_outs(project.suppress) != cache.opt_outs else None
     try:
         for index, (rows, mask) in enumerate(cache.read(mailing.address)):
-            if not builder.is_planned(index, chunk_digest(content, hash_rows(rows))):
+            digest = project.digest_key.apply(chunk_digest(content, hash_rows(rows)))
+            if not builder.is_planned(index, digest):
                 raise FilesChanged(f"the planned chunk {index + 1} was damaged on disk")
             if suppressed is not None:
                 # Recipients who were left out of the approved plan stay out, even if their opt-out is gone.

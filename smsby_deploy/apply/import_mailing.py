@@ -100,6 +100,7 @@ def import_mailing(
     """
     mailing = find_mailing(loaded, wanted.address)
     files = measure_files(loaded, select=(wanted.address,), lock=held.lock)
+    files.check_key()
     plan = files.plan(client=client, account=None, now=clock.now(), new_id=new_id, here=here)
     if plan.has_errors:
         raise FilesInvalid(plan.problems)
@@ -111,7 +112,7 @@ def import_mailing(
     change = LockEdit(held, by=wanted.by, at=at, tool=TOOL, reason=wanted.reason)
     change.check_adoptable(wanted.address, entry)
     check_messages(client, loaded.project, mailing, messages, held.lock)
-    change.adopt(wanted.address, entry, wanted.description, plan.binding)
+    change.adopt(wanted.address, entry, wanted.description, plan.binding, loaded.project.digest_key)
     return tuple(find_differences(mailing, action, messages))
 
 

@@ -93,7 +93,7 @@ class ContactReader:
             FilesChanged: the audience is not the planned one, or the opt-outs cannot be read.
         """
         suppressed = read_opt_outs(self._project)
-        digest, batch_digests = _empty_digest(mailing), []
+        digest, batch_digests = self._empty_digest(mailing), []
         for batch in read_audience(mailing.pinned(self._inputs), suppressed, AudienceReport()):
             _add(digest, batch)
             batch_digests.append(digest.contacts)
@@ -107,7 +107,7 @@ class ContactReader:
         Raises:
             FilesChanged: they are not those that were measured. Nothing of the changed batch was yielded.
         """
-        digest = _empty_digest(mailing)
+        digest = self._empty_digest(mailing)
         stream = read_audience(mailing.pinned(self._inputs), contacts.suppressed, AudienceReport())
         for number, batch in enumerate(stream):
             first = digest.count
@@ -124,6 +124,12 @@ class ContactReader:
                 yield ContactBatch(first + start, ["phone", *fields], rows, lines)
         if digest.contacts != contacts.digest:
             raise FilesChanged("its files changed while its list was uploaded")
+
+    def _empty_digest(self, mailing: Mailing) -> UploadDigest:
+        assert mailing.text is not None  # the loader requires it of an upload
+        template = compile_text(mailing.text)
+        content = hash_content(mailing, template, personal=False)
+        return UploadDigest(content, template.render_once(), self._project.digest_key)
 
     def list_name(self, mailing: Mailing, contacts: Contacts) -> str:
         """Return the name of the list at sms.by."""
@@ -142,12 +148,6 @@ def batch_size(api: ApiSettings, fields: int) -> int:
     """
     most = min(CONTACTS_PER_IMPORT, api.recipients_per_request)
     return most if api.body == "json" else min(most, contacts_per_form(fields))
-
-
-def _empty_digest(mailing: Mailing) -> UploadDigest:
-    assert mailing.text is not None  # the loader requires it of an upload
-    template = compile_text(mailing.text)
-    return UploadDigest(hash_content(mailing, template, personal=False), template.render_once())
 
 
 def _add(digest: UploadDigest, batch: Batch) -> list[int]:

@@ -14,6 +14,7 @@ from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid, LockDamaged, PlanRefused, Refused
 from smsby_deploy.lock.binding import check_service
+from smsby_deploy.lock.keyed_digests import check_digest_key
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.chunks import Keep
 from smsby_deploy.plan.guardrails import check_apply, check_balance
@@ -90,6 +91,7 @@ def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, ke
         outdated = find_outdated(reviewed, replace(offline, account=account))
         if outdated:
             raise stale_plan(outdated)
+    check_digest_key(lock, loaded.project.digest_key)
     if request.here is not None:
         check_service(lock, request.here.service)
     client = request.connect()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
 from pathlib import Path
@@ -15,11 +15,13 @@ from typing import Any
 from uuid import uuid4
 
 from smsby_deploy.clock import Clock
+from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.errors import OutcomeUnknown, UsageError
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.documents import check_rescue
 from smsby_deploy.lock.events import EventKind, fold, fold_event
 from smsby_deploy.lock.journal import ResultNotSaved
+from smsby_deploy.lock.keyed_digests import digests_of, key_fields
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates, format_runs
 from smsby_deploy.lock.records import (
     SURELY_NOT_SENT,
@@ -58,6 +60,7 @@ class Recorder:
         currency: str | None = None,
         by: str | None = None,
         binding: Binding | None = None,
+        digest_key: DigestKey = NO_KEY,
     ) -> None:
         self.lock = held.lock
         self._held = held
@@ -67,6 +70,7 @@ class Recorder:
         self._currency = currency
         self._by = by
         self._binding = binding
+        self._digest_key = digest_key
         self._clock = clock
         self._begun = False
 
@@ -132,6 +136,7 @@ class Recorder:
             applied=AppliedBy(self.now(), plan_id, commit, tool),
             earlier=earlier,
         )
+        self._seal(digests_of(entry))
         self._write(EventKind.MAILING, address=address, entry=entry_document(entry))
 
     def intent(self, chunks: Sequence[ChunkRef], step: str | None, row: int | None = None) -> None:
@@ -184,7 +189,13 @@ class Recorder:
 
     def note_upload(self, ref: ChunkRef, upload: UploadRecord, **changes: Any) -> None:
         """Record the progress of a chunk's contact list."""
+        self._seal(filter(None, [upload.digest]))
         self._write(EventKind.UPLOAD, chunks=[list(ref)], upload=asdict(upload), changes=changes)
+
+    def _seal(self, digests: Iterable[str]) -> None:
+        """Record what a later rotation of the digest key needs, before `digests` are recorded."""
+        if (fields := key_fields(self.lock, self._digest_key, digests)) is not None:
+            self._write(EventKind.KEY, **fields)
 
     def was_accepted(self, ref: ChunkRef, row: int) -> bool:
         phones = self.chunk(ref).phones

@@ -109,7 +109,7 @@ class _ApplyRun:
             recorder=self._recorder,
             shutdown=ShutdownSignal(request.clock),
             runs={a.address: MailingRun(a, self._revision(a.address)) for a in plan.actions},
-            inputs=plan.inputs,
+            inputs={name: loaded.project.digest_key.bare(digest) for name, digest in plan.inputs.items()},
             say=request.say,
             advance=request.advance,
             names=plan.names,
@@ -239,4 +239,5 @@ def _open_recorder(request: ApplyRequest, loaded: LoadedProject, plan: Plan, hel
         currency=plan.currency,
         by=request.by,
         binding=plan.binding,
+        digest_key=loaded.project.digest_key,
     )

@@ -8,7 +8,7 @@ sendSMS is found by the deliveries of its message (delivery_ledger.py); what the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -76,7 +76,9 @@ class SingleChunks:
         chunks = list(stream_chunks(self._project, pinned, template, self.opt_outs, ChunkReport()))
         if [chunk.digest for chunk in chunks] != [chunk.digest for chunk in action.chunks]:
             raise FilesChanged("its files changed while it was being sent")
-        return chunks
+        # After a rotation of the digest key the plan has the fingerprints by which sms.by knows them.
+        marks = [chunk.fingerprint for chunk in action.chunks]
+        return [replace(chunk, fingerprint=mark) for chunk, mark in zip(chunks, marks, strict=True)]
 
     def record_of(self, mailing: Mailing, chunk: Chunk) -> ChunkRecord:
         """Return what the lock records about `chunk`."""

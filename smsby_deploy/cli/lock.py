@@ -178,6 +178,42 @@ def bind(context: Context, reason: str) -> ExitCode:
     return ExitCode.DONE
 
 
+@command.command(
+    "rekey",
+    epilog=examples(
+        "SMSBY_DIGEST_KEY_OLD=… SMSBY_DIGEST_KEY=… smsby-deploy lock rekey --reason 'yearly rotation'",
+    ),
+)
+@click.option("--without-key", is_flag=True, help="Take the key away: the digests become bare again.")
+@reason_option()
+@click.pass_obj
+def rekey(context: Context, without_key: bool, reason: str) -> ExitCode:
+    """Make the digests of the lock with the key in SMSBY_DIGEST_KEY.
+
+    If they have a key already, it must be in SMSBY_DIGEST_KEY_OLD. Needs no recipients: the lock keeps what a rotation
+    needs, sealed with its key. Sends nothing. Plans that were made before are refused.
+    """
+    from smsby_deploy.cli.session import load
+    from smsby_deploy.digest_key import NO_KEY, OLD_DIGEST_KEY, read_digest_key
+    from smsby_deploy.errors import UsageError
+
+    old, new = read_digest_key(context.environ, OLD_DIGEST_KEY), load(context).project.digest_key
+    if without_key:
+        old, new = (new if old.id is None else old), NO_KEY
+    elif new.id is None:
+        raise UsageError(
+            "SMSBY_DIGEST_KEY is not set: it has the new key",
+            hint="set it, or take the key away with --without-key",
+        )
+    with _change(context, reason, "lock rekey") as change:
+        is_new = change.rekey(old, new)
+    outcome = f"have the key {new.id}" if new.id is not None else "have no key"
+    context.note(
+        f"the digests in the lock {outcome}{'' if is_new else ' already'}\nnext: {context.program} plan"
+    )
+    return ExitCode.DONE
+
+
 @command.command("unlock", epilog=examples("smsby-deploy lock unlock"))
 @click.pass_obj
 def unlock(context: Context) -> ExitCode:

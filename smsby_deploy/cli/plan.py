@@ -106,6 +106,7 @@ def _plan(
     client = here = None
     clock, api = SystemClock(), loaded.project.api
     with files.errors_first():
+        files.check_key()
         if not is_offline:
             client = open_reader(api, context.environ, clock)
             here = binding_of(api, context.environ)

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.lock.environment import PRIVATE_FOLDER, PRODUCTION, scope_of
 from smsby_deploy.problems import Location
 
@@ -343,6 +344,7 @@ class Project(NamedTuple):
     test_phones: tuple[str, ...] | None = None
     settle_after: timedelta = timedelta(hours=72)
     rehearsed_in: Rehearsal | None = None
+    digest_key: DigestKey = NO_KEY
 
     @property
     def environment(self) -> Environment:

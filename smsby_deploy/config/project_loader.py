@@ -35,6 +35,7 @@ from smsby_deploy.config.project_files import (
 from smsby_deploy.config.schema import check_document, drop_invalid
 from smsby_deploy.config.settings import key_locations, read_duration, read_guardrails, read_price, read_zone
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
+from smsby_deploy.digest_key import read_digest_key
 from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity, has_errors
@@ -158,6 +159,7 @@ class _ProjectLoader:
             locations=self._locations,
             rehearsed_in=self._rehearsal(),
             test_phones=tuple(map(str, document["test_phones"])) if "test_phones" in document else None,
+            digest_key=read_digest_key(self._environ),
             settle_after=read_duration((document.get("status") or {}).get("settle_after", "72h")),
         )
         return LoadedProject(project, self._log.distinct(), tuple(self._flawed), self._is_whole)

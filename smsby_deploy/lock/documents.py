@@ -201,5 +201,8 @@ def _event_schema() -> dict[str, Any]:
         "baseline": chunk["baseline"],
         "upload": chunk["upload"],
         "resolution": lock["resolutions"]["items"],
+        "digest_key": {**lock["digest_key"], "type": ["string", "null"]},
+        "sealed": lock["sealed"],
+        "digests": lock["sealed"],  # from one digest to another
     }
     return {"type": "object", "required": ["event"], "properties": properties}

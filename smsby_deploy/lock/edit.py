@@ -9,13 +9,23 @@ from dataclasses import asdict, replace
 from typing import Any
 from uuid import uuid4
 
+from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.documents import is_address
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import ResultNotSaved
+from smsby_deploy.lock.keyed_digests import digests_of, key_fields, rekey_fields
 from smsby_deploy.lock.phone_states import PhoneState
-from smsby_deploy.lock.records import EVERY_MAILING, SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.lock.records import (
+    EVERY_DIGEST,
+    EVERY_MAILING,
+    SURELY_NOT_SENT,
+    ChunkRecord,
+    ChunkState,
+    Entry,
+    Lock,
+)
 from smsby_deploy.lock.serialization import DECLARED_UNSENT_ERROR, entry_document, stored_state
 from smsby_deploy.lock.store import HeldLock
 
@@ -103,10 +113,12 @@ class LockEdit:
                     hint=f"`smsby-deploy lock show {owner}` shows the record",
                 )
 
-    def adopt(self, address: str, entry: Entry, what: str, binding: Binding | None = None) -> None:
+    def adopt(
+        self, address: str, entry: Entry, what: str, binding: Binding | None = None, key: DigestKey = NO_KEY
+    ) -> None:
         """Record a mailing that was sent by other means; `what` names its id at sms.by.
 
-        `binding` is where the lock belongs, if that is to be recorded too.
+        `binding` is where the lock belongs, if that is to be recorded too; `key` has made the digests of `entry`.
 
         Raises as check_adoptable.
         """
@@ -118,6 +130,8 @@ class LockEdit:
         events: list[_Event] = [(EventKind.MAILING, {"address": address, "entry": entry_document(entry)})]
         if binding is not None:
             events.append((EventKind.BIND, asdict(binding)))
+        if (fields := key_fields(self._held.lock, key, digests_of(entry))) is not None:
+            events.insert(0, (EventKind.KEY, fields))
         self._write(address, f"imported: {what}", events)
 
     def move(self, address: str, to: str) -> None:
@@ -154,6 +168,21 @@ class LockEdit:
         Nothing that was sent until now is expected in it any more.
         """
         self._write(EVERY_MAILING, f"bound to {here.service}", [(EventKind.BIND, asdict(here))])
+
+    def rekey(self, old: DigestKey, new: DigestKey) -> bool:
+        """Replace the digests over recipients by those that `new` makes.
+
+        Return whether they had another key. Fingerprints stay, because they are in names at sms.by.
+
+        Raises:
+            Refused: `old` is not the key of the lock.
+        """
+        lock = self._held.lock
+        if lock.digest_key == new.id or not lock.mailings:
+            return False
+        fields = rekey_fields(lock, old, new)
+        self._write(EVERY_DIGEST, f"keyed with {new.id or 'no key'}", [(EventKind.REKEY, fields)])
+        return True
 
     def _entry(self, address: str) -> Entry:
         entry = self._held.lock.mailings.get(address)

@@ -13,6 +13,8 @@
 | resolve | resolution | a manual change, its author and reason |
 | remove, move | address, to | a mailing is forgotten, or gets another address |
 | bind | environment, service, account | where the lock belongs |
+| key | digest_key, sealed | the key of its digests, and bare digests sealed with it |
+| rekey | digest_key, digests, sealed | its digests, as another key makes them |
 | end | mailings, recipients | the apply is over |
 
 `row`, where present, limits an event to the phone at that position of the one chunk.
@@ -27,6 +29,7 @@ from typing import Any
 
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.binding import Binding, bind_lock
+from smsby_deploy.lock.keyed_digests import digests_of, replace_digests
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import Apply, ChunkRecord, ChunkState, Entry, Lock, Resolution, UploadRecord
 from smsby_deploy.lock.serialization import parse_baseline, read_entry, read_state
@@ -52,6 +55,8 @@ class EventKind(StrEnum):
     REMOVE = "remove"
     MOVE = "move"
     BIND = "bind"
+    KEY = "key"
+    REKEY = "rekey"
     END = "end"
 
 
@@ -77,7 +82,17 @@ def fold(lock: Lock, events: list[Event]) -> Lock:
     state = replace(lock, lineage=begin["lineage"], serial=lock.serial + 1, folded=begin["id"])
     for event in events:
         state = fold_event(state, event)
-    return state
+    return _without_stray_seals(state)
+
+
+def _without_stray_seals(lock: Lock) -> Lock:
+    """Return `lock` without the sealed digests of mailings that it no longer has."""
+    if not lock.sealed:
+        return lock
+    recorded = {digest for entry in lock.mailings.values() for digest in digests_of(entry)}
+    return replace(
+        lock, sealed={digest: lock.sealed[digest] for digest in sorted(recorded & lock.sealed.keys())}
+    )
 
 
 def fold_event(lock: Lock, event: Event) -> Lock:
@@ -159,6 +174,18 @@ def _bind(lock: Lock, event: Event) -> Lock:
     return bind_lock(lock, Binding(event["environment"], event["service"], event["account"]))
 
 
+def _key(lock: Lock, event: Event) -> Lock:
+    return replace(lock, digest_key=event["digest_key"], sealed=lock.sealed | event["sealed"])
+
+
+def _rekey(lock: Lock, event: Event) -> Lock:
+    digests: dict[str, str] = event["digests"]
+    mailings = {address: replace_digests(entry, digests) for address, entry in lock.mailings.items()}
+    return replace(
+        lock, mailings=mailings, digest_key=event["digest_key"], sealed=event["sealed"], rekeyed=True
+    )
+
+
 def _end(lock: Lock, event: Event) -> Lock:
     *before, last = lock.applies
     done = replace(last, mailings=event["mailings"], recipients=event["recipients"])
@@ -178,6 +205,8 @@ _FOLDS: dict[EventKind, Callable[[Lock, Event], Lock]] = {
     EventKind.REMOVE: _remove,
     EventKind.MOVE: _move,
     EventKind.BIND: _bind,
+    EventKind.KEY: _key,
+    EventKind.REKEY: _rekey,
     EventKind.END: _end,
 }
 

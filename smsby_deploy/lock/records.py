@@ -247,6 +247,7 @@ class Apply:
 
 
 EVERY_MAILING = "*"  # the address of a manual change that concerns the whole lock: `lock bind`
+EVERY_DIGEST = "digests"  # ... of one that concerns all digests: `lock rekey`
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +279,11 @@ class Lock:
     environment: str | None = None
     service: str | None = None
     account: str | None = None
+    # The id of the key that its digests over recipients are made with, None if they are bare. `sealed` has the bare ones,
+    # sealed with that key. After a rotation chunks keep the fingerprints that sms.by knows.
+    digest_key: str | None = None
+    sealed: dict[str, str] = field(default_factory=dict)
+    rekeyed: bool = False
 
     @property
     def scope(self) -> str:

@@ -39,6 +39,7 @@ _BINDING = (
 )  # absent from locks of before, and from those bound to nothing
 
 
+_KEYED = ("digest_key", "sealed", "rekeyed")  # absent from locks without a digest key
 _OPTIONAL_DIGESTS = ("text_digest", "recipients_digest")  # absent from locks of before
 
 
@@ -178,6 +179,7 @@ def write_lock(lock: Lock) -> str:
         "mailings": {address: entry_document(lock.mailings[address]) for address in sorted(lock.mailings)},
         "applies": [_apply_document(apply) for apply in lock.applies],
         "resolutions": [asdict(resolution) for resolution in lock.resolutions],
+        **{key: value for key in _KEYED if (value := getattr(lock, key))},
     }
     document["seal"] = hashlib.sha256(_canonical(document)).hexdigest()
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
@@ -215,6 +217,9 @@ def read_lock(text: str, where: str) -> Lock:
             lineage=document["lineage"],
             folded=document["folded"],
             **{key: document.get(key) for key in _BINDING},
+            digest_key=document.get("digest_key"),
+            sealed=document.get("sealed", {}),
+            rekeyed=document.get("rekeyed", False),
             mailings={address: read_entry(entry) for address, entry in document["mailings"].items()},
             applies=tuple(Apply(**apply) for apply in document["applies"]),
             resolutions=tuple(Resolution(**resolution) for resolution in document["resolutions"]),

@@ -226,7 +226,8 @@ class _ChunkHasher(NamedTuple):
         `text` is None if the recipients have their own texts.
         """
         content = self.report.content_digest
-        digest = chunk_digest(content if text is None else f"{content}\n{text}", rows_hash)
+        bare = chunk_digest(content if text is None else f"{content}\n{text}", rows_hash)
+        digest = self.project.digest_key.apply(bare)
         mailing = self.mailing
         mark = fingerprint(self.project.scope, mailing.address, mailing.revision, index, digest)
         texts = some.texts or None

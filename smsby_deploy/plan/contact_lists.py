@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from itertools import compress
 
 from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing, Project
+from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.plan.chunks import hash_content, hash_former_content, hash_text
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import AudienceDigest, chunk_digest, fingerprint, hash_rows, row_lines
@@ -50,7 +51,7 @@ def measure_list(
     if size is not None:
         counter.costs.count(text, size, [""])
     content = hash_content(mailing, template, personal=False)
-    digest = chunk_digest(f"{content}\n{text}", b"")
+    digest = project.digest_key.apply(chunk_digest(f"{content}\n{text}", b""))
     mark = fingerprint(project.scope, mailing.address, mailing.revision, 0, digest)
     desired = Desired(
         address=mailing.address,
@@ -84,7 +85,8 @@ class UploadDigest:
     One covers all recipients, the other the contacts, without opt-outs.
     """
 
-    def __init__(self, content: str, text: str) -> None:
+    def __init__(self, content: str, text: str, key: DigestKey) -> None:
+        self._key = key
         self._chunk = hashlib.sha256(f"{content}\n{text}\nupload\n".encode())
         self._contacts = hashlib.sha256()
         self.count = 0  # contacts
@@ -97,11 +99,11 @@ class UploadDigest:
 
     @property
     def chunk(self) -> str:
-        return self._chunk.hexdigest()
+        return self._key.apply(self._chunk.hexdigest())
 
     @property
     def contacts(self) -> str:
-        return self._contacts.hexdigest()
+        return self._key.apply(self._contacts.hexdigest())
 
 
 def measure_upload(
@@ -123,7 +125,7 @@ def measure_upload(
     else:
         text = template.render_once()
     content = hash_content(mailing, template, personal=False)
-    upload, audience = UploadDigest(content, text), AudienceDigest()
+    upload, audience = UploadDigest(content, text, project.digest_key), AudienceDigest()
     counter = TextCounter(mailing, template, project.price, problems)
     columns: dict[str, None] = {}
     for batch in read_audience(mailing, suppressed, report):

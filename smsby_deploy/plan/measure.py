@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from smsby_deploy.config.declarations import ContactList, Mailing, Project, RecipientsQuery
 from smsby_deploy.config.project_loader import LoadedProject
+from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.plan.chunks import (
     ChunkReport,
@@ -92,6 +93,7 @@ def measure_mailing(
         return None, [replace(problem, address=mailing.address) for problem in error.problems]
     if mailing.via != "list" or mailing.upload is not None:
         desired = desired._replace(opt_out_ages=tuple(suppressed.ages))
+    desired = _keyed(desired, project.digest_key)
     found = [_locate(mailing, problem) for problem in problems]
     if desired.audience.suppressed and not desired.audience.final:
         message = f"all of its recipients opted out ({desired.audience.suppressed:,}); nothing is sent"
@@ -99,6 +101,20 @@ def measure_mailing(
             Problem(Severity.WARNING, "ALL_SUPPRESSED", message, mailing.address, mailing.audience.location)
         )
     return desired, found
+
+
+def _keyed(desired: Desired, key: DigestKey) -> Desired:
+    """Return `desired` with keyed digests over all of its recipients.
+
+    Those of its chunks are keyed already.
+    """
+    recipients, text = desired.recipients_digest, desired.text_digest
+    return desired._replace(
+        audience_digest=key.apply(desired.audience_digest),
+        text_digest=None if text is None else key.apply(text),
+        recipients_digest=None if recipients is None else key.apply(recipients),
+        snapshot=None if desired.snapshot is None else key.apply(desired.snapshot),
+    )
 
 
 def _measure(

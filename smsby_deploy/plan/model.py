@@ -204,6 +204,7 @@ class Plan:
     exempt: frozenset[str] = frozenset()
     environment: str = PRODUCTION
     binding: Binding | None = None  # what the lock records at the next write; in no plan file
+    digest_key: str | None = None  # the id of the key of its digests
     names: AccountNames = NOT_ASKED  # of the account, as far as this plan needs them; in no plan file
     service: str | None = None  # scheme, host and port; None if it was made offline
     callback_url: str | None = None  # as it may be shown

@@ -52,6 +52,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "service": plan.service,
         "callback_url": plan.callback_url,
         **({"changes": _changes_document(plan.changes)} if plan.changes is not None else {}),
+        **({"digest_key": plan.digest_key} if plan.digest_key is not None else {}),
         "tool": plan.tool,
         "select": list(plan.select),
         "inputs": plan.inputs,
@@ -177,6 +178,7 @@ def _read_document(document: dict[str, Any]) -> Plan:
         project=document["project"],
         environment=document.get("environment", PRODUCTION),  # older plans have none
         account=document["account"],
+        digest_key=document.get("digest_key"),
         tool=document["tool"],
         select=tuple(document["select"]),
         inputs=document["inputs"],

@@ -18,6 +18,7 @@ from smsby_deploy.config.declarations import ContactList, Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid, Refused, SmsbyUnavailable
 from smsby_deploy.lock.binding import Binding, check_service, find_binding
+from smsby_deploy.lock.keyed_digests import check_digest_key
 from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.lock.store import LockStore
@@ -34,8 +35,8 @@ from smsby_deploy.plan.model import SENDING, STARTING, Action, ActionKind, LockS
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.plan.selection import select_mailings
 from smsby_deploy.plan.similar import Planned, SentMailings, SharedTexts, find_similar
-from smsby_deploy.plan.situation import Situation
-from smsby_deploy.plan.staleness import exempt_inputs, hash_inputs, query_input
+from smsby_deploy.plan.situation import Situation, keep_fingerprints
+from smsby_deploy.plan.staleness import exempt_inputs, finished_queries, hash_inputs, query_input
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.privacy import shown_url
 from smsby_deploy.problems import Problem, Severity, has_errors
@@ -73,9 +74,11 @@ def make_plan(
 
     Raises:
         UsageError: a pattern matches nothing.
+        Refused: the lock needs another digest key.
         SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
     """
     files = measure_files(loaded, select=select, lock=lock, progress=progress, keep=keep, observe=observe)
+    files.check_key()
     return files.plan(client=client, account=account, now=clock.now(), new_id=new_id)
 
 
@@ -156,6 +159,14 @@ class MeasuredFiles:
                 raise FilesInvalid(self.problems) from error
             raise
 
+    def check_key(self) -> None:
+        """Check that the digests of the lock are made with the key at hand.
+
+        Raises as `check_digest_key`. If the files are not valid, FilesInvalid takes precedence.
+        """
+        with self.errors_first():
+            check_digest_key(self.lock, self.loaded.project.digest_key)
+
     def plan(
         self,
         *,
@@ -209,8 +220,9 @@ class MeasuredFiles:
             actions=tuple(actions),
             problems=tuple(problems),
             currency=project.price.currency if project.price else None,
-            exempt=exempt_inputs(project, mailings) | _finished_queries(actions, planner.snapshots),
+            exempt=exempt_inputs(project, mailings) | finished_queries(actions, planner.snapshots),
             binding=binding,
+            digest_key=project.digest_key.id,
             names=names,
             service=here.service if here is not None else None,
             callback_url=shown_url(project.api.callback_url) or None,
@@ -268,6 +280,8 @@ class _Planner:
         self.problems.extend(found)
         if desired is None:
             return None
+        if self.lock.rekeyed:
+            desired = keep_fingerprints(desired, entry)
         decision = self._judge(mailing, desired, entry, policy)
         self._note(mailing, decision)
         self._compare_with_reported(mailing, desired, entry)
@@ -386,9 +400,3 @@ def _stamp(lock: Lock, actions: Iterable[Action]) -> LockStamp:
     addresses = {action.address for action in actions}
     entries = {a: entry_digest(entry) for a, entry in sorted(lock.mailings.items()) if a in addresses}
     return LockStamp(lock.serial, lock.lineage, entries)
-
-
-def _finished_queries(actions: Iterable[Action], snapshots: Iterable[str]) -> frozenset[str]:
-    """The queries of finished mailings: a database goes on changing after its mailing was sent."""
-    finished = {query_input(action.address) for action in actions if action.action is ActionKind.NOOP}
-    return frozenset(finished & set(snapshots))

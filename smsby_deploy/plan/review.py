@@ -17,6 +17,7 @@ from smsby_deploy.config.declarations import Mailing, Project, Rehearsal
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.config.project_loader import PROJECT_SUBFOLDER, LoadedProject, ProjectFlawed, load_project
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
+from smsby_deploy.digest_key import read_digest_key
 from smsby_deploy.errors import FilesInvalid, PlanRefused, SmsbyDeployError, UsageError
 from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.lock.records import Lock
@@ -28,6 +29,7 @@ from smsby_deploy.plan.model import BaseChanges, Plan
 from smsby_deploy.plan.plan_file import read_plan
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.plan.selection import is_selected
+from smsby_deploy.plan.staleness import describe_keys
 from smsby_deploy.problems import Problem, has_errors
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.texts.samples import MailingReview, ReviewCollector
@@ -67,15 +69,19 @@ def read_base(
     It is read as `environment` has it, or as production does if it has no such environment.
 
     Raises:
-        UsageError: it is neither a folder nor a saved plan.
+        UsageError: it is neither a folder nor a saved plan, or a plan with another digest key.
     """
     if path.is_dir():
         return _read_checkout(path, environ, environment)
     try:
-        return SavedBase(read_plan(path), path.name)
+        plan = read_plan(path)
     except PlanRefused as error:
         hint = "name a file written by `plan --out`, or a folder with the smsby.yaml of the base"
         raise UsageError(f"--compare: {error.message}", hint=hint) from error
+    if plan.digest_key != (known := read_digest_key(environ).id):
+        why = describe_keys(plan.digest_key, known)
+        raise UsageError(f"--compare: {path.name} cannot be compared: {why}", hint="compare with a checkout")
+    return SavedBase(plan, path.name)
 
 
 def _read_checkout(folder: Path, environ: Mapping[str, str], environment: str) -> CheckoutBase:

@@ -165,6 +165,21 @@ class Situation:
         )
 
 
+def keep_fingerprints(desired: Desired, entry: Entry | None) -> Desired:
+    """Return `desired` with the recorded fingerprints of the chunks that the lock has.
+
+    After a rotation of the digest key they are those by which sms.by knows the chunks.
+    """
+    if entry is None or entry.revision != desired.revision:
+        return desired
+    recorded = entry.chunks[: len(desired.chunks)]
+    kept = [
+        now._replace(fingerprint=then.fingerprint) if then.digest == now.digest else now
+        for then, now in zip(recorded, desired.chunks, strict=False)
+    ]
+    return desired._replace(chunks=(*kept, *desired.chunks[len(kept) :]))
+
+
 def is_recorded_singly(entry: Entry | None, revision: int, fingerprints: Sequence[str]) -> bool:
     """Whether the lock records this very mailing as sent phone by phone.
 

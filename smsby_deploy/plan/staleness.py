@@ -11,6 +11,7 @@ from pathlib import Path
 
 from smsby_deploy.config.declarations import Mailing, Project, RecipientsFile
 from smsby_deploy.config.project_loader import LoadedProject, campaign_inputs
+from smsby_deploy.digest_key import DIGEST_KEY
 from smsby_deploy.errors import PlanRefused
 from smsby_deploy.lock.records import Lock, NamedId
 from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
@@ -20,15 +21,16 @@ _BLOCK = 1 << 20  # bytes
 
 
 def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]:
-    """Return the sha256 of every file that `mailings` depend on, by project path.
+    """Return the digest of every file that `mailings` depend on, by project path.
 
-    Suppression files are included.
+    Suppression files are included. With a digest key, all of them are keyed.
     """
+    key = project.digest_key
     paths: set[Path] = {project.root / project.file, *(source.path for source in project.suppression_files)}
     for mailing in mailings:
         paths.update(campaign_inputs(project, mailing))
         paths.update(project.root / name for name in included_files(mailing.text))
-    return {path.relative_to(project.root).as_posix(): _hash_file(path) for path in sorted(paths)}
+    return {path.relative_to(project.root).as_posix(): key.apply(_hash_file(path)) for path in sorted(paths)}
 
 
 def query_input(address: str) -> str:
@@ -44,6 +46,15 @@ def exempt_inputs(project: Project, mailings: Iterable[Mailing]) -> frozenset[st
     recipients = {m.audience.path for m in mailings if isinstance(m.audience, RecipientsFile)}
     exempt = {source.path for source in project.suppression_files} - recipients
     return frozenset(path.relative_to(project.root).as_posix() for path in exempt)
+
+
+def finished_queries(actions: Iterable[Action], snapshots: Iterable[str]) -> frozenset[str]:
+    """Return the queries of finished mailings.
+
+    A database goes on changing after its mailing was sent.
+    """
+    finished = {query_input(action.address) for action in actions if action.action is ActionKind.NOOP}
+    return frozenset(finished & set(snapshots))
 
 
 def _hash_file(path: Path) -> str:
@@ -119,6 +130,8 @@ def find_outdated(reviewed: Plan, current: Plan) -> str | None:
         return f"it is a plan of the project {reviewed.project}"
     if reviewed.environment != current.environment:
         return f"it was made for the environment {reviewed.environment}, not for {current.environment}"
+    if reviewed.digest_key != current.digest_key:
+        return describe_keys(reviewed.digest_key, current.digest_key)
     if reviewed.account != current.account:
         return "it was made for another account or service" if reviewed.account else "it was made offline"
     if reviewed.lock.lineage not in (None, current.lock.lineage):
@@ -133,6 +146,12 @@ def find_outdated(reviewed: Plan, current: Plan) -> str | None:
         if reviewed.inputs.get(name) != current.inputs.get(name):
             return f"{name} has changed since"
     return None
+
+
+def describe_keys(then: str | None, now: str | None) -> str:
+    """Say that a plan was made with another digest key, naming the ids of both."""
+    made = "without a digest key" if then is None else f"with the digest key {then}"
+    return f"it was made {made}, and {DIGEST_KEY} {'is not set' if now is None else f'has the id {now}'}"
 
 
 def _compare_actions(then: Action, now: Action | None) -> str | None:

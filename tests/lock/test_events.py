@@ -47,7 +47,7 @@ def test_event_kinds_never_change() -> None:
     """The words are part of the journal's format."""
     assert [kind.value for kind in EventKind] == [
         "begin", "mailing", "intent", "result", "chunk", "rows", "upload", "facts", "resolve", "remove", "move",
-        "bind", "end",
+        "bind", "key", "rekey", "end",
     ]  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.digest_key import NO_KEY
 from smsby_deploy.plan.contact_lists import UploadDigest, select_fields
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.measure import measure_mailing
@@ -87,7 +88,7 @@ def test_select_fields_keeps_the_order_of_columns(tmp_path: Path) -> None:
 def test_upload_digest_does_not_depend_on_batches() -> None:
     """Recipients come in batches of any size; their order counts."""
     phones = ["375291234567", "375297654321", "375331234567"]
-    whole, parts, turned = (UploadDigest("content", "text") for _ in range(3))
+    whole, parts, turned = (UploadDigest("content", "text", NO_KEY) for _ in range(3))
     whole.add(phones, phones[1:])
     parts.add(phones[:1], [])
     parts.add(phones[1:], phones[1:])
