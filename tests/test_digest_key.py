@@ -18,7 +18,7 @@ _SECRETS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size
 
 @given(_DIGESTS, _SECRETS, _SECRETS)
 def test_digest_key_seals_what_only_it_opens(digest: str, secret: str, other: str) -> None:
-    """A later process opens it with the same key; another key is told so, and nothing shows the bare digest."""
+    """A later process opens it with the same key; another key is an error, and nothing shows the bare digest."""
     key = DigestKey(secret)
     keyed = key.apply(digest)
     sealed = key.seal(keyed)

@@ -93,7 +93,7 @@ def test_seals_go_with_their_mailing() -> None:
 
 
 def test_lock_without_a_key_is_written_as_before() -> None:
-    """No byte of it tells that there are keys."""
+    """No byte of it shows that there are keys."""
     text = write_lock(_lock(NO_KEY))
     assert not any(word in text for word in ("digest_key", "sealed", "rekeyed"))
     assert key_fields(_lock(NO_KEY), NO_KEY, ["ab" * 32]) is None
