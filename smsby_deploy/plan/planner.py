@@ -20,7 +20,6 @@ from smsby_deploy.errors import FilesInvalid, Refused, SmsbyUnavailable
 from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.keyed_digests import check_digest_key
 from smsby_deploy.lock.records import Entry, Lock, NamedId
-from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.lock.store import LockStore
 from smsby_deploy.plan import reasons
 from smsby_deploy.plan.account_names import AccountNames, find_name_problems, read_names
@@ -31,12 +30,12 @@ from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_l
 from smsby_deploy.plan.guardrails import check_mailing, hold_budget
 from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing, is_forgotten, shows_any
 from smsby_deploy.plan.measure import NO_PROGRESS, Observers, ReadProgress, measure_mailing
-from smsby_deploy.plan.model import SENDING, STARTING, Action, ActionKind, LockStamp, Plan, ReasonCode
+from smsby_deploy.plan.model import SENDING, STARTING, Action, ActionKind, Plan, ReasonCode
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.plan.selection import select_mailings
 from smsby_deploy.plan.similar import Planned, SentMailings, SharedTexts, find_similar
 from smsby_deploy.plan.situation import Situation, keep_fingerprints
-from smsby_deploy.plan.staleness import exempt_inputs, finished_queries, hash_inputs, query_input
+from smsby_deploy.plan.staleness import exempt_inputs, finished_queries, hash_inputs, query_input, stamp_lock
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.privacy import shown_url
 from smsby_deploy.problems import Problem, Severity, has_errors
@@ -216,7 +215,7 @@ class MeasuredFiles:
             tool=TOOL,
             select=self.select,
             inputs=hash_inputs(project, mailings) | planner.snapshots,
-            lock=_stamp(self.lock, actions),
+            lock=stamp_lock(self.lock, actions),
             actions=tuple(actions),
             problems=tuple(problems),
             currency=project.price.currency if project.price else None,
@@ -394,9 +393,3 @@ def _find_lateness(mailing: Mailing, now: datetime) -> Iterable[Problem]:
         message = f"its time passed {late} min ago; it is sent at once, max_late allows {allowed} min"
         location = mailing.schedule_location or mailing.location
         yield Problem(Severity.WARNING, "LATE", message, mailing.address, location)
-
-
-def _stamp(lock: Lock, actions: Iterable[Action]) -> LockStamp:
-    addresses = {action.address for action in actions}
-    entries = {a: entry_digest(entry) for a, entry in sorted(lock.mailings.items()) if a in addresses}
-    return LockStamp(lock.serial, lock.lineage, entries)

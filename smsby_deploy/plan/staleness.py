@@ -14,7 +14,8 @@ from smsby_deploy.config.project_loader import LoadedProject, campaign_inputs
 from smsby_deploy.digest_key import DIGEST_KEY
 from smsby_deploy.errors import PlanRefused
 from smsby_deploy.lock.records import Lock, NamedId
-from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
+from smsby_deploy.lock.serialization import entry_digest
+from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.texts.template import included_files
 
 _BLOCK = 1 << 20  # bytes
@@ -55,6 +56,13 @@ def finished_queries(actions: Iterable[Action], snapshots: Iterable[str]) -> fro
     """
     finished = {query_input(action.address) for action in actions if action.action is ActionKind.NOOP}
     return frozenset(finished & set(snapshots))
+
+
+def stamp_lock(lock: Lock, actions: Iterable[Action]) -> LockStamp:
+    """Return what a plan of `actions` records of the lock that it is made against."""
+    addresses = {action.address for action in actions}
+    entries = {a: entry_digest(entry) for a, entry in sorted(lock.mailings.items()) if a in addresses}
+    return LockStamp(lock.serial, lock.lineage, entries)
 
 
 def _hash_file(path: Path) -> str:
