@@ -30,6 +30,11 @@ def check_lock(document: Any) -> None:
     _check(_validator("lock"), document)
 
 
+def check_mailings(mailings: Any) -> None:
+    """Check some mailings of a lock."""
+    _check(_mailings_validator(), {"mailings": mailings})
+
+
 def check_plan(document: Any) -> None:
     _check(_validator("plan"), document)
 
@@ -115,6 +120,12 @@ def _compile(schema: Any) -> Validator:
 @cache
 def _validator(name: str) -> Validator:
     return _compile(_schema(name))
+
+
+@cache
+def _mailings_validator() -> Validator:
+    mailings = _schema("lock")["properties"]["mailings"]
+    return _compile(_with_definitions({"properties": {"mailings": mailings}}))
 
 
 @cache

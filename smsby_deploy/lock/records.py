@@ -184,6 +184,8 @@ class Entry:
     # Over what it says, and over its recipients in any order; None in older locks.
     text_digest: str | None = None
     recipients_digest: str | None = None
+    # The canonical form in the file it was read from; no `replace` copies it.
+    stored: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def is_complete(self) -> bool:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from smsby_deploy.errors import LockDamaged
-from smsby_deploy.lock.documents import check_lock
+from smsby_deploy.lock.documents import check_lock, check_mailings
+from smsby_deploy.lock.json_text import LockSeal, canonical, decode, indent, quote
 from smsby_deploy.lock.phone_states import PhoneStates, format_runs, parse_runs
 from smsby_deploy.lock.records import (
     AppliedBy,
@@ -61,7 +62,7 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         "audience_digest": entry.audience_digest,
         **{key: value for key in _OPTIONAL_DIGESTS if (value := getattr(entry, key)) is not None},
         "chunks": [_chunk_document(chunk) for chunk in entry.chunks],
-        "applied": asdict(entry.applied),
+        "applied": _applied_document(entry.applied),
         "earlier": [entry_document(old) for old in entry.earlier],
     }
 
@@ -71,24 +72,26 @@ def read_entry(document: dict[str, Any]) -> Entry:
 
     KeyError, TypeError or ValueError if `document` is no such entry.
     """
+    sender = document["alphaname"]
     return Entry(
         revision=document["revision"],
         content_digest=document["content_digest"],
         audience_digest=document["audience_digest"],
-        **{key: document.get(key) for key in _OPTIONAL_DIGESTS},
+        text_digest=document.get("text_digest"),
+        recipients_digest=document.get("recipients_digest"),
         transport=document["transport"],
         body=document.get("body"),
-        alphaname=document["alphaname"]["name"],
-        alphaname_id=document["alphaname"]["id"],
+        alphaname=sender["name"],
+        alphaname_id=sender["id"],
         contact_list=NamedId(**document["list"]) if "list" in document else None,
         schedule_time=document["schedule_time"],
         recipients=document["recipients"],
         parts=document["parts"],
         cost=document["cost"],
         currency=document.get("currency"),
-        chunks=tuple(_read_chunk(chunk) for chunk in document["chunks"]),
+        chunks=tuple(map(_read_chunk, document["chunks"])),
         applied=AppliedBy(**document["applied"]),
-        earlier=tuple(read_entry(old) for old in document["earlier"]),
+        earlier=tuple(map(read_entry, document["earlier"])),
     )
 
 
@@ -110,6 +113,11 @@ def read_state(stored: str, error: str | None) -> ChunkState:
 def parse_baseline(text: str) -> tuple[int, ...]:
     """Return the counts of a stored baseline; ValueError if `text` is not one."""
     return tuple(map(int, parse_runs(text)))
+
+
+def _applied_document(applied: AppliedBy) -> dict[str, Any]:
+    """Return the run as JSON; `asdict` takes ten times as long."""
+    return {"at": applied.at, "plan": applied.plan, "commit": applied.commit, "tool": applied.tool}
 
 
 def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
@@ -136,10 +144,17 @@ def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
 
 
 def _read_chunk(document: dict[str, Any]) -> ChunkRecord:
+    stored, error = document["state"], document["error"]
+    if "rows" not in document and "upload" not in document:
+        state = read_state(stored, error)
+        if state is ChunkState.PARTIAL:
+            raise ValueError("a chunk that was sent in part has no phone states")
+        return ChunkRecord(**{**document, "state": state})
     fields = dict(document)
-    stored, rows, baseline = fields.pop("state"), fields.pop("rows", None), fields.pop("baseline", None)
+    del fields["state"]
+    rows, baseline = fields.pop("rows", None), fields.pop("baseline", None)
     upload = UploadRecord(**fields.pop("upload")) if "upload" in fields else None
-    chunk = ChunkRecord(**fields, state=read_state(stored, fields["error"]), upload=upload)
+    chunk = ChunkRecord(**fields, state=read_state(stored, error), upload=upload)
     if rows is None:
         if chunk.state is ChunkState.PARTIAL:
             raise ValueError("a chunk that was sent in part has no phone states")
@@ -153,21 +168,44 @@ def _read_chunk(document: dict[str, Any]) -> ChunkRecord:
 
 
 # A lock is indented JSON and escapes line breaks in values, so none of its lines begins like this.
-_CONFLICT_MARKER = re.compile(r"^<{7} ", re.MULTILINE)
+_CONFLICT_MARKER = "<<<<<<< "
+_MAILINGS = "mailings"
+_ENTRIES_BEGIN = '\n  "mailings": {\n'
+_ENTRY_END = "\n    },\n"
+_ENTRIES_END = "\n    }\n  }"
+_BATCH = 50_000  # characters
 
 
 def entry_digest(entry: Entry) -> str:
     """Return the sha256 of one entry; a plan stores it to notice that the lock has changed."""
-    return hashlib.sha256(_canonical(entry_document(entry))).hexdigest()
+    return hashlib.sha256(entry.stored or canonical(entry_document(entry))).hexdigest()
 
 
 def _apply_document(apply: Apply) -> dict[str, Any]:
     """Return one apply as JSON, without `by` if it is not recorded, as in older locks."""
-    return {key: value for key, value in asdict(apply).items() if key != "by" or value is not None}
+    document = {
+        "plan": apply.plan,
+        "at": apply.at,
+        "commit": apply.commit,
+        "tool": apply.tool,
+        "mailings": apply.mailings,
+        "recipients": apply.recipients,
+    }
+    return document if apply.by is None else document | {"by": apply.by}
 
 
-def write_lock(lock: Lock) -> str:
-    """Return the text of the lock file, with its seal."""
+class ReadText(NamedTuple):
+    """A text and the lock that was read from it."""
+
+    text: str
+    lock: Lock
+
+
+def write_lock(lock: Lock, before: ReadText | None = None) -> str:
+    """Return the text of the lock file, with its seal.
+
+    Entries that are the very objects of `before` are taken from its text: in a lock of many years an apply changes few.
+    """
     document: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -176,13 +214,41 @@ def write_lock(lock: Lock) -> str:
         "lineage": lock.lineage,
         **{key: value for key in _BINDING if (value := getattr(lock, key)) is not None},
         "folded": lock.folded,
-        "mailings": {address: entry_document(lock.mailings[address]) for address in sorted(lock.mailings)},
+        _MAILINGS: {},
         "applies": [_apply_document(apply) for apply in lock.applies],
         "resolutions": [asdict(resolution) for resolution in lock.resolutions],
         **{key: value for key in _KEYED if (value := getattr(lock, key))},
     }
-    document["seal"] = hashlib.sha256(_canonical(document)).hexdigest()
-    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    seal = LockSeal(document)
+    old_text, written = (before.text, _written_entries(before)) if before else ("", {})
+    entries = []
+    for address, entry in sorted(lock.mailings.items()):
+        old = written.get(id(entry))
+        if old is not None and entry.stored is not None:
+            seal.add(address, entry.stored)
+            entries.append(f"    {quote(address)}{old_text[old]}")
+        else:
+            content = entry_document(entry)
+            seal.add(address, canonical(content))
+            entries.append(f"    {quote(address)}: {indent(content, 2)}")
+    document["seal"] = seal.close()
+    outside = indent(document) + "\n"
+    if not entries:
+        return outside
+    head, opening, tail = outside.partition(_ENTRIES_BEGIN[:-1])
+    return "".join((head, opening, "\n", ",\n".join(entries), "\n  ", tail))
+
+
+def _written_entries(before: ReadText) -> dict[int, slice]:
+    """Return where a text has the content of each mailing, by the identity of its entry."""
+    found = {}
+    if (span := _find_entries(before.text)) is not None:
+        for first, last in _split_entries(before.text, *span):
+            begin = before.text.index('": {\n', first, last) + 1
+            entry = before.lock.mailings.get(decode(before.text[first:begin]))
+            if entry is not None:
+                found[id(entry)] = slice(begin, last)
+    return found
 
 
 def read_lock(text: str, where: str) -> Lock:
@@ -192,38 +258,17 @@ def read_lock(text: str, where: str) -> Lock:
         LockDamaged: not JSON, truncated, edited manually, or of an unknown version.
     """
     recovery = f"restore it from git (git checkout -- {where}); what was sent since is found again at sms.by"
-    if conflict := _CONFLICT_MARKER.search(text):
+    if line := _conflict_line(text):
         raise LockDamaged(
-            f"{where} has git conflict markers at line {text.count(chr(10), 0, conflict.start()) + 1}",
+            f"{where} has git conflict markers at line {line}",
             hint=f"take one side whole: git checkout --theirs -- {where} (or --ours; the one with the higher serial),"
             f" then git add {where}; what the other side sent is found again at sms.by",
         )
     try:
-        document = json.loads(text, object_pairs_hook=_no_duplicates)
-        if not isinstance(document, dict) or document.get("format") != FORMAT:
-            raise ValueError("not a lock file")
-        if document["version"] != VERSION:
-            raise LockDamaged(
-                f"{where} has {_version_text(document['version'])}; this program reads version {VERSION}",
-                hint="use the version of smsby-deploy that wrote it, or a newer one",
-            )
-        sealed = {key: value for key, value in document.items() if key != "seal"}
-        if document["seal"] != hashlib.sha256(_canonical(sealed)).hexdigest():
-            raise ValueError("the seal does not match the content: it was edited or damaged")
-        check_lock(document)
-        return Lock(
-            project=document["project"],
-            serial=document["serial"],
-            lineage=document["lineage"],
-            folded=document["folded"],
-            **{key: document.get(key) for key in _BINDING},
-            digest_key=document.get("digest_key"),
-            sealed=document.get("sealed", {}),
-            rekeyed=document.get("rekeyed", False),
-            mailings={address: read_entry(entry) for address, entry in document["mailings"].items()},
-            applies=tuple(Apply(**apply) for apply in document["applies"]),
-            resolutions=tuple(Resolution(**resolution) for resolution in document["resolutions"]),
-        )
+        try:
+            return _open_lock(*_split_text(text), where)
+        except (KeyError, TypeError, ValueError):  # another layout, or damage: what is wrong with the whole
+            return _open_lock(*_split_document(text), where)
     except json.JSONDecodeError as error:
         raise LockDamaged(f"{where} is damaged at line {error.lineno}: {error.msg}", hint=recovery) from error
     except RecursionError as error:
@@ -236,14 +281,107 @@ def _version_text(version: object) -> str:
     return f"version {version}" if isinstance(version, int) and 0 < version < 1000 else "another version"
 
 
-def _canonical(document: Any) -> bytes:
-    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode(
-        "utf-8", "surrogatepass"
+def _conflict_line(text: str) -> int | None:
+    """Return the number of the first line with a conflict marker."""
+    if text.startswith(_CONFLICT_MARKER):
+        return 1
+    before = text.find(f"\n{_CONFLICT_MARKER}")
+    return None if before < 0 else text.count("\n", 0, before) + 2
+
+
+def _split_text(text: str) -> tuple[Any, Iterator[dict[str, Any]]]:
+    """Return a lock without its mailings, and these by batches.
+
+    So they are never all in memory as JSON. ValueError if `text` is not laid out as `write_lock` does.
+    """
+    span = _find_entries(text)
+    if span is None:
+        raise ValueError("no mailings, or an unusual layout")
+    first, end = span
+    document = decode(text[: first - 1] + text[end + len(_ENTRIES_END) - 1 :])
+    if not isinstance(document, dict) or document.get(_MAILINGS) != {}:
+        raise ValueError("the mailings are elsewhere")
+    pieces = _split_entries(text, first, end, _BATCH)
+    return document, (decode(f"{{{text[begin:last]}}}") for begin, last in pieces)
+
+
+def _find_entries(text: str) -> tuple[int, int] | None:
+    begin, end = text.find(_ENTRIES_BEGIN), text.rfind(_ENTRIES_END)
+    return (begin + len(_ENTRIES_BEGIN), end) if 0 < begin < end else None
+
+
+def _split_entries(text: str, first: int, end: int, least: int = 0) -> Iterator[tuple[int, int]]:
+    """Yield where each mailing, or several with `least` characters, begins and ends."""
+    while (last := text.find(_ENTRY_END, first + least, end)) >= 0:
+        yield first, last + len(_ENTRY_END) - 2
+        first = last + len(_ENTRY_END)
+    yield first, end + len(_ENTRIES_END) - 4
+
+
+def _split_document(text: str) -> tuple[Any, list[dict[str, Any]]]:
+    """Return the same for any layout."""
+    document = decode(text)
+    if not isinstance(document, dict):
+        raise ValueError("not a lock file")
+    mailings = document.get(_MAILINGS)
+    if not isinstance(mailings, dict):
+        return document, []
+    document[_MAILINGS] = {}
+    return document, [dict(sorted(mailings.items()))] if mailings else []
+
+
+def _open_lock(document: Any, batches: Iterable[dict[str, Any]], where: str) -> Lock:
+    """Return the lock of a document without its mailings, and of these.
+
+    With a list of batches, the seal is checked before anything else, so that an edited file is called that.
+
+    Raises:
+        LockDamaged: its version is not known.
+        KeyError, TypeError, ValueError: it is damaged.
+    """
+    if document.get("format") != FORMAT:
+        raise ValueError("not a lock file")
+    if document["version"] != VERSION:
+        raise LockDamaged(
+            f"{where} has {_version_text(document['version'])}; this program reads version {VERSION}",
+            hint="use the version of smsby-deploy that wrote it, or a newer one",
+        )
+    sealed = {key: value for key, value in document.items() if key != "seal"}
+    if isinstance(batches, list):
+        seal = LockSeal(sealed)
+        for address, entry in (item for batch in batches for item in batch.items()):
+            seal.add(address, canonical(entry))
+        seal.check(document["seal"])
+    seal = LockSeal(sealed)
+    mailings = _read_batches(batches, seal)
+    seal.check(document["seal"])
+    check_lock(document)
+    return Lock(
+        project=document["project"],
+        serial=document["serial"],
+        lineage=document["lineage"],
+        folded=document["folded"],
+        **{key: document.get(key) for key in _BINDING},
+        digest_key=document.get("digest_key"),
+        sealed=document.get("sealed", {}),
+        rekeyed=document.get("rekeyed", False),
+        mailings=mailings,
+        applies=tuple(Apply(**apply) for apply in document["applies"]),
+        resolutions=tuple(Resolution(**resolution) for resolution in document["resolutions"]),
     )
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise ValueError("duplicate key")
-    return document
+def _read_batches(batches: Iterable[dict[str, Any]], seal: LockSeal) -> dict[str, Entry]:
+    """Return the mailings, each added to `seal`; ValueError if addresses do not ascend."""
+    mailings: dict[str, Entry] = {}
+    last = ""
+    for batch in batches:
+        check_mailings(batch)
+        for address, document in batch.items():
+            if mailings and address <= last:
+                raise ValueError("duplicate key")
+            entry, stored, last = read_entry(document), canonical(document), address
+            object.__setattr__(entry, "stored", stored)  # only of this object, never of a changed copy
+            seal.add(address, stored)
+            mailings[address] = entry
+    return mailings

@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from smsby_deploy.lock.environment import PRIVATE_FOLDER, PRODUCTION
 from smsby_deploy.lock.events import fold
 from smsby_deploy.lock.journal import Journal, read_journal, salvage
 from smsby_deploy.lock.records import Lock
-from smsby_deploy.lock.serialization import read_lock, write_lock
+from smsby_deploy.lock.serialization import ReadText, read_lock, write_lock
 
 
 class RunningApply(NamedTuple):
@@ -38,6 +39,9 @@ class LockStore:
         self.path = path
         self.project = project
         self.environment = environment
+        self._known: tuple[bytes, Lock] | None = (
+            None  # the file as last read or written: its sha256 and the lock
+        )
 
     @property
     def journal_path(self) -> Path:
@@ -101,7 +105,7 @@ class LockStore:
     def _read_file(self) -> Lock:
         refuse_link(self.path)
         try:
-            lock = read_lock(self.path.read_text(encoding="utf-8"), self.path.name)
+            lock = self._read_content(self.path.read_bytes())
         except FileNotFoundError:
             lock = Lock(self.project)
         except UnicodeDecodeError as error:
@@ -115,6 +119,53 @@ class LockStore:
                 hint="set `lock:` in smsby.yaml to another file, or restore the project's name",
             )
         return self._in_environment(lock)
+
+    def _read_content(self, content: bytes) -> Lock:
+        """Return the lock in the file; the same object while the file is the same."""
+        digest = sha256(content).digest()
+        if self._known is None or self._known[0] != digest:
+            self._known = (digest, read_lock(_text_of(content), self.path.name))
+        return self._known[1]
+
+    def replace(self, lock: Lock) -> None:
+        """Write `lock`, and check that it reads back the same before it replaces the file.
+
+        The text on disk is compared with what was to be written; what has changed since the file was read is also read
+        back.
+        """
+        before = self._read_before()
+        known = before.lock.mailings if before else {}
+        changed = {a: entry for a, entry in lock.mailings.items() if known.get(a) is not entry}
+        text = write_lock(lock, before)
+        del before
+
+        def check(written: str) -> None:
+            part = replace(lock, mailings=changed)
+            if written != text or read_lock(write_lock(part), self.path.name) != part:
+                raise LockDamaged(
+                    "the lock that was written does not read back as the same lock",
+                    hint="nothing was replaced; run the command again",
+                )
+            fault_point("lock.before-rename")
+
+        fault_point("lock.before-write")
+        try:
+            write_file(self.path, text, check=check)
+        except OSError as error:
+            raise SmsbyDeployError(
+                f"cannot write the lock file: {error.strerror or error}",
+                hint="nothing is lost: the journal beside the lock has it all, and the next command folds it in",
+            ) from error
+        fault_point("lock.after-rename")
+        self._known = (sha256(text.encode()).digest(), lock)
+
+    def _read_before(self) -> ReadText | None:
+        """Return the file that is about to be replaced, if it is still the one that was read."""
+        if self._known is None or not self.path.is_file():
+            return None
+        content = self.path.read_bytes()
+        digest, lock = self._known
+        return ReadText(_text_of(content), lock) if sha256(content).digest() == digest else None
 
     def _in_environment(self, lock: Lock) -> Lock:
         """Return `lock` as one of this environment; a lock without mailings belongs to none."""
@@ -159,7 +210,7 @@ class LockStore:
                     hint="after a full disk, pass the file that apply named: `smsby-deploy lock rescue FILE`",
                 )
             state, doubtful = salvage(lock, self.journal_path)
-            _replace_lock(self.path, state)
+            self.replace(state)
             aside = self.journal_path.with_name(f"{self.journal_path.name}.damaged-{state.serial}")
             self.journal_path.rename(aside)
             sync_folder(self.path.parent)
@@ -246,7 +297,7 @@ class HeldLock:
             return
         self.lock = self.store.read()
         if self.lock.lineage is not None:
-            _replace_lock(self.store.path, self.lock)
+            self.store.replace(self.lock)
         fault_point("lock.before-journal-removed")
         self.store.journal_path.unlink()
         sync_folder(self.store.path.parent)
@@ -263,24 +314,7 @@ class HeldLock:
         return Journal(self.store.journal_path)
 
 
-def _replace_lock(path: Path, lock: Lock) -> None:
-    """Write `lock` and check that it reads back the same before it replaces `path`."""
-
-    def check(text: str) -> None:
-        if read_lock(text, path.name) != lock:
-            raise LockDamaged(
-                "the lock that was written does not read back as the same lock",
-                hint="nothing was replaced; run the command again",
-            )
-
-        fault_point("lock.before-rename")
-
-    fault_point("lock.before-write")
-    try:
-        write_file(path, write_lock(lock), check=check)
-    except OSError as error:
-        raise SmsbyDeployError(
-            f"cannot write the lock file: {error.strerror or error}",
-            hint="nothing is lost: the journal beside the lock has it all, and the next command folds it in",
-        ) from error
-    fault_point("lock.after-rename")
+def _text_of(content: bytes) -> str:
+    """Decode a file, with any line breaks: git may have changed them."""
+    text = content.decode("utf-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text

@@ -139,7 +139,48 @@ def make_inline(folder: Path, rows: int) -> None:
     (folder / "sale.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-_KINDS: dict[str, Callable[..., None]] = {"list": make_list, "small": make_small, "inline": make_inline}
+def make_years(folder: Path, mailings: int) -> None:
+    """Create a lock that records `mailings` to a thousand recipients each, ten an apply."""
+    from smsby_deploy.lock.records import AppliedBy, Apply, ChunkRecord, ChunkState, Entry, Lock
+    from smsby_deploy.lock.serialization import write_lock
+
+    folder.mkdir(parents=True)
+    chance, at = random.Random(SEED), "2025-03-01T10:00:00+00:00"
+    entries, applies = {}, []
+    for number in range(mailings):
+        content, audience, text, chunk, recipients, plan = (chance.randbytes(32).hex() for _ in range(6))
+        sent = ChunkRecord(chunk[:10], 1000, chunk, ChunkState.ACCEPTED, f"{plan[:36]}", number + 1, at)
+        applied = AppliedBy(at, plan, text[:40], "smsby-deploy 0.1.0")
+        entries[f"sale-{number // 10:04}/{number % 10}"] = Entry(
+            revision=1,
+            content_digest=content,
+            audience_digest=audience,
+            text_digest=text,
+            recipients_digest=recipients,
+            transport="bulk",
+            body="json",
+            alphaname="Shop",
+            alphaname_id=7,
+            schedule_time=None,
+            recipients=1000,
+            parts=1000,
+            cost="26.00",
+            currency="BYN",
+            chunks=(sent,),
+            applied=applied,
+        )
+        if number % 10 == 0:
+            applies.append(Apply(plan, at, None, "smsby-deploy 0.1.0", 10, 10_000))
+    lock = Lock("bench", len(applies), "0" * 32, entries, tuple(applies))
+    (folder / "smsby.lock.json").write_text(write_lock(lock), encoding="utf-8")
+
+
+_KINDS: dict[str, Callable[..., None]] = {
+    "list": make_list,
+    "small": make_small,
+    "inline": make_inline,
+    "years": make_years,
+}
 
 if __name__ == "__main__":  # python -m tests.bench.projects FOLDER KIND SIZE…
     _KINDS[sys.argv[2]](Path(sys.argv[1]), *map(int, sys.argv[3:]))

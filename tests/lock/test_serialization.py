@@ -23,7 +23,7 @@ from smsby_deploy.lock.records import (
     Resolution,
     chunk_state_of,
 )
-from smsby_deploy.lock.serialization import DECLARED_UNSENT_ERROR, read_lock, write_lock
+from smsby_deploy.lock.serialization import DECLARED_UNSENT_ERROR, ReadText, read_lock, write_lock
 
 _text = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=12)
 _name = st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True)
@@ -118,6 +118,43 @@ def test_write_lock_and_read_lock_are_inverse(lock: Lock) -> None:
     text = write_lock(lock)
     assert read_lock(text, "lock") == lock
     assert write_lock(read_lock(text, "lock")) == text
+
+
+@given(_locks, st.data())
+def test_write_lock_takes_unchanged_entries_from_the_old_text(lock: Lock, data: st.DataObject) -> None:
+    """The result is the same as without the old text, whichever entries were added, changed, renamed or removed."""
+    text = write_lock(lock)
+    before = ReadText(text, read_lock(text, "lock"))
+    mailings = dict(before.lock.mailings)
+    for address in data.draw(
+        st.lists(st.sampled_from(sorted(mailings)), unique=True) if mailings else st.just([])
+    ):
+        entry = mailings.pop(address)
+        match data.draw(st.sampled_from(["remove", "change", "rename"])):
+            case "change":
+                mailings[address] = replace(entry, revision=10)
+            case "rename":
+                mailings[address + "'"] = entry
+    mailings |= data.draw(st.dictionaries(_text, _entry, max_size=1))
+    after = replace(before.lock, mailings=mailings)
+    assert write_lock(after, before) == write_lock(after)
+
+
+@given(_locks, st.sampled_from([None, 0, 1, 4]))
+def test_read_lock_understands_any_layout(lock: Lock, width: int | None) -> None:
+    """A formatter may have changed white space and the order of the keys."""
+    document = json.loads(write_lock(lock))
+    assert read_lock(json.dumps(document, indent=width, sort_keys=width == 1), "lock") == lock
+
+
+def test_read_lock_refuses_an_address_twice() -> None:
+    """Also in the layout of `write_lock`, and if both entries are the same."""
+    text = _small()
+    begin, end = text.index('    "a/b"'), text.index("\n  },\n")
+    twice = text[:end] + ",\n" + text[begin:end] + text[end:]
+    assert len(json.loads(twice)["mailings"]) == 1
+    with pytest.raises(LockDamaged, match="duplicate key"):
+        read_lock(twice, "lock")
 
 
 def _small() -> str:

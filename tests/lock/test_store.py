@@ -5,15 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from smsby_deploy.errors import LockDamaged, LockHeld, SmsbyDeployError, UsageError
 from smsby_deploy.lock.events import EventKind
-from smsby_deploy.lock.records import ChunkState, Lock
-from smsby_deploy.lock.serialization import write_lock
+from smsby_deploy.lock.records import ChunkState, Lock, NamedId
+from smsby_deploy.lock.serialization import entry_document, read_lock, write_lock
 from smsby_deploy.lock.store import HeldLock, LockStore
 from tests.lock.examples import begin_journal, entry
 
@@ -123,6 +125,55 @@ def test_fold_in_leaves_the_old_lock_if_the_disk_is_full(
     assert store.path.read_bytes() == before
     assert store.journal_path.exists()
     assert not list(store.path.parent.glob(".*.new"))
+
+
+@pytest.mark.parametrize("recorded", [1, 200])
+def test_one_change_encodes_one_entry_of_many(store: LockStore, recorded: int) -> None:
+    """The file is read once, and what has not changed is neither encoded nor read again."""
+    store.path.write_text(
+        write_lock(Lock("shop", 1, "line", {f"old/{i:03}": entry() for i in range(recorded)}))
+    )
+    begin_journal(store).close()
+    reads = []
+
+    def count(text: str, where: str) -> Lock:
+        lock = read_lock(text, where)
+        reads.append(len(lock.mailings))
+        return lock
+
+    with (
+        patch("smsby_deploy.lock.store.read_lock", count),
+        patch("smsby_deploy.lock.serialization.entry_document", wraps=entry_document) as encoded,
+        store.held() as held,
+    ):
+        assert store.read() is store.read() is held.lock
+    assert reads == [recorded, 1]  # the file, and the changed entry when it is checked
+    assert encoded.call_count == 2
+    assert len(LockStore(store.path, "shop").read().mailings) == recorded + 1
+
+
+def test_store_read_notices_that_the_file_has_changed(store: LockStore) -> None:
+    """A lock in memory is never used for another file, and nothing of it is written into one."""
+    store.path.write_text(write_lock(Lock("shop", 1, "line", {"a/b": entry()})))
+    with store.held() as held:
+        other = write_lock(Lock("shop", 2, "line", {"c/d": entry()}))
+        store.path.write_text(other)
+        assert list(store.read().mailings) == ["c/d"]
+        store.path.write_text(other.replace("\n", "\r\n"))
+        assert list(store.read().mailings) == ["c/d"]
+        store.replace(held.lock)
+    assert list(LockStore(store.path, "shop").read().mailings) == ["a/b"]
+
+
+def test_replace_refuses_a_lock_that_reads_back_differently(store: LockStore) -> None:
+    """An entry that cannot be stored as it is replaces nothing."""
+    store.path.write_text(write_lock(Lock("shop", 1, "line", {"a/b": entry()})))
+    before = store.path.read_bytes()
+    lock = store.read()
+    unstorable = replace(entry(), contact_list=NamedId("x", None), currency="")
+    with pytest.raises(LockDamaged, match="does not read back as the same lock"):
+        store.replace(lock.with_entry("c/d", unstorable))
+    assert store.path.read_bytes() == before
 
 
 def test_salvage_keeps_what_can_be_read(store: LockStore) -> None:
