@@ -18,6 +18,7 @@ from smsby_deploy.privacy import (
     mask_phone_in,
     mask_phones,
     mask_values,
+    shown_url,
 )
 
 
@@ -151,3 +152,23 @@ def test_hide_secrets_hides_passwords_and_long_numbers() -> None:
     """A driver's message shows neither the given secrets nor a number that may be a phone; short numbers stay."""
     text = hide_secrets("value 375 29 123-45-67 of user shop:pass-word at port 5432", ["pass-word", None, ""])
     assert text == "value <hidden> of user shop:<hidden> at port 5432"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("", ""),
+        ("no url", "no url"),
+        ("https://example.by/smsby-callback", "https://example.by/smsby-callback"),
+        ("https://example.by:8443", "https://example.by:8443"),
+        ("https://app.sms.by@evil.example/x", f"https://{HIDDEN}@evil.example/x"),
+        ("https://a@b@evil.example", f"https://{HIDDEN}@evil.example"),
+        ("https://evil.example?app.sms.by/", f"https://evil.example?{HIDDEN}"),
+        ("https://evil.example#@app.sms.by/", f"https://evil.example?{HIDDEN}"),
+        ("https://evil.example\\@app.sms.by/", "https://evil.example\\@app.sms.by/"),
+        ("https://x.by/cb/0123456789abcdef0123/y?k=1", f"https://x.by/cb/{HIDDEN}/y?{HIDDEN}"),
+    ],
+)
+def test_shown_url_keeps_the_host(url: str, shown: str) -> None:
+    """Who gets the requests is always visible; user, password, query and long segments never are."""
+    assert shown_url(url) == shown

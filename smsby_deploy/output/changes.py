@@ -13,7 +13,7 @@ from smsby_deploy.privacy import mask_phones
 from smsby_deploy.texts.cost import signed
 from smsby_deploy.wording import counted
 
-_WORD = re.compile(r"\s+|\w+|[^\w\s]")
+_WORD = r"\s+|\w+|[^\w\s]"
 _USUAL_SERVICE = "https://app.sms.by"
 
 
@@ -53,7 +53,7 @@ def word_diff(before: str, after: str) -> str:
     """Both texts as one, as HTML for <pre>: removed words in <del>, added words in <ins>."""
     import difflib  # a plan on a terminal compares no texts
 
-    old, new = (_WORD.findall(mask_phones(text)) for text in (before, after))
+    old, new = (re.findall(_WORD, mask_phones(text)) for text in (before, after))
     pieces: list[str] = []
     # Blanks are junk: a common blank alone does not connect two texts.
     matcher = difflib.SequenceMatcher(str.isspace, old, new, autojunk=False)

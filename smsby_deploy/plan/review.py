@@ -33,6 +33,7 @@ from smsby_deploy.plan.staleness import describe_keys
 from smsby_deploy.problems import Problem, has_errors
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.texts.samples import MailingReview, ReviewCollector
+from smsby_deploy.texts.template import reviewed_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +197,7 @@ def measure_base(base: SavedBase | CheckoutBase, lock: Lock, clock: Clock, selec
         new_id="base",
         observe=audiences.collect,
     )
-    texts = {
-        mailing.address: mailing.text.text if mailing.text else None
-        for mailing in base.loaded.project.mailings
-    }
+    texts = {mailing.address: reviewed_text(mailing.text) for mailing in base.loaded.project.mailings}
     return Baseline(base_of_plan(_select(plan, select), base.label, texts), audiences)
 
 

@@ -32,6 +32,7 @@ from smsby_deploy.texts.template import (
     is_personal,
     problem_at_text,
     render_texts,
+    reviewed_text,
     rows_file,
 )
 from smsby_deploy.wording import counted
@@ -276,7 +277,7 @@ def _currency(price: Price | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class MailingReview:
-    """The template of a mailing, and masked samples.
+    """The template of a mailing with what it includes, and masked samples.
 
     Phones and the recipients' values are masked in them.
     `by_parts` counts the recipients whose text has 1, 2, and 3 or more parts; None where all have the same text.
@@ -314,7 +315,7 @@ class ReviewCollector:
 
         Texts that cannot be rendered are left out: the plan reports them.
         """
-        review = MailingReview(mailing.timezone, mailing.text.text if mailing.text else None)
+        review = MailingReview(mailing.timezone, reviewed_text(mailing.text))
         if not with_samples:
             return review
         selector = self._selectors.get(mailing.address)

@@ -235,6 +235,15 @@ def included_files(source: TextSource | None) -> tuple[str, ...]:
     return find_included_files(source)
 
 
+def reviewed_text(source: TextSource | None) -> str | None:
+    """Return a text followed by what it includes, each under its name; None without a text."""
+    if source is None or source.root is None:
+        return None if source is None else source.text
+    root = source.root
+    included = (f"{name}:\n{(root / name).read_text('utf-8-sig')}" for name in included_files(source))
+    return "\n\n".join((source.text, *included))
+
+
 def _analyze(source: TextSource) -> TextAnalysis:
     if not has_markup(source.text):
         return analyze_literal(source.text)

@@ -10,10 +10,12 @@ import pytest
 from smsby_deploy.cli.main import run
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.lock.records import Lock
+from smsby_deploy.lock.serialization import write_lock
 from smsby_deploy.plan.comparison import Base, base_of_lock
 from smsby_deploy.plan.model import Plan
 from smsby_deploy.plan.planner import make_plan
-from smsby_deploy.plan.review import Baseline, PlanReviewer, measure_base, read_base
+from smsby_deploy.plan.review import Baseline, CheckoutBase, PlanReviewer, measure_base, read_base
+from tests.lock.examples import entry
 from tests.plan.examples import FixedClock
 
 _ROWS = [f"3752912345{number:02},Name{number}" for number in range(10)]
@@ -134,3 +136,47 @@ def test_base_without_a_mailing_of_the_plan(tmp_path: Path) -> None:
     assert "sale/vip" not in base.mailings
     assert base.mailings["sale/old"].moved is None
     assert base.mailings["sale/all"].moved == (0, 1)
+
+
+def test_base_may_be_the_folder_of_a_repository(tmp_path: Path) -> None:
+    """As without -C, the project may be in campaigns/."""
+    _write_project(tmp_path / "campaigns", _ROWS)
+    base = read_base(tmp_path, {})
+    assert isinstance(base, CheckoutBase)
+    assert base.gaps == ()
+    assert base.loaded is not None
+    assert base.loaded.project.root.name == "campaigns"
+
+
+def test_base_without_the_environment_is_read_as_production(tmp_path: Path) -> None:
+    """Its lock is that of production, so nothing is recorded in the new environment."""
+    folder = _write_project(tmp_path / "base", _ROWS)
+    (folder / "smsby.lock.json").write_text(write_lock(Lock("shop", mailings={"sale/vip": entry()})), "utf-8")
+    new, same = read_base(folder, {}, "staging"), read_base(folder, {})
+    assert isinstance(new, CheckoutBase)
+    assert isinstance(same, CheckoutBase)
+    assert (new.lock, new.gaps) == (Lock("shop"), ())
+    assert same.lock is not None
+    assert list(same.lock.mailings) == ["sale/vip"]
+
+
+def test_base_that_cannot_be_read_is_replaced_by_the_lock(tmp_path: Path) -> None:
+    """Mailings are still compared with something, and what is missing is said."""
+    folder = _write_project(tmp_path / "base", _ROWS)
+    (folder / "smsby.yaml").write_text("version: [", "utf-8")
+    base = read_base(folder, {})
+    assert isinstance(base, CheckoutBase)
+    assert "cannot be read" in base.gaps[0]
+    assert measure_base(base, Lock("shop"), FixedClock(), ()).base.label == "the lock"
+
+
+def test_included_texts_are_compared(tmp_path: Path) -> None:
+    """A text is followed by what it includes, under its name."""
+    head = _write_project(tmp_path / "head", _ROWS, text='{% include "foot.j2" %}')
+    (head / "templates").mkdir()
+    (head / "templates/foot.j2").write_text("Bye", "utf-8")
+    plan, reviewer = _review(head, _read_base(head))
+    text = reviewer.reviews(plan)["sale/vip"].text
+    assert text is not None
+    assert text.endswith("\n\ntemplates/foot.j2:\nBye")
+    assert reviewer.base(plan).mailings["sale/vip"].text == text

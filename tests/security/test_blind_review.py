@@ -273,3 +273,19 @@ def test_forged_rehearsal_is_named(shop: Shop, base: Path) -> None:
         (".smsby/sandbox.lock.json", "sale/vip"),
     ]
     assert "counts as rehearsed" in forged[0]["message"]
+
+
+def test_changed_include_is_not_hidden_by_another_time(shop: Shop, base: Path) -> None:
+    """The text of a shared template is part of the text: it is compared word by word, whatever else changed."""
+    for folder, link, time in (
+        (base, "shop.example", "10:00"),
+        (shop.root, "evil.example", "10:01"),
+    ):
+        (folder / "templates").mkdir()
+        (folder / "templates/footer.j2").write_text(f"Buy at {link}", "utf-8")
+        text = "\"Hello, {% include 'footer.j2' %}\""
+        campaign = CAMPAIGN.replace("Hello\n", f"{text}\n    schedule_time: 2036-12-01T{time}:00\n")
+        (folder / "sale.yaml").write_text(campaign, "utf-8")
+    comment = _comment(shop, base)
+    assert "| time, text |" in comment
+    assert "templates/footer.j2:\nBuy at <del>shop</del><ins>evil</ins>.example" in comment
