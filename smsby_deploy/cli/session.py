@@ -128,6 +128,13 @@ def binding_of(api: ApiSettings, environ: Mapping[str, str]) -> Binding:
     return Binding(api.environment.name, service, account_of(api, environ))
 
 
+def secret_of(api: ApiSettings, environ: Mapping[str, str]) -> str:
+    """The URL and the token, which only those know who may ask; raises as open_reader."""
+    from smsby_deploy.config.environments import read_token, service_url
+
+    return f"{service_url(api.environment, environ)} {read_token(api.environment, environ)}"
+
+
 def open_lock(project: Project) -> LockStore:
     """The project's lock store; opening it reads and writes nothing."""
     from smsby_deploy.lock.store import LockStore

@@ -19,7 +19,6 @@ from smsby_deploy.output.terminal import write_text
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import Project
     from smsby_deploy.lock.records import Lock
-    from smsby_deploy.status.delivery_counts import DeliveryCounts
     from smsby_deploy.status.report import StatusReport
 
     Collect = Callable[..., StatusReport]
@@ -152,16 +151,18 @@ def _collector(
 
     The lock is read each time: another run may be writing it.
     """
-    from smsby_deploy.cli.session import binding_of, open_lock, open_reader
+    from smsby_deploy.cli.session import binding_of, open_lock, open_reader, secret_of
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.status.callbacks import callbacks_path, read_callbacks
     from smsby_deploy.status.collect import StatusOptions, collect_status, read_since
+    from smsby_deploy.status.final_chunks import final_path, read_final, write_final
 
     clock = SystemClock()
     after = read_since(since, now=clock.now(), zone=project.api.account_timezone) if since else None
     store, reader = open_lock(project), open_reader(project.api, context.environ, clock)
 
-    final: dict[str, DeliveryCounts] = {}
+    secret = secret_of(project.api, context.environ)
+    final = read_final(final_path(project.lock), secret)
 
     def collect(**arguments: Any) -> StatusReport:
         options = StatusOptions(
@@ -174,7 +175,7 @@ def _collector(
             running=store.read_running(),
             final=final,
         )
-        return collect_status(
+        report = collect_status(
             store.read(),
             reader,
             select=patterns,
@@ -183,6 +184,8 @@ def _collector(
             read_callbacks=lambda uuid: read_callbacks(callbacks_path(project.lock), uuid),
             **arguments,
         )
+        write_final(final_path(project.lock), final, secret)
+        return report
 
     return collect
 

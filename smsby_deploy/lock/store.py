@@ -233,7 +233,8 @@ class LockStore:
         """
         import filelock
 
-        self._make_private_folder()
+        if self.path.parent.name == PRIVATE_FOLDER:
+            make_private_folder(self.path.parent)
         guarded = self.path.with_name(self.path.name + ".lock")
         for path in (self.path, self.journal_path, self.holder_path, guarded):
             refuse_link(path)
@@ -262,16 +263,6 @@ class LockStore:
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "command": command}
         write_file(self.holder_path, json.dumps(holder) + "\n")
 
-    def _make_private_folder(self) -> None:
-        """Create the folder of a lock that is not committed, hidden from git by a file of its own."""
-        folder = self.path.parent
-        if folder.name != PRIVATE_FOLDER:
-            return
-        with contextlib.suppress(OSError):  # without the folder, holding the lock fails with a message
-            folder.mkdir(exist_ok=True)
-            with (folder / ".gitignore").open("x", encoding="utf-8") as file:
-                file.write("*\n")
-
     def describe_holder(self) -> str:
         """Return the command, process and host that hold the lock, as far as they are known."""
         try:
@@ -279,6 +270,17 @@ class LockStore:
             return f"{about['command']}, process {about['pid']} on {about['host']}"
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return "an unknown process"
+
+
+def make_private_folder(folder: Path) -> None:
+    """Create a folder that git ignores, by a file in it.
+
+    Without it, what needs it fails.
+    """
+    with contextlib.suppress(OSError):
+        folder.mkdir(exist_ok=True)
+        with (folder / ".gitignore").open("x", encoding="utf-8") as file:
+            file.write("*\n")
 
 
 class HeldLock:

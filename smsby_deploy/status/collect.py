@@ -20,7 +20,7 @@ from smsby_deploy.lock.store import RunningApply
 from smsby_deploy.plan.drift import Difference, IntendedValues, intended_by_lock
 from smsby_deploy.plan.list_check import MissingMailing, check_list, shows_any
 from smsby_deploy.plan.selection import is_selected
-from smsby_deploy.status.delivery_counts import DeliveryCounts
+from smsby_deploy.status.final_chunks import FinalChunks
 from smsby_deploy.status.remote_reports import ReadCallbacks, RemoteReports
 from smsby_deploy.status.report import SETTLED, MailingStatus, StatusReport
 from smsby_deploy.status.summary import Moment, summarize_mailing
@@ -114,7 +114,7 @@ class StatusOptions:
     here: Binding | None = None
     settle_after: timedelta = timedelta(hours=72)
     running: RunningApply | None = None
-    final: dict[str, DeliveryCounts] | None = None
+    final: FinalChunks | None = None
 
 
 _DEFAULT_OPTIONS = StatusOptions()

@@ -90,6 +90,14 @@ class DeliveryCounts:
             read_delivery_status(word) in _FINAL or n == self.failed[word] for word, n in self.words.items()
         )
 
+    @property
+    def is_delivered(self) -> bool:
+        """Whether every message of these was delivered."""
+        words = self.words
+        return all(
+            read_delivery_status(word) is DeliveryStatus.DELIVERED and not self.failed[word] for word in words
+        )
+
     def settle(self) -> None:
         """Count every message without a final status as undelivered: it had time enough."""
         for word in list(self.words):

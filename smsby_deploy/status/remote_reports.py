@@ -17,6 +17,7 @@ from smsby_deploy.plan.remote_state import view_remote
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.smsby.response import NotFound
 from smsby_deploy.status.delivery_counts import DeliveryCounts, DeliveryTally
+from smsby_deploy.status.final_chunks import FinalChunks
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient
@@ -50,12 +51,11 @@ class RemoteReports:
         read_callbacks: ReadCallbacks,
         *,
         list_missed: bool,
-        final: dict[str, DeliveryCounts] | None = None,
+        final: FinalChunks | None = None,
     ) -> None:
         """Read the list of mailings.
 
-        `final` holds the deliveries of chunks, by fingerprint, that were final in earlier reports: they are not asked
-        about again. It is extended.
+        `final` holds the chunks that were final in earlier reports: they are not asked about again. It is extended.
 
         Raises:
             SmsbyUnavailable, TokenRefused, ApiError: sms.by did not answer.
@@ -72,7 +72,7 @@ class RemoteReports:
         )
         self._bulk_reports: dict[str, list[_BulkReport]] = {}
         self._errors: dict[str, str] = {}  # by uuid
-        self._final = {} if final is None else final
+        self._final = FinalChunks() if final is None else final
         self._unread: list[str] = []  # errors of sms.by in place of deliveries, masked
         self._by_fingerprint: dict[str, RemoteMailing] = {}
         self._by_id: dict[int, RemoteMailing] = {}
@@ -99,22 +99,26 @@ class RemoteReports:
             listed = self._by_id.get(chunk.message_id)
         return listed
 
-    def count_deliveries(self, chunk: ChunkRecord) -> DeliveryCounts:
+    def count_deliveries(self, chunk: ChunkRecord, *, is_overdue: bool = False) -> DeliveryCounts:
         """Return the reported deliveries of an accepted chunk, once.
 
         They are found by its uuid, or else by its message_id. Callbacks add the phones that sms.by does not report. An
-        error of sms.by about this chunk is kept for `take_unread`, and does not hide the others.
+        error of sms.by about this chunk is kept for `take_unread`, and does not hide the others. Of an overdue chunk no
+        message is open.
         """
-        if chunk.fingerprint in self._final:
-            return self._final[chunk.fingerprint]
+        known = self._final.find(chunk, is_overdue=is_overdue, needs_phones=self._list_missed)
+        if known is not None:
+            return known
+        errors = len(self._unread)
         tally = self._tally_of_request(chunk)
         if tally is None:
             tally = self._tally_of_message(chunk)
-        if not tally.is_finished:
-            self._add_callbacks(chunk, tally)
+        is_own = tally.is_finished or not self._add_callbacks(chunk, tally)
         counts = tally.finish()
-        if chunk.recipients is not None and counts.is_final and counts.total >= chunk.recipients:
-            self._final[chunk.fingerprint] = counts
+        if is_overdue:
+            counts.settle()
+        if is_own and len(self._unread) == errors:  # callbacks are only a file in the checkout
+            self._final.add(chunk, counts, is_overdue=is_overdue)
         return counts
 
     def take_unread(self) -> list[str]:
@@ -156,20 +160,22 @@ class RemoteReports:
             self._unread.append(mask_phones(error.message))
         return tally
 
-    def _add_callbacks(self, chunk: ChunkRecord, tally: DeliveryTally) -> None:
-        """Add the phones that callbacks report and sms.by does not.
+    def _add_callbacks(self, chunk: ChunkRecord, tally: DeliveryTally) -> bool:
+        """Add the phones that callbacks report and sms.by does not; return whether there are any.
 
         The lock holds no phones: if there are more than the recipients of the chunk, some belong to someone else, and
         none is believed.
         """
-        if chunk.uuid is None or chunk.recipients is None or len(tally) >= chunk.recipients:
-            return
+        before = len(tally)
+        if chunk.uuid is None or chunk.recipients is None or before >= chunk.recipients:
+            return False
         for mailing in self._read_callbacks(chunk.uuid):
             if not self._bulk_report(mailing).is_about(chunk):
                 continue
             new = [one for one in mailing.deliveries if one.phone not in tally]
             if len(tally) + len({one.phone for one in new}) <= chunk.recipients:
                 tally.add(new)
+        return len(tally) > before
 
     def _status_of_request(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
         try:

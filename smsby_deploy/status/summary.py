@@ -163,11 +163,9 @@ class _RecipientCounts:
 
     def _ask(self, chunk: ChunkRecord) -> tuple[DeliveryCounts, bool]:
         """Return the deliveries of a chunk, and whether none of its messages may still be open."""
-        deliveries = self._reports.count_deliveries(chunk)
-        self.unread += self._reports.take_unread()
         is_overdue = self._moment.is_overdue(self._entry, chunk)
-        if is_overdue:
-            deliveries.settle()
+        deliveries = self._reports.count_deliveries(chunk, is_overdue=is_overdue)
+        self.unread += self._reports.take_unread()
         return deliveries, is_overdue
 
     def _add_deliveries(self, deliveries: DeliveryCounts) -> int:

@@ -77,3 +77,16 @@ def test_status_of_a_running_apply_is_in_progress(shop: Shop) -> None:
     shown = shop.run("status", "--format", "json")
     assert (shown.code, shown.json["mailings"][0]["state"]) == (6, "unknown")
     assert shown.json["summary"]["running"] is None
+
+
+def test_status_asks_about_final_mailings_once(shop: Shop) -> None:
+    """The next process reads what was final; without the file, or with a damaged one, it asks once more."""
+    _apply(shop, fates={A: "DELIVERED", B: "UNDELIVERED"})
+    first = shop.run("status", "--format", "json")
+    shop.fault(method="statusBulkSms", mode="error", text="no access", times=99)
+    assert shop.run("status", "--format", "json").json["mailings"] == first.json["mailings"]
+    assert "no access" not in shop.run("status", "--format", "junit").out
+    record = shop.root / ".smsby/smsby.lock.json.status"
+    record.write_text(record.read_text().replace("UNDELIVERED", "DELIVERED"))
+    (shown,) = shop.run("status", "--format", "json").json["mailings"]
+    assert shown["notes"] == ["not reported: statusBulkSms: no access"]

@@ -215,3 +215,18 @@ def test_nothing_unreadable_is_recorded(sent: Shop) -> None:
     assert sent.run("lock", "bind", "--reason", reason[:100_000]).code == 0
     for command in (["plan"], ["status"], ["lock", "list"]):
         assert sent.run(*command).code == 0, command
+
+
+def test_forged_record_of_final_chunks(shop: Shop) -> None:
+    """Counts that were written without the token are not believed: sms.by is asked."""
+    shop.write("sale.yaml", CAMPAIGN)
+    shop.settings(delay=0, fates={"375291234567": "UNDELIVERED"})
+    assert shop.run("apply", "--auto-approve").code == 0
+    record = shop.root / ".smsby/smsby.lock.json.status"
+    assert shop.run("status", "--format", "json").json["mailings"][0]["undelivered"] == 1
+    head, _, body = record.read_text().partition("\n")
+    forged = body.replace("UNDELIVERED", "DELIVERED")
+    checksum = hashlib.sha256(forged.encode()).hexdigest()
+    for first in (head, checksum, f"smsby-status 1 {checksum}", ""):
+        record.write_text(f"{first}\n{forged}")
+        assert shop.run("status", "--format", "json").json["mailings"][0]["undelivered"] == 1

@@ -16,9 +16,10 @@ from smsby_deploy.status.collect import (
     select_addresses,
     watch_status,
 )
+from smsby_deploy.status.final_chunks import FinalChunks
 from smsby_deploy.status.report import State, StatusReport
 from tests.output import examples
-from tests.status.examples import A, B, FixedClock, TableClient, answer, chunk, collect, entry
+from tests.status.examples import A, B, FixedClock, TableClient, answer, chunk, collect, deliveries, entry
 
 
 class CountingClock:
@@ -167,7 +168,7 @@ def test_collect_asks_only_about_open_chunks() -> None:
     client = TableClient(
         {"u1": [answer("c/x", A, "DELIVERED")], "u2": [answer("c/x", B, "SENT", "DELIVERED")]}
     )
-    options = StatusOptions(final={})
+    options = StatusOptions(final=FinalChunks())
     first = collect_status(lock, client, select=(), clock=FixedClock(), options=options)
     assert client.asked == ["getSMSMessages", "u1", "u2"]
     client.asked.clear()
@@ -175,3 +176,41 @@ def test_collect_asks_only_about_open_chunks() -> None:
     second = collect_status(lock, client, select=(), clock=FixedClock(), options=options, previous=first)
     assert client.asked == ["getSMSMessages", "u2"]
     assert (second.mailings[0].delivered, second.mailings[0].state) == (3, "final")
+
+
+@pytest.mark.parametrize("list_missed", [False, True])
+def test_collect_never_asks_about_what_is_final(list_missed: bool) -> None:
+    """Of 100 final mailings the next report asks nothing; with phones, only about those that missed some."""
+    lock, client = Lock("shop"), TableClient()
+    for number in range(100):
+        address, fingerprint, uuid = f"c/x{number}", f"{number:010}", f"u{number}"
+        record = ChunkRecord(fingerprint, 2, "d", ChunkState.ACCEPTED, uuid if number % 2 else None, number)
+        lock = lock.with_entry(address, entry(record))
+        statuses = ("DELIVERED", "UNDELIVERED" if number < 3 else "DELIVERED")
+        client.bulk[uuid] = [answer(address, fingerprint, *statuses)]
+        client.lists[number] = list(deliveries(*statuses))
+    options = StatusOptions(final=FinalChunks(), list_missed=list_missed)
+    first = collect_status(lock, client, select=(), clock=FixedClock(), options=options)
+    assert len(client.asked) == 101
+    client.asked.clear()
+    second = collect_status(lock, client, select=(), clock=FixedClock(), options=options)
+    assert client.asked == ["getSMSMessages", *([0, "u1", 2] if list_missed else [])]
+    assert second == first
+
+
+def test_collect_asks_about_the_one_that_is_not_final() -> None:
+    """Of 100 mailings, one still waits: one request, and none once it is final as well."""
+    lock, client, options = Lock("shop"), TableClient(), StatusOptions(final=FinalChunks())
+    for number in range(100):
+        record = ChunkRecord(f"{number:010}", 1, "d", ChunkState.ACCEPTED, f"u{number}")
+        lock = lock.with_entry(f"c/x{number}", entry(record))
+        client.bulk[f"u{number}"] = [answer("c/x", f"{number:010}", "SENT" if number == 50 else "DELIVERED")]
+    counts = []
+    for last in ("SENT", "DELIVERED", "DELIVERED"):
+        collect_status(lock, client, select=(), clock=FixedClock(), options=options)
+        counts.append(len(client.asked) - 1)
+        client.asked.clear()
+        client.bulk["u50"] = [answer("c/x", f"{50:010}", last)]
+    assert counts == [100, 1, 1]
+    collect_status(lock, client, select=(), clock=FixedClock(), options=options)
+    assert client.asked == ["getSMSMessages"]

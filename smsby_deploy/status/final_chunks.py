@@ -1,0 +1,136 @@
+"""The counts of chunks that can change no more, so that `status` never asks about them again.
+
+They are kept in a file in the folder `.smsby` beside the lock. It holds counts and status words, and no phones. It is only
+believed with the token it was written with, because whoever writes the files of a pull request could write it as well.
+Without it, or if it is damaged, everything is asked once more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from smsby_deploy.files import write_file
+from smsby_deploy.lock.environment import PRIVATE_FOLDER
+from smsby_deploy.lock.records import ChunkRecord, ChunkState
+from smsby_deploy.lock.store import make_private_folder
+from smsby_deploy.privacy import mask_phones
+from smsby_deploy.status.delivery_counts import DeliveryCounts
+
+_FORMAT = "smsby-status 1"
+_MINUTE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d", re.ASCII)
+
+
+class FinalChunks:
+    """Counts by chunk: its fingerprint and its ids at sms.by."""
+
+    def __init__(self, known: dict[str, str] | None = None) -> None:
+        self._known = (
+            {} if known is None else known
+        )  # as JSON: thousands of counters take a tenth of the memory
+        self.has_changed = False
+
+    def find(self, chunk: ChunkRecord, *, is_overdue: bool, needs_phones: bool) -> DeliveryCounts | None:
+        """Return the counts of a chunk; None if it must be asked about.
+
+        That is so if they were only final because the chunk was overdue, and it no longer is, or if `needs_phones` and
+        some got nothing.
+        """
+        text = self._known.get(_key(chunk))
+        if text is None:
+            return None
+        counts = _read_counts(text)
+        if (counts.overdue and not is_overdue) or (needs_phones and not counts.is_delivered):
+            return None
+        return counts
+
+    def add(self, chunk: ChunkRecord, counts: DeliveryCounts, *, is_overdue: bool) -> None:
+        """Keep `counts` if nothing that sms.by could report would change them."""
+        is_whole = chunk.recipients is not None and counts.total >= chunk.recipients
+        if chunk.state is not ChunkState.ACCEPTED or not counts.total or not (is_whole or is_overdue):
+            return
+        if not counts.is_final or any(mask_phones(word) != word for word in counts.words):
+            return
+        text = _write_counts(counts)
+        if self._known.get(_key(chunk)) != text:
+            self._known[_key(chunk)] = text
+            self.has_changed = True
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of the file."""
+        for key, text in self._known.items():
+            yield f"{key} {text}\n"
+
+
+def final_path(lock: Path) -> Path:
+    """Return the file that belongs to `lock`."""
+    folder = lock.parent if lock.parent.name == PRIVATE_FOLDER else lock.parent / PRIVATE_FOLDER
+    return folder / f"{lock.name}.status"
+
+
+def read_final(path: Path, token: str) -> FinalChunks:
+    """Return what the file has.
+
+    That is nothing if it is missing, damaged, or was written with another token.
+    """
+    with suppress(OSError, ValueError):
+        if path.is_symlink() or path.parent.is_symlink():
+            return FinalChunks()
+        head, _, body = path.read_text(encoding="utf-8").partition("\n")
+        if hmac.compare_digest(head.encode(), _head(body, token).encode()):
+            return FinalChunks(dict(_split(line) for line in body.splitlines()))
+    return FinalChunks()
+
+
+def write_final(path: Path, final: FinalChunks, token: str) -> None:
+    """Write what has changed.
+
+    A folder that cannot be written costs the next run its requests, nothing else.
+    """
+    if not final.has_changed or path.parent.is_symlink():
+        return
+    body = "".join(final.lines())
+    make_private_folder(path.parent)
+    with suppress(OSError):
+        write_file(path, f"{_head(body, token)}\n{body}", is_private=True)
+        final.has_changed = False
+
+
+def _head(body: str, token: str) -> str:
+    key = hashlib.sha256(f"{_FORMAT} {token}".encode()).digest()
+    return f"{_FORMAT} {hmac.new(key, body.encode(), hashlib.sha256).hexdigest()}"
+
+
+def _split(line: str) -> tuple[str, str]:
+    key, _, text = line.partition(" ")
+    return key, text
+
+
+def _key(chunk: ChunkRecord) -> str:
+    ids = json.dumps([chunk.fingerprint, chunk.uuid, chunk.message_id, chunk.recipients])
+    return hashlib.sha256(ids.encode()).hexdigest()[:32]
+
+
+def _write_counts(counts: DeliveryCounts) -> str:
+    timeline = {minute: n for minute, n in counts.timeline.items() if _MINUTE.fullmatch(minute)}
+    tables = (counts.words, counts.failed, timeline, counts.seen, counts.delivered, counts.undelivered)
+    return json.dumps((*tables, counts.overdue), separators=(",", ":"))
+
+
+def _read_counts(text: str) -> DeliveryCounts:
+    words, failed, timeline, seen, delivered, undelivered, overdue = json.loads(text)
+    return DeliveryCounts(
+        words=Counter(words),
+        failed=Counter(failed),
+        timeline=Counter(timeline),
+        seen=Counter(seen),
+        delivered=Counter(delivered),
+        undelivered=Counter(undelivered),
+        overdue=overdue,
+    )

@@ -1,0 +1,141 @@
+"""The record of final chunks: what is kept, when it is used, and when its file is believed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.lock.records import ChunkRecord, ChunkState
+from smsby_deploy.status.delivery_counts import DeliveryCounts, count_deliveries
+from smsby_deploy.status.final_chunks import FinalChunks, final_path, read_final, write_final
+from tests.status.examples import A, B, chunk, deliveries
+
+DELIVERED = count_deliveries(deliveries("DELIVERED", "DELIVERED"), list_missed=False)
+MIXED = count_deliveries(deliveries("DELIVERED", "UNDELIVERED"), list_missed=True)
+
+
+def _find(final: FinalChunks, record: ChunkRecord, *, phones: bool = False) -> DeliveryCounts | None:
+    return final.find(record, is_overdue=False, needs_phones=phones)
+
+
+@pytest.mark.parametrize("counts", [DELIVERED, MIXED])
+def test_final_chunks_keep_every_count(tmp_path: Path, counts: DeliveryCounts) -> None:
+    """What is read is what was counted, without the phones."""
+    final, path = FinalChunks(), final_path(tmp_path / "lock.json")
+    final.add(chunk(A, 2), counts, is_overdue=False)
+    write_final(path, final, "secret")
+    assert _find(read_final(path, "secret"), chunk(A, 2)) == replace(counts, missed=[])
+    assert "37529" not in path.read_text()
+    assert (path.parent / ".gitignore").read_text() == "*\n"
+    assert path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        chunk(B, 2),
+        chunk(A, 3),
+        replace(chunk(A, 2), uuid="u2"),
+        replace(chunk(A, 2), message_id=9),
+    ],
+)
+def test_final_chunks_of_another_send_are_not_used(other: ChunkRecord) -> None:
+    """Fingerprint, ids and size must all be the same."""
+    final = FinalChunks()
+    final.add(chunk(A, 2), DELIVERED, is_overdue=False)
+    assert _find(final, other) is None
+
+
+@pytest.mark.parametrize(
+    ("record", "statuses"),
+    [
+        (chunk(A, 2), ("DELIVERED", "SENT")),
+        (chunk(A, 2), ("DELIVERED", "Odd")),
+        (chunk(A, 3), ("DELIVERED", "DELIVERED")),
+        (chunk(A, None), ("DELIVERED", "DELIVERED")),
+        (replace(chunk(A, 2), state=ChunkState.UNKNOWN), ("DELIVERED", "DELIVERED")),
+        (chunk(A, 0), ()),
+    ],
+)
+def test_final_chunks_keep_nothing_that_may_change(record: ChunkRecord, statuses: tuple[str, ...]) -> None:
+    """Another status, or another recipient, may still be reported."""
+    final = FinalChunks()
+    final.add(record, count_deliveries(deliveries(*statuses), list_missed=False), is_overdue=False)
+    assert _find(final, record) is None
+    assert not final.has_changed
+
+
+def test_final_chunks_keep_no_phone() -> None:
+    """A status word is the text of sms.by, and so is the time of a delivery."""
+    final = FinalChunks()
+    final.add(
+        chunk(A, 1),
+        DeliveryCounts(Counter({"no 375291234567": 1}), Counter({"no 375291234567": 1})),
+        is_overdue=False,
+    )
+    assert list(final.lines()) == []
+    final.add(
+        chunk(A, 1),
+        DeliveryCounts(Counter(DELIVERED=1), timeline=Counter({"375291234567": 1})),
+        is_overdue=False,
+    )
+    (line,) = final.lines()
+    assert "37529" not in line
+
+
+def test_final_chunks_are_asked_again_for_phones() -> None:
+    """The file has no phones, so who got nothing is asked for, and nothing else."""
+    final = FinalChunks()
+    final.add(chunk(A, 2), DELIVERED, is_overdue=False)
+    final.add(chunk(B, 2), MIXED, is_overdue=False)
+    assert _find(final, chunk(A, 2), phones=True) == DELIVERED
+    assert _find(final, chunk(B, 2), phones=True) is None
+    assert _find(final, chunk(B, 2)) is not None
+
+
+def test_final_chunks_that_were_overdue_may_be_open_again() -> None:
+    """With a longer `settle_after` their messages have time again."""
+    final = FinalChunks()
+    counts = count_deliveries(deliveries("DELIVERED", "SENT"), list_missed=False)
+    counts.settle()
+    final.add(chunk(A, 3), counts, is_overdue=True)
+    assert final.find(chunk(A, 3), is_overdue=True, needs_phones=False) == counts
+    assert _find(final, chunk(A, 3)) is None
+
+
+def test_read_final_believes_no_damaged_file(tmp_path: Path) -> None:
+    """Changed at any byte, cut anywhere, or written with another token, it is as if there were none."""
+    final, path = FinalChunks(), final_path(tmp_path / "lock.json")
+    assert read_final(path, "secret").find(chunk(A, 2), is_overdue=True, needs_phones=False) is None
+    final.add(chunk(A, 2), MIXED, is_overdue=False)
+    write_final(path, final, "secret")
+    content = path.read_bytes()
+    assert _find(read_final(path, "other"), chunk(A, 2)) is None
+    for offset in range(len(content)):
+        for damaged in (content[:offset], content[:offset] + b"\xff" + content[offset + 1 :]):
+            path.write_bytes(damaged)
+            assert _find(read_final(path, "secret"), chunk(A, 2)) is None, offset
+
+
+def test_write_final_needs_no_folder_that_can_be_written(tmp_path: Path) -> None:
+    """A report does not fail because it cannot be remembered."""
+    (tmp_path / ".smsby").write_text("a file")
+    final, path = FinalChunks(), final_path(tmp_path / "lock.json")
+    final.add(chunk(A, 2), DELIVERED, is_overdue=False)
+    write_final(path, final, "secret")
+    assert _find(read_final(path, "secret"), chunk(A, 2)) is None
+
+
+def test_write_final_follows_no_link(tmp_path: Path) -> None:
+    """Neither the folder nor the file of a checkout leads it elsewhere."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / ".smsby").symlink_to(elsewhere)
+    final, path = FinalChunks(), final_path(tmp_path / "lock.json")
+    final.add(chunk(A, 2), DELIVERED, is_overdue=False)
+    write_final(path, final, "secret")
+    assert list(elsewhere.iterdir()) == []
+    assert final_path(tmp_path / ".smsby" / "x.json").parent == tmp_path / ".smsby"
