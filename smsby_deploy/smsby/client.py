@@ -36,8 +36,14 @@ from smsby_deploy.smsby.response import (
     says_nothing_found,
     unwrap,
 )
-from smsby_deploy.smsby.retry import READ_RETRIES
-from smsby_deploy.smsby.transport import AnswerLost, NotConnected, ReadTransport
+from smsby_deploy.smsby.retry import READ_RETRIES, SLOW_RETRIES
+from smsby_deploy.smsby.transport import (
+    AnswerLost,
+    AnswerTooLarge,
+    AnswerTooSlow,
+    NotConnected,
+    ReadTransport,
+)
 
 _PAGE = 1000
 
@@ -166,8 +172,13 @@ class ReadClient:
         for tries in itertools.count(1):
             failure: SmsbyUnavailable
             retry_after = None
+            policy = READ_RETRIES
             try:
                 answer = self._transport.ask(method, params)
+            except AnswerTooLarge:
+                raise
+            except AnswerTooSlow as error:
+                failure, policy = error, SLOW_RETRIES
             except (NotConnected, AnswerLost) as error:
                 failure = error
             else:
@@ -179,7 +190,7 @@ class ReadClient:
                 if not isinstance(refusal, SmsbyUnavailable) or isinstance(refusal, TokenRefused):
                     raise refusal
                 failure, retry_after = refusal, answer.retry_after
-            pause = READ_RETRIES.pause_after(tries, retry_after)
+            pause = policy.pause_after(tries, retry_after)
             if pause is None:
                 raise failure
             self._transport.clock.sleep(pause)

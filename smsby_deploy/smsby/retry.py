@@ -35,6 +35,7 @@ class RetryPolicy:
 
 
 READ_RETRIES = RetryPolicy(tries=4)
+SLOW_RETRIES = RetryPolicy(tries=3)  # of a question whose answer made no progress
 SEND_RETRIES = RetryPolicy(tries=5)  # only for what was certainly not sent, or reaches no recipient
 
 

@@ -29,6 +29,7 @@ from urllib3.exceptions import (
     MaxRetryError,
     NewConnectionError,
     ProxyError,
+    ReadTimeoutError,
 )
 from urllib3.util.ssl_ import create_urllib3_context
 
@@ -37,6 +38,14 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.privacy import HIDDEN, filter_log_record
+from smsby_deploy.smsby.bounded import (
+    LARGEST_ANSWER,
+    LARGEST_LIST,
+    BadEncoding,
+    BoundedAdapter,
+    TooLarge,
+    read_body,
+)
 from smsby_deploy.smsby.methods import Effect, Method
 from smsby_deploy.smsby.response import Answer
 
@@ -60,6 +69,14 @@ class NotConnected(SmsbyUnavailable):
 
 class AnswerLost(SmsbyUnavailable):
     """The request was sent, and its answer did not arrive completely."""
+
+
+class AnswerTooSlow(AnswerLost):
+    """The answer made no progress."""
+
+
+class AnswerTooLarge(AnswerLost):
+    """The answer holds more than it may, and would again."""
 
 
 class Pace:
@@ -123,8 +140,8 @@ class ReadTransport:
         self._timeout = timeout
         self._form = body == "form"
         self._session = _new_session()
-        self._session.mount("https://", _SharedContext(self._ssl_context))
         self.clock = clock
+        self._adapter = self._new_adapter()
         self.pace = Pace(requests_per_second, clock)
         _hide_tokens_in_logs()
 
@@ -142,7 +159,7 @@ class ReadTransport:
             raise PermissionError(f"{method.name} does more than ask")
         request = self._prepare(method, params)
         self.pace.wait_turn()
-        return self._exchange(request, partial(self._session.send, allow_redirects=False))
+        return self._exchange(method, request, self._adapter)
 
     def _prepare(self, method: Method, params: Mapping[str, Any]) -> requests.PreparedRequest:
         """Return the request with its parameters and the token.
@@ -172,17 +189,20 @@ class ReadTransport:
         except requests.RequestException:
             raise self._not_connected() from None
 
-    def _exchange(self, request: requests.PreparedRequest, send: Callable[..., requests.Response]) -> Answer:
-        """Send the request and wait for its answer; raises NotConnected or AnswerLost."""
+    def _exchange(self, method: Method, request: requests.PreparedRequest, adapter: HTTPAdapter) -> Answer:
+        """Send the request and wait for its answer; follow no redirect.
+
+        Raises:
+            NotConnected, AnswerLost: there is none.
+        """
         slowdowns = self.pace.slowdowns
         try:
-            response = send(request, timeout=self._timeout, **self._environment)
-            content = response.content
+            with closing(adapter.send(request, timeout=self._timeout, **self._environment)) as response:
+                content = read_body(response, _largest(method))
         except (requests.RequestException, HTTPError, OSError, UnicodeEncodeError) as error:
             if _never_connected(error):
                 raise self._not_connected() from None
-            how = "timed out" if isinstance(error, requests.Timeout) else "the connection broke"
-            raise AnswerLost(f"the answer of sms.by was lost: {how}", hint=_HINT) from None
+            raise _lost(method, error) from None
         try:
             data = json.loads(content) if content.strip() else None
         except (ValueError, RecursionError):
@@ -223,6 +243,9 @@ class ReadTransport:
 
     def _ssl_context(self) -> ssl.SSLContext:
         return self._loaded_context
+
+    def _new_adapter(self) -> BoundedAdapter:
+        return BoundedAdapter(self._ssl_context, self.clock)
 
     def _not_connected(self) -> NotConnected:
         return NotConnected(f"cannot reach sms.by at {_place(self._url)}", hint=_HINT)
@@ -267,40 +290,16 @@ class SendTransport(ReadTransport):
 
     def _send(self, method: Method, request: requests.PreparedRequest) -> Answer:
         fault_point(f"http.before:{method.name}")
-        with closing(_SharedContext(self._ssl_context)) as connection:
-            answer = self._exchange(request, connection.send)
+        with closing(self._new_adapter()) as adapter:
+            answer = self._exchange(method, request, adapter)
         fault_point(f"http.after:{method.name}")
         return answer
-
-
-class _SharedContext(HTTPAdapter):
-    """An adapter whose connections use the SSL context that `context` returns, if they use TLS."""
-
-    def __init__(self, context: Callable[[], ssl.SSLContext]) -> None:
-        self._context = context
-        super().__init__()
-
-    def build_connection_pool_key_attributes(
-        self, request: requests.PreparedRequest, verify: bool | str, cert: Any = None
-    ) -> tuple[Any, Any]:
-        host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
-        if host["scheme"] == "https":
-            tls = {"cert_reqs": "CERT_REQUIRED", "ssl_context": self._context()}
-        return host, tls
-
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        if proxy.lower().startswith("https:"):
-            options["proxy_ssl_context"] = self._context()
-        return super().proxy_manager_for(proxy, **options)
-
-    def cert_verify(self, conn: Any, url: str, verify: bool | str, cert: Any) -> None:
-        """Require a certificate, but load no CA certificates: the context has them."""
-        conn.cert_reqs = "CERT_REQUIRED"
 
 
 def _new_session() -> requests.Session:
     session = requests.Session()
     session.headers["User-Agent"] = f"smsby-deploy/{__version__}"
+    session.headers["Accept-Encoding"] = "gzip"
     session.auth = lambda request: request  # send no password from ~/.netrc
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # accept no cookies
     return session
@@ -313,6 +312,21 @@ def _place(url: str) -> str:
         return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
     except ValueError:
         return "the configured URL"
+
+
+def _largest(method: Method) -> int:
+    return LARGEST_LIST if method.name == "getSMSMessages" else LARGEST_ANSWER
+
+
+def _lost(method: Method, error: Exception) -> AnswerLost:
+    """Return the error for an answer that did not arrive completely."""
+    lost = "the answer of sms.by was lost"
+    if isinstance(error, TooLarge):
+        return AnswerTooLarge(f"{lost}: it holds more than {_largest(method) >> 20} MB", hint=_HINT)
+    if isinstance(error, requests.Timeout | ReadTimeoutError | TimeoutError):
+        return AnswerTooSlow(f"{lost}: timed out", hint=_HINT)
+    how = "it cannot be decompressed" if isinstance(error, BadEncoding) else "the connection broke"
+    return AnswerLost(f"{lost}: {how}", hint=_HINT)
 
 
 def _never_connected(error: BaseException) -> bool:

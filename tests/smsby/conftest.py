@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import ssl
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal
+from typing import IO, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -31,6 +32,7 @@ class Reply:
     status: int = 200
     body: Any = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    drip: float = 0.0  # seconds before each byte of the headers and the body
     break_off: Literal["", "reset", "close", "truncated", "silence"] = ""
 
 
@@ -67,6 +69,20 @@ class FakeServer:
 
     def answers(self, *replies: Reply) -> None:
         self.replies.extend(replies)
+
+
+class _Drip(io.RawIOBase):
+    """Writes byte by byte."""
+
+    def __init__(self, file: IO[bytes], wait: Callable[[], object]) -> None:
+        self._file = file
+        self._wait = wait
+
+    def write(self, content: Any) -> int:
+        for byte in bytes(content):
+            self._wait()
+            self._file.write(bytes([byte]))
+        return len(content)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -110,6 +126,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._hang_up()
                 return
         content = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+        if reply.drip:
+            self.wfile = _Drip(self.wfile, lambda: self.wire.over.wait(reply.drip))
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)

@@ -415,6 +415,5 @@ def test_https_proxy_is_checked_with_the_same_context(
     """As requests does: the certificates of REQUESTS_CA_BUNDLE count for the proxy, too."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     transport = make_sender(url="https://sms.example")._transport
-    adapter: Any = transport._session.get_adapter("https://sms.example")
-    manager = adapter.proxy_manager_for("https://proxy.example")
+    manager: Any = transport._adapter.proxy_manager_for("https://proxy.example")
     assert manager.proxy_config.ssl_context is transport._ssl_context()

@@ -1,0 +1,105 @@
+"""A service, or whoever is between it and the runner, answers so that the run never ends or fills its memory."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.errors import SmsbyUnavailable
+from smsby_deploy.smsby.client import ReadClient
+from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
+from smsby_deploy.smsby.send_client import SendClient
+from smsby_deploy.smsby.transport import ReadTransport
+from tests.smsby.conftest import TOKEN, FakeClock, FakeServer, MakeSender, Reply
+
+_ACCEPTED = b'{"uuid": "cc9c8043", "success": "OK"}'
+_GZIP = {"Content-Encoding": "gzip"}
+_BOMB = gzip.compress(_ACCEPTED + b" " * (65 << 20), 1)
+_DRIPPED = [
+    pytest.param(Reply(200, _ACCEPTED + b" " * 500, drip=0.02), id="body"),
+    pytest.param(Reply(200, _ACCEPTED, {"X-Slow": "x" * 500}, drip=0.02), id="headers"),
+]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """The time that passes while bytes are awaited is real; that of pauses is not."""
+    made = FakeClock()
+    made.monotonic = time.monotonic  # type: ignore[method-assign]  # noqa: TID251
+    return made
+
+
+def _send(sender: SendClient) -> Outcome:
+    message = {"name": "n", "alphaname_id": "7", "delivery_list": ["375291111111"]}
+    return sender.prepare_bulk_sms([json.dumps(message).encode()])()
+
+
+@pytest.mark.parametrize("reply", _DRIPPED)
+def test_send_whose_answer_drips(wire: FakeServer, make_sender: MakeSender, reply: Reply) -> None:
+    """It is unknown after twice the timeout, as with any lost answer, and nothing is sent again."""
+    wire.answers(reply)
+    outcome = _send(make_sender(timeout=0.1))
+    assert outcome.kind is OutcomeKind.UNKNOWN
+    assert outcome.error is not None and "timed out" in outcome.error
+    assert len(wire.asked) == 1
+
+
+@pytest.mark.parametrize("reply", _DRIPPED)
+def test_question_whose_answer_drips(wire: FakeServer, clock: FakeClock, reply: Reply) -> None:
+    """It is asked three times at most."""
+    wire.answers(*[reply] * 5)
+    asker = ReadClient(
+        ReadTransport(wire.url, TOKEN, timeout=0.1, requests_per_second=1e6, body="json", clock=clock)
+    )
+    with pytest.raises(SmsbyUnavailable, match="timed out"):
+        asker.get_balance()
+    assert len(wire.asked) == 3
+
+
+def test_send_whose_answer_inflates(wire: FakeServer, sender: SendClient) -> None:
+    """It is unknown, although what the answer begins with would be a proof."""
+    wire.answers(Reply(200, _BOMB, _GZIP))
+    outcome = _send(sender)
+    assert outcome.kind is OutcomeKind.UNKNOWN
+    assert outcome.error is not None and "64 MB" in outcome.error
+    assert len(wire.asked) == 1
+
+
+def test_redirect_whose_body_inflates(wire: FakeServer, reader: ReadClient) -> None:
+    """What is not followed is limited, too."""
+    wire.answers(Reply(302, _BOMB, {**_GZIP, "Location": "/elsewhere"}))
+    with pytest.raises(SmsbyUnavailable, match="64 MB"):
+        reader.get_balance()
+    assert len(wire.asked) == 1
+
+
+def test_interim_answers_without_end(wire: FakeServer, sender: SendClient) -> None:
+    """Headers hold at most 1 MB, also those of any number of `100 Continue`."""
+    interim = "HTTP/1.1 100 Continue\r\n\r\n" * 60_000
+    wire.answers(Reply(100, _ACCEPTED, {"X": f"1\r\n\r\n{interim}HTTP/1.1 200 OK\r\nY: 1"}))
+    assert _send(sender).kind is OutcomeKind.UNKNOWN
+
+
+def test_command_against_such_a_service(wire: FakeServer, tmp_path: Path) -> None:
+    """It says so and ends, with less memory than the answer would fill."""
+    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n", "utf-8")
+    wire.answers(*[Reply(200, _BOMB, _GZIP)] * 4)
+    done = subprocess.run(
+        [sys.executable, "-m", "smsby_deploy", "api", "getBalance"],
+        cwd=tmp_path,
+        env={**os.environ, "SMSBY_TOKEN": TOKEN, "SMSBY_API_URL": wire.url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 7
+    assert "it holds more than 64 MB" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(wire.asked) == 1
