@@ -6,6 +6,7 @@ A MailingRun collects what happens to one mailing during the run; its result fol
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum, StrEnum, auto
 
@@ -22,6 +23,7 @@ class MailingOutcome(StrEnum):
     SENT = "sent"
     ADOPTED = "adopted"
     CONFIRMED = "confirmed"
+    PARTIAL = "partial"  # some of it was sent, and nothing of the rest
     SKIPPED = "skipped"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
@@ -56,7 +58,7 @@ class MailingResult:
     def has_record(self) -> bool:
         """Whether the lock records something new about it.
 
-        A partly sent mailing counts as skipped or rejected.
+        A mailing that was rejected may have been sent in part.
         """
         is_recorded = self.outcome.was_sent_now or self.outcome in (
             MailingOutcome.ADOPTED,
@@ -93,6 +95,13 @@ class ApplyResult:
 
     def count(self, outcome: MailingOutcome) -> int:
         return sum(mailing.outcome == outcome for mailing in self.mailings)
+
+    def is_scheduled(self, mailing: MailingResult) -> bool:
+        """Whether this run handed it over for a later time."""
+        action = next((one for one in self.plan.actions if one.address == mailing.address), None)
+        if action is None or action.schedule_time is None or not mailing.outcome.was_sent_now:
+            return False
+        return datetime.fromisoformat(action.schedule_time) > datetime.fromisoformat(self.plan.created_at)
 
     @property
     def first_unknown(self) -> str | None:
@@ -223,7 +232,7 @@ class MailingRun:
             return MailingOutcome.REJECTED, _with_share(entry, reason)
         if entry.was_sent_in_part:
             self.exit_codes.add(ExitCode.OUTCOME_UNKNOWN)
-            return MailingOutcome.SKIPPED, _with_share(entry, reason or "the next apply sends it")
+            return MailingOutcome.PARTIAL, _with_share(entry, reason or "the next apply sends it")
         if any(chunk.state is ChunkState.DRAFT for chunk in entry.chunks):
             self.exit_codes.add(ExitCode.FAILED)
             reason = reason or "its draft at sms.by is not confirmed; the next apply continues"

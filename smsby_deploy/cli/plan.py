@@ -155,9 +155,9 @@ def _write_text(context: Context, result: PlanResult, select: tuple[str, ...], o
     from smsby_deploy.output.plan_text import write_plan_text
 
     save = shlex.join(["plan", *select, "--out", "plan.json"])
-    command_line = f"{context.program} {save} && {context.program} apply plan.json"
-    next_command = command_line if result.is_worth_applying and out is None else None
-    write_plan_text(result, sys.stdout, color=context.color, next_command=next_command)
+    commands = (f"{context.program} {save}", f"{context.program} apply plan.json")
+    next_commands = commands if result.is_worth_applying and out is None else ()
+    write_plan_text(result, sys.stdout, color=context.color, next_commands=next_commands)
 
 
 def _document(context: Context, result: PlanResult, loaded: LoadedProject, form: str) -> str:

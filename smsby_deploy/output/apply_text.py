@@ -14,15 +14,18 @@ from smsby_deploy.texts.cost import money
 from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
-    from smsby_deploy.apply.result import ApplyResult, SentTotals
+    from smsby_deploy.apply.result import ApplyResult, MailingResult, SentTotals
 
 _COLORS = {
     MailingOutcome.SENT: "green",
     MailingOutcome.ADOPTED: "cyan",
     MailingOutcome.CONFIRMED: "green",
+    MailingOutcome.PARTIAL: "bold yellow",
     MailingOutcome.REJECTED: "red",
     MailingOutcome.UNKNOWN: "bold red",
 }
+_SCHEDULED = "scheduled"
+_OUTCOMES = (MailingOutcome.SENT, _SCHEDULED, *list(MailingOutcome)[1:])  # in the order of the summary
 _OUTCOME_WIDTH = 9
 _COUNT_WIDTH = 9
 _COLUMNS = (
@@ -52,7 +55,7 @@ def write_apply(
         count = count_text(mailing.recipients)
         noun = "recipient " if mailing.recipients == 1 else "recipients"
         style = _COLORS.get(mailing.outcome)
-        lead = Text(f"{mailing.outcome:<{_OUTCOME_WIDTH}}", style=style or "")
+        lead = Text(f"{_outcome(result, mailing):<{_OUTCOME_WIDTH}}", style=style or "")
         write_sentence(console, f" {count:>{_COUNT_WIDTH}} {noun}  {mailing.address}", "default", lead=lead)
         if mailing.error:
             reason = safe_line(mailing.error)
@@ -81,10 +84,15 @@ def next_step_lines(result: ApplyResult, lock: str | None, program: str = "smsby
     return [*lines, *(f"{'     ' if index else 'next:'} {command}" for index, command in enumerate(due))]
 
 
+def _outcome(result: ApplyResult, mailing: MailingResult) -> str:
+    """The outcome in a word; a mailing that sms.by keeps until its time is not called sent."""
+    return _SCHEDULED if result.is_scheduled(mailing) else mailing.outcome
+
+
 def _summary(result: ApplyResult) -> str:
     """`2 sent, 1 skipped; 40 recipients, 1.144 BYN`."""
-    counts = {outcome: result.count(outcome) for outcome in MailingOutcome}
-    outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in counts.items() if count)
+    words = [_outcome(result, mailing) for mailing in result.mailings]
+    outcomes = ", ".join(f"{words.count(word):,} {word}" for word in _OUTCOMES if word in words)
     sent = result.sent
     if sent is None:
         return outcomes or "nothing to do"

@@ -84,9 +84,11 @@ def apply_document(result: ApplyResult) -> dict[str, Any]:
     """The document of `apply`; `plan` is the plan's id, `summary` counts mailings by outcome."""
     from smsby_deploy.apply.result import MailingOutcome  # other commands do not need it
 
+    partial = MailingOutcome.PARTIAL  # only counted if there is one
+    counts = [(outcome, result.count(outcome)) for outcome in MailingOutcome]
     return {
         "plan": result.plan.id,
-        "summary": {outcome.value: result.count(outcome) for outcome in MailingOutcome},
+        "summary": {outcome.value: count for outcome, count in counts if count or outcome != partial},
         "mailings": [
             {
                 "address": mailing.address,

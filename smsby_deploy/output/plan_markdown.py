@@ -14,7 +14,7 @@ from datetime import datetime
 from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.output.changes import change_text, changes_text, is_foreign, word_diff
 from smsby_deploy.output.markdown import Piece, code, details_section, escape, fit, preformatted, table_row
-from smsby_deploy.output.plan_text import list_costs, uncounted_lists
+from smsby_deploy.output.plan_text import list_costs, uncounted_lists, unscheduled_text
 from smsby_deploy.output.sms_text import ENCODING_NAMES
 from smsby_deploy.output.values import count_text, list_text, local_and_utc, safe_line, span_text
 from smsby_deploy.plan.base_changes import LOCK_CHANGED
@@ -237,7 +237,7 @@ def _row(plan: Plan, action: Action, cost: str, base: Base, review: MailingRevie
 
 def _when(plan: Plan, action: Action, review: MailingReview | None) -> str:
     if action.schedule_time is None:
-        return "on apply"
+        return unscheduled_text(action)
     local, utc = local_and_utc(action.schedule_time, review.timezone if review else None)
     wait = datetime.fromisoformat(action.schedule_time) - datetime.fromisoformat(plan.created_at)
     return f"{escape(local)}<br>{utc}, {span_text(wait)}"

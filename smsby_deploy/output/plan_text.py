@@ -12,7 +12,7 @@ from smsby_deploy.output.console import Column, Row, make_console, table_lines, 
 from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, problem_lines
 from smsby_deploy.output.values import count_text, list_text, safe_line, schedule_text, span_text
 from smsby_deploy.plan.desired import AudienceCounts
-from smsby_deploy.plan.model import ActionKind, Plan, Totals
+from smsby_deploy.plan.model import Action, ActionKind, Plan, Totals
 from smsby_deploy.plan.result import PlanResult, SavedPlanUse
 from smsby_deploy.texts.cost import aligned, money
 from smsby_deploy.wording import counted
@@ -44,7 +44,7 @@ _COLUMNS = (
 
 
 def write_plan_text(
-    result: PlanResult, stream: TextIO, *, color: bool, next_command: str | None = None
+    result: PlanResult, stream: TextIO, *, color: bool, next_commands: tuple[str, ...] = ()
 ) -> None:
     """Write the plan: a table, the reasons, the problems, the totals, the next command."""
     console = make_console(stream, color=color)
@@ -70,8 +70,10 @@ def write_plan_text(
         write_sentence(console, line, SEVERITY_COLORS[severity])
     for line, style in _closing_lines(result):
         write_sentence(console, line, style)
-    if next_command:
-        console.print(f"next: {next_command}", soft_wrap=True)
+    # A plan that also has blocked mailings exits with 4, after which `&&` would not go on.
+    separator = "\n      " if result.exit_code() else " && "
+    if next_commands:
+        console.print(f"next: {separator.join(next_commands)}", soft_wrap=True)
 
 
 def _destination_lines(plan: Plan) -> Iterator[str]:
@@ -91,6 +93,12 @@ def _changes_lines(plan: Plan) -> Iterator[str]:
     yield from (safe_line(gap) for gap in plan.changes.gaps)
 
 
+def unscheduled_text(action: Action) -> str:
+    """When a mailing without a time is sent, or was sent: what is recorded is not sent again."""
+    is_past = action.action in (ActionKind.NOOP, ActionKind.ADOPT, ActionKind.ORPHAN)
+    return "at once" if is_past else "on apply"
+
+
 def plan_table(plan: Plan, width: int) -> Iterator[Text]:
     """The lines of the table; if `width` allows it, with the time until a mailing is sent."""
     if not plan.actions:
@@ -104,7 +112,7 @@ def plan_table(plan: Plan, width: int) -> Iterator[Text]:
         cells = (
             f"{symbol} {action.action}",
             action.address,
-            schedule_text(time),
+            schedule_text(time) if time else unscheduled_text(action),
             span_text(datetime.fromisoformat(time) - now) if time else "",
             count_text(action.recipients),
             count_text(action.parts),

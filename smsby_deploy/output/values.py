@@ -78,13 +78,8 @@ def local_and_utc(schedule_time: str, zone: str | None = None) -> tuple[str, str
     return f"{day_and_time(local)} {zone or local.isoformat()[-6:]}", f"{utc_text} UTC"
 
 
-def schedule_text(schedule_time: str | None) -> str:
-    """An ISO time as `2027-03-01 10:00 +03`, as short as possible.
-
-    `on apply` for None.
-    """
-    if schedule_time is None:
-        return "on apply"
+def schedule_text(schedule_time: str) -> str:
+    """An ISO time as `2027-03-01 10:00 +03`, as short as possible."""
     clock, offset = schedule_time[:19].replace("T", " "), schedule_time[19:]
     short_clock = clock.removesuffix(":00") if len(clock) == 19 else clock
     return f"{short_clock} {offset.removesuffix(':00')}".strip()

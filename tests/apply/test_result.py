@@ -37,8 +37,8 @@ def test_next_steps_put_an_unknown_outcome_first() -> None:
 
 
 def test_next_steps_commit_a_partly_sent_mailing() -> None:
-    """It counts as skipped, yet only the lock knows who got it."""
-    part = MailingResult("sale/vip", MailingOutcome.SKIPPED, 4, ["uuid"], error="sent to 1 of 4 recipients")
+    """Only the lock knows who got it."""
+    part = MailingResult("sale/vip", MailingOutcome.PARTIAL, 4, ["uuid"], error="sent to 1 of 4 recipients")
     assert result(part).next_steps == (NextStep.COMMIT_LOCK, NextStep.PLAN_AGAIN)
 
 
@@ -129,7 +129,7 @@ def _run(kind: ActionKind = ActionKind.CREATE, *, chunks: int = 2) -> MailingRun
             UNKNOWN,
         ),
         ((U, P), False, MailingOutcome.UNKNOWN, "why", UNKNOWN),
-        ((A, P), False, MailingOutcome.SKIPPED, "sent to 2 of 4 recipients; the rest: why", UNKNOWN),
+        ((A, P), False, MailingOutcome.PARTIAL, "sent to 2 of 4 recipients; the rest: why", UNKNOWN),
         ((P, P), False, MailingOutcome.SKIPPED, "why", DONE),
         ((D,), False, MailingOutcome.SKIPPED, "why", FAILED),
     ],

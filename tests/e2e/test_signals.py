@@ -29,6 +29,7 @@ def test_first_signal_finishes_the_request_in_flight(shop: Shop, number: int) ->
     done = run.finish()
     assert done.code == 6, done.err
     assert "sent to 4 of 5 recipients; the rest: stopped by a signal" in " ".join(done.out.split())
+    assert done.out.startswith("partial ") and "skipped" not in done.out
     assert "next: git add" in done.out
     assert _states(shop) == ["accepted", "accepted", "pending"]
     finish(shop, THREE, "resumed")

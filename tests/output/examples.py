@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 from smsby_deploy.apply.result import ApplyResult, MailingResult
 from smsby_deploy.exit_codes import ExitCode
@@ -147,11 +148,15 @@ def ready_plan() -> Plan:
 
 
 def apply_result(*mailings: MailingResult) -> ApplyResult:
-    """An apply of a plan that creates each of `mailings`; a contact list has neither recipients nor a cost."""
+    """An apply of a plan that creates each of `mailings`, at once.
+
+    A contact list has neither recipients nor a cost.
+    """
+    create = partial(action, kind=ActionKind.CREATE, schedule_time=None)
     actions = tuple(
-        action(mailing.address, ActionKind.CREATE, recipients=None, cost=None)
+        create(mailing.address, recipients=None, cost=None)
         if mailing.recipients is None
-        else action(mailing.address, ActionKind.CREATE, recipients=mailing.recipients)
+        else create(mailing.address, recipients=mailing.recipients)
         for mailing in mailings
     )
     return ApplyResult(plan(*actions), mailings, (), ExitCode.DONE)

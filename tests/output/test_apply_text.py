@@ -52,6 +52,29 @@ def test_write_apply_agrees_in_number() -> None:
     assert "1 recipients" not in text
 
 
+def test_write_apply_calls_nothing_sent_that_is_scheduled() -> None:
+    """Neither the line of the mailing nor the summary; a time that has passed means sent."""
+    both = result(
+        MailingResult("sale/vip", MailingOutcome.SENT, 4), MailingResult("sale/now", MailingOutcome.SENT, 3)
+    )
+    vip, now = both.plan.actions
+    later = replace(vip, schedule_time="2999-01-01T10:00:00+03:00")
+    earlier = replace(now, schedule_time="2020-01-01T10:00:00+03:00")
+    lines = text_of(replace(both, plan=replace(both.plan, actions=(later, earlier)))).splitlines()
+    assert [line.split()[0] for line in lines[:2]] == ["scheduled", "sent"]
+    assert lines[2].startswith("1 sent, 1 scheduled; 7 recipients")
+
+
+def test_apply_of_a_partly_sent_mailing_names_it() -> None:
+    """It is partial, in text and JSON; the JSON's summary has that key only then."""
+    why = "sent to 1 of 4 recipients; the rest: stopped by a signal before it was sent"
+    part = result(MailingResult("sale/vip", MailingOutcome.PARTIAL, 4, ["uuid"], error=why))
+    assert text_of(part).startswith("partial           4 recipients  sale/vip\n")
+    assert "\n1 partial\n" in text_of(part)
+    assert apply_document(part)["summary"]["partial"] == 1
+    assert "partial" not in apply_document(_every_outcome())["summary"]
+
+
 def test_apply_document_counts_every_mailing() -> None:
     """The JSON for pipelines: mailings counted by outcome, each with the ids that sms.by gave it."""
     document = apply_document(_every_outcome())

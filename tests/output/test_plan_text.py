@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 from decimal import Decimal
 
+import pytest
+
 from smsby_deploy.output.plan_text import (
     audience_line,
     plan_table,
     plan_totals_line,
     saved_plan_line,
+    unscheduled_text,
     write_plan_text,
 )
 from smsby_deploy.plan.desired import AudienceCounts
@@ -25,7 +28,12 @@ LETTER = examples.action("news/letter", ActionKind.CREATE, recipients=None, part
 def text_of(plan: Plan, balance: str | None = None) -> str:
     stream = io.StringIO()
     result = PlanResult(plan, balance=None if balance is None else Decimal(balance))
-    write_plan_text(result, stream, color=False, next_command="smsby-deploy apply plan.json")
+    write_plan_text(
+        result,
+        stream,
+        color=False,
+        next_commands=("smsby-deploy plan --out plan.json", "smsby-deploy apply plan.json"),
+    )
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
 
 
@@ -120,3 +128,19 @@ def test_saved_plan_line_says_what_the_file_is_good_for() -> None:
     refused = PlanResult(examples.ready_plan(), breach)
     assert saved_plan_line(refused, "apply it").endswith("apply will refuse the whole plan")
     assert saved_plan_line(PlanResult(examples.whole_plan()), "apply it").startswith("saved for viewing only")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (ActionKind.CREATE, "on apply"),
+        (ActionKind.BLOCKED, "on apply"),
+        (ActionKind.RESUME, "on apply"),
+        (ActionKind.NOOP, "at once"),
+        (ActionKind.ADOPT, "at once"),
+        (ActionKind.ORPHAN, "at once"),
+    ],
+)
+def test_unscheduled_text_of_what_was_sent(kind: ActionKind, text: str) -> None:
+    """A mailing that is not sent again never says "on apply"."""
+    assert unscheduled_text(examples.action("sale/vip", kind, schedule_time=None)) == text

