@@ -324,6 +324,8 @@ class _Planner:
             planned = Planned(desired, sender, contact_list)
             if sent_as := self.sent.find_renamed(planned):
                 return block(ReasonCode.COLLISION, reasons.renamed(here, sent_as))
+            if listed := self.sent.find_listed(self.project.scope, desired, self.remote):
+                return block(ReasonCode.COLLISION, reasons.listed_as(here, listed))
         if self.project.only_to is not None and contact_list is not None and decision.action in SENDING:
             return block(ReasonCode.GUARDRAIL, reasons.whole_list())
         rehearsal = None if is_rehearsal else self.project.rehearsed_in

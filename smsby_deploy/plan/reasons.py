@@ -10,7 +10,7 @@ from datetime import datetime
 
 from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import DONE, ChunkState, Entry
-from smsby_deploy.plan.fingerprint import remote_name
+from smsby_deploy.plan.fingerprint import RemoteName, remote_name
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.similar import Other
 from smsby_deploy.plan.situation import Situation
@@ -89,6 +89,16 @@ def find_collision(
     if remote.truncated_name(project, address, revision):
         return f"sms.by lists a mailing whose truncated name begins like this one: {ways}"
     return ""
+
+
+def listed_as(here: Situation, listed: RemoteName) -> str:
+    """Say what to do about a mailing that was renamed and whose record was lost."""
+    old = listed.address
+    return (
+        f"sms.by lists {old}, with the same text and recipients, but neither the files nor the lock have it; if it was "
+        f"renamed, restore the lock, or name it {old} again, apply, rename it, and run "
+        f"`smsby-deploy lock move {old} {here.desired.address}`; to send it again, raise `revision` to {listed.revision + 1}"
+    )
 
 
 def renamed(here: Situation, sent_as: Other) -> str:

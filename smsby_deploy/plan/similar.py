@@ -17,7 +17,9 @@ from zoneinfo import ZoneInfo
 from smsby_deploy.config.declarations import ContactList, Mailing
 from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.fingerprint import RemoteName, fingerprint
 from smsby_deploy.plan.model import STARTING, Action, ActionKind
+from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.wording import counted
@@ -88,6 +90,7 @@ class SentMailings:
 
     def __init__(self, lock: Lock, in_files: Iterable[str]) -> None:
         self._in_files = frozenset(in_files)
+        self._known = self._in_files | lock.mailings.keys()
         self._others = [
             _read_other(address, one)
             for address, entry in lock.mailings.items()
@@ -105,6 +108,22 @@ class SentMailings:
             is_same = other.has_text_of(planned) and other.has_recipients_of(planned)
             if is_same and (other.has_unknown or other.revision >= planned.desired.revision):
                 return other
+        return None
+
+    def find_listed(self, scope: str, desired: Desired, remote: RemoteView | None) -> RemoteName | None:
+        """Return the same mailing in the remote list, under an address in neither files nor lock, or None.
+
+        It was renamed, and the lock was lost.
+        """
+        for (address, revision), names in remote.own.items() if remote is not None else ():
+            if address in self._known or revision < desired.revision:
+                continue
+            marks = {
+                fingerprint(scope, address, revision, index, chunk.digest)
+                for index, chunk in enumerate(desired.chunks)
+            }
+            if found := next((name for name in names if name.fingerprint in marks), None):
+                return found
         return None
 
     def since(self, start: datetime) -> Iterator[Other]:

@@ -236,6 +236,42 @@ def test_renamed_and_reordered_mailing_is_a_collision(shop: Shop) -> None:
     assert _action(shop)[0] == "noop"
 
 
+@pytest.mark.parametrize("case", [THREE, LIST], ids=str)
+def test_renamed_mailing_without_a_lock_is_a_collision(shop: Shop, case: Case) -> None:
+    """Only the list knows the old name; under it the mailing is adopted, and then moved."""
+    start(shop, case, "shop")
+    assert apply(shop, case, {}).code == 0
+    sent = received(shop, "shop")
+    old = next(iter(shop.lock()["mailings"]))
+    new = old.replace("sale/", "autumn/")
+    _edit(shop, "campaign: sale", "campaign: autumn")
+    assert shop.run("lock", "move", old, new).code == 0
+    assert _action(shop)[0] == "noop"
+    _lose(shop)
+    action, reason = _action(shop)
+    assert (action, f"lock move {old} {new}" in reason) == ("blocked", True)
+    assert shop.run("apply", "--auto-approve").code == 4
+    assert received(shop, "shop") == sent
+    _edit(shop, "campaign: autumn", "campaign: sale")
+    assert shop.run("apply", "--auto-approve").code == 0
+    _edit(shop, "campaign: sale", "campaign: autumn\nrevision: 2")
+    _lose(shop)
+    assert _action(shop)[0] == "create"
+    _edit(shop, "\nrevision: 2", "")
+    assert _action(shop)[0] == "blocked"
+    assert received(shop, "shop") == sent
+
+
+def test_renamed_mailing_of_which_a_chunk_is_listed(shop: Shop) -> None:
+    """Also if it was sent in part."""
+    _send_two_of_three(shop)
+    _lose(shop)
+    _edit(shop, "campaign: sale", "campaign: autumn")
+    assert _action(shop)[0] == "blocked"
+    assert shop.run("apply", "--auto-approve").code == 4
+    assert sum(received(shop, "shop").values()) == 4
+
+
 def test_copied_campaign_is_a_warning(shop: Shop) -> None:
     """A copied file with a new name is warned of in the plan, with the recipients in both."""
     start(shop, THREE, "shop")
