@@ -162,11 +162,19 @@ def _refusal(source: TextSource, included: Mapping[str, IncludedText], error: Ex
     """The error for a text that Jinja2 cannot parse or compile, where Jinja2 locates it."""
     if isinstance(error, TemplateSyntaxError):
         code = "INCLUDE" if isinstance(error, IncludeError) else "TEMPLATE_SYNTAX"
-        message = error.message or "the syntax of the template is wrong"
+        message = _syntax_message(error.message or "the syntax of the template is wrong")
         location = locate_in_text(source, included, error.name, error.lineno - 1)
         return FilesInvalid([text_error(source, code, message, location)])
     message = f"the template cannot be compiled ({type(error).__name__}): simplify it"
     return FilesInvalid([text_error(source, "TEMPLATE_SYNTAX", message)])
+
+
+def _syntax_message(message: str) -> str:
+    """A message of Jinja2 in the style of all others, with the characters that an author writes."""
+    for name, written in (("end of print statement", "}}"), ("end of statement block", "%}")):
+        message = message.replace(name, written)
+    message = message.replace("Jinja was looking for the following tags:", "expected one of the tags")
+    return "; ".join(part[:1].lower() + part[1:] for part in message.rstrip(".").split(". "))
 
 
 def _explain_subtraction(text: str, offset: int, name: str, variables: Mapping[str, str]) -> str | None:

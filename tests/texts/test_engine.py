@@ -64,3 +64,22 @@ def test_renderer_locates_errors_in_the_campaign(content: str, text: str, place:
     batch = make_batch([{"name": "x"}])
     problem = compile_text(source).render_batch(batch, rows_file="list.csv", address="a/b").problems[0]
     assert problem.location == ("sale.yaml", *place)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{{ name", "unexpected end of template, expected '}}'"),
+        ("{{ name last }}", "expected token '}}', got 'last'"),
+        ("{% if name", "unexpected end of template, expected '%}'"),
+        ("{% loop %}", "encountered unknown tag 'loop'"),
+        (
+            "{% if name %}",
+            "unexpected end of template; expected one of the tags 'elif' or 'else' or 'endif'; "
+            "the innermost block that needs to be closed is 'if'",
+        ),
+    ],
+)
+def test_syntax_error_names_what_the_author_writes(text: str, message: str) -> None:
+    """Without Jinja2's names for the brackets, and without a period."""
+    assert refusal(make_source(text)).message == message

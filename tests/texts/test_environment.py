@@ -24,7 +24,7 @@ def test_environment_refuses_anything_unsafe(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{{ name | batch(2) }}", "No filter named 'batch'"),
+        ("{{ name | batch(2) }}", "no filter named 'batch'"),
         ("{{ name.encode() }}", "the method encode is not available in texts: use a filter instead"),
         (
             "{{ name.format('x') }}",
