@@ -111,9 +111,9 @@ class SentMailings:
         return None
 
     def find_listed(self, scope: str, desired: Desired, remote: RemoteView | None) -> RemoteName | None:
-        """Return the same mailing in the remote list, under an address in neither files nor lock, or None.
+        """Return the same mailing as sms.by lists it under an unknown address, or None.
 
-        It was renamed, and the lock was lost.
+        Neither the files nor the lock have that address: it was renamed, and the lock was lost.
         """
         for (address, revision), names in remote.own.items() if remote is not None else ():
             if address in self._known or revision < desired.revision:

@@ -170,7 +170,7 @@ def _refusal(source: TextSource, included: Mapping[str, IncludedText], error: Ex
 
 
 def _syntax_message(message: str) -> str:
-    """A message of Jinja2 in the style of all others, with the characters that an author writes."""
+    """A message of Jinja2 with the characters that an author writes, and no period."""
     for name, written in (("end of print statement", "}}"), ("end of statement block", "%}")):
         message = message.replace(name, written)
     message = message.replace("Jinja was looking for the following tags:", "expected one of the tags")

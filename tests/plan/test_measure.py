@@ -53,7 +53,7 @@ def _desired(folder: Path, body: str, project: str = _PROJECT, rows: str = _ROWS
         ),
         (
             "    text: >-\n      Hi\n      {{ name | upcase }}!\n",
-            ["sale.yaml:8:17: error TEMPLATE_SYNTAX sale/vip: No filter named 'upcase'."],
+            ["sale.yaml:8:17: error TEMPLATE_SYNTAX sale/vip: no filter named 'upcase'"],
         ),
         (
             "    text: Hi {{ range(9) }}\n",
