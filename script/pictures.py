@@ -92,6 +92,7 @@ def _draw_comment(folder: Path, shop: Path, environ: Mapping[str, str], chromium
     for name, old, new in (
         ("spring-sale.yaml", "ваша весенняя скидка", "ваша скидка к 8 марта:"),
         ("spring-sale.yaml", "«Кветке» на Немиге", "«Кветке»"),
+        ("smsby.yaml", "max_cost: 100.00", "max_cost: 900.00"),
         ("lists/vip.csv", "375290000002,Мария,20\n", "375290000077,Ольга,25\n375290000078,Максим,10\n"),
     ):
         path = changed / name
@@ -118,7 +119,7 @@ def _draw_comment(folder: Path, shop: Path, environ: Mapping[str, str], chromium
         html = html.replace(f"<details><summary>{fold}", f"<details open><summary>{fold}")
     page = folder / "comment.html"
     page.write_text(_COMMENT.format(html=html), encoding="utf-8")
-    _photograph(chromium, page.as_uri(), IMAGES / "comment.png", "1000,1080")
+    _photograph(chromium, page.as_uri(), IMAGES / "comment.png", "1000,1240")
 
 
 def _at_terminal(words: list[str], folder: Path, environ: Mapping[str, str]) -> str:

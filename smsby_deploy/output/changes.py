@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from smsby_deploy.output.markdown import preformatted
 from smsby_deploy.output.values import safe_line
-from smsby_deploy.plan.comparison import Change
-from smsby_deploy.plan.model import BaseChanges
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.texts.cost import signed
 from smsby_deploy.wording import counted
+
+if TYPE_CHECKING:
+    from smsby_deploy.plan.comparison import Change
+    from smsby_deploy.plan.model import BaseChanges
 
 _WORD = r"\s+|\w+|[^\w\s]"
 _USUAL_SERVICE = "https://app.sms.by"
@@ -51,7 +53,9 @@ def change_text(change: Change, currency: str | None = None) -> str:
 
 def word_diff(before: str, after: str) -> str:
     """Both texts as one, as HTML for <pre>: removed words in <del>, added words in <ins>."""
-    import difflib  # a plan on a terminal compares no texts
+    import difflib  # a plan on a terminal compares no texts, and loads neither of them
+
+    from smsby_deploy.output.markdown import preformatted
 
     old, new = (re.findall(_WORD, mask_phones(text)) for text in (before, after))
     pieces: list[str] = []

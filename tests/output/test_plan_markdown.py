@@ -11,7 +11,7 @@ import pytest
 from smsby_deploy.output.markdown import COMMENT_BYTES
 from smsby_deploy.output.plan_markdown import marker, no_plan_markdown, plan_markdown
 from smsby_deploy.plan.guardrails import Breach
-from smsby_deploy.plan.model import ActionKind, Plan
+from smsby_deploy.plan.model import ActionKind, BaseChanges, Plan, SettingChange
 from smsby_deploy.plan.result import PlanResult
 from smsby_deploy.problems import Location, Problem, Severity
 from tests.output import examples
@@ -68,6 +68,51 @@ def test_plan_markdown_starts_with_its_marker() -> None:
 def test_plan_markdown_has_the_verdict_first(plan: Plan, verdict: str) -> None:
     """One line says whether the pull request may be merged."""
     assert comment(plan).split("\n")[1] == f"### {verdict} · shop"
+
+
+def _changed(plan: Plan, changes: BaseChanges) -> str:
+    """The verdict of a plan that was compared with a base."""
+    return comment(replace(plan, changes=changes)).split("\n")[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (BaseChanges("main", (SettingChange("lock", None, "b.json"),)), "1 setting changed"),
+        (BaseChanges("main", (), 2), "2 lock entries changed"),
+        (BaseChanges("main", (), 0, ("the base has no smsby.yaml",)), "not everything could be compared"),
+    ],
+)
+def test_plan_markdown_has_no_check_mark_beside_changes(changes: BaseChanges, words: str) -> None:
+    """Whatever the plan is, what else changed is in its first visible line, which then warns."""
+    create = examples.action("sale/vip", ActionKind.CREATE)
+    blocked = replace(create, action=ActionKind.BLOCKED)
+    nothing = replace(create, action=ActionKind.NOOP)
+    assert _changed(examples.plan(create), BaseChanges("main")).startswith(
+        "### ✅ Ready: 1 mailing to send · "
+    )
+    for plan, verdict in (
+        (examples.plan(create), f"⚠️ Ready: 1 mailing to send, but {words}"),
+        (examples.plan(nothing), f"⚠️ Nothing to send, but {words}"),
+        (examples.plan(blocked), f"⛔ 1 blocked; {words}"),
+        (
+            examples.plan(create, found=examples.problems()),
+            f"❌ Not valid: 2 errors, nothing will be sent; {words}",
+        ),
+    ):
+        assert _changed(plan, changes) == f"### {verdict} · shop"
+
+
+def test_plan_markdown_keeps_settings_when_it_is_full() -> None:
+    """Everything but the errors is left out before a changed setting is."""
+    warnings = [Problem(Severity.WARNING, "ROW", "x" * 500, None, Location("a.csv", n)) for n in range(300)]
+    create = examples.action("sale/vip", ActionKind.CREATE)
+    settings = tuple(SettingChange(f"guardrails.{n}", "y" * 200, None) for n in range(100))
+    plan = replace(examples.plan(create, found=tuple(warnings)), changes=BaseChanges("main", settings, 0))
+    text = comment(plan)
+    assert len(text.encode()) <= COMMENT_BYTES
+    assert "× warning" in text
+    assert text.count("| **guardrails.") == 100
 
 
 def test_plan_markdown_shows_a_refusal_as_the_verdict() -> None:
