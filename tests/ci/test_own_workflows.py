@@ -6,6 +6,7 @@ import platform
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,15 @@ def test_workflows_cover_the_promised_systems() -> None:
     steps = [step for job in release["jobs"].values() for step in job["steps"]]
     assert any("sbom-path" in step.get("with", {}) for step in steps)
     assert not any("password" in step.get("with", {}) for step in steps)
+
+
+def test_ci_audits_what_users_install() -> None:
+    """pip-audit looks at every extra, also weekly, and fails the job unless PyPI cannot be reached at all."""
+    workflow = yaml.safe_load((_ROOT / ".github/workflows/ci.yml").read_text("utf-8"))
+    assert workflow[True]["schedule"]  # YAML takes `on` for a truth value
+    commands = "\n".join(step.get("run", "") for step in workflow["jobs"]["dependencies"]["steps"])
+    with (_ROOT / "pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"].keys() - {"dev", "docs"}
+    (installed,) = re.findall(r"'\.\[([a-z,]+)\]'", commands)
+    assert set(installed.split(",")) == extras
+    assert commands.rstrip().splitlines()[-1].startswith("pip-audit --path ")
