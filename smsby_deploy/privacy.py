@@ -20,10 +20,12 @@ _GAP = r"[\s().\-\u2010-\u2015\u00a0]*"
 _WIDE_GAP = r"[\s()+.\-\u2010-\u2015\u00a0]*"  # between the digits of a known number
 # A Belarusian number in any grouping, with or without its prefixes, any number with a plus, or any long run of digits.
 # Patterns are strings, which `re` compiles at their first use: most commands mask nothing.
-_NUMBER = (
-    rf"(?<!\d)(?:(?:\+?375|8{_GAP}0)(?:{_GAP}\d){{9}}"
-    rf"|(?:25|29|33|44){_GAP}\d{{3}}{_GAP}\d{{2}}{_GAP}\d{{2}}|\+\d(?:{_GAP}\d){{8,14}}|\d{{9,}})(?!\d)"
+_ONE_NUMBER = (
+    rf"(?:(?:\+?375|8{_GAP}0)(?:{_GAP}\d){{9}}"
+    rf"|0?(?:25|29|33|44){_GAP}\d{{3}}{_GAP}\d{{2}}{_GAP}\d{{2}}|\+\d(?:{_GAP}\d){{8,14}}|\d{{9,}})"
 )
+# Digits that follow without a gap may be the start of another number, so that both are masked as one.
+_NUMBER = rf"(?<!\d)(?:{_ONE_NUMBER}(?!\d)|{_ONE_NUMBER}\d(?:{_GAP}\d)*)"
 _UNIX_TIME = r"1[6-9]\d{8}"  # how sms.by writes times; no phone number starts like this
 _LONG_NUMBER = r"\d(?:[\s()+-]*\d){6,}"  # of a message that is not ours: phone number or not, it is hidden
 _SMALL_NUMBER = r"\d{1,3}"

@@ -41,6 +41,16 @@ def test_mask_phones_masks_every_spelling(text: str, masked: str) -> None:
     assert mask_phones(text) == masked
 
 
+_SPELLINGS = ("375291234567", "+375447654321", "+375 29 123-45-67", "8 (044) 765 43 21", "29 123-45-67")
+
+
+@given(st.lists(st.sampled_from((*_SPELLINGS, " ", ",", "x", "-", "1")), max_size=6))
+def test_mask_phones_masks_numbers_without_a_gap(pieces: list[str]) -> None:
+    """Numbers that are glued together do not protect each other."""
+    masked = mask_phones("".join(pieces))
+    assert not [spelling for spelling in _SPELLINGS[:4] if spelling in masked]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -62,7 +62,8 @@ def storable(name: str, value: str) -> str:
     """The text under the key `name` as the schemas allow it, without controls, and cut."""
     if name in _UNLIMITED:
         return value
-    return remove_controls(value)[: MAX_PROSE if name in _PROSE else MAX_TEXT]
+    cleaned = remove_controls(value)
+    return cleaned[:MAX_PROSE] if name in _PROSE else cleaned.replace("\n", " ")[:MAX_TEXT]
 
 
 def _check(validator: Validator, document: Any) -> None:

@@ -18,6 +18,8 @@
 | end | mailings, recipients | the apply is over |
 
 `row`, where present, limits an event to the phone at that position of the one chunk.
+
+Reading checks these keys against `_event_schema` in documents.py; a key that is not in it is not checked.
 """
 
 from __future__ import annotations
