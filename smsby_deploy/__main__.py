@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 from smsby_deploy import __version__
 from smsby_deploy.gc_tuning import collect_seldom, end_quickly
@@ -12,8 +13,10 @@ def main() -> None:
     """Run the command line and exit with its code."""
     arguments = sys.argv[1:]
     if arguments == ["--version"]:
-        sys.stdout.write(f"smsby-deploy {__version__}\n")
-        sys.exit(0)
+        with suppress(OSError):  # the command line below reports it
+            sys.stdout.write(f"smsby-deploy {__version__}\n")
+            sys.stdout.flush()
+            sys.exit(0)
     collect_seldom()
     from smsby_deploy.cli.main import run
 

@@ -23,14 +23,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    MaxRetryError,
-    NewConnectionError,
-    ProxyError,
-    ReadTimeoutError,
-)
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util.ssl_ import create_urllib3_context
 
 from smsby_deploy import __version__
@@ -46,21 +39,13 @@ from smsby_deploy.smsby.bounded import (
     TooLarge,
     read_body,
 )
+from smsby_deploy.smsby.connection_errors import HINT, explain_not_connected, never_connected
 from smsby_deploy.smsby.methods import Effect, Method
 from smsby_deploy.smsby.response import Answer
 
-_HINT = "check api.url (or SMSBY_API_URL) and the network, then try again"
 _TOO_MANY = 429
 _MAX_SLOWDOWN = 8  # times the configured interval between two requests
 _SPEEDUP = 0.9  # of the interval, after each answer that does not ask to slow down
-_NOT_SENT = (
-    requests.exceptions.ConnectTimeout,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.MissingSchema,
-    requests.exceptions.InvalidHeader,
-    UnicodeEncodeError,  # a proxy's password, before anything is written
-)
 
 
 class NotConnected(SmsbyUnavailable):
@@ -200,8 +185,8 @@ class ReadTransport:
             with closing(adapter.send(request, timeout=self._timeout, **self._environment)) as response:
                 content = read_body(response, _largest(method))
         except (requests.RequestException, HTTPError, OSError, UnicodeEncodeError) as error:
-            if _never_connected(error):
-                raise self._not_connected() from None
+            if never_connected(error):
+                raise self._not_connected(error) from None
             raise _lost(method, error) from None
         try:
             data = json.loads(content) if content.strip() else None
@@ -247,8 +232,9 @@ class ReadTransport:
     def _new_adapter(self) -> BoundedAdapter:
         return BoundedAdapter(self._ssl_context, self.clock)
 
-    def _not_connected(self) -> NotConnected:
-        return NotConnected(f"cannot reach sms.by at {_place(self._url)}", hint=_HINT)
+    def _not_connected(self, error: BaseException | None = None) -> NotConnected:
+        message, hint = explain_not_connected(error, _place(self._url))
+        return NotConnected(message, hint=hint)
 
     def _retry_after(self, value: str) -> float | None:
         """Return the seconds of a Retry-After header, which is a number of seconds or an HTTP date.
@@ -322,33 +308,11 @@ def _lost(method: Method, error: Exception) -> AnswerLost:
     """Return the error for an answer that did not arrive completely."""
     lost = "the answer of sms.by was lost"
     if isinstance(error, TooLarge):
-        return AnswerTooLarge(f"{lost}: it holds more than {_largest(method) >> 20} MB", hint=_HINT)
+        return AnswerTooLarge(f"{lost}: it holds more than {_largest(method) >> 20} MB", hint=HINT)
     if isinstance(error, requests.Timeout | ReadTimeoutError | TimeoutError):
-        return AnswerTooSlow(f"{lost}: timed out", hint=_HINT)
+        return AnswerTooSlow(f"{lost}: timed out", hint=HINT)
     how = "it cannot be decompressed" if isinstance(error, BadEncoding) else "the connection broke"
-    return AnswerLost(f"{lost}: {how}", hint=_HINT)
-
-
-def _never_connected(error: BaseException) -> bool:
-    """Return whether the request was certainly not sent."""
-    if isinstance(error, _NOT_SENT):
-        return True
-    reason = error.args[0] if error.args else None
-    if isinstance(reason, MaxRetryError):
-        reason = reason.reason
-    # urllib3 also raises ProxyError when a proxy closes the connection after the request; its cause shows the difference.
-    if isinstance(reason, ProxyError):
-        reason = reason.original_error
-        if isinstance(reason, OSError) and str(reason).startswith("Tunnel connection failed"):
-            return True
-    if isinstance(reason, NewConnectionError | ConnectTimeoutError):
-        return True
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False
+    return AnswerLost(f"{lost}: {how}", hint=HINT)
 
 
 def _json_object(params: Mapping[str, Any]) -> bytes:

@@ -230,7 +230,12 @@ def _run_with_stdout(stdout: int, *words: str) -> subprocess.CompletedProcess[st
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize(
     "words",
-    [("--help",), ("schema", "plan"), ("plan", "--offline"), ("plan", "--offline", "--format", "json")],
+    [
+        ("--help",),
+        ("schema", "plan"),
+        ("plan", "--offline"),
+        ("plan", "--offline", "--format", "json"),
+    ],
 )
 def test_run_with_full_stdout_is_no_internal_error(tmp_path: Path, words: tuple[str, ...]) -> None:
     """Output that cannot be written is named, with the commands that show what was sent."""
@@ -241,6 +246,15 @@ def test_run_with_full_stdout_is_no_internal_error(tmp_path: Path, words: tuple[
     assert result.stderr.count("\n") == 2
     assert result.stderr.startswith("error: cannot write the output: ")
     assert "smsby-deploy status" in result.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_version_into_a_full_stdout_is_no_traceback() -> None:
+    """It is answered before anything is imported, and fails like everything else."""
+    with Path("/dev/full").open("w") as full:
+        result = _run_with_stdout(full.fileno(), "--version")
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: cannot write the output: ")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="closes a pipe the POSIX way")

@@ -138,6 +138,19 @@ def test_send_transport_unreachable_proxy_is_not_sent(
     assert _send(make_sender(url="http://sms.example"), MESSAGE).kind is OutcomeKind.NOT_SENT
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_unreachable_proxy_is_named(
+    make_sender: MakeSender, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    """Not its address, which may hold a password."""
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(f"{scheme}_proxy", "http://anna:secret@127.0.0.1:1")
+    outcome = _send(make_sender(url=f"{scheme}://sms.example"), MESSAGE)
+    assert outcome.kind is OutcomeKind.NOT_SENT
+    assert outcome.error == f"cannot reach sms.by at {scheme}://sms.example through the proxy"
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
@@ -359,6 +372,7 @@ def test_untrusted_certificate_means_not_sent(
     """The handshake fails, so the request was certainly not sent."""
     outcome = _send(make_sender(), MESSAGE)
     assert outcome.kind is OutcomeKind.NOT_SENT
+    assert outcome.error == f"the certificate of {wire.url} is not trusted: self-signed certificate"
     assert wire.asked == []
 
 
