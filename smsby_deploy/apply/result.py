@@ -23,8 +23,8 @@ class MailingOutcome(StrEnum):
     SENT = "sent"
     ADOPTED = "adopted"
     CONFIRMED = "confirmed"
-    PARTIAL = "partial"  # some of it was sent, and nothing of the rest
-    SKIPPED = "skipped"
+    PARTIAL = "partial"  # some recipients got it, and the rest certainly did not
+    SKIPPED = "skipped"  # nothing of it was sent
     REJECTED = "rejected"
     UNKNOWN = "unknown"
 
@@ -56,10 +56,7 @@ class MailingResult:
 
     @property
     def has_record(self) -> bool:
-        """Whether the lock records something new about it.
-
-        A mailing that was rejected may have been sent in part.
-        """
+        """Whether the lock records something new about it."""
         is_recorded = self.outcome.was_sent_now or self.outcome in (
             MailingOutcome.ADOPTED,
             MailingOutcome.UNKNOWN,
@@ -207,17 +204,27 @@ class MailingRun:
             return self._result(MailingOutcome.UNKNOWN, _with_share(entry, self.action.reason), entry)
         if entry.is_complete:
             return self._result(MailingOutcome.ADOPTED, None, entry)
+        if entry.was_sent_in_part:
+            return self._partial_result(entry, "its unknown outcome is settled; the next apply sends it")
         error = "its unknown outcome is settled; the next apply sends the rest"
         return self._result(MailingOutcome.SKIPPED, error, entry)
 
+    def _partial_result(self, entry: Entry, reason: str | None) -> MailingResult:
+        self.exit_codes.add(ExitCode.OUTCOME_UNKNOWN)
+        error = _with_share(entry, reason or "the next apply sends it")
+        return self._result(MailingOutcome.PARTIAL, error, entry, _recipients_of(entry))
+
     def _sent_result(self, entry: Entry | None, run_stopped: str | None) -> MailingResult:
         reason = run_stopped if self.stop_reason is None else self.stop_reason
-        if entry is None or not self.is_begun or self.revision != entry.revision:
+        if entry is None or self.revision != entry.revision:
             return self._result(MailingOutcome.SKIPPED, reason)
-        counts = [chunk.recipients for chunk in entry.chunks if chunk.recipients is not None]
-        recipients = sum(counts) if counts else entry.recipients
+        if not self.is_begun:
+            # An earlier run may have sent a part: then its recipients got it, whatever stopped this run.
+            if entry.was_sent_in_part and not entry.is_complete and not entry.has_unknown:
+                return self._partial_result(entry, reason)
+            return self._result(MailingOutcome.SKIPPED, reason)
         outcome, error = self._judge(entry, reason)
-        return self._result(outcome, error, entry, recipients)
+        return self._result(outcome, error, entry, _recipients_of(entry))
 
     def _judge(self, entry: Entry, reason: str | None) -> tuple[MailingOutcome, str | None]:
         """Return the outcome of a mailing that this run began to send, and its error."""
@@ -271,6 +278,11 @@ def _with_share(entry: Entry, reason: str | None) -> str | None:
     total = sum(chunk.recipients or 0 for chunk in entry.chunks)
     doubt = f", and perhaps to {unknown:,} more" if unknown else ""
     return f"sent to {sent:,} of {counted(total, 'recipient')}{doubt}; the rest: {reason}"
+
+
+def _recipients_of(entry: Entry) -> int | None:
+    counts = [chunk.recipients for chunk in entry.chunks if chunk.recipients is not None]
+    return sum(counts) if counts else entry.recipients
 
 
 def _count(chunk: ChunkRecord, state: ChunkState, phone_state: PhoneState) -> int:

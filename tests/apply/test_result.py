@@ -200,6 +200,18 @@ def test_mailing_run_that_did_not_begin_is_skipped() -> None:
     assert not run.exit_codes
 
 
+def test_mailing_run_that_did_not_resume_is_partial() -> None:
+    """An earlier run sent a part: whatever stopped this one, it is not called skipped."""
+    run = _run(ActionKind.RESUME)
+    run.is_begun = False
+    result = run.result(_entry(A, P), "stopped by a signal")
+    assert (result.outcome, result.error) == (
+        MailingOutcome.PARTIAL,
+        "sent to 2 of 4 recipients; the rest: stopped by a signal",
+    )
+    assert run.exit_codes == {UNKNOWN}
+
+
 def test_mailing_run_of_an_older_revision_is_skipped() -> None:
     """The lock records revision 1, the files say 2, and nothing of 2 was recorded."""
     run = _run()
@@ -232,7 +244,8 @@ def test_mailing_run_that_is_blocked_is_refused() -> None:
     [
         ((A, A), MailingOutcome.ADOPTED, {REFUSED}),
         ((A, U), MailingOutcome.UNKNOWN, {REFUSED, UNKNOWN}),
-        ((A, P), MailingOutcome.SKIPPED, {REFUSED}),
+        ((A, P), MailingOutcome.PARTIAL, {REFUSED, UNKNOWN}),
+        ((P, P), MailingOutcome.SKIPPED, {REFUSED}),
     ],
 )
 def test_mailing_run_that_was_reconciled_reports_what_was_found(
