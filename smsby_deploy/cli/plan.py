@@ -81,7 +81,7 @@ def command(
             _write_no_plan(loaded, error)
         raise
     if base is not None:
-        result = replace(result, plan=_compare_plan(context, result.plan, loaded, lock, base))
+        result = replace(result, plan=_compare_plan(context, result.plan, files, base, reviewer))
     if out is not None:
         write_plan(result.plan, out)
     if form == "text":
@@ -183,13 +183,17 @@ def _read_base(
 
 
 def _compare_plan(
-    context: Context, plan: Plan, loaded: LoadedProject, lock: Lock, base: SavedBase | CheckoutBase
+    context: Context,
+    plan: Plan,
+    files: MeasuredFiles,
+    base: SavedBase | CheckoutBase,
+    reviewer: PlanReviewer | None,
 ) -> Plan:
     from smsby_deploy.plan.review import compare_plan
 
-    token_env = loaded.project.environment.token_env
+    token_env = files.loaded.project.environment.token_env
     token = context.environ.get(token_env, "") if token_env else ""
-    return compare_plan(plan, base, loaded.project, lock, token)
+    return compare_plan(plan, base, files, token, reviewer.opted_out if reviewer is not None else None)
 
 
 def _make_reviewer(

@@ -25,15 +25,18 @@ from smsby_deploy.lock.store import LockStore
 from smsby_deploy.plan.base_changes import LockSide, compare_locks, compare_settings, compare_with_plan
 from smsby_deploy.plan.chunks import OnBatch
 from smsby_deploy.plan.comparison import AudienceSets, Base, base_of_lock, base_of_plan
-from smsby_deploy.plan.model import BaseChanges, Plan
+from smsby_deploy.plan.model import BaseChanges, Plan, SettingChange
 from smsby_deploy.plan.plan_file import read_plan
-from smsby_deploy.plan.planner import make_plan
+from smsby_deploy.plan.planner import MeasuredFiles, measure_files
 from smsby_deploy.plan.selection import is_selected
 from smsby_deploy.plan.staleness import describe_keys
 from smsby_deploy.problems import Problem, has_errors
 from smsby_deploy.recipients.audience import Batch
+from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.texts.samples import MailingReview, ReviewCollector
 from smsby_deploy.texts.template import reviewed_text
+from smsby_deploy.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +126,18 @@ def _load(path: Path, environ: Mapping[str, str], environment: str) -> LoadedPro
 
 
 def compare_plan(
-    plan: Plan, base: SavedBase | CheckoutBase, project: Project, lock: Lock, token: str
+    plan: Plan,
+    base: SavedBase | CheckoutBase,
+    files: MeasuredFiles,
+    token: str,
+    opted_out: PhoneSet | None = None,
 ) -> Plan:
-    """Return `plan` with what differs from `base` in smsby.yaml and in `lock`.
+    """Return `plan`, made from `files`, with what differs from `base` beside the mailings.
 
-    `token` is shown nowhere. What a rehearsal leaves in the lock of a sandbox does not count.
+    `opted_out` are the opt-outs of the base, if they were read before. `token` is shown nowhere. What a rehearsal leaves in
+    the lock of a sandbox does not count.
     """
+    project, lock = files.loaded.project, files.lock
     side = LockSide(project.lock.relative_to(project.root).as_posix(), base.label)
     if isinstance(base, SavedBase):
         is_same = base.plan.inputs.get(PROJECT_FILE) == plan.inputs.get(PROJECT_FILE)
@@ -138,12 +147,26 @@ def compare_plan(
     else:
         after = read_yaml(project.root / PROJECT_FILE, PROJECT_FILE)
         settings = () if base.settings is None else compare_settings(base.settings, after, token)
+        settings = (*_compare_opt_outs(base, files.suppressed, opted_out), *settings)
         changes = BaseChanges(base.label, settings, gaps=base.gaps)
         found = [] if base.lock is None else [*compare_locks(base.lock, lock, side)]
         found += _compare_rehearsals(base, project)
     problems = () if project.environment.is_sandbox else tuple(found)
     changes = replace(changes, lock_changes=len(problems))
     return replace(plan, problems=(*problems, *plan.problems), changes=changes)
+
+
+def _compare_opt_outs(
+    base: CheckoutBase, after: PhoneSet, before: PhoneSet | None
+) -> Iterator[SettingChange]:
+    """Report that opt-outs of the base are no longer subtracted, whatever lost them."""
+    if before is None:
+        before = load_suppression(base.loaded.project.suppress)[0] if base.loaded is not None else PhoneSet()
+    gone = len(before) - before.count_common(after, PhoneSet())
+    if gone:
+        yield SettingChange(
+            "suppress", counted(len(before), "opt-out"), f"{gone:,} of them no longer subtracted"
+        )
 
 
 def _compare_rehearsals(base: CheckoutBase, project: Project) -> Iterator[Problem]:
@@ -168,13 +191,14 @@ def _read_rehearsal(rehearsal: Rehearsal, project: Project) -> Lock:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A base, and the recipients of its mailings where they can be read.
+    """A base, and the recipients and opt-outs of its mailings where they can be read.
 
-    `audiences` is empty for a saved plan.
+    `audiences` is empty, and `opted_out` None, for a saved plan.
     """
 
     base: Base
     audiences: AudienceSets = field(default_factory=AudienceSets)
+    opted_out: PhoneSet | None = None
 
 
 def measure_base(base: SavedBase | CheckoutBase, lock: Lock, clock: Clock, select: Sequence[str]) -> Baseline:
@@ -187,18 +211,11 @@ def measure_base(base: SavedBase | CheckoutBase, lock: Lock, clock: Clock, selec
     if base.loaded is None:
         return Baseline(base_of_lock(lock))
     audiences = AudienceSets()
-    plan = make_plan(
-        base.loaded,
-        select=(),
-        client=None,
-        account=None,
-        lock=Lock(base.loaded.project.name),
-        clock=clock,
-        new_id="base",
-        observe=audiences.collect,
-    )
+    nothing = Lock(base.loaded.project.name)
+    files = measure_files(base.loaded, select=(), lock=nothing, observe=audiences.collect)
+    plan = files.plan(client=None, account=None, now=clock.now(), new_id="base")
     texts = {mailing.address: reviewed_text(mailing.text) for mailing in base.loaded.project.mailings}
-    return Baseline(base_of_plan(_select(plan, select), base.label, texts), audiences)
+    return Baseline(base_of_plan(_select(plan, select), base.label, texts), audiences, files.suppressed)
 
 
 def _select(plan: Plan, select: Sequence[str]) -> Plan:
@@ -214,6 +231,11 @@ class PlanReviewer:
         self._mailings = {mailing.address: mailing for mailing in project.mailings}
         self._samples = ReviewCollector(project)
         self._baseline = baseline
+
+    @property
+    def opted_out(self) -> PhoneSet | None:
+        """The opt-outs of the base; None if they were not read."""
+        return self._baseline.opted_out
 
     def observe(self, mailing: Mailing) -> OnBatch:
         """Return the function that gets the batches of `mailing` with their texts."""

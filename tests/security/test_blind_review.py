@@ -275,6 +275,18 @@ def test_forged_rehearsal_is_named(shop: Shop, base: Path) -> None:
     assert "counts as rehearsed" in forged[0]["message"]
 
 
+@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+def test_removed_opt_out_is_a_changed_setting(form: str, shop: Shop, base: Path) -> None:
+    """A new mailing reaches someone who had opted out: nothing else of the review would show it."""
+    shop.write("out.csv", "phone\n375251111111\n")
+    more = "  - name: new\n    recipients: ['375447777777']\n    text: Hello again\n"
+    shop.write("sale.yaml", CAMPAIGN + more)
+    done = shop.run("plan", "--format", form, "--compare", str(base))
+    assert done.code == 0
+    assert "1 opt-out" in done.out
+    assert "1 of them no longer subtracted" in done.out
+
+
 def test_changed_include_is_not_hidden_by_another_time(shop: Shop, base: Path) -> None:
     """The text of a shared template is part of the text: it is compared word by word, whatever else changed."""
     for folder, link, time in (
