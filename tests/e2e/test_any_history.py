@@ -1,4 +1,4 @@
-"""Any history of edits, plans, applies, crashes, lost and older locks, faults and resolutions, in any order.
+"""Any history of edits, plans, applies, crashes, lost and older locks, faults, resolutions and keys, in any order.
 
 The user in these histories is truthful: checks the phones, waits while the list lags, and only then resolves.
 """
@@ -22,6 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.lock.store import LockStore
 from tests.e2e.conftest import Shop
 from tests.e2e.trial import PHONES
@@ -49,6 +50,7 @@ _SENDS = (
     "importContacts",
 )
 _NAMES = ["one", "two", "three", "four"]
+_KEYS = ["", "first-digest-key-" * 2, "second-digest-key-" * 2]
 _CODES = {0, 1, 4, 5, 6}
 
 
@@ -71,6 +73,7 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             }
             self.out: dict[str, int] = {}  # by opted-out phone: the number of messages it had by then
             self.size = 2
+            self.key = ""
             self.older: list[bytes | None] = [None]
             self.codes: list[int] = []
 
@@ -109,7 +112,7 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             shop.write("sale.yaml", "\n".join(lines) + "\n")
 
         def _run(self, *arguments: str, env: dict[str, str] | None = None) -> int:
-            done = self.shop.run(*arguments, env=env)
+            done = self.shop.run(*arguments, env={"SMSBY_DIGEST_KEY": self.key, **(env or {})})
             self.codes.append(done.code)
             if "SMSBY_FAULT" not in (env or {}):
                 assert done.code in _CODES, (arguments, done.code, done.err)
@@ -210,12 +213,27 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             if content is not None:
                 (self.shop.root / "smsby.lock.json").write_bytes(content)
 
+        # --- digest keys ---
+
+        @rule(key=st.sampled_from(_KEYS))
+        def change_key(self, key: str) -> None:
+            """Change the secret; the lock keeps its key until it is rekeyed."""
+            self.key = key
+
+        @rule()
+        def rekey(self) -> None:
+            locked = LockStore(self.shop.root / "smsby.lock.json", "shop").read().digest_key
+            old = next(key for key in _KEYS if DigestKey(key).id == locked)
+            without = [] if self.key else ["--without-key"]
+            assert self._run("lock", "rekey", *without, env={"SMSBY_DIGEST_KEY_OLD": old}) == 0
+
         # --- resolutions ---
 
         @rule()
         def resolve(self) -> None:
             """Resolve as not sent, or as sent if all of it arrived, after another look; otherwise wait."""
             self.shop.clear_faults()
+            self.rekey()  # a lock of another key could not be compared with sms.by
             self._run("apply", "--auto-approve")
             for line in self.shop.run("lock", "list").out.splitlines():
                 state, address, *_ = line.split()

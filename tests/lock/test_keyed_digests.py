@@ -46,7 +46,7 @@ def _rekeyed(lock: Lock, old: DigestKey, new: DigestKey) -> Lock:
     return fold(lock, [{"event": "begin", "id": "j", "lineage": "line", "plan": None}, event])
 
 
-@pytest.mark.parametrize("old", ["", _OLD])
+@pytest.mark.parametrize("old", ["", _OLD], ids=["no-key", "old-key"])
 @pytest.mark.parametrize("new", ["", _NEW])
 def test_rekey_gives_the_digests_of_the_new_key(old: str, new: str) -> None:
     """Those of earlier revisions and uploads, too; nothing but the lock is needed, and fingerprints stay."""
