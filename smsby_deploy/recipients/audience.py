@@ -25,6 +25,7 @@ from smsby_deploy.recipients.rows import (
     SourceFacts,
     find_column,
     inline_blocks,
+    limit_values,
     name_columns,
 )
 from smsby_deploy.recipients.sources import read_source, warn_of_guess
@@ -247,7 +248,7 @@ def _rows_of(mailing: Mailing) -> InlineRecipients | RowSource:
 
 def _blocks(audience: InlineRecipients | RowSource, rows: int, facts: SourceFacts) -> Iterator[Block]:
     if isinstance(audience, InlineRecipients):
-        yield from inline_blocks(audience, rows)
+        yield from map(limit_values, inline_blocks(audience, rows))
         return
     for block in read_source(audience, rows, facts):
         if block.lines and find_column(block.columns, audience.phone) is None:

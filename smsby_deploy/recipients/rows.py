@@ -11,14 +11,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from itertools import groupby, islice
+from itertools import compress, groupby, islice
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from smsby_deploy.config.declarations import Freshness, InlineRecipients
 from smsby_deploy.problems import Location
+from smsby_deploy.wording import counted
 
+LONGEST_VALUE = 10_000  # characters
 LIKE_A_PHONE = re.compile(r"(?:\d\W*){6}")
+_LONGEST_NAME = 100  # that a message names
 
 
 class RecipientsError(Exception):
@@ -134,6 +137,43 @@ def inline_blocks(audience: InlineRecipients, size: int) -> Iterator[Block]:
 @lru_cache(maxsize=64)  # most rows have the keys of the row above
 def _variables_of(keys: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(key for key in keys if key not in ("phone", "text"))
+
+
+def has_short_lines(text: str) -> bool:
+    """Whether no line of `text` is longer than a value may be, so that no value within a line is.
+
+    Found from line end to line end, it costs next to nothing.
+    """
+    place, end = 0, len(text)
+    while end - place > LONGEST_VALUE:
+        place = text.rfind("\n", place, place + LONGEST_VALUE + 1) + 1 or end + 1
+    return place <= end
+
+
+def limit_values(block: Block) -> Block:
+    """Return `block` without the rows that have a value over 10,000 characters, which are errors."""
+    if not any(column and max(map(len, column)) > LONGEST_VALUE for column in block.values):
+        return block
+    errors = {
+        row: f"the value of {_short_name(block.columns, index)} has {counted(len(cell), 'character')}; at most "
+        f"{LONGEST_VALUE:,} are read: shorten it, or leave the column out"
+        for index, column in enumerate(block.values)
+        for row, cell in enumerate(column)
+        if len(cell) > LONGEST_VALUE
+    }
+    kept = [row not in errors for row in range(len(block.lines))]
+    return block._replace(
+        lines=list(compress(block.lines, kept)),
+        values=[list(compress(column, kept)) for column in block.values],
+        errors=[*block.errors, *((block.lines[row], why) for row, why in errors.items())],
+        texts=None if block.texts is None else list(compress(block.texts, kept)),
+        columns_at=list(compress(block.columns_at, kept)),
+    )
+
+
+def _short_name(columns: Sequence[str], index: int) -> str:
+    name = columns[index]
+    return f"column {index + 1}" if LIKE_A_PHONE.search(name) or len(name) > _LONGEST_NAME else name
 
 
 def find_column(columns: Sequence[str], name: str) -> int | None:

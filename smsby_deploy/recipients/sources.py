@@ -14,7 +14,7 @@ from smsby_deploy.config.declarations import (
     RowSource,
 )
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.recipients.rows import Block, SourceFacts
+from smsby_deploy.recipients.rows import Block, SourceFacts, limit_values
 
 
 def read_source(source: RowSource, size: int, facts: SourceFacts) -> Iterator[Block]:
@@ -26,11 +26,11 @@ def read_source(source: RowSource, size: int, facts: SourceFacts) -> Iterator[Bl
     if isinstance(source, RecipientsQuery):
         from smsby_deploy.recipients.sql import read_query
 
-        return read_query(source, size, facts)
+        return map(limit_values, read_query(source, size, facts))
     if isinstance(source, RecipientsParquet):
         from smsby_deploy.recipients.parquet import read_parquet
 
-        return read_parquet(source, size)
+        return map(limit_values, read_parquet(source, size))
     from smsby_deploy.recipients.text_files import read_text_file
 
     return read_text_file(source, size)

@@ -16,11 +16,14 @@ from typing import Any
 from smsby_deploy.config.declarations import FalseText, RecipientsFile
 from smsby_deploy.recipients.csv_dialect import Dialect, Lines, open_recipients
 from smsby_deploy.recipients.rows import (
+    LONGEST_VALUE,
     Block,
     EmptyFile,
     RecipientsError,
     block_of_rows,
     group_rows,
+    has_short_lines,
+    limit_values,
     name_columns,
     repeated_names,
 )
@@ -61,7 +64,8 @@ def _csv_blocks(lines: Lines, dialect: Dialect, size: int, phone: str) -> Iterat
             places = range(line, line + len(values[0]))
             if "'" in text:
                 values = [_unwrap_all(column) for column in values]
-            yield Block(columns, places, values, header_line=header_line)
+            block = Block(columns, places, values, header_line=header_line)
+            yield block if has_short_lines(text) else limit_values(block)
         else:
             some = list(StringIO(text, newline=""))
             records = _unquoted(some, delimiter)
@@ -203,12 +207,15 @@ def _csv_block(
 ) -> Block:
     width = len(columns)
     joined = "\n".join(chain.from_iterable(records))
+    # Only if no cell has several lines are the lines of `joined` the cells.
+    is_short = has_short_lines(joined) and joined.count("\n") < sum(map(len, records))
     if "'" in joined or '="' in joined:
         records = [_unwrap_all(record) for record in records]
     if "\r" in joined:  # as in a checkout with CRLF: the same commit must give the same texts
         records = [[cell.replace("\r\n", "\n").replace("\r", "\n") for cell in record] for record in records]
     if all(map(width.__eq__, map(len, records))) and all(map(str.strip, map("".join, records))):
-        return block_of_rows(columns, places, records, header_line=header_line)
+        block = block_of_rows(columns, places, records, header_line=header_line)
+        return block if is_short else limit_values(block)
     lines: list[int] = []
     cells: list[list[str]] = []
     errors: list[tuple[int, str]] = []
@@ -222,10 +229,13 @@ def _csv_block(
             cells.append(record)
         else:
             errors.append((line, f"{counted(len(record), 'cell')}, but the header has {width}"))
-    return block_of_rows(columns, lines, cells, errors, header_line)
+    block = block_of_rows(columns, lines, cells, errors, header_line)
+    return block if is_short else limit_values(block)
 
 
 def _check_header(header: Sequence[str], line: int) -> None:
+    if any(len(name) > LONGEST_VALUE for name in header):
+        raise RecipientsError(f"a column name is longer than {LONGEST_VALUE:,} characters; shorten it", line)
     twice = repeated_names(header)
     if twice:
         raise RecipientsError(f"duplicate column names; {name_columns(twice)}", line)
@@ -253,7 +263,8 @@ def _json_blocks(lines: Iterator[str], size: int) -> Iterator[Block]:
                 rows.append((number, values))
         if errors:
             yield Block((), (), [], errors)
-        yield from group_rows(rows)
+        is_short = max(len(line) for _, line in batch) <= LONGEST_VALUE
+        yield from group_rows(rows) if is_short else map(limit_values, group_rows(rows))
 
 
 def _json_row(decoder: json.JSONDecoder, line: str) -> dict[str, str] | str:
@@ -313,4 +324,4 @@ def _txt_blocks(lines: Iterator[str], phone: str, size: int) -> Iterator[Block]:
     numbered = enumerate(lines, 1)
     while batch := list(islice(numbered, size)):
         filled = [(number, line.strip()) for number, line in batch if line.strip()]
-        yield Block((phone,), [number for number, _ in filled], [[line for _, line in filled]])
+        yield limit_values(Block((phone,), [number for number, _ in filled], [[line for _, line in filled]]))

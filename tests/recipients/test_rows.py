@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import InlineRecipient, InlineRecipients
 from smsby_deploy.problems import Location
+from smsby_deploy.recipients import rows as blocks_of_rows
 from smsby_deploy.recipients.rows import (
     block_of_rows,
     find_column,
@@ -74,3 +76,25 @@ def test_name_columns_shows_no_recipient() -> None:
     """A file without a header begins with a phone, which must not be printed."""
     assert name_columns(["tel", "name"]) == "columns: tel, name"
     assert "29" not in name_columns(["+375 (29) 123-45-67", "Anna"])
+
+
+@given(lengths=st.lists(st.integers(0, 25), max_size=12), tail=st.integers(0, 25))
+def test_has_short_lines_looks_at_every_line(lengths: list[int], tail: int) -> None:
+    """Whatever precedes a long line, and whether or not the last one ends."""
+    text = "".join("x" * length + "\n" for length in lengths) + "x" * tail
+    with patch.object(blocks_of_rows, "LONGEST_VALUE", 10):
+        assert blocks_of_rows.has_short_lines(text) == all(len(line) <= 10 for line in text.split("\n"))
+
+
+def test_limit_values_keeps_the_other_rows_with_all_they_have() -> None:
+    """Also if several rows are on one line."""
+    texts, long = [None, "own", "last"], "x" * (blocks_of_rows.LONGEST_VALUE + 1)
+    block = blocks_of_rows.Block(
+        ("name", "phone"), [4, 4, 5], [["a", long, "c"], ["1", "2", "3"]], [], None, texts, [1, 9, 2]
+    )
+    limited = blocks_of_rows.limit_values(block)
+    assert (limited.lines, limited.cells) == ([4, 5], [["a", "1"], ["c", "3"]])
+    assert (limited.texts, limited.columns_at) == ([None, "last"], [1, 2])
+    ((line, why),) = limited.errors
+    assert line == 4
+    assert why.startswith("the value of name has 10,001 characters")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow.parquet import write_table
 
 from smsby_deploy.cli.main import run
 from smsby_deploy.config.settings import has_nested_repeats
 from smsby_deploy.output.ci_reports import github_annotations, list_findings
 from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.recipients.rows import LONGEST_VALUE
 from smsby_deploy.texts import includes
 
 
@@ -75,3 +81,71 @@ def test_annotations_do_not_fill_the_log() -> None:
     lines = github_annotations(list_findings(problems)).splitlines()
     assert len(lines) == 3 * (10 + 1_000 + 1)
     assert lines[-1].endswith("more; --format json lists them all")
+
+
+def _csv(folder: Path, value: str) -> str:
+    (folder / "vip.csv").write_text(f"phone,about\n375291234567,{value}\n", "utf-8")
+    return "{file: vip.csv}"
+
+
+def _quoted(folder: Path, value: str) -> str:
+    (folder / "vip.csv").write_text(f'phone,about\n375291234567,"{value}"\n', "utf-8")
+    return "{file: vip.csv}"
+
+
+def _many_lines(folder: Path, value: str) -> str:
+    """No line is long."""
+    return _quoted(folder, "\n".join(["1" * 9] * (len(value) // 10)) + "1" * (len(value) % 10 + 1))
+
+
+def _json_lines(folder: Path, value: str) -> str:
+    row = json.dumps({"phone": "375291234567", "about": value})
+    (folder / "vip.jsonl").write_text(row, "utf-8")
+    return "{file: vip.jsonl}"
+
+
+def _one_phone(folder: Path, value: str) -> str:
+    (folder / "vip.txt").write_text("375291234567" + " " * (len(value) - 13) + "1\n", "utf-8")
+    return "{file: vip.txt}"
+
+
+def _inline(folder: Path, value: str) -> str:
+    return f"[{{phone: '375291234567', about: '{value}'}}]"
+
+
+def _sql(folder: Path, value: str) -> str:
+    connection = sqlite3.connect(folder / "vip.db")
+    connection.execute("create table vip (phone text, about text)")
+    connection.execute("insert into vip values ('375291234567', ?)", (value,))
+    connection.commit()
+    connection.close()
+    return "{sql: 'select * from vip', url_env: VIP_URL, order_by: phone}"
+
+
+def _parquet(folder: Path, value: str) -> str:
+    write_table(pa.table({"phone": ["375291234567"], "about": [value]}), folder / "vip.parquet")
+    return "{parquet: vip.parquet}"
+
+
+@pytest.mark.parametrize(
+    "write", [_csv, _quoted, _many_lines, _json_lines, _one_phone, _inline, _sql, _parquet]
+)
+def test_value_of_millions_of_characters(
+    write: Callable[[Path, str], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whatever the source, a value over 10,000 characters is an error at its row; one of 10,000 is not."""
+    monkeypatch.setenv("VIP_URL", f"sqlite:///{tmp_path}/vip.db")
+    arguments = [*_project(tmp_path), "plan", "--offline"]
+    campaign = tmp_path / "sale.yaml"
+    text = campaign.read_text("utf-8")
+    campaign.write_text(text.replace('["375291234567"]', write(tmp_path, "1" * (LONGEST_VALUE + 1))), "utf-8")
+    assert run(arguments) == 3
+    assert "has 10,001 characters" in capsys.readouterr().out
+    (tmp_path / "vip.db").unlink(missing_ok=True)
+    campaign.write_text(text.replace('["375291234567"]', write(tmp_path, "1" * LONGEST_VALUE)), "utf-8")
+    expected = 3 if write is _one_phone else 0
+    assert run(arguments) == expected
+    assert "characters" not in capsys.readouterr().out
