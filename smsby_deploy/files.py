@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 from secrets import token_hex
+from typing import TextIO
 
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.problems import Location
@@ -18,7 +19,11 @@ _SYSTEM_FOLDERS = ("/dev/", "/proc/")
 
 
 def write_file(
-    path: Path, text: str, *, is_private: bool = False, check: Callable[[str], None] = lambda written: None
+    path: Path,
+    content: str | Callable[[TextIO], None],
+    *,
+    is_private: bool = False,
+    check: Callable[[str], None] | None = None,
 ) -> None:
     """Replace the content of `path`, or leave it: a new file, fsync, check, rename, fsync.
 
@@ -26,7 +31,7 @@ def write_file(
 
     Args:
         path: the file to write.
-        text: its content, written as UTF-8.
+        content: what to write as UTF-8, or what writes it.
         is_private: whether only the owner may read it, because it contains phones or texts.
         check: gets what was written before it replaces anything, and raises if that is wrong.
 
@@ -35,21 +40,30 @@ def write_file(
     """
     if _is_written_directly(path):
         with path.open("w", encoding="utf-8", newline="\n") as device:
-            device.write(text)
+            _write(content, device)
         return
     temporary = path.with_name(f".{path.name}.{token_hex(8)}.new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | _BINARY
     try:
-        with os.fdopen(os.open(temporary, flags, _PRIVATE if is_private else _SHARED), "wb") as file:
-            file.write(text.encode("utf-8"))
+        handle = os.open(temporary, flags, _PRIVATE if is_private else _SHARED)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            _write(content, file)
             file.flush()
             os.fsync(file.fileno())
-        check(temporary.read_text(encoding="utf-8"))
+        if check is not None:
+            check(temporary.read_text(encoding="utf-8"))
         temporary.replace(path)
         sync_folder(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _write(content: str | Callable[[TextIO], None], file: TextIO) -> None:
+    if isinstance(content, str):
+        file.write(content)
+    else:
+        content(file)
 
 
 def refuse_link(path: Path) -> None:

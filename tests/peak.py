@@ -1,4 +1,4 @@
-"""The peak memory of reading the recipients of a mailing, in a separate process."""
+"""The peak memory of work on long lists, in a separate process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 # VmHWM instead of ru_maxrss, which in a child process starts at the peak of its parent, here pytest.
 _READ = """
-import re, sys
+import sys
 from pathlib import Path
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.plan.measure import measure_mailing
@@ -16,14 +16,22 @@ from smsby_deploy.config.project_loader import load_project
 project = load_project(Path(sys.argv[1]), {"CRM_URL": sys.argv[2]}).project
 desired, problems = measure_mailing(project, project.mailings[0], PhoneSet())
 assert not problems, problems
-status = Path("/proc/self/status").read_text()
-print(desired.audience.final, re.search(r"VmHWM:\\s+(\\d+) kB", status)[1])
+print(desired.audience.final)
+"""
+_PEAK = """
+import re
+print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 """
 
 
 def measure_peak(folder: Path, url: str = "") -> tuple[int, int]:
     """Return the number of recipients of the only mailing in `folder`, and kilobytes; `url` is its database."""
-    command = [sys.executable, "-c", _READ, str(folder), url]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    recipients, kilobytes = map(int, done.stdout.split())
+    recipients, kilobytes = run_peak(_READ, str(folder), url)
     return recipients, kilobytes
+
+
+def run_peak(code: str, *arguments: str) -> list[int]:
+    """Return the numbers that `code` prints, and the kilobytes that its process has taken."""
+    command = [sys.executable, "-c", code + _PEAK, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [int(word) for word in done.stdout.split()]

@@ -14,7 +14,7 @@ import click
 from smsby_deploy import __version__
 from smsby_deploy.cli.context import Context, check_folder_of, examples, format_option
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
-from smsby_deploy.output.terminal import write_text
+from smsby_deploy.output.terminal import write_parts, write_text
 
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import Project
@@ -133,9 +133,7 @@ class _Output:
             return
         from smsby_deploy.files import write_file
 
-        buffer = io.StringIO()
-        write(buffer)
-        write_file(self.out, buffer.getvalue(), is_private=self.unmask)
+        write_file(self.out, write, is_private=self.unmask)
         context.note(f"written to {self.out}")
 
 
@@ -245,8 +243,9 @@ def _report_writer(context: Context, report: StatusReport, project: Project, out
         "markdown": lambda: status_markdown(report, currency),
         "html": lambda: status_html(report, currency=currency, tool=tool, zone=zone),
         "junit": lambda: status_junit(report, output.fail_under),
-        "csv": lambda: status_csv(report, unmask=output.unmask),
     }
+    if output.form == "csv":
+        return lambda stream: write_parts(status_csv(report, unmask=output.unmask), stream)
     return lambda stream: write_text(texts[output.form](), stream)
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
 
 from smsby_deploy.output.terminal import inert_cell
 from smsby_deploy.output.values import clean, safe_line
@@ -12,27 +15,37 @@ from smsby_deploy.status.delivery_counts import count_unlisted
 from smsby_deploy.status.report import StatusReport
 
 _COLUMNS = ("address", "state", "phone", "status", "at", "people")
+_BLOCK_ROWS = 1000
 
 
-def status_csv(report: StatusReport, *, unmask: bool) -> str:
-    """One row per recipient without a delivery, the phone masked unless `unmask`.
+def status_csv(report: StatusReport, *, unmask: bool) -> Iterator[str]:
+    """Yield one row per recipient without a delivery, the phone masked unless `unmask`.
 
     Recipients about whom sms.by reports nothing individually share a row without a phone, so that `people` adds up to all
-    who did not get it. The report must have been collected with `list_missed`.
+    who did not get it. The report must have been collected with `list_missed`. Rows come by the thousand.
     """
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    rows = _rows(report, unmask)
+    while block := list(islice(rows, _BLOCK_ROWS)):
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator="\n").writerows(block)
+        yield buffer.getvalue()
+
+
+def _rows(report: StatusReport, unmask: bool) -> Iterator[tuple[str, ...]]:
+    yield _COLUMNS
+    masked = lru_cache(_masked_cell)  # of a million rows most cells are the same, but for the phones
     for mailing in report.mailings:
+        address, state = _safe_cell(mailing.address), _safe_cell(mailing.state)
         for missed in mailing.details.missed:
-            phone = missed.phone if unmask else mask_phone(missed.phone)
+            phone = _safe_cell(missed.phone if unmask else mask_phone(missed.phone))
             word = f"undelivered (overdue: {missed.status})" if missed.is_overdue else missed.status
-            row = (mailing.address, mailing.state, phone, safe_line(word), safe_line(missed.at or ""), "1")
-            writer.writerow(map(_safe_cell, row))
+            yield address, state, phone, masked(word), masked(missed.at or ""), "1"
         for status, count in count_unlisted(mailing):
-            row = (mailing.address, mailing.state, "", safe_line(status), "", str(count))
-            writer.writerow(map(_safe_cell, row))
-    return buffer.getvalue()
+            yield address, state, "", masked(status), "", str(count)
+
+
+def _masked_cell(text: str) -> str:
+    return _safe_cell(safe_line(text))
 
 
 def _safe_cell(text: str) -> str:

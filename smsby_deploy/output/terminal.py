@@ -7,6 +7,7 @@ bidi mark reorders a line, no line is a command to a CI service, and no cell is 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TextIO
 
 from smsby_deploy.wording import BEYOND_C0, remove_controls
@@ -27,6 +28,12 @@ def write_text(text: str, stream: TextIO, *, has_commands: bool = False) -> None
     cleaned = remove_controls(text)
     stream.write(cleaned if has_commands else break_commands(cleaned))
     stream.flush()
+
+
+def write_parts(parts: Iterable[str], stream: TextIO) -> None:
+    """Write parts that end with a line, so that no command begins in one and ends in the next."""
+    for part in parts:
+        write_text(part, stream)
 
 
 def write_line(line: str, stream: TextIO) -> None:

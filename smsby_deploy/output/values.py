@@ -19,7 +19,7 @@ def clean(text: str) -> str:
 
     Those could rewrite the terminal's content.
     """
-    return "".join(char if char.isprintable() else " " for char in text)
+    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
 
 
 def safe_line(text: str) -> str:

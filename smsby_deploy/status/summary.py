@@ -193,7 +193,7 @@ def _details(entry: Entry, counts: _RecipientCounts, differences: tuple[Differen
             for prefix, seen in sorted(deliveries.seen.items())
         },
         differences=differences,
-        missed=tuple(deliveries.missed),
+        missed=deliveries.missed,
         open_other=counts.open_other,
         overdue=counts.overdue,
         unread=tuple(dict.fromkeys(counts.unread)),
