@@ -116,6 +116,16 @@ def test_listed_mailing_of_the_old_key_is_not_sent_again(
     assert (action, reason.split(":")[0]) == ("blocked", "collision")
 
 
+@pytest.mark.parametrize("command", ["validate", "status", "lock list", "lock show sale/vip"])
+def test_what_compares_no_digests_needs_no_key(
+    keyed: Shop, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever only looks needs no secret."""
+    monkeypatch.delenv("SMSBY_DIGEST_KEY")
+    done = keyed.run(*command.split())
+    assert done.code == 0, done.err
+
+
 def test_rekey_takes_the_key_away(keyed: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lock is then one without a key; by mistake this does not happen."""
     monkeypatch.delenv("SMSBY_DIGEST_KEY")
