@@ -59,6 +59,13 @@ def test_action_comment_shows_changed_settings(pipeline: Pipeline, *, is_valid: 
     assert ("> ⚠️ the files of the base are not valid" in body) is not is_valid
 
 
+def test_action_warns_without_a_base(pipeline: Pipeline) -> None:
+    """A workflow that compares with nothing cannot show changed settings: it says so."""
+    warning = "::warning title=smsby-deploy::Without the input base"
+    assert warning in pipeline.step("plan", PR_NUMBER="7").stdout
+    assert warning not in pipeline.step("plan", PR_NUMBER="7", BASE=".base").stdout
+
+
 def test_action_says_that_the_base_has_no_project(pipeline: Pipeline) -> None:
     """A new project has nothing to be compared with, and every setting of it is shown."""
     assert pipeline.step("plan", PR_NUMBER="7", BASE=".base").returncode == 0

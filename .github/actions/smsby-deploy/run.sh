@@ -39,6 +39,8 @@ plan() {
   if [ -n "${BASE:-}" ]; then
     mkdir -p "$BASE/$project" # the project may be new
     compare=(--compare "$BASE/$project")
+  elif [ -n "${PR_NUMBER:-}" ]; then
+    echo "::warning title=smsby-deploy::Without the input base, the comment shows no change of settings or lock."
   fi
   rm -f comment.md comment.json # the checkout may have links of these names
   "$smsby" plan --out "$PLAN" --format markdown "${compare[@]}" >comment.md || code=$?
