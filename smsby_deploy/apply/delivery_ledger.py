@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -108,8 +108,10 @@ class DeliveryLedger:
             SmsbyUnavailable, ApiError: sms.by could not be asked.
         """
         listed = remote.by_id.get(message_id)
-        refusal = _wrong_time(message_id, listed, use.time, now) or self._wrong_sender(
-            message_id, use.alphaname
+        refusal = (
+            self._refused_before(message_id)
+            or _wrong_time(message_id, listed, use.time, now)
+            or self._wrong_sender(message_id, use.alphaname)
         )
         if refusal:
             return Reuse(ReuseVerdict.REFUSED, refusal)
@@ -142,13 +144,24 @@ class DeliveryLedger:
         """Return the recorded chunks with this message; an earlier revision has the index -1."""
         if message_id is None:
             return []
-        return [
-            ((address, index if one is entry else -1), chunk)
-            for address, entry in self._recorder.lock.mailings.items()
-            for one in (entry, *entry.earlier)
-            for index, chunk in enumerate(one.chunks)
-            if chunk.message_id == message_id
-        ]
+        return [(ref, chunk) for ref, chunk in self._chunks() if chunk.message_id == message_id]
+
+    def _chunks(self) -> Iterator[tuple[ChunkRef, ChunkRecord]]:
+        for address, entry in self._recorder.lock.mailings.items():
+            for one in (entry, *entry.earlier):
+                for index, chunk in enumerate(one.chunks):
+                    yield (address, index if one is entry else -1), chunk
+
+    def _refused_before(self, message_id: int) -> str:
+        """Say that the message is not as reviewed; empty unless an earlier run found so.
+
+        Only the answer that made it need have reported that.
+        """
+        if all(chunk.refused_id != message_id for _, chunk in self._chunks()):
+            return ""
+        return (
+            f"the same text exists as message {message_id}, which was not made as reviewed: change the text"
+        )
 
     def _wrong_sender(self, message_id: int, alphaname: str) -> str:
         """Return how the message's sender differs from ours; empty if it does not.

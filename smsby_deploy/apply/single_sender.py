@@ -296,9 +296,11 @@ class SingleSender:
         made = read_message_state(outcome.raw, zone)
         reported = ReportedValues(made.time, None, made.alphaname, made.parts)
         self._stop_if_different(sending, chunk, outcome.message_id, [reported])
-        if not sending.run.is_stopped:
-            sending.made.add(outcome.message_id)
-            self._chunks.record(sending.mailing, chunk, states, message_id=outcome.message_id)
+        if sending.run.is_stopped:
+            self._chunks.record(sending.mailing, chunk, states, refused_id=outcome.message_id)
+            return
+        sending.made.add(outcome.message_id)
+        self._chunks.record(sending.mailing, chunk, states, message_id=outcome.message_id)
 
     def _without_opt_outs(self, chunk: Chunk, states: PhoneStates) -> PhoneStates:
         opt_outs = self._chunks.opt_outs

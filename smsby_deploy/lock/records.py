@@ -98,6 +98,9 @@ class ChunkRecord:
     phones: PhoneStates | None = None
     baseline: tuple[int, ...] | None = None
     foreign: int = 0
+    refused_id: int | None = (
+        None  # of a message that was made for it otherwise than reviewed: it is never sent
+    )
     upload: UploadRecord | None = None  # of a mailing that is uploaded
     declared: bool = False  # it is a user's word that sms.by accepted it (lock resolve, import)
 

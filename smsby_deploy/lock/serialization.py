@@ -136,6 +136,8 @@ def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
     if chunk.phones is not None:
         baseline = None if chunk.baseline is None else format_runs(map(str, chunk.baseline))
         document |= {"rows": str(chunk.phones), "baseline": baseline, "foreign": chunk.foreign}
+    if chunk.refused_id is not None:
+        document["refused_id"] = chunk.refused_id
     if chunk.upload is not None:
         document["upload"] = asdict(chunk.upload)
     if chunk.declared:

@@ -53,6 +53,16 @@ def test_unexplained_deliveries_are_in_doubt(reused: Shop, inbox: Inbox) -> None
     assert (called(reused), states(reused)) == ([], "u:3")
 
 
+def test_refused_message_is_never_sent(single: Shop) -> None:
+    """Only the answer that made it said that its text takes more parts; the next one names it as a duplicate."""
+    single.sms_by.script("createSmsMessage", ok({"message_id": 50, "parts": 9}), EXISTS)
+    result, mailing = single.apply()
+    assert (result.exit_code, single.chunk().message_id) == (ExitCode.REFUSED, None)
+    result, mailing = single.apply()
+    assert (result.exit_code, mailing.outcome) == (ExitCode.FAILED, MailingOutcome.REJECTED)
+    assert (single.chunk().refused_id, called(single)) == (50, [])
+
+
 @pytest.mark.parametrize("sender", ["Kvetka", "System name (SMS.by)"])
 def test_message_of_another_sender_is_refused(reused: Shop, sender: str) -> None:
     """A message has one sender for good: the text has to change."""

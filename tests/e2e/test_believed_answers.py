@@ -97,6 +97,19 @@ def test_message_that_differs_is_not_sent(shop: Shop, values: dict[str, Any], wo
     assert {phone: len(messages) for phone, messages in shop.inbox().items()} == dict.fromkeys(_PHONES, 1)
 
 
+@pytest.mark.parametrize("values", [{"time": 2111032800}, {"parts": 3}], ids=["time", "parts"])
+def test_refused_message_is_not_sent_as_a_duplicate(shop: Shop, values: dict[str, Any]) -> None:
+    """sms.by names it again as an existing message, and nothing else reports what was wrong with it."""
+    shop.write("sale.yaml", _SINGLE)
+    shop.fault(method="createSmsMessage", mode="other-values", values=values)
+    assert shop.run("apply", "--auto-approve").code == 4
+    shop.write("more.yaml", _SINGLE.replace("sale", "more"))
+    done = shop.run("apply", "--auto-approve", "--format", "json")
+    assert (done.code, shop.inbox()) == (1, {}), done.err
+    for mailing in done.json["mailings"]:
+        assert "was not made as reviewed: change the text" in mailing["error"]
+
+
 def test_message_in_another_time_zone_is_not_sent(shop: Shop) -> None:
     """createSmsMessage read the time on another clock: the phones would get it three hours late."""
     shop.write("sale.yaml", _SINGLE.replace("text:", "schedule_time: 2036-12-01T10:00:00, text:"))

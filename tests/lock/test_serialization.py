@@ -53,18 +53,20 @@ _chunks = (
     _whole_chunks
     | _declared_chunks
     | st.builds(
-        lambda chunk, states, foreign: replace(
+        lambda chunk, states, foreign, refused_id: replace(
             chunk,
             phones=PhoneStates(state for state, _ in states),
             baseline=tuple(count for _, count in states),
             state=chunk_state_of(PhoneStates(state for state, _ in states)),
             foreign=foreign,
+            refused_id=refused_id,
         ),
         _whole_chunks,
         st.lists(
             st.tuples(st.sampled_from(PhoneState), st.sampled_from([0, 1, 2, 9])), min_size=1, max_size=9
         ),
         st.integers(0, 9),
+        st.none() | st.integers(1, 9),
     )
 )
 _applied = st.builds(AppliedBy, at=_time, plan=_text, commit=st.none() | _text, tool=_text)
