@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.wording import remove_controls
 
+_LONGEST_MESSAGE = 100_000  # characters, as in plan.schema.json
+
 
 class Location(NamedTuple):
     """A place in a file; `line` and `column` count from 1."""
@@ -79,7 +81,7 @@ def problem_document(problem: Problem) -> dict[str, Any]:
         "file": file,
         "line": line,
         "column": column,
-        "message": mask_phones(problem.message),
+        "message": mask_phones(problem.message)[:_LONGEST_MESSAGE],
     }
 
 

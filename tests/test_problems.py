@@ -32,6 +32,14 @@ def test_problem_replaces_what_utf8_cannot_express() -> None:
     assert problem.location == Location("?.yaml", 1, 1)
 
 
+def test_problem_has_no_control_characters() -> None:
+    """Its message and file are written to plan files, which are refused with them, and it is no longer than they allow."""
+    problem = _problem(message="\x1b[2J\x9b\u202ehere", at=Location("\x00.yaml", 1, 1))
+    assert problem.message == " [2J  here"
+    assert problem.location == Location(" .yaml", 1, 1)
+    assert len(problem_document(_problem(message="x" * 200_000))["message"]) == 100_000
+
+
 def test_problem_document_masks_phones() -> None:
     """It goes into plan files and JSON output."""
     document = problem_document(_problem(message="375291234567 is listed twice"))

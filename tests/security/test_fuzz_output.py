@@ -157,7 +157,7 @@ def test_no_output_has_power_or_shows_a_secret(tmp_path: Path) -> None:
         shop = Shop(tmp_path / "project", url)
         shop.root.mkdir()
 
-        @settings(max_examples=4, database=None, phases=[Phase.generate], deadline=None)
+        @settings(max_examples=3, database=None, phases=[Phase.generate], deadline=None)
         @given(_worlds)
         def attack(world: World) -> None:
             _build(shop, world)
