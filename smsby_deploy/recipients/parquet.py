@@ -7,18 +7,24 @@ Rows are numbered from 1 across all files; `find_row` returns the file of a row.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from smsby_deploy.config.declarations import RecipientsParquet
 from smsby_deploy.recipients.cell_values import UnsupportedValue, text_rows
-from smsby_deploy.recipients.rows import Block, RecipientsError, block_of_rows
+from smsby_deploy.recipients.rows import LONGEST_VALUE, Block, RecipientsError, block_of_rows
 
 # The system's allocator frees memory at once; arrow's own pool keeps 30 MB after a million rows. Arrow reads this
 # environment variable when it is imported.
 _POOL = "ARROW_DEFAULT_MEMORY_POOL"
+_COMMON_RATIO = 100  # of unpacked to packed bytes; more is suspicious above _SMALL
+_SMALL = 64 << 20
+_LARGEST_CHUNK = 1 << 30  # unpacked bytes of a column in a row group
+_MOST_ROWS = 1000  # per byte of a file; a phone in each row takes more than that
+_LARGEST_DELTAS = 1 << 20  # of DELTA_BYTE_ARRAY, in which each value may repeat all of the one before
 _BUFFER = 1 << 16  # bytes of a column chunk in memory, so that memory does not grow with the row groups
 
 
@@ -41,6 +47,9 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
                 names = _plain_columns(schema)
                 if not names:
                     raise RecipientsError("no columns of text, numbers, dates or booleans", first)
+                _check_size(file.metadata, path, names, first)
+                dictionaries = _dictionaries(file, path, names)
+            with _open(path, dictionaries) as file:
                 for batch in file.iter_batches(batch_size=size, columns=names, use_threads=False):
                     # By name, because for a column `a.b` pyarrow also returns the field `b` of a column `a`.
                     cells = text_rows(_values(arrow, batch.column(name)) for name in names)
@@ -102,10 +111,75 @@ def _arrow() -> Any:
     return arrow
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path, dictionaries: Sequence[str] = ()) -> Any:
     from pyarrow.parquet import ParquetFile
 
-    return ParquetFile(path, memory_map=False, pre_buffer=False, buffer_size=_BUFFER)
+    return ParquetFile(
+        path, memory_map=False, pre_buffer=False, buffer_size=_BUFFER, read_dictionary=list(dictionaries)
+    )
+
+
+def _chunks(metadata: Any, names: Sequence[str]) -> Iterator[Any]:
+    """Yield what the file says about each chunk of the columns `names`."""
+    wanted = set(names)
+    for group in range(metadata.num_row_groups):
+        chunks = metadata.row_group(group)
+        for index in range(chunks.num_columns):
+            chunk = chunks.column(index)
+            if chunk.path_in_schema in wanted:
+                yield chunk
+
+
+def _check_size(metadata: Any, path: Path, names: Sequence[str], first: int) -> None:
+    """Refuse a file by what it says about itself.
+
+    Raises:
+        RecipientsError: the file would unpack to far more than it is.
+    """
+    if metadata.num_rows > max(1_000_000, _MOST_ROWS * path.stat().st_size):
+        raise RecipientsError(f"{metadata.num_rows:,} rows are too many for a file of this size", first)
+    for chunk in _chunks(metadata, names):
+        unpacked, packed = chunk.total_uncompressed_size, chunk.total_compressed_size
+        if unpacked > _LARGEST_CHUNK or unpacked > max(_SMALL, _COMMON_RATIO * packed):
+            message = (
+                f"the column {chunk.path_in_schema} unpacks to {unpacked >> 20:,} MB, which is too much; "
+                "write smaller row groups, or leave the column out"
+            )
+            raise RecipientsError(message, first)
+        if "DELTA_BYTE_ARRAY" in chunk.encodings and unpacked > _LARGEST_DELTAS:
+            message = (
+                f"the column {chunk.path_in_schema} is encoded as DELTA_BYTE_ARRAY, which may unpack to any size; "
+                "write the file with the default encoding"
+            )
+            raise RecipientsError(message, first)
+
+
+def _dictionaries(file: Any, path: Path, names: Sequence[str]) -> list[str]:
+    """Return the columns of text whose dictionaries have long values, to be read as dictionaries.
+
+    Else pyarrow would write out a long value for each row that refers to it. Read as dictionaries, others would be slower.
+    """
+    has_dictionary = {
+        chunk.path_in_schema for chunk in _chunks(file.metadata, names) if chunk.has_dictionary_page
+    }
+    schema = file.schema_arrow
+    coded = [name for name in names if name in has_dictionary and _is_text(schema.field(name).type)]
+    long: set[str] = set()
+    with _open(path, coded) as dictionaries:
+        for group in range(file.metadata.num_row_groups if coded else 0):
+            # The first row comes with the whole dictionary.
+            rows = dictionaries.iter_batches(
+                batch_size=1, row_groups=[group], columns=coded, use_threads=False
+            )
+            for row in islice(rows, 1):
+                long.update(name for name in coded if _is_long(row.column(name).dictionary))
+    return sorted(long)
+
+
+def _is_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_string(kind) or types.is_large_string(kind))
 
 
 def _plain_columns(schema: Any) -> list[str]:
@@ -128,6 +202,11 @@ def _plain_columns(schema: Any) -> list[str]:
 
 
 def _values(arrow: Any, column: Any) -> list[Any]:
+    if arrow.types.is_dictionary(column.type):
+        column = arrow.DictionaryArray.from_arrays(
+            column.indices, _cut(column.dictionary)
+        ).dictionary_decode()
+    column = _cut(column)
     if arrow.types.is_timestamp(column.type) and column.type.unit == "ns":
         # Python's times have microseconds.
         column = column.cast(arrow.timestamp("us", column.type.tz), safe=False)
@@ -135,6 +214,22 @@ def _values(arrow: Any, column: Any) -> list[Any]:
         column = column.cast(arrow.time64("us"), safe=False)
     values: list[Any] = column.to_pylist()
     return values
+
+
+def _cut(column: Any) -> Any:
+    """Return texts without what exceeds the longest value by more than a character."""
+    from pyarrow import compute
+
+    return compute.utf8_slice_codeunits(column, 0, LONGEST_VALUE + 1) if _is_long(column) else column
+
+
+def _is_long(column: Any) -> bool:
+    """Whether a text of `column` may be longer than a value may be: its bytes are not fewer than its characters."""
+    from pyarrow import compute
+
+    if not _is_text(column.type):
+        return False
+    return bool((compute.max(compute.binary_length(column)).as_py() or 0) > LONGEST_VALUE)
 
 
 def _reason(error: Exception) -> str:

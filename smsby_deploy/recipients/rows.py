@@ -140,7 +140,7 @@ def _variables_of(keys: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def has_short_lines(text: str) -> bool:
-    """Whether no line of `text` is longer than a value may be, so that no value within a line is.
+    """Whether no line of `text` is longer than a value may be.
 
     Found from line end to line end, it costs next to nothing.
     """
@@ -151,7 +151,7 @@ def has_short_lines(text: str) -> bool:
 
 
 def limit_values(block: Block) -> Block:
-    """Return `block` without the rows that have a value over 10,000 characters, which are errors."""
+    """Return `block` without the rows that have an overlong value, which are errors."""
     if not any(column and max(map(len, column)) > LONGEST_VALUE for column in block.values):
         return block
     errors = {

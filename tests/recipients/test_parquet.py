@@ -193,4 +193,5 @@ def test_parquet_memory_does_not_grow(tmp_path: Path) -> None:
         recipients, kilobytes = measure_peak(folder)
         assert recipients == count
         found.append(kilobytes)
-    assert found[1] - found[0] < 6_000  # the rows alone would take 60,000
+    # The rows alone would take 60,000, the largest dictionary takes 8,000.
+    assert found[1] - found[0] < 12_000

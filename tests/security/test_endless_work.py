@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -149,3 +151,58 @@ def test_value_of_millions_of_characters(
     expected = 3 if write is _one_phone else 0
     assert run(arguments) == expected
     assert "characters" not in capsys.readouterr().out
+
+
+def test_parquet_file_that_unpacks_to_gigabytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file of kilobytes is refused by what it says about itself, before anything is unpacked."""
+    about = pa.array(["x" * (1 << 20)] * 100)
+    table = pa.table({"phone": [str(375291234500 + row) for row in range(100)], "about": about})
+    write_table(table, tmp_path / "vip.parquet", use_dictionary=False, compression="zstd")
+    assert (tmp_path / "vip.parquet").stat().st_size < 100_000
+    arguments = [*_project(tmp_path), "plan", "--offline"]
+    campaign = tmp_path / "sale.yaml"
+    text = campaign.read_text("utf-8")
+    campaign.write_text(text.replace('["375291234567"]', "{parquet: vip.parquet}"), "utf-8")
+    assert run(arguments) == 3
+    assert "error RECIPIENTS sale/vip: the column about unpacks to 100 MB" in capsys.readouterr().out
+
+
+_PEAK = """\
+import re, sys
+from smsby_deploy.cli.main import run
+code = run(sys.argv[1:])
+print(int(re.search("VmHWM: *\\t* *([0-9]+)", open("/proc/self/status").read())[1]) // 1024, code)
+"""
+
+
+@pytest.mark.parametrize(
+    ("encoding", "why"),
+    [(None, "the value of about has 10,001 characters"), ("DELTA_BYTE_ARRAY", "may unpack to any size")],
+)
+def test_parquet_value_that_every_row_repeats(tmp_path: Path, encoding: str | None, why: str) -> None:
+    """The rows refer to a value of 2 MB, or repeat it as a prefix; it is not written out for each."""
+    long = pa.array(["x" * (2 << 20)])
+    about = pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int32()), long)
+    table = pa.table({"phone": [str(375291234500 + row) for row in range(1000)], "about": about})
+    if encoding is None:
+        write_table(table, tmp_path / "vip.parquet")
+    else:
+        some = table.slice(0, 300).cast(pa.schema({"phone": pa.string(), "about": pa.string()}))
+        write_table(
+            some,
+            tmp_path / "vip.parquet",
+            use_dictionary=False,
+            column_encoding={"about": encoding},
+            write_statistics=False,
+        )
+    arguments = [*_project(tmp_path), "plan", "--offline"]
+    campaign = tmp_path / "sale.yaml"
+    text = campaign.read_text("utf-8")
+    campaign.write_text(text.replace('["375291234567"]', "{parquet: vip.parquet}"), "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", _PEAK, *arguments], capture_output=True, text=True, check=True
+    )
+    megabytes, code = map(int, done.stdout.splitlines()[-1].split())
+    assert code == 3
+    assert why in done.stdout
+    assert megabytes < 600
