@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.bench.measure import Cost, Figure, compare, make_project, python, run_process
+from tests.bench.bench_apply import server
+from tests.bench.measure import COMMAND, Cost, Figure, compare, make_project, python, run_process
 
 _MAILINGS = 10_000
 _JSON = """
@@ -21,12 +22,26 @@ from smsby_deploy.lock.store import LockStore
 collect_as_usual()
 with LockStore(pathlib.Path(sys.argv[1]) / "smsby.lock.json", "bench").held() as held:
     journal = held.open_journal()
-    journal.append(EventKind.BEGIN, id="j", lineage=held.lock.lineage, plan="p", at="t", commit=None, tool="x")
+    journal.append(EventKind.BEGIN, id="j", lineage=held.lock.lineage, plan="p", at="2025-03-01T10:00:00+00:00", commit=None, tool="x")
     entry = dataclasses.replace(next(iter(held.lock.mailings.values())), revision=2)
     journal.append(EventKind.MAILING, address="new/one", entry=entry_document(entry))
     journal.close()
     held.fold_in()
     assert "new/one" in held.lock.mailings
+"""
+# What `status` has recorded when every mailing was delivered.
+_ALL_FINAL = """
+import collections, pathlib, sys
+from smsby_deploy.lock.store import LockStore
+from smsby_deploy.status.delivery_counts import DeliveryCounts
+from smsby_deploy.status.final_chunks import FinalChunks, final_path, write_final
+path = pathlib.Path(sys.argv[1]) / "smsby.lock.json"
+final, all = FinalChunks(), collections.Counter
+minutes = {f"2025-03-01 10:{minute:02}": 50 for minute in range(20)}
+counts = DeliveryCounts(all(DELIVERED=1000), all(), all(minutes), all({"375 29": 1000}), all({"375 29": 1000}))
+for entry in LockStore(path, "bench").read().mailings.values():
+    final.add(entry.chunks[0], counts, is_overdue=False)
+write_final(final_path(path), final, f"{sys.argv[2]} bench")
 """
 
 
@@ -53,11 +68,32 @@ def measure(runs: int, rows: int) -> list[Figure]:
     figure = compare(
         f"a lock of {_MAILINGS:,} mailings: read, one added, written",
         subject,
-        lambda: run_process(python(_JSON, str(folder))),
+        lambda: _json(folder),
         floor_is="json.loads and json.dumps",
         runs=runs,
         at_most=3.5,
         aim=1.5,
     )
     figure.extra["MB"] = max(peaks)
-    return [figure]
+    return [figure, _status(folder, runs)]
+
+
+def _status(folder: Path, runs: int) -> Figure:
+    """Compare `status` of mailings that are all final with the same floor; only the list is asked for."""
+    with server(0) as url:
+        run_process(python(_ALL_FINAL, str(folder), url))
+        environ = {"SMSBY_TOKEN": "bench", "SMSBY_API_URL": url}
+        command = (*COMMAND, "-q", "-C", str(folder), "status", "--format", "json")
+        return compare(
+            f"`status` of {_MAILINGS:,} final mailings",
+            lambda: run_process(command, environ=environ),
+            lambda: _json(folder),
+            floor_is="json.loads and json.dumps",
+            runs=runs,
+            at_most=12,
+            aim=6,
+        )
+
+
+def _json(folder: Path) -> Cost:
+    return run_process(python(_JSON, str(folder)))

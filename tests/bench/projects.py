@@ -171,6 +171,7 @@ def make_years(folder: Path, mailings: int) -> None:
         )
         if number % 10 == 0:
             applies.append(Apply(plan, at, None, "smsby-deploy 0.1.0", 10, 10_000))
+    (folder / "smsby.yaml").write_text(_PROJECT.format(concurrency=1, suppress=""), encoding="utf-8")
     lock = Lock("bench", len(applies), "0" * 32, entries, tuple(applies))
     (folder / "smsby.lock.json").write_text(write_lock(lock), encoding="utf-8")
 
