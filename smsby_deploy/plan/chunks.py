@@ -31,7 +31,7 @@ from smsby_deploy.plan.fingerprint import (
     row_lines,
 )
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
+from smsby_deploy.recipients.audience import AudienceReport, Batch, ReadBatches, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.texts.encoding_lint import Rewriter, is_composed
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, render_texts
@@ -40,7 +40,6 @@ MOST_SINGLE = (
     10_000  # recipients of a mailing that is sent phone by phone: half an hour at 5 requests per second
 )
 
-ReadBatches = Callable[[Mailing, PhoneSet | None, AudienceReport], Iterator[Batch]]
 OnBatch = Callable[[Batch, Sequence[str]], None]  # there are no texts where all recipients get the same
 _RenderedTexts = tuple[Batch, Sequence[str]]
 

@@ -17,7 +17,6 @@ from smsby_deploy.plan.chunks import (
     ChunkReport,
     Keep,
     OnBatch,
-    ReadBatches,
     hash_text,
     ignore_batch,
     stream_chunks,
@@ -29,10 +28,12 @@ from smsby_deploy.recipients.audience import (
     MOST_DIFFERING,
     AudienceReport,
     Batch,
+    ReadBatches,
     find_differing,
     read_audience,
 )
 from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.shared_reads import SharedReads
 from smsby_deploy.recipients.sources import place_rows
 from smsby_deploy.recipients.suppression import check_without_databases, load_suppression
 from smsby_deploy.texts.template import Template, compile_text, rows_file
@@ -64,7 +65,8 @@ class Observers(NamedTuple):
     """What else receives recipients and texts while a mailing is measured.
 
     `policy` checks every text that a recipient would get, `on_batch` gets every batch with its texts, `keep` every
-    chunk of a mailing that is sent in chunks. With `keeps_phones`, the recipients are kept as a set.
+    chunk of a mailing that is sent in chunks. With `keeps_phones`, the recipients are kept as a set. `shared` has the
+    files that were read for other mailings.
     """
 
     policy: ContentPolicy | None = None
@@ -72,6 +74,7 @@ class Observers(NamedTuple):
     on_batch: OnBatch = ignore_batch
     keep: Keep | None = None
     keeps_phones: bool = False
+    shared: SharedReads | None = None
 
 
 NO_OBSERVERS = Observers()
@@ -156,6 +159,8 @@ def _measure_chunks(
         from smsby_deploy.recipients.prefetch import prefetch_audience
 
         read = prefetch_audience
+    if observers.shared is not None:
+        read = observers.shared.sharing(read)
     chunks = []
     for chunk in stream_chunks(project, mailing, template, suppressed, report, read=read, on_batch=on_batch):
         chunks.append(counter.count_chunk(chunk))

@@ -6,7 +6,7 @@ Nothing here can send.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -40,6 +40,7 @@ from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.privacy import shown_url
 from smsby_deploy.problems import Problem, Severity, has_errors
 from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.shared_reads import SharedReads
 from smsby_deploy.recipients.suppression import load_suppression
 
 if TYPE_CHECKING:
@@ -101,14 +102,16 @@ def measure_files(
     suppressed, problems = load_suppression(loaded.project.suppress, loaded.project.only_to)
     measured = []
     shared_texts = SharedTexts(mailings)
-    for mailing in progress.over(mailings):
-        policy = ContentPolicy(loaded.project.guardrails)
-        is_kept = _may_be_sent_in_bulk(mailing, lock.mailings.get(mailing.address))
-        keeps_phones = shared_texts.keeps(mailing)
-        observers = Observers(policy, progress, observe(mailing), keep if is_kept else None, keeps_phones)
-        desired, found = measure_mailing(loaded.project, mailing, suppressed, observers)
-        shared_texts.take(desired)
-        measured.append(_Measured(mailing, desired, policy, tuple(found)))
+    with closing(SharedReads(mailings)) as shared_reads:
+        for mailing in progress.over(mailings):
+            policy = ContentPolicy(loaded.project.guardrails)
+            is_kept = _may_be_sent_in_bulk(mailing, lock.mailings.get(mailing.address))
+            keeps_phones = shared_texts.keeps(mailing)
+            kept_by = keep if is_kept else None
+            observers = Observers(policy, progress, observe(mailing), kept_by, keeps_phones, shared_reads)
+            desired, found = measure_mailing(loaded.project, mailing, suppressed, observers)
+            shared_texts.take(desired)
+            measured.append(_Measured(mailing, desired, policy, tuple(found)))
     files = MeasuredFiles(loaded, select, lock, tuple(measured), tuple(orphans), suppressed, tuple(problems))
     if select:
         return files

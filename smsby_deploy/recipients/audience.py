@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import compress, count, islice
@@ -136,6 +136,7 @@ class Repeats:
     numbers: array[int] = field(default_factory=lambda: array("q"))
     lines: array[int] = field(default_factory=lambda: array("q"))
     values: array[int] = field(default_factory=lambda: array("q"))
+    differing: list[int] | None = None  # what `find_differing` has found
 
     def add(self, number: int, line: int, value: int) -> None:
         self.numbers.append(number)
@@ -161,6 +162,9 @@ class AudienceReport:
     recipients_digest: str | None = None
     keeps_phones: bool = False
     phones: PhoneSet | None = None
+
+
+ReadBatches = Callable[[Mailing, PhoneSet | None, AudienceReport], Iterator[Batch]]
 
 
 def read_audience(
@@ -214,7 +218,12 @@ def find_differing(mailing: Mailing, report: AudienceReport) -> list[int]:
     The values of the first rows are not kept in memory: the audience is read again, only as far as needed, and at
     most about a thousand lines are returned.
     """
-    repeats = report.repeats
+    if report.repeats.differing is None:
+        report.repeats.differing = _read_differing(mailing, report.repeats)
+    return report.repeats.differing
+
+
+def _read_differing(mailing: Mailing, repeats: Repeats) -> list[int]:
     pending: dict[int, list[int]] = {}
     for index, number in enumerate(repeats.numbers):
         pending.setdefault(number, []).append(index)

@@ -22,7 +22,8 @@ from smsby_deploy.lock.store import LockStore
 collect_as_usual()
 with LockStore(pathlib.Path(sys.argv[1]) / "smsby.lock.json", "bench").held() as held:
     journal = held.open_journal()
-    journal.append(EventKind.BEGIN, id="j", lineage=held.lock.lineage, plan="p", at="2025-03-01T10:00:00+00:00", commit=None, tool="x")
+    at = "2025-03-01T10:00:00+00:00"
+    journal.append(EventKind.BEGIN, id="j", lineage=held.lock.lineage, plan="p", at=at, commit=None, tool="x")
     entry = dataclasses.replace(next(iter(held.lock.mailings.values())), revision=2)
     journal.append(EventKind.MAILING, address="new/one", entry=entry_document(entry))
     journal.close()

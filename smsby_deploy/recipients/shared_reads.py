@@ -1,0 +1,127 @@
+"""A file that several mailings of a plan share is read, cleaned and de-duplicated once.
+
+Its batches are kept in an unnamed temporary file, so memory does not grow; without space for that, the file is read again.
+Only a read without problems is kept, because problems name their mailing.
+"""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import IO
+
+from smsby_deploy.config.declarations import Mailing, RecipientsFile
+from smsby_deploy.problems import Location
+from smsby_deploy.recipients.audience import AudienceReport, Batch, ReadBatches
+from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.prefetch import pack, unpack
+
+_NOWHERE = Location("")
+
+
+@dataclass(frozen=True, slots=True)
+class _KeptRead:
+    """What one read has found; `stamp` is that of the file then."""
+
+    file: IO[bytes]
+    report: AudienceReport
+    suppressed: PhoneSet | None
+    stamp: tuple[int, int]
+
+    def serves(self, mailing: Mailing, suppressed: PhoneSet | None, report: AudienceReport) -> bool:
+        """Whether another read would find the same."""
+        has_phones = self.report.phones is not None or not report.keeps_phones
+        return self.suppressed is suppressed and has_phones and self.stamp == _stamp_of(mailing)
+
+    def replay(self, report: AudienceReport) -> Iterator[Batch]:
+        self.file.seek(0)
+        while True:
+            try:
+                packed = pickle.load(self.file)  # noqa: S301  # only this process has the file
+            except EOFError:
+                break
+            yield unpack(packed)
+        for name in ("rows", "invalid", "duplicate", "held_out", "repeats", "facts", "recipients_digest"):
+            setattr(report, name, getattr(self.report, name))
+        report.phones = self.report.phones if report.keeps_phones else None
+
+
+class SharedReads:
+    """The reads of the mailings of one plan, which come one after another."""
+
+    def __init__(self, mailings: Iterable[Mailing]) -> None:
+        self._left = Counter(key for mailing in mailings if (key := _key_of(mailing)) is not None)
+        self._kept: dict[Hashable, _KeptRead] = {}
+
+    def close(self) -> None:
+        """Delete what was kept."""
+        for kept in self._kept.values():
+            kept.file.close()
+        self._kept.clear()
+
+    def sharing(self, read: ReadBatches) -> ReadBatches:
+        """Return `read`, which is only used for what was not read before."""
+
+        def read_once(
+            mailing: Mailing, suppressed: PhoneSet | None, report: AudienceReport
+        ) -> Iterator[Batch]:
+            key = _key_of(mailing)
+            self._left[key] -= 1
+            kept = self._kept.get(key)
+            if kept is not None and kept.serves(mailing, suppressed, report):
+                yield from kept.replay(report)
+            elif kept is None and key is not None and self._left[key] > 0:
+                yield from self._record(key, mailing, suppressed, report, read)
+            else:
+                yield from read(mailing, suppressed, report)
+            if self._left[key] <= 0 and key in self._kept:
+                self._kept.pop(key).file.close()
+
+        return read_once
+
+    def _record(
+        self,
+        key: Hashable,
+        mailing: Mailing,
+        suppressed: PhoneSet | None,
+        report: AudienceReport,
+        read: ReadBatches,
+    ) -> Iterator[Batch]:
+        stamp = _stamp_of(mailing)
+        try:
+            file = tempfile.TemporaryFile()  # noqa: SIM115  # closed when no mailing needs it any more
+        except OSError:
+            yield from read(mailing, suppressed, report)
+            return
+        is_kept = True
+        for batch in read(mailing, suppressed, report):
+            try:
+                if is_kept:
+                    pickle.dump(pack(batch), file, pickle.HIGHEST_PROTOCOL)
+            except OSError:  # no space
+                is_kept = False
+            yield batch
+        if is_kept and not report.problems and stamp == _stamp_of(mailing):
+            self._kept[key] = _KeptRead(file, replace(report), suppressed, stamp)
+        else:
+            file.close()
+
+
+def _key_of(mailing: Mailing) -> Hashable:
+    """Return what decides which recipients a mailing has; None if its audience is not shared."""
+    if not isinstance(mailing.audience, RecipientsFile) or mailing.upload is not None:
+        return None
+    audience = mailing.audience._replace(location=_NOWHERE)
+    return audience, tuple(mailing.countries), mailing.on_invalid, mailing.text is None
+
+
+def _stamp_of(mailing: Mailing) -> tuple[int, int]:
+    assert isinstance(mailing.audience, RecipientsFile)
+    try:
+        found = mailing.audience.path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)

@@ -1,0 +1,97 @@
+"""Files that several mailings share: what is read once, and what is read again."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.lock.records import Lock
+from smsby_deploy.plan.planner import measure_files
+from smsby_deploy.recipients import shared_reads
+from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
+from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.shared_reads import SharedReads
+
+_MAILING = "  - name: m{}\n    recipients: {{file: list.csv{}}}\n    text: '{}'\n    on_invalid: drop\n"
+_PHONES = st.sampled_from(["375291111111", "80292222222", "+375 33 333-33-33", "none", ""])
+
+
+def _make(folder: Path, rows: str, *options: str) -> tuple[Mailing, ...]:
+    (folder / "smsby.yaml").write_text("version: 1\nproject: shop\n")
+    (folder / "list.csv").write_text(f"phone,name\n{rows}", "utf-8")
+    mailings = "".join(_MAILING.format(n, option, f"Hi {n}") for n, option in enumerate(options))
+    (folder / "sale.yaml").write_text(f"version: 1\ncampaign: sale\nmailings:\n{mailings}")
+    return load_project(folder).project.mailings
+
+
+def _read(shared: SharedReads, mailing: Mailing, suppressed: PhoneSet | None = None) -> tuple[Any, ...]:
+    """Everything that a read yields and reports."""
+    report = AudienceReport()
+    batches = list(shared.sharing(read_audience)(mailing, suppressed, report))
+    return [_content(batch) for batch in batches], _facts(report)
+
+
+def _content(batch: Batch) -> tuple[Any, ...]:
+    return (list(batch.phones), list(batch.lines), bytes(batch.not_suppressed), batch.variables)
+
+
+def _facts(report: AudienceReport) -> tuple[Any, ...]:
+    return report.rows, report.invalid, report.duplicate, report.recipients_digest, report.problems
+
+
+@given(rows=st.lists(st.tuples(_PHONES, st.sampled_from(["Anna", "Йога", ""])), min_size=1, max_size=12))
+def test_shared_read_finds_what_a_read_finds(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
+) -> None:
+    """Recipients, lines, values and counts are the same for every mailing, whoever reads first."""
+    text = "".join(f"{phone},{name}\n" for phone, name in rows)
+    mailings = _make(tmp_path_factory.mktemp("shop"), text, "", "", "")
+    alone = _read(SharedReads([]), mailings[0])
+    shared = SharedReads(mailings)
+    if not alone[1][-1]:
+        assert [_read(shared, mailing) for mailing in mailings] == [alone] * 3
+
+
+def test_plan_reads_a_shared_file_once(tmp_path: Path) -> None:
+    """Of five mailings to one list the first reads it; another column of phones is another list."""
+    _make(tmp_path, "375291111111,375292222222\n80291111111,\n", *[""] * 5, ", phone: name")
+    reads: list[str] = []
+
+    def count(mailing: Mailing, *others: Any, **options: Any) -> Any:
+        reads.append(mailing.address)
+        return read_audience(mailing, *others, **options)
+
+    with patch("smsby_deploy.plan.measure.read_audience", count):
+        measured = measure_files(load_project(tmp_path), select=(), lock=Lock("shop")).measured
+    assert reads == ["sale/m0", "sale/m5"]
+    assert [one.desired.audience.final for one in measured if one.desired] == [1] * 6
+    digests = {one.desired.recipients_digest for one in measured if one.desired}
+    assert len(digests) == 2
+
+
+@pytest.mark.parametrize("change", ["file", "opt-outs", "full disk", "problem"])
+def test_shared_file_is_read_again(tmp_path: Path, change: str) -> None:
+    """A file that has changed, other opt-outs, no space, or a problem that names its mailing."""
+    mailings = _make(tmp_path, "375291111111,Anna\n", "", "", "")
+    if change == "problem":
+        mailings = tuple(one._replace(on_invalid="fail") for one in mailings)
+        (tmp_path / "list.csv").write_text("phone,name\nnone,Anna\n")
+    shared, suppressed = SharedReads(mailings), PhoneSet()
+    error = OSError(errno.ENOSPC, "No space left on device") if change == "full disk" else None
+    with patch.object(shared_reads.pickle, "dump", side_effect=error, wraps=shared_reads.pickle.dump):
+        first = _read(shared, mailings[0], suppressed)
+    if change == "file":
+        (tmp_path / "list.csv").write_text("phone,name\n375291111111,Anna\n375292222222,Nina\n")
+    others = PhoneSet() if change == "opt-outs" else suppressed
+    alone = _read(SharedReads([]), mailings[1], others)
+    with patch.object(shared_reads, "unpack", side_effect=AssertionError):
+        assert _read(shared, mailings[1], others) == alone
+    assert (first != alone) is (change in ("file", "problem"))
