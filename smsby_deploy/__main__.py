@@ -12,7 +12,7 @@ from smsby_deploy.gc_tuning import collect_seldom, end_quickly
 def main() -> None:
     """Run the command line and exit with its code."""
     arguments = sys.argv[1:]
-    if arguments == ["--version"]:
+    if arguments == ["--version"] and sys.stdout is not None:
         with suppress(OSError):  # the command line below reports it
             sys.stdout.write(f"smsby-deploy {__version__}\n")
             sys.stdout.flush()

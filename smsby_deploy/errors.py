@@ -10,14 +10,15 @@ SmsbyDeployError                1   failed
 ├── Refused                     4   a guardrail, the balance, a missing approval
 ├── LockHeld                    8   another run holds the lock
 ├── LockDamaged                 1   the lock file or its journal is damaged
+├── OutputLost                  1   stdout is closed or full; or the worse code of the result
 └── ApiError                    1   sms.by answered with an error
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 class SmsbyDeployError(Exception):
     """An error with one clear sentence, its place in a file, what to do next, and an exit code."""
 
-    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+    exit_code: ExitCode = ExitCode.FAILED  # of the class, except for OutputLost
 
     def __init__(self, message: str, *, hint: str = "", location: Location | None = None) -> None:
         super().__init__(message)
@@ -55,6 +56,22 @@ class FilesInvalid(SmsbyDeployError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(f"{counted(len(problems), 'problem')} in the project's files")
         self.problems = tuple(problems)
+
+
+class OutputLost(SmsbyDeployError):
+    """Stdout is closed or full, so the output of a command cannot be written."""
+
+    def __init__(self, why: str, *, result: str = "", exit_code: ExitCode = ExitCode.FAILED) -> None:
+        """Take the worse of 1 and the command's own `exit_code`.
+
+        `result` says in a line what the output would have said.
+        """
+        super().__init__(
+            f"cannot write the output: {why}{f'; the result: {result}' if result else ''}",
+            hint="run `smsby-deploy status` to see what was sent, and `smsby-deploy plan` to see what remains to be done",
+        )
+        self.why = why
+        self.exit_code = first_exit_code([ExitCode.FAILED, exit_code])
 
 
 class PlanRefused(SmsbyDeployError):

@@ -11,7 +11,7 @@ import click
 from smsby_deploy.cli.context import Context, examples, yes_option
 from smsby_deploy.errors import UsageError
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.output.terminal import write_text
+from smsby_deploy.output.terminal import output_of, write_text
 
 
 @click.command(
@@ -63,7 +63,9 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
             f"note: {method.name} has no documented parameter {unknown!r}; sms.by ignores it silently"
         )
     answer = call_raw(transport, method, params)
-    _print_answer(answer.data, read_token(api.environment, context.environ))
+    code = ExitCode.DONE if answer.failure is None else answer.failure.exit_code
+    with output_of(code, "sms.by answered; do not repeat a request that sends"):
+        _print_answer(answer.data, read_token(api.environment, context.environ))
     if answer.failure is not None:
         raise answer.failure
     return ExitCode.DONE

@@ -14,7 +14,7 @@ import click
 from smsby_deploy.cli.context import Context, check_folder_of, examples, format_option
 from smsby_deploy.cli.session import find_actor, find_commit
 from smsby_deploy.errors import FilesInvalid, Refused, SmsbyUnavailable, UsageError
-from smsby_deploy.output.terminal import write_text
+from smsby_deploy.output.terminal import output_of, write_text
 
 if TYPE_CHECKING:
     from smsby_deploy.apply.context import Event
@@ -72,6 +72,7 @@ def command(
     afterwards.
     """
     from smsby_deploy.cli.session import load
+    from smsby_deploy.output.apply_text import summary_line
 
     if plan_path is not None and select:
         raise UsageError("--select cannot be combined with a plan file: the file names its mailings")
@@ -82,9 +83,15 @@ def command(
         result = _apply(approval, project, plan_path, select, lock_timeout)
     except (Refused, FilesInvalid) as error:
         if form == "json" and approval.plan is not None:
-            _write_refusal(approval.plan, error)
+            with output_of(error.exit_code, error.message):
+                _write_refusal(approval.plan, error)
         raise
-    _write_result(context, result, project, form, report)
+    _report_differences(context, result)
+    try:
+        with output_of(result.exit_code, summary_line(result)):
+            _write_result(context, result, project, form)
+    finally:  # the report must not depend on stdout
+        _write_report(result, report)
     return result.exit_code
 
 
@@ -183,24 +190,30 @@ def _write_refusal(plan: Plan, error: Refused | FilesInvalid) -> None:
     write_text(json_text(apply_document(refused_result(plan, error))), sys.stdout)
 
 
-def _write_result(
-    context: Context, result: ApplyResult, project: Project, form: str, report: Path | None
-) -> None:
-    from smsby_deploy.files import write_file
-    from smsby_deploy.output.apply_text import write_apply
-    from smsby_deploy.output.json_documents import apply_document, json_text
+def _report_differences(context: Context, result: ApplyResult) -> None:
     from smsby_deploy.output.json_log import log_apply
 
     for difference in result.differences:
         text = f"{difference.code}: {difference.address}: {difference.message}"
         context.warn(text, difference.code, address=difference.address)
-    document = json_text(apply_document(result))
     if context.log is not None:
         log_apply(context.log, result)
-    if form == "json":
-        write_text(document, sys.stdout)
-    else:
-        lock = shlex.quote(os.path.relpath(project.lock)) if project.is_lock_committed else None
-        write_apply(result, sys.stdout, color=context.color, lock=lock, program=context.program)
+
+
+def _write_report(result: ApplyResult, report: Path | None) -> None:
+    from smsby_deploy.files import write_file
+    from smsby_deploy.output.json_documents import apply_document, json_text
+
     if report is not None:
-        write_file(report, document)
+        write_file(report, json_text(apply_document(result)))
+
+
+def _write_result(context: Context, result: ApplyResult, project: Project, form: str) -> None:
+    from smsby_deploy.output.apply_text import write_apply
+    from smsby_deploy.output.json_documents import apply_document, json_text
+
+    if form == "json":
+        write_text(json_text(apply_document(result)), sys.stdout)
+        return
+    lock = shlex.quote(os.path.relpath(project.lock)) if project.is_lock_committed else None
+    write_apply(result, sys.stdout, color=context.color, lock=lock, program=context.program)

@@ -14,8 +14,6 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,8 +27,8 @@ from smsby_deploy.cli.context import (
     set_globals,
 )
 from smsby_deploy.errors import FilesInvalid, SmsbyDeployError
-from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.output.terminal import write_line, write_text
+from smsby_deploy.exit_codes import ExitCode, first_exit_code
+from smsby_deploy.output.terminal import name_lost_output, write_line, write_text
 
 if TYPE_CHECKING:
     from smsby_deploy.output.json_log import JsonLog
@@ -75,26 +73,10 @@ def report_error(error: BaseException, *, verbose: bool, log: JsonLog | None = N
         )
     if isinstance(error, OSError) and error.filename is not None:
         return _write(f"{error.filename}: {error.strerror}", ExitCode.FAILED, log)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        hint = "free disk space, then run the command again"
+        return _write(f"cannot write a file: {error.strerror}", ExitCode.FAILED, log, hint=hint)
     return _report_internal_error(error, log, verbose=verbose)
-
-
-def _write_error(error: BaseException) -> OSError | None:
-    """Return the error of a closed or full stdout; rich turns a closed one into SystemExit."""
-    cause = error.__context__ if isinstance(error, SystemExit) else error
-    if isinstance(cause, OSError) and cause.filename is None and cause.errno in (errno.EPIPE, errno.ENOSPC):
-        return cause
-    return None
-
-
-def _lost_output(error: OSError) -> SmsbyDeployError:
-    """Return what a closed or full stdout means to the user, and stop writing to it."""
-    with suppress(OSError, ValueError):  # stdout may be a stream without a descriptor
-        # Otherwise Python would try to write the rest once more at exit, and end with a code of its own.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return SmsbyDeployError(
-        f"cannot write the output: {error.strerror}",
-        hint="run `smsby-deploy status` to see what was sent, and `smsby-deploy plan` to see what remains to be done",
-    )
 
 
 def _report_click_error(error: click.ClickException, log: JsonLog | None) -> int:
@@ -159,16 +141,6 @@ class LazyGroup(click.Group):
             raise TypeError(f"{module.__name__}.command is not a command")
         return accept_globals(command, self.params)
 
-    def invoke(self, ctx: click.Context) -> object:
-        """As click does, but say so if stdout is closed or full; click would end without a word."""
-        try:
-            return super().invoke(ctx)
-        except (OSError, SystemExit) as error:
-            cause = _write_error(error)
-            if cause is None:
-                raise
-            raise _lost_output(cause) from error
-
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -222,14 +194,13 @@ def _make_streams_robust() -> None:
 
     Output to a file or a pipe is UTF-8, which JSON and HTML documents promise.
     """
-    if sys.stdout is None:  # closed by the caller, as in `>&-`
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     for stream in (sys.stdout, sys.stderr):
         encoding = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "")
         if not isinstance(stream, io.TextIOWrapper) or encoding == "utf8":
             continue
         keep_encoding = stream.isatty() or bool(os.environ.get("PYTHONIOENCODING"))
         stream.reconfigure(encoding=None if keep_encoding else "utf-8", errors="replace")
+    name_lost_output()
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -240,13 +211,10 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result = group.main(list(arguments), prog_name="smsby-deploy", standalone_mode=False)
     except BaseException as error:  # noqa: BLE001 - nothing above could turn it into a message
-        if cause := _write_error(error):
-            error = _lost_output(cause)
         return report_error(error, verbose=is_verbose, log=log)
     code = result if isinstance(result, int) else ExitCode.DONE
     try:
         sys.stdout.flush()
-    except OSError as error:  # the command's own result is worth more than this one
-        lost = report_error(_lost_output(error), verbose=is_verbose, log=log)
-        return code or lost
+    except SmsbyDeployError as error:
+        return first_exit_code([ExitCode(code), ExitCode(report_error(error, verbose=is_verbose, log=log))])
     return code

@@ -8,7 +8,7 @@ import click
 
 from smsby_deploy.cli.context import Context, examples, yes_option
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.output.terminal import write_line
+from smsby_deploy.output.terminal import output_of, write_line
 
 _METHODS = {"telegram": "sendOtpTelegram", "whatsapp": "sendOtpWhatsApp"}
 _NAMES = {"telegram": "Telegram", "whatsapp": "WhatsApp"}
@@ -45,7 +45,9 @@ def command(context: Context, channel: str, phone: str, code: str, yes: bool) ->
     context.require_confirmation(given=yes)
     send = client.send_otp_telegram if channel == "telegram" else client.send_otp_whatsapp
     receipt = send_one(method.name, lambda: send(code=code, phone=number))
-    write_line(receipt_line(receipt, mask_phone(number)), sys.stdout)
+    line = receipt_line(receipt, mask_phone(number))
+    with output_of(ExitCode.DONE, line):
+        write_line(line, sys.stdout)
     return ExitCode.DONE
 
 

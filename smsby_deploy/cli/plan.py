@@ -12,7 +12,7 @@ import click
 
 from smsby_deploy.cli.context import MACHINE_FORMATS, Context, examples, format_option
 from smsby_deploy.errors import FilesInvalid, Refused, SmsbyDeployError, SmsbyUnavailable
-from smsby_deploy.output.terminal import write_text
+from smsby_deploy.output.terminal import output_of, write_text
 
 if TYPE_CHECKING:
     from smsby_deploy.config.project_loader import LoadedProject
@@ -78,20 +78,23 @@ def command(
         result = _plan(context, loaded, files, is_offline=offline, shows_balance=form in _WITH_BALANCE)
     except (FilesInvalid, SmsbyUnavailable, Refused) as error:
         if form == "markdown":
-            _write_no_plan(loaded, error)
+            with output_of(error.exit_code, error.message):
+                _write_no_plan(loaded, error)
         raise
     if base is not None:
         result = replace(result, plan=_compare_plan(context, result.plan, files, base, reviewer))
     if out is not None:
         write_plan(result.plan, out)
-    if form == "text":
-        _write_text(context, result, select, out)
-    elif reviewer is not None:
-        write_text(_comment(context, result, loaded, reviewer, out), sys.stdout)
-    else:
-        write_text(_document(context, result, loaded, form), sys.stdout, has_commands=form == "github")
+    exit_code = result.exit_code(is_detailed=detailed_exitcode)
+    with output_of(exit_code):
+        if form == "text":
+            _write_text(context, result, select, out)
+        elif reviewer is not None:
+            write_text(_comment(context, result, loaded, reviewer, out), sys.stdout)
+        else:
+            write_text(_document(context, result, loaded, form), sys.stdout, has_commands=form == "github")
     _report_use(context, result, out)
-    return result.exit_code(is_detailed=detailed_exitcode)
+    return exit_code
 
 
 def _plan(

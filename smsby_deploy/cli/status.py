@@ -14,7 +14,7 @@ import click
 from smsby_deploy import __version__
 from smsby_deploy.cli.context import Context, check_folder_of, examples, format_option
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
-from smsby_deploy.output.terminal import write_parts, write_text
+from smsby_deploy.output.terminal import output_of, write_parts, write_text
 
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import Project
@@ -98,11 +98,13 @@ def command(
     patterns = (*select, *(f"{name}/*" for name in campaign))
     collect = _collector(context, project, patterns, since, list_missed=form == "csv")
     report, is_complete = (_watch if watch else _collect)(context, collect, project, output)
-    output.write(context, _report_writer(context, report, project, output))
+    codes = (report.exit_code(fail_under), ExitCode.DONE if is_complete else ExitCode.FAILED)
+    exit_code = first_exit_code(codes)
+    with output_of(exit_code):
+        output.write(context, _report_writer(context, report, project, output))
     if not is_complete:
         context.warn("interrupted: not every mailing is final", "interrupted")
-    codes = (report.exit_code(fail_under), ExitCode.DONE if is_complete else ExitCode.FAILED)
-    return first_exit_code(codes)
+    return exit_code
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import click
 
 from smsby_deploy.cli.context import Context, examples, yes_option
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.output.terminal import write_line
+from smsby_deploy.output.terminal import output_of, write_line
 
 
 @click.command(
@@ -57,5 +57,7 @@ def command(context: Context, address: str, to: str, row: int | None, yes: bool)
             message=test.sample.text, phone=test.phone, alphaname_id=test.alphaname_id, show_cost=True
         ),
     )
-    write_line(receipt_line(receipt, phone, currency=test.currency), sys.stdout)
+    line = receipt_line(receipt, phone, currency=test.currency)
+    with output_of(ExitCode.DONE, line):
+        write_line(line, sys.stdout)
     return ExitCode.DONE

@@ -11,7 +11,7 @@ import click
 
 from smsby_deploy.cli.context import MACHINE_FORMATS, Context, examples, format_option
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.output.terminal import write_text
+from smsby_deploy.output.terminal import output_of, write_text
 
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import RecipientsFile
@@ -37,8 +37,10 @@ def command(context: Context, form: str) -> ExitCode:
     from smsby_deploy.problems import has_errors
 
     addresses, problems = _find_problems(context)
-    _write(context, form, problems, addresses)
-    return ExitCode.FILES_INVALID if has_errors(problems) else ExitCode.DONE
+    exit_code = ExitCode.FILES_INVALID if has_errors(problems) else ExitCode.DONE
+    with output_of(exit_code):
+        _write(context, form, problems, addresses)
+    return exit_code
 
 
 def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:

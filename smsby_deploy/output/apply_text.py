@@ -60,7 +60,7 @@ def write_apply(
         if mailing.error:
             reason = safe_line(mailing.error)
             write_sentence(console, f"{' ' * _OUTCOME_WIDTH} {reason}", style or "yellow")
-    write_sentence(console, _summary(result), "bold")
+    write_sentence(console, summary_line(result), "bold")
     for line in next_step_lines(result, lock, program):
         console.print(line, soft_wrap=True)
 
@@ -89,7 +89,7 @@ def _outcome(result: ApplyResult, mailing: MailingResult) -> str:
     return _SCHEDULED if result.is_scheduled(mailing) else mailing.outcome
 
 
-def _summary(result: ApplyResult) -> str:
+def summary_line(result: ApplyResult) -> str:
     """`2 sent, 1 skipped; 40 recipients, 1.144 BYN`."""
     words = [_outcome(result, mailing) for mailing in result.mailings]
     outcomes = ", ".join(f"{words.count(word):,} {word}" for word in _OUTCOMES if word in words)

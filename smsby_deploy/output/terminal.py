@@ -6,10 +6,17 @@ bidi mark reorders a line, no line is a command to a CI service, and no cell is 
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import re
-from collections.abc import Iterable
-from typing import TextIO
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
 
+from smsby_deploy.errors import OutputLost
+from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.wording import BEYOND_C0, remove_controls
 
 # Patterns are strings, which `re` compiles at their first use.
@@ -18,6 +25,87 @@ _COMMAND = r"(?m)^([^\S\n]*):(?=:)|#(?=#\w*\[)"
 _UNSAFE_JSON = rf"[{BEYOND_C0}]|#(?=#\w*\[)"
 # A spreadsheet looks behind quotes and blanks; some also take the full-width signs.
 _FORMULA = r"""[\s"']*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r]"""
+
+
+class _Stdout(io.FileIO):
+    """The file under stdout.
+
+    It names what fails here, so that no other full disk is taken for stdout.
+    """
+
+    def write(self, content: Any, /) -> int:
+        """Raises OutputLost; from then on everything is discarded."""
+        if not len(content):
+            return 0  # click probes streams with an empty write, and ignores that it fails
+        try:
+            return super().write(content)
+        except OSError as error:
+            # Otherwise Python would try to write the rest once more at exit, and end with a code of its own.
+            _discard(self.fileno())
+            raise OutputLost(error.strerror or type(error).__name__) from None
+
+
+class _ClosedStdout(io.RawIOBase):
+    """A replacement for a stdout that the caller closed, as in `>&-`."""
+
+    _was_reported = False
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any, /) -> int:
+        """Raises OutputLost once; from then on everything is discarded."""
+        if self._was_reported or not len(content):
+            return len(content)
+        self._was_reported = True
+        raise OutputLost(os.strerror(errno.EBADF))
+
+
+def _discard(descriptor: int) -> None:
+    with suppress(OSError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, descriptor)
+        os.close(null)
+
+
+def name_lost_output() -> None:
+    """Make stdout raise OutputLost if it is closed or full.
+
+    A stream that is no plain file or pipe, such as the console of Windows or that of a test, stays as it is.
+    """
+    if sys.stdout is None:
+        # The descriptor must not be free: the next file that is opened would get what belongs to stdout.
+        os.open(os.devnull, os.O_WRONLY)
+        sys.stdout = _text_on(_ClosedStdout(), encoding="utf-8")
+        return
+    old = sys.stdout
+    buffer: Any = getattr(old, "buffer", None)
+    # PYTHONUNBUFFERED leaves out the buffer.
+    if type(old) is not io.TextIOWrapper or type(getattr(buffer, "raw", buffer)) is not io.FileIO:
+        return
+    with suppress(OSError):
+        old.flush()
+    raw = _Stdout(old.fileno(), "w", closefd=False)
+    file = raw if type(buffer) is io.FileIO else io.BufferedWriter(raw)
+    options = {"line_buffering": old.line_buffering, "write_through": old.write_through}
+    sys.stdout = _text_on(file, encoding=old.encoding, errors=old.errors, **options)
+
+
+def _text_on(file: Any, **options: Any) -> TextIO:
+    """A text stream; typeshed does not know that Python itself puts one on a raw file."""
+    return io.TextIOWrapper(file, **options)
+
+
+@contextmanager
+def output_of(exit_code: ExitCode, result: str = "") -> Iterator[None]:
+    """Keep what the output reports, should it be lost.
+
+    That is `result`, a line, and an `exit_code` that is worse than 1.
+    """
+    try:
+        yield
+    except OutputLost as lost:
+        raise OutputLost(lost.why, result=result, exit_code=exit_code) from None
 
 
 def write_text(text: str, stream: TextIO, *, has_commands: bool = False) -> None:

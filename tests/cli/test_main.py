@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -271,6 +272,14 @@ def test_run_with_closed_stdout_says_so(tmp_path: Path, form: str) -> None:
     assert result.returncode == 1
     assert "cannot write the output" in result.stderr
     assert "Exception ignored" not in result.stderr
+
+
+def test_report_error_of_a_full_disk_is_not_about_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    """A disk that is full elsewhere does not mean that the output was lost."""
+    assert report_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), verbose=False) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: cannot write a file: ")
+    assert "output" not in said
 
 
 def _commands(command: click.Command, path: str = "") -> Iterator[tuple[str, click.Command]]:

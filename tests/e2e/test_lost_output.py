@@ -1,0 +1,105 @@
+"""Stdout that is closed or full: what was sent is said on stderr, and no exit code hides another."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Shop
+from tests.e2e.trial import Case, received, start
+
+TWO = Case("bulk", 2, plan_file=False)
+_FORMATS = {
+    "status": ["text", "json", "markdown", "html", "junit", "csv"],
+    "plan": ["text", "json", "markdown"],
+    "apply --auto-approve": ["text", "json"],
+    "validate": ["text", "json"],
+}
+_COMMANDS = [f"{command} --format {form}" for command, forms in _FORMATS.items() for form in forms]
+
+Lost = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def _run(shop: Shop, words: str, redirect: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" -m smsby_deploy {words} {redirect}', sys.executable],
+        cwd=shop.root,
+        env={**os.environ, "SMSBY_API_URL": shop.url, "SMSBY_TOKEN": "secret-token"},
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    assert "internal error" not in done.stderr, done.stderr
+    assert "Exception ignored" not in done.stderr, done.stderr
+    return done
+
+
+@pytest.fixture(params=[">&-", ">/dev/full"], ids=["closed", "full"])
+def lost(request: pytest.FixtureRequest) -> Lost:
+    """Run a command whose stdout is closed or full."""
+    if request.param == ">/dev/full" and not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    return lambda shop, words: _run(shop, words, request.param)
+
+
+def test_apply_says_what_it_sent_without_stdout(shop: Shop, lost: Lost) -> None:
+    """Everything was sent once and recorded; only the summary is lost, so its counts go to stderr."""
+    start(shop, TWO, "shop")
+    done = lost(shop, "apply --auto-approve --report result.json")
+    assert done.returncode == 1
+    line = next(
+        line for line in done.stderr.splitlines() if line.startswith("error: cannot write the output: ")
+    )
+    assert "; the result: 1 sent; 3 recipients" in line
+    assert "hint: run `smsby-deploy status` to see what was sent" in done.stderr
+    assert (shop.root / "result.json").exists()
+    assert set(received(shop, "shop").values()) == {1}
+    assert shop.run("plan", "--detailed-exitcode").code == 0
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_apply_without_stdout_keeps_a_worse_exit_code(shop: Shop, lost: Lost, form: str) -> None:
+    """A mailing that was sent in part is 6, which a lost summary must not turn into 1."""
+    start(shop, TWO, "shop")
+    shop.fault(method="sendBulkSms", nth=2, mode="error", text="Server is not available")
+    done = lost(shop, f"apply --auto-approve --format {form}")
+    assert done.returncode == 6, done.stderr
+    assert "cannot write the output" in done.stderr
+    assert "; the result: 1 rejected" in done.stderr
+
+
+def test_apply_without_stdout_keeps_a_refusal(shop: Shop, lost: Lost) -> None:
+    """A guardrail is 4, also if the JSON that says so is lost."""
+    start(shop, TWO, "shop")
+    project = (shop.root / "smsby.yaml").read_text(encoding="utf-8")
+    shop.write("smsby.yaml", project + "guardrails: {max_recipients: 1}\n")
+    done = lost(shop, "apply --auto-approve --format json")
+    assert done.returncode == 4, done.stderr
+    assert "; the result: " in done.stderr
+    assert not received(shop, "shop")
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github"])
+def test_validate_without_stdout_keeps_its_exit_code(shop: Shop, lost: Lost, form: str) -> None:
+    """Files that are not valid are 3."""
+    start(shop, TWO, "shop")
+    shop.write("smsby.yaml", "version: 1\nproject: shop\ncolour: red\n")
+    assert lost(shop, f"validate --format {form}").returncode == 3
+
+
+@pytest.mark.parametrize("words", _COMMANDS)
+def test_command_without_stdout_says_so_in_every_format(shop: Shop, lost: Lost, words: str) -> None:
+    """One error and its hint, and exit code 1."""
+    start(shop, TWO, "shop")
+    if not words.startswith("apply"):
+        assert shop.run("apply", "--auto-approve").code == 0
+    done = lost(shop, words)
+    assert done.returncode == 1, done.stderr
+    assert "error: cannot write the output: " in done.stderr
