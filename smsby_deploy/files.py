@@ -67,14 +67,17 @@ def _write(content: str | Callable[[TextIO], None], file: TextIO) -> None:
 
 
 def refuse_link(path: Path) -> None:
-    """Refuse a file of the lock that is a link: it may lead to any file of the machine.
+    """Refuse a file of the lock, or its folder, if it is a link.
+
+    It may lead anywhere on the machine.
 
     Raises:
         SmsbyDeployError: it is a link.
     """
     if path.is_symlink():
+        what = "folder" if path.is_dir() else "file"
         raise SmsbyDeployError(
-            "this file is a link", hint="replace it by the file itself", location=Location(path.name)
+            f"this {what} is a link", hint=f"replace it by the {what} itself", location=Location(path.name)
         )
 
 

@@ -234,6 +234,7 @@ class LockStore:
         import filelock
 
         if self.path.parent.name == PRIVATE_FOLDER:
+            refuse_link(self.path.parent)
             make_private_folder(self.path.parent)
         guarded = self.path.with_name(self.path.name + ".lock")
         for path in (self.path, self.journal_path, self.holder_path, guarded):

@@ -85,6 +85,18 @@ def test_link_in_place_of_a_file_of_the_lock(suffix: str, shop: Shop, tmp_path: 
     assert victim.read_text("utf-8") == "mine\n"
 
 
+@pytest.mark.parametrize("command", [("apply", "--auto-approve"), ("lock", "bind"), ("status",)])
+def test_link_in_place_of_the_private_folder(command: tuple[str, ...], shop: Shop, tmp_path: Path) -> None:
+    """Not even a .gitignore is made where it leads: it would hide every file of that folder from git."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    shop.write("sale.yaml", _MAILING.format(recipients="['375291234567']", text="text: Hi"))
+    (shop.root / ".smsby").symlink_to(victim)
+    done = shop.run("--env", "sandbox", *command)
+    assert command == ("status",) or (done.code, "this folder is a link" in done.err) == (1, True), done.err
+    assert list(victim.iterdir()) == [] and shop.inbox() == {}
+
+
 def test_link_in_place_of_a_new_lock(tmp_path: Path) -> None:
     """The name of the new file cannot be foreseen, so that no link can wait for it."""
     store = LockStore(tmp_path / "smsby.lock.json", "shop")
