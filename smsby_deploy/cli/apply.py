@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 @click.command(
     "apply",
     epilog=examples(
-        "smsby-deploy plan --out reviewed.json && smsby-deploy apply reviewed.json",
+        "smsby-deploy plan --out reviewed.json",
+        "smsby-deploy apply reviewed.json",
         "smsby-deploy apply --select spring-sale/vip",
         "smsby-deploy apply reviewed.json --format json --report result.json --lock-timeout 600",
     ),

@@ -13,7 +13,7 @@ from smsby_deploy.lock.records import DONE, ChunkState, Entry
 from smsby_deploy.plan.fingerprint import RemoteName, remote_name
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.similar import Other
-from smsby_deploy.plan.situation import Situation
+from smsby_deploy.plan.situation import Situation, is_past
 from smsby_deploy.wording import counted
 
 _MOST_OPTIONS = 5  # messages of a collision that the suggested command names
@@ -175,8 +175,15 @@ def already_sent(here: Situation) -> str:
     return "sms.by already has it; apply only records it"
 
 
+def _accepted_as(here: Situation) -> str:
+    """The word for what sms.by accepted: before its time a mailing is not called sent."""
+    recorded = None if here.entry is None else here.entry.schedule_time
+    time = here.desired.schedule_time if recorded is None else datetime.fromisoformat(recorded)
+    return "sent" if time is None or is_past(time, here.now) else "scheduled"
+
+
 def unchanged(here: Situation) -> str:
-    return "sent, unchanged"
+    return f"{_accepted_as(here)}, unchanged"
 
 
 def rest(here: Situation) -> str:
@@ -216,7 +223,7 @@ def upload_and_send(here: Situation) -> str:
 
 
 def audience_changed(here: Situation) -> str:
-    return "the audience changed after it was sent; nothing is sent to the new rows"
+    return f"the audience changed after it was {_accepted_as(here)}; nothing is sent to the new rows"
 
 
 def sent_again(here: Situation) -> str:

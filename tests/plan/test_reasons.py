@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from smsby_deploy.plan.reasons import expired_since, find_collision, opted_out_since_draft, orphaned
+from smsby_deploy.plan.reasons import (
+    audience_changed,
+    expired_since,
+    find_collision,
+    opted_out_since_draft,
+    orphaned,
+    unchanged,
+)
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.smsby.parsers import RemoteMailing
-from tests.plan.test_situation import A, P, _entry
+from tests.plan.test_situation import _NOW, A, P, _entry, _situation
 
 
 def _view(*names: str) -> RemoteView:
@@ -58,3 +65,20 @@ def test_reasons_say_what_to_do() -> None:
     )
     assert "raise `revision` to 3" in opted_out_since_draft(2)
     assert "recorded (partial), no longer in the files" in orphaned(_entry(A, P))
+
+
+@pytest.mark.parametrize(
+    ("ahead", "word"),
+    [
+        (None, "sent"),
+        (timedelta(0), "sent"),
+        (timedelta(hours=-1), "sent"),
+        (timedelta(hours=1), "scheduled"),
+    ],
+)
+def test_unchanged_is_not_called_sent_before_its_time(ahead: timedelta | None, word: str) -> None:
+    """sms.by accepted it and keeps it until the recorded time."""
+    time = None if ahead is None else (_NOW + ahead).isoformat()
+    here = _situation(_entry(A, A, schedule_time=time))
+    assert unchanged(here) == f"{word}, unchanged"
+    assert audience_changed(here).startswith(f"the audience changed after it was {word}; ")
