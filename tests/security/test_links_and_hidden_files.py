@@ -76,7 +76,7 @@ def test_link_in_place_of_a_file_of_the_lock(suffix: str, shop: Shop, tmp_path: 
     victim.write_text("mine\n", "utf-8")
     shop.write("sale.yaml", _MAILING.format(recipients="['375291234567']", text="text: Hi"))
     (shop.root / f"smsby.lock.json{suffix}").symlink_to(victim)
-    shop.settings(status_lag=100_000)  # so that status looks for callbacks
+    shop.settings(status_lag=100_000, list_lag=100_000)  # so that status looks for callbacks
     applied = shop.run("apply", "--auto-approve")
     if suffix != ".callbacks.jsonl":
         assert (applied.code, "is a link" in applied.err) == (1, True)
