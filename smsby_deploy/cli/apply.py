@@ -79,7 +79,7 @@ def command(
         raise UsageError("--select cannot be combined with a plan file: the file names its mailings")
     check_folder_of(report)
     project = load(context).project
-    approval = _Approval(context, is_needed=plan_path is None and not auto_approve)
+    approval = _Approval(context, is_needed=not auto_approve, is_reviewed=plan_path is not None)
     try:
         result = _apply(approval, project, plan_path, select, lock_timeout)
     except (Refused, FilesInvalid) as error:
@@ -101,10 +101,14 @@ _RECORD_ONLY = "Record these mailings in the lock? Nothing is sent."
 
 @dataclass(slots=True)
 class _Approval:
-    """Shows the plan and asks for confirmation, if that `is_needed`."""
+    """Shows the plan and asks for confirmation, unless the plan `is_reviewed`.
+
+    Where no confirmation `is_needed`, only the plan's warnings are shown.
+    """
 
     context: Context
     is_needed: bool
+    is_reviewed: bool
     progress: Progress | None = None
     plan: Plan | None = None  # as it was when the lock was held
 
@@ -116,7 +120,9 @@ class _Approval:
         from smsby_deploy.plan.result import PlanResult
 
         assert self.progress is not None
-        if self.is_needed and plan.to_do:
+        if plan.to_do and not self.is_reviewed and not self.is_needed:
+            _write_warnings(self.context, plan, self.progress)
+        elif plan.to_do and not self.is_reviewed:
             self.context.check_can_ask()
             self.progress.pause()
             write_plan_text(PlanResult(plan), sys.stderr, color=self.context.color)
@@ -126,6 +132,20 @@ class _Approval:
         if plan.to_do:
             self.progress.step("sending", plan.totals.recipients)
         return True
+
+
+def _write_warnings(context: Context, plan: Plan, progress: Progress) -> None:
+    """Write the warnings of a plan that was not reviewed and is applied without a question."""
+    from smsby_deploy.output.json_log import log_problems
+    from smsby_deploy.output.problems_text import write_problems
+    from smsby_deploy.problems import Severity
+
+    warnings = [problem for problem in plan.problems if problem.severity is Severity.WARNING]
+    if context.log is not None:
+        log_problems(warnings, context.log)
+    elif warnings:
+        progress.pause()
+        write_problems(warnings, sys.stderr, color=context.color)
 
 
 def _apply(

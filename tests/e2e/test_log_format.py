@@ -18,7 +18,7 @@ mailings:
     text: Hello
   - name: letter
     list: Newsletter
-    text: Hello
+    text: Good morning
 """
 
 

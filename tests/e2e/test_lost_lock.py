@@ -288,6 +288,23 @@ def test_copied_campaign_is_a_warning(shop: Shop) -> None:
     assert "5 recipients are in both" in found[0][2]
 
 
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [("apply --auto-approve", 2), ("apply --auto-approve -q --log-format json", 2), ("apply plan.json", 0)],
+)
+def test_warnings_of_a_plan_that_nobody_saw(shop: Shop, words: str, count: int) -> None:
+    """An apply without a question shows them before it sends; a plan file was reviewed with them."""
+    start(shop, THREE, "shop")
+    copy = (shop.root / "sale.yaml").read_text(encoding="utf-8").replace("campaign: sale", "campaign: copy")
+    shop.write("sale (copy).yaml", copy)
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    done = shop.run(*words.split())
+    assert done.code == 0, done.err
+    lines = [line for line in done.err.splitlines() if "SAME_TEXT" in line]
+    assert len(lines) == count
+    assert lines == done.err.splitlines()[: len(lines)]
+
+
 def test_truncated_remote_name_is_a_collision(shop: Shop) -> None:
     """A truncated name of ours has no fingerprint: it may be this mailing, so nothing is sent."""
     start(shop, THREE, "shop")
