@@ -155,7 +155,7 @@ def _check_size(metadata: Any, path: Path, names: Sequence[str], first: int) -> 
 
 
 def _dictionaries(file: Any, path: Path, names: Sequence[str]) -> list[str]:
-    """Return the columns of text whose dictionaries have long values, to be read as dictionaries.
+    """Return the text columns with long values in their dictionaries, to be read as such.
 
     Else pyarrow would write out a long value for each row that refers to it. Read as dictionaries, others would be slower.
     """
@@ -224,7 +224,7 @@ def _cut(column: Any) -> Any:
 
 
 def _is_long(column: Any) -> bool:
-    """Whether a text of `column` may be longer than a value may be: its bytes are not fewer than its characters."""
+    """Whether a text of `column` may be too long: it has at least as many bytes as characters."""
     from pyarrow import compute
 
     if not _is_text(column.type):
