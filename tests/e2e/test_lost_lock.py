@@ -292,7 +292,7 @@ def test_copied_campaign_is_a_warning(shop: Shop) -> None:
     ("words", "count"),
     [("apply --auto-approve", 2), ("apply --auto-approve -q --log-format json", 2), ("apply plan.json", 0)],
 )
-def test_warnings_of_a_plan_that_nobody_saw(shop: Shop, words: str, count: int) -> None:
+def test_warnings_of_a_plan_without_review(shop: Shop, words: str, count: int) -> None:
     """An apply without a question shows them before it sends; a plan file was reviewed with them."""
     start(shop, THREE, "shop")
     copy = (shop.root / "sale.yaml").read_text(encoding="utf-8").replace("campaign: sale", "campaign: copy")
