@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from http import HTTPStatus
 from typing import TypeVar
 
 import requests
@@ -11,6 +12,7 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 
 HINT = "check api.url (or SMSBY_API_URL) and the network, then try again"
 _PROXY_HINT = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY, then try again"
+_LOGIN_HINT = "put the user name and password of the proxy into HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, then try again"
 _CERTIFICATE_HINT = (
     "check the URL and this machine's clock; if a proxy of your network replaces certificates, name the file with its CA "
     "certificate in REQUESTS_CA_BUNDLE"
@@ -59,8 +61,13 @@ def explain_not_connected(error: BaseException | None, place: str) -> tuple[str,
     reason = _reason(error)
     if isinstance(reason, ProxyError):
         status = _TUNNEL_STATUS.match(str(reason.original_error))
+        hint = (
+            _LOGIN_HINT
+            if status and int(status[1]) == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
+            else _PROXY_HINT
+        )
         answered = f" (the proxy answered {status[1]})" if status else ""
-        return f"cannot reach sms.by at {place} through the proxy{answered}", _PROXY_HINT
+        return f"cannot reach sms.by at {place} through the proxy{answered}", hint
     refused = None if error is None else _find_cause(error, ssl.SSLCertVerificationError)
     if refused is not None:
         return (

@@ -33,6 +33,11 @@ def _refused(message: str) -> requests.ConnectionError:
         (
             _gave_up(ProxyError("x", OSError("Tunnel connection failed: 407 call 375291234567"))),
             "cannot reach sms.by at https://app.sms.by through the proxy (the proxy answered 407)",
+            "put the user name and password of the proxy into HTTPS_PROXY",
+        ),
+        (
+            _gave_up(ProxyError("x", OSError("Tunnel connection failed: 403 Forbidden"))),
+            "cannot reach sms.by at https://app.sms.by through the proxy (the proxy answered 403)",
             "check HTTPS_PROXY",
         ),
         (
