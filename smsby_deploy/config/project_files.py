@@ -15,6 +15,12 @@ OWN_FOLDER = ".smsby"
 DEFAULT_PATTERN = "**/*.yaml"
 _SAMPLE = 65_536  # bytes
 _ANY_FOLDERS = "**"
+_LONGEST_NAME = 255  # bytes
+_LONGEST_PATH = 1000  # characters, below the project folder
+IMPOSSIBLE_PATH = (
+    f"no file can have this path: a name has more than {_LONGEST_NAME} bytes, all have more than {_LONGEST_PATH:,}, "
+    "or there is a NUL; correct it"
+)
 
 
 class _Folder(NamedTuple):
@@ -125,6 +131,9 @@ def resolve_inside(
 
     None, and an error, if it is outside `root` or does not exist.
     """
+    if is_impossible(name):
+        log.error("FILE_MISSING", IMPOSSIBLE_PATH, location)
+        return None
     path = root / name
     if not path.resolve().is_relative_to(root):
         log.error("PATH_OUTSIDE", outside(name), location)
@@ -136,6 +145,15 @@ def resolve_inside(
         log.error("FILE_MISSING", why_missing(path, name), location)
         return None
     return path
+
+
+def is_impossible(path: str) -> bool:
+    """Whether no file can have this path: names have up to 255 bytes, and none is a NUL."""
+    names = PurePath(path).parts
+    is_long = len(path) > _LONGEST_PATH or any(
+        len(name.encode(errors="replace")) > _LONGEST_NAME for name in names
+    )
+    return is_long or "\0" in path
 
 
 def is_hidden(parts: Sequence[str]) -> bool:
@@ -180,6 +198,9 @@ def _glob(root: Path, pattern: str, place: Location, log: ProblemLog) -> Iterato
     if not path.parts:
         message = f"{pattern} is the project folder itself; use a pattern such as {DEFAULT_PATTERN}"
         log.error("PATTERN", message, place)
+        return
+    if is_impossible(pattern):
+        log.error("PATTERN", IMPOSSIBLE_PATH, place)
         return
     try:
         yield from expand(root, pattern)

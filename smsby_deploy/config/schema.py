@@ -31,6 +31,7 @@ _TYPE_NAMES = {
     "object": "a mapping",
     "null": "nothing",
 }
+_MOST_DIGITS = 30
 _INTEGER = re.compile(r"[-+]?\d+", re.ASCII)
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 
@@ -118,7 +119,7 @@ def _kind_of(value: Any) -> str:
         case bool():
             return "true or false"
         case str():
-            return "text"
+            return "a number that is too large" if _is_huge(value) else "text"
         case int() | float():
             return "a number"
         case dict():
@@ -207,11 +208,18 @@ def _typed(value: Any, allowed: ScalarTypes) -> Any:
         return value
     if "boolean" in types and value in ("true", "false"):
         return value == "true"
+    if _is_huge(value):
+        return value
     if "integer" in types and _INTEGER.fullmatch(value):
         return int(value)
     if "number" in types and _NUMBER.fullmatch(value):
         return float(value)
     return value
+
+
+def _is_huge(value: str) -> bool:
+    """Whether `value` is a number with so many digits that it counts nothing."""
+    return len(value) > _MOST_DIGITS and _NUMBER.fullmatch(value) is not None
 
 
 @cache

@@ -20,6 +20,7 @@ from smsby_deploy.problems import Location, Problem, Severity
 
 Mark = tuple[int, int]  # line and column, counted from 1
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
+_NUL_ESCAPES = ("\\0", "\\x00", "\\u0000", "\\U00000000")
 _MAX_ALIASED = 10_000  # nodes that aliases may expand to: far more than any real file needs
 
 
@@ -98,6 +99,8 @@ def read_yaml(path: Path, name: str) -> YamlMap:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
+        if any(written in text for written in _NUL_ESCAPES):
+            _refuse_nul(text)
         root = _Builder(text).build()
     except _UnsupportedYaml as error:
         raise _invalid(name, str(error), error.mark) from error
@@ -116,6 +119,14 @@ def read_yaml(path: Path, name: str) -> YamlMap:
         raise _invalid(name, "expected a mapping (`key: value`)", (1, 1))
     root.content = text
     return root
+
+
+def _refuse_nul(text: str) -> None:
+    """Refuse a NUL, which no path, name or text can contain."""
+    next_event = _event_reader(text)
+    while (event := next_event()).__class__ is not yaml.StreamEndEvent:
+        if event.__class__ is yaml.ScalarEvent and "\0" in event.value:
+            raise _UnsupportedYaml("a NUL character; remove it", _mark(event))
 
 
 @lru_cache(maxsize=1)

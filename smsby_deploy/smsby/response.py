@@ -31,6 +31,7 @@ from smsby_deploy.errors import ApiError, SmsbyDeployError, TokenRefused
 from smsby_deploy.privacy import hide_token
 
 _LONGEST_ERROR = 300
+_MOST_DIGITS = 30  # of an amount, before and after the point
 _DEEPEST_ERROR = 4  # levels of lists and maps that are taken apart
 _TOKEN = re.compile(
     r"\btoken\b.{0,30}\b(invalid|incorrect|wrong|expired|missing|required|not found)"
@@ -294,7 +295,12 @@ def read_decimal(value: Any) -> Decimal | None:
         number = None if value is None else Decimal(str(value))
     except InvalidOperation:
         return None
-    return number if number is not None and number.is_finite() else None
+    if number is None or not number.is_finite():
+        return None
+    # 1e100000000 is short, but would be written with a hundred million zeros.
+    digits = number.as_tuple()
+    is_money = len(digits.digits) <= _MOST_DIGITS and -_MOST_DIGITS <= int(digits.exponent) <= _MOST_DIGITS
+    return number if is_money else None
 
 
 def inner_value(data: Any) -> Any:

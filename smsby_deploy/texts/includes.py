@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.visitor import NodeTransformer
 
-from smsby_deploy.config.project_files import is_hidden
+from smsby_deploy.config.project_files import IMPOSSIBLE_PATH, is_hidden, is_impossible
 from smsby_deploy.texts.analysis import LONGEST_SOURCE, IncludedText, Literal, TemplateFault
 from smsby_deploy.texts.environment import TextEnvironment
 
@@ -205,6 +205,8 @@ class _IncludesAsNames(NodeTransformer):
 def _read_included(name: str, root: Path | None, including: str | None, lineno: int) -> IncludedText:
     if root is None:
         raise IncludeError(f"{name}: a text outside a project cannot include templates", lineno, including)
+    if is_impossible(name):
+        raise IncludeError(IMPOSSIBLE_PATH, lineno, including)
     folder = root / FOLDER
     path = root / name if name.startswith(f"{FOLDER}/") else folder / name
     inside = folder.resolve()
