@@ -35,8 +35,11 @@ def unknown_outcome(here: Situation) -> str:
 
 
 def lowered_revision(here: Situation) -> str:
-    sent = _entry(here).revision
-    return f"revision {sent} was sent, the file says {here.desired.revision}; raise it above {sent} to send again"
+    entry = _entry(here)
+    last, what = entry.revision, "was sent" if entry.was_sent_in_part else "is recorded"
+    return (
+        f"revision {last} {what}, the file says {here.desired.revision}; raise it above {last} to send again"
+    )
 
 
 def other_content(here: Situation) -> str:

@@ -6,17 +6,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.plan.reasons import (
     audience_changed,
     expired_since,
     find_collision,
+    lowered_revision,
     opted_out_since_draft,
     orphaned,
     unchanged,
 )
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.smsby.parsers import RemoteMailing
-from tests.plan.test_situation import _NOW, A, P, _entry, _situation
+from tests.plan.test_situation import _NOW, A, P, R, U, _entry, _situation
 
 
 def _view(*names: str) -> RemoteView:
@@ -43,6 +45,13 @@ def test_find_collision_is_empty_without_another_mailing(names: tuple[str, ...])
     """The planned fingerprint, another revision and a foreign mailing are none; offline nothing is known."""
     assert _collision(_view(*names)) == ""
     assert _collision(None) == ""
+
+
+@pytest.mark.parametrize(("state", "words"), [(A, "2 was sent"), (R, "2 is recorded"), (U, "2 is recorded")])
+def test_lowered_revision_says_what_is_certain(state: ChunkState, words: str) -> None:
+    """A rejected revision was not sent, and of an unknown one that is not known."""
+    here = _situation(_entry(state, state, revision=2))
+    assert lowered_revision(here).startswith(f"revision {words}, the file says 1;")
 
 
 def test_find_collision_names_the_ids_to_import() -> None:
