@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import ContactList, Mailing, Project, RecipientsQuery
 from smsby_deploy.config.project_loader import LoadedProject
@@ -33,12 +33,14 @@ from smsby_deploy.recipients.audience import (
     read_audience,
 )
 from smsby_deploy.recipients.phone_set import PhoneSet
-from smsby_deploy.recipients.shared_reads import SharedReads
 from smsby_deploy.recipients.sources import place_rows
 from smsby_deploy.recipients.suppression import check_without_databases, load_suppression
 from smsby_deploy.texts.template import Template, compile_text, rows_file
 from smsby_deploy.texts.text_lint import TextLint
 from smsby_deploy.wording import counted
+
+if TYPE_CHECKING:  # validate never shares reads, and would load pickle
+    from smsby_deploy.recipients.shared_reads import SharedReads
 
 
 class ReadProgress(NamedTuple):
