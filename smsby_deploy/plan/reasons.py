@@ -232,9 +232,12 @@ def audience_changed(here: Situation) -> str:
 def sent_again(here: Situation) -> str:
     sent = _entry(here).revision
     recipients = counted(here.sent_earlier, "recipient")
-    return (
-        f"revision {here.desired.revision} will be sent to up to {recipients} who already got revision {sent}"
+    got = (
+        f"for whom revision {sent} is scheduled"
+        if _accepted_as(here) == "scheduled"
+        else f"who already got revision {sent}"
     )
+    return f"revision {here.desired.revision} will be sent to up to {recipients} {got}"
 
 
 def orphaned(entry: Entry) -> str:

@@ -14,11 +14,12 @@ from smsby_deploy.plan.reasons import (
     lowered_revision,
     opted_out_since_draft,
     orphaned,
+    sent_again,
     unchanged,
 )
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.smsby.parsers import RemoteMailing
-from tests.plan.test_situation import _NOW, A, P, R, U, _entry, _situation
+from tests.plan.test_situation import _NOW, A, P, R, U, _desired, _entry, _situation
 
 
 def _view(*names: str) -> RemoteView:
@@ -91,3 +92,17 @@ def test_unchanged_is_not_called_sent_before_its_time(ahead: timedelta | None, w
     here = _situation(_entry(A, A, schedule_time=time))
     assert unchanged(here) == f"{word}, unchanged"
     assert audience_changed(here).startswith(f"the audience changed after it was {word}; ")
+
+
+@pytest.mark.parametrize(
+    ("recorded", "words"),
+    [
+        (None, "who already got revision 1"),
+        ("2026-11-23T10:00:00+03:00", "who already got revision 1"),
+        ("2026-11-24T10:00:00+03:00", "for whom revision 1 is scheduled"),
+    ],
+)
+def test_sent_again_of_what_is_only_scheduled(recorded: str | None, words: str) -> None:
+    """A mailing whose time has not come was not received by anyone."""
+    here = _situation(_entry(A, A, schedule_time=recorded), desired=_desired(revision=2))
+    assert words in sent_again(here)
