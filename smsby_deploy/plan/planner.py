@@ -1,7 +1,4 @@
-"""Make a plan: files, lock and remote list in, one action per mailing out.
-
-Nothing here can send.
-"""
+"""Make a plan from files, lock and remote list: an action per mailing. Nothing here sends."""
 
 from __future__ import annotations
 
@@ -198,10 +195,10 @@ class MeasuredFiles:
         if remote is not None:
             check = check_list(self.lock, remote, now=now, reconcile_seconds=project.api.reconcile_seconds)
             problems = [*self._find_missing(check, now), *problems]
-        sent = SentMailings(self.lock, (one.address for one in (*project.mailings, *self.loaded.flawed)))
-        planner = _Planner(
-            project, self.lock, sent, names, remote, check, now, problems, _find_rehearsed(project)
-        )
+        in_files = (one.address for one in (*project.mailings, *self.loaded.flawed))
+        sent = SentMailings(self.lock, in_files, [one.desired for one in self.measured if one.desired])
+        rehearsed = _find_rehearsed(project)
+        planner = _Planner(project, self.lock, sent, names, remote, check, now, problems, rehearsed)
         first = len(problems)
         planned = [planner.plan_mailing(one) for one in self.measured]
         problems[first:first] = find_name_problems(_unfinished(mailings, planned), names)

@@ -86,11 +86,16 @@ class Other(NamedTuple):
 
 
 class SentMailings:
-    """The recorded mailings that may have reached a recipient, in each of their revisions."""
+    """The recorded mailings that may have reached a recipient, in each of their revisions.
 
-    def __init__(self, lock: Lock, in_files: Iterable[str]) -> None:
+    `in_files` are the addresses in the files, `desired` what those ask for that were read.
+    """
+
+    def __init__(self, lock: Lock, in_files: Iterable[str], desired: Iterable[Desired] = ()) -> None:
         self._in_files = frozenset(in_files)
-        self._known = self._in_files | lock.mailings.keys()
+        self._expected = {one.address: one.fingerprints for one in desired}
+        self._recorded = lock.mailings.keys()
+        self._strangers: list[tuple[str, int, list[RemoteName]]] | None = None
         self._others = [
             _read_other(address, one)
             for address, entry in lock.mailings.items()
@@ -111,12 +116,15 @@ class SentMailings:
         return None
 
     def find_listed(self, scope: str, desired: Desired, remote: RemoteView | None) -> RemoteName | None:
-        """Return the same mailing as sms.by lists it under an unknown address, or None.
+        """Return the same mailing as sms.by lists it under another address, or None.
 
-        Neither the files nor the lock have that address: it was renamed, and the lock was lost.
+        The lock does not have that address, and the files have none or another mailing under it: it was renamed, and
+        the lock was lost.
         """
-        for (address, revision), names in remote.own.items() if remote is not None else ():
-            if address in self._known or revision < desired.revision:
+        if self._strangers is None:
+            self._strangers = list(self._find_strangers(remote))
+        for address, revision, names in self._strangers:
+            if address == desired.address or revision < desired.revision:
                 continue
             marks = {
                 fingerprint(scope, address, revision, index, chunk.digest)
@@ -125,6 +133,16 @@ class SentMailings:
             if found := next((name for name in names if name.fingerprint in marks), None):
                 return found
         return None
+
+    def _find_strangers(self, remote: RemoteView | None) -> Iterator[tuple[str, int, list[RemoteName]]]:
+        """Yield the listed names, by address and revision, that neither lock nor files explain."""
+        for (address, revision), names in remote.own.items() if remote is not None else ():
+            is_unread = address in self._in_files and address not in self._expected
+            if address in self._recorded or is_unread:
+                continue
+            expected = self._expected.get(address, ())
+            if unexplained := [name for name in names if name.fingerprint not in expected]:
+                yield address, revision, unexplained
 
     def since(self, start: datetime) -> Iterator[Other]:
         """Yield the mailings that were recorded at `start` or later."""

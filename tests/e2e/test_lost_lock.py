@@ -352,3 +352,40 @@ def test_unknown_mailing_cannot_be_removed(shop: Shop) -> None:
     assert removed.code == 64
     assert "lock resolve sale/staff" in removed.err
     assert shop.run("lock", "show", "sale/staff").json["state"] == "unknown"
+
+
+def test_text_moved_to_another_mailing_without_a_lock(shop: Shop) -> None:
+    """The old address has a new text, and a new mailing the old one: its recipients already got that."""
+    campaign = """\
+version: 1
+campaign: sale
+mailings:
+  - {name: vip, recipients: {file: buyers.csv}, text: Winter sale}
+"""
+    shop.write("sale.yaml", campaign)
+    shop.write("buyers.csv", "phone\n375291234567\n375297654321\n")
+    assert shop.run("apply", "--auto-approve").code == 0
+    _lose(shop)
+    moved = campaign.replace("Winter sale", "Spring sale")
+    shop.write(
+        "sale.yaml", f"{moved}  - {{name: gold, recipients: {{file: buyers.csv}}, text: Winter sale}}\n"
+    )
+    actions = {one["address"]: one for one in shop.run("plan", "--format", "json").json["actions"]}
+    assert (actions["sale/gold"]["action"], actions["sale/gold"]["reason_code"]) == ("blocked", "collision")
+    assert actions["sale/vip"]["action"] == "blocked"
+    assert shop.run("apply", "--auto-approve").code == 4
+    assert {text["text"] for texts in shop.inbox().values() for text in texts} == {"Winter sale"}
+
+
+def test_copied_mailing_without_a_lock_is_no_rename(shop: Shop) -> None:
+    """The listed mailing is explained by the one in the files, so the copy is only a warning."""
+    campaign = (
+        "version: 1\ncampaign: sale\nmailings:\n  - {name: vip, recipients: ['375291234567'], text: Hi}\n"
+    )
+    shop.write("sale.yaml", campaign)
+    assert shop.run("apply", "--auto-approve").code == 0
+    _lose(shop)
+    shop.write("sale.yaml", f"{campaign}  - {{name: copy, recipients: ['375291234567'], text: Hi}}\n")
+    plan = shop.run("plan", "--format", "json").json
+    assert [one["action"] for one in plan["actions"]] == ["adopt", "create"]
+    assert "SAME_TEXT" in {problem["code"] for problem in plan["problems"]}
