@@ -82,13 +82,15 @@ class SentTotals:
 class ApplyResult:
     """The result of one apply.
 
-    `differences` are warnings about sent mailings for which sms.by reports other values than intended.
+    `differences` are warnings about sent mailings for which sms.by reports other values than intended. `ended` is when
+    the run ended, None if it sent nothing.
     """
 
     plan: Plan
     mailings: tuple[MailingResult, ...]
     differences: tuple[Problem, ...]
     exit_code: ExitCode
+    ended: datetime | None = None
 
     def count(self, outcome: MailingOutcome) -> int:
         return sum(mailing.outcome == outcome for mailing in self.mailings)
@@ -98,7 +100,7 @@ class ApplyResult:
         action = next((one for one in self.plan.actions if one.address == mailing.address), None)
         if action is None or action.schedule_time is None or not mailing.outcome.was_sent_now:
             return False
-        return datetime.fromisoformat(action.schedule_time) > datetime.fromisoformat(self.plan.created_at)
+        return self.ended is not None and datetime.fromisoformat(action.schedule_time) > self.ended
 
     @property
     def first_unknown(self) -> str | None:

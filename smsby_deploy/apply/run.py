@@ -150,7 +150,8 @@ class _ApplyRun:
         codes = {code for run in runs for code in run.exit_codes}
         if stop is not None:
             codes.add(stop.exit_code)
-        return ApplyResult(self._plan, results, differences, first_exit_code(codes))
+        ended = self._context.clock.now()
+        return ApplyResult(self._plan, results, differences, first_exit_code(codes), ended)
 
     def _entry(self, run: MailingRun) -> Entry | None:
         return self._recorder.lock.mailings.get(run.action.address)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.lock.records import Apply, Lock
@@ -53,14 +54,16 @@ def test_write_apply_agrees_in_number() -> None:
 
 
 def test_write_apply_calls_nothing_sent_that_is_scheduled() -> None:
-    """Neither the line of the mailing nor the summary; a time that has passed means sent."""
+    """Neither the line of the mailing nor the summary; a time that passed before the run ended means sent."""
     both = result(
         MailingResult("sale/vip", MailingOutcome.SENT, 4), MailingResult("sale/now", MailingOutcome.SENT, 3)
     )
     vip, now = both.plan.actions
     later = replace(vip, schedule_time="2999-01-01T10:00:00+03:00")
-    earlier = replace(now, schedule_time="2020-01-01T10:00:00+03:00")
-    lines = text_of(replace(both, plan=replace(both.plan, actions=(later, earlier)))).splitlines()
+    earlier = replace(now, schedule_time="2026-11-29T02:59:00+03:00")  # late, after it was planned
+    ended = datetime(2026, 11, 29, tzinfo=UTC)
+    scheduled = replace(both, plan=replace(both.plan, actions=(later, earlier)), ended=ended)
+    lines = text_of(scheduled).splitlines()
     assert [line.split()[0] for line in lines[:2]] == ["scheduled", "sent"]
     assert lines[2].startswith("1 sent, 1 scheduled; 7 recipients")
 

@@ -81,7 +81,7 @@ def test_an_answer_may_be_compressed(
         (gzip.compress(LIMIT, mtime=0)[:-9], "gzip"),
         (b"nothing like gzip", "gzip"),
         (LIMIT, "br"),
-        (gzip.compress(gzip.compress(LIMIT), mtime=0), "gzip, gzip"),
+        (gzip.compress(gzip.compress(LIMIT, mtime=0), mtime=0), "gzip, gzip"),
     ],
 )
 def test_an_answer_that_cannot_be_decompressed_is_lost(
