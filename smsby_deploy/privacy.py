@@ -85,6 +85,16 @@ def hide_token(text: str, token: str) -> str:
     return re.sub(pattern if len(token) >= MIN_SECRET else rf"(?<!\w){pattern}(?!\w)", HIDDEN, text)
 
 
+def hide_echo(content: bytes, token: str) -> bytes:
+    """Return an answer of sms.by without the token, in whatever value it is repeated.
+
+    A token of digits only, which no account has, could be part of a phone or an id.
+    """
+    if len(token) < MIN_SECRET or token.isdigit():
+        return content
+    return content.replace(token.encode("utf-8", "surrogatepass"), HIDDEN.encode())
+
+
 def hide_token_parameters(text: str) -> str:
     """Return a URL, form or JSON text with the value of every `token` parameter hidden."""
     return re.sub(_TOKEN_PARAMETER, rf"\1{HIDDEN}", text)

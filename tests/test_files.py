@@ -43,7 +43,7 @@ def test_write_file_leaves_nothing_if_the_check_fails(victim: Path) -> None:
         assert written == "new"
         raise ValueError
 
-    with pytest.raises(ValueError, match=""):
+    with pytest.raises(ValueError, match=r"^$"):
         write_file(victim, "new", check=refuse)
     assert victim.read_text("utf-8") == "mine\n"
     assert list(victim.parent.iterdir()) == [victim]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from smsby_deploy.privacy import (
     HIDDEN,
     filter_log_record,
+    hide_echo,
     hide_secrets,
     hide_token,
     hide_token_parameters,
@@ -183,3 +184,16 @@ def test_hide_secrets_hides_passwords_and_long_numbers() -> None:
 def test_shown_url_keeps_the_host(url: str, shown: str) -> None:
     """Who gets the requests is always visible; user, password, query and long segments never are."""
     assert shown_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("token", "shown"),
+    [
+        ("4c6f766520697320", b'{"status": "xx<hidden><hidden>yy"}'),
+        ("sandbox", b'{"status": "xxsandboxsandboxyy"}'),
+        ("12345678", b'{"status": "xx1234567812345678yy"}'),
+    ],
+)
+def test_hide_echo_hides_a_token_in_any_value(token: str, shown: bytes) -> None:
+    """Also within a word; a short token, or one of digits only, may occur by chance."""
+    assert hide_echo(f'{{"status": "xx{token}{token}yy"}}'.encode(), token) == shown

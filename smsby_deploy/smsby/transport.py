@@ -30,7 +30,7 @@ from smsby_deploy import __version__
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.fault_points import fault_point
-from smsby_deploy.privacy import HIDDEN, filter_log_record
+from smsby_deploy.privacy import HIDDEN, filter_log_record, hide_echo
 from smsby_deploy.smsby.bounded import (
     LARGEST_ANSWER,
     LARGEST_LIST,
@@ -183,7 +183,7 @@ class ReadTransport:
         slowdowns = self.pace.slowdowns
         try:
             with closing(adapter.send(request, timeout=self._timeout, **self._environment)) as response:
-                content = read_body(response, _largest(method))
+                content = hide_echo(read_body(response, _largest(method)), self._token)
         except (requests.RequestException, HTTPError, OSError, UnicodeEncodeError) as error:
             if never_connected(error):
                 raise self._not_connected(error) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import InlineRecipient, InlineRecipients
@@ -72,6 +72,7 @@ def _compare_with_a_set(phones: list[str]) -> None:
     assert len(ours) == len(blocks) == len(plain)
 
 
+@settings(max_examples=40)
 @given(st.lists(_numbers), st.lists(_numbers), st.sampled_from([0, 3, 4000]), st.sampled_from([0, 5, 20_000]))
 def test_phone_set_digest_depends_on_its_numbers_only(
     some: list[int], others: list[int], few: int, listed: int
