@@ -68,7 +68,7 @@ def write_apply(
 def next_step_lines(result: ApplyResult, lock: str | None, program: str = "smsby-deploy") -> list[str]:
     """The next steps as lines: hints, and commands to copy."""
     commands = {
-        NextStep.COMMIT_LOCK: f'git add {lock} && git commit -m "Record what was sent"',
+        NextStep.COMMIT_LOCK: f'git add {lock} && git commit -m "Record the apply"',
         NextStep.PLAN_AGAIN: f"{program} plan",
         NextStep.WATCH_STATUS: f"{program} status --watch",
     }

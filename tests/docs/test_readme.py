@@ -94,7 +94,7 @@ def test_readme_examples_run_and_print_what_is_shown(checkout: Path, sandbox: st
         ["bash", "-euc", again], cwd=checkout / "my-shop", env=environ, timeout=60, check=False
     )
     assert merged_twice.returncode == 5
-    assert "Record what was sent" in subprocess.check_output(
+    assert "Record the apply" in subprocess.check_output(
         ["git", "-C", checkout.parent / "remote.git", "log", "--all", "--format=%s"], text=True
     )
 

@@ -90,7 +90,7 @@ def test_next_step_lines_name_the_lock_file() -> None:
     assert next_step_lines(
         result(MailingResult("sale/vip", MailingOutcome.SENT, 2)), "shop/smsby.lock.json"
     ) == [
-        'next: git add shop/smsby.lock.json && git commit -m "Record what was sent"',
+        'next: git add shop/smsby.lock.json && git commit -m "Record the apply"',
         "      smsby-deploy status --watch",
     ]
 

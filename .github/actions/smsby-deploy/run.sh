@@ -116,7 +116,7 @@ record() { # even after a failure: the record of what was sent must not be lost
   git add -u -- ./*.lock.json.journal 2>/dev/null || true # apply has merged and deleted it
   git diff --cached --quiet && return
   git -c user.name="smsby-deploy" -c user.email="smsby-deploy@users.noreply.github.com" \
-    commit --quiet -m "Record what was sent [skip ci]"
+    commit --quiet -m "Record the apply [skip ci]"
   for pause in 0 2 5 10 20; do
     sleep "$pause"
     git push --quiet origin "HEAD:${GITHUB_REF_NAME:?}" && return
