@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from smsby_deploy.lock.binding import Binding
     from smsby_deploy.lock.store import LockStore
     from smsby_deploy.output.progress import Progress
-    from smsby_deploy.plan.measure import ReadProgress
+    from smsby_deploy.plan.observers import ReadProgress
     from smsby_deploy.smsby.client import ReadClient
     from smsby_deploy.smsby.send_client import SendClient
     from smsby_deploy.smsby.transport import ReadTransport, SendTransport
@@ -161,7 +161,7 @@ def progress_of(context: Context, clock: Clock) -> Iterator[Progress]:
 
 def reading_progress(progress: Progress) -> ReadProgress:
     """Show the reading of each audience as a step of `progress`."""
-    from smsby_deploy.plan.measure import ReadProgress
+    from smsby_deploy.plan.observers import ReadProgress
 
     def begin(address: str, number: int, count: int) -> None:
         progress.step(f"reading {address} ({number} of {count})")

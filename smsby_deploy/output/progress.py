@@ -5,6 +5,7 @@ With -q there is none.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -120,7 +121,7 @@ class _Silent:
     def pause(self) -> None: ...
 
 
-class _Periodic:
+class _Periodic(ABC):
     """Counts what is done of a step, and reports it every ten seconds."""
 
     def __init__(self, clock: Clock) -> None:
@@ -143,10 +144,8 @@ class _Periodic:
             self._reported_at = now
             self._report(seconds_left)
 
-    def _report(self, seconds_left: float | None) -> None:
-        raise NotImplementedError
-
-    def pause(self) -> None: ...
+    @abstractmethod
+    def _report(self, seconds_left: float | None) -> None: ...
 
 
 class _Lines(_Periodic):
@@ -160,6 +159,8 @@ class _Lines(_Periodic):
 
     def tell(self, line: str) -> None:
         write_line(safe_line(line), self._stream)
+
+    def pause(self) -> None: ...
 
 
 class _Events(_Periodic):
@@ -187,6 +188,8 @@ class _Events(_Periodic):
         )
 
     def tell(self, line: str) -> None: ...
+
+    def pause(self) -> None: ...
 
 
 class _Bar:

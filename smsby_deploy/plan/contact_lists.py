@@ -11,7 +11,7 @@ from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.plan.chunks import hash_content, hash_former_content, hash_text
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import AudienceDigest, chunk_digest, fingerprint, hash_rows, row_lines
-from smsby_deploy.plan.measure import Observers
+from smsby_deploy.plan.observers import Observers
 from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter, count_audience
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, read_audience

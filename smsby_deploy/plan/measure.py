@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import ContactList, Mailing, Project, RecipientsQuery
 from smsby_deploy.config.project_loader import LoadedProject
@@ -15,14 +14,12 @@ from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.plan.chunks import (
     ChunkReport,
-    Keep,
-    OnBatch,
     hash_text,
-    ignore_batch,
     stream_chunks,
 )
 from smsby_deploy.plan.desired import Desired
-from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter, count_audience
+from smsby_deploy.plan.observers import NO_OBSERVERS, NO_PROGRESS, Observers, ReadProgress
+from smsby_deploy.plan.text_counter import TextCounter, count_audience
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import (
     MOST_DIFFERING,
@@ -38,49 +35,6 @@ from smsby_deploy.recipients.suppression import check_without_databases, load_su
 from smsby_deploy.texts.template import Template, compile_text, rows_file
 from smsby_deploy.texts.text_lint import TextLint
 from smsby_deploy.wording import counted
-
-if TYPE_CHECKING:  # validate never shares reads, and would load pickle
-    from smsby_deploy.recipients.shared_reads import SharedReads
-
-
-class ReadProgress(NamedTuple):
-    """Callbacks that report the reading of audiences.
-
-    `begin` gets the address of each mailing, its number from 1 and the number of all; `advance` gets the number of
-    further recipients.
-    """
-
-    begin: Callable[[str, int, int], None] = lambda address, number, count: None
-    advance: Callable[[int], None] = lambda recipients: None
-
-    def over(self, mailings: Sequence[Mailing]) -> Iterator[Mailing]:
-        """Yield `mailings`, reporting each as it begins."""
-        for number, mailing in enumerate(mailings, start=1):
-            self.begin(mailing.address, number, len(mailings))
-            yield mailing
-
-
-NO_PROGRESS = ReadProgress()
-
-
-class Observers(NamedTuple):
-    """What else receives recipients and texts while a mailing is measured.
-
-    `policy` checks every text that a recipient would get, `on_batch` gets every batch with its texts, `keep` every
-    chunk of a mailing that is sent in chunks. With `keeps_phones`, the recipients are kept as a set. `shared` has the
-    files that were read for other mailings.
-    """
-
-    policy: ContentPolicy | None = None
-    progress: ReadProgress = NO_PROGRESS
-    on_batch: OnBatch = ignore_batch
-    keep: Keep | None = None
-    keeps_phones: bool = False
-    shared: SharedReads | None = None
-
-
-NO_OBSERVERS = Observers()
-
 
 _SHOWN_LINES = 10  # of repeated rows
 

@@ -26,8 +26,9 @@ from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, m
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import check_mailing, hold_budget
 from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing, is_forgotten, shows_any
-from smsby_deploy.plan.measure import NO_PROGRESS, Observers, ReadProgress, measure_mailing
+from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.model import SENDING, STARTING, Action, ActionKind, Plan, ReasonCode
+from smsby_deploy.plan.observers import NO_PROGRESS, Observers, ReadProgress
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.plan.selection import select_mailings
 from smsby_deploy.plan.similar import Planned, SentMailings, SharedTexts, find_similar

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.smsby.conftest import TOKEN, FakeServer
 from tests.smsby.conftest import wire as wire  # a fixture of these tests, too
 
 CAMPAIGN = """\
@@ -26,3 +27,12 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n", "utf-8")
     (tmp_path / "sale.yaml").write_text(CAMPAIGN, "utf-8")
     return tmp_path
+
+
+@pytest.fixture
+def server(wire: FakeServer, shop: Path, monkeypatch: pytest.MonkeyPatch) -> FakeServer:
+    """The fake server as the account of the project, in whose folder the commands run."""
+    monkeypatch.chdir(shop)
+    monkeypatch.setenv("SMSBY_API_URL", wire.url)
+    monkeypatch.setenv("SMSBY_TOKEN", TOKEN)
+    return wire

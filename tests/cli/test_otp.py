@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from smsby_deploy.cli.main import run
-from tests.smsby.conftest import TOKEN, FakeServer, Reply
+from tests.smsby.conftest import FakeServer, Reply
 
 _PHONE = "375291234567"
-
-
-@pytest.fixture
-def server(wire: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeServer:
-    """The fake server as the account, and an empty working directory."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SMSBY_API_URL", wire.url)
-    monkeypatch.setenv("SMSBY_TOKEN", TOKEN)
-    return wire
 
 
 @pytest.mark.parametrize(

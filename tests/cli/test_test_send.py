@@ -7,18 +7,9 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.cli.main import run
-from tests.smsby.conftest import TOKEN, FakeServer, Reply
+from tests.smsby.conftest import FakeServer, Reply
 
 _MINE = "375291111111"
-
-
-@pytest.fixture
-def server(wire: FakeServer, shop: Path, monkeypatch: pytest.MonkeyPatch) -> FakeServer:
-    """The fake server as the account of the project."""
-    monkeypatch.chdir(shop)
-    monkeypatch.setenv("SMSBY_API_URL", wire.url)
-    monkeypatch.setenv("SMSBY_TOKEN", TOKEN)
-    return wire
 
 
 def test_test_send_sends_the_text_of_a_recipient(
