@@ -31,9 +31,8 @@ class FinalChunks:
     """Counts by chunk: its fingerprint and its ids at sms.by."""
 
     def __init__(self, known: dict[str, str] | None = None) -> None:
-        self._known = (
-            {} if known is None else known
-        )  # as JSON: thousands of counters take a tenth of the memory
+        # As JSON: thousands of counters take a tenth of the memory.
+        self._known = {} if known is None else known
         self.has_changed = False
 
     def find(self, chunk: ChunkRecord, *, is_overdue: bool, needs_phones: bool) -> DeliveryCounts | None:
