@@ -19,6 +19,7 @@ from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.errors import OutcomeUnknown, UsageError
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.documents import check_rescue
+from smsby_deploy.lock.entry_json import entry_document, stored_state
 from smsby_deploy.lock.events import EventKind, fold, fold_event
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.keyed_digests import digests_of, key_fields
@@ -32,7 +33,6 @@ from smsby_deploy.lock.records import (
     Lock,
     UploadRecord,
 )
-from smsby_deploy.lock.serialization import entry_document, stored_state
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.model import Action
 from smsby_deploy.texts.cost import money

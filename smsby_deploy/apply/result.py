@@ -21,6 +21,7 @@ from smsby_deploy.wording import counted
 
 class MailingOutcome(StrEnum):
     SENT = "sent"
+    HELD = "held"  # approved, and handed over later
     ADOPTED = "adopted"
     CONFIRMED = "confirmed"
     PARTIAL = "partial"  # some recipients got it, and the rest certainly did not

@@ -51,7 +51,7 @@ def show(context: Context, address: str) -> ExitCode:
     """Print everything recorded about the mailing ADDRESS, as JSON."""
     from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.errors import UsageError
-    from smsby_deploy.lock.serialization import entry_document
+    from smsby_deploy.lock.entry_json import entry_document
     from smsby_deploy.output.json_documents import json_text
 
     lock = open_lock(load(context).project).read()

@@ -212,6 +212,7 @@ def _event_schema() -> dict[str, Any]:
         "rows": chunk["rows"],
         "baseline": chunk["baseline"],
         "upload": chunk["upload"],
+        "ending": {"anyOf": [{"type": "null"}, _schema("lock")["$defs"]["entry"]["properties"]["ending"]]},
         "resolution": lock["resolutions"]["items"],
         "digest_key": {**lock["digest_key"], "type": ["string", "null"]},
         "sealed": lock["sealed"],

@@ -13,6 +13,7 @@ from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.documents import is_address
+from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document, stored_state
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.keyed_digests import digests_of, key_fields, rekey_fields
@@ -26,7 +27,6 @@ from smsby_deploy.lock.records import (
     Entry,
     Lock,
 )
-from smsby_deploy.lock.serialization import DECLARED_UNSENT_ERROR, entry_document, stored_state
 from smsby_deploy.lock.store import HeldLock
 
 _Event = tuple[EventKind, dict[str, Any]]

@@ -10,6 +10,7 @@
 | rows | chunks, rows, baseline, changes | the state of every phone of a chunk |
 | upload | chunks, upload, changes | the progress of a contact list |
 | facts | address, changes | what only sms.by knows about a list mailing |
+| ending | address, ending | a user ended a mailing; null takes that back |
 | resolve | resolution | a manual change, its author and reason |
 | remove, move | address, to | a mailing is forgotten, or gets another address |
 | bind | environment, service, account | where the lock belongs |
@@ -31,10 +32,10 @@ from typing import Any
 
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.binding import Binding, bind_lock
+from smsby_deploy.lock.entry_json import parse_baseline, read_ending, read_entry, read_state
 from smsby_deploy.lock.keyed_digests import digests_of, replace_digests
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import Apply, ChunkRecord, ChunkState, Entry, Lock, Resolution, UploadRecord
-from smsby_deploy.lock.serialization import parse_baseline, read_entry, read_state
 
 Event = dict[str, Any]
 
@@ -53,6 +54,7 @@ class EventKind(StrEnum):
     PHONES = "rows"
     UPLOAD = "upload"
     FACTS = "facts"
+    ENDING = "ending"
     RESOLVE = "resolve"
     REMOVE = "remove"
     MOVE = "move"
@@ -147,6 +149,11 @@ def _facts(lock: Lock, event: Event) -> Lock:
     return lock.with_entry(address, replace(lock.mailings[address], **event["changes"]))
 
 
+def _ending(lock: Lock, event: Event) -> Lock:
+    address = event["address"]
+    return lock.with_entry(address, replace(lock.mailings[address], ending=read_ending(event["ending"])))
+
+
 def _resolve(lock: Lock, event: Event) -> Lock:
     return replace(lock, resolutions=(*lock.resolutions, Resolution(**event["resolution"])))
 
@@ -203,6 +210,7 @@ _FOLDS: dict[EventKind, Callable[[Lock, Event], Lock]] = {
     EventKind.PHONES: _phones,
     EventKind.UPLOAD: _upload,
     EventKind.FACTS: _facts,
+    EventKind.ENDING: _ending,
     EventKind.RESOLVE: _resolve,
     EventKind.REMOVE: _remove,
     EventKind.MOVE: _move,

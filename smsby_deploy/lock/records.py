@@ -152,9 +152,45 @@ class AppliedBy:
     tool: str
 
 
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """The apply that approved a mailing for later, and its window.
+
+    It may be handed over to sms.by between `opens` and `closes`, times in ISO format with offset. If it is `fresh`, its
+    audience may have changed by then.
+    """
+
+    at: str
+    plan: str
+    by: str | None
+    opens: str
+    closes: str
+    fresh: bool = False
+
+
+class EndingKind(StrEnum):
+    """How a user ended a mailing."""
+
+    WITHDRAWN = "withdrawn"  # nothing of it is sent: it waited, or was deleted at sms.by
+    ABANDONED = "abandoned"  # what was not sent of it never will be
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The decision that a mailing is over, by whom and why."""
+
+    kind: EndingKind
+    at: str
+    by: str
+    reason: str
+
+
 class EntryState(StrEnum):
     """What is known about a whole mailing."""
 
+    WAITING = "waiting"  # approved, and not handed over yet
+    WITHDRAWN = "withdrawn"
+    ABANDONED = "abandoned"
     COMPLETE = "complete"
     UNKNOWN = "unknown"
     PARTIAL = "partial"
@@ -187,6 +223,8 @@ class Entry:
     # Over what it says, and over its recipients in any order; None in older locks.
     text_digest: str | None = None
     recipients_digest: str | None = None
+    approval: Approval | None = None  # kept after it was handed over
+    ending: Ending | None = None
     # The canonical form in the file it was read from; no `replace` copies it.
     stored: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
@@ -215,11 +253,15 @@ class Entry:
     def state(self) -> EntryState:
         """The state of the whole mailing.
 
-        A draft or a rejection counts only if no chunk was accepted.
+        An unknown outcome comes first, then a user's decision. A draft or a rejection counts only if no chunk was accepted.
         """
         states = {chunk.state for chunk in self.chunks}
         if ChunkState.UNKNOWN in states:
             return EntryState.UNKNOWN
+        if self.ending is not None:
+            return EntryState(self.ending.kind.value)
+        if self.approval is not None and states <= SURELY_NOT_SENT:
+            return EntryState.WAITING
         if states <= DONE:
             return EntryState.COMPLETE
         if states & {ChunkState.ACCEPTED, ChunkState.PARTIAL}:

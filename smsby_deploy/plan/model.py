@@ -26,6 +26,9 @@ class ActionKind(StrEnum):
     RESUME = "resume"
     CONFIRM = "confirm"
     ADOPT = "adopt"
+    HOLD = "hold"
+    WAITING = "waiting"
+    DUE = "due"
     BLOCKED = "blocked"
     ORPHAN = "orphan"
 
@@ -44,7 +47,10 @@ class ReasonCode(StrEnum):
     EXPIRED = "expired"  # its schedule_time has passed
     UNKNOWN = "unknown"  # the outcome of an earlier request is not known
     COLLISION = "collision"  # sms.by or the lock has it under another fingerprint or address
+    SCHEDULED = "scheduled"  # an earlier revision is scheduled and not gone
     APPROVAL = "approval"  # something must happen first: a rehearsal
+    FROZEN = "frozen"  # smsby.yaml stops everything
+    WITHDRAWN = "withdrawn"  # a user took it back
     GUARDRAIL = "guardrail"  # a guardrail of smsby.yaml forbids it
 
 

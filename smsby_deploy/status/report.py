@@ -30,6 +30,7 @@ _BLOCK_ROWS = 1000
 class State(StrEnum):
     """The state of one mailing, as reports name it."""
 
+    WAITING = "waiting"
     DRAFT = "draft"
     SCHEDULED = "scheduled"
     SENDING = "sending"
@@ -37,6 +38,8 @@ class State(StrEnum):
     PARTIAL = "partial"
     UNKNOWN = "unknown"
     REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    ABANDONED = "abandoned"
 
 
 class StatusStep(Enum):
@@ -47,8 +50,8 @@ class StatusStep(Enum):
     WATCH = auto()
 
 
-# sms.by changes none of these any more; a draft or a partly sent mailing waits for a user.
-SETTLED = frozenset({State.FINAL, State.REJECTED, State.UNKNOWN, State.PARTIAL, State.DRAFT})
+# sms.by changes none of these any more; some of them wait for a user.
+SETTLED = frozenset(State) - {State.SCHEDULED, State.SENDING}
 
 
 @dataclass(frozen=True, slots=True)

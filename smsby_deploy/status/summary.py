@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
-from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry
+from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry, EntryState
 from smsby_deploy.plan.drift import Difference, IntendedValues, compare_values, reported_values
 from smsby_deploy.smsby.deliveries import DeliveryStatus
 from smsby_deploy.status.delivery_counts import DeliveryCounts
@@ -22,6 +22,7 @@ _WITHOUT_MESSAGE = {
     ChunkState.PENDING: "not sent",
     ChunkState.DECLARED_UNSENT: "not sent",
 }
+_BY_DECISION = frozenset({EntryState.WAITING, EntryState.WITHDRAWN, EntryState.ABANDONED})
 _IN_PROGRESS = frozenset({ChunkState.UNKNOWN, ChunkState.PENDING})  # while another run is sending
 
 
@@ -244,6 +245,8 @@ def _state(entry: Entry, counts: _RecipientCounts, moment: Moment) -> State:
         return State.SENDING
     if ChunkState.UNKNOWN in states:
         return State.UNKNOWN
+    if entry.state in _BY_DECISION:
+        return State(entry.state.value)
     if not states <= DONE:
         if states & {ChunkState.ACCEPTED, ChunkState.PARTIAL}:
             return State.PARTIAL

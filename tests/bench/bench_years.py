@@ -17,7 +17,7 @@ _ADD_ONE = """
 import dataclasses, pathlib, sys
 from smsby_deploy.gc_tuning import collect_as_usual
 from smsby_deploy.lock.events import EventKind
-from smsby_deploy.lock.serialization import entry_document
+from smsby_deploy.lock.entry_json import entry_document
 from smsby_deploy.lock.store import LockStore
 collect_as_usual()
 with LockStore(pathlib.Path(sys.argv[1]) / "smsby.lock.json", "bench").held() as held:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from smsby_deploy.lock.entry_json import entry_document
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import Journal
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
-from smsby_deploy.lock.serialization import entry_document
 from smsby_deploy.lock.store import LockStore
 
 

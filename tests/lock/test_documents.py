@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.lock.documents import check_lock, check_plan, check_rescue, is_address, is_event, storable
+from smsby_deploy.lock.entry_json import entry_document
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import Journal, read_journal, salvage
 from smsby_deploy.lock.records import Lock
-from smsby_deploy.lock.serialization import entry_document, write_lock
+from smsby_deploy.lock.serialization import write_lock
 from tests.lock.examples import entry
 
 _FIXTURES = Path(__file__).parent / "fixtures"

@@ -8,10 +8,19 @@ from typing import Any
 import pytest
 
 from smsby_deploy.errors import LockDamaged
+from smsby_deploy.lock.entry_json import entry_document
 from smsby_deploy.lock.events import EventKind, fold, fold_event
 from smsby_deploy.lock.phone_states import PhoneStates
-from smsby_deploy.lock.records import Apply, ChunkState, Entry, Lock, Resolution, UploadRecord
-from smsby_deploy.lock.serialization import entry_document
+from smsby_deploy.lock.records import (
+    Apply,
+    ChunkState,
+    Ending,
+    EndingKind,
+    Entry,
+    Lock,
+    Resolution,
+    UploadRecord,
+)
 from tests.lock.examples import entry
 
 _BEGIN = {
@@ -46,8 +55,8 @@ def _single(letters: str) -> Entry:
 def test_event_kinds_never_change() -> None:
     """The words are part of the journal's format."""
     assert [kind.value for kind in EventKind] == [
-        "begin", "mailing", "intent", "result", "chunk", "rows", "upload", "facts", "resolve", "remove", "move",
-        "bind", "key", "rekey", "end",
+        "begin", "mailing", "intent", "result", "chunk", "rows", "upload", "facts", "ending", "resolve", "remove",
+        "move", "bind", "key", "rekey", "end",
     ]  # fmt: skip
 
 
@@ -75,6 +84,14 @@ def test_fold_begin_records_the_apply_of_a_plan() -> None:
     """A manual change has no plan, and is not an apply."""
     assert fold_event(_lock(), _BEGIN).applies == (Apply("p1", "t", None, "x"),)
     assert fold_event(_lock(), {**_BEGIN, "plan": None}).applies == ()
+
+
+def test_fold_ending_sets_and_takes_back_a_decision() -> None:
+    """The mailing is over until the decision is taken back."""
+    ending = {"kind": "withdrawn", "at": "t", "by": "me", "reason": "typo"}
+    ended = _after(EventKind.ENDING, address="a/b", ending=ending).mailings["a/b"]
+    assert ended.ending == Ending(EndingKind.WITHDRAWN, "t", "me", "typo")
+    assert _after(EventKind.ENDING, ended, address="a/b", ending=None).mailings["a/b"] == entry()
 
 
 def test_fold_mailing_replaces_the_entry() -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from smsby_deploy.errors import LockDamaged
+from smsby_deploy.lock.entry_json import entry_document
 from smsby_deploy.lock.events import Event, EventKind
 from smsby_deploy.lock.journal import Journal, ResultNotSaved, read_journal, salvage
 from smsby_deploy.lock.records import ChunkState, Lock
-from smsby_deploy.lock.serialization import entry_document
 from smsby_deploy.lock.store import LockStore
 from tests.lock.examples import begin_journal, entry
 

@@ -12,8 +12,11 @@ from smsby_deploy.lock.records import (
     SURELY_NOT_SENT,
     AppliedBy,
     Apply,
+    Approval,
     ChunkRecord,
     ChunkState,
+    Ending,
+    EndingKind,
     Entry,
     EntryState,
     Lock,
@@ -59,6 +62,29 @@ def test_entry_state_follows_from_its_chunks(states: tuple[ChunkState, ...], sta
 def test_entry_was_sent_in_part_only_if_certain(states: tuple[ChunkState, ...], was_sent: bool) -> None:
     """An unknown outcome is not a certain one."""
     assert _entry(*states).was_sent_in_part is was_sent
+
+
+_APPROVAL = Approval("t", "p", None, "t1", "t2")
+
+
+@pytest.mark.parametrize(
+    ("states", "ending", "state"),
+    [
+        ((ChunkState.PENDING,), None, EntryState.WAITING),
+        ((ChunkState.REJECTED,), None, EntryState.WAITING),
+        ((ChunkState.ACCEPTED,), None, EntryState.COMPLETE),
+        ((ChunkState.ACCEPTED, ChunkState.PENDING), None, EntryState.PARTIAL),
+        ((ChunkState.ACCEPTED, ChunkState.PENDING), EndingKind.ABANDONED, EntryState.ABANDONED),
+        ((ChunkState.PENDING,), EndingKind.WITHDRAWN, EntryState.WITHDRAWN),
+        ((ChunkState.UNKNOWN,), EndingKind.WITHDRAWN, EntryState.UNKNOWN),
+    ],
+)
+def test_entry_state_of_an_approved_mailing(
+    states: tuple[ChunkState, ...], ending: EndingKind | None, state: EntryState
+) -> None:
+    """It waits until something of it was sent; a user's decision hides no unknown outcome."""
+    ended = None if ending is None else Ending(ending, "t", "me", "why")
+    assert replace(_entry(*states), approval=_APPROVAL, ending=ended).state is state
 
 
 def test_put_chunk_leaves_the_others() -> None:

@@ -11,19 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.errors import LockDamaged
+from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import (
     AppliedBy,
     Apply,
+    Approval,
     ChunkRecord,
     ChunkState,
+    Ending,
+    EndingKind,
     Entry,
     Lock,
     NamedId,
     Resolution,
     chunk_state_of,
 )
-from smsby_deploy.lock.serialization import DECLARED_UNSENT_ERROR, ReadText, read_lock, write_lock
+from smsby_deploy.lock.serialization import ReadText, read_lock, write_lock
 
 _text = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=12)
 _name = st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True)
@@ -72,6 +76,12 @@ _chunks = (
 _applied = st.builds(AppliedBy, at=_time, plan=_text, commit=st.none() | _text, tool=_text)
 
 
+_approvals = st.builds(
+    Approval, at=_time, plan=_text, by=st.none() | _text, opens=_time, closes=_time, fresh=st.booleans()
+)
+_endings = st.builds(Ending, kind=st.sampled_from(EndingKind), at=_time, by=_text, reason=_text)
+
+
 def _entries(earlier: st.SearchStrategy[tuple[Entry, ...]]) -> st.SearchStrategy[Entry]:
     return st.builds(
         Entry,
@@ -92,6 +102,8 @@ def _entries(earlier: st.SearchStrategy[tuple[Entry, ...]]) -> st.SearchStrategy
         contact_list=st.none() | st.builds(NamedId, name=_text, id=_maybe_number),
         text_digest=st.none() | _text,
         recipients_digest=st.none() | _text,
+        approval=st.none() | _approvals,
+        ending=st.none() | _endings,
     )
 
 
@@ -200,17 +212,6 @@ def test_write_lock_adds_no_author_to_an_old_lock() -> None:
     text = write_lock(Lock("shop", 1, "line", {}, (run,)))
     assert "by" not in json.loads(text)["applies"][0]
     assert read_lock(text, "lock").applies == (run,)
-
-
-def test_declared_unsent_is_stored_as_pending_with_an_error() -> None:
-    """Locks of earlier versions mark it so, and these versions read what is written now."""
-    lock = read_lock(_small(), "lock")
-    entry = lock.mailings["a/b"]
-    chunk = replace(entry.chunks[0], state=ChunkState.DECLARED_UNSENT, error=DECLARED_UNSENT_ERROR)
-    text = write_lock(lock.with_entry("a/b", entry.put_chunk(0, chunk)))
-    stored = json.loads(text)["mailings"]["a/b"]["chunks"][0]
-    assert (stored["state"], stored["error"]) == ("pending", "said not to be sent")
-    assert read_lock(text, "lock").mailings["a/b"].chunks[0].state is ChunkState.DECLARED_UNSENT
 
 
 def test_read_lock_refuses_an_edited_lock() -> None:

@@ -13,9 +13,10 @@ from unittest.mock import patch
 import pytest
 
 from smsby_deploy.errors import LockDamaged, LockHeld, SmsbyDeployError, UsageError
+from smsby_deploy.lock.entry_json import entry_document
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.records import ChunkState, Lock, NamedId
-from smsby_deploy.lock.serialization import entry_document, read_lock, write_lock
+from smsby_deploy.lock.serialization import read_lock, write_lock
 from smsby_deploy.lock.store import HeldLock, LockStore
 from tests.lock.examples import begin_journal, entry
 

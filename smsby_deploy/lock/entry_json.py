@@ -1,0 +1,157 @@
+"""One mailing of the lock as JSON and back, as the lock file and the journal have it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+from smsby_deploy.lock.phone_states import PhoneStates, format_runs, parse_runs
+from smsby_deploy.lock.records import (
+    AppliedBy,
+    Approval,
+    ChunkRecord,
+    ChunkState,
+    Ending,
+    EndingKind,
+    Entry,
+    NamedId,
+    UploadRecord,
+    chunk_state_of,
+)
+
+DECLARED_UNSENT_ERROR = "said not to be sent"
+_OPTIONAL_DIGESTS = ("text_digest", "recipients_digest")  # absent from locks of before
+
+
+def entry_document(entry: Entry) -> dict[str, Any]:
+    """Return one mailing as JSON, with its keys in reading order."""
+    return {
+        "revision": entry.revision,
+        "state": entry.state.value,
+        "transport": entry.transport,
+        **({"body": entry.body} if entry.body else {}),
+        "alphaname": {"name": entry.alphaname, "id": entry.alphaname_id},
+        **({"list": entry.contact_list._asdict()} if entry.contact_list else {}),
+        "schedule_time": entry.schedule_time,
+        "recipients": entry.recipients,
+        "parts": entry.parts,
+        "cost": entry.cost,
+        **({"currency": entry.currency} if entry.currency else {}),
+        "content_digest": entry.content_digest,
+        "audience_digest": entry.audience_digest,
+        **{key: value for key in _OPTIONAL_DIGESTS if (value := getattr(entry, key)) is not None},
+        "chunks": [_chunk_document(chunk) for chunk in entry.chunks],
+        "applied": _applied_document(entry.applied),
+        **({"approval": asdict(entry.approval)} if entry.approval else {}),
+        **({"ending": asdict(entry.ending) | {"kind": entry.ending.kind.value}} if entry.ending else {}),
+        "earlier": [entry_document(old) for old in entry.earlier],
+    }
+
+
+def read_entry(document: dict[str, Any]) -> Entry:
+    """Return the entry that `entry_document` wrote.
+
+    KeyError, TypeError or ValueError if `document` is no such entry.
+    """
+    sender = document["alphaname"]
+    return Entry(
+        revision=document["revision"],
+        content_digest=document["content_digest"],
+        audience_digest=document["audience_digest"],
+        text_digest=document.get("text_digest"),
+        recipients_digest=document.get("recipients_digest"),
+        transport=document["transport"],
+        body=document.get("body"),
+        alphaname=sender["name"],
+        alphaname_id=sender["id"],
+        contact_list=NamedId(**document["list"]) if "list" in document else None,
+        schedule_time=document["schedule_time"],
+        recipients=document["recipients"],
+        parts=document["parts"],
+        cost=document["cost"],
+        currency=document.get("currency"),
+        chunks=tuple(map(_read_chunk, document["chunks"])),
+        applied=AppliedBy(**document["applied"]),
+        approval=Approval(**document["approval"]) if "approval" in document else None,
+        ending=read_ending(document.get("ending")),
+        earlier=tuple(map(read_entry, document["earlier"])),
+    )
+
+
+def read_ending(document: dict[str, Any] | None) -> Ending | None:
+    """Return the decision that ended a mailing, from its JSON; None if there is none."""
+    return None if document is None else Ending(**{**document, "kind": EndingKind(document["kind"])})
+
+
+def stored_state(state: ChunkState) -> str:
+    """Return the word for `state` in the lock file and the journal.
+
+    The format has none for DECLARED_UNSENT: it is "pending" with the error DECLARED_UNSENT_ERROR.
+    """
+    return (ChunkState.PENDING if state is ChunkState.DECLARED_UNSENT else state).value
+
+
+def read_state(stored: str, error: str | None) -> ChunkState:
+    """Return the state of a chunk from its stored word and its error."""
+    state = ChunkState(stored)
+    is_declared = state is ChunkState.PENDING and error == DECLARED_UNSENT_ERROR
+    return ChunkState.DECLARED_UNSENT if is_declared else state
+
+
+def parse_baseline(text: str) -> tuple[int, ...]:
+    """Return the counts of a stored baseline; ValueError if `text` is not one."""
+    return tuple(map(int, parse_runs(text)))
+
+
+def _applied_document(applied: AppliedBy) -> dict[str, Any]:
+    """Return the run as JSON; `asdict` takes ten times as long."""
+    return {"at": applied.at, "plan": applied.plan, "commit": applied.commit, "tool": applied.tool}
+
+
+def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
+    """Return one chunk as JSON, with the fields of phones and of an upload only if it has them."""
+    document: dict[str, Any] = {
+        "fingerprint": chunk.fingerprint,
+        "recipients": chunk.recipients,
+        "digest": chunk.digest,
+        "state": stored_state(chunk.state),
+        "uuid": chunk.uuid,
+        "message_id": chunk.message_id,
+        "accepted_at": chunk.accepted_at,
+        "error": chunk.error,
+        "step": chunk.step,
+    }
+    if chunk.phones is not None:
+        baseline = None if chunk.baseline is None else format_runs(map(str, chunk.baseline))
+        document |= {"rows": str(chunk.phones), "baseline": baseline, "foreign": chunk.foreign}
+    if chunk.refused_id is not None:
+        document["refused_id"] = chunk.refused_id
+    if chunk.upload is not None:
+        document["upload"] = asdict(chunk.upload)
+    if chunk.declared:
+        document["declared"] = True
+    return document
+
+
+def _read_chunk(document: dict[str, Any]) -> ChunkRecord:
+    stored, error = document["state"], document["error"]
+    if "rows" not in document and "upload" not in document:
+        state = read_state(stored, error)
+        if state is ChunkState.PARTIAL:
+            raise ValueError("a chunk that was sent in part has no phone states")
+        return ChunkRecord(**{**document, "state": state})
+    fields = dict(document)
+    del fields["state"]
+    rows, baseline = fields.pop("rows", None), fields.pop("baseline", None)
+    upload = UploadRecord(**fields.pop("upload")) if "upload" in fields else None
+    chunk = ChunkRecord(**fields, state=read_state(stored, error), upload=upload)
+    if rows is None:
+        if chunk.state is ChunkState.PARTIAL:
+            raise ValueError("a chunk that was sent in part has no phone states")
+        return chunk
+    phones = PhoneStates.parse(rows)
+    counts = None if baseline is None else parse_baseline(baseline)
+    state = chunk_state_of(phones)
+    if stored_state(state) != stored or (counts is not None and len(counts) != len(phones)):
+        raise ValueError("the phone states of a chunk do not match its state")
+    return replace(chunk, state=state, phones=phones, baseline=counts)

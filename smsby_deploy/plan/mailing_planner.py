@@ -1,0 +1,146 @@
+"""Judge one mailing after the other: its action, and what must be said about it. Nothing here sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from smsby_deploy.config.declarations import ContactList, Mailing, Project
+from smsby_deploy.lock.records import Entry, Lock, NamedId
+from smsby_deploy.plan import reasons
+from smsby_deploy.plan.account_names import AccountNames
+from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_orphan
+from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
+from smsby_deploy.plan.guardrails import check_mailing
+from smsby_deploy.plan.list_check import ListCheck
+from smsby_deploy.plan.model import SENDING, STARTING, Action, ReasonCode
+from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.plan.similar import Planned, SentMailings
+from smsby_deploy.plan.situation import Situation, keep_fingerprints
+from smsby_deploy.plan.staleness import query_input
+from smsby_deploy.plan.text_counter import ContentPolicy
+from smsby_deploy.problems import Problem, Severity
+
+
+class MeasuredMailing(NamedTuple):
+    """A mailing as its files describe it; `desired` is None if its template cannot be compiled."""
+
+    mailing: Mailing
+    desired: Desired | None
+    policy: ContentPolicy
+    problems: tuple[Problem, ...]
+
+
+@dataclass(slots=True)
+class MailingPlanner:
+    """Plans one mailing after the other.
+
+    Collects problems and the digests of query results (`snapshots`).
+    """
+
+    project: Project
+    lock: Lock
+    sent: SentMailings
+    names: AccountNames
+    remote: RemoteView | None
+    check: ListCheck | None
+    now: datetime
+    problems: list[Problem]
+    rehearsed: frozenset[tuple[str, str]]  # addresses and content digests
+    snapshots: dict[str, str] = field(default_factory=dict)
+
+    def plan_mailing(self, measured: MeasuredMailing) -> Action | None:
+        """Return the action of a mailing, or None if its template cannot be compiled."""
+        mailing, desired, policy, found = measured
+        entry = self.lock.mailings.get(mailing.address)
+        self.problems.extend(found)
+        if desired is None:
+            return None
+        if self.lock.rekeyed:
+            desired = keep_fingerprints(desired, entry)
+        decision = self._judge(mailing, desired, entry, policy)
+        self._note(mailing, decision)
+        self._compare_with_reported(mailing, desired, entry)
+        if desired.snapshot is not None:
+            self.snapshots[query_input(mailing.address)] = desired.snapshot
+        return make_action(mailing, desired, decision, self.names, entry)
+
+    def plan_orphan(self, address: str) -> Action:
+        """Return the action of a recorded mailing that is no longer in the files."""
+        entry = self.lock.mailings[address]
+        if self.remote is not None:
+            intended = intended_by_lock(address, entry, None)
+            self.problems.extend(find_drift(intended, entry.chunks, self.remote))
+        return make_orphan(address, entry)
+
+    def _judge(
+        self, mailing: Mailing, desired: Desired, entry: Entry | None, policy: ContentPolicy
+    ) -> Decision:
+        """Apply the decision table, then what may block a mailing that would be sent."""
+        # A mailing with max_late expires that much later.
+        judged_at = self.now - (mailing.max_late or timedelta(0))
+        audience = mailing.audience
+        contact_list = self.names.contact_list(audience.ref) if isinstance(audience, ContactList) else None
+        is_rehearsal = self.project.environment.is_rehearsal
+        here = Situation(
+            self.project.scope,
+            desired,
+            entry,
+            self.remote,
+            judged_at,
+            contact_list,
+            is_rehearsal=is_rehearsal,
+        )
+        if here.is_other_rehearsal:
+            here = replace(here, entry=None, remote=None)  # some of its chunks may be listed
+        decision = diff_mailing(here)
+        if decision.action in SENDING and self.check is not None and self.check.is_disproved:
+            return block(ReasonCode.UNKNOWN, self.check.doubt)
+        if decision.action in STARTING and not is_rehearsal:
+            sender = NamedId(mailing.alphaname, self.names.alphaname_id(mailing.alphaname))
+            planned = Planned(desired, sender, contact_list)
+            if sent_as := self.sent.find_renamed(planned):
+                return block(ReasonCode.COLLISION, reasons.renamed(here, sent_as))
+            if listed := self.sent.find_listed(self.project.scope, desired, self.remote):
+                return block(ReasonCode.COLLISION, reasons.listed_as(here, listed))
+        if self.project.only_to is not None and contact_list is not None and decision.action in SENDING:
+            return block(ReasonCode.GUARDRAIL, reasons.whole_list())
+        rehearsal = None if is_rehearsal else self.project.rehearsed_in
+        is_rehearsed = (mailing.address, desired.content_digest) in self.rehearsed
+        if rehearsal is not None and decision.action in SENDING and not is_rehearsed:
+            return block(ReasonCode.APPROVAL, reasons.not_rehearsed(rehearsal.environment))
+        if decision.action in SENDING:
+            breaches = check_mailing(self.project.guardrails, mailing, desired, self.now, policy=policy)
+            if breaches:
+                return block(ReasonCode.GUARDRAIL, "; ".join(breach.message for breach in breaches))
+        return decision
+
+    def _note(self, mailing: Mailing, decision: Decision) -> None:
+        if decision.action in SENDING:
+            self.problems.extend(_find_lateness(mailing, self.now))
+        if decision.note is not None:
+            code, message = decision.note
+            self.problems.append(Problem(Severity.NOTE, code, message, mailing.address, mailing.location))
+
+    def _compare_with_reported(self, mailing: Mailing, desired: Desired, entry: Entry | None) -> None:
+        if self.remote is None:
+            return
+        if entry is not None:
+            intended = intended_by_lock(mailing.address, entry, mailing)
+            self.problems.extend(find_drift(intended, entry.chunks, self.remote))
+        if entry is None or entry.revision != mailing.revision:
+            intended = intended_by_files(mailing).by(self.names)
+            self.problems.extend(find_drift(intended, desired.chunks, self.remote))
+
+
+def _find_lateness(mailing: Mailing, now: datetime) -> Iterable[Problem]:
+    """Warn that a mailing is sent after its time, which `max_late` allows."""
+    time, most = mailing.schedule_time, mailing.max_late
+    if time is not None and most is not None and time <= now:
+        late, allowed = (int(span.total_seconds() // 60) for span in (now - time, most))
+        message = f"its time passed {late} min ago; it is sent at once, max_late allows {allowed} min"
+        location = mailing.schedule_location or mailing.location
+        yield Problem(Severity.WARNING, "LATE", message, mailing.address, location)

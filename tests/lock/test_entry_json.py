@@ -1,0 +1,44 @@
+"""One mailing of the lock as JSON and back; test_serialization.py has the round trip of whole locks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from smsby_deploy.lock.documents import check_mailings
+from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document, read_entry
+from smsby_deploy.lock.records import Approval, ChunkState, Ending, EndingKind, Entry
+from tests.lock.examples import entry
+
+_AT = "2026-12-01T10:00:00+03:00"
+
+
+def test_declared_unsent_is_stored_as_pending_with_an_error() -> None:
+    """Locks of earlier versions mark it so, and these versions read what is written now."""
+    one = entry()
+    chunk = replace(one.chunks[0], state=ChunkState.DECLARED_UNSENT, error=DECLARED_UNSENT_ERROR)
+    document = entry_document(one.put_chunk(0, chunk))
+    stored = document["chunks"][0]
+    assert (stored["state"], stored["error"]) == ("pending", "said not to be sent")
+    assert read_entry(document).chunks[0].state is ChunkState.DECLARED_UNSENT
+
+
+@pytest.mark.parametrize(
+    ("ended", "state"),
+    [
+        (replace(entry(), approval=Approval(_AT, "p1", "ci", _AT, _AT)), "waiting"),
+        (replace(entry(), ending=Ending(EndingKind.WITHDRAWN, _AT, "me", "typo")), "withdrawn"),
+        (
+            replace(entry(ChunkState.REJECTED), ending=Ending(EndingKind.ABANDONED, _AT, "me", "")),
+            "abandoned",
+        ),
+    ],
+)
+def test_approval_and_ending_are_kept_and_valid(ended: Entry, state: str) -> None:
+    """They keep the schema of the lock, and mailings without them do not have their keys."""
+    document = entry_document(ended)
+    check_mailings({"a/b": {**document, "content_digest": "c", "audience_digest": "a"}})
+    assert document["state"] == state
+    assert read_entry(document) == ended
+    assert {"approval", "ending"}.isdisjoint(entry_document(entry()))
