@@ -7,7 +7,7 @@ Rows are numbered from 1 across all files; `find_row` returns the file of a row.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -15,16 +15,12 @@ from typing import Any
 
 from smsby_deploy.config.declarations import RecipientsParquet
 from smsby_deploy.recipients.cell_values import UnsupportedValue, text_rows
+from smsby_deploy.recipients.parquet_pages import OversizedFile, check_pages
 from smsby_deploy.recipients.rows import LONGEST_VALUE, Block, RecipientsError, block_of_rows
 
 # The system's allocator frees memory at once; arrow's own pool keeps 30 MB after a million rows. Arrow reads this
 # environment variable when it is imported.
 _POOL = "ARROW_DEFAULT_MEMORY_POOL"
-_COMMON_RATIO = 100  # of unpacked to packed bytes; more is suspicious above _SMALL
-_SMALL = 64 << 20
-_LARGEST_CHUNK = 1 << 30  # unpacked bytes of a column in a row group
-_MOST_ROWS = 1000  # per byte of a file; a phone in each row takes more than that
-_LARGEST_DELTAS = 1 << 20  # of DELTA_BYTE_ARRAY, in which each value may repeat all of the one before
 _BUFFER = 1 << 16  # bytes of a column chunk in memory, so that memory does not grow with the row groups
 
 
@@ -47,8 +43,7 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
                 names = _plain_columns(schema)
                 if not names:
                     raise RecipientsError("no columns of text, numbers, dates or booleans", first)
-                _check_size(file.metadata, path, names, first)
-                dictionaries = _dictionaries(file, path, names)
+                dictionaries = _dictionaries(file, path, check_pages(file.metadata, path, names))
             with _open(path, dictionaries) as file:
                 for batch in file.iter_batches(batch_size=size, columns=names, use_threads=False):
                     # By name, because for a column `a.b` pyarrow also returns the field `b` of a column `a`.
@@ -61,6 +56,8 @@ def read_parquet(source: RecipientsParquet, size: int) -> Iterator[Block]:
                         is_typed=True,
                     )
                     first += len(cells)
+        except OversizedFile as error:
+            raise RecipientsError(str(error), first) from error
         except UnsupportedValue as error:
             raise RecipientsError(f"unsupported type of value ({error})", first) from error
         except (arrow.ArrowException, OSError, OverflowError, ValueError) as error:
@@ -119,51 +116,13 @@ def _open(path: Path, dictionaries: Sequence[str] = ()) -> Any:
     )
 
 
-def _chunks(metadata: Any, names: Sequence[str]) -> Iterator[Any]:
-    """Yield what the file says about each chunk of the columns `names`."""
-    wanted = set(names)
-    for group in range(metadata.num_row_groups):
-        chunks = metadata.row_group(group)
-        for index in range(chunks.num_columns):
-            chunk = chunks.column(index)
-            if chunk.path_in_schema in wanted:
-                yield chunk
-
-
-def _check_size(metadata: Any, path: Path, names: Sequence[str], first: int) -> None:
-    """Refuse a file by what it says about itself.
-
-    Raises:
-        RecipientsError: the file would unpack to far more than it is.
-    """
-    if metadata.num_rows > max(1_000_000, _MOST_ROWS * path.stat().st_size):
-        raise RecipientsError(f"{metadata.num_rows:,} rows are too many for a file of this size", first)
-    for chunk in _chunks(metadata, names):
-        unpacked, packed = chunk.total_uncompressed_size, chunk.total_compressed_size
-        if unpacked > _LARGEST_CHUNK or unpacked > max(_SMALL, _COMMON_RATIO * packed):
-            message = (
-                f"the column {chunk.path_in_schema} unpacks to {unpacked >> 20:,} MB, which is too much; "
-                "write smaller row groups, or leave the column out"
-            )
-            raise RecipientsError(message, first)
-        if "DELTA_BYTE_ARRAY" in chunk.encodings and unpacked > _LARGEST_DELTAS:
-            message = (
-                f"the column {chunk.path_in_schema} is encoded as DELTA_BYTE_ARRAY, which may unpack to any size; "
-                "write the file with the default encoding"
-            )
-            raise RecipientsError(message, first)
-
-
-def _dictionaries(file: Any, path: Path, names: Sequence[str]) -> list[str]:
-    """Return the text columns with long values in their dictionaries, to be read as such.
+def _dictionaries(file: Any, path: Path, names: Collection[str]) -> list[str]:
+    """Return the text columns among `names` with long values in their dictionaries, to be read as such.
 
     Else pyarrow would write out a long value for each row that refers to it. Read as dictionaries, others would be slower.
     """
-    has_dictionary = {
-        chunk.path_in_schema for chunk in _chunks(file.metadata, names) if chunk.has_dictionary_page
-    }
     schema = file.schema_arrow
-    coded = [name for name in names if name in has_dictionary and _is_text(schema.field(name).type)]
+    coded = [name for name in schema.names if name in names and _is_text(schema.field(name).type)]
     long: set[str] = set()
     with _open(path, coded) as dictionaries:
         for group in range(file.metadata.num_row_groups if coded else 0):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from pyarrow.parquet import write_table
+from pyarrow.parquet import ParquetFile, write_table
 
 from smsby_deploy.cli.main import run
 from smsby_deploy.config.settings import has_nested_repeats
@@ -19,6 +19,7 @@ from smsby_deploy.output.ci_reports import github_annotations, list_findings
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.rows import LONGEST_VALUE
 from smsby_deploy.texts import includes
+from tests.recipients.test_parquet_pages import lying_about
 
 
 def _project(folder: Path, settings: str = "", text: str = "Hello") -> list[str]:
@@ -159,6 +160,22 @@ def test_parquet_file_that_unpacks_to_gigabytes(tmp_path: Path, capsys: pytest.C
     table = pa.table({"phone": [str(375291234500 + row) for row in range(100)], "about": about})
     write_table(table, tmp_path / "vip.parquet", use_dictionary=False, compression="zstd")
     assert (tmp_path / "vip.parquet").stat().st_size < 100_000
+    arguments = [*_project(tmp_path), "plan", "--offline"]
+    campaign = tmp_path / "sale.yaml"
+    text = campaign.read_text("utf-8")
+    campaign.write_text(text.replace('["375291234567"]', "{parquet: vip.parquet}"), "utf-8")
+    assert run(arguments) == 3
+    assert "error RECIPIENTS sale/vip: the column about unpacks to 100 MB" in capsys.readouterr().out
+
+
+def test_parquet_file_that_lies_about_its_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The metadata at its end says 1 kB; the page says what it would take, and is not unpacked."""
+    path = tmp_path / "vip.parquet"
+    table = pa.table({"phone": ["375291234567"], "about": ["x" * (100 << 20)]})
+    write_table(table, path, use_dictionary=False, compression="zstd", write_statistics=False)
+    size = ParquetFile(path).metadata.row_group(0).column(1).total_uncompressed_size
+    path.write_bytes(lying_about(path.read_bytes(), size, 1000))
+    assert path.stat().st_size < 20_000
     arguments = [*_project(tmp_path), "plan", "--offline"]
     campaign = tmp_path / "sale.yaml"
     text = campaign.read_text("utf-8")

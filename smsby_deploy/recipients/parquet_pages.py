@@ -1,0 +1,229 @@
+"""What a Parquet file unpacks to, by the headers of its pages.
+
+The metadata at the end of a file may say anything about its size: pyarrow allocates and unpacks what the header of each page
+says. The headers are therefore read first, in Thrift's compact protocol, from the places at which pyarrow reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+_COMMON_RATIO = 100  # of unpacked to packed bytes; more is suspicious above _SMALL
+_SMALL = 64 << 20
+_LARGEST_CHUNK = 1 << 30  # unpacked bytes of a column in a row group
+_MOST_ROWS = 1000  # per byte of a file; a phone in each row takes more than that
+_LARGEST_DELTAS = 1 << 20  # of DELTA_BYTE_ARRAY, in which each value may repeat all of the one before
+_MOST_VALUES = 1 << 24  # of a page; some encodings unpack their lengths at once
+_MOST_PAGES = 200_000
+_PADDING = 100  # old writers left the header of the dictionary out of a chunk's size, so pyarrow reads on
+_DELTA_BYTE_ARRAY = 7
+_DICTIONARY_PAGE = 2
+# The field of each kind of page with its own header, and the field of the encoding within it.
+_OWN_HEADERS = ((0, (5, 2)), (_DICTIONARY_PAGE, (7, 2)), (3, (8, 4)))
+_LAST_FIELD = 100  # of any struct; pyarrow would cut greater numbers off
+_DEEPEST = 8  # structs within structs; a page header has three
+
+
+class OversizedFile(Exception):
+    """A Parquet file that unpacks to more than it may, or of which that cannot be known."""
+
+
+class ColumnPages(NamedTuple):
+    """The pages of one column in one row group: unpacked bytes, and how they are encoded."""
+
+    column: str
+    unpacked: int
+    has_dictionary: bool
+    has_deltas: bool
+
+
+class _Thrift(IntEnum):
+    """The types of the compact protocol that a page header has."""
+
+    TRUE = 1
+    FALSE = 2
+    BYTE = 3
+    I16 = 4
+    I32 = 5
+    I64 = 6
+    DOUBLE = 7
+    BINARY = 8
+    STRUCT = 12
+
+
+class _Header(NamedTuple):
+    """A page header: the fields that decide what a page unpacks to."""
+
+    kind: int
+    unpacked: int
+    packed: int
+    values: int
+    encoding: int
+
+
+def check_pages(metadata: Any, path: Path, names: Sequence[str]) -> frozenset[str]:
+    """Check that the columns `names` unpack to a reasonable size; return those with a dictionary.
+
+    Raises:
+        OversizedFile: the file would unpack to far more than it is, or its pages cannot be found.
+    """
+    size = path.stat().st_size
+    if metadata.num_rows > max(1_000_000, _MOST_ROWS * size):
+        raise OversizedFile(f"{metadata.num_rows:,} rows are too many for a file of this size")
+    largest = max(_LARGEST_CHUNK, _COMMON_RATIO * size)
+    coded, unpacked = set(), 0
+    with path.open("rb") as file:
+        pages = _PageReader(file, size)
+        for chunk in _chunks(metadata, names):
+            found = pages.read_chunk(chunk)
+            _check_chunk(found, chunk)
+            unpacked += found.unpacked
+            if unpacked > largest:
+                raise OversizedFile(
+                    f"the file unpacks to more than {largest >> 20:,} MB, which is too much; leave columns out"
+                )
+            if found.has_dictionary:
+                coded.add(found.column)
+    return frozenset(coded)
+
+
+def _chunks(metadata: Any, names: Sequence[str]) -> Iterator[Any]:
+    """Yield what the file says about each chunk of the columns `names`."""
+    wanted = set(names)
+    for group in range(metadata.num_row_groups):
+        chunks = metadata.row_group(group)
+        for index in range(chunks.num_columns):
+            chunk = chunks.column(index)
+            if chunk.path_in_schema in wanted:
+                yield chunk
+
+
+def _check_chunk(found: ColumnPages, chunk: Any) -> None:
+    unpacked = max(found.unpacked, chunk.total_uncompressed_size)
+    if unpacked > _LARGEST_CHUNK or unpacked > max(_SMALL, _COMMON_RATIO * chunk.total_compressed_size):
+        raise OversizedFile(
+            f"the column {found.column} unpacks to {unpacked >> 20:,} MB, which is too much; "
+            "write smaller row groups, or leave the column out"
+        )
+    if found.has_deltas and unpacked > _LARGEST_DELTAS:
+        raise OversizedFile(
+            f"the column {found.column} is encoded as DELTA_BYTE_ARRAY, which may unpack to any size; "
+            "write the file with the default encoding"
+        )
+
+
+class _PageReader:
+    """Reads the headers of pages, and skips what they describe."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        self._size = size
+        self._count = 0
+
+    def read_chunk(self, chunk: Any) -> ColumnPages:
+        """Return what the pages of `chunk` unpack to.
+
+        Raises:
+            OversizedFile: a header cannot be read, or a page has too many values.
+        """
+        column, place = chunk.path_in_schema, chunk.data_page_offset
+        if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < place:
+            place = chunk.dictionary_page_offset
+        end = min(place + chunk.total_compressed_size + _PADDING, self._size)
+        values = unpacked = 0
+        has_dictionary = has_deltas = False
+        while values < chunk.num_values and place < end:
+            header = self._read_header(place, column)
+            place = self._file.tell() + header.packed
+            unpacked += header.unpacked
+            if header.kind == _DICTIONARY_PAGE:
+                has_dictionary = True
+                continue
+            has_deltas |= header.encoding == _DELTA_BYTE_ARRAY
+            values += header.values
+        return ColumnPages(column, unpacked, has_dictionary, has_deltas)
+
+    def _read_header(self, place: int, column: str) -> _Header:
+        self._count += 1
+        if self._count > _MOST_PAGES:
+            raise OversizedFile(f"more than {_MOST_PAGES:,} pages; write the file with larger ones")
+        if place < 0:
+            raise OversizedFile("a page is outside the file")
+        self._file.seek(place)
+        header = _header_of(self._struct())
+        if header is None or header.packed > self._size:
+            raise OversizedFile(f"a page of the column {column} has no valid header")
+        limit = header.unpacked if header.kind == _DICTIONARY_PAGE else _MOST_VALUES
+        if header.values > limit:
+            raise OversizedFile(
+                f"a page of the column {column} has {header.values:,} values, which is too many"
+            )
+        return header
+
+    def _struct(self, depth: int = 0) -> dict[int, Any]:
+        """Return the fields of a struct by their numbers; text is skipped."""
+        if depth > _DEEPEST:
+            raise OversizedFile("a page header has structs within structs")
+        fields: dict[int, Any] = {}
+        number = 0
+        while head := self._byte():
+            number = number + (head >> 4) if head >> 4 else self._integer()
+            if not 0 < number <= _LAST_FIELD:
+                raise OversizedFile("a page header has unknown fields")
+            fields[number] = self._value(head & 15, depth)
+        return fields
+
+    def _value(self, kind: int, depth: int) -> Any:
+        if kind in (_Thrift.TRUE, _Thrift.FALSE):
+            return None
+        if kind == _Thrift.BYTE:
+            return self._byte()
+        if kind in (_Thrift.I16, _Thrift.I32, _Thrift.I64):
+            return self._integer()
+        if kind == _Thrift.STRUCT:
+            return self._struct(depth + 1)
+        if kind == _Thrift.DOUBLE:
+            return self._skip(8)
+        if kind == _Thrift.BINARY:
+            return self._skip(self._varint())
+        raise OversizedFile("a page header has fields of an unknown type")
+
+    def _skip(self, length: int) -> None:
+        if length > self._size:
+            raise OversizedFile("a page header is longer than the file")
+        self._file.seek(length, 1)
+
+    def _byte(self) -> int:
+        found = self._file.read(1)
+        if not found:
+            raise OversizedFile("a page is outside the file")
+        return found[0]
+
+    def _varint(self) -> int:
+        number = 0
+        for shift in range(0, 70, 7):
+            part = self._byte()
+            number |= (part & 127) << shift
+            if part < 128:
+                return number
+        raise OversizedFile("a page header has a number that is too long")
+
+    def _integer(self) -> int:
+        number = self._varint()
+        return number >> 1 ^ -(number & 1)
+
+
+def _header_of(fields: dict[int, Any]) -> _Header | None:
+    """Return the header in the fields of a PageHeader; None if it is not one."""
+    kind = fields.get(1)
+    own_field, encoding_field = next((place for known, place in _OWN_HEADERS if known == kind), (0, 0))
+    own = fields.get(own_field, {})
+    if not isinstance(own, dict):
+        return None
+    header: tuple[Any, ...] = (kind, fields.get(2), fields.get(3), own.get(1, 0), own.get(encoding_field, 0))
+    if all(isinstance(number, int) and number >= 0 for number in header):
+        return _Header(*header)
+    return None
