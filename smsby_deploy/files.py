@@ -15,6 +15,7 @@ from smsby_deploy.problems import Location
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows lacks it; links there need a privilege
 _BINARY = getattr(os, "O_BINARY", 0)
 _SHARED, _PRIVATE = 0o644, 0o600
+_NAME_BYTES = 220  # of the file's name in that of its temporary file; 255 are allowed in all
 _SYSTEM_FOLDERS = ("/dev/", "/proc/")
 
 
@@ -42,7 +43,8 @@ def write_file(
         with path.open("w", encoding="utf-8", newline="\n") as device:
             _write(content, device)
         return
-    temporary = path.with_name(f".{path.name}.{token_hex(8)}.new")
+    name = path.name.encode(errors="surrogateescape")[:_NAME_BYTES].decode(errors="ignore")
+    temporary = path.with_name(f".{name}.{token_hex(8)}.new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | _BINARY
     try:
         handle = os.open(temporary, flags, _PRIVATE if is_private else _SHARED)

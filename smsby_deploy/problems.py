@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from smsby_deploy.privacy import mask_phones
-from smsby_deploy.wording import remove_controls
+from smsby_deploy.wording import escape_controls, remove_controls
 
 _LONGEST_MESSAGE = 100_000  # characters, as in plan.schema.json
 
@@ -50,7 +50,7 @@ class Problem:
     def __post_init__(self) -> None:
         place = self.location
         if place is not None and not place.file.isprintable():
-            place = place._replace(file=printable(place.file))
+            place = place._replace(file=escape_controls(place.file))
             object.__setattr__(self, "location", place)
         if not self.message.isprintable():
             object.__setattr__(self, "message", printable(self.message))

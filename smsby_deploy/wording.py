@@ -17,6 +17,21 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
+def escape_controls(text: str) -> str:
+    """Return the name of a file with each control character or bidi mark escaped.
+
+    They become `\\u202e` or `\\x1b`, line breaks and bytes that are not UTF-8 as well.
+    """
+    return text if text.isprintable() else re.sub(rf"{_CONTROLS}|\n", _escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    if 0xDC80 <= code <= 0xDCFF:
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
 def remove_controls(text: str) -> str:
     """Return `text` with a blank for each control character or bidi mark; line breaks stay."""
     return text if text.isprintable() else re.sub(_CONTROLS, " ", text)

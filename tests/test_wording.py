@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import counted, escape_controls
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,8 @@ def test_counted_agrees_with_its_noun(count: int, text: str) -> None:
 def test_counted_takes_an_irregular_plural() -> None:
     """For nouns whose plural is not one s more."""
     assert [counted(count, "entry", "entries") for count in (1, 2)] == ["1 entry", "2 entries"]
+
+
+def test_escape_controls_shows_what_a_name_contains() -> None:
+    """Only what a terminal or a reader would take for something else."""
+    assert escape_controls("a\nb\x1b\u202e\udcff Ж\u00a0.csv") == "a\\x0ab\\x1b\\u202e\\xff Ж\u00a0.csv"

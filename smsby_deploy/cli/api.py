@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from smsby_deploy.cli.context import Context, examples, yes_option
+from smsby_deploy.cli.context import Context, NamedPath, examples, yes_option
 from smsby_deploy.errors import UsageError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import output_of, write_text
@@ -29,7 +29,7 @@ from smsby_deploy.output.terminal import output_of, write_text
     "--input",
     "file",
     metavar="FILE",
-    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    type=NamedPath(dir_okay=False, allow_dash=True),
     help="Read parameters from a JSON object, `-` for stdin; KEY=VALUE arguments take precedence.",
 )
 @yes_option("Required for a method that sends.")

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from smsby_deploy.cli.context import Context, check_folder_of, examples, format_option
+from smsby_deploy.cli.context import Context, NamedPath, check_output, examples, format_option
 from smsby_deploy.cli.session import find_actor, find_commit
 from smsby_deploy.errors import FilesInvalid, Refused, SmsbyUnavailable, UsageError
+from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.output.terminal import output_of, write_text
 
 if TYPE_CHECKING:
     from smsby_deploy.apply.context import Event
     from smsby_deploy.apply.result import ApplyResult
     from smsby_deploy.config.declarations import Project
-    from smsby_deploy.exit_codes import ExitCode
     from smsby_deploy.lock.binding import Binding
     from smsby_deploy.output.progress import Progress
     from smsby_deploy.plan.model import Plan
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @format_option("text", "json")
 @click.option(
     "--report",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NamedPath(dir_okay=False),
     metavar="FILE",
     help="Also write the JSON result to FILE.",
 )
@@ -77,7 +77,7 @@ def command(
 
     if plan_path is not None and select:
         raise UsageError("--select cannot be combined with a plan file: the file names its mailings")
-    check_folder_of(report)
+    check_output("the report", report)
     project = load(context).project
     approval = _Approval(context, is_needed=not auto_approve, is_reviewed=plan_path is not None)
     try:
@@ -92,8 +92,8 @@ def command(
         with output_of(result.exit_code, summary_line(result)):
             _write_result(context, result, project, form)
     finally:  # the report must not depend on stdout
-        _write_report(result, report)
-    return result.exit_code
+        is_complete = _write_report(context, result, report)
+    return result.exit_code if is_complete else first_exit_code((result.exit_code, ExitCode.FAILED))
 
 
 _RECORD_ONLY = "Record these mailings in the lock? Nothing is sent."
@@ -221,12 +221,21 @@ def _report_differences(context: Context, result: ApplyResult) -> None:
         log_apply(context.log, result)
 
 
-def _write_report(result: ApplyResult, report: Path | None) -> None:
+def _write_report(context: Context, result: ApplyResult, report: Path | None) -> bool:
+    """Write the report, if one is wanted, and return whether that worked.
+
+    A failure hides neither the result nor its exit code.
+    """
     from smsby_deploy.files import write_file
     from smsby_deploy.output.json_documents import apply_document, json_text
 
     if report is not None:
-        write_file(report, json_text(apply_document(result)))
+        try:
+            write_file(report, json_text(apply_document(result)))
+        except OSError as error:
+            context.fail(f"cannot write the report {report}: {error.strerror}", "error")
+            return False
+    return True
 
 
 def _write_result(context: Context, result: ApplyResult, project: Project, form: str) -> None:

@@ -233,14 +233,40 @@ def yes_option(help: str = "Do not ask for confirmation.") -> Callable[[_Command
     return click.option("--yes", is_flag=True, help=help)
 
 
-def check_folder_of(report: Path | None) -> None:
-    """Check that the folder of `report` exists, before anything is asked or sent.
+class NamedPath(click.Path):
+    """A path on the command line; one that no file can have is wrong usage."""
+
+    def __init__(self, *, file_okay: bool = True, dir_okay: bool = True, allow_dash: bool = False) -> None:
+        from pathlib import Path
+
+        super().__init__(file_okay=file_okay, dir_okay=dir_okay, allow_dash=allow_dash, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from smsby_deploy.config.project_files import IMPOSSIBLE_PATH, is_impossible
+
+        if is_impossible(os.fspath(value)):
+            self.fail(IMPOSSIBLE_PATH, param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def check_output(what: str, path: Path | None) -> None:
+    """Check that `path` can be written, before anything is planned, asked or sent.
+
+    Args:
+        what: for example `the report`.
+        path: the file to write, if any.
 
     Raises:
-        UsageError: it does not.
+        UsageError: it cannot.
     """
-    if report is not None and not report.parent.is_dir():
-        raise UsageError(
-            f"cannot write the report: {report.parent} is not a directory",
-            hint="create the directory, or name another file",
-        )
+    if path is None:
+        return
+    if path.is_dir():
+        why, hint = f"{path} is a directory", "name a file"
+    elif not path.parent.is_dir():
+        why, hint = f"{path.parent} is not a directory", "create the directory, or name another file"
+    elif not os.access(path.parent if path.is_file() or not path.exists() else path, os.W_OK):
+        why, hint = f"no permission to write in {path.parent}", "fix the permissions, or name another file"
+    else:
+        return
+    raise UsageError(f"cannot write {what}: {why}", hint=hint)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from smsby_deploy.cli.context import Context, examples
+from smsby_deploy.cli.context import Context, NamedPath, examples
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
@@ -95,7 +95,7 @@ def next_first_of_march(today: date) -> date:
 
 
 @click.command("init", epilog=examples("smsby-deploy init my-shop", "cd my-shop && smsby-deploy validate"))
-@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", metavar="[DIR]", default=".", type=NamedPath(file_okay=False))
 @click.pass_obj
 def command(context: Context, folder: Path) -> ExitCode:
     """Create a project in DIR (default: here) that works against the sandbox at once."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from smsby_deploy import __version__
-from smsby_deploy.cli.context import MAX_ID, Context, examples, reason_option
+from smsby_deploy.cli.context import MAX_ID, Context, NamedPath, examples, reason_option
 from smsby_deploy.cli.session import find_actor
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_line, write_text
@@ -103,7 +103,7 @@ def resolve(
     "rescue",
     epilog=examples("smsby-deploy lock rescue smsby.lock.json.rescue-x1y2z3", "smsby-deploy lock rescue"),
 )
-@click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
+@click.argument("file", metavar="[FILE]", required=False, type=NamedPath())
 @click.pass_obj
 def rescue(context: Context, file: Path | None) -> ExitCode:
     """Record the results in FILE, or recover a damaged journal.

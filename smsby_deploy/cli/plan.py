@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from smsby_deploy.cli.context import MACHINE_FORMATS, Context, examples, format_option
+from smsby_deploy.cli.context import (
+    MACHINE_FORMATS,
+    Context,
+    NamedPath,
+    check_output,
+    examples,
+    format_option,
+)
 from smsby_deploy.errors import FilesInvalid, Refused, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.output.terminal import output_of, write_text
 
@@ -38,7 +45,7 @@ _WITH_BALANCE = ("text", "markdown")  # the formats that show it: the others ask
 @click.argument("select", nargs=-1)
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NamedPath(dir_okay=False),
     metavar="FILE",
     help="Save the plan for `apply FILE`.",
 )
@@ -46,7 +53,7 @@ _WITH_BALANCE = ("text", "markdown")  # the formats that show it: the others ask
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if there is something to apply.")
 @click.option(
     "--compare",
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     metavar="BASE",
     help="List what differs in smsby.yaml and in the lock from BASE, another checkout of the project or a saved plan; in "
     "markdown, compare the mailings with it, too, instead of with the lock.",
@@ -69,6 +76,7 @@ def command(
     from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.plan.plan_file import write_plan
 
+    check_output("the plan", out)
     loaded = load(context)
     lock = open_lock(loaded.project).read()
     base = _read_base(context, loaded, compare)

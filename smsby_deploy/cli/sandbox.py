@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from smsby_deploy.cli.context import examples
+from smsby_deploy.cli.context import NamedPath, examples
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_line
@@ -34,7 +34,7 @@ from smsby_deploy.output.terminal import write_line
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--data",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NamedPath(dir_okay=False),
     metavar="FILE",
     help="Store everything in FILE (SQLite) instead of in memory.",
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from smsby_deploy import __version__
-from smsby_deploy.cli.context import Context, check_folder_of, examples, format_option
+from smsby_deploy.cli.context import Context, NamedPath, check_output, examples, format_option
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
 from smsby_deploy.output.terminal import output_of, write_parts, write_text
 
@@ -51,7 +51,7 @@ _HISTORY_FORMATS = ("text", "json", "markdown")
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NamedPath(dir_okay=False),
     metavar="FILE",
     help="Write to FILE instead of stdout.",
 )
@@ -123,7 +123,7 @@ class _Output:
 
     def check(self, *, history: bool) -> None:
         """Raises UsageError for options that do not go together."""
-        check_folder_of(self.out)
+        check_output("the report", self.out)
         if self.unmask and self.form != "csv":
             raise click.UsageError("--unmask needs --format csv: no other format shows single recipients")
         if history and self.form not in _HISTORY_FORMATS:

@@ -29,7 +29,7 @@ from smsby_deploy.config.declarations import (
     TextSource,
     Upload,
 )
-from smsby_deploy.config.project_files import PROJECT_FILE, expand, is_utf8, outside, resolve_inside
+from smsby_deploy.config.project_files import PROJECT_FILE, expand, is_plain_name, outside, resolve_inside
 from smsby_deploy.config.settings import (
     check_in_account_zone,
     read_countries,
@@ -131,7 +131,7 @@ def read_parquet_source(root: Path, node: YamlMap, file: str, log: ProblemLog) -
         else:
             if not names:
                 log.error("FILE_MISSING", f"no file matches {pattern}", place)
-    paths = [(resolve_inside(root, name, place, log), name) for name in names if is_utf8(name, log)]
+    paths = [(resolve_inside(root, name, place, log), name) for name in names if is_plain_name(name, log)]
     files = tuple((path, name) for path, name in paths if path is not None)
     return RecipientsParquet(files, pattern, node.get("phone", "phone"), place)
 

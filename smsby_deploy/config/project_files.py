@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from smsby_deploy.problems import Location, ProblemLog, printable
+from smsby_deploy.problems import Location, ProblemLog
+from smsby_deploy.wording import escape_controls
 
 PROJECT_FILE = "smsby.yaml"
 OWN_FOLDER = ".smsby"
@@ -55,7 +56,7 @@ def find_campaign_files(
         if path.name == PROJECT_FILE or path.name.startswith(".") or not folder.has_campaigns:
             continue
         name = path.as_posix()[start:]
-        if not is_utf8(name, log):
+        if not is_plain_name(name, log):
             continue
         if path.resolve().is_relative_to(root) if path.is_symlink() else folder.is_inside:
             found.append((path, name))
@@ -100,12 +101,26 @@ def _matches(names: Sequence[str], pattern: Sequence[str]) -> bool:
     return len(pattern) in reached
 
 
-def is_utf8(name: str, log: ProblemLog) -> bool:
-    """Whether the name of a file is UTF-8, as plans and reports are; else it is an error."""
-    if printable(name) == name:
+def is_plain_name(name: str, log: ProblemLog, place: Location | None = None) -> bool:
+    """Whether plans and reports can name a file; else it is an error.
+
+    They are UTF-8, and have no control characters and bidi marks. The error is at `place`, or in the file itself.
+    """
+    why = why_not_plain(name)
+    if why is None:
         return True
-    log.error("ENCODING", "the name of this file is not UTF-8; rename it", Location(name, 1, 1))
+    log.error("ENCODING", why, place or Location(name, 1, 1))
     return False
+
+
+def why_not_plain(name: str) -> str | None:
+    """Say what is wrong with the name of a file; None if it can be used."""
+    shown = escape_controls(name)
+    if shown == name:
+        return None
+    return (
+        f"the name {shown} has a control character, a bidi mark, or bytes that are not UTF-8; rename the file"
+    )
 
 
 def find_unread(root: Path) -> list[str]:
@@ -133,6 +148,8 @@ def resolve_inside(
     """
     if is_impossible(name):
         log.error("FILE_MISSING", IMPOSSIBLE_PATH, location)
+        return None
+    if not is_plain_name(name, log, location):
         return None
     path = root / name
     if not path.resolve().is_relative_to(root):

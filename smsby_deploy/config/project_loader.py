@@ -27,9 +27,11 @@ from smsby_deploy.config.declarations import (
 from smsby_deploy.config.environments import default_lock, lock_in, read_environment, settings_in
 from smsby_deploy.config.project_files import (
     DEFAULT_PATTERN,
+    IMPOSSIBLE_PATH,
     PROJECT_FILE,
     find_campaign_files,
     find_unread,
+    is_impossible,
     resolve_inside,
 )
 from smsby_deploy.config.schema import check_document, drop_invalid
@@ -40,6 +42,7 @@ from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity, has_errors
 
+_LONGEST_LOCK_SUFFIX = 32  # of the files beside a lock, whose names begin with its name
 PROJECT_SUBFOLDER = "campaigns"  # where a project may be that is a part of a repository
 
 
@@ -76,6 +79,8 @@ def find_project(option: str | None, environ: Mapping[str, str]) -> Path:
         UsageError: no smsby.yaml there.
     """
     asked = option or environ.get("SMSBY_PROJECT")
+    if asked and is_impossible(asked):
+        raise UsageError(f"the project folder: {IMPOSSIBLE_PATH}", hint="see -C and SMSBY_PROJECT")
     for folder in [Path(asked)] if asked else [Path(), Path(PROJECT_SUBFOLDER)]:
         if (folder / PROJECT_FILE).is_file():
             return folder.resolve()
@@ -271,5 +276,8 @@ class _ProjectLoader:
         default = default_lock(self._environment)
         name = self._document.get("lock", default)
         place = self._locations.get("lock", Location(PROJECT_FILE))
+        if is_impossible(f"{name}{'x' * _LONGEST_LOCK_SUFFIX}"):
+            self._log.error("FILE_MISSING", IMPOSSIBLE_PATH, place)
+            return self._root / default
         path = resolve_inside(self._root, name, place, self._log, must_exist=False)
         return path or self._root / default

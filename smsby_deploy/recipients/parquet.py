@@ -117,9 +117,10 @@ def _open(path: Path, dictionaries: Sequence[str] = ()) -> Any:
 
 
 def _dictionaries(file: Any, path: Path, names: Collection[str]) -> list[str]:
-    """Return the text columns among `names` with long values in their dictionaries, to be read as such.
+    """Return the text columns among `names` with long values in their dictionaries.
 
-    Else pyarrow would write out a long value for each row that refers to it. Read as dictionaries, others would be slower.
+    They are to be read as such: else pyarrow would write out a long value for each row that refers to it. Others would be
+    slower.
     """
     schema = file.schema_arrow
     coded = [name for name in schema.names if name in names and _is_text(schema.field(name).type)]

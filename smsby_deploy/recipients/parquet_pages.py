@@ -65,7 +65,9 @@ class _Header(NamedTuple):
 
 
 def check_pages(metadata: Any, path: Path, names: Sequence[str]) -> frozenset[str]:
-    """Check that the columns `names` unpack to a reasonable size; return those with a dictionary.
+    """Check that the columns `names` unpack to a reasonable size.
+
+    Returns those with a dictionary.
 
     Raises:
         OversizedFile: the file would unpack to far more than it is, or its pages cannot be found.

@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.visitor import NodeTransformer
 
-from smsby_deploy.config.project_files import IMPOSSIBLE_PATH, is_hidden, is_impossible
+from smsby_deploy.config.project_files import IMPOSSIBLE_PATH, is_hidden, is_impossible, why_not_plain
 from smsby_deploy.texts.analysis import LONGEST_SOURCE, IncludedText, Literal, TemplateFault
 from smsby_deploy.texts.environment import TextEnvironment
 
@@ -207,6 +207,8 @@ def _read_included(name: str, root: Path | None, including: str | None, lineno: 
         raise IncludeError(f"{name}: a text outside a project cannot include templates", lineno, including)
     if is_impossible(name):
         raise IncludeError(IMPOSSIBLE_PATH, lineno, including)
+    if why := why_not_plain(name):
+        raise IncludeError(why, lineno, including)
     folder = root / FOLDER
     path = root / name if name.startswith(f"{FOLDER}/") else folder / name
     inside = folder.resolve()

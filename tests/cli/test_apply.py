@@ -31,3 +31,11 @@ def test_apply_checks_the_folder_of_the_report(tmp_path: Path, capsys: pytest.Ca
     """A report that cannot be written is an error before anything is sent."""
     assert run(["apply", "--report", str(tmp_path / "none/result.json")]) == 64
     assert f"cannot write the report: {tmp_path / 'none'} is not a directory" in capsys.readouterr().err
+
+
+def test_plan_checks_its_file_before_it_plans(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder that does not exist is wrong usage, not a crash after minutes of planning."""
+    assert run(["-C", str(shop), "plan", "--offline", "--out", str(shop / "none/plan.json")]) == 64
+    shown = capsys.readouterr()
+    assert f"cannot write the plan: {shop / 'none'} is not a directory" in shown.err
+    assert not shown.out

@@ -103,3 +103,17 @@ def test_command_without_stdout_says_so_in_every_format(shop: Shop, lost: Lost, 
     done = lost(shop, words)
     assert done.returncode == 1, done.stderr
     assert "error: cannot write the output: " in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_unwritable_report_hides_no_worse_exit_code(shop: Shop) -> None:
+    """Nor the result; without a worse one it is a failure."""
+    start(shop, TWO, "shop", reconcile_seconds=0)
+    shop.fault(method="sendBulkSms", nth=2, mode="error", status=503)
+    done = shop.run("apply", "--auto-approve", "--report", "/dev/full")
+    assert done.code == 6
+    assert "error: cannot write the report /dev/full: No space left on device" in done.err
+    assert "unknown" in done.out
+    shop.run("lock", "resolve", "sale/staff", "--not-sent")
+    assert shop.run("apply", "--auto-approve", "--report", "/dev/full").code == 1
+    assert shop.run("apply", "--auto-approve").code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 
@@ -95,6 +96,73 @@ def test_path_that_no_file_can_have(place: str, path: str, tmp_path: Path) -> No
         assert _plan(tmp_path, f"{place}: " + (path if place == "lock" else f"[{path}]")) == 3
     else:
         assert _plan(tmp_path, f"{place}: " + (path if place == "lock" else f"[{path}]")) in (0, 3)
+
+
+@pytest.mark.parametrize("character", ["\x1b", "\n", "\x9b", "\u202e", "\u2028"])
+@pytest.mark.parametrize(
+    "place", ["campaign", "folder", "file", "parquet", "include", "text_file", "suppress", "lock"]
+)
+def test_file_name_with_a_control_character(
+    place: str, character: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No plan is made that apply would refuse; the name is shown escaped, with the place that names it."""
+    name = f"a{character}b.csv"
+    (tmp_path / name).write_text("phone\n375291234567\n", "utf-8")
+    write_table(pa.table({"phone": ["375291234567"]}), tmp_path / f"a{character}b.parquet")
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / name).write_text("Hello", "utf-8")
+    quoted = json.dumps(name)
+    if place in ("campaign", "folder"):
+        other = tmp_path / ("d" if place == "campaign" else f"d{character}")
+        other.mkdir()
+        campaign = other / (f"a{character}b.yaml" if place == "campaign" else "b.yaml")
+        campaign.write_text("version: 1\ncampaign: other\nmailings: []\n", "utf-8")
+    arguments = {
+        "file": {"recipients": f"{{file: {quoted}}}"},
+        "parquet": {"recipients": '{parquet: "*.parquet"}'},
+        "include": {"mailing": "    text: " + json.dumps(f"{{% include '{name}' %}}")},
+        "text_file": {"mailing": f"    text_file: {quoted}"},
+        "suppress": {"settings": f"suppress: [{quoted}]"},
+        "lock": {"settings": f"lock: {quoted}"},
+    }
+    assert _plan(tmp_path, **arguments.get(place, {})) == 3
+    shown = "".join(capsys.readouterr())
+    escaped = f"\\x{ord(character):02x}" if ord(character) < 256 else f"\\u{ord(character):04x}"
+    assert f"the name {'d' if place in ('campaign', 'folder') else 'a'}" in shown and escaped in shown
+    assert run(["-C", str(tmp_path), "validate"]) == 3
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "x/" * 600 + "x"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "plan --out N",
+        "plan --compare N",
+        "plan -C N",
+        "apply --report N",
+        "status --out N",
+        "lock rescue N",
+        "api getBalance --input N",
+        "init N",
+        "sandbox --data N",
+    ],
+)
+def test_path_on_the_command_line_that_no_file_can_have(
+    arguments: str, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is wrong usage before anything is done."""
+    assert _plan(tmp_path) == 0
+    monkeypatch.chdir(tmp_path)
+    assert run([path if word == "N" else word for word in arguments.split()]) == 64
+
+
+def test_names_of_almost_255_bytes_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The temporary file beside it has a shorter one; a lock must leave room for the files beside it."""
+    assert _plan(tmp_path) == 0
+    name = "Ж" * 127
+    assert run(["-C", str(tmp_path), "plan", "--offline", "--out", str(tmp_path / name)]) == 0
+    assert (tmp_path / name).exists()
+    assert _plan(tmp_path, settings=f"lock: {'x' * 250}") == 3
 
 
 @pytest.mark.parametrize(
