@@ -222,7 +222,7 @@ def _report_differences(context: Context, result: ApplyResult) -> None:
 
 
 def _write_report(context: Context, result: ApplyResult, report: Path | None) -> bool:
-    """Write the report, if one is wanted, and return whether that worked.
+    """Write the report, if there is one, and return whether that worked.
 
     A failure hides neither the result nor its exit code.
     """
