@@ -162,6 +162,7 @@ class MailingRun:
 
     action: Action
     revision: int | None  # in the files; None for an orphan
+    fails_when_blocked: bool = True  # not so for an overdue mailing beside others
     is_begun: bool = False  # its entry was written or checked, directly before its first request
     is_reconciled: bool = False  # this plan does not send it, but sms.by was asked about it
     stop_reason: str | None = None
@@ -194,7 +195,7 @@ class MailingRun:
         """
         if self.action.sends:
             return self._sent_result(entry, run_stopped)
-        if self.action.action is ActionKind.BLOCKED:
+        if self.action.action is ActionKind.BLOCKED and self.fails_when_blocked:
             self.exit_codes.add(ExitCode.REFUSED)
         if self.is_reconciled and entry is not None:
             return self._reconciled_result(entry)

@@ -108,7 +108,7 @@ class _ApplyRun:
             clock=request.clock,
             recorder=self._recorder,
             shutdown=ShutdownSignal(request.clock),
-            runs={a.address: MailingRun(a, self._revision(a.address)) for a in plan.actions},
+            runs=self._make_runs(),
             inputs={name: loaded.project.digest_key.bare(digest) for name, digest in plan.inputs.items()},
             say=request.say,
             advance=request.advance,
@@ -130,9 +130,13 @@ class _ApplyRun:
         self._check = RemoteCheck(context, self._reconciler, SingleReconciler(context, chunks, ledger))
         self._bulk = BulkSender(context, dispatcher, self._check, cache)
 
-    def _revision(self, address: str) -> int | None:
-        mailing = self._mailings.get(address)
-        return None if mailing is None else mailing.revision
+    def _make_runs(self) -> dict[str, MailingRun]:
+        revisions = {address: mailing.revision for address, mailing in self._mailings.items()}
+        obstacles = {action.address for action in self._plan.obstacles}
+        return {
+            a.address: MailingRun(a, revisions.get(a.address), fails_when_blocked=a.address in obstacles)
+            for a in self._plan.actions
+        }
 
     def run(self) -> ApplyResult:
         """Send everything, and return the result."""

@@ -153,6 +153,7 @@ def _verdict(result: PlanResult) -> str:
     plan, sending = result.plan, result.plan.totals.mailings
     changes = changes_text(plan.changes) if plan.changes is not None else ""
     also, but = (f"; {changes}", f", but {changes}") if changes else ("", "")
+    overdue = f", {len(plan.overdue):,} overdue" if plan.overdue else ""
     icon = "⚠️" if changes else "✅"
     match result.verdict:
         case Verdict.INVALID:
@@ -161,11 +162,12 @@ def _verdict(result: PlanResult) -> str:
         case Verdict.REFUSED:
             return f"⛔ Refused as a whole, nothing will be sent{also}"
         case Verdict.BLOCKED:
-            return f"⛔ {len(plan.blocked):,} blocked{f', {sending:,} ready' if sending else ''}{also}"
+            ready = f", {sending:,} ready" if sending else ""
+            return f"⛔ {len(plan.obstacles):,} blocked{ready}{overdue}{also}"
         case Verdict.READY:
-            return f"{icon} Ready: {counted(sending, 'mailing')} to send{but}"
+            return f"{icon} Ready: {counted(sending, 'mailing')} to send{overdue}{but}"
         case Verdict.NOTHING_TO_SEND:
-            return f"{icon} Nothing to send{but}"
+            return f"{icon} Nothing to send{overdue}{but}"
 
 
 def _totals_line(result: PlanResult, base: Base) -> str:

@@ -41,7 +41,8 @@ class Note(NamedTuple):
 class Decision:
     """The action of one mailing and why.
 
-    `unsent` is set for a resumed mailing: how many recipients of each chunk get it now, None for all of them.
+    `unsent` is set for a resumed mailing: how many recipients of each chunk get it now, None for all of them. An overdue
+    mailing has expired before it was approved.
     """
 
     action: ActionKind
@@ -49,6 +50,7 @@ class Decision:
     code: ReasonCode | None = None
     note: Note | None = None
     unsent: tuple[int | None, ...] = ()
+    is_overdue: bool = False
 
 
 class Rule(NamedTuple):
@@ -67,7 +69,13 @@ RULES = (
     # An unknown chunk blocks every revision: it is not known whether its recipients got it.
     Rule(lambda here: here.has_unknown, _A.BLOCKED, _R.UNKNOWN, reasons.unknown_outcome),
     Rule(lambda here: here.is_lowered, _A.BLOCKED, _R.CHANGED, reasons.lowered_revision),
-    # This revision was sent completely.
+    # This revision was accepted completely; until its time it can still be deleted in the account.
+    Rule(
+        lambda here: here.is_finished and here.has_new_content and here.is_scheduled,
+        _A.BLOCKED,
+        _R.CHANGED,
+        reasons.changed_while_scheduled,
+    ),
     Rule(
         lambda here: here.is_finished and here.has_new_content,
         _A.BLOCKED,
@@ -77,6 +85,12 @@ RULES = (
     Rule(lambda here: here.is_finished and here.is_newly_found, _A.ADOPT, None, reasons.already_sent),
     Rule(lambda here: here.is_finished, _A.NOOP, None, reasons.unchanged),
     # It was sent in part.
+    Rule(
+        lambda here: here.is_begun and here.has_new_chunks and here.is_scheduled,
+        _A.BLOCKED,
+        _R.CHANGED,
+        reasons.part_changed_while_scheduled,
+    ),
     Rule(lambda here: here.is_begun and here.has_new_chunks, _A.BLOCKED, _R.CHANGED, reasons.other_chunks),
     # The lock does not have it, but sms.by lists it: absence of some chunks proves nothing.
     Rule(
@@ -86,7 +100,9 @@ RULES = (
         reasons.listed_in_part,
     ),
     Rule(lambda here: here.listed and not here.has_draft, _A.ADOPT, None, reasons.already_sent),
-    # Something will be sent, unless sms.by has another mailing in its place, or its time has passed.
+    # Something will be sent, unless recipients would get two revisions, sms.by has another mailing in its place, or its
+    # time has passed.
+    Rule(lambda here: here.scheduled_before, _A.BLOCKED, _R.SCHEDULED, reasons.earlier_is_scheduled),
     Rule(
         lambda here: not here.listed and reasons.collision(here),
         _A.BLOCKED,
@@ -107,7 +123,8 @@ def diff_mailing(here: Situation) -> Decision:
     """Return the one action of a mailing; guardrails and renamed mailings are judged later."""
     rule = next(rule for rule in RULES if rule.when(here))
     if rule.code is not None:
-        return block(rule.code, rule.reason(here))
+        is_overdue = rule.code is _R.EXPIRED and not here.was_approved
+        return replace(block(rule.code, rule.reason(here)), is_overdue=is_overdue)
     unsent = _unsent(here) if rule.action is ActionKind.RESUME else ()
     return Decision(rule.action, rule.reason(here), None, _note(here, rule.action), unsent)
 
@@ -144,6 +161,7 @@ def make_action(
         action=decision.action,
         reason=decision.reason,
         reason_code=decision.code,
+        is_overdue=decision.is_overdue,
         via=desired.via,
         recipients=None if isinstance(mailing.audience, ContactList) else desired.audience.final,
         parts=desired.parts,

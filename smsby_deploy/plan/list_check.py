@@ -162,8 +162,8 @@ def find_missing(
         if one.is_scheduled(now):
             assert one.schedule_time is not None
             why = (
-                f"although it is scheduled for {one.schedule_time:%Y-%m-%d %H:%M}; if it was deleted in the account, it "
-                "will not be sent: raise `revision` to send it again"
+                f"although it is scheduled for {one.schedule_time:%Y-%m-%d %H:%M}; if it was deleted in the account, "
+                f"record that with `smsby-deploy lock withdraw {one.address}`"
             )
         else:
             why = "although sms.by accepted it; check it in the account"

@@ -80,8 +80,6 @@ class MailingPlanner:
         self, mailing: Mailing, desired: Desired, entry: Entry | None, policy: ContentPolicy
     ) -> Decision:
         """Apply the decision table, then what may block a mailing that would be sent."""
-        # A mailing with max_late expires that much later.
-        judged_at = self.now - (mailing.max_late or timedelta(0))
         audience = mailing.audience
         contact_list = self.names.contact_list(audience.ref) if isinstance(audience, ContactList) else None
         is_rehearsal = self.project.environment.is_rehearsal
@@ -90,9 +88,10 @@ class MailingPlanner:
             desired,
             entry,
             self.remote,
-            judged_at,
+            self.now,
             contact_list,
             is_rehearsal=is_rehearsal,
+            max_late=mailing.max_late or timedelta(0),
         )
         if here.is_other_rehearsal:
             here = replace(here, entry=None, remote=None)  # some of its chunks may be listed
@@ -121,6 +120,8 @@ class MailingPlanner:
     def _note(self, mailing: Mailing, decision: Decision) -> None:
         if decision.action in SENDING:
             self.problems.extend(_find_lateness(mailing, self.now))
+        if decision.is_overdue:
+            self.problems.append(_warn_of_overdue(mailing))
         if decision.note is not None:
             code, message = decision.note
             self.problems.append(Problem(Severity.NOTE, code, message, mailing.address, mailing.location))
@@ -144,3 +145,8 @@ def _find_lateness(mailing: Mailing, now: datetime) -> Iterable[Problem]:
         message = f"its time passed {late} min ago; it is sent at once, max_late allows {allowed} min"
         location = mailing.schedule_location or mailing.location
         yield Problem(Severity.WARNING, "LATE", message, mailing.address, location)
+
+
+def _warn_of_overdue(mailing: Mailing) -> Problem:
+    location = mailing.schedule_location or mailing.location
+    return Problem(Severity.WARNING, "EXPIRED", reasons.overdue(mailing), mailing.address, location)

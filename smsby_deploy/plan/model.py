@@ -67,7 +67,7 @@ class Action:
     blocked mailings only.
     Counts and cost are None where only sms.by knows them (contact lists). `contact_list` is set for a list that is kept
     at sms.by; the list of an uploaded mailing is made by apply. `text_digest` and `recipients_digest` are for the lock; a
-    plan file does not have them.
+    plan file does not have them, nor `is_overdue`: its time passed before it was approved.
     """
 
     address: str
@@ -91,6 +91,7 @@ class Action:
     contact_list: NamedId | None = None
     text_digest: str | None = None
     recipients_digest: str | None = None
+    is_overdue: bool = False
 
     @property
     def sends(self) -> bool:
@@ -110,7 +111,9 @@ class Action:
 
     def block(self, code: ReasonCode, why: str) -> Action:
         """Return the same action, blocked."""
-        return replace(self, action=ActionKind.BLOCKED, reason=with_code(code, why), reason_code=code)
+        return replace(
+            self, action=ActionKind.BLOCKED, reason=with_code(code, why), reason_code=code, is_overdue=False
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,3 +242,21 @@ class Plan:
     @property
     def blocked(self) -> tuple[Action, ...]:
         return tuple(action for action in self.actions if action.action is ActionKind.BLOCKED)
+
+    @property
+    def obstacles(self) -> tuple[Action, ...]:
+        """The blocked mailings for which the plan fails.
+
+        An overdue one is among them only if the plan has no other mailing: else it would fail every plan of the project.
+        """
+        if len(self.actions) == 1:
+            return self.blocked
+        return tuple(action for action in self.blocked if not action.is_overdue)
+
+    @property
+    def overdue(self) -> tuple[Action, ...]:
+        """The blocked mailings for which the plan does not fail.
+
+        Their time passed before they were approved.
+        """
+        return tuple(action for action in self.actions if action.is_overdue and len(self.actions) > 1)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import DONE, ChunkState, Entry
 from smsby_deploy.plan.fingerprint import RemoteName, remote_name
-from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.similar import Other
 from smsby_deploy.plan.situation import Situation, is_past
 from smsby_deploy.wording import counted
@@ -47,6 +48,56 @@ def other_content(here: Situation) -> str:
         "its text, sender or time differs from what was sent; raise `revision` to "
         f"{_entry(here).revision + 1} to send it again, or restore the file"
     )
+
+
+def changed_while_scheduled(here: Situation) -> str:
+    return (
+        "its text, sender or time differs from what sms.by accepted, which is not gone: it will be sent at "
+        f"{_recorded_time(_entry(here))}; restore the file, or, to send it as it is now, {_take_back(here, _entry(here))}"
+    )
+
+
+def part_changed_while_scheduled(here: Situation) -> str:
+    return (
+        "sms.by accepted a part of it, and its content, recipients, chunk size, `via` or `body` has changed since; that "
+        f"part is not gone: it will be sent at {_recorded_time(_entry(here))}; restore the files to send the rest, or "
+        f"{_take_back(here, _entry(here))}"
+    )
+
+
+def earlier_is_scheduled(here: Situation) -> str:
+    earlier = here.scheduled_before[0]
+    return (
+        f"revision {earlier.revision} is not gone: it will be sent at {_recorded_time(earlier)}, and recipients would get "
+        f"both; wait until then, or {_take_back(here, earlier)}"
+    )
+
+
+def _take_back(here: Situation, entry: Entry) -> str:
+    """Say what to delete in the account, and how to record that."""
+    address = here.desired.address
+    names = accepted_names(here.project, address, entry, here.remote)
+    more = f" and {len(names) - 1} more (`smsby-deploy lock show {address}` lists them)" if names[1:] else ""
+    return f"delete {names[0]}{more} in the account at sms.by and run `smsby-deploy lock withdraw {address}`"
+
+
+def accepted_names(project: str, address: str, entry: Entry, remote: RemoteView | None) -> list[str]:
+    """Return the name and the id under which sms.by has each accepted chunk of `entry`."""
+    states = merge_entry(entry, remote)
+    found = []
+    for index, (chunk, state) in enumerate(zip(entry.chunks, states, strict=True)):
+        if state in (ChunkState.ACCEPTED, ChunkState.PARTIAL):
+            name = remote_name(project, address, entry.revision, index, len(states), chunk.fingerprint)
+            listed = remote.by_fingerprint.get(chunk.fingerprint) if remote is not None else None
+            number = chunk.message_id if listed is None else listed.id
+            known = f" (id {number})" if number is not None else f" (uuid {chunk.uuid})" if chunk.uuid else ""
+            found.append(f"`{name}`{known}")
+    return found
+
+
+def _recorded_time(entry: Entry) -> str:
+    assert entry.schedule_time is not None  # without a time it is not scheduled
+    return f"{datetime.fromisoformat(entry.schedule_time):%Y-%m-%d %H:%M}"
 
 
 def other_chunks(here: Situation) -> str:
@@ -139,6 +190,14 @@ def expired(here: Situation) -> str:
 
 def expired_since(schedule_time: datetime) -> str:
     return f"its schedule_time {schedule_time:%Y-%m-%d %H:%M} has passed; set a new one"
+
+
+def overdue(mailing: Mailing) -> str:
+    assert mailing.schedule_time is not None
+    return (
+        f"its schedule_time {mailing.schedule_time:%Y-%m-%d %H:%M} has passed, and it was never approved; set a new one, or "
+        "say with `cancelled: why` that it is not sent"
+    )
 
 
 def outdated_draft(here: Situation) -> str:

@@ -88,7 +88,7 @@ class PlanResult:
             return Verdict.INVALID
         if self.refusal is not None:
             return Verdict.REFUSED
-        if self.plan.blocked:
+        if self.plan.obstacles:
             return Verdict.BLOCKED
         return Verdict.READY if self.plan.totals.mailings else Verdict.NOTHING_TO_SEND
 
@@ -105,10 +105,13 @@ class PlanResult:
         return bool(self.plan.to_do) and self.saved_plan_use is SavedPlanUse.APPLY and is_paid_for
 
     def find_problems(self, project: Project) -> tuple[Problem, ...]:
-        """The plan's problems, followed by its blocked mailings and its refusal as errors."""
+        """The plan's problems, followed by its blocked mailings and its refusal as errors.
+
+        Of overdue mailings a warning of the plan says enough.
+        """
         locations = {mailing.address: mailing.location for mailing in project.mailings}
         found = list(self.plan.problems)
-        for action in self.plan.blocked:
+        for action in self.plan.obstacles:
             location = locations.get(action.address)
             found.append(Problem(Severity.ERROR, "BLOCKED", action.reason, action.address, location))
         if self.refusal is not None:
@@ -123,7 +126,7 @@ class PlanResult:
         """
         if self.plan.has_errors:
             return ExitCode.FILES_INVALID
-        if self.plan.blocked or self.refusal is not None:
+        if self.plan.obstacles or self.refusal is not None:
             return ExitCode.REFUSED
         return ExitCode.CHANGES_TO_APPLY if is_detailed and self.plan.to_do else ExitCode.DONE
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
-from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, Entry, NamedId
+from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, EndingKind, Entry, NamedId
 from smsby_deploy.plan.desired import ChunkPlan, Desired
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.smsby.parsers import RemoteMailing
@@ -21,6 +21,7 @@ class Situation:
     """Facts about one mailing.
 
     `entry` is None if it is not recorded, `remote` is None offline, `contact_list` is what a list in the files means now.
+    A mailing expires `max_late` after its time.
     """
 
     project: str
@@ -30,6 +31,7 @@ class Situation:
     now: datetime
     contact_list: NamedId | None = None
     is_rehearsal: bool = False  # what was sent may be sent again
+    max_late: timedelta = timedelta(0)
 
     @cached_property
     def recorded(self) -> tuple[ChunkState, ...]:
@@ -60,6 +62,12 @@ class Situation:
         return self.is_lowered or (self.is_begun and is_other)
 
     @property
+    def was_approved(self) -> bool:
+        """Whether an apply took up this revision, whatever became of it."""
+        is_recorded = self.entry is not None and self.entry.revision == self.desired.revision
+        return is_recorded or bool(self.listed)
+
+    @property
     def is_begun(self) -> bool:
         """Whether some of this revision was sent, or made at sms.by."""
         is_same = self.entry is not None and self.entry.revision == self.desired.revision
@@ -69,6 +77,23 @@ class Situation:
     def is_finished(self) -> bool:
         """Whether all of this revision was sent."""
         return self.is_begun and all(state in DONE for state in self.recorded)
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether sms.by accepted some of the recorded revision and is still to send it."""
+        return self.entry is not None and is_scheduled(self.entry, self.recorded, self.now)
+
+    @cached_property
+    def scheduled_before(self) -> tuple[Entry, ...]:
+        """The recorded revisions below that of the files which sms.by is still to send."""
+        if self.entry is None or self.is_rehearsal:
+            return ()
+        return tuple(
+            one
+            for one in (self.entry, *self.entry.earlier)
+            if one.revision < self.desired.revision
+            and is_scheduled(one, merge_entry(one, self.remote), self.now)
+        )
 
     @property
     def is_newly_found(self) -> bool:
@@ -151,7 +176,7 @@ class Situation:
     @property
     def is_expired(self) -> bool:
         """Whether its send time has passed."""
-        return is_past(self.desired.schedule_time, self.now)
+        return is_past(self.desired.schedule_time, self.now - self.max_late)
 
     @property
     def sent_earlier(self) -> int:
@@ -196,6 +221,22 @@ def is_recorded_singly(entry: Entry | None, revision: int, fingerprints: Sequenc
 def is_past(schedule_time: datetime | None, now: datetime) -> bool:
     """Whether a send time has come; never for a mailing that is sent on apply."""
     return schedule_time is not None and schedule_time <= now
+
+
+def is_scheduled(entry: Entry, states: Sequence[ChunkState], now: datetime) -> bool:
+    """Whether sms.by accepted some chunks of `entry` and is still to send them.
+
+    `states` are those of the chunks.
+    """
+    if entry.schedule_time is None or is_withdrawn(entry):
+        return False
+    is_ahead = not is_past(datetime.fromisoformat(entry.schedule_time), now)
+    return is_ahead and not {ChunkState.ACCEPTED, ChunkState.PARTIAL}.isdisjoint(states)
+
+
+def is_withdrawn(entry: Entry) -> bool:
+    """Whether a user withdrew it, so that sms.by sends nothing of it."""
+    return entry.ending is not None and entry.ending.kind is EndingKind.WITHDRAWN
 
 
 def _listed_state(listed: RemoteMailing | None, chunk: ChunkPlan, via: str) -> ChunkState:

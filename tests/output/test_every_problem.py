@@ -76,6 +76,7 @@ CASES: dict[str, Case] = {
     ),
     "ENVIRONMENT": Case(project="rehearsed_in: staging\n"),
     "EXPENSIVE_CHARACTER": Case(f"    text: Hello — {_LONG}\n"),
+    "EXPIRED": Case(top="schedule_time: 2026-11-01T10:00:00\n", commands=(("plan", "--offline"),)),
     "EXTRA": Case(mailing=_sql(_QUERY), url="oracle+cx_oracle://localhost/crm"),
     "FILE_MISSING": Case(mailing="  - name: vip\n    recipients: {file: gone.csv}\n"),
     "FRESHNESS": Case(mailing=_sql(_QUERY, _FRESH), url=_DATABASE),

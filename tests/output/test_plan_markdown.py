@@ -18,6 +18,7 @@ from tests.output import examples
 from tests.output.golden import check_golden
 from tests.output.test_markdown import rendered
 
+_OVERDUE = examples.action("sale/late", ActionKind.BLOCKED, is_overdue=True)
 LETTER = examples.action("news/letter", ActionKind.CREATE, recipients=None, parts=None, cost=None)
 
 
@@ -63,6 +64,11 @@ def test_plan_markdown_starts_with_its_marker() -> None:
             "⛔ 1 blocked, 1 ready",
         ),
         (examples.plan(examples.action("sale/old", ActionKind.NOOP)), "✅ Nothing to send"),
+        (
+            examples.plan(examples.action("sale/vip", ActionKind.CREATE), _OVERDUE),
+            "✅ Ready: 1 mailing to send, 1 overdue",
+        ),
+        (examples.plan(_OVERDUE), "⛔ 1 blocked"),
     ],
 )
 def test_plan_markdown_has_the_verdict_first(plan: Plan, verdict: str) -> None:

@@ -5,12 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing
 from smsby_deploy.lock.phone_states import PhoneStates
-from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, NamedId, UploadRecord
+from smsby_deploy.lock.records import (
+    AppliedBy,
+    ChunkRecord,
+    ChunkState,
+    Ending,
+    EndingKind,
+    Entry,
+    NamedId,
+    UploadRecord,
+)
 from smsby_deploy.plan.account_names import AccountNames, Known
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.diff import RULES, Decision, block, diff_mailing, make_action, make_orphan
@@ -95,6 +105,9 @@ def _uploading(contacts: str, uploaded: int) -> Entry:
     return _draft(UploadRecord(contacts, 7, uploaded), ChunkState.PENDING)
 
 
+_LATER = _NOW + timedelta(days=1)
+_SCHEDULED = {"schedule_time": _LATER.isoformat()}
+_OTHER_CHUNKS = (ChunkPlan(_MARKS[0], 2, ""), ChunkPlan("cccccccccc", 2, ""))
 _CASES = {
     "new": (_desired(), None, _remote(), "create", "new"),
     "all listed": (_desired(), None, _remote(*_BOTH), "adopt", ""),
@@ -198,6 +211,49 @@ _CASES = {
         _remote("spring-sale/vip shop#1111111111"),
         "create",
         "revision 2",
+    ),
+    "scheduled": (_desired(schedule_time=_LATER), _entry(A, A, **_SCHEDULED), _remote(), "noop", "scheduled"),
+    "scheduled, text changed": (
+        _desired(content_digest="new", schedule_time=_LATER),
+        _entry(A, A, **_SCHEDULED),
+        _remote(),
+        "blocked",
+        "changed: its text, sender or time differs from what sms.by accepted, which is not gone",
+    ),
+    "scheduled in part, recipients changed": (
+        _desired(chunks=_OTHER_CHUNKS, schedule_time=_LATER),
+        _entry(A, P, **_SCHEDULED),
+        _remote(),
+        "blocked",
+        "changed: sms.by accepted a part of it",
+    ),
+    "revision raised while the earlier one is scheduled": (
+        _desired(revision=2),
+        _entry(A, R, **_SCHEDULED),
+        _remote(),
+        "blocked",
+        "scheduled: revision 1 is not gone: it will be sent at 2026-11-24 12:00",
+    ),
+    "revision raised while one before the last is scheduled": (
+        _desired(revision=3),
+        _entry(R, R, revision=2, earlier=(_entry(A, A, **_SCHEDULED),)),
+        _remote(),
+        "blocked",
+        "scheduled: revision 1",
+    ),
+    "revision raised, nothing of the scheduled one accepted": (
+        _desired(revision=2),
+        _entry(P, R, **_SCHEDULED),
+        _remote(),
+        "create",
+        "",
+    ),
+    "revision raised, the scheduled one gone": (
+        _desired(revision=2),
+        _entry(A, A, schedule_time=_NOW.isoformat()),
+        _remote(),
+        "create",
+        "",
     ),
     "revision lowered": (_desired(), _entry(A, A, revision=2), _remote(), "blocked", "changed"),
     "expired": (_desired(schedule_time=_NOW - timedelta(1)), None, _remote(), "blocked", "expired"),
@@ -332,6 +388,64 @@ def test_unknown_reason_names_what_to_look_for() -> None:
         decision = _diff(_desired(revision=2), _entry(*states), _remote())
         assert decision.code is ReasonCode.UNKNOWN
         assert f"look at sms.by for {named} run `smsby-deploy lock resolve spring-sale/vip" in decision.reason
+
+
+@pytest.mark.parametrize(
+    "desired", [_desired(content_digest="new"), _desired(revision=2, chunks=_OTHER_CHUNKS[1:])]
+)
+@pytest.mark.parametrize(
+    ("chunk", "names", "found"),
+    [
+        ({"message_id": 7}, (), f"delete `{_BOTH[0]}` (id 7) and 1 more (`smsby-deploy lock show"),
+        ({"uuid": "u-1"}, (), f"delete `{_BOTH[0]}` (uuid u-1) and 1 more"),
+        ({"uuid": "u-1"}, ("x", _BOTH[0]), f"delete `{_BOTH[0]}` (id 2) and 1 more"),
+        ({}, (), f"delete `{_BOTH[0]}` and 1 more"),
+    ],
+    ids=["recorded-id", "uuid", "listed", "neither"],
+)
+def test_scheduled_mailing_says_how_to_delete_it(
+    desired: Desired, chunk: dict[str, Any], names: tuple[str, ...], found: str
+) -> None:
+    """The name and the id under which sms.by has it, and the command that records its deletion."""
+    entry = _entry(A, A, **_SCHEDULED)
+    entry = replace(entry, chunks=(replace(entry.chunks[0], **chunk), entry.chunks[1]))
+    reason = _diff(desired, entry, _remote(*names)).reason
+    assert found in reason
+    assert "will be sent at 2026-11-24 12:00" in reason
+    assert "run `smsby-deploy lock withdraw spring-sale/vip`" in reason
+    assert ("revision" in reason) == (desired.revision == 2)
+
+
+def test_withdrawn_revision_is_no_longer_scheduled() -> None:
+    """Once a user recorded that it was deleted, the next revision is not held up."""
+    ending = Ending(EndingKind.WITHDRAWN, "t", "anna", "a mistake")
+    decision = _diff(_desired(revision=2), _entry(A, A, **_SCHEDULED, ending=ending), _remote())
+    assert decision.action is ActionKind.CREATE
+
+
+def test_rehearsal_is_sent_beside_a_scheduled_revision() -> None:
+    """In a sandbox and under only_to, a rehearsal can be repeated."""
+    here = Situation(
+        "shop", _desired(revision=2), _entry(A, A, **_SCHEDULED), _remote(), _NOW, is_rehearsal=True
+    )
+    assert diff_mailing(here).action is ActionKind.CREATE
+
+
+@pytest.mark.parametrize(
+    ("entry", "is_overdue"),
+    [
+        (None, True),
+        (_entry(P, P), False),
+        (_entry(A, P), False),
+        (_entry(A, A, revision=0), True),
+    ],
+    ids=["new", "not-sent", "sent-in-part", "revision-raised"],
+)
+def test_expired_mailing_is_overdue_before_its_approval(entry: Entry | None, is_overdue: bool) -> None:
+    """A mailing that an apply took up was approved, whatever became of it."""
+    decision = _diff(_desired(schedule_time=_NOW), entry, _remote())
+    assert decision.code is ReasonCode.EXPIRED
+    assert decision.is_overdue == is_overdue
 
 
 def test_listed_draft_is_confirmed_not_adopted() -> None:

@@ -78,7 +78,7 @@ def test_find_missing_shows_scheduled_mailings_first() -> None:
     )
     found = list(find_missing(_check(lock, "sale/c shop#2222222222"), lock.mailings, {}, NOW))
     assert [problem.address for problem in found] == ["sale/b", "sale/a"]
-    assert "raise `revision`" in found[0].message
+    assert "smsby-deploy lock withdraw sale/b" in found[0].message
 
 
 def test_check_list_leaves_out_what_a_user_settled() -> None:

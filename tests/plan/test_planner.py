@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 import pytest
 
 from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.model import ActionKind, ReasonCode
+from smsby_deploy.plan.result import Verdict, review_plan
 from tests.plan.examples import CAMPAIGN, NOON, make_example_plan
 
 
@@ -49,6 +53,21 @@ def test_planner_blocks_expired_unless_max_late(tmp_path: Path) -> None:
     assert {(p.code, p.location.line) for p in plan.problems} == {("LATE", 3)}
     assert "15 min ago" in plan.problems[0].message
     assert len(make_example_plan(tmp_path, "{}", late, at=NOON + timedelta(minutes=5)).blocked) == 2
+
+
+def test_overdue_mailing_fails_no_plan_of_others(tmp_path: Path) -> None:
+    """It stays blocked, with a warning at its time; a plan of nothing else fails."""
+    timed = CAMPAIGN.replace("  - name: staff\n", "  - name: staff\n    schedule_time: 2026-11-24T11:45:00\n")
+    plan = make_example_plan(tmp_path, "{}", timed)
+    assert [(action.address, action.reason_code) for action in plan.blocked] == [("sale/staff", "expired")]
+    assert [(p.severity, p.code, p.location.line) for p in plan.problems if p.location] == [
+        ("warning", "EXPIRED", 8)
+    ]
+    result = review_plan(plan, load_project(tmp_path).project)
+    assert (result.exit_code(), result.verdict) == (ExitCode.DONE, Verdict.READY)
+    assert not [p for p in result.find_problems(load_project(tmp_path).project) if p.code == "BLOCKED"]
+    alone = replace(result, plan=replace(plan, actions=plan.blocked))
+    assert (alone.exit_code(), alone.verdict) == (ExitCode.REFUSED, Verdict.BLOCKED)
 
 
 _SENT = (ChunkRecord("0123456789", 1, "d", ChunkState.ACCEPTED),)

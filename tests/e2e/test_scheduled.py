@@ -1,0 +1,66 @@
+"""What was accepted and is not gone yet: changing it, and the next revision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.e2e.conftest import Shop
+
+_VIP = """\
+version: 1
+campaign: sale
+schedule_time: 2036-12-01T10:00:00
+revision: {revision}
+mailings:
+  - {{name: vip, recipients: ["375291234567", "375291234568"], text: {text}}}
+"""
+
+
+def _write(shop: Shop, text: str, revision: int = 1) -> None:
+    shop.write("sale.yaml", _VIP.format(text=text, revision=revision))
+
+
+def _plan(shop: Shop, code: int) -> dict[str, Any]:
+    result = shop.run("plan", "--format", "json")
+    assert result.code == code, result.err
+    (action,) = result.json["actions"]
+    return action  # type: ignore[no-any-return]
+
+
+def test_changed_mailing_that_is_not_gone_says_how_to_delete_it(shop: Shop) -> None:
+    """When it goes, and the name and id in the account; a raised revision does not send beside it."""
+    _write(shop, "Hi")
+    assert shop.run("apply", "--auto-approve").code == 0
+    mark = shop.lock()["mailings"]["sale/vip"]["chunks"][0]["fingerprint"]
+    (number,) = [row["id"] for row in shop.run("api", "getSMSMessages").json["data"]]
+    place = f"delete `sale/vip shop#{mark}` (id {number}) in the account"
+
+    _write(shop, "Hello")
+    changed = _plan(shop, 4)
+    assert changed["reason_code"] == "changed"
+    assert "will be sent at 2036-12-01 10:00" in changed["reason"]
+    assert place in changed["reason"]
+    assert "revision" not in changed["reason"]
+
+    _write(shop, "Hello", revision=2)
+    raised = _plan(shop, 4)
+    assert raised["reason_code"] == "scheduled"
+    assert place in raised["reason"]
+    assert shop.run("apply", "--auto-approve").code == 4
+    assert len(shop.run("api", "getSMSMessages").json["data"]) == 1
+
+
+def test_overdue_mailing_fails_no_plan_of_others(shop: Shop) -> None:
+    """One that was forgotten is a warning in every plan and apply, and an error only where nothing else is asked for."""
+    _write(shop, "Hi")
+    shop.write("old.yaml", _VIP.format(text="Old", revision=1).replace("sale", "old").replace("2036", "2020"))
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    applied = shop.run("apply", "plan.json", "--auto-approve", "--format", "json")
+    assert applied.code == 0, applied.err
+    outcomes = {one["address"]: one["outcome"] for one in applied.json["mailings"]}
+    assert outcomes == {"old/vip": "skipped", "sale/vip": "sent"}
+    again = shop.run("plan", "--format", "json")
+    assert again.code == 0
+    assert {one["code"] for one in again.json["problems"]} == {"EXPIRED"}
+    assert shop.run("plan", "old/vip", "--out", "old.json").code == 4
+    assert shop.run("apply", "old.json", "--auto-approve").code == 4
