@@ -54,7 +54,7 @@ class Dispatcher:
         The chunks of stopped mailings are left out.
 
         Raises:
-            StopSending: a request was certainly not sent, or a signal asked to stop. What was in
+            StopSending: a request was certainly not sent, or a signal or a freeze asked to stop. What was in
                 flight is recorded.
             ResultNotSaved: the journal could not be written; the error holds every lost result.
         """
@@ -101,7 +101,7 @@ class Dispatcher:
         Returns:
             None if it did; else for how many seconds to wait for an answer before trying again.
         """
-        if self._shutdown.is_requested and queue.has_next():
+        if self._shutdown.must_stop() and queue.has_next():
             self._shutdown.check()
         wait = max(self._resume_at - self._clock.monotonic(), self._client.seconds_until_turn())
         if not self._has_room():
@@ -114,6 +114,7 @@ class Dispatcher:
         prepared = queue.take()
         if prepared is None:
             return SLICE
+        self._shutdown.check()  # preparing it may have taken long
         self._start(prepared)
         return None
 

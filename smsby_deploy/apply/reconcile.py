@@ -62,11 +62,12 @@ class Reconciler:
         """Return the remote list; nothing is sent without it.
 
         Raises:
-            StopSending: it cannot be read.
+            StopSending: it cannot be read, perhaps because a signal did not leave the time.
         """
         try:
             return self.read()
         except (SmsbyUnavailable, ApiError) as error:
+            self._shutdown.check()
             raise not_asked(error) from error
 
     def adopt(self, address: str, revision: int, action: Action, remote: RemoteView) -> None:

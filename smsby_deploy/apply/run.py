@@ -6,7 +6,7 @@ For each request: the intent on disk, the request, its result on disk. dispatche
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 
 from smsby_deploy.apply.answers import AnswerHandler
@@ -14,6 +14,7 @@ from smsby_deploy.apply.bulk_sender import BulkSender
 from smsby_deploy.apply.context import ApplyContext, ApplyRequest, Event, FilesChanged
 from smsby_deploy.apply.delivery_ledger import DeliveryLedger
 from smsby_deploy.apply.dispatcher import Dispatcher
+from smsby_deploy.apply.freeze import FreezeWatch
 from smsby_deploy.apply.list_sender import ListGuardrails, ListSender
 from smsby_deploy.apply.preflight import ReadyPlan, check_files, make_ready_plan
 from smsby_deploy.apply.reconcile import Reconciler
@@ -24,7 +25,8 @@ from smsby_deploy.apply.single_reconcile import SingleReconciler
 from smsby_deploy.apply.single_sender import SingleChunks, SingleSender
 from smsby_deploy.apply.upload_sender import UploadSender
 from smsby_deploy.apply.worker_pool import ShutdownSignal, StopSending, WorkerPool
-from smsby_deploy.config.declarations import ContactList, Mailing
+from smsby_deploy.clock import Clock
+from smsby_deploy.config.declarations import ContactList, Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import ApiError, LockHeld, Refused, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import first_exit_code
@@ -35,8 +37,9 @@ from smsby_deploy.plan.chunks import ChunkCache
 from smsby_deploy.plan.drift import find_drift, intended_by_lock
 from smsby_deploy.plan.guardrails import spent_beside
 from smsby_deploy.plan.list_check import is_forgotten
-from smsby_deploy.plan.model import Plan
+from smsby_deploy.plan.model import Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL
+from smsby_deploy.plan.reasons import frozen
 from smsby_deploy.plan.remote_state import view_remote
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.suppression import hash_opt_outs
@@ -107,13 +110,14 @@ class _ApplyRun:
             client=ready.client,
             clock=request.clock,
             recorder=self._recorder,
-            shutdown=ShutdownSignal(request.clock),
+            shutdown=ShutdownSignal(request.clock, _freeze_of(loaded.project, request.clock)),
             runs=self._make_runs(),
             inputs={name: loaded.project.digest_key.bare(digest) for name, digest in plan.inputs.items()},
             say=request.say,
             advance=request.advance,
             names=plan.names,
         )
+        ready.client.pause = self._context.shutdown.pause  # a signal does not wait for a long Retry-After
         self._workers = WorkerPool(self._context.shutdown, self._announce_shutdown)
         self._make_senders(held, cache)
 
@@ -231,6 +235,17 @@ class _ApplyRun:
                 hint="free disk space or fix permissions, then run `smsby-deploy apply` again",
             )
         return write_rescue(error, self._recorder.lock, self._lock_path)
+
+
+def _freeze_of(project: Project, clock: Clock) -> Callable[[], str]:
+    """Return what says why nothing more may be sent; empty if it may."""
+    watch = FreezeWatch(project.root / project.file, project.environment.name, clock)
+
+    def why() -> str:
+        found = watch.why()
+        return with_code(ReasonCode.FROZEN, frozen(found)) if found else ""
+
+    return why
 
 
 def _open_recorder(request: ApplyRequest, loaded: LoadedProject, plan: Plan, held: HeldLock) -> Recorder:

@@ -1,6 +1,6 @@
 """Threads that make HTTP requests and do nothing else, and the signals that stop a run.
 
-A first signal stops new calls; a second one abandons those that are in flight.
+A first signal, or a freeze, stops new calls; a second signal abandons those that are in flight.
 """
 
 from __future__ import annotations
@@ -34,15 +34,16 @@ class StopSending(Exception):
 
 
 class ShutdownSignal:
-    """SIGINT and SIGTERM during an apply; a context manager that installs the handlers.
+    """SIGINT, SIGTERM or a freeze during an apply; entering it installs the handlers.
 
     The first signal asks to stop once the requests in flight are recorded, the second not to wait
-    for their answers.
+    for their answers. A freeze asks for the same as a first signal: `freeze` returns why, empty if nothing is frozen.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, freeze: Callable[[], str] = lambda: "") -> None:
         self.count = 0
         self._clock = clock
+        self.freeze = freeze
         self._previous_handlers: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -67,10 +68,16 @@ class ShutdownSignal:
         """Whether a second signal asked not to wait for answers."""
         return self.count > 1
 
+    def must_stop(self) -> bool:
+        """Return whether nothing more may be sent."""
+        return self.is_requested or self.freeze() != ""
+
     def check(self) -> None:
-        """Raise StopSending if a signal asked to stop."""
+        """Raise StopSending if a signal or a freeze asked to stop."""
         if self.is_requested:
             raise StopSending("stopped by a signal before it was sent", ExitCode.FAILED)
+        if why := self.freeze():
+            raise StopSending(why, ExitCode.REFUSED)
 
     def pause(self, seconds: float) -> None:
         """Sleep for `seconds`, or until the first signal."""

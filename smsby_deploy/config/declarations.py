@@ -328,7 +328,7 @@ class Project(NamedTuple):
 
     `test_phones` are as written; None if test-send may send to any phone. A message without a final status `settle_after` its
     time counts as undelivered. `locations` places the keys of smsby.yaml by
-    their dotted names, e.g. `guardrails.max_cost`.
+    their dotted names, e.g. `guardrails.max_cost`. `freeze` says why nothing may be sent; it is empty if it may.
     """
 
     root: Path
@@ -344,6 +344,7 @@ class Project(NamedTuple):
     test_phones: tuple[str, ...] | None = None
     settle_after: timedelta = timedelta(hours=72)
     rehearsed_in: Rehearsal | None = None
+    freeze: str = ""
     digest_key: DigestKey = NO_KEY
 
     @property

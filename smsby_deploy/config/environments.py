@@ -11,11 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from smsby_deploy.config.declarations import SANDBOX, Environment
-from smsby_deploy.config.yaml_nodes import YamlMap
-from smsby_deploy.errors import SmsbyUnavailable, TokenRefused, UsageError
+from smsby_deploy.config.schema import check_document
+from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
+from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable, TokenRefused, UsageError
 from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.problems import Location
 
@@ -24,6 +26,7 @@ KNOWN_SERVICES = ("https://app.sms.by", "https://app.startsend.ru")
 SANDBOX_URL = "http://127.0.0.1:8025"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,9}")
 _SANDBOX_TOKEN = "sandbox"  # any token will do, so the real one stays where it is
+_NOT_FROZEN = "false"  # the YAML reader leaves scalars as text
 _SANDBOX_LOCK = ".smsby/sandbox.lock.json"
 _BUILT_IN = {PRODUCTION: Environment(), SANDBOX: Environment(SANDBOX, SANDBOX_URL, token_env=None)}
 # Nothing that two parsers could read differently: `https://a\@b` is the host b for one, and a for another.
@@ -69,6 +72,26 @@ def settings_in(document: YamlMap, name: str) -> YamlMap:
     if name == SANDBOX and "lock" not in own:
         merged.pop("lock", None)  # it is never that of another environment
     return merged
+
+
+def freeze_in(settings: YamlMap) -> str:
+    """Return why nothing may be sent by these settings, on one line; empty if it may."""
+    why: str = settings.get("freeze", _NOT_FROZEN)
+    return "" if why == _NOT_FROZEN else " ".join(why.split())
+
+
+def read_freeze(path: Path, environment: str) -> str:
+    """Return why nothing may be sent by the smsby.yaml at `path` as it is now; empty if it may.
+
+    Raises:
+        OSError: it cannot be read.
+        FilesInvalid: it is not valid.
+        UsageError: it does not have the environment.
+    """
+    document = read_yaml(path, path.name)
+    if problems := check_document("project", document, path.name):
+        raise FilesInvalid(problems)
+    return freeze_in(settings_in(document, environment))
 
 
 def default_lock(name: str) -> str:

@@ -24,7 +24,13 @@ from smsby_deploy.config.declarations import (
     RecipientsParquet,
     Rehearsal,
 )
-from smsby_deploy.config.environments import default_lock, lock_in, read_environment, settings_in
+from smsby_deploy.config.environments import (
+    default_lock,
+    freeze_in,
+    lock_in,
+    read_environment,
+    settings_in,
+)
 from smsby_deploy.config.project_files import (
     DEFAULT_PATTERN,
     IMPOSSIBLE_PATH,
@@ -163,6 +169,7 @@ class _ProjectLoader:
             campaigns=self._campaigns(context),
             locations=self._locations,
             rehearsed_in=self._rehearsal(),
+            freeze=freeze_in(document),
             test_phones=tuple(map(str, document["test_phones"])) if "test_phones" in document else None,
             digest_key=read_digest_key(self._environ),
             settle_after=read_duration((document.get("status") or {}).get("settle_after", "72h")),

@@ -19,7 +19,7 @@ from smsby_deploy.privacy import HIDDEN, hide_token, mask_phone, mask_phones, sh
 from smsby_deploy.problems import Location, Problem, Severity
 
 LOCK_CHANGED = "LOCK_CHANGED"
-_FIRST = ("guardrails", "api", "suppress", "lock", "approvals", "project", "rehearsed_in")
+_FIRST = ("guardrails", "api", "suppress", "lock", "approvals", "freeze", "project", "rehearsed_in")
 _LIKE_API = frozenset({"url", "token_env"})  # keys of an environment
 _MAX_VALUE = 200  # characters of a value
 _CONTEXT = 40  # characters shown before the first difference of long values

@@ -16,13 +16,15 @@ from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, m
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import check_mailing
 from smsby_deploy.plan.list_check import ListCheck
-from smsby_deploy.plan.model import SENDING, STARTING, Action, ReasonCode
+from smsby_deploy.plan.model import SENDING, STARTING, Action, ActionKind, ReasonCode
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.similar import Planned, SentMailings
 from smsby_deploy.plan.situation import Situation, keep_fingerprints
 from smsby_deploy.plan.staleness import query_input
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.problems import Problem, Severity
+
+_FREEZABLE = SENDING | {ActionKind.HOLD, ActionKind.DUE}
 
 
 class MeasuredMailing(NamedTuple):
@@ -96,6 +98,8 @@ class MailingPlanner:
         if here.is_other_rehearsal:
             here = replace(here, entry=None, remote=None)  # some of its chunks may be listed
         decision = diff_mailing(here)
+        if decision.action in _FREEZABLE and self.project.freeze:
+            return block(ReasonCode.FROZEN, reasons.frozen(self.project.freeze))
         if decision.action in SENDING and self.check is not None and self.check.is_disproved:
             return block(ReasonCode.UNKNOWN, self.check.doubt)
         if decision.action in STARTING and not is_rehearsal:

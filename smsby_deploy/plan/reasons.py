@@ -172,6 +172,10 @@ def renamed(here: Situation, sent_as: Other) -> str:
     )
 
 
+def frozen(why: str) -> str:
+    return f"{why} (`freeze` in smsby.yaml)"
+
+
 def whole_list() -> str:
     return "only_to: a contact list kept at sms.by cannot be limited to test phones"
 

@@ -57,11 +57,12 @@ class ReadClient:
 
     Every method raises TokenRefused, ApiError (sms.by answered with an error; response.py has its subclasses) or
     SmsbyUnavailable. HTTP 406 and an empty body mean "nothing yet", except for getSMSMessages: an answer that was taken for
-    an empty list would send every mailing again.
+    an empty list would send every mailing again. `pause` sleeps before a repetition; it may return early if it is in a hurry.
     """
 
     def __init__(self, transport: ReadTransport) -> None:
         self._transport = transport
+        self.pause: Callable[[float], None] = transport.clock.sleep
 
     def get_sms_messages(self, kind: Literal["WEB", "API"] | None = None) -> tuple[RemoteMailing, ...]:
         """Return all mailings of the account, or those of one kind.
@@ -193,7 +194,7 @@ class ReadClient:
             pause = policy.pause_after(tries, retry_after)
             if pause is None:
                 raise failure
-            self._transport.clock.sleep(pause)
+            self.pause(pause)
         raise AssertionError("the policy ends the retries")
 
 

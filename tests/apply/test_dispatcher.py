@@ -214,6 +214,49 @@ def test_dispatcher_ignores_a_signal_after_the_last_request() -> None:
     assert world.states() == ["accepted", "accepted", "pending"]
 
 
+def test_dispatcher_ends_the_pause_of_a_slow_pace_on_a_signal() -> None:
+    """With one request in 50 seconds a signal between two of them stops the run at once."""
+    world = World(concurrency=1, interval=50)
+    _signal(world, 2)
+    with pytest.raises(StopSending, match="stopped by a signal"):
+        world.dispatcher().send_all(world.request(index) for index in range(3))
+    assert world.clock.time < 2.5
+    assert world.states() == ["accepted", "pending", "pending"]
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_dispatcher_stops_when_frozen(concurrency: int) -> None:
+    """What is in flight is recorded, and nothing more is sent."""
+    world = World(concurrency=concurrency, chunks=4)
+    why: list[str] = []
+    world.shutdown.freeze = lambda: "".join(why)
+    world.clock.at(0.5, lambda: why.append("frozen: wrong price"))
+    with pytest.raises(StopSending, match="frozen: wrong price") as stopped:
+        world.dispatcher().send_all(world.request(index, latency=1) for index in range(4))
+    assert stopped.value.exit_code is ExitCode.REFUSED
+    assert world.states() == ["accepted"] * concurrency + ["pending"] * (4 - concurrency)
+
+
+def test_dispatcher_ends_the_pause_before_a_retry_when_frozen() -> None:
+    """A freeze during a Retry-After of 50 seconds stops the run at once; the request is certainly not sent."""
+    world = World(concurrency=1)
+    world.shutdown.freeze = lambda: "frozen" if world.clock.time > 2 else ""
+    with pytest.raises(StopSending, match="frozen"):
+        world.dispatcher().send(world.request(0, busy(50), ACCEPTED))
+    assert world.clock.time < 2.5
+    assert world.states() == ["pending"] * 3
+
+
+def test_dispatcher_stops_when_frozen_while_it_prepares() -> None:
+    """A request whose preparation took long is not sent if the project was frozen meanwhile."""
+    world = World(concurrency=1)
+    world.shutdown.freeze = lambda: "frozen" if world.prepared else ""
+    with pytest.raises(StopSending, match="frozen"):
+        world.dispatcher().send(world.request(0))
+    assert not world.sent
+    assert world.held.events == []
+
+
 def test_dispatcher_ends_the_pause_before_a_retry_on_a_signal() -> None:
     """A signal during a Retry-After of 50 seconds stops the run at once."""
     world = World()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
 from smsby_deploy.config.declarations import Environment
-from smsby_deploy.config.environments import is_loopback, service_url
+from smsby_deploy.config.environments import is_loopback, read_freeze, service_url
 from smsby_deploy.config.schema import load_schema
 from smsby_deploy.errors import SmsbyUnavailable, UsageError
 from smsby_deploy.problems import Location
@@ -133,3 +135,18 @@ def test_environments_may_replace_every_key() -> None:
     keys = load_schema("project")["properties"]
     own = keys["environments"]["additionalProperties"]["properties"].keys()
     assert keys.keys() - own == {"version", "project", "environments"}
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("", ""),
+        ("freeze: wrong\n  price\n", "wrong price"),
+        ("freeze: true\n", "true"),
+        ("freeze: false\n", ""),
+    ],
+)
+def test_read_freeze_returns_why(tmp_path: Path, line: str, why: str) -> None:
+    """The reason on one line; empty without a freeze."""
+    (tmp_path / "smsby.yaml").write_text(f"version: 1\nproject: shop\n{line}", "utf-8")
+    assert read_freeze(tmp_path / "smsby.yaml", "production") == why

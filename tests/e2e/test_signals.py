@@ -55,18 +55,33 @@ def test_second_signal_stops_waiting(shop: Shop) -> None:
     assert sum(received(shop, "shop").values()) == 5
 
 
-def test_signal_ends_the_pause_before_a_retry(shop: Shop) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_the_pause_before_a_retry(shop: Shop, number: int) -> None:
     """During the pause of a Retry-After a signal stops the run at once, with the request certainly not sent."""
     start(shop, THREE, "shop")
     shop.fault(method="sendBulkSms", nth=1, mode="429", when="before", retry_after="50")
     run = shop.start("apply", "--auto-approve")
     shop.wait_until(lambda: shop.has_been_called("sendBulkSms"))
-    run.signal(signal.SIGINT)
+    run.signal(number)
     done = run.finish(20)
     assert done.code == 1, done.err
     assert _states(shop) == ["pending"] * 3
     assert shop.run("apply", "--auto-approve").code == 0
     assert sum(received(shop, "shop").values()) == 5
+
+
+def test_signal_ends_the_pause_of_a_question(shop: Shop) -> None:
+    """Before it sends, a run asks for the list; a signal does not wait for the Retry-After of that question."""
+    start(shop, THREE, "shop")
+    shop.fault(method="getSMSMessages", nth=2, mode="429", when="before", retry_after="50")
+    run = shop.start("apply", "--auto-approve")
+    shop.wait_until(lambda: sum(call["method"] == "getSMSMessages" for call in shop.calls()) == 2)
+    run.signal(signal.SIGTERM)
+    done = run.finish(20)
+    assert done.code == 1, done.err
+    assert "stopped by a signal" in done.out
+    assert not received(shop, "shop")
+    assert shop.run("apply", "--auto-approve").code == 0
 
 
 def test_signal_during_the_question_sends_nothing(shop: Shop) -> None:

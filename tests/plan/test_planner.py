@@ -41,6 +41,15 @@ def test_planner_blocks_for_guardrails(guardrails: str, blocked: dict[str, str],
         assert action.reason.startswith(f"guardrail: {blocked[action.address]}")
 
 
+def test_planner_blocks_everything_when_frozen(tmp_path: Path) -> None:
+    """A freeze comes before guardrails, and does not hide that a mailing has expired."""
+    timed = CAMPAIGN.replace("  - name: vip", "  - name: vip\n    schedule_time: 2026-11-24T11:45:00")
+    plan = make_example_plan(tmp_path, "{max_recipients: 1}\nfreeze: wrong price", timed)
+    codes = {action.address: action.reason_code for action in plan.blocked}
+    assert codes == {"sale/vip": ReasonCode.EXPIRED, "sale/staff": ReasonCode.FROZEN}
+    assert plan.blocked[1].reason == "frozen: wrong price (`freeze` in smsby.yaml)"
+
+
 def test_planner_blocks_expired_unless_max_late(tmp_path: Path) -> None:
     """A mailing whose time has passed is blocked; within max_late it is sent, with a warning."""
     timed = CAMPAIGN.replace("campaign: sale", "campaign: sale\nschedule_time: 2026-11-24T11:45:00")

@@ -469,6 +469,6 @@ def test_read_client_has_no_sending_method(reader: ReadClient) -> None:
 
     asks = {name.lower() for name, method in METHODS.items() if method.effect is Effect.ASKS}
     assert {plain(name) for name in _public(ReadClient)} == asks
-    assert list(vars(reader)) == ["_transport"]
+    assert list(vars(reader)) == ["_transport", "pause"]
     assert type(reader._transport) is ReadTransport
     assert _public(ReadTransport) == {"ask"}

@@ -1,0 +1,59 @@
+"""Notices that smsby.yaml was frozen while an apply runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from smsby_deploy.clock import Clock
+from smsby_deploy.config.environments import read_freeze
+from smsby_deploy.errors import FilesInvalid, SmsbyDeployError
+
+_PATIENCE = 2.0  # seconds: an editor or a checkout may be writing the file just now
+_PAUSE = 0.1
+
+
+class FreezeWatch:
+    """Says why a running apply must stop: `freeze` was added to the file at `path`.
+
+    The file is read only when it has changed. One that cannot be read any more, or is not valid, stops the apply as well:
+    someone in a hurry may have frozen it with a mistake, and what is not sent now the next apply sends.
+    """
+
+    def __init__(self, path: Path, environment: str, clock: Clock) -> None:
+        self._path = path
+        self._environment = environment
+        self._clock = clock
+        self._seen: tuple[int, ...] | None = None
+        self._why = ""
+
+    def why(self) -> str:
+        """Return why nothing more may be sent; empty if it may."""
+        if not self._why and (self._seen is None or self._mark() != self._seen):
+            self._why = self._read()
+        return self._why
+
+    def _mark(self) -> tuple[int, ...] | None:
+        """Return what changes whenever the file does; None if it is not there."""
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return None
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+    def _read(self) -> str:
+        deadline = self._clock.monotonic() + _PATIENCE
+        while True:
+            self._seen = self._mark()  # before it is read, so that no later change is missed
+            try:
+                return read_freeze(self._path, self._environment)
+            except (OSError, SmsbyDeployError) as error:
+                if self._clock.monotonic() >= deadline:
+                    return f"{self._path.name} changed meanwhile, and is not valid: {_first_line(error)}"
+            self._clock.sleep(_PAUSE)
+
+
+def _first_line(error: OSError | SmsbyDeployError) -> str:
+    if isinstance(error, FilesInvalid):
+        first = error.problems[0]
+        return f"{first.location}: {first.message}"
+    return error.message if isinstance(error, SmsbyDeployError) else error.strerror or "it cannot be read"
