@@ -21,8 +21,10 @@ from smsby_deploy.plan.guardrails import check_apply, check_balance
 from smsby_deploy.plan.model import STARTING, Action, ActionKind, Plan, ReasonCode
 from smsby_deploy.plan.planner import measure_files
 from smsby_deploy.plan.staleness import (
+    PlanProgress,
     find_outdated,
     find_staleness,
+    read_progress,
     reviewed_addresses,
     stale_plan,
 )
@@ -88,7 +90,8 @@ def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, ke
         raise refusal
     if reviewed is not None:
         account = request.account or reviewed.account  # without a token the account is not known
-        outdated = find_outdated(reviewed, replace(offline, account=account))
+        progress = read_progress(reviewed, lock)
+        outdated = find_outdated(reviewed, replace(offline, account=account), progress)
         if outdated:
             raise stale_plan(outdated)
     check_digest_key(lock, loaded.project.digest_key)
@@ -97,7 +100,7 @@ def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, ke
     client = request.connect()
     plan = files.plan(client=client, account=request.account, now=now, new_id=new_id, here=request.here)
     if reviewed is not None and not plan.has_errors:  # invalid files come first
-        plan = _as_reviewed(request, reviewed, plan)
+        plan = _as_reviewed(request, reviewed, plan, read_progress(reviewed, lock))
     request.planned(plan)
     _check_whole(loaded.project, plan, client)
     return ReadyPlan(plan, client)
@@ -128,7 +131,7 @@ def _read_reviewed(
     return reviewed, None
 
 
-def _as_reviewed(request: ApplyRequest, reviewed: Plan, plan: Plan) -> Plan:
+def _as_reviewed(request: ApplyRequest, reviewed: Plan, plan: Plan, progress: PlanProgress) -> Plan:
     """Return `plan` without what the reviewed plan does not allow.
 
     Raises:
@@ -136,7 +139,7 @@ def _as_reviewed(request: ApplyRequest, reviewed: Plan, plan: Plan) -> Plan:
     """
     if not reviewed.actions:
         plan = replace(plan, actions=())
-    stale = find_staleness(reviewed, plan)
+    stale = find_staleness(reviewed, plan, progress)
     if stale:
         raise stale_plan(stale)
     before = {a.address: a.audience.suppressed for a in reviewed.actions if a.sends}
@@ -145,17 +148,20 @@ def _as_reviewed(request: ApplyRequest, reviewed: Plan, plan: Plan) -> Plan:
         line = f"{counted(fewer, 'recipient')} opted out since this plan was made: nothing is sent to them"
         request.say(Event("opt-outs", line, recipients=fewer))
     then = {action.address: action for action in reviewed.actions}
-    return replace(plan, actions=tuple(_hold_back(then.get(now.address), now) for now in plan.actions))
+    held_back = (_hold_back(then.get(now.address), now, progress) for now in plan.actions)
+    return replace(plan, actions=tuple(held_back))
 
 
-def _hold_back(then: Action | None, now: Action) -> Action:
+def _hold_back(then: Action | None, now: Action, progress: PlanProgress) -> Action:
     """Block a send that was not reviewed.
 
-    It was blocked, and its obstacle may be gone; or the plan of an older version does not say to which list it goes. What
-    lacked only an approval when it was reviewed is sent.
+    This plan has settled it; or it was blocked, and its obstacle may be gone; or the plan of an older version does not say
+    to which list it goes. What lacked only an approval when it was reviewed is sent.
     """
     if then is None or not now.sends:
         return now
+    if now.address in progress.settled:
+        return now.block(ReasonCode.CHANGED, "this plan has settled it already: make a new plan")
     if then.action is ActionKind.BLOCKED and then.reason_code is not ReasonCode.APPROVAL:
         why = f"blocked in the reviewed plan; now {now.action}: make a new plan"
         return now.block(ReasonCode.CHANGED, why)

@@ -82,10 +82,7 @@ class Recorder:
         return self.lock.mailings[address].chunks[index]
 
     def begin(self) -> None:
-        """Start the journal, which marks the plan as used.
-
-        Every other write does it first if necessary.
-        """
+        """Start the journal, which records that the plan was applied; every other write does it first."""
         if self._begun:
             return
         plan_id, commit, tool = self._applied
@@ -114,7 +111,6 @@ class Recorder:
             earlier = before.earlier
             if before.revision != revision:
                 earlier = (replace(before, earlier=()), *before.earlier)
-        plan_id, commit, tool = self._applied
         is_new = all(chunk.state in SURELY_NOT_SENT for chunk in chunks)
         entry = Entry(
             revision=revision,
@@ -133,7 +129,7 @@ class Recorder:
             cost=None if action.cost is None else money(action.cost),
             currency=self._currency,
             chunks=tuple(chunks),
-            applied=AppliedBy(self.now(), plan_id, commit, tool),
+            applied=self._applied_now(),
             earlier=earlier,
         )
         self._seal(digests_of(entry))
@@ -145,6 +141,7 @@ class Recorder:
         The chunks are unknown until a result is recorded.
         With `row` this is about that phone of the one chunk only, as in result and note.
         """
+        self._claim(address for address, _ in chunks)
         place = {"chunks": [list(ref) for ref in chunks], **_place(row)}
         self._write(EventKind.INTENT, **place, step=step)
 
@@ -174,6 +171,7 @@ class Recorder:
 
     def note(self, ref: ChunkRef, state: ChunkState, row: int | None = None, **changes: Any) -> None:
         """Record what is known without a request: found at sms.by, or all recipients opted out."""
+        self._claim([ref[0]])
         changes = {"state": stored_state(state), "step": None, **changes}
         self._write(EventKind.CHUNK, chunks=[list(ref)], **_place(row), changes=changes)
 
@@ -184,13 +182,30 @@ class Recorder:
 
         `baseline` is how often each phone had received the message before.
         """
+        self._claim([ref[0]])
         counts = format_runs(map(str, baseline))
         self._write(EventKind.PHONES, chunks=[list(ref)], rows=str(phones), baseline=counts, changes=changes)
 
     def note_upload(self, ref: ChunkRef, upload: UploadRecord, **changes: Any) -> None:
         """Record the progress of a chunk's contact list."""
+        self._claim([ref[0]])
         self._seal(filter(None, [upload.digest]))
         self._write(EventKind.UPLOAD, chunks=[list(ref)], upload=asdict(upload), changes=changes)
+
+    def _claim(self, addresses: Iterable[str]) -> None:
+        """Record that this run changes mailings that another one has recorded.
+
+        So it is known which plan brought them to their state, also after a crash.
+        """
+        for address in addresses:
+            entry = self.lock.mailings[address]
+            if entry.applied.plan != self._applied[0]:
+                mine = replace(entry, applied=self._applied_now())
+                self._write(EventKind.MAILING, address=address, entry=entry_document(mine))
+
+    def _applied_now(self) -> AppliedBy:
+        plan_id, commit, tool = self._applied
+        return AppliedBy(self.now(), plan_id, commit, tool)
 
     def _seal(self, digests: Iterable[str]) -> None:
         """Record what a later rotation of the digest key needs, before `digests` are recorded."""
@@ -209,6 +224,7 @@ class Recorder:
 
     def learn(self, address: str, recipients: int | None, parts: int | None, cost: Decimal | None) -> None:
         """Record what only sms.by knows about a list mailing."""
+        self._claim([address])
         price = None if cost is None else money(cost)
         changes = {"recipients": recipients, "parts": parts, "cost": price}
         self._write(EventKind.FACTS, address=address, changes=changes)

@@ -40,6 +40,7 @@ class NextStep(Enum):
 
     RESOLVE_UNKNOWN = auto()
     COMMIT_LOCK = auto()
+    CONTINUE = auto()  # apply the same plan again: it sends the rest
     PLAN_AGAIN = auto()
     WATCH_STATUS = auto()
 
@@ -111,11 +112,13 @@ class ApplyResult:
     @property
     def next_steps(self) -> tuple[NextStep, ...]:
         """What the user should do now, in this order."""
-        has_error = any(m.error and m.outcome != MailingOutcome.UNKNOWN for m in self.mailings)
+        failed = {m.address for m in self.mailings if m.error and m.outcome != MailingOutcome.UNKNOWN}
+        unsent = {action.address for action in self.plan.actions if action.sends}
         steps = {
             NextStep.RESOLVE_UNKNOWN: self.first_unknown is not None,
             NextStep.COMMIT_LOCK: any(mailing.has_record for mailing in self.mailings),
-            NextStep.PLAN_AGAIN: has_error,
+            NextStep.CONTINUE: bool(failed & unsent),
+            NextStep.PLAN_AGAIN: bool(failed - unsent),
             NextStep.WATCH_STATUS: any(mailing.outcome.was_sent_now for mailing in self.mailings),
         }
         return tuple(step for step, is_due in steps.items() if is_due)

@@ -101,7 +101,6 @@ class _ApplyRun:
     ) -> None:
         self._plan = plan = ready.plan
         self._project = loaded.project
-        self._is_reviewed = request.reviewed is not None
         self._lock_path = held.store.path
         self._mailings = {mailing.address: mailing for mailing in loaded.project.mailings}
         self._recorder = _open_recorder(request, loaded, plan, held)
@@ -166,8 +165,6 @@ class _ApplyRun:
 
     def _send(self) -> StopSending | None:
         """Return why not everything was sent, if a signal or sms.by stopped the whole run."""
-        if self._is_reviewed:
-            self._recorder.begin()  # from here on the plan counts as used
         try:
             self._check.record_found()
             for campaign in self._project.campaigns:

@@ -69,8 +69,8 @@ def command(
 ) -> ExitCode:
     """Send exactly what PLANFILE contains; without it, plan, show the plan and ask.
 
-    A plan file can be applied once, and only while all of its inputs are unchanged. Commit the lock file
-    afterwards.
+    A plan file can be applied until all of it was sent, and only while all of its inputs are unchanged: if a run fails,
+    apply the same file again. Commit the lock file afterwards.
     """
     from smsby_deploy.cli.session import load
     from smsby_deploy.output.apply_text import summary_line
@@ -90,7 +90,7 @@ def command(
     _report_differences(context, result)
     try:
         with output_of(result.exit_code, summary_line(result)):
-            _write_result(context, result, project, form)
+            _write_result(context, result, project, form, plan_path)
     finally:  # the report must not depend on stdout
         is_complete = _write_report(context, result, report)
     return result.exit_code if is_complete else first_exit_code((result.exit_code, ExitCode.FAILED))
@@ -238,7 +238,9 @@ def _write_report(context: Context, result: ApplyResult, report: Path | None) ->
     return True
 
 
-def _write_result(context: Context, result: ApplyResult, project: Project, form: str) -> None:
+def _write_result(
+    context: Context, result: ApplyResult, project: Project, form: str, plan_path: Path | None
+) -> None:
     from smsby_deploy.output.apply_text import write_apply
     from smsby_deploy.output.json_documents import apply_document, json_text
 
@@ -246,4 +248,5 @@ def _write_result(context: Context, result: ApplyResult, project: Project, form:
         write_text(json_text(apply_document(result)), sys.stdout)
         return
     lock = shlex.quote(os.path.relpath(project.lock)) if project.is_lock_committed else None
-    write_apply(result, sys.stdout, color=context.color, lock=lock, program=context.program)
+    plan = None if plan_path is None else shlex.quote(str(plan_path))
+    write_apply(result, sys.stdout, color=context.color, lock=lock, program=context.program, plan=plan)

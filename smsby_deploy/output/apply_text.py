@@ -61,14 +61,17 @@ def write_apply(
             reason = safe_line(mailing.error)
             write_sentence(console, f"{' ' * _OUTCOME_WIDTH} {reason}", style or "yellow")
     write_sentence(console, summary_line(result), "bold")
-    for line in next_step_lines(result, lock, program):
+    for line in next_step_lines(result, lock, program, plan):
         console.print(line, soft_wrap=True)
 
 
-def next_step_lines(result: ApplyResult, lock: str | None, program: str = "smsby-deploy") -> list[str]:
-    """The next steps as lines: hints, and commands to copy."""
+def next_step_lines(
+    result: ApplyResult, lock: str | None, program: str = "smsby-deploy", plan: str | None = None
+) -> list[str]:
+    """The next steps as lines: hints, and commands to copy; `plan` is the plan file that was applied."""
     commands = {
         NextStep.COMMIT_LOCK: f'git add {lock} && git commit -m "Record the apply"',
+        NextStep.CONTINUE: f"{program} plan" if plan is None else f"{program} apply {plan}",
         NextStep.PLAN_AGAIN: f"{program} plan",
         NextStep.WATCH_STATUS: f"{program} status --watch",
     }
@@ -80,7 +83,7 @@ def next_step_lines(result: ApplyResult, lock: str | None, program: str = "smsby
         ]
     if lock is None:
         del commands[NextStep.COMMIT_LOCK]
-    due = [commands[step] for step in result.next_steps if step in commands]
+    due = dict.fromkeys(commands[step] for step in result.next_steps if step in commands)
     return [*lines, *(f"{'     ' if index else 'next:'} {command}" for index, command in enumerate(due))]
 
 

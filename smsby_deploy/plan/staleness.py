@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from smsby_deploy.config.declarations import Mailing, Project, RecipientsFile
 from smsby_deploy.config.project_loader import LoadedProject, campaign_inputs
 from smsby_deploy.digest_key import DIGEST_KEY
 from smsby_deploy.errors import PlanRefused
-from smsby_deploy.lock.records import Lock, NamedId
+from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
 from smsby_deploy.texts.template import included_files
@@ -87,20 +89,79 @@ def _hash_file(path: Path) -> str:
         return digest.hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class PlanProgress:
+    """What earlier runs of a reviewed plan have done, as the lock records it.
+
+    changed: the mailings whose record this plan made or changed, and no other plan since
+    settled: those of them of which this plan sends nothing more
+    removed: mailings that were removed from the lock, or moved, since its first run
+    is_used: it was applied, and everything in it is settled
+    """
+
+    changed: frozenset[str] = frozenset()
+    settled: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()
+    is_used: bool = False
+
+
+NOT_APPLIED = PlanProgress()
+
+
+def read_progress(reviewed: Plan, lock: Lock) -> PlanProgress:
+    """Return what `lock` records of earlier runs of the plan `reviewed`."""
+    runs = [run for run in lock.applies if run.plan == reviewed.id]
+    if not runs:
+        return NOT_APPLIED
+    executed = {action.address for action in reviewed.actions if _is_executed(action)}
+    recorded = {a: lock.mailings[a] for a in (one.address for one in reviewed.actions) if a in lock.mailings}
+    changed = {address for address, entry in recorded.items() if entry.applied.plan == reviewed.id}
+    settled = {address for address in changed if _is_settled(recorded[address])}
+    return PlanProgress(
+        changed=frozenset(changed),
+        settled=frozenset(settled),
+        removed=frozenset(_find_removed(lock, executed - recorded.keys(), runs[0].at)),
+        is_used=bool(executed) and executed <= settled,
+    )
+
+
+def _is_executed(action: Action) -> bool:
+    """Whether applying the plan may do something about a mailing."""
+    is_to_be_approved = action.action is ActionKind.BLOCKED and action.reason_code is ReasonCode.APPROVAL
+    return action.sends or action.action is ActionKind.ADOPT or is_to_be_approved
+
+
+def _is_settled(entry: Entry) -> bool:
+    return entry.is_complete
+
+
+def _find_removed(lock: Lock, missing: set[str], start: str) -> Iterable[str]:
+    """Yield those of the `missing` mailings that someone changed in the lock at `start` or later."""
+    for one in lock.resolutions:
+        if one.address in missing and datetime.fromisoformat(one.at) >= datetime.fromisoformat(start):
+            yield one.address
+
+
 def reviewed_addresses(reviewed: Plan, loaded: LoadedProject, lock: Lock) -> tuple[str, ...]:
     """Return the addresses of a reviewed plan that may be applied.
 
     Raises:
         PlanRefused: it was used, has errors, or one of its mailings is gone.
     """
-    if lock.was_used(reviewed.id):
-        raise PlanRefused("this plan was already applied; a plan can be used once", hint="make a new plan")
+    progress = read_progress(reviewed, lock)
+    if progress.is_used:
+        raise PlanRefused(
+            "this plan was already applied: everything in it is settled", hint="make a new plan"
+        )
     if reviewed.has_errors:
         raise PlanRefused("this plan has errors", hint="fix the files and make a new plan")
     present = {mailing.address for mailing in loaded.project.mailings} | lock.mailings.keys()
     for action in reviewed.actions:
         if action.address not in present:
             raise PlanRefused(f"this plan is stale: {action.address} is gone", hint="make a new plan")
+        if action.address in progress.removed:
+            why = f"{action.address} was removed from the lock after this plan was applied"
+            raise PlanRefused(f"this plan is stale: {why}", hint="make a new plan")
     return tuple(action.address for action in reviewed.actions)
 
 
@@ -109,27 +170,29 @@ def stale_plan(why: str) -> PlanRefused:
     return PlanRefused(f"this plan is stale: {why}", hint="make a new plan and have it reviewed")
 
 
-def find_staleness(reviewed: Plan, current: Plan) -> str | None:
+def find_staleness(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_APPLIED) -> str | None:
     """Return why `reviewed` may no longer be applied, or None.
 
-    `current` is the same plan made now.
+    `current` is the same plan made now, `progress` what earlier runs of it did.
     Later opt-outs make no plan stale: suppression files may differ, and counts and cost may have fallen. Conditions that
-    depend on the time are judged by the current plan.
+    depend on the time are judged by the current plan, and so is the rest of what an earlier run sent in part.
     """
-    outdated = find_outdated(reviewed, current)
+    outdated = find_outdated(reviewed, current, progress)
     if outdated:
         return outdated
     now = {action.address: action for action in current.actions}
     for action in reviewed.actions:
         if action.action is ActionKind.NOOP and query_input(action.address) in current.exempt:
             continue
-        reason = _compare_actions(action, now.get(action.address))
+        if action.address in progress.settled:
+            continue
+        reason = _compare_actions(action, now.get(action.address), action.address in progress.changed)
         if reason:
             return f"{action.address}: {reason}"
     return None
 
 
-def find_outdated(reviewed: Plan, current: Plan) -> str | None:
+def find_outdated(reviewed: Plan, current: Plan, progress: PlanProgress = NOT_APPLIED) -> str | None:
     """Return the first outdated fact that can be checked offline, or None.
 
     These are project, environment, account, lock and inputs.
@@ -146,7 +209,9 @@ def find_outdated(reviewed: Plan, current: Plan) -> str | None:
         return "it was made against another lock"
     entries, now = reviewed.lock.entries, current.lock.entries
     changed = [
-        address for address in sorted(entries.keys() | now) if entries.get(address) != now.get(address)
+        address
+        for address in sorted((entries.keys() | now) - progress.changed)
+        if entries.get(address) != now.get(address)
     ]
     if changed:
         return f"the lock has a newer state of {changed[0]}"
@@ -162,10 +227,16 @@ def describe_keys(then: str | None, now: str | None) -> str:
     return f"it was made {made}, and {DIGEST_KEY} {'is not set' if now is None else f'has the id {now}'}"
 
 
-def _compare_actions(then: Action, now: Action | None) -> str | None:
+def _compare_actions(then: Action, now: Action | None, is_begun: bool) -> str | None:
+    """Return how a mailing is not the reviewed one; `is_begun` if this plan sent a part of it."""
     if now is None:
         return "it is no longer in the files"
-    is_judged_now = then.action is ActionKind.BLOCKED or (then.sends and _depends_on_the_time(then, now))
+    is_rest = is_begun and _is_executed(then) and now.action is not ActionKind.ORPHAN
+    is_judged_now = (
+        is_rest
+        or then.action is ActionKind.BLOCKED
+        or (then.sends and _depends_on_the_time(then, now))
+    )
     if then.action is not now.action and not is_judged_now:
         return f"it was {then.action}, now it is {now.action} ({now.reason})"
     other_id = _compare_ids(then, now)

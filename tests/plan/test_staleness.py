@@ -150,17 +150,16 @@ def test_query_of_a_finished_mailing_may_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("plan", "addresses", "applied", "why"),
+    ("plan", "addresses", "why"),
     [
-        (_plan(_SEND), ["sale/vip"], [Apply("7f3c9a", "t", None, "x")], "already applied"),
-        (_plan(_SEND, problems=(Problem(Severity.ERROR, "PHONE", "bad"),)), ["sale/vip"], [], "has errors"),
-        (_plan(_SEND), [], [], "sale/vip is gone"),
+        (_plan(_SEND, problems=(Problem(Severity.ERROR, "PHONE", "bad"),)), ["sale/vip"], "has errors"),
+        (_plan(_SEND), [], "sale/vip is gone"),
     ],
 )
-def test_reviewed_addresses_refuses(plan: Plan, addresses: list[str], applied: list[Apply], why: str) -> None:
-    """A used plan, a plan with errors, and a plan of a mailing that is gone are refused."""
+def test_reviewed_addresses_refuses(plan: Plan, addresses: list[str], why: str) -> None:
+    """A plan with errors and a plan of a mailing that is gone are refused."""
     with pytest.raises(PlanRefused, match=why):
-        reviewed_addresses(plan, _loaded(addresses), Lock("shop", applies=tuple(applied)))
+        reviewed_addresses(plan, _loaded(addresses), Lock("shop"))
 
 
 def test_reviewed_addresses_are_those_of_the_plan() -> None:
