@@ -82,7 +82,7 @@ class Recorder:
         return self.lock.mailings[address].chunks[index]
 
     def begin(self) -> None:
-        """Start the journal, which records that the plan was applied; every other write does it first."""
+        """Start the journal, which records the run; every other write does it first."""
         if self._begun:
             return
         plan_id, commit, tool = self._applied

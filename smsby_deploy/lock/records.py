@@ -341,6 +341,6 @@ class Lock:
         """Return this lock with `entry` recorded for `address`."""
         return replace(self, mailings={**self.mailings, address: entry})
 
-    def was_used(self, plan: str) -> bool:
-        """Whether the plan with the id `plan` was applied."""
-        return any(apply.plan == plan for apply in self.applies)
+    def runs_of(self, plan: str) -> tuple[Apply, ...]:
+        """Return the runs that applied the plan with the id `plan` and recorded something."""
+        return tuple(run for run in self.applies if run.plan == plan)

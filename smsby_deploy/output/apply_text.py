@@ -41,11 +41,18 @@ _NOTHING = "nothing has been applied yet"
 
 
 def write_apply(
-    result: ApplyResult, stream: TextIO, *, color: bool, lock: str | None, program: str = "smsby-deploy"
+    result: ApplyResult,
+    stream: TextIO,
+    *,
+    color: bool,
+    lock: str | None,
+    program: str = "smsby-deploy",
+    plan: str | None = None,
 ) -> None:
     """Write one line per mailing, the totals and the next commands.
 
-    `lock` is the lock file's path as a shell command needs it, None if it is not committed; `program` starts every command.
+    `lock` is the lock file's path as a shell command needs it, None if it is not committed, and `plan` the plan file's;
+    `program` starts every command.
     """
     from rich.text import Text
 
@@ -68,7 +75,10 @@ def write_apply(
 def next_step_lines(
     result: ApplyResult, lock: str | None, program: str = "smsby-deploy", plan: str | None = None
 ) -> list[str]:
-    """The next steps as lines: hints, and commands to copy; `plan` is the plan file that was applied."""
+    """The next steps as lines: hints, and commands to copy.
+
+    `plan` is the plan file that was applied.
+    """
     commands = {
         NextStep.COMMIT_LOCK: f'git add {lock} && git commit -m "Record the apply"',
         NextStep.CONTINUE: f"{program} plan" if plan is None else f"{program} apply {plan}",

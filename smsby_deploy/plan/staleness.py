@@ -110,13 +110,13 @@ NOT_APPLIED = PlanProgress()
 
 def read_progress(reviewed: Plan, lock: Lock) -> PlanProgress:
     """Return what `lock` records of earlier runs of the plan `reviewed`."""
-    runs = [run for run in lock.applies if run.plan == reviewed.id]
+    runs = lock.runs_of(reviewed.id)
     if not runs:
         return NOT_APPLIED
     executed = {action.address for action in reviewed.actions if _is_executed(action)}
     recorded = {a: lock.mailings[a] for a in (one.address for one in reviewed.actions) if a in lock.mailings}
-    changed = {address for address, entry in recorded.items() if entry.applied.plan == reviewed.id}
-    settled = {address for address in changed if _is_settled(recorded[address])}
+    changed = {address for address, entry in recorded.items() if _is_changed_by(reviewed.id, entry)}
+    settled = {address for address in changed if _is_settled_by(reviewed.id, recorded[address])}
     return PlanProgress(
         changed=frozenset(changed),
         settled=frozenset(settled),
@@ -128,15 +128,27 @@ def read_progress(reviewed: Plan, lock: Lock) -> PlanProgress:
 def _is_executed(action: Action) -> bool:
     """Whether applying the plan may do something about a mailing."""
     is_to_be_approved = action.action is ActionKind.BLOCKED and action.reason_code is ReasonCode.APPROVAL
-    return action.sends or action.action is ActionKind.ADOPT or is_to_be_approved
+    return action.sends or action.action in (ActionKind.ADOPT, ActionKind.HOLD) or is_to_be_approved
 
 
-def _is_settled(entry: Entry) -> bool:
-    return entry.is_complete
+def _is_changed_by(plan_id: str, entry: Entry) -> bool:
+    """Whether the plan brought the mailing to its state.
+
+    What it approved may have been handed over since.
+    """
+    return entry.applied.plan == plan_id or _is_approved_by(plan_id, entry)
+
+
+def _is_settled_by(plan_id: str, entry: Entry) -> bool:
+    return entry.is_complete or entry.ending is not None or _is_approved_by(plan_id, entry)
+
+
+def _is_approved_by(plan_id: str, entry: Entry) -> bool:
+    return entry.approval is not None and entry.approval.plan == plan_id
 
 
 def _find_removed(lock: Lock, missing: set[str], start: str) -> Iterable[str]:
-    """Yield those of the `missing` mailings that someone changed in the lock at `start` or later."""
+    """Yield the `missing` mailings that were changed manually at `start` or later."""
     for one in lock.resolutions:
         if one.address in missing and datetime.fromisoformat(one.at) >= datetime.fromisoformat(start):
             yield one.address
@@ -233,9 +245,7 @@ def _compare_actions(then: Action, now: Action | None, is_begun: bool) -> str | 
         return "it is no longer in the files"
     is_rest = is_begun and _is_executed(then) and now.action is not ActionKind.ORPHAN
     is_judged_now = (
-        is_rest
-        or then.action is ActionKind.BLOCKED
-        or (then.sends and _depends_on_the_time(then, now))
+        is_rest or then.action is ActionKind.BLOCKED or (then.sends and _depends_on_the_time(then, now))
     )
     if then.action is not now.action and not is_judged_now:
         return f"it was {then.action}, now it is {now.action} ({now.reason})"

@@ -21,10 +21,11 @@ from smsby_deploy.errors import (
 )
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import NamedId
-from smsby_deploy.plan.model import Plan, ReasonCode
+from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode
 from smsby_deploy.plan.planner import make_plan
+from smsby_deploy.smsby.response import Answer
 from smsby_deploy.smsby.send_client import SendClient
-from tests.apply.fake_smsby import PHONES, Shop, ok
+from tests.apply.fake_smsby import OFFLINE, PHONES, PROJECT, Reply, Shop, error, ok
 
 GOOD = f"recipients: ['{PHONES[0]}', '{PHONES[1]}'], text: Hello"
 BAD = f"recipients: ['{PHONES[0]}'], text: 'Dear {{{{ missing }}}}'"
@@ -210,5 +211,48 @@ def test_preflight_uses_a_plan_once(shop: Shop) -> None:
     shop.sms_by.script("sendBulkSms", ok({"uuid": "cc9c8043"}))
     reviewed = _plan(shop)
     apply_plan(_request(shop, reviewed))
-    with pytest.raises(PlanRefused, match="this plan was already applied"):
+    with pytest.raises(PlanRefused, match="this plan was already applied: everything in it is settled"):
         apply_plan(_request(shop, reviewed))
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        (OFFLINE, ExitCode.UNREACHABLE),
+        (error("not enough money"), ExitCode.FAILED),
+        (Answer(401, {"error": "bad token"}, readable=True), ExitCode.UNREACHABLE),
+    ],
+    ids=["offline", "rejected", "token refused"],
+)
+def test_preflight_lets_a_plan_that_sent_nothing_be_used(shop: Shop, reply: Reply, code: ExitCode) -> None:
+    """After exit 7 or 1 the same plan is applied once the cause is gone, and then it is used."""
+    shop.mailing(GOOD)
+    shop.sms_by.script("sendBulkSms", reply)
+    reviewed = _plan(shop)
+    assert apply_plan(_request(shop, reviewed)).exit_code is code
+    shop.sms_by.script("sendBulkSms", ok({"uuid": "cc9c8043"}))
+    assert apply_plan(_request(shop, reviewed)).exit_code is ExitCode.DONE
+    with pytest.raises(PlanRefused, match="already applied"):
+        apply_plan(_request(shop, reviewed))
+
+
+def test_preflight_lets_a_resumed_plan_be_resumed(shop: Shop) -> None:
+    """What a plan changed of a mailing that another plan began does not make it stale; what another one did, does."""
+    shop.write("smsby.yaml", PROJECT.replace("seconds: 2", "seconds: 600, recipients_per_request: 1"))
+    shop.mailing(f"recipients: {PHONES[:4]}, text: Hello")
+    accepted = [ok({"uuid": f"cc9c804{n}"}) for n in range(4)]
+    shop.sms_by.script("sendBulkSms", accepted[0], OFFLINE)
+    shop.apply()
+    reviewed, other = _plan(shop), replace(_plan(shop), id="other")
+    assert reviewed.actions[0].action is ActionKind.RESUME
+    shop.sms_by.script("sendBulkSms", accepted[1], OFFLINE)
+    apply_plan(_request(shop, reviewed))
+    with pytest.raises(PlanRefused, match="the lock has a newer state of sale/staff"):
+        apply_plan(_request(shop, other))
+    shop.sms_by.script("sendBulkSms", accepted[2], OFFLINE)
+    assert apply_plan(_request(shop, reviewed)).mailings[0].recipients == 4
+    shop.sms_by.script("sendBulkSms", accepted[3])
+    shop.apply()
+    with pytest.raises(PlanRefused, match="the lock has a newer state of sale/staff"):
+        apply_plan(_request(shop, reviewed))
+    assert [shop.chunk(n).uuid for n in range(4)] == [f"cc9c804{n}" for n in range(4)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,12 @@ REF = ("m/0", 0)
 
 
 def test_recorder_begins_the_journal_once() -> None:
-    """The first write begins it, which marks the plan as used; `begin` itself does so, too."""
+    """The first write begins it, which records the run of the plan; `begin` itself does so, too."""
     world = World()
     world.recorder.note(REF, ChunkState.SUPPRESSED, recipients=0)
     world.recorder.begin()
     assert world.held.events == ["begin", "chunk"]
-    assert world.recorder.lock.was_used("p")
+    assert world.recorder.lock.runs_of("p")
     assert world.recorder.lock.lineage is not None
 
 
@@ -58,6 +59,21 @@ def test_recorder_records_one_phone_of_a_chunk() -> None:
     world.recorder.result([REF], ChunkState.ACCEPTED, 1)
     assert (world.recorder.was_accepted(REF, 0), world.recorder.was_accepted(REF, 1)) == (False, True)
     assert world.recorder.chunk(REF).state is ChunkState.PARTIAL
+
+
+def test_recorder_claims_what_another_plan_recorded() -> None:
+    """Whatever it changes is then recorded as changed by this plan; nothing more is written for its own."""
+    world = World()
+    world.recorder.note(REF, ChunkState.PENDING)
+    mine = world.recorder.lock.mailings["m/0"]
+    assert mine.applied.plan == "p"
+    other = replace(mine, applied=replace(mine.applied, plan="other"))
+    world.recorder.lock = world.recorder.lock.with_entry("m/0", other)
+    before = len(world.held.events)
+    world.recorder.intent([REF], None)
+    world.recorder.result([REF], ChunkState.ACCEPTED)
+    assert world.held.events[before:] == ["mailing", "intent", "result"]
+    assert world.recorder.lock.mailings["m/0"].applied.plan == "p"
 
 
 def test_recorder_keeps_the_lock_if_the_disk_is_full() -> None:

@@ -39,7 +39,7 @@ def test_next_steps_put_an_unknown_outcome_first() -> None:
 def test_next_steps_commit_a_partly_sent_mailing() -> None:
     """Only the lock knows who got it."""
     part = MailingResult("sale/vip", MailingOutcome.PARTIAL, 4, ["uuid"], error="sent to 1 of 4 recipients")
-    assert result(part).next_steps == (NextStep.COMMIT_LOCK, NextStep.PLAN_AGAIN)
+    assert result(part).next_steps == (NextStep.COMMIT_LOCK, NextStep.CONTINUE)
 
 
 def test_sent_totals_of_a_resumed_mailing() -> None:

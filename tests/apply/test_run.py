@@ -75,12 +75,12 @@ def test_apply_plan_stops_if_sms_by_cannot_be_reached(tmp_path: Path) -> None:
     assert "west/b" not in shop.lock().mailings
 
 
-def test_apply_plan_marks_a_reviewed_plan_as_used(shop: Shop) -> None:
-    """Even if nothing of it could be sent, as sms.by refused it all."""
+def test_apply_plan_records_the_run_of_a_reviewed_plan(shop: Shop) -> None:
+    """Even if sms.by refused all of it."""
     _campaign(shop, _bulk("a", PHONES[0]))
     shop.sms_by.script("sendBulkSms", error("No such alphaname", 400))
     apply_plan(_request(shop, _plan(shop)))
-    assert shop.lock().was_used("reviewed")
+    assert shop.lock().runs_of("reviewed")
 
 
 def test_apply_plan_reports_drift_of_what_it_sent(shop: Shop) -> None:

@@ -1,4 +1,4 @@
-"""A plan file is what was reviewed: used once, and refused once anything in it no longer holds."""
+"""A plan file is what was reviewed: sent once, and refused once anything in it no longer holds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.conftest import Shop
-from tests.e2e.trial import received
+from tests.e2e.trial import received, unknown
 
 CAMPAIGN = """\
 version: 1
@@ -154,6 +154,27 @@ def test_plan_does_not_send_what_it_shows_as_blocked(shop: Shop) -> None:
     assert shop.run("apply", "plan.json").code == 4
     assert sum(received(shop, "shop").values()) == 1  # the mailing to one recipient
     assert shop.run("apply", "plan.json").code == 5  # used
+
+
+def test_plan_is_applied_until_all_of_it_is_sent(shop: Shop) -> None:
+    """The same file goes on after exit 7, 6 and `lock resolve`; then it is used. Everything is sent once."""
+    _write(shop)
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    shop.fault(method="sendBulkSms", mode="429", when="before", times=9)
+    failed = shop.run("apply", "plan.json")
+    assert failed.code == 7, failed.err
+    assert "smsby-deploy apply plan.json" in failed.out
+    assert not received(shop, "shop")
+    shop.clear_faults()
+    shop.fault(method="sendBulkSms", mode="reset", when="before", nth=2)
+    assert shop.run("apply", "plan.json").code == 6
+    assert shop.run("apply", "plan.json").code == 6
+    assert shop.run("lock", "resolve", unknown(shop)[0], "--not-sent").code == 0
+    done = shop.run("apply", "plan.json")
+    assert done.code == 0, done.err
+    assert set(received(shop, "shop").values()) == {1}
+    assert sum(received(shop, "shop").values()) == 5
+    assert shop.run("apply", "plan.json").code == 5
 
 
 def test_plan_is_checked_again_under_the_lock(shop: Shop) -> None:

@@ -108,7 +108,7 @@ def test_chunk_was_sent_if_one_phone_got_it() -> None:
     assert not ChunkRecord("mark", 2, "digest", U).was_sent
 
 
-def test_lock_was_used_knows_every_plan() -> None:
-    """A plan is applied once."""
-    lock = Lock("shop", applies=(Apply("p1", "t", None, "x"), Apply("p2", "t", None, "x")))
-    assert [lock.was_used(plan) for plan in ("p1", "p2", "p3")] == [True, True, False]
+def test_lock_runs_of_a_plan() -> None:
+    """A plan that was sent in part has several."""
+    lock = Lock("shop", applies=tuple(Apply(plan, "t", None, "x") for plan in ("p1", "p2", "p1")))
+    assert [len(lock.runs_of(plan)) for plan in ("p1", "p2", "p3")] == [2, 1, 0]

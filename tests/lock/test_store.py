@@ -33,7 +33,7 @@ def test_store_read_marks_an_intent_without_a_result_unknown(store: LockStore) -
     journal.close()
     lock = store.read()
     assert lock.mailings["a/b"].chunks[0].state is ChunkState.UNKNOWN
-    assert lock.was_used("p1")
+    assert lock.runs_of("p1")
     assert not store.path.exists()
 
 

@@ -12,13 +12,32 @@ import pytest
 
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.errors import PlanRefused
-from smsby_deploy.lock.records import Apply, Lock, NamedId
+from smsby_deploy.lock.records import (
+    AppliedBy,
+    Apply,
+    Approval,
+    ChunkState,
+    Ending,
+    EndingKind,
+    Entry,
+    Lock,
+    NamedId,
+    Resolution,
+)
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
-from smsby_deploy.plan.staleness import find_outdated, find_staleness, hash_inputs, reviewed_addresses
+from smsby_deploy.plan.staleness import (
+    PlanProgress,
+    find_outdated,
+    find_staleness,
+    hash_inputs,
+    read_progress,
+    reviewed_addresses,
+)
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet
+from tests.lock.examples import entry as lock_entry
 from tests.output import examples
 
 _SEND = examples.action("sale/vip", ActionKind.CREATE)
@@ -160,6 +179,96 @@ def test_reviewed_addresses_refuses(plan: Plan, addresses: list[str], why: str) 
     """A plan with errors and a plan of a mailing that is gone are refused."""
     with pytest.raises(PlanRefused, match=why):
         reviewed_addresses(plan, _loaded(addresses), Lock("shop"))
+
+
+_RUN = Apply("7f3c9a", "2026-11-24T07:00:00+00:00", None, "x")
+_MINE = AppliedBy("2026-11-24T07:00:00+00:00", "7f3c9a", None, "x")
+_APPROVAL = Approval("2026-11-24T07:00:00+00:00", "7f3c9a", None, "2026-11-25T07:00Z", "2026-11-25T08:00Z")
+_ENDING = Ending(EndingKind.WITHDRAWN, "2026-11-24T07:00:00+00:00", "anna", "")
+_DONE = replace(lock_entry(ChunkState.ACCEPTED), applied=_MINE)
+_PART = replace(lock_entry(ChunkState.ACCEPTED, ChunkState.PENDING), applied=_MINE)
+
+
+def _progress(*entries: Entry | None, action: Action = _SEND, **changes: Any) -> PlanProgress:
+    """The progress of a plan of sale/0, sale/1, … as a lock with these entries has it."""
+    addresses = [f"sale/{number}" for number in range(len(entries))]
+    mailings = {a: entry for a, entry in zip(addresses, entries, strict=True) if entry is not None}
+    lock = Lock("shop", mailings=mailings, **{"applies": (_RUN,), **changes})
+    return read_progress(_plan(*(replace(action, address=address) for address in addresses)), lock)
+
+
+@pytest.mark.parametrize(
+    ("entry", "is_settled"),
+    [
+        (_DONE, True),
+        (_PART, False),
+        (replace(_PART, ending=_ENDING), True),
+        (replace(lock_entry(), applied=_MINE, approval=_APPROVAL), True),
+        (replace(_PART, applied=replace(_MINE, plan="due"), approval=_APPROVAL), True),
+        (replace(_PART, approval=replace(_APPROVAL, plan="other")), False),
+        (replace(lock_entry(ChunkState.REJECTED), applied=_MINE), False),
+        (replace(lock_entry(ChunkState.UNKNOWN), applied=_MINE), False),
+        (None, False),
+        (lock_entry(ChunkState.ACCEPTED), False),  # by another plan
+    ],
+)
+def test_plan_is_used_once_all_of_it_is_settled(entry: Entry | None, is_settled: bool) -> None:
+    """A mailing is settled if it was sent, approved for later or ended; by this plan, not by another one."""
+    assert _progress(entry, _DONE).is_used == is_settled
+    assert not _progress(entry, _DONE, applies=()).is_used
+    assert ("sale/0" in _progress(entry, _DONE).settled) == is_settled
+
+
+def test_plan_without_anything_to_apply_is_never_used() -> None:
+    """A mailing that it shows as blocked is not among what it applies, unless it lacks only an approval."""
+    assert not _progress(_DONE, action=replace(_SEND, action=ActionKind.NOOP)).is_used
+    blocked = replace(_SEND, action=ActionKind.BLOCKED, reason_code=ReasonCode.GUARDRAIL)
+    assert not _progress(_DONE, action=blocked).is_used
+    assert not _progress(None, action=replace(blocked, reason_code=ReasonCode.APPROVAL)).is_used
+    assert _progress(_DONE, action=replace(blocked, reason_code=ReasonCode.APPROVAL)).is_used
+
+
+@pytest.mark.parametrize(
+    ("at", "is_removed"), [("2026-11-24T11:00:00+03:00", True), ("2026-11-24T06:00:00Z", False)]
+)
+def test_mailing_removed_after_the_plan_was_applied(at: str, is_removed: bool) -> None:
+    """The plan sent it, perhaps, so it does not send it again."""
+    removal = Resolution("sale/0", "removed", at, "anna", "")
+    progress = _progress(None, _DONE, resolutions=(removal,))
+    assert progress.removed == ({"sale/0"} if is_removed else set())
+    assert not _progress(_DONE, resolutions=(removal,)).removed
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_stale"),
+    [
+        (ActionKind.RESUME, False),
+        (ActionKind.CONFIRM, False),
+        (ActionKind.NOOP, False),
+        (ActionKind.BLOCKED, False),
+        (ActionKind.ORPHAN, True),
+    ],
+)
+def test_rest_of_a_plan_is_judged_now(kind: ActionKind, is_stale: bool) -> None:
+    """Of a mailing that it began, only the reviewed content counts; of a settled one, nothing."""
+    progress = PlanProgress(changed=frozenset({"sale/vip"}))
+    lock = LockStamp(2, "lineage", {"sale/vip": "2"})
+    now = _plan(replace(_SEND, action=kind), lock=lock)
+    assert (find_staleness(_plan(_SEND), now, progress) is not None) == is_stale
+    other = _plan(replace(_SEND, action=kind, digest="e" * 64), lock=lock)
+    assert find_staleness(_plan(_SEND), other, progress) is not None
+    more = _plan(replace(_SEND, action=kind, recipients=13), lock=lock)
+    assert find_staleness(_plan(_SEND), more, progress) is not None
+    assert find_staleness(_plan(_SEND), other, replace(progress, settled=progress.changed)) is None
+    assert "newer state" in (find_staleness(_plan(_SEND), now) or "")
+
+
+def test_reviewed_addresses_of_a_removed_mailing() -> None:
+    """The plan is refused, naming the mailing."""
+    removal = Resolution("sale/vip", "removed", "2026-11-24T08:00:00Z", "anna", "")
+    lock = Lock("shop", applies=(_RUN,), resolutions=(removal,))
+    with pytest.raises(PlanRefused, match="sale/vip was removed from the lock after this plan was applied"):
+        reviewed_addresses(_plan(_SEND), _loaded(["sale/vip"]), lock)
 
 
 def test_reviewed_addresses_are_those_of_the_plan() -> None:
