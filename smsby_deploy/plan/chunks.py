@@ -179,7 +179,7 @@ def stream_chunks(
     personal = is_personal(mailing, template)
     report.content_digest = hash_content(mailing, template, personal=personal)
     report.former_content = hash_former_content(mailing, template, personal=personal)
-    batches = _render_batches(mailing, template, suppressed, report, read, on_batch)
+    batches = render_batches(mailing, template, suppressed, report, read, on_batch)
     shared_text = None if personal or template is None else template.render_once()
     hasher = _ChunkHasher(project, mailing, report)
     if mailing.via == "single":
@@ -233,16 +233,20 @@ class _ChunkHasher(NamedTuple):
         return Chunk(index, some.phones, texts, text, digest, mark, rows, some.not_suppressed, some.lines)
 
 
-def _render_batches(
+def render_batches(
     mailing: Mailing,
     template: Template | None,
     suppressed: PhoneSet,
     report: ChunkReport,
-    read: ReadBatches,
-    on_batch: OnBatch,
+    read: ReadBatches = read_audience,
+    on_batch: OnBatch = ignore_batch,
 ) -> Iterator[_RenderedTexts]:
-    """Yield the batches with the text of each recipient, or without texts if they all get one."""
+    """Yield the batches with the text of each recipient, or without texts if they all get one.
+
+    Problems are added to `report`.
+    """
     personal = is_personal(mailing, template)
+    count = 0
     for batch in read(mailing, suppressed, report.audience):
         texts: Sequence[str] = ()
         if personal:
@@ -256,6 +260,11 @@ def _render_batches(
                 report.own_texts.add(compress(texts, (own is not None for own in batch.texts)))
         on_batch(batch, texts)
         yield batch, texts
+        count += len(batch.phones)
+        if mailing.via == "single" and count > MOST_SINGLE:
+            message = f"via: single sends to at most {MOST_SINGLE:,} recipients; omit `via` to send to many in one request"
+            report.texts.kept.append(Problem(Severity.ERROR, "SINGLE_SIZE", message))
+            return
 
 
 def _chunks_by_size(
@@ -285,10 +294,8 @@ def _chunks_by_text(
     everyone = _Recipients()
     for batch, texts in batches:
         everyone.extend(batch, texts)
-        if len(everyone.phones) > MOST_SINGLE:
-            message = f"via: single sends to at most {MOST_SINGLE:,} recipients; omit `via` to send to many in one request"
-            hasher.report.texts.kept.append(Problem(Severity.ERROR, "SINGLE_SIZE", message))
-            return
+    if len(everyone.phones) > MOST_SINGLE:  # which was reported
+        return
     rows = row_lines(everyone.phones, everyone.texts or None)
     hasher.report.audience_digest.add(rows, len(everyone.phones), hash_rows(rows))
     for index, (text, some) in enumerate(_group_by_text(everyone, shared_text)):

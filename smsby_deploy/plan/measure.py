@@ -12,12 +12,8 @@ from smsby_deploy.config.declarations import ContactList, Mailing, Project, Reci
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.errors import FilesInvalid
-from smsby_deploy.plan.chunks import (
-    ChunkReport,
-    hash_text,
-    stream_chunks,
-)
-from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.chunks import ChunkReport, hash_text, render_batches, stream_chunks
+from smsby_deploy.plan.desired import AudienceCounts, Desired
 from smsby_deploy.plan.observers import NO_OBSERVERS, NO_PROGRESS, Observers, ReadProgress
 from smsby_deploy.plan.text_counter import TextCounter, count_audience
 from smsby_deploy.problems import Location, Problem, Severity
@@ -49,17 +45,47 @@ def measure_mailing(
     try:
         desired, problems = _measure(project, mailing, suppressed, observers)
     except FilesInvalid as error:
-        return None, [replace(problem, address=mailing.address) for problem in error.problems]
+        return None, _of_mailing(mailing, error)
     if mailing.via != "list" or mailing.upload is not None:
         desired = desired._replace(opt_out_ages=tuple(suppressed.ages))
-    desired = _keyed(desired, project.digest_key)
+    return _keyed(desired, project.digest_key), _placed(mailing, problems, desired.audience)
+
+
+def find_flaws(
+    project: Project, mailing: Mailing, suppressed: PhoneSet, progress: ReadProgress = NO_PROGRESS
+) -> list[Problem]:
+    """Return the problems that `measure_mailing` finds.
+
+    Recipients and texts are not hashed, which is a third of that work for a short mailing.
+    """
+    observers = Observers(progress=progress)
+    if isinstance(mailing.audience, ContactList) or mailing.upload is not None:
+        return measure_mailing(project, mailing, suppressed, observers)[1]
+    try:
+        template = compile_text(mailing.text) if mailing.text else None
+        reading = _Reading(project, mailing, template, observers, AudienceReport())
+        batches = render_batches(mailing, template, suppressed, reading.report, on_batch=reading.on_batch)
+        for batch, texts in batches:
+            reading.counter.count_batch(batch, texts)
+    except FilesInvalid as error:
+        return _of_mailing(mailing, error)
+    counts = count_audience(reading.report.audience, reading.counter.totals)
+    return _placed(mailing, reading.find_problems(), counts)
+
+
+def _of_mailing(mailing: Mailing, error: FilesInvalid) -> list[Problem]:
+    return [replace(problem, address=mailing.address) for problem in error.problems]
+
+
+def _placed(mailing: Mailing, problems: Sequence[Problem], audience: AudienceCounts) -> list[Problem]:
+    """Return `problems` at their places, and a warning if all recipients opted out."""
     found = [_locate(mailing, problem) for problem in problems]
-    if desired.audience.suppressed and not desired.audience.final:
-        message = f"all of its recipients opted out ({desired.audience.suppressed:,}); nothing is sent"
+    if audience.suppressed and not audience.final:
+        message = f"all of its recipients opted out ({audience.suppressed:,}); nothing is sent"
         found.append(
             Problem(Severity.WARNING, "ALL_SUPPRESSED", message, mailing.address, mailing.audience.location)
         )
-    return desired, found
+    return found
 
 
 def _keyed(desired: Desired, key: DigestKey) -> Desired:
@@ -88,27 +114,52 @@ def _measure(
     if mailing.upload is not None:
         from smsby_deploy.plan.contact_lists import measure_upload
 
-        report = AudienceReport(keeps_phones=observers.keeps_phones)
+        report = AudienceReport(needs_digest=True, keeps_phones=observers.keeps_phones)
         desired, problems = measure_upload(project, mailing, template, suppressed, report, observers)
         problems += TextLint(mailing, template).find_problems()
         return desired, [*report.problems, *_find_repeats(mailing, report), *problems]
     return _measure_chunks(project, mailing, template, suppressed, observers)
 
 
+class _Reading:
+    """Checks and counts the texts of one mailing while its recipients are read."""
+
+    def __init__(
+        self,
+        project: Project,
+        mailing: Mailing,
+        template: Template | None,
+        observers: Observers,
+        audience: AudienceReport,
+    ) -> None:
+        self.report = ChunkReport(audience=audience)
+        self.counter = TextCounter(mailing, template, project.price, self.report.texts, observers.policy)
+        self._mailing = mailing
+        self._observers = observers
+        self._lint = TextLint(mailing, template)
+
+    def on_batch(self, batch: Batch, texts: Sequence[str]) -> None:
+        """Receive a batch with its texts, before they are counted."""
+        self._observers.progress.advance(len(batch.phones))
+        if texts:
+            self._lint.check(batch, texts)
+            self.counter.has_invisible = self._lint.has_invisible
+        self._observers.on_batch(batch, texts)
+
+    def find_problems(self) -> list[Problem]:
+        """Return the problems of everything that was read."""
+        self.counter.costs.replaced |= self.report.replaced
+        mailing, audience = self._mailing, self.report.audience
+        problems = [*audience.problems, *_find_repeats(mailing, audience), *self.report.texts.all_of(mailing)]
+        return [*problems, *self.counter.find_problems(), *self._lint.find_problems()]
+
+
 def _measure_chunks(
     project: Project, mailing: Mailing, template: Template | None, suppressed: PhoneSet, observers: Observers
 ) -> tuple[Desired, list[Problem]]:
-    report = ChunkReport(audience=AudienceReport(keeps_phones=observers.keeps_phones))
-    counter = TextCounter(mailing, template, project.price, report.texts, observers.policy)
-    lint = TextLint(mailing, template)
-
-    def on_batch(batch: Batch, texts: Sequence[str]) -> None:
-        observers.progress.advance(len(batch.phones))
-        if texts:
-            lint.check(batch, texts)
-            counter.has_invisible = lint.has_invisible
-        observers.on_batch(batch, texts)
-
+    audience = AudienceReport(needs_digest=True, keeps_phones=observers.keeps_phones)
+    reading = _Reading(project, mailing, template, observers, audience)
+    report, counter = reading.report, reading.counter
     read: ReadBatches = read_audience
     if observers.keep is not None and not observers.keeps_phones:
         # Chunks are kept by apply, which holds the lock meanwhile: its reading is sped up by a second process.
@@ -118,12 +169,13 @@ def _measure_chunks(
     if observers.shared is not None:
         read = observers.shared.sharing(read)
     chunks = []
-    for chunk in stream_chunks(project, mailing, template, suppressed, report, read=read, on_batch=on_batch):
+    for chunk in stream_chunks(
+        project, mailing, template, suppressed, report, read=read, on_batch=reading.on_batch
+    ):
         chunks.append(counter.count_chunk(chunk))
         if observers.keep is not None:
             observers.keep(mailing.address, chunk)
-    counter.costs.replaced |= report.replaced
-    totals, audience = counter.totals, report.audience
+    totals = counter.totals
     desired = Desired(
         address=mailing.address,
         revision=mailing.revision,
@@ -146,8 +198,7 @@ def _measure_chunks(
         recipients_digest=audience.recipients_digest,
         phones=audience.phones,
     )
-    problems = [*audience.problems, *_find_repeats(mailing, audience), *report.texts.all_of(mailing)]
-    return desired, [*problems, *counter.find_problems(), *lint.find_problems()]
+    return desired, reading.find_problems()
 
 
 def _find_repeats(mailing: Mailing, report: AudienceReport) -> list[Problem]:
@@ -191,12 +242,11 @@ def validate_project(loaded: LoadedProject, progress: ReadProgress = NO_PROGRESS
     entries, notes = check_without_databases(loaded.project.suppress)
     suppressed, problems = load_suppression(entries, loaded.project.only_to)
     found = [*loaded.problems, *notes, *problems]
-    observers = Observers(progress=progress)
     for mailing in progress.over((*loaded.project.mailings, *loaded.flawed)):
         if isinstance(mailing.audience, RecipientsQuery) and mailing.audience.url is None:
             found.extend(_check_without_database(mailing, mailing.audience))
         else:
-            found.extend(measure_mailing(loaded.project, mailing, suppressed, observers)[1])
+            found.extend(find_flaws(loaded.project, mailing, suppressed, progress))
     return tuple(found)
 
 

@@ -23,7 +23,7 @@ from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
 from smsby_deploy.plan.guardrails import hold_budget
 from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing, is_forgotten, shows_any
 from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing
-from smsby_deploy.plan.measure import measure_mailing
+from smsby_deploy.plan.measure import find_flaws, measure_mailing
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.observers import NO_PROGRESS, Observers, ReadProgress
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
@@ -110,8 +110,7 @@ def measure_files(
     if select:
         return files
     # Mailings with invalid parts cannot be planned, but their other problems are reported, too.
-    observers = Observers(progress=progress)
-    flawed = (measure_mailing(loaded.project, one, suppressed, observers)[1] for one in loaded.flawed)
+    flawed = (find_flaws(loaded.project, one, suppressed, progress) for one in loaded.flawed)
     return replace(files, flaws=tuple(problem for found in flawed for problem in found))
 
 

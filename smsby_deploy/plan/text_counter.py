@@ -18,7 +18,7 @@ from smsby_deploy.config.declarations import Guardrails, Mailing, Price
 from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.recipients.audience import AudienceReport
+from smsby_deploy.recipients.audience import AudienceReport, Batch
 from smsby_deploy.texts.cost import CostReport
 from smsby_deploy.texts.parts import Encoding, TextSize, TextTooLong, measure_batch, measure_text
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, rows_file
@@ -129,6 +129,13 @@ class TextCounter:
             after.ucs2 - before.ucs2,
         )
 
+    def count_batch(self, batch: Batch, texts: Sequence[str]) -> None:
+        """Count the texts of a batch; there are none if all recipients get the template's."""
+        if self._is_personal or self._template is None:
+            self._count_texts(texts, batch)
+        else:
+            self.count_same(self._template.render_once(), batch.phones, batch.not_suppressed)
+
     def count_same(self, text: str, phones: Sequence[str], not_suppressed: bytearray) -> None:
         """Count one text that all of `phones` get, except those whose `not_suppressed` is 0."""
         self._suppressed += not_suppressed.count(0)
@@ -158,14 +165,14 @@ class TextCounter:
             self.costs.replaced |= self._template.rewriter.replaced
         return self.costs.problems(self._mailing, self._template, self._file)
 
-    def _count_texts(self, texts: Sequence[str], chunk: Chunk) -> None:
-        suppressed = chunk.not_suppressed.count(0)
+    def _count_texts(self, texts: Sequence[str], some: Chunk | Batch) -> None:
+        suppressed = some.not_suppressed.count(0)
         self._suppressed += suppressed
-        sent = list(compress(texts, chunk.not_suppressed)) if suppressed else texts
+        sent = list(compress(texts, some.not_suppressed)) if suppressed else texts
         size = measure_batch(sent) if self.costs.is_by_parts and not self.has_invisible else None
         if size is None:
-            rows = zip(texts, chunk.phones, chunk.lines, strict=True)
-            for text, phone, line in compress(rows, chunk.not_suppressed):
+            rows = zip(texts, some.phones, some.lines, strict=True)
+            for text, phone, line in compress(rows, some.not_suppressed):
                 self._count_text(text, (phone,), line)
             return
         self.costs.count_parts(size.parts)

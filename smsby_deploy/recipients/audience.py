@@ -148,8 +148,8 @@ class Repeats:
 class AudienceReport:
     """What reading an audience has found so far.
 
-    rows = invalid + duplicate + the recipients in the batches. Once all was read, `recipients_digest` is the digest of the
-    recipients as a set, whatever their order; if it `keeps_phones`, `phones` is the set.
+    rows = invalid + duplicate + the recipients in the batches. Once all was read, `phones` is the set of the recipients if it
+    `keeps_phones`, and `recipients_digest`, if it `needs_digest`, is the digest of that set, whatever their order.
     """
 
     rows: int = 0
@@ -159,6 +159,7 @@ class AudienceReport:
     problems: list[Problem] = field(default_factory=list)
     repeats: Repeats = field(default_factory=Repeats)
     facts: SourceFacts = field(default_factory=SourceFacts)
+    needs_digest: bool = False
     recipients_digest: str | None = None
     keeps_phones: bool = False
     phones: PhoneSet | None = None
@@ -193,7 +194,8 @@ def read_audience(
         place = error.location or Location(file, error.line)
         report.problems.append(Problem(Severity.ERROR, error.code, str(error), mailing.address, place))
         return
-    report.recipients_digest = recipients.seen.digest()
+    if report.needs_digest:
+        report.recipients_digest = recipients.seen.digest()
     if report.keeps_phones:
         report.phones = recipients.seen
     if not report.rows or (not len(recipients.seen) and not report.problems):

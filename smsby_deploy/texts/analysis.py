@@ -30,21 +30,29 @@ _FOREIGN = tuple(
 )
 # A rendered text must not contain Jinja2 tags either: they come from values and from texts that are used literally.
 _UNRENDERED = (*_FOREIGN, re.compile(r"\{\{.*?\}\}"), re.compile(r"\{%.*?%\}"))
-_MARKS = ("{", "%", "[", "*")  # each pattern contains one of them
 LONGEST_SOURCE = 100_000  # characters of a text, and of all templates it includes
 # A text without these needs no template engine; a carriage return is among them because Jinja2 normalizes line ends.
 _MARKUP = re.compile(r"\{[{%#]|\r")
 _INCLUDE_TAG = re.compile(r"\b(?:include|import|extends)\b")
 
 
+def _has_mark(text: str) -> bool:
+    """Whether a placeholder is possible, found much faster than by the patterns."""
+    return "{" in text or "%" in text or "[" in text or "*" in text
+
+
 def find_placeholder(text: str, *, rendered: bool = False) -> re.Match[str] | None:
     """The first placeholder in `text`; with `rendered` also one of Jinja2's."""
+    if not _has_mark(text):
+        return None
     found = [match for pattern in (_UNRENDERED if rendered else _FOREIGN) if (match := pattern.search(text))]
     return min(found, key=lambda match: match.start(), default=None)
 
 
 def find_placeholders(text: str) -> Iterator[re.Match[str]]:
     """Yield the placeholders in literal `text` from left to right, none nested in another."""
+    if not _has_mark(text):
+        return
     found = [match for pattern in _FOREIGN for match in pattern.finditer(text)]
     end = 0
     for match in sorted(found, key=lambda match: (match.start(), -match.end())):
@@ -56,9 +64,7 @@ def find_placeholders(text: str) -> Iterator[re.Match[str]]:
 def rows_with_placeholders(texts: Sequence[str]) -> Iterable[int]:
     """The indexes of the rendered texts that contain a placeholder."""
     joined = "\n".join(texts)
-    if not any(mark in joined for mark in _MARKS):  # much faster than the patterns
-        return
-    if any(pattern.search(joined) for pattern in _UNRENDERED):
+    if _has_mark(joined) and any(pattern.search(joined) for pattern in _UNRENDERED):
         for index, text in enumerate(texts):
             if find_placeholder(text, rendered=True):
                 yield index

@@ -80,14 +80,15 @@ def find_oddities(text: str) -> Iterator[Oddity]:
         for entity in re.finditer(_ENTITY, text):
             if entity.group()[1] == "#" or entity.group()[1:] in html5:
                 yield Oddity("HTML_ENTITY", entity.start(), entity.group())
-    if text.isascii():
+    kinds = b"" if text.isascii() else _kinds_of(text)
+    if b"\1" not in kinds:  # without Latin letters no alphabets can be mixed
         return
     urls = [(found.start(), found.end()) for found in re.finditer(_URL, text)]
     for start, end in urls:
         path = re.sub(_URL_START, "", text[start:end], count=1)
         if letters := _minority(path):
             yield Oddity("MIXED_ALPHABETS", start, text[start:end], letters)
-    if not _may_be_mixed(_kinds_of(text)):
+    if not _may_be_mixed(kinds):
         return
     for word in re.finditer(_WORD, text):
         if any(start <= word.start() < end for start, end in urls) or re.fullmatch(_ACRONYM, word.group()):
@@ -118,7 +119,7 @@ def _may_be_odd(text: str, kinds: bytes) -> bool:
     """Whether `find_oddities` may find something; `kinds` are empty for ASCII."""
     if "&" in text and re.search(_ENTITY, text):
         return True
-    if b"\1" not in kinds:  # without Latin letters no alphabets can be mixed
+    if b"\1" not in kinds:
         return False
     if _may_be_mixed(kinds) and re.search(_MIXED, text):
         return True

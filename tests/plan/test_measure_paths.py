@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import row_line
-from smsby_deploy.plan.measure import measure_mailing
+from smsby_deploy.plan.measure import find_flaws, measure_mailing
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 
@@ -66,11 +67,19 @@ def _plain_paths() -> Iterator[None]:
 
 
 def _measure(folder: Path, out: list[str]) -> tuple[Desired | None, list[Problem]]:
+    return measure_mailing(*_load(folder, out))
+
+
+def _find_flaws(folder: Path, out: list[str]) -> list[Problem]:
+    return find_flaws(*_load(folder, out))
+
+
+def _load(folder: Path, out: list[str]) -> tuple[Project, Mailing, PhoneSet]:
     loaded = load_project(folder)
     assert not loaded.problems
     suppressed = PhoneSet()
     suppressed.add_all(number_phones(out))
-    return measure_mailing(loaded.project, loaded.project.mailings[0], suppressed)
+    return loaded.project, loaded.project.mailings[0], suppressed
 
 
 @settings(max_examples=150, deadline=None)
@@ -78,7 +87,7 @@ def _measure(folder: Path, out: list[str]) -> tuple[Desired | None, list[Problem
 def test_measure_fast_and_plain_paths_agree(
     rows: list[tuple[str, str, str]], text: str, on_invalid: str, rewritten: bool, many: bool
 ) -> None:
-    """The same recipients, texts, parts, problems with places, chunks and digests."""
+    """The same recipients, texts, parts, problems with places, chunks and digests; validate finds these problems, too."""
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr("smsby_deploy.recipients.phone_set._FEW", 0 if many else 5000)
         folder = Path(name)
@@ -94,9 +103,11 @@ def test_measure_fast_and_plain_paths_agree(
         )
         out = ["375331234568", "79161234567"]
         fast = _measure(folder, out)
+        found = _find_flaws(folder, out)
         with _plain_paths():
             plain = _measure(folder, out)
     assert fast == plain
+    assert found == plain[1]
 
 
 def _cell(text: str) -> str:

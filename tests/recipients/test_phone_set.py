@@ -104,7 +104,7 @@ def test_recipients_digest_ignores_order_and_spelling(rows: list[tuple[int, str]
 
 def _digest(phones: list[str]) -> str | None:
     recipients = [InlineRecipient({"phone": phone}, (5, 17)) for phone in phones]
-    report = AudienceReport()
+    report = AudienceReport(needs_digest=True)
     list(read_audience(make_mailing(InlineRecipients(tuple(recipients), AT)), None, report))
     return report.recipients_digest
 

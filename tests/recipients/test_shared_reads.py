@@ -34,7 +34,7 @@ def _make(folder: Path, rows: str, *options: str) -> tuple[Mailing, ...]:
 
 def _read(shared: SharedReads, mailing: Mailing, suppressed: PhoneSet | None = None) -> tuple[Any, ...]:
     """Everything that a read yields and reports."""
-    report = AudienceReport()
+    report = AudienceReport(needs_digest=True)
     batches = list(shared.sharing(read_audience)(mailing, suppressed, report))
     return [_content(batch) for batch in batches], _facts(report)
 
