@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TextIO
 
 from smsby_deploy.config.declarations import RecipientsFile
-from smsby_deploy.recipients.rows import LIKE_A_PHONE, RecipientsError
+from smsby_deploy.recipients.rows import LIKE_A_PHONE, LONGEST_LINE, RecipientsError
 
 _SAMPLE = 1 << 16
 _MAX_BYTES_PER_ZERO = 50  # UTF-16 has a zero byte in every digit, delimiter and line end
 _LEAST_ZEROS = 6
 _ALIGNED = 0.9  # a few characters, such as U+0400, have their zero in the other half
 _BLOCK = 1 << 20
+_MOST_BLANK = 1000  # lines before the first one that is not
 _DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"?')
 _EXCEL_HINT = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # Excel's own first line: sep=;
@@ -47,12 +48,27 @@ class Dialect(NamedTuple):
         return f"{self.kind}, {self.encoding}{delimiter}"
 
 
+class _LongLine(Exception):
+    """A line that is longer than LONGEST_LINE."""
+
+
 class _TextLines(Protocol):
     """The part of a text file that is needed here."""
 
-    def __next__(self) -> str: ...
     def read(self, characters: int, /) -> str: ...
-    def readline(self) -> str: ...
+    def readline(self, characters: int, /) -> str: ...
+
+
+def _read_line(file: _TextLines) -> str:
+    """Return the next line, "" at the end.
+
+    Raises:
+        _LongLine: it is not read to its end, which may be gigabytes away.
+    """
+    line = file.readline(LONGEST_LINE + 1)
+    if len(line) > LONGEST_LINE:
+        raise _LongLine
+    return line
 
 
 class _Uncommented:
@@ -65,15 +81,13 @@ class _Uncommented:
         self._file = file
         self._is_quoted = False
 
-    def __next__(self) -> str:
-        return self._without_comments(next(self._file))
-
     def read(self, characters: int) -> str:
         # Whole lines, because only at its beginning can a comment be recognized.
-        return self._without_comments(self._file.read(characters) + self._file.readline())
+        return self._without_comments(self._file.read(characters) + _read_line(self._file))
 
-    def readline(self) -> str:
-        return self._without_comments(self._file.readline())
+    def readline(self, characters: int) -> str:
+        line = self._file.readline(characters)
+        return line if len(line) == characters else self._without_comments(line)
 
     def _without_comments(self, text: str) -> str:
         if "#" not in text:
@@ -101,13 +115,18 @@ class Lines:
         return self
 
     def __next__(self) -> str:
-        return self._again.pop(0) if self._again else next(self._file)
+        line = self._again.pop(0) if self._again else self._file.readline(LONGEST_LINE + 1)
+        if not line:
+            raise StopIteration
+        if len(line) > LONGEST_LINE:
+            raise _LongLine
+        return line
 
     def read_block(self, characters: int) -> str:
         """Return whole lines with about this many characters; "" at the end."""
         if self._again:
             return next(self)
-        return self._file.read(characters) + self._file.readline()
+        return self._file.read(characters) + _read_line(self._file)
 
 
 @contextmanager
@@ -115,7 +134,8 @@ def open_recipients(source: RecipientsFile) -> Iterator[tuple[Dialect, Lines]]:
     """Open `source` and yield its dialect and its lines, from `first_line` on.
 
     Raises:
-        RecipientsError: it cannot be read, is not text, or is not in the encoding that the project names.
+        RecipientsError: it cannot be read, is not text or not in the encoding that the project names, or has a line
+            that is too long.
     """
     path = source.path
     encoding = source.encoding
@@ -127,6 +147,9 @@ def open_recipients(source: RecipientsFile) -> Iterator[tuple[Dialect, Lines]]:
         line = _undecodable_line(path, encoding or "utf-8")
         fix = "correct `encoding:`" if source.encoding else "save the file as UTF-8, or set `encoding:`"
         raise RecipientsError(f"this line is not {encoding}; {fix}", line) from error
+    except _LongLine:
+        message = f"this line has more than {LONGEST_LINE:,} characters; write one recipient per line"
+        raise RecipientsError(message, _find_long_line(path, encoding or "utf-8")) from None
     except LookupError as error:
         raise RecipientsError(
             f"unknown encoding {encoding}; use for example utf-8, cp1251 or utf-16", 1
@@ -225,7 +248,7 @@ def detect_delimiter(header: str) -> str:
 
 def _detect_dialect(source: RecipientsFile, encoding: str, file: _TextLines) -> tuple[Dialect, Lines]:
     suffix = source.path.suffix.lower()
-    first = next(file, "").removeprefix("\ufeff")
+    first = _read_line(file).removeprefix("\ufeff")
     lines = Lines(file, [first] if first else ())
     if suffix in _JSON_LINES:
         return Dialect("jsonl", encoding), lines
@@ -235,7 +258,11 @@ def _detect_dialect(source: RecipientsFile, encoding: str, file: _TextLines) -> 
     blank = []
     while first and not first.strip():
         blank.append(first)
-        first = next(file, "")
+        if len(blank) > _MOST_BLANK:
+            raise RecipientsError(
+                f"the file begins with more than {_MOST_BLANK:,} blank lines; remove them", 1
+            )
+        first = _read_line(file)
     lines = Lines(file, [*blank, first] if first else blank)
     if suffix == ".txt" and not _is_header(first, source.phone):
         return Dialect("txt", encoding), lines
@@ -270,12 +297,27 @@ def _is_damaged_utf8(path: Path) -> bool:
 
 def _undecodable_line(path: Path, encoding: str) -> int:
     """Return the first line that `encoding` cannot decode, 1 if that is not known."""
+    if encoding.lower().replace("_", "-").startswith("utf-16"):
+        return 1
+    number = 1
+    decoder = getincrementaldecoder(encoding)()
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode(encoding)
-            except UnicodeDecodeError:
-                return 1 if encoding.lower().replace("_", "-").startswith("utf-16") else number
-            except UnicodeError:
-                return 1
+        try:
+            while block := file.read(_BLOCK):
+                decoder.decode(block)
+                number += block.count(b"\n")
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            return number + error.object.count(b"\n", 0, error.start)
+        except UnicodeError:
+            return 1
     return 1
+
+
+def _find_long_line(path: Path, encoding: str) -> int:
+    """Return the number of the first line that is too long."""
+    number = 1
+    with path.open(encoding=encoding, newline="") as file:
+        while len(file.readline(LONGEST_LINE + 1)) <= LONGEST_LINE:
+            number += 1
+    return number

@@ -20,6 +20,7 @@ from smsby_deploy.problems import Location
 from smsby_deploy.wording import counted
 
 LONGEST_VALUE = 10_000  # characters
+LONGEST_LINE = 100_000  # of a text file; it ends a file that never ends a line
 LIKE_A_PHONE = re.compile(r"(?:\d\W*){6}")
 _LONGEST_NAME = 100  # that a message names
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from itertools import chain, islice
 from typing import Any
@@ -31,6 +31,8 @@ from smsby_deploy.wording import counted
 
 _BLOCK_ROWS = 1000
 _ROW_CHARACTERS = 64  # of a typical row; a block of a CSV has this many characters per row
+_HEADER_LINES = 2000  # with blank ones before it
+_LARGEST_BLOCK = 100_000_000  # characters of rows with quotes that are held at a time
 _ROW_END = "\x7f"  # marks the end of a row; in Cyrillic text, searching for it is faster than for a NUL
 
 
@@ -75,12 +77,12 @@ def _csv_blocks(lines: Lines, dialect: Dialect, size: int, phone: str) -> Iterat
             yield _csv_block(columns, places, records, header_line)
             some = []
         line = places.stop
-    yield from _quoted_blocks(chain(some, lines), delimiter, columns, line, header_line, size)
+    yield from _quoted_blocks(_Pieces(some, lines), delimiter, columns, line, header_line, size)
 
 
 def _read_header(lines: Lines, delimiter: str, first_line: int) -> tuple[tuple[str, ...], int, int]:
     """Return the column names, their line, and the line after them."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    reader = csv.reader(islice(lines, _HEADER_LINES), delimiter=delimiter, strict=True)
     line = first_line
     while True:
         try:
@@ -138,7 +140,7 @@ def _unquoted(lines: list[str], delimiter: str) -> list[list[str]] | None:
 
 
 def _quoted_blocks(
-    lines: Iterator[str],
+    pieces: _Pieces,
     delimiter: str,
     columns: tuple[str, ...],
     line: int,
@@ -146,12 +148,13 @@ def _quoted_blocks(
     size: int,
 ) -> Iterator[Block]:
     """Yield the rows from `line` on, which may contain quotes."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    reader = csv.reader(chain.from_iterable(pieces), delimiter=delimiter, strict=True)
     first = line
     failed: csv.Error | None = None
     while failed is None:
         records: list[list[str]] = []
         before = reader.line_num
+        pieces.begin_block(line)
         try:
             # Records read before an error are kept.
             records.extend(islice(reader, size))
@@ -166,6 +169,31 @@ def _quoted_blocks(
         yield _csv_block(columns, places, records, header_line)
         line = after
     raise RecipientsError(f"not valid CSV: {failed}", line)
+
+
+class _Pieces:
+    """Lines, in pieces that are counted: quotes may be open until the end of a large file."""
+
+    def __init__(self, again: Sequence[str], lines: Lines) -> None:
+        """`again` are lines that were read before and are returned first."""
+        self._again = again
+        self._lines = lines
+        self._line = 1
+        self._read = 0
+
+    def begin_block(self, line: int) -> None:
+        """Start the block of rows that begins at `line`."""
+        self._line, self._read = line, 0
+
+    def __iter__(self) -> Iterator[Iterable[str]]:
+        """Raises RecipientsError if a block gets too large."""
+        yield self._again
+        while text := self._lines.read_block(_BLOCK_ROWS * _ROW_CHARACTERS):
+            self._read += len(text)
+            if self._read > _LARGEST_BLOCK:
+                message = f"the rows from this line on have more than {_LARGEST_BLOCK:,} characters; close the quotes"
+                raise RecipientsError(message, self._line)
+            yield StringIO(text, newline="")
 
 
 class _Places(list[int]):

@@ -17,6 +17,7 @@ from smsby_deploy.cli.main import run
 from smsby_deploy.config.settings import has_nested_repeats
 from smsby_deploy.output.ci_reports import github_annotations, list_findings
 from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.recipients import text_files
 from smsby_deploy.recipients.rows import LONGEST_VALUE
 from smsby_deploy.texts import includes
 from tests.recipients.test_parquet_pages import lying_about
@@ -152,6 +153,53 @@ def test_value_of_millions_of_characters(
     expected = 3 if write is _one_phone else 0
     assert run(arguments) == expected
     assert "characters" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["vip.csv", "vip.txt", "vip.jsonl"])
+@pytest.mark.parametrize("start", ["", "phone,about\n375291234567,x\n", 'phone,about\n375291234567,"x"\n'])
+@pytest.mark.parametrize("place", ["recipients", "suppress"])
+def test_file_that_never_ends_a_line(
+    place: str, name: str, start: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is refused where the line begins."""
+    if name != "vip.csv":
+        start = "375291234567\n" if start and name == "vip.txt" else ""
+    (tmp_path / name).write_text(start + "x" * (1 << 20), "utf-8")
+    _project(tmp_path, f"suppress: [{name}]\n" if place == "suppress" else "")
+    if place == "recipients":
+        campaign = tmp_path / "sale.yaml"
+        text = campaign.read_text("utf-8")
+        campaign.write_text(text.replace('["375291234567"]', f"{{file: {name}}}"), "utf-8")
+    assert run(["-C", str(tmp_path), "validate"]) == 3
+    shown = capsys.readouterr().out
+    assert f"{name}:{start.count(chr(10)) + 1}" in shown
+    assert "this line has more than 100,000 characters" in shown
+
+
+def test_cell_that_is_open_until_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A row of many short cells with line breaks is not collected to the end of the file."""
+    monkeypatch.setattr(text_files, "_LARGEST_BLOCK", 1 << 20)
+    (tmp_path / "vip.csv").write_text("phone,about\n" + '"1\n",' * 400_000 + "x\n", "utf-8")
+    arguments = [*_project(tmp_path), "validate"]
+    campaign = tmp_path / "sale.yaml"
+    campaign.write_text(campaign.read_text("utf-8").replace('["375291234567"]', "{file: vip.csv}"), "utf-8")
+    assert run(arguments) == 3
+    assert "vip.csv:2" in (shown := capsys.readouterr().out)
+    assert "the rows from this line on have more than" in shown
+
+
+def test_file_that_begins_with_a_million_blank_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They would be put back one by one, in a time that grows with their square."""
+    (tmp_path / "vip.csv").write_text("\n" * 1_000_000 + "phone\n375291234567\n", "utf-8")
+    arguments = [*_project(tmp_path), "validate"]
+    campaign = tmp_path / "sale.yaml"
+    campaign.write_text(campaign.read_text("utf-8").replace('["375291234567"]', "{file: vip.csv}"), "utf-8")
+    assert run(arguments) == 3
+    assert "begins with more than 1,000 blank lines" in capsys.readouterr().out
 
 
 def test_parquet_file_that_unpacks_to_gigabytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
