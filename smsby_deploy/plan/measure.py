@@ -63,14 +63,14 @@ def find_flaws(
         return measure_mailing(project, mailing, suppressed, observers)[1]
     try:
         template = compile_text(mailing.text) if mailing.text else None
-        reading = _Reading(project, mailing, template, observers, AudienceReport())
-        batches = render_batches(mailing, template, suppressed, reading.report, on_batch=reading.on_batch)
+        check = _TextCheck(project, mailing, template, observers, AudienceReport())
+        batches = render_batches(mailing, template, suppressed, check.report, on_batch=check.on_batch)
         for batch, texts in batches:
-            reading.counter.count_batch(batch, texts)
+            check.counter.count_batch(batch, texts)
     except FilesInvalid as error:
         return _of_mailing(mailing, error)
-    counts = count_audience(reading.report.audience, reading.counter.totals)
-    return _placed(mailing, reading.find_problems(), counts)
+    counts = count_audience(check.report.audience, check.counter.totals)
+    return _placed(mailing, check.find_problems(), counts)
 
 
 def _of_mailing(mailing: Mailing, error: FilesInvalid) -> list[Problem]:
@@ -121,7 +121,7 @@ def _measure(
     return _measure_chunks(project, mailing, template, suppressed, observers)
 
 
-class _Reading:
+class _TextCheck:
     """Checks and counts the texts of one mailing while its recipients are read."""
 
     def __init__(
@@ -158,11 +158,11 @@ def _measure_chunks(
     project: Project, mailing: Mailing, template: Template | None, suppressed: PhoneSet, observers: Observers
 ) -> tuple[Desired, list[Problem]]:
     audience = AudienceReport(needs_digest=True, keeps_phones=observers.keeps_phones)
-    reading = _Reading(project, mailing, template, observers, audience)
-    report, counter = reading.report, reading.counter
+    check = _TextCheck(project, mailing, template, observers, audience)
+    report, counter = check.report, check.counter
     read: ReadBatches = read_audience
     if observers.keep is not None and not observers.keeps_phones:
-        # Chunks are kept by apply, which holds the lock meanwhile: its reading is sped up by a second process.
+        # Chunks are kept by apply, which holds the lock meanwhile: its check is sped up by a second process.
         from smsby_deploy.recipients.prefetch import prefetch_audience
 
         read = prefetch_audience
@@ -170,7 +170,7 @@ def _measure_chunks(
         read = observers.shared.sharing(read)
     chunks = []
     for chunk in stream_chunks(
-        project, mailing, template, suppressed, report, read=read, on_batch=reading.on_batch
+        project, mailing, template, suppressed, report, read=read, on_batch=check.on_batch
     ):
         chunks.append(counter.count_chunk(chunk))
         if observers.keep is not None:
@@ -198,7 +198,7 @@ def _measure_chunks(
         recipients_digest=audience.recipients_digest,
         phones=audience.phones,
     )
-    return desired, reading.find_problems()
+    return desired, check.find_problems()
 
 
 def _find_repeats(mailing: Mailing, report: AudienceReport) -> list[Problem]:
