@@ -1,14 +1,14 @@
-"""The clock, passed as an argument so that tests can control the time."""
+"""The clock, passed as an argument so that tests can control the time; spans of time."""
 
 from __future__ import annotations
 
 import time
 import zoneinfo
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol, Self
 
 
 class Clock(Protocol):
@@ -38,6 +38,40 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+class Window(NamedTuple):
+    """A span of time in which something may be done."""
+
+    opens: datetime
+    closes: datetime
+
+    @classmethod
+    def before(cls, time: datetime, earliest: timedelta, latest: timedelta) -> Self:
+        """Return the window from `earliest` to `latest` before a time, in its zone.
+
+        It is empty if the calendar has no such time.
+        """
+        try:
+            instant = time.astimezone(UTC)  # a zone's own clock may skip or repeat an hour
+            opens, closes = (
+                (instant - earliest).astimezone(time.tzinfo),
+                (instant - latest).astimezone(time.tzinfo),
+            )
+        except OverflowError:
+            return cls(time, time)
+        return cls(opens, closes)
+
+    @classmethod
+    def parse(cls, opens: str, closes: str) -> Self:
+        """Return the window between two times in ISO format with offset."""
+        return cls(datetime.fromisoformat(opens), datetime.fromisoformat(closes))
+
+    def is_open(self, now: datetime) -> bool:
+        return self.opens <= now < self.closes
+
+    def is_over(self, now: datetime) -> bool:
+        return self.closes <= now
 
 
 # Etc/ has zones whose sign is the reverse of what their name says, and Factory is a placeholder.

@@ -6,12 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from smsby_deploy.clock import find_zone
+from smsby_deploy.clock import Window, find_zone
 
 
 @pytest.mark.parametrize(
@@ -50,3 +52,25 @@ def test_find_zone_prefers_the_package(tmp_path: Path) -> None:
         check=True,
     )  # fmt: skip
     assert ran.stdout == "3:00:00\n"
+
+
+_ZONE = ZoneInfo("Europe/Warsaw")
+_SPRING = datetime(2027, 3, 28, 10, tzinfo=_ZONE)  # the clocks were set forward at 2:00
+
+
+def test_window_before_a_time() -> None:
+    """Durations are those that pass, whatever the clocks of the zone do; a window includes its first moment only."""
+    window = Window.before(_SPRING, timedelta(hours=12), timedelta(minutes=20))
+    assert window.opens.isoformat() == "2027-03-27T21:00:00+01:00"
+    assert window.closes.isoformat() == "2027-03-28T09:40:00+02:00"
+    assert Window.parse(*(time.isoformat() for time in window)) == window
+    second = timedelta(seconds=1)
+    moments = (window.opens - second, window.opens, window.closes - second, window.closes)
+    assert [window.is_open(now) for now in moments] == [False, True, True, False]
+    assert [window.is_over(now) for now in moments] == [False, False, False, True]
+
+
+def test_window_outside_the_calendar_is_empty() -> None:
+    """A time of the first year has no day before it."""
+    first = datetime(1, 1, 1, 2, tzinfo=_ZONE)
+    assert Window.before(first, timedelta(days=2), timedelta(0)) == Window(first, first)

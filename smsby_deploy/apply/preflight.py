@@ -142,7 +142,7 @@ def _as_reviewed(request: ApplyRequest, reviewed: Plan, plan: Plan, progress: Pl
     stale = find_staleness(reviewed, plan, progress)
     if stale:
         raise stale_plan(stale)
-    before = {a.address: a.audience.suppressed for a in reviewed.actions if a.sends}
+    before = {a.address: a.audience.suppressed for a in reviewed.actions if a.commits}
     fewer = sum(a.audience.suppressed - before[a.address] for a in plan.actions if a.address in before)
     if fewer:
         line = f"{counted(fewer, 'recipient')} opted out since this plan was made: nothing is sent to them"

@@ -127,7 +127,7 @@ class _ApplyRun:
         spent = spent_beside(self._project, self._plan.actions, held.lock, context.clock.now())
         ledger, chunks = DeliveryLedger(context.client, context.recorder), SingleChunks(context)
         self._singles = SingleSender(context, dispatcher, self._reconciler, chunks, ledger)
-        guardrails = ListGuardrails(self._project, planned_cost=self._plan.totals.cost, spent=spent)
+        guardrails = ListGuardrails(self._project, planned_cost=self._plan.committed.cost, spent=spent)
         self._lists = ListSender(context, dispatcher, self._reconciler, guardrails)
         self._uploads = UploadSender(context, dispatcher, self._reconciler, self._lists)
         self._check = RemoteCheck(context, self._reconciler, SingleReconciler(context, chunks, ledger))

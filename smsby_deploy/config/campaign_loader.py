@@ -1,14 +1,11 @@
-"""A campaign file as typed mailings, with inherited settings.
-
-Recipients are declared here, inline or by where they are: a file, Parquet files or a database.
-"""
+"""A campaign file as typed mailings, with inherited settings."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -18,23 +15,24 @@ from smsby_deploy.config.declarations import (
     Audience,
     Campaign,
     ContactList,
-    FalseText,
-    Freshness,
-    InlineRecipient,
-    InlineRecipients,
     Mailing,
-    RecipientsFile,
-    RecipientsParquet,
-    RecipientsQuery,
+    Release,
     TextSource,
     Upload,
 )
-from smsby_deploy.config.project_files import PROJECT_FILE, expand, is_plain_name, outside, resolve_inside
+from smsby_deploy.config.project_files import PROJECT_FILE, resolve_inside
+from smsby_deploy.config.recipient_sources import (
+    read_file_source,
+    read_inline_recipients,
+    read_parquet_source,
+    read_query_source,
+)
 from smsby_deploy.config.settings import (
     check_in_account_zone,
     read_countries,
     read_duration,
     read_expected,
+    read_release,
     read_rewrite,
     read_time,
     read_zone,
@@ -44,100 +42,7 @@ from smsby_deploy.problems import Location, Problem, ProblemLog, Severity
 
 # Errors of files that cannot be read, so that their mailing cannot be searched for more problems.
 _UNREADABLE = frozenset({"FILE_MISSING", "PATH_OUTSIDE"})
-_FALSE_STARTS = frozenset("fF+-.0")
 _NUMBER_OR_TRUTH = re.compile(r"true|false|[-+\d.,]+", re.IGNORECASE)
-# `NO` is the text that the author wrote.
-_FALSE = re.compile(r"false|False|FALSE|[-+]?(?:0+(?:\.0*)?|\.0+)(?:[eE][-+]?\d+)?|0x0+|0o0+")
-
-
-def read_inline_recipients(rows: YamlList, location: Location) -> InlineRecipients:
-    """Return the recipients listed in a campaign file.
-
-    By its schema, all their values are text or null, which is an empty value.
-    """
-    for row in rows:
-        if row.__class__ is not YamlMap:
-            continue
-        for name in row.untyped:
-            scalar = row[name]
-            # Looking at one character is faster than the pattern, and than a call.
-            if scalar.__class__ is str and scalar[:1] in _FALSE_STARTS and name not in ("phone", "text"):
-                row[name] = FalseText(scalar) if _FALSE.fullmatch(scalar) else scalar
-        if None in row.values():
-            row.update({name: "" for name, value in row.items() if value is None})
-    recipients = [
-        InlineRecipient(row if row.__class__ is YamlMap else {"phone": row}, mark)
-        for row, mark in zip(rows, rows.items_at, strict=True)
-    ]
-    return InlineRecipients(tuple(recipients), location)
-
-
-def read_file_source(path: Path, settings: Mapping[str, str], location: Location) -> RecipientsFile:
-    """Return the file at `path`, with the project's settings for reading it."""
-    return RecipientsFile(
-        path,
-        settings["file"],
-        settings.get("phone", "phone"),
-        location,
-        settings.get("encoding"),
-        settings.get("delimiter"),
-    )
-
-
-def read_query_source(
-    node: YamlMap, *, name: str, file: str, content: str, timezone: str, environ: Mapping[str, str]
-) -> RecipientsQuery:
-    """Return the query in `node`, with the database URL from `environ`.
-
-    Args:
-        node: the mapping that holds the query: `recipients`, or an entry of `suppress`.
-        name: what the query is called in plans and problems, e.g. `sql:sale/vip`.
-        file: the project path of the file with the query.
-        content: the text of that file.
-        timezone: the zone of times in the database that have none.
-        environ: the environment variables.
-    """
-    fresh = node.get("freshness")
-    return RecipientsQuery(
-        sql=_read_sql(node, file, content),
-        name=name,
-        url_env=node["url_env"],
-        url=environ.get(node["url_env"]) or None,
-        order_by=node.get("order_by"),
-        phone=node.get("phone", "phone"),
-        location=Location(file, *node.values_at["sql"]),
-        freshness=Freshness(_read_sql(fresh, file, content), read_duration(fresh["max_age"]), timezone)
-        if fresh
-        else None,
-    )
-
-
-def read_parquet_source(root: Path, node: YamlMap, file: str, log: ProblemLog) -> RecipientsParquet:
-    """Return the Parquet files that a path or glob pattern names, sorted by name.
-
-    Files outside `root` are errors.
-    """
-    pattern, place = node["parquet"], Location(file, *node.values_at["parquet"])
-    names = [pattern]
-    if any(sign in pattern for sign in "*?["):
-        try:
-            if ".." in PurePosixPath(pattern).parts:
-                raise ValueError
-            found = filter(Path.is_file, expand(root, pattern))
-            names = sorted(path.relative_to(root).as_posix() for path in found)
-        except (NotImplementedError, ValueError):  # an absolute pattern, or one with ..
-            log.error("PATH_OUTSIDE", outside(pattern), place)
-            names = []
-        else:
-            if not names:
-                log.error("FILE_MISSING", f"no file matches {pattern}", place)
-    paths = [(resolve_inside(root, name, place, log), name) for name in names if is_plain_name(name, log)]
-    files = tuple((path, name) for path, name in paths if path is not None)
-    return RecipientsParquet(files, pattern, node.get("phone", "phone"), place)
-
-
-def _read_sql(node: YamlMap, file: str, content: str) -> TextSource:
-    return TextSource(node["sql"], Location(file, *node.values_at["sql"]), content)
 
 
 class CampaignContext(NamedTuple):
@@ -224,6 +129,8 @@ class _CampaignLoader:
             else None,
             rewrite=read_rewrite(node),
             upload=upload,
+            release=self._release(node, schedule),
+            is_fresh=self._is_fresh(node),
         )
 
     def _schedule(self, node: YamlMap, mark: Mark) -> _Schedule:
@@ -260,12 +167,44 @@ class _CampaignLoader:
         return Upload(None if fields is None else tuple(map(str, fields)), place)
 
     def _countries(self, node: YamlMap) -> tuple[str, ...]:
+        found = self._find_setting(node, "countries")
+        return (HOME,) if found is None else read_countries(*found, self._log)
+
+    def _release(self, node: YamlMap, schedule: _Schedule) -> Release | None:
+        """Return when it is handed over; smsby.yaml only decides about mailings with a time."""
+        found = self._find_setting(node, "release")
+        if found is None:
+            return None
+        release, place = found
+        if schedule.location is None:
+            if place.file != PROJECT_FILE:
+                self._log.error("RELEASE", "release requires a schedule_time", place)
+            return None
+        return read_release(release, place, self._log)
+
+    def _is_fresh(self, node: YamlMap) -> bool:
+        holder = node if "audience" in node else self._document
+        if holder.get("audience") != "fresh":
+            return False
+        guardrails = self._context.project.get("guardrails") or {}
+        if "expect_recipients" not in node and "expect_recipients" not in guardrails:
+            message = "audience: fresh requires expect_recipients, within which the recipients may change"
+            self._log.error("RELEASE", message, self._at(holder.values_at["audience"]))
+        if self._find_setting(node, "release") is None:
+            message = "audience: fresh requires release: without it nothing waits"
+            self._log.error("RELEASE", message, self._at(holder.values_at["audience"]))
+        return True
+
+    def _find_setting(self, node: YamlMap, key: str) -> tuple[Any, Location] | None:
+        """Return a setting that smsby.yaml has at its top level, and its place.
+
+        None if there is none. The mailing takes precedence over the campaign, and that over smsby.yaml.
+        """
         sources = ((node, self._file), (self._document, self._file), (self._context.project, PROJECT_FILE))
         for holder, file in sources:
-            if "countries" in holder:
-                place = Location(file, *holder.values_at["countries"])
-                return read_countries(holder["countries"], place, self._log)
-        return (HOME,)
+            if key in holder:
+                return holder[key], Location(file, *holder.values_at[key])
+        return None
 
     def _inherited(self, node: YamlMap, key: str, default: Any, mark: Mark) -> tuple[Any, Location]:
         """Return an inherited setting and its place.

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from smsby_deploy.clock import Window
 from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.lock.environment import PRIVATE_FOLDER, PRODUCTION, scope_of
 from smsby_deploy.problems import Location
@@ -270,11 +271,19 @@ class Upload(NamedTuple):
     location: Location
 
 
+class Release(NamedTuple):
+    """When an approved mailing is handed over: `before` to `at_latest` before its time."""
+
+    before: timedelta
+    at_latest: timedelta
+
+
 class Mailing(NamedTuple):
     """The unit that is planned and sent, with the settings of campaign and project applied.
 
     `alphaname` is a name, or an id in digits ("0" is the system name). `schedule_time` is aware, in the campaign's
-    zone; None means sent on apply. `max_late` is how long after `schedule_time` the mailing may still be sent.
+    zone; None means sent on apply. `max_late` is how long after `schedule_time` the mailing may still be sent. With `release`
+    it waits until it is handed over; if it is `fresh`, its audience may change until then.
     """
 
     campaign: str
@@ -296,6 +305,8 @@ class Mailing(NamedTuple):
     expect_recipients: Expected | None = None
     rewrite: Rewrite = AS_WRITTEN
     upload: Upload | None = None  # with recipients, and via "list"
+    release: Release | None = None  # only with a schedule_time
+    is_fresh: bool = False
 
     def time_on_wire(self, now: datetime) -> datetime | None:
         """Return the schedule time to send to sms.by; None to send immediately.
@@ -309,6 +320,13 @@ class Mailing(NamedTuple):
     @property
     def address(self) -> str:
         return f"{self.campaign}/{self.name}"
+
+    @property
+    def window(self) -> Window | None:
+        """When it may be handed over to sms.by; None if the apply that approves it does that."""
+        if self.release is None or self.schedule_time is None:
+            return None
+        return Window.before(self.schedule_time, self.release.before, self.release.at_latest)
 
     def pinned(self, inputs: Mapping[str, str]) -> Mailing:
         """Return the mailing with its query limited to the result recorded in a plan's `inputs`."""

@@ -7,12 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from smsby_deploy.config.campaign_loader import (
-    CampaignContext,
-    load_campaign,
-    read_file_source,
-    read_query_source,
-)
+from smsby_deploy.config.campaign_loader import CampaignContext, load_campaign
 from smsby_deploy.config.declarations import (
     HOME_TIMEZONE,
     ApiSettings,
@@ -40,6 +35,7 @@ from smsby_deploy.config.project_files import (
     is_impossible,
     resolve_inside,
 )
+from smsby_deploy.config.recipient_sources import read_file_source, read_query_source
 from smsby_deploy.config.schema import check_document, drop_invalid
 from smsby_deploy.config.settings import key_locations, read_duration, read_guardrails, read_price, read_zone
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml

@@ -14,7 +14,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.clock import find_zone
-from smsby_deploy.config.declarations import HOME, Blackout, Expected, Guardrails, Price, QuietHours, Rewrite
+from smsby_deploy.config.declarations import (
+    HOME,
+    Blackout,
+    Expected,
+    Guardrails,
+    Price,
+    QuietHours,
+    Release,
+    Rewrite,
+)
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.config.yaml_nodes import YamlMap
 from smsby_deploy.problems import Location, ProblemLog
@@ -58,6 +67,14 @@ def read_expected(expected: YamlMap, location: Location, log: ProblemLog) -> Exp
     found = Expected(expected.get("min"), expected.get("max"))
     if found.least is not None and found.most is not None and found.least > found.most:
         log.error("GUARDRAIL", "expect_recipients: min is greater than max", location)
+    return found
+
+
+def read_release(release: YamlMap, location: Location, log: ProblemLog) -> Release:
+    """Read the mapping `release`."""
+    found = Release(read_duration(release["before"]), read_duration(release["at_latest"]))
+    if found.before <= found.at_latest:
+        log.error("RELEASE", "release: before must be longer than at_latest, or there is no window", location)
     return found
 
 

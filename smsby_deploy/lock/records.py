@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from smsby_deploy.clock import Window
 from smsby_deploy.lock.environment import scope_of
 from smsby_deploy.lock.phone_states import UNSENT, PhoneState, PhoneStates
 
@@ -24,6 +25,7 @@ class ChunkState(StrEnum):
 
 
 SURELY_NOT_SENT = frozenset({ChunkState.PENDING, ChunkState.DECLARED_UNSENT, ChunkState.REJECTED})
+_NOT_TRIED = SURELY_NOT_SENT - {ChunkState.REJECTED}
 DONE = frozenset({ChunkState.ACCEPTED, ChunkState.SUPPRESSED})
 
 _PHONE_STATES = {
@@ -167,12 +169,19 @@ class Approval:
     closes: str
     fresh: bool = False
 
+    @property
+    def window(self) -> Window:
+        return Window.parse(self.opens, self.closes)
+
 
 class EndingKind(StrEnum):
-    """How a user ended a mailing."""
+    """How a mailing was ended."""
 
     WITHDRAWN = "withdrawn"  # nothing of it is sent: it waited, or was deleted at sms.by
     ABANDONED = "abandoned"  # what was not sent of it never will be
+    LAPSED = (
+        "lapsed"  # withdrawn until it is approved again: while it waited, its files changed or were removed
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +268,9 @@ class Entry:
         if ChunkState.UNKNOWN in states:
             return EntryState.UNKNOWN
         if self.ending is not None:
-            return EntryState(self.ending.kind.value)
-        if self.approval is not None and states <= SURELY_NOT_SENT:
+            is_abandoned = self.ending.kind is EndingKind.ABANDONED
+            return EntryState.ABANDONED if is_abandoned else EntryState.WITHDRAWN
+        if self.approval is not None and states <= _NOT_TRIED:
             return EntryState.WAITING
         if states <= DONE:
             return EntryState.COMPLETE

@@ -133,7 +133,7 @@ def _head(result: PlanResult, context: CommentContext) -> str:
     service = f" · service {escape(plan.service)}" if plan.service and is_foreign(plan.service) else ""
     heading = f"### {_verdict(result)} · {_title(plan.project, plan.environment)}{service}"
     lines = [marker(plan.project, plan.environment), heading, ""]
-    if plan.totals.mailings:
+    if plan.committed.mailings:
         lines += [_totals_line(result, context.base), *_balance_lines(result)]
     if plan.callback_url:
         lines += ["", f"Callbacks of sms.by go to {code(_clip(plan.callback_url))}"]
@@ -150,7 +150,8 @@ def _head(result: PlanResult, context: CommentContext) -> str:
 
 def _verdict(result: PlanResult) -> str:
     """The answer in one line; what else changed is part of it."""
-    plan, sending = result.plan, result.plan.totals.mailings
+    plan, ready = result.plan, result.plan.committed.mailings
+    sending, held = plan.totals.mailings, plan.held.mailings
     changes = changes_text(plan.changes) if plan.changes is not None else ""
     also, but = (f"; {changes}", f", but {changes}") if changes else ("", "")
     overdue = f", {len(plan.overdue):,} overdue" if plan.overdue else ""
@@ -162,16 +163,18 @@ def _verdict(result: PlanResult) -> str:
         case Verdict.REFUSED:
             return f"⛔ Refused as a whole, nothing will be sent{also}"
         case Verdict.BLOCKED:
-            ready = f", {sending:,} ready" if sending else ""
-            return f"⛔ {len(plan.obstacles):,} blocked{ready}{overdue}{also}"
+            others = f", {ready:,} ready" if ready else ""
+            return f"⛔ {len(plan.obstacles):,} blocked{others}{overdue}{also}"
         case Verdict.READY:
-            return f"{icon} Ready: {counted(sending, 'mailing')} to send{overdue}{but}"
+            parts = ((sending, "to send"), (held, "to approve for later"))
+            what = ", ".join(f"{counted(count, 'mailing')} {goal}" for count, goal in parts if count)
+            return f"{icon} Ready: {what}{overdue}{but}"
         case Verdict.NOTHING_TO_SEND:
             return f"{icon} Nothing to send{overdue}{but}"
 
 
 def _totals_line(result: PlanResult, base: Base) -> str:
-    plan, totals = result.plan, result.plan.totals
+    plan, totals = result.plan, result.plan.committed
     size = f"{counted(totals.parts, 'part')} for {counted(totals.recipients, 'recipient')}"
     are_all_scheduled = len(result.scheduled) == totals.mailings
     first = span_text(result.scheduled[0].wait) if are_all_scheduled else "on apply"
@@ -183,7 +186,7 @@ def _cost(plan: Plan, base: Base) -> str:
         return "Cost not known: the project has no price"
     change = cost_change(plan, base)
     against = "" if change is None else f" ({signed(change)} compared with {escape(base.label)})"
-    return f"Cost {money(plan.totals.cost)} {escape(plan.currency)}{against}"
+    return f"Cost {money(plan.committed.cost)} {escape(plan.currency)}{against}"
 
 
 def _balance_lines(result: PlanResult) -> list[str]:
@@ -191,9 +194,12 @@ def _balance_lines(result: PlanResult) -> list[str]:
     if result.balance is None or result.balance_after is None:
         return []
     balance = f"{money(result.balance)} {escape(result.plan.currency or '')}"
-    if result.balance_after < 0:
+    if not result.is_paid_for:
         return ["", f"**The balance of {balance} is too low:** apply will refuse the whole plan"]
-    after = f"{money(result.balance_after)} afterwards{list_costs(result.plan.totals)}"
+    if result.balance_after < 0:
+        what = "what is approved; top up before it is handed over"
+        return ["", f"**The balance of {balance} is too low** for {what}"]
+    after = f"{money(result.balance_after)} afterwards{list_costs(result.plan.committed)}"
     return ["", f"Balance {balance}, {after}"]
 
 

@@ -136,24 +136,31 @@ def _closing_lines(result: PlanResult) -> Iterator[tuple[str, str | None]]:
         return
     if result.balance is not None and result.balance_after is not None:
         balance = f"balance {money(result.balance)} {plan.currency}"
-        if result.balance_after < 0:
+        if not result.is_paid_for:
             yield f"{balance} is too low: apply will refuse the whole plan", "bold red"
+        elif result.balance_after < 0:
+            yield f"{balance} is too low for what is approved: top up before it is handed over", "bold yellow"
         else:
-            yield f"{balance}, {money(result.balance_after)} afterwards{list_costs(plan.totals)}", None
+            yield f"{balance}, {money(result.balance_after)} afterwards{list_costs(plan.committed)}", None
     if result.scheduled:
         first = result.scheduled[0]
         yield f"first scheduled mailing: {first.address}, {span_text(first.wait)}", None
 
 
 def plan_totals_line(plan: Plan) -> str:
-    """`3 create, 1 noop; to send: 40 recipients, 44 parts, 1.144 BYN`."""
+    """`3 create, 1 hold; to send: 40 recipients, 44 parts, 1.144 BYN; to send later: …`."""
     actions = ", ".join(f"{count:,} {kind}" for kind, count in plan.counts.items() if count) or "no mailings"
-    totals = plan.totals
-    if not totals.mailings:
+    if not plan.committed.mailings:
         return f"{actions}; nothing to send"
-    cost = f", {money(totals.cost)} {plan.currency or ''}".rstrip() if totals.has_cost else ""
+    now_and_later = (("to send", plan.totals), ("to send later", plan.held))
+    sizes = (f"{what}: {_size(totals, plan.currency)}" for what, totals in now_and_later if totals.mailings)
+    return "; ".join((actions, *sizes))
+
+
+def _size(totals: Totals, currency: str | None) -> str:
+    cost = f", {money(totals.cost)} {currency or ''}".rstrip() if totals.has_cost else ""
     size = f"{counted(totals.recipients, 'recipient')}, {counted(totals.parts, 'part')}"
-    return f"{actions}; to send: {size}{cost}{uncounted_lists(totals)}"
+    return f"{size}{cost}{uncounted_lists(totals)}"
 
 
 def uncounted_lists(totals: Totals) -> str:

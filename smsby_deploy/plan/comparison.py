@@ -151,12 +151,12 @@ def compare_action(action: Action, base: Base, text: str | None = None) -> Chang
 def cost_change(plan: Plan, base: Base) -> Decimal | None:
     """Return how much more the plan costs than its mailings did in the base.
 
-    Only sending mailings count. None if the base has no costs.
+    Only mailings that are sent or approved count. None if the base has no costs.
     """
-    addresses = [action.address for action in plan.actions if action.sends]
+    addresses = [action.address for action in plan.actions if action.commits]
     costs = [base.mailings[address].cost for address in addresses if address in base.mailings]
     known = [cost for cost in costs if cost is not None]
-    return plan.totals.cost - sum(known, Decimal(0)) if known else None
+    return plan.committed.cost - sum(known, Decimal(0)) if known else None
 
 
 def removed_since(plan: Plan, base: Base) -> list[str]:

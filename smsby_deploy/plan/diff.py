@@ -13,14 +13,15 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
+from smsby_deploy.clock import Window
 from smsby_deploy.config.declarations import ContactList, Mailing
 from smsby_deploy.lock.phone_states import UNSENT
-from smsby_deploy.lock.records import DONE, ChunkState, Entry, NamedId
+from smsby_deploy.lock.records import DONE, Approval, ChunkState, Entry, NamedId
 from smsby_deploy.plan import reasons
 from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import canonical_json
-from smsby_deploy.plan.model import STARTING, Action, ActionKind, ReasonCode, with_code
+from smsby_deploy.plan.model import BEGINNING, Action, ActionKind, ReasonCode, with_code
 from smsby_deploy.plan.reasons import orphaned
 from smsby_deploy.plan.situation import Situation
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     pass
 
 _A, _R = ActionKind, ReasonCode
+_WAITING = frozenset({ActionKind.HOLD, ActionKind.WAITING, ActionKind.DUE})
 
 
 class Note(NamedTuple):
@@ -51,6 +53,8 @@ class Decision:
     note: Note | None = None
     unsent: tuple[int | None, ...] = ()
     is_overdue: bool = False
+    window: Window | None = None  # of a mailing that is held or waits
+    approval: Approval | None = None  # the earlier one that still holds
 
 
 class Rule(NamedTuple):
@@ -109,11 +113,22 @@ RULES = (
         _R.COLLISION,
         reasons.collision,
     ),
+    Rule(
+        lambda here: here.is_handing_over and here.approval is None,
+        _A.BLOCKED,
+        _R.CHANGED,
+        reasons.not_approved,
+    ),
     Rule(lambda here: here.is_expired, _A.BLOCKED, _R.EXPIRED, reasons.expired),
+    Rule(lambda here: here.has_missed_window, _A.BLOCKED, _R.EXPIRED, reasons.missed_window),
     Rule(lambda here: here.has_outdated_draft, _A.BLOCKED, _R.CHANGED, reasons.outdated_draft),
     Rule(lambda here: here.has_draft_for_other_list, _A.BLOCKED, _R.CHANGED, reasons.draft_for_other_list),
     Rule(lambda here: here.has_draft, _A.CONFIRM, None, reasons.unconfirmed_draft),
     Rule(lambda here: here.is_begun, _A.RESUME, None, reasons.rest),
+    # Nothing of it was sent: it waits on our side until its window opens.
+    Rule(lambda here: here.is_approved and here.is_early, _A.WAITING, None, reasons.waiting),
+    Rule(lambda here: here.is_approved and not here.is_handing_over, _A.DUE, None, reasons.due),
+    Rule(lambda here: here.is_early, _A.HOLD, None, reasons.held),
     Rule(lambda here: here.desired.contacts is not None, _A.UPLOAD, None, reasons.upload_and_send),
     Rule(lambda here: True, _A.CREATE, None, reasons.first_send),
 )
@@ -126,7 +141,14 @@ def diff_mailing(here: Situation) -> Decision:
         is_overdue = rule.code is _R.EXPIRED and not here.was_approved
         return replace(block(rule.code, rule.reason(here)), is_overdue=is_overdue)
     unsent = _unsent(here) if rule.action is ActionKind.RESUME else ()
-    return Decision(rule.action, rule.reason(here), None, _note(here, rule.action), unsent)
+    return Decision(
+        rule.action,
+        rule.reason(here),
+        note=_note(here, rule.action),
+        unsent=unsent,
+        window=here.next_window if rule.action in _WAITING else None,
+        approval=here.approval if here.is_approved or here.is_begun else None,
+    )
 
 
 def block(code: ReasonCode, why: str) -> Decision:
@@ -137,7 +159,7 @@ def block(code: ReasonCode, why: str) -> Decision:
 def _note(here: Situation, action: ActionKind) -> Note | None:
     if action is ActionKind.NOOP and here.has_new_audience:
         return Note("AUDIENCE_CHANGED", reasons.audience_changed(here))
-    if action in STARTING and here.sent_earlier and here.is_raised:
+    if action in BEGINNING and here.sent_earlier and here.is_raised:
         return Note("SENT_AGAIN", reasons.sent_again(here))
     return None
 
@@ -179,6 +201,8 @@ def make_action(
         audience=desired.audience,
         text_digest=desired.text_digest,
         recipients_digest=desired.recipients_digest,
+        window=decision.window,
+        approval=decision.approval,
     )
     return _count_rest(action, desired, decision.unsent) if decision.action is ActionKind.RESUME else action
 
@@ -194,7 +218,7 @@ def _contact_list(
     if not isinstance(mailing.audience, ContactList):
         return None
     now = names.contact_list(mailing.audience.ref)
-    if action in STARTING or action is ActionKind.BLOCKED:
+    if action in BEGINNING or action is ActionKind.BLOCKED:
         return now
     is_recorded = entry is not None and entry.revision == mailing.revision
     recorded = entry.contact_list if entry is not None and is_recorded else None

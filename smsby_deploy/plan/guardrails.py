@@ -8,16 +8,16 @@ The budget of a calendar month adds what the lock records as spent to what is pl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import ROUND_UP, Decimal
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Expected, Guardrails, Mailing, Project, RecipientsQuery
-from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, EntryState, Lock
 from smsby_deploy.plan.desired import Desired
-from smsby_deploy.plan.model import Action, ReasonCode, total_of
+from smsby_deploy.plan.model import COMMITTING, Action, ReasonCode, total_of
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.recipients.rows import DataAge
 from smsby_deploy.texts.cost import money
@@ -96,7 +96,7 @@ def key_needing_cost(rails: Guardrails) -> str | None:
 
 def check_apply(rails: Guardrails, actions: Iterable[Action]) -> Breach | None:
     """Return the guardrail that a whole apply violates."""
-    total = total_of(actions).cost
+    total = total_of(actions, COMMITTING).cost
     if rails.max_cost is not None and total > rails.max_cost:
         message = f"max_cost: this apply costs {money(total)}, the limit is {money(rails.max_cost)}"
         return Breach("max_cost", message)
@@ -241,28 +241,52 @@ def hold_budget(project: Project, actions: Sequence[Action], lock: Lock, now: da
     others = other_currencies(lock, now, project.api.account_timezone, price.currency)
     mixed = check_currency(guardrails, price.currency, others)
     spent = spent_beside(project, actions, lock, now)
-    breach = mixed or check_budget(guardrails, total_of(actions).cost, spent)
+    breach = mixed or check_budget(guardrails, total_of(actions, COMMITTING).cost, spent)
     if breach is None:
         return list(actions)
     return [
         action.block(ReasonCode.GUARDRAIL, breach.message)
-        if action.sends and (action.cost or (mixed and action.cost is None))
+        if action.commits and (action.cost or (mixed and action.cost is None))
         else action
         for action in actions
     ]
 
 
-def spent_beside(project: Project, actions: Iterable[Action], lock: Lock, now: datetime) -> Decimal:
-    """Return what was spent this month apart from what the sending ones of `actions` cost."""
+def spent_beside(project: Project, actions: Sequence[Action], lock: Lock, now: datetime) -> Decimal:
+    """Return what was spent this month apart from what `actions` commit to.
+
+    What waits for a time in this month counts as spent.
+    """
     revisions = {mailing.address: mailing.revision for mailing in project.mailings}
     planned = {
         action.address: action.cost or Decimal(0)
         for action in actions
-        if action.sends
+        if action.commits
         and action.address in lock.mailings
         and lock.mailings[action.address].revision == revisions.get(action.address)
     }
-    return spent_in_month(lock, now, project.api.account_timezone, planned=planned)
+    spent = spent_in_month(lock, now, project.api.account_timezone, planned=planned)
+    committed = {action.address for action in actions if action.commits}
+    return spent + _spent_soon(lock, now, ZoneInfo(project.api.account_timezone), committed)
+
+
+def _spent_soon(lock: Lock, now: datetime, zone: ZoneInfo, beside: Container[str]) -> Decimal:
+    """Return the cost of what is approved for a time in the month of `now` and waits."""
+    waiting = (
+        entry
+        for address, entry in lock.mailings.items()
+        if entry.state is EntryState.WAITING and address not in beside
+    )
+    return sum(
+        (
+            Decimal(entry.cost)
+            for entry in waiting
+            if entry.cost is not None
+            and entry.schedule_time is not None
+            and _month(datetime.fromisoformat(entry.schedule_time), zone) == _month(now, zone)
+        ),
+        Decimal(0),
+    )
 
 
 def spent_in_month(

@@ -16,10 +16,17 @@ from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, m
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import check_mailing
 from smsby_deploy.plan.list_check import ListCheck
-from smsby_deploy.plan.model import SENDING, STARTING, Action, ActionKind, ReasonCode
+from smsby_deploy.plan.model import (
+    BEGINNING,
+    COMMITTING,
+    SENDING,
+    Action,
+    ActionKind,
+    ReasonCode,
+)
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.similar import Planned, SentMailings
-from smsby_deploy.plan.situation import Situation, keep_fingerprints
+from smsby_deploy.plan.situation import Situation, keep_fingerprints, standing_entry
 from smsby_deploy.plan.staleness import query_input
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.problems import Problem, Severity
@@ -52,12 +59,15 @@ class MailingPlanner:
     now: datetime
     problems: list[Problem]
     rehearsed: frozenset[tuple[str, str]]  # addresses and content digests
+    is_handing_over: bool = False  # only what was approved earlier may be sent
     snapshots: dict[str, str] = field(default_factory=dict)
 
     def plan_mailing(self, measured: MeasuredMailing) -> Action | None:
         """Return the action of a mailing, or None if its template cannot be compiled."""
         mailing, desired, policy, found = measured
         entry = self.lock.mailings.get(mailing.address)
+        if not self.is_handing_over:
+            entry = standing_entry(entry, mailing.revision)
         self.problems.extend(found)
         if desired is None:
             return None
@@ -85,6 +95,7 @@ class MailingPlanner:
         audience = mailing.audience
         contact_list = self.names.contact_list(audience.ref) if isinstance(audience, ContactList) else None
         is_rehearsal = self.project.environment.is_rehearsal
+        sender_id = self.names.alphaname_id(mailing.alphaname)
         here = Situation(
             self.project.scope,
             desired,
@@ -92,18 +103,22 @@ class MailingPlanner:
             self.remote,
             self.now,
             contact_list,
+            sender_id,
             is_rehearsal=is_rehearsal,
             max_late=mailing.max_late or timedelta(0),
+            window=None if is_rehearsal else mailing.window,
+            is_fresh=mailing.is_fresh,
+            is_handing_over=self.is_handing_over,
         )
         if here.is_other_rehearsal:
             here = replace(here, entry=None, remote=None)  # some of its chunks may be listed
         decision = diff_mailing(here)
         if decision.action in _FREEZABLE and self.project.freeze:
             return block(ReasonCode.FROZEN, reasons.frozen(self.project.freeze))
-        if decision.action in SENDING and self.check is not None and self.check.is_disproved:
+        if decision.action in COMMITTING and self.check is not None and self.check.is_disproved:
             return block(ReasonCode.UNKNOWN, self.check.doubt)
-        if decision.action in STARTING and not is_rehearsal:
-            sender = NamedId(mailing.alphaname, self.names.alphaname_id(mailing.alphaname))
+        if decision.action in BEGINNING and not is_rehearsal:
+            sender = NamedId(mailing.alphaname, sender_id)
             planned = Planned(desired, sender, contact_list)
             if sent_as := self.sent.find_renamed(planned):
                 return block(ReasonCode.COLLISION, reasons.renamed(here, sent_as))
@@ -111,11 +126,12 @@ class MailingPlanner:
                 return block(ReasonCode.COLLISION, reasons.listed_as(here, listed))
         if self.project.only_to is not None and contact_list is not None and decision.action in SENDING:
             return block(ReasonCode.GUARDRAIL, reasons.whole_list())
-        rehearsal = None if is_rehearsal else self.project.rehearsed_in
+        # What is handed over was rehearsed before it was approved, maybe on another machine.
+        rehearsal = None if is_rehearsal or self.is_handing_over else self.project.rehearsed_in
         is_rehearsed = (mailing.address, desired.content_digest) in self.rehearsed
-        if rehearsal is not None and decision.action in SENDING and not is_rehearsed:
+        if rehearsal is not None and decision.action in COMMITTING and not is_rehearsed:
             return block(ReasonCode.APPROVAL, reasons.not_rehearsed(rehearsal.environment))
-        if decision.action in SENDING:
+        if decision.action in COMMITTING:
             breaches = check_mailing(self.project.guardrails, mailing, desired, self.now, policy=policy)
             if breaches:
                 return block(ReasonCode.GUARDRAIL, "; ".join(breach.message for breach in breaches))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from smsby_deploy.clock import Window
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.environment import PRODUCTION
-from smsby_deploy.lock.records import NamedId
+from smsby_deploy.lock.records import Approval, NamedId
 from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.problems import Problem, has_errors
@@ -35,6 +36,8 @@ class ActionKind(StrEnum):
 
 STARTING = frozenset({ActionKind.CREATE, ActionKind.UPLOAD})  # nothing was sent so far
 SENDING = frozenset({ActionKind.CREATE, ActionKind.UPLOAD, ActionKind.RESUME, ActionKind.CONFIRM})
+BEGINNING = STARTING | {ActionKind.HOLD}  # nothing was sent so far, and it is sent now or approved for later
+COMMITTING = SENDING | {ActionKind.HOLD}  # sent by this apply, or approved by it to be sent later
 
 
 class ReasonCode(StrEnum):
@@ -66,8 +69,9 @@ class Action:
     `reason` is a sentence for users, which is masked when it is written; programs use `reason_code`, which is set for
     blocked mailings only.
     Counts and cost are None where only sms.by knows them (contact lists). `contact_list` is set for a list that is kept
-    at sms.by; the list of an uploaded mailing is made by apply. `text_digest` and `recipients_digest` are for the lock; a
-    plan file does not have them, nor `is_overdue`: its time passed before it was approved.
+    at sms.by; the list of an uploaded mailing is made by apply. `window` is when what is held or waits may be handed over.
+    `text_digest`, `recipients_digest` and `approval`, the earlier one that it is sent under, are for the lock; a plan file
+    does not have them, nor `is_overdue`: its time passed before it was approved.
     """
 
     address: str
@@ -92,11 +96,18 @@ class Action:
     text_digest: str | None = None
     recipients_digest: str | None = None
     is_overdue: bool = False
+    window: Window | None = None
+    approval: Approval | None = None
 
     @property
     def sends(self) -> bool:
         """Whether something is sent, or made at sms.by to be sent."""
         return self.action in SENDING
+
+    @property
+    def commits(self) -> bool:
+        """Whether it is sent by this apply, or approved by it to be sent later."""
+        return self.action in COMMITTING
 
     @property
     def sender_id(self) -> int:
@@ -118,7 +129,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the sending actions add up to.
+    """What some actions add up to.
 
     `uncounted` and `unpriced` are the mailings whose recipients or cost are not known: they add nothing.
     """
@@ -136,17 +147,17 @@ class Totals:
         return self.unpriced < self.mailings
 
 
-def total_of(actions: Iterable[Action]) -> Totals:
-    """Add up those of `actions` that send."""
-    sending = [action for action in actions if action.sends]
-    costs = [action.cost for action in sending if action.cost is not None]
+def total_of(actions: Iterable[Action], kinds: Collection[ActionKind] = SENDING) -> Totals:
+    """Add up those of `actions` that send, or that are of other `kinds`."""
+    chosen = [action for action in actions if action.action in kinds]
+    costs = [action.cost for action in chosen if action.cost is not None]
     return Totals(
-        mailings=len(sending),
-        recipients=sum(action.recipients or 0 for action in sending),
-        parts=sum(action.parts or 0 for action in sending),
+        mailings=len(chosen),
+        recipients=sum(action.recipients or 0 for action in chosen),
+        parts=sum(action.parts or 0 for action in chosen),
         cost=sum(costs, Decimal(0)),
-        uncounted=sum(action.recipients is None for action in sending),
-        unpriced=len(sending) - len(costs),
+        uncounted=sum(action.recipients is None for action in chosen),
+        unpriced=len(chosen) - len(costs),
     )
 
 
@@ -235,9 +246,19 @@ class Plan:
         return total_of(self.actions)
 
     @property
+    def held(self) -> Totals:
+        """What would be approved to be sent later."""
+        return total_of(self.actions, {ActionKind.HOLD})
+
+    @property
+    def committed(self) -> Totals:
+        """What would be sent now or later, and what it would cost."""
+        return total_of(self.actions, COMMITTING)
+
+    @property
     def to_do(self) -> tuple[Action, ...]:
         """The actions that change something at sms.by or in the lock."""
-        return tuple(action for action in self.actions if action.sends or action.action is ActionKind.ADOPT)
+        return tuple(action for action in self.actions if action.commits or action.action is ActionKind.ADOPT)
 
     @property
     def blocked(self) -> tuple[Action, ...]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from smsby_deploy.clock import Window
 from smsby_deploy.errors import PlanRefused, SmsbyDeployError
 from smsby_deploy.files import write_file
 from smsby_deploy.lock.documents import check_plan
@@ -81,12 +82,17 @@ def _action_document(action: Action) -> dict[str, Any]:
         "digest": action.digest,
         "content_digest": action.content_digest,
         "audience_digest": action.audience_digest,
+        **({"window": _window_document(action.window)} if action.window is not None else {}),
         "chunks": [
             {"fingerprint": c.fingerprint, "recipients": c.recipients, "digest": c.digest}
             for c in action.chunks
         ],
         "audience": _audience_document(action.audience),
     }
+
+
+def _window_document(window: Window) -> dict[str, str]:
+    return {"opens": window.opens.isoformat(), "closes": window.closes.isoformat()}
 
 
 def _audience_document(audience: AudienceCounts) -> dict[str, int]:
@@ -111,7 +117,7 @@ def _changes_document(changes: BaseChanges) -> dict[str, Any]:
 
 
 def _summary_document(plan: Plan) -> dict[str, Any]:
-    totals = plan.totals
+    totals = plan.committed
     return {kind.value: count for kind, count in plan.counts.items()} | {
         "recipients": totals.recipients,
         "parts": totals.parts,
@@ -226,6 +232,7 @@ def _read_action(document: dict[str, Any]) -> Action:
         # Older plans have none; only the code of the current plan decides anything.
         reason_code=ReasonCode(code) if (code := document.get("reason_code")) else None,
         contact_list=NamedId(**known) if (known := document.get("list")) else None,
+        window=Window.parse(**window) if (window := document.get("window")) else None,
     )
 
 

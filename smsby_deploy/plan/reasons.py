@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from smsby_deploy.clock import Window
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.phone_states import PhoneState
-from smsby_deploy.lock.records import DONE, ChunkState, Entry
+from smsby_deploy.lock.records import DONE, ChunkState, Entry, EntryState
 from smsby_deploy.plan.fingerprint import RemoteName, remote_name
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.similar import Other
@@ -198,10 +199,50 @@ def expired_since(schedule_time: datetime) -> str:
 
 def overdue(mailing: Mailing) -> str:
     assert mailing.schedule_time is not None
+    passed = f"its schedule_time {mailing.schedule_time:%Y-%m-%d %H:%M} has passed"
+    if mailing.window is not None:
+        passed = f"it could be handed over until {mailing.window.closes:%Y-%m-%d %H:%M}"
+    return f"{passed}, and it was never approved; set a new schedule_time, or say with `cancelled: why` that it is not sent"
+
+
+def missed_window(here: Situation) -> str:
+    assert here.next_window is not None
     return (
-        f"its schedule_time {mailing.schedule_time:%Y-%m-%d %H:%M} has passed, and it was never approved; set a new one, or "
-        "say with `cancelled: why` that it is not sent"
+        f"it was to be handed over to sms.by by {here.next_window.closes:%Y-%m-%d %H:%M}, and was not; set a new "
+        "schedule_time, or remove it"
     )
+
+
+def held(here: Situation) -> str:
+    """Say what this apply approves, and until when that can be taken back."""
+    assert here.next_window is not None
+    again = "changed since it was approved; " if here.has_old_approval else ""
+    return f"{again}apply approves it, and {_wait(here.next_window)}"
+
+
+def waiting(here: Situation) -> str:
+    assert here.next_window is not None
+    return f"approved; {_wait(here.next_window)}"
+
+
+def _wait(window: Window) -> str:
+    opens = f"{window.opens:%Y-%m-%d %H:%M}"
+    return (
+        f"`apply --due` hands it over to sms.by between {opens} and {window.closes:%Y-%m-%d %H:%M}; until {opens} it can "
+        "be taken back"
+    )
+
+
+def due(here: Situation) -> str:
+    assert here.next_window is not None
+    return (
+        f"approved; `apply --due` hands it over to sms.by, until {here.next_window.closes:%Y-%m-%d %H:%M}; until it has run "
+        "it can be taken back"
+    )
+
+
+def not_approved(here: Situation) -> str:
+    return "it has changed since it was approved, so it is not sent; apply a new plan of it"
 
 
 def outdated_draft(here: Situation) -> str:
@@ -304,6 +345,8 @@ def sent_again(here: Situation) -> str:
 
 
 def orphaned(entry: Entry) -> str:
+    if entry.state is EntryState.WAITING:
+        return "approved, but no longer in the files: it is not sent, and the next `apply --due` records it as withdrawn"
     return f"recorded ({entry.state}), no longer in the files; nothing happens"
 
 

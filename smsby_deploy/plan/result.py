@@ -59,14 +59,19 @@ class PlanResult:
 
     @property
     def balance_after(self) -> Decimal | None:
-        """The balance after the apply, contact lists excluded; None if not known.
+        """The balance after all that the apply sends or approves, contact lists excluded.
 
-        It is negative if the balance is too low.
+        It is None if not known, and negative if the balance is too low.
         """
-        totals = self.plan.totals
+        totals = self.plan.committed
         if self.balance is None or self.plan.currency is None or not totals.mailings:
             return None
         return self.balance - totals.cost
+
+    @property
+    def is_paid_for(self) -> bool:
+        """Whether the balance is enough for what is sent now, as far as that is known."""
+        return self.balance_after is None or self.balance_after + self.plan.held.cost >= 0
 
     @property
     def scheduled(self) -> tuple[ScheduledSend, ...]:
@@ -78,7 +83,7 @@ class PlanResult:
         sends = [
             ScheduledSend(action.address, datetime.fromisoformat(action.schedule_time) - now)
             for action in self.plan.actions
-            if action.sends and action.schedule_time is not None
+            if action.commits and action.schedule_time is not None
         ]
         return tuple(sorted((one for one in sends if one.wait > timedelta(0)), key=lambda one: one.wait))
 
@@ -90,7 +95,7 @@ class PlanResult:
             return Verdict.REFUSED
         if self.plan.obstacles:
             return Verdict.BLOCKED
-        return Verdict.READY if self.plan.totals.mailings else Verdict.NOTHING_TO_SEND
+        return Verdict.READY if self.plan.committed.mailings else Verdict.NOTHING_TO_SEND
 
     @property
     def saved_plan_use(self) -> SavedPlanUse:
@@ -101,8 +106,7 @@ class PlanResult:
     @property
     def is_worth_applying(self) -> bool:
         """Whether an apply would be accepted and change something."""
-        is_paid_for = self.balance_after is None or self.balance_after >= 0
-        return bool(self.plan.to_do) and self.saved_plan_use is SavedPlanUse.APPLY and is_paid_for
+        return bool(self.plan.to_do) and self.saved_plan_use is SavedPlanUse.APPLY and self.is_paid_for
 
     def find_problems(self, project: Project) -> tuple[Problem, ...]:
         """The plan's problems, followed by its blocked mailings and its refusal as errors.
@@ -137,11 +141,11 @@ def review_plan(plan: Plan, project: Project) -> PlanResult:
 
 
 def ask_balance(client: ReadClient | None, plan: Plan) -> Decimal | None:
-    """The account's balance, if something is sent and the currency is the plan's.
+    """The account's balance, if something is sent or approved and the currency is the plan's.
 
     Offline or if sms.by does not answer it is None: a plan does not fail for it.
     """
-    if client is None or not plan.totals.mailings:
+    if client is None or not plan.committed.mailings:
         return None
     try:
         balance = client.get_balance()

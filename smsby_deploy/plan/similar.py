@@ -18,7 +18,7 @@ from smsby_deploy.config.declarations import ContactList, Mailing
 from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import RemoteName, fingerprint
-from smsby_deploy.plan.model import STARTING, Action, ActionKind
+from smsby_deploy.plan.model import BEGINNING, Action, ActionKind
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet
@@ -30,7 +30,16 @@ _NO_ROWS = hashlib.sha256(b"").hexdigest()  # the audience digest of every list 
 _KEPT_NUMBERS = 600_000  # about 60 MB
 _MAPPED_NUMBERS = 60_000  # a set with a map takes as much memory as so many single numbers
 # They are in the plan, but what they send or sent is what the lock records.
-_BY_LOCK = frozenset({ActionKind.NOOP, ActionKind.RESUME, ActionKind.CONFIRM, ActionKind.ORPHAN})
+_BY_LOCK = frozenset(
+    {
+        ActionKind.NOOP,
+        ActionKind.RESUME,
+        ActionKind.CONFIRM,
+        ActionKind.WAITING,
+        ActionKind.DUE,
+        ActionKind.ORPHAN,
+    }
+)
 
 
 class Planned(NamedTuple):
@@ -234,7 +243,7 @@ def find_similar(
     )
     index = _Index([*recorded, *in_plan])
     for action in actions:
-        if action.action in STARTING:
+        if action.action in BEGINNING:
             mailing, desired = mailings[action.address]
             planned = Planned(desired, NamedId(action.alphaname, action.alphaname_id), action.contact_list)
             most = _find_most_similar(action, planned, index, suppressed)

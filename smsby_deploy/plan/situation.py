@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, EndingKind, Entry, NamedId
+from smsby_deploy.clock import Window
+from smsby_deploy.lock.records import (
+    DONE,
+    SURELY_NOT_SENT,
+    Approval,
+    ChunkState,
+    EndingKind,
+    Entry,
+    EntryState,
+    NamedId,
+)
 from smsby_deploy.plan.desired import ChunkPlan, Desired
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.smsby.parsers import RemoteMailing
@@ -20,8 +30,9 @@ from smsby_deploy.smsby.parsers import RemoteMailing
 class Situation:
     """Facts about one mailing.
 
-    `entry` is None if it is not recorded, `remote` is None offline, `contact_list` is what a list in the files means now.
-    A mailing expires `max_late` after its time.
+    `entry` is None if it is not recorded, `remote` is None offline, `contact_list` and `sender_id` are what list and sender
+    in the files mean now. A mailing expires `max_late` after its time. `window` is when the files let it be handed over,
+    None if that is left to the apply that approves it. `is_handing_over`: only what was approved earlier may be sent.
     """
 
     project: str
@@ -30,8 +41,12 @@ class Situation:
     remote: RemoteView | None
     now: datetime
     contact_list: NamedId | None = None
+    sender_id: int | None = None
     is_rehearsal: bool = False  # what was sent may be sent again
     max_late: timedelta = timedelta(0)
+    window: Window | None = None
+    is_fresh: bool = False  # its audience may change while it waits
+    is_handing_over: bool = False
 
     @cached_property
     def recorded(self) -> tuple[ChunkState, ...]:
@@ -173,10 +188,72 @@ class Situation:
         then, now = self.entry.contact_list, self.contact_list
         return then is not None and now is not None and None not in (then.id, now.id) and then.id != now.id
 
+    @cached_property
+    def approval(self) -> Approval | None:
+        """The earlier approval of what the files say now.
+
+        None if there is none, or if they say something else.
+        """
+        entry, desired = self.entry, self.desired
+        if entry is None or entry.approval is None or entry.ending or entry.revision != desired.revision:
+            return None
+        may_change = self.is_fresh and entry.approval.fresh
+        is_same_audience = may_change or entry.audience_digest == desired.audience_digest
+        is_sent_alike = entry.transport == desired.via and not self.goes_elsewhere
+        return entry.approval if is_same_audience and is_sent_alike and not self.has_new_content else None
+
+    @property
+    def goes_elsewhere(self) -> bool:
+        """Whether the name of its sender or list now means another one of the account."""
+        if self.entry is None:
+            return False
+        then = self.entry.contact_list.id if self.entry.contact_list else None
+        now = self.contact_list.id if self.contact_list else None
+        pairs = ((self.entry.alphaname_id, self.sender_id), (then, now))
+        return any(None not in pair and pair[0] != pair[1] for pair in pairs)
+
+    @property
+    def has_old_approval(self) -> bool:
+        """Whether something else was approved under this revision, and waits."""
+        return self.entry is not None and self.entry.state is EntryState.WAITING and self.approval is None
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether it may be handed over by its approval.
+
+        A new window in the files needs a new one.
+        """
+        if self.approval is None:
+            return False
+        return self.is_handing_over or self.approval.window == self.window
+
+    @property
+    def next_window(self) -> Window | None:
+        """When it may be handed over; None if at any time."""
+        return self.approval.window if self.approval is not None and self.is_approved else self.window
+
+    @property
+    def is_early(self) -> bool:
+        """Whether its window is not open yet."""
+        return self.next_window is not None and self.now < self.next_window.opens
+
+    @property
+    def has_missed_window(self) -> bool:
+        """Whether it was to be handed over earlier.
+
+        What was begun may be resumed until its time, but only by a new plan.
+        """
+        is_bound = self.is_handing_over or not self.is_begun
+        return is_bound and self.next_window is not None and self.next_window.is_over(self.now)
+
     @property
     def is_expired(self) -> bool:
-        """Whether its send time has passed."""
-        return is_past(self.desired.schedule_time, self.now - self.max_late)
+        """Whether its send time has passed.
+
+        `max_late` allows that, but nothing that waited is sent late.
+        """
+        late = self.max_late if self.window is None or self.is_begun else timedelta(0)
+        return is_past(self.desired.schedule_time, self.now - late)
 
     @property
     def sent_earlier(self) -> int:
@@ -188,6 +265,16 @@ class Situation:
             for chunk, state in zip(self.entry.chunks, self.recorded, strict=True)
             if chunk.was_sent or state is ChunkState.ACCEPTED
         )
+
+
+def standing_entry(entry: Entry | None, revision: int) -> Entry | None:
+    """Return the entry by which a mailing of `revision` is judged.
+
+    If the files went back from a revision that was approved and not handed over, that is the complete one before it.
+    """
+    if entry is None or entry.revision <= revision or entry.approval is None or entry.may_have_reached:
+        return entry
+    return next((old for old in entry.earlier if old.revision == revision and old.is_complete), entry)
 
 
 def keep_fingerprints(desired: Desired, entry: Entry | None) -> Desired:

@@ -21,6 +21,13 @@ from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonC
 from smsby_deploy.texts.template import included_files
 
 _BLOCK = 1 << 20  # bytes
+_BY_TIME = frozenset(  # what a mailing becomes when its window opens
+    {
+        (ActionKind.HOLD, ActionKind.CREATE),
+        (ActionKind.HOLD, ActionKind.UPLOAD),
+        (ActionKind.WAITING, ActionKind.DUE),
+    }
+)
 
 
 def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]:
@@ -244,9 +251,7 @@ def _compare_actions(then: Action, now: Action | None, is_begun: bool) -> str | 
     if now is None:
         return "it is no longer in the files"
     is_rest = is_begun and _is_executed(then) and now.action is not ActionKind.ORPHAN
-    is_judged_now = (
-        is_rest or then.action is ActionKind.BLOCKED or (then.sends and _depends_on_the_time(then, now))
-    )
+    is_judged_now = is_rest or then.action is ActionKind.BLOCKED or _depends_on_the_time(then, now)
     if then.action is not now.action and not is_judged_now:
         return f"it was {then.action}, now it is {now.action} ({now.reason})"
     other_id = _compare_ids(then, now)
@@ -273,7 +278,7 @@ def _compare_ids(then: Action, now: Action) -> str | None:
     if then.alphaname == now.alphaname and then.alphaname_id != now.alphaname_id:
         before, after = (NamedId(one.alphaname, one.alphaname_id) for one in (then, now))
         return f"its sender was {_named(before)}, now it is {_named(after)}"
-    if then.sends and then.contact_list is not None and then.contact_list != now.contact_list:
+    if then.commits and then.contact_list is not None and then.contact_list != now.contact_list:
         now_is = "none" if now.contact_list is None else _named(now.contact_list)
         return f"its contact list was {_named(then.contact_list)}, now it is {now_is}"
     return None
@@ -284,7 +289,11 @@ def _named(known: NamedId) -> str:
 
 
 def _depends_on_the_time(then: Action, now: Action) -> bool:
-    """Whether a mailing became blocked without any change of the files."""
+    """Whether a mailing became blocked, or its window opened, without any change of the files."""
+    if (then.action, now.action) in _BY_TIME:
+        return True
+    if not then.commits and then.action not in (ActionKind.WAITING, ActionKind.DUE):
+        return False
     # Opt-outs that came after the draft of an uploaded list was made block its confirmation as changed.
     is_outdated_draft = then.action is ActionKind.CONFIRM and now.reason_code is ReasonCode.CHANGED
     return now.reason_code in (ReasonCode.EXPIRED, ReasonCode.GUARDRAIL) or is_outdated_draft

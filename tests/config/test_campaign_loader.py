@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.config.declarations import Expected, InlineRecipients
+from smsby_deploy.config.declarations import Expected, InlineRecipients, Release
+from smsby_deploy.config.project_loader import load_project
 from tests.config.one_campaign import CAMPAIGN, load_one
 
 
@@ -101,3 +102,62 @@ def test_null_of_a_recipient_is_empty(null: str, tmp_path: Path) -> None:
     assert audience.rows[0].values["debt"] == ""
     [problem] = load_one(tmp_path, campaign=CAMPAIGN.replace('"375291234567"', "{phone: null}")).problems
     assert problem.code == "SCHEMA"
+
+
+_TIME = "    schedule_time: 2030-01-01T10:00:00\n"
+_RELEASE = "release: {before: 12h, at_latest: 20m}\n"
+
+
+def test_mailing_inherits_release(tmp_path: Path) -> None:
+    """Mailing, else campaign, else smsby.yaml, which decides only about mailings with a time."""
+    (mailing,) = load_one(tmp_path, _RELEASE, CAMPAIGN + _TIME).project.mailings
+    assert mailing.release == Release(timedelta(hours=12), timedelta(minutes=20))
+    assert mailing.window is not None
+    assert [f"{time:%d %H:%M}" for time in mailing.window] == ["31 22:00", "01 09:40"]
+    (mailing,) = load_one(tmp_path, _RELEASE).project.mailings
+    assert (mailing.release, mailing.window) == (None, None)
+    campaign = (CAMPAIGN + _TIME).replace("mailings:", "release: {before: 1d, at_latest: 90s}\nmailings:")
+    (mailing,) = load_one(tmp_path, _RELEASE, campaign).project.mailings
+    assert mailing.release == Release(timedelta(days=1), timedelta(seconds=90))
+    (mailing,) = load_one(tmp_path, _RELEASE, campaign + f"    {_RELEASE}").project.mailings
+    assert mailing.release == Release(timedelta(hours=12), timedelta(minutes=20))
+
+
+def test_environment_inherits_release(tmp_path: Path) -> None:
+    """An environment may have a window of its own."""
+    own = "environments: {staging: {release: {before: 2h, at_latest: 1m}}, other: {}}\n"
+    load_one(tmp_path, _RELEASE + own, CAMPAIGN + _TIME)
+    releases = [load_project(tmp_path, {}, name).project.mailings[0].release for name in ("staging", "other")]
+    assert releases == [
+        Release(timedelta(hours=2), timedelta(minutes=1)),
+        Release(timedelta(hours=12), timedelta(minutes=20)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "place", "message"),
+    [
+        (f"    {_RELEASE}", "sale.yaml:7:14", "requires a schedule_time"),
+        (f"{_TIME}    release: {{before: 20m, at_latest: 20m}}\n", "sale.yaml:8:14", "before must be longer"),
+        (f"{_TIME}    release: {{before: 2w, at_latest: 20m}}\n", "sale.yaml:8:23", "expected a duration"),
+        (f"{_TIME}    release: {{before: 2h}}\n", "sale.yaml:8:14", "missing key at_latest"),
+        (f"{_TIME}    audience: fresh\n    expect_recipients: {{max: 9}}\n", "sale.yaml:8:15", "requires release"),
+        (f"{_TIME}    {_RELEASE}    audience: fresh\n", "sale.yaml:9:15", "requires expect_recipients"),
+    ],
+)  # fmt: skip
+def test_release_that_cannot_be_meant(lines: str, place: str, message: str, tmp_path: Path) -> None:
+    """Each is an error at its place."""
+    problems = load_one(tmp_path, campaign=CAMPAIGN + lines).problems
+    assert [(str(one.location), message in one.message) for one in problems] == [(place, True)]
+
+
+@pytest.mark.parametrize("expected", ["    expect_recipients: {max: 5}\n", ""])
+def test_fresh_audience_needs_a_limit(expected: str, tmp_path: Path) -> None:
+    """It is the mailing's own, or that of the guardrails; a campaign may set `audience` for all of its mailings."""
+    rails = "" if expected else "guardrails: {expect_recipients: {min: 1}}\n"
+    campaign = (CAMPAIGN + _TIME + expected).replace("mailings:", "audience: fresh\nmailings:")
+    loaded = load_one(tmp_path, _RELEASE + rails, campaign)
+    assert not loaded.problems
+    assert loaded.project.mailings[0].is_fresh
+    (mailing,) = load_one(tmp_path, _RELEASE + rails, campaign + "    audience: approved\n").project.mailings
+    assert not mailing.is_fresh

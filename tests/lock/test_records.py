@@ -71,11 +71,12 @@ _APPROVAL = Approval("t", "p", None, "t1", "t2")
     ("states", "ending", "state"),
     [
         ((ChunkState.PENDING,), None, EntryState.WAITING),
-        ((ChunkState.REJECTED,), None, EntryState.WAITING),
+        ((ChunkState.REJECTED,), None, EntryState.REJECTED),
         ((ChunkState.ACCEPTED,), None, EntryState.COMPLETE),
         ((ChunkState.ACCEPTED, ChunkState.PENDING), None, EntryState.PARTIAL),
         ((ChunkState.ACCEPTED, ChunkState.PENDING), EndingKind.ABANDONED, EntryState.ABANDONED),
         ((ChunkState.PENDING,), EndingKind.WITHDRAWN, EntryState.WITHDRAWN),
+        ((ChunkState.PENDING,), EndingKind.LAPSED, EntryState.WITHDRAWN),
         ((ChunkState.UNKNOWN,), EndingKind.WITHDRAWN, EntryState.UNKNOWN),
     ],
 )

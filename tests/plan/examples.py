@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from smsby_deploy.config.project_loader import load_project
-from smsby_deploy.lock.records import Lock
-from smsby_deploy.plan.model import Plan
+from smsby_deploy.lock.records import AppliedBy, Approval, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.plan.model import Action, Plan
 from smsby_deploy.plan.planner import make_plan
+from smsby_deploy.texts.cost import money
 
 NOON = datetime(2026, 11, 24, 9, tzinfo=UTC)  # 12:00 in Minsk
 
@@ -60,4 +61,30 @@ def make_example_plan(
         lock=lock or Lock("shop"),
         clock=FixedClock(at),
         new_id="p",
+    )
+
+
+def recorded(action: Action, state: ChunkState = ChunkState.PENDING, *, fresh: bool | None = None) -> Entry:
+    """Return the entry that apply writes for a planned mailing; with `fresh` it is approved for the action's window."""
+    assert fresh is None or action.window is not None
+    approval = None
+    if fresh is not None and action.window is not None:
+        opens, closes = (time.isoformat() for time in action.window)
+        approval = Approval(NOON.isoformat(), "p", "anna", opens, closes, fresh)
+    return Entry(
+        1,
+        action.content_digest,
+        action.audience_digest,
+        action.via,
+        action.alphaname,
+        action.alphaname_id,
+        action.schedule_time,
+        action.recipients,
+        action.parts,
+        None if action.cost is None else money(action.cost),
+        tuple(
+            ChunkRecord(chunk.fingerprint, chunk.recipients, chunk.digest, state) for chunk in action.chunks
+        ),
+        AppliedBy(NOON.isoformat(), "p", None, "x"),
+        approval=approval,
     )

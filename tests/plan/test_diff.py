@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from smsby_deploy.clock import Window
 from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import (
     AppliedBy,
+    Approval,
     ChunkRecord,
     ChunkState,
     Ending,
@@ -369,16 +371,70 @@ def test_diff_mailing(case: str) -> None:
         assert decision.code is None
 
 
+_HOUR = timedelta(hours=1)
+_OPEN, _EARLY, _OVER = (Window(_NOW + n * _HOUR, _NOW + (n + 2) * _HOUR) for n in (-1, 1, -2))
+
+
+def _approved(window: Window, state: ChunkState = P, **changes: object) -> Entry:
+    opens, closes = (time.isoformat() for time in window)
+    approval = Approval("t", "p", "anna", opens, closes)
+    return _entry(state, state, **{"approval": approval, "contact_list": _LIST, **changes})
+
+
+# Entry, window of the files, whether it is handed over now, action and code.
+_WAITING_CASES = {
+    "not approved, early": (None, _EARLY, False, "hold", None),
+    "not approved, open": (None, _OPEN, False, "create", None),
+    "not approved, over": (None, _OVER, False, "blocked", "expired"),
+    "approved, early": (_approved(_EARLY), _EARLY, False, "waiting", None),
+    "approved, early, hand-over": (_approved(_EARLY), _EARLY, True, "waiting", None),
+    "approved, open": (_approved(_OPEN), _OPEN, False, "due", None),
+    "approved, open, hand-over": (_approved(_OPEN), _OPEN, True, "create", None),
+    "approved, over": (_approved(_OVER), _OVER, False, "blocked", "expired"),
+    "rejected, hand-over": (_approved(_OPEN, R), _OPEN, True, "create", None),
+    "another window": (_approved(_OPEN), _EARLY, False, "hold", None),
+    "another window, hand-over": (_approved(_OPEN), _EARLY, True, "create", None),
+    "no window any more": (_approved(_EARLY), None, False, "create", None),
+    "no window any more, hand-over": (_approved(_OPEN), None, True, "create", None),
+    "changed": (_approved(_EARLY, content_digest="other"), _EARLY, False, "hold", None),
+    "changed, hand-over": (_approved(_OPEN, content_digest="other"), _OPEN, True, "blocked", "changed"),
+    "other list": (_approved(_OPEN, contact_list=NamedId("Newsletter", 35)), _OPEN, True, "blocked", "changed"),
+    "other transport": (_approved(_OPEN, transport="single"), _OPEN, True, "blocked", "changed"),
+    "never approved, hand-over": (_entry(P, P), _OPEN, True, "blocked", "changed"),
+    "handed over": (_approved(_OPEN, A), _OPEN, True, "noop", None),
+    "unknown": (_approved(_OPEN, U), _OPEN, True, "blocked", "unknown"),
+    "in part, open": (replace(_approved(_OPEN), chunks=_entry(A, P).chunks), _OPEN, True, "resume", None),
+    "in part, over": (replace(_approved(_OVER), chunks=_entry(A, P).chunks), _OVER, True, "blocked", "expired"),
+    "in part, over, new plan": (replace(_approved(_OVER), chunks=_entry(A, P).chunks), _OVER, False, "resume", None),
+}  # fmt: skip
+
+
+def _waiting(case: str) -> Situation:
+    entry, window, is_handing_over, *_ = _WAITING_CASES[case]
+    return Situation(
+        "shop", _desired(), entry, _remote(), _NOW, _LIST, window=window, is_handing_over=is_handing_over
+    )
+
+
+@pytest.mark.parametrize("case", _WAITING_CASES)
+def test_diff_of_what_may_wait(case: str) -> None:
+    """What is approved waits for its window; only what is unchanged is handed over, and only in the window."""
+    decision = diff_mailing(_waiting(case))
+    assert (decision.action, decision.code) == _WAITING_CASES[case][3:]
+    has_window = decision.action in ("hold", "waiting", "due")
+    assert (decision.window is not None) == has_window
+
+
 def test_every_rule_decides_some_case() -> None:
     """No row of the table is dead: each of them is the first to apply in one of the cases."""
-    deciding = {
-        next(
-            i
-            for i, rule in enumerate(RULES)
-            if rule.when(Situation("shop", desired, entry, remote, _NOW, _LIST))
-        )
-        for desired, entry, remote, *_ in _CASES.values()
-    }
+    situations = [
+        *(
+            Situation("shop", desired, entry, remote, _NOW, _LIST)
+            for desired, entry, remote, *_ in _CASES.values()
+        ),
+        *map(_waiting, _WAITING_CASES),
+    ]
+    deciding = {next(i for i, rule in enumerate(RULES) if rule.when(here)) for here in situations}
     assert deciding == set(range(len(RULES)))
 
 

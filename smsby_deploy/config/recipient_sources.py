@@ -1,0 +1,116 @@
+"""Recipients as declared: inline, or where they are: a file, Parquet files, a database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from smsby_deploy.config.declarations import (
+    FalseText,
+    Freshness,
+    InlineRecipient,
+    InlineRecipients,
+    RecipientsFile,
+    RecipientsParquet,
+    RecipientsQuery,
+    TextSource,
+)
+from smsby_deploy.config.project_files import expand, is_plain_name, outside, resolve_inside
+from smsby_deploy.config.settings import read_duration
+from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
+from smsby_deploy.problems import Location, ProblemLog
+
+_FALSE_STARTS = frozenset("fF+-.0")
+# `NO` is the text that the author wrote.
+_FALSE = re.compile(r"false|False|FALSE|[-+]?(?:0+(?:\.0*)?|\.0+)(?:[eE][-+]?\d+)?|0x0+|0o0+")
+
+
+def read_inline_recipients(rows: YamlList, location: Location) -> InlineRecipients:
+    """Return the recipients listed in a campaign file.
+
+    By its schema, all their values are text or null, which is an empty value.
+    """
+    for row in rows:
+        if row.__class__ is not YamlMap:
+            continue
+        for name in row.untyped:
+            scalar = row[name]
+            # Looking at one character is faster than the pattern, and than a call.
+            if scalar.__class__ is str and scalar[:1] in _FALSE_STARTS and name not in ("phone", "text"):
+                row[name] = FalseText(scalar) if _FALSE.fullmatch(scalar) else scalar
+        if None in row.values():
+            row.update({name: "" for name, value in row.items() if value is None})
+    recipients = [
+        InlineRecipient(row if row.__class__ is YamlMap else {"phone": row}, mark)
+        for row, mark in zip(rows, rows.items_at, strict=True)
+    ]
+    return InlineRecipients(tuple(recipients), location)
+
+
+def read_file_source(path: Path, settings: Mapping[str, str], location: Location) -> RecipientsFile:
+    """Return the file at `path`, with the project's settings for reading it."""
+    return RecipientsFile(
+        path,
+        settings["file"],
+        settings.get("phone", "phone"),
+        location,
+        settings.get("encoding"),
+        settings.get("delimiter"),
+    )
+
+
+def read_query_source(
+    node: YamlMap, *, name: str, file: str, content: str, timezone: str, environ: Mapping[str, str]
+) -> RecipientsQuery:
+    """Return the query in `node`, with the database URL from `environ`.
+
+    Args:
+        node: the mapping that holds the query: `recipients`, or an entry of `suppress`.
+        name: what the query is called in plans and problems, e.g. `sql:sale/vip`.
+        file: the project path of the file with the query.
+        content: the text of that file.
+        timezone: the zone of times in the database that have none.
+        environ: the environment variables.
+    """
+    fresh = node.get("freshness")
+    return RecipientsQuery(
+        sql=_read_sql(node, file, content),
+        name=name,
+        url_env=node["url_env"],
+        url=environ.get(node["url_env"]) or None,
+        order_by=node.get("order_by"),
+        phone=node.get("phone", "phone"),
+        location=Location(file, *node.values_at["sql"]),
+        freshness=Freshness(_read_sql(fresh, file, content), read_duration(fresh["max_age"]), timezone)
+        if fresh
+        else None,
+    )
+
+
+def read_parquet_source(root: Path, node: YamlMap, file: str, log: ProblemLog) -> RecipientsParquet:
+    """Return the Parquet files that a path or glob pattern names, sorted by name.
+
+    Files outside `root` are errors.
+    """
+    pattern, place = node["parquet"], Location(file, *node.values_at["parquet"])
+    names = [pattern]
+    if any(sign in pattern for sign in "*?["):
+        try:
+            if ".." in PurePosixPath(pattern).parts:
+                raise ValueError
+            found = filter(Path.is_file, expand(root, pattern))
+            names = sorted(path.relative_to(root).as_posix() for path in found)
+        except (NotImplementedError, ValueError):  # an absolute pattern, or one with ..
+            log.error("PATH_OUTSIDE", outside(pattern), place)
+            names = []
+        else:
+            if not names:
+                log.error("FILE_MISSING", f"no file matches {pattern}", place)
+    paths = [(resolve_inside(root, name, place, log), name) for name in names if is_plain_name(name, log)]
+    files = tuple((path, name) for path, name in paths if path is not None)
+    return RecipientsParquet(files, pattern, node.get("phone", "phone"), place)
+
+
+def _read_sql(node: YamlMap, file: str, content: str) -> TextSource:
+    return TextSource(node["sql"], Location(file, *node.values_at["sql"]), content)

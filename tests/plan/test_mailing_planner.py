@@ -1,0 +1,160 @@
+"""mailing_planner: what is approved for later, waits, is due, has changed meanwhile, or came too late."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.lock.records import ChunkState, Ending, EndingKind, Entry, Lock
+from smsby_deploy.plan.model import Action, Plan
+from tests.plan.examples import CAMPAIGN, NOON, make_example_plan, recorded
+
+# Sent on 25 November at 12:00 in Minsk; handed over from midnight to 11:40.
+_HELD = CAMPAIGN.replace(
+    "mailings:",
+    "schedule_time: 2026-11-25T12:00:00\nrelease: {before: 12h, at_latest: 20m}\nmailings:",
+).partition("  - name: staff")[0]
+_OPENS, _CLOSES = NOON + timedelta(hours=12), NOON + timedelta(hours=23, minutes=40)
+_FRESH = f"{_HELD}    audience: fresh\n    expect_recipients: {{max: 3}}\n"
+_MORE = '{phone: "375297654321", name: Test}', '{phone: "375297654321", name: Test}, "375297654322"'
+
+
+def _plan(folder: Path, campaign: str, at: datetime, entry: Entry | None = None, rails: str = "{}") -> Plan:
+    lock = Lock("shop", mailings={} if entry is None else {"sale/vip": entry})
+    return make_example_plan(folder, rails, campaign, lock, at)
+
+
+def _action(folder: Path, campaign: str, at: datetime, entry: Entry | None = None) -> Action:
+    (action,) = _plan(folder, campaign, at, entry).actions
+    return action
+
+
+@pytest.mark.parametrize(
+    ("at", "action", "code"),
+    [
+        (NOON, "hold", None),
+        (_OPENS - timedelta(seconds=1), "hold", None),
+        (_OPENS, "create", None),
+        (_CLOSES - timedelta(seconds=1), "create", None),
+        (_CLOSES, "blocked", "expired"),
+        (_CLOSES + timedelta(hours=1), "blocked", "expired"),
+    ],
+)
+def test_mailing_is_held_until_its_window(
+    at: datetime, action: str, code: str | None, tmp_path: Path
+) -> None:
+    """It is approved for later before its window, sent by the same apply in it, and expired after it."""
+    found = _action(tmp_path, _HELD, at)
+    assert (found.action, found.reason_code) == (action, code)
+    assert (found.window is not None) == (action == "hold")
+    if found.window is not None:
+        assert tuple(found.window) == (_OPENS, _CLOSES)
+        assert "between 2026-11-25 00:00 and 2026-11-25 11:40" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("at", "action", "code"),
+    [
+        (_OPENS - timedelta(seconds=1), "waiting", None),
+        (_OPENS, "due", None),
+        (_CLOSES - timedelta(seconds=1), "due", None),
+        (_CLOSES, "blocked", "expired"),
+    ],
+)
+def test_approved_mailing_waits(at: datetime, action: str, code: str | None, tmp_path: Path) -> None:
+    """What is approved waits for its window, and is then due; it sends nothing and costs nothing again."""
+    entry = recorded(_action(tmp_path, _HELD, NOON), fresh=False)
+    plan = _plan(tmp_path, _HELD, at, entry)
+    (found,) = plan.actions
+    assert (found.action, found.reason_code) == (action, code)
+    assert not plan.to_do
+    assert not plan.committed.mailings
+    assert (found.approval is None) == (code is not None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("hello", "hi"),
+        _MORE,
+        ("2026-11-25T12:00:00", "2026-11-25T13:00:00"),
+        ("before: 12h", "before: 11h"),
+        ("revision: 1", "revision: 2"),
+    ],
+    ids=["text", "recipients", "time", "window", "revision"],
+)
+def test_changed_mailing_is_approved_again(before: str, after: str, tmp_path: Path) -> None:
+    """Whatever is changed while it waits, a new plan of it offers to approve it."""
+    campaign = _HELD.replace("mailings:", "revision: 1\nmailings:")
+    entry = recorded(_action(tmp_path, campaign, NOON), fresh=False)
+    found = _action(tmp_path, campaign.replace(before, after), NOON, entry)
+    assert (found.action, found.approval) == ("hold", None)
+    late = _action(tmp_path, campaign.replace(before, after), _OPENS + timedelta(hours=2), entry)
+    assert (late.action, late.approval) == ("create", None)
+
+
+@pytest.mark.parametrize(
+    ("approved", "declared"), [(True, True), (True, False), (False, True), (False, False)]
+)
+def test_fresh_audience_may_change(approved: bool, declared: bool, tmp_path: Path) -> None:
+    """The audience may change only if that was approved and is still declared; the text never may."""
+    campaign = _FRESH if declared else _HELD
+    entry = recorded(_action(tmp_path, _HELD, NOON), fresh=approved)
+    found = _action(tmp_path, campaign.replace(*_MORE), NOON, entry)
+    assert found.action == ("waiting" if approved and declared else "hold")
+    assert _action(tmp_path, campaign.replace("hello", "hi"), NOON, entry).action == "hold"
+
+
+def test_lapsed_approval_can_be_given_again(tmp_path: Path) -> None:
+    """A mailing whose approval lapsed is offered like a new one, also if its files are as approved again."""
+    entry = recorded(_action(tmp_path, _HELD, NOON), fresh=False)
+    lapsed = replace(entry, ending=Ending(EndingKind.LAPSED, NOON.isoformat(), "ci", "changed"))
+    assert lapsed.state == "withdrawn"
+    assert _action(tmp_path, _HELD, NOON, lapsed).action == "hold"
+
+
+def test_sender_of_another_id_needs_a_new_approval(tmp_path: Path) -> None:
+    """The name of the sender may mean another one of the account since it was approved."""
+    campaign = _HELD.replace("mailings:", "alphaname: 7\nmailings:")
+    entry = recorded(_action(tmp_path, campaign, NOON), fresh=False)
+    assert entry.alphaname_id == 7
+    assert _action(tmp_path, campaign, NOON, entry).action == "waiting"
+    assert _action(tmp_path, campaign, NOON, replace(entry, alphaname_id=8)).action == "hold"
+
+
+def test_revision_that_was_only_approved_is_no_obstacle(tmp_path: Path) -> None:
+    """If the files go back to the revision that was sent, it is unchanged; what waits of the next one is not sent."""
+    before = _HELD.replace("11-25", "11-23")
+    sent = recorded(_action(tmp_path, before, NOON), ChunkState.ACCEPTED)
+    raised = _HELD.replace("mailings:", "revision: 2\nmailings:").replace("hello", "hi")
+    waiting = replace(recorded(_action(tmp_path, raised, NOON), fresh=False), revision=2, earlier=(sent,))
+    assert _action(tmp_path, raised, NOON, waiting).action == "waiting"
+    assert _action(tmp_path, before, NOON, waiting).action == "noop"
+
+
+def test_held_mailing_obeys_the_guardrails(tmp_path: Path) -> None:
+    """What is approved for later is judged, and paid for, like what is sent now."""
+    assert not _plan(tmp_path, _HELD, NOON, rails="{max_cost: 2, budget: 2}").blocked
+    for rails in ("{max_recipients: 1}", "{budget: 1}", '{quiet_hours: {from: "11:00", to: "13:00"}}'):
+        assert _action_with(tmp_path, rails) == ("blocked", "guardrail")
+    plan = _plan(tmp_path, _HELD, NOON, rails="{max_cost: 1}")
+    assert (plan.totals.cost, plan.held.cost, plan.committed.cost) == (0, 2, 2)
+
+
+def _action_with(folder: Path, rails: str) -> tuple[str, str | None]:
+    (action,) = _plan(folder, _HELD, NOON, rails=rails).actions
+    return action.action, action.reason_code
+
+
+def test_budget_keeps_what_waits(tmp_path: Path) -> None:
+    """What waits for a time in this month counts in the budget of another mailing."""
+    entry = recorded(_action(tmp_path, _HELD, NOON), fresh=False)
+    both = _HELD + '  - {name: staff, recipients: ["375291234567"], text: hello}\n'
+    by_budget = {
+        budget: [a.action for a in _plan(tmp_path, both, NOON, entry, f"{{budget: {budget}}}").actions]
+        for budget in (2, 3)
+    }
+    assert by_budget == {2: ["waiting", "blocked"], 3: ["waiting", "hold"]}
