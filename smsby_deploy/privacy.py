@@ -7,7 +7,7 @@ write; what travels inside the program is not masked.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -93,6 +93,18 @@ def hide_echo(content: bytes, token: str) -> bytes:
     if len(token) < MIN_SECRET or token.isdigit():
         return content
     return content.replace(token.encode("utf-8", "surrogatepass"), HIDDEN.encode())
+
+
+def hide_echoes(pieces: Iterable[bytes], token: str) -> Iterator[bytes]:
+    """Yield an answer as hide_echo returns it, though the end of a piece may cut a token."""
+    last = len(token.encode("utf-8", "surrogatepass")) - 1
+    held = b""
+    for piece in pieces:
+        held = hide_echo(held + piece, token)
+        cut = max(0, len(held) - last)
+        yield held[:cut]
+        held = held[cut:]
+    yield held
 
 
 def hide_token_parameters(text: str) -> str:

@@ -107,7 +107,7 @@ class DeliveryLedger:
         Raises:
             SmsbyUnavailable, ApiError: sms.by could not be asked.
         """
-        listed = remote.by_id.get(message_id)
+        listed = remote.find_id(message_id)
         refusal = (
             self._refused_before(message_id)
             or _wrong_time(message_id, listed, use.time, now)

@@ -29,6 +29,7 @@ from smsby_deploy.plan.model import Action
 from smsby_deploy.plan.planner import TOOL, measure_files
 from smsby_deploy.plan.selection import find_mailing
 from smsby_deploy.smsby.client import ReadClient
+from smsby_deploy.smsby.deliveries import BulkMailingStatus
 from smsby_deploy.smsby.parsers import RemoteMailing
 from smsby_deploy.texts.cost import money
 from smsby_deploy.wording import counted
@@ -128,10 +129,13 @@ def find_messages(
         Refused: sms.by does not know one of them, or it is an unconfirmed draft.
         SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
     """
-    listed = {row.id: row for row in client.get_sms_messages()}
+    requests = {uuid: _ask_about(client, uuid) for uuid in wanted.uuids}
+    reported = {status.message_id for statuses in requests.values() for status in statuses}
+    ids = {*wanted.message_ids, *reported}
+    listed = {row.id: row for row in client.get_sms_messages(keep=lambda number, name: number in ids)}
     messages = [_find_by_id(client, listed, number) for number in dict.fromkeys(wanted.message_ids)]
-    for uuid in dict.fromkeys(wanted.uuids):
-        messages.extend(_find_by_uuid(client, listed, project, mailing, uuid))
+    for uuid, statuses in requests.items():
+        messages.extend(_messages_of(statuses, listed, project, mailing, uuid))
     for message in messages:
         if message.listed is not None and message.listed.is_draft:
             raise Refused(
@@ -291,19 +295,28 @@ def _find_by_id(client: ReadClient, listed: dict[int, RemoteMailing], number: in
     return RemoteMessage(number, None, "", recipients, None)
 
 
-def _find_by_uuid(
-    client: ReadClient, listed: dict[int, RemoteMailing], project: Project, mailing: Mailing, uuid: str
-) -> list[RemoteMessage]:
-    """Return the messages of one request that belong to `mailing`.
-
-    If the request has only one message, it is returned whatever its name.
-    """
+def _ask_about(client: ReadClient, uuid: str) -> tuple[BulkMailingStatus, ...]:
+    """Return what sms.by reports about one request, which must be something."""
     reported = client.status_bulk_sms(uuid)
     if not reported:
         raise Refused(
             f"sms.by reports nothing about request {uuid}",
             hint="for a recent request it may do so only later: try again then",
         )
+    return reported
+
+
+def _messages_of(
+    reported: Sequence[BulkMailingStatus],
+    listed: dict[int, RemoteMailing],
+    project: Project,
+    mailing: Mailing,
+    uuid: str,
+) -> list[RemoteMessage]:
+    """Return the messages of one request that belong to `mailing`.
+
+    If the request has only one message, it is returned whatever its name.
+    """
     messages = []
     for status in reported:
         row = listed.get(status.message_id) if status.message_id is not None else None

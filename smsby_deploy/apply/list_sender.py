@@ -354,7 +354,7 @@ class ListSender:
         seconds = context.project.api.reconcile_seconds
         for _ in poll(seconds, clock=context.clock, pause=context.shutdown.pause):
             context.shutdown.check()
-            listed = self._reconciler.read_before_sending().by_id.get(message_id)
+            listed = self._reconciler.read_before_sending(message_id).find_id(message_id)
             if listed is not None:
                 return listed
         line = f"{address}: sms.by does not list its draft {message_id}: its time and sender are not compared"

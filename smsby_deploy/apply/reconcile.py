@@ -12,7 +12,7 @@ from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkRecord, ChunkState
 from smsby_deploy.plan.model import Action
-from smsby_deploy.plan.remote_state import RemoteView, merge_entry, view_remote
+from smsby_deploy.plan.remote_state import RemoteView, merge_entry, read_remote
 from smsby_deploy.smsby.parsers import is_draft
 from smsby_deploy.smsby.retry import poll
 
@@ -29,14 +29,17 @@ class Reconciler:
         self._say = context.say
         self._last: tuple[float, RemoteView] | None = None  # when it was asked for, and the answer
 
-    def read(self) -> RemoteView:
+    def read(self, *ids: int) -> RemoteView:
         """Return the remote list.
+
+        It can be searched for what the lock and the files have, and for these `ids`.
 
         Raises:
             SmsbyUnavailable, TokenRefused, ApiError: it cannot be read.
         """
         asked_at = self._clock.monotonic()
-        remote = view_remote(self._project.scope, self._client.get_sms_messages())
+        addresses = (mailing.address for mailing in self._project.mailings)
+        remote = read_remote(self._client, self._project.scope, self._recorder.lock, addresses, ids)
         self._last = asked_at, remote
         return remote
 
@@ -58,14 +61,14 @@ class Reconciler:
         """Let the next look read the list: the outcome of a request is unknown."""
         self._last = None
 
-    def read_before_sending(self) -> RemoteView:
-        """Return the remote list; nothing is sent without it.
+    def read_before_sending(self, *ids: int) -> RemoteView:
+        """Return the remote list as `read` does; nothing is sent without it.
 
         Raises:
             StopSending: it cannot be read, perhaps because a signal did not leave the time.
         """
         try:
-            return self.read()
+            return self.read(*ids)
         except (SmsbyUnavailable, ApiError) as error:
             self._shutdown.check()
             raise not_asked(error) from error

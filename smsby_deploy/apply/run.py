@@ -40,7 +40,7 @@ from smsby_deploy.plan.list_check import is_forgotten
 from smsby_deploy.plan.model import Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL
 from smsby_deploy.plan.reasons import frozen
-from smsby_deploy.plan.remote_state import view_remote
+from smsby_deploy.plan.remote_state import read_remote
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.suppression import hash_opt_outs
 
@@ -83,7 +83,7 @@ def _start_anew(request: ApplyRequest, scope: str, held: HeldLock) -> None:
     One that cannot be asked is reported later, in its turn.
     """
     with suppress(SmsbyUnavailable, ApiError):
-        remote = view_remote(scope, request.connect().get_sms_messages())
+        remote = read_remote(request.connect(), scope, held.lock)
         if is_forgotten(held.lock, remote, request.here):
             held.start_anew()
 

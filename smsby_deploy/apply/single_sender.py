@@ -239,11 +239,13 @@ class SingleSender:
         if waiting is not None:
             why = f"not sent: sms.by has not approved the text yet (message {waiting}); the next apply continues"
             run.stop(why, ExitCode.FAILED)
-        listed = self._reconciler.read_before_sending().by_id if self._is_resumed(sending, chunks) else {}
+        numbers = [number for number in ids.values() if number is not None]
+        is_resumed = self._is_resumed(sending, chunks)
+        remote = self._reconciler.read_before_sending(*numbers) if is_resumed else None
         for chunk in chunks:
             number = ids[chunk.index]
             state = states.get(number) if number is not None else None
-            row = listed.get(number) if number is not None else None
+            row = remote.find_id(number) if remote is not None and number is not None else None
             answers = [ReportedValues(None, None, state.alphaname, state.parts)] if state else []
             answers += [ReportedValues(row.d_schedule, None, row.alphaname)] if row else []
             self._stop_if_different(sending, chunk, number, answers)
@@ -344,7 +346,7 @@ class SingleSender:
             time=sending.time,
         )
         try:
-            remote, now = self._reconciler.read(), self._context.clock.now()
+            remote, now = self._reconciler.read(message_id), self._context.clock.now()
             return self._ledger.check_reuse(remote, message_id, use, now=now)
         except (SmsbyUnavailable, ApiError) as error:
             what = f"not sent: message {message_id} could not be read: {error}"

@@ -85,7 +85,7 @@ def check_list(lock: Lock, remote: RemoteView, *, now: datetime, reconcile_secon
             if one is entry and listed < len(chunks):
                 time = datetime.fromisoformat(entry.schedule_time) if entry.schedule_time else None
                 missing.append(MissingMailing(address, len(chunks) - listed, len(chunks), time))
-    return ListCheck(expected, shown, len(remote.by_id), tuple(missing))
+    return ListCheck(expected, shown, remote.count, tuple(missing))
 
 
 class _Window:

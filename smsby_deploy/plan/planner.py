@@ -26,7 +26,7 @@ from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing
 from smsby_deploy.plan.measure import find_flaws, measure_mailing
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.observers import NO_PROGRESS, Observers, ReadProgress
-from smsby_deploy.plan.remote_state import RemoteView, view_remote
+from smsby_deploy.plan.remote_state import RemoteView, read_remote
 from smsby_deploy.plan.selection import select_mailings
 from smsby_deploy.plan.similar import SentMailings, SharedTexts, find_similar
 from smsby_deploy.plan.staleness import exempt_inputs, finished_queries, hash_inputs, stamp_lock
@@ -225,7 +225,8 @@ class MeasuredFiles:
         names = read_names(client, [one.mailing for one in self.measured])
         if client is None:
             return names, None, None
-        remote = view_remote(project.scope, client.get_sms_messages())
+        addresses = (mailing.address for mailing in project.mailings)
+        remote = read_remote(client, project.scope, self.lock, addresses)
         if here is None or (may_start_anew and is_forgotten(self.lock, remote, here)):
             return names, remote, None
         return names, remote, find_binding(self.lock, here, is_shown=shows_any(self.lock, remote))

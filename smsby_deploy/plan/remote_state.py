@@ -6,12 +6,14 @@ Whatever it lists is merged into what the lock knows; whatever it does not list 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry
+from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.fingerprint import RemoteName, may_be_truncated, read_remote_name
-from smsby_deploy.smsby.parsers import RemoteMailing
+from smsby_deploy.smsby.client import ReadClient
+from smsby_deploy.smsby.parsers import MailingList, RemoteMailing
 
 _SHORTEST_TRUNCATED = 20  # a listed name of this length or more may be one of ours, truncated by sms.by
 
@@ -21,8 +23,9 @@ class RemoteView:
     """The remote list, indexed.
 
     `own` are the names with a fingerprint of this project, by address and revision. `unmarked` are the names without any
-    fingerprint, by their first word. `by_id` holds every listed mailing; `ids` all message ids of a fingerprint, because a
-    message that was never sent may have been made twice.
+    fingerprint, by their first word. `by_id` holds the mailings that were kept, which are all if there is no filter; `ids`
+    all message ids of a fingerprint, because a message that was never sent may have been made twice. `count` is how many
+    mailings are listed.
     """
 
     by_fingerprint: dict[str, RemoteMailing]
@@ -30,6 +33,18 @@ class RemoteView:
     unmarked: dict[str, list[str]]
     by_id: dict[int, RemoteMailing]
     ids: dict[str, list[int]]
+    wanted: ListFilter | None = None
+    count: int = 0
+
+    def find_id(self, number: int) -> RemoteMailing | None:
+        """The listed mailing with this id; None if it is not listed.
+
+        Raises:
+            LookupError: it is not known whether it is listed.
+        """
+        if self.wanted is not None and number not in self.wanted.ids:
+            raise LookupError(f"the list was not read for mailing {number}")
+        return self.by_id.get(number)
 
     def other_fingerprints(self, address: str, revision: int, planned: frozenset[str]) -> list[str]:
         """The fingerprints of this address and revision that are not `planned`."""
@@ -53,9 +68,54 @@ class RemoteView:
         return None
 
 
-def view_remote(project: str, mailings: Iterable[RemoteMailing]) -> RemoteView:
-    """Index the remote list for `project`."""
-    view = RemoteView({}, {}, {}, {}, {})
+class ListFilter:
+    """Which mailings of the remote list are needed; the account may have a million others.
+
+    They are those of the project, those with one of `ids`, and those whose name may be a truncated name of one of
+    `addresses`.
+    """
+
+    def __init__(self, project: str, addresses: Iterable[str], ids: Iterable[int | None]) -> None:
+        self._mark = f" {project}#"
+        self._addresses = sorted(set(addresses))
+        self.ids = frozenset(number for number in ids if number is not None)
+
+    def __call__(self, number: int, name: str) -> bool:
+        """Return whether the mailing with this id and name is needed."""
+        if self._mark in name or number in self.ids:
+            return True
+        return len(name) >= _SHORTEST_TRUNCATED and self._begins_like_ours(name)
+
+    def _begins_like_ours(self, name: str) -> bool:
+        first = name.partition(" ")[0]
+        place = bisect_left(self._addresses, first)
+        nearest = self._addresses[place] if place < len(self._addresses) else ""
+        return nearest == first or (len(first) >= _SHORTEST_TRUNCATED and nearest.startswith(first))
+
+
+def read_remote(
+    client: ReadClient,
+    project: str,
+    lock: Lock,
+    addresses: Iterable[str] = (),
+    ids: Iterable[int | None] = (),
+) -> RemoteView:
+    """Read the remote list as far as it is needed: for `lock`, `addresses` and `ids`.
+
+    Raises:
+        SmsbyUnavailable, TokenRefused, ApiError: it cannot be read.
+    """
+    recorded = (one for entry in lock.mailings.values() for one in (entry, *entry.earlier))
+    known = (chunk.message_id for entry in recorded for chunk in entry.chunks)
+    wanted = ListFilter(project, (*lock.mailings, *addresses), (*known, *ids))
+    return view_remote(project, client.get_sms_messages(keep=wanted), wanted)
+
+
+def view_remote(
+    project: str, mailings: MailingList | Iterable[RemoteMailing], wanted: ListFilter | None = None
+) -> RemoteView:
+    """Index the remote list for `project`; it was read with the filter `wanted`."""
+    view = RemoteView({}, {}, {}, {}, {}, wanted)
     for mailing in mailings:
         view.by_id[mailing.id] = mailing
         name = read_remote_name(mailing.name)
@@ -68,7 +128,8 @@ def view_remote(project: str, mailings: Iterable[RemoteMailing]) -> RemoteView:
                 view.by_fingerprint[name.fingerprint] = mailing
             view.own.setdefault((name.address, name.revision), []).append(name)
             view.ids.setdefault(name.fingerprint, []).append(mailing.id)
-    return view
+    count = mailings.count if isinstance(mailings, MailingList) else len(view.by_id)
+    return replace(view, count=count)
 
 
 def merge_entry(entry: Entry, remote: RemoteView | None) -> tuple[ChunkState, ...]:

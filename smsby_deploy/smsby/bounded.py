@@ -20,7 +20,7 @@ from requests.adapters import HTTPAdapter
 from smsby_deploy.clock import Clock
 
 LARGEST_ANSWER = 64 << 20  # bytes, after decompression
-LARGEST_LIST = 1 << 30  # of getSMSMessages, which has every mailing of the account
+LARGEST_LIST = 1 << 30  # of getSMSMessages, which has every mailing of the account and is read as a stream
 _LARGEST_HEADERS = 1 << 20
 _SLACK = 1 << 20  # for the sizes of chunks, beside what they hold
 _PROGRESS = 64 << 10  # bytes that arrive within _PATIENCE timeouts
@@ -30,7 +30,11 @@ _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
 
 class TooLarge(OSError):
-    """An answer holds more than it may."""
+    """An answer holds more than the `limit` of bytes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
 
 
 class BadEncoding(OSError):
@@ -47,25 +51,29 @@ class BoundedResponse(HTTPResponse):
 
     def begin(self) -> None:
         """Read the headers."""
-        self._bytes.left = _LARGEST_HEADERS
+        self._bytes.allow(_LARGEST_HEADERS)
         super().begin()
-        self._bytes.left = LARGEST_LIST + _SLACK
+        self.limit(LARGEST_LIST)
 
     def limit(self, size: int) -> None:
         """Let the rest of the answer have `size` bytes, compressed or not."""
-        self._bytes.left = size + _SLACK
+        self._bytes.allow(size, _SLACK)
 
 
 class _BoundedBytes(io.RawIOBase):
     """The bytes of a socket."""
 
     def __init__(self, source: io.RawIOBase, sock: Any, clock: Clock) -> None:
-        self.left = _LARGEST_HEADERS
+        self.allow(_LARGEST_HEADERS)
         self._source = source
         self._sock = sock
         self._clock = clock
         self._timeout: float | None = sock.gettimeout()
         self._begin_interval()
+
+    def allow(self, limit: int, slack: int = 0) -> None:
+        """Let the rest have `limit` bytes, and some more that are not content."""
+        self._limit, self._left = limit, limit + slack
 
     def readable(self) -> bool:
         return True
@@ -79,9 +87,9 @@ class _BoundedBytes(io.RawIOBase):
                 self._sock.settimeout(remaining)
         count: int | None = self._source.readinto(buffer)
         self._received += count or 0
-        self.left -= count or 0
-        if self.left < 0:
-            raise TooLarge
+        self._left -= count or 0
+        if self._left < 0:
+            raise TooLarge(self._limit)
         if self._received >= _PROGRESS:
             self._begin_interval()
         return count
@@ -134,8 +142,8 @@ class BoundedAdapter(HTTPAdapter):
         conn.cert_reqs = "CERT_REQUIRED"
 
 
-def read_body(response: requests.Response, limit: int) -> bytes:
-    """Return the body, decompressed.
+def read_pieces(response: requests.Response, limit: int) -> Iterator[bytes]:
+    """Yield the body piece by piece, decompressed.
 
     Raises:
         TooLarge: it holds more than `limit` bytes.
@@ -150,14 +158,12 @@ def read_body(response: requests.Response, limit: int) -> bytes:
         received = _decompressed(received)
     elif encoding not in ("", "identity"):
         raise BadEncoding
-    pieces = []
     size = 0
     for piece in received:
         size += len(piece)
         if size > limit:
-            raise TooLarge
-        pieces.append(piece)
-    return b"".join(pieces)
+            raise TooLarge(limit)
+        yield piece
 
 
 def _decompressed(received: Iterator[bytes]) -> Iterator[bytes]:

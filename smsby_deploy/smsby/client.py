@@ -8,15 +8,20 @@ from typing import Any, Literal, TypeVar
 
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.smsby.deliveries import BulkMailingStatus, Delivery, read_bulk_status, read_deliveries
+from smsby_deploy.smsby.json_stream import KeepRow
 from smsby_deploy.smsby.methods import METHODS, check_params
 from smsby_deploy.smsby.parsers import (
     Alphaname,
     Balance,
+    KeepMailing,
+    MailingList,
     Message,
     MessageState,
-    RemoteMailing,
     SmsState,
     SubscriberList,
+    keep_all,
+    mailing_id,
+    mailing_name,
     read_alphanames,
     read_balance,
     read_lists,
@@ -28,6 +33,7 @@ from smsby_deploy.smsby.parsers import (
 from smsby_deploy.smsby.response import (
     Answer,
     NotFound,
+    Rows,
     error_for,
     find_value,
     is_known,
@@ -64,19 +70,25 @@ class ReadClient:
         self._transport = transport
         self.pause: Callable[[float], None] = transport.clock.sleep
 
-    def get_sms_messages(self, kind: Literal["WEB", "API"] | None = None) -> tuple[RemoteMailing, ...]:
-        """Return all mailings of the account, or those of one kind.
+    def get_sms_messages(
+        self, kind: Literal["WEB", "API"] | None = None, *, keep: KeepMailing = keep_all
+    ) -> MailingList:
+        """Return the mailings of the account, or those of one kind, that `keep` wants.
 
-        The result is empty only if sms.by says so in a documented form.
+        The list has every mailing of the account, so it is read as a stream, and only what is kept is held. Its count is 0
+        only if sms.by says so in a documented form.
 
         Raises:
             SmsbyUnavailable, TokenRefused: anything else, also an error of sms.by.
         """
         try:
-            answer = self._ask("getSMSMessages", {"type": kind} if kind else {}, is_nothing=lists_no_mailings)
+            params = {"type": kind} if kind else {}
+            answer = self._ask(
+                "getSMSMessages", params, is_nothing=lists_no_mailings, keep=lambda: _Sieve(keep)
+            )
             if lists_no_mailings(answer):
-                return ()
-            return _read_listed(answer)
+                return MailingList((), 0)
+            return _read_listed(answer, keep)
         except ApiError as error:
             raise SmsbyUnavailable(
                 f"cannot list the mailings of the account: {error.message}",
@@ -159,11 +171,12 @@ class ReadClient:
         params: Mapping[str, Any],
         is_nothing: Callable[[Answer], bool] | None = None,
         is_usable: Callable[[Answer], bool] = lambda answer: False,
+        keep: Callable[[], KeepRow] | None = None,
     ) -> Answer:
         """Return the answer to a question; ask again if it was lost, or if sms.by is busy.
 
         `is_nothing` recognizes an answer that means "nothing yet"; by default, says_nothing_yet. `is_usable` recognizes a
-        result despite an error in the answer.
+        result despite an error in the answer. `keep` makes what chooses the rows of an answer that is read as a stream.
 
         Raises:
             TokenRefused, ApiError, SmsbyUnavailable: every try failed, or another one is useless.
@@ -175,7 +188,7 @@ class ReadClient:
             retry_after = None
             policy = READ_RETRIES
             try:
-                answer = self._transport.ask(method, params)
+                answer = self._transport.ask(method, params, keep and keep())
             except AnswerTooLarge:
                 raise
             except AnswerTooSlow as error:
@@ -196,6 +209,24 @@ class ReadClient:
                 raise failure
             self.pause(pause)
         raise AssertionError("the policy ends the retries")
+
+
+class _Sieve:
+    """Chooses the rows of getSMSMessages that are held.
+
+    They are those that `keep` wants, and the first one that read_mailings refuses.
+    """
+
+    def __init__(self, keep: KeepMailing) -> None:
+        self._keep = keep
+        self._is_refused = False
+
+    def __call__(self, row: Any) -> bool:
+        if self._is_refused:
+            return False
+        number = mailing_id(row) if isinstance(row, dict) else None
+        self._is_refused = number is None
+        return number is None or self._keep(number, mailing_name(row))
 
 
 def says_nothing_yet(answer: Answer) -> bool:
@@ -219,7 +250,7 @@ def lists_no_mailings(answer: Answer) -> bool:
     """
     data = answer.data
     if answer.status == 200:
-        is_list = isinstance(data, dict) and isinstance(data.get("data"), list | dict)
+        is_list = isinstance(data, dict) and isinstance(data.get("data"), list | dict | Rows)
         return not answer.error and is_list and data.get("status") == "success" and not data["data"]
     if answer.status != 406:
         return False
@@ -230,7 +261,7 @@ def lists_no_mailings(answer: Answer) -> bool:
     return all(says_nothing_found(str(text)) for text in texts if text)
 
 
-def _read_listed(answer: Answer) -> tuple[RemoteMailing, ...]:
+def _read_listed(answer: Answer, keep: KeepMailing) -> MailingList:
     """Return the mailings of a getSMSMessages answer that lists at least one.
 
     Raises:
@@ -242,8 +273,8 @@ def _read_listed(answer: Answer) -> tuple[RemoteMailing, ...]:
     )  # else `status` may be that of a mailing
     status = top.get("status", "success") if is_wrapped else "success"
     if answer.status == 200 and answer.readable and status == "success":
-        listed = tuple(read_mailings(answer.data))
-        if listed:
+        listed = read_mailings(answer.data, keep)
+        if listed.count:
             return listed
     text = answer.explanation
     raise ApiError(

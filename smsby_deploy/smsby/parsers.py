@@ -7,13 +7,14 @@ An answer that cannot be read is an ApiError and never an empty result: absence 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from decimal import Decimal
 from typing import Any
 
 from smsby_deploy.smsby.response import (
+    Rows,
     find_anywhere,
     find_value,
     inner_value,
@@ -51,12 +52,30 @@ class RemoteMailing:
     sms_delivered: int | None
     cost: Decimal | None
     alphaname: str | None
-    raw: Any
 
     @property
     def is_draft(self) -> bool:
         """Whether it was made by sendSmsList and not confirmed, so it reaches no recipient."""
         return is_draft(self.status)
+
+
+KeepMailing = Callable[[int, str], bool]  # by id and name
+
+
+def keep_all(number: int, name: str) -> bool:
+    """Keep every mailing."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class MailingList:
+    """The mailings of getSMSMessages that were kept; `count` is how many it lists."""
+
+    mailings: tuple[RemoteMailing, ...]
+    count: int
+
+    def __iter__(self) -> Iterator[RemoteMailing]:
+        return iter(self.mailings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,30 +196,48 @@ def is_draft(status: str) -> bool:
     return status.strip().upper() == "DRAFT"
 
 
-def read_mailings(data: Any) -> Iterator[RemoteMailing]:
-    """Yield the mailings of getSMSMessages.
+def read_mailings(data: Any, keep: KeepMailing = keep_all) -> MailingList:
+    """Return the mailings of getSMSMessages that `keep` wants.
 
     Raises:
         ApiError: a mailing has no id; it may be the one that the caller is looking for.
     """
+    listed = inner_value(data)
+    kept, count = [], 0
     for row in rows_of(data):
-        number = read_int(row.get("id", row.get("message_id")))
+        count += 1
+        number, name = mailing_id(row), mailing_name(row)
         if number is None:
             raise unreadable("a mailing without an id")
-        yield RemoteMailing(
-            id=number,
-            name=text_or_none(row.get("name")) or "",
-            d_create=read_int(row.get("d_create")),
-            d_schedule=read_int(row.get("d_schedule")),
-            type=text_or_none(row.get("type")),
-            parts=read_count(row.get("parts")),
-            count_phones=read_count(row.get("count_phones")),
-            status=text_or_none(row.get("status")) or "",
-            sms_delivered=read_int(row.get("sms_delivered")),
-            cost=_read_cost(row.get("cost")),
-            alphaname=text_or_none(row.get("alphaname")),
-            raw=row,
-        )
+        if keep(number, name):
+            kept.append(_read_mailing(number, name, row))
+    return MailingList(tuple(kept), listed.count if isinstance(listed, Rows) else count)
+
+
+def mailing_id(row: dict[str, Any]) -> int | None:
+    """Return the id of a row of getSMSMessages; None if it has none that can be read."""
+    return read_int(row.get("id", row.get("message_id")))
+
+
+def mailing_name(row: dict[str, Any]) -> str:
+    """Return the name of a row of getSMSMessages, which may be empty."""
+    return text_or_none(row.get("name")) or ""
+
+
+def _read_mailing(number: int, name: str, row: dict[str, Any]) -> RemoteMailing:
+    return RemoteMailing(
+        id=number,
+        name=name,
+        d_create=read_int(row.get("d_create")),
+        d_schedule=read_int(row.get("d_schedule")),
+        type=text_or_none(row.get("type")),
+        parts=read_count(row.get("parts")),
+        count_phones=read_count(row.get("count_phones")),
+        status=text_or_none(row.get("status")) or "",
+        sms_delivered=read_int(row.get("sms_delivered")),
+        cost=_read_cost(row.get("cost")),
+        alphaname=text_or_none(row.get("alphaname")),
+    )
 
 
 def read_messages(data: Any) -> Iterator[Message]:

@@ -49,6 +49,20 @@ _NOTHING_FOUND = re.compile(
 )
 
 
+LIST_KEYS = ("result", "data")  # under which a list may be
+
+
+@dataclass(slots=True)
+class Rows:
+    """A list of which only the rows that are needed were kept; `count` is how many it has."""
+
+    kept: list[Any] = field(default_factory=list)
+    count: int = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One HTTP answer. Its repr shows no content.
@@ -125,7 +139,7 @@ def unwrap(data: Any) -> Any:
 def objects_of(data: Any) -> list[dict[str, Any]]:
     """Return the objects at the top level and under `result` and `data`."""
     top = unwrap(data)
-    found = [top, *(unwrap(top.get(inner)) for inner in ("result", "data"))] if isinstance(top, dict) else []
+    found = [top, *(unwrap(top.get(inner)) for inner in LIST_KEYS)] if isinstance(top, dict) else []
     return [value for value in found if isinstance(value, dict)]
 
 
@@ -310,9 +324,9 @@ def inner_value(data: Any) -> Any:
     """
     top = unwrap(data)
     if isinstance(top, dict):
-        found = [top[key] for key in ("result", "data") if top.get(key) is not None]
+        found = [top[key] for key in LIST_KEYS if top.get(key) is not None]
         if found:
-            return next((value for value in found if isinstance(value, list | dict)), found[0])
+            return next((value for value in found if isinstance(value, list | dict | Rows)), found[0])
         if "result" in top or "data" in top:
             return []
     return data
@@ -321,7 +335,7 @@ def inner_value(data: Any) -> Any:
 def rows_of(data: Any) -> Iterator[dict[str, Any]]:
     """Yield the objects of a list, at the top or under result or data.
 
-    PHP may write it as a map.
+    PHP may write it as a map. Of Rows those that were kept are yielded.
 
     Raises:
         ApiError: the answer contains no list.
@@ -329,6 +343,8 @@ def rows_of(data: Any) -> Iterator[dict[str, Any]]:
     found = inner_value(data)
     if isinstance(found, dict) and found and all(isinstance(row, dict) for row in found.values()):
         found = list(found.values())
+    if isinstance(found, Rows):
+        found = found.kept
     rows = found if isinstance(found, list) else None
     if rows is None or not all(isinstance(row, dict) for row in rows):
         raise unreadable("expected a list")

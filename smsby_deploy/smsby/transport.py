@@ -30,20 +30,21 @@ from smsby_deploy import __version__
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.fault_points import fault_point
-from smsby_deploy.privacy import HIDDEN, filter_log_record, hide_echo
+from smsby_deploy.privacy import HIDDEN, filter_log_record, hide_echo, hide_echoes
 from smsby_deploy.smsby.bounded import (
     LARGEST_ANSWER,
     LARGEST_LIST,
     BadEncoding,
     BoundedAdapter,
     TooLarge,
-    read_body,
+    read_pieces,
 )
 from smsby_deploy.smsby.connection_errors import HINT, explain_not_connected, never_connected
+from smsby_deploy.smsby.json_stream import JsonStream, KeepRow
 from smsby_deploy.smsby.methods import Effect, Method
 from smsby_deploy.smsby.response import Answer
 
-_TOO_MANY = 429
+_OK, _TOO_MANY = 200, 429
 _MAX_SLOWDOWN = 8  # times the configured interval between two requests
 _SPEEDUP = 0.9  # of the interval, after each answer that does not ask to slow down
 
@@ -133,8 +134,10 @@ class ReadTransport:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({_place(self._url)!r}, token={HIDDEN})"
 
-    def ask(self, method: Method, params: Mapping[str, Any]) -> Answer:
+    def ask(self, method: Method, params: Mapping[str, Any], keep: KeepRow | None = None) -> Answer:
         """Call a method that only asks.
+
+        With `keep`, the list of an answer with HTTP 200 is read as a stream, and may be long: see JsonStream.
 
         Raises:
             NotConnected, AnswerLost: no answer arrived.
@@ -144,7 +147,7 @@ class ReadTransport:
             raise PermissionError(f"{method.name} does more than ask")
         request = self._prepare(method, params)
         self.pace.wait_turn()
-        return self._exchange(method, request, self._adapter)
+        return self._exchange(method, request, self._adapter, keep)
 
     def _prepare(self, method: Method, params: Mapping[str, Any]) -> requests.PreparedRequest:
         """Return the request with its parameters and the token.
@@ -174,7 +177,13 @@ class ReadTransport:
         except requests.RequestException:
             raise self._not_connected() from None
 
-    def _exchange(self, method: Method, request: requests.PreparedRequest, adapter: HTTPAdapter) -> Answer:
+    def _exchange(
+        self,
+        method: Method,
+        request: requests.PreparedRequest,
+        adapter: HTTPAdapter,
+        keep: KeepRow | None = None,
+    ) -> Answer:
         """Send the request and wait for its answer; follow no redirect.
 
         Raises:
@@ -183,24 +192,32 @@ class ReadTransport:
         slowdowns = self.pace.slowdowns
         try:
             with closing(adapter.send(request, timeout=self._timeout, **self._environment)) as response:
-                content = hide_echo(read_body(response, _largest(method)), self._token)
+                data, is_empty = self._read(response, keep if response.status_code == _OK else None)
         except (requests.RequestException, HTTPError, OSError, UnicodeEncodeError) as error:
             if never_connected(error):
                 raise self._not_connected(error) from None
-            raise _lost(method, error) from None
-        try:
-            data = json.loads(content) if content.strip() else None
-        except (ValueError, RecursionError):
-            data = None
+            raise _lost(error) from None
         self.pace.adapt(slowdowns, is_too_fast=response.status_code == _TOO_MANY)
         return Answer(
             response.status_code,
             data,
             readable=data is not None,
-            is_empty=not content.strip(),
+            is_empty=is_empty,
             retry_after=self._retry_after(response.headers.get("Retry-After", "")),
             token=self._token,
         )
+
+    def _read(self, response: requests.Response, keep: KeepRow | None) -> tuple[Any, bool]:
+        """Return the parsed body, None if it is not JSON, and whether there is none at all."""
+        pieces = read_pieces(response, LARGEST_ANSWER if keep is None else LARGEST_LIST)
+        try:
+            if keep is not None:
+                stream = JsonStream(hide_echoes(pieces, self._token), keep, LARGEST_ANSWER)
+                return stream.read(), stream.is_empty
+            content = hide_echo(b"".join(pieces), self._token)
+            return (json.loads(content), False) if content.strip() else (None, True)
+        except (ValueError, RecursionError):
+            return None, False
 
     @cached_property
     def _environment(self) -> Mapping[str, Any]:
@@ -300,15 +317,11 @@ def _place(url: str) -> str:
         return "the configured URL"
 
 
-def _largest(method: Method) -> int:
-    return LARGEST_LIST if method.name == "getSMSMessages" else LARGEST_ANSWER
-
-
-def _lost(method: Method, error: Exception) -> AnswerLost:
+def _lost(error: Exception) -> AnswerLost:
     """Return the error for an answer that did not arrive completely."""
     lost = "the answer of sms.by was lost"
     if isinstance(error, TooLarge):
-        return AnswerTooLarge(f"{lost}: it holds more than {_largest(method) >> 20} MB", hint=HINT)
+        return AnswerTooLarge(f"{lost}: it holds more than {error.limit >> 20} MB", hint=HINT)
     if isinstance(error, requests.Timeout | ReadTimeoutError | TimeoutError):
         return AnswerTooSlow(f"{lost}: timed out", hint=HINT)
     how = "it cannot be decompressed" if isinstance(error, BadEncoding) else "the connection broke"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from smsby_deploy.errors import ApiError
 from smsby_deploy.lock.records import ChunkRecord, Lock
 from smsby_deploy.plan.fingerprint import read_remote_name
-from smsby_deploy.plan.remote_state import view_remote
+from smsby_deploy.plan.remote_state import read_remote
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.smsby.response import NotFound
 from smsby_deploy.status.delivery_counts import DeliveryCounts, DeliveryTally
@@ -76,7 +76,7 @@ class RemoteReports:
         self._unread: list[str] = []  # errors of sms.by in place of deliveries, masked
         self._by_fingerprint: dict[str, RemoteMailing] = {}
         self._by_id: dict[int, RemoteMailing] = {}
-        self.remote = view_remote(lock.scope, client.get_sms_messages())
+        self.remote = read_remote(client, lock.scope, lock)
         for mailing in self.remote.by_id.values():
             self._by_id[mailing.id] = mailing
             fingerprint = self._fingerprint(mailing.name)

@@ -21,6 +21,7 @@ from smsby_deploy.lock.records import AppliedBy, ChunkRecord, Entry, Lock
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.model import Action, ActionKind
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
+from smsby_deploy.smsby.parsers import KeepMailing, MailingList
 
 ACCEPTED = Outcome(OutcomeKind.ACCEPTED, uuid="u")
 REJECTED = Outcome(OutcomeKind.REJECTED, error="refused")
@@ -143,8 +144,8 @@ class FakeClient:
         self._last = self._clock.time
         return 0.0
 
-    def get_sms_messages(self) -> tuple[()]:
-        return ()
+    def get_sms_messages(self, *, keep: KeepMailing) -> MailingList:
+        return MailingList((), 0)
 
 
 class FakeRequest(SendRequest):
@@ -185,7 +186,7 @@ class World:
         held: Any = self.held
         client: Any = FakeClient(self.clock, interval)
         api = SimpleNamespace(concurrency=concurrency, reconcile_seconds=1.0)
-        project: Any = SimpleNamespace(name="shop", scope="shop", api=api)
+        project: Any = SimpleNamespace(name="shop", scope="shop", api=api, mailings=())
         self.recorder = Recorder(held, plan_id="p", commit=None, tool="x", clock=self.clock, body="json")
         self.context = ApplyContext(
             project=project,

@@ -89,7 +89,7 @@ class FakeTransport(SendTransport):
         self._scripts[method] = deque(replies)
         self._defaults[method] = replies[-1]
 
-    def ask(self, method: Method, params: Mapping[str, Any]) -> Answer:
+    def ask(self, method: Method, params: Mapping[str, Any], keep: object = None) -> Answer:
         return self._reply(method, params)
 
     def send(self, method: Method, params: Mapping[str, Any]) -> Answer:

@@ -12,7 +12,14 @@ from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState
-from smsby_deploy.smsby.parsers import ListInfo, RemoteMailing, read_list_info, read_mailings
+from smsby_deploy.smsby.parsers import (
+    KeepMailing,
+    ListInfo,
+    MailingList,
+    RemoteMailing,
+    read_list_info,
+    read_mailings,
+)
 from tests.apply.fake_dispatch import World, action_of, entry_of
 
 REF = ("m/0", 0)
@@ -26,8 +33,9 @@ class _SmsBy:
         self.listed: Callable[[float], list[RemoteMailing]] = lambda time: []
         self.draft_status: Callable[[float], str | None] = lambda time: None
 
-    def get_sms_messages(self) -> list[RemoteMailing]:
-        return self.listed(self._world.clock.time)
+    def get_sms_messages(self, *, keep: KeepMailing) -> MailingList:
+        listed = self.listed(self._world.clock.time)
+        return MailingList(tuple(one for one in listed if keep(one.id, one.name)), len(listed))
 
     def confirm_info(self, message_id: int) -> ListInfo:
         status = self.draft_status(self._world.clock.time)

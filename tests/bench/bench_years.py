@@ -1,4 +1,4 @@
-"""What years of use cost: a lock that records 10,000 mailings."""
+"""What years of use cost: a lock that records 10,000 mailings, an account that lists a million."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.bench.bench_apply import server
 from tests.bench.measure import COMMAND, Cost, Figure, compare, make_project, python, run_process
 
-_MAILINGS = 10_000
+_MAILINGS, _LISTED = 10_000, 1_000_000
 _JSON = """
 import json, pathlib, sys
 json.dumps(json.loads((pathlib.Path(sys.argv[1]) / "smsby.lock.json").read_text()))
@@ -76,7 +76,20 @@ def measure(runs: int, rows: int) -> list[Figure]:
         aim=1.5,
     )
     figure.extra["MB"] = max(peaks)
-    return [figure, _status(folder, runs)]
+    return [figure, _status(folder, runs), _list()]
+
+
+def _list() -> Figure:
+    """Measure the memory of a plan that reads a list of other mailings."""
+    folder = make_project("small", 1)
+    with server(0) as url:
+        environ = {"SMSBY_TOKEN": f"listed-{_LISTED}", "SMSBY_API_URL": url}
+        cost = run_process((*COMMAND, "-q", "-C", str(folder), "plan"), environ=environ)
+    figure = Figure(
+        f"`plan` while the account lists {_LISTED:,} other mailings", cost.peak, "MB", at_most=60, aim=60
+    )
+    figure.extra["s CPU"] = cost.cpu
+    return figure
 
 
 def _status(folder: Path, runs: int) -> Figure:

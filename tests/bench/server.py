@@ -1,5 +1,7 @@
 """A minimal sms.by that accepts every mailing, so that the benchmark measures the client.
 
+With a token like listed-1000000 it lists so many mailings that are not ours, else none.
+
 python -m tests.bench.server MILLISECONDS [CERTIFICATE KEY] prints its port and serves until its input ends. With a
 certificate it speaks TLS.
 """
@@ -69,6 +71,9 @@ def _answer_requests(connection: socket.socket, pause: float, number: int) -> No
             while left > 0:
                 left -= connection.recv_into(buffer)
             head, count = b"", count + 1
+            if b"getSMSMessages" in top and (rows := _listed_rows(top)):
+                _send_list(connection, rows)
+                continue
             fixed = next((answer for name, answer in _FIXED.items() if name in top), None)
             answer = {"uuid": f"bench-{number}-{count}"} if fixed is None else fixed
             if fixed is None:
@@ -78,6 +83,32 @@ def _answer_requests(connection: socket.socket, pause: float, number: int) -> No
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
                 + body
             )
+
+
+def _listed_rows(head: bytes) -> int:
+    _, _, number = head.partition(b"\r\n")[0].partition(b"token=listed-")
+    return int(number.split(b" ")[0].split(b"&")[0]) if number else 0
+
+
+def _send_list(connection: socket.socket, rows: int) -> None:
+    """Send a list of mailings of one length each."""
+    before, after = b'{"status": "success", "data": [', b"]}"
+    row = (
+        (
+            '{"id": %010d, "name": "Новости магазина", "d_create": 1700000000, "d_schedule": 1700000100, "type": "WEB", '
+            '"parts": "240", "count_phones": 120, "status": "SENT", "sms_delivered": "119", "cost": "6.24000", '
+            '"alphaname": "Kvetka"}'
+        )
+        .replace("%010d", "1%09d")
+        .encode()
+    )
+    size = len(before) + len(after) + rows * (len(row % 0) + 2) - 2
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + before)
+    for first in range(0, rows, 1000):
+        last = min(first + 1000, rows)
+        connection.sendall(
+            b", ".join(row % number for number in range(first, last)) + (b", " if last < rows else after)
+        )
 
 
 if __name__ == "__main__":

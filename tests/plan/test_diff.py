@@ -77,7 +77,6 @@ def _remote(*names: str, status: str = "NEW") -> RemoteView:
             sms_delivered=None,
             cost=None,
             alphaname=None,
-            raw={},
         )
         for number, name in enumerate(names, 1)
     ]

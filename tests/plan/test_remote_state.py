@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
-from smsby_deploy.plan.remote_state import RemoteView, merge_entry, view_remote
-from smsby_deploy.smsby.parsers import RemoteMailing
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.plan.fingerprint import remote_name
+from smsby_deploy.plan.remote_state import ListFilter, RemoteView, merge_entry, read_remote, view_remote
+from smsby_deploy.smsby.client import ReadClient
+from smsby_deploy.smsby.parsers import KeepMailing, MailingList, RemoteMailing, keep_all
 
 
 def _mailing(number: int, name: str, status: str = "SENT") -> RemoteMailing:
-    return RemoteMailing(number, name, None, None, None, None, None, status, None, None, None, None)
+    return RemoteMailing(number, name, None, None, None, None, None, status, None, None, None)
 
 
 def test_view_remote_indexes_own_mailings() -> None:
@@ -58,6 +64,90 @@ def test_truncated_name_of_20_characters_or_more() -> None:
     assert view_remote("shop", [_mailing(1, name[:19])]).truncated_name("shop", "spring-sale/vip", 1) is None
 
 
+OURS = "a-very-long-campaign-name/vip"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_needed"),
+    [
+        ("sale/vip shop#aaaaaaaaaa", True),
+        ("old/one r3 [1/2] shop#aaaaaaaaaa", True),  # of no known address, but of this project
+        ("sale/staff other#aaaaaaaaaa", False),
+        ("sale/staff other-shop#aaaaaaaaaa", False),
+        (f"{OURS} [12/34] sh", True),
+        (f"{OURS} other#12", True),  # a campaign of this name, and the comparison decides
+        (OURS[:20], True),
+        (OURS[:19], False),
+        (f"{OURS}x and more", False),
+        ("a-very-long-campaign-nail", False),
+        ("Newsletter of December 2026", False),
+        ("", False),
+    ],
+)
+def test_list_filter_wants_names_like_ours(name: str, is_needed: bool) -> None:
+    """Full names of the project, and what may be a truncated name of a known address."""
+    wanted = ListFilter("shop", ["sale/vip", OURS, "z/z"], [None])
+    assert wanted(7, name) is is_needed
+
+
+def test_list_filter_wants_ids() -> None:
+    wanted = ListFilter("shop", [], [None, 7])
+    assert [wanted(number, "Newsletter") for number in (7, 8)] == [True, False]
+
+
+NAMES = st.sampled_from(["sale/vip", "sale/vip-2", OURS, f"{OURS}-2", "spring-sale-of-2026-for-all/x"])
+
+
+@given(NAMES, st.integers(1, 3), st.integers(0, 60), st.sampled_from(["", " ", "x", " [1"]))
+def test_list_filter_loses_no_name_that_a_view_finds(
+    address: str, revision: int, end: int, more: str
+) -> None:
+    """Whatever a view of the whole list finds, a view of what was kept finds, too."""
+    name = remote_name("shop", address, revision, 0, 2, "0123456789")[:end] + more
+    wanted = ListFilter("shop", [address, "b/b"], [])
+    whole, kept = (
+        view_remote("shop", [_mailing(1, name)] if is_kept else [], wanted)
+        for is_kept in (True, wanted(1, name))
+    )
+    assert kept.by_fingerprint == whole.by_fingerprint
+    for asked in (1, revision):
+        found = whole.truncated_name("shop", address, asked)
+        assert kept.truncated_name("shop", address, asked) == found
+
+
+def test_find_id_knows_only_what_was_asked_for() -> None:
+    """A mailing that was not kept is not taken for one that is not listed."""
+    view = view_remote("shop", [_mailing(1, "Newsletter")], ListFilter("shop", [], [1, 2]))
+    assert [one and one.id for one in (view.find_id(1), view.find_id(2))] == [1, None]
+    with pytest.raises(LookupError):
+        view.find_id(3)
+
+
+class _Account(ReadClient):
+    """Lists what it has."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def get_sms_messages(self, kind: object = None, *, keep: KeepMailing = keep_all) -> MailingList:
+        listed = [_mailing(number, name) for number, name in enumerate(self._names)]
+        return MailingList(tuple(one for one in listed if keep(one.id, one.name)), len(listed))
+
+
+def test_read_remote_keeps_what_lock_and_files_need() -> None:
+    """Messages of the lock, also of earlier revisions, and its mailings under truncated names."""
+    entry = _entry([ChunkState.ACCEPTED])
+    chunks = [(replace(entry.chunks[0], message_id=number),) for number in (1, 2)]
+    entry = replace(entry, chunks=chunks[0], earlier=(replace(entry, chunks=chunks[1]),))
+    lock = Lock("shop", mailings={OURS: entry})
+    client = _Account(
+        "News", "One", "Two", "Three", OURS, "spring-sale-of-2026/vip", "x/y shop#0123456789", "Seven"
+    )
+    remote = read_remote(client, "shop", lock, ["spring-sale-of-2026/vip"], [3])
+    assert list(remote.by_id) == [1, 2, 3, 4, 5, 6]
+    assert remote.count == 8
+
+
 A, D, N = ChunkState.ACCEPTED, ChunkState.DRAFT, ChunkState.DECLARED_UNSENT
 P, R, S, U = ChunkState.PENDING, ChunkState.REJECTED, ChunkState.SUPPRESSED, ChunkState.UNKNOWN
 
@@ -71,7 +161,7 @@ def _entry(states: list[ChunkState], via: str = "bulk") -> Entry:
 def _listed(*chunks: int, status: str = "SENT") -> RemoteView:
     mailings = [
         RemoteMailing(
-            number, f"sale/vip shop#{number:010}", None, None, None, None, None, status, None, None, None, None
+            number, f"sale/vip shop#{number:010}", None, None, None, None, None, status, None, None, None
         )
         for number in chunks
     ]  # fmt: skip

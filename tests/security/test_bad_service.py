@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,47 @@ def test_send_whose_answer_inflates(wire: FakeServer, sender: SendClient) -> Non
     assert outcome.kind is OutcomeKind.UNKNOWN
     assert outcome.error is not None and "64 MB" in outcome.error
     assert len(wire.asked) == 1
+
+
+def _inflating_list(name: str, *, is_list: bool = True, rows: int = 700) -> Reply:
+    """A list of mailings, or a map of them, of so many times 100 KB."""
+    row = json.dumps({"id": 1, "name": name, "text": "x" * 100_000})
+    parts = [row if is_list else f'"{number}": {row}' for number in range(rows)]
+    brackets = "[]" if is_list else "{}"
+    body = f'{{"status": "success", "data": {brackets[0]}{", ".join(parts)}{brackets[1]}}}'
+    return Reply(200, gzip.compress(body.encode(), 1), _GZIP)
+
+
+def test_list_whose_answer_inflates(wire: FakeServer, reader: ReadClient) -> None:
+    """The mailings of others pass by: it takes a few times the longest of them."""
+    wire.answers(_inflating_list("Newsletter"))
+    tracemalloc.start()
+    try:
+        listed = reader.get_sms_messages(keep=lambda number, name: " shop#" in name)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (listed.count, listed.mailings) == (700, ())
+    assert peak < 5_000_000
+
+
+@pytest.mark.parametrize(("name", "is_list"), [("a/b shop#0123456789", True), ("Newsletter", False)])
+def test_list_that_would_have_to_be_held(
+    wire: FakeServer, reader: ReadClient, name: str, is_list: bool
+) -> None:
+    """Whoever lists only names like ours, or in a form that no list has, is limited as with any answer."""
+    wire.answers(_inflating_list(name, is_list=is_list))
+    with pytest.raises(SmsbyUnavailable, match="64 MB"):
+        reader.get_sms_messages(keep=lambda number, name: " shop#" in name)
+    assert len(wire.asked) == 1
+
+
+def test_list_without_end(wire: FakeServer, reader: ReadClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is limited, too, however little of it is held."""
+    monkeypatch.setattr("smsby_deploy.smsby.transport.LARGEST_LIST", 2 << 20)
+    wire.answers(_inflating_list("Newsletter", rows=30))
+    with pytest.raises(SmsbyUnavailable, match="2 MB"):
+        reader.get_sms_messages(keep=lambda number, name: False)
 
 
 def test_redirect_whose_body_inflates(wire: FakeServer, reader: ReadClient) -> None:

@@ -106,10 +106,10 @@ LIST_ANSWERS = st.builds(
 def test_only_documented_answers_list_no_mailings(answer: Answer) -> None:
     """Neither plan nor apply can take a mailing for new because of an answer that does not say so."""
     transport = SimpleNamespace(
-        ask=lambda method, params: answer, clock=SimpleNamespace(sleep=lambda _: None)
+        ask=lambda method, params, keep: answer, clock=SimpleNamespace(sleep=lambda _: None)
     )
     try:
-        listed = ReadClient(transport).get_sms_messages()  # type: ignore[arg-type]
+        listed = ReadClient(transport).get_sms_messages().mailings  # type: ignore[arg-type]
     except SmsbyDeployError as error:
         assert error.exit_code == 7
         return

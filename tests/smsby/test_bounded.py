@@ -46,7 +46,7 @@ def test_an_answer_makes_progress(clock: FakeClock, seconds: float, count: int, 
     """64 KB arrive within twice the timeout, however they are divided."""
     socket: Any = _Socket(clock, seconds, count)
     received = bounded._BoundedBytes(socket, socket, clock)
-    received.left = 1 << 30
+    received.allow(1 << 30)
     buffer = bytearray(1 << 16)
     if is_fast_enough:
         assert sum(received.readinto(buffer) or 0 for _ in range(1000)) == 1000 * count
@@ -105,4 +105,4 @@ def test_the_list_of_mailings_may_be_longer(wire: FakeServer, reader: ReadClient
     """It has every mailing of the account."""
     listed = b'{"status": "success", "data": []}'
     wire.answers(Reply(200, gzip.compress(b" " * LARGEST_ANSWER + listed, 1, mtime=0), _GZIP))
-    assert reader.get_sms_messages() == ()
+    assert reader.get_sms_messages().count == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import inspect
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +14,7 @@ from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, To
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.deliveries import Delivery
 from smsby_deploy.smsby.methods import METHODS, Effect
-from smsby_deploy.smsby.parsers import Alphaname, Balance, SubscriberList
+from smsby_deploy.smsby.parsers import Alphaname, Balance, MailingList, SubscriberList
 from smsby_deploy.smsby.response import (
     AwaitingModeration,
     DuplicateMessage,
@@ -27,7 +29,7 @@ from smsby_deploy.smsby.response import (
     error_for,
 )
 from smsby_deploy.smsby.transport import ReadTransport
-from tests.smsby.conftest import FakeClock, FakeServer, Reply
+from tests.smsby.conftest import TOKEN, FakeClock, FakeServer, Reply
 
 MAILING = {
     "id": 1173020,
@@ -221,7 +223,6 @@ def test_get_sms_messages_reads_numbers_as_text(wire: FakeServer, reader: ReadCl
     first, second = reader.get_sms_messages("API")
     assert (first.id, first.parts, first.count_phones, first.sms_delivered) == (1173020, 27631, 27631, 0)
     assert (first.cost, first.d_schedule, first.name) == (Decimal("718.406"), 1645612020, "Notification")
-    assert first.raw == MAILING
     assert (second.id, second.name, second.parts, second.cost, second.status) == (
         7,
         "",
@@ -248,7 +249,7 @@ def test_get_sms_messages_reads_numbers_as_text(wire: FakeServer, reader: ReadCl
 def test_get_sms_messages_without_mailings(wire: FakeServer, reader: ReadClient, reply: Reply) -> None:
     """Only the documented forms mean that there are none."""
     wire.answers(reply)
-    assert reader.get_sms_messages() == ()
+    assert reader.get_sms_messages() == MailingList((), 0)
     assert len(wire.asked) == 1
 
 
@@ -266,6 +267,15 @@ def test_get_sms_messages_without_mailings(wire: FakeServer, reader: ReadClient,
         Reply(200, {"status": "success", "data": "many"}),
         Reply(200, {"status": "success", "data": ["a"]}),
         Reply(200, {"status": "success", "data": [{"name": "campaign/mailing shop#0123456789"}]}),
+        Reply(200, {"status": "success", "data": [MAILING, "a"]}),
+        Reply(200, {"status": "success", "data": [MAILING, {"name": "other"}]}),
+        Reply(200, {"data": [MAILING], "status": "error"}),
+        Reply(200, {"data": [MAILING], "status": "success", "error": "limit exceeded"}),
+        Reply(200, {"data": [MAILING], "result": []}),
+        Reply(200, json.dumps({"status": "success", "data": [MAILING]}).encode()[:-1]),
+        Reply(200, json.dumps({"status": "success", "data": [MAILING]}).encode()[:-2]),
+        Reply(200, json.dumps({"status": "success", "data": [MAILING]}).encode() + b"]"),
+        Reply(200, {"status": "success", "data": [MAILING]}, break_off="truncated"),
         Reply(200, {"status": "error", "data": []}),
         Reply(200, {"status": "error", "data": [MAILING]}),
         Reply(200, {"status": "error", "message": "Некорректный запрос"}),
@@ -292,6 +302,47 @@ def test_get_sms_messages_refuses_any_other_answer(
     with pytest.raises(SmsbyUnavailable) as caught:
         reader.get_sms_messages()
     assert caught.value.exit_code == 7
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        {"status": "success", "data": [{"id": 1}, MAILING, {"id": "3"}]},
+        {"data": [{"id": 1}, MAILING, {"message_id": 3}], "status": "success"},
+        {"data": [{"id": 1}, MAILING, {"id": 3}]},
+        {"result": [{"id": 1}, MAILING, {"id": 3}], "data": None},
+        {"data": "many", "result": [{"id": 1}, MAILING, {"id": 3}]},
+        {"status": "success", "data": {"0": {"id": 1}, "7": MAILING, "8": {"id": 3}}},
+        [{"status": "success", "data": [{"id": 1}, MAILING, {"id": 3}]}],
+        [{"id": 1}, MAILING, {"id": 3}],
+    ],
+)
+def test_get_sms_messages_keeps_what_is_needed(wire: FakeServer, reader: ReadClient, listed: Any) -> None:
+    """Of any form of the list; the others are counted."""
+    content = json.dumps(listed).encode()
+    wire.answers(
+        Reply(200, content), Reply(200, gzip.compress(content, mtime=0), {"Content-Encoding": "gzip"})
+    )
+    for _ in range(2):
+        found = reader.get_sms_messages(keep=lambda number, name: number == 2 or name == "Notification")
+        assert [one.id for one in found] == [1173020]
+        assert found.count == 3
+
+
+def test_get_sms_messages_starts_anew_after_a_lost_answer(wire: FakeServer, reader: ReadClient) -> None:
+    """What was read of it is not counted."""
+    listed = {"status": "success", "data": [MAILING] * 3}
+    wire.answers(
+        Reply(200, {"status": "success", "data": [MAILING, 7]}, break_off="truncated"), Reply(200, listed)
+    )
+    assert reader.get_sms_messages().count == 3
+
+
+def test_get_sms_messages_hides_a_token_anywhere(wire: FakeServer, reader: ReadClient) -> None:
+    """Also where a piece of the answer ends within it."""
+    rows = [{"id": number, "name": f"{number * 'x'}{TOKEN}"} for number in range(500)]
+    wire.answers(Reply(200, {"status": "success", "data": rows}))
+    assert [one.name for one in reader.get_sms_messages()] == [f"{n * 'x'}<hidden>" for n in range(500)]
 
 
 ROWS = [{"message_id": 1, "name": "a", "alphaname_id": "1", "success": [{"phone": "375291111111"}]}]

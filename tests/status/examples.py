@@ -9,7 +9,7 @@ from decimal import Decimal
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.deliveries import BulkMailingStatus, Delivery
-from smsby_deploy.smsby.parsers import RemoteMailing
+from smsby_deploy.smsby.parsers import KeepMailing, MailingList, RemoteMailing, keep_all
 from smsby_deploy.status.collect import collect_status
 from smsby_deploy.status.report import MailingStatus, StatusReport
 
@@ -40,9 +40,9 @@ class TableClient(ReadClient):
         self.bulk, self.lists, self.listed = bulk or {}, lists or {}, listed or []
         self.asked: list[str | int] = []
 
-    def get_sms_messages(self, kind: str | None = None) -> tuple[RemoteMailing, ...]:
+    def get_sms_messages(self, kind: str | None = None, *, keep: KeepMailing = keep_all) -> MailingList:
         self.asked.append("getSMSMessages")
-        return tuple(self.listed)
+        return MailingList(tuple(one for one in self.listed if keep(one.id, one.name)), len(self.listed))
 
     def status_bulk_sms(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
         self.asked.append(uuid)
@@ -86,7 +86,7 @@ def listed(
 ) -> RemoteMailing:
     """One mailing in the answer of getSMSMessages, with id 7."""
     name, price = f"{address} shop#{fingerprint}", Decimal(cost)
-    return RemoteMailing(7, name, 0, when, "API", count, count, "NEW", None, price, "MyShop", None)
+    return RemoteMailing(7, name, 0, when, "API", count, count, "NEW", None, price, "MyShop")
 
 
 def collect(lock: Lock, client: ReadClient, *select: str) -> StatusReport:
