@@ -215,6 +215,7 @@ def imported_entry(
         audience_digest=action.audience_digest,
         text_digest=action.text_digest,
         recipients_digest=action.recipients_digest,
+        own_digest=action.own_digest,
         transport=action.via,
         alphaname=action.alphaname,
         alphaname_id=action.alphaname_id,

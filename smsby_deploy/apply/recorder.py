@@ -118,6 +118,7 @@ class Recorder:
             audience_digest=action.audience_digest,
             text_digest=action.text_digest,
             recipients_digest=action.recipients_digest,
+            own_digest=action.own_digest,
             transport=action.via,
             body=None if action.via == "list" else self._body,
             alphaname=action.alphaname,

@@ -16,6 +16,7 @@ from smsby_deploy.config.declarations import (
     Campaign,
     ContactList,
     Mailing,
+    OwnSettings,
     Release,
     TextSource,
     Upload,
@@ -131,6 +132,7 @@ class _CampaignLoader:
             upload=upload,
             release=self._release(node, schedule),
             is_fresh=self._is_fresh(node),
+            own=_read_own(node),
         )
 
     def _schedule(self, node: YamlMap, mark: Mark) -> _Schedule:
@@ -305,6 +307,13 @@ def _plain_texts(node: YamlMap) -> Iterator[tuple[str, Mark]]:
         for name in row.untyped if isinstance(row, YamlMap) else ():
             if name != "phone" and _NUMBER_OR_TRUTH.fullmatch(row[name]) is None:
                 yield row[name], row.values_at[name]
+
+
+def _read_own(node: YamlMap) -> OwnSettings:
+    alphaname = node.get("alphaname")
+    return OwnSettings(
+        None if alphaname is None else str(alphaname), node.get("schedule_time"), node.get("timezone")
+    )
 
 
 def _may_have_own_texts(recipients: YamlMap | YamlList) -> bool:

@@ -278,6 +278,14 @@ class Release(NamedTuple):
     at_latest: timedelta
 
 
+class OwnSettings(NamedTuple):
+    """What the entry of a mailing sets itself, as written; None where it inherits."""
+
+    alphaname: str | None = None
+    schedule_time: str | None = None
+    timezone: str | None = None
+
+
 class Mailing(NamedTuple):
     """The unit that is planned and sent, with the settings of campaign and project applied.
 
@@ -307,6 +315,7 @@ class Mailing(NamedTuple):
     upload: Upload | None = None  # with recipients, and via "list"
     release: Release | None = None  # only with a schedule_time
     is_fresh: bool = False
+    own: OwnSettings = OwnSettings()
 
     def time_on_wire(self, now: datetime) -> datetime | None:
         """Return the schedule time to send to sms.by; None to send immediately.

@@ -20,7 +20,7 @@ from smsby_deploy.lock.records import (
 )
 
 DECLARED_UNSENT_ERROR = "said not to be sent"
-_OPTIONAL_DIGESTS = ("text_digest", "recipients_digest")  # absent from locks of before
+_OPTIONAL_DIGESTS = ("text_digest", "recipients_digest", "own_digest")  # absent from locks of before
 
 
 def entry_document(entry: Entry) -> dict[str, Any]:
@@ -60,6 +60,7 @@ def read_entry(document: dict[str, Any]) -> Entry:
         audience_digest=document["audience_digest"],
         text_digest=document.get("text_digest"),
         recipients_digest=document.get("recipients_digest"),
+        own_digest=document.get("own_digest"),
         transport=document["transport"],
         body=document.get("body"),
         alphaname=sender["name"],

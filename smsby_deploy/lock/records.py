@@ -229,9 +229,11 @@ class Entry:
     currency: str | None = None  # of `cost`; None without a price, or if not recorded
     # The list that its draft was made for; None for an uploaded list, a draft found at sms.by, or if not recorded.
     contact_list: NamedId | None = None
-    # Over what it says, and over its recipients in any order; None in older locks.
+    # Over what it says, over its recipients in any order, and over what its entry in the files says itself, without what it
+    # shares with others; None in older locks.
     text_digest: str | None = None
     recipients_digest: str | None = None
+    own_digest: str | None = None
     approval: Approval | None = None  # kept after it was handed over
     ending: Ending | None = None
     # The canonical form in the file it was read from; no `replace` copies it.

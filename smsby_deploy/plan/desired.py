@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from smsby_deploy.plan.gone import OwnContent
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.rows import DataAge
 
@@ -67,7 +68,8 @@ class Desired(NamedTuple):
     `freshness` query found, `contacts` the digest of the contacts that would be uploaded. `former_content` is the content
     digest that earlier versions recorded, if it differs. `text_digest` covers what it says, `recipients_digest` its
     recipients in whatever order: by them two mailings are compared. `phones` are the recipients, where they are kept.
-    `opt_out_ages` are those of the opt-outs that were subtracted, where `freshness` limits them.
+    `opt_out_ages` are those of the opt-outs that were subtracted, where `freshness` limits them. `own` is what is the
+    mailing's own, without what it shares with others.
     """
 
     address: str
@@ -92,6 +94,7 @@ class Desired(NamedTuple):
     recipients_digest: str | None = None
     phones: PhoneSet | None = None
     opt_out_ages: tuple[DataAge, ...] = ()
+    own: OwnContent | None = None
 
     @property
     def fingerprints(self) -> list[str]:

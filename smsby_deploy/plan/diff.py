@@ -8,7 +8,7 @@ RULES is read from top to bottom; the first rule that applies decides.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
@@ -50,7 +50,7 @@ class Decision:
     action: ActionKind
     reason: str
     code: ReasonCode | None = None
-    note: Note | None = None
+    notes: tuple[Note, ...] = ()
     unsent: tuple[int | None, ...] = ()
     is_overdue: bool = False
     window: Window | None = None  # of a mailing that is held or waits
@@ -73,7 +73,8 @@ RULES = (
     # An unknown chunk blocks every revision: it is not known whether its recipients got it.
     Rule(lambda here: here.has_unknown, _A.BLOCKED, _R.UNKNOWN, reasons.unknown_outcome),
     Rule(lambda here: here.is_lowered, _A.BLOCKED, _R.CHANGED, reasons.lowered_revision),
-    # This revision was accepted completely; until its time it can still be deleted in the account.
+    # This revision was accepted completely. Until its time it can still be deleted in the account; later only a change of
+    # what is its own counts.
     Rule(
         lambda here: here.is_finished and here.has_new_content and here.is_scheduled,
         _A.BLOCKED,
@@ -81,7 +82,7 @@ RULES = (
         reasons.changed_while_scheduled,
     ),
     Rule(
-        lambda here: here.is_finished and here.has_new_content,
+        lambda here: here.is_gone and here.has_new_own_content,
         _A.BLOCKED,
         _R.CHANGED,
         reasons.other_content,
@@ -144,7 +145,7 @@ def diff_mailing(here: Situation) -> Decision:
     return Decision(
         rule.action,
         rule.reason(here),
-        note=_note(here, rule.action),
+        notes=tuple(_notes(here, rule.action)),
         unsent=unsent,
         window=here.next_window if rule.action in _WAITING else None,
         approval=here.approval if here.is_approved or here.is_begun else None,
@@ -156,12 +157,13 @@ def block(code: ReasonCode, why: str) -> Decision:
     return Decision(ActionKind.BLOCKED, with_code(code, why), code)
 
 
-def _note(here: Situation, action: ActionKind) -> Note | None:
+def _notes(here: Situation, action: ActionKind) -> Iterator[Note]:
+    if here.is_gone and here.has_new_content:
+        yield Note("CHANGED_SHARED", reasons.changed_shared(here))
     if action is ActionKind.NOOP and here.has_new_audience:
-        return Note("AUDIENCE_CHANGED", reasons.audience_changed(here))
+        yield Note("AUDIENCE_CHANGED", reasons.audience_changed(here))
     if action in BEGINNING and here.sent_earlier and here.is_raised:
-        return Note("SENT_AGAIN", reasons.sent_again(here))
-    return None
+        yield Note("SENT_AGAIN", reasons.sent_again(here))
 
 
 def _unsent(here: Situation) -> tuple[int | None, ...]:
@@ -203,6 +205,7 @@ def make_action(
         recipients_digest=desired.recipients_digest,
         window=decision.window,
         approval=decision.approval,
+        own_digest=desired.own.digest if desired.own is not None else None,
     )
     return _count_rest(action, desired, decision.unsent) if decision.action is ActionKind.RESUME else action
 
@@ -248,6 +251,7 @@ def make_orphan(address: str, entry: Entry) -> Action:
         audience=AudienceCounts(),
         text_digest=entry.text_digest,
         recipients_digest=entry.recipients_digest,
+        own_digest=entry.own_digest,
     )
 
 

@@ -142,8 +142,7 @@ class MailingPlanner:
             self.problems.extend(_find_lateness(mailing, self.now))
         if decision.is_overdue:
             self.problems.append(_warn_of_overdue(mailing))
-        if decision.note is not None:
-            code, message = decision.note
+        for code, message in decision.notes:
             self.problems.append(Problem(Severity.NOTE, code, message, mailing.address, mailing.location))
 
     def _compare_with_reported(self, mailing: Mailing, desired: Desired, entry: Entry | None) -> None:

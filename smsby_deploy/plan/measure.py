@@ -14,6 +14,7 @@ from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.plan.chunks import ChunkReport, hash_text, render_batches, stream_chunks
 from smsby_deploy.plan.desired import AudienceCounts, Desired
+from smsby_deploy.plan.gone import read_own_content
 from smsby_deploy.plan.observers import NO_OBSERVERS, NO_PROGRESS, Observers, ReadProgress
 from smsby_deploy.plan.text_counter import TextCounter, count_audience
 from smsby_deploy.problems import Location, Problem, Severity
@@ -48,7 +49,8 @@ def measure_mailing(
         return None, _of_mailing(mailing, error)
     if mailing.via != "list" or mailing.upload is not None:
         desired = desired._replace(opt_out_ages=tuple(suppressed.ages))
-    return _keyed(desired, project.digest_key), _placed(mailing, problems, desired.audience)
+    desired = _keyed(desired, project.digest_key)._replace(own=read_own_content(mailing))
+    return desired, _placed(mailing, problems, desired.audience)
 
 
 def find_flaws(

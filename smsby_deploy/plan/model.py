@@ -70,8 +70,8 @@ class Action:
     blocked mailings only.
     Counts and cost are None where only sms.by knows them (contact lists). `contact_list` is set for a list that is kept
     at sms.by; the list of an uploaded mailing is made by apply. `window` is when what is held or waits may be handed over.
-    `text_digest`, `recipients_digest` and `approval`, the earlier one that it is sent under, are for the lock; a plan file
-    does not have them, nor `is_overdue`: its time passed before it was approved.
+    `text_digest`, `recipients_digest`, `own_digest` and `approval`, the earlier one that it is sent under, are for the lock;
+    a plan file does not have them, nor `is_overdue`: its time passed before it was approved.
     """
 
     address: str
@@ -95,6 +95,7 @@ class Action:
     contact_list: NamedId | None = None
     text_digest: str | None = None
     recipients_digest: str | None = None
+    own_digest: str | None = None
     is_overdue: bool = False
     window: Window | None = None
     approval: Approval | None = None

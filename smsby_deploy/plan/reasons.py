@@ -290,7 +290,8 @@ def _accepted_as(here: Situation) -> str:
 
 
 def unchanged(here: Situation) -> str:
-    return f"{_accepted_as(here)}, unchanged"
+    own = " in what is its own" if here.has_new_content else ""
+    return f"{_accepted_as(here)}, unchanged{own}"
 
 
 def rest(here: Situation) -> str:
@@ -331,6 +332,14 @@ def upload_and_send(here: Situation) -> str:
 
 def audience_changed(here: Situation) -> str:
     return f"the audience changed after it was {_accepted_as(here)}; nothing is sent to the new rows"
+
+
+def changed_shared(here: Situation) -> str:
+    perhaps = "" if here.has_new_own_content is False else "perhaps "
+    return (
+        f"what it shares with other mailings ({perhaps}an included template, `defaults`, or a key of its campaign) changed "
+        "after it was sent; nothing is sent because of that"
+    )
 
 
 def sent_again(here: Situation) -> str:

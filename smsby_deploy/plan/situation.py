@@ -22,6 +22,7 @@ from smsby_deploy.lock.records import (
     NamedId,
 )
 from smsby_deploy.plan.desired import ChunkPlan, Desired
+from smsby_deploy.plan.gone import OwnContent
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.smsby.parsers import RemoteMailing
 
@@ -120,6 +121,40 @@ class Situation:
     def has_new_content(self) -> bool:
         """Whether its text, sender or time differs from what is recorded."""
         return self.entry is not None and not self.desired.has_content(self.entry.content_digest)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether all of the recorded revision was sent, and not only scheduled."""
+        return self.is_finished and not self.is_scheduled
+
+    @property
+    def has_new_own_content(self) -> bool | None:
+        """Whether its content differs from what is recorded in what is its own.
+
+        None if that is not known: older locks do not record it.
+        """
+        entry, own = self.entry, self.desired.own
+        if entry is None or not self.has_new_content:
+            return False
+        if own is None:
+            return True
+        if entry.own_digest is not None:
+            return entry.own_digest != own.digest
+        return self._has_new_own_values(entry, own)
+
+    def _has_new_own_values(self, entry: Entry, own: OwnContent) -> bool | None:
+        """Compare with an older lock, which has sender, time, and perhaps a digest of the text."""
+        recorded = None if entry.schedule_time is None else datetime.fromisoformat(entry.schedule_time)
+        has_new_sender = entry.alphaname != own.alphaname
+        has_new_time = recorded != self.desired.schedule_time
+        if (has_new_sender and own.has_sender) or (has_new_time and own.has_time):
+            return True
+        has_new_values = has_new_sender or has_new_time
+        if entry.text_digest is None or self.desired.text_digest is None:
+            return None if has_new_values or own.has_includes else True
+        if entry.text_digest == self.desired.text_digest:
+            return not has_new_values
+        return None if own.has_includes else True
 
     @property
     def has_new_audience(self) -> bool:

@@ -63,6 +63,11 @@ CASES: dict[str, Case] = {
     "ALL_SUPPRESSED": Case(project="suppress: [list.csv]\n"),
     "AUDIENCE_CHANGED": Case(commands=(_SENT, *_PLAN), then=(("list.csv", f"{_LIST}375293333333,Olga\n"),)),
     "BLOCKED": Case(project="guardrails: {max_recipients: 1}\n", commands=_GITHUB),
+    "CHANGED_SHARED": Case(
+        project="defaults: {timezone: Europe/Minsk}\n", commands=(_SENT, *_PLAN),
+        text="    text: \"Hello {% include 'footer.j2' %}\"\n", files={"templates/footer.j2": "Shop"},
+        then=(("templates/footer.j2", "Our shop"),),
+    ),
     "COMMENT_IN_TEXT": Case("    text: Order #1 is ready\n"),
     "COUNTRY": Case(top="countries: [BY, UK]\n"),
     "DST": Case(top="schedule_time: 2027-03-28T02:30:00\ntimezone: Europe/Warsaw\n"),
@@ -234,6 +239,7 @@ def _write_project(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def _write(folder: Path, name: str, content: str | bytes) -> None:
+    (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
 
 

@@ -26,6 +26,7 @@ from smsby_deploy.lock.records import (
 from smsby_deploy.plan.account_names import AccountNames, Known
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.diff import RULES, Decision, block, diff_mailing, make_action, make_orphan
+from smsby_deploy.plan.gone import OwnContent
 from smsby_deploy.plan.model import ActionKind, ReasonCode
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.plan.situation import Situation
@@ -212,6 +213,13 @@ _CASES = {
         _remote("spring-sale/vip shop#1111111111"),
         "create",
         "revision 2",
+    ),
+    "gone, something shared changed": (
+        _desired(content_digest="new", own=OwnContent("own", "0", False, False, True)),
+        _entry(A, A, own_digest="own"),
+        _remote(),
+        "noop",
+        "sent, unchanged in what is its own",
     ),
     "scheduled": (_desired(schedule_time=_LATER), _entry(A, A, **_SCHEDULED), _remote(), "noop", "scheduled"),
     "scheduled, text changed": (
@@ -446,6 +454,29 @@ def test_unknown_reason_names_what_to_look_for() -> None:
 
 
 @pytest.mark.parametrize(
+    ("own_digest", "has_includes", "codes", "words"),
+    [
+        ("own", True, ["CHANGED_SHARED", "AUDIENCE_CHANGED"], "(an included"),
+        (None, True, ["CHANGED_SHARED", "AUDIENCE_CHANGED"], "(perhaps an included"),
+        ("else", True, [], "changed: its text"),
+        (None, False, [], "changed: its text"),
+    ],
+    ids=["shared", "older-lock", "own", "own-in-older-lock"],
+)
+def test_gone_mailing_changes_only_by_its_own(
+    own_digest: str | None, has_includes: bool, codes: list[str], words: str
+) -> None:
+    """What it shares is a note, also where an older lock leaves it open; a scheduled one changes by both."""
+    own = OwnContent("own", "0", False, False, has_includes)
+    desired = _desired(content_digest="new", audience_digest="more", own=own)
+    decision = _diff(desired, _entry(A, A, own_digest=own_digest), _remote())
+    assert [note.code for note in decision.notes] == codes
+    assert words in (decision.notes[0].message if codes else decision.reason)
+    scheduled = _diff(desired, _entry(A, A, own_digest=own_digest, **_SCHEDULED), _remote())
+    assert scheduled.code is ReasonCode.CHANGED
+
+
+@pytest.mark.parametrize(
     "desired", [_desired(content_digest="new"), _desired(revision=2, chunks=_OTHER_CHUNKS[1:])]
 )
 @pytest.mark.parametrize(
@@ -513,8 +544,7 @@ def test_listed_draft_is_confirmed_not_adopted() -> None:
 def test_changed_audience_of_a_finished_mailing_is_a_note() -> None:
     """Nothing is sent to rows that were added after the send."""
     decision = _diff(_desired(audience_digest="more"), _entry(A, A), _remote())
-    assert decision.note is not None
-    assert decision.note.code == "AUDIENCE_CHANGED"
+    assert [note.code for note in decision.notes] == ["AUDIENCE_CHANGED"]
 
 
 @pytest.mark.parametrize(
@@ -533,7 +563,7 @@ def test_changed_audience_of_a_finished_mailing_is_a_note() -> None:
 )
 def test_reordered_audience_has_not_changed(desired: Desired, entry: Entry, is_noted: bool) -> None:
     """The same recipients in another order are no change; of an older lock that is not known."""
-    assert (_diff(desired, entry, _remote()).note is not None) == is_noted
+    assert bool(_diff(desired, entry, _remote()).notes) == is_noted
 
 
 @pytest.mark.parametrize(
@@ -548,9 +578,8 @@ def test_raised_revision_notes_who_gets_it_again(states: tuple[ChunkState, ...],
     """The note counts the recipients of the chunks that were accepted, and is left out if there are none."""
     decision = _diff(_desired(revision=2), _entry(*states), _remote())
     assert decision.action is ActionKind.CREATE
-    assert (decision.note and decision.note.code) == (note and "SENT_AGAIN")
-    if note:
-        assert note in decision.note.message
+    assert [one.code for one in decision.notes] == (["SENT_AGAIN"] if note else [])
+    assert all(note in one.message for one in decision.notes)
 
 
 def test_resumed_mailing_knows_who_is_unsent() -> None:

@@ -11,6 +11,7 @@ import pytest
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, UploadRecord
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
+from smsby_deploy.plan.gone import OwnContent
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.plan.situation import Situation, is_past, is_recorded_singly
 from smsby_deploy.smsby.parsers import RemoteMailing
@@ -68,6 +69,42 @@ def test_situation_of_a_new_mailing() -> None:
     )
     assert not (here.has_new_content or here.has_new_audience or here.has_new_chunks)
     assert here.sent_earlier == 0
+
+
+_TEXT, _ELSE = {"text_digest": "t"}, {"text_digest": "u"}
+_OTHER_SENDER = {"alphaname": "Kvetka"}
+_OTHER_TIME = {"schedule_time": "2026-11-01T10:00:00+03:00"}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "own", "expected"),
+    [
+        ({"own_digest": "own"}, {}, False),
+        ({"own_digest": "other"}, {}, True),
+        (_TEXT, {}, True),
+        (_TEXT | _OTHER_SENDER, {}, False),
+        (_TEXT | _OTHER_SENDER, {"has_sender": True}, True),
+        (_TEXT | _OTHER_TIME, {}, False),
+        (_TEXT | _OTHER_TIME, {"has_time": True}, True),
+        (_ELSE, {}, True),
+        (_ELSE, {"has_includes": True}, None),
+        (_ELSE | _OTHER_SENDER, {"has_sender": True, "has_includes": True}, True),
+        ({}, {}, True),
+        ({}, {"has_includes": True}, None),
+        (_OTHER_SENDER, {}, None),
+        ({"content_digest": "content", "own_digest": "other"}, {}, False),
+    ],
+)
+def test_what_is_new_is_its_own_or_shared(
+    recorded: dict[str, str], own: dict[str, bool], expected: bool | None
+) -> None:
+    """By the recorded digest; an older lock tells it as far as it can, and None where it cannot."""
+    content = OwnContent("own", "0", **{"has_sender": False, "has_time": False, "has_includes": False, **own})
+    desired = _desired(own=content, text_digest="t")
+    entry = _entry(A, A, **{"content_digest": "old", **recorded})
+    here = _situation(entry, desired=desired)
+    assert here.is_gone
+    assert here.has_new_own_content is expected
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,80 @@
+"""Gone mailings: what is their own, and what they share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.plan.gone import OwnContent, read_own_content
+
+_PROJECT = "version: 1\nproject: shop\ndefaults: {alphaname: MyShop}\n"
+_CAMPAIGN = "version: 1\ncampaign: sale\nschedule_time: 2036-12-01T10:00:00\nmailings:\n"
+_VIP = "  - {name: vip, recipients: ['375291234567'], text: \"Hi {% include 'footer.j2' %}\"}\n"
+
+
+def _own(folder: Path, project: str = _PROJECT, campaign: str = _CAMPAIGN, mailing: str = _VIP) -> OwnContent:
+    (folder / "templates").mkdir(exist_ok=True)
+    (folder / "templates/footer.j2").write_text("Stop", "utf-8")
+    (folder / "text.j2").write_text("Hello", "utf-8")
+    (folder / "smsby.yaml").write_text(project, "utf-8")
+    (folder / "sale.yaml").write_text(campaign + mailing, "utf-8")
+    loaded = load_project(folder)
+    assert not loaded.problems
+    return read_own_content(loaded.project.mailings[0])
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [
+        {"project": _PROJECT.replace("MyShop", "Kvetka")},
+        {"project": f"{_PROJECT}countries: [BY, PL]\n"},
+        {"campaign": _CAMPAIGN.replace("2036", "2037")},
+        {"campaign": _CAMPAIGN.replace("mailings:", "alphaname: Kvetka\nmailings:")},
+        {"mailing": _VIP.replace("375291234567", "375291234568")},
+    ],
+)
+def test_own_content_leaves_out_what_is_shared(shared: dict[str, str], tmp_path: Path) -> None:
+    """Neither the project's settings nor the campaign's keys nor the recipients are in its digest."""
+    own = _own(tmp_path)
+    assert not own.has_sender
+    assert not own.has_time
+    assert own.has_includes
+    assert _own(tmp_path, **shared).digest == own.digest
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "alphaname: Kvetka",
+        "schedule_time: 2037-12-01T10:00:00",
+        "timezone: Europe/Warsaw",
+        "transliterate: true",
+    ],
+)
+def test_own_content_covers_the_entry(keys: str, tmp_path: Path) -> None:
+    """Each key of the entry that makes other messages of it makes another digest."""
+    changed = _own(tmp_path, mailing=_VIP.replace("{name", f"{{{keys}, name"))
+    assert changed.digest != _own(tmp_path).digest
+    assert changed.has_sender == ("alphaname" in keys)
+    assert changed.has_time == ("time" in keys)
+
+
+def test_own_content_is_the_text_wherever_it_is_written(tmp_path: Path) -> None:
+    """In the campaign file or in a text_file; and another text is another digest."""
+    inline = _own(tmp_path, mailing="  - {name: vip, recipients: ['375291234567'], text: Hello}\n")
+    file = _own(tmp_path, mailing="  - {name: vip, recipients: ['375291234567'], text_file: text.j2}\n")
+    other = _own(tmp_path, mailing="  - {name: vip, recipients: ['375291234567'], text: Hallo}\n")
+    assert inline == file
+    assert inline.digest != other.digest
+    assert not inline.has_includes
+
+
+def test_own_time_in_another_spelling_is_the_same(tmp_path: Path) -> None:
+    """Seconds may be left out, and an offset may be written as Z."""
+    digests = {
+        _own(tmp_path, mailing=_VIP.replace("{name", f"{{schedule_time: {time}, name")).digest
+        for time in ("2037-12-01T10:00:00Z", "2037-12-01T10:00Z", "2037-12-01T13:00:00+03:00")
+    }
+    assert len(digests) == 1
