@@ -14,38 +14,13 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from smsby_deploy.clock import Window
+from smsby_deploy.config.environments import Environment
 from smsby_deploy.digest_key import NO_KEY, DigestKey
-from smsby_deploy.lock.environment import PRIVATE_FOLDER, PRODUCTION, scope_of
+from smsby_deploy.lock.environment import PRIVATE_FOLDER, scope_of
 from smsby_deploy.problems import Location
 
 Via = Literal["bulk", "list", "single"]
 HOME = "BY"  # the country whose numbers are accepted by default
-
-
-SANDBOX = "sandbox"  # the environment that is built in
-
-
-class Environment(NamedTuple):
-    """An account to send to, with a lock of its own.
-
-    `url` is as written in the files, at `url_location`. `token_env` names the variable with the token; None if any token
-    will do, as in the sandbox.
-    """
-
-    name: str = PRODUCTION
-    url: str = "https://app.sms.by"
-    url_location: Location = Location("smsby.yaml")
-    token_env: str | None = "SMSBY_TOKEN"
-    is_limited: bool = False  # only test phones are sent to
-
-    @property
-    def is_sandbox(self) -> bool:
-        return self.name == SANDBOX
-
-    @property
-    def is_rehearsal(self) -> bool:
-        """Whether what is sent here does not count, so that it may be sent again and again."""
-        return self.is_sandbox or self.is_limited
 
 
 class Rehearsal(NamedTuple):

@@ -12,9 +12,9 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from smsby_deploy.config.declarations import SANDBOX, Environment
 from smsby_deploy.config.schema import check_document
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable, TokenRefused, UsageError
@@ -24,16 +24,42 @@ from smsby_deploy.problems import Location
 API_URL = "SMSBY_API_URL"
 KNOWN_SERVICES = ("https://app.sms.by", "https://app.startsend.ru")
 SANDBOX_URL = "http://127.0.0.1:8025"
+SANDBOX = "sandbox"  # the environment that is built in
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,9}")
 _SANDBOX_TOKEN = "sandbox"  # any token will do, so the real one stays where it is
 _NOT_FROZEN = "false"  # the YAML reader leaves scalars as text
 _SANDBOX_LOCK = ".smsby/sandbox.lock.json"
-_BUILT_IN = {PRODUCTION: Environment(), SANDBOX: Environment(SANDBOX, SANDBOX_URL, token_env=None)}
 # Nothing that two parsers could read differently: `https://a\@b` is the host b for one, and a for another.
 _URL = re.compile(
     r"https?://(?:[^\s/\\?#@\[\]]*@)?(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?(?:/[^\s\\?#]*)?",
     re.ASCII | re.IGNORECASE,
 )
+
+
+class Environment(NamedTuple):
+    """An account to send to, with a lock of its own.
+
+    `url` is as written in the files, at `url_location`. `token_env` names the variable with the token; None if any token
+    will do, as in the sandbox.
+    """
+
+    name: str = PRODUCTION
+    url: str = "https://app.sms.by"
+    url_location: Location = Location("smsby.yaml")
+    token_env: str | None = "SMSBY_TOKEN"
+    is_limited: bool = False  # only test phones are sent to
+
+    @property
+    def is_sandbox(self) -> bool:
+        return self.name == SANDBOX
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether what is sent here does not count, so that it may be sent again and again."""
+        return self.is_sandbox or self.is_limited
+
+
+_BUILT_IN = {PRODUCTION: Environment(), SANDBOX: Environment(SANDBOX, SANDBOX_URL, token_env=None)}
 
 
 def choose_environment(option: str | None, environ: Mapping[str, str]) -> str:

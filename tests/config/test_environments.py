@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
-from smsby_deploy.config.declarations import Environment
-from smsby_deploy.config.environments import is_loopback, read_freeze, service_url
+from smsby_deploy.config.environments import Environment, is_loopback, read_freeze, service_url
 from smsby_deploy.config.schema import load_schema
 from smsby_deploy.errors import SmsbyUnavailable, UsageError
 from smsby_deploy.problems import Location
