@@ -7,7 +7,7 @@ write; what travels inside the program is not masked.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 HIDDEN = "<hidden>"
 MIN_SECRET = 8  # characters; a shorter token, which only a sandbox accepts, may occur in any text by chance
+_TOKEN_SUFFIX = "_TOKEN"
 
 _GAP = r"[\s().\-\u2010-\u2015\u00a0]*"
 _WIDE_GAP = r"[\s()+.\-\u2010-\u2015\u00a0]*"  # between the digits of a known number
@@ -83,6 +84,22 @@ def hide_token(text: str, token: str) -> str:
         return text
     pattern = re.escape(token)
     return re.sub(pattern if len(token) >= MIN_SECRET else rf"(?<!\w){pattern}(?!\w)", HIDDEN, text)
+
+
+def find_tokens(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return every token in the environment: the variables of tokens end in `_TOKEN`.
+
+    Which one a run uses is known only once its project was read. Those that may occur in any text are left out.
+    """
+    tokens = {value.strip() for name, value in environ.items() if name.endswith(_TOKEN_SUFFIX)}
+    return tuple(sorted((token for token in tokens if len(token) >= MIN_SECRET), key=len, reverse=True))
+
+
+def hide_tokens(text: str, tokens: Iterable[str]) -> str:
+    """Return `text` without any of `tokens`."""
+    for token in tokens:
+        text = hide_token(text, token)
+    return text
 
 
 def hide_echo(content: bytes, token: str) -> bytes:

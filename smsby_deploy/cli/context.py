@@ -144,9 +144,9 @@ def open_log(*, is_quiet: bool = False) -> JsonLog:
     """Return the log that --log-format json writes to stderr."""
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.output.json_log import JsonLog
+    from smsby_deploy.privacy import find_tokens
 
-    secret = os.environ.get("SMSBY_TOKEN", "").strip()
-    return JsonLog(sys.stderr, SystemClock(), secret=secret, is_quiet=is_quiet)
+    return JsonLog(sys.stderr, SystemClock(), secrets=find_tokens(os.environ), is_quiet=is_quiet)
 
 
 def global_options(command: _Command) -> _Command:

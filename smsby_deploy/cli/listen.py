@@ -24,10 +24,11 @@ def command(context: Context, port: int, host: str) -> ExitCode:
     from smsby_deploy.cli.session import load
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.errors import SmsbyDeployError
+    from smsby_deploy.privacy import find_tokens
     from smsby_deploy.status.callbacks import CallbackLog, callbacks_path, open_listener
 
     path = callbacks_path(load(context).project.lock)
-    log = CallbackLog(path, SystemClock(), context.environ.get("SMSBY_TOKEN", "").strip())
+    log = CallbackLog(path, SystemClock(), find_tokens(context.environ))
     try:
         server = open_listener(log, host, port, context.note)
     except OSError as error:

@@ -174,6 +174,7 @@ def _collector(
             settle_after=project.settle_after,
             running=store.read_running(),
             final=final,
+            may_start_anew=project.environment.is_sandbox,
         )
         report = collect_status(
             store.read(),

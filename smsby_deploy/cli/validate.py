@@ -47,7 +47,7 @@ def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:
     """The addresses of all mailings, and all problems."""
     from smsby_deploy.cli.session import load, progress_of, reading_progress
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.config.project_loader import ProjectFlawed
+    from smsby_deploy.config.project_loader import ProjectFlawed, check_environments
     from smsby_deploy.errors import FilesInvalid
     from smsby_deploy.gc_tuning import keep_until_exit
     from smsby_deploy.plan.measure import validate_project
@@ -64,6 +64,9 @@ def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:
             problems = tuple(validate_project(loaded, reading_progress(progress)))
         if context.verbosity:
             _note_dialects(context, loaded.project.phone_files)
+        if not (context.environment or context.environ.get("SMSBY_ENV")):
+            others = check_environments(loaded.project.root, context.environ)
+            problems = (*problems, *(problem for problem in others if problem not in problems))
     except FilesInvalid as error:
         problems = error.problems
     return addresses, problems

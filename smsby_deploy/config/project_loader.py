@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.campaign_loader import CampaignContext, load_campaign
 from smsby_deploy.config.declarations import (
     HOME_TIMEZONE,
+    SANDBOX,
     ApiSettings,
     Campaign,
+    Guardrails,
     Mailing,
     OptOuts,
     Project,
@@ -20,10 +23,12 @@ from smsby_deploy.config.declarations import (
     Rehearsal,
 )
 from smsby_deploy.config.environments import (
+    API_URL,
     default_lock,
     freeze_in,
     lock_in,
     read_environment,
+    service_url,
     settings_in,
 )
 from smsby_deploy.config.project_files import (
@@ -40,7 +45,7 @@ from smsby_deploy.config.schema import check_document, drop_invalid
 from smsby_deploy.config.settings import key_locations, read_duration, read_guardrails, read_price, read_zone
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.digest_key import read_digest_key
-from smsby_deploy.errors import FilesInvalid, UsageError
+from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable, UsageError
 from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity, has_errors
 
@@ -119,6 +124,27 @@ def load_project(
     raise ProjectFlawed(loaded._replace(problems=(*problems, *loaded.problems)))
 
 
+def check_environments(folder: Path, environ: Mapping[str, str]) -> tuple[Problem, ...]:
+    """Return the problems of the settings that every environment has, campaigns aside.
+
+    A smsby.yaml that breaks its schema has others, which `load_project` reports.
+    """
+    document = read_yaml(folder / PROJECT_FILE, PROJECT_FILE)
+    if check_document("project", document, PROJECT_FILE):
+        return ()
+    log = ProblemLog()
+    locks: dict[Path, str] = {}
+    declared: YamlMap = document.get("environments") or YamlMap(document.mark)
+    for name in dict.fromkeys((PRODUCTION, SANDBOX, *declared)):
+        lock, problems = _ProjectLoader(folder.resolve(), document, environ, name).check()
+        log.extend(problems)
+        if (other := locks.setdefault(lock.resolve(), name)) != name:
+            place = Location(PROJECT_FILE, *(declared.values_at[name] if name in declared else document.mark))
+            message = f"{name} has the lock of {other}, which is refused once one of them sent; give it a `lock` of its own"
+            log.warning("ENVIRONMENT", message, place)
+    return log.distinct()
+
+
 def campaign_inputs(project: Project, mailing: Mailing) -> tuple[Path, ...]:
     """Return the files that determine a mailing; suppression files are not among them."""
     names = [project.file, mailing.file]
@@ -143,22 +169,36 @@ class _ProjectLoader:
         self._flawed: list[Mailing] = []
         self._is_whole = True
 
+    def check(self) -> tuple[Path, Sequence[Problem]]:
+        """Return the lock of this environment, and the problems of its settings.
+
+        Campaigns are not read.
+        """
+        api = self._api()
+        if not self._environ.get(API_URL):  # which takes precedence
+            try:
+                service_url(api.environment, {})
+            except (UsageError, SmsbyUnavailable) as error:
+                place = api.environment.url_location
+                self._log.warning("ENVIRONMENT", f"{error.message}; {error.hint}", place)
+        self._account_zone(api)
+        self._guardrails()
+        self._opt_outs()
+        self._rehearsal()
+        return self._lock(), self._log.distinct()
+
     def load(self) -> LoadedProject:
         document = self._document
         api = self._api()
-        zone_at = self._locations.get("api.account_timezone", Location(PROJECT_FILE, 1))
-        account_zone = read_zone(api.account_timezone, zone_at, self._log)
+        account_zone = self._account_zone(api)
         if account_zone is None:  # reported; code that only looks for more problems needs a valid one
             api = api._replace(account_timezone=ApiSettings().account_timezone)
         context = CampaignContext(self._root, document, account_zone, self._environ, self._log)
-        guardrails = read_guardrails(
-            document.get("guardrails") or YamlMap((1, 1)), self._locations, "price" in document, self._log
-        )
         project = Project(
             root=self._root,
             name=document["project"],
             api=api,
-            guardrails=guardrails,
+            guardrails=self._guardrails(),
             price=read_price(document["price"]) if "price" in document else None,
             suppress=self._opt_outs(),
             lock=self._lock(),
@@ -179,6 +219,14 @@ class _ProjectLoader:
             message = "only_to: there are no `test_phones`"
             self._log.error("ENVIRONMENT", message, self._locations["only_to"])
         return ApiSettings(environment, **settings)
+
+    def _account_zone(self, api: ApiSettings) -> ZoneInfo | None:
+        place = self._locations.get("api.account_timezone", Location(PROJECT_FILE, 1))
+        return read_zone(api.account_timezone, place, self._log)
+
+    def _guardrails(self) -> Guardrails:
+        settings = self._document.get("guardrails") or YamlMap((1, 1))
+        return read_guardrails(settings, self._locations, "price" in self._document, self._log)
 
     def _campaigns(self, context: CampaignContext) -> tuple[Campaign, ...]:
         """Return the valid campaigns; mailings of the others are kept in `_flawed`."""
@@ -264,7 +312,7 @@ class _ProjectLoader:
     def _rehearsal(self) -> Rehearsal | None:
         """Return where mailings must have been rehearsed; an unknown environment is an error."""
         name = self._document.get("rehearsed_in")
-        if name is None:
+        if name is None or name == self._environment:
             return None
         place = self._locations["rehearsed_in"]
         try:

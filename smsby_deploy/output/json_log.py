@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.output.terminal import escape_json
-from smsby_deploy.privacy import MIN_SECRET, hide_token, mask_phones
+from smsby_deploy.privacy import hide_tokens, mask_phones
 from smsby_deploy.problems import Problem, Severity
 
 if TYPE_CHECKING:
@@ -25,13 +25,15 @@ class JsonLog:
 
     A line is ASCII and flushed at once.
     `time` is in UTC; `level` is info, warning or error. Facts that are None are left out. No text contains a whole
-    phone number or `secret`. With `is_quiet`, events of level info are left out.
+    phone number or one of `secrets`. With `is_quiet`, events of level info are left out.
     """
 
-    def __init__(self, stream: TextIO, clock: Clock, *, secret: str = "", is_quiet: bool = False) -> None:
+    def __init__(
+        self, stream: TextIO, clock: Clock, *, secrets: Sequence[str] = (), is_quiet: bool = False
+    ) -> None:
         self._stream = stream
         self._clock = clock
-        self._secret = secret if len(secret) >= MIN_SECRET else ""
+        self._secrets = secrets
         self._is_quiet = is_quiet
 
     def write(self, level: str, event: str, **facts: Fact) -> None:
@@ -52,7 +54,7 @@ class JsonLog:
         return mask_phones(self._hide(fact)) if name in _PROSE else self._hide(fact)
 
     def _hide(self, text: str) -> str:
-        return hide_token(text, self._secret)
+        return hide_tokens(text, self._secrets)
 
 
 def log_problems(problems: Iterable[Problem], log: JsonLog) -> None:

@@ -14,7 +14,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import RawIOBase
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import ApiError
 from smsby_deploy.files import NO_FOLLOW, refuse_link
-from smsby_deploy.privacy import MIN_SECRET, hide_token, hide_token_parameters
+from smsby_deploy.privacy import hide_token_parameters, hide_tokens
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.deliveries import BulkMailingStatus, Delivery
@@ -94,10 +94,10 @@ class CallbackLog:
     and `encoding`: utf-8, or base64 for a body that is not UTF-8. The token is removed.
     """
 
-    def __init__(self, path: Path, clock: Clock, token: str = "") -> None:
+    def __init__(self, path: Path, clock: Clock, tokens: Sequence[str] = ()) -> None:
         self._path = path
         self._clock = clock
-        self._token = token if len(token) >= MIN_SECRET else ""
+        self._tokens = tokens
         self._lock = threading.Lock()
 
     def append(self, method: str, target: str, headers: dict[str, str], body: bytes) -> None:
@@ -133,7 +133,7 @@ class CallbackLog:
         return json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
     def _hide_token(self, text: str) -> str:
-        return hide_token_parameters(hide_token(text, self._token))
+        return hide_token_parameters(hide_tokens(text, self._tokens))
 
 
 def _is_torn(file: RawIOBase) -> bool:

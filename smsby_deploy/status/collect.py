@@ -18,7 +18,7 @@ from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.lock.store import RunningApply
 from smsby_deploy.plan.drift import Difference, IntendedValues, intended_by_lock
-from smsby_deploy.plan.list_check import MissingMailing, check_list, shows_any
+from smsby_deploy.plan.list_check import MissingMailing, check_list, is_forgotten, shows_any
 from smsby_deploy.plan.selection import is_selected
 from smsby_deploy.status.final_chunks import FinalChunks
 from smsby_deploy.status.remote_reports import ReadCallbacks, RemoteReports
@@ -104,7 +104,8 @@ class StatusOptions:
     later send time. `list_missed` lists the recipients without a delivery. What was accepted in the last
     `reconcile_seconds` need not be listed yet. With `here`, the lock must belong there. A message without a final status
     `settle_after` its time counts as undelivered. `running` is another run that holds the lock. `final` remembers the
-    chunks that need no further question, from one report to the next.
+    chunks that need no further question, from one report to the next. With `may_start_anew`, a lock of which sms.by shows
+    nothing, or that another service knows, counts as empty.
     """
 
     since: datetime | None = None
@@ -115,6 +116,7 @@ class StatusOptions:
     settle_after: timedelta = timedelta(hours=72)
     running: RunningApply | None = None
     final: FinalChunks | None = None
+    may_start_anew: bool = False
 
 
 _DEFAULT_OPTIONS = StatusOptions()
@@ -142,7 +144,7 @@ def collect_status(
         Refused: the lock belongs to another service or account.
         SmsbyUnavailable, TokenRefused, ApiError: sms.by did not answer.
     """
-    if options.here is not None:
+    if options.here is not None and not options.may_start_anew:
         check_service(lock, options.here.service)
     now = clock.now()
     made_at = now.isoformat(timespec="seconds")
@@ -158,6 +160,8 @@ def collect_status(
     reports = RemoteReports(
         lock, client, read_callbacks, list_missed=options.list_missed, final=options.final
     )
+    if options.may_start_anew and is_forgotten(lock, reports.remote, options.here):
+        return StatusReport((), lock.project, made_at, running)
     if options.here is not None:
         find_binding(lock, options.here, is_shown=shows_any(lock, reports.remote))
     in_files = {mailing.address: mailing for mailing in options.mailings}

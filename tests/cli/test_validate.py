@@ -49,3 +49,41 @@ def test_validate_verbose_names_the_dialect(shop: Path, capsys: pytest.CaptureFi
     for words in (("validate", "-v"), ("-v", "validate")):
         assert run(["-C", str(shop), *words]) == 0
         assert "list.csv: read as " in capsys.readouterr().err
+
+
+_ENVIRONMENTS = """\
+version: 1
+project: shop
+rehearsed_in: staging
+environments:
+  staging: {url: "https://elsewhere.example", token_env: A_TOKEN}
+  limited: {only_to: test_phones, lock: .smsby/sandbox.lock.json, rehearsed_in: none}
+  clock: {api: {account_timezone: X/Y}, lock: clock.lock.json, suppress: [none.csv]}
+"""
+
+
+@pytest.mark.parametrize("chosen", [None, "production"])
+def test_validate_checks_every_environment(
+    shop: Path, chosen: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Unless one is chosen; a problem that several inherit is reported once."""
+    monkeypatch.delenv("SMSBY_ENV", raising=False)
+    (shop / "smsby.yaml").write_text(_ENVIRONMENTS, "utf-8")
+    arguments = ["-C", str(shop), "validate", "--format", "json"]
+    code = run(arguments if chosen is None else [*arguments, "--env", chosen])
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    found = sorted((one["severity"], one["code"], one["line"]) for one in problems)
+    assert code == (3 if chosen is None else 0)
+    expected = [
+        ("error", "ENVIRONMENT", 6),  # no test phones
+        ("error", "ENVIRONMENT", 6),  # an unknown environment
+        ("error", "FILE_MISSING", 7),
+        ("error", "TIMEZONE", 7),
+        ("warning", "ENVIRONMENT", 5),  # the URL
+        ("warning", "ENVIRONMENT", 5),  # the lock of production
+        ("warning", "ENVIRONMENT", 6),  # the lock of the sandbox
+    ]
+    assert found == (expected if chosen is None else [])
+    monkeypatch.setenv("SMSBY_API_URL", "https://elsewhere.example")
+    run(arguments)
+    assert "the token is not sent" not in capsys.readouterr().out

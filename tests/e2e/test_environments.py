@@ -201,6 +201,23 @@ def test_lock_of_a_forgetful_sandbox_starts_anew(sale: Shop, way: str) -> None:
     assert {len(messages) for messages in sale.inbox().values()} == {1}
 
 
+def test_lock_of_another_sandbox_counts_as_empty(sale: Shop) -> None:
+    """`plan` and `status` show what the next apply starts from, rather than refuse."""
+    _rehearse(sale, "Hello")
+    elsewhere = {"SMSBY_API_URL": sale.url.replace("127.0.0.1", "localhost")}
+    assert sale.run("--env", "sandbox", "status", "--format", "json").json["summary"]["mailings"] == 1
+    for url in (elsewhere, {}):
+        done = sale.run("--env", "sandbox", "status", "--format", "json", env=url)
+        assert (done.code, done.json["mailings"]) == (0, []), done.err
+        assert sale.run("--env", "sandbox", "status", "sale/vip", env=url).code == 0
+        plan = sale.run("--env", "sandbox", "plan", "--format", "json", env=url)
+        assert plan.json["actions"][0]["action"] == ("create" if url == {} else "adopt"), plan.err
+        sale.reset()  # the same address, but it has forgotten everything
+    assert sale.run("status", env=elsewhere).code == 0  # production has no lock yet
+    assert sale.run("apply", "--auto-approve").code == 0
+    assert sale.run("status", env=elsewhere).code == 4
+
+
 def test_production_lock_never_starts_anew(sale: Shop) -> None:
     """There a list that shows nothing is doubted, not the lock."""
     assert sale.run("apply", "--auto-approve").code == 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.apply.context import Event
 from smsby_deploy.apply.result import MailingOutcome, MailingResult
+from smsby_deploy.cli.context import open_log
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.output.json_log import JsonLog, log_apply, log_event
 from tests.output import examples
@@ -27,12 +29,23 @@ def test_write_is_one_line_that_parses(text: str) -> None:
 def test_write_masks_phones_and_hides_the_token() -> None:
     """In prose; an id keeps its digits, and a fact that is None is left out."""
     stream = io.StringIO()
-    log = JsonLog(stream, SystemClock(), secret="secret-token")
+    log = JsonLog(stream, SystemClock(), secrets=("secret-token",))
     log.write("error", "failed", message="375291234567: secret-token", plan="c605057909123", hint=None)
     written = json.loads(stream.getvalue())
     assert written["message"] == "37529*****67: <hidden>"
     assert written["plan"] == "c605057909123"
     assert "hint" not in written
+
+
+def test_log_hides_the_token_of_every_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also of the one that `token_env` names, before the project is read."""
+    tokens = {"SMSBY_TOKEN": "first-token", "SMSBY_STAGING_TOKEN": "first-token-of-staging", "A_TOKEN": "abc"}
+    for name, token in tokens.items():
+        monkeypatch.setenv(name, token)
+    open_log().write("error", "failed", message="first-token first-token-of-staging abc")
+    assert json.loads(capsys.readouterr().err)["message"] == "<hidden> <hidden> abc"
 
 
 def test_quiet_log_has_only_warnings_and_errors() -> None:

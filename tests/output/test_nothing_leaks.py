@@ -180,7 +180,7 @@ def test_no_apply_history_or_log_leaks(error: str, actor: str) -> None:
     _assert_clean(stream.getvalue() + json_text(history_document(lock)), is_markup=False)
     _assert_clean(history_markdown(lock), is_markup=True)
     log = io.StringIO()
-    JsonLog(log, SystemClock(), secret="secret-token").write(
+    JsonLog(log, SystemClock(), secrets=("secret-token",)).write(
         "error", "failed", message=f"{error} secret-token {actor}"
     )
     _assert_clean(log.getvalue(), is_markup=False)

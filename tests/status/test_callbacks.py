@@ -109,7 +109,7 @@ def test_callback_log_starts_a_new_line_after_a_torn_one(tmp_path: Path) -> None
 @contextmanager
 def _listening(path: Path, token: str = "") -> Iterator[tuple[HTTPConnection, list[str]]]:
     noted: list[str] = []
-    server = open_listener(CallbackLog(path, FixedClock(), token), "127.0.0.1", 0, noted.append)
+    server = open_listener(CallbackLog(path, FixedClock(), (token,)), "127.0.0.1", 0, noted.append)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
