@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from smsby_deploy.config.campaign_loader import CampaignContext, load_campaign
 from smsby_deploy.config.declarations import (
     HOME_TIMEZONE,
-    SANDBOX,
     ApiSettings,
     Campaign,
     Guardrails,
@@ -46,7 +45,7 @@ from smsby_deploy.config.settings import key_locations, read_duration, read_guar
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.digest_key import read_digest_key
 from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable, UsageError
-from smsby_deploy.lock.environment import PRODUCTION
+from smsby_deploy.lock.environment import PRODUCTION, SANDBOX
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity, has_errors
 
 _LONGEST_LOCK_SUFFIX = 32  # of the files beside a lock, whose names begin with its name
