@@ -18,13 +18,12 @@ from urllib.parse import urlsplit
 from smsby_deploy.config.schema import check_document
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable, TokenRefused, UsageError
-from smsby_deploy.lock.environment import PRODUCTION
+from smsby_deploy.lock.environment import PRODUCTION, SANDBOX
 from smsby_deploy.problems import Location
 
 API_URL = "SMSBY_API_URL"
 KNOWN_SERVICES = ("https://app.sms.by", "https://app.startsend.ru")
 SANDBOX_URL = "http://127.0.0.1:8025"
-SANDBOX = "sandbox"  # the environment that is built in
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,9}")
 _SANDBOX_TOKEN = "sandbox"  # any token will do, so the real one stays where it is
 _NOT_FROZEN = "false"  # the YAML reader leaves scalars as text

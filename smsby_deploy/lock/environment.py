@@ -4,6 +4,7 @@ from __future__ import annotations
 
 PRIVATE_FOLDER = ".smsby"  # of a lock that is not committed
 PRODUCTION = "production"
+SANDBOX = "sandbox"  # the environment that is built in
 
 
 def scope_of(project: str, environment: str | None) -> str:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.documents import check_lock, check_mailings
 from smsby_deploy.lock.entry_json import entry_document, read_entry
+from smsby_deploy.lock.environment import PRODUCTION, SANDBOX
 from smsby_deploy.lock.json_text import LockSeal, canonical, decode, indent, quote
 from smsby_deploy.lock.records import (
     Apply,
@@ -120,13 +121,27 @@ def _written_entries(before: ReadText) -> dict[int, slice]:
     return found
 
 
-def read_lock(text: str, where: str) -> Lock:
-    """Return the lock that `text` contains; `where` names the file in errors.
+def recovery_of(where: str, environment: str = PRODUCTION, *, is_private: bool = False) -> str:
+    """Return what to do about a damaged lock, which is in git unless it `is_private`."""
+    if environment == SANDBOX:
+        return f"delete {where} and the files beside it, and rehearse again: it records only what a sandbox received"
+    if is_private:
+        return (
+            f"restore a backup of {where}, which is not in git; without one, move it away: what was sent is found again at "
+            "sms.by"
+        )
+    return f"restore it from git (git checkout -- {where}); what was sent since is found again at sms.by"
+
+
+def read_lock(text: str, where: str, recovery: str | None = None) -> Lock:
+    """Return the lock that `text` contains.
+
+    `where` names the file in errors, and `recovery` says what to do if it is damaged.
 
     Raises:
         LockDamaged: not JSON, truncated, edited manually, or of an unknown version.
     """
-    recovery = f"restore it from git (git checkout -- {where}); what was sent since is found again at sms.by"
+    recovery = recovery or recovery_of(where)
     if line := _conflict_line(text):
         raise LockDamaged(
             f"{where} has git conflict markers at line {line}",

@@ -19,7 +19,7 @@ from smsby_deploy.lock.environment import PRIVATE_FOLDER, PRODUCTION
 from smsby_deploy.lock.events import fold
 from smsby_deploy.lock.journal import Journal, read_journal, salvage
 from smsby_deploy.lock.records import Lock
-from smsby_deploy.lock.serialization import ReadText, read_lock, write_lock
+from smsby_deploy.lock.serialization import ReadText, read_lock, recovery_of, write_lock
 
 
 class RunningApply(NamedTuple):
@@ -52,6 +52,11 @@ class LockStore:
     def holder_path(self) -> Path:
         """A note on which process holds the lock."""
         return self.path.with_name(self.path.name + ".holder")
+
+    @property
+    def _recovery(self) -> str:
+        is_private = self.path.parent.name == PRIVATE_FOLDER
+        return recovery_of(self.path.name, self.environment, is_private=is_private)
 
     def read(self) -> Lock:
         """Return the lock with any leftover journal folded in.
@@ -111,7 +116,7 @@ class LockStore:
         except UnicodeDecodeError as error:
             raise LockDamaged(
                 f"{self.path.name} is damaged: not UTF-8",
-                hint=f"restore it from git (git checkout -- {self.path.name})",
+                hint=self._recovery,
             ) from error
         if lock.project != self.project:
             raise LockDamaged(
@@ -124,7 +129,7 @@ class LockStore:
         """Return the lock in the file; the same object while the file is the same."""
         digest = sha256(content).digest()
         if self._known is None or self._known[0] != digest:
-            self._known = (digest, read_lock(_text_of(content), self.path.name))
+            self._known = (digest, read_lock(_text_of(content), self.path.name, self._recovery))
         return self._known[1]
 
     def replace(self, lock: Lock) -> None:
