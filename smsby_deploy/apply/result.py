@@ -97,12 +97,24 @@ class ApplyResult:
     def count(self, outcome: MailingOutcome) -> int:
         return sum(mailing.outcome == outcome for mailing in self.mailings)
 
-    def is_scheduled(self, mailing: MailingResult) -> bool:
-        """Whether this run handed it over for a later time."""
-        action = next((one for one in self.plan.actions if one.address == mailing.address), None)
-        if action is None or action.schedule_time is None or not mailing.outcome.was_sent_now:
-            return False
-        return self.ended is not None and datetime.fromisoformat(action.schedule_time) > self.ended
+    @property
+    def scheduled(self) -> frozenset[str]:
+        """The mailings that this run handed over for a later time, by address."""
+        sent = {mailing.address for mailing in self.mailings if mailing.outcome.was_sent_now}
+        return frozenset(
+            action.address
+            for action in self.plan.actions
+            if action.address in sent and self._is_later(action.schedule_time)
+        )
+
+    def _is_later(self, time: str | None) -> bool:
+        return time is not None and self.ended is not None and datetime.fromisoformat(time) > self.ended
+
+    @property
+    def orphans(self) -> frozenset[str]:
+        """The recorded mailings that are no longer in the files, by address."""
+        orphans = (one.address for one in self.plan.actions if one.action is ActionKind.ORPHAN)
+        return frozenset(orphans)
 
     @property
     def first_unknown(self) -> str | None:

@@ -14,6 +14,8 @@ from smsby_deploy.texts.cost import money
 from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from smsby_deploy.apply.result import ApplyResult, MailingResult, SentTotals
 
 _COLORS = {
@@ -57,16 +59,23 @@ def write_apply(
     from rich.text import Text
 
     console = make_console(stream, color=color)
+    orphans, scheduled = result.orphans, result.scheduled
     # The counts come before the addresses, so that a long address does not move them.
     for mailing in result.mailings:
+        if mailing.address in orphans:
+            continue
         count = count_text(mailing.recipients)
         noun = "recipient " if mailing.recipients == 1 else "recipients"
         style = _COLORS.get(mailing.outcome)
-        lead = Text(f"{_outcome(result, mailing):<{_OUTCOME_WIDTH}}", style=style or "")
+        lead = Text(f"{_outcome(mailing, scheduled):<{_OUTCOME_WIDTH}}", style=style or "")
         write_sentence(console, f" {count:>{_COUNT_WIDTH}} {noun}  {mailing.address}", "default", lead=lead)
         if mailing.error:
             reason = safe_line(mailing.error)
             write_sentence(console, f"{' ' * _OUTCOME_WIDTH} {reason}", style or "yellow")
+    if orphans:
+        noun = "mailing   " if len(orphans) == 1 else "mailings  "
+        line = f"{count_text(len(orphans)):>{_COUNT_WIDTH}} {noun}  no longer in the files"
+        console.print(f"{MailingOutcome.SKIPPED:<{_OUTCOME_WIDTH}} {line}")
     write_sentence(console, summary_line(result), "bold")
     for line in next_step_lines(result, lock, program, plan):
         console.print(line, soft_wrap=True)
@@ -97,14 +106,15 @@ def next_step_lines(
     return [*lines, *(f"{'     ' if index else 'next:'} {command}" for index, command in enumerate(due))]
 
 
-def _outcome(result: ApplyResult, mailing: MailingResult) -> str:
+def _outcome(mailing: MailingResult, scheduled: Container[str]) -> str:
     """The outcome in a word; a mailing that sms.by keeps until its time is not called sent."""
-    return _SCHEDULED if result.is_scheduled(mailing) else mailing.outcome
+    return _SCHEDULED if mailing.address in scheduled else mailing.outcome
 
 
 def summary_line(result: ApplyResult) -> str:
     """`2 sent, 1 skipped; 40 recipients, 1.144 BYN`."""
-    words = [_outcome(result, mailing) for mailing in result.mailings]
+    scheduled = result.scheduled
+    words = [_outcome(mailing, scheduled) for mailing in result.mailings]
     outcomes = ", ".join(f"{words.count(word):,} {word}" for word in _OUTCOMES if word in words)
     sent = result.sent
     if sent is None:

@@ -68,6 +68,21 @@ def test_write_apply_calls_nothing_sent_that_is_scheduled() -> None:
     assert lines[2].startswith("1 sent, 1 scheduled; 7 recipients")
 
 
+def test_write_apply_counts_orphans_in_one_line() -> None:
+    """After years there are thousands."""
+    names = [f"old/{number}" for number in range(1200)]
+    both = result(
+        MailingResult("sale/vip", MailingOutcome.SENT, 4),
+        *(MailingResult(name, MailingOutcome.SKIPPED, 3) for name in names),
+    )
+    vip, *others = both.plan.actions
+    actions = (vip, *(replace(one, action=ActionKind.ORPHAN) for one in others))
+    lines = text_of(replace(both, plan=replace(both.plan, actions=actions))).splitlines()
+    assert lines[0] == "sent              4 recipients  sale/vip"
+    assert lines[1] == "skipped       1,200 mailings    no longer in the files"
+    assert lines[2].startswith("1 sent, 1,200 skipped; 4 recipients")
+
+
 def test_apply_of_a_partly_sent_mailing_names_it() -> None:
     """It is partial, in text and JSON; the JSON's summary has that key only then."""
     why = "sent to 1 of 4 recipients; the rest: stopped by a signal before it was sent"
