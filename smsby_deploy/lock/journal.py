@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,17 @@ class ResultNotSaved(Exception):
 class Journal:
     """A journal that is open for writing by the run that holds the lock."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mirror: Callable[[bytes], None] | None = None) -> None:
+        """Open nothing yet.
+
+        Args:
+            path: the file, which must not exist.
+            mirror: stores lines elsewhere, too, and raises OSError if that fails. It is slow, so it is called before a
+                request and where a result must be durable, with all lines since its last call.
+        """
         self.path = path
+        self._mirror = mirror
+        self._unmirrored = b""
         self._previous = ""
         self._broken = False
         self._length = 0
@@ -65,7 +75,8 @@ class Journal:
             ResultNotSaved: the line, or one before it that was not synced, could not be written.
         """
         event = self._write(kind, fields)
-        self.sync()
+        if self._mirror is None or kind is EventKind.INTENT:
+            self.sync()
         fault_point(f"journal.after:{kind}")
         return event
 
@@ -84,10 +95,12 @@ class Journal:
             return
         try:
             os.fsync(self._file)
+            if self._mirror is not None:
+                self._mirror(self._unmirrored)
         except OSError as error:
             self._broken = True
             raise ResultNotSaved(error.strerror or str(error), *self._take_back_unsynced()) from error
-        self._unsynced = []
+        self._unsynced, self._unmirrored = [], b""
         self._synced_length = self._length
 
     def _write(self, kind: EventKind, fields: dict[str, Any]) -> Event:
@@ -102,6 +115,8 @@ class Journal:
             raise ResultNotSaved(error.strerror or str(error), *lost) from error
         self._previous = checksum
         self._length += len(line)
+        if self._mirror is not None:
+            self._unmirrored += line
         self._unsynced.append(event)
         return event
 

@@ -182,6 +182,10 @@ class LockStore:
             )
         return lock if recorded == self.environment else replace(lock, environment=self.environment)
 
+    def new_journal(self) -> Journal:
+        """Return a new journal for the run that holds the lock."""
+        return Journal(self.journal_path)
+
     @contextlib.contextmanager
     def held(self, timeout: float = 0.0, command: str = "apply") -> Iterator[HeldLock]:
         """Hold the lock for one `command`, with any leftover journal folded in.
@@ -319,7 +323,7 @@ class HeldLock:
 
     def open_journal(self) -> Journal:
         """Return a new journal; its file is created with the first line."""
-        return Journal(self.store.journal_path)
+        return self.store.new_journal()
 
 
 def _text_of(content: bytes) -> str:

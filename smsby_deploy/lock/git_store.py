@@ -1,0 +1,190 @@
+"""A shared lock in a branch of its own: a write is a commit, pushed only if the branch is what this run knows.
+
+It needs nothing but git and the right to push to that branch. The checkout, its index and its other branches are not touched:
+commits are made of objects. Neither hooks nor a file system monitor of the checkout run.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from smsby_deploy.lock.shared import (
+    Holder,
+    Stored,
+    StoreFailed,
+    WrittenMeanwhile,
+    holder_document,
+    read_holder,
+)
+
+_SAFE = (
+    *("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit"),
+    *("-c", "gc.auto=0", "-c", "protocol.ext.allow=never"),
+)
+_AUTHOR = {"NAME": "smsby-deploy", "EMAIL": "smsby-deploy@localhost"}
+_TIMEOUT = 60.0  # seconds
+_TRIES = 4
+_CREDENTIALS = re.compile(r"//[^/@\s]+@")
+_NONE = "0" * 40  # what a branch is that does not exist
+_LOCK, _JOURNAL, _ARCHIVE, _HOLDER = "lock.json", "journal", "archive.jsonl", "holder.json"
+
+
+class GitStore:
+    """One lock in the branch `ref` of `remote`, in the folder `key`. Other folders belong to other locks.
+
+    Its version is the id of that folder.
+    """
+
+    def __init__(self, checkout: Path, remote: str, ref: str, key: str, environ: Mapping[str, str]) -> None:
+        self.name = f"{ref} of {remote}"
+        self._checkout = checkout
+        self._remote = remote
+        self._ref = ref
+        self._key = key
+        self._head: str | None = None  # the branch as last seen or written, _NONE if it does not exist
+        roles = ("GIT_AUTHOR", "GIT_COMMITTER")
+        self._environ = {
+            **environ,
+            **{f"{role}_{what}": value for role in roles for what, value in _AUTHOR.items()},
+            "GIT_TERMINAL_PROMPT": "0",
+            "LC_ALL": "C",
+        }
+
+    def read(self) -> Stored:
+        """Return the lock in the branch as it is now; raises StoreFailed."""
+        head = self._fetch()
+        version = self._version_at(head)
+        files = self._list(version) if version else {}
+        contents = {name: self._git("cat-file", "blob", blob) for name, blob in files.items()}
+        return Stored(
+            version,
+            read_holder(contents.get(_HOLDER, b"").decode("utf-8", "replace")),
+            contents.get(_LOCK),
+            contents.get(_JOURNAL, b""),
+            contents.get(_ARCHIVE, b""),
+        )
+
+    def write(self, before: Stored, after: Stored) -> Stored:
+        """Push a commit with `after` on top of the branch; raises as `SharedStore.write`.
+
+        The push is tried again if only other locks in the branch have changed.
+        """
+        version = self._make_folder(after)
+        head = self._head or self._fetch()
+        for _ in range(_TRIES):
+            if self._version_at(head) != before.version:
+                raise WrittenMeanwhile("another run has written to it")
+            commit = self._commit(head, version, after)
+            if self._push(head, commit):
+                self._head = commit
+                return after._replace(version=version)
+            head = self._fetch()
+        raise StoreFailed("other runs keep writing to the branch")
+
+    def is_over(self, holder: Holder) -> bool:
+        """Never: git does not know which runs are alive."""
+        return False
+
+    def _fetch(self) -> str:
+        """Return the head of the branch, whose objects are then here; _NONE if there is no branch."""
+        self._git("remote", "get-url", self._remote)  # otherwise git takes a folder of that name for it
+        listed = self._git("ls-remote", "--", self._remote, self._ref).decode().split()
+        self._head = listed[0] if listed else _NONE
+        if listed and self._run("cat-file", "-e", f"{self._head}^{{commit}}").returncode != 0:
+            self._git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", self._remote, self._ref)
+        return self._head
+
+    def _version_at(self, head: str) -> str:
+        return self._list(head).get(self._key, "") if head != _NONE else ""
+
+    def _list(self, tree: str) -> dict[str, str]:
+        """Return the names in a tree, each with its object."""
+        lines = self._git("ls-tree", "-z", tree).decode().split("\0")
+        return {name: about.split()[2] for about, _, name in (line.partition("\t") for line in lines if line)}
+
+    def _make_folder(self, stored: Stored) -> str:
+        """Write the files of a lock as objects, and return the id of their folder."""
+        contents = {
+            _ARCHIVE: stored.archive,
+            _HOLDER: holder_document(stored.holder).encode(),
+            _JOURNAL: stored.journal,
+            _LOCK: stored.lock,
+        }
+        return self._make_tree(
+            f"100644 blob {self._git('hash-object', '-w', '--stdin', stdin=content).decode().strip()}\t{name}"
+            for name, content in contents.items()
+            if content
+        )
+
+    def _commit(self, head: str, folder: str, after: Stored) -> str:
+        """Return a new commit on `head` in which the lock is `folder`."""
+        lines = [] if head == _NONE else self._git("ls-tree", "-z", head).decode().split("\0")
+        others = [line for line in lines if line and line.partition("\t")[2] != self._key]
+        tree = self._make_tree(sorted([*others, f"040000 tree {folder}\t{self._key}"], key=_name_in))
+        parent = () if head == _NONE else ("-p", head)
+        by = "release" if after.holder is None else f"{after.holder.command} on {after.holder.host}"
+        message = f"{self._key}: {by}"
+        return self._git("commit-tree", tree, *parent, stdin=message.encode()).decode().strip()
+
+    def _make_tree(self, lines: Iterable[str]) -> str:
+        return (
+            self._git("mktree", "-z", stdin="".join(f"{line}\0" for line in lines).encode()).decode().strip()
+        )
+
+    def _push(self, head: str, commit: str) -> bool:
+        """Whether the branch is at `commit` now, and was at `head` before.
+
+        Raises:
+            StoreFailed: it is not known.
+        """
+        expected = "" if head == _NONE else head
+        lease = f"--force-with-lease={self._ref}:{expected}"
+        pushed = self._run(
+            "push", "--quiet", "--porcelain", lease, "--", self._remote, f"{commit}:{self._ref}"
+        )
+        if pushed.returncode == 0:
+            return True
+        # The answer may be lost, and an unknown outcome must not become a lost lock.
+        listed = self._git("ls-remote", "--", self._remote, self._ref).decode().split()
+        now = listed[0] if listed else _NONE
+        if now == head:
+            raise StoreFailed(_why(pushed))
+        return now == commit
+
+    def _git(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        """Return the output of a git command; raises StoreFailed."""
+        done = self._run(*arguments, stdin=stdin)
+        if done.returncode != 0:
+            raise StoreFailed(_why(done))
+        return done.stdout
+
+    def _run(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        try:
+            return subprocess.run(  # noqa: S603  # fixed commands; the schema limits remote and ref
+                ["git", *_SAFE, *arguments],  # noqa: S607  # the git of the user's PATH
+                cwd=self._checkout,
+                env=self._environ,
+                input=stdin,
+                capture_output=True,
+                timeout=_TIMEOUT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise StoreFailed(f"git {arguments[0]} takes longer than {_TIMEOUT:.0f} s") from error
+        except OSError as error:
+            raise StoreFailed(f"cannot run git: {error.strerror}") from error
+
+
+def _name_in(line: str) -> str:
+    return line.partition("\t")[2]
+
+
+def _why(done: subprocess.CompletedProcess[bytes]) -> str:
+    """Return the last line that git wrote about a failure, without a password in a URL."""
+    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    told = next((line for line in reversed(lines) if line.startswith(("fatal:", "error:", "remote:"))), "")
+    text = told or (lines[-1] if lines else f"git failed with {done.returncode}")
+    return _CREDENTIALS.sub("//***@", text)
