@@ -137,9 +137,9 @@ def secret_of(api: ApiSettings, environ: Mapping[str, str]) -> str:
 
 def open_lock(project: Project) -> LockStore:
     """The project's lock store; opening it reads and writes nothing."""
-    from smsby_deploy.lock.store import LockStore
+    from smsby_deploy.lock.places import open_lock_at
 
-    return LockStore(project.lock, project.name, project.environment.name)
+    return open_lock_at(project.lock_place, project.name, project.root)
 
 
 @contextmanager

@@ -16,18 +16,11 @@ from typing import Literal, NamedTuple
 from smsby_deploy.clock import Window
 from smsby_deploy.config.environments import Environment
 from smsby_deploy.digest_key import NO_KEY, DigestKey
-from smsby_deploy.lock.environment import PRIVATE_FOLDER, scope_of
+from smsby_deploy.lock.environment import PRIVATE_FOLDER, LockPlace, SharedPlace, scope_of
 from smsby_deploy.problems import Location
 
 Via = Literal["bulk", "list", "single"]
 HOME = "BY"  # the country whose numbers are accepted by default
-
-
-class Rehearsal(NamedTuple):
-    """The environment in which mailings are rehearsed, and its lock."""
-
-    environment: str
-    lock: Path
 
 
 class ApiSettings(NamedTuple):
@@ -345,8 +338,9 @@ class Project(NamedTuple):
     locations: Mapping[str, Location] = MappingProxyType({})
     test_phones: tuple[str, ...] | None = None
     settle_after: timedelta = timedelta(hours=72)
-    rehearsed_in: Rehearsal | None = None
+    rehearsed_in: LockPlace | None = None  # the lock in which mailings must have been rehearsed
     freeze: str = ""
+    shared_lock: SharedPlace | None = None  # the store of which `lock` is a copy
     digest_key: DigestKey = NO_KEY
 
     @property
@@ -362,6 +356,10 @@ class Project(NamedTuple):
     def scope(self) -> str:
         """The project as fingerprints and remote names have it: `my-shop`, `my-shop~staging`."""
         return scope_of(self.name, self.environment.name)
+
+    @property
+    def lock_place(self) -> LockPlace:
+        return LockPlace(self.lock, self.environment.name, self.shared_lock)
 
     @property
     def is_lock_committed(self) -> bool:

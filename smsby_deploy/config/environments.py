@@ -18,7 +18,16 @@ from urllib.parse import urlsplit
 from smsby_deploy.config.schema import check_document
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable, TokenRefused, UsageError
-from smsby_deploy.lock.environment import PRODUCTION, SANDBOX
+from smsby_deploy.lock.environment import (
+    LOCK_BRANCH,
+    PRODUCTION,
+    SANDBOX,
+    GitPlace,
+    PostgresPlace,
+    S3Place,
+    SharedPlace,
+    copy_name,
+)
 from smsby_deploy.problems import Location
 
 API_URL = "SMSBY_API_URL"
@@ -124,10 +133,30 @@ def default_lock(name: str) -> str:
     return _SANDBOX_LOCK if name == SANDBOX else "smsby.lock.json"
 
 
-def lock_in(document: YamlMap, name: str) -> str:
-    """Return the lock file of the environment `name`; raises as `settings_in`."""
-    lock: str = settings_in(document, name).get("lock", default_lock(name))
-    return lock
+def lock_in(document: YamlMap, name: str, environ: Mapping[str, str]) -> tuple[str, SharedPlace | None]:
+    """Return the lock file of the environment `name`, and the store that it is a copy of.
+
+    Raises as `settings_in`.
+    """
+    return read_lock_place(settings_in(document, name), name, environ)
+
+
+def read_lock_place(
+    settings: YamlMap, name: str, environ: Mapping[str, str]
+) -> tuple[str, SharedPlace | None]:
+    """Return the lock file that `settings` name for the environment, and the store that it is a copy of."""
+    lock: str | YamlMap = settings.get("lock", default_lock(name))
+    if isinstance(lock, str):
+        return lock, None
+    shared: SharedPlace
+    if "git" in lock:
+        shared = GitPlace(lock["git"], lock.get("ref", LOCK_BRANCH))
+    elif "postgres_env" in lock:
+        shared = PostgresPlace(lock["postgres_env"], environ.get(lock["postgres_env"]) or None)
+    else:
+        variable = lock.get("endpoint_env")
+        shared = S3Place(lock["s3"], variable, environ.get(variable) or None if variable else None)
+    return copy_name(name), shared
 
 
 def read_environment(settings: YamlMap, name: str, locations: Mapping[str, Location]) -> Environment:

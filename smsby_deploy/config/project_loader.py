@@ -19,7 +19,6 @@ from smsby_deploy.config.declarations import (
     Project,
     RecipientsFile,
     RecipientsParquet,
-    Rehearsal,
 )
 from smsby_deploy.config.environments import (
     API_URL,
@@ -27,6 +26,7 @@ from smsby_deploy.config.environments import (
     freeze_in,
     lock_in,
     read_environment,
+    read_lock_place,
     service_url,
     settings_in,
 )
@@ -45,7 +45,7 @@ from smsby_deploy.config.settings import key_locations, read_duration, read_guar
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.digest_key import read_digest_key
 from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable, UsageError
-from smsby_deploy.lock.environment import PRODUCTION, SANDBOX
+from smsby_deploy.lock.environment import PRODUCTION, SANDBOX, LockPlace, SharedPlace
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity, has_errors
 
 _LONGEST_LOCK_SUFFIX = 32  # of the files beside a lock, whose names begin with its name
@@ -184,7 +184,7 @@ class _ProjectLoader:
         self._guardrails()
         self._opt_outs()
         self._rehearsal()
-        return self._lock(), self._log.distinct()
+        return self._lock()[0], self._log.distinct()
 
     def load(self) -> LoadedProject:
         document = self._document
@@ -193,6 +193,7 @@ class _ProjectLoader:
         if account_zone is None:  # reported; code that only looks for more problems needs a valid one
             api = api._replace(account_timezone=ApiSettings().account_timezone)
         context = CampaignContext(self._root, document, account_zone, self._environ, self._log)
+        lock, shared_lock = self._lock()
         project = Project(
             root=self._root,
             name=document["project"],
@@ -200,7 +201,8 @@ class _ProjectLoader:
             guardrails=self._guardrails(),
             price=read_price(document["price"]) if "price" in document else None,
             suppress=self._opt_outs(),
-            lock=self._lock(),
+            lock=lock,
+            shared_lock=shared_lock,
             campaigns=self._campaigns(context),
             locations=self._locations,
             rehearsed_in=self._rehearsal(),
@@ -308,26 +310,25 @@ class _ProjectLoader:
         place = self._locations.get("defaults.timezone", Location(PROJECT_FILE))
         return HOME_TIMEZONE if read_zone(name, place, self._log) is None else name
 
-    def _rehearsal(self) -> Rehearsal | None:
+    def _rehearsal(self) -> LockPlace | None:
         """Return where mailings must have been rehearsed; an unknown environment is an error."""
         name = self._document.get("rehearsed_in")
         if name is None or name == self._environment:
             return None
         place = self._locations["rehearsed_in"]
         try:
-            lock = lock_in(self._whole, name)
+            lock, shared = lock_in(self._whole, name, self._environ)
         except UsageError as error:
             self._log.error("ENVIRONMENT", f"rehearsed_in: {error.message}; {error.hint}", place)
             return None
         path = resolve_inside(self._root, lock, place, self._log, must_exist=False)
-        return None if path is None else Rehearsal(name, path)
+        return None if path is None else LockPlace(path, name, shared)
 
-    def _lock(self) -> Path:
-        default = default_lock(self._environment)
-        name = self._document.get("lock", default)
+    def _lock(self) -> tuple[Path, SharedPlace | None]:
+        name, shared = read_lock_place(self._document, self._environment, self._environ)
         place = self._locations.get("lock", Location(PROJECT_FILE))
         if is_impossible(f"{name}{'x' * _LONGEST_LOCK_SUFFIX}"):
             self._log.error("FILE_MISSING", IMPOSSIBLE_PATH, place)
-            return self._root / default
+            return self._root / default_lock(self._environment), None
         path = resolve_inside(self._root, name, place, self._log, must_exist=False)
-        return path or self._root / default
+        return path or self._root / default_lock(self._environment), shared

@@ -1,10 +1,14 @@
-"""How an environment enters locks, fingerprints and remote names; needed long before any record."""
+"""Where a lock is, and how its environment enters names and digests; needed long before any record."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
 
 PRIVATE_FOLDER = ".smsby"  # of a lock that is not committed
 PRODUCTION = "production"
 SANDBOX = "sandbox"  # the environment that is built in
+LOCK_BRANCH = "refs/heads/smsby-lock"
 
 
 def scope_of(project: str, environment: str | None) -> str:
@@ -13,3 +17,44 @@ def scope_of(project: str, environment: str | None) -> str:
     Environments may share an account, so that of every other than production is part of it.
     """
     return project if environment in (None, PRODUCTION) else f"{project}~{environment}"
+
+
+class GitPlace(NamedTuple):
+    """A branch of a remote that the checkout has."""
+
+    remote: str
+    ref: str = LOCK_BRANCH
+
+
+class PostgresPlace(NamedTuple):
+    """A database; `url` is the value of the variable `url_env`, None if it is not set."""
+
+    url_env: str
+    url: str | None
+
+
+class S3Place(NamedTuple):
+    """A bucket and a prefix, as `s3://bucket/prefix`.
+
+    `endpoint` is the value of the variable `endpoint_env`, if one is named; None stands for Amazon.
+    """
+
+    url: str
+    endpoint_env: str | None = None
+    endpoint: str | None = None
+
+
+SharedPlace = GitPlace | PostgresPlace | S3Place
+
+
+class LockPlace(NamedTuple):
+    """The lock of an environment: a file, or a copy of one in a store that machines share."""
+
+    path: Path
+    environment: str = PRODUCTION
+    shared: SharedPlace | None = None
+
+
+def copy_name(environment: str) -> str:
+    """Return where the copy of a shared lock is, as a path in the project."""
+    return f"{PRIVATE_FOLDER}/{environment}.shared.lock.json"

@@ -16,8 +16,8 @@ from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid, Refused, SmsbyUnavailable
 from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.keyed_digests import check_digest_key
+from smsby_deploy.lock.places import open_lock_at
 from smsby_deploy.lock.records import Entry, Lock
-from smsby_deploy.lock.store import LockStore
 from smsby_deploy.plan.account_names import AccountNames, find_name_problems, read_names
 from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
 from smsby_deploy.plan.guardrails import hold_budget
@@ -264,7 +264,7 @@ def _find_rehearsed(project: Project) -> frozenset[tuple[str, str]]:
     rehearsal = project.rehearsed_in
     if rehearsal is None:
         return frozenset()
-    lock = LockStore(rehearsal.lock, project.name, rehearsal.environment).read()
+    lock = open_lock_at(rehearsal, project.name, project.root).read()
     return frozenset(
         (address, one.content_digest)
         for address, entry in lock.mailings.items()

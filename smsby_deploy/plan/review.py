@@ -13,15 +13,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.config.declarations import Mailing, Project, Rehearsal
+from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.config.project_loader import PROJECT_SUBFOLDER, LoadedProject, ProjectFlawed, load_project
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.digest_key import read_digest_key
 from smsby_deploy.errors import FilesInvalid, PlanRefused, SmsbyDeployError, UsageError
-from smsby_deploy.lock.environment import PRODUCTION
+from smsby_deploy.lock.environment import PRODUCTION, LockPlace
+from smsby_deploy.lock.places import open_lock_at
 from smsby_deploy.lock.records import Lock
-from smsby_deploy.lock.store import LockStore
 from smsby_deploy.plan.base_changes import LockSide, compare_locks, compare_settings, compare_with_plan
 from smsby_deploy.plan.chunks import OnBatch
 from smsby_deploy.plan.comparison import AudienceSets, Base, base_of_lock, base_of_plan
@@ -112,7 +112,7 @@ def _read_checkout(folder: Path, environ: Mapping[str, str], environment: str) -
     lock: Lock | None = Lock(loaded.project.name)
     if environment == loaded.project.environment.name:
         try:
-            lock = LockStore(loaded.project.lock, loaded.project.name, environment).read()
+            lock = open_lock_at(loaded.project.lock_place, loaded.project.name, path).read()
         except SmsbyDeployError as error:
             lock = None
             gaps.append(f"the lock of the base was not compared: {error.message}")
@@ -174,17 +174,17 @@ def _compare_rehearsals(base: CheckoutBase, project: Project) -> Iterator[Proble
     rehearsal = project.rehearsed_in
     if rehearsal is None or base.loaded is None:
         return
-    file = rehearsal.lock.relative_to(project.root).as_posix()
+    file = rehearsal.path.relative_to(project.root).as_posix()
     side = LockSide(file, base.label, "what is recorded there counts as rehearsed")
-    before = rehearsal._replace(lock=base.loaded.project.root / file)
+    before = rehearsal._replace(path=base.loaded.project.root / file)
     yield from compare_locks(
         _read_rehearsal(before, base.loaded.project), _read_rehearsal(rehearsal, project), side
     )
 
 
-def _read_rehearsal(rehearsal: Rehearsal, project: Project) -> Lock:
+def _read_rehearsal(rehearsal: LockPlace, project: Project) -> Lock:
     try:
-        return LockStore(rehearsal.lock, project.name, rehearsal.environment).read()
+        return open_lock_at(rehearsal, project.name, project.root).read()
     except SmsbyDeployError:  # of the base; that of this checkout was read for the plan
         return Lock(project.name)
 

@@ -1,0 +1,53 @@
+"""Open a lock wherever it is kept."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.errors import SmsbyDeployError
+from smsby_deploy.lock.environment import GitPlace, LockPlace, PostgresPlace, SharedPlace
+from smsby_deploy.lock.store import LockStore
+
+if TYPE_CHECKING:
+    from smsby_deploy.lock.shared import SharedStore
+
+
+def open_lock_at(place: LockPlace, project: str, root: Path) -> LockStore:
+    """Return the lock at `place` of a project whose folder is `root`; opening it reads and writes nothing.
+
+    Raises:
+        SmsbyDeployError: the store needs a variable that is not set, or a package that is not installed.
+    """
+    if place.shared is None:
+        return LockStore(place.path, project, place.environment)
+    from smsby_deploy.lock.shared import SharedLockStore
+
+    shared = _open_shared(place.shared, f"{project}.{place.environment}", root)
+    return SharedLockStore(place.path, project, place.environment, shared=shared, clock=SystemClock())
+
+
+def _open_shared(place: SharedPlace, key: str, root: Path) -> SharedStore:
+    if isinstance(place, GitPlace):
+        from smsby_deploy.lock.git_store import GitStore
+
+        return GitStore(root, place.remote, place.ref, key, os.environ)
+    if isinstance(place, PostgresPlace):
+        from smsby_deploy.lock.postgres_store import PostgresStore
+
+        return PostgresStore(_value(place.url, place.url_env), key)
+    from smsby_deploy.lock.s3_store import S3Store
+
+    endpoint = None if place.endpoint_env is None else _value(place.endpoint, place.endpoint_env)
+    return S3Store(place.url, endpoint, key, os.environ)
+
+
+def _value(value: str | None, variable: str) -> str:
+    if value is None:
+        raise SmsbyDeployError(
+            f"{variable} is not set, so the lock cannot be reached",
+            hint=f"export {variable}=…, as `lock:` in smsby.yaml says",
+        )
+    return value

@@ -1,0 +1,147 @@
+"""A shared lock in PostgreSQL: a row for the lock, a row for each write of its journal, and an advisory lock.
+
+The advisory lock belongs to a session, so the server knows at once when a run has died. The first write creates the tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from smsby_deploy.errors import SmsbyDeployError
+from smsby_deploy.lock.shared import (
+    Holder,
+    Stored,
+    StoreFailed,
+    WrittenMeanwhile,
+    holder_document,
+    read_holder,
+)
+
+_TABLES = """
+create table if not exists smsby_lock (
+  name text primary key, version text not null, holder text not null, document bytea, archive bytea not null);
+create table if not exists smsby_lock_journal (
+  name text not null, position bigint not null, lines bytea not null, primary key (name, position));
+"""
+_READ = "select version, holder, document, archive from smsby_lock where name = %s"
+_READ_JOURNAL = "select lines from smsby_lock_journal where name = %s order by position"
+_INSERT = (
+    "insert into smsby_lock (name, version, holder, document, archive) values (%s, %s, %s, %s, %s) "
+    "on conflict do nothing"
+)
+_UPDATE = (
+    "update smsby_lock set version = %s, holder = %s, document = case when %s then %s else document end, "
+    "archive = archive || %s where name = %s and version = %s"
+)
+_APPEND = (
+    "insert into smsby_lock_journal (name, position, lines) "
+    "select %s, coalesce(max(position), 0) + 1, %s from smsby_lock_journal where name = %s"
+)
+_CLEAR = "delete from smsby_lock_journal where name = %s"
+_TAKE = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
+_DRIVER = "postgresql+psycopg://"  # as SQLAlchemy writes it
+_TIMEOUT = 30  # seconds
+_Result = TypeVar("_Result")
+
+
+class PostgresStore:
+    """The lock `key` in the database at `url`, whose password is shown nowhere."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.name = "the database"
+        self._url = url.replace(_DRIVER, "postgresql://", 1) if url.startswith(_DRIVER) else url
+        self._key = key
+        self._connection: Any = None
+        self._is_locked = False  # whether this session has the advisory lock
+
+    def read(self) -> Stored:
+        """Return the lock in the database as it is now; raises StoreFailed."""
+        return self._transact(self._read)
+
+    def write(self, before: Stored, after: Stored) -> Stored:
+        """Replace the row if it has the version of `before`; raises as `SharedStore.write`."""
+        written = after._replace(version=uuid4().hex)
+        try:
+            self._transact(lambda cursor: self._write(cursor, before, written))
+        except WrittenMeanwhile:
+            raise
+        except StoreFailed:
+            self._close()
+            if self.read().version != written.version:  # the answer may be lost
+                raise
+        if written.holder is None:
+            self._close()  # which ends the advisory lock
+        return written
+
+    def is_over(self, holder: Holder) -> bool:
+        """Whether no session has the advisory lock of `holder`; this one has it then."""
+        return self._transact(self._take)
+
+    def _read(self, cursor: Any) -> Stored:
+        has_table = cursor.execute("select to_regclass('smsby_lock')").fetchone()[0] is not None
+        row = cursor.execute(_READ, (self._key,)).fetchone() if has_table else None
+        if row is None:
+            return Stored()
+        version, holder, document, archive = row
+        lines = cursor.execute(_READ_JOURNAL, (self._key,)).fetchall()
+        journal = b"".join(bytes(one) for (one,) in lines)
+        return Stored(version, read_holder(holder), document and bytes(document), journal, bytes(archive))
+
+    def _write(self, cursor: Any, before: Stored, after: Stored) -> None:
+        if after.holder is not None and not self._take(cursor):
+            raise WrittenMeanwhile("another run holds it")
+        holder = holder_document(after.holder)
+        if before.version:
+            more = after.archive.removeprefix(before.archive)
+            is_other = after.lock != before.lock
+            values = (after.version, holder, is_other, after.lock, more, self._key, before.version)
+            cursor.execute(_UPDATE, values)
+        else:
+            cursor.execute(_TABLES)
+            cursor.execute(_INSERT, (self._key, after.version, holder, after.lock, after.archive))
+        if cursor.rowcount != 1:
+            raise WrittenMeanwhile("another run has written to it")
+        if not after.journal.startswith(before.journal) or not after.journal:
+            cursor.execute(_CLEAR, (self._key,))
+        if lines := after.journal.removeprefix(before.journal) if after.journal else b"":
+            cursor.execute(_APPEND, (self._key, lines, self._key))
+
+    def _take(self, cursor: Any) -> bool:
+        """Whether this session has the advisory lock."""
+        if not self._is_locked:
+            self._is_locked = bool(cursor.execute(_TAKE, (f"smsby-deploy {self._key}",)).fetchone()[0])
+        return self._is_locked
+
+    def _transact(self, work: Callable[[Any], _Result]) -> _Result:
+        """Return what `work` returns for a cursor, in a transaction of its own; raises as `write`."""
+        psycopg = _import_psycopg()
+        try:
+            if self._connection is None:
+                self._connection = psycopg.connect(self._url, connect_timeout=_TIMEOUT)
+                self._connection.execute(f"set statement_timeout = '{_TIMEOUT}s'")
+                self._connection.commit()
+            with self._connection.transaction(), self._connection.cursor() as cursor:
+                return work(cursor)
+        except psycopg.Error as error:
+            self._close()
+            state = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+            raise StoreFailed(f"{type(error).__name__}{state}") from error
+
+    def _close(self) -> None:
+        connection, self._connection, self._is_locked = self._connection, None, False
+        if connection is not None:
+            with suppress(Exception):
+                connection.close()
+
+
+def _import_psycopg() -> Any:
+    try:
+        import psycopg
+    except ImportError as error:
+        raise SmsbyDeployError(
+            "a lock in PostgreSQL needs the extra `sql`", hint="pip install 'smsby-deploy[sql]'"
+        ) from error
+    return psycopg

@@ -1,0 +1,205 @@
+"""A shared lock in S3: numbered objects, each created only if it is absent.
+
+The object with the highest number says what the lock is now: its holder, and the objects with its content. Two runs that know
+the same number cannot both create the next one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from smsby_deploy.errors import SmsbyDeployError
+from smsby_deploy.lock.shared import (
+    Holder,
+    Stored,
+    StoreFailed,
+    WrittenMeanwhile,
+    holder_document,
+    read_holder,
+)
+
+_DIGITS = 12
+_KEPT = timedelta(
+    hours=1
+)  # much longer than a lease: who writes so late has lost it, and knows it by the time
+_SCHEME = "s3://"
+_TRIES = 5
+
+
+class _Version(NamedTuple):
+    """What a numbered object says; `lock`, `journal` and `archive` are names of objects."""
+
+    number: int = 0
+    holder: str = ""
+    lock: str | None = None
+    journal: tuple[str, ...] = ()
+    archive: tuple[str, ...] = ()
+
+
+class S3Store:
+    """The lock `key` below `s3://bucket/prefix`; `endpoint` is the URL of a server other than Amazon's."""
+
+    def __init__(self, url: str, endpoint: str | None, key: str, environ: Mapping[str, str]) -> None:
+        self.name = url
+        self._bucket, _, prefix = url.removeprefix(_SCHEME).partition("/")
+        self._prefix = f"{prefix}/{key}" if prefix else key
+        self._endpoint = endpoint
+        self._environ = environ
+        self._opened: Any = None
+        self._known = _Version()
+
+    def read(self) -> Stored:
+        """Return the lock as it is now; raises StoreFailed."""
+        with _Failures():
+            version = self._find_version()
+            self._known = version
+            return Stored(
+                str(version.number) if version.number else "",
+                read_holder(version.holder),
+                None if version.lock is None else self._get(version.lock),
+                b"".join(map(self._get, version.journal)),
+                b"".join(map(self._get, version.archive)),
+            )
+
+    def write(self, before: Stored, after: Stored) -> Stored:
+        """Create the object with the next number; raises as `SharedStore.write`."""
+        if str(self._known.number or "") != before.version:
+            raise WrittenMeanwhile("another run has written to it")
+        known = self._known
+        with _Failures():
+            lock = known.lock if after.lock == before.lock else self._put("lock", after.lock)
+            journal = self._extend(known.journal, before.journal, after.journal, "journal")
+            archive = self._extend(known.archive, before.archive, after.archive, "archive")
+            following = _Version(known.number + 1, holder_document(after.holder), lock, journal, archive)
+            self._create(following)
+            self._known = following
+            self._prune(known, following)
+        return after._replace(version=str(following.number))
+
+    def is_over(self, holder: Holder) -> bool:
+        """Never: S3 does not know which runs are alive."""
+        return False
+
+    @property
+    def _store(self) -> Any:
+        if self._opened is None:
+            self._opened = _open(self._bucket, self._endpoint)
+        return self._opened
+
+    def _find_version(self) -> _Version:
+        """Return the newest version; one that is removed meanwhile is not the newest."""
+        for _ in range(_TRIES):
+            numbers = [number for number, _ in self._list()]
+            if not numbers:
+                return _Version()
+            try:
+                return _parse(max(numbers), self._get(self._name_of(max(numbers))))
+            except FileNotFoundError:
+                continue
+        raise StoreFailed("other runs keep writing to it")
+
+    def _list(self) -> list[tuple[int, datetime]]:
+        """Return the numbers of all versions that are kept, each with its time."""
+        found = _obstore().list(self._store, f"{self._prefix}/versions").collect()
+        return [(int(one["path"].rpartition("/")[2]), one["last_modified"]) for one in found]
+
+    def _create(self, version: _Version) -> None:
+        document = version._asdict()
+        number = document.pop("number")
+        content = json.dumps({**document, "id": uuid4().hex}).encode()
+        name = self._name_of(number)
+        try:
+            _obstore().put(self._store, name, content, mode="create")
+        except FileExistsError as error:
+            # A try whose answer was lost may have created it: every object has an id of its own.
+            if self._get(name) != content:
+                raise WrittenMeanwhile("another run has written to it") from error
+        newer = max(number for number, _ in self._list())
+        if newer > number:
+            raise WrittenMeanwhile("another run has written to it")
+
+    def _extend(self, names: tuple[str, ...], before: bytes, after: bytes, kind: str) -> tuple[str, ...]:
+        """Return the objects of `after`: those of `before`, and one with what is new."""
+        if not after.startswith(before):
+            names, before = (), b""
+        if not after:
+            return ()
+        return names if after == before else (*names, str(self._put(kind, after[len(before) :])))
+
+    def _put(self, kind: str, content: bytes | None) -> str | None:
+        """Create an object with `content`, and return its name."""
+        if content is None:
+            return None
+        name = f"{self._prefix}/{kind}/{uuid4().hex}"
+        _obstore().put(self._store, name, content, mode="create")
+        return name
+
+    def _get(self, name: str) -> bytes:
+        return bytes(_obstore().get(self._store, name).bytes())
+
+    def _prune(self, before: _Version, after: _Version) -> None:
+        """Remove content that `after` replaces, once its versions are too old to be read."""
+        if after.holder:
+            return
+        listed = self._list()
+        newest = max(time for _, time in listed)
+        old = [number for number, time in listed if newest - time > _KEPT and number < after.number]
+        kept = {after.lock, *after.journal, *after.archive}
+        for number in old:
+            version = _parse(number, self._get(self._name_of(number)))
+            names = {version.lock, *version.journal, *version.archive} - kept - {None}
+            _obstore().delete(self._store, [*filter(None, names), self._name_of(number)])
+
+    def _name_of(self, number: int) -> str:
+        return f"{self._prefix}/versions/{number:0{_DIGITS}}"
+
+
+class _Failures:
+    """Turns the errors of the library into StoreFailed, which names no key."""
+
+    def __enter__(self) -> None:
+        """Catch nothing before it happens."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        from obstore.exceptions import BaseError
+
+        if isinstance(error, StoreFailed):
+            return
+        if isinstance(
+            error, BaseError | FileNotFoundError | PermissionError | ValueError | KeyError | TypeError
+        ):
+            raise StoreFailed(type(error).__name__) from error
+
+
+def _parse(number: int, content: bytes) -> _Version:
+    document = json.loads(content)
+    return _Version(
+        number, document["holder"], document["lock"], tuple(document["journal"]), tuple(document["archive"])
+    )
+
+
+def _open(bucket: str, endpoint: str | None) -> Any:
+    """Return the bucket; keys and region come from the variables of AWS."""
+    _obstore()
+    from obstore.store import S3Store as Bucket
+
+    if endpoint is None:
+        return Bucket(bucket)
+    is_plain = endpoint.startswith("http://")
+    return Bucket(
+        bucket, endpoint=endpoint, client_options={"allow_http": is_plain}, virtual_hosted_style_request=False
+    )
+
+
+def _obstore() -> Any:
+    try:
+        import obstore
+    except ImportError as error:
+        raise SmsbyDeployError(
+            "a lock in S3 needs the extra `s3`", hint="pip install 'smsby-deploy[s3]'"
+        ) from error
+    return obstore
