@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 import tests.guard.sitecustomize  # noqa: F401  # installs the audit hook in this process
 from smsby_deploy.clock import SystemClock
 
-pytest_plugins = ["tests.databases"]
+pytest_plugins = ["tests.databases", "tests.shared_stores"]
 
 # A shell that starts the tests in the background makes them and their children ignore SIGINT, so that no command would
 # receive a Ctrl-C.

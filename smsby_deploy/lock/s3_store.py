@@ -92,13 +92,15 @@ class S3Store:
 
     def _find_version(self) -> _Version:
         """Return the newest version; one that is removed meanwhile is not the newest."""
+        from obstore.exceptions import NotFoundError
+
         for _ in range(_TRIES):
             numbers = [number for number, _ in self._list()]
             if not numbers:
                 return _Version()
             try:
                 return _parse(max(numbers), self._get(self._name_of(max(numbers))))
-            except FileNotFoundError:
+            except NotFoundError:
                 continue
         raise StoreFailed("other runs keep writing to it")
 
@@ -108,13 +110,15 @@ class S3Store:
         return [(int(one["path"].rpartition("/")[2]), one["last_modified"]) for one in found]
 
     def _create(self, version: _Version) -> None:
+        from obstore.exceptions import AlreadyExistsError
+
         document = version._asdict()
         number = document.pop("number")
         content = json.dumps({**document, "id": uuid4().hex}).encode()
         name = self._name_of(number)
         try:
             _obstore().put(self._store, name, content, mode="create")
-        except FileExistsError as error:
+        except AlreadyExistsError as error:
             # A try whose answer was lost may have created it: every object has an id of its own.
             if self._get(name) != content:
                 raise WrittenMeanwhile("another run has written to it") from error
@@ -170,7 +174,7 @@ class _Failures:
         if isinstance(error, StoreFailed):
             return
         if isinstance(
-            error, BaseError | FileNotFoundError | PermissionError | ValueError | KeyError | TypeError
+            error, BaseError | OSError | ValueError | KeyError | TypeError
         ):
             raise StoreFailed(type(error).__name__) from error
 

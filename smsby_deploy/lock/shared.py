@@ -23,6 +23,7 @@ from uuid import uuid4
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import LockHeld, SmsbyDeployError
 from smsby_deploy.fault_points import fault_point
+from smsby_deploy.files import write_file
 from smsby_deploy.lock.journal import Journal
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.store import LockStore, RunningApply
@@ -149,6 +150,9 @@ class Lease:
             if self._lost is not None:
                 raise self._lost
             assert self.stored.holder is not None
+            if self.stored.holder.is_dead(self._clock.now()):
+                self._lost = WrittenMeanwhile("this run did not renew its lease in time")
+                raise self._lost
             holder = replace(self.stored.holder, renewed=_time(self._clock))
             try:
                 self.stored = self._store.write(
@@ -256,9 +260,11 @@ class SharedLockStore(LockStore):
         deadline = self._clock.monotonic() + timeout
         while True:
             stored = self._read_shared()
-            if stored.holder is None or self._is_dead(stored.holder):
+            if stored.holder is None or self._is_dead(stored.holder) or stored.holder.id == self._last_id():
+                holder = self._new_holder(command)
                 try:
-                    return Lease(self._shared, stored, self._new_holder(command), self._clock)
+                    write_file(self._lease_path, holder.id)
+                    return Lease(self._shared, stored, holder, self._clock)
                 except WrittenMeanwhile:
                     continue  # another run was faster: look who holds it now
                 except StoreFailed as error:
@@ -273,6 +279,17 @@ class SharedLockStore(LockStore):
                     f"loses the lock after {LEASE.total_seconds():.0f} s",
                 )
             self._clock.sleep(_ASK_EVERY)
+
+    @property
+    def _lease_path(self) -> Path:
+        return self.path.with_name(self.path.name + ".lease")
+
+    def _last_id(self) -> str:
+        """Return the holder that used this copy last, which has ended: no other run uses it now."""
+        try:
+            return self._lease_path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return ""
 
     def _is_dead(self, holder: Holder) -> bool:
         return holder.is_dead(self._clock.now()) or self._shared.is_over(holder)
