@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,9 @@ from smsby_deploy.output.terminal import write_line, write_text
 from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
+    from smsby_deploy.config.declarations import Project
     from smsby_deploy.lock.edit import LockEdit
+    from smsby_deploy.lock.store import LockStore
 
 
 @click.group("lock", epilog=examples("smsby-deploy lock list", "smsby-deploy lock show spring-sale/vip"))
@@ -214,12 +217,64 @@ def rekey(context: Context, without_key: bool, reason: str) -> ExitCode:
     return ExitCode.DONE
 
 
+@command.command("path", epilog=examples("git add -- $(smsby-deploy lock path)"))
+@click.pass_obj
+def path(context: Context) -> ExitCode:
+    """Print the files that a pipeline has to commit after an apply, relative to here.
+
+    Nothing is printed if the lock is kept elsewhere.
+    """
+    from smsby_deploy.cli.session import load
+
+    project = load(context).project
+    if project.is_lock_committed:
+        write_line(os.path.relpath(project.lock), sys.stdout)
+    return ExitCode.DONE
+
+
+@command.command("pull", epilog=examples("smsby-deploy lock pull backup.lock.json"))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def pull(context: Context, file: Path) -> ExitCode:
+    """Write the lock to FILE, which must not have another lock or a newer version."""
+    from smsby_deploy.cli.session import load, open_lock
+    from smsby_deploy.lock.places import copy_lock
+
+    project = load(context).project
+    lock = copy_lock(open_lock(project), _lock_file(project, file), "lock pull")
+    context.note(f"{file} is the lock now (serial {lock.serial})")
+    return ExitCode.DONE
+
+
+@command.command("push", epilog=examples("smsby-deploy lock push smsby.lock.json"))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_obj
+def push(context: Context, file: Path) -> ExitCode:
+    """Store the lock in FILE where smsby.yaml says, over no other lock and no newer version.
+
+    It moves a lock from a file to a shared store in one step.
+    """
+    from smsby_deploy.cli.session import load, open_lock
+    from smsby_deploy.lock.places import copy_lock
+
+    project = load(context).project
+    lock = copy_lock(_lock_file(project, file), open_lock(project), "lock push")
+    context.note(f"stored (serial {lock.serial})\nnext: {context.program} plan")
+    return ExitCode.DONE
+
+
+def _lock_file(project: Project, file: Path) -> LockStore:
+    from smsby_deploy.lock.store import LockStore
+
+    return LockStore(file, project.name, project.environment.name)
+
+
 @command.command("unlock", epilog=examples("smsby-deploy lock unlock"))
 @click.pass_obj
 def unlock(context: Context) -> ExitCode:
     """Check whether another run holds the lock.
 
-    There is nothing to break: the operating system frees the lock of a process that has ended.
+    There is nothing to break: the lock of a run that has died becomes free by itself, in a shared store within a minute.
     """
     from smsby_deploy.cli.session import load, open_lock
 

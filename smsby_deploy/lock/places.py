@@ -1,4 +1,4 @@
-"""Open a lock wherever it is kept."""
+"""Open a lock wherever it is kept, and copy it from one place to another."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smsby_deploy.clock import SystemClock
-from smsby_deploy.errors import SmsbyDeployError
+from smsby_deploy.errors import LockHeld, Refused, SmsbyDeployError, UsageError
 from smsby_deploy.lock.environment import GitPlace, LockPlace, PostgresPlace, SharedPlace
+from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.store import LockStore
 
 if TYPE_CHECKING:
@@ -27,6 +28,36 @@ def open_lock_at(place: LockPlace, project: str, root: Path) -> LockStore:
 
     shared = _open_shared(place.shared, f"{project}.{place.environment}", root)
     return SharedLockStore(place.path, project, place.environment, shared=shared, clock=SystemClock())
+
+
+def copy_lock(source: LockStore, target: LockStore, command: str) -> Lock:
+    """Make the lock at `target` that at `source`, and return it.
+
+    Raises:
+        UsageError: `source` records nothing.
+        LockHeld: another run uses one of them.
+        Refused: `target` has another lock, or a newer version of this one.
+    """
+    running = source.read_running()
+    if running is not None:
+        raise LockHeld(f"another run holds the lock: {running.holder}", hint="wait until it has ended")
+    lock = source.read()
+    if lock.lineage is None:
+        raise UsageError("there is no lock to copy", hint="the first apply creates it")
+    with target.held(command=command) as held:
+        there = held.lock
+        if there.lineage not in (None, lock.lineage):
+            raise Refused(
+                "another lock is there, which records other sends",
+                hint="choose another place; the two cannot be merged",
+            )
+        if there.serial > lock.serial:
+            raise Refused(
+                f"a newer version of this lock is there: serial {there.serial}, not {lock.serial}",
+                hint="copy it the other way round",
+            )
+        target.replace(lock)
+    return lock
 
 
 def _open_shared(place: SharedPlace, key: str, root: Path) -> SharedStore:

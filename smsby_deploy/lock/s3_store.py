@@ -173,9 +173,7 @@ class _Failures:
 
         if isinstance(error, StoreFailed):
             return
-        if isinstance(
-            error, BaseError | OSError | ValueError | KeyError | TypeError
-        ):
+        if isinstance(error, BaseError | OSError | ValueError | KeyError | TypeError):
             raise StoreFailed(type(error).__name__) from error
 
 

@@ -14,6 +14,7 @@ from smsby_deploy.cli.main import run
     [
         (("list",), 0, "the lock records no mailing"),
         (("unlock",), 0, "the lock is free"),
+        (("pull", "copy.json"), 64, "there is no lock to copy"),
         (("show", "sale/vip"), 64, "the lock has no mailing sale/vip"),
         (("resolve", "sale/vip"), 64, "either --sent or --not-sent"),
         (("resolve", "sale/vip", "--sent", "--not-sent"), 64, "either --sent or --not-sent"),

@@ -1,0 +1,270 @@
+"""A lock in a shared store: who may write it, and what is durable when."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.clock import SystemClock
+from smsby_deploy.errors import LockHeld, SmsbyDeployError
+from smsby_deploy.lock import shared as shared_module
+from smsby_deploy.lock.entry_json import entry_document
+from smsby_deploy.lock.events import EventKind
+from smsby_deploy.lock.journal import Journal, ResultNotSaved
+from smsby_deploy.lock.records import ChunkState
+from smsby_deploy.lock.shared import (
+    LEASE,
+    Holder,
+    SharedLockStore,
+    Stored,
+    StoreFailed,
+    WrittenMeanwhile,
+    holder_document,
+    read_holder,
+)
+from smsby_deploy.lock.store import HeldLock
+from tests.lock.examples import entry
+
+_AT = "2026-11-02T09:00:00+00:00"
+
+
+class MemoryStore:
+    """A store in memory, whose writes fail while `failure` is set."""
+
+    name = "memory"
+
+    def __init__(self) -> None:
+        self.stored = Stored()
+        self.failure: StoreFailed | None = None
+        self.writes = 0
+        self.has_ended = False
+
+    def read(self) -> Stored:
+        if self.failure is not None:
+            raise self.failure
+        return self.stored
+
+    def write(self, before: Stored, after: Stored) -> Stored:
+        if self.failure is not None:
+            raise self.failure
+        if before.version != self.stored.version:
+            raise WrittenMeanwhile("another run has written to it")
+        self.writes += 1
+        self.stored = after._replace(version=str(self.writes))
+        return self.stored
+
+    def is_over(self, holder: Holder) -> bool:
+        return self.has_ended
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+def _lock(store: MemoryStore, folder: Path) -> SharedLockStore:
+    path = folder / ".smsby" / "production.shared.lock.json"
+    folder.mkdir(exist_ok=True)
+    return SharedLockStore(path, "shop", "production", shared=store, clock=SystemClock())
+
+
+def _begin(held: HeldLock) -> Journal:
+    journal = held.open_journal()
+    begin = {"id": "j1", "lineage": "line", "plan": "p1", "at": _AT, "commit": None, "tool": "x"}
+    journal.append(EventKind.BEGIN, **begin)
+    journal.append(EventKind.MAILING, address="a/b", entry=entry_document(entry()))
+    return journal
+
+
+def _send(journal: Journal) -> None:
+    journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
+    changes = {"state": "accepted", "uuid": "u1", "step": None}
+    journal.write(EventKind.RESULT, chunks=[["a/b", 0]], changes=changes)
+
+
+def test_intent_is_stored_before_its_request(store: MemoryStore, tmp_path: Path) -> None:
+    """Another machine sees the mailing as unknown as soon as its request may leave, and as accepted afterwards."""
+    mine, other = _lock(store, tmp_path / "mine"), _lock(store, tmp_path / "other")
+    with mine.held() as held:
+        journal = _begin(held)
+        assert other.read().mailings == {}
+        journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
+        assert other.read().mailings["a/b"].has_unknown
+        changes = {"state": "accepted", "uuid": "u1", "step": None}
+        journal.write(EventKind.RESULT, chunks=[["a/b", 0]], changes=changes)
+        journal.sync()
+        assert other.read().mailings["a/b"].is_complete
+        journal.close()
+        held.fold_in()
+    assert store.stored.journal == b""
+    assert store.stored.holder is None
+    assert other.read().mailings["a/b"].chunks[0].uuid == "u1"
+    assert other.read().serial == 1
+
+
+def test_lost_runner_leaves_its_request_unknown(store: MemoryStore, tmp_path: Path) -> None:
+    """Whoever holds the lock next folds in the journal that is in the store."""
+    with _lock(store, tmp_path / "mine").held() as held:
+        _begin(held).append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
+    with _lock(store, tmp_path / "other").held() as held:
+        assert held.lock.mailings["a/b"].chunks[0].state is ChunkState.UNKNOWN
+    assert store.stored.journal == b""
+
+
+def test_failed_store_stops_before_the_request(store: MemoryStore, tmp_path: Path) -> None:
+    """Without its intent in the store a request must not leave, and the result before it is returned for the rescue."""
+    with _lock(store, tmp_path).held() as held:
+        journal = _begin(held)
+        _send(journal)
+        store.failure = StoreFailed("no route to host")
+        with pytest.raises(ResultNotSaved, match="no route to host") as caught:
+            journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
+        assert [event["event"] for event in caught.value.events] == ["result", "intent"]
+        store.failure = None
+        with pytest.raises(ResultNotSaved):  # nothing may ever follow
+            journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
+        journal.close()
+
+
+def test_run_that_lost_the_lock_records_nothing(store: MemoryStore, tmp_path: Path) -> None:
+    """Another run took it over: the first one can neither record nor send, and does not end the other's lease."""
+    with _lock(store, tmp_path / "mine").held() as held:
+        journal = _begin(held)
+        store.has_ended = True
+        with _lock(store, tmp_path / "other").held():
+            taken = store.stored
+            with pytest.raises(ResultNotSaved, match="another run has written"):
+                _send(journal)
+            journal.close()
+            assert store.stored == taken
+    assert store.stored.holder is None
+
+
+def test_run_that_was_asleep_does_not_write(store: MemoryStore, tmp_path: Path) -> None:
+    """A lease that was not renewed in time is over, whether or not another run has noticed."""
+    with _lock(store, tmp_path).held() as held:
+        journal = _begin(held)
+        SystemClock().sleep(LEASE.total_seconds() + 1)
+        with pytest.raises(ResultNotSaved, match="did not renew its lease in time"):
+            _send(journal)
+        journal.close()
+
+
+def test_lease_is_renewed_while_nothing_is_sent(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long pause, as for a rate limit, does not lose the lock."""
+    monkeypatch.setattr(shared_module, "RENEW_EVERY", 0.001)
+    with _lock(store, tmp_path).held():
+        first = store.stored
+        pause = threading.Event()
+        assert any(store.stored.version != first.version or pause.wait(0.001) for _ in range(10_000))
+
+
+def test_held_names_who_holds_the_lock(store: MemoryStore, tmp_path: Path) -> None:
+    """The second run learns which command holds it, on which host and since when."""
+    other = _lock(store, tmp_path / "other")
+    with _lock(store, tmp_path / "mine").held(command="apply") as held:
+        with pytest.raises(LockHeld, match=rf"apply, process \d+ on .*, since {_AT[:10]}"), other.held():
+            pass
+        journal = _begin(held)
+        journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
+        running = other.read_running()
+        assert running is not None
+        assert running.begun == {"a/b"}
+        journal.close()
+    assert other.read_running() is None
+
+
+def test_held_waits_until_the_holder_is_dead(store: MemoryStore, tmp_path: Path) -> None:
+    """A run that died without a word loses the lock after its lease."""
+    dead = Holder("x", "apply", 1, "lost-runner", _AT, _AT)
+    store.write(Stored(), Stored(holder=dead))
+    lock = _lock(store, tmp_path)
+    with pytest.raises(LockHeld, match="lost-runner"), lock.held(30.0):
+        pass
+    with lock.held(60.0):
+        assert store.stored.holder != dead
+
+
+def test_next_run_on_the_same_copy_needs_no_wait(store: MemoryStore, tmp_path: Path) -> None:
+    """The copy is used by one process at a time, so the run before it has ended, and its longer journal is kept."""
+    lock = _lock(store, tmp_path)
+    with lock.held() as held:
+        journal = _begin(held)
+        journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
+        changes = {"state": "accepted", "uuid": "u1", "step": None}
+        journal.write(EventKind.RESULT, chunks=[["a/b", 0]], changes=changes)
+        crashed = store.stored, lock.journal_path.read_bytes()
+    store.stored = crashed[0]
+    lock.journal_path.write_bytes(crashed[1])
+    with _lock(store, tmp_path).held() as held:
+        assert held.lock.mailings["a/b"].is_complete
+
+
+def test_held_replaces_the_copy_by_what_is_stored(store: MemoryStore, tmp_path: Path) -> None:
+    """What another machine wrote since counts, not what this one knew."""
+    mine, other = _lock(store, tmp_path / "mine"), _lock(store, tmp_path / "other")
+    for lock in (mine, other):
+        with lock.held() as held:
+            journal = held.open_journal()
+            begin = {
+                "lineage": held.lock.lineage or "line",
+                "plan": None,
+                "at": _AT,
+                "commit": None,
+                "tool": "x",
+            }
+            journal.append(EventKind.BEGIN, id=str(lock.path), **begin)
+            journal.close()
+            held.fold_in()
+    assert mine.read().serial == 2
+    with mine.held() as held:
+        assert held.lock.serial == 2
+
+
+def test_unreachable_store_is_an_error_for_the_user(store: MemoryStore, tmp_path: Path) -> None:
+    """It names the store and the reason."""
+    store.failure = StoreFailed("no route to host")
+    lock = _lock(store, tmp_path)
+    with pytest.raises(SmsbyDeployError, match="cannot read the lock from memory: no route to host"):
+        lock.read()
+    with pytest.raises(SmsbyDeployError, match="cannot read the lock from memory"), lock.held():
+        pass
+
+
+def test_store_that_fails_at_the_end_keeps_the_journal(store: MemoryStore, tmp_path: Path) -> None:
+    """The next command folds it in."""
+    with _lock(store, tmp_path / "mine").held() as held:
+        journal = _begin(held)
+        _send(journal)
+        journal.sync()
+        journal.close()
+        store.failure = StoreFailed("down")
+        with pytest.raises(SmsbyDeployError, match="cannot write the lock to memory: down"):
+            held.fold_in()
+    store.failure = None
+    store.stored = store.stored._replace(holder=None)
+    assert _lock(store, tmp_path / "other").read().mailings["a/b"].is_complete
+
+
+def test_read_holder_refuses_damage() -> None:
+    """A note that cannot be read says nothing about who holds the lock, so nobody may take it."""
+    holder = Holder("x", "apply", 1, "host", _AT, _AT)
+    assert read_holder(holder_document(holder)) == holder
+    assert read_holder(holder_document(None)) is None
+    for text in ("{", "[]", "{}", holder_document(replace(holder, since="yesterday"))):
+        with pytest.raises(StoreFailed):
+            read_holder(text)
+
+
+def test_holder_is_dead_after_its_lease() -> None:
+    """Until then it may be slow."""
+    now = SystemClock().now()
+    holder = Holder("x", "apply", 1, "host", _AT, now.isoformat())
+    assert not holder.is_dead(now + timedelta(seconds=60))
+    assert holder.is_dead(now + timedelta(seconds=61))
