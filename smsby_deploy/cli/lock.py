@@ -217,7 +217,7 @@ def rekey(context: Context, without_key: bool, reason: str) -> ExitCode:
     return ExitCode.DONE
 
 
-@command.command("path", epilog=examples("git add -- $(smsby-deploy lock path)"))
+@command.command("path", epilog=examples("smsby-deploy lock path"))
 @click.pass_obj
 def path(context: Context) -> ExitCode:
     """Print the files that a pipeline has to commit after an apply, relative to here.
@@ -247,7 +247,7 @@ def pull(context: Context, file: Path) -> ExitCode:
 
 
 @command.command("push", epilog=examples("smsby-deploy lock push smsby.lock.json"))
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.pass_obj
 def push(context: Context, file: Path) -> ExitCode:
     """Store the lock in FILE where smsby.yaml says, over no other lock and no newer version.

@@ -144,7 +144,7 @@ def lock_in(document: YamlMap, name: str, environ: Mapping[str, str]) -> tuple[s
 def read_lock_place(
     settings: YamlMap, name: str, environ: Mapping[str, str]
 ) -> tuple[str, SharedPlace | None]:
-    """Return the lock file that `settings` name for the environment, and the store that it is a copy of."""
+    """Return the lock file in the `settings` of an environment, and the store it is a copy of."""
     lock: str | YamlMap = settings.get("lock", default_lock(name))
     if isinstance(lock, str):
         return lock, None

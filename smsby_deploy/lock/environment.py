@@ -36,7 +36,7 @@ class PostgresPlace(NamedTuple):
 class S3Place(NamedTuple):
     """A bucket and a prefix, as `s3://bucket/prefix`.
 
-    `endpoint` is the value of the variable `endpoint_env`, if one is named; None stands for Amazon.
+    `endpoint` is the value of the variable `endpoint_env`; None without one, which means Amazon.
     """
 
     url: str

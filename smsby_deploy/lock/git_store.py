@@ -33,9 +33,9 @@ _LOCK, _JOURNAL, _ARCHIVE, _HOLDER = "lock.json", "journal", "archive.jsonl", "h
 
 
 class GitStore:
-    """One lock in the branch `ref` of `remote`, in the folder `key`. Other folders belong to other locks.
+    """One lock in the branch `ref` of `remote`, in the folder `key`.
 
-    Its version is the id of that folder.
+    Its version is the id of that folder. Other folders belong to other locks.
     """
 
     def __init__(self, checkout: Path, remote: str, ref: str, key: str, environ: Mapping[str, str]) -> None:
@@ -185,6 +185,6 @@ def _name_in(line: str) -> str:
 def _why(done: subprocess.CompletedProcess[bytes]) -> str:
     """Return the last line that git wrote about a failure, without a password in a URL."""
     lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    told = next((line for line in reversed(lines) if line.startswith(("fatal:", "error:", "remote:"))), "")
-    text = told or (lines[-1] if lines else f"git failed with {done.returncode}")
+    said = next((line for line in reversed(lines) if line.startswith(("fatal:", "error:", "remote:"))), "")
+    text = said or (lines[-1] if lines else f"git failed with {done.returncode}")
     return _CREDENTIALS.sub("//***@", text)

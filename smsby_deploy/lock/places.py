@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def open_lock_at(place: LockPlace, project: str, root: Path) -> LockStore:
-    """Return the lock at `place` of a project whose folder is `root`; opening it reads and writes nothing.
+    """Return the lock at `place` of a project; opening it reads and writes nothing.
+
+    `root` is the folder of the project.
 
     Raises:
         SmsbyDeployError: the store needs a variable that is not set, or a package that is not installed.

@@ -41,7 +41,10 @@ class _Version(NamedTuple):
 
 
 class S3Store:
-    """The lock `key` below `s3://bucket/prefix`; `endpoint` is the URL of a server other than Amazon's."""
+    """The lock `key` below `s3://bucket/prefix`.
+
+    `endpoint` is the URL of a server other than Amazon's.
+    """
 
     def __init__(self, url: str, endpoint: str | None, key: str, environ: Mapping[str, str]) -> None:
         self.name = url

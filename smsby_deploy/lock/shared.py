@@ -163,7 +163,10 @@ class Lease:
                 raise
 
     def release(self) -> None:
-        """Let other runs hold the lock; one that was lost belongs to another run, or ends by itself."""
+        """Let other runs hold the lock.
+
+        A lease that was lost belongs to another run, or ends by itself.
+        """
         self._ended.set()
         self._renewing.join()
         with contextlib.suppress(StoreFailed):

@@ -253,7 +253,7 @@ def test_store_that_fails_at_the_end_keeps_the_journal(store: MemoryStore, tmp_p
 
 
 def test_read_holder_refuses_damage() -> None:
-    """A note that cannot be read says nothing about who holds the lock, so nobody may take it."""
+    """A note that cannot be read says nothing about who holds the lock, so no run may take it."""
     holder = Holder("x", "apply", 1, "host", _AT, _AT)
     assert read_holder(holder_document(holder)) == holder
     assert read_holder(holder_document(None)) is None
