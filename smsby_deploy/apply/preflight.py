@@ -106,6 +106,41 @@ def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, ke
     return ReadyPlan(plan, client)
 
 
+def make_due_plan(
+    request: ApplyRequest,
+    loaded: LoadedProject,
+    lock: Lock,
+    addresses: tuple[str, ...],
+    keep: Keep,
+    new_id: str,
+) -> ReadyPlan:
+    """Return the plan that hands over mailings which one apply approved earlier.
+
+    Raises:
+        FilesInvalid: the files of one of them are not valid.
+        SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
+        Refused: the lock, a guardrail or the balance forbids all of it.
+    """
+    files = measure_files(loaded, select=addresses, lock=lock, keep=keep)
+    if has_errors(files.problems):
+        raise FilesInvalid(files.problems)
+    check_digest_key(lock, loaded.project.digest_key)
+    if request.here is not None:
+        check_service(lock, request.here.service)
+    client = request.connect()
+    plan = files.plan(
+        client=client,
+        account=request.account,
+        now=request.clock.now(),
+        new_id=new_id,
+        here=request.here,
+        is_handing_over=True,
+    )
+    request.planned(plan)
+    _check_whole(loaded.project, plan, client)
+    return ReadyPlan(plan, client)
+
+
 def _read_reviewed(
     request: ApplyRequest, loaded: LoadedProject, lock: Lock
 ) -> tuple[Plan | None, PlanRefused | None]:

@@ -27,9 +27,13 @@ from smsby_deploy.lock.phone_states import PhoneState, PhoneStates, format_runs
 from smsby_deploy.lock.records import (
     SURELY_NOT_SENT,
     AppliedBy,
+    Approval,
     ChunkRecord,
     ChunkState,
+    Ending,
+    EndingKind,
     Entry,
+    EntryState,
     Lock,
     UploadRecord,
 )
@@ -100,17 +104,29 @@ class Recorder:
         if self._binding is not None:
             self._write(EventKind.BIND, **asdict(self._binding))
 
+    def hold(
+        self, address: str, revision: int, action: Action, upload: UploadRecord | None, *, is_fresh: bool
+    ) -> None:
+        """Record that a mailing is approved, to be handed over in its window.
+
+        `upload` is its list at sms.by, if it has one.
+        """
+        assert action.window is not None
+        opens, closes = (time.isoformat(timespec="seconds") for time in action.window)
+        approval = Approval(self.now(), self._applied[0], self._by, opens, closes, is_fresh)
+        chunks = [ChunkRecord(c.fingerprint, c.recipients, c.digest, upload=upload) for c in action.chunks]
+        self.write_entry(address, revision, replace(action, approval=approval), chunks)
+
+    def lapse(self, address: str, reason: str) -> None:
+        """Record that a mailing is approved no longer: its files have changed, or were removed."""
+        ending = Ending(EndingKind.LAPSED, self.now(), self._by or "unknown", reason)
+        self._write(EventKind.ENDING, address=address, ending=asdict(ending) | {"kind": ending.kind.value})
+
     def write_entry(self, address: str, revision: int, action: Action, chunks: Sequence[ChunkRecord]) -> None:
         """Record a mailing before its first request, or one that was found at sms.by.
 
         Of one that was found it is not known which contact list it was made for.
         """
-        before = self.lock.mailings.get(address)
-        earlier: tuple[Entry, ...] = ()
-        if before is not None:
-            earlier = before.earlier
-            if before.revision != revision:
-                earlier = (replace(before, earlier=()), *before.earlier)
         is_new = all(chunk.state in SURELY_NOT_SENT for chunk in chunks)
         entry = Entry(
             revision=revision,
@@ -131,10 +147,23 @@ class Recorder:
             currency=self._currency,
             chunks=tuple(chunks),
             applied=self._applied_now(),
-            earlier=earlier,
+            earlier=self._earlier(address, revision),
+            approval=action.approval,
         )
         self._seal(digests_of(entry))
         self._write(EventKind.MAILING, address=address, entry=entry_document(entry))
+
+    def _earlier(self, address: str, revision: int) -> tuple[Entry, ...]:
+        """Return the older revisions of a mailing; what waits of one is approved no longer."""
+        before = self.lock.mailings.get(address)
+        if before is None or before.revision == revision:
+            return () if before is None else before.earlier
+        if before.state is EntryState.WAITING:
+            ending = Ending(
+                EndingKind.LAPSED, self.now(), self._by or "unknown", f"revision {revision} replaced it"
+            )
+            before = replace(before, ending=ending)
+        return (replace(before, earlier=()), *before.earlier)
 
     def intent(self, chunks: Sequence[ChunkRef], step: str | None, row: int | None = None) -> None:
         """Record that a request with `chunks` is about to be sent.

@@ -55,13 +55,20 @@ class MailingResult:
     uuids: list[str] = field(default_factory=list)
     message_ids: list[int] = field(default_factory=list)
     error: str | None = None
+    has_lapsed: bool = False  # it was approved, and is no longer
 
     @property
     def has_record(self) -> bool:
         """Whether the lock records something new about it."""
-        is_recorded = self.outcome.was_sent_now or self.outcome in (
-            MailingOutcome.ADOPTED,
-            MailingOutcome.UNKNOWN,
+        is_recorded = (
+            self.has_lapsed
+            or self.outcome.was_sent_now
+            or self.outcome
+            in (
+                MailingOutcome.HELD,
+                MailingOutcome.ADOPTED,
+                MailingOutcome.UNKNOWN,
+            )
         )
         return is_recorded or bool(self.uuids or self.message_ids)
 
@@ -85,7 +92,8 @@ class ApplyResult:
     """The result of one apply.
 
     `differences` are warnings about sent mailings for which sms.by reports other values than intended. `ended` is when
-    the run ended, None if it sent nothing.
+    the run ended, None if it sent nothing. `was_stopped`: a signal stopped it. `next_opening` is when the next of the
+    mailings that wait is due, after a hand-over.
     """
 
     plan: Plan
@@ -93,6 +101,8 @@ class ApplyResult:
     differences: tuple[Problem, ...]
     exit_code: ExitCode
     ended: datetime | None = None
+    was_stopped: bool = False
+    next_opening: datetime | None = None
 
     def count(self, outcome: MailingOutcome) -> int:
         return sum(mailing.outcome == outcome for mailing in self.mailings)
@@ -125,7 +135,7 @@ class ApplyResult:
     def next_steps(self) -> tuple[NextStep, ...]:
         """What the user should do now, in this order."""
         failed = {m.address for m in self.mailings if m.error and m.outcome != MailingOutcome.UNKNOWN}
-        unsent = {action.address for action in self.plan.actions if action.sends}
+        unsent = {action.address for action in self.plan.actions if action.commits}
         steps = {
             NextStep.RESOLVE_UNKNOWN: self.first_unknown is not None,
             NextStep.COMMIT_LOCK: any(mailing.has_record for mailing in self.mailings),
@@ -159,7 +169,7 @@ def refused_result(plan: Plan, error: SmsbyDeployError) -> ApplyResult:
     def why(action: Action) -> str | None:
         if action.action is ActionKind.BLOCKED:
             return action.reason
-        return error.message if action.sends else None
+        return error.message if action.commits else None
 
     mailings = (
         MailingResult(a.address, MailingOutcome.SKIPPED, a.recipients, error=why(a)) for a in plan.actions
@@ -178,7 +188,9 @@ class MailingRun:
     action: Action
     revision: int | None  # in the files; None for an orphan
     fails_when_blocked: bool = True  # not so for an overdue mailing beside others
-    is_begun: bool = False  # its entry was written or checked, directly before its first request
+    is_begun: bool = (
+        False  # its entry was written or checked, directly before its first request if there is one
+    )
     is_reconciled: bool = False  # this plan does not send it, but sms.by was asked about it
     stop_reason: str | None = None
     was_sent: bool = False  # a request was sent and not rejected
@@ -210,6 +222,9 @@ class MailingRun:
         """
         if self.action.sends:
             return self._sent_result(entry, run_stopped)
+        if self.action.action is ActionKind.HOLD:
+            held = MailingOutcome.HELD if self.is_begun else MailingOutcome.SKIPPED
+            return self._result(held, None if self.is_begun else run_stopped)
         if self.action.action is ActionKind.BLOCKED and self.fails_when_blocked:
             self.exit_codes.add(ExitCode.REFUSED)
         if self.is_reconciled and entry is not None:

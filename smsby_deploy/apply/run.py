@@ -23,7 +23,7 @@ from smsby_deploy.apply.remote_check import RemoteCheck
 from smsby_deploy.apply.result import ApplyResult, MailingResult, MailingRun
 from smsby_deploy.apply.single_reconcile import SingleReconciler
 from smsby_deploy.apply.single_sender import SingleChunks, SingleSender
-from smsby_deploy.apply.upload_sender import UploadSender
+from smsby_deploy.apply.upload_sender import UploadSender, upload_of
 from smsby_deploy.apply.worker_pool import ShutdownSignal, StopSending, WorkerPool
 from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import ContactList, Mailing, Project
@@ -37,7 +37,7 @@ from smsby_deploy.plan.chunks import ChunkCache
 from smsby_deploy.plan.drift import find_drift, intended_by_lock
 from smsby_deploy.plan.guardrails import spent_beside
 from smsby_deploy.plan.list_check import is_forgotten
-from smsby_deploy.plan.model import Plan, ReasonCode, with_code
+from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL
 from smsby_deploy.plan.reasons import frozen
 from smsby_deploy.plan.remote_state import read_remote
@@ -70,11 +70,16 @@ def _apply_held(request: ApplyRequest, held: HeldLock) -> ApplyResult:
     opt_outs = hash_opt_outs(loaded.project.suppress)
     with closing(ChunkCache(request.store.path.parent, opt_outs)) as cache:
         ready = make_ready_plan(request, loaded, held.lock, cache.keep)
-        if not request.approve(ready.plan):
-            raise Refused(
-                "not approved; nothing was sent", hint='type "yes" when asked, or use --auto-approve'
-            )
-        return _ApplyRun(request, loaded, ready, held, cache).run()
+        return run_plan(request, loaded, ready, held, cache)
+
+
+def run_plan(
+    request: ApplyRequest, loaded: LoadedProject, ready: ReadyPlan, held: HeldLock, cache: ChunkCache
+) -> ApplyResult:
+    """Apply a plan that may be applied; raises as apply_plan, or Refused if the user says no."""
+    if not request.approve(ready.plan):
+        raise Refused("not approved; nothing was sent", hint='type "yes" when asked, or use --auto-approve')
+    return _ApplyRun(request, loaded, ready, held, cache).run()
 
 
 def _start_anew(request: ApplyRequest, scope: str, held: HeldLock) -> None:
@@ -103,7 +108,7 @@ class _ApplyRun:
         self._project = loaded.project
         self._lock_path = held.store.path
         self._mailings = {mailing.address: mailing for mailing in loaded.project.mailings}
-        self._recorder = _open_recorder(request, loaded, plan, held)
+        self._recorder = open_recorder(request, loaded, plan, held)
         self._context = ApplyContext(
             project=loaded.project,
             client=ready.client,
@@ -157,8 +162,8 @@ class _ApplyRun:
         codes = {code for run in runs for code in run.exit_codes}
         if stop is not None:
             codes.add(stop.exit_code)
-        ended = self._context.clock.now()
-        return ApplyResult(self._plan, results, differences, first_exit_code(codes), ended)
+        ended, was_stopped = self._context.clock.now(), self._context.shutdown.is_requested
+        return ApplyResult(self._plan, results, differences, first_exit_code(codes), ended, was_stopped)
 
     def _entry(self, run: MailingRun) -> Entry | None:
         return self._recorder.lock.mailings.get(run.action.address)
@@ -166,12 +171,22 @@ class _ApplyRun:
     def _send(self) -> StopSending | None:
         """Return why not everything was sent, if a signal or sms.by stopped the whole run."""
         try:
+            self._hold()
             self._check.record_found()
             for campaign in self._project.campaigns:
                 self._send_campaign([m for m in campaign.mailings if self._is_to_send(m)])
         except StopSending as stop:
             return stop
         return None
+
+    def _hold(self) -> None:
+        """Record what this plan approves for later; no request is needed."""
+        for address, run in self._context.runs.items():
+            if run.action.action is ActionKind.HOLD:
+                mailing, entry = self._mailings[address], self._entry(run)
+                upload = upload_of(entry, mailing)
+                self._recorder.hold(address, mailing.revision, run.action, upload, is_fresh=mailing.is_fresh)
+                run.is_begun = True
 
     def _is_to_send(self, mailing: Mailing) -> bool:
         run = self._context.runs.get(mailing.address)
@@ -245,7 +260,8 @@ def _freeze_of(project: Project, clock: Clock) -> Callable[[], str]:
     return why
 
 
-def _open_recorder(request: ApplyRequest, loaded: LoadedProject, plan: Plan, held: HeldLock) -> Recorder:
+def open_recorder(request: ApplyRequest, loaded: LoadedProject, plan: Plan, held: HeldLock) -> Recorder:
+    """Return the journal of a run that applies `plan`."""
     return Recorder(
         held,
         plan_id=plan.id,

@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         "smsby-deploy apply reviewed.json",
         "smsby-deploy apply --select spring-sale/vip",
         "smsby-deploy apply reviewed.json --format json --report result.json --lock-timeout 600",
+        "smsby-deploy apply --due",
     ),
 )
 @click.argument("plan_path", metavar="[PLANFILE]", required=False, type=click.Path(path_type=Path))
@@ -42,6 +44,12 @@ if TYPE_CHECKING:
     metavar="SELECT",
     help="Only these mailings: an address or a glob on addresses; repeatable.",
 )
+@click.option(
+    "--due",
+    is_flag=True,
+    help="Hand over what was approved earlier and is due now (`release`); asks nothing, takes no PLANFILE.",
+)
+@click.option("--watch", is_flag=True, help="With --due: wait for what is due later, until nothing waits.")
 @click.option("--auto-approve", is_flag=True, help="Do not ask for confirmation.")
 @format_option("text", "json")
 @click.option(
@@ -62,6 +70,8 @@ def command(
     context: Context,
     plan_path: Path | None,
     select: tuple[str, ...],
+    due: bool,
+    watch: bool,
     auto_approve: bool,
     form: str,
     report: Path | None,
@@ -77,11 +87,16 @@ def command(
 
     if plan_path is not None and select:
         raise UsageError("--select cannot be combined with a plan file: the file names its mailings")
+    if plan_path is not None and due:
+        raise UsageError("--due takes no plan file: the lock says what was approved")
+    if watch and not due:
+        raise UsageError("--watch needs --due", hint="`smsby-deploy status --watch` waits for delivery")
     check_output("the report", report)
     project = load(context).project
-    approval = _Approval(context, is_needed=not auto_approve, is_reviewed=plan_path is not None)
+    approval = _Approval(context, is_needed=not (auto_approve or due), is_reviewed=plan_path is not None)
+    way = _Way.WATCH if watch else _Way.DUE if due else _Way.PLAN
     try:
-        result = _apply(approval, project, plan_path, select, lock_timeout)
+        result = _apply(approval, project, way, plan_path, select, lock_timeout)
     except (Refused, FilesInvalid) as error:
         if form == "json" and approval.plan is not None:
             with output_of(error.exit_code, error.message):
@@ -90,13 +105,22 @@ def command(
     _report_differences(context, result)
     try:
         with output_of(result.exit_code, summary_line(result)):
-            _write_result(context, result, project, form, plan_path)
+            _write_result(context, result, project, form, "--due" if due else plan_path)
     finally:  # the report must not depend on stdout
         is_complete = _write_report(context, result, report)
     return result.exit_code if is_complete else first_exit_code((result.exit_code, ExitCode.FAILED))
 
 
 _RECORD_ONLY = "Record these mailings in the lock? Nothing is sent."
+_HOLD_ONLY = "Approve these mailings? Nothing is sent now; `apply --due` sends them later."
+
+
+class _Way(Enum):
+    """What is applied."""
+
+    PLAN = auto()  # a plan file, or a plan that is made now
+    DUE = auto()
+    WATCH = auto()  # what is due, now and later
 
 
 @dataclass(slots=True)
@@ -126,12 +150,16 @@ class _Approval:
             self.context.check_can_ask()
             self.progress.pause()
             write_plan_text(PlanResult(plan), sys.stderr, color=self.context.color)
-            sends = any(action.sends for action in plan.to_do)
-            if not (self.context.confirms() if sends else self.context.confirms(_RECORD_ONLY)):
+            if not self._is_confirmed(plan):
                 return False
         if plan.to_do:
             self.progress.step("sending", plan.totals.recipients)
         return True
+
+    def _is_confirmed(self, plan: Plan) -> bool:
+        if any(action.sends for action in plan.to_do):
+            return self.context.confirms()
+        return self.context.confirms(_HOLD_ONLY if plan.held.mailings else _RECORD_ONLY)
 
 
 def _write_warnings(context: Context, plan: Plan, progress: Progress) -> None:
@@ -151,21 +179,24 @@ def _write_warnings(context: Context, plan: Plan, progress: Progress) -> None:
 def _apply(
     approval: _Approval,
     project: Project,
+    way: _Way,
     plan_path: Path | None,
     select: tuple[str, ...],
     lock_timeout: float,
 ) -> ApplyResult:
+    from smsby_deploy.apply.hand_over import hand_over, watch_due
     from smsby_deploy.apply.run import ApplyRequest, apply_plan
     from smsby_deploy.cli.session import load, open_lock, open_sender, progress_of
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.plan_file import read_plan
 
     context, clock = approval.context, SystemClock()
+    run = {_Way.PLAN: apply_plan, _Way.DUE: hand_over, _Way.WATCH: watch_due}[way]
     here = _binding(context, project)
     with progress_of(context, clock) as progress:
         progress.step("planning")
         approval.progress = progress
-        return apply_plan(
+        return run(
             ApplyRequest(
                 load=lambda: load(context),
                 store=open_lock(project),
@@ -239,8 +270,9 @@ def _write_report(context: Context, result: ApplyResult, report: Path | None) ->
 
 
 def _write_result(
-    context: Context, result: ApplyResult, project: Project, form: str, plan_path: Path | None
+    context: Context, result: ApplyResult, project: Project, form: str, applied: Path | str | None
 ) -> None:
+    """Write the result; `applied` is the argument that said what to apply."""
     from smsby_deploy.output.apply_text import write_apply
     from smsby_deploy.output.json_documents import apply_document, json_text
 
@@ -248,5 +280,5 @@ def _write_result(
         write_text(json_text(apply_document(result)), sys.stdout)
         return
     lock = shlex.quote(os.path.relpath(project.lock)) if project.is_lock_committed else None
-    plan = None if plan_path is None else shlex.quote(str(plan_path))
+    plan = None if applied is None else shlex.quote(str(applied))
     write_apply(result, sys.stdout, color=context.color, lock=lock, program=context.program, plan=plan)

@@ -9,7 +9,7 @@ from smsby_deploy.apply.result import MailingOutcome, NextStep
 from smsby_deploy.lock.records import Apply, Lock
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
 from smsby_deploy.output.markdown import escape, table_row
-from smsby_deploy.output.values import clean, count_text, safe_line
+from smsby_deploy.output.values import clean, count_text, safe_line, schedule_text
 from smsby_deploy.texts.cost import money
 from smsby_deploy.wording import counted
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _COLORS = {
     MailingOutcome.SENT: "green",
+    MailingOutcome.HELD: "cyan",
     MailingOutcome.ADOPTED: "cyan",
     MailingOutcome.CONFIRMED: "green",
     MailingOutcome.PARTIAL: "bold yellow",
@@ -53,13 +54,13 @@ def write_apply(
 ) -> None:
     """Write one line per mailing, the totals and the next commands.
 
-    `lock` is the lock file's path as a shell command needs it, None if it is not committed, and `plan` the plan file's;
-    `program` starts every command.
+    `lock` is the lock file's path as a shell command needs it, None if it is not committed, and `plan` the plan file's, or
+    `--due`; `program` starts every command.
     """
     from rich.text import Text
 
     console = make_console(stream, color=color)
-    orphans, scheduled = result.orphans, result.scheduled
+    orphans, scheduled, held = result.orphans, result.scheduled, _hold_lines(result)
     # The counts come before the addresses, so that a long address does not move them.
     for mailing in result.mailings:
         if mailing.address in orphans:
@@ -69,6 +70,8 @@ def write_apply(
         style = _COLORS.get(mailing.outcome)
         lead = Text(f"{_outcome(mailing, scheduled):<{_OUTCOME_WIDTH}}", style=style or "")
         write_sentence(console, f" {count:>{_COUNT_WIDTH}} {noun}  {mailing.address}", "default", lead=lead)
+        if mailing.address in held:
+            write_sentence(console, f"{' ' * _OUTCOME_WIDTH} {held[mailing.address]}", style)
         if mailing.error:
             reason = safe_line(mailing.error)
             write_sentence(console, f"{' ' * _OUTCOME_WIDTH} {reason}", style or "yellow")
@@ -106,6 +109,17 @@ def next_step_lines(
     return [*lines, *(f"{'     ' if index else 'next:'} {command}" for index, command in enumerate(due))]
 
 
+def _hold_lines(result: ApplyResult) -> dict[str, str]:
+    """When each mailing that was approved for later is handed over, by address."""
+    windows = {action.address: action.window for action in result.plan.actions if action.window is not None}
+    held = (mailing.address for mailing in result.mailings if mailing.outcome is MailingOutcome.HELD)
+    lines = {}
+    for address in held:
+        opens, closes = (schedule_text(time.isoformat()) for time in windows[address])
+        lines[address] = f"`apply --due` hands it over between {opens} and {closes}"
+    return lines
+
+
 def _outcome(mailing: MailingResult, scheduled: Container[str]) -> str:
     """The outcome in a word; a mailing that sms.by keeps until its time is not called sent."""
     return _SCHEDULED if mailing.address in scheduled else mailing.outcome
@@ -117,6 +131,8 @@ def summary_line(result: ApplyResult) -> str:
     words = [_outcome(mailing, scheduled) for mailing in result.mailings]
     outcomes = ", ".join(f"{words.count(word):,} {word}" for word in _OUTCOMES if word in words)
     sent = result.sent
+    if sent is None and not outcomes and result.next_opening is not None:
+        return f"nothing is due; the next window opens {schedule_text(result.next_opening.isoformat())}"
     if sent is None:
         return outcomes or "nothing to do"
     earlier = f", {sent.recipients_now:,} of them now" if sent.recipients_now < sent.recipients else ""

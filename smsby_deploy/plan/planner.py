@@ -161,10 +161,11 @@ class MeasuredFiles:
         now: datetime,
         new_id: str,
         here: Binding | None = None,
+        is_handing_over: bool = False,
     ) -> Plan:
         """Decide what happens to each mailing, by the lock and by the remote list.
 
-        With `here`, the lock must belong there.
+        With `here`, the lock must belong there. If it `is_handing_over`, only what was approved earlier is sent.
 
         Raises:
             Refused: the lock belongs to another service or account.
@@ -182,16 +183,14 @@ class MeasuredFiles:
         if remote is not None:
             check = check_list(self.lock, remote, now=now, reconcile_seconds=project.api.reconcile_seconds)
             problems = [*self._find_missing(check, now), *problems]
-        in_files = (one.address for one in (*project.mailings, *self.loaded.flawed))
-        sent = SentMailings(self.lock, in_files, [one.desired for one in self.measured if one.desired])
-        rehearsed = _find_rehearsed(project)
-        planner = MailingPlanner(project, self.lock, sent, names, remote, check, now, problems, rehearsed)
+        planner = self._make_planner(names, remote, check, now, problems)
+        planner.is_handing_over = is_handing_over
         first = len(problems)
         planned = [planner.plan_mailing(one) for one in self.measured]
         problems[first:first] = find_name_problems(_unfinished(mailings, planned), names)
         problems += self.flaws
         actions = hold_budget(project, [action for action in planned if action], self.lock, now)
-        problems += self._find_similar(actions, sent, now)
+        problems += self._find_similar(actions, planner.sent, now)
         actions += [planner.plan_orphan(address) for address in self.orphans]
         return Plan(
             id=new_id,
@@ -213,6 +212,20 @@ class MeasuredFiles:
             service=here.service if here is not None else None,
             callback_url=shown_url(project.api.callback_url) or None,
         )
+
+    def _make_planner(
+        self,
+        names: AccountNames,
+        remote: RemoteView | None,
+        check: ListCheck | None,
+        now: datetime,
+        problems: list[Problem],
+    ) -> MailingPlanner:
+        project, lock = self.loaded.project, self.lock
+        in_files = (one.address for one in (*project.mailings, *self.loaded.flawed))
+        sent = SentMailings(lock, in_files, [one.desired for one in self.measured if one.desired])
+        rehearsed = _find_rehearsed(project)
+        return MailingPlanner(project, lock, sent, names, remote, check, now, problems, rehearsed)
 
     def _ask(
         self, client: ReadClient | None, here: Binding | None

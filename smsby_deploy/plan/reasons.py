@@ -207,9 +207,13 @@ def overdue(mailing: Mailing) -> str:
 
 def missed_window(here: Situation) -> str:
     assert here.next_window is not None
+    return not_handed_over(here.next_window)
+
+
+def not_handed_over(window: Window) -> str:
     return (
-        f"it was to be handed over to sms.by by {here.next_window.closes:%Y-%m-%d %H:%M}, and was not; set a new "
-        "schedule_time, or remove it"
+        f"it was to be handed over to sms.by until {window.closes:%Y-%m-%d %H:%M}, and was not; set a new schedule_time, or "
+        "remove it"
     )
 
 

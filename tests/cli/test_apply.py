@@ -11,7 +11,16 @@ from smsby_deploy.cli.apply import command as apply_command
 from smsby_deploy.cli.main import run
 from smsby_deploy.cli.plan import command as plan_command
 
-_APPLY = {"plan_path", "--select", "--auto-approve", "--format", "--report", "--lock-timeout"}
+_APPLY = {
+    "plan_path",
+    "--select",
+    "--due",
+    "--watch",
+    "--auto-approve",
+    "--format",
+    "--report",
+    "--lock-timeout",
+}
 _PLAN = {"select", "--out", "--format", "--detailed-exitcode", "--compare", "--offline"}
 
 

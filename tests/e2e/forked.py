@@ -2,7 +2,7 @@
 
 Without this, a test that runs the command a thousand times would mostly wait for imports. Everything else is real:
 arguments, folder, environment, files, network and the signal that ends the process. Only the backoff of retries starts at
-20 ms instead of half a second; tests/smsby/test_retry.py has the real pauses.
+20 ms instead of half a second (tests/smsby/test_retry.py has the real pauses), and the clock may be ahead.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import resource
 import sys
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +21,7 @@ _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(["smsby_deploy.apply.run", "smsby_deploy.cli.main", "tests.e2e.preloaded"])
 _START_TRIES = 6000  # of 5 ms each
 _FIRST_PAUSE = 0.02  # seconds
+CLOCK_AHEAD = "TEST_CLOCK_AHEAD"  # a variable: by how many seconds the clock of a run is ahead
 
 
 class Forked:
@@ -100,4 +102,12 @@ def _run(
 
     assert retry._FIRST_PAUSE > _FIRST_PAUSE
     retry._FIRST_PAUSE = _FIRST_PAUSE
+    if ahead := environ.get(CLOCK_AHEAD):
+        _set_clock_ahead(timedelta(seconds=float(ahead)))
     main()
+
+
+def _set_clock_ahead(ahead: timedelta) -> None:
+    from smsby_deploy.clock import SystemClock
+
+    setattr(SystemClock, "now", lambda self: datetime.now(UTC) + ahead)  # noqa: B010, TID251  # the real clock

@@ -1,0 +1,327 @@
+"""Hands over what was approved earlier, once its window is open.
+
+The lock says what that is. The plan file is not needed, and neither are the files of other mailings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import uuid4
+
+from smsby_deploy.apply.context import ApplyRequest, Event
+from smsby_deploy.apply.preflight import make_due_plan
+from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
+from smsby_deploy.apply.run import open_recorder, run_plan
+from smsby_deploy.apply.worker_pool import ShutdownSignal
+from smsby_deploy.config.project_loader import LoadedProject
+from smsby_deploy.errors import ApiError, FilesInvalid, LockHeld, Refused, SmsbyDeployError, SmsbyUnavailable
+from smsby_deploy.exit_codes import ExitCode, first_exit_code
+from smsby_deploy.lock.records import Entry, Lock
+from smsby_deploy.lock.store import HeldLock
+from smsby_deploy.plan.chunks import ChunkCache
+from smsby_deploy.plan.model import LockStamp, Plan, ReasonCode, with_code
+from smsby_deploy.plan.planner import TOOL
+from smsby_deploy.plan.reasons import not_handed_over
+from smsby_deploy.plan.selection import is_selected, select_mailings
+from smsby_deploy.problems import has_errors
+from smsby_deploy.recipients.suppression import hash_opt_outs
+
+_REMOVED = "it was removed from the files after it was approved, so it is not sent"
+_LONGEST_PAUSE = 60.0  # seconds: another run may approve something that is due earlier
+
+
+def hand_over(request: ApplyRequest) -> ApplyResult:
+    """Hand over what is due now; record what is no longer in the files as withdrawn.
+
+    What went wrong with one approved plan is part of the result and stops no other.
+
+    Raises:
+        UsageError: a pattern of `select` matches nothing.
+        FilesInvalid: smsby.yaml is not valid.
+        LockHeld, LockDamaged: before anything was sent.
+        OutcomeUnknown: a result could not be saved; nothing more was sent.
+    """
+    loaded = request.load()
+    lock = request.store.read()
+    select_mailings(loaded, lock, request.select)
+    now = request.clock.now()
+    if not _sort(request, loaded, lock, now).is_empty:
+        with request.store.held(request.lock_timeout) as held:
+            return _HandOver(request, loaded, held).run()
+    plan = _empty_plan(request, loaded, lock)
+    return ApplyResult(plan, (), (), ExitCode.DONE, next_opening=_next_opening(request, lock, now))
+
+
+def watch_due(request: ApplyRequest) -> ApplyResult:
+    """Hand over again and again until nothing waits, or a signal ends it.
+
+    Return the last result of each mailing. What may be over in a minute, such as a lock that another run holds, is said and
+    tried again.
+
+    Raises as `hand_over`, if it cannot be tried again.
+    """
+    watched = _Watched()
+    with ShutdownSignal(request.clock) as shutdown:
+        while True:
+            pause = _LONGEST_PAUSE
+            try:
+                result = hand_over(request)
+            except (LockHeld, FilesInvalid, SmsbyUnavailable) as error:
+                if _next_opening(request, request.store.read(), request.clock.now()) is None:
+                    raise
+                watched.failed(error)
+                request.say(Event("waiting", f"{error.message}; it is tried again", is_warning=True))
+            else:
+                watched.add(result)
+                if result.was_stopped or result.next_opening is None:
+                    return watched.merged()
+                wait = (result.next_opening - request.clock.now()).total_seconds()
+                pause = min(_LONGEST_PAUSE, wait) if wait > 0 else _LONGEST_PAUSE
+            shutdown.pause(pause)
+            if shutdown.is_requested:
+                return watched.merged()
+
+
+class _Watched:
+    """The results of a watch: of each mailing the last one counts."""
+
+    def __init__(self) -> None:
+        self._results: list[ApplyResult] = []
+        self._error: SmsbyDeployError | None = None
+
+    def failed(self, error: SmsbyDeployError) -> None:
+        self._error = error
+
+    def add(self, result: ApplyResult) -> None:
+        self._error = None
+        again = {mailing.address for mailing in result.mailings}
+        before = (_without(one, again) for one in self._results)
+        self._results = [*(one for one in before if one.mailings), result]
+
+    def merged(self) -> ApplyResult:
+        """Return one result; raises the last error if nothing was done since."""
+        if self._error is not None:
+            raise self._error
+        last = self._results[-1]
+        return replace(
+            last,
+            plan=replace(last.plan, actions=tuple(a for one in self._results for a in one.plan.actions)),
+            mailings=tuple(mailing for one in self._results for mailing in one.mailings),
+            differences=tuple(problem for one in self._results for problem in one.differences),
+            exit_code=first_exit_code([one.exit_code for one in self._results]),
+        )
+
+
+def _without(result: ApplyResult, addresses: set[str]) -> ApplyResult:
+    return replace(
+        result,
+        plan=replace(
+            result.plan, actions=tuple(a for a in result.plan.actions if a.address not in addresses)
+        ),
+        mailings=tuple(mailing for mailing in result.mailings if mailing.address not in addresses),
+    )
+
+
+def _approved(request: ApplyRequest, lock: Lock) -> dict[str, Entry]:
+    """Return what was approved for later and is not complete."""
+    return {
+        address: entry
+        for address, entry in lock.mailings.items()
+        if entry.approval is not None
+        and entry.ending is None
+        and not entry.is_complete
+        and is_selected(address, request.select)
+    }
+
+
+def _next_opening(request: ApplyRequest, lock: Lock, now: datetime) -> datetime | None:
+    """Return when something is due, or is to be tried again; None if nothing waits."""
+    windows = [
+        entry.approval.window
+        for entry in _approved(request, lock).values()
+        if entry.approval is not None and not entry.has_unknown
+    ]
+    return min((window.opens for window in windows if not window.is_over(now)), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sorted:
+    """The approved mailings that need something now, by what that is.
+
+    due: by the plan that approved them
+    missed: their windows are over, and nothing of them was handed over
+    gone: they are no longer in the files
+    unreadable: they are due, and may be in a file that is not valid
+    """
+
+    due: dict[str, list[str]]
+    missed: list[str]
+    gone: list[str]
+    unreadable: list[str]
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.due or self.missed or self.gone or self.unreadable)
+
+
+def _sort(request: ApplyRequest, loaded: LoadedProject, lock: Lock, now: datetime) -> _Sorted:
+    in_files = {mailing.address for mailing in loaded.project.mailings}
+    found = _Sorted({}, [], [], [])
+    for address, entry in _approved(request, lock).items():
+        assert entry.approval is not None
+        window = entry.approval.window
+        if address not in in_files and loaded.is_whole:
+            if not entry.may_have_reached:
+                found.gone.append(address)
+        elif window.is_over(now):
+            if not entry.may_have_reached:
+                found.missed.append(address)
+        elif window.is_open(now):
+            if address in in_files:
+                found.due.setdefault(entry.approval.plan, []).append(address)
+            else:
+                found.unreadable.append(address)
+    return found
+
+
+@dataclass(slots=True)
+class _HandOver:
+    """One run of `apply --due` while it holds the lock."""
+
+    request: ApplyRequest
+    loaded: LoadedProject
+    held: HeldLock
+    plan: Plan = field(init=False)  # without actions
+    mailings: list[MailingResult] = field(default_factory=list)
+    parts: list[ApplyResult] = field(default_factory=list)
+    codes: set[ExitCode] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.plan = _empty_plan(self.request, self.loaded, self.held.lock)
+
+    def run(self) -> ApplyResult:
+        lock, now = self.held.lock, self.request.clock.now()
+        found = _sort(self.request, self.loaded, lock, now)
+        self._lapse(dict.fromkeys(found.gone, _REMOVED))
+        for address in found.gone:
+            self._skip(address, with_code(ReasonCode.WITHDRAWN, _REMOVED), None, has_lapsed=True)
+        for address in found.missed:
+            approval = lock.mailings[address].approval
+            assert approval is not None
+            why = with_code(ReasonCode.EXPIRED, not_handed_over(approval.window))
+            self._skip(address, why, ExitCode.REFUSED)
+        if found.unreadable:
+            self._fail(found.unreadable, FilesInvalid(self.loaded.problems))
+        for addresses in found.due.values():
+            if not any(part.was_stopped for part in self.parts):
+                self._hand_over(addresses)
+        return self._result()
+
+    def _hand_over(self, addresses: list[str]) -> None:
+        """Hand over the mailings of one approved plan.
+
+        If the files of one are not valid, each is handed over by itself.
+        """
+        try:
+            self._apply(addresses)
+        except FilesInvalid as error:
+            if len(addresses) == 1:
+                self._fail(addresses, error)
+                return
+            for address in addresses:
+                self._hand_over([address])
+        except (Refused, SmsbyUnavailable, ApiError) as error:
+            self._fail(addresses, error)
+
+    def _apply(self, addresses: list[str]) -> None:
+        request, loaded = self.request, _limit(self.loaded, set(addresses))
+        with closing(ChunkCache(request.store.path.parent, hash_opt_outs(loaded.project.suppress))) as cache:
+            ready = make_due_plan(request, loaded, self.held.lock, tuple(addresses), cache.keep, self.plan.id)
+            changed = {
+                action.address: action.reason
+                for action in ready.plan.actions
+                if action.reason_code is ReasonCode.CHANGED
+                and not self.held.lock.mailings[action.address].may_have_reached
+            }
+            self._lapse(changed)
+            part = run_plan(request, loaded, ready, self.held, cache)
+        self.parts.append(part)
+        self.mailings += [replace(one, has_lapsed=one.address in changed) for one in part.mailings]
+        self.codes.add(part.exit_code)
+
+    def _lapse(self, reasons: dict[str, str]) -> None:
+        """Record that these mailings are approved no longer."""
+        if reasons:
+            recorder = open_recorder(self.request, self.loaded, self.plan, self.held)
+            for address, reason in reasons.items():
+                recorder.lapse(address, reason)
+            recorder.end(0, 0)
+            recorder.close()
+
+    def _skip(self, address: str, why: str, code: ExitCode | None, *, has_lapsed: bool = False) -> None:
+        recipients = self.held.lock.mailings[address].recipients
+        result = MailingResult(address, MailingOutcome.SKIPPED, recipients, error=why, has_lapsed=has_lapsed)
+        self.mailings.append(result)
+        if code is not None:
+            self.codes.add(code)
+
+    def _fail(self, addresses: Iterable[str], error: SmsbyDeployError) -> None:
+        """Report what stopped these mailings."""
+        why = error.message
+        if isinstance(error, FilesInvalid):
+            first = next((p for p in error.problems if has_errors([p])), None)
+            why = why if first is None else f"{first.location}: {first.message}"
+        for address in addresses:
+            self._skip(address, why, error.exit_code)
+
+    def _result(self) -> ApplyResult:
+        request, lock, now = self.request, self.held.lock, self.request.clock.now()
+        return ApplyResult(
+            replace(
+                self.plan,
+                actions=tuple(action for part in self.parts for action in part.plan.actions),
+                problems=tuple(
+                    dict.fromkeys(problem for part in self.parts for problem in part.plan.problems)
+                ),
+            ),
+            tuple(self.mailings),
+            tuple(problem for part in self.parts for problem in part.differences),
+            first_exit_code(self.codes),
+            now,
+            any(part.was_stopped for part in self.parts),
+            _next_opening(request, lock, now),
+        )
+
+
+def _empty_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> Plan:
+    """Return the plan of a run, as yet without mailings."""
+    project = loaded.project
+    return Plan(
+        id=uuid4().hex[:12],
+        created_at=request.clock.now().isoformat(timespec="seconds"),
+        project=project.name,
+        account=request.account,
+        tool=TOOL,
+        select=request.select,
+        inputs={},
+        lock=LockStamp(lock.serial, lock.lineage, {}),
+        actions=(),
+        problems=(),
+        currency=project.price.currency if project.price else None,
+        environment=project.environment.name,
+    )
+
+
+def _limit(loaded: LoadedProject, addresses: set[str]) -> LoadedProject:
+    """Return the project without the problems of other mailings and their files."""
+    own = (
+        problem
+        for problem in loaded.problems
+        if problem.address in addresses
+        or problem.location is None
+        or problem.location.file == loaded.project.file
+    )
+    return loaded._replace(problems=tuple(own))

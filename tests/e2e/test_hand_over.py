@@ -1,0 +1,208 @@
+"""Approve now, hand over later: `release`, `apply --due`, and what takes an approval back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Result, Shop
+from tests.e2e.forked import CLOCK_AHEAD
+from tests.e2e.trial import PHONES
+
+_HOUR = 3600.0
+# The runs have the real clock, or are ahead of it. The window opens in 36 hours.
+_NOW = datetime.now(UTC)  # noqa: TID251
+_TIME = (_NOW + timedelta(days=2)).replace(microsecond=0, second=0)
+_OPEN, _OVER = 40 * _HOUR, 47.9 * _HOUR
+
+
+def _mailing(name: str, *phones: str, more: str = "") -> str:
+    rows = ", ".join(f'"{phone}"' for phone in phones)
+    return f"  - {{name: {name}, recipients: [{rows}], text: Hello {name}{more}}}\n"
+
+
+def _campaign(*mailings: str, name: str = "sale") -> str:
+    head = f"version: 1\ncampaign: {name}\nalphaname: MyShop\nschedule_time: {_TIME:%Y-%m-%dT%H:%M:%S}Z\n"
+    return f"{head}release: {{before: 12h, at_latest: 20m}}\nmailings:\n{''.join(mailings)}"
+
+
+def _write(shop: Shop, *mailings: str) -> None:
+    shop.write("sale.yaml", _campaign(*mailings))
+
+
+def _later(shop: Shop, seconds: float, *arguments: str, code: int = 0) -> Result:
+    done = shop.run(*arguments, env={CLOCK_AHEAD: str(seconds)})
+    assert done.code == code, (done.out, done.err)
+    return done
+
+
+def _apply(shop: Shop) -> None:
+    held = shop.run("apply", "--auto-approve", "--format", "json")
+    assert (held.code, held.json["summary"]["held"]) == (0, 1), held.err
+
+
+def _outcomes(result: Result) -> dict[str, str]:
+    return {mailing["address"]: mailing["outcome"] for mailing in result.json["mailings"]}
+
+
+def _sends(shop: Shop) -> list[dict[str, Any]]:
+    return [call for call in shop.calls() if not call["method"].startswith("get")]
+
+
+def _state(shop: Shop, address: str = "sale/vip") -> str:
+    state: str = shop.lock()["mailings"][address]["state"]
+    return state
+
+
+def test_approved_mailing_is_handed_over_in_its_window(shop: Shop) -> None:
+    """From the reviewed plan to sms.by: it is held, waits, is due, and is scheduled for its time."""
+    _write(shop, _mailing("vip", *PHONES[:3]))
+    planned = shop.run("plan", "--out", "plan.json", "--format", "json")
+    (action,) = planned.json["actions"]
+    assert (planned.code, action["action"]) == (0, "hold")
+    opens, closes = (datetime.fromisoformat(action["window"][key]) for key in ("opens", "closes"))
+    assert (opens, closes) == (_TIME - timedelta(hours=12), _TIME - timedelta(minutes=20))
+    held = shop.run("apply", "plan.json", "--format", "json")
+    assert (held.code, _outcomes(held), held.json["summary"]["held"]) == (0, {"sale/vip": "held"}, 1)
+    assert (_state(shop), _sends(shop)) == ("waiting", [])
+    assert shop.run("plan", "--format", "json").json["actions"][0]["action"] == "waiting"
+    assert shop.run("apply", "plan.json").code == 5
+    due = _later(shop, _OPEN, "plan", "--format", "json").json["actions"][0]
+    assert (due["action"], due["window"]) == ("due", action["window"])
+    assert _outcomes(_later(shop, _OPEN, "apply", "--auto-approve", "--format", "json")) == {
+        "sale/vip": "skipped"
+    }
+    (shop.root / "plan.json").unlink()
+    done = _later(shop, _OPEN, "apply", "--due", "--format", "json")
+    assert _outcomes(done) == {"sale/vip": "sent"}
+    assert _state(shop) == "complete"
+    listed = shop.run("api", "getSMSMessages").json["data"]
+    assert {one["d_schedule"] for one in listed} == {_TIME.timestamp()}
+    again = _later(shop, _OPEN + 60, "apply", "--due")
+    assert "nothing to do" in again.out
+    assert len(_sends(shop)) == 2  # three recipients, two in a request
+
+
+@pytest.mark.parametrize("ahead", [0.0, _OPEN - 5 * _HOUR], ids=["now", "an hour before"])
+def test_nothing_due_asks_sms_by_nothing(shop: Shop, ahead: float) -> None:
+    """A runner that comes too early does no harm, and needs no network."""
+    _write(shop, _mailing("vip", PHONES[0]))
+    _apply(shop)
+    before = len(shop.calls())
+    done = _later(shop, ahead, "apply", "--due")
+    assert "nothing is due; the next window opens" in done.out
+    assert len(shop.calls()) == before
+
+
+def test_window_that_is_open_needs_no_second_step(shop: Shop) -> None:
+    """The apply that approves it hands it over."""
+    _write(shop, _mailing("vip", PHONES[0]))
+    done = _later(shop, _OPEN, "apply", "--auto-approve", "--format", "json")
+    assert _outcomes(done) == {"sale/vip": "sent"}
+
+
+def test_late_runner_sends_nothing(shop: Shop) -> None:
+    """Once the window is over the mailing is expired, for a plan and for a hand-over."""
+    _write(shop, _mailing("vip", PHONES[0]))
+    _apply(shop)
+    late = _later(shop, _OVER, "apply", "--due", "--format", "json", code=4)
+    assert _outcomes(late) == {"sale/vip": "skipped"}
+    assert late.json["mailings"][0]["error"].startswith("expired: ")
+    plan = _later(shop, _OVER, "plan", "--format", "json", code=4)
+    assert plan.json["actions"][0]["reason_code"] == "expired"
+    assert _sends(shop) == []
+
+
+@pytest.mark.parametrize("change", ["text", "recipients"])
+def test_changed_mailing_is_withdrawn_until_approved_again(shop: Shop, change: str) -> None:
+    """Not even restoring the files brings it back: a new plan of it must be applied."""
+    _write(shop, _mailing("vip", PHONES[0]))
+    _apply(shop)
+    phones, more = ((PHONES[0],), " changed") if change == "text" else (PHONES[:2], "")
+    _write(shop, _mailing("vip", *phones, more=more))
+    assert shop.run("plan", "--format", "json").json["actions"][0]["action"] == "hold"
+    refused = _later(shop, _OPEN, "apply", "--due", "--format", "json", code=4)
+    assert refused.json["mailings"][0]["error"].startswith("changed: ")
+    assert (_state(shop), _sends(shop)) == ("withdrawn", [])
+    _write(shop, _mailing("vip", PHONES[0]))
+    assert "nothing to do" in _later(shop, _OPEN, "apply", "--due").out
+    assert shop.run("plan", "--format", "json").json["actions"][0]["action"] == "hold"
+    _apply(shop)
+    _later(shop, _OPEN, "apply", "--due")
+    assert [message["text"] for message in shop.inbox().get(PHONES[0], [])] in ([], ["Hello vip"])
+    assert _state(shop) == "complete"
+
+
+def test_removed_mailing_is_withdrawn(shop: Shop) -> None:
+    """Reverting the pull request takes it back: nothing is wrong, and nothing is sent."""
+    _write(shop, _mailing("vip", PHONES[0]))
+    _apply(shop)
+    (shop.root / "sale.yaml").unlink()
+    (orphan,) = shop.run("plan", "--format", "json").json["actions"]
+    assert orphan["action"] == "orphan"
+    done = _later(shop, 0, "apply", "--due", "--format", "json")
+    assert _outcomes(done) == {"sale/vip": "skipped"}
+    assert _state(shop) == "withdrawn"
+    _write(shop, _mailing("vip", PHONES[0]))
+    assert "nothing to do" in _later(shop, _OPEN, "apply", "--due").out
+    assert _sends(shop) == []
+
+
+def test_files_of_other_mailings_stop_nothing(shop: Shop) -> None:
+    """Neither other campaigns nor other mailings that are due need to be valid."""
+    _write(shop, _mailing("vip", PHONES[0]))
+    shop.write("west.csv", f"phone\n{PHONES[1]}\n")
+    shop.write(
+        "west.yaml", _campaign("  - {name: vip, recipients: {file: west.csv}, text: West}\n", name="west")
+    )
+    shop.run("apply", "--auto-approve")
+    shop.write("west.csv", "phone\nnonsense\n")
+    shop.write("broken.yaml", "version: 1\ncampaign: [")
+    done = _later(shop, _OPEN, "apply", "--due", "--format", "json", code=3)
+    assert _outcomes(done) == {"sale/vip": "sent", "west/vip": "skipped"}
+    assert "west.csv:2" in done.json["mailings"][1]["error"]
+    assert _state(shop, "west/vip") == "waiting"
+
+
+def test_opt_outs_are_subtracted_again(shop: Shop) -> None:
+    """Whoever opts out while it waits gets nothing, and that changes nothing for the others."""
+    shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "suppress: [stop.csv]\n")
+    shop.write("stop.csv", "phone\n")
+    _write(shop, _mailing("vip", *PHONES[:2]))
+    _apply(shop)
+    shop.write("stop.csv", f"phone\n{PHONES[1]}\n")
+    _later(shop, _OPEN, "apply", "--due")
+    (call,) = _sends(shop)
+    assert PHONES[0] in str(call["params"]) and PHONES[1] not in str(call["params"])
+
+
+def test_fresh_audience_is_the_one_of_the_hand_over(shop: Shop) -> None:
+    """Within `expect_recipients`; more block it."""
+    shop.write("vip.csv", f"phone\n{PHONES[0]}\n")
+    more = "audience: fresh, expect_recipients: {max: 3}"
+    _write(shop, f"  - {{name: vip, recipients: {{file: vip.csv}}, text: Hello, {more}}}\n")
+    _apply(shop)
+    shop.write("vip.csv", "\n".join(["phone", *PHONES[:4]]))
+    assert shop.run("plan", "--format", "json").json["actions"][0]["action"] == "waiting"
+    refused = _later(shop, _OPEN, "apply", "--due", "--format", "json", code=4)
+    assert "expect_recipients" in refused.json["mailings"][0]["error"]
+    assert _state(shop) == "waiting"
+    shop.write("vip.csv", "\n".join(["phone", *PHONES[1:4]]))
+    done = _later(shop, _OPEN, "apply", "--due", "--format", "json")
+    assert (done.json["mailings"][0]["outcome"], done.json["mailings"][0]["recipients"]) == ("sent", 3)
+
+
+def test_rehearsal_knows_no_window(shop: Shop) -> None:
+    """In the sandbox environment what is to wait is sent at once."""
+    _write(shop, _mailing("vip", PHONES[0]))
+    assert shop.run("--env", "sandbox", "plan", "--format", "json").json["actions"][0]["action"] == "create"
+
+
+@pytest.mark.parametrize(
+    "arguments", [("plan.json", "--due"), ("--watch",), ("plan.json", "--watch")], ids=" ".join
+)
+def test_options_that_do_not_go_together(shop: Shop, arguments: tuple[str, ...]) -> None:
+    """--due takes no plan file, and --watch waits for what is due."""
+    assert shop.run("apply", *arguments).code == 64
