@@ -137,7 +137,7 @@ def test_one_change_encodes_one_entry_of_many(store: LockStore, recorded: int) -
     begin_journal(store).close()
     reads = []
 
-    def count(text: str, where: str, recovery: str) -> Lock:
+    def count(text: str, where: str, recovery: str = "") -> Lock:
         lock = read_lock(text, where, recovery)
         reads.append(len(lock.mailings))
         return lock
