@@ -6,7 +6,7 @@ Each chunk is checked against the plan, and late opt-outs are left out.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import compress
@@ -24,7 +24,7 @@ from smsby_deploy.plan.fingerprint import chunk_digest, hash_rows, phones_of, re
 from smsby_deploy.plan.model import Action
 from smsby_deploy.recipients.phone_set import number_phones
 from smsby_deploy.recipients.suppression import hash_opt_outs
-from smsby_deploy.smsby.outcome import Outcome
+from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.texts.template import Template, compile_text, is_personal
 
 
@@ -55,7 +55,7 @@ class BulkRequest(SendRequest):
         self._context = context
         self._messages = {message.ref: message for message in messages}
 
-    def prepare(self) -> Callable[[], Outcome]:
+    def prepare(self) -> PreparedSend:
         messages = [self._messages[ref].body for ref in self.chunks]
         return self._context.client.prepare_bulk_sms(messages, self._context.project.api.callback_url)
 

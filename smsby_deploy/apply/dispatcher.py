@@ -5,6 +5,9 @@ intent first; else it waits. Workers do HTTP and nothing else. So nothing is sen
 and the limits on the rate and on requests in flight hold. One request is prepared ahead, so that sms.by does not wait
 for it; nothing of it is on disk until it is sent. Its intent and the accepted results before it share one fsync: all
 are on disk before it is sent, and each result before it is announced.
+
+Over https connections are opened ahead, too. An intent is written only for a request whose connection is open; one
+that cannot be opened is a request that was not sent.
 """
 
 from __future__ import annotations
@@ -12,17 +15,21 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from smsby_deploy.apply.answers import AnswerHandler
 from smsby_deploy.apply.context import ApplyContext
 from smsby_deploy.apply.result import MailingRun
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.apply.worker_pool import NO_THREADS, SLICE, StopSending, WorkerPool
+from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.lock.journal import ResultNotSaved
+from smsby_deploy.smsby.fresh_connections import AHEAD, FreshConnection
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.retry import SEND_RETRIES
+from smsby_deploy.smsby.send_client import PreparedSend
 
 _CALM = 10  # accepted requests before one more is allowed in flight again
 
@@ -43,6 +50,11 @@ class Dispatcher:
         self._in_flight: dict[int, SendRequest] = {}
         self._accepted: list[tuple[SendRequest, Outcome]] = []  # recorded, not yet announced
         self._resume_at = float("-inf")  # after a 429 or a failed connection nothing is sent until then
+        self._connections = context.client.connections
+        self._connections.on_change = workers.wake
+        self._expected = sum(len(run.action.chunks) for run in context.runs.values() if run.action.sends)
+        self._started = 0
+        self._is_connecting = False
 
     def send(self, request: SendRequest) -> None:
         """Send one request and record its result; raises as send_all."""
@@ -86,6 +98,8 @@ class Dispatcher:
                     self._announce_accepted()
                     if self._in_flight:
                         answer = self._workers.wait(wait)
+                    elif stop is None and self._is_connecting:
+                        self._workers.pause(wait)
                     elif stop is None and queue.has_next():
                         self._shutdown.pause(wait)
                     else:
@@ -103,7 +117,9 @@ class Dispatcher:
         """
         if self._shutdown.must_stop() and queue.has_next():
             self._shutdown.check()
+        self._is_connecting = False
         wait = max(self._resume_at - self._clock.monotonic(), self._client.seconds_until_turn())
+        self._connect_ahead(wait)
         if not self._has_room():
             wait = SLICE
         if wait > 0 or not queue.is_prepared:
@@ -115,8 +131,27 @@ class Dispatcher:
         if prepared is None:
             return SLICE
         self._shutdown.check()  # preparing it may have taken long
-        self._start(prepared)
+        connection = self._connections.take()
+        if connection is None:
+            self._is_connecting = True
+            queue.keep(prepared)
+            return SLICE
+        if isinstance(connection, SmsbyUnavailable):
+            prepared.request.tries += 1
+            self._settle(prepared.request, Outcome(OutcomeKind.NOT_SENT, error=connection.message), queue)
+            return None
+        self._start(prepared, connection)
         return None
+
+    def _connect_ahead(self, wait: float) -> None:
+        """Open the connections of the requests whose turns come soon; none during a pause.
+
+        Opening one takes about twice as long as a request. There are never more than requests were sent before, so that
+        few are closed unused.
+        """
+        if wait <= AHEAD and self._resume_at <= self._clock.monotonic():
+            expected = self._expected - sum(map(_last_of, self._in_flight.values()))
+            self._connections.keep(min(2 * self._limit.width, self._started + 1, expected))
 
     def _has_room(self) -> bool:
         if len(self._in_flight) >= self._limit.width:
@@ -127,17 +162,24 @@ class Dispatcher:
             raise StopSending(f"not sent: {NO_THREADS}", ExitCode.UNREACHABLE)
         return False
 
-    def _start(self, prepared: _Prepared) -> None:
+    def _start(self, prepared: _Prepared, connection: FreshConnection) -> None:
         request = prepared.request
         self._client.take_turn()
         self._recorder.intent(request.chunks, request.step, request.row)
         request.tries += 1
+        self._started += 1
         fault_point("send.before")
-        self._in_flight[self._workers.submit(prepared.send)] = request
+        self._in_flight[self._workers.submit(partial(prepared.send, connection))] = request
 
     def _finish(self, number: int, outcome: Outcome, queue: _RequestQueue) -> None:
         request = self._in_flight.pop(number)
         fault_point("send.after")
+        self._settle(request, outcome, queue)
+
+    def _settle(self, request: SendRequest, outcome: Outcome, queue: _RequestQueue) -> None:
+        """Record `outcome`, or let the request be repeated if it was not sent."""
+        if outcome.kind not in (OutcomeKind.ACCEPTED, OutcomeKind.REJECTED):
+            self._connections.discard()  # what follows may take long
         if outcome.kind is OutcomeKind.NOT_SENT:
             pause = SEND_RETRIES.pause_after(request.tries, outcome.retry_after)
             if pause is not None:
@@ -146,6 +188,7 @@ class Dispatcher:
                 self._limit.halve()
                 queue.put_back(request)
                 return
+        self._expected -= _last_of(request)
         if outcome.kind is not OutcomeKind.ACCEPTED:
             self._answers.handle(request, outcome)
             return
@@ -181,6 +224,11 @@ class Dispatcher:
                 continue
 
 
+def _last_of(request: SendRequest) -> int:
+    """Return of how many chunks `request` is the last one."""
+    return len(request.chunks) if request.row is None and request.step in (None, "confirm") else 0
+
+
 class _FlightLimit:
     """Limits the requests in flight: half as many after a 429, slowly more afterwards.
 
@@ -204,7 +252,7 @@ class _FlightLimit:
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     request: SendRequest
-    send: Callable[[], Outcome]
+    send: PreparedSend
 
 
 class _RequestQueue:
@@ -250,6 +298,10 @@ class _RequestQueue:
             return False
         self._prepared = self._prepare_first()
         return True
+
+    def keep(self, prepared: _Prepared) -> None:
+        """Let `prepared`, which was taken, be the next again."""
+        self._prepared = prepared
 
     def take(self) -> _Prepared | None:
         """Return the next request, ready to be sent; None if there is none."""

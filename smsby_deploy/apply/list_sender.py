@@ -31,9 +31,9 @@ from smsby_deploy.plan.guardrails import (
     key_needing_recipients,
 )
 from smsby_deploy.plan.model import Action, ActionKind, ReasonCode, with_code
-from smsby_deploy.smsby.outcome import Outcome
 from smsby_deploy.smsby.parsers import ListInfo, RemoteMailing, is_draft
 from smsby_deploy.smsby.retry import poll
+from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.texts.cost import cost_of, money
 from smsby_deploy.texts.parts import measure_text
 from smsby_deploy.texts.template import compile_text
@@ -161,7 +161,7 @@ class DraftRequest(SendRequest):
         self._action = action
         self._list_id = list_id
 
-    def prepare(self) -> Callable[[], Outcome]:
+    def prepare(self) -> PreparedSend:
         context, mailing, action = self._context, self._mailing, self._action
         assert mailing.text is not None  # the schema requires it
         now = context.clock.now()
@@ -199,7 +199,7 @@ class ConfirmRequest(SendRequest):
         self._message_id = message_id
         self._review = review
 
-    def prepare(self) -> Callable[[], Outcome]:
+    def prepare(self) -> PreparedSend:
         return self._client.prepare_confirm(self._message_id)
 
     def objection_to_retry(self) -> str:

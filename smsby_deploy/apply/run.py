@@ -149,7 +149,7 @@ class _ApplyRun:
     def run(self) -> ApplyResult:
         """Send everything, and return the result."""
         try:
-            with self._context.shutdown, closing(self._workers):
+            with self._context.shutdown, closing(self._workers), closing(self._context.client.connections):
                 stop = self._send()
                 runs = self._context.runs.values()
                 reason = None if stop is None else stop.error

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import ChunkRef
-from smsby_deploy.smsby.outcome import Outcome
+from smsby_deploy.smsby.send_client import PreparedSend
 
 
 class SendRequest(ABC):
@@ -33,8 +33,8 @@ class SendRequest(ABC):
         return tuple(dict.fromkeys(address for address, _ in self.chunks))
 
     @abstractmethod
-    def prepare(self) -> Callable[[], Outcome]:
-        """Build the HTTP request with the present `chunks`; the returned call sends it."""
+    def prepare(self) -> PreparedSend:
+        """Build the HTTP request with the present `chunks`."""
 
     def objection_to_retry(self) -> str:
         """Return why it must not be repeated, asked after the pause; empty if it may be."""

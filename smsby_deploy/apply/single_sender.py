@@ -7,7 +7,7 @@ sendSMS is found by the deliveries of its message (delivery_ledger.py); what the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -42,6 +42,7 @@ from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import read_message_state
 from smsby_deploy.smsby.response import WrongPhone, error_for
 from smsby_deploy.smsby.retry import poll
+from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.texts.parts import measure_text
 from smsby_deploy.texts.template import compile_text
 from smsby_deploy.wording import counted
@@ -131,7 +132,7 @@ class PhoneRequest(SendRequest):
         self._phone = chunk.phones[place]
         self._line = chunk.lines[place]
 
-    def prepare(self) -> Callable[[], Outcome]:
+    def prepare(self) -> PreparedSend:
         message_id = self._context.recorder.chunk(self._ref).message_id
         assert message_id is not None  # SingleSender made it
         return self._context.client.prepare_sms(message_id, self._phone)

@@ -22,6 +22,8 @@ NO_THREADS = "the system allows no more threads"
 # Seconds: the longest wait before signals are looked at. A second signal may be delivered to another thread, and its
 # handler runs only when this one wakes up.
 SLICE = 0.1
+_WAKE = 0  # the number of no call
+_NOTHING = Outcome(OutcomeKind.NOT_SENT)
 
 
 class StopSending(Exception):
@@ -134,6 +136,14 @@ class WorkerPool:
         self._calls.put((self._count, call))
         return self._count
 
+    def wake(self) -> None:
+        """End the present `wait` or `pause`; may be called on any thread."""
+        self._outcomes.put((_WAKE, _NOTHING))
+
+    def pause(self, seconds: float) -> None:
+        """Wait until `wake` is called, for at most `seconds`, while nothing is in flight."""
+        self._next_outcome(seconds)
+
     def run(self, call: Call) -> Outcome:
         """Make one call, with nothing else in flight, and return its outcome."""
         if not self.has_idle_thread():
@@ -144,7 +154,7 @@ class WorkerPool:
                 return answer[1]
 
     def wait(self, seconds: float) -> tuple[int, Outcome] | None:
-        """Return the next outcome and its number, or None if none came within `seconds`.
+        """Return the next outcome and its number; None after `seconds`, or after a `wake`.
 
         After a second signal the oldest call is abandoned instead: its outcome is unknown.
         """
@@ -165,6 +175,8 @@ class WorkerPool:
             try:
                 number, outcome = self._outcomes.get(seconds > 0, seconds)
             except queue.Empty:
+                return None
+            if number == _WAKE and seconds > 0:
                 return None
             if number in self._in_flight:  # otherwise it was abandoned before its answer came
                 self._in_flight.remove(number)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from smsby_deploy.errors import ApiError, OutcomeUnknown, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.smsby.client import ReadClient, failure_of, says_nothing_yet
+from smsby_deploy.smsby.fresh_connections import FreshConnection, FreshConnections
 from smsby_deploy.smsby.methods import METHODS, Effect, Method, check_params
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind, judge_send
 from smsby_deploy.smsby.parsers import (
@@ -30,11 +30,18 @@ _UNKNOWN_HINT = (
 )
 
 
+class PreparedSend(Protocol):
+    """A request that is built; call it once, after a turn was taken."""
+
+    def __call__(self, connection: FreshConnection | None = None) -> Outcome:
+        """Send it on `connection`, or on a new one, and return its outcome."""
+
+
 class SendClient(ReadClient):
     """The methods that send or change something. None is repeated here.
 
     The methods that send return an Outcome and raise only UsageError, before the request. A method `prepare_…` returns a
-    function that sends the request; call it once, after a turn was taken.
+    function that sends the request.
     """
 
     _transport: SendTransport
@@ -53,14 +60,19 @@ class SendClient(ReadClient):
         """
         return self._transport.pace.take_turn()
 
-    def prepare_bulk_sms(self, messages: Iterable[bytes], callback_url: str = "") -> Callable[[], Outcome]:
+    @property
+    def connections(self) -> FreshConnections:
+        """The connections that wait for requests."""
+        return self._transport.connections
+
+    def prepare_bulk_sms(self, messages: Iterable[bytes], callback_url: str = "") -> PreparedSend:
         """Prepare one sendBulkSms with `messages`, each a JSON object; accepted by its uuid."""
         array = b"[" + b", ".join(messages) + b"]"
         return self._prepare("sendBulkSms", {"callback_url": callback_url, "messages": array})
 
     def prepare_sms_list(
         self, *, name: str, message: str, d_schedule: str, list_id: int, alphaname_id: int
-    ) -> Callable[[], Outcome]:
+    ) -> PreparedSend:
         """Prepare the draft of a list mailing.
 
         `d_schedule` is YYYY-MM-DD HH:MM in the account's time zone.
@@ -82,7 +94,7 @@ class SendClient(ReadClient):
         answer = self._ask("confirmSendMessageByList", {"message_id": message_id, "confirm": 0})
         return read_list_info(answer.data)
 
-    def prepare_confirm(self, message_id: int) -> Callable[[], Outcome]:
+    def prepare_confirm(self, message_id: int) -> PreparedSend:
         """Prepare the confirmation of a draft (confirm=1), which sends it."""
         return self._prepare("confirmSendMessageByList", {"message_id": message_id, "confirm": 1})
 
@@ -130,7 +142,7 @@ class SendClient(ReadClient):
         params |= {key: value for key, value in (("name", name), ("time", time)) if value}
         return self._send("createSmsMessage", params)
 
-    def prepare_sms(self, message_id: int, phone: str) -> Callable[[], Outcome]:
+    def prepare_sms(self, message_id: int, phone: str) -> PreparedSend:
         """Prepare the sendSMS of a message to one phone; accepted by its sms_id."""
         return self._prepare("sendSMS", {"message_id": message_id, "phone": phone})
 
@@ -171,7 +183,7 @@ class SendClient(ReadClient):
         self._transport.pace.wait_turn()
         return send()
 
-    def _prepare(self, name: str, params: Mapping[str, Any]) -> Callable[[], Outcome]:
+    def _prepare(self, name: str, params: Mapping[str, Any]) -> PreparedSend:
         method = METHODS[name]
         check_params(method, params)
         proof = method.proof
@@ -183,11 +195,12 @@ class SendClient(ReadClient):
         try:
             request = self._transport.prepare(method, params)
         except NotConnected as error:
-            return partial(judge, error)
+            outcome = judge(error)
+            return lambda connection=None: outcome
 
-        def send() -> Outcome:
+        def send(connection: FreshConnection | None = None) -> Outcome:
             try:
-                return judge(request())
+                return judge(request(connection))
             except (NotConnected, AnswerLost) as error:
                 return judge(error)
 

@@ -12,13 +12,14 @@ import logging
 import re
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
+from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
 import requests
@@ -40,6 +41,7 @@ from smsby_deploy.smsby.bounded import (
     read_pieces,
 )
 from smsby_deploy.smsby.connection_errors import HINT, explain_not_connected, never_connected
+from smsby_deploy.smsby.fresh_connections import AHEAD, FreshConnection, FreshConnections, open_connection
 from smsby_deploy.smsby.json_stream import JsonStream, KeepRow
 from smsby_deploy.smsby.methods import Effect, Method
 from smsby_deploy.smsby.response import Answer
@@ -89,6 +91,10 @@ class Pace:
             now = self._clock.monotonic()
             self._last = max(now, self._last + self._interval)
             return self._last - now
+
+    def turns_within(self, seconds: float) -> int:
+        """Return how many turns may come within that time, at least one."""
+        return max(1, int(seconds / self._interval))
 
     def wait_turn(self) -> None:
         """Reserve the next turn and wait for it."""
@@ -267,8 +273,23 @@ class ReadTransport:
             return None
 
 
+class PreparedRequest(Protocol):
+    """A request that is built. Call it once, after a turn was taken."""
+
+    def __call__(self, connection: FreshConnection | None = None) -> Answer:
+        """Send it on `connection`, or on a new one, and return the answer.
+
+        Raises as SendTransport.send.
+        """
+
+
 class SendTransport(ReadTransport):
-    """A transport that may call every method."""
+    """A transport that may call every method; `connections` wait for their requests."""
+
+    def __init__(self, url: str, token: str, **settings: Any) -> None:
+        super().__init__(url, token, **settings)
+        self._is_secure = self._url.lower().startswith("https://")
+        self.connections = FreshConnections(self._connect, self._most_ahead, self.clock)
 
     def send(self, method: Method, params: Mapping[str, Any]) -> Answer:
         """Call any method once, on a new connection: a stale one would make the outcome unknown.
@@ -281,22 +302,43 @@ class SendTransport(ReadTransport):
         self.pace.wait_turn()
         return request()
 
-    def prepare(self, method: Method, params: Mapping[str, Any]) -> Callable[[], Answer]:
+    def prepare(self, method: Method, params: Mapping[str, Any]) -> PreparedRequest:
         """Build the request of `send`.
-
-        The returned function sends it; call it once, after a turn was taken.
 
         Raises:
             NotConnected: the request cannot be built.
         """
         return partial(self._send, method, self._prepare(method, params))
 
-    def _send(self, method: Method, request: requests.PreparedRequest) -> Answer:
+    def _send(
+        self, method: Method, request: requests.PreparedRequest, connection: FreshConnection | None = None
+    ) -> Answer:
         fault_point(f"http.before:{method.name}")
-        with closing(self._new_adapter()) as adapter:
-            answer = self._exchange(method, request, adapter)
+        with closing(connection or self._connect()) as fresh:
+            answer = self._exchange(method, request, fresh.adapter)
         fault_point(f"http.after:{method.name}")
         return answer
+
+    def _most_ahead(self) -> int:
+        return self.pace.turns_within(AHEAD) if self._is_secure else 0
+
+    def _connect(self) -> FreshConnection:
+        """Return a connection that is open up to the end of its TLS handshake.
+
+        Without TLS it is opened when the request is sent: that saves only one round trip, of tests and sandboxes.
+
+        Raises:
+            NotConnected: it cannot be opened.
+        """
+        adapter = self._new_adapter()
+        if not self._is_secure:
+            return FreshConnection(adapter)
+        try:
+            sock = open_connection(adapter, self._url, self._timeout, self._environment["proxies"])
+        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+            adapter.close()
+            raise self._not_connected(error) from None
+        return FreshConnection(adapter, sock, self.clock.monotonic())
 
 
 def _new_session() -> requests.Session:

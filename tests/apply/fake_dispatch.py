@@ -16,16 +16,19 @@ from smsby_deploy.apply.recorder import ChunkRef, Recorder
 from smsby_deploy.apply.result import MailingRun
 from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.apply.worker_pool import ShutdownSignal, WorkerPool
+from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, Entry, Lock
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.model import Action, ActionKind
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import KeepMailing, MailingList
+from smsby_deploy.smsby.send_client import PreparedSend
 
 ACCEPTED = Outcome(OutcomeKind.ACCEPTED, uuid="u")
 REJECTED = Outcome(OutcomeKind.REJECTED, error="refused")
 UNKNOWN = Outcome(OutcomeKind.UNKNOWN, error="lost")
+OFFLINE = SmsbyUnavailable("cannot reach sms.by")
 TOKEN_REFUSED = Outcome(OutcomeKind.TOKEN_REFUSED, error="incorrect token")
 
 
@@ -129,10 +132,39 @@ class FakeWorkers(WorkerPool):
         return number, self.arrivals.pop(number)[1]
 
 
+class FakeConnections:
+    """Connections that open after `latency` on the virtual clock; each of `failures` is what became of one."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self.latency = 0.0
+        self.failures: list[bool] = []
+        self.opened: list[float] = []  # when each was asked for
+        self._coming: list[tuple[float, bool]] = []
+        self.on_change: Callable[[], None] = lambda: None
+
+    def keep(self, count: int) -> None:
+        while len(self._coming) < count:
+            self.opened.append(self._clock.time)
+            self._coming.append(
+                (self._clock.time + self.latency, bool(self.failures and self.failures.pop(0)))
+            )
+
+    def take(self) -> object:
+        self.keep(1)
+        if self._coming[0][0] > self._clock.time:
+            return None
+        return OFFLINE if self._coming.pop(0)[1] else object()
+
+    def discard(self) -> None:
+        self._coming.clear()
+
+
 class FakeClient:
     """Paces requests on the virtual clock, and lists nothing."""
 
     def __init__(self, clock: VirtualClock, interval: float) -> None:
+        self.connections = FakeConnections(clock)
         self._clock = clock
         self._interval = interval
         self._last = float("-inf")
@@ -159,11 +191,11 @@ class FakeRequest(SendRequest):
         self._outcomes = list(outcomes)
         self._latency = latency
 
-    def prepare(self) -> Callable[[], Outcome]:
+    def prepare(self) -> PreparedSend:
         self._world.prepared.append(self.chunks[0])
         return self._send
 
-    def _send(self) -> Outcome:
+    def _send(self, connection: object = None) -> Outcome:
         self._world.sent.append((self._world.clock.time, self.chunks[0]))
         self._world.workers.latency = self._latency
         return self._outcomes.pop(0) if len(self._outcomes) > 1 else self._outcomes[0]
@@ -185,6 +217,7 @@ class World:
         self.workers = FakeWorkers(self.shutdown, self.clock, lambda: None)
         held: Any = self.held
         client: Any = FakeClient(self.clock, interval)
+        self.connections: FakeConnections = client.connections
         api = SimpleNamespace(concurrency=concurrency, reconcile_seconds=1.0)
         project: Any = SimpleNamespace(name="shop", scope="shop", api=api, mailings=())
         self.recorder = Recorder(held, plan_id="p", commit=None, tool="x", clock=self.clock, body="json")

@@ -8,16 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from requests.adapters import HTTPAdapter
+
 from smsby_deploy.apply.result import ApplyResult, MailingResult
 from smsby_deploy.apply.run import ApplyRequest, apply_plan
 from smsby_deploy.clock import Clock, SystemClock
 from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.lock.records import ChunkRecord, Lock
 from smsby_deploy.lock.store import LockStore
+from smsby_deploy.smsby.fresh_connections import FreshConnection, FreshConnections
 from smsby_deploy.smsby.methods import Method
 from smsby_deploy.smsby.response import Answer
 from smsby_deploy.smsby.send_client import SendClient
-from smsby_deploy.smsby.transport import AnswerLost, NotConnected, SendTransport
+from smsby_deploy.smsby.transport import AnswerLost, NotConnected, PreparedRequest, SendTransport
 
 PHONES = [f"37529000000{n}" for n in range(1, 8)]
 PROJECT = """\
@@ -77,6 +80,8 @@ class FakeTransport(SendTransport):
     def __init__(self, clock: Clock) -> None:
         self.pace = _NoPace()
         self.clock = clock
+        adapter = HTTPAdapter()
+        self.connections = FreshConnections(lambda: FreshConnection(adapter), lambda: 0, clock)
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self._scripts: dict[str, deque[Reply]] = {}
         self._defaults = _default_answers()
@@ -95,8 +100,8 @@ class FakeTransport(SendTransport):
     def send(self, method: Method, params: Mapping[str, Any]) -> Answer:
         return self._reply(method, params)
 
-    def prepare(self, method: Method, params: Mapping[str, Any]) -> Callable[[], Answer]:
-        return lambda: self._reply(method, params)
+    def prepare(self, method: Method, params: Mapping[str, Any]) -> PreparedRequest:
+        return lambda connection=None: self._reply(method, params)
 
     def _reply(self, method: Method, params: Mapping[str, Any]) -> Answer:
         self.calls.append((method.name, dict(params)))

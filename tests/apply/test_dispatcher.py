@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +15,17 @@ from smsby_deploy.apply.worker_pool import StopSending, WorkerPool
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
-from tests.apply.fake_dispatch import ACCEPTED, REJECTED, TOKEN_REFUSED, UNKNOWN, FakeRequest, World, busy
+from smsby_deploy.smsby.send_client import PreparedSend
+from tests.apply.fake_dispatch import (
+    ACCEPTED,
+    OFFLINE,
+    REJECTED,
+    TOKEN_REFUSED,
+    UNKNOWN,
+    FakeRequest,
+    World,
+    busy,
+)
 
 # --- one request -----------------------------------------------------------------------------------------------------
 
@@ -151,6 +161,72 @@ def test_dispatcher_asks_for_objections_after_the_pause() -> None:
     assert asked == [pytest.approx(5)]
     assert len(world.sent) == 1
     assert world.context.runs["m/0"].stop_reason == "a recipient opted out"
+
+
+# --- connections -----------------------------------------------------------------------------------------------------
+
+
+def test_dispatcher_writes_no_intent_before_the_connection() -> None:
+    """The intent is written when the connection is open, and the request leaves at once."""
+    world = World()
+    world.connections.latency = 1.0
+    seen: list[list[str]] = []
+    world.clock.at(0.5, lambda: seen.append(world.held.events))
+    world.dispatcher().send(world.request(0))
+    assert seen == [[]]
+    assert [time for time, _ in world.sent] == [pytest.approx(1.0, abs=0.11)]
+    assert world.states()[0] == "accepted"
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_dispatcher_opens_connections_ahead(concurrency: int) -> None:
+    """While a request is in flight the next one's connection opens; none is opened for a request that never comes."""
+    world = World(concurrency=concurrency, chunks=6)
+    world.connections.latency = 0.5
+    world.dispatcher().send_all(world.request(index, latency=1) for index in range(6))
+    assert len(world.connections.opened) == 6
+    times = [time for time, _ in world.sent]
+    assert times[-1] - times[0] == pytest.approx(5 / concurrency, abs=0.6)
+
+
+def test_dispatcher_opens_no_connection_long_before_its_turn() -> None:
+    """It would be too old, or closed by then."""
+    world = World(concurrency=2, chunks=2, interval=10.0)
+    world.dispatcher().send_all(world.request(index) for index in range(2))
+    assert world.connections.opened == pytest.approx([0, 9], abs=0.11)
+
+
+def test_dispatcher_repeats_what_had_no_connection() -> None:
+    """It was not sent and has no intent; the pauses grow, and nothing is opened meanwhile."""
+    world = World(concurrency=2, chunks=1)
+    world.connections.failures = [True, True]
+    world.dispatcher().send(world.request(0))
+    assert world.held.events == ["begin", "result", "result", "intent", "result"]
+    assert [time for time, _ in world.sent] == pytest.approx([1.5])
+    assert world.connections.opened == pytest.approx([0, 0.5, 1.5])
+    assert world.states() == ["accepted"]
+
+
+def test_dispatcher_gives_up_without_a_connection() -> None:
+    """As after five requests that were not sent: exit code 7, and no intent was ever written."""
+    world = World()
+    world.connections.failures = [True] * 9
+    with pytest.raises(StopSending, match=OFFLINE.message.replace(".", r"\.")) as caught:
+        world.dispatcher().send(world.request(0))
+    assert caught.value.exit_code is ExitCode.UNREACHABLE
+    assert "intent" not in world.held.events
+    assert world.states()[0] == "pending"
+
+
+def test_dispatcher_stops_while_it_waits_for_a_connection() -> None:
+    """A signal ends the wait; nothing was sent."""
+    world = World()
+    world.connections.latency = 60.0
+    _signal(world, 1.0)
+    with pytest.raises(StopSending, match="stopped by a signal before it was sent"):
+        world.dispatcher().send(world.request(0))
+    assert world.clock.time < 2
+    assert world.held.events == []
 
 
 # --- the pace --------------------------------------------------------------------------------------------------------
@@ -329,7 +405,7 @@ def test_dispatcher_writes_no_intent_if_preparing_fails() -> None:
     world = World(concurrency=2)
 
     class Broken(FakeRequest):
-        def prepare(self) -> Callable[[], Outcome]:
+        def prepare(self) -> PreparedSend:
             raise MemoryError
 
     requests = [world.request(0, latency=1), Broken(world, ("m/0", 1), [ACCEPTED])]
@@ -401,22 +477,27 @@ _OUTCOMES = st.sampled_from(
 
 @settings(max_examples=300, deadline=None)
 @given(
-    concurrency=st.integers(1, 5),
+    concurrency=st.integers(1, 5) | st.just(64),
     interval=st.sampled_from([0.0, 0.2]),
     answers=st.lists(
         st.tuples(st.lists(_OUTCOMES, min_size=1, max_size=3), st.floats(0.01, 2)), min_size=1, max_size=20
     ),
     signals=st.lists(st.floats(0, 5), max_size=2),
+    latency=st.sampled_from([0.0, 0.3]),
+    failures=st.lists(st.booleans(), max_size=4),
 )
 def test_dispatcher_keeps_its_promises_in_any_course(
     concurrency: int,
     interval: float,
     answers: list[tuple[list[Outcome], float]],
     signals: list[float],
+    latency: float,
+    failures: list[bool],
 ) -> None:
-    """Random answers, latencies and signals: the promises of the module's docstring hold at every request."""
+    """Random answers, latencies, connections and signals: the promises of the module's docstring hold at every request."""
     world = World(concurrency=concurrency, mailings=3, chunks=len(answers), interval=interval)
     _signal(world, *signals)
+    world.connections.latency, world.connections.failures = latency, failures
     checks = _Checks(world, interval)
     requests = [
         FakeRequest(world, (f"m/{number % 3}", number), outcomes, latency)
@@ -468,7 +549,10 @@ class _Checks:
         assert self._world.held.synced == len(self._world.held.lines)
 
     def check_journal(self) -> None:
-        """Each request has an intent and then its result, and none is sent twice unless it was not sent."""
+        """Each request has an intent and then its result, and none is sent twice unless it was not sent.
+
+        Without a connection there is no intent.
+        """
         self._check_disk()
         open_intents: set[tuple[str, int]] = set()
         settled: dict[tuple[str, int], str] = {}
@@ -480,6 +564,7 @@ class _Checks:
                     assert settled.get(ref, "pending") == "pending"
                     open_intents.add(ref)
                 elif line["event"] == "result":
-                    open_intents.remove(ref)
+                    assert ref in open_intents or line["changes"]["error"] == OFFLINE.message
+                    open_intents.discard(ref)
                     settled[ref] = line["changes"]["state"]
         assert not open_intents

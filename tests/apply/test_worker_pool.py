@@ -74,6 +74,25 @@ def test_worker_pool_returns_each_outcome_under_its_number(pool: WorkerPool) -> 
         assert outcome.uuid == waiting.pop(key)
 
 
+def test_worker_pool_wakes_without_losing_an_answer(pool: WorkerPool) -> None:
+    """A wake ends a wait early, and hides no outcome from a look that does not wait."""
+    pool.wake()
+    pool.pause(30)
+    pool.wake()
+    number = _submit(pool, partial(_accepted, "u"))
+    assert pool.wait(30) is None
+    pool.wake()
+    assert _wait(pool) == (number, _accepted("u"))
+    done = threading.Event()
+    pool.wake()
+    _submit(pool, lambda: done.set() or _accepted("v"))  # type: ignore[func-returns-value]
+    assert done.wait(30)
+    for _ in range(10_000):
+        if (answer := pool.wait(0)) is not None:
+            break
+    assert answer is not None
+
+
 def test_worker_pool_returns_the_first_answer_first(pool: WorkerPool, gate: threading.Event) -> None:
     """Two calls are in flight together; the one that answers first comes back first, whichever was submitted first."""
     slow = _submit(pool, partial(_waits, gate, "slow"))

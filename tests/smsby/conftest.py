@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import socket
 import ssl
 import struct
+import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import IO, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -221,3 +224,19 @@ def make_sender(wire: FakeServer, clock: FakeClock) -> MakeSender:
 @pytest.fixture
 def sender(make_sender: MakeSender) -> SendClient:
     return make_sender()
+
+
+@pytest.fixture
+def certificate(wire: FakeServer, tmp_path: Path) -> Path:
+    """The certificate of `wire`, which speaks TLS from now on, as does its URL."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*command, *subject, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    wire.speak_tls(context)
+    wire.url = wire.url.replace("http:", "https:")
+    return certificate

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import socket
 import ssl
 import subprocess
@@ -348,22 +347,6 @@ def test_read_transport_refuses_what_sends(wire: FakeServer, clock: FakeClock) -
         "importContacts",
     ]
     assert not {asked.path.rsplit("/", 1)[-1] for asked in wire.asked} & set(refused)
-
-
-@pytest.fixture
-def certificate(wire: FakeServer, tmp_path: Path) -> Path:
-    """The certificate of `wire`, which speaks TLS from now on, as does its URL."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the certificate")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run([*command, *subject, "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    wire.speak_tls(context)
-    wire.url = wire.url.replace("http:", "https:")
-    return certificate
 
 
 def test_untrusted_certificate_means_not_sent(

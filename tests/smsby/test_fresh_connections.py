@@ -1,0 +1,251 @@
+"""Connections that wait for their request: young, silent, used once, and never a request that may have been sent."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.errors import SmsbyUnavailable
+from smsby_deploy.smsby.fresh_connections import OLDEST, FreshConnection, FreshConnections
+from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
+from smsby_deploy.smsby.send_client import SendClient
+from tests.smsby.conftest import FakeClock, FakeServer, MakeSender, Reply
+
+MESSAGE = json.dumps({"name": "n", "alphaname_id": "7", "delivery_list": ["375291111111"]}).encode()
+
+
+@pytest.fixture
+def secure(certificate: Path, make_sender: MakeSender, monkeypatch: pytest.MonkeyPatch) -> SendClient:
+    """A client of a server that speaks TLS, and that it trusts."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    return make_sender()
+
+
+def _take(connections: FreshConnections) -> FreshConnection | SmsbyUnavailable:
+    """Take a connection, as the dispatcher does: again whenever something changed."""
+    changed = threading.Event()
+    connections.on_change = changed.set
+    while (taken := connections.take()) is None:
+        assert changed.wait(10)
+        changed.clear()
+    return taken
+
+
+def _send(client: SendClient, connection: FreshConnection | None = None) -> Outcome:
+    return client.prepare_bulk_sms([MESSAGE])(connection)
+
+
+def _opened(connections: FreshConnections) -> FreshConnection:
+    taken = _take(connections)
+    assert isinstance(taken, FreshConnection)
+    return taken
+
+
+def test_request_is_sent_on_the_connection_that_waited(wire: FakeServer, secure: SendClient) -> None:
+    """Each carries one request; session tickets of TLS, which arrive after the handshake, do not count as its end."""
+    wire.answers(*[Reply(200, {"uuid": f"u-{number}"}) for number in range(2)])
+    secure.connections.keep(1)
+    waited = [_opened(secure.connections) for _ in range(2)]
+    for connection in waited:
+        select.select([connection._sock], [], [], 10)  # until the tickets have arrived
+        assert connection.is_usable(0.0)
+    ports = [connection._sock.getsockname()[1] for connection in waited]
+    assert [_send(secure, connection).kind for connection in waited] == [OutcomeKind.ACCEPTED] * 2
+    assert [asked.connection for asked in wire.asked] == ports
+
+
+def test_no_connection_waits_without_tls(sender: SendClient, wire: FakeServer) -> None:
+    """It is opened when the request is sent, so nothing else can have gone over it."""
+    sender.connections.keep(5)
+    wire.answers(Reply(200, {"uuid": "u"}))
+    connection = _opened(sender.connections)
+    assert connection._sock is None
+    assert _send(sender, connection).kind is OutcomeKind.ACCEPTED
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[FreshConnection, socket.socket]]:
+    """A connection that was opened at second 0, and its other end."""
+    near, far = socket.socketpair()
+    near.settimeout(5)
+
+    class Adapter:
+        def close(self) -> None:
+            near.close()
+
+    yield FreshConnection(Adapter(), near, 0.0), far  # type: ignore[arg-type]
+    near.close()
+    far.close()
+
+
+@pytest.mark.parametrize(
+    ("happens", "is_usable"),
+    [
+        (lambda far: None, True),
+        (lambda far: far.close(), False),
+        (lambda far: far.shutdown(socket.SHUT_WR), False),
+        (lambda far: far.sendall(b"HTTP/1.1 408 Request Timeout\r\n\r\n"), False),
+    ],
+)
+def test_connection_is_usable_while_nothing_arrived(
+    pair: tuple[FreshConnection, socket.socket], happens: Callable[[socket.socket], None], is_usable: bool
+) -> None:
+    """A server that no longer waits closes it, or says so first."""
+    connection, far = pair
+    happens(far)
+    assert connection.is_usable(OLDEST) is is_usable
+    assert connection._sock.gettimeout() == 5 or not is_usable
+
+
+def test_old_connection_is_not_usable(pair: tuple[FreshConnection, socket.socket]) -> None:
+    """Its end may be on the way already."""
+    assert not pair[0].is_usable(OLDEST + 0.01)
+
+
+def test_old_connections_are_replaced(wire: FakeServer, secure: SendClient, clock: FakeClock) -> None:
+    """After a pause another one is opened, and only that one carries the request."""
+    first = _opened(secure.connections)
+    clock.seconds += OLDEST + 1
+    secure.connections._ready.append(first)
+    wire.answers(Reply(200, {"uuid": "u"}))
+    second = _opened(secure.connections)
+    port = second._sock.getsockname()[1]
+    assert _send(secure, second).kind is OutcomeKind.ACCEPTED
+    assert [asked.connection for asked in wire.asked] == [port]
+
+
+@pytest.fixture
+def hangs_up() -> Iterator[str]:
+    """The URL of a server that ends every connection during the TLS handshake."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(1)
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield f"https://127.0.0.1:{server.getsockname()[1]}"
+    server.close()
+
+
+def test_unfinished_handshake_means_not_sent(hangs_up: str, make_sender: MakeSender) -> None:
+    """No byte of a request can be read before the handshake is over."""
+    client = make_sender(url=hangs_up)
+    assert _send(client).kind is OutcomeKind.NOT_SENT
+    assert isinstance(_take(client.connections), SmsbyUnavailable)
+
+
+@pytest.mark.parametrize("status", [403, 407])
+def test_tunnel_that_is_refused_means_not_sent(
+    make_sender: MakeSender, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """What the proxy answered to CONNECT is named, and it never saw the request."""
+    taken: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+
+        def serve() -> None:
+            connection, _ = proxy.accept()
+            with connection:
+                taken.append(connection.recv(65536))
+                connection.sendall(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status)
+
+        threading.Thread(target=serve, daemon=True).start()
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        outcome = _send(make_sender(url="https://sms.example"))
+    assert outcome.kind is OutcomeKind.NOT_SENT
+    assert outcome.error == (
+        f"cannot reach sms.by at https://sms.example through the proxy (the proxy answered {status})"
+    )
+    assert taken[0].startswith(b"CONNECT sms.example:443 ")
+
+
+class _Opener:
+    """Opens connections when the test lets it."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Semaphore(0)
+        self.started = 0
+        self.closed = 0
+        self.error: SmsbyUnavailable | None = None
+
+    def __call__(self) -> FreshConnection:
+        self.started += 1
+        assert self.gate.acquire(timeout=10)
+        if self.error is not None:
+            raise self.error
+        return FreshConnection(self)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_fresh_connections_opens_no_more_than_the_pace_uses() -> None:
+    """Not as many as asked for, but as many as may leave soon."""
+    opener = _Opener()
+    connections = FreshConnections(opener, lambda: 3, FakeClock())
+    for _ in range(2):
+        connections.keep(128)
+    opener.gate.release(3)
+    assert [isinstance(_take(connections), FreshConnection) for _ in range(3)] == [True] * 3
+    assert opener.started == 3
+
+
+def test_fresh_connections_reports_a_failure_once() -> None:
+    """Nothing is opened until it was reported, because a pause follows."""
+    opener = _Opener()
+    opener.error = SmsbyUnavailable("cannot reach sms.by")
+    connections = FreshConnections(opener, lambda: 1, FakeClock())
+    failed = threading.Event()
+    connections.on_change = failed.set
+    connections.keep(1)
+    opener.gate.release()
+    assert failed.wait(10)
+    connections.keep(1)
+    assert opener.started == 1
+    assert _take(connections) is opener.error
+    opener.error = None
+    opener.gate.release()
+    assert isinstance(_take(connections), FreshConnection)
+
+
+def test_fresh_connections_closes_what_is_discarded() -> None:
+    """Also a connection that was being opened."""
+    opener = _Opener()
+    connections = FreshConnections(opener, lambda: 2, FakeClock())
+    opened = threading.Semaphore(0)
+    connections.on_change = opened.release
+    connections.keep(2)
+    opener.gate.release()
+    assert opened.acquire(timeout=10)
+    connections.discard()
+    opener.gate.release()
+    assert opened.acquire(timeout=10)
+    assert opener.closed == 2
+    opener.gate.release()
+    assert isinstance(_take(connections), FreshConnection)
+    assert opener.closed == 2
+
+
+def test_fresh_connections_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing waits for a connection that no thread opens."""
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    connections = FreshConnections(_Opener(), lambda: 1, FakeClock())
+    connections.keep(1)
+    assert isinstance(connections.take(), SmsbyUnavailable)
