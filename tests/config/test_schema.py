@@ -21,7 +21,7 @@ _FULL = {
     "project": """\
 version: 1
 project: shop
-api: {url: "https://app.sms.by", account_timezone: Europe/Minsk, requests_per_second: 0.5, concurrency: 2,
+api: {url: "https://app.sms.by", account_timezone: Europe/Minsk, requests_per_second: 0.5, concurrency: 64,
   recipients_per_request: 1000, timeout_seconds: 30, body: form, reconcile_seconds: 5, callback_url: "https://a.by/x"}
 defaults: {alphaname: 0, timezone: Europe/Minsk}
 campaigns: ["**/*.yaml"]
