@@ -112,6 +112,7 @@ class BoundedAdapter(HTTPAdapter):
     def __init__(self, context: Callable[[], ssl.SSLContext], clock: Clock) -> None:
         self._context = context
         self._response = partial(BoundedResponse, clock=clock)
+        self.opened: Any = None  # the connection to use next
         super().__init__()
 
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
@@ -120,6 +121,9 @@ class BoundedAdapter(HTTPAdapter):
         return pool
 
     def _connect(self, kind: Callable[..., Any], **options: Any) -> Any:
+        if self.opened is not None:
+            connection, self.opened = self.opened, None
+            return connection
         connection = kind(**options)
         connection.response_class = self._response
         return connection

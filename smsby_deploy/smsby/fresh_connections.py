@@ -15,12 +15,12 @@ from contextlib import suppress
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ProxyError
 from urllib3.util.proxy import connection_requires_http_tunnel
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import SmsbyUnavailable
+from smsby_deploy.smsby.bounded import BoundedAdapter
 
 # Seconds. Servers and proxies close connections that carry nothing, the strictest after five.
 OLDEST = 2.0
@@ -33,7 +33,7 @@ class FreshConnection:
     `sock` is None if it is opened only when its request is sent.
     """
 
-    def __init__(self, adapter: HTTPAdapter, sock: Any = None, opened_at: float = float("inf")) -> None:
+    def __init__(self, adapter: BoundedAdapter, sock: Any = None, opened_at: float = float("inf")) -> None:
         self.adapter = adapter
         self._sock = sock
         self._opened_at = opened_at
@@ -148,10 +148,10 @@ class FreshConnections:
             return SmsbyUnavailable(f"{type(error).__name__} while connecting to sms.by")
 
 
-def open_connection(adapter: HTTPAdapter, url: str, timeout: float, proxies: Mapping[str, str]) -> Any:
+def open_connection(adapter: BoundedAdapter, url: str, timeout: float, proxies: Mapping[str, str]) -> Any:
     """Connect to the host of `url`, up to the end of the TLS handshake, and return the socket.
 
-    The next request that `adapter` sends there uses this connection.
+    The only request that `adapter` may send then uses this connection.
 
     Raises:
         requests.RequestException, HTTPError, OSError: it cannot be opened.
@@ -159,7 +159,7 @@ def open_connection(adapter: HTTPAdapter, url: str, timeout: float, proxies: Map
     request = requests.Request("GET", url).prepare()
     pool: Any = adapter.get_connection_with_tls_context(request, True, proxies=dict(proxies))
     adapter.cert_verify(pool, url, True, None)  # type: ignore[no-untyped-call]
-    connection: Any = pool._get_conn()
+    connection: Any = pool._new_conn()
     connection.timeout = timeout
     try:
         if pool.proxy and connection_requires_http_tunnel(pool.proxy, pool.proxy_config, pool.scheme):
@@ -172,7 +172,8 @@ def open_connection(adapter: HTTPAdapter, url: str, timeout: float, proxies: Map
         if is_of_proxy:
             raise requests.exceptions.ProxyError(ProxyError("cannot connect to the proxy", error)) from error
         raise
-    pool._put_conn(connection)
+    # As a new one, not out of the pool, where arriving session tickets would be taken for its end.
+    adapter.opened = connection
     return connection.sock
 
 

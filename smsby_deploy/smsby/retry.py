@@ -1,16 +1,66 @@
-"""When to ask again: retries with backoff, and polling until a deadline."""
+"""When to ask: the pace of requests, retries with backoff, and polling until a deadline."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from smsby_deploy.clock import Clock
 
+_MAX_SLOWDOWN = 8  # times the configured interval between two requests
+_SPEEDUP = 0.9  # of the interval, after each answer that does not ask to slow down
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
 _FIRST_POLL_PAUSE = 0.25
 _LONGEST_POLL_PAUSE = 5.0
+
+
+class Pace:
+    """The rate limit of one client; safe to share between threads.
+
+    A 429 doubles the interval between requests, and every other answer makes it a tenth shorter again.
+    """
+
+    def __init__(self, requests_per_second: float, clock: Clock) -> None:
+        self._clock = clock
+        self._interval = self._shortest = 1 / requests_per_second
+        self._mutex = threading.Lock()
+        self._last = float("-inf")  # the turn that was taken last
+        self.slowdowns = 0  # how often sms.by asked to slow down
+
+    def seconds_until_turn(self) -> float:
+        """Return the seconds until the next turn; reserves nothing."""
+        with self._mutex:
+            return max(0.0, self._last + self._interval - self._clock.monotonic())
+
+    def take_turn(self) -> float:
+        """Reserve the next turn and return the seconds until it comes."""
+        with self._mutex:
+            now = self._clock.monotonic()
+            self._last = max(now, self._last + self._interval)
+            return self._last - now
+
+    def turns_within(self, seconds: float) -> int:
+        """Return how many turns may come within that time, at least one."""
+        return max(1, int(seconds / self._interval))
+
+    def wait_turn(self) -> None:
+        """Reserve the next turn and wait for it."""
+        if seconds := self.take_turn():
+            self._clock.sleep(seconds)
+
+    def adapt(self, slowdowns: int, *, is_too_fast: bool) -> None:
+        """Adapt to the answer of a request that was sent when there had been `slowdowns`.
+
+        Of several requests in flight only the first 429 counts.
+        """
+        with self._mutex:
+            if not is_too_fast:
+                self._interval = max(self._shortest, self._interval * _SPEEDUP)
+            elif slowdowns == self.slowdowns:
+                self.slowdowns += 1
+                self._interval = min(self._interval * 2, self._shortest * _MAX_SLOWDOWN)
 
 
 @dataclass(frozen=True, slots=True)

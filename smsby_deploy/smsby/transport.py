@@ -11,7 +11,6 @@ import json
 import logging
 import re
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from email.utils import parsedate_to_datetime
@@ -45,10 +44,9 @@ from smsby_deploy.smsby.fresh_connections import AHEAD, FreshConnection, FreshCo
 from smsby_deploy.smsby.json_stream import JsonStream, KeepRow
 from smsby_deploy.smsby.methods import Effect, Method
 from smsby_deploy.smsby.response import Answer
+from smsby_deploy.smsby.retry import Pace
 
 _OK, _TOO_MANY = 200, 429
-_MAX_SLOWDOWN = 8  # times the configured interval between two requests
-_SPEEDUP = 0.9  # of the interval, after each answer that does not ask to slow down
 
 
 class NotConnected(SmsbyUnavailable):
@@ -65,53 +63,6 @@ class AnswerTooSlow(AnswerLost):
 
 class AnswerTooLarge(AnswerLost):
     """The answer holds more than it may, and would again."""
-
-
-class Pace:
-    """The rate limit of one client; safe to share between threads.
-
-    A 429 doubles the interval between requests, and every other answer makes it a tenth shorter again.
-    """
-
-    def __init__(self, requests_per_second: float, clock: Clock) -> None:
-        self._clock = clock
-        self._interval = self._shortest = 1 / requests_per_second
-        self._mutex = threading.Lock()
-        self._last = float("-inf")  # the turn that was taken last
-        self.slowdowns = 0  # how often sms.by asked to slow down
-
-    def seconds_until_turn(self) -> float:
-        """Return the seconds until the next turn; reserves nothing."""
-        with self._mutex:
-            return max(0.0, self._last + self._interval - self._clock.monotonic())
-
-    def take_turn(self) -> float:
-        """Reserve the next turn and return the seconds until it comes."""
-        with self._mutex:
-            now = self._clock.monotonic()
-            self._last = max(now, self._last + self._interval)
-            return self._last - now
-
-    def turns_within(self, seconds: float) -> int:
-        """Return how many turns may come within that time, at least one."""
-        return max(1, int(seconds / self._interval))
-
-    def wait_turn(self) -> None:
-        """Reserve the next turn and wait for it."""
-        if seconds := self.take_turn():
-            self._clock.sleep(seconds)
-
-    def adapt(self, slowdowns: int, *, is_too_fast: bool) -> None:
-        """Adapt to the answer of a request that was sent when there had been `slowdowns`.
-
-        Of several requests in flight only the first 429 counts.
-        """
-        with self._mutex:
-            if not is_too_fast:
-                self._interval = max(self._shortest, self._interval * _SPEEDUP)
-            elif slowdowns == self.slowdowns:
-                self.slowdowns += 1
-                self._interval = min(self._interval * 2, self._shortest * _MAX_SLOWDOWN)
 
 
 class ReadTransport:
@@ -314,8 +265,10 @@ class SendTransport(ReadTransport):
         self, method: Method, request: requests.PreparedRequest, connection: FreshConnection | None = None
     ) -> Answer:
         fault_point(f"http.before:{method.name}")
-        with closing(connection or self._connect()) as fresh:
-            answer = self._exchange(method, request, fresh.adapter)
+        if connection is None or not connection.is_usable(self.clock.monotonic()):
+            connection = self._connect()
+        with closing(connection):
+            answer = self._exchange(method, request, connection.adapter)
         fault_point(f"http.after:{method.name}")
         return answer
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from requests.adapters import HTTPAdapter
 
 from smsby_deploy.apply.result import ApplyResult, MailingResult
 from smsby_deploy.apply.run import ApplyRequest, apply_plan
@@ -16,6 +15,7 @@ from smsby_deploy.clock import Clock, SystemClock
 from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.lock.records import ChunkRecord, Lock
 from smsby_deploy.lock.store import LockStore
+from smsby_deploy.smsby.bounded import BoundedAdapter
 from smsby_deploy.smsby.fresh_connections import FreshConnection, FreshConnections
 from smsby_deploy.smsby.methods import Method
 from smsby_deploy.smsby.response import Answer
@@ -80,7 +80,7 @@ class FakeTransport(SendTransport):
     def __init__(self, clock: Clock) -> None:
         self.pace = _NoPace()
         self.clock = clock
-        adapter = HTTPAdapter()
+        adapter = BoundedAdapter(ssl.create_default_context, clock)
         self.connections = FreshConnections(lambda: FreshConnection(adapter), lambda: 0, clock)
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self._scripts: dict[str, deque[Reply]] = {}
