@@ -158,7 +158,7 @@ def open_connection(adapter: BoundedAdapter, url: str, timeout: float, proxies: 
     """
     request = requests.Request("GET", url).prepare()
     pool: Any = adapter.get_connection_with_tls_context(request, True, proxies=dict(proxies))
-    adapter.cert_verify(pool, url, True, None)  # type: ignore[no-untyped-call]
+    adapter.cert_verify(pool, url, True, None)
     connection: Any = pool._new_conn()
     connection.timeout = timeout
     try:
