@@ -129,13 +129,13 @@ class FreshConnections:
             result = self._open()
             with self._mutex:
                 self._busy -= 1
-                is_wanted = started_in == self._round
-                if is_wanted:
+                is_current = started_in == self._round
+                if is_current:
                     self._opening -= 1
                     if isinstance(result, FreshConnection):
                         self._ready.append(result)
                     self._failure = None if isinstance(result, FreshConnection) else result
-            if not is_wanted and isinstance(result, FreshConnection):
+            if not is_current and isinstance(result, FreshConnection):
                 result.close()
             self.on_change()
 
