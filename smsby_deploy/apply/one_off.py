@@ -23,7 +23,7 @@ from smsby_deploy.errors import (
     UsageError,
 )
 from smsby_deploy.plan.account_names import NOT_ASKED, SYSTEM_NAME, find_name_problems, read_names
-from smsby_deploy.plan.selection import find_mailing
+from smsby_deploy.plan.selection import find_mailing, problems_in
 from smsby_deploy.problems import Location, Problem, Severity, has_errors
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.phones import BadPhone, normalize_opt_out, normalize_phone
@@ -73,8 +73,9 @@ def prepare_test(
     except BadPhone as error:
         raise UsageError(f"--to: {error}", hint="e.g. --to 375291234567") from None
     suppressed, problems = load_suppression(project.suppress)
-    if has_errors([*loaded.problems, *problems]):
-        raise FilesInvalid([*loaded.problems, *problems])
+    problems = [*problems_in(loaded, (address,)), *problems]
+    if has_errors(problems):
+        raise FilesInvalid(problems)
     _check_allowed(project, phone, suppressed)
     sample = _choose_sample(project, mailing, suppressed, row)
     return OneOffMessage(

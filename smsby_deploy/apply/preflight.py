@@ -60,7 +60,7 @@ def check_files(request: ApplyRequest) -> None:
         select = request.select if reviewed is None else reviewed_addresses(reviewed, loaded, lock)
     except PlanRefused:
         select = ()
-    problems = measure_files(loaded, select=select, lock=lock).problems
+    problems = measure_files(loaded, select=select, lock=lock, now=request.clock.now()).problems
     if has_errors(problems):
         raise FilesInvalid(problems)
 
@@ -80,7 +80,7 @@ def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, ke
     """
     reviewed, refusal = _read_reviewed(request, loaded, lock)
     select = request.select if reviewed is None else tuple(action.address for action in reviewed.actions)
-    files = measure_files(loaded, select=select, lock=lock, keep=keep)
+    files = measure_files(loaded, select=select, lock=lock, now=request.clock.now(), keep=keep)
     now, new_id = request.clock.now(), reviewed.id if reviewed else uuid4().hex[:12]
     offline = files.plan(client=None, account=None, now=now, new_id=new_id)
     if offline.has_errors:

@@ -152,12 +152,14 @@ def _measure_files(
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.planner import ignore_mailing, measure_files
 
-    with progress_of(context, SystemClock()) as progress:
+    clock = SystemClock()
+    with progress_of(context, clock) as progress:
         return measure_files(
             loaded,
             select=select,
             lock=lock,
             progress=reading_progress(progress),
+            now=clock.now(),
             observe=reviewer.observe if reviewer is not None else ignore_mailing,
         )
 

@@ -55,12 +55,13 @@ def command(
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.output.json_documents import json_text, samples_document
     from smsby_deploy.output.sms_text import write_samples
-    from smsby_deploy.plan.selection import select_mailings
+    from smsby_deploy.plan.selection import problems_in, select_mailings
     from smsby_deploy.problems import has_errors
     from smsby_deploy.texts.samples import mask_samples, sample_mailings
 
     loaded = load(context)
     mailings, _ = select_mailings(loaded, Lock(loaded.project.name), select)
+    loaded = loaded._replace(problems=problems_in(loaded, select))
     shown, problems = sample_mailings(loaded, mailings, limit=limit, rows=rows)
     if not unmask:
         shown = list(map(mask_samples, shown))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +15,8 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import output_of, write_text
 
 if TYPE_CHECKING:
-    from smsby_deploy.config.declarations import RecipientsFile
+    from smsby_deploy.config.declarations import Mailing, Project, RecipientsFile
+    from smsby_deploy.lock.records import Lock
     from smsby_deploy.problems import Problem
 
 
@@ -61,7 +63,7 @@ def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:
         keep_until_exit(loaded)
         addresses = [mailing.address for mailing in loaded.project.mailings]
         with progress_of(context, SystemClock()) as progress:
-            problems = tuple(validate_project(loaded, reading_progress(progress)))
+            problems = validate_project(loaded, reading_progress(progress), _excuses(loaded.project))
         if context.verbosity:
             _note_dialects(context, loaded.project.phone_files)
         if not (context.environment or context.environ.get("SMSBY_ENV")):
@@ -70,6 +72,29 @@ def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:
     except FilesInvalid as error:
         problems = error.problems
     return addresses, problems
+
+
+def _excuses(project: Project) -> Callable[[Mailing], bool]:
+    """A function that says which mailings are gone; it reads the lock when it is first asked."""
+
+    @cache
+    def read_lock() -> Lock:
+        from smsby_deploy.cli.session import open_lock
+        from smsby_deploy.errors import SmsbyDeployError
+        from smsby_deploy.lock.records import Lock
+
+        try:
+            return open_lock(project).read()
+        except SmsbyDeployError:  # other commands report it; errors in the files come first
+            return Lock(project.name)
+
+    def excuses(mailing: Mailing) -> bool:
+        from smsby_deploy.clock import SystemClock
+        from smsby_deploy.plan.gone import is_excused
+
+        return is_excused(read_lock().mailings.get(mailing.address), mailing, SystemClock().now())
+
+    return excuses
 
 
 def _write(context: Context, form: str, problems: Sequence[Problem], addresses: Sequence[str]) -> None:

@@ -42,7 +42,8 @@ from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity
 
 # Errors of files that cannot be read, so that their mailing cannot be searched for more problems.
-_UNREADABLE = frozenset({"FILE_MISSING", "PATH_OUTSIDE"})
+_MISSING = "FILE_MISSING"
+_UNREADABLE = frozenset({_MISSING, "PATH_OUTSIDE", "PATH_HIDDEN"})
 _NUMBER_OR_TRUTH = re.compile(r"true|false|[-+\d.,]+", re.IGNORECASE)
 
 
@@ -65,25 +66,44 @@ class _Schedule(NamedTuple):
     timezone: str
 
 
-def load_campaign(context: CampaignContext, file: str, document: YamlMap) -> Campaign:
+class LoadedCampaign(NamedTuple):
+    """A campaign with its valid mailings, and the others.
+
+    Valid are also those that only lack files. `concerns` has the problems of single mailings, with their addresses.
+    """
+
+    campaign: Campaign
+    flawed: tuple[Mailing, ...]
+    concerns: tuple[tuple[Problem, str], ...]
+
+
+def load_campaign(context: CampaignContext, file: str, document: YamlMap) -> LoadedCampaign:
     """Return the campaign in `document`, which matches its schema.
 
-    Errors go to the log of `context`.
-    Mailings whose files cannot be read are left out.
+    Problems go to the log of `context`.
     """
     loader = _CampaignLoader(context, file, document)
-    mailings: dict[str, Mailing] = {}
+    names: set[str] = set()
+    valid: list[Mailing] = []
+    flawed: list[Mailing] = []
+    concerns: list[tuple[Problem, str]] = []
     nodes = document["mailings"]
     for node, mark in zip(nodes, nodes.items_at, strict=True):
-        if node["name"] in mailings:
+        count = len(context.log)
+        address = f"{document['campaign']}/{node['name']}"
+        if node["name"] in names:
             place = Location(file, *node.values_at["name"])
             context.log.error("DUPLICATE_NAME", f"duplicate mailing name {node['name']}", place)
-            continue
-        count = len(context.log)
-        mailing = loader.load_mailing(node, mark)
-        if _UNREADABLE.isdisjoint(problem.code for problem in context.log.since(count)):
-            mailings[mailing.name] = mailing
-    return Campaign(document["campaign"], file, tuple(mailings.values()))
+        else:
+            mailing = loader.load_mailing(node, mark)
+            errors = [one for one in context.log.since(count) if one.severity is Severity.ERROR]
+            unreadable = tuple(one for one in errors if one.code in _UNREADABLE)
+            is_valid = all(one.code == _MISSING for one in errors)
+            (valid if is_valid else flawed).append(mailing._replace(unreadable=unreadable))
+        names.add(node["name"])
+        concerns += ((problem, address) for problem in context.log.since(count))
+    campaign = Campaign(document["campaign"], file, tuple(valid))
+    return LoadedCampaign(campaign, tuple(flawed), tuple(concerns))
 
 
 class _CampaignLoader:

@@ -17,7 +17,7 @@ from smsby_deploy.clock import Window
 from smsby_deploy.config.environments import Environment
 from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.lock.environment import PRIVATE_FOLDER, LockPlace, SharedPlace, scope_of
-from smsby_deploy.problems import Location
+from smsby_deploy.problems import Location, Problem
 
 Via = Literal["bulk", "list", "single"]
 HOME = "BY"  # the country whose numbers are accepted by default
@@ -284,6 +284,9 @@ class Mailing(NamedTuple):
     release: Release | None = None  # only with a schedule_time
     is_fresh: bool = False
     own: OwnSettings = OwnSettings()
+    unreadable: tuple[
+        Problem, ...
+    ] = ()  # the errors of files it names; with any, neither text nor audience is read
 
     def time_on_wire(self, now: datetime) -> datetime | None:
         """Return the schedule time to send to sms.by; None to send immediately.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -49,20 +50,24 @@ from smsby_deploy.lock.environment import PRODUCTION, SANDBOX, LockPlace, Shared
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity, has_errors
 
 _LONGEST_LOCK_SUFFIX = 32  # of the files beside a lock, whose names begin with its name
+ANY_ADDRESS = "*"  # what a problem concerns in a file whose campaign cannot be read
 PROJECT_SUBFOLDER = "campaigns"  # where a project may be that is a part of a repository
 
 
 class LoadedProject(NamedTuple):
     """The valid part of a project, and every problem of its files.
 
-    `flawed` are mailings of campaigns that are not valid. They are never planned, but their recipients and texts are
-    searched for problems, too. `is_whole` is False if `project` lacks a campaign.
+    `flawed` are mailings that are not valid, or whose campaign is not. They are never planned, but their recipients and
+    texts are searched for problems, too. `is_whole` is False if there may be mailings in neither. `concerns` has the
+    problems that do not concern the whole project, with the addresses that they may concern: `sale/vip`, `sale/*`, or `*`
+    where a campaign's name cannot be read.
     """
 
     project: Project
     problems: tuple[Problem, ...]
     flawed: tuple[Mailing, ...] = ()
     is_whole: bool = True
+    concerns: Mapping[Problem, frozenset[str]] = MappingProxyType({})
 
 
 class ProjectFlawed(FilesInvalid):
@@ -166,6 +171,7 @@ class _ProjectLoader:
         self._log = ProblemLog()
         self._locations = key_locations(document)
         self._flawed: list[Mailing] = []
+        self._concerns: dict[Problem, frozenset[str]] = {}
         self._is_whole = True
 
     def check(self) -> tuple[Path, Sequence[Problem]]:
@@ -211,7 +217,8 @@ class _ProjectLoader:
             digest_key=read_digest_key(self._environ),
             settle_after=read_duration((document.get("status") or {}).get("settle_after", "72h")),
         )
-        return LoadedProject(project, self._log.distinct(), tuple(self._flawed), self._is_whole)
+        problems, flawed = self._log.distinct(), tuple(self._flawed)
+        return LoadedProject(project, problems, flawed, self._is_whole, self._concerns)
 
     def _api(self) -> ApiSettings:
         settings = {key: value for key, value in (self._document.get("api") or {}).items() if key != "url"}
@@ -230,36 +237,49 @@ class _ProjectLoader:
         return read_guardrails(settings, self._locations, "price" in self._document, self._log)
 
     def _campaigns(self, context: CampaignContext) -> tuple[Campaign, ...]:
-        """Return the valid campaigns; mailings of the others are kept in `_flawed`."""
+        """Return the valid campaigns; mailings that are not valid are kept in `_flawed`."""
         valid: dict[str, Campaign] = {}
         for path, name in self._campaign_files():
             count = len(self._log)
-            campaign = self._campaign(context, path, name, valid)
-            if campaign is not None and not has_errors(self._log.since(count)):
-                valid[campaign.name] = campaign
+            document, addresses = self._read_campaign(path, name)
+            if document is not None and (other := valid.get(document["campaign"])) is not None:
+                message = f"duplicate campaign name {other.name}, already used in {other.file}"
+                self._log.error("DUPLICATE_NAME", message, Location(name, *document.values_at["campaign"]))
+            found = self._log.since(count)
+            self._concern(found, addresses)
+            self._is_whole &= not has_errors(found)
+            if document is None:
                 continue
-            self._is_whole = False
-            self._flawed.extend(campaign.mailings if campaign else ())
+            campaign, flawed, concerns = load_campaign(context, name, document)
+            for problem, address in concerns:
+                self._concern([problem], address)
+            self._flawed.extend(flawed)
+            if has_errors(found):
+                self._flawed.extend(campaign.mailings)
+            else:
+                valid[campaign.name] = campaign
         return tuple(valid.values())
 
-    def _campaign(
-        self, context: CampaignContext, path: Path, name: str, others: Mapping[str, Campaign]
-    ) -> Campaign | None:
-        """Return the campaign in a file, as far as it can be read."""
+    def _concern(self, problems: Iterable[Problem], addresses: str) -> None:
+        for problem in problems:
+            self._concerns[problem] = self._concerns.get(problem, frozenset()) | {addresses}
+
+    def _read_campaign(self, path: Path, name: str) -> tuple[YamlMap | None, str]:
+        """Return a campaign file without its invalid parts, None if the rest is no campaign.
+
+        With it comes which addresses are in it.
+        """
         try:
             document = read_yaml(path, name)
         except FilesInvalid as error:
             self._log.extend(error.problems)
-            return None
+            return None, ANY_ADDRESS
         problems = check_document("campaign", document, name)
         self._log.extend(problems)
-        if problems and not drop_invalid("campaign", document):
-            return None
-        other = others.get(document["campaign"])
-        if other is not None:
-            message = f"duplicate campaign name {other.name}, already used in {other.file}"
-            self._log.error("DUPLICATE_NAME", message, Location(name, *document.values_at["campaign"]))
-        return load_campaign(context, name, document)
+        is_usable = not problems or drop_invalid("campaign", document)
+        campaign = document.get("campaign")
+        addresses = f"{campaign}/*" if isinstance(campaign, str) else ANY_ADDRESS
+        return document if is_usable else None, addresses
 
     def _campaign_files(self) -> list[tuple[Path, str]]:
         patterns = self._document.get("campaigns")

@@ -245,6 +245,11 @@ class Entry:
         return all(chunk.state in DONE for chunk in self.chunks)
 
     @property
+    def is_over(self) -> bool:
+        """Whether nothing more of it is handed to sms.by."""
+        return self.state in (EntryState.COMPLETE, EntryState.ABANDONED)
+
+    @property
     def has_unknown(self) -> bool:
         """Whether the outcome of at least one chunk is unknown."""
         return any(chunk.state is ChunkState.UNKNOWN for chunk in self.chunks)

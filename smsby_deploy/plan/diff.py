@@ -255,6 +255,11 @@ def make_orphan(address: str, entry: Entry) -> Action:
     )
 
 
+def make_gone(address: str, entry: Entry) -> Action:
+    """Return the action of a mailing that was sent and whose files cannot be read any more."""
+    return replace(make_orphan(address, entry), action=ActionKind.NOOP, reason=reasons.gone())
+
+
 def _count_rest(action: Action, desired: Desired, unsent: tuple[int | None, ...]) -> Action:
     """A resumed mailing counts only what will be sent now: the rest was paid for before."""
     rest = [

@@ -6,13 +6,21 @@ Nothing is sent of them any more, so only a change of what is their own counts.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing
+from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.plan.fingerprint import canonical_json
+from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.texts.analysis import has_markup, may_include
 from smsby_deploy.texts.encoding_lint import Rewriter
+from smsby_deploy.wording import counted
+
+if TYPE_CHECKING:
+    from smsby_deploy.lock.records import Entry  # `validate` loads it only if files are not valid
 
 
 class OwnContent(NamedTuple):
@@ -52,6 +60,56 @@ def read_own_content(mailing: Mailing) -> OwnContent:
         has_time=own.schedule_time is not None or own.timezone is not None,
         has_includes=text is not None and has_markup(text.text) and may_include(text.text),
     )
+
+
+def is_excused(entry: Entry | None, mailing: Mailing, now: datetime) -> bool:
+    """Whether the files of `mailing` may be missing or invalid, because it is gone.
+
+    Not so if it was changed itself: then what is wrong with it matters to whoever changed it.
+    """
+    return entry is not None and _is_gone(entry, mailing, now) and not _has_new_text(entry, mailing)
+
+
+def _is_gone(entry: Entry, mailing: Mailing, now: datetime) -> bool:
+    is_past = entry.schedule_time is None or datetime.fromisoformat(entry.schedule_time) <= now
+    return is_past and entry.is_over and entry.revision == mailing.revision
+
+
+def _has_new_text(entry: Entry, mailing: Mailing) -> bool:
+    """Whether what is its own certainly differs from what was sent."""
+    is_unknown = entry.own_digest is None or (mailing.text is None and mailing.unreadable)
+    return not is_unknown and entry.own_digest != read_own_content(mailing).digest
+
+
+def excuse_missing(loaded: LoadedProject, excuses: Callable[[Mailing], bool]) -> LoadedProject:
+    """Return `loaded` with a note for each file that only mailings miss which are excused."""
+    mailings = [mailing for mailing in (*loaded.project.mailings, *loaded.flawed) if mailing.unreadable]
+    excused = [mailing for mailing in mailings if excuses(mailing)]
+    needed = {problem for one in mailings if one not in excused for problem in one.unreadable}
+    notes = {
+        problem: _as_note(mailing, problem)
+        for mailing in excused
+        for problem in mailing.unreadable
+        if problem not in needed
+    }
+    return loaded._replace(
+        problems=tuple(notes.get(problem, problem) for problem in loaded.problems),
+        concerns={notes.get(problem, problem): scopes for problem, scopes in loaded.concerns.items()},
+    )
+
+
+def excuse_errors(mailing: Mailing, problems: Iterable[Problem]) -> list[Problem]:
+    """Return the problems of an excused mailing, with one note for all errors."""
+    problems = list(problems)
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+    others = [problem for problem in problems if problem.severity is not Severity.ERROR]
+    return [*(_as_note(mailing, error, len(errors) - 1) for error in errors[:1]), *others]
+
+
+def _as_note(mailing: Mailing, error: Problem, more: int = 0) -> Problem:
+    rest = f" (and {counted(more, 'more error')})" if more else ""
+    message = f"{error.message}{rest}; the mailing is gone and does not need it"
+    return replace(error, severity=Severity.NOTE, message=message, address=mailing.address)
 
 
 def _instant(written: str) -> str:

@@ -12,7 +12,7 @@ from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.plan import reasons
 from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.desired import Desired
-from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_orphan
+from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_gone, make_orphan
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import check_mailing
 from smsby_deploy.plan.list_check import ListCheck
@@ -35,12 +35,16 @@ _FREEZABLE = SENDING | {ActionKind.HOLD, ActionKind.DUE}
 
 
 class MeasuredMailing(NamedTuple):
-    """A mailing as its files describe it; `desired` is None if its template cannot be compiled."""
+    """A mailing as its files describe it.
+
+    `desired` is None if they cannot be read, or its template not be compiled; it need not if it `is_excused`.
+    """
 
     mailing: Mailing
     desired: Desired | None
     policy: ContentPolicy
     problems: tuple[Problem, ...]
+    is_excused: bool = False
 
 
 @dataclass(slots=True)
@@ -63,12 +67,14 @@ class MailingPlanner:
     snapshots: dict[str, str] = field(default_factory=dict)
 
     def plan_mailing(self, measured: MeasuredMailing) -> Action | None:
-        """Return the action of a mailing, or None if its template cannot be compiled."""
-        mailing, desired, policy, found = measured
+        """Return the action of a mailing, or None if its files cannot be read."""
+        mailing, desired, policy, found, is_excused = measured
         entry = self.lock.mailings.get(mailing.address)
         if not self.is_handing_over:
             entry = standing_entry(entry, mailing.revision)
         self.problems.extend(found)
+        if is_excused and entry is not None:
+            return make_gone(mailing.address, entry)
         if desired is None:
             return None
         if self.lock.rekeyed:

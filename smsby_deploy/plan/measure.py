@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from smsby_deploy.config.declarations import ContactList, Mailing, Project, RecipientsQuery
@@ -14,10 +14,10 @@ from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.plan.chunks import ChunkReport, hash_text, render_batches, stream_chunks
 from smsby_deploy.plan.desired import AudienceCounts, Desired
-from smsby_deploy.plan.gone import read_own_content
+from smsby_deploy.plan.gone import excuse_errors, excuse_missing, read_own_content
 from smsby_deploy.plan.observers import NO_OBSERVERS, NO_PROGRESS, Observers, ReadProgress
 from smsby_deploy.plan.text_counter import TextCounter, count_audience
-from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.problems import Location, Problem, Severity, has_errors
 from smsby_deploy.recipients.audience import (
     MOST_DIFFERING,
     AudienceReport,
@@ -41,8 +41,10 @@ def measure_mailing(
 ) -> tuple[Desired | None, list[Problem]]:
     """Return one mailing counted and hashed, and the problems of its recipients and texts.
 
-    It is None if its template cannot be compiled.
+    It is None if its template cannot be compiled, or a file of it cannot be read.
     """
+    if mailing.unreadable:
+        return None, []
     try:
         desired, problems = _measure(project, mailing, suppressed, observers)
     except FilesInvalid as error:
@@ -60,6 +62,8 @@ def find_flaws(
 
     Recipients and texts are not hashed, which is a third of that work for a short mailing.
     """
+    if mailing.unreadable:
+        return []
     observers = Observers(progress=progress)
     if isinstance(mailing.audience, ContactList) or mailing.upload is not None:
         return measure_mailing(project, mailing, suppressed, observers)[1]
@@ -239,8 +243,21 @@ def _locate(mailing: Mailing, problem: Problem) -> Problem:
     return replace(problem, address=mailing.address, location=location)
 
 
-def validate_project(loaded: LoadedProject, progress: ReadProgress = NO_PROGRESS) -> tuple[Problem, ...]:
-    """Return every problem of the files and audiences; every text is rendered."""
+def excuse_none(mailing: Mailing) -> bool:
+    """Need the files of every mailing."""
+    return False
+
+
+def validate_project(
+    loaded: LoadedProject,
+    progress: ReadProgress = NO_PROGRESS,
+    excuses: Callable[[Mailing], bool] = excuse_none,
+) -> tuple[Problem, ...]:
+    """Return every problem of the files and audiences; every text is rendered.
+
+    `excuses` says of a mailing with errors whether it may have them.
+    """
+    loaded = excuse_missing(loaded, excuses)
     entries, notes = check_without_databases(loaded.project.suppress)
     suppressed, problems = load_suppression(entries, loaded.project.only_to)
     found = [*loaded.problems, *notes, *problems]
@@ -248,7 +265,9 @@ def validate_project(loaded: LoadedProject, progress: ReadProgress = NO_PROGRESS
         if isinstance(mailing.audience, RecipientsQuery) and mailing.audience.url is None:
             found.extend(_check_without_database(mailing, mailing.audience))
         else:
-            found.extend(find_flaws(loaded.project, mailing, suppressed, progress))
+            flaws = find_flaws(loaded.project, mailing, suppressed, progress)
+            is_excused = has_errors(flaws) and excuses(mailing)
+            found.extend(excuse_errors(mailing, flaws) if is_excused else flaws)
     return tuple(found)
 
 

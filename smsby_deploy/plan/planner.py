@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ from smsby_deploy.lock.places import open_lock_at
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.plan.account_names import AccountNames, find_name_problems, read_names
 from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
+from smsby_deploy.plan.gone import excuse_errors, excuse_missing, is_excused
 from smsby_deploy.plan.guardrails import hold_budget
 from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing, is_forgotten, shows_any
 from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing
@@ -27,7 +29,7 @@ from smsby_deploy.plan.measure import find_flaws, measure_mailing
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.observers import NO_PROGRESS, Observers, ReadProgress
 from smsby_deploy.plan.remote_state import RemoteView, read_remote
-from smsby_deploy.plan.selection import select_mailings
+from smsby_deploy.plan.selection import problems_in, select_mailings
 from smsby_deploy.plan.similar import SentMailings, SharedTexts, find_similar
 from smsby_deploy.plan.staleness import exempt_inputs, finished_queries, hash_inputs, stamp_lock
 from smsby_deploy.plan.text_counter import ContentPolicy
@@ -71,7 +73,9 @@ def make_plan(
         Refused: the lock needs another digest key.
         SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
     """
-    files = measure_files(loaded, select=select, lock=lock, progress=progress, keep=keep, observe=observe)
+    files = measure_files(
+        loaded, select=select, lock=lock, progress=progress, now=clock.now(), keep=keep, observe=observe
+    )
     files.check_key()
     return files.plan(client=client, account=account, now=clock.now(), new_id=new_id)
 
@@ -82,17 +86,22 @@ def measure_files(
     select: tuple[str, ...],
     lock: Lock,
     progress: ReadProgress = NO_PROGRESS,
+    now: datetime | None = None,
     keep: Keep | None = None,
     observe: Callable[[Mailing], OnBatch] = ignore_mailing,
 ) -> MeasuredFiles:
     """Read the audiences and render the texts of the mailings in `select`.
 
-    This is the part of a plan that needs no server.
+    This is the part of a plan that needs no server. The files of mailings that are gone by `now` may be missing or
+    invalid; None excuses no mailing.
 
     Raises:
         UsageError: a pattern matches nothing.
     """
     mailings, orphans = select_mailings(loaded, lock, select)
+    excuses = partial(_is_excused, lock, now)
+    loaded = excuse_missing(loaded, excuses)
+    loaded = loaded._replace(problems=problems_in(loaded, select))
     suppressed, problems = load_suppression(loaded.project.suppress, loaded.project.only_to)
     measured = []
     shared_texts = SharedTexts(mailings)
@@ -105,7 +114,10 @@ def measure_files(
             observers = Observers(policy, progress, observe(mailing), kept_by, keeps_phones, shared_reads)
             desired, found = measure_mailing(loaded.project, mailing, suppressed, observers)
             shared_texts.take(desired)
-            measured.append(MeasuredMailing(mailing, desired, policy, tuple(found)))
+            is_excused = (mailing.unreadable or has_errors(found)) and excuses(mailing)
+            if is_excused:
+                desired, found = None, excuse_errors(mailing, found)
+            measured.append(MeasuredMailing(mailing, desired, policy, tuple(found), bool(is_excused)))
     files = MeasuredFiles(loaded, select, lock, tuple(measured), tuple(orphans), suppressed, tuple(problems))
     if select:
         return files
@@ -253,6 +265,10 @@ class MeasuredFiles:
         locations = {mailing.address: mailing.location for mailing in self.loaded.project.mailings}
         addresses = [*(one.mailing.address for one in self.measured), *self.orphans]
         return find_missing(check, addresses, locations, now)
+
+
+def _is_excused(lock: Lock, now: datetime | None, mailing: Mailing) -> bool:
+    return now is not None and is_excused(lock.mailings.get(mailing.address), mailing, now)
 
 
 def _unfinished(mailings: Iterable[Mailing], planned: Iterable[Action | None]) -> list[Mailing]:

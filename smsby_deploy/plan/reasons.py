@@ -357,6 +357,10 @@ def sent_again(here: Situation) -> str:
     return f"revision {here.desired.revision} will be sent to up to {recipients} {got}"
 
 
+def gone() -> str:
+    return "sent; its files cannot be read any more, and are not needed"
+
+
 def orphaned(entry: Entry) -> str:
     if entry.state is EntryState.WAITING:
         return "approved, but no longer in the files: it is not sent, and the next `apply --due` records it as withdrawn"

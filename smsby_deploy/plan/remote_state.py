@@ -9,11 +9,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.fingerprint import RemoteName, may_be_truncated, read_remote_name
-from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.parsers import MailingList, RemoteMailing
+
+if TYPE_CHECKING:
+    from smsby_deploy.smsby.client import ReadClient  # an offline plan does not load it
 
 _SHORTEST_TRUNCATED = 20  # a listed name of this length or more may be one of ours, truncated by sms.by
 

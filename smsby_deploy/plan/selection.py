@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Sequence, Set
 from fnmatch import fnmatchcase
 
 from smsby_deploy.config.declarations import Mailing
-from smsby_deploy.config.project_loader import LoadedProject
+from smsby_deploy.config.project_loader import ANY_ADDRESS, LoadedProject
 from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.lock.records import Lock
-from smsby_deploy.problems import has_errors
+from smsby_deploy.problems import Problem, has_errors
 
 
 def select_mailings(
@@ -19,16 +20,18 @@ def select_mailings(
     """Return the mailings and the orphans that match `select`; all if it is empty.
 
     Orphans are recorded, but no longer in the files.
-    While a campaign file cannot be read there are no orphans: they may be in it.
+    While a campaign file cannot be read there are no orphans: they may be in it. Mailings that are not valid are neither.
 
     Raises:
         UsageError: a pattern matches nothing.
         FilesInvalid: it matches nothing, and files that could hold it are not valid.
     """
     mailings = {mailing.address: mailing for mailing in loaded.project.mailings}
-    known = [*mailings, *(address for address in sorted(lock.mailings) if address not in mailings)]
+    flawed = {mailing.address for mailing in loaded.flawed} - mailings.keys()
+    recorded = (address for address in sorted(lock.mailings) if address not in flawed | mailings.keys())
+    known = [*mailings, *recorded]
     for pattern in select:
-        if not any(fnmatchcase(address, pattern) for address in known):
+        if not any(fnmatchcase(address, pattern) for address in (*known, *flawed)):
             if not loaded.is_whole:
                 raise FilesInvalid(loaded.problems)
             raise UsageError(
@@ -45,6 +48,34 @@ def select_mailings(
 def is_selected(address: str, select: Sequence[str]) -> bool:
     """Whether an address matches one of the patterns; an empty selection matches all."""
     return not select or any(fnmatchcase(address, pattern) for pattern in select)
+
+
+def problems_in(loaded: LoadedProject, select: Sequence[str]) -> tuple[Problem, ...]:
+    """Return the problems that concern the whole project, or may concern a mailing in `select`."""
+    if not select:
+        return loaded.problems
+    campaigns = {campaign.name for campaign in loaded.project.campaigns}
+    return tuple(
+        problem
+        for problem in loaded.problems
+        if (scopes := loaded.concerns.get(problem)) is None
+        or any(_may_concern(scope, pattern, campaigns) for scope in scopes for pattern in select)
+    )
+
+
+def _may_concern(scope: str, pattern: str, campaigns: Set[str]) -> bool:
+    """Whether `pattern` may match an address in `scope`.
+
+    `campaigns` are those that were read: a file whose campaign cannot be read has none of them.
+    """
+    if not scope.endswith("*"):
+        return fnmatchcase(scope, pattern)
+    literal = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+    if scope == ANY_ADDRESS:
+        campaign, slash, _ = literal.partition("/")
+        return not slash or campaign not in campaigns
+    prefix = scope.removesuffix("*")
+    return literal.startswith(prefix) or prefix.startswith(literal)
 
 
 def find_mailing(loaded: LoadedProject, address: str) -> Mailing:

@@ -33,14 +33,15 @@ _BY_TIME = frozenset(  # what a mailing becomes when its window opens
 def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]:
     """Return the digest of every file that `mailings` depend on, by project path.
 
-    Suppression files are included. With a digest key, all of them are keyed.
+    Those of gone mailings may be missing. Suppression files are included. With a digest key, all of them are keyed.
     """
     key = project.digest_key
     paths: set[Path] = {project.root / project.file, *(source.path for source in project.suppression_files)}
     for mailing in mailings:
         paths.update(campaign_inputs(project, mailing))
         paths.update(project.root / name for name in included_files(mailing.text))
-    return {path.relative_to(project.root).as_posix(): key.apply(_hash_file(path)) for path in sorted(paths)}
+    present = (path for path in sorted(paths) if path.is_file())
+    return {path.relative_to(project.root).as_posix(): key.apply(_hash_file(path)) for path in present}
 
 
 def query_input(address: str) -> str:

@@ -53,3 +53,79 @@ def test_shared_files_make_no_gone_mailing_changed(shop: Shop) -> None:
     shop.write("texts/staff.j2", "Closed")
     shop.write("sale.yaml", _SALE.replace("Hi,", "Hello,"))
     assert _plan(shop, 4)[0] == {"sale/vip": "changed", "sale/staff": "noop"}
+
+
+def _remove(shop: Shop, *names: str) -> None:
+    for name in names:
+        (shop.root / name).unlink()
+
+
+def test_files_of_a_gone_mailing_may_be_missing(shop: Shop) -> None:
+    """A deleted customer list, text or include is a note; validate and plan agree, and others are sent."""
+    _send(shop)
+    _remove(shop, "lists/vip.csv", "texts/staff.j2")
+    shop.write(
+        "new.yaml",
+        'version: 1\ncampaign: new\nmailings:\n  - {name: a, recipients: ["375291234560"], text: Hi}\n',
+    )
+    actions, problems = _plan(shop)
+    assert actions == {"new/a": "create", "sale/vip": "noop", "sale/staff": "noop"}
+    missing = [("note", "FILE_MISSING", "sale/vip", 5), ("note", "FILE_MISSING", "sale/staff", 9)]
+    assert [(one["severity"], one["code"], one["address"], one["line"]) for one in problems] == missing
+    validated = shop.run("validate", "--format", "json")
+    assert validated.code == 0
+    assert validated.json["problems"] == problems
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    applied = shop.run("apply", "plan.json", "--auto-approve")
+    assert applied.code == 0, applied.err
+    assert len(shop.inbox()["375291234560"]) == 1
+
+    shop.write("lists/vip.csv", "phone,nom\n12,Anna\n")
+    _remove(shop, "templates/footer.j2")
+    actions, problems = _plan(shop)
+    assert actions["sale/vip"] == "noop"
+    assert [(one["severity"], one["code"]) for one in problems][1] == ("note", "INCLUDE")
+    assert shop.run("validate").code == 0
+
+
+def test_changed_gone_mailing_needs_its_files(shop: Shop) -> None:
+    """Whoever edits its text learns what is wrong with it."""
+    _send(shop)
+    _remove(shop, "templates/footer.j2")
+    assert shop.run("validate").code == 0
+    shop.write("sale.yaml", _SALE.replace("Hi,", "Hello,"))
+    assert shop.run("validate").code == 3
+    assert shop.run("plan").code == 3
+
+
+def test_files_of_a_mailing_that_is_not_gone_are_needed(shop: Shop) -> None:
+    """Not sent yet, scheduled, or another revision than the one that was sent."""
+    _send(shop)
+    shop.write("sale.yaml", _SALE.replace("campaign: sale", "campaign: sale\nrevision: 2"))
+    _remove(shop, "lists/vip.csv")
+    assert shop.run("plan").code == shop.run("validate").code == 3
+    shop.write("sale.yaml", _SALE)
+    assert shop.run("plan").code == shop.run("validate").code == 0
+
+
+def test_problem_outside_select_stops_nothing_inside(shop: Shop) -> None:
+    """Neither in another file, nor in another mailing of the same one, for every command with a selection."""
+    shop.write("broken.yaml", "version: [1\n")
+    shop.write("other.yaml", "version: 1\ncampaign: other\nmailings: none\n")
+    shop.write(
+        "sale.yaml",
+        "version: 1\ncampaign: sale\nmailings:\n"
+        '  - {name: vip, recipients: ["375291234567"], text: Hi}\n'
+        "  - {name: gone, recipients: {file: gone.csv}, text: Hi}\n"
+        '  - {name: zone, recipients: ["375291234568"], text: Hi, timezone: X/Y}\n'
+        '  - {name: bad, recipients: ["12"], text: "{{ x"}\n',
+    )
+    assert shop.run("plan").code == 3
+    for command in (("render", "sale/vip"), ("plan", "sale/v*", "--out", "plan.json")):
+        result = shop.run(*command)
+        assert result.code == 0, result.err
+    for pattern in ("sale/*", "*/vip", "sale/gone", "sale/zone", "sale/bad", "other/x", "x/y"):
+        assert shop.run("plan", pattern).code == 3, pattern
+    assert shop.run("apply", "--select", "sale/vip", "--auto-approve").code == 0
+    assert list(shop.inbox()) == ["375291234567"]
+    assert shop.run("apply", "plan.json", "--auto-approve").code == 5

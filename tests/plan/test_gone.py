@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from smsby_deploy.config.project_loader import load_project
-from smsby_deploy.plan.gone import OwnContent, read_own_content
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Ending, EndingKind, Entry
+from smsby_deploy.plan.gone import OwnContent, excuse_errors, excuse_missing, is_excused, read_own_content
+from smsby_deploy.problems import Problem, Severity
 
 _PROJECT = "version: 1\nproject: shop\ndefaults: {alphaname: MyShop}\n"
 _CAMPAIGN = "version: 1\ncampaign: sale\nschedule_time: 2036-12-01T10:00:00\nmailings:\n"
@@ -78,3 +82,77 @@ def test_own_time_in_another_spelling_is_the_same(tmp_path: Path) -> None:
         for time in ("2037-12-01T10:00:00Z", "2037-12-01T10:00Z", "2037-12-01T13:00:00+03:00")
     }
     assert len(digests) == 1
+
+
+_NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+_ENTRY = Entry(
+    1, "c", "a", "bulk", "0", 0, None, 1, 1, None, (ChunkRecord("a" * 10, 1, "d", ChunkState.ACCEPTED),),
+    AppliedBy("t", "p", None, "x"),
+)  # fmt: skip
+_PENDING = (replace(_ENTRY.chunks[0], state=ChunkState.PENDING),)
+_ENDING = Ending(EndingKind.ABANDONED, "t", "anna", "")
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        (None, False),
+        (_ENTRY, True),
+        (replace(_ENTRY, revision=2), False),
+        (replace(_ENTRY, schedule_time=_NOW.isoformat()), True),
+        (replace(_ENTRY, schedule_time="2026-11-23T12:00:01+00:00"), False),
+        (replace(_ENTRY, chunks=_PENDING), False),
+        (replace(_ENTRY, chunks=_PENDING, ending=_ENDING), True),
+        (replace(_ENTRY, ending=replace(_ENDING, kind=EndingKind.WITHDRAWN)), False),
+        (replace(_ENTRY, own_digest="other"), False),
+    ],
+    ids=[
+        "new",
+        "sent",
+        "other-revision",
+        "gone",
+        "scheduled",
+        "pending",
+        "abandoned",
+        "withdrawn",
+        "changed",
+    ],
+)
+def test_only_unchanged_gone_mailings_are_excused(
+    entry: Entry | None, expected: bool, tmp_path: Path
+) -> None:
+    """The files of all others are needed."""
+    _own(tmp_path)
+    mailing = load_project(tmp_path).project.mailings[0]
+    assert is_excused(entry, mailing, _NOW) == expected
+    if entry == _ENTRY:
+        own = replace(_ENTRY, own_digest=read_own_content(mailing).digest)
+        assert is_excused(own, mailing, _NOW)
+
+
+def test_missing_file_is_an_error_while_one_mailing_needs_it(tmp_path: Path) -> None:
+    """Two mailings that name it at one place, through an alias, get a note only if both are gone."""
+    rows = "  - {name: vip, recipients: &list {file: no.csv}, text: Hi}\n  - {name: all, recipients: *list, text: Hi}\n"
+    (tmp_path / "smsby.yaml").write_text(_PROJECT, "utf-8")
+    (tmp_path / "sale.yaml").write_text(_CAMPAIGN + rows, "utf-8")
+    loaded = load_project(tmp_path)
+    severities = [
+        [
+            problem.severity
+            for problem in excuse_missing(loaded, lambda one, names=names: one.name in names).problems
+        ]
+        for names in ((), ("vip",), ("vip", "all"))
+    ]
+    assert severities == [["error"], ["error"], ["note"]]
+
+
+def test_errors_of_an_excused_mailing_are_one_note(tmp_path: Path) -> None:
+    """Its first error, with the number of the others; warnings stay as they are."""
+    _own(tmp_path)
+    mailing = load_project(tmp_path).project.mailings[0]
+    errors = [Problem(Severity.ERROR, "PHONE", f"bad {n}") for n in range(3)]
+    warning = Problem(Severity.WARNING, "TRUTH", "hm")
+    note, rest = excuse_errors(mailing, [warning, *errors])
+    assert rest == warning
+    assert (note.severity, note.code, note.address) == ("note", "PHONE", "sale/vip")
+    assert note.message == "bad 0 (and 2 more errors); the mailing is gone and does not need it"

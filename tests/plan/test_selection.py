@@ -9,7 +9,7 @@ import pytest
 from smsby_deploy.config.project_loader import LoadedProject, load_project
 from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.lock.records import AppliedBy, Entry, Lock
-from smsby_deploy.plan.selection import find_mailing, is_selected, select_mailings
+from smsby_deploy.plan.selection import find_mailing, is_selected, problems_in, select_mailings
 from tests.plan.examples import CAMPAIGN
 
 _ENTRY = Entry(1, "c", "a", "bulk", "0", 0, None, 1, 1, None, (), AppliedBy("t", "p", None, "x"))
@@ -59,6 +59,51 @@ def test_select_mailings_of_an_incomplete_project(tmp_path: Path) -> None:
         select_mailings(loaded, _LOCK, ("news/letter",))
     with pytest.raises(FilesInvalid):
         find_mailing(loaded, "news/letter")
+
+
+@pytest.mark.parametrize(
+    ("select", "files"),
+    [
+        ((), {"news.yaml", "flawed.yaml", "smsby.yaml"}),
+        (("sale/*",), {"smsby.yaml"}),
+        (("sale/vip", "sale/staff"), {"smsby.yaml"}),
+        (("flawed/one",), {"smsby.yaml"}),
+        (("flawed/t*",), {"smsby.yaml", "flawed.yaml"}),
+        (("*/one",), {"smsby.yaml", "news.yaml"}),
+        (("sal*",), {"smsby.yaml", "news.yaml"}),
+        (("unread/x",), {"smsby.yaml", "news.yaml"}),
+    ],
+)
+def test_problems_in_a_selection(select: tuple[str, ...], files: set[str], tmp_path: Path) -> None:
+    """Those of smsby.yaml, of the mailings that it matches, and of files that may hold one of them."""
+    _load(tmp_path, broken=True)
+    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\nsuppress: [gone.csv]\n", "utf-8")
+    (tmp_path / "flawed.yaml").write_text(
+        CAMPAIGN.replace("sale", "flawed").replace("vip", "one").replace("staff", "two\n    timezone: X/Y"),
+        "utf-8",
+    )
+    loaded = load_project(tmp_path)
+    assert [mailing.address for mailing in loaded.flawed] == ["flawed/two"]
+    assert {one.location.file for one in problems_in(loaded, select) if one.location} == files
+
+
+def test_problem_of_a_whole_campaign_concerns_all_of_it(tmp_path: Path) -> None:
+    """Whatever its file is like, its name is known."""
+    _load(tmp_path)
+    (tmp_path / "news.yaml").write_text("version: 1\ncampaign: news\nbogus: 1\nmailings: []\n", "utf-8")
+    loaded = load_project(tmp_path)
+    assert not problems_in(loaded, ("sale/vip", "newsletter/x"))
+    assert problems_in(loaded, ("news/letter",)) == problems_in(loaded, ("n*",)) == loaded.problems
+
+
+def test_flawed_mailing_is_no_orphan(tmp_path: Path) -> None:
+    """It is in the files, although it cannot be planned; a selection may name it."""
+    _load(tmp_path)
+    (tmp_path / "sale.yaml").write_text(
+        CAMPAIGN.replace("name: vip", "name: vip\n    timezone: X/Y"), "utf-8"
+    )
+    mailings, orphans = select_mailings(load_project(tmp_path), _LOCK, ("sale/*", "sale/vip", "old/*"))
+    assert ([mailing.address for mailing in mailings], orphans) == (["sale/staff"], ["old/gone"])
 
 
 def test_find_mailing_takes_whole_addresses(tmp_path: Path) -> None:
