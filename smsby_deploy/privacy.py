@@ -27,6 +27,7 @@ _ONE_NUMBER = (
 )
 # Digits that follow without a gap may be the start of another number, so that both are masked as one.
 _NUMBER = rf"(?<!\d)(?:{_ONE_NUMBER}(?!\d)|{_ONE_NUMBER}\d(?:{_GAP}\d)*)"
+_FINGERPRINT = r"#[0-9a-f]{10}(?!\w)"  # of a mailing's name at sms.by; its digits may look like a number
 _UNIX_TIME = r"1[6-9]\d{8}"  # how sms.by writes times; no phone number starts like this
 _LONG_NUMBER = r"\d(?:[\s()+-]*\d){6,}"  # of a message that is not ours: phone number or not, it is hidden
 _SMALL_NUMBER = r"\d{1,3}"
@@ -44,9 +45,9 @@ def mask_phone(phone: str) -> str:
 def mask_phones(text: str) -> str:
     """Return `text` with everything that could be a phone number masked.
 
-    The length does not change.
+    Fingerprints, which follow a `#`, stay. The length does not change.
     """
-    return re.sub(_NUMBER, lambda found: _mask_number(found.group()), text)
+    return re.sub(rf"{_FINGERPRINT}|{_NUMBER}", lambda found: _mask_number(found.group()), text)
 
 
 def mask_phone_in(text: str, phone: str | None) -> str:
@@ -181,7 +182,7 @@ def _star(value: str) -> str:
 
 
 def _mask_number(number: str) -> str:
-    if re.fullmatch(_UNIX_TIME, number):
+    if number.startswith("#") or re.fullmatch(_UNIX_TIME, number):
         return number
     digits = sum(character.isdigit() for character in number)
     shown, seen = [], 0

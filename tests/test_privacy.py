@@ -197,3 +197,12 @@ def test_shown_url_keeps_the_host(url: str, shown: str) -> None:
 def test_hide_echo_hides_a_token_in_any_value(token: str, shown: bytes) -> None:
     """Also within a word; a short token, or one of digits only, may occur by chance."""
     assert hide_echo(f'{{"status": "xx{token}{token}yy"}}'.encode(), token) == shown
+
+
+@pytest.mark.parametrize("mark", ["1234567890", "a123456789", "123456789f", "0291234567"])
+def test_mask_phones_leaves_fingerprints(mark: str) -> None:
+    """They are needed to find a mailing at sms.by; a number of another length is masked."""
+    text = f"sale/vip shop~staging#{mark} [1/2]"
+    assert mask_phones(text) == text
+    assert mask_phones(f"shop#{mark}75") != f"shop#{mark}75"
+    assert mask_phones("#375291234567 and #+375291234567") == "#37529*****67 and #+37529*****67"

@@ -264,10 +264,14 @@ def _check_written(url: str, place: Location) -> None:
     Raises:
         SmsbyUnavailable: it is neither a known service nor this machine.
     """
+    if url in KNOWN_SERVICES:
+        return
     if _URL.fullmatch(url) and _has_port(url):
-        from smsby_deploy.lock.binding import service_of
+        if is_loopback(url):
+            return
+        from smsby_deploy.lock.binding import service_of  # loads records, for which `validate` has no use
 
-        if service_of(url) in KNOWN_SERVICES or is_loopback(url):
+        if service_of(url) in KNOWN_SERVICES:
             return
     raise SmsbyUnavailable(
         "the token is not sent to the URL in the project's files: it is not a known service",

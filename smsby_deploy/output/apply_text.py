@@ -16,6 +16,8 @@ from smsby_deploy.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Container
 
+    from rich.console import Console
+
     from smsby_deploy.apply.result import ApplyResult, MailingResult, SentTotals
 
 _COLORS = {
@@ -54,6 +56,8 @@ def write_apply(
 ) -> None:
     """Write one line per mailing, the totals and the next commands.
 
+    Mailings with nothing to do share one line, and so do those that are no longer in the files.
+
     `lock` is the lock file's path as a shell command needs it, None if it is not committed, and `plan` the plan file's, or
     `--due`; `program` starts every command.
     """
@@ -62,8 +66,10 @@ def write_apply(
     console = make_console(stream, color=color)
     orphans, scheduled, held = result.orphans, result.scheduled, _hold_lines(result)
     # The counts come before the addresses, so that a long address does not move them.
+    skipped = [one for one in result.mailings if one.outcome is MailingOutcome.SKIPPED and not one.error]
+    idle = [one for one in skipped if one.address not in orphans]
     for mailing in result.mailings:
-        if mailing.address in orphans:
+        if mailing.address in orphans or (mailing in idle and len(idle) > 1):
             continue
         count = count_text(mailing.recipients)
         noun = "recipient " if mailing.recipients == 1 else "recipients"
@@ -75,13 +81,21 @@ def write_apply(
         if mailing.error:
             reason = safe_line(mailing.error)
             write_sentence(console, f"{' ' * _OUTCOME_WIDTH} {reason}", style or "yellow")
+    if len(idle) > 1:
+        _write_count(console, len(idle), "nothing to do")
     if orphans:
-        noun = "mailing   " if len(orphans) == 1 else "mailings  "
-        line = f"{count_text(len(orphans)):>{_COUNT_WIDTH}} {noun}  no longer in the files"
-        console.print(f"{MailingOutcome.SKIPPED:<{_OUTCOME_WIDTH}} {line}")
+        _write_count(console, len(orphans), "no longer in the files")
     write_sentence(console, summary_line(result), "bold")
     for line in next_step_lines(result, lock, program, plan):
         console.print(line, soft_wrap=True)
+
+
+def _write_count(console: Console, count: int, why: str) -> None:
+    """Write one line for mailings that were skipped."""
+    noun = "mailing   " if count == 1 else "mailings  "
+    console.print(
+        f"{MailingOutcome.SKIPPED:<{_OUTCOME_WIDTH}} {count_text(count):>{_COUNT_WIDTH}} {noun}  {why}"
+    )
 
 
 def next_step_lines(

@@ -140,7 +140,7 @@ def find_collision(
     )
     ways = f"`smsby-deploy import {address} {options}`, restore the lock, or raise `revision`"
     if others:
-        return f"sms.by has it under another fingerprint ({others[0]}): {ways}"
+        return f"sms.by has it under another fingerprint (#{others[0]}): {ways}"
     if remote.truncated_name(project, address, revision):
         return f"sms.by lists a mailing whose truncated name begins like this one: {ways}"
     return ""

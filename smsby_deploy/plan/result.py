@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -9,6 +10,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from smsby_deploy.config.declarations import Project
+from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.plan.guardrails import Breach, check_apply, is_same_currency
@@ -121,7 +123,16 @@ class PlanResult:
         if self.refusal is not None:
             location = Location(project.file)
             found.append(Problem(Severity.ERROR, "REFUSED", self.refusal.message, location=location))
-        return tuple(found)
+        return (*found, *self._changes())
+
+    def _changes(self) -> Iterator[Problem]:
+        """What `--compare` found beside the mailings, as warnings."""
+        changes = self.plan.changes
+        for one in changes.settings if changes is not None else ():
+            message = f"{one.key}: {one.before or 'not set'} → {one.after or 'not set'}"
+            yield Problem(Severity.WARNING, "SETTING_CHANGED", message, location=Location(PROJECT_FILE))
+        for gap in changes.gaps if changes is not None else ():
+            yield Problem(Severity.WARNING, "NOT_READ", gap, location=Location(PROJECT_FILE))
 
     def exit_code(self, *, is_detailed: bool = False) -> ExitCode:
         """The exit code of `plan`.

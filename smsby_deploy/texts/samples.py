@@ -35,6 +35,7 @@ from smsby_deploy.texts.template import (
     reviewed_text,
     rows_file,
 )
+from smsby_deploy.texts.text_lint import TextLint
 from smsby_deploy.wording import counted
 
 DEFAULT_LIMIT = 3
@@ -135,7 +136,9 @@ def sample_mailing(
         is_personal=personal,
         pending_defaults=find_defaults(mailing),
     )
+    lint = TextLint(mailing, template)
     for batch, texts in _render_all(mailing, template, suppressed, problems):
+        lint.check(batch, texts)
         selector.add(batch, texts)
     if not has_errors(problems.kept):
         _check_rows(mailing, rows, selector)
@@ -148,7 +151,10 @@ def sample_mailing(
             make_sample(candidate, file, why=why, is_suppressed=candidate.phone in suppressed)
             for candidate, why in selector.selected()
         ),
-        tuple(place_rows(mailing.audience, problem) for problem in problems.all_of(mailing)),
+        tuple(
+            place_rows(mailing.audience, problem)
+            for problem in (*problems.all_of(mailing), *lint.find_problems())
+        ),
         selector.by_parts if personal else None,
     )
 

@@ -60,3 +60,14 @@ def test_render_refuses_what_does_not_exist(project: str) -> None:
     assert run(["-C", project, "render", "sale/nope"]) == 64
     assert run(["-C", project, "render", "sale/vip", "--row", "3"]) == 64
     assert run(["-C", project, "render"]) == 64
+
+
+def test_render_has_the_warnings_about_texts(project: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever looks at texts sees what looks right and is not."""
+    campaign = Path(project) / "sale.yaml"
+    text = "{% if n %}&nbsp;{% endif %}\u0421at"
+    content = _CAMPAIGN.replace("{{ n }}, ваш номер", text).replace("n: Анна", 'n: "no"')
+    (Path(project) / "vip.csv").write_text("phone,n\n375291234567,no\n", "utf-8")
+    campaign.write_text(content.replace("recipients: [{", "recipients: {file: vip.csv} # ", 1), "utf-8")
+    assert run(["-C", project, "render", "sale/vip"]) == 0
+    assert {"HTML_ENTITY", "MIXED_ALPHABETS", "TRUTH"} <= set(capsys.readouterr().err.split())

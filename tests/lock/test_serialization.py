@@ -27,7 +27,7 @@ from smsby_deploy.lock.records import (
     Resolution,
     chunk_state_of,
 )
-from smsby_deploy.lock.serialization import ReadText, read_lock, write_lock
+from smsby_deploy.lock.serialization import ReadText, read_lock, recovery_of, write_lock
 
 _text = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=12)
 _name = st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True)
@@ -221,6 +221,19 @@ def test_read_lock_refuses_an_edited_lock() -> None:
     with pytest.raises(LockDamaged) as caught:
         read_lock(json.dumps(document), "smsby.lock.json")
     assert "git checkout -- smsby.lock.json" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_private", "hint"),
+    [
+        ("production", False, "restore it from git (git checkout -- a.json)"),
+        ("sandbox", True, "delete a.json and the files beside it, and rehearse again"),
+        ("staging", True, "restore a backup of a.json, which is not in git"),
+    ],
+)
+def test_recovery_of_depends_on_where_the_lock_is(environment: str, is_private: bool, hint: str) -> None:
+    """What is in .smsby/ is not in git."""
+    assert hint in recovery_of("a.json", environment, is_private=is_private)
 
 
 def test_read_lock_recognizes_conflict_markers() -> None:

@@ -83,6 +83,14 @@ def test_write_apply_counts_orphans_in_one_line() -> None:
     assert lines[2].startswith("1 sent, 1,200 skipped; 4 recipients")
 
 
+def test_write_apply_counts_idle_mailings_in_one_line() -> None:
+    """An apply of forty finished campaigns is not forty lines."""
+    idle = [MailingResult(f"sale/{n}", MailingOutcome.SKIPPED, 3) for n in range(40)]
+    text = text_of(result(*idle, MailingResult("sale/new", MailingOutcome.SENT, 1)))
+    assert "skipped          40 mailings    nothing to do" in text
+    assert [line.split()[-1] for line in text.splitlines() if "sale/" in line] == ["sale/new"]
+
+
 def test_apply_of_a_partly_sent_mailing_names_it() -> None:
     """It is partial, in text and JSON; the JSON's summary has that key only then."""
     why = "sent to 1 of 4 recipients; the rest: stopped by a signal before it was sent"

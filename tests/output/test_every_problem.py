@@ -133,6 +133,11 @@ CASES: dict[str, Case] = {
     "TEMPLATE": Case('    text: "Hello, {{ nmae }}"\n'),
     "TEMPLATE_SYNTAX": Case('    text: "Hello, {{ name | upcase }}"\n'),
     "TEXT": Case('    text: "{# later #}"\n'),
+    "SETTING_CHANGED": Case(
+        project="price: {currency: BYN, per_part: 1}\n",
+        files={"base/smsby.yaml": "version: 1\nproject: shop\n"},
+        commands=(("plan", "--compare", "{folder}/base", "--offline", "--format", "github"),),
+    ),
     "SINGLE_SIZE": Case(
         "    text: Hello\n    via: single\n", rows="phone\n" + "".join(f"37529{n:07}\n" for n in range(10_001))
     ),

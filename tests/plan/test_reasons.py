@@ -58,7 +58,7 @@ def test_lowered_revision_says_what_is_certain(state: ChunkState, words: str) ->
 def test_find_collision_names_the_ids_to_import() -> None:
     """The command can be copied as it is."""
     message = _collision(_view("sale/vip shop#bbbbbbbbbb", "sale/vip shop#cccccccccc"))
-    assert "another fingerprint (bbbbbbbbbb)" in message
+    assert "another fingerprint (#bbbbbbbbbb)" in message
     assert "`smsby-deploy import sale/vip --message-id 11 --message-id 12`" in message
 
 
