@@ -28,6 +28,7 @@ _AUTHOR = {"NAME": "smsby-deploy", "EMAIL": "smsby-deploy@localhost"}
 _TIMEOUT = 60.0  # seconds
 _TRIES = 4
 _CREDENTIALS = re.compile(r"//[^/@\s]+@")
+_REASONS = ("remote: ", "fatal: ", "error: ")  # what the server says comes first
 _NONE = "0" * 40  # what a branch is that does not exist
 _LOCK, _JOURNAL, _ARCHIVE, _HOLDER = "lock.json", "journal", "archive.jsonl", "holder.json"
 
@@ -183,8 +184,9 @@ def _name_in(line: str) -> str:
 
 
 def _why(done: subprocess.CompletedProcess[bytes]) -> str:
-    """Return the last line that git wrote about a failure, without a password in a URL."""
-    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    said = next((line for line in reversed(lines) if line.startswith(("fatal:", "error:", "remote:"))), "")
-    text = said or (lines[-1] if lines else f"git failed with {done.returncode}")
+    """Return the line that says best why git failed, without a password in a URL."""
+    lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [
+        f"git failed with {done.returncode}"
+    ]
+    text = next((line for start in _REASONS for line in lines if line.startswith(start)), lines[-1]).strip()
     return _CREDENTIALS.sub("//***@", text)

@@ -198,8 +198,9 @@ class SharedLockStore(LockStore):
 
     def read_running(self) -> RunningApply | None:
         stored = self._read_shared()
-        if stored.holder is None or self._is_dead(stored.holder):
-            return None
+        with self._explained("read"):
+            if stored.holder is None or self._is_dead(stored.holder):
+                return None
         before, after = self._read_stored(stored._replace(journal=b"")), self._read_stored(stored)
         begun = {a for a, entry in after.mailings.items() if entry != before.mailings.get(a)}
         return RunningApply(str(stored.holder), frozenset(begun))
@@ -232,11 +233,17 @@ class SharedLockStore(LockStore):
             ) from error
 
     def _read_shared(self) -> Stored:
-        try:
+        with self._explained("read"):
             return self._shared.read()
+
+    @contextlib.contextmanager
+    def _explained(self, verb: str) -> Iterator[None]:
+        """Raise a failure of the store as an error for users."""
+        try:
+            yield
         except StoreFailed as error:
             raise SmsbyDeployError(
-                f"cannot read the lock from {self._shared.name}: {error.strerror}",
+                f"cannot {verb} the lock in {self._shared.name}: {error.strerror}",
                 hint="check the network and the permissions of this run, then run the command again",
             ) from error
 
@@ -262,19 +269,18 @@ class SharedLockStore(LockStore):
         """Return the lease once no living run has it; raises as `held`."""
         deadline = self._clock.monotonic() + timeout
         while True:
-            stored = self._read_shared()
-            if stored.holder is None or self._is_dead(stored.holder) or stored.holder.id == self._last_id():
-                holder = self._new_holder(command)
-                try:
+            with self._explained("take"):
+                stored = self._shared.read()
+                if (
+                    stored.holder is None
+                    or self._is_dead(stored.holder)
+                    or stored.holder.id == self._last_id()
+                ):
+                    holder = self._new_holder(command)
                     write_file(self._lease_path, holder.id)
-                    return Lease(self._shared, stored, holder, self._clock)
-                except WrittenMeanwhile:
-                    continue  # another run was faster: look who holds it now
-                except StoreFailed as error:
-                    raise SmsbyDeployError(
-                        f"cannot take the lock in {self._shared.name}: {error.strerror}",
-                        hint="check the network and the permissions of this run, then run the command again",
-                    ) from error
+                    with contextlib.suppress(WrittenMeanwhile):  # another run was faster
+                        return Lease(self._shared, stored, holder, self._clock)
+                    continue
             if self._clock.monotonic() >= deadline:
                 raise LockHeld(
                     f"another run holds the lock: {stored.holder}",

@@ -231,9 +231,9 @@ def test_unreachable_store_is_an_error_for_the_user(store: MemoryStore, tmp_path
     """It names the store and the reason."""
     store.failure = StoreFailed("no route to host")
     lock = _lock(store, tmp_path)
-    with pytest.raises(SmsbyDeployError, match="cannot read the lock from memory: no route to host"):
+    with pytest.raises(SmsbyDeployError, match="cannot read the lock in memory: no route to host"):
         lock.read()
-    with pytest.raises(SmsbyDeployError, match="cannot read the lock from memory"), lock.held():
+    with pytest.raises(SmsbyDeployError, match="cannot take the lock in memory"), lock.held():
         pass
 
 

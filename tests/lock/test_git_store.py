@@ -1,0 +1,78 @@
+"""A lock in a git branch: what it touches, and whom it trusts. test_shared_stores.py has what all stores guarantee."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.lock.git_store import GitStore
+from smsby_deploy.lock.shared import Stored, StoreFailed
+
+_REF = "refs/heads/smsby-lock"
+
+
+def _git(checkout: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=checkout, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def _open(checkout: Path, remote: str = "origin", key: str = "shop.production") -> GitStore:
+    return GitStore(checkout, remote, _REF, key, os.environ)
+
+
+def test_git_store_touches_only_its_branch(git_remote: Path) -> None:
+    """The checkout, its index and its branches stay as they are."""
+    (git_remote / "sale.yaml").write_text("version: 1\n")
+    _git(git_remote, "add", "sale.yaml")
+    before = _git(git_remote, "status", "--porcelain=v2", "--branch")
+    _open(git_remote).write(Stored(), Stored(lock=b"{}"))
+    assert _git(git_remote, "status", "--porcelain=v2", "--branch") == before
+    assert _git(git_remote, "branch") == ""
+    assert _git(git_remote, "ls-remote", "origin").split()[1:] == [_REF]
+
+
+def test_git_store_keeps_a_history(git_remote: Path) -> None:
+    """Every write is a commit on top of the last one, so an older lock can be restored."""
+    store = _open(git_remote)
+    first = store.write(Stored(), Stored(lock=b"1"))
+    store.write(first, first._replace(lock=b"2"))
+    _git(git_remote, "fetch", "-q", "origin", _REF)
+    assert _git(git_remote, "show", "FETCH_HEAD~1:shop.production/lock.json") == "1"
+
+
+def test_git_store_runs_no_hook_of_the_checkout(git_remote: Path) -> None:
+    """A file that something left in .git/hooks is not a part of an apply."""
+    hook = git_remote / ".git" / "hooks" / "pre-push"
+    hook.write_text("#!/bin/sh\ntouch pwned\nexit 1\n")
+    hook.chmod(0o755)
+    _open(git_remote).write(Stored(), Stored(lock=b"{}"))
+    assert not (git_remote / "pwned").exists()
+
+
+def test_git_store_takes_no_folder_for_a_remote(git_remote: Path) -> None:
+    """A repository in the checkout, which a pull request can add, is not where the lock is."""
+    subprocess.run(["git", "init", "-q", "--bare", git_remote / "backup"], check=True)
+    with pytest.raises(StoreFailed, match="No such remote 'backup'"):
+        _open(git_remote, "backup").read()
+
+
+def test_git_store_shows_no_password(git_remote: Path) -> None:
+    """The URL of a remote may have one."""
+    _git(git_remote, "remote", "set-url", "origin", "http://user:geheim@127.0.0.1:1/lock.git")
+    with pytest.raises(StoreFailed) as caught:
+        _open(git_remote).read()
+    assert "127.0.0.1" in str(caught.value)
+    assert "geheim" not in str(caught.value)
+
+
+def test_git_store_refused_by_the_server(git_remote: Path) -> None:
+    """A branch that the run may not push to is an error that says so, and no lost lock."""
+    hook = git_remote.parent / "remote.git" / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\necho 'protected branch' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(StoreFailed, match=r"pre-receive hook declined|protected branch"):
+        _open(git_remote).write(Stored(), Stored(lock=b"{}"))
+    assert _open(git_remote).read() == Stored()

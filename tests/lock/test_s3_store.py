@@ -1,0 +1,51 @@
+"""A lock in S3: what is removed, and what is not shown. test_shared_stores.py has what all stores guarantee."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from uuid import uuid4
+
+import obstore
+import pytest
+from obstore.store import S3Store as Bucket
+
+from smsby_deploy.lock import s3_store
+from smsby_deploy.lock.s3_store import S3Store
+from smsby_deploy.lock.shared import Holder, Stored, StoreFailed
+from tests.shared_stores import S3_KEYS
+
+_AT = "2026-11-02T09:00:00+00:00"
+_HOLDER = Holder("a", "apply", 1, "ci", _AT, _AT)
+
+
+@pytest.fixture(autouse=True)
+def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in S3_KEYS.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_s3_store_removes_what_is_old(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no run can still be writing is removed when a run ends; the lock and its archive stay."""
+    prefix = uuid4().hex
+    store = S3Store(f"s3://locks/{prefix}", s3_server, "k", os.environ)
+    monkeypatch.setattr(s3_store, "_KEPT", timedelta(seconds=-1))
+    stored = Stored()
+    for number in range(4):
+        journal = f"{number}\n".encode()
+        stored = store.write(stored, stored._replace(holder=_HOLDER, journal=stored.journal + journal))
+    stored = store.write(stored, Stored(stored.version, _HOLDER, b"lock", archive=b"old\n"))
+    last = store.write(stored, stored._replace(holder=None))
+    assert S3Store(f"s3://locks/{prefix}", s3_server, "k", os.environ).read() == last
+    bucket = Bucket("locks", endpoint=s3_server, client_options={"allow_http": True})
+    left = [one["path"] for one in obstore.list(bucket, prefix).collect()]
+    assert not [path for path in left if "/journal/" in path]
+    assert len([path for path in left if "/versions/" in path]) <= 2
+
+
+def test_s3_store_shows_no_key(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library's errors contain requests, which have the id of the key."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA-GEHEIM")
+    with pytest.raises(StoreFailed) as caught:
+        S3Store("s3://no-such-bucket/x", s3_server, "k", os.environ).write(Stored(), Stored(lock=b"{}"))
+    assert "GEHEIM" not in str(caught.value)
