@@ -50,12 +50,15 @@ class ChunkMessage:
 class BulkRequest(SendRequest):
     """One sendBulkSms with chunks of one campaign."""
 
-    def __init__(self, context: ApplyContext, messages: Sequence[ChunkMessage]) -> None:
+    def __init__(self, context: ApplyContext, check: RemoteCheck, messages: Sequence[ChunkMessage]) -> None:
         super().__init__([message.ref for message in messages])
         self._context = context
+        self._check = check
         self._messages = {message.ref: message for message in messages}
 
     def prepare(self) -> PreparedSend:
+        for address in self.addresses:
+            self._check.look_again(address)
         messages = [self._messages[ref].body for ref in self.chunks]
         return self._context.client.prepare_bulk_sms(messages, self._context.project.api.callback_url)
 
@@ -82,7 +85,7 @@ class BulkSender:
         """
         messages = (message for mailing in mailings for message in self._messages(mailing))
         requests = pack_requests(self._context.project.api, messages)
-        self._dispatcher.send_all(BulkRequest(self._context, request) for request in requests)
+        self._dispatcher.send_all(BulkRequest(self._context, self._check, request) for request in requests)
 
     def _messages(self, mailing: Mailing) -> Iterator[ChunkMessage]:
         """Yield the messages of `mailing` that are still to be sent.

@@ -329,6 +329,8 @@ class _RequestQueue:
             return None
         try:
             return _Prepared(request, request.prepare())
+        except StopSending:
+            raise
         except Exception as error:
             what = f"not sent: {type(error).__name__} while the request was prepared"
             raise StopSending(what, ExitCode.UNREACHABLE) from error

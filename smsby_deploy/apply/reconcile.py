@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 
 from smsby_deploy.apply.context import ApplyContext, Event
@@ -43,17 +43,22 @@ class Reconciler:
         self._last = asked_at, remote
         return remote
 
-    def read_recent(self) -> RemoteView:
+    @property
+    def asked_at(self) -> float | None:
+        """When the list was asked for last; None if it is to be read again."""
+        return None if self._last is None else self._last[0]
+
+    def read_recent(self, least: float = 0.0) -> RemoteView:
         """Return the remote list as it was less than half of `reconcile_seconds` ago, or now.
 
-        So the reads of a run grow with its time, not with its mailings.
+        It may also be up to `least` seconds old. So the reads of a run grow with its time, not with its mailings.
 
         Raises:
             StopSending: it cannot be read.
         """
         if self._last is not None:
             asked_at, remote = self._last
-            if self._clock.monotonic() - asked_at < self._project.api.reconcile_seconds / 2:
+            if self._clock.monotonic() - asked_at < max(least, self._project.api.reconcile_seconds / 2):
                 return remote
         return self.read_before_sending()
 
@@ -96,13 +101,20 @@ class Reconciler:
             )
         self._recorder.write_entry(address, revision, action, records)
 
-    def note_found(self, address: str, remote: RemoteView) -> None:
-        """Record what `remote` proves about the recorded chunks of `address`."""
+    def note_found(self, address: str, remote: RemoteView, skip: Container[ChunkState] = frozenset()) -> None:
+        """Record what `remote` proves about the recorded chunks of `address`.
+
+        Chunks in a state of `skip` stay as they are.
+        """
         entry = self._recorder.lock.mailings.get(address)
         if entry is None:
             return
         for index, (chunk, state) in enumerate(zip(entry.chunks, merge_entry(entry, remote), strict=True)):
-            if state is chunk.state or (state is ChunkState.DRAFT and _is_confirm_lost(chunk)):
+            if (
+                state is chunk.state
+                or chunk.state in skip
+                or (state is ChunkState.DRAFT and _is_confirm_lost(chunk))
+            ):
                 continue  # a confirmed draft may be listed as a draft for a while: see look_for
             listed = remote.by_fingerprint.get(chunk.fingerprint)
             if listed is None:

@@ -16,6 +16,9 @@ from smsby_deploy.plan.reasons import find_collision
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.situation import is_recorded_singly
 
+_LEAST_BETWEEN = 10.0  # seconds between two looks for one mailing, however short `reconcile_seconds` is
+_SENT_ELSEWHERE = "sms.by lists a part of it that this run did not send"
+
 
 class RemoteCheck:
     """Records what sms.by already has, so that none of it is sent again."""
@@ -29,6 +32,7 @@ class RemoteCheck:
         self._reconciler = reconciler
         self._singles = singles
         self._clock = context.clock
+        self._seen: dict[str, float | None] = {}  # which read of the list each mailing was looked for in
         self._lock_before = context.recorder.lock  # what this run sends may take a while to be listed
 
     def record_found(self) -> None:
@@ -68,15 +72,9 @@ class RemoteCheck:
         run.is_begun = True
         self._shutdown.check()
         remote = self._reconciler.read_recent()
-        seconds = self._project.api.reconcile_seconds
-        check = check_list(self._lock_before, remote, now=self._clock.now(), reconcile_seconds=seconds)
-        if check.is_disproved:
-            run.stop(with_code(ReasonCode.UNKNOWN, check.doubt), ExitCode.REFUSED)
-            return False
-        marks = [chunk.fingerprint for chunk in run.action.chunks]
-        collision = find_collision(self._project.scope, mailing.address, mailing.revision, marks, remote)
-        if collision and not self._project.environment.is_rehearsal:
-            run.stop(with_code(ReasonCode.COLLISION, collision), ExitCode.REFUSED)
+        self._seen[mailing.address] = self._reconciler.asked_at
+        self._stop_if_refused(mailing, remote)
+        if run.is_stopped:
             return False
         try:
             self._record(mailing, run.action, remote)
@@ -84,8 +82,42 @@ class RemoteCheck:
             raise not_asked(error) from error
         chunks = self._recorder.lock.mailings[mailing.address].chunks
         if any(chunk.state is ChunkState.UNKNOWN and chunk.step != "confirm" for chunk in chunks):
-            run.stop("unknown: sms.by lists a part of it that this run did not send")
+            run.stop(f"unknown: {_SENT_ELSEWHERE}")
         return not run.is_stopped
+
+    def look_again(self, address: str) -> None:
+        """Look for the rest of a mailing that is being sent, if the last look was long ago.
+
+        Another checkout may send it, too. What is listed of it although this run has not sent it is recorded, and the
+        mailing stops.
+
+        Raises:
+            StopSending: sms.by could not be asked.
+        """
+        if self._project.environment.is_rehearsal:
+            return  # what was rehearsed before is listed
+        remote = self._reconciler.read_recent(_LEAST_BETWEEN)
+        if self._seen.get(address) == self._reconciler.asked_at:
+            return
+        self._seen[address] = self._reconciler.asked_at
+        self._stop_if_refused(self._mailings[address], remote)
+        before = self._recorder.lock.mailings[address]
+        self._reconciler.note_found(address, remote, skip={ChunkState.UNKNOWN})  # these are in flight
+        if self._recorder.lock.mailings[address] is not before:
+            self._runs[address].stop(_SENT_ELSEWHERE)
+
+    def _stop_if_refused(self, mailing: Mailing, remote: RemoteView) -> None:
+        """Stop the mailing if the list is not believed, or shows another one in its place."""
+        run = self._runs[mailing.address]
+        seconds = self._project.api.reconcile_seconds
+        check = check_list(self._lock_before, remote, now=self._clock.now(), reconcile_seconds=seconds)
+        if check.is_disproved:
+            run.stop(with_code(ReasonCode.UNKNOWN, check.doubt), ExitCode.REFUSED)
+            return
+        marks = [chunk.fingerprint for chunk in run.action.chunks]
+        collision = find_collision(self._project.scope, mailing.address, mailing.revision, marks, remote)
+        if collision and not self._project.environment.is_rehearsal:
+            run.stop(with_code(ReasonCode.COLLISION, collision), ExitCode.REFUSED)
 
     def _record(self, mailing: Mailing, action: Action, remote: RemoteView) -> None:
         """Record a new mailing, or what sms.by says about a recorded one."""

@@ -14,7 +14,7 @@ from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.smsby.response import Answer
-from tests.apply.fake_dispatch import World
+from tests.apply.fake_dispatch import VirtualClock, World
 from tests.apply.fake_smsby import EMPTY_LIST, PHONES, Shop, error, ok
 
 BROKEN = Answer(200, None, is_empty=True)
@@ -115,6 +115,58 @@ def test_remote_check_looks_once_for_each_mailing(bulk: Shop) -> None:
     bulk.apply()
     calls = [name for name, _ in bulk.sms_by.calls if name in ("getSMSMessages", "sendBulkSms")]
     assert calls == ["getSMSMessages", "getSMSMessages", "sendBulkSms", "sendBulkSms", "getSMSMessages"]
+
+
+class _SlowService:
+    """Takes each request in 20 seconds, and lists what a test wants from the `when`-th answer on."""
+
+    def __init__(self, bulk: Shop, when: int = 99, answer: Answer = EMPTY_LIST) -> None:
+        bulk.clock = bulk.sms_by.clock = self.clock = VirtualClock()
+        bulk.mailing(f"recipients: [{', '.join(PHONES[:6])}], text: Closed")
+        bulk.sms_by.script("sendBulkSms", self._take)
+        bulk.sms_by.script("getSMSMessages", *[EMPTY_LIST] * when, answer)
+        self.calls = bulk.sms_by.calls
+
+    def _take(self, params: object) -> Answer:
+        self.clock.time += 20
+        return ok({"uuid": "u", "success": "OK"})
+
+    def names(self) -> str:
+        """The reads of the list and the sends: `l` and `s`."""
+        letters = {"getSMSMessages": "l", "sendBulkSms": "s"}
+        return "".join(letters.get(name, "") for name, _ in self.calls)
+
+
+def test_remote_check_looks_again_within_a_long_mailing(bulk: Shop) -> None:
+    """When the list that was read last is old."""
+    service = _SlowService(bulk)
+    result, mailing = bulk.apply()
+    assert (result.exit_code, mailing.outcome) == (ExitCode.DONE, MailingOutcome.SENT)
+    assert service.names() == "llslslsl"  # the plan, before each request, at the end
+
+
+def test_remote_check_stops_a_mailing_that_is_sent_elsewhere(bulk: Shop) -> None:
+    """Another checkout sent its second chunk while the first was on its way: no recipient gets it twice."""
+    _SlowService(bulk)
+    marks = fingerprints(bulk)
+    service = _SlowService(bulk, 2, listed(*marks[:2]))
+    result, mailing = bulk.apply()
+    assert service.names() == "llsll"
+    assert (result.exit_code, mailing.outcome) == (ExitCode.OUTCOME_UNKNOWN, MailingOutcome.UNKNOWN)
+    states = [bulk.chunk(index).state for index in range(3)]
+    assert states == [ChunkState.ACCEPTED, ChunkState.ACCEPTED, ChunkState.UNKNOWN]
+    assert bulk.chunk(1).message_id == 61
+    assert "this run did not send" in (mailing.error or "")
+
+
+def test_remote_check_stops_within_a_mailing_without_the_list(bulk: Shop) -> None:
+    """What was sent is recorded, and the rest is sent by the next apply."""
+    service = _SlowService(bulk, 2, error("limit exceeded"))
+    result, _ = bulk.apply()
+    assert service.names().startswith("llsl")
+    assert service.names().count("s") == 1
+    assert result.exit_code == ExitCode.OUTCOME_UNKNOWN  # it was sent in part
+    assert [bulk.chunk(index).state for index in (0, 1)] == [ChunkState.ACCEPTED, ChunkState.PENDING]
 
 
 def test_remote_check_looks_for_an_unknown_chunk(bulk: Shop) -> None:
