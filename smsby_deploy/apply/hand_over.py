@@ -48,7 +48,7 @@ def hand_over(request: ApplyRequest) -> ApplyResult:
     lock = request.store.read()
     select_mailings(loaded, lock, request.select)
     now = request.clock.now()
-    if not _sort(request, loaded, lock, now).is_empty:
+    if not _sort(request, loaded, lock, now).is_empty or request.store.has_leftover():
         with request.store.held(request.lock_timeout) as held:
             return _HandOver(request, loaded, held).run()
     plan = _empty_plan(request, loaded, lock)

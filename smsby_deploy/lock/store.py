@@ -90,6 +90,10 @@ class LockStore:
         }
         return RunningApply(self.describe_holder(), frozenset(begun))
 
+    def has_leftover(self) -> bool:
+        """Return whether a run that is over left a journal, which is to be folded in."""
+        return self.journal_path.exists() and not self._is_held()
+
     def _is_held(self) -> bool:
         """Return whether a living process holds the lock.
 

@@ -14,9 +14,20 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.e2e.conftest import Shop
-from tests.e2e.trial import Case, apply, finish, received, start
+from tests.e2e.forked import CLOCK_AHEAD
+from tests.e2e.trial import (
+    IN_WINDOW,
+    Case,
+    apply,
+    finish,
+    received,
+    release_later,
+    start,
+    unknown,
+)
 
 CASES = [
     Case(via, n, file)
@@ -65,6 +76,60 @@ def test_crash_anywhere_sends_nothing_twice(shop: Shop, tmp_path: Path, case: Ca
         assert received(shop, "crash") == expected, where
         assert shop.run("plan", "--detailed-exitcode").code == 0, where
     assert len(recovered) > 3 * case.requests  # before, during and after each request
+
+
+def test_crash_of_approval_or_hand_over_sends_nothing_twice(shop: Shop, tmp_path: Path) -> None:
+    """After a crash anywhere between the approval and sms.by, each recipient gets each message exactly once."""
+    case = Case("bulk", 1, plan_file=False)
+    start(shop, case, "crash", reconcile_seconds=0.05)
+    release_later(shop)
+    approve = ("apply", "--auto-approve"), "0"
+    hand_over = ("apply", "--due"), str(IN_WINDOW)
+    expected: Counter[str] = Counter()
+    for number, (arguments, ahead) in enumerate((approve, hand_over)):
+        project = {path.name: path.read_bytes() for path in shop.root.iterdir()}
+        points = tmp_path / f"points{number}"
+        counted = shop.run(*arguments, env={CLOCK_AHEAD: ahead, "SMSBY_FAULT": f"count:{points}"})
+        assert counted.code == 0, counted.err
+        left = {path.name: path.read_bytes() for path in shop.root.iterdir()}
+        names = [line.split()[1] for line in points.read_text().splitlines()]
+        recovered: set[str] = set()
+        for k, name in enumerate(names, 1):
+            where = f"{arguments[1]} killed at {k}: {name}"
+            _restore(shop, project)
+            killed = shop.run(*arguments, env={CLOCK_AHEAD: ahead, "SMSBY_FAULT": f"kill:{k}"})
+            assert killed.code == -signal.SIGKILL, where
+            if (state := _state_left(shop)) in recovered:
+                continue
+            recovered.add(state)
+            _finish_hand_over(shop, where)
+            got = _received_later(shop)
+            assert set(got.values()) == {1}, where
+            assert got == (expected := expected or got), where
+        assert len(recovered) > 2
+        _restore(shop, left)
+
+
+def _finish_hand_over(shop: Shop, where: str) -> None:
+    """Do what cron and a truthful user do, until nothing waits."""
+    for _ in range(6):
+        if not (shop.root / "smsby.lock.json").exists():
+            assert shop.run("apply", "--auto-approve").code == 0, where
+        for address in unknown(shop):
+            assert shop.run("lock", "resolve", address, "--not-sent", "--reason", "looked").code == 0, where
+        done = shop.run("apply", "--due", env={CLOCK_AHEAD: str(IN_WINDOW)})
+        assert done.code in (0, 1, 4, 6), f"{where}\n{done.err}"
+        if {entry["state"] for entry in shop.lock()["mailings"].values()} == {"complete"}:
+            return
+    raise AssertionError(f"{where}: it never completed")
+
+
+def _received_later(shop: Shop) -> Counter[str]:
+    """What each phone gets once the time has come."""
+    for command in ({"advance": 3 * 86400}, {"reset": True}):
+        got = received(shop, "crash")
+        requests.post(f"{shop.url}/_sandbox/clock", json=command, timeout=5).raise_for_status()
+    return got
 
 
 def _restore(shop: Shop, project: dict[str, bytes]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.e2e.conftest import Result, Shop
@@ -81,6 +82,20 @@ def start(shop: Shop, case: Case, project: str, **api: object) -> None:
         )
     if case.plan_file:
         assert shop.run("plan", "--out", "plan.json").code == 0
+
+
+IN_WINDOW = (
+    40 * 3600.0
+)  # by how many seconds the clock of a run must be ahead for the window of `release_later`
+
+
+def release_later(shop: Shop) -> None:
+    """Let the campaign be sent in two days, and wait for its window until then."""
+    now = datetime.now(UTC)  # noqa: TID251  # the runs have the real clock, or are ahead of it
+    time = (now + timedelta(days=2)).replace(microsecond=0, second=0)
+    campaign = (shop.root / "sale.yaml").read_text(encoding="utf-8")
+    lines = f"schedule_time: {time:%Y-%m-%dT%H:%M:%S}Z\nrelease: {{before: 12h, at_latest: 20m}}\nmailings:\n"
+    shop.write("sale.yaml", campaign.replace("mailings:\n", lines))
 
 
 def apply(shop: Shop, case: Case, env: dict[str, str]) -> Result:
