@@ -46,6 +46,8 @@ class AnswerHandler:
 
         Only that it was accepted may not be on disk yet: the next intent or `Recorder.sync` sees to that.
         """
+        if request.record(outcome):
+            return
         match outcome.kind:
             case OutcomeKind.ACCEPTED:
                 self._record_accepted(request, outcome)
@@ -59,6 +61,8 @@ class AnswerHandler:
 
     def record_retry(self, request: SendRequest, outcome: Outcome, pause: float) -> None:
         """Record that `request` was not sent and is repeated after `pause` seconds."""
+        if request.record_retry(outcome, pause):
+            return
         self._record_not_sent(request, outcome)
         line = f"not sent ({outcome.error}); trying again in {pause:.3g} s"
         self._warn("retry", line, request, outcome)
@@ -116,6 +120,8 @@ class AnswerHandler:
 
         Of requests with a single phone only failures are announced: the others may be thousands.
         """
+        if request.is_repeatable:
+            return
         records = [self._recorder.chunk(ref) for ref in request.chunks]
         mailings = self._recorder.lock.mailings
         chunks = [(address, index, len(mailings[address].chunks)) for address, index in request.chunks]

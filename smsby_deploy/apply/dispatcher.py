@@ -180,7 +180,8 @@ class Dispatcher:
         """Record `outcome`, or let the request be repeated if it was not sent."""
         if outcome.kind not in (OutcomeKind.ACCEPTED, OutcomeKind.REJECTED):
             self._connections.discard()  # what follows may take long
-        if outcome.kind is OutcomeKind.NOT_SENT:
+        was_lost = outcome.kind is OutcomeKind.UNKNOWN and request.is_repeatable
+        if outcome.kind is OutcomeKind.NOT_SENT or was_lost:
             pause = SEND_RETRIES.pause_after(request.tries, outcome.retry_after)
             if pause is not None:
                 self._answers.record_retry(request, outcome, pause)

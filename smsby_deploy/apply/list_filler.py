@@ -2,159 +2,35 @@
 
 createSubscriberList makes it, then importContacts fills it batch by batch.
 Neither call reaches a recipient, and repeating them changes nothing: the list is looked for by its name before it is made,
-and sms.by identifies a contact by its phone. So they are retried, which a send never is.
-
-The contacts are read from the files without opt-outs, and checked against the plan. A list's name contains the digest of its
-contacts, so two audiences never share a list.
+and sms.by identifies a contact by its phone. So they are retried, which a send never is, and up to `concurrency` calls are in
+flight.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from itertools import compress
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
-from smsby_deploy.apply.context import ApplyContext, Event, FilesChanged, read_opt_outs
+from smsby_deploy.apply.contact_reader import ContactBatch, ContactReader, Contacts
+from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.dispatcher import Dispatcher
+from smsby_deploy.apply.send_request import SendRequest
 from smsby_deploy.apply.worker_pool import StopSending
-from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
+from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import UploadRecord
-from smsby_deploy.plan.chunks import hash_content
-from smsby_deploy.plan.contact_lists import UploadDigest, select_fields
-from smsby_deploy.plan.fingerprint import fingerprint, remote_name
-from smsby_deploy.plan.model import Action
-from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
-from smsby_deploy.recipients.phone_set import PhoneSet
-from smsby_deploy.smsby.methods import CONTACTS_PER_IMPORT, contacts_per_form
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import ImportReport, SubscriberList
 from smsby_deploy.smsby.retry import SEND_RETRIES
+from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.smsby.transport import AnswerLost
-from smsby_deploy.texts.template import compile_text
 from smsby_deploy.wording import counted
 
 _MAX_LINES = 20  # of invalid contacts that are reported for a mailing
 _Answer = TypeVar("_Answer")
-
-
-@dataclass(frozen=True, slots=True)
-class Contacts:
-    """The contacts that a mailing's list must have.
-
-    Attributes:
-        count: how many there are.
-        digest: their digest.
-        batch_digests: the digest so far after each batch of the files.
-        suppressed: the opt-outs that were subtracted.
-    """
-
-    count: int
-    digest: str
-    batch_digests: tuple[str, ...]
-    suppressed: PhoneSet
-
-
-@dataclass(frozen=True, slots=True)
-class ContactBatch:
-    """The contacts of one importContacts call.
-
-    `first` is the number of the first of them in the list, from 0; `lines` are their physical lines.
-    """
-
-    first: int
-    field_names: list[str]
-    rows: list[list[str]]
-    lines: list[int]
-
-    @property
-    def end(self) -> int:
-        """How many contacts the list has once this batch is uploaded."""
-        return self.first + len(self.rows)
-
-
-class ContactReader:
-    """Reads the contacts of the mailings of one apply.
-
-    `inputs` are the hashes of the plan's input files.
-    """
-
-    def __init__(self, project: Project, inputs: Mapping[str, str]) -> None:
-        self._project = project
-        self._inputs = inputs
-
-    def measure(self, mailing: Mailing, action: Action) -> Contacts:
-        """Return the contacts as of now: the planned audience without the present opt-outs.
-
-        Raises:
-            FilesChanged: the audience is not the planned one, or the opt-outs cannot be read.
-        """
-        suppressed = read_opt_outs(self._project)
-        digest, batch_digests = self._empty_digest(mailing), []
-        for batch in read_audience(mailing.pinned(self._inputs), suppressed, AudienceReport()):
-            _add(digest, batch)
-            batch_digests.append(digest.contacts)
-        if [digest.chunk] != [chunk.digest for chunk in action.chunks]:
-            raise FilesChanged("its files changed while it was being sent")
-        return Contacts(digest.count, digest.contacts, tuple(batch_digests), suppressed)
-
-    def batches(self, mailing: Mailing, contacts: Contacts, done: int) -> Iterator[ContactBatch]:
-        """Yield the contacts in order, without the first `done` of them.
-
-        Raises:
-            FilesChanged: they are not those that were measured. Nothing of the changed batch was yielded.
-        """
-        digest = self._empty_digest(mailing)
-        stream = read_audience(mailing.pinned(self._inputs), contacts.suppressed, AudienceReport())
-        for number, batch in enumerate(stream):
-            first = digest.count
-            kept = _add(digest, batch)
-            if contacts.batch_digests[number : number + 1] != (digest.contacts,):
-                raise FilesChanged("its files changed while its list was uploaded")
-            fields = select_fields(mailing, batch.names)
-            columns = [batch.variable(name) or [] for name in fields]
-            size = batch_size(self._project.api, len(fields))
-            for start in range(max(0, done - first), len(kept), size):
-                places = kept[start : start + size]
-                rows = [[batch.phones[i], *(column[i] for column in columns)] for i in places]
-                lines = [batch.lines[i] for i in places]
-                yield ContactBatch(first + start, ["phone", *fields], rows, lines)
-        if digest.contacts != contacts.digest:
-            raise FilesChanged("its files changed while its list was uploaded")
-
-    def _empty_digest(self, mailing: Mailing) -> UploadDigest:
-        assert mailing.text is not None  # the loader requires it of an upload
-        template = compile_text(mailing.text)
-        content = hash_content(mailing, template, personal=False)
-        return UploadDigest(content, template.render_once(), self._project.digest_key)
-
-    def list_name(self, mailing: Mailing, contacts: Contacts) -> str:
-        """Return the name of the list at sms.by."""
-        mark = self.list_fingerprint(mailing, contacts)
-        return remote_name(self._project.scope, mailing.address, mailing.revision, 0, 1, mark)
-
-    def list_fingerprint(self, mailing: Mailing, contacts: Contacts) -> str:
-        """Return the fingerprint in the list's name."""
-        return fingerprint(self._project.scope, mailing.address, mailing.revision, 0, contacts.digest)
-
-
-def batch_size(api: ApiSettings, fields: int) -> int:
-    """Return how many contacts with this many custom fields one importContacts call may have.
-
-    That is 500, or fewer if `recipients_per_request` is lower or a form cannot hold them.
-    """
-    most = min(CONTACTS_PER_IMPORT, api.recipients_per_request)
-    return most if api.body == "json" else min(most, contacts_per_form(fields))
-
-
-def _add(digest: UploadDigest, batch: Batch) -> list[int]:
-    """Add a batch to the digest, and return the positions in it of those who did not opt out."""
-    kept = list(compress(range(len(batch.phones)), batch.not_suppressed))
-    digest.add(batch.phones, [batch.phones[place] for place in kept])
-    return kept
 
 
 class UploadRejected(Exception):
@@ -215,39 +91,25 @@ class ListFiller:
         def create() -> tuple[int, bool]:
             return self._client.create_subscriber_list(name), False
 
-        list_id, was_found = self._repeat(mailing, "list", upload, create, find)
+        list_id, was_found = self._repeat(mailing, upload, create, find)
         upload = replace(upload, list_id=list_id, uploaded=0, invalid=0, found=was_found)
         self._recorder.note_upload((mailing.address, 0), upload, error=None)
         self._say(mailing, f"its list at sms.by is {list_id}")
         return upload
 
     def _upload_contacts(self, mailing: Mailing, contacts: Contacts, upload: UploadRecord) -> UploadRecord:
-        list_id = upload.list_id
-        assert list_id is not None  # _make_list made it
-        report_lines = _InvalidContacts(lambda line: self._say(mailing, line, is_warning=True))
         self._context.advance(upload.uploaded)
-        for batch in self._reader.batches(mailing, contacts, upload.uploaded):
-
-            def call(batch: ContactBatch = batch) -> ImportReport:
-                return self._client.import_contacts(list_id, batch.field_names, batch.rows)
-
-            report = self._repeat(mailing, "contacts", upload, call)
-            invalid = len(report.log) if report.invalid is None else report.invalid
-            upload = replace(upload, uploaded=batch.end, invalid=upload.invalid + invalid)
-            self._recorder.note_upload((mailing.address, 0), upload, error=None)
-            self._context.advance(len(batch.rows))
-            report_lines.report(batch, report, invalid)
-            line = f"{batch.end:,} of {counted(contacts.count, 'contact')} uploaded"
-            self._say(mailing, line, len(batch.rows))
-        return upload
+        progress = _Progress(self._context, mailing, contacts.count, upload)
+        batches = self._reader.batches(mailing, contacts, upload.uploaded)
+        self._dispatcher.send_all(ContactsRequest(self._context, progress, batch) for batch in batches)
+        return progress.upload
 
     def _repeat(
         self,
         mailing: Mailing,
-        step: str,
         upload: UploadRecord,
         call: Callable[[], _Answer],
-        find: Callable[[], _Answer | None] = lambda: None,
+        find: Callable[[], _Answer | None],
     ) -> _Answer:
         """Return what `find` finds, looked for before every try, or what `call` answers.
 
@@ -259,7 +121,7 @@ class ListFiller:
             found = find()
             if found is not None:
                 return found
-            self._recorder.intent([ref], step)
+            self._recorder.intent([ref], "list")
             answer = self._call(call)
             if not isinstance(answer, SmsbyDeployError):
                 return answer
@@ -288,12 +150,93 @@ class ListFiller:
         outcome = self._dispatcher.run(run)
         return box[0] if box else AnswerLost(outcome.error or "the answer was lost")
 
-    def _say(
-        self, mailing: Mailing, line: str, recipients: int | None = None, *, is_warning: bool = False
-    ) -> None:
-        address = mailing.address
-        event = Event("upload", f"{address}: {line}", (address,), recipients, is_warning=is_warning)
-        self._context.say(event)
+    def _say(self, mailing: Mailing, line: str, *, is_warning: bool = False) -> None:
+        self._context.say(_event(mailing, line, is_warning=is_warning))
+
+
+def _event(mailing: Mailing, line: str, recipients: int | None = None, *, is_warning: bool = False) -> Event:
+    address = mailing.address
+    return Event("upload", f"{address}: {line}", (address,), recipients, is_warning=is_warning)
+
+
+class ContactsRequest(SendRequest):
+    """One importContacts: it is repeated until sms.by takes or rejects it."""
+
+    is_repeatable = True
+
+    def __init__(self, context: ApplyContext, progress: _Progress, batch: ContactBatch) -> None:
+        super().__init__([progress.ref], step="contacts")
+        self._client = context.client
+        self._progress = progress
+        self._batch = batch
+
+    def prepare(self) -> PreparedSend:
+        list_id, batch = self._progress.upload.list_id, self._batch
+        assert list_id is not None  # _make_list made it
+        return self._client.prepare_import_contacts(list_id, batch.field_names, batch.rows)
+
+    def record(self, outcome: Outcome) -> bool:
+        """Record the outcome.
+
+        Raises:
+            UploadRejected: sms.by rejected the contacts.
+            StopSending: no repetition got an answer.
+        """
+        if outcome.kind is OutcomeKind.ACCEPTED:
+            self._progress.accept(self._batch, outcome.raw)
+            return True
+        error = outcome.error or "no reason given"
+        self._progress.note(error)
+        if outcome.kind is OutcomeKind.REJECTED:
+            raise UploadRejected(error)
+        raise StopSending(f"not sent: {error}", ExitCode.UNREACHABLE)
+
+    def record_retry(self, outcome: Outcome, pause: float) -> bool:
+        self._progress.note(outcome.error)
+        self._progress.say(f"{outcome.error}; trying again in {pause:.3g} s", is_warning=True)
+        return True
+
+
+class _Progress:
+    """How far a list is.
+
+    Calls may be answered in any order, and are recorded in that of the contacts. So after a crash
+    only calls are repeated that no record counts, and repeating one changes nothing.
+    """
+
+    def __init__(self, context: ApplyContext, mailing: Mailing, count: int, upload: UploadRecord) -> None:
+        self.ref = (mailing.address, 0)
+        self.upload = upload
+        self._context = context
+        self._mailing = mailing
+        self._count = count
+        self._answered: dict[
+            int, tuple[ContactBatch, ImportReport]
+        ] = {}  # by the number of its first contact
+        self._invalid = _InvalidContacts(lambda line: self.say(line, is_warning=True))
+
+    def accept(self, batch: ContactBatch, report: ImportReport) -> None:
+        """Record a call that was answered, and those behind it that were answered before."""
+        self._answered[batch.first] = (batch, report)
+        done = []
+        while (answered := self._answered.pop(self.upload.uploaded, None)) is not None:
+            batch, report = answered
+            invalid = len(report.log) if report.invalid is None else report.invalid
+            self.upload = replace(self.upload, uploaded=batch.end, invalid=self.upload.invalid + invalid)
+            done.append((batch, report, invalid))
+        self.note(None)
+        for batch, report, invalid in done:
+            self._context.advance(len(batch.rows))
+            self._invalid.report(batch, report, invalid)
+            line = f"{batch.end:,} of {counted(self._count, 'contact')} uploaded"
+            self._context.say(_event(self._mailing, line, len(batch.rows)))
+
+    def note(self, error: str | None) -> None:
+        """Record how far the list is, and why it is not further."""
+        self._context.recorder.note_upload(self.ref, self.upload, error=error)
+
+    def say(self, line: str, *, is_warning: bool) -> None:
+        self._context.say(_event(self._mailing, line, is_warning=is_warning))
 
 
 class _InvalidContacts:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import ChunkRef
+from smsby_deploy.smsby.outcome import Outcome
 from smsby_deploy.smsby.send_client import PreparedSend
 
 
@@ -15,8 +16,10 @@ class SendRequest(ABC):
 
     `step` is "draft" or "confirm" for a list mailing. With `row` only that phone of the one chunk
     is sent to. The dispatcher sets `order`, counts `tries`, and removes the chunks of stopped
-    mailings.
+    mailings. One that `is_repeatable` reaches no recipient, and repeating it changes nothing.
     """
+
+    is_repeatable = False
 
     def __init__(
         self, chunks: Sequence[ChunkRef], *, step: str | None = None, row: int | None = None
@@ -39,6 +42,18 @@ class SendRequest(ABC):
     def objection_to_retry(self) -> str:
         """Return why it must not be repeated, asked after the pause; empty if it may be."""
         return ""
+
+    def record(self, outcome: Outcome) -> bool:
+        """Record its final outcome; return False if it is to be recorded as that of a send.
+
+        Raises:
+            StopSending: nothing more can be sent in this run.
+        """
+        return False
+
+    def record_retry(self, outcome: Outcome, pause: float) -> bool:
+        """Record and report that it is repeated after `pause` seconds; False as in `record`."""
+        return False
 
     def concerns_one_phone(self, error: str) -> bool:
         """Return whether a rejection with this error says nothing about the rest of the mailing."""

@@ -10,9 +10,10 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+from smsby_deploy.apply.contact_reader import ContactReader, Contacts
 from smsby_deploy.apply.context import ApplyContext, Event
 from smsby_deploy.apply.dispatcher import Dispatcher
-from smsby_deploy.apply.list_filler import ContactReader, Contacts, ListFiller, UploadRejected
+from smsby_deploy.apply.list_filler import ListFiller, UploadRejected
 from smsby_deploy.apply.list_sender import ExpectedList, ListSender
 from smsby_deploy.apply.reconcile import Reconciler
 from smsby_deploy.apply.recorder import ChunkRef

@@ -6,17 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from smsby_deploy.errors import ApiError, OutcomeUnknown, SmsbyDeployError, SmsbyUnavailable
+from smsby_deploy.errors import (
+    ApiError,
+    OutcomeUnknown,
+    SmsbyDeployError,
+    SmsbyUnavailable,
+    TokenRefused,
+)
 from smsby_deploy.smsby.client import ReadClient, failure_of, says_nothing_yet
 from smsby_deploy.smsby.fresh_connections import FreshConnection, FreshConnections
 from smsby_deploy.smsby.methods import METHODS, Effect, Method, check_params
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind, judge_send
-from smsby_deploy.smsby.parsers import (
-    ImportReport,
-    ListInfo,
-    read_import,
-    read_list_info,
-)
+from smsby_deploy.smsby.parsers import ListInfo, read_import, read_list_info
 from smsby_deploy.smsby.response import (
     Answer,
     error_for,
@@ -160,23 +161,36 @@ class SendClient(ReadClient):
             raise _without("createSubscriberList", "list_id", answer)
         return number
 
-    def import_contacts(
+    def prepare_import_contacts(
         self, list_id: int, field_names: Sequence[str], rows: Sequence[Sequence[str]]
-    ) -> ImportReport:
-        """Add or update up to 500 contacts of a list; repeating the same call changes nothing.
+    ) -> PreparedSend:
+        """Prepare the upload of up to 500 contacts to a list; repeating it changes nothing.
+
+        The outcome is accepted with an ImportReport as `raw`, and unknown if it was perhaps done.
 
         Raises:
             UsageError: too many rows or custom fields, or neither phone nor email among the fields.
-            NotConnected: certainly not done.
-            AnswerLost: perhaps done.
-            ApiError, TokenRefused: refused.
         """
+        method = METHODS["importContacts"]
         params = {"list_id": list_id, "field_names": list(field_names), "data": [list(row) for row in rows]}
-        answer = self._change("importContacts", params)
-        report = read_import(answer.data)
-        if report.inserted is report.updated is report.invalid is None:
-            raise _without("importContacts", "counts", answer)
-        return report
+        check_params(method, params)
+        try:
+            request = self._transport.prepare(method, params)
+        except NotConnected as error:
+            outcome = _outcome_of(error)
+            return lambda connection=None: outcome
+
+        def send(connection: FreshConnection | None = None) -> Outcome:
+            try:
+                answer = _checked(method.name, request(connection))
+                report = read_import(answer.data)
+                if report.inserted is report.updated is report.invalid is None:
+                    raise _without(method.name, "counts", answer)
+            except SmsbyDeployError as error:
+                return _outcome_of(error)
+            return Outcome(OutcomeKind.ACCEPTED, raw=report)
+
+        return send
 
     def _send(self, name: str, params: Mapping[str, Any]) -> Outcome:
         send = self._prepare(name, params)
@@ -210,10 +224,28 @@ class SendClient(ReadClient):
         method = METHODS[name]
         assert method.effect is Effect.CHANGES
         check_params(method, params)
-        answer = self._transport.send(method, params)
-        if answer.is_success and answer.readable:
-            return answer
-        raise failure_of(name, answer)
+        return _checked(name, self._transport.send(method, params))
+
+
+def _checked(name: str, answer: Answer) -> Answer:
+    """Return an answer that has a result, or raise the error that it is."""
+    if answer.is_success and answer.readable:
+        return answer
+    raise failure_of(name, answer)
+
+
+def _outcome_of(error: SmsbyDeployError) -> Outcome:
+    """Return the outcome of a call that failed and may be repeated."""
+    match error:
+        case TokenRefused():
+            return Outcome(OutcomeKind.TOKEN_REFUSED, error=error.message)
+        case ApiError():
+            return Outcome(OutcomeKind.REJECTED, error=error.message)
+        case NotConnected():
+            return Outcome(OutcomeKind.NOT_SENT, error=error.message)
+        case SmsbyUnavailable():
+            return Outcome(OutcomeKind.UNKNOWN, error=error.message, retry_after=error.retry_after)
+    raise error
 
 
 @dataclass(frozen=True, slots=True)

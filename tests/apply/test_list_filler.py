@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from smsby_deploy.apply.context import FilesChanged
-from smsby_deploy.apply.list_filler import ContactReader, batch_size
+from smsby_deploy.apply.recorder import Recorder
 from smsby_deploy.apply.result import MailingOutcome
-from smsby_deploy.config.declarations import ApiSettings, Mailing
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.plan.model import Action
-from smsby_deploy.plan.planner import make_plan
+from smsby_deploy.lock.records import UploadRecord
 from smsby_deploy.smsby.response import Answer
-from tests.apply.fake_smsby import LOST, OFFLINE, PHONES, Reply, Shop, busy
+from tests.apply.fake_smsby import LOST, OFFLINE, Reply, Shop, busy, error
 from tests.apply.uploaded_mailing import RECIPIENTS, ListOf, invalid, taken
+
+PROJECT_OF_THREE = """\
+version: 1
+project: shop
+api: {reconcile_seconds: 2, recipients_per_request: 2, concurrency: 3}
+"""
 
 
 def test_upload_uses_the_list_of_its_name(uploaded: Shop, known: ListOf) -> None:
@@ -73,84 +77,42 @@ def test_invalid_contacts_without_a_line_are_counted(uploaded: Shop) -> None:
     assert any("lines 4 to 5" in line and "2" in line for line in uploaded.lines)
 
 
-FIVE_PHONES = PHONES[:5]
+def test_calls_at_once_are_recorded_in_order(
+    uploaded: Shop, known: ListOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first call is answered last: until then no record counts the others, and a crash repeats all three."""
+    uploaded.write("smsby.yaml", PROJECT_OF_THREE)
+    others = threading.Semaphore(0)
+    recorded: list[int] = []
+    note = Recorder.note_upload
+
+    def keep(recorder: Recorder, ref: Any, upload: UploadRecord, **changes: Any) -> None:
+        note(recorder, ref, upload, **changes)
+        recorded.append(upload.uploaded)
+
+    def answer(params: Mapping[str, Any]) -> Answer:
+        if params["data"][0][0] == RECIPIENTS[0]:
+            for _ in range(2):
+                assert others.acquire(timeout=10)
+            while recorded[-2:] != [0, 0]:  # both are recorded
+                uploaded.clock.sleep(0.001)
+        else:
+            others.release()
+        return taken(params)
+
+    monkeypatch.setattr(Recorder, "note_upload", keep)
+    uploaded.sms_by.script("importContacts", answer)
+    result, _ = uploaded.apply()
+    assert result.exit_code == ExitCode.DONE
+    assert recorded[-4:] == [0, 0, 0, 5]
+    progress = [line for line in uploaded.lines if "uploaded" in line]
+    assert [line.split(": ")[1].split(" ")[0] for line in progress] == ["2", "4", "5"]
 
 
-@pytest.mark.parametrize(
-    ("api", "fields", "size"),
-    [
-        (ApiSettings(), 3, 500),
-        (ApiSettings(recipients_per_request=200), 3, 200),
-        (ApiSettings(body="form"), 0, 500),
-        (ApiSettings(body="form"), 1, 480),
-        (ApiSettings(body="form"), 3, 240),
-        (ApiSettings(body="form", recipients_per_request=100), 3, 100),
-    ],
-)
-def test_batch_size_respects_every_limit(api: ApiSettings, fields: int, size: int) -> None:
-    """A batch has 500 contacts, or fewer by the project's setting and by what PHP reads of a form."""
-    assert batch_size(api, fields) == size
-
-
-@pytest.fixture
-def staff(shop: Shop) -> Shop:
-    """An uploaded mailing to five recipients of whom the second opted out, two contacts in each batch."""
-    shop.write(
-        "smsby.yaml", "version: 1\nproject: shop\napi: {recipients_per_request: 2}\nsuppress: [out.csv]\n"
-    )
-    shop.write("out.csv", f"phone\n{FIVE_PHONES[1]}\n")
-    write_recipients(shop, FIVE_PHONES)
-    shop.mailing("upload: true, recipients: {file: recipients.csv}, text: Closed")
-    return shop
-
-
-def write_recipients(shop: Shop, phones: list[str]) -> None:
-    shop.write("recipients.csv", "phone,name\n" + "".join(f"{phone},Anna\n" for phone in phones))
-
-
-def planned(shop: Shop) -> tuple[ContactReader, Mailing, Action]:
-    loaded = shop.load()
-    plan = make_plan(
-        loaded, select=(), client=None, account=None, lock=shop.lock(), clock=shop.clock, new_id="p"
-    )
-    return ContactReader(loaded.project, plan.inputs), loaded.project.mailings[0], plan.actions[0]
-
-
-def test_contact_batches_leave_out_opt_outs(staff: Shop) -> None:
-    """The batches have everyone but the opt-out, in order, with the lines of the file."""
-    reader, mailing, action = planned(staff)
-    contacts = reader.measure(mailing, action)
-    batches = list(reader.batches(mailing, contacts, 0))
-    assert contacts.count == 4
-    assert [row for batch in batches for row in batch.rows] == [
-        [phone, "Anna"] for phone in FIVE_PHONES if phone != FIVE_PHONES[1]
-    ]
-    assert [(batch.first, batch.end, batch.lines) for batch in batches] == [(0, 2, [2, 4]), (2, 4, [5, 6])]
-
-
-def test_contact_batches_skip_what_is_uploaded(staff: Shop) -> None:
-    """After an interruption the batches begin behind the contacts that are already in the list."""
-    reader, mailing, action = planned(staff)
-    (batch,) = reader.batches(mailing, reader.measure(mailing, action), 3)
-    assert (batch.first, [row[0] for row in batch.rows]) == (3, [FIVE_PHONES[4]])
-
-
-def test_contact_batches_refuse_changed_files(staff: Shop) -> None:
-    """Recipients other than the planned or measured ones are never yielded."""
-    reader, mailing, action = planned(staff)
-    contacts = reader.measure(mailing, action)
-    write_recipients(staff, [PHONES[6], *FIVE_PHONES[1:]])
-    with pytest.raises(FilesChanged, match="while it was being sent"):
-        reader.measure(mailing, action)
-    with pytest.raises(FilesChanged, match="while its list was uploaded"):
-        next(reader.batches(mailing, contacts, 0))
-
-
-def test_list_name_differs_for_every_audience(staff: Shop) -> None:
-    """An opt-out changes the name of the list, so a list with other contacts is never used."""
-    reader, mailing, action = planned(staff)
-    before = reader.list_name(mailing, reader.measure(mailing, action))
-    staff.write("out.csv", "phone\n")
-    after = reader.list_name(mailing, reader.measure(mailing, action))
-    assert before != after
-    assert before.startswith("sale/staff shop#")
+def test_rejected_call_stops_the_others(uploaded: Shop) -> None:
+    """What is in flight is still recorded; nothing is drafted."""
+    uploaded.write("smsby.yaml", PROJECT_OF_THREE)
+    uploaded.sms_by.script("importContacts", taken, error("no such list", 400), taken)
+    _, mailing = uploaded.apply()
+    assert mailing.outcome is MailingOutcome.REJECTED
+    assert "sendSmsList" not in uploaded.sms_by.changes()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.errors import SmsbyUnavailable, UsageError
+from smsby_deploy.errors import UsageError
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.methods import METHODS, Effect
 from smsby_deploy.smsby.outcome import OutcomeKind
@@ -179,7 +179,8 @@ def test_contact_list_is_created_and_filled(wire: FakeServer, make_sender: MakeS
         Reply(200, {"status": "OK", "result": {"inserted": 1, "updated": "2", "invalid": 1, "log": log}}),
     )
     number = sender.create_subscriber_list("Newsletter")
-    report = sender.import_contacts(number, ["phone", "name"], [["375291111111", "Анна"], ["1", "x"]])
+    rows = [["375291111111", "Анна"], ["1", "x"]]
+    report = sender.prepare_import_contacts(number, ["phone", "name"], rows)().raw
     assert (number, report.inserted, report.updated, report.invalid) == (3434, 1, 2, 1)
     assert report.log == ((1, "wrong phone"),)
     form = wire.asked[1].form
@@ -204,11 +205,26 @@ def test_contact_list_changes_are_made_once(wire: FakeServer, make_sender: MakeS
 def test_import_contacts_without_counts_is_lost(wire: FakeServer, make_sender: MakeSender) -> None:
     """HTTP 200 alone proves nothing: the contacts may not be in the list."""
     wire.answers(Reply(200, {"status": "OK"}), Reply(429, {}, headers={"Retry-After": "7"}))
-    with pytest.raises(AnswerLost):
-        make_sender().import_contacts(1, ["phone"], [["375291111111"]])
-    with pytest.raises(SmsbyUnavailable) as busy:
-        make_sender().import_contacts(1, ["phone"], [["375291111111"]])
-    assert busy.value.retry_after == 7
+    lost, busy = (make_sender().prepare_import_contacts(1, ["phone"], [["375291111111"]])() for _ in range(2))
+    assert (lost.kind, lost.retry_after) == (OutcomeKind.UNKNOWN, None)
+    assert (busy.kind, busy.retry_after) == (OutcomeKind.UNKNOWN, 7)
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (Reply(400, {"error": "no such list"}), OutcomeKind.REJECTED),
+        (Reply(403, {"error": "token is invalid"}), OutcomeKind.TOKEN_REFUSED),
+        (Reply(502, b"<html>Bad Gateway</html>"), OutcomeKind.UNKNOWN),
+        (Reply(break_off="reset"), OutcomeKind.UNKNOWN),
+    ],
+)
+def test_import_contacts_has_an_outcome(
+    wire: FakeServer, sender: SendClient, reply: Reply, kind: OutcomeKind
+) -> None:
+    """What sms.by did not reject may be repeated."""
+    wire.answers(reply)
+    assert sender.prepare_import_contacts(1, ["phone"], [["375291111111"]])().kind is kind
 
 
 def test_lost_change_of_a_list_says_what_sms_by_said(wire: FakeServer, make_sender: MakeSender) -> None:
@@ -217,8 +233,8 @@ def test_lost_change_of_a_list_says_what_sms_by_said(wire: FakeServer, make_send
     wire.answers(Reply(200, said), Reply(200, said))
     with pytest.raises(AnswerLost, match=r"contains no list_id: The given data was invalid\.$"):
         make_sender().create_subscriber_list("Newsletter")
-    with pytest.raises(AnswerLost, match=r"contains no counts: The given data was invalid\.$"):
-        make_sender().import_contacts(1, ["phone"], [["375291111111"]])
+    error = make_sender().prepare_import_contacts(1, ["phone"], [["375291111111"]])().error or ""
+    assert error.endswith("contains no counts: The given data was invalid.")
 
 
 @pytest.mark.parametrize(
@@ -230,7 +246,7 @@ def test_import_contacts_refuses_too_much(
 ) -> None:
     """More than the documented limits is refused without a request."""
     with pytest.raises(UsageError, match="importContacts"):
-        sender.import_contacts(1, fields, [["375291111111"]] * rows)
+        sender.prepare_import_contacts(1, fields, [["375291111111"]] * rows)
     assert wire.asked == []
 
 
@@ -241,7 +257,7 @@ def _public(kind: type) -> set[str]:
 def test_send_client_has_all_other_methods() -> None:
     """Every method of sms.by that sends or changes something has one."""
     names = {name.replace("prepare_", "send_") for name in _public(SendClient) - _public(ReadClient)}
-    more = {name.replace("_", "") for name in names}
+    more = {name.replace("_", "").replace("sendimport", "import") for name in names}
     others = {name.lower() for name, method in METHODS.items() if method.effect is not Effect.ASKS}
     pace = {"taketurn", "secondsuntilturn"}
     assert more == (others - {"confirmsendmessagebylist"}) | {"sendconfirm", "confirminfo"} | pace

@@ -1,0 +1,170 @@
+"""Reads the contacts of an uploaded mailing, as many as one importContacts call takes at a time.
+
+They are read from the files without opt-outs, and checked against the plan. A list's name contains the digest of its
+contacts, so two audiences never share a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import compress
+
+from smsby_deploy.apply.context import FilesChanged, read_opt_outs
+from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
+from smsby_deploy.plan.chunks import hash_content
+from smsby_deploy.plan.contact_lists import UploadDigest, select_fields
+from smsby_deploy.plan.fingerprint import fingerprint, remote_name
+from smsby_deploy.plan.model import Action
+from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
+from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.smsby.methods import CONTACTS_PER_IMPORT, contacts_per_form
+from smsby_deploy.texts.template import compile_text
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """The contacts that a mailing's list must have.
+
+    Attributes:
+        count: how many there are.
+        digest: their digest.
+        batch_digests: the digest so far after each batch of the files.
+        suppressed: the opt-outs that were subtracted.
+    """
+
+    count: int
+    digest: str
+    batch_digests: tuple[str, ...]
+    suppressed: PhoneSet
+
+
+@dataclass(frozen=True, slots=True)
+class ContactBatch:
+    """The contacts of one importContacts call.
+
+    `first` is the number of the first of them in the list, from 0; `lines` are their physical lines.
+    """
+
+    first: int
+    field_names: list[str]
+    rows: list[list[str]]
+    lines: list[int]
+
+    @property
+    def end(self) -> int:
+        """How many contacts the list has once this batch is uploaded."""
+        return self.first + len(self.rows)
+
+
+class _Pending:
+    """The contacts that are not in a call yet.
+
+    `first` is the number of the first of them in the list, and `names` are their fields.
+    """
+
+    def __init__(self, first: int, names: list[str]) -> None:
+        self.first = first
+        self.names = names
+        self.rows: list[list[str]] = []
+        self.lines: list[int] = []
+
+    def cut(self, size: int) -> Iterator[ContactBatch]:
+        """Yield calls of `size` contacts; the rest stays."""
+        while len(self.rows) >= size:
+            yield self._take(size)
+
+    def flush(self) -> Iterator[ContactBatch]:
+        """Yield the rest in one call, if there is any."""
+        if self.rows:
+            yield self._take(len(self.rows))
+
+    def _take(self, size: int) -> ContactBatch:
+        batch = ContactBatch(self.first, self.names, self.rows[:size], self.lines[:size])
+        self.first += size
+        del self.rows[:size], self.lines[:size]
+        return batch
+
+
+class ContactReader:
+    """Reads the contacts of the mailings of one apply.
+
+    `inputs` are the hashes of the plan's input files.
+    """
+
+    def __init__(self, project: Project, inputs: Mapping[str, str]) -> None:
+        self._project = project
+        self._inputs = inputs
+
+    def measure(self, mailing: Mailing, action: Action) -> Contacts:
+        """Return the contacts as of now: the planned audience without the present opt-outs.
+
+        Raises:
+            FilesChanged: the audience is not the planned one, or the opt-outs cannot be read.
+        """
+        suppressed = read_opt_outs(self._project)
+        digest, batch_digests = self._empty_digest(mailing), []
+        for batch in read_audience(mailing.pinned(self._inputs), suppressed, AudienceReport()):
+            _add(digest, batch)
+            batch_digests.append(digest.contacts)
+        if [digest.chunk] != [chunk.digest for chunk in action.chunks]:
+            raise FilesChanged("its files changed while it was being sent")
+        return Contacts(digest.count, digest.contacts, tuple(batch_digests), suppressed)
+
+    def batches(self, mailing: Mailing, contacts: Contacts, done: int) -> Iterator[ContactBatch]:
+        """Yield the contacts in order, without the first `done` of them.
+
+        Raises:
+            FilesChanged: they are not those that were measured. Nothing of the changed batch was yielded.
+        """
+        digest = self._empty_digest(mailing)
+        pending = _Pending(done, [])
+        stream = read_audience(mailing.pinned(self._inputs), contacts.suppressed, AudienceReport())
+        for number, batch in enumerate(stream):
+            first = digest.count
+            kept = _add(digest, batch)
+            if contacts.batch_digests[number : number + 1] != (digest.contacts,):
+                raise FilesChanged("its files changed while its list was uploaded")
+            fields = select_fields(mailing, batch.names)
+            if pending.names != ["phone", *fields]:
+                yield from pending.flush()
+                pending = _Pending(pending.first, ["phone", *fields])
+            columns = [batch.variable(name) or [] for name in fields]
+            places = kept[max(0, done - first) :]
+            pending.rows += [[batch.phones[i], *(column[i] for column in columns)] for i in places]
+            pending.lines += [batch.lines[i] for i in places]
+            yield from pending.cut(batch_size(self._project.api, len(fields)))
+        if digest.contacts != contacts.digest:
+            raise FilesChanged("its files changed while its list was uploaded")
+        yield from pending.flush()
+
+    def _empty_digest(self, mailing: Mailing) -> UploadDigest:
+        assert mailing.text is not None  # the loader requires it of an upload
+        template = compile_text(mailing.text)
+        content = hash_content(mailing, template, personal=False)
+        return UploadDigest(content, template.render_once(), self._project.digest_key)
+
+    def list_name(self, mailing: Mailing, contacts: Contacts) -> str:
+        """Return the name of the list at sms.by."""
+        mark = self.list_fingerprint(mailing, contacts)
+        return remote_name(self._project.scope, mailing.address, mailing.revision, 0, 1, mark)
+
+    def list_fingerprint(self, mailing: Mailing, contacts: Contacts) -> str:
+        """Return the fingerprint in the list's name."""
+        return fingerprint(self._project.scope, mailing.address, mailing.revision, 0, contacts.digest)
+
+
+def batch_size(api: ApiSettings, fields: int) -> int:
+    """Return how many contacts with this many custom fields one importContacts call may have.
+
+    That is 500, or fewer if `recipients_per_request` is lower or a form cannot hold them.
+    """
+    most = min(CONTACTS_PER_IMPORT, api.recipients_per_request)
+    return most if api.body == "json" else min(most, contacts_per_form(fields))
+
+
+def _add(digest: UploadDigest, batch: Batch) -> list[int]:
+    """Add a batch to the digest, and return the positions in it of those who did not opt out."""
+    kept = list(compress(range(len(batch.phones)), batch.not_suppressed))
+    digest.add(batch.phones, [batch.phones[place] for place in kept])
+    return kept
