@@ -297,15 +297,15 @@ def _status_case(mailing: MailingStatus, fail_under: float | None) -> Case:
     counts = "; ".join((counts, *map(safe_line, mailing.notes)))
     if mailing.has_failed:
         failure = Failure(mailing.state.value, f"{mailing.state}: {counts}")
-        return Case(mailing.address, (failure,), None, counts)
+        return Case(mailing.name, (failure,), None, counts)
     if mailing.state is not State.FINAL:
-        return Case(mailing.address, (), f"{mailing.state}: {counts}", counts)
+        return Case(mailing.name, (), f"{mailing.state}: {counts}", counts)
     if fail_under is not None and mailing.percent_delivered < fail_under:
         failure = Failure(
             "undelivered", f"{mailing.percent_delivered:.1f}% delivered, less than {fail_under:g}%"
         )
-        return Case(mailing.address, (failure,), None, counts)
-    return Case(mailing.address, output=counts)
+        return Case(mailing.name, (failure,), None, counts)
+    return Case(mailing.name, output=counts)
 
 
 def junit_text(cases: Sequence[Case]) -> str:

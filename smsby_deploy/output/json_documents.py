@@ -132,6 +132,7 @@ def _mailing_status(mailing: MailingStatus) -> dict[str, Any]:
         other[mask_phones(word)] += count
     return {
         "address": mailing.address,
+        "revision": mailing.revision,
         "state": mailing.state.value,
         "schedule_time": mailing.schedule_time,
         "recipients": mailing.recipients,

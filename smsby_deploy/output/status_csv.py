@@ -14,7 +14,7 @@ from smsby_deploy.privacy import mask_phone
 from smsby_deploy.status.delivery_counts import count_unlisted
 from smsby_deploy.status.report import StatusReport
 
-_COLUMNS = ("address", "state", "phone", "status", "at", "people")
+_COLUMNS = ("address", "state", "phone", "status", "at", "people", "revision")
 _BLOCK_ROWS = 1000
 
 
@@ -36,12 +36,13 @@ def _rows(report: StatusReport, unmask: bool) -> Iterator[tuple[str, ...]]:
     masked = lru_cache(_masked_cell)  # of a million rows most cells are the same, but for the phones
     for mailing in report.mailings:
         address, state = _safe_cell(mailing.address), _safe_cell(mailing.state)
+        revision = str(mailing.revision)
         for missed in mailing.details.missed:
             phone = _safe_cell(missed.phone if unmask else mask_phone(missed.phone))
             word = f"undelivered (overdue: {missed.status})" if missed.is_overdue else missed.status
-            yield address, state, phone, masked(word), masked(missed.at or ""), "1"
+            yield address, state, phone, masked(word), masked(missed.at or ""), "1", revision
         for status, count in count_unlisted(mailing):
-            yield address, state, "", masked(status), "", str(count)
+            yield address, state, "", masked(status), "", str(count), revision
 
 
 def _masked_cell(text: str) -> str:

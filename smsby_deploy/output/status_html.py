@@ -63,9 +63,9 @@ def status_html(report: StatusReport, *, currency: str | None, tool: str, zone: 
         tiles=_tiles(report, currency),
         sections=[section for section in _sections(report, currency, zone) if section.rows],
         running=running_line(report) if report.running else "",
-        notes=[(mailing.address, safe_line(note)) for mailing in report.mailings for note in mailing.notes],
+        notes=[(mailing.name, safe_line(note)) for mailing in report.mailings for note in mailing.notes],
         differences=[
-            (mailing.address, one.field, safe_line(one.intended), safe_line(one.reported))
+            (mailing.name, one.field, safe_line(one.intended), safe_line(one.reported))
             for mailing in report.mailings
             for one in mailing.details.differences
         ],
@@ -133,18 +133,16 @@ def _over_time(report: StatusReport, zone: str) -> Section:
 
 def _mailings(report: StatusReport) -> Section:
     largest = sorted(report.mailings, key=lambda mailing: -mailing.recipients)
-    counts = {mailing.address: mailing.by_kind for mailing in largest}
+    counts = {mailing.name: mailing.by_kind for mailing in largest}
     kinds = ("delivered", "undelivered", "sent", "pending", "other")
-    percent = {
-        kind: [counts[m.address][kind] * 100 / max(1, m.recipients) for m in largest] for kind in kinds
-    }
+    percent = {kind: [counts[m.name][kind] * 100 / max(1, m.recipients) for m in largest] for kind in kinds}
     rows = (
         (
-            mailing.address,
+            mailing.name,
             mailing.state.value,
             schedule_line(mailing, report),
             f"{mailing.recipients:,}",
-            *(f"{count:,}" for count in counts[mailing.address].values()),
+            *(f"{count:,}" for count in counts[mailing.name].values()),
             share_text(mailing.delivered, mailing.recipients),
         )
         for mailing in report.mailings
@@ -155,7 +153,7 @@ def _mailings(report: StatusReport) -> Section:
         "In percent of each mailing's recipients, the largest mailing first.",
         bars(
             "mailings",
-            [mailing.address for mailing in largest],
+            [mailing.name for mailing in largest],
             percent,
             colors=[f"--{kind}" for kind in kinds],
             stacked=True,
@@ -226,7 +224,7 @@ def _costs(report: StatusReport, currency: str | None) -> Section:
     billed = aligned([mailing.cost for mailing in priced])
     rows = (
         (
-            mailing.address,
+            mailing.name,
             count_text(mailing.details.planned_parts),
             count_text(mailing.parts),
             planned_cost,
@@ -240,7 +238,7 @@ def _costs(report: StatusReport, currency: str | None) -> Section:
         "cost",
         "Cost",
         "Planned with the project's price, and billed as sms.by reports it.",
-        bars("cost", [m.address for m in by_cost], series, colors=["--pending", "--accent"]),
+        bars("cost", [m.name for m in by_cost], series, colors=["--pending", "--accent"]),
         ("mailing", "parts planned", "parts billed", f"planned{unit}", f"billed{unit}", "difference"),
         tuple(rows),
     )

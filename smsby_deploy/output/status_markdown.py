@@ -38,12 +38,12 @@ def status_markdown(report: StatusReport, currency: str | None = None) -> str:
     for mailing, cost in zip(report.mailings, costs, strict=True):
         pieces.append(Piece(_row(mailing, report, cost), 2, "mailing"))
     differences = [
-        Piece(f"- ⚠️ **{escape(mailing.address)}** {escape(difference.text)}\n", 1, "difference")
+        Piece(f"- ⚠️ **{escape(mailing.name)}** {escape(difference.text)}\n", 1, "difference")
         for mailing in report.mailings
         for difference in mailing.details.differences
     ]
     differences += [
-        Piece(f"- ⚠️ **{escape(mailing.address)}** {escape(note)}\n", 1, "note")
+        Piece(f"- ⚠️ **{escape(mailing.name)}** {escape(note)}\n", 1, "note")
         for mailing in report.mailings
         for note in mailing.notes
     ]
@@ -61,7 +61,7 @@ def _row(mailing: MailingStatus, report: StatusReport, cost: str) -> str:
     return table_row(
         [
             mailing.state.value,
-            escape(mailing.address),
+            escape(mailing.name),
             escape(schedule_line(mailing, report)),
             f"{mailing.recipients:,}",
             *(f"{count:,}" for count in counts.values()),

@@ -110,7 +110,7 @@ def _write_heading(mailing: MailingStatus, report: StatusReport, console: Consol
     from rich.text import Text
 
     heading = Text(f"{mailing.state:<9} ", style=_COLORS.get(mailing.state, ""))
-    heading.append(mailing.address, style="default")
+    heading.append(mailing.name, style="default")
     when = schedule_line(mailing, report)
     if len(heading.plain) + 2 + len(when) <= console.width:
         console.print(heading.append(f"  {when}", style="default"), soft_wrap=True)

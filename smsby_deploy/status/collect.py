@@ -6,7 +6,7 @@ The mailings to report are selected by address, glob and time.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,14 +15,14 @@ from zoneinfo import ZoneInfo
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.binding import Binding, check_service, find_binding
-from smsby_deploy.lock.records import Entry, Lock
+from smsby_deploy.lock.records import ChunkState, Entry, EntryState, Lock
 from smsby_deploy.lock.store import RunningApply
 from smsby_deploy.plan.drift import Difference, IntendedValues, intended_by_lock
 from smsby_deploy.plan.list_check import MissingMailing, check_list, is_forgotten, shows_any
 from smsby_deploy.plan.selection import is_selected
 from smsby_deploy.status.final_chunks import FinalChunks
 from smsby_deploy.status.remote_reports import ReadCallbacks, RemoteReports
-from smsby_deploy.status.report import SETTLED, MailingStatus, StatusReport
+from smsby_deploy.status.report import SETTLED, MailingStatus, State, StatusReport
 from smsby_deploy.status.summary import Moment, summarize_mailing
 
 if TYPE_CHECKING:
@@ -135,7 +135,8 @@ def collect_status(
 ) -> StatusReport:
     """Return the status of the recorded mailings that `select` matches, by address.
 
-    An empty selection matches all.
+    An empty selection matches all. Before the last revision of a mailing are the earlier ones that are not final, or that
+    `previous` has.
     Mailings that are settled in `previous` are not asked about again. `read_callbacks` is used for requests about which
     sms.by itself reports nothing.
 
@@ -148,15 +149,14 @@ def collect_status(
         check_service(lock, options.here.service)
     now = clock.now()
     made_at = now.isoformat(timespec="seconds")
-    chosen = select_addresses(lock, select, options.since)
-    settled = {one.address: one for one in previous.mailings if one.state in SETTLED} if previous else {}
+    shown = {(one.address, one.revision): one for one in previous.mailings} if previous else {}
     running, begun = (options.running.holder, options.running.begun) if options.running else ("", frozenset())
-    settled = {address: one for address, one in settled.items() if address not in begun}
-    if not set(chosen) - settled.keys():
-        return StatusReport(tuple(settled[address] for address in chosen), lock.project, made_at, running)
-    progress.begin(
-        sum(lock.mailings[address].recipients or 0 for address in chosen if address not in settled)
-    )
+    settled = {key: one for key, one in shown.items() if one.state in SETTLED and one.address not in begun}
+    moment = Moment(now, options.settle_after)
+    revisions = list(_list_revisions(lock, select, options.since, moment, shown))
+    if not {one.key for one in revisions} - settled.keys():
+        return StatusReport(tuple(settled[one.key] for one in revisions), lock.project, made_at, running)
+    progress.begin(sum(one.entry.recipients or 0 for one in revisions if one.key not in settled))
     reports = RemoteReports(
         lock, client, read_callbacks, list_missed=options.list_missed, final=options.final
     )
@@ -165,21 +165,68 @@ def collect_status(
     if options.here is not None:
         find_binding(lock, options.here, is_shown=shows_any(lock, reports.remote))
     in_files = {mailing.address: mailing for mailing in options.mailings}
-    statuses = tuple(
-        settled.get(address)
-        or summarize_mailing(
-            _intended(address, lock.mailings[address], in_files.get(address)),
-            lock.mailings[address],
-            reports,
-            Moment(now, options.settle_after, is_running=address in begun),
-            progress.advance,
+
+    def summarize(one: _Revision) -> MailingStatus:
+        intended = _intended(one.address, one.entry, in_files.get(one.address))
+        is_running = one.address in begun and not one.is_earlier
+        return summarize_mailing(
+            intended, one.entry, reports, moment._replace(is_running=is_running), progress.advance
         )
-        for address in chosen
-    )
+
+    statuses = [settled.get(one.key) or summarize(one) for one in revisions]
     check = check_list(lock, reports.remote, now=now, reconcile_seconds=options.reconcile_seconds)
-    missing = {one.address: one for one in check.missing if one.address not in settled}
-    noted = (_note_missing(status, missing.get(status.address)) for status in statuses)
-    return StatusReport(tuple(noted), lock.project, made_at, running)
+    missing = {one.address: one for one in check.missing}
+    listed = (
+        status if revision.key in settled else _finish(revision, status, missing.get(revision.address))
+        for revision, status in zip(revisions, statuses, strict=True)
+        if not revision.is_earlier or revision.key in shown or _is_open(status)
+    )
+    return StatusReport(tuple(listed), lock.project, made_at, running)
+
+
+class _Revision(NamedTuple):
+    """A revision of a mailing to report: the last one, or one before."""
+
+    address: str
+    entry: Entry
+    is_earlier: bool
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.address, self.entry.revision
+
+
+def _list_revisions(
+    lock: Lock,
+    select: tuple[str, ...],
+    since: datetime | None,
+    moment: Moment,
+    shown: Collection[tuple[str, int]],
+) -> Iterator[_Revision]:
+    """Yield the last revision of each mailing, after the earlier ones that may not be final.
+
+    One whose messages are all overdue is final; those in `shown` are yielded, too.
+    """
+    for address in select_addresses(lock, select, since):
+        entry = lock.mailings[address]
+        for one in reversed(entry.earlier):
+            is_unsettled = one.state is not EntryState.WITHDRAWN and any(
+                chunk.state is ChunkState.UNKNOWN or (chunk.was_sent and not moment.is_overdue(one, chunk))
+                for chunk in one.chunks
+            )
+            if (address, one.revision) in shown or (is_unsettled and _is_since(one, since)):
+                yield _Revision(address, one, is_earlier=True)
+        yield _Revision(address, entry, is_earlier=False)
+
+
+def _finish(revision: _Revision, status: MailingStatus, missing: MissingMailing | None) -> MailingStatus:
+    return replace(status, is_earlier=True) if revision.is_earlier else _note_missing(status, missing)
+
+
+def _is_open(status: MailingStatus) -> bool:
+    """Whether an earlier revision is not final; what was not sent of it never will be."""
+    is_waiting = status.state not in SETTLED or status.state is State.UNKNOWN
+    return is_waiting or bool(status.waiting and status.state in (State.PARTIAL, State.ABANDONED))
 
 
 def _note_missing(status: MailingStatus, missing: MissingMailing | None) -> MailingStatus:

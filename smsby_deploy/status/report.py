@@ -141,7 +141,7 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class MailingStatus:
-    """One mailing.
+    """One revision of a mailing: the last one, or an earlier one that is not final.
 
     `recipients` = delivered + undelivered + sent + pending + the sum of `other`.
     `other` counts undocumented status words verbatim, and recipients without a message: `unknown`, `rejected`, `not sent`,
@@ -162,6 +162,13 @@ class MailingStatus:
     cost: Decimal | None
     requests: tuple[str, ...]
     details: Details = Details()
+    revision: int = 1
+    is_earlier: bool = False
+
+    @property
+    def name(self) -> str:
+        """What reports call it: its address, and of an earlier revision which one it is."""
+        return f"{self.address} r{self.revision}" if self.is_earlier else self.address
 
     @property
     def has_failed(self) -> bool:

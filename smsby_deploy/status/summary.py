@@ -76,6 +76,7 @@ def summarize_mailing(
         cost=cost,
         requests=tuple(dict.fromkeys(chunk.uuid for chunk in entry.chunks if chunk.uuid is not None)),
         details=_details(entry, counts, tuple(_differences(intended, entry, reports, parts, cost))),
+        revision=entry.revision,
     )
 
 

@@ -64,3 +64,23 @@ def test_overdue_mailing_fails_no_plan_of_others(shop: Shop) -> None:
     assert {one["code"] for one in again.json["problems"]} == {"EXPIRED"}
     assert shop.run("plan", "old/vip", "--out", "old.json").code == 4
     assert shop.run("apply", "old.json", "--auto-approve").code == 4
+
+
+def test_status_shows_every_revision_that_is_not_final(shop: Shop) -> None:
+    """In every format, the first one beside the second as long as its deliveries are open."""
+    shop.settings(delay=3600)
+    for revision, text in ((1, "Hi"), (2, "Hello")):
+        shop.write("sale.yaml", _VIP.format(text=text, revision=revision).replace("schedule_time", "# time"))
+        assert shop.run("apply", "--auto-approve").code == 0
+    shown = shop.run("status", "--format", "json")
+    assert shown.code == 0, shown.err
+    rows = [(one["address"], one["revision"], one["state"]) for one in shown.json["mailings"]]
+    assert rows == [("sale/vip", 1, "sending"), ("sale/vip", 2, "sending")]
+    for form, name in (
+        ("text", "sale/vip r1"),
+        ("markdown", "sale/vip r1"),
+        ("html", "sale/vip r1"),
+        ("junit", 'name="vip r1"'),
+        ("csv", ",1\n"),
+    ):
+        assert name in shop.run("status", "--format", form).out, form

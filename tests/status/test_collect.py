@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from smsby_deploy.errors import UsageError
-from smsby_deploy.lock.records import ChunkRecord, ChunkState, Lock
+from smsby_deploy.lock.records import ChunkRecord, ChunkState, Ending, EndingKind, Entry, Lock
 from smsby_deploy.status.collect import (
     CollectProgress,
     StatusOptions,
@@ -214,3 +215,81 @@ def test_collect_asks_about_the_one_that_is_not_final() -> None:
     assert counts == [100, 1, 1]
     collect_status(lock, client, select=(), clock=FixedClock(), options=options)
     assert client.asked == ["getSMSMessages"]
+
+
+_LATER = "2026-12-05T10:00:00+03:00"
+_GONE_LONG_AGO = ChunkRecord(
+    A, 1, "d", ChunkState.ACCEPTED, uuid="u1", accepted_at="2026-10-01T00:00:00+00:00"
+)
+_WITHDRAWN = Ending(EndingKind.WITHDRAWN, "2026-11-30T00:00:00+00:00", "anna", "")
+
+
+def _revised(earlier: Entry) -> Lock:
+    """A lock with a second revision, which is final, and `earlier` before it."""
+    last = replace(
+        entry(ChunkRecord(B, 1, "d", ChunkState.ACCEPTED, uuid="u2")), revision=2, earlier=(earlier,)
+    )
+    return Lock("shop", mailings={"c/x": last})
+
+
+@pytest.mark.parametrize(
+    ("earlier", "status", "shown"),
+    [
+        (entry(chunk(A, 1), schedule_time=_LATER), "NEW", State.SCHEDULED),
+        (entry(chunk(A, 1)), "SENT", State.SENDING),
+        (entry(chunk(A, 1), chunk("c" * 10, 1, ChunkState.REJECTED)), "SENT", State.PARTIAL),
+        (entry(chunk(A, 1, ChunkState.UNKNOWN)), "", State.UNKNOWN),
+        (entry(chunk(A, 1)), "DELIVERED", None),
+        (entry(chunk(A, 1), chunk("c" * 10, 1, ChunkState.REJECTED)), "DELIVERED", None),
+        (entry(chunk(A, 1, ChunkState.REJECTED)), "", None),
+        (replace(entry(chunk(A, 1), schedule_time=_LATER), ending=_WITHDRAWN), "NEW", None),
+    ],
+    ids=[
+        "scheduled",
+        "sending",
+        "sent-in-part",
+        "unknown",
+        "final",
+        "final-in-part",
+        "rejected",
+        "withdrawn",
+    ],
+)
+def test_collect_lists_every_revision_that_is_not_final(
+    earlier: Entry, status: str, shown: State | None
+) -> None:
+    """Before the last revision, which is always there."""
+    client = TableClient(
+        {"u1": [answer("c/x", A, status)], "u2": [answer("c/x r2", B, "DELIVERED", message_id=2)]}
+    )
+    report = collect(_revised(earlier), client)
+    *before, last = report.mailings
+    assert (last.name, last.revision, last.state) == ("c/x", 2, State.FINAL)
+    assert [(one.name, one.revision, one.state) for one in before] == (
+        [("c/x r1", 1, shown)] if shown else []
+    )
+
+
+def test_collect_asks_nothing_about_long_gone_revisions() -> None:
+    """After status.settle_after nothing of them is open, so no request is made for them."""
+    client = TableClient({"u2": [answer("c/x r2", B, "DELIVERED", message_id=2)]})
+    assert [one.revision for one in collect(_revised(entry(_GONE_LONG_AGO)), client).mailings] == [2]
+    assert client.asked == ["getSMSMessages", "u2"]
+
+
+def test_collect_keeps_a_revision_that_it_has_shown() -> None:
+    """While a report is watched, an earlier revision that becomes final stays in it."""
+    lock = _revised(entry(chunk(A, 1)))
+    client = TableClient(
+        {"u1": [answer("c/x", A, "SENT")], "u2": [answer("c/x r2", B, "DELIVERED", message_id=2)]}
+    )
+    first = collect(lock, client)
+    client.bulk["u1"] = [answer("c/x", A, "DELIVERED")]
+    client.asked.clear()
+    second = collect_status(lock, client, select=(), clock=FixedClock(), previous=first)
+    assert [(one.name, one.state) for one in second.mailings] == [("c/x r1", "final"), ("c/x", "final")]
+    assert client.asked == ["getSMSMessages", "u1"]
+    client.asked.clear()
+    third = collect_status(lock, client, select=(), clock=FixedClock(), previous=second)
+    assert third.mailings == second.mailings
+    assert client.asked == []
