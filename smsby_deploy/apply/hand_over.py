@@ -25,7 +25,7 @@ from smsby_deploy.plan.chunks import ChunkCache
 from smsby_deploy.plan.model import LockStamp, Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL
 from smsby_deploy.plan.reasons import not_handed_over
-from smsby_deploy.plan.selection import is_selected, select_mailings
+from smsby_deploy.plan.selection import is_selected, problems_in, select_mailings
 from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.suppression import hash_opt_outs
 
@@ -154,7 +154,7 @@ class _Sorted:
     due: by the plan that approved them
     missed: their windows are over, and nothing of them was handed over
     gone: they are no longer in the files
-    unreadable: they are due, and may be in a file that is not valid
+    unreadable: they are due, and are not valid, or may be in a file that is not
     """
 
     due: dict[str, list[str]]
@@ -169,11 +169,12 @@ class _Sorted:
 
 def _sort(request: ApplyRequest, loaded: LoadedProject, lock: Lock, now: datetime) -> _Sorted:
     in_files = {mailing.address for mailing in loaded.project.mailings}
+    flawed = {mailing.address for mailing in loaded.flawed}
     found = _Sorted({}, [], [], [])
     for address, entry in _approved(request, lock).items():
         assert entry.approval is not None
         window = entry.approval.window
-        if address not in in_files and loaded.is_whole:
+        if address not in in_files | flawed and loaded.is_whole:
             if not entry.may_have_reached:
                 found.gone.append(address)
         elif window.is_over(now):
@@ -213,8 +214,8 @@ class _HandOver:
             assert approval is not None
             why = with_code(ReasonCode.EXPIRED, not_handed_over(approval.window))
             self._skip(address, why, ExitCode.REFUSED)
-        if found.unreadable:
-            self._fail(found.unreadable, FilesInvalid(self.loaded.problems))
+        for address in found.unreadable:
+            self._fail([address], FilesInvalid(problems_in(self.loaded, (address,))))
         for addresses in found.due.values():
             if not any(part.was_stopped for part in self.parts):
                 self._hand_over(addresses)
@@ -237,7 +238,7 @@ class _HandOver:
             self._fail(addresses, error)
 
     def _apply(self, addresses: list[str]) -> None:
-        request, loaded = self.request, _limit(self.loaded, set(addresses))
+        request, loaded = self.request, self.loaded
         with closing(ChunkCache(request.store.path.parent, hash_opt_outs(loaded.project.suppress))) as cache:
             ready = make_due_plan(request, loaded, self.held.lock, tuple(addresses), cache.keep, self.plan.id)
             changed = {
@@ -313,15 +314,3 @@ def _empty_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> Pla
         currency=project.price.currency if project.price else None,
         environment=project.environment.name,
     )
-
-
-def _limit(loaded: LoadedProject, addresses: set[str]) -> LoadedProject:
-    """Return the project without the problems of other mailings and their files."""
-    own = (
-        problem
-        for problem in loaded.problems
-        if problem.address in addresses
-        or problem.location is None
-        or problem.location.file == loaded.project.file
-    )
-    return loaded._replace(problems=tuple(own))

@@ -159,6 +159,7 @@ def test_files_of_other_mailings_stop_nothing(shop: Shop) -> None:
     )
     shop.run("apply", "--auto-approve")
     shop.write("west.csv", "phone\nnonsense\n")
+    _write(shop, _mailing("vip", PHONES[0]), "  - {name: other, recipients: {file: none.csv}, text: Other}\n")
     shop.write("broken.yaml", "version: 1\ncampaign: [")
     done = _later(shop, _OPEN, "apply", "--due", "--format", "json", code=3)
     assert _outcomes(done) == {"sale/vip": "sent", "west/vip": "skipped"}
