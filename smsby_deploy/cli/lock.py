@@ -34,14 +34,18 @@ def command() -> None:
 def list_entries(context: Context) -> ExitCode:
     """List the recorded mailings.
 
-    Each line has the state, address, revision, recipients and time of the apply.
+    Each line has the state, address, revision, recipients and time of the apply, and the window of one that waits.
     """
     from smsby_deploy.cli.session import load, open_lock
+    from smsby_deploy.lock.records import EntryState
 
     lock = open_lock(load(context).project).read()
     for address, entry in sorted(lock.mailings.items()):
         size = "? recipients" if entry.recipients is None else counted(entry.recipients, "recipient")
-        write_line(f"{entry.state:<9} {address} r{entry.revision}  {size}  {entry.applied.at}", sys.stdout)
+        line = f"{entry.state:<9} {address} r{entry.revision}  {size}  {entry.applied.at}"
+        if entry.state is EntryState.WAITING and entry.approval is not None:
+            line += f"  window {entry.approval.opens} to {entry.approval.closes}"
+        write_line(line, sys.stdout)
     if not lock.mailings:
         context.note("the lock records no mailing")
     return ExitCode.DONE

@@ -15,6 +15,7 @@ from smsby_deploy.texts.cost import money
 
 if TYPE_CHECKING:
     from smsby_deploy.apply.result import ApplyResult
+    from smsby_deploy.clock import Window
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.status.report import MailingStatus, StatusReport
     from smsby_deploy.texts.samples import MailingSamples, Sample
@@ -135,6 +136,7 @@ def _mailing_status(mailing: MailingStatus) -> dict[str, Any]:
         "revision": mailing.revision,
         "state": mailing.state.value,
         "schedule_time": mailing.schedule_time,
+        "window": _window(mailing.details.window),
         "recipients": mailing.recipients,
         "delivered": mailing.delivered,
         "undelivered": mailing.undelivered,
@@ -147,6 +149,12 @@ def _mailing_status(mailing: MailingStatus) -> dict[str, Any]:
         "overdue": mailing.details.overdue,
         "notes": [mask_phones(note) for note in mailing.notes],
     }
+
+
+def _window(window: Window | None) -> dict[str, str] | None:
+    if window is None:
+        return None
+    return {"opens": window.opens.isoformat(), "closes": window.closes.isoformat()}
 
 
 def history_document(lock: Lock) -> dict[str, Any]:

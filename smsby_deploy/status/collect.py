@@ -6,7 +6,7 @@ The mailings to report are selected by address, glob and time.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,7 +23,7 @@ from smsby_deploy.plan.selection import is_selected
 from smsby_deploy.status.final_chunks import FinalChunks
 from smsby_deploy.status.remote_reports import ReadCallbacks, RemoteReports
 from smsby_deploy.status.report import SETTLED, MailingStatus, State, StatusReport
-from smsby_deploy.status.summary import Moment, summarize_mailing
+from smsby_deploy.status.summary import Moment, summarize_mailing, summarize_waiting
 
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import Mailing
@@ -151,9 +151,9 @@ def collect_status(
     made_at = now.isoformat(timespec="seconds")
     shown = {(one.address, one.revision): one for one in previous.mailings} if previous else {}
     running, begun = (options.running.holder, options.running.begun) if options.running else ("", frozenset())
-    settled = {key: one for key, one in shown.items() if one.state in SETTLED and one.address not in begun}
     moment = Moment(now, options.settle_after)
     revisions = list(_list_revisions(lock, select, options.since, moment, shown))
+    settled = _find_settled(revisions, shown, begun, now)
     if not {one.key for one in revisions} - settled.keys():
         return StatusReport(tuple(settled[one.key] for one in revisions), lock.project, made_at, running)
     progress.begin(sum(one.entry.recipients or 0 for one in revisions if one.key not in settled))
@@ -227,6 +227,25 @@ def _is_open(status: MailingStatus) -> bool:
     """Whether an earlier revision is not final; what was not sent of it never will be."""
     is_waiting = status.state not in SETTLED or status.state is State.UNKNOWN
     return is_waiting or bool(status.waiting and status.state in (State.PARTIAL, State.ABANDONED))
+
+
+def _find_settled(
+    revisions: Iterable[_Revision],
+    shown: Mapping[tuple[str, int], MailingStatus],
+    begun: Container[str],
+    now: datetime,
+) -> dict[tuple[str, int], MailingStatus]:
+    """Return the status of what sms.by need not be asked about.
+
+    It was settled in the previous report, or it waits, also for another run.
+    """
+    known = {
+        key: one
+        for key, one in shown.items()
+        if one.state in SETTLED and one.state is not State.WAITING and one.address not in begun
+    }
+    waiting = (one for one in revisions if one.entry.state is EntryState.WAITING and one.address not in begun)
+    return known | {one.key: summarize_waiting(one.address, one.entry, now) for one in waiting}
 
 
 def _note_missing(status: MailingStatus, missing: MissingMailing | None) -> MailingStatus:

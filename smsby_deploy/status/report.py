@@ -16,6 +16,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from smsby_deploy.clock import Window
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.smsby.deliveries import DeliveryStatus, read_delivery_status
 from smsby_deploy.wording import counted
@@ -122,6 +123,7 @@ class Details:
     maps a number prefix to (delivered, undelivered, all reported). `missed` is empty unless it was asked for. `open_other`
     counts the recipients of `other` whose status may not be the last. `overdue` of the undelivered recipients had no final
     status within `status.settle_after`. `unread` holds errors of sms.by, masked, where it should have reported deliveries.
+    `window` is when a waiting mailing may be handed over, which `waits` says to users.
     """
 
     planned: int | None = None
@@ -137,6 +139,8 @@ class Details:
     open_other: int = 0
     overdue: int = 0
     unread: tuple[str, ...] = ()
+    window: Window | None = None
+    waits: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +192,8 @@ class MailingStatus:
             f"{counted(late, 'recipient')} without a final status for too long (status.settle_after): "
             "counted as undelivered"
         )
-        return (*((overdue,) if late else ()), *(f"not reported: {text}" for text in self.details.unread))
+        notes = (self.details.waits, overdue if late else "")
+        return (*filter(None, notes), *(f"not reported: {text}" for text in self.details.unread))
 
     @property
     def percent_delivered(self) -> float:

@@ -80,6 +80,39 @@ def summarize_mailing(
     )
 
 
+def summarize_waiting(address: str, entry: Entry, now: datetime) -> MailingStatus:
+    """Return the status of a mailing that waits; sms.by knows nothing of it."""
+    assert entry.approval is not None
+    window = entry.approval.window
+    opens, closes = (f"{time:%Y-%m-%d %H:%M}" for time in window)
+    waits = f"approved; `apply --due` hands it over to sms.by between {opens} and {closes}"
+    if window.is_over(now):
+        waits = f"it was not handed over to sms.by until {closes}, and is not sent"
+    return MailingStatus(
+        address=address,
+        state=State.WAITING,
+        schedule_time=entry.schedule_time,
+        recipients=entry.recipients or 0,
+        delivered=0,
+        undelivered=0,
+        sent=0,
+        pending=entry.recipients or 0,
+        other={},
+        parts=None,
+        cost=None,
+        requests=(),
+        details=Details(
+            planned=entry.recipients,
+            planned_parts=entry.parts,
+            planned_cost=None if entry.cost is None else Decimal(entry.cost),
+            applied_at=entry.applied.at,
+            window=window,
+            waits=waits,
+        ),
+        revision=entry.revision,
+    )
+
+
 class _RecipientCounts:
     """The recipients of one mailing by delivery status, added up chunk by chunk."""
 

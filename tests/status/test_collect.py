@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from smsby_deploy.errors import UsageError
-from smsby_deploy.lock.records import ChunkRecord, ChunkState, Ending, EndingKind, Entry, Lock
+from smsby_deploy.lock.records import Approval, ChunkRecord, ChunkState, Ending, EndingKind, Entry, Lock
 from smsby_deploy.status.collect import (
     CollectProgress,
     StatusOptions,
@@ -20,7 +20,18 @@ from smsby_deploy.status.collect import (
 from smsby_deploy.status.final_chunks import FinalChunks
 from smsby_deploy.status.report import State, StatusReport
 from tests.output import examples
-from tests.status.examples import A, B, FixedClock, TableClient, answer, chunk, collect, deliveries, entry
+from tests.status.examples import (
+    A,
+    B,
+    FixedClock,
+    TableClient,
+    answer,
+    chunk,
+    collect,
+    deliveries,
+    entry,
+    total,
+)
 
 
 class CountingClock:
@@ -293,3 +304,28 @@ def test_collect_keeps_a_revision_that_it_has_shown() -> None:
     third = collect_status(lock, client, select=(), clock=FixedClock(), previous=second)
     assert third.mailings == second.mailings
     assert client.asked == []
+
+
+@pytest.mark.parametrize(
+    ("closes", "note"),
+    [
+        ("2026-12-01T09:40:00+03:00", "approved; `apply --due` hands it over"),
+        ("2026-11-30T09:40:00+03:00", "not handed over to sms.by until 2026-11-30 09:40, and is not sent"),
+    ],
+)
+def test_collect_asks_nothing_about_what_waits(closes: str, note: str) -> None:
+    """What is approved and not handed over is known here only; sms.by is asked about the others."""
+    approval = Approval("2026-11-29T00:00:00+00:00", "p1", "anna", "2026-11-29T22:00:00+03:00", closes)
+    held = replace(
+        entry(chunk(A, 3, ChunkState.PENDING), schedule_time="2026-12-01T10:00:00+03:00"), approval=approval
+    )
+    client = TableClient()
+    (waiting,) = collect(Lock("shop", mailings={"sale/vip": held}), client).mailings
+    assert client.asked == []
+    assert (waiting.state, waiting.recipients, waiting.pending, total(waiting)) == ("waiting", 3, 3, 3)
+    assert waiting.details.window == approval.window
+    assert any(note in one for one in waiting.notes)
+    both = Lock("shop", mailings={"sale/vip": held, "sale/staff": entry(chunk(B, 2))})
+    report = collect(both, client)
+    assert [one.state for one in report.mailings] == ["sending", "waiting"]
+    assert client.asked == ["getSMSMessages", "u1"]
