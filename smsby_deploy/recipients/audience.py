@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import compress, count, islice
-from operator import gt
 from typing import NamedTuple
 
 from smsby_deploy.config.declarations import ContactList, FalseText, InlineRecipients, Mailing, RowSource
@@ -325,34 +324,29 @@ class _FirstOccurrences:
         selected = bytearray(b"\1") * len(phones)
         for row in invalid:
             selected[row] = 0
-        if invalid:
-            phones = list(compress(phones, selected))
-        numbers = number_phones(phones)
+        rows: Sequence[int] = list(compress(range(len(phones)), selected)) if invalid else range(len(phones))
+        numbers = number_phones(compress(phones, selected) if invalid else phones)
         repeated, opted_out = self.seen.add_all(numbers, self.suppressed)
         not_suppressed = bytearray(b"\1") * len(phones)
         for index in opted_out:
-            not_suppressed[index] = 0
+            not_suppressed[rows[index]] = 0
         if self.suppressed is not None and self.suppressed.only is not None:
             outside = self.suppressed.only.mark_others(numbers)
             self.report.held_out += outside.count(1) - sum(outside[i] for i in (*repeated, *opted_out))
-            not_suppressed = bytearray(map(gt, not_suppressed, outside))
+            for row in compress(rows, outside):
+                not_suppressed[row] = 0
         texts = _own_texts(self.mailing, block)
+        names, values, lines = block.columns, block.values, block.lines
         if not invalid and not repeated:
-            return Batch(
-                phones, block.columns, block.values, texts, block.lines, not_suppressed, None, block.is_typed
-            )
+            return Batch(phones, names, values, texts, lines, not_suppressed, None, block.is_typed)
+        for index in repeated:
+            selected[rows[index]] = 0
         if repeated:
-            rows = list(compress(range(len(selected)), selected))
-            is_first = bytearray(b"\1") * len(phones)
-            for index in repeated:
-                selected[rows[index]] = is_first[index] = 0
             self._record(block, texts, [(numbers[index], rows[index]) for index in repeated])
-            phones = list(compress(phones, is_first))
-            not_suppressed = bytearray(compress(not_suppressed, is_first))
-        texts, lines = list(compress(texts, selected)), list(compress(block.lines, selected))
-        return Batch(
-            phones, block.columns, block.values, texts, lines, not_suppressed, selected, block.is_typed
-        )
+        phones, texts = list(compress(phones, selected)), list(compress(texts, selected))
+        lines = list(compress(lines, selected))
+        not_suppressed = bytearray(compress(not_suppressed, selected))
+        return Batch(phones, names, values, texts, lines, not_suppressed, selected, block.is_typed)
 
     def _record(self, block: Block, texts: Sequence[str | None], repeated: list[tuple[int, int]]) -> None:
         """Count dropped repeats, and remember them while there is room.

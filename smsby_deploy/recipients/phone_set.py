@@ -7,7 +7,7 @@ import mmap
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise, repeat
+from itertools import count, pairwise, repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -70,7 +70,7 @@ class PhoneSet:
         theirs: Iterable[int] = fetch(other._bits) if other is not None and other._bits else repeat(0)
         repeated: list[int] = []
         found: list[int] = []
-        for position, (number, index, their_byte) in enumerate(zip(numbers, indexes, theirs, strict=False)):
+        for position, number, index, their_byte in zip(count(), numbers, indexes, theirs, strict=False):
             byte, mask = bits[index], 1 << (number & 7)
             if byte & mask:
                 repeated.append(position)

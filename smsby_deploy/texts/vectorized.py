@@ -13,7 +13,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from itertools import chain, repeat
+from itertools import repeat
 from math import isfinite
 from operator import contains
 from typing import Any, NamedTuple, TypedDict
@@ -86,7 +86,7 @@ class VectorizedTemplate(NamedTuple):
             texts = self.render_columns(*columns)
         except Exception:  # noqa: BLE001 - Jinja2 raises it again and knows the place
             return None
-        joined = _BETWEEN.join(chain([""], chain.from_iterable(columns)))
+        joined = _BETWEEN.join(["", *map(_BETWEEN.join, columns)])
         if any(map(contains, repeat(joined), NOT_VALUE_MARKS)):  # much faster than looking at each value
             texts = _without_rows_of_no_values(texts, [columns[index] for index in self.printed])
         if not (self.is_composed and (joined.isascii() or is_composed(joined))):
