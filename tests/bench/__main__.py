@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.bench.measure import REPOSITORY, describe_machine, table, to_json
 
-_NAMES = ("start", "yaml", "journal", "plan", "apply", "years")
+_NAMES = ("start", "yaml", "journal", "plan", "apply", "distance", "growth", "years")
 
 
 def main() -> None:

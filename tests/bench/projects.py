@@ -118,6 +118,27 @@ def make_list(folder: Path, rows: int, concurrency: int = 1) -> None:
     (folder / "sale.yaml").write_text(_CAMPAIGN.format(text=_TEXT), encoding="utf-8")
 
 
+def make_many(folder: Path, mailings: int, rows: int, concurrency: int = 1) -> None:
+    """Create as many mailings to one CSV file of `rows` recipients, each in a campaign of its own."""
+    make_list(folder, rows, concurrency)
+    text = (folder / "sale.yaml").read_text(encoding="utf-8")
+    for number in range(1, mailings):
+        other = text.replace("campaign: sale", f"campaign: sale-{number}").replace("заказ", f"заказ {number}")
+        (folder / f"sale-{number:04}.yaml").write_text(other, encoding="utf-8")
+
+
+def make_upload(folder: Path, rows: int, concurrency: int) -> None:
+    """Create an uploaded mailing to `rows` recipients; sms.by lists no draft, so it is not looked for long."""
+    make_list(folder, rows, concurrency)
+    path = folder / "smsby.yaml"
+    settings = path.read_text(encoding="utf-8").replace("api: {", "api: {reconcile_seconds: 0, ")
+    path.write_text(settings, encoding="utf-8")
+    campaign = _CAMPAIGN.format(text="Ждём вас в магазине.").replace(
+        "    recip", "    upload: true\n    recip"
+    )
+    (folder / "sale.yaml").write_text(campaign, encoding="utf-8")
+
+
 def make_small(folder: Path, files: int) -> None:
     """Create `files` campaigns of thirty lines."""
     folder.mkdir(parents=True)
@@ -178,6 +199,8 @@ def make_years(folder: Path, mailings: int) -> None:
 
 _KINDS: dict[str, Callable[..., None]] = {
     "list": make_list,
+    "many": make_many,
+    "upload": make_upload,
     "small": make_small,
     "inline": make_inline,
     "years": make_years,

@@ -3,7 +3,7 @@
 With a token like listed-1000000 it lists so many mailings that are not ours, else none.
 
 python -m tests.bench.server MILLISECONDS [CERTIFICATE KEY] prints its port and serves until its input ends. With a
-certificate it speaks TLS.
+certificate it speaks TLS. /counts answers how often each method was called.
 """
 
 from __future__ import annotations
@@ -14,13 +14,22 @@ import ssl
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 
-_FIXED = {
+# What each method answers; a send is accepted, and nothing is delivered.
+_FIXED: dict[bytes, object] = {
     b"getBalance": {"balance": "1000000", "currency": "BYN"},
     b"getSMSMessages": {"status": "success", "data": []},
+    b"statusBulkSms": [],
+    b"getSubscriberLists": {"result": []},
+    b"createSubscriberList": {"result": {"list_id": 1}},
+    b"importContacts": {"result": {"inserted": 500, "updated": 0, "invalid": 0}},
+    b"sendSmsList": {"result": {"message_id": 90}},
+    b"confirmSendMessageByList": {"status": "OK", "message_id": 90},
 }
+_COUNTS: Counter[bytes] = Counter()
 
 
 def serve(pause: float, certificate: Sequence[str]) -> None:
@@ -74,9 +83,12 @@ def _answer_requests(connection: socket.socket, pause: float, number: int) -> No
             if b"getSMSMessages" in top and (rows := _listed_rows(top)):
                 _send_list(connection, rows)
                 continue
-            fixed = next((answer for name, answer in _FIXED.items() if name in top), None)
-            answer = {"uuid": f"bench-{number}-{count}"} if fixed is None else fixed
-            if fixed is None:
+            name = next((name for name in _FIXED if name in top), b"")
+            _COUNTS[name] += 1
+            answer = _FIXED[name] if name else {"uuid": f"bench-{number}-{count}"}
+            if b"/counts" in top:
+                answer = {name.decode() or "sendBulkSms": count for name, count in _COUNTS.items()}
+            elif not name:
                 time.sleep(pause)  # noqa: TID251 - a real delay
             body = json.dumps(answer).encode()
             connection.sendall(
