@@ -147,11 +147,14 @@ class Dispatcher:
         """Open the connections of the requests whose turns come soon; none during a pause.
 
         Opening one takes about twice as long as a request. There are never more than requests were sent before, so that
-        few are closed unused.
+        few are closed unused. How many requests a chunk takes phone by phone, or an upload, is not known.
         """
         if wait <= AHEAD and self._resume_at <= self._clock.monotonic():
-            expected = self._expected - sum(map(_last_of, self._in_flight.values()))
-            self._connections.keep(min(2 * self._limit.width, self._started + 1, expected))
+            most = min(2 * self._limit.width, self._started + 1)
+            in_flight = self._in_flight.values()
+            if not any(request.row is not None or request.is_repeatable for request in in_flight):
+                most = min(most, self._expected - sum(map(_last_of, in_flight)))
+            self._connections.keep(most)
 
     def _has_room(self) -> bool:
         if len(self._in_flight) >= self._limit.width:

@@ -189,6 +189,23 @@ def test_dispatcher_opens_connections_ahead(concurrency: int) -> None:
     assert times[-1] - times[0] == pytest.approx(5 / concurrency, abs=0.6)
 
 
+def test_dispatcher_opens_connections_ahead_of_an_upload() -> None:
+    """It is one chunk, and takes many requests."""
+
+    class Part(FakeRequest):
+        is_repeatable = True
+
+        def record(self, outcome: Outcome) -> bool:
+            return True
+
+    world = World(concurrency=4, chunks=1)
+    world.connections.latency = 2.0
+    world.dispatcher().send_all([Part(world, ("m/0", 0), [ACCEPTED], latency=1) for _ in range(20)])
+    assert len(world.sent) == 20
+    one_after_the_other = 20 * 2.0
+    assert world.clock.time < one_after_the_other / 2
+
+
 def test_dispatcher_opens_no_connection_long_before_its_turn() -> None:
     """It would be too old, or closed by then."""
     world = World(concurrency=2, chunks=2, interval=10.0)

@@ -99,7 +99,7 @@ def measure(runs: int, rows: int) -> list[Figure]:
             lambda: apply(in_flight, url),
             lambda: ideal,
             floor_is=f"{chunks} chunks × 20 ms / {_IN_FLIGHT}",
-            runs=runs,
+            runs=min(runs, 3),
             at_most=1.5,
             aim=1.2,
             of=lambda cost: cost.wall,
@@ -116,7 +116,7 @@ def _over_https(folder: Path, rows: int, chunks: int, runs: int) -> Figure:
             lambda: apply(folder, secure),
             lambda: apply(folder, plain),
             floor_is="the same over http",
-            runs=runs,
+            runs=min(runs, 3),
             at_most=1.6,
             aim=1.3,
         )

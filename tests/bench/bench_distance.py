@@ -13,7 +13,7 @@ from tests.bench.measure import REPOSITORY, Cost, Figure, clean_environ, compare
 
 _ROWS = 60_000
 _CHUNKS = 58.0  # of these rows, after duplicates and invalid phones
-_CONTACTS = 20_000
+_CONTACTS = 40_000
 _ROUND_TRIP = 0.050
 # How often the floor: with many in flight, what remains is the CPU of the client and of the server.
 _AT_MOST = {
@@ -43,36 +43,36 @@ def distant(url: str) -> Iterator[str]:
 
 
 def measure(runs: int, rows: int) -> list[Figure]:
-    """Compare CPU time near the server, and elapsed time far from it; two rounds, since these lines wait."""
+    """Compare CPU time near the server, and elapsed time far from it; one round, since these lines wait."""
     figures = []
     for scheme in ("http", "https"):
         with server(0, make_certificate() if scheme == "https" else None) as near, distant(near) as far:
             for concurrency in (1, 4, 16):
-                figures += [_near(scheme, near, concurrency, runs), _far(scheme, far, concurrency, runs)]
-    return [*figures, _upload(runs)]
+                figures += [_near(scheme, near, concurrency), _far(scheme, far, concurrency)]
+    return [*figures, _upload()]
 
 
-def _near(scheme: str, url: str, concurrency: int, runs: int) -> Figure:
+def _near(scheme: str, url: str, concurrency: int) -> Figure:
     folder = make_project("list", _ROWS, concurrency)
     return compare(
         f"apply over {scheme} at RTT 0, concurrency {concurrency}",
         lambda: apply(folder, url),
         lambda: plan(folder),
         floor_is="plan of it",
-        runs=min(runs, 2),
+        runs=1,
         at_most=2.5,
         aim=1.6,
     )
 
 
-def _far(scheme: str, url: str, concurrency: int, runs: int) -> Figure:
+def _far(scheme: str, url: str, concurrency: int) -> Figure:
     folder = make_project("list", _ROWS, concurrency)
     return compare(
         f"apply over {scheme} at RTT 50 ms, concurrency {concurrency}",
         lambda: apply(folder, url),
         lambda: _floor(plan(folder), _CHUNKS / concurrency),
         floor_is="plan of it, and a round trip a request",
-        runs=min(runs, 2),
+        runs=1,
         at_most=_AT_MOST[scheme, concurrency],
         aim=1.3,
         of=lambda cost: cost.wall,
@@ -84,7 +84,7 @@ def _floor(planned: Cost, round_trips: float) -> Cost:
     return Cost(planned.cpu, planned.wall + round_trips * _ROUND_TRIP, planned.peak)
 
 
-def _upload(runs: int) -> Figure:
+def _upload() -> Figure:
     """Four calls at once, against one after the other."""
     four, one = (make_project("upload", _CONTACTS, concurrency) for concurrency in (4, 1))
     with server(0, make_certificate()) as near, distant(near) as far:
@@ -93,7 +93,7 @@ def _upload(runs: int) -> Figure:
             lambda: apply(four, far),
             lambda: apply(one, far),
             floor_is="concurrency 1",
-            runs=min(runs, 2),
+            runs=1,
             at_most=0.9,
             aim=0.6,
             of=lambda cost: cost.wall,
