@@ -6,7 +6,7 @@ Recipients are compared by streaming both audiences.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import compress
@@ -14,7 +14,7 @@ from itertools import compress
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.records import Lock, NamedId
 from smsby_deploy.plan.chunks import OnBatch
-from smsby_deploy.plan.model import Action, Plan
+from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 
@@ -125,6 +125,8 @@ def compare_action(action: Action, base: Base, text: str | None = None) -> Chang
     before = base.mailings.get(action.address)
     if before is None:
         return Change(is_new=True)
+    if action.action is ActionKind.NOOP:
+        before = _without_counts(before)
     recipients = _difference(action.recipients, before.recipients) if before.moved is None else 0
     has_same_audience = action.audience_digest == before.audience_digest
     has_same_recipients = before.moved == (0, 0) or (
@@ -146,6 +148,12 @@ def compare_action(action: Action, base: Base, text: str | None = None) -> Chang
         has_new_text=has_new_text,
         has_new_content=has_new_content,
     )
+
+
+def _without_counts(before: BaseMailing) -> BaseMailing:
+    """Of what was accepted nothing is sent again, so later opt-outs are no change of it."""
+    moved = (0, 0) if before.moved == (0, 0) else None
+    return replace(before, recipients=None, parts=None, cost=None, moved=moved)
 
 
 def cost_change(plan: Plan, base: Base) -> Decimal | None:

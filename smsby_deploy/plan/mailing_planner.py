@@ -25,6 +25,7 @@ from smsby_deploy.plan.model import (
     ReasonCode,
 )
 from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.plan.scheduled import find_late_opt_outs
 from smsby_deploy.plan.similar import Planned, SentMailings
 from smsby_deploy.plan.situation import Situation, keep_fingerprints, standing_entry
 from smsby_deploy.plan.staleness import query_input
@@ -119,6 +120,7 @@ class MailingPlanner:
         if here.is_other_rehearsal:
             here = replace(here, entry=None, remote=None)  # some of its chunks may be listed
         decision = diff_mailing(here)
+        self.problems.extend(find_late_opt_outs(mailing, here))
         if decision.action in _FREEZABLE and self.project.freeze:
             return block(ReasonCode.FROZEN, reasons.frozen(self.project.freeze))
         if decision.action in COMMITTING and self.check is not None and self.check.is_disproved:

@@ -13,7 +13,8 @@ from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import DONE, ChunkState, Entry, EntryState
 from smsby_deploy.plan.fingerprint import RemoteName, remote_name
-from smsby_deploy.plan.remote_state import RemoteView, merge_entry
+from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.plan.scheduled import accepted_names, recorded_time
 from smsby_deploy.plan.similar import Other
 from smsby_deploy.plan.situation import Situation, is_past
 from smsby_deploy.wording import counted
@@ -54,14 +55,14 @@ def other_content(here: Situation) -> str:
 def changed_while_scheduled(here: Situation) -> str:
     return (
         "its text, sender or time differs from what sms.by accepted, which is not gone: it will be sent at "
-        f"{_recorded_time(_entry(here))}; restore the file, or, to send it as it is now, {_take_back(here, _entry(here))}"
+        f"{recorded_time(_entry(here))}; restore the file, or, to send it as it is now, {_take_back(here, _entry(here))}"
     )
 
 
 def part_changed_while_scheduled(here: Situation) -> str:
     return (
         "sms.by accepted a part of it, and its content, recipients, chunk size, `via` or `body` has changed since; that "
-        f"part is not gone: it will be sent at {_recorded_time(_entry(here))}; restore the files to send the rest, or "
+        f"part is not gone: it will be sent at {recorded_time(_entry(here))}; restore the files to send the rest, or "
         f"{_take_back(here, _entry(here))}"
     )
 
@@ -69,7 +70,7 @@ def part_changed_while_scheduled(here: Situation) -> str:
 def earlier_is_scheduled(here: Situation) -> str:
     earlier = here.scheduled_before[0]
     return (
-        f"revision {earlier.revision} is not gone: it will be sent at {_recorded_time(earlier)}, and recipients would get "
+        f"revision {earlier.revision} is not gone: it will be sent at {recorded_time(earlier)}, and recipients would get "
         f"both; wait until then, or {_take_back(here, earlier)}"
     )
 
@@ -77,28 +78,9 @@ def earlier_is_scheduled(here: Situation) -> str:
 def _take_back(here: Situation, entry: Entry) -> str:
     """Say what to delete in the account, and how to record that."""
     address = here.desired.address
-    names = accepted_names(here.project, address, entry, here.remote)
+    names = accepted_names(here, entry)
     more = f" and {len(names) - 1} more (`smsby-deploy lock show {address}` lists them)" if names[1:] else ""
     return f"delete {names[0]}{more} in the account at sms.by and run `smsby-deploy lock withdraw {address}`"
-
-
-def accepted_names(project: str, address: str, entry: Entry, remote: RemoteView | None) -> list[str]:
-    """Return the name and the id under which sms.by has each accepted chunk of `entry`."""
-    states = merge_entry(entry, remote)
-    found = []
-    for index, (chunk, state) in enumerate(zip(entry.chunks, states, strict=True)):
-        if state in (ChunkState.ACCEPTED, ChunkState.PARTIAL):
-            name = remote_name(project, address, entry.revision, index, len(states), chunk.fingerprint)
-            listed = remote.by_fingerprint.get(chunk.fingerprint) if remote is not None else None
-            number = chunk.message_id if listed is None else listed.id
-            known = f" (id {number})" if number is not None else f" (uuid {chunk.uuid})" if chunk.uuid else ""
-            found.append(f"`{name}`{known}")
-    return found
-
-
-def _recorded_time(entry: Entry) -> str:
-    assert entry.schedule_time is not None  # without a time it is not scheduled
-    return f"{datetime.fromisoformat(entry.schedule_time):%Y-%m-%d %H:%M}"
 
 
 def other_chunks(here: Situation) -> str:
@@ -335,7 +317,8 @@ def upload_and_send(here: Situation) -> str:
 
 
 def audience_changed(here: Situation) -> str:
-    return f"the audience changed after it was {_accepted_as(here)}; nothing is sent to the new rows"
+    doubt = "; whether recipients opted out since cannot be counted" if here.is_scheduled else ""
+    return f"the audience changed after it was {_accepted_as(here)}; nothing is sent to the new rows{doubt}"
 
 
 def changed_shared(here: Situation) -> str:

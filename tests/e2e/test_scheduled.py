@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.e2e.conftest import Shop
+from tests.e2e.conftest import PROJECT, Shop
 
 _VIP = """\
 version: 1
@@ -84,3 +84,26 @@ def test_status_shows_every_revision_that_is_not_final(shop: Shop) -> None:
         ("csv", ",1\n"),
     ):
         assert name in shop.run("status", "--format", form).out, form
+
+
+def test_opt_out_after_acceptance_is_a_warning_until_it_is_gone(shop: Shop) -> None:
+    """How many, until when and where they can be removed; the comment calls it no change of the mailing."""
+    shop.write("smsby.yaml", f"{PROJECT}suppress: [out.csv]\n")
+    shop.write("out.csv", "phone\n375291234568\n")
+    vip = _VIP.replace("375291234568", '375291234568", "375291234569')
+    shop.write("sale.yaml", vip.format(text="Hi", revision=1))
+    assert shop.run("apply", "--auto-approve").code == 0
+    before = shop.run("plan", "--format", "json")
+    assert before.json["problems"] == []
+
+    shop.write("out.csv", "phone\n375291234568\n375291234569\n")
+    planned = shop.run("plan", "--format", "json")
+    assert planned.code == 0
+    assert [one["action"] for one in planned.json["actions"]] == ["noop"]
+    (late,) = planned.json["problems"]
+    assert (late["severity"], late["code"], late["address"]) == ("warning", "OPTED_OUT_LATE", "sale/vip")
+    assert "at least 1 recipient opted out" in late["message"]
+    assert "until 2036-12-01 10:00" in late["message"]
+    comment = shop.run("plan", "--format", "markdown").out
+    assert "-1 recipient" not in comment
+    assert "OPTED\\_OUT\\_LATE" in comment or "OPTED_OUT_LATE" in comment

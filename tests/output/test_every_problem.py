@@ -100,6 +100,10 @@ CASES: dict[str, Case] = {
     "MIXED_ALPHABETS": Case("    text: Hello {{ name }}\n", rows="phone,name\n375291111111,\u0410nna\n"),
     "NOT_A_VALUE": Case("    text: Hello {{ name }}\n", rows="phone,name\n375291111111,#N/A\n"),
     "NOT_READ": Case(mailing=_sql(_QUERY)),
+    "OPTED_OUT_LATE": Case(
+        top="schedule_time: 2026-12-01T10:00:00\n", project="suppress: [out.csv]\n", commands=(_SENT, *_PLAN),
+        files={"out.csv": "phone\n375293333333\n"}, then=(("out.csv", "phone\n375291111111\n"),),
+    ),
     "ORDER": Case(mailing=_sql(_QUERY, "order_by: city"), url=_DATABASE),
     "PATH_HIDDEN": Case(mailing="  - name: vip\n    recipients: {file: .git/config}\n"),
     "PATH_OUTSIDE": Case(mailing="  - name: vip\n    recipients: {file: ../list.csv}\n"),

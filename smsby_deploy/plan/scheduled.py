@@ -1,0 +1,80 @@
+"""What sms.by accepted and is still to send: its names there, and who opted out since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.lock.phone_states import PhoneState
+from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry
+from smsby_deploy.plan.fingerprint import remote_name
+from smsby_deploy.plan.remote_state import merge_entry
+from smsby_deploy.plan.situation import Situation
+from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.wording import counted
+
+_ACCEPTED = frozenset({ChunkState.ACCEPTED, ChunkState.PARTIAL})
+
+
+def accepted_names(here: Situation, entry: Entry) -> list[str]:
+    """Return the name and the id under which sms.by has each accepted chunk of `entry`."""
+    states = merge_entry(entry, here.remote)
+    return [_name(here, entry, index) for index, state in enumerate(states) if state in _ACCEPTED]
+
+
+def recorded_time(entry: Entry) -> str:
+    """Return the time at which sms.by will send `entry`, in the zone in which it was applied."""
+    assert entry.schedule_time is not None  # without a time it is not scheduled
+    return f"{datetime.fromisoformat(entry.schedule_time):%Y-%m-%d %H:%M}"
+
+
+def find_late_opt_outs(mailing: Mailing, here: Situation) -> Iterator[Problem]:
+    """Warn that recipients opted out after sms.by accepted a mailing, and before it is gone.
+
+    They are counted by what was sent and what would be sent now, chunk by chunk, as long as its rows are the same. An
+    opt-out that was withdrawn since lowers that number, so it is the least.
+    """
+    if here.entry is None or not here.is_scheduled:
+        return
+    entry, count, names = here.entry, 0, []
+    for index, (chunk, now) in enumerate(zip(entry.chunks, here.desired.chunks, strict=False)):
+        sent = _count_sent(here, chunk, here.recorded[index])
+        if (
+            chunk.digest == now.digest
+            and None not in (sent, now.recipients)
+            and (sent or 0) > (now.recipients or 0)
+        ):
+            count += (sent or 0) - (now.recipients or 0)
+            names.append(_name(here, entry, index))
+    if count:
+        more = f" and {len(names) - 1} more" if names[1:] else ""
+        message = (
+            f"at least {counted(count, 'recipient')} opted out after sms.by accepted it, and will get it; until "
+            f"{recorded_time(entry)} they can be removed manually, in the account, from {names[0]}{more}"
+        )
+        yield Problem(Severity.WARNING, "OPTED_OUT_LATE", message, mailing.address, mailing.location)
+
+
+def _count_sent(here: Situation, chunk: ChunkRecord, state: ChunkState) -> int | None:
+    """Return to how many recipients sms.by will send a chunk; None if that is not known.
+
+    Of a chunk that was found in the list, the lock has the number at that time, and the list may have a greater one.
+    """
+    if state is not ChunkState.ACCEPTED or chunk.recipients is None:
+        return None
+    if chunk.phones is not None:
+        return chunk.phones.count(PhoneState.ACCEPTED)
+    listed = here.remote.by_fingerprint.get(chunk.fingerprint) if here.remote is not None else None
+    invalid = chunk.upload.invalid if chunk.upload is not None else 0
+    return max(chunk.recipients, (listed.count_phones or 0) if listed is not None else 0) + invalid
+
+
+def _name(here: Situation, entry: Entry, index: int) -> str:
+    chunk = entry.chunks[index]
+    address = here.desired.address
+    name = remote_name(here.project, address, entry.revision, index, len(entry.chunks), chunk.fingerprint)
+    listed = here.remote.by_fingerprint.get(chunk.fingerprint) if here.remote is not None else None
+    number = chunk.message_id if listed is None else listed.id
+    known = f" (id {number})" if number is not None else f" (uuid {chunk.uuid})" if chunk.uuid else ""
+    return f"`{name}`{known}"

@@ -1,0 +1,89 @@
+"""What sms.by is still to send: who opted out since it was accepted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smsby_deploy.lock.phone_states import PhoneStates
+from smsby_deploy.lock.records import UploadRecord
+from smsby_deploy.plan.desired import ChunkPlan
+from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.plan.scheduled import find_late_opt_outs
+from smsby_deploy.problems import Problem
+from tests.config.one_campaign import load_one
+from tests.plan.test_situation import _MARKS, _NOW, A, P, _desired, _entry, _listed, _situation
+
+_TIME = {"schedule_time": (_NOW + timedelta(days=1)).isoformat()}
+
+
+def _find(
+    folder: Path, now: tuple[int, int], remote: RemoteView | None = None, digest: str = "", **changes: Any
+) -> list[Problem]:
+    """The warnings if both chunks were sent to 2 recipients, changed by `changes`, and `now` do not opt out."""
+    entry = _entry(A, A, **_TIME)
+    first = replace(entry.chunks[0], **changes)
+    entry = replace(entry, chunks=(first, entry.chunks[1]))
+    chunks = tuple(ChunkPlan(mark, count, digest or mark) for mark, count in zip(_MARKS, now, strict=True))
+    here = _situation(entry, remote, _desired(chunks=chunks))
+    return list(find_late_opt_outs(load_one(folder).project.mailings[0], here))
+
+
+@pytest.mark.parametrize(
+    ("now", "changes", "count"),
+    [
+        ((2, 2), {}, None),
+        ((1, 2), {}, "1 recipient opted"),
+        ((0, 1), {}, "3 recipients opted"),
+        ((1, 3), {}, "1 recipient opted"),
+        ((3, 1), {}, "1 recipient opted"),
+        ((1, 2), {"recipients": None}, None),
+        ((1, 2), {"state": P}, None),
+        ((2, 2), {"upload": UploadRecord("d", 7, 3, invalid=1)}, "1 recipient opted"),
+        ((1, 2), {"phones": PhoneStates.parse("a:1 s:1")}, None),
+        ((1, 2), {"phones": PhoneStates.parse("a:2")}, "1 recipient opted"),
+    ],
+    ids=[
+        "none", "one", "all", "one-withdrawn", "other-chunk", "unknown-number", "not-sent", "invalid-contacts",
+        "phone-opted-out-before", "phone",
+    ],
+)  # fmt: skip
+def test_late_opt_outs_are_counted_by_chunk(
+    now: tuple[int, int], changes: dict[str, Any], count: str | None, tmp_path: Path
+) -> None:
+    """What was sent less what would be sent now; nothing is added up with a chunk that has grown."""
+    found = _find(tmp_path, now, **changes)
+    assert [(problem.severity, problem.code) for problem in found] == [("warning", "OPTED_OUT_LATE")] * bool(
+        count
+    )
+    if count:
+        assert f"at least {count} out after sms.by accepted it" in found[0].message
+        assert (
+            "until 2026-11-24 12:00 they can be removed manually, in the account, from `sale/vip ["
+            in found[0].message
+        )
+
+
+def test_late_opt_outs_of_other_rows_are_not_counted(tmp_path: Path) -> None:
+    """After a change of its list the numbers say nothing about opt-outs."""
+    assert not _find(tmp_path, (1, 1), digest="other")
+
+
+def test_late_opt_outs_of_an_adopted_chunk(tmp_path: Path) -> None:
+    """It was found at sms.by after an opt-out, so the lock has the smaller number."""
+    (found,) = _find(tmp_path, (1, 2), _listed(0, 1, count=2), recipients=1)
+    assert "at least 1 recipient opted" in found.message
+    assert "(id 1)" in found.message
+
+
+def test_gone_mailing_has_no_late_opt_outs(tmp_path: Path) -> None:
+    """Nothing can be done about them any more."""
+    mailing = load_one(tmp_path).project.mailings[0]
+    desired = _desired(chunks=tuple(ChunkPlan(mark, 1, mark) for mark in _MARKS))
+    for time in (None, _NOW.isoformat()):
+        here = _situation(_entry(A, A, schedule_time=time), None, desired)
+        assert not list(find_late_opt_outs(mailing, here))
