@@ -24,7 +24,7 @@ def write_file(
     content: str | Callable[[TextIO], None],
     *,
     is_private: bool = False,
-    check: Callable[[str], None] | None = None,
+    check: Callable[[Path], None] | None = None,
 ) -> None:
     """Replace the content of `path`, or leave it: a new file, fsync, check, rename, fsync.
 
@@ -34,7 +34,7 @@ def write_file(
         path: the file to write.
         content: what to write as UTF-8, or what writes it.
         is_private: whether only the owner may read it, because it contains phones or texts.
-        check: gets what was written before it replaces anything, and raises if that is wrong.
+        check: gets the new file before it replaces anything, and raises if that is wrong.
 
     Raises:
         OSError: it cannot be written.
@@ -53,7 +53,7 @@ def write_file(
             file.flush()
             os.fsync(file.fileno())
         if check is not None:
-            check(temporary.read_text(encoding="utf-8"))
+            check(temporary)
         temporary.replace(path)
         sync_folder(path.parent)
     except BaseException:

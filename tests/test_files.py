@@ -39,8 +39,8 @@ def test_write_file_replaces_a_link(tmp_path: Path, victim: Path) -> None:
 def test_write_file_leaves_nothing_if_the_check_fails(victim: Path) -> None:
     """The old content stays, and no other file remains."""
 
-    def refuse(written: str) -> None:
-        assert written == "new"
+    def refuse(written: Path) -> None:
+        assert written.read_text("utf-8") == "new"
         raise ValueError
 
     with pytest.raises(ValueError, match=r"^$"):

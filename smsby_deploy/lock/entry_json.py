@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import lru_cache
 from typing import Any
 
 from smsby_deploy.lock.phone_states import PhoneStates, format_runs, parse_runs
@@ -72,11 +73,17 @@ def read_entry(document: dict[str, Any]) -> Entry:
         cost=document["cost"],
         currency=document.get("currency"),
         chunks=tuple(map(_read_chunk, document["chunks"])),
-        applied=AppliedBy(**document["applied"]),
+        applied=_applied_by(**document["applied"]),
         approval=Approval(**document["approval"]) if "approval" in document else None,
         ending=read_ending(document.get("ending")),
         earlier=tuple(map(read_entry, document["earlier"])),
     )
+
+
+@lru_cache(maxsize=64)
+def _applied_by(**fields: Any) -> AppliedBy:
+    """All mailings of one run share what is recorded of it."""
+    return AppliedBy(**fields)
 
 
 def read_ending(document: dict[str, Any] | None) -> Ending | None:

@@ -43,6 +43,7 @@ _MAILINGS = "mailings"
 _ENTRIES_BEGIN = '\n  "mailings": {\n'
 _ENTRY_END = "\n    },\n"
 _ENTRIES_END = "\n    }\n  }"
+_BETWEEN = ",\n"
 _BATCH = 50_000  # characters
 
 
@@ -72,7 +73,12 @@ class ReadText(NamedTuple):
 
 
 def write_lock(lock: Lock, before: ReadText | None = None) -> str:
-    """Return the text of the lock file, with its seal.
+    """Return the text of the lock file, with its seal; `before` is as in iter_lock."""
+    return "".join(iter_lock(lock, before))
+
+
+def iter_lock(lock: Lock, before: ReadText | None = None) -> Iterator[str]:
+    """Yield the text of the lock file piece by piece.
 
     Entries that are the very objects of `before` are taken from its text: in a lock of many years an apply changes few.
     """
@@ -90,35 +96,53 @@ def write_lock(lock: Lock, before: ReadText | None = None) -> str:
         **{key: value for key in _KEYED if (value := getattr(lock, key))},
     }
     seal = LockSeal(document)
-    old_text, written = (before.text, _written_entries(before)) if before else ("", {})
-    entries = []
+    if not lock.mailings:
+        document["seal"] = seal.close()
+        yield indent(document) + "\n"
+        return
+    head, opening, tail = indent(document).partition(_ENTRIES_BEGIN[:-1])
+    yield f"{head}{opening}\n"
+    yield from _iter_entries(lock, before, seal)
+    yield f"\n  {tail[:-2]},\n  {quote('seal')}: {quote(seal.close())}\n}}\n"
+
+
+def _iter_entries(lock: Lock, before: ReadText | None, seal: LockSeal) -> Iterator[str]:
+    """Yield the mailings as text, each also added to `seal`; of `before` many at once."""
+    written = _written_entries(before) if before else {}
+    first = last = 0  # of the text before, what is still to be yielded
+    between = ""
     for address, entry in sorted(lock.mailings.items()):
-        old = written.get(id(entry))
-        if old is not None and entry.stored is not None:
+        old = written.get(address)
+        if before is not None and old is not None and before.lock.mailings[address] is entry and entry.stored:
             seal.add(address, entry.stored)
-            entries.append(f"    {quote(address)}{old_text[old]}")
+            if last and old[0] == last + len(_BETWEEN) and old[1] - first < _BATCH:
+                last = old[1]
+                continue
+            following, (after_first, after_last) = "", old
         else:
             content = entry_document(entry)
             seal.add(address, canonical(content))
-            entries.append(f"    {quote(address)}: {indent(content, 2)}")
-    document["seal"] = seal.close()
-    outside = indent(document) + "\n"
-    if not entries:
-        return outside
-    head, opening, tail = outside.partition(_ENTRIES_BEGIN[:-1])
-    return "".join((head, opening, "\n", ",\n".join(entries), "\n  ", tail))
+            following, after_first, after_last = f"    {quote(address)}: {indent(content, 2)}", 0, 0
+        if before is not None and last:
+            yield between + before.text[first:last]
+            between = _BETWEEN
+        first, last = after_first, after_last
+        if following:
+            yield between + following
+            between = _BETWEEN
+    if before is not None and last:
+        yield between + before.text[first:last]
 
 
-def _written_entries(before: ReadText) -> dict[int, slice]:
-    """Return where a text has the content of each mailing, by the identity of its entry."""
-    found = {}
-    if (span := _find_entries(before.text)) is not None:
-        for first, last in _split_entries(before.text, *span):
-            begin = before.text.index('": {\n', first, last) + 1
-            entry = before.lock.mailings.get(decode(before.text[first:begin]))
-            if entry is not None:
-                found[id(entry)] = slice(begin, last)
-    return found
+def _written_entries(before: ReadText) -> dict[str, tuple[int, int]]:
+    """Return where a text has each mailing, by address."""
+    span = _find_entries(before.text)
+    spans = _split_entries(before.text, *span) if span is not None else iter(())
+    places = dict(zip(before.lock.mailings, spans, strict=False))
+    is_at = before.text.startswith
+    return {
+        address: place for address, place in places.items() if is_at(f"    {quote(address)}: {{\n", place[0])
+    }
 
 
 def recovery_of(where: str, environment: str = PRODUCTION, *, is_private: bool = False) -> str:
@@ -261,11 +285,28 @@ def _read_batches(batches: Iterable[dict[str, Any]], seal: LockSeal) -> dict[str
     last = ""
     for batch in batches:
         check_mailings(batch)
-        for address, document in batch.items():
+        for (address, document), stored in zip(batch.items(), _canonical_entries(batch), strict=True):
             if mailings and address <= last:
                 raise ValueError("duplicate key")
-            entry, stored, last = read_entry(document), canonical(document), address
+            entry, last = read_entry(document), address
             object.__setattr__(entry, "stored", stored)  # only of this object, never of a changed copy
             seal.add(address, stored)
             mailings[address] = entry
     return mailings
+
+
+def _canonical_entries(batch: dict[str, Any]) -> Iterator[bytes]:
+    """Yield the canonical form of each mailing of a batch, in ascending order.
+
+    The batch keeps the schema. Its mailings are encoded together, which takes half of the time, and taken apart before
+    the next address: no text has it between such quotes.
+    """
+    whole = canonical(batch)
+    keys = [canonical(address) + b":" for address in sorted(batch)]
+    ends = [b"," + key for key in keys[1:]]
+    begin = 1
+    for key, end in zip(keys, [*ends, None], strict=True):
+        begin += len(key)
+        last = len(whole) - 1 if end is None else whole.index(end, begin)
+        yield whole[begin:last]
+        begin = last + 1

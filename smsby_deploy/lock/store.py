@@ -8,9 +8,9 @@ import os
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from smsby_deploy.errors import LockDamaged, LockHeld, Refused, SmsbyDeployError, UsageError
 from smsby_deploy.fault_points import fault_point
@@ -19,7 +19,7 @@ from smsby_deploy.lock.environment import PRIVATE_FOLDER, PRODUCTION
 from smsby_deploy.lock.events import fold
 from smsby_deploy.lock.journal import Journal, read_journal, salvage
 from smsby_deploy.lock.records import Lock
-from smsby_deploy.lock.serialization import ReadText, read_lock, recovery_of, write_lock
+from smsby_deploy.lock.serialization import ReadText, iter_lock, read_lock, recovery_of, write_lock
 
 
 class RunningApply(NamedTuple):
@@ -114,7 +114,7 @@ class LockStore:
     def _read_file(self) -> Lock:
         refuse_link(self.path)
         try:
-            lock = self._read_content(self.path.read_bytes())
+            lock = self._read_content()
         except FileNotFoundError:
             lock = Lock(self.project)
         except UnicodeDecodeError as error:
@@ -129,11 +129,14 @@ class LockStore:
             )
         return self._in_environment(lock)
 
-    def _read_content(self, content: bytes) -> Lock:
+    def _read_content(self) -> Lock:
         """Return the lock in the file; the same object while the file is the same."""
+        content = self.path.read_bytes()
         digest = sha256(content).digest()
         if self._known is None or self._known[0] != digest:
-            self._known = (digest, read_lock(_text_of(content), self.path.name, self._recovery))
+            text = _text_of(content)
+            del content  # not twice in memory
+            self._known = (digest, read_lock(text, self.path.name, self._recovery))
         return self._known[1]
 
     def replace(self, lock: Lock) -> None:
@@ -145,12 +148,18 @@ class LockStore:
         before = self._read_before()
         known = before.lock.mailings if before else {}
         changed = {a: entry for a, entry in lock.mailings.items() if known.get(a) is not entry}
-        text = write_lock(lock, before)
-        del before
+        digest = sha256()
 
-        def check(written: str) -> None:
+        def write(file: TextIO) -> None:
+            for piece in iter_lock(lock, before):
+                digest.update(piece.encode())
+                file.write(piece)
+
+        def check(written: Path) -> None:
             part = replace(lock, mailings=changed)
-            if written != text or read_lock(write_lock(part), self.path.name) != part:
+            with written.open("rb") as file:
+                is_written = file_digest(file, "sha256").digest() == digest.digest()
+            if not is_written or read_lock(write_lock(part), self.path.name) != part:
                 raise LockDamaged(
                     "the lock that was written does not read back as the same lock",
                     hint="nothing was replaced; run the command again",
@@ -159,14 +168,14 @@ class LockStore:
 
         fault_point("lock.before-write")
         try:
-            write_file(self.path, text, check=check)
+            write_file(self.path, write, check=check)
         except OSError as error:
             raise SmsbyDeployError(
                 f"cannot write the lock file: {error.strerror or error}",
                 hint="nothing is lost: the journal beside the lock has it all, and the next command folds it in",
             ) from error
         fault_point("lock.after-rename")
-        self._known = (sha256(text.encode()).digest(), lock)
+        self._known = (digest.digest(), lock)
 
     def _read_before(self) -> ReadText | None:
         """Return the file that is about to be replaced, if it is still the one that was read."""

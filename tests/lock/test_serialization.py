@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.errors import LockDamaged
-from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR
+from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document
+from smsby_deploy.lock.json_text import canonical
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import (
     AppliedBy,
@@ -27,7 +28,7 @@ from smsby_deploy.lock.records import (
     Resolution,
     chunk_state_of,
 )
-from smsby_deploy.lock.serialization import ReadText, read_lock, recovery_of, write_lock
+from smsby_deploy.lock.serialization import ReadText, iter_lock, read_lock, recovery_of, write_lock
 
 _text = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=12)
 _name = st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True)
@@ -247,3 +248,37 @@ def test_read_lock_recognizes_conflict_markers() -> None:
         read_lock(conflicted, "smsby.lock.json")
     assert "conflict markers at line 5" in caught.value.message
     assert "git checkout --theirs -- smsby.lock.json" in caught.value.hint
+
+
+def _long_lock(mailings: int) -> Lock:
+    """A lock whose errors look like the beginning of the next mailing."""
+    applied = AppliedBy("2026-12-01T07:00:00+00:00", "p", None, "0.1.0")
+    entries = {}
+    for number in range(mailings):
+        error = f'}},"sale/{number + 1:04}":{{"alphaname'
+        chunk = ChunkRecord(f"{number:010}", 1, "d" * 64, ChunkState.REJECTED, error=error)
+        entries[f"sale/{number:04}"] = Entry(
+            1, "c" * 64, "a" * 64, "bulk", "0", 0, None, 1, 1, None, (chunk,), applied
+        )
+    return Lock("shop", 1, "0" * 32, entries)
+
+
+def test_read_lock_knows_the_canonical_form_of_each_mailing() -> None:
+    """They are encoded many at once, and nothing in a text ends one early."""
+    lock = _long_lock(300)
+    read = read_lock(write_lock(lock), "lock")
+    assert read == lock
+    for entry in read.mailings.values():
+        assert entry.stored == canonical(entry_document(entry))
+
+
+def test_iter_lock_holds_a_part_of_the_text() -> None:
+    """Of mailings that stay as they were, too, a new one among them."""
+    lock = _long_lock(300)
+    text = write_lock(lock)
+    before = ReadText(text, read_lock(text, "lock"))
+    new = before.lock.mailings["sale/0007"]
+    after = before.lock.with_entry("sale/0123a", replace(new, revision=2))
+    pieces = list(iter_lock(after, before))
+    assert "".join(pieces) == write_lock(after)
+    assert max(map(len, pieces)) < 60_000 < len(text) / 3
