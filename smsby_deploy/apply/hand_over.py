@@ -75,6 +75,8 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
                 watched.failed(error)
                 request.say(Event("waiting", f"{error.message}; it is tried again", is_warning=True))
             else:
+                if result.mailings or watched.is_new:
+                    _say_wait(request, result)
                 watched.add(result)
                 if result.was_stopped or result.next_opening is None:
                     return watched.merged()
@@ -85,12 +87,23 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
                 return watched.merged()
 
 
+def _say_wait(request: ApplyRequest, result: ApplyResult) -> None:
+    if result.next_opening is not None:
+        opens = f"{result.next_opening:%Y-%m-%d %H:%M %z}"
+        request.say(Event("waiting", f"waiting for the window that opens {opens}"))
+
+
 class _Watched:
     """The results of a watch: of each mailing the last one counts."""
 
     def __init__(self) -> None:
         self._results: list[ApplyResult] = []
         self._error: SmsbyDeployError | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there is no result yet."""
+        return not self._results
 
     def failed(self, error: SmsbyDeployError) -> None:
         self._error = error

@@ -80,7 +80,7 @@ def test_ci_workflow_passes_actionlint(tmp_path: Path) -> None:
     flows.mkdir(parents=True)
     shutil.copytree(ACTION, tmp_path / ".github/actions/smsby-deploy")
     example = (ROOT / "docs/ci/github.yml").read_text("utf-8")
-    assert example.count("your-org/smsby-deploy/") == 3
+    assert example.count("your-org/smsby-deploy/") == 4
     local = re.sub(r"your-org/smsby-deploy/(\S+)@v\d+", r"./\1", example)
     (flows / "github.yml").write_text(local, "utf-8")
     action = yaml.safe_load((ACTION / "action.yml").read_text("utf-8"))
@@ -114,8 +114,9 @@ def test_ci_example_uses_existing_inputs() -> None:
         (step,) = [step for step in job["steps"] if "smsby-deploy" in step["uses"]]
         assert set(step["with"]) <= set(inputs)
         assert step["with"]["mode"] == name
-        assert ("write" in job["permissions"].values()) == (name in ("plan", "apply"))
-    assert workflow["jobs"]["apply"]["concurrency"]["cancel-in-progress"] is False
+        assert ("write" in job["permissions"].values()) == (name in ("plan", "apply", "due"))
+    groups = [workflow["jobs"][name]["concurrency"] for name in ("apply", "due")]
+    assert groups == [{"group": "smsby-apply", "cancel-in-progress": False}] * 2
 
 
 def test_ci_files_set_the_url_of_the_service() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 import zipfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -202,6 +204,35 @@ def test_action_rebases_the_lock_on_another_push(pipeline: Pipeline, tmp_path: P
     assert done.returncode == 0, done.stderr
     pipeline.git("fetch", "--quiet", "origin")
     assert {"README", "smsby.lock.json"} <= set(pipeline.git("ls-tree", "--name-only", "origin/main").split())
+
+
+# A command whose clock is a day ahead.
+_TOMORROW = """\
+#!{python}
+from datetime import UTC, datetime, timedelta
+from smsby_deploy.clock import SystemClock
+SystemClock.now = lambda self: datetime.now(UTC) + timedelta(days=1)
+from smsby_deploy.__main__ import main
+main()
+"""
+
+
+def test_action_hands_over_what_is_due(pipeline: Pipeline) -> None:
+    """The merge sends nothing and records the approval; a scheduled run does the rest, and pushes the lock."""
+    time = datetime.now(UTC) + timedelta(hours=30)  # noqa: TID251  # the pipeline has the real clock
+    times = f"schedule_time: {time:%Y-%m-%dT%H:%M:%S}Z\nrelease: {{before: 20h, at_latest: 1h}}\nmailings:"
+    pipeline.shop.write("sale.yaml", CAMPAIGN.replace("mailings:", times))
+    pipeline.git("commit", "--quiet", "-am", "Send it tomorrow")
+    assert pipeline.step("apply", GITHUB_SHA=_merge(pipeline)).returncode == 0
+    assert "| held | sale/staff | 2 |" in (pipeline.state / "summary.md").read_text()
+    assert pipeline.step("record").returncode == 0
+    assert pipeline.step("due").returncode == 0
+    assert not pipeline.shop.has_been_called("sendBulkSms")
+    (pipeline.bin / "smsby-deploy").write_text(_TOMORROW.format(python=sys.executable))
+    assert pipeline.step("due").returncode == 0
+    assert "| sent | sale/staff | 2 |" in (pipeline.state / "summary.md").read_text()
+    assert pipeline.step("record").returncode == 0
+    assert '"state": "complete"' in pipeline.git("show", "origin/main:smsby.lock.json")
 
 
 def test_action_reports_the_status(pipeline: Pipeline) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -207,3 +208,28 @@ def test_rehearsal_knows_no_window(shop: Shop) -> None:
 def test_options_that_do_not_go_together(shop: Shop, arguments: tuple[str, ...]) -> None:
     """--due takes no plan file, and --watch waits for what is due."""
     assert shop.run("apply", *arguments).code == 64
+
+
+def test_hand_overs_at_once_send_everything_once(shop: Shop) -> None:
+    """Two runners are no worse than one: the others wait, and find nothing due."""
+    _write(shop, _mailing("vip", *PHONES[:3]))
+    _apply(shop)
+    arguments = ("apply", "--due", "--lock-timeout", "60", "--format", "json")
+    runs = [shop.start(*arguments, env={CLOCK_AHEAD: str(_OPEN)}) for _ in range(4)]
+    results = [run.finish() for run in runs]
+    assert [result.code for result in results] == [0] * 4
+    assert sorted(result.json["summary"]["sent"] for result in results) == [0, 0, 0, 1]
+    assert len(_sends(shop)) == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_a_watch(shop: Shop, number: int) -> None:
+    """At once, with exit code 0, and with nothing sent."""
+    _write(shop, _mailing("vip", PHONES[0]))
+    _apply(shop)
+    run = shop.start("apply", "--due", "--watch")
+    shop.wait_until(lambda: "waiting" in run.said())
+    run.signal(number)
+    done = run.finish(20)
+    assert (done.code, _sends(shop)) == (0, []), done.err
+    assert "the next window opens" in done.out

@@ -95,9 +95,17 @@ fetch_plan() { # only the plan of the last commit of the merged pull request
 }
 
 apply() {
-  local code=0
   [ -s "$PLAN" ] || fetch_plan
-  "$smsby" apply "$PLAN" --report smsby-result.json || code=$?
+  send "$PLAN"
+}
+
+due() { # what was approved earlier, and is due now
+  send --due
+}
+
+send() { # $1 is what to apply
+  local code=0
+  "$smsby" apply "$1" --report smsby-result.json || code=$?
   {
     echo "### smsby-deploy apply: exit code $code"
     [ ! -s smsby-result.json ] ||
@@ -138,9 +146,9 @@ status() {
 
 case "${1:-}" in
   install) install_tool ;;
-  validate | plan | apply | record | status) "$1" ;;
+  validate | plan | apply | due | record | status) "$1" ;;
   *)
-    echo "::error title=smsby-deploy::mode must be validate, plan, apply or status, not '${1:-}'"
+    echo "::error title=smsby-deploy::mode must be validate, plan, apply, due or status, not '${1:-}'"
     exit 64
     ;;
 esac
