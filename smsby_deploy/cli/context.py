@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from copy import copy
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
@@ -247,6 +248,19 @@ class NamedPath(click.Path):
         if is_impossible(os.fspath(value)):
             self.fail(IMPOSSIBLE_PATH, param, ctx)
         return super().convert(value, param, ctx)
+
+
+class Duration(click.ParamType[timedelta]):
+    """A number and `s`, `m`, `h` or `d`, as a timedelta."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+        text = str(value)
+        if not (text[:-1].isascii() and text[:-1].isdigit() and len(text) <= 6 and text[-1] in units):
+            self.fail(f"{text!r} is not a duration; write a number and s, m, h or d, such as 30d", param, ctx)
+        return timedelta(**{units[text[-1]]: int(text[:-1])})
 
 
 def check_output(what: str, path: Path | None) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from smsby_deploy import __version__
-from smsby_deploy.cli.context import MAX_ID, Context, NamedPath, examples, reason_option
+from smsby_deploy.cli.context import MAX_ID, Context, Duration, NamedPath, examples, reason_option
 from smsby_deploy.cli.session import find_actor
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_line, write_text
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from smsby_deploy.config.declarations import Project
     from smsby_deploy.lock.edit import LockEdit
     from smsby_deploy.lock.store import LockStore
+    from smsby_deploy.lock.records import Lock
+    from smsby_deploy.status.collect import Archivable
 
 
 @click.group("lock", epilog=examples("smsby-deploy lock list", "smsby-deploy lock show spring-sale/vip"))
@@ -29,25 +33,34 @@ def command() -> None:
     """Show the lock file, or change it manually."""
 
 
-@command.command("list", epilog=examples("smsby-deploy lock list"))
+@command.command("list", epilog=examples("smsby-deploy lock list", "smsby-deploy lock list --archived"))
+@click.option("--archived", is_flag=True, help="List what was moved to the archive instead.")
 @click.pass_obj
-def list_entries(context: Context) -> ExitCode:
+def list_entries(context: Context, archived: bool) -> ExitCode:
     """List the recorded mailings.
 
     Each line has the state, address, revision, recipients and time of the apply, and the window of one that waits.
     """
     from smsby_deploy.cli.session import load, open_lock
+    from smsby_deploy.lock.archive import read_archive
     from smsby_deploy.lock.records import EntryState
 
     lock = open_lock(load(context).project).read()
-    for address, entry in sorted(lock.mailings.items()):
+    entries = (
+        lock.mailings.items() if not archived else ((one.address, one.entry()) for one in read_archive(lock))
+    )
+    for address, entry in sorted(entries, key=lambda item: item[0]):
         size = "? recipients" if entry.recipients is None else counted(entry.recipients, "recipient")
         line = f"{entry.state:<9} {address} r{entry.revision}  {size}  {entry.applied.at}"
         if entry.state is EntryState.WAITING and entry.approval is not None:
             line += f"  window {entry.approval.opens} to {entry.approval.closes}"
         write_line(line, sys.stdout)
-    if not lock.mailings:
+    if not archived and not lock.mailings:
         context.note("the lock records no mailing")
+    if not archived and lock.archived:
+        context.note(
+            f"{counted(lock.archived, 'mailing')} archived: `{context.program} lock list --archived`"
+        )
     return ExitCode.DONE
 
 
@@ -58,14 +71,16 @@ def show(context: Context, address: str) -> ExitCode:
     """Print everything recorded about the mailing ADDRESS, as JSON."""
     from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.errors import UsageError
+    from smsby_deploy.lock.archive import with_archived
     from smsby_deploy.lock.entry_json import entry_document
     from smsby_deploy.output.json_documents import json_text
 
     lock = open_lock(load(context).project).read()
-    entry = lock.mailings.get(address)
+    entry = with_archived(lock, {address}).lock.mailings.get(address)
     if entry is None:
         raise UsageError(f"the lock has no mailing {address}", hint="list them with `smsby-deploy lock list`")
-    write_text(json_text({"address": address, **entry_document(entry)}), sys.stdout)
+    where = {"archived": True} if entry.is_archived else {}
+    write_text(json_text({"address": address, **where, **entry_document(entry)}), sys.stdout)
     return ExitCode.DONE
 
 
@@ -165,6 +180,79 @@ def remove(context: Context, address: str, reason: str) -> ExitCode:
         change.remove(address)
     context.note(f"{address} is no longer recorded")
     return ExitCode.DONE
+
+
+@command.command(
+    "archive",
+    epilog=examples(
+        "smsby-deploy lock archive --older-than 30d", "smsby-deploy lock archive 'spring-sale/*'"
+    ),
+)
+@click.argument("select", nargs=-1)
+@click.option(
+    "--older-than", type=Duration(), metavar="30d", help="Only what was sent so long ago; s, m, h or d."
+)
+@reason_option()
+@click.pass_obj
+def archive(context: Context, select: tuple[str, ...], older_than: timedelta | None, reason: str) -> ExitCode:
+    """Move mailings that are over out of the lock, to the archive beside it.
+
+    A mailing is over if each of its messages has its last status: sms.by is asked about what is not known yet. What is
+    archived is never sent again. Commit the archive together with the lock.
+    """
+    from smsby_deploy.cli.session import load
+    from smsby_deploy.lock.archive import archive_path
+
+    project = load(context).project
+    with _change(context, reason, "lock archive") as change:
+        found = _find_archivable(context, project, change.lock, select, older_than)
+        if found.addresses:
+            change.archive(found.addresses)
+    path = archive_path(project.lock)
+    context.note(f"{counted(len(found.addresses), 'mailing')} moved to {path.name}")
+    if found.recent:
+        context.note(f"{counted(found.recent, 'mailing')} left: not older than that")
+    for address, state in found.left:
+        context.note(f"{address} left: {state}")
+    if found.addresses and project.is_lock_committed:
+        names = " ".join(shlex.quote(os.path.relpath(file)) for file in (project.lock, path))
+        context.note(f'next: git add {names} && git commit -m "Archive what is over"')
+    return ExitCode.DONE
+
+
+def _find_archivable(
+    context: Context, project: Project, lock: Lock, select: tuple[str, ...], older_than: timedelta | None
+) -> Archivable:
+    """Ask sms.by about what is not known to be final; what it says is remembered, as by `status`."""
+    from smsby_deploy.cli.session import binding_of, open_reader, progress_of, secret_of
+    from smsby_deploy.clock import SystemClock
+    from smsby_deploy.status.collect import CollectProgress, StatusOptions, find_archivable
+    from smsby_deploy.status.final_chunks import final_path, read_final, write_final
+
+    clock, environ = SystemClock(), context.environ
+    secret, cache = secret_of(project.api, environ), final_path(project.lock)
+    options = StatusOptions(
+        reconcile_seconds=project.api.reconcile_seconds,
+        here=binding_of(project.api, environ),
+        settle_after=project.settle_after,
+        final=read_final(cache, secret),
+    )
+    with progress_of(context, clock) as progress:
+        found = find_archivable(
+            lock,
+            lambda: open_reader(project.api, environ, clock),
+            select=select,
+            sent_before=None if older_than is None else clock.now() - older_than,
+            clock=clock,
+            options=options,
+            progress=CollectProgress(
+                begin=lambda recipients: progress.step("asking sms.by", recipients or None),
+                advance=progress.advance,
+            ),
+        )
+    assert options.final is not None
+    write_final(cache, options.final, secret)
+    return found
 
 
 @command.command("bind", epilog=examples("smsby-deploy lock bind --reason 'the token was replaced'"))

@@ -41,7 +41,7 @@ def check_service(lock: Lock, service: str) -> None:
     Raises:
         Refused: what it records was accepted by another service.
     """
-    if lock.mailings and lock.service not in (None, service):
+    if not lock.is_empty and lock.service not in (None, service):
         raise Refused(
             f"the lock records what {lock.service} accepted, but this run uses {service}",
             hint="check SMSBY_API_URL and api.url, and rehearse with --env sandbox, which has a lock of its own; if the "

@@ -35,6 +35,11 @@ def check_mailings(mailings: Any) -> None:
     _check(_mailings_validator(), {"mailings": mailings})
 
 
+def check_archived(line: Any) -> None:
+    """Check one line of an archive."""
+    _check(_archived_validator(), line)
+
+
 def check_plan(document: Any) -> None:
     _check(_validator("plan"), document)
 
@@ -160,6 +165,29 @@ def _rescue_validator() -> Validator:
     return _compile(_with_definitions(schema))
 
 
+@cache
+def _archived_validator() -> Validator:
+    lock = _schema("lock")["properties"]
+    properties = {
+        "sum": {"type": "string"},
+        "scope": {"type": "string"},
+        "address": _address_schema(),
+        "last": {"type": "string"},
+        "digests": {"type": "string"},
+        "at": lock["applies"]["items"]["properties"]["at"],
+        "digest_key": {**lock["digest_key"], "type": ["string", "null"]},
+        "sealed": lock["sealed"],
+        "entry": {"$ref": "#/$defs/entry"},
+    }
+    schema = {
+        "type": "object",
+        "required": list(properties),
+        "additionalProperties": False,
+        "properties": properties,
+    }
+    return _compile(_with_definitions(schema))
+
+
 def _with_definitions(schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "$defs": _schema("lock")["$defs"]}
 
@@ -205,6 +233,8 @@ def _event_schema() -> dict[str, Any]:
         "at": apply["at"],
         "address": _address_schema(),
         "to": _address_schema(),
+        "addresses": {"type": "array", "items": _address_schema()},
+        "archived": lock["archived"],
         "entry": {"$ref": "#/$defs/entry"},
         "chunks": _chunk_refs(),
         "row": _POSITION,

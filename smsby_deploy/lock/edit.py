@@ -1,16 +1,18 @@
-"""Manual changes of the lock: resolve, rescue, import, move, remove.
+"""Manual changes of the lock: resolve, rescue, import, move, remove, archive.
 
 Each is journaled and recorded; none sends.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from typing import Any
 from uuid import uuid4
 
 from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
+from smsby_deploy.lock.archive import append_archive, read_archive, rekey_archive, with_archived
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.documents import is_address
 from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document, stored_state
@@ -20,6 +22,7 @@ from smsby_deploy.lock.keyed_digests import digests_of, key_fields, rekey_fields
 from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import (
     EVERY_DIGEST,
+    EVERY_FINAL,
     EVERY_MAILING,
     SURELY_NOT_SENT,
     ChunkRecord,
@@ -28,6 +31,7 @@ from smsby_deploy.lock.records import (
     Lock,
 )
 from smsby_deploy.lock.store import HeldLock
+from smsby_deploy.wording import counted
 
 _Event = tuple[EventKind, dict[str, Any]]
 
@@ -44,6 +48,11 @@ class LockEdit:
         self._at = at
         self._tool = tool
         self._reason = reason
+
+    @property
+    def lock(self) -> Lock:
+        """The lock as it is before the change."""
+        return self._held.lock
 
     def resolve(self, address: str, *, sent: bool, message_id: int | None = None) -> int:
         """Declare the unknown chunks of `address` sent or not sent; return how many there were.
@@ -102,9 +111,10 @@ class LockEdit:
             Refused: the mailing is recorded as sent or unknown, or one of the messages belongs to another mailing.
         """
         lock = self._held.lock
-        if address in lock.mailings:
-            _check_replaceable(address, lock.mailings[address], entry.revision)
-        owners = _message_owners(lock)
+        recorded = with_archived(lock, {address}).lock.mailings.get(address)
+        if recorded is not None:
+            _check_replaceable(address, recorded, entry.revision)
+        owners = _message_owners(lock) | _archived_owners(lock, entry)
         for chunk in entry.chunks:
             if chunk.message_id in owners:
                 owner = owners[chunk.message_id]
@@ -143,7 +153,7 @@ class LockEdit:
         self._entry(address)
         if not is_address(to):
             raise UsageError("the new name is not an address", hint="write it as campaign/mailing")
-        if to in self._held.lock.mailings:
+        if to in with_archived(self._held.lock, {to}).lock.mailings:
             raise UsageError(
                 f"{to} is already recorded", hint=f"`smsby-deploy lock show {to}` shows the record"
             )
@@ -162,6 +172,21 @@ class LockEdit:
             )
         self._write(address, "removed", [(EventKind.REMOVE, {"address": address})])
 
+    def archive(self, addresses: Collection[str]) -> None:
+        """Move mailings that are over to the archive.
+
+        They are on disk there before they leave the lock. A crash in between leaves them in both, which changes nothing.
+
+        Raises:
+            LockDamaged: the archive is damaged.
+            SmsbyDeployError: it cannot be written.
+        """
+        lines = append_archive(self._held.lock, self._held.store.archive_path, addresses, self._at)
+        moved: dict[str, Any] = {"addresses": sorted(addresses), "archived": lines}
+        self._write(
+            EVERY_FINAL, f"archived {counted(len(addresses), 'mailing')}", [(EventKind.ARCHIVE, moved)]
+        )
+
     def bind(self, here: Binding) -> None:
         """Record that the lock belongs to `here` and that its list is right, whatever it lacks.
 
@@ -178,7 +203,11 @@ class LockEdit:
             Refused: `old` is not the key of the lock.
         """
         lock = self._held.lock
-        if lock.digest_key == new.id or not lock.mailings:
+        if lock.is_empty:
+            return False
+        path = self._held.store.archive_path
+        rekey_archive(lock, path, lambda archived: rekey_fields(archived, old, new), new.id)
+        if lock.digest_key == new.id:
             return False
         fields = rekey_fields(lock, old, new)
         self._write(EVERY_DIGEST, f"keyed with {new.id or 'no key'}", [(EventKind.REKEY, fields)])
@@ -186,6 +215,11 @@ class LockEdit:
 
     def _entry(self, address: str) -> Entry:
         entry = self._held.lock.mailings.get(address)
+        if entry is None and any(line.address == address for line in read_archive(self._held.lock)):
+            raise Refused(
+                f"{address} is archived: it is over, and its record stays as it is",
+                hint=f"`smsby-deploy lock show {address}` shows it; to send it again on purpose, raise its `revision`",
+            )
         if entry is None:
             raise UsageError(
                 f"no mailing {address} in the lock", hint="`smsby-deploy lock list` shows all of them"
@@ -256,6 +290,19 @@ def _message_owners(lock: Lock) -> dict[int | None, str]:
         for one in (entry, *entry.earlier)
         for chunk in one.chunks
         if chunk.message_id is not None
+    }
+
+
+def _archived_owners(lock: Lock, entry: Entry) -> dict[int | None, str]:
+    """Return the archived mailing that each message_id of `entry` is recorded for."""
+    marks = {
+        one: b'"message_id":%d,' % one for chunk in entry.chunks if (one := chunk.message_id) is not None
+    }
+    return {
+        number: line.address
+        for line in (read_archive(lock) if marks else ())
+        for number, mark in marks.items()
+        if mark in line.text
     }
 
 

@@ -13,6 +13,7 @@
 | ending | address, ending | a user ended a mailing; null takes that back |
 | resolve | resolution | a manual change, its author and reason |
 | remove, move | address, to | a mailing is forgotten, or gets another address |
+| archive | addresses, archived | mailings were moved to the archive, which has so many lines now |
 | bind | environment, service, account | where the lock belongs |
 | key | digest_key, sealed | the key of its digests, and bare digests sealed with it |
 | rekey | digest_key, digests, sealed | its digests, as another key makes them |
@@ -58,6 +59,7 @@ class EventKind(StrEnum):
     RESOLVE = "resolve"
     REMOVE = "remove"
     MOVE = "move"
+    ARCHIVE = "archive"
     BIND = "bind"
     KEY = "key"
     REKEY = "rekey"
@@ -162,6 +164,12 @@ def _remove(lock: Lock, event: Event) -> Lock:
     return replace(lock, mailings={a: e for a, e in lock.mailings.items() if a != event["address"]})
 
 
+def _archive(lock: Lock, event: Event) -> Lock:
+    gone = frozenset(event["addresses"])
+    mailings = {address: entry for address, entry in lock.mailings.items() if address not in gone}
+    return replace(lock, mailings=mailings, archived=event["archived"])
+
+
 def _move(lock: Lock, event: Event) -> Lock:
     address = event["address"]
     # In locks of before `declared`, only the address and the time say that a user settled a chunk.
@@ -214,6 +222,7 @@ _FOLDS: dict[EventKind, Callable[[Lock, Event], Lock]] = {
     EventKind.RESOLVE: _resolve,
     EventKind.REMOVE: _remove,
     EventKind.MOVE: _move,
+    EventKind.ARCHIVE: _archive,
     EventKind.BIND: _bind,
     EventKind.KEY: _key,
     EventKind.REKEY: _rekey,

@@ -24,7 +24,7 @@ def check_digest_key(lock: Lock, key: DigestKey) -> None:
         Refused: they cannot.
     """
     needed = lock.digest_key
-    if not lock.mailings or needed == key.id:
+    if lock.is_empty or needed == key.id:
         return
     if needed is None:
         raise Refused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from smsby_deploy.clock import Window
@@ -236,6 +237,7 @@ class Entry:
     own_digest: str | None = None
     approval: Approval | None = None  # kept after it was handed over
     ending: Ending | None = None
+    is_archived: bool = field(default=False, repr=False, compare=False)  # the lock itself does not have it
     # The canonical form in the file it was read from; no `replace` copies it.
     stored: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
@@ -312,6 +314,7 @@ class Apply:
 
 EVERY_MAILING = "*"  # the address of a manual change that concerns the whole lock: `lock bind`
 EVERY_DIGEST = "digests"  # ... of one that concerns all digests: `lock rekey`
+EVERY_FINAL = "archive"  # ... of one that moves mailings to the archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +351,13 @@ class Lock:
     digest_key: str | None = None
     sealed: dict[str, str] = field(default_factory=dict)
     rekeyed: bool = False
+    archived: int = 0  # how many mailings were moved to the archive
+    archive: Path | None = field(default=None, repr=False, compare=False)  # where that is
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it records nothing, and nothing was archived either."""
+        return not self.mailings and not self.archived
 
     @property
     def scope(self) -> str:

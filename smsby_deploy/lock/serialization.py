@@ -34,7 +34,8 @@ _BINDING = (
 )  # absent from locks of before, and from those bound to nothing
 
 
-_KEYED = ("digest_key", "sealed", "rekeyed")  # absent from locks without a digest key
+# Absent from locks without a digest key, or without an archive.
+_OPTIONAL = ("digest_key", "sealed", "rekeyed", "archived")
 
 
 # A lock is indented JSON and escapes line breaks in values, so none of its lines begins like this.
@@ -93,7 +94,7 @@ def iter_lock(lock: Lock, before: ReadText | None = None) -> Iterator[str]:
         _MAILINGS: {},
         "applies": [_apply_document(apply) for apply in lock.applies],
         "resolutions": [asdict(resolution) for resolution in lock.resolutions],
-        **{key: value for key in _KEYED if (value := getattr(lock, key))},
+        **{key: value for key in _OPTIONAL if (value := getattr(lock, key))},
     }
     seal = LockSeal(document)
     if not lock.mailings:
@@ -273,6 +274,7 @@ def _open_lock(document: Any, batches: Iterable[dict[str, Any]], where: str) -> 
         digest_key=document.get("digest_key"),
         sealed=document.get("sealed", {}),
         rekeyed=document.get("rekeyed", False),
+        archived=document.get("archived", 0),
         mailings=mailings,
         applies=tuple(Apply(**apply) for apply in document["applies"]),
         resolutions=tuple(Resolution(**resolution) for resolution in document["resolutions"]),

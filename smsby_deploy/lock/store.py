@@ -15,6 +15,7 @@ from typing import NamedTuple, TextIO
 from smsby_deploy.errors import LockDamaged, LockHeld, Refused, SmsbyDeployError, UsageError
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import refuse_link, sync_folder, write_file
+from smsby_deploy.lock.archive import archive_path
 from smsby_deploy.lock.environment import PRIVATE_FOLDER, PRODUCTION
 from smsby_deploy.lock.events import fold
 from smsby_deploy.lock.journal import Journal, read_journal, salvage
@@ -47,6 +48,11 @@ class LockStore:
     def journal_path(self) -> Path:
         """The journal of a run that is going on or was interrupted."""
         return self.path.with_name(self.path.name + ".journal")
+
+    @property
+    def archive_path(self) -> Path:
+        """The mailings that were moved out of the lock; see archive.py."""
+        return archive_path(self.path)
 
     @property
     def holder_path(self) -> Path:
@@ -186,14 +192,16 @@ class LockStore:
         return ReadText(_text_of(content), lock) if sha256(content).digest() == digest else None
 
     def _in_environment(self, lock: Lock) -> Lock:
-        """Return `lock` as one of this environment; a lock without mailings belongs to none."""
+        """Return `lock` as one of this environment; an empty lock belongs to none."""
         recorded = lock.environment or PRODUCTION
-        if lock.mailings and recorded != self.environment:
+        if not lock.is_empty and recorded != self.environment:
             raise Refused(
                 f"{self.path.name} records the mailings of the environment {recorded}, not of {self.environment}",
                 hint="give each environment in smsby.yaml a `lock:` of its own",
             )
-        return lock if recorded == self.environment else replace(lock, environment=self.environment)
+        if recorded != self.environment:
+            lock = replace(lock, environment=self.environment)
+        return replace(lock, archive=self.archive_path)
 
     def new_journal(self) -> Journal:
         """Return a new journal for the run that holds the lock."""
@@ -331,6 +339,7 @@ class HeldLock:
     def start_anew(self) -> None:
         """Delete the lock file: what a sandbox has forgotten need not be recorded."""
         self.store.path.unlink(missing_ok=True)
+        self.store.archive_path.unlink(missing_ok=True)
         sync_folder(self.store.path.parent)
         self.lock = self.store.read()
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import UsageError
+from smsby_deploy.lock.archive import sent_at
 from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.records import ChunkState, Entry, EntryState, Lock
 from smsby_deploy.lock.store import RunningApply
@@ -119,6 +120,8 @@ class StatusOptions:
     may_start_anew: bool = False
 
 
+# What may be over; an abandoned mailing was perhaps sent in part.
+_OVER = frozenset({EntryState.COMPLETE, EntryState.WITHDRAWN, EntryState.ABANDONED})
 _DEFAULT_OPTIONS = StatusOptions()
 
 
@@ -267,6 +270,61 @@ def _intended(address: str, entry: Entry, mailing: Mailing | None) -> IntendedVa
     They compare because `find_listed` leaves out messages shared with others.
     """
     return replace(intended_by_lock(address, entry, mailing), counts_recipients=True)
+
+
+class Archivable(NamedTuple):
+    """Which mailings are over, and may be moved to the archive.
+
+    addresses: every message of them has its last status
+    left: those that are not over, each with its state
+    recent: how many are too recent
+    """
+
+    addresses: tuple[str, ...]
+    left: tuple[tuple[str, str], ...]
+    recent: int
+
+
+def find_archivable(
+    lock: Lock,
+    connect: Callable[[], ReadClient],
+    *,
+    select: tuple[str, ...],
+    sent_before: datetime | None,
+    clock: Clock,
+    options: StatusOptions,
+    progress: CollectProgress = NO_PROGRESS,
+) -> Archivable:
+    """Return the selected mailings that are over, in each of their revisions.
+
+    sms.by is asked about what `options.final` does not know. With `sent_before`, later ones are too recent.
+
+    Raises as `collect_status`.
+    """
+    chosen = {address: lock.mailings[address] for address in select_addresses(lock, select, None)}
+    old = {a: e for a, e in chosen.items() if sent_before is None or sent_at(e) < sent_before}
+    left = {address: str(entry.state) for address, entry in old.items() if entry.state not in _OVER}
+    open_ = {address: (entry, *entry.earlier) for address, entry in old.items() if address not in left}
+    client = connect() if open_ else None
+    for number in range(max(map(len, open_.values()), default=0)):
+        part = {a: replace(all_[number], earlier=()) for a, all_ in open_.items() if number < len(all_)}
+        assert client is not None
+        report = collect_status(
+            replace(lock, mailings=part),
+            client,
+            select=(),
+            clock=clock,
+            options=options,
+            progress=progress,
+        )
+        left |= {one.address: _open_state(one) for one in report.mailings if not one.is_over}
+    over = sorted(open_.keys() - left.keys())
+    return Archivable(tuple(over), tuple(sorted(left.items())), len(chosen) - len(old))
+
+
+def _open_state(status: MailingStatus) -> str:
+    """Return the state of a mailing that is not over; a user may have ended one that sms.by goes on sending."""
+    return str(State.SENDING if status.waiting and status.state in SETTLED else status.state)
 
 
 def watch_status(

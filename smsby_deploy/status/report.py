@@ -53,6 +53,7 @@ class StatusStep(Enum):
 
 # sms.by changes none of these any more; some of them wait for a user.
 SETTLED = frozenset(State) - {State.SCHEDULED, State.SENDING}
+_OPEN = frozenset({State.WAITING, State.DRAFT, State.SCHEDULED, State.SENDING, State.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,11 @@ class MailingStatus:
     def waiting(self) -> int:
         """The recipients who may still get a delivery report."""
         return self.sent + self.pending + self.details.open_other
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it can change any more, neither at sms.by nor by another apply."""
+        return not self.waiting and self.state not in _OPEN
 
     @property
     def notes(self) -> tuple[str, ...]:

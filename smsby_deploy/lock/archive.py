@@ -1,0 +1,361 @@
+"""The archive beside a lock: mailings that are over, one a line, appended and never changed.
+
+A line begins with what a plan looks for: the address, the last time, and the beginnings of the digests. So a plan reads
+thousands of lines without decoding one of them, and decodes those that concern it. Every line has a checksum. A last line
+that was only written in part never took effect: the lock still has its mailing, because it is removed from there afterwards.
+
+The lock counts the lines, so an archive that was lost or cut off is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from smsby_deploy.errors import LockDamaged, SmsbyDeployError
+from smsby_deploy.fault_points import fault_point
+from smsby_deploy.files import NO_FOLLOW, refuse_link, sync_folder, write_file
+from smsby_deploy.lock.documents import check_archived
+from smsby_deploy.lock.entry_json import entry_document, read_entry
+from smsby_deploy.lock.keyed_digests import digests_of, replace_digests
+from smsby_deploy.lock.records import Entry, Lock
+
+_SUFFIX = ".archive.jsonl"
+_LINE = re.compile(
+    rb'\{"sum":"([0-9a-f]{32})"(,"scope":"([a-z0-9~-]{1,60})","address":"([a-z0-9-]{1,40}/[a-z0-9-]{1,40})",'
+    rb'"last":"([0-9T:+-]{25})","digests":"((?:[0-9a-f]{16} ?)*)",.*\})'
+)
+_START = b'{"sum":"'
+_BEGINNING = 16  # characters of a digest
+_BLOCK = 1 << 16  # bytes
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+def archive_path(lock: Path) -> Path:
+    """Return the archive that belongs to the lock file `lock`."""
+    return lock.with_name(lock.name + _SUFFIX)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedMailing:
+    """One line of an archive, with what can be said of it without decoding it.
+
+    `last` is the last time in its record, in UTC; `digests` are the beginnings of its digests.
+    """
+
+    address: str
+    last: str
+    digests: bytes
+    text: bytes
+    where: str
+
+    def entry(self) -> Entry:
+        """Return its record.
+
+        Raises:
+            LockDamaged: it is not one that this program writes.
+        """
+        return _read_document(self.document(), self)
+
+    def document(self) -> dict[str, Any]:
+        """Return the whole line as JSON; raises as `entry`."""
+        try:
+            document: dict[str, Any] = json.loads(self.text)
+            check_archived(document)
+        except (ValueError, RecursionError) as error:
+            raise _damaged(self.where, str(error)) from error
+        return document
+
+    def is_newer_than(self, start: datetime) -> bool:
+        """Whether something in its record is from `start` or later."""
+        return self.last >= _utc(start)
+
+
+class WithArchive(NamedTuple):
+    """A lock with the archived mailings that concern a plan, and the addresses of all archived ones."""
+
+    lock: Lock
+    addresses: frozenset[str]
+
+
+def read_archive(lock: Lock) -> Iterator[ArchivedMailing]:
+    """Yield the archived mailings of `lock`, in the order in which they were archived.
+
+    Raises:
+        LockDamaged: a line is damaged, belongs to another lock, or lines are missing.
+        SmsbyDeployError: the file is a link.
+    """
+    count = 0
+    if lock.archive is not None:
+        refuse_link(lock.archive)
+        try:
+            with lock.archive.open("rb") as file:
+                for number, line in enumerate(file, 1):
+                    found = _read_line(line, f"{lock.archive.name}:{number}", lock.scope)
+                    if found is not None:
+                        count += 1
+                        yield found
+        except FileNotFoundError:
+            pass
+    if count < lock.archived:
+        name = "the archive" if lock.archive is None else lock.archive.name
+        raise LockDamaged(
+            f"{name} has {count:,} of the {lock.archived:,} mailings that the lock has moved there; without them, they "
+            "could be sent again",
+            hint="restore it from git: the archive is committed together with the lock",
+        )
+
+
+def with_archived(lock: Lock, addresses: Collection[str]) -> WithArchive:
+    """Return `lock` with those of the mailings at `addresses` that are archived.
+
+    Raises as `read_archive`.
+    """
+    found: dict[str, list[Entry]] = {}
+    every = set()
+    for line in read_archive(lock):
+        every.add(line.address)
+        if line.address in addresses:
+            found.setdefault(line.address, []).append(line.entry())
+    return WithArchive(_merge(lock, found), frozenset(every))
+
+
+def with_newer(lock: Lock, start: datetime) -> Lock:
+    """Return `lock` with everything that was archived and is from `start` or later; raises as `read_archive`."""
+    found: dict[str, list[Entry]] = {}
+    for line in read_archive(lock):
+        if line.is_newer_than(start):
+            found.setdefault(line.address, []).append(line.entry())
+    return _merge(lock, found)
+
+
+def find_archived(
+    lock: Lock, wanted: Iterable[str], is_concerned: Callable[[ArchivedMailing], bool]
+) -> Iterator[tuple[str, Entry]]:
+    """Yield the archived mailings that have one of the digests `wanted`; raises as `read_archive`."""
+    beginnings = {digest[:_BEGINNING].encode() for digest in wanted}
+    for line in read_archive(lock):
+        if not beginnings.isdisjoint(line.digests.split()) and is_concerned(line):
+            yield line.address, line.entry()
+
+
+def _merge(lock: Lock, found: Mapping[str, Iterable[Entry]]) -> Lock:
+    """Return `lock` with archived revisions of its mailings, and mailings that only the archive has."""
+    mailings = dict(lock.mailings)
+    for address, entries in found.items():
+        known = mailings.get(address)
+        recorded = {} if known is None else {one.revision: one for one in (known, *known.earlier)}
+        archived = {one.revision: one for entry in entries for one in (*entry.earlier, entry)}
+        if archived.keys() <= recorded.keys():
+            continue
+        revisions = archived | recorded
+        newest, *older = (
+            replace(revisions[number], earlier=()) for number in sorted(revisions, reverse=True)
+        )
+        is_archived = newest.revision not in recorded
+        mailings[address] = replace(newest, earlier=tuple(older), is_archived=is_archived)
+    return replace(lock, mailings=mailings) if found else lock
+
+
+# --- Writing ---------------------------------------------------------------------------------------------------------
+
+
+def append_archive(lock: Lock, path: Path, addresses: Collection[str], at: str) -> int:
+    """Append the mailings at `addresses`, and return how many lines the archive has then.
+
+    What is archived already, as after a crash, is not appended again.
+
+    Raises:
+        LockDamaged: as `read_archive`.
+        SmsbyDeployError: the archive cannot be written.
+    """
+    count, present = 0, set()
+    for line in read_archive(lock):
+        count += 1
+        if line.address in addresses and line.entry() == lock.mailings[line.address]:
+            present.add(line.address)
+    new = [address for address in sorted(addresses) if address not in present]
+    fault_point("archive.before-append")
+    try:
+        _append(path, b"".join(_write_line(lock, address, at) for address in new))
+    except OSError as error:
+        raise SmsbyDeployError(
+            f"cannot write {path.name}: {error.strerror or error}",
+            hint="nothing was archived; free disk space or fix permissions, then run the command again",
+        ) from error
+    fault_point("archive.after-append")
+    return count + len(new)
+
+
+def rekey_archive(
+    lock: Lock, path: Path, rekey: Callable[[Lock], dict[str, Any]], key_id: str | None
+) -> None:
+    """Replace the digests in the archive by those that `rekey` makes of those of a lock.
+
+    Lines that have the key `key_id` already, as after a crash, stay.
+
+    Raises:
+        LockDamaged, Refused: a line is damaged, or was not sealed with its key.
+    """
+    lines = []
+    for line in read_archive(lock):
+        document = line.document()
+        if document["digest_key"] != key_id:
+            lines.append(_rekey_line(lock, line, document, rekey))
+        else:
+            lines.append(line.text + b"\n")
+    if lines:
+        write_file(path, lambda file: file.writelines(line.decode() for line in lines))
+
+
+def _rekey_line(
+    lock: Lock, line: ArchivedMailing, document: dict[str, Any], rekey: Callable[[Lock], dict[str, Any]]
+) -> bytes:
+    entry = _read_document(document, line)
+    alone = replace(
+        lock,
+        mailings={line.address: entry},
+        digest_key=document["digest_key"],
+        sealed=document["sealed"],
+    )
+    fields = rekey(alone)
+    changed = replace(
+        alone,
+        mailings={line.address: replace_digests(entry, fields["digests"])},
+        digest_key=fields["digest_key"],
+        sealed=fields["sealed"],
+    )
+    return _write_line(changed, line.address, document["at"])
+
+
+def _append(path: Path, text: bytes) -> None:
+    """Append whole lines durably; a torn line at the end is cut off before."""
+    if not text:
+        return
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | NO_FOLLOW | _BINARY, 0o644)
+    try:
+        end = os.fstat(handle).st_size
+        rest = _last_line(handle, end)
+        if _is_torn(rest):
+            end -= len(rest)
+            os.ftruncate(handle, end)
+        elif rest:
+            text = b"\n" + text
+        try:
+            written = os.write(handle, text)
+            if written != len(text):
+                raise OSError(f"only {written} of {len(text)} bytes were written")
+            os.fsync(handle)
+        except OSError:
+            os.ftruncate(handle, end)
+            raise
+    finally:
+        os.close(handle)
+    sync_folder(path.parent)
+
+
+def _last_line(handle: int, end: int) -> bytes:
+    """Return what follows the last line break of a file of `end` bytes."""
+    start = end
+    rest = b""
+    while start > 0 and b"\n" not in rest:
+        start = max(0, start - _BLOCK)
+        os.lseek(handle, start, os.SEEK_SET)
+        rest = os.read(handle, min(_BLOCK, end - start)) + rest
+        end = start
+    return rest.rpartition(b"\n")[2]
+
+
+def _write_line(lock: Lock, address: str, at: str) -> bytes:
+    entry = lock.mailings[address]
+    last, digests = _index(entry)
+    document = {
+        "scope": lock.scope,
+        "address": address,
+        "last": last,
+        "digests": digests,
+        "at": at,
+        "digest_key": lock.digest_key,
+        "sealed": {digest: lock.sealed[digest] for digest in digests_of(entry) if digest in lock.sealed},
+        "entry": entry_document(entry),
+    }
+    body = json.dumps(document, ensure_ascii=False, separators=(",", ":"))[1:].encode()
+    return b'%s%s",%s\n' % (_START, _checksum(b"," + body), body)
+
+
+# --- Lines -----------------------------------------------------------------------------------------------------------
+
+
+def _read_line(line: bytes, where: str, scope: str) -> ArchivedMailing | None:
+    """Return one line of the file; None for a torn last one and an empty one."""
+    text = line.rstrip(b"\r\n")
+    found = _LINE.fullmatch(text)
+    if found is None or _checksum(found[2]) != found[1]:
+        if not text or (not line.endswith(b"\n") and _is_torn(text)):
+            return None
+        raise _damaged(where, "it is not a line of an archive, or was changed")
+    if found[3].decode() != scope:
+        raise _damaged(where, f"it belongs to {found[3].decode()}, not to {scope}")
+    return ArchivedMailing(found[4].decode(), found[5].decode(), found[6], text, where)
+
+
+def _read_document(document: dict[str, Any], line: ArchivedMailing) -> Entry:
+    try:
+        entry = read_entry(document["entry"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(line.where, str(error)) from error
+    if _index(entry) != (line.last, line.digests.decode()):
+        raise _damaged(line.where, "its beginning does not match its record")
+    return entry
+
+
+def _damaged(where: str, why: str) -> LockDamaged:
+    return LockDamaged(
+        f"{where}: the archive is damaged: {why}", hint="restore it from git, and never edit it"
+    )
+
+
+def _checksum(body: bytes) -> bytes:
+    return hashlib.sha256(body).hexdigest()[:32].encode()
+
+
+def _is_torn(text: bytes) -> bool:
+    """Whether a line without an end is the beginning of one of ours; anything else is damage."""
+    if not text or not text.startswith(_START[: len(text)]):
+        return False
+    found = _LINE.fullmatch(text)
+    return found is None or _checksum(found[2]) != found[1]
+
+
+def _index(entry: Entry) -> tuple[str, str]:
+    """Return what a line begins with: the last time in a record, and the beginnings of its digests."""
+    revisions = (entry, *entry.earlier)
+    digests = dict.fromkeys(
+        digest[:_BEGINNING]
+        for one in revisions
+        for digest in (one.text_digest, one.content_digest, one.recipients_digest, one.audience_digest)
+        if digest is not None
+    )
+    times = (time for one in revisions for time in _times(one))
+    return max(map(_utc, map(datetime.fromisoformat, times))), " ".join(digests)
+
+
+def _times(entry: Entry) -> Iterator[str]:
+    yield entry.applied.at
+    yield from filter(None, (entry.schedule_time, *(chunk.accepted_at for chunk in entry.chunks)))
+
+
+def sent_at(entry: Entry) -> datetime:
+    """Return when the last message of a mailing was sent, or was to be sent."""
+    return max(map(datetime.fromisoformat, _times(entry)))
+
+
+def _utc(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds")
