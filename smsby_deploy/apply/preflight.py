@@ -13,6 +13,7 @@ from smsby_deploy.apply.context import ApplyRequest, Event
 from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid, LockDamaged, PlanRefused, Refused
+from smsby_deploy.lock.archive import with_archived
 from smsby_deploy.lock.binding import check_service
 from smsby_deploy.lock.keyed_digests import check_digest_key
 from smsby_deploy.lock.records import Lock
@@ -52,7 +53,7 @@ def check_files(request: ApplyRequest) -> None:
     """
     loaded = request.load()
     try:
-        lock = request.store.read()
+        lock = with_archived(request.store.read(), ()).lock
     except LockDamaged:
         lock = Lock(loaded.project.name)
     try:
@@ -80,6 +81,7 @@ def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, ke
     """
     reviewed, refusal = _read_reviewed(request, loaded, lock)
     select = request.select if reviewed is None else tuple(action.address for action in reviewed.actions)
+    lock = with_archived(lock, select).lock  # what was archived after the review is in the plan all the same
     files = measure_files(loaded, select=select, lock=lock, now=request.clock.now(), keep=keep)
     now, new_id = request.clock.now(), reviewed.id if reviewed else uuid4().hex[:12]
     offline = files.plan(client=None, account=None, now=now, new_id=new_id)

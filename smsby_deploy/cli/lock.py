@@ -223,7 +223,7 @@ def archive(context: Context, select: tuple[str, ...], older_than: timedelta | N
 def _find_archivable(
     context: Context, project: Project, lock: Lock, select: tuple[str, ...], older_than: timedelta | None
 ) -> Archivable:
-    """Ask sms.by about what is not known to be final; what it says is remembered, as by `status`."""
+    """Ask sms.by about what is not known to be final, and remember it as `status` does."""
     from smsby_deploy.cli.session import binding_of, open_reader, progress_of, secret_of
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.status.collect import CollectProgress, StatusOptions, find_archivable

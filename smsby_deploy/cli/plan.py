@@ -74,11 +74,13 @@ def command(
     Exits 3 if the files are not valid and 4 if a mailing is blocked; the plan is printed in both cases.
     """
     from smsby_deploy.cli.session import load, open_lock
+    from smsby_deploy.lock.archive import with_archived
     from smsby_deploy.plan.plan_file import write_plan
 
     check_output("the plan", out)
     loaded = load(context)
-    lock = open_lock(loaded.project).read()
+    in_files = {mailing.address for mailing in loaded.project.mailings}
+    lock = with_archived(open_lock(loaded.project).read(), in_files).lock
     base = _read_base(context, loaded, compare)
     reviewer = _make_reviewer(loaded, lock, select, base) if form == "markdown" else None
     files = _measure_files(context, loaded, lock, select, reviewer)

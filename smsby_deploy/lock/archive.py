@@ -1,4 +1,4 @@
-"""The archive beside a lock: mailings that are over, one a line, appended and never changed.
+"""The archive beside a lock: mailings that are over, one a line, only ever appended.
 
 A line begins with what a plan looks for: the address, the last time, and the beginnings of the digests. So a plan reads
 thousands of lines without decoding one of them, and decodes those that concern it. Every line has a checksum. A last line
@@ -79,7 +79,7 @@ class ArchivedMailing:
 
 
 class WithArchive(NamedTuple):
-    """A lock with the archived mailings that concern a plan, and the addresses of all archived ones."""
+    """A lock with some archived mailings, and the addresses of all archived ones."""
 
     lock: Lock
     addresses: frozenset[str]
@@ -128,7 +128,10 @@ def with_archived(lock: Lock, addresses: Collection[str]) -> WithArchive:
 
 
 def with_newer(lock: Lock, start: datetime) -> Lock:
-    """Return `lock` with everything that was archived and is from `start` or later; raises as `read_archive`."""
+    """Return `lock` with what was archived and is from `start` or later.
+
+    Raises as `read_archive`.
+    """
     found: dict[str, list[Entry]] = {}
     for line in read_archive(lock):
         if line.is_newer_than(start):
@@ -137,17 +140,28 @@ def with_newer(lock: Lock, start: datetime) -> Lock:
 
 
 def find_archived(
-    lock: Lock, wanted: Iterable[str], is_concerned: Callable[[ArchivedMailing], bool]
+    lock: Lock, texts: Iterable[str], people: Iterable[str], since: datetime
 ) -> Iterator[tuple[str, Entry]]:
-    """Yield the archived mailings that have one of the digests `wanted`; raises as `read_archive`."""
-    beginnings = {digest[:_BEGINNING].encode() for digest in wanted}
-    for line in read_archive(lock):
-        if not beginnings.isdisjoint(line.digests.split()) and is_concerned(line):
+    """Yield the archived mailings that have one of some digests.
+
+    Those of `texts` count at any time, those of `people` for mailings that are from `since` or later.
+
+    Raises as `read_archive`.
+    """
+    same_text, same_people = _beginnings(texts), _beginnings(people)
+    for line in read_archive(lock) if same_text or same_people else ():
+        digests = line.digests.split()
+        is_recent = not same_people.isdisjoint(digests) and line.is_newer_than(since)
+        if is_recent or not same_text.isdisjoint(digests):
             yield line.address, line.entry()
 
 
+def _beginnings(digests: Iterable[str]) -> frozenset[bytes]:
+    return frozenset(digest[:_BEGINNING].encode() for digest in digests)
+
+
 def _merge(lock: Lock, found: Mapping[str, Iterable[Entry]]) -> Lock:
-    """Return `lock` with archived revisions of its mailings, and mailings that only the archive has."""
+    """Return `lock` with archived mailings, and archived revisions of its own ones."""
     mailings = dict(lock.mailings)
     for address, entries in found.items():
         known = mailings.get(address)
@@ -335,7 +349,7 @@ def _is_torn(text: bytes) -> bool:
 
 
 def _index(entry: Entry) -> tuple[str, str]:
-    """Return what a line begins with: the last time in a record, and the beginnings of its digests."""
+    """Return what a line begins with: the last time, and the beginnings of the digests."""
     revisions = (entry, *entry.earlier)
     digests = dict.fromkeys(
         digest[:_BEGINNING]

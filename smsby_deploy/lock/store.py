@@ -122,7 +122,7 @@ class LockStore:
         try:
             lock = self._read_content()
         except FileNotFoundError:
-            lock = Lock(self.project)
+            lock = Lock(self.project, archive=self.archive_path)
         except UnicodeDecodeError as error:
             raise LockDamaged(
                 f"{self.path.name} is damaged: not UTF-8",
@@ -142,7 +142,8 @@ class LockStore:
         if self._known is None or self._known[0] != digest:
             text = _text_of(content)
             del content  # not twice in memory
-            self._known = (digest, read_lock(text, self.path.name, self._recovery))
+            lock = read_lock(text, self.path.name, self._recovery)
+            self._known = (digest, replace(lock, archive=self.archive_path))
         return self._known[1]
 
     def replace(self, lock: Lock) -> None:
@@ -199,9 +200,7 @@ class LockStore:
                 f"{self.path.name} records the mailings of the environment {recorded}, not of {self.environment}",
                 hint="give each environment in smsby.yaml a `lock:` of its own",
             )
-        if recorded != self.environment:
-            lock = replace(lock, environment=self.environment)
-        return replace(lock, archive=self.archive_path)
+        return lock if recorded == self.environment else replace(lock, environment=self.environment)
 
     def new_journal(self) -> Journal:
         """Return a new journal for the run that holds the lock."""

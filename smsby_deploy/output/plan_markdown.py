@@ -14,7 +14,7 @@ from datetime import datetime
 from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.output.changes import change_text, changes_text, is_foreign, word_diff
 from smsby_deploy.output.markdown import Piece, code, details_section, escape, fit, preformatted, table_row
-from smsby_deploy.output.plan_text import list_costs, uncounted_lists, unscheduled_text
+from smsby_deploy.output.plan_text import archived_line, list_costs, uncounted_lists, unscheduled_text
 from smsby_deploy.output.sms_text import ENCODING_NAMES
 from smsby_deploy.output.values import count_text, list_text, local_and_utc, safe_line, span_text
 from smsby_deploy.plan.base_changes import LOCK_CHANGED
@@ -141,6 +141,8 @@ def _head(result: PlanResult, context: CommentContext) -> str:
         lines += [f"\n> ⚠️ {escape(_clip(gap))}" for gap in plan.changes.gaps]
     actions = ", ".join(f"{count:,} {kind}" for kind, count in plan.counts.items() if count)
     lines += ["", actions or "no mailings"]
+    if plan.archived:
+        lines += ["", archived_line(plan)]
     if result.refusal is not None:
         lines += ["", f"**Apply will refuse the whole plan:** {escape(result.refusal.message)}"]
     if plan.account is None:

@@ -129,6 +129,8 @@ def _closing_lines(result: PlanResult) -> Iterator[tuple[str, str | None]]:
     """The totals and what follows from them, each with its style."""
     plan = result.plan
     yield plan_totals_line(plan), "bold"
+    if plan.archived:
+        yield archived_line(plan), "dim"
     if plan.changes is not None and (changed := changes_text(plan.changes)):
         yield f"compared with {safe_line(plan.changes.base)}: {changed}", "bold yellow"
     if plan.has_errors:
@@ -155,6 +157,11 @@ def plan_totals_line(plan: Plan) -> str:
     now_and_later = (("to send", plan.totals), ("to send later", plan.held))
     sizes = (f"{what}: {_size(totals, plan.currency)}" for what, totals in now_and_later if totals.mailings)
     return "; ".join((actions, *sizes))
+
+
+def archived_line(plan: Plan) -> str:
+    """`120 mailings are archived`, of those that were selected."""
+    return f"{counted(plan.archived, 'mailing')} {'is' if plan.archived == 1 else 'are'} archived"
 
 
 def _size(totals: Totals, currency: str | None) -> str:

@@ -10,8 +10,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
+from smsby_deploy.lock.archive import read_archive, with_archived
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.plan.model import Plan, SettingChange
@@ -64,7 +66,8 @@ class LockSide:
 
 
 def compare_locks(before: Lock, after: Lock, side: LockSide) -> Iterator[Problem]:
-    """Report every entry of a lock that differs from that of the base."""
+    """Report every entry of a lock, or of its archive, that differs from that of the base."""
+    before, after = _with_other_archived(before, after)
     problems = list(_compare_entries(_digests(before), before.mailings, after, side))
     names = [name for name in _BELONGING if _has_other(name, before, after)]
     if not problems:
@@ -83,7 +86,7 @@ def compare_with_plan(saved: Plan, lock: Lock, side: LockSide) -> Iterator[Probl
     Such a plan knows only the mailings that it selects.
     """
     known = {action.address for action in saved.actions}
-    seen = lock
+    seen = lock = with_archived(lock, saved.lock.entries.keys()).lock
     if saved.select:
         seen = replace(lock, mailings={one: entry for one, entry in lock.mailings.items() if one in known})
     yield from _compare_entries(saved.lock.entries, {}, seen, side)
@@ -178,6 +181,21 @@ def _importance(change: SettingChange) -> tuple[int, int]:
     name = "api" if name in _LIKE_API else name
     group = _FIRST.index(name) if name in _FIRST else len(_FIRST)
     return group, 0 if change.after is None else 1 if change.before is not None else 2
+
+
+# --- Archive ---------------------------------------------------------------------------------------------------------
+
+
+def _with_other_archived(before: Lock, after: Lock) -> tuple[Lock, Lock]:
+    """Return both locks with the archived mailings in which they, or their archives, differ."""
+    old, new = _archived_lines(before), _archived_lines(after)
+    addresses = {(old.get(line) or new[line]) for line in old.keys() ^ new}
+    addresses |= before.mailings.keys() ^ after.mailings.keys()
+    return with_archived(before, addresses).lock, with_archived(after, addresses).lock
+
+
+def _archived_lines(lock: Lock) -> dict[bytes, str]:
+    return {sha256(line.text).digest(): line.address for line in read_archive(lock)}
 
 
 # --- Lock ------------------------------------------------------------------------------------------------------------

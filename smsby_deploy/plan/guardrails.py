@@ -15,6 +15,7 @@ from decimal import ROUND_UP, Decimal
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import Expected, Guardrails, Mailing, Project, RecipientsQuery
+from smsby_deploy.lock.archive import with_newer
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, EntryState, Lock
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.model import COMMITTING, Action, ReasonCode, total_of
@@ -238,6 +239,7 @@ def hold_budget(project: Project, actions: Sequence[Action], lock: Lock, now: da
     price, guardrails = project.price, project.guardrails
     if price is None:
         return list(actions)
+    lock = _with_month(project, lock, now)
     others = other_currencies(lock, now, project.api.account_timezone, price.currency)
     mixed = check_currency(guardrails, price.currency, others)
     spent = spent_beside(project, actions, lock, now)
@@ -257,6 +259,7 @@ def spent_beside(project: Project, actions: Sequence[Action], lock: Lock, now: d
 
     What waits for a time in this month counts as spent.
     """
+    lock = _with_month(project, lock, now)
     revisions = {mailing.address: mailing.revision for mailing in project.mailings}
     planned = {
         action.address: action.cost or Decimal(0)
@@ -287,6 +290,14 @@ def _spent_soon(lock: Lock, now: datetime, zone: ZoneInfo, beside: Container[str
         ),
         Decimal(0),
     )
+
+
+def _with_month(project: Project, lock: Lock, now: datetime) -> Lock:
+    """Return `lock` with what was archived this month, if there is a budget for it."""
+    if project.guardrails.budget is None or not lock.archived:
+        return lock
+    local = now.astimezone(ZoneInfo(project.api.account_timezone))
+    return with_newer(lock, local.replace(day=1, hour=0, minute=0, second=0, microsecond=0))
 
 
 def spent_in_month(

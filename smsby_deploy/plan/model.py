@@ -230,6 +230,7 @@ class Plan:
     service: str | None = None  # scheme, host and port; None if it was made offline
     callback_url: str | None = None  # as it may be shown
     changes: BaseChanges | None = None  # None if it was not compared with a base
+    archived: int = 0  # how many of the selected mailings are archived
 
     @property
     def counts(self) -> dict[ActionKind, int]:

@@ -123,6 +123,7 @@ def _summary_document(plan: Plan) -> dict[str, Any]:
         "parts": totals.parts,
         "cost": money(totals.cost) if plan.currency else None,
         "currency": plan.currency,
+        **({"archived": plan.archived} if plan.archived else {}),
     }
 
 
@@ -194,6 +195,7 @@ def _read_document(document: dict[str, Any]) -> Plan:
         currency=document["summary"]["currency"],
         service=document.get("service"),  # as the two below, absent from older plans
         callback_url=document.get("callback_url"),
+        archived=document["summary"].get("archived", 0),
         changes=_read_changes(document["changes"]) if "changes" in document else None,
     )
 

@@ -15,6 +15,7 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import FilesInvalid, Refused, SmsbyUnavailable
+from smsby_deploy.lock.archive import with_archived
 from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.keyed_digests import check_digest_key
 from smsby_deploy.lock.places import open_lock_at
@@ -29,7 +30,7 @@ from smsby_deploy.plan.measure import find_flaws, measure_mailing
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.observers import NO_PROGRESS, Observers, ReadProgress
 from smsby_deploy.plan.remote_state import RemoteView, read_remote
-from smsby_deploy.plan.selection import problems_in, select_mailings
+from smsby_deploy.plan.selection import is_selected, problems_in, select_mailings
 from smsby_deploy.plan.similar import SentMailings, SharedTexts, find_similar
 from smsby_deploy.plan.staleness import exempt_inputs, finished_queries, hash_inputs, stamp_lock
 from smsby_deploy.plan.text_counter import ContentPolicy
@@ -98,7 +99,9 @@ def measure_files(
     Raises:
         UsageError: a pattern matches nothing.
     """
-    mailings, orphans = select_mailings(loaded, lock, select)
+    in_files = {mailing.address for mailing in (*loaded.project.mailings, *loaded.flawed)}
+    lock, archived = with_archived(lock, in_files)
+    mailings, orphans = select_mailings(loaded, lock, select, archived)
     excuses = partial(_is_excused, lock, now)
     loaded = excuse_missing(loaded, excuses)
     loaded = loaded._replace(problems=problems_in(loaded, select))
@@ -118,7 +121,9 @@ def measure_files(
             if is_excused:
                 desired, found = None, excuse_errors(mailing, found)
             measured.append(MeasuredMailing(mailing, desired, policy, tuple(found), bool(is_excused)))
-    files = MeasuredFiles(loaded, select, lock, tuple(measured), tuple(orphans), suppressed, tuple(problems))
+    files = MeasuredFiles(
+        loaded, select, lock, archived, tuple(measured), tuple(orphans), suppressed, tuple(problems)
+    )
     if select:
         return files
     # Mailings with invalid parts cannot be planned, but their other problems are reported, too.
@@ -128,11 +133,15 @@ def measure_files(
 
 @dataclass(frozen=True, slots=True)
 class MeasuredFiles:
-    """The selected mailings as the files describe them, before sms.by is asked about them."""
+    """The selected mailings as the files describe them, before sms.by is asked about them.
+
+    `lock` has the mailings of the files, also archived ones; `archived` are the addresses of all archived ones.
+    """
 
     loaded: LoadedProject
     select: tuple[str, ...]
     lock: Lock
+    archived: frozenset[str]
     measured: tuple[MeasuredMailing, ...]
     orphans: tuple[str, ...]
     suppressed: PhoneSet
@@ -188,7 +197,8 @@ class MeasuredFiles:
         with self.errors_first():
             names, remote, binding = self._ask(client, here)
         if project.environment.is_sandbox and remote is not None and is_forgotten(self.lock, remote, here):
-            anew = replace(self, lock=Lock(project.name, environment=project.environment.name), orphans=())
+            empty = Lock(project.name, environment=project.environment.name)
+            anew = replace(self, lock=empty, archived=frozenset(), orphans=())
             return anew.plan(client=client, account=account, now=now, new_id=new_id, here=here)
         problems = [*self.loaded.problems, *self.suppression_problems]
         check = None
@@ -223,6 +233,7 @@ class MeasuredFiles:
             names=names,
             service=here.service if here is not None else None,
             callback_url=shown_url(project.api.callback_url) or None,
+            archived=sum(is_selected(address, self.select) for address in self.archived),
         )
 
     def _make_planner(
@@ -234,8 +245,7 @@ class MeasuredFiles:
         problems: list[Problem],
     ) -> MailingPlanner:
         project, lock = self.loaded.project, self.lock
-        in_files = (one.address for one in (*project.mailings, *self.loaded.flawed))
-        sent = SentMailings(lock, in_files, [one.desired for one in self.measured if one.desired])
+        sent = self._find_sent(now)
         rehearsed = _find_rehearsed(project)
         return MailingPlanner(project, lock, sent, names, remote, check, now, problems, rehearsed)
 
@@ -255,6 +265,11 @@ class MeasuredFiles:
         if here is None or (may_start_anew and is_forgotten(self.lock, remote, here)):
             return names, remote, None
         return names, remote, find_binding(self.lock, here, is_shown=shows_any(self.lock, remote))
+
+    def _find_sent(self, now: datetime) -> SentMailings:
+        in_files = (one.address for one in (*self.loaded.project.mailings, *self.loaded.flawed))
+        desired = [one.desired for one in self.measured if one.desired]
+        return SentMailings(self.lock, in_files, desired, archived=self.archived, now=now)
 
     def _find_similar(self, actions: list[Action], sent: SentMailings, now: datetime) -> Iterator[Problem]:
         mailings = {one.mailing.address: (one.mailing, one.desired) for one in self.measured if one.desired}

@@ -149,6 +149,8 @@ def renamed(here: Situation, sent_as: Other) -> str:
         if sent_as.has_unknown
         else f"to send it again, raise `revision` to {sent_as.revision + 1}"
     )
+    if sent_as.is_archived:
+        return f"{old}, with the same text and recipients, {outcome} and is archived; remove it, or {again}"
     return (
         f"{old}, with the same text and recipients, {outcome}; if it was renamed, run "
         f"`smsby-deploy lock move {old} {here.desired.address}`; {again}"
@@ -277,7 +279,8 @@ def _accepted_as(here: Situation) -> str:
 
 def unchanged(here: Situation) -> str:
     own = " in what is its own" if here.has_new_content else ""
-    return f"{_accepted_as(here)}, unchanged{own}"
+    archived = "archived: " if here.entry is not None and here.entry.is_archived else ""
+    return f"{archived}{_accepted_as(here)}, unchanged{own}"
 
 
 def rest(here: Situation) -> str:

@@ -15,11 +15,11 @@ from smsby_deploy.problems import Problem, has_errors
 
 
 def select_mailings(
-    loaded: LoadedProject, lock: Lock, select: Sequence[str]
+    loaded: LoadedProject, lock: Lock, select: Sequence[str], archived: Iterable[str] = ()
 ) -> tuple[list[Mailing], list[str]]:
     """Return the mailings and the orphans that match `select`; all if it is empty.
 
-    Orphans are recorded, but no longer in the files.
+    Orphans are recorded, but no longer in the files. A pattern may also match only `archived` addresses.
     While a campaign file cannot be read there are no orphans: they may be in it. Mailings that are not valid are neither.
 
     Raises:
@@ -31,7 +31,7 @@ def select_mailings(
     recorded = (address for address in sorted(lock.mailings) if address not in flawed | mailings.keys())
     known = [*mailings, *recorded]
     for pattern in select:
-        if not any(fnmatchcase(address, pattern) for address in (*known, *flawed)):
+        if not any(fnmatchcase(address, pattern) for address in (*known, *flawed, *archived)):
             if not loaded.is_whole:
                 raise FilesInvalid(loaded.problems)
             raise UsageError(

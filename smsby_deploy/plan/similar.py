@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.config.declarations import ContactList, Mailing
+from smsby_deploy.lock.archive import find_archived
 from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import RemoteName, fingerprint
@@ -73,6 +75,7 @@ class Other(NamedTuple):
     phones: PhoneSet | None = None
     was_sent: bool = False
     has_unknown: bool = False
+    is_archived: bool = False
 
     def has_text_of(self, planned: Planned) -> bool:
         """Whether text and sender are the same; older locks have one digest for them and the time."""
@@ -97,20 +100,27 @@ class Other(NamedTuple):
 class SentMailings:
     """The recorded mailings that may have reached a recipient, in each of their revisions.
 
-    `in_files` are the addresses in the files, `desired` what those ask for that were read.
+    `in_files` are the addresses in the files, `desired` what those ask for that were read, `archived` the addresses in the
+    archive. Of archived mailings only those are read that may resemble one of `desired`.
     """
 
-    def __init__(self, lock: Lock, in_files: Iterable[str], desired: Iterable[Desired] = ()) -> None:
+    def __init__(
+        self,
+        lock: Lock,
+        in_files: Iterable[str],
+        desired: Sequence[Desired] = (),
+        *,
+        archived: frozenset[str] = frozenset(),
+        now: datetime | None = None,
+    ) -> None:
         self._in_files = frozenset(in_files)
         self._expected = {one.address: one.fingerprints for one in desired}
-        self._recorded = lock.mailings.keys()
+        self._recorded = lock.mailings.keys() | archived
         self._strangers: list[tuple[str, int, list[RemoteName]]] | None = None
-        self._others = [
-            _read_other(address, one)
-            for address, entry in lock.mailings.items()
-            for one in (entry, *entry.earlier)
-            if one.may_have_reached
-        ]
+        recorded = [(a, one) for a, entry in lock.mailings.items() for one in (entry, *entry.earlier)]
+        if archived and now is not None:
+            recorded += _read_archived(lock, desired, now)
+        self._others = [_read_other(address, one) for address, one in recorded if one.may_have_reached]
         self._orphans = _Index(other for other in self._others if other.address not in self._in_files)
 
     def find_renamed(self, planned: Planned) -> Other | None:
@@ -156,6 +166,21 @@ class SentMailings:
     def since(self, start: datetime) -> Iterator[Other]:
         """Yield the mailings that were recorded at `start` or later."""
         return (other for other in self._others if other.recorded_at and other.recorded_at >= start)
+
+
+def _read_archived(lock: Lock, desired: Iterable[Desired], now: datetime) -> Iterator[tuple[str, Entry]]:
+    """Yield each revision of the archived mailings that may resemble an unfinished one."""
+    texts: set[str] = set()
+    people: set[str] = set()
+    for one in desired:
+        entry = lock.mailings.get(one.address)
+        if entry is not None and entry.is_complete and entry.revision >= one.revision:
+            continue
+        texts.update(filter(None, (one.text_digest, one.content_digest, one.former_content)))
+        people.update(filter(None, (one.recipients_digest, one.audience_digest)))
+    for address, entry in find_archived(lock, texts, people, now - _RECENT):
+        if address not in lock.mailings:
+            yield from ((address, replace(old, is_archived=True)) for old in (entry, *entry.earlier))
 
 
 class _Index:
@@ -309,6 +334,7 @@ def _read_other(address: str, entry: Entry) -> Other:
         entry.schedule_time,
         was_sent=entry.was_sent_in_part,
         has_unknown=entry.has_unknown,
+        is_archived=entry.is_archived,
     )
 
 

@@ -15,6 +15,7 @@ from smsby_deploy.config.declarations import Mailing, Project, RecipientsFile
 from smsby_deploy.config.project_loader import LoadedProject, campaign_inputs
 from smsby_deploy.digest_key import DIGEST_KEY
 from smsby_deploy.errors import PlanRefused
+from smsby_deploy.lock.archive import with_archived
 from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
@@ -168,6 +169,7 @@ def reviewed_addresses(reviewed: Plan, loaded: LoadedProject, lock: Lock) -> tup
     Raises:
         PlanRefused: it was used, has errors, or one of its mailings is gone.
     """
+    lock = with_archived(lock, {action.address for action in reviewed.actions}).lock
     progress = read_progress(reviewed, lock)
     if progress.is_used:
         raise PlanRefused(

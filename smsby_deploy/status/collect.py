@@ -323,7 +323,10 @@ def find_archivable(
 
 
 def _open_state(status: MailingStatus) -> str:
-    """Return the state of a mailing that is not over; a user may have ended one that sms.by goes on sending."""
+    """Return the state of a mailing that is not over.
+
+    A user may have ended one that sms.by goes on sending.
+    """
     return str(State.SENDING if status.waiting and status.state in SETTLED else status.state)
 
 

@@ -56,7 +56,7 @@ def test_event_kinds_never_change() -> None:
     """The words are part of the journal's format."""
     assert [kind.value for kind in EventKind] == [
         "begin", "mailing", "intent", "result", "chunk", "rows", "upload", "facts", "ending", "resolve", "remove",
-        "move", "bind", "key", "rekey", "end",
+        "move", "archive", "bind", "key", "rekey", "end",
     ]  # fmt: skip
 
 

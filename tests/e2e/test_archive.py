@@ -1,0 +1,214 @@
+"""Mailings that are over, moved to the archive beside the lock: never sent again, and never in the way."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.e2e.conftest import Shop
+from tests.e2e.trial import received
+
+LOCK, ARCHIVE = "smsby.lock.json", "smsby.lock.json.archive.jsonl"
+SALE = """\
+version: 1
+campaign: sale
+alphaname: MyShop
+mailings:
+  - name: vip
+    recipients: ["375291234561", "375291234562", "375291234563"]
+    text: Sale shop
+  - name: staff
+    recipients: ["375291234569"]
+    text: Closed shop
+"""
+
+
+def _send(shop: Shop, hours: int = 1) -> None:
+    shop.write("sale.yaml", SALE)
+    assert shop.run("apply", "--auto-approve").code == 0
+    _pass_time(shop, hours)
+
+
+def _pass_time(shop: Shop, hours: int) -> None:
+    """Let sms.by deliver everything."""
+    clock = {"advance": 3600 * hours}
+    requests.post(f"{shop.url}/_sandbox/clock", json=clock, timeout=5).raise_for_status()
+
+
+def _plan(shop: Shop, *arguments: str) -> dict[str, dict[str, object]]:
+    return {one["address"]: one for one in shop.run("plan", *arguments, "--format", "json").json["actions"]}
+
+
+def test_archived_mailings_are_over(shop: Shop) -> None:
+    """They leave the lock, are noop while they are in the files, one line in a plan, and never asked about again."""
+    _send(shop)
+    done = shop.run("lock", "archive", "--older-than", "30d")
+    assert (done.code, "2 mailings left" in done.err) == (0, True), done.err
+    done = shop.run("lock", "archive", "--reason", "the year is over")
+    assert done.code == 0, done.err
+    assert "2 mailings moved to smsby.lock.json.archive.jsonl" in done.err
+    assert f"git add {LOCK} {ARCHIVE}" in done.err
+    assert (shop.lock()["mailings"], shop.lock()["archived"]) == ({}, 2)
+    assert shop.lock()["resolutions"][0]["reason"] == "the year is over"
+    lines = (shop.root / ARCHIVE).read_text().splitlines()
+    assert [json.loads(line)["address"] for line in lines] == ["sale/staff", "sale/vip"]
+    assert "37529" not in "".join(lines)
+
+    planned = shop.run("plan", "--detailed-exitcode")
+    assert planned.code == 0, planned.out
+    assert "2 mailings are archived" in planned.out
+    assert {one["reason"] for one in _plan(shop).values()} == {"archived: sent, unchanged"}
+    assert shop.run("apply", "--auto-approve").code == 0
+    shop.write("sale.yaml", "version: 1\ncampaign: sale\nmailings: []\n")
+    summary = shop.run("plan", "--format", "json").json["summary"]
+    assert (summary["archived"], summary["orphan"], summary["noop"]) == (2, 0, 0)
+    assert "2 mailings are archived" in shop.run("plan", "--format", "markdown").out
+    assert set(received(shop, "shop").values()) == {1}
+    assert shop.run("lock", "archive").code == 0  # nothing is left
+    assert "sale/vip" in shop.run("lock", "list", "--archived").out
+    assert shop.run("lock", "show", "sale/vip").json["archived"]
+
+
+def test_archived_mailing_is_not_sent_again(shop: Shop) -> None:
+    """Not changed, not renamed, not with a lower revision, not after a lost lock; a raised revision says who gets it twice."""
+    _send(shop)
+    assert shop.run("lock", "archive").code == 0
+    shop.write("sale.yaml", SALE.replace("Sale shop", "Big sale shop"))
+    assert _plan(shop)["sale/vip"]["reason_code"] == "changed"
+    shop.write("sale.yaml", SALE.replace("name: vip", "name: gold"))
+    planned = _plan(shop)["sale/gold"]
+    assert planned["reason_code"] == "collision"
+    assert "sale/vip, with the same text and recipients, was sent and is archived" in str(planned["reason"])
+    assert shop.run("apply", "--auto-approve").code == 4
+    shop.write("sale.yaml", SALE)
+    lock = (shop.root / LOCK).read_text()
+    (shop.root / LOCK).unlink()
+    assert _plan(shop)["sale/vip"]["action"] == "noop"
+    shop.write(LOCK, lock)
+    assert set(received(shop, "shop").values()) == {1}
+
+    shop.write("sale.yaml", SALE.replace("name: vip", "name: vip\n    revision: 2"))
+    planned_again = shop.run("plan", "--format", "json").json
+    notes = [one["message"] for one in planned_again["problems"] if one["code"] == "SENT_AGAIN"]
+    assert notes == ["revision 2 will be sent to up to 3 recipients who already got revision 1"]
+    assert shop.run("apply", "--auto-approve").code == 0
+    shop.write("sale.yaml", SALE)
+    assert _plan(shop)["sale/vip"]["reason_code"] == "changed"
+    _pass_time(shop, 1)
+    assert shop.run("lock", "archive").code == 0
+    assert "revision 2 was sent" in str(_plan(shop)["sale/vip"]["reason"])
+    assert sorted(received(shop, "shop").values()) == [1, 2, 2, 2]
+
+
+def test_only_what_is_over_is_archived(shop: Shop) -> None:
+    """What sms.by still sends, what is unknown and what was sent in part stays, each with its state."""
+    shop.settings(delay=600)
+    _send(shop, hours=0)
+    left = shop.run("lock", "archive")
+    assert (left.code, not (shop.root / ARCHIVE).exists()) == (0, True)
+    assert "sale/vip left: sending" in left.err
+    _pass_time(shop, 1)
+    shop.write(
+        "more.yaml",
+        SALE.replace("campaign: sale", "campaign: more").replace("Sale", "More").replace("Closed", "Open"),
+    )
+    shop.fault(method="sendBulkSms", mode="reset", when="before")
+    assert shop.run("apply", "--auto-approve").code == 6
+    done = shop.run("lock", "archive")
+    assert "2 mailings moved" in done.err
+    assert "more/vip left: unknown" in done.err
+    assert shop.run("lock", "archive", "sale/*").code == 64  # nothing in the lock matches
+
+
+def test_archived_mailing_stays_as_it_is(shop: Shop) -> None:
+    """No command of `lock` and no import changes it."""
+    _send(shop)
+    number = shop.lock()["mailings"]["sale/vip"]["chunks"][0]["message_id"]
+    assert shop.run("lock", "archive").code == 0
+    before = (shop.root / ARCHIVE).read_bytes()
+    for arguments in (
+        ("remove", "sale/vip"),
+        ("move", "sale/vip", "sale/x"),
+        ("resolve", "sale/vip", "--sent"),
+    ):
+        refused = shop.run("lock", *arguments)
+        assert (refused.code, "sale/vip is archived" in refused.err) == (4, True), refused.err
+    assert number is None or shop.run("import", "sale/vip", "--message-id", str(number)).code == 4
+    assert (shop.root / ARCHIVE).read_bytes() == before
+
+
+def test_plan_survives_archiving(shop: Shop) -> None:
+    """A plan that was reviewed before still applies: for it, an archived mailing is a finished one."""
+    _send(shop)
+    shop.write(
+        "more.yaml",
+        SALE.replace("campaign: sale", "campaign: more").replace("Sale", "More").replace("Closed", "Open"),
+    )
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    assert shop.run("lock", "archive", "sale/*").code == 0
+    done = shop.run("apply", "plan.json")
+    assert done.code == 0, done.err
+    _pass_time(shop, 1)
+    assert shop.run("lock", "archive").code == 0
+    assert shop.run("apply", "plan.json").code == 5
+    assert set(received(shop, "shop").values()) == {1}
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes().partition(b"\n")[2])
+
+
+def _edit(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"sale/vip", b"sale/old"))
+
+
+def _link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (Path.unlink, "has 0 of the 2 mailings that the lock has moved there"),
+        (_cut, "has 1 of the 2 mailings"),
+        (_edit, ":2: the archive is damaged"),
+        (_link, "this file is a link"),
+    ],
+    ids=["lost", "cut off", "edited", "link"],
+)
+def test_damaged_archive_is_refused(shop: Shop, damage: object, why: str) -> None:
+    """Without it archived mailings could be sent again, so nothing is planned or sent."""
+    _send(shop)
+    assert shop.run("lock", "archive").code == 0
+    assert callable(damage)
+    damage(shop.root / ARCHIVE)
+    for command in (("plan",), ("apply", "--auto-approve"), ("lock", "list", "--archived")):
+        refused = shop.run(*command)
+        assert (refused.code, why in refused.err) == (1, True), refused.err
+
+
+def test_crash_while_archiving_loses_nothing(shop: Shop, tmp_path: Path) -> None:
+    """After a kill at any point and a second run, each mailing is archived once, and nothing is sent again."""
+    _send(shop)
+    before = {path.name: path.read_bytes() for path in shop.root.iterdir() if path.is_file()}
+    points = tmp_path / "points"
+    assert shop.run("lock", "archive", env={"SMSBY_FAULT": f"count:{points}"}).code == 0
+    names = [line.split()[1] for line in points.read_text().splitlines()]
+    assert {"archive.before-append", "archive.after-append", "lock.before-rename"} <= set(names)
+    for k, name in enumerate(names, 1):
+        for path in shop.root.iterdir():
+            if path.is_file():
+                path.unlink()
+        for file, content in before.items():
+            (shop.root / file).write_bytes(content)
+        assert shop.run("lock", "archive", env={"SMSBY_FAULT": f"kill:{k}"}).code == -signal.SIGKILL
+        assert shop.run("plan", "--detailed-exitcode").code == 0, name
+        assert shop.run("lock", "archive").code == 0, name
+        lines = (shop.root / ARCHIVE).read_text().splitlines()
+        assert sorted(json.loads(line)["address"] for line in lines) == ["sale/staff", "sale/vip"], name
+        assert (shop.lock()["mailings"], shop.lock()["archived"]) == ({}, 2), name
