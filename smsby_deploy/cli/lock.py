@@ -23,8 +23,8 @@ from smsby_deploy.wording import counted
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import Project
     from smsby_deploy.lock.edit import LockEdit
-    from smsby_deploy.lock.store import LockStore
     from smsby_deploy.lock.records import Lock
+    from smsby_deploy.lock.store import LockStore
     from smsby_deploy.status.collect import Archivable
 
 
@@ -317,10 +317,14 @@ def path(context: Context) -> ExitCode:
     Nothing is printed if the lock is kept elsewhere.
     """
     from smsby_deploy.cli.session import load
+    from smsby_deploy.lock.archive import archive_path
 
     project = load(context).project
     if project.is_lock_committed:
         write_line(os.path.relpath(project.lock), sys.stdout)
+        archived = archive_path(project.lock)
+        if archived.exists():
+            write_line(os.path.relpath(archived), sys.stdout)
     return ExitCode.DONE
 
 

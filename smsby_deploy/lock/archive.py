@@ -14,8 +14,10 @@ import json
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +34,7 @@ _LINE = re.compile(
     rb'\{"sum":"([0-9a-f]{32})"(,"scope":"([a-z0-9~-]{1,60})","address":"([a-z0-9-]{1,40}/[a-z0-9-]{1,40})",'
     rb'"last":"([0-9T:+-]{25})","digests":"((?:[0-9a-f]{16} ?)*)",.*\})'
 )
+Rekey = Callable[[Lock], dict[str, Any]]  # makes the fields of a `rekey` event
 _START = b'{"sum":"'
 _BEGINNING = 16  # characters of a digest
 _BLOCK = 1 << 16  # bytes
@@ -92,25 +95,33 @@ def read_archive(lock: Lock) -> Iterator[ArchivedMailing]:
         LockDamaged: a line is damaged, belongs to another lock, or lines are missing.
         SmsbyDeployError: the file is a link.
     """
-    count = 0
-    if lock.archive is not None:
-        refuse_link(lock.archive)
-        try:
-            with lock.archive.open("rb") as file:
-                for number, line in enumerate(file, 1):
-                    found = _read_line(line, f"{lock.archive.name}:{number}", lock.scope)
-                    if found is not None:
-                        count += 1
-                        yield found
-        except FileNotFoundError:
-            pass
+    count, name = 0, lock.archive.name if isinstance(lock.archive, Path) else "the archive"
+    for number, line in enumerate(_open(lock.archive), 1):
+        found = _read_line(line, f"{name}:{number}", lock.scope)
+        if found is not None:
+            count += 1
+            yield found
     if count < lock.archived:
-        name = "the archive" if lock.archive is None else lock.archive.name
         raise LockDamaged(
             f"{name} has {count:,} of the {lock.archived:,} mailings that the lock has moved there; without them, they "
             "could be sent again",
             hint="restore it from git: the archive is committed together with the lock",
         )
+
+
+def _open(archive: Path | bytes | None) -> Iterator[bytes]:
+    """Yield the lines of an archive, wherever it is; none if there is no file."""
+    if isinstance(archive, Path):
+        refuse_link(archive)
+        with suppress(FileNotFoundError), archive.open("rb") as file:
+            yield from file
+    elif archive is not None:
+        yield from BytesIO(archive)
+
+
+def archive_content(lock: Lock) -> bytes:
+    """Return the lines of an archive, checked; raises as `read_archive`."""
+    return b"".join(line.text + b"\n" for line in read_archive(lock))
 
 
 def with_archived(lock: Lock, addresses: Collection[str]) -> WithArchive:
@@ -208,9 +219,7 @@ def append_archive(lock: Lock, path: Path, addresses: Collection[str], at: str) 
     return count + len(new)
 
 
-def rekey_archive(
-    lock: Lock, path: Path, rekey: Callable[[Lock], dict[str, Any]], key_id: str | None
-) -> None:
+def rekey_archive(lock: Lock, path: Path, rekey: Rekey, key_id: str | None) -> None:
     """Replace the digests in the archive by those that `rekey` makes of those of a lock.
 
     Lines that have the key `key_id` already, as after a crash, stay.
@@ -229,9 +238,7 @@ def rekey_archive(
         write_file(path, lambda file: file.writelines(line.decode() for line in lines))
 
 
-def _rekey_line(
-    lock: Lock, line: ArchivedMailing, document: dict[str, Any], rekey: Callable[[Lock], dict[str, Any]]
-) -> bytes:
+def _rekey_line(lock: Lock, line: ArchivedMailing, document: dict[str, Any], rekey: Rekey) -> bytes:
     entry = _read_document(document, line)
     alone = replace(
         lock,

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
-from smsby_deploy.lock.archive import append_archive, read_archive, rekey_archive, with_archived
+from smsby_deploy.lock.archive import read_archive, with_archived
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.documents import is_address
 from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document, stored_state
@@ -181,7 +181,7 @@ class LockEdit:
             LockDamaged: the archive is damaged.
             SmsbyDeployError: it cannot be written.
         """
-        lines = append_archive(self._held.lock, self._held.store.archive_path, addresses, self._at)
+        lines = self._held.store.append_to_archive(self._held.lock, addresses, self._at)
         moved: dict[str, Any] = {"addresses": sorted(addresses), "archived": lines}
         self._write(
             EVERY_FINAL, f"archived {counted(len(addresses), 'mailing')}", [(EventKind.ARCHIVE, moved)]
@@ -205,8 +205,7 @@ class LockEdit:
         lock = self._held.lock
         if lock.is_empty:
             return False
-        path = self._held.store.archive_path
-        rekey_archive(lock, path, lambda archived: rekey_fields(archived, old, new), new.id)
+        self._held.store.rekey_archive(lock, lambda archived: rekey_fields(archived, old, new), new.id)
         if lock.digest_key == new.id:
             return False
         fields = rekey_fields(lock, old, new)

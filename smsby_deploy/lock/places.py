@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import LockHeld, Refused, SmsbyDeployError, UsageError
+from smsby_deploy.lock.archive import archive_content
 from smsby_deploy.lock.environment import GitPlace, LockPlace, PostgresPlace, SharedPlace
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.store import LockStore
@@ -58,6 +59,7 @@ def copy_lock(source: LockStore, target: LockStore, command: str) -> Lock:
                 f"a newer version of this lock is there: serial {there.serial}, not {lock.serial}",
                 hint="copy it the other way round",
             )
+        target.put_archive(archive_content(lock))
         target.replace(lock)
     return lock
 

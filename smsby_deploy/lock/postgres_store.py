@@ -34,7 +34,7 @@ _INSERT = (
 )
 _UPDATE = (
     "update smsby_lock set version = %s, holder = %s, document = case when %s then %s else document end, "
-    "archive = archive || %s where name = %s and version = %s"
+    "archive = case when %s then archive else ''::bytea end || %s where name = %s and version = %s"
 )
 _APPEND = (
     "insert into smsby_lock_journal (name, position, lines) "
@@ -95,9 +95,9 @@ class PostgresStore:
             raise WrittenMeanwhile("another run holds it")
         holder = holder_document(after.holder)
         if before.version:
-            more = after.archive.removeprefix(before.archive)
-            is_other = after.lock != before.lock
-            values = (after.version, holder, is_other, after.lock, more, self._key, before.version)
+            document = (after.lock != before.lock, after.lock)
+            archive = (after.archive.startswith(before.archive), after.archive.removeprefix(before.archive))
+            values = (after.version, holder, *document, *archive, self._key, before.version)
             cursor.execute(_UPDATE, values)
         else:
             cursor.execute(_TABLES)

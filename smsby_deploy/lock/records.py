@@ -352,7 +352,9 @@ class Lock:
     sealed: dict[str, str] = field(default_factory=dict)
     rekeyed: bool = False
     archived: int = 0  # how many mailings were moved to the archive
-    archive: Path | None = field(default=None, repr=False, compare=False)  # where that is
+    archive: Path | bytes | None = field(
+        default=None, repr=False, compare=False
+    )  # where that is, or its lines
 
     @property
     def is_empty(self) -> bool:

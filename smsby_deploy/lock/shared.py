@@ -12,7 +12,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.errors import LockHeld, SmsbyDeployError
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import write_file
+from smsby_deploy.lock.archive import Rekey
 from smsby_deploy.lock.journal import Journal
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.store import LockStore, RunningApply
@@ -212,6 +213,23 @@ class SharedLockStore(LockStore):
         self._write(lock=self.path.read_bytes(), journal=b"")
         fault_point("shared.after-write")
 
+    def append_to_archive(self, lock: Lock, addresses: Collection[str], at: str) -> int:
+        count = super().append_to_archive(lock, addresses, at)
+        self._write_archive()
+        return count
+
+    def rekey_archive(self, lock: Lock, rekey: Rekey, key_id: str | None) -> None:
+        super().rekey_archive(lock, rekey, key_id)
+        self._write_archive()
+
+    def put_archive(self, content: bytes) -> None:
+        super().put_archive(content)
+        self._write_archive()
+
+    def _write_archive(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._write(archive=self.archive_path.read_bytes())
+
     def new_journal(self) -> Journal:
         return Journal(self.journal_path, self._mirror)
 
@@ -252,7 +270,7 @@ class SharedLockStore(LockStore):
         with TemporaryDirectory(prefix="smsby-lock-") as folder:
             copy = LockStore(Path(folder) / self.path.name, self.project, self.environment)
             _put(stored, copy)
-            return copy.read()
+            return replace(copy.read(), archive=stored.archive)
 
     @contextlib.contextmanager
     def _alone(self, timeout: float, command: str) -> Iterator[None]:
@@ -310,7 +328,12 @@ class SharedLockStore(LockStore):
 
 def _put(stored: Stored, copy: LockStore) -> None:
     """Make the files of `copy` what is stored."""
-    for path, content in ((copy.path, stored.lock), (copy.journal_path, stored.journal or None)):
+    files = {
+        copy.path: stored.lock,
+        copy.journal_path: stored.journal or None,
+        copy.archive_path: stored.archive or None,
+    }
+    for path, content in files.items():
         if content is None:
             path.unlink(missing_ok=True)
         else:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import NamedTuple, TextIO
 from smsby_deploy.errors import LockDamaged, LockHeld, Refused, SmsbyDeployError, UsageError
 from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import refuse_link, sync_folder, write_file
-from smsby_deploy.lock.archive import archive_path
+from smsby_deploy.lock.archive import Rekey, append_archive, archive_path, rekey_archive
 from smsby_deploy.lock.environment import PRIVATE_FOLDER, PRODUCTION
 from smsby_deploy.lock.events import fold
 from smsby_deploy.lock.journal import Journal, read_journal, salvage
@@ -202,6 +202,24 @@ class LockStore:
             )
         return lock if recorded == self.environment else replace(lock, environment=self.environment)
 
+    def append_to_archive(self, lock: Lock, addresses: Collection[str], at: str) -> int:
+        """Append mailings of `lock` durably, and return how many lines the archive has then.
+
+        Raises:
+            LockDamaged: the archive is damaged.
+            SmsbyDeployError: it cannot be written.
+        """
+        return append_archive(lock, self.archive_path, addresses, at)
+
+    def rekey_archive(self, lock: Lock, rekey: Rekey, key_id: str | None) -> None:
+        """Replace the digests in the archive of `lock`; raises as the function of this name."""
+        rekey_archive(lock, self.archive_path, rekey, key_id)
+
+    def put_archive(self, content: bytes) -> None:
+        """Make `content` the archive, if there is any."""
+        if content:
+            write_file(self.archive_path, content.decode())
+
     def new_journal(self) -> Journal:
         """Return a new journal for the run that holds the lock."""
         return Journal(self.journal_path)
@@ -266,7 +284,7 @@ class LockStore:
             refuse_link(self.path.parent)
             make_private_folder(self.path.parent)
         guarded = self.path.with_name(self.path.name + ".lock")
-        for path in (self.path, self.journal_path, self.holder_path, guarded):
+        for path in (self.path, self.journal_path, self.archive_path, self.holder_path, guarded):
             refuse_link(path)
         guard = filelock.FileLock(guarded, timeout=timeout)
         try:

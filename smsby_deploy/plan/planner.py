@@ -197,9 +197,7 @@ class MeasuredFiles:
         with self.errors_first():
             names, remote, binding = self._ask(client, here)
         if project.environment.is_sandbox and remote is not None and is_forgotten(self.lock, remote, here):
-            empty = Lock(project.name, environment=project.environment.name)
-            anew = replace(self, lock=empty, archived=frozenset(), orphans=())
-            return anew.plan(client=client, account=account, now=now, new_id=new_id, here=here)
+            return self._anew().plan(client=client, account=account, now=now, new_id=new_id, here=here)
         problems = [*self.loaded.problems, *self.suppression_problems]
         check = None
         if remote is not None:
@@ -235,6 +233,12 @@ class MeasuredFiles:
             callback_url=shown_url(project.api.callback_url) or None,
             archived=sum(is_selected(address, self.select) for address in self.archived),
         )
+
+    def _anew(self) -> MeasuredFiles:
+        """Return the same files with an empty lock: a sandbox has forgotten what it records."""
+        project = self.loaded.project
+        empty = Lock(project.name, environment=project.environment.name)
+        return replace(self, lock=empty, archived=frozenset(), orphans=())
 
     def _make_planner(
         self,

@@ -74,7 +74,7 @@ def test_archived_mailings_are_over(shop: Shop) -> None:
 
 
 def test_archived_mailing_is_not_sent_again(shop: Shop) -> None:
-    """Not changed, not renamed, not with a lower revision, not after a lost lock; a raised revision says who gets it twice."""
+    """Changed, renamed, with a lower revision, after a lost lock; a raised revision says who gets it twice."""
     _send(shop)
     assert shop.run("lock", "archive").code == 0
     shop.write("sale.yaml", SALE.replace("Sale shop", "Big sale shop"))
