@@ -133,7 +133,8 @@ def with_archived(lock: Lock, addresses: Collection[str]) -> WithArchive:
     every = set()
     for line in read_archive(lock):
         every.add(line.address)
-        if line.address in addresses:
+        known = lock.mailings.get(line.address)
+        if line.address in addresses and not (known is not None and known.is_archived):
             found.setdefault(line.address, []).append(line.entry())
     return WithArchive(_merge(lock, found), frozenset(every))
 
@@ -181,11 +182,10 @@ def _merge(lock: Lock, found: Mapping[str, Iterable[Entry]]) -> Lock:
         if archived.keys() <= recorded.keys():
             continue
         revisions = archived | recorded
-        newest, *older = (
-            replace(revisions[number], earlier=()) for number in sorted(revisions, reverse=True)
-        )
+        newest, *older = (revisions[number] for number in sorted(revisions, reverse=True))
+        earlier = tuple(replace(one, earlier=()) if one.earlier else one for one in older)
         is_archived = newest.revision not in recorded
-        mailings[address] = replace(newest, earlier=tuple(older), is_archived=is_archived)
+        mailings[address] = replace(newest, earlier=earlier, is_archived=is_archived)
     return replace(lock, mailings=mailings) if found else lock
 
 
