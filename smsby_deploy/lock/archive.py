@@ -169,7 +169,7 @@ def find_archived(
 
 
 def _beginnings(digests: Iterable[str]) -> frozenset[bytes]:
-    return frozenset(digest[:_BEGINNING].encode() for digest in digests)
+    return frozenset(_beginning(digest).encode() for digest in digests)
 
 
 def _merge(lock: Lock, found: Mapping[str, Iterable[Entry]]) -> Lock:
@@ -295,6 +295,11 @@ def _last_line(handle: int, end: int) -> bytes:
 
 
 def _write_line(lock: Lock, address: str, at: str) -> bytes:
+    """Return the line of a mailing, which reads back the same.
+
+    Raises:
+        LockDamaged: it does not.
+    """
     entry = lock.mailings[address]
     last, digests = _index(entry)
     document = {
@@ -308,7 +313,11 @@ def _write_line(lock: Lock, address: str, at: str) -> bytes:
         "entry": entry_document(entry),
     }
     body = json.dumps(document, ensure_ascii=False, separators=(",", ":"))[1:].encode()
-    return b'%s%s",%s\n' % (_START, _checksum(b"," + body), body)
+    line = b'%s%s",%s\n' % (_START, _checksum(b"," + body), body)
+    written = _read_line(line, f"the record of {address}", lock.scope)
+    if written is None or written.entry() != entry:
+        raise _damaged(f"the record of {address}", "it does not read back as the same one")
+    return line
 
 
 # --- Lines -----------------------------------------------------------------------------------------------------------
@@ -359,13 +368,20 @@ def _index(entry: Entry) -> tuple[str, str]:
     """Return what a line begins with: the last time, and the beginnings of the digests."""
     revisions = (entry, *entry.earlier)
     digests = dict.fromkeys(
-        digest[:_BEGINNING]
+        _beginning(digest)
         for one in revisions
         for digest in (one.text_digest, one.content_digest, one.recipients_digest, one.audience_digest)
         if digest is not None
     )
     times = (time for one in revisions for time in _times(one))
     return max(map(_utc, map(datetime.fromisoformat, times))), " ".join(digests)
+
+
+def _beginning(digest: str) -> str:
+    """Return the beginning of a digest; a lock may have anything in its place."""
+    if re.fullmatch("[0-9a-f]{64}", digest) is None:
+        digest = hashlib.sha256(digest.encode()).hexdigest()
+    return digest[:_BEGINNING]
 
 
 def _times(entry: Entry) -> Iterator[str]:

@@ -304,22 +304,19 @@ def find_archivable(
     chosen = {address: lock.mailings[address] for address in select_addresses(lock, select, None)}
     old = {a: e for a, e in chosen.items() if sent_before is None or sent_at(e) < sent_before}
     left = {address: str(entry.state) for address, entry in old.items() if entry.state not in _OVER}
-    open_ = {address: (entry, *entry.earlier) for address, entry in old.items() if address not in left}
-    client = connect() if open_ else None
-    for number in range(max(map(len, open_.values()), default=0)):
-        part = {a: replace(all_[number], earlier=()) for a, all_ in open_.items() if number < len(all_)}
-        assert client is not None
+    over = {address: entry for address, entry in old.items() if address not in left}
+    if over:
         report = collect_status(
-            replace(lock, mailings=part),
-            client,
+            replace(lock, mailings=over),
+            connect(),
             select=(),
             clock=clock,
             options=options,
             progress=progress,
         )
         left |= {one.address: _open_state(one) for one in report.mailings if not one.is_over}
-    over = sorted(open_.keys() - left.keys())
-    return Archivable(tuple(over), tuple(sorted(left.items())), len(chosen) - len(old))
+    over_now = sorted(over.keys() - left.keys())
+    return Archivable(tuple(over_now), tuple(sorted(left.items())), len(chosen) - len(old))
 
 
 def _open_state(status: MailingStatus) -> str:

@@ -12,6 +12,8 @@ import pytest
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import LockHeld, SmsbyDeployError
 from smsby_deploy.lock import shared as shared_module
+from smsby_deploy.lock.archive import read_archive
+from smsby_deploy.lock.edit import LockEdit
 from smsby_deploy.lock.entry_json import entry_document
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import Journal, ResultNotSaved
@@ -104,6 +106,23 @@ def test_intent_is_stored_before_its_request(store: MemoryStore, tmp_path: Path)
     assert store.stored.holder is None
     assert other.read().mailings["a/b"].chunks[0].uuid == "u1"
     assert other.read().serial == 1
+
+
+def test_archive_is_a_part_of_a_shared_lock(store: MemoryStore, tmp_path: Path) -> None:
+    """It is stored before its mailings leave the lock, and another machine reads it with the lock."""
+    mine, other = _lock(store, tmp_path / "mine"), _lock(store, tmp_path / "other")
+    with mine.held() as held:
+        journal = _begin(held)
+        journal.append(EventKind.CHUNK, chunks=[["a/b", 0]], changes={"state": "accepted", "step": None})
+        journal.close()
+        held.fold_in()
+        edit = LockEdit(held, by="anna", at=_AT, tool="x", reason="")
+        edit.archive({"a/b"})
+    lock = other.read()
+    assert (lock.mailings, lock.archived) == ({}, 1)
+    assert [one.address for one in read_archive(lock)] == ["a/b"]
+    with other.held() as held:
+        assert [one.address for one in read_archive(held.lock)] == ["a/b"]
 
 
 def test_lost_runner_leaves_its_request_unknown(store: MemoryStore, tmp_path: Path) -> None:

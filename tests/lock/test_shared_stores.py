@@ -23,7 +23,7 @@ def test_store_is_empty_before_the_first_write(open_store: OpenStore) -> None:
 
 
 def test_store_gives_back_what_was_written(open_store: OpenStore) -> None:
-    """The journal grows and is cleared, the archive only grows, and a lock is replaced."""
+    """The journal grows and is cleared, the archive grows and may be rewritten, and a lock is replaced."""
     store = open_store()
     held = store.write(Stored(), Stored(holder=_holder("a")))
     begun = store.write(held, held._replace(journal=b"1\n"))
@@ -37,6 +37,8 @@ def test_store_gives_back_what_was_written(open_store: OpenStore) -> None:
     released = store.write(again, again._replace(holder=None))
     assert open_store().read() == released
     assert (released.lock, released.journal, released.archive) == (b"{}", b"3\n", b"x\ny\n")
+    rekeyed = store.write(released, released._replace(archive=b"z\n"))
+    assert open_store().read() == rekeyed
 
 
 def test_store_refuses_a_write_on_an_older_version(open_store: OpenStore) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
+from smsby_deploy.lock.archive import append_archive
 from smsby_deploy.lock.records import Apply, ChunkState, Lock
 from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.plan.base_changes import LockSide, compare_locks, compare_settings, compare_with_plan
@@ -174,6 +175,30 @@ def _found(before: Lock, after: Lock) -> list[tuple[str | None, str]]:
 def test_compare_locks_finds_no_difference_in_a_copy() -> None:
     """Versions of the file and the id of a folded journal say nothing about what was sent."""
     assert _found(_LOCK, replace(_LOCK, serial=9, folded="f")) == []
+
+
+def _archive(lock: Lock, folder: Path, *addresses: str) -> Lock:
+    folder.mkdir(exist_ok=True)
+    path = folder / "smsby.lock.json.archive.jsonl"
+    count = append_archive(replace(lock, archive=path), path, addresses, "2026-11-24T07:00:00+00:00")
+    rest = {address: entry for address, entry in lock.mailings.items() if address not in addresses}
+    return replace(lock, mailings=rest, archive=path, archived=count)
+
+
+def test_compare_locks_looks_into_the_archive(tmp_path: Path) -> None:
+    """An archived entry is the same entry; one that only one archive has is reported as one of the lock."""
+    archived = _archive(_LOCK, tmp_path / "a", "sale/a")
+    assert _found(_LOCK, archived) == _found(archived, _LOCK) == []
+    forged = _archive(
+        _LOCK.with_entry("sale/new", entry(ChunkState.ACCEPTED)), tmp_path / "b", "sale/a", "sale/new"
+    )
+    ((address, message),) = _found(archived, forged)
+    assert address == "sale/new"
+    assert message.startswith(
+        "recorded as complete here and not recorded in main; what is recorded as sent is not"
+    )
+    ((address, message),) = _found(forged, archived)
+    assert address == "sale/new" and "not recorded here, so it may be sent again" in message
 
 
 def test_compare_locks_names_each_entry() -> None:

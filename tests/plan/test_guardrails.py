@@ -21,6 +21,8 @@ from smsby_deploy.config.declarations import (
     QuietHours,
     TextSource,
 )
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.lock.archive import append_archive
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.desired import AudienceCounts, Desired
 from smsby_deploy.plan.guardrails import (
@@ -28,6 +30,7 @@ from smsby_deploy.plan.guardrails import (
     check_balance,
     check_budget,
     check_mailing,
+    spent_beside,
     spent_in_month,
 )
 from smsby_deploy.plan.model import Action, ActionKind, ReasonCode
@@ -301,6 +304,26 @@ def test_spent_in_month_by_state_and_clock() -> None:
     assert spent_in_month(lock, NOON, "Europe/Minsk", planned={"a/3": Decimal(3)}) == 4, "1 of 4 was paid for"
     assert spent_in_month(lock, NOON, "Europe/Minsk", planned={"a/4": Decimal(8)}) == 7, "nothing of it was"
     assert spent_in_month(lock, NOON, "UTC") == 6
+
+
+def test_spent_counts_what_was_archived_this_month(tmp_path: Path) -> None:
+    """Archiving frees no budget; what was archived of other months is not read."""
+    path = tmp_path / "lock.archive.jsonl"
+    mailings = {
+        "a/1": entry_of("2026-11-02T10:00:00+00:00", "2", ChunkState.ACCEPTED),
+        "a/2": entry_of("2026-10-02T10:00:00+00:00", "4", ChunkState.ACCEPTED),
+    }
+    mailings = {a: e.put_chunk(0, replace(e.chunks[0], fingerprint="f" * 10)) for a, e in mailings.items()}
+    lock = Lock("shop", mailings=mailings, archive=path)
+    count = append_archive(lock, path, mailings, "2026-11-03T10:00:00+00:00")
+    lock = replace(lock, mailings={"a/3": mailings["a/1"]}, archived=count)
+    (tmp_path / "smsby.yaml").write_text(
+        "version: 1\nproject: shop\nprice: {currency: BYN, per_part: 1}\nguardrails: {budget: 10}\n"
+    )
+    project = load_project(tmp_path).project
+    assert spent_beside(project, (), lock, NOON) == 4
+    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\nprice: {currency: BYN, per_part: 1}\n")
+    assert spent_beside(load_project(tmp_path).project, (), lock, NOON) == 2  # nobody asks
 
 
 def _sent(entry: Entry, *accepted_at: str | None, count: int = 1) -> Entry:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.lock.archive import append_archive
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock, NamedId
 from smsby_deploy.plan.desired import AudienceCounts, Desired
 from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
@@ -256,6 +257,51 @@ def test_recorded_mailing_is_compared_for_90_days(days: int, is_warned: bool, tm
             f"same text and sender as sale/old (recorded on {day:%Y-%m-%d} 12:00): 2 recipients are in both;"
         )
         assert found[0][2].startswith(text)
+
+
+def _archive(lock: Lock, folder: Path) -> Lock:
+    """The lock once all of its mailings are archived."""
+    path = folder / "lock.archive.jsonl"
+    return replace(
+        lock, mailings={}, archive=path, archived=append_archive(lock, path, lock.mailings, NOW.isoformat())
+    )
+
+
+@pytest.mark.parametrize("days", [0, 400])
+def test_renamed_archived_mailing_is_a_collision(days: int, tmp_path: Path) -> None:
+    """However long ago it was sent; it cannot be moved, so the way out is another one."""
+    lock = _archive(_record(_plan(tmp_path, {"old": (ROWS, TEXT)}), at=NOW - timedelta(days=days)), tmp_path)
+    plan = _plan(tmp_path, {"new": (ROWS[::-1], TEXT)}, lock)
+    (action,) = plan.actions
+    assert (action.reason_code, plan.archived) == (ReasonCode.COLLISION, 1)
+    assert action.reason == (
+        "collision: sale/old, with the same text and recipients, was sent and is archived; remove it, or to send it again, "
+        "raise `revision` to 2"
+    )
+
+
+@pytest.mark.parametrize(("days", "is_warned"), [(89, True), (91, False)])
+def test_archived_mailing_is_compared_for_90_days(days: int, is_warned: bool, tmp_path: Path) -> None:
+    """As one in the lock."""
+    lock = _archive(_record(_plan(tmp_path, {"old": (ROWS, TEXT)}), at=NOW - timedelta(days=days)), tmp_path)
+    plan = _plan(tmp_path, {"new": (ROWS, "Other")}, lock)
+    assert [code for code, *_ in _warnings(plan)] == ["SAME_PEOPLE"] * is_warned
+
+
+def test_archived_mailing_in_the_files_is_a_noop(tmp_path: Path) -> None:
+    """A changed one is blocked, a raised one is sent again and says so."""
+    mailings = {"old": (ROWS, TEXT)}
+    lock = _archive(_record(_plan(tmp_path, mailings)), tmp_path)
+    plan = _plan(tmp_path, mailings, lock)
+    assert [(one.action, one.reason) for one in plan.actions] == [
+        (ActionKind.NOOP, "archived: sent, unchanged")
+    ]
+    assert plan.lock.entries.keys() == {"sale/old"}
+    (changed,) = _plan(tmp_path, {"old": (ROWS, f"{TEXT}!")}, lock).actions
+    assert changed.reason_code is ReasonCode.CHANGED
+    raised = _plan(tmp_path, mailings, lock, more="revision: 2")
+    assert raised.actions[0].action is ActionKind.CREATE
+    assert "SENT_AGAIN" in {one.code for one in raised.problems}
 
 
 def test_own_texts_are_compared_in_any_order(tmp_path: Path) -> None:
