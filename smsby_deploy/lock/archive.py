@@ -152,18 +152,18 @@ def with_newer(lock: Lock, start: datetime) -> Lock:
 
 
 def find_archived(
-    lock: Lock, texts: Iterable[str], people: Iterable[str], since: datetime
+    lock: Lock, texts: Iterable[str], recipients: Iterable[str], since: datetime
 ) -> Iterator[tuple[str, Entry]]:
     """Yield the archived mailings that have one of some digests.
 
-    Those of `texts` count at any time, those of `people` for mailings that are from `since` or later.
+    Those of `texts` count at any time, those of `recipients` for mailings that are from `since` or later.
 
     Raises as `read_archive`.
     """
-    same_text, same_people = _beginnings(texts), _beginnings(people)
-    for line in read_archive(lock) if same_text or same_people else ():
+    same_text, same_recipients = _beginnings(texts), _beginnings(recipients)
+    for line in read_archive(lock) if same_text or same_recipients else ():
         digests = line.digests.split()
-        is_recent = not same_people.isdisjoint(digests) and line.is_newer_than(since)
+        is_recent = not same_recipients.isdisjoint(digests) and line.is_newer_than(since)
         if is_recent or not same_text.isdisjoint(digests):
             yield line.address, line.entry()
 

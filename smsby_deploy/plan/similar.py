@@ -171,14 +171,14 @@ class SentMailings:
 def _read_archived(lock: Lock, desired: Iterable[Desired], now: datetime) -> Iterator[tuple[str, Entry]]:
     """Yield each revision of the archived mailings that may resemble an unfinished one."""
     texts: set[str] = set()
-    people: set[str] = set()
+    recipients: set[str] = set()
     for one in desired:
         entry = lock.mailings.get(one.address)
         if entry is not None and entry.is_complete and entry.revision >= one.revision:
             continue
         texts.update(filter(None, (one.text_digest, one.content_digest, one.former_content)))
-        people.update(filter(None, (one.recipients_digest, one.audience_digest)))
-    for address, entry in find_archived(lock, texts, people, now - _RECENT):
+        recipients.update(filter(None, (one.recipients_digest, one.audience_digest)))
+    for address, entry in find_archived(lock, texts, recipients, now - _RECENT):
         if address not in lock.mailings:
             yield from ((address, replace(old, is_archived=True)) for old in (entry, *entry.earlier))
 

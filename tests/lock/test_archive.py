@@ -105,7 +105,7 @@ def test_with_archived_takes_the_highest_revision(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "people", "since", "is_found"),
+    ("texts", "recipients", "since", "is_found"),
     [
         ("a", "", LATER, True),
         ("", "a", datetime(2026, 11, 1, tzinfo=UTC), True),
@@ -115,11 +115,13 @@ def test_with_archived_takes_the_highest_revision(tmp_path: Path) -> None:
     ],
 )
 def test_find_archived_by_digest(
-    tmp_path: Path, texts: str, people: str, since: datetime, is_found: bool
+    tmp_path: Path, texts: str, recipients: str, since: datetime, is_found: bool
 ) -> None:
-    """The same text of any time, or the same people of late."""
+    """The same text of any time, or the same recipients of late."""
     lock = _archived(_lock(tmp_path, vip=_entry()), "vip")
-    found = list(find_archived(lock, [texts * 64] if texts else [], [people * 64] if people else [], since))
+    found = list(
+        find_archived(lock, [texts * 64] if texts else [], [recipients * 64] if recipients else [], since)
+    )
     assert bool(found) == is_found
 
 
