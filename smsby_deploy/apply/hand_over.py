@@ -13,12 +13,14 @@ from uuid import uuid4
 
 from smsby_deploy.apply.context import ApplyRequest, Event
 from smsby_deploy.apply.preflight import make_due_plan
+from smsby_deploy.apply.recorder import not_recorded
 from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.apply.run import open_recorder, run_plan
 from smsby_deploy.apply.worker_pool import ShutdownSignal
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import ApiError, FilesInvalid, LockHeld, Refused, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
+from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.chunks import ChunkCache
@@ -270,9 +272,13 @@ class _HandOver:
         """Record that these mailings are approved no longer."""
         if reasons:
             recorder = open_recorder(self.request, self.loaded, self.plan, self.held)
-            for address, reason in reasons.items():
-                recorder.lapse(address, reason)
-            recorder.end(0, 0)
+            try:
+                for address, reason in reasons.items():
+                    recorder.lapse(address, reason)
+                recorder.end(0, 0)
+            except ResultNotSaved as error:
+                recorder.abandon()
+                raise not_recorded(error, recorder.lock, self.request.store.path) from error
             recorder.close()
 
     def _skip(self, address: str, why: str, code: ExitCode | None, *, has_lapsed: bool = False) -> None:

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.digest_key import NO_KEY, DigestKey
-from smsby_deploy.errors import OutcomeUnknown, UsageError
+from smsby_deploy.errors import OutcomeUnknown, SmsbyDeployError, UsageError
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.documents import check_rescue
 from smsby_deploy.lock.entry_json import entry_document, stored_state
@@ -280,6 +280,16 @@ class Recorder:
 
 def _place(row: int | None) -> dict[str, int]:
     return {} if row is None else {"row": row}
+
+
+def not_recorded(error: ResultNotSaved, lock: Lock, lock_path: Path) -> SmsbyDeployError:
+    """Return the error for the user; a result that would be lost goes to a rescue file."""
+    if all(event["event"] != "result" for event in error.events):
+        return SmsbyDeployError(
+            f"cannot write the journal beside the lock ({error}): stopped sending; nothing is lost",
+            hint="free disk space or fix permissions, then run `smsby-deploy apply` again",
+        )
+    return write_rescue(error, lock, lock_path)
 
 
 def write_rescue(error: ResultNotSaved, lock: Lock, lock_path: Path) -> OutcomeUnknown:

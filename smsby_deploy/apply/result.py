@@ -42,6 +42,7 @@ class NextStep(Enum):
     COMMIT_LOCK = auto()
     CONTINUE = auto()  # apply the same plan again: it sends the rest
     PLAN_AGAIN = auto()
+    HAND_OVER = auto()  # what was approved earlier is due
     WATCH_STATUS = auto()
 
 
@@ -141,6 +142,7 @@ class ApplyResult:
             NextStep.COMMIT_LOCK: any(mailing.has_record for mailing in self.mailings),
             NextStep.CONTINUE: bool(failed & unsent),
             NextStep.PLAN_AGAIN: bool(failed - unsent),
+            NextStep.HAND_OVER: any(action.action is ActionKind.DUE for action in self.plan.actions),
             NextStep.WATCH_STATUS: any(mailing.outcome.was_sent_now for mailing in self.mailings),
         }
         return tuple(step for step, is_due in steps.items() if is_due)

@@ -18,7 +18,7 @@ from smsby_deploy.apply.freeze import FreezeWatch
 from smsby_deploy.apply.list_sender import ListGuardrails, ListSender
 from smsby_deploy.apply.preflight import ReadyPlan, check_files, make_ready_plan
 from smsby_deploy.apply.reconcile import Reconciler
-from smsby_deploy.apply.recorder import Recorder, write_rescue
+from smsby_deploy.apply.recorder import Recorder, not_recorded
 from smsby_deploy.apply.remote_check import RemoteCheck
 from smsby_deploy.apply.result import ApplyResult, MailingResult, MailingRun
 from smsby_deploy.apply.single_reconcile import SingleReconciler
@@ -158,7 +158,7 @@ class _ApplyRun:
                 self._record_end(results)
         except ResultNotSaved as error:
             self._recorder.abandon()
-            raise self._not_saved(error) from error
+            raise not_recorded(error, self._recorder.lock, self._lock_path) from error
         codes = {code for run in runs for code in run.exit_codes}
         if stop is not None:
             codes.add(stop.exit_code)
@@ -238,15 +238,6 @@ class _ApplyRun:
             entry = self._recorder.lock.mailings[address]
             intended = intended_by_lock(address, entry, self._mailings[address]).by(self._context.names)
             yield from find_drift(intended, entry.chunks, remote)
-
-    def _not_saved(self, error: ResultNotSaved) -> SmsbyDeployError:
-        """Return the error for the user; a result that would be lost goes to a rescue file."""
-        if all(event["event"] != "result" for event in error.events):
-            return SmsbyDeployError(
-                f"cannot write the journal beside the lock ({error}): stopped sending; nothing is lost",
-                hint="free disk space or fix permissions, then run `smsby-deploy apply` again",
-            )
-        return write_rescue(error, self._recorder.lock, self._lock_path)
 
 
 def _freeze_of(project: Project, clock: Clock) -> Callable[[], str]:

@@ -109,6 +109,7 @@ def next_step_lines(
         NextStep.COMMIT_LOCK: f'git add {lock} && git commit -m "Record the apply"',
         NextStep.CONTINUE: f"{program} plan" if plan is None else f"{program} apply {plan}",
         NextStep.PLAN_AGAIN: f"{program} plan",
+        NextStep.HAND_OVER: f"{program} apply --due",
         NextStep.WATCH_STATUS: f"{program} status --watch",
     }
     lines = []

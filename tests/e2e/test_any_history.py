@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+import requests
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -25,7 +28,8 @@ from hypothesis.stateful import (
 from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.lock.store import LockStore
 from tests.e2e.conftest import Shop
-from tests.e2e.trial import PHONES
+from tests.e2e.forked import CLOCK_AHEAD
+from tests.e2e.trial import IN_WINDOW, PHONES
 
 _MODES = [
     "reset",
@@ -49,14 +53,14 @@ _SENDS = (
     "createSubscriberList",
     "importContacts",
 )
-_NAMES = ["one", "two", "three", "four"]
+_NAMES = ["one", "two", "three", "four", "five"]
 _KEYS = ["", "first-digest-key-" * 2, "second-digest-key-" * 2]
 _CODES = {0, 1, 4, 5, 6}
 
 
 def _machine(url: str) -> type[RuleBasedStateMachine]:
     class AnyHistory(RuleBasedStateMachine):
-        """One project: two mailings of up to three requests each, one phone by phone, one that is uploaded, one list."""
+        """One project: two mailings of up to three requests, one phone by phone, one uploaded, one that waits, one list."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -70,7 +74,10 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
                 "two": PHONES[3:6],
                 "three": PHONES[2:5],
                 "four": PHONES[1:4],
+                "five": PHONES[:3],
             }
+            now = datetime.now(UTC)  # noqa: TID251  # the runs have the real clock, or are ahead of it
+            self.time = (now + timedelta(days=2)).replace(microsecond=0, second=0)
             self.out: dict[str, int] = {}  # by opted-out phone: the number of messages it had by then
             self.size = 2
             self.key = ""
@@ -78,6 +85,10 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             self.codes: list[int] = []
 
         def teardown(self) -> None:
+            """What was scheduled is sent now: it must not have been scheduled twice."""
+            for command in ({"advance": 3 * 86400}, {"reset": True}):
+                self._check_inbox()
+                requests.post(f"{url}/_sandbox/clock", json=command, timeout=5).raise_for_status()
             self._folder.cleanup()
 
         @initialize()
@@ -107,6 +118,9 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
                     lines.append("    via: single")
                 if name == "four":
                     lines.append("    upload: true")
+                if name == "five":
+                    lines.append(f"    schedule_time: {self.time:%Y-%m-%dT%H:%M:%S}Z")
+                    lines.append("    release: {before: 12h, at_latest: 20m}")
                 lines.append(f"    text: {name} r{self.revision[name]} v{self.text[name]}")
             lines.append("  - {name: letter, list: Newsletter, text: letter r1 v0}")
             shop.write("sale.yaml", "\n".join(lines) + "\n")
@@ -185,6 +199,17 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             code = self._run("apply", "--auto-approve", env={"SMSBY_FAULT": f"kill:{k}"})
             assert code == -signal.SIGKILL or code in _CODES
 
+        @rule(is_open=st.booleans())
+        def hand_over(self, is_open: bool) -> None:
+            """Some time passes for this run only; what it hands over stays at sms.by until the end of the history."""
+            self._run("apply", "--due", env={CLOCK_AHEAD: str(IN_WINDOW if is_open else 0)})
+
+        @rule(k=st.integers(1, 30))
+        def crash_hand_over(self, k: int) -> None:
+            env = {CLOCK_AHEAD: str(IN_WINDOW), "SMSBY_FAULT": f"kill:{k}"}
+            code = self._run("apply", "--due", env=env)
+            assert code == -signal.SIGKILL or code in _CODES
+
         # --- faults ---
 
         @rule(mode=st.sampled_from(_MODES), when=st.sampled_from(["before", "after"]), nth=st.integers(1, 3))
@@ -259,13 +284,17 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
         @invariant()
         def each_phone_got_what_it_may(self) -> None:
             """No message twice, and none while the phone is opted out."""
+            inbox = self._check_inbox()
+            for phone, before in self.out.items():
+                assert len(inbox.get(phone, [])) == before, (phone, self.codes)
+
+        def _check_inbox(self) -> dict[str, list[dict[str, Any]]]:
             inbox = self.shop.inbox()
             for phone, messages in inbox.items():
                 counts = Counter(" ".join(m["text"].split()[:2]) for m in messages)
                 twice = {text: n for text, n in counts.items() if n > 1}
                 assert not twice, (phone, twice, self.codes)
-            for phone, before in self.out.items():
-                assert len(inbox.get(phone, [])) == before, (phone, self.codes)
+            return inbox
 
         @invariant()
         def the_lock_can_be_read(self) -> None:

@@ -1,0 +1,318 @@
+"""Any history of edits, plans, applies, crashes, lost and older locks, faults, resolutions and keys, in any order.
+
+The user in these histories is truthful: checks the phones, waits while the list lags, and only then resolves.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import requests
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from smsby_deploy.digest_key import DigestKey
+from smsby_deploy.lock.store import LockStore
+from tests.e2e.conftest import Shop
+from tests.e2e.forked import CLOCK_AHEAD
+from tests.e2e.trial import IN_WINDOW, PHONES
+
+_MODES = [
+    "reset",
+    "close",
+    "500",
+    "502",
+    "html",
+    "empty",
+    "no-proof",
+    "truncated",
+    "redirect",
+    "error",
+    "429",
+]
+_SENDS = (
+    "sendBulkSms",
+    "sendSmsList",
+    "confirmSendMessageByList",
+    "createSmsMessage",
+    "sendSMS",
+    "createSubscriberList",
+    "importContacts",
+)
+_NAMES = ["one", "two", "three", "four", "five"]
+_KEYS = ["", "first-digest-key-" * 2, "second-digest-key-" * 2]
+_CODES = {0, 1, 4, 5, 6}
+
+
+def _machine(url: str) -> type[RuleBasedStateMachine]:
+    class AnyHistory(RuleBasedStateMachine):
+        """One project: two mailings of up to three requests, one phone by phone, one uploaded, one that waits, one list."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self._folder = TemporaryDirectory()
+            self.shop = Shop(Path(self._folder.name), url)
+            self.shop.reset()
+            self.text = dict.fromkeys(_NAMES, 0)
+            self.revision = dict.fromkeys(_NAMES, 1)
+            self.recipients = {
+                "one": PHONES[:5],
+                "two": PHONES[3:6],
+                "three": PHONES[2:5],
+                "four": PHONES[1:4],
+                "five": PHONES[:3],
+            }
+            now = datetime.now(UTC)  # noqa: TID251  # the runs have the real clock, or are ahead of it
+            self.time = (now + timedelta(days=2)).replace(microsecond=0, second=0)
+            self.out: dict[str, int] = {}  # by opted-out phone: the number of messages it had by then
+            self.size = 2
+            self.key = ""
+            self.older: list[bytes | None] = [None]
+            self.codes: list[int] = []
+
+        def teardown(self) -> None:
+            """What was scheduled is sent now: it must not have been scheduled twice."""
+            for command in ({"advance": 3 * 86400}, {"reset": True}):
+                self._check_inbox()
+                requests.post(f"{url}/_sandbox/clock", json=command, timeout=5).raise_for_status()
+            self._folder.cleanup()
+
+        @initialize()
+        def begin(self) -> None:
+            self._write()
+
+        def _write(self) -> None:
+            shop = self.shop
+            shop.write(
+                "smsby.yaml",
+                "version: 1\nproject: shop\napi: {requests_per_second: 1000, timeout_seconds: 5, "
+                f"reconcile_seconds: 0.1, recipients_per_request: {self.size}}}\nsuppress: [stop.csv]\n",
+            )
+            shop.write("stop.csv", "\n".join(["phone", *self.out]) + "\n")
+            lines = ["version: 1", "campaign: sale", "alphaname: MyShop", "mailings:"]
+            for name, recipients in self.recipients.items():
+                phones = ", ".join(f'"{phone}"' for phone in recipients)
+                if name == "three":  # the first recipient has a text of their own
+                    own = f"three r{self.revision[name]} own v{self.text[name]}"
+                    phones = phones.replace(
+                        f'"{recipients[0]}"', f'{{phone: "{recipients[0]}", text: {own}}}'
+                    )
+                lines.append(
+                    f"  - name: {name}\n    revision: {self.revision[name]}\n    recipients: [{phones}]"
+                )
+                if name == "three":
+                    lines.append("    via: single")
+                if name == "four":
+                    lines.append("    upload: true")
+                if name == "five":
+                    lines.append(f"    schedule_time: {self.time:%Y-%m-%dT%H:%M:%S}Z")
+                    lines.append("    release: {before: 12h, at_latest: 20m}")
+                lines.append(f"    text: {name} r{self.revision[name]} v{self.text[name]}")
+            lines.append("  - {name: letter, list: Newsletter, text: letter r1 v0}")
+            shop.write("sale.yaml", "\n".join(lines) + "\n")
+
+        def _run(self, *arguments: str, env: dict[str, str] | None = None) -> int:
+            done = self.shop.run(*arguments, env={"SMSBY_DIGEST_KEY": self.key, **(env or {})})
+            self.codes.append(done.code)
+            if "SMSBY_FAULT" not in (env or {}):
+                assert done.code in _CODES, (arguments, done.code, done.err)
+            self._remember()
+            return done.code
+
+        def _remember(self) -> None:
+            path = self.shop.root / "smsby.lock.json"
+            now = path.read_bytes() if path.exists() else None
+            if now != self.older[-1]:
+                self.older.append(now)
+
+        # --- edits ---
+
+        @rule(name=st.sampled_from(_NAMES))
+        def edit_text(self, name: str) -> None:
+            self.text[name] += 1
+            self._write()
+
+        @rule(name=st.sampled_from(_NAMES))
+        def put_text_back(self, name: str) -> None:
+            self.text[name] = 0
+            self._write()
+
+        @rule(name=st.sampled_from(_NAMES), count=st.integers(1, 5), start=st.integers(0, 3))
+        def edit_recipients(self, name: str, count: int, start: int) -> None:
+            self.recipients[name] = PHONES[start : start + count]
+            self._write()
+
+        @rule(name=st.sampled_from(_NAMES), revision=st.integers(1, 3))
+        def set_revision(self, name: str, revision: int) -> None:
+            self.revision[name] = revision
+            self._write()
+
+        @rule(size=st.integers(1, 4))
+        def set_chunk_size(self, size: int) -> None:
+            self.size = size
+            self._write()
+
+        @rule(phone=st.sampled_from(PHONES[:6]))
+        def opt_out(self, phone: str) -> None:
+            self.out.setdefault(phone, self._count(phone))
+            self._write()
+
+        @rule(phone=st.sampled_from(PHONES[:6]))
+        def opt_in(self, phone: str) -> None:
+            self.out.pop(phone, None)
+            self._write()
+
+        def _count(self, phone: str) -> int:
+            return len(self.shop.inbox().get(phone, []))
+
+        # --- commands ---
+
+        @rule()
+        def save_plan(self) -> None:
+            self._run("plan", "--out", "plan.json")
+
+        @rule()
+        def apply_plan(self) -> None:
+            if (self.shop.root / "plan.json").exists():
+                self._run("apply", "plan.json")
+
+        @rule()
+        def apply(self) -> None:
+            self._run("apply", "--auto-approve")
+
+        @rule(k=st.integers(1, 90))
+        def crash(self, k: int) -> None:
+            code = self._run("apply", "--auto-approve", env={"SMSBY_FAULT": f"kill:{k}"})
+            assert code == -signal.SIGKILL or code in _CODES
+
+        @rule(is_open=st.booleans())
+        def hand_over(self, is_open: bool) -> None:
+            """Some time passes for this run only; what it hands over stays at sms.by until the end of the history."""
+            self._run("apply", "--due", env={CLOCK_AHEAD: str(IN_WINDOW if is_open else 0)})
+
+        @rule(k=st.integers(1, 30))
+        def crash_hand_over(self, k: int) -> None:
+            env = {CLOCK_AHEAD: str(IN_WINDOW), "SMSBY_FAULT": f"kill:{k}"}
+            code = self._run("apply", "--due", env=env)
+            assert code == -signal.SIGKILL or code in _CODES
+
+        # --- faults ---
+
+        @rule(mode=st.sampled_from(_MODES), when=st.sampled_from(["before", "after"]), nth=st.integers(1, 3))
+        def spoil(self, mode: str, when: str, nth: int) -> None:
+            # With 429 or an error nothing was accepted: sms.by does not lie about that.
+            when = "before" if mode in ("429", "error") else when
+            more = {"retry_after": "0"} if mode == "429" else {}
+            for method in _SENDS:
+                if mode == "no-proof" and method.startswith("confirm"):
+                    continue  # there any answer counts as a confirmation
+                self.shop.fault(method=method, nth=nth, mode=mode, when=when, **more)
+
+        @rule(edited=st.sampled_from(["", *_NAMES]))
+        def lose_lock(self, edited: str) -> None:
+            """Lose the lock with the runner's disk; the files may have changed before the next run."""
+            for path in self.shop.root.glob("smsby.lock.json*"):
+                path.unlink()
+            if edited:
+                self.edit_text(edited)
+
+        @precondition(lambda self: len(self.older) > 1)
+        @rule(back=st.integers(1, 3))
+        def older_lock(self, back: int) -> None:
+            self.lose_lock("")
+            content = self.older[max(0, len(self.older) - 1 - back)]
+            if content is not None:
+                (self.shop.root / "smsby.lock.json").write_bytes(content)
+
+        # --- digest keys ---
+
+        @rule(key=st.sampled_from(_KEYS))
+        def change_key(self, key: str) -> None:
+            """Change the secret; the lock keeps its key until it is rekeyed."""
+            self.key = key
+
+        @rule()
+        def rekey(self) -> None:
+            locked = LockStore(self.shop.root / "smsby.lock.json", "shop").read().digest_key
+            old = next(key for key in _KEYS if DigestKey(key).id == locked)
+            without = [] if self.key else ["--without-key"]
+            assert self._run("lock", "rekey", *without, env={"SMSBY_DIGEST_KEY_OLD": old}) == 0
+
+        # --- resolutions ---
+
+        @rule()
+        def resolve(self) -> None:
+            """Resolve as not sent, or as sent if all of it arrived, after another look; otherwise wait."""
+            self.shop.clear_faults()
+            self.rekey()  # a lock of another key could not be compared with sms.by
+            self._run("apply", "--auto-approve")
+            for line in self.shop.run("lock", "list").out.splitlines():
+                state, address, *_ = line.split()
+                if state == "unknown":
+                    self._run(
+                        "lock", "resolve", address, "--sent" if self._is_on_phones(address) else "--not-sent"
+                    )
+
+        def _is_on_phones(self, address: str) -> bool:
+            """Whether more phones got a single mailing than the lock knows of."""
+            entry = self.shop.run("lock", "show", address).json
+            if entry["transport"] != "single":
+                return False
+            rows = [run for chunk in entry["chunks"] for run in chunk.get("rows", "").split()]
+            known = sum(int(run[2:]) for run in rows if run.startswith("a:"))
+            start = f"three r{entry['revision']} "
+            messages = [m for messages in self.shop.inbox().values() for m in messages]
+            got = sum(str(m["text"]).startswith(start) for m in messages)
+            return got > known
+
+        # --- invariants ---
+
+        @invariant()
+        def each_phone_got_what_it_may(self) -> None:
+            """No message twice, and none while the phone is opted out."""
+            inbox = self._check_inbox()
+            for phone, before in self.out.items():
+                assert len(inbox.get(phone, [])) == before, (phone, self.codes)
+
+        def _check_inbox(self) -> dict[str, list[dict[str, Any]]]:
+            inbox = self.shop.inbox()
+            for phone, messages in inbox.items():
+                counts = Counter(" ".join(m["text"].split()[:2]) for m in messages)
+                twice = {text: n for text, n in counts.items() if n > 1}
+                assert not twice, (phone, twice, self.codes)
+            return inbox
+
+        @invariant()
+        def the_lock_can_be_read(self) -> None:
+            LockStore(self.shop.root / "smsby.lock.json", "shop").read()
+
+    return AnyHistory
+
+
+@pytest.mark.usefixtures("shop")
+def test_any_history_sends_nothing_twice(shop: Shop) -> None:
+    """Each phone gets each revision of each mailing at most once, and nothing while it is opted out."""
+    run_state_machine_as_test(
+        _machine(shop.url),
+        settings=settings(
+            max_examples=150,
+            stateful_step_count=14,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=False,
+        ),
+    )
