@@ -14,7 +14,7 @@ from hashlib import sha256
 
 from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
 from smsby_deploy.lock.archive import read_archive, with_archived
-from smsby_deploy.lock.records import Entry, Lock
+from smsby_deploy.lock.records import Entry, EntryState, Lock
 from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.plan.model import Plan, SettingChange
 from smsby_deploy.privacy import HIDDEN, hide_token, mask_phone, mask_phones, shown_url
@@ -227,10 +227,15 @@ def _entry_message(entry: Entry | None, old: Entry | None, side: LockSide, *, is
             f"recorded{state} in {base} and not recorded here, so it may be sent again; restore the lock of {base}, or "
             "merge what is missing here"
         )
+    is_approved = entry.state is EntryState.WAITING
+    effect = "`apply --due` sends it without another plan" if is_approved else side.effect
     if is_new:
-        return f"recorded as {entry.state} here and not recorded in {base}; {side.effect}, so {_unless_yours(base)}"
+        return (
+            f"recorded as {entry.state} here and not recorded in {base}; {effect}, so {_unless_yours(base)}"
+        )
     states = f" ({old.state} there, {entry.state} here)" if old and old.state is not entry.state else ""
-    return f"recorded differently than in {base}{states}; {_unless_yours(base)}"
+    what = f"; {effect}, so" if is_approved else ";"
+    return f"recorded differently than in {base}{states}{what} {_unless_yours(base)}"
 
 
 def _unless_yours(label: str) -> str:

@@ -278,7 +278,7 @@ def _spent_soon(lock: Lock, now: datetime, zone: ZoneInfo, beside: Container[str
     waiting = (
         entry
         for address, entry in lock.mailings.items()
-        if entry.state is EntryState.WAITING and address not in beside
+        if entry.approval is not None and entry.state is EntryState.WAITING and address not in beside
     )
     return sum(
         (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.lock.records import Lock
+from smsby_deploy.lock.records import Approval, ChunkState, Lock
 from smsby_deploy.lock.serialization import read_lock, write_lock
 from tests.e2e.conftest import Shop
 
@@ -154,6 +154,17 @@ def _forge(lock: Lock) -> Lock:
     return lock.with_entry("sale/rest", lock.mailings["sale/vip"])
 
 
+def _approve(lock: Lock) -> Lock:
+    """Record sale/rest as approved for later, which only an apply of a reviewed plan may do."""
+    entry = lock.mailings["sale/vip"]
+    chunks = tuple(
+        replace(chunk, state=ChunkState.PENDING, uuid=None, accepted_at=None) for chunk in entry.chunks
+    )
+    start, end = "2026-11-01T00:00:00+00:00", "2036-11-01T00:00:00+00:00"
+    approval = Approval(start, "p", "root", start, end)
+    return lock.with_entry("sale/rest", replace(entry, chunks=chunks, approval=approval))
+
+
 def _drop(lock: Lock) -> Lock:
     return replace(lock, mailings={})
 
@@ -166,6 +177,11 @@ def _edit_entry(lock: Lock) -> Lock:
     ("edit", "address", "words"),
     [
         (_forge, "sale/rest", "recorded as complete here and not recorded in the base"),
+        (
+            _approve,
+            "sale/rest",
+            "recorded as waiting here and not recorded in the base; `apply --due` sends it",
+        ),
         (
             _drop,
             "sale/vip",
