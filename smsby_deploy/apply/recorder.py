@@ -18,6 +18,7 @@ from smsby_deploy.clock import Clock
 from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.errors import OutcomeUnknown, SmsbyDeployError, UsageError
 from smsby_deploy.lock.binding import Binding
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
 from smsby_deploy.lock.documents import check_rescue
 from smsby_deploy.lock.entry_json import entry_document, stored_state
 from smsby_deploy.lock.events import EventKind, fold, fold_event
@@ -27,11 +28,8 @@ from smsby_deploy.lock.phone_states import PhoneState, PhoneStates, format_runs
 from smsby_deploy.lock.records import (
     SURELY_NOT_SENT,
     AppliedBy,
-    Approval,
     ChunkRecord,
     ChunkState,
-    Ending,
-    EndingKind,
     Entry,
     EntryState,
     Lock,

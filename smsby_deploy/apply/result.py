@@ -309,8 +309,8 @@ def _with_share(entry: Entry, reason: str | None) -> str | None:
     """Return `reason`, preceded by how many recipients got a mailing that was sent in part."""
     if not entry.was_sent_in_part:
         return reason
-    sent = sum(_count(chunk, ChunkState.ACCEPTED, PhoneState.ACCEPTED) for chunk in entry.chunks)
-    unknown = sum(_count(chunk, ChunkState.UNKNOWN, PhoneState.UNKNOWN) for chunk in entry.chunks)
+    sent = entry.accepted_recipients
+    unknown = sum(_count_unknown(chunk) for chunk in entry.chunks)
     total = sum(chunk.recipients or 0 for chunk in entry.chunks)
     doubt = f", and perhaps to {unknown:,} more" if unknown else ""
     return f"sent to {sent:,} of {counted(total, 'recipient')}{doubt}; the rest: {reason}"
@@ -321,11 +321,7 @@ def _recipients_of(entry: Entry) -> int | None:
     return sum(counts) if counts else entry.recipients
 
 
-def _count(chunk: ChunkRecord, state: ChunkState, phone_state: PhoneState) -> int:
-    """Return how many recipients of a chunk are in `state`.
-
-    If it is sent one SMS at a time, `phone_state` counts instead.
-    """
+def _count_unknown(chunk: ChunkRecord) -> int:
     if chunk.phones is not None:
-        return chunk.phones.count(phone_state)
-    return (chunk.recipients or 0) if chunk.state is state else 0
+        return chunk.phones.count(PhoneState.UNKNOWN)
+    return (chunk.recipients or 0) if chunk.state is ChunkState.UNKNOWN else 0

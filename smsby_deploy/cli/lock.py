@@ -5,24 +5,22 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from smsby_deploy import __version__
 from smsby_deploy.cli.context import MAX_ID, Context, Duration, NamedPath, examples, reason_option
-from smsby_deploy.cli.session import find_actor
+from smsby_deploy.cli.session import change_lock
+from smsby_deploy.cli.take_back import abandon, withdraw
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_line, write_text
+from smsby_deploy.output.values import safe_line
 from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import Project
-    from smsby_deploy.lock.edit import LockEdit
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.lock.store import LockStore
     from smsby_deploy.status.collect import Archivable
@@ -31,6 +29,10 @@ if TYPE_CHECKING:
 @click.group("lock", epilog=examples("smsby-deploy lock list", "smsby-deploy lock show spring-sale/vip"))
 def command() -> None:
     """Show the lock file, or change it manually."""
+
+
+command.add_command(withdraw)
+command.add_command(abandon)
 
 
 @command.command("list", epilog=examples("smsby-deploy lock list", "smsby-deploy lock list --archived"))
@@ -54,7 +56,7 @@ def list_entries(context: Context, archived: bool) -> ExitCode:
         line = f"{entry.state:<9} {address} r{entry.revision}  {size}  {entry.applied.at}"
         if entry.state is EntryState.WAITING and entry.approval is not None:
             line += f"  window {entry.approval.opens} to {entry.approval.closes}"
-        write_line(line, sys.stdout)
+        write_line(line if entry.ending is None else f"{line}  {safe_line(str(entry.ending))}", sys.stdout)
     if not archived and not lock.mailings:
         context.note("the lock records no mailing")
     if not archived and lock.archived:
@@ -114,7 +116,7 @@ def resolve(
     """
     if sent == not_sent:  # if both were allowed, the last one would win, and recipients could get it twice
         raise click.UsageError("say which one applies: either --sent or --not-sent")
-    with _change(context, reason, f"lock resolve {address}") as change:
+    with change_lock(context, reason, f"lock resolve {address}") as change:
         count = change.resolve(address, sent=sent, message_id=message_id)
     outcome = "sent" if sent else "not sent"
     context.note(f"{address}: {counted(count, 'chunk')} settled as {outcome}\nnext: {context.program} plan")
@@ -139,7 +141,7 @@ def rescue(context: Context, file: Path | None) -> ExitCode:
         _recover_journal(context)
         return ExitCode.DONE
     document = read_rescue(file)
-    with _change(context, f"from {file.name}", "lock rescue") as change:
+    with change_lock(context, f"from {file.name}", "lock rescue") as change:
         count = change.rescue(document)
     context.note(f"{counted(count, 'chunk')} recorded from {file.name}; you can delete the file")
     return ExitCode.DONE
@@ -164,7 +166,7 @@ def move(context: Context, old: str, new: str, reason: str) -> ExitCode:
 
     Do this after the mailing was renamed in the files.
     """
-    with _change(context, reason, f"lock move {old}") as change:
+    with change_lock(context, reason, f"lock move {old}") as change:
         change.move(old, new)
     context.note(f"{old} is now recorded as {new}")
     return ExitCode.DONE
@@ -176,7 +178,7 @@ def move(context: Context, old: str, new: str, reason: str) -> ExitCode:
 @click.pass_obj
 def remove(context: Context, address: str, reason: str) -> ExitCode:
     """Remove the mailing ADDRESS from the lock. If sms.by still lists it, it is not sent again."""
-    with _change(context, reason, f"lock remove {address}") as change:
+    with change_lock(context, reason, f"lock remove {address}") as change:
         change.remove(address)
     context.note(f"{address} is no longer recorded")
     return ExitCode.DONE
@@ -204,7 +206,7 @@ def archive(context: Context, select: tuple[str, ...], older_than: timedelta | N
     from smsby_deploy.lock.archive import archive_path
 
     project = load(context).project
-    with _change(context, reason, "lock archive") as change:
+    with change_lock(context, reason, "lock archive") as change:
         found = _find_archivable(context, project, change.lock, select, older_than)
         if found.addresses:
             change.archive(found.addresses)
@@ -267,7 +269,7 @@ def bind(context: Context, reason: str) -> ExitCode:
     from smsby_deploy.cli.session import binding_of, load
 
     here = binding_of(load(context).project.api, context.environ)
-    with _change(context, reason, "lock bind") as change:
+    with change_lock(context, reason, "lock bind") as change:
         change.bind(here)
     context.note(f"the lock is bound to {here.service}\nnext: {context.program} plan")
     return ExitCode.DONE
@@ -300,7 +302,7 @@ def rekey(context: Context, without_key: bool, reason: str) -> ExitCode:
             "SMSBY_DIGEST_KEY is not set: it has the new key",
             hint="set it, or take the key away with --without-key",
         )
-    with _change(context, reason, "lock rekey") as change:
+    with change_lock(context, reason, "lock rekey") as change:
         is_new = change.rekey(old, new)
     outcome = f"have the key {new.id}" if new.id is not None else "have no key"
     context.note(
@@ -377,16 +379,3 @@ def unlock(context: Context) -> ExitCode:
     with open_lock(load(context).project).held(command="lock unlock"):
         context.note("the lock is free")
     return ExitCode.DONE
-
-
-@contextmanager
-def _change(context: Context, reason: str, command: str) -> Iterator[LockEdit]:
-    from smsby_deploy.cli.session import load, open_lock
-    from smsby_deploy.clock import SystemClock
-    from smsby_deploy.lock.edit import LockEdit
-
-    at = SystemClock().now().isoformat(timespec="seconds")
-    with open_lock(load(context).project).held(command=command) as held:
-        yield LockEdit(
-            held, by=find_actor(context.environ), at=at, tool=f"smsby-deploy {__version__}", reason=reason
-        )

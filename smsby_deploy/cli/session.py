@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from smsby_deploy import __version__
 from smsby_deploy.errors import UsageError
 from smsby_deploy.gc_tuning import collect_as_usual
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from smsby_deploy.config.declarations import ApiSettings, Project
     from smsby_deploy.config.project_loader import LoadedProject
     from smsby_deploy.lock.binding import Binding
+    from smsby_deploy.lock.edit import LockEdit
     from smsby_deploy.lock.store import LockStore
     from smsby_deploy.output.progress import Progress
     from smsby_deploy.plan.observers import ReadProgress
@@ -180,6 +182,19 @@ def folder_from_here(context: Context) -> str:
 
     root, here = find_project(context.project, context.environ).resolve(), Path.cwd()
     return root.relative_to(here).as_posix() if root.is_relative_to(here) else "."
+
+
+@contextmanager
+def change_lock(context: Context, reason: str, command: str) -> Iterator[LockEdit]:
+    """A manual change of the project's lock, which is held meanwhile."""
+    from smsby_deploy.clock import SystemClock
+    from smsby_deploy.lock.edit import LockEdit
+
+    at = SystemClock().now().isoformat(timespec="seconds")
+    with open_lock(load(context).project).held(command=command) as held:
+        yield LockEdit(
+            held, by=find_actor(context.environ), at=at, tool=f"smsby-deploy {__version__}", reason=reason
+        )
 
 
 def find_actor(environ: Mapping[str, str]) -> str:

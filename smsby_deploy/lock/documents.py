@@ -242,6 +242,7 @@ def _event_schema() -> dict[str, Any]:
         "rows": chunk["rows"],
         "baseline": chunk["baseline"],
         "upload": chunk["upload"],
+        "revision": _schema("lock")["$defs"]["entry"]["properties"]["revision"],
         "ending": {"anyOf": [{"type": "null"}, _schema("lock")["$defs"]["entry"]["properties"]["ending"]]},
         "resolution": lock["resolutions"]["items"],
         "digest_key": {**lock["digest_key"], "type": ["string", "null"]},

@@ -1,4 +1,4 @@
-"""Manual changes of the lock: resolve, rescue, import, move, remove, archive.
+"""Manual changes of the lock: resolve, rescue, import, move, remove, withdraw, abandon, archive.
 
 Each is journaled and recorded; none sends.
 """
@@ -14,6 +14,7 @@ from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.errors import Refused, SmsbyDeployError, UsageError
 from smsby_deploy.lock.archive import read_archive, with_archived
 from smsby_deploy.lock.binding import Binding
+from smsby_deploy.lock.decisions import EndingKind
 from smsby_deploy.lock.documents import is_address
 from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document, stored_state
 from smsby_deploy.lock.events import EventKind
@@ -60,7 +61,7 @@ class LockEdit:
         Raises:
             UsageError: the mailing is not recorded, or no chunk of it is unknown.
         """
-        entry = self._entry(address)
+        entry = self.entry(address)
         unknown = [i for i, chunk in enumerate(entry.chunks) if chunk.state is ChunkState.UNKNOWN]
         if not unknown:
             raise UsageError(
@@ -150,7 +151,7 @@ class LockEdit:
         Raises:
             UsageError: `address` is not recorded, or `to` is, or it is not an address.
         """
-        self._entry(address)
+        self.entry(address)
         if not is_address(to):
             raise UsageError("the new name is not an address", hint="write it as campaign/mailing")
         if to in with_archived(self._held.lock, {to}).lock.mailings:
@@ -165,7 +166,7 @@ class LockEdit:
         Raises:
             UsageError: the mailing is not recorded, or a chunk of it is unknown.
         """
-        if self._entry(address).has_unknown:
+        if self.entry(address).has_unknown:
             raise UsageError(
                 f"cannot remove {address}: a chunk of it is unknown, and without the record it could be sent twice",
                 hint=f"resolve it first: `smsby-deploy lock resolve {address} --sent` or `--not-sent`",
@@ -186,6 +187,12 @@ class LockEdit:
         self._write(
             EVERY_FINAL, f"archived {counted(len(addresses), 'mailing')}", [(EventKind.ARCHIVE, moved)]
         )
+
+    def end(self, address: str, revision: int, kind: EndingKind) -> None:
+        """Record that a recorded revision of a mailing is over."""
+        ending = {"kind": kind.value, "at": self._at, "by": self._by, "reason": self._reason}
+        fields = {"address": address, "revision": revision, "ending": ending}
+        self._write(address, f"revision {revision} {kind}", [(EventKind.ENDING, fields)])
 
     def bind(self, here: Binding) -> None:
         """Record that the lock belongs to `here` and that its list is right, whatever it lacks.
@@ -212,7 +219,8 @@ class LockEdit:
         self._write(EVERY_DIGEST, f"keyed with {new.id or 'no key'}", [(EventKind.REKEY, fields)])
         return True
 
-    def _entry(self, address: str) -> Entry:
+    def entry(self, address: str) -> Entry:
+        """Return what is recorded of a mailing; UsageError if nothing is."""
         entry = self._held.lock.mailings.get(address)
         if entry is None and any(line.address == address for line in read_archive(self._held.lock)):
             raise Refused(
@@ -226,7 +234,7 @@ class LockEdit:
         return entry
 
     def _chunk(self, address: str, index: int, fingerprint: str) -> ChunkRecord:
-        chunks = self._entry(address).chunks
+        chunks = self.entry(address).chunks
         if index >= len(chunks) or chunks[index].fingerprint != fingerprint:
             raise UsageError(
                 f"no chunk {fingerprint} of {address} in the lock",

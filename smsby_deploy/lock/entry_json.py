@@ -6,14 +6,12 @@ from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Any
 
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
 from smsby_deploy.lock.phone_states import PhoneStates, format_runs, parse_runs
 from smsby_deploy.lock.records import (
     AppliedBy,
-    Approval,
     ChunkRecord,
     ChunkState,
-    Ending,
-    EndingKind,
     Entry,
     NamedId,
     UploadRecord,

@@ -10,7 +10,7 @@
 | rows | chunks, rows, baseline, changes | the state of every phone of a chunk |
 | upload | chunks, upload, changes | the progress of a contact list |
 | facts | address, changes | what only sms.by knows about a list mailing |
-| ending | address, ending | a user ended a mailing; null takes that back |
+| ending | address, revision, ending | a user ended a mailing; null takes that back |
 | resolve | resolution | a manual change, its author and reason |
 | remove, move | address, to | a mailing is forgotten, or gets another address |
 | archive | addresses, archived | mailings were moved to the archive, which has so many lines now |
@@ -152,8 +152,12 @@ def _facts(lock: Lock, event: Event) -> Lock:
 
 
 def _ending(lock: Lock, event: Event) -> Lock:
-    address = event["address"]
-    return lock.with_entry(address, replace(lock.mailings[address], ending=read_ending(event["ending"])))
+    address, ending = event["address"], read_ending(event["ending"])
+    entry = lock.mailings[address]
+    revision = event.get("revision", entry.revision)
+    earlier = tuple(replace(one, ending=ending) if one.revision == revision else one for one in entry.earlier)
+    entry = replace(entry, earlier=earlier)
+    return lock.with_entry(address, replace(entry, ending=ending) if entry.revision == revision else entry)
 
 
 def _resolve(lock: Lock, event: Event) -> Lock:

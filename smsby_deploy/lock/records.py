@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from smsby_deploy.clock import Window
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
 from smsby_deploy.lock.environment import scope_of
 from smsby_deploy.lock.phone_states import UNSENT, PhoneState, PhoneStates
 
@@ -114,6 +114,13 @@ class ChunkRecord:
             return True
         return self.state in (ChunkState.ACCEPTED, ChunkState.PARTIAL)
 
+    @property
+    def accepted_recipients(self) -> int:
+        """How many recipients sms.by certainly accepted it for."""
+        if self.phones is not None:
+            return self.phones.count(PhoneState.ACCEPTED)
+        return (self.recipients or 0) if self.state is ChunkState.ACCEPTED else 0
+
     def with_state(self, state: ChunkState, **changes: Any) -> ChunkRecord:
         """Return this chunk after an event about all of it.
 
@@ -153,46 +160,6 @@ class AppliedBy:
     plan: str
     commit: str | None
     tool: str
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """The apply that approved a mailing for later, and its window.
-
-    It may be handed over to sms.by between `opens` and `closes`, times in ISO format with offset. If it is `fresh`, its
-    audience may have changed by then.
-    """
-
-    at: str
-    plan: str
-    by: str | None
-    opens: str
-    closes: str
-    fresh: bool = False
-
-    @property
-    def window(self) -> Window:
-        return Window.parse(self.opens, self.closes)
-
-
-class EndingKind(StrEnum):
-    """How a mailing was ended."""
-
-    WITHDRAWN = "withdrawn"  # nothing of it is sent: it waited, or was deleted at sms.by
-    ABANDONED = "abandoned"  # what was not sent of it never will be
-    LAPSED = (
-        "lapsed"  # withdrawn until it is approved again: while it waited, its files changed or were removed
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """The decision that a mailing is over, by whom and why."""
-
-    kind: EndingKind
-    at: str
-    by: str
-    reason: str
 
 
 class EntryState(StrEnum):
@@ -255,6 +222,21 @@ class Entry:
     def has_unknown(self) -> bool:
         """Whether the outcome of at least one chunk is unknown."""
         return any(chunk.state is ChunkState.UNKNOWN for chunk in self.chunks)
+
+    @property
+    def accepted_recipients(self) -> int:
+        """How many recipients sms.by certainly accepted it for."""
+        return sum(chunk.accepted_recipients for chunk in self.chunks)
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether a user took it back: nothing of it is sent, whatever sms.by accepted."""
+        return self.ending is not None and self.ending.kind is EndingKind.WITHDRAWN
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether a user decided that what was not sent of it never will be."""
+        return self.ending is not None and self.ending.kind is EndingKind.ABANDONED
 
     @property
     def was_sent_in_part(self) -> bool:

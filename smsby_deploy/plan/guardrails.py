@@ -345,7 +345,7 @@ def _spent(entry: Entry, month: Month, zone: ZoneInfo) -> Decimal:
 
     If its chunks were sent in several months, recipients determine the share.
     """
-    if entry.cost is None or not any(chunk.state in _SPENT for chunk in entry.chunks):
+    if entry.cost is None or entry.is_withdrawn or not any(chunk.state in _SPENT for chunk in entry.chunks):
         return Decimal(0)
     cost = Decimal(entry.cost)
     here = [chunk for chunk in entry.chunks if _sent_month(chunk, entry, zone) == month]

@@ -78,7 +78,7 @@ def check_list(lock: Lock, remote: RemoteView, *, now: datetime, reconcile_secon
     for address, entry in lock.mailings.items():
         for one in (entry, *entry.earlier):
             chunks = window.expected_chunks(address, one)
-            listed = sum(_is_shown(lock.scope, address, one, chunk, remote) for chunk in chunks)
+            listed = sum(is_shown(lock.scope, address, one, chunk, remote) for chunk in chunks)
             if one.transport == "single":
                 chunks = chunks[:listed]
             expected, shown = expected + len(chunks), shown + listed
@@ -103,6 +103,8 @@ class _Window:
             self._first = max(first, *bound)
 
     def expected_chunks(self, address: str, entry: Entry) -> list[ChunkRecord]:
+        if entry.is_withdrawn:  # it was deleted in the account
+            return []
         return [chunk for chunk in entry.chunks if self._is_expected(address, chunk)]
 
     def _is_expected(self, address: str, chunk: ChunkRecord) -> bool:
@@ -116,7 +118,7 @@ class _Window:
 def shows_any(lock: Lock, remote: RemoteView) -> bool:
     """Whether the list shows a mailing of the lock, of whatever age and state."""
     return any(
-        _is_shown(lock.scope, address, one, chunk, remote)
+        is_shown(lock.scope, address, one, chunk, remote)
         for address, entry in lock.mailings.items()
         for one in (entry, *entry.earlier)
         for chunk in one.chunks
@@ -133,7 +135,8 @@ def is_forgotten(lock: Lock, remote: RemoteView, here: Binding | None) -> bool:
     return any(entry.was_sent_in_part for entry in lock.mailings.values()) and not shows_any(lock, remote)
 
 
-def _is_shown(project: str, address: str, entry: Entry, chunk: ChunkRecord, remote: RemoteView) -> bool:
+def is_shown(project: str, address: str, entry: Entry, chunk: ChunkRecord, remote: RemoteView) -> bool:
+    """Whether the list shows a chunk, by its fingerprint, its id, or a truncated name."""
     return (
         chunk.fingerprint in remote.by_fingerprint
         or chunk.message_id in remote.by_id

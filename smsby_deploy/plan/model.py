@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from smsby_deploy.clock import Window
 from smsby_deploy.lock.binding import Binding
+from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.environment import PRODUCTION
-from smsby_deploy.lock.records import Approval, NamedId
+from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.problems import Problem, has_errors

@@ -14,7 +14,6 @@ from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import DONE, ChunkState, Entry, EntryState
 from smsby_deploy.plan.fingerprint import RemoteName, remote_name
 from smsby_deploy.plan.remote_state import RemoteView
-from smsby_deploy.plan.scheduled import accepted_names, recorded_time
 from smsby_deploy.plan.similar import Other
 from smsby_deploy.plan.situation import Situation, is_past
 from smsby_deploy.wording import counted
@@ -50,37 +49,6 @@ def other_content(here: Situation) -> str:
         "its text, sender or time differs from what was sent; raise `revision` to "
         f"{_entry(here).revision + 1} to send it again, or restore the file"
     )
-
-
-def changed_while_scheduled(here: Situation) -> str:
-    return (
-        "its text, sender or time differs from what sms.by accepted, which is not gone: it will be sent at "
-        f"{recorded_time(_entry(here))}; restore the file, or, to send it as it is now, {_take_back(here, _entry(here))}"
-    )
-
-
-def part_changed_while_scheduled(here: Situation) -> str:
-    return (
-        "sms.by accepted a part of it, and its content, recipients, chunk size, `via` or `body` has changed since; that "
-        f"part is not gone: it will be sent at {recorded_time(_entry(here))}; restore the files to send the rest, or "
-        f"{_take_back(here, _entry(here))}"
-    )
-
-
-def earlier_is_scheduled(here: Situation) -> str:
-    earlier = here.scheduled_before[0]
-    return (
-        f"revision {earlier.revision} is not gone: it will be sent at {recorded_time(earlier)}, and recipients would get "
-        f"both; wait until then, or {_take_back(here, earlier)}"
-    )
-
-
-def _take_back(here: Situation, entry: Entry) -> str:
-    """Say what to delete in the account, and how to record that."""
-    address = here.desired.address
-    names = accepted_names(here, entry)
-    more = f" and {len(names) - 1} more (`smsby-deploy lock show {address}` lists them)" if names[1:] else ""
-    return f"delete {names[0]}{more} in the account at sms.by and run `smsby-deploy lock withdraw {address}`"
 
 
 def other_chunks(here: Situation) -> str:
@@ -278,6 +246,8 @@ def _accepted_as(here: Situation) -> str:
 
 
 def unchanged(here: Situation) -> str:
+    if here.entry is not None and here.entry.is_abandoned:
+        return str(here.entry.ending)
     own = " in what is its own" if here.has_new_content else ""
     archived = "archived: " if here.entry is not None and here.entry.is_archived else ""
     return f"{archived}{_accepted_as(here)}, unchanged{own}"

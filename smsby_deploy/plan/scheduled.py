@@ -9,7 +9,7 @@ from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.fingerprint import remote_name
-from smsby_deploy.plan.remote_state import merge_entry
+from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.situation import Situation
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.wording import counted
@@ -17,10 +17,11 @@ from smsby_deploy.wording import counted
 _ACCEPTED = frozenset({ChunkState.ACCEPTED, ChunkState.PARTIAL})
 
 
-def accepted_names(here: Situation, entry: Entry) -> list[str]:
+def accepted_names(project: str, address: str, entry: Entry, remote: RemoteView | None) -> list[str]:
     """Return the name and the id under which sms.by has each accepted chunk of `entry`."""
-    states = merge_entry(entry, here.remote)
-    return [_name(here, entry, index) for index, state in enumerate(states) if state in _ACCEPTED]
+    states = merge_entry(entry, remote)
+    accepted = (index for index, state in enumerate(states) if state in _ACCEPTED)
+    return [_name(project, address, entry, index, remote) for index in accepted]
 
 
 def recorded_time(entry: Entry) -> str:
@@ -46,7 +47,7 @@ def find_late_opt_outs(mailing: Mailing, here: Situation) -> Iterator[Problem]:
             and (sent or 0) > (now.recipients or 0)
         ):
             count += (sent or 0) - (now.recipients or 0)
-            names.append(_name(here, entry, index))
+            names.append(_name(here.project, here.desired.address, entry, index, here.remote))
     if count:
         more = f" and {len(names) - 1} more" if names[1:] else ""
         message = (
@@ -70,11 +71,10 @@ def _count_sent(here: Situation, chunk: ChunkRecord, state: ChunkState) -> int |
     return max(chunk.recipients, (listed.count_phones or 0) if listed is not None else 0) + invalid
 
 
-def _name(here: Situation, entry: Entry, index: int) -> str:
+def _name(project: str, address: str, entry: Entry, index: int, remote: RemoteView | None) -> str:
     chunk = entry.chunks[index]
-    address = here.desired.address
-    name = remote_name(here.project, address, entry.revision, index, len(entry.chunks), chunk.fingerprint)
-    listed = here.remote.by_fingerprint.get(chunk.fingerprint) if here.remote is not None else None
+    name = remote_name(project, address, entry.revision, index, len(entry.chunks), chunk.fingerprint)
+    listed = remote.by_fingerprint.get(chunk.fingerprint) if remote is not None else None
     number = chunk.message_id if listed is None else listed.id
     known = f" (id {number})" if number is not None else f" (uuid {chunk.uuid})" if chunk.uuid else ""
     return f"`{name}`{known}"

@@ -120,7 +120,11 @@ class SentMailings:
         recorded = [(a, one) for a, entry in lock.mailings.items() for one in (entry, *entry.earlier)]
         if archived and now is not None:
             recorded += _read_archived(lock, desired, now)
-        self._others = [_read_other(address, one) for address, one in recorded if one.may_have_reached]
+        self._others = [
+            _read_other(address, one)
+            for address, one in recorded
+            if one.may_have_reached and not one.is_withdrawn
+        ]
         self._orphans = _Index(other for other in self._others if other.address not in self._in_files)
 
     def find_renamed(self, planned: Planned) -> Other | None:

@@ -11,16 +11,8 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from smsby_deploy.clock import Window
-from smsby_deploy.lock.records import (
-    DONE,
-    SURELY_NOT_SENT,
-    Approval,
-    ChunkState,
-    EndingKind,
-    Entry,
-    EntryState,
-    NamedId,
-)
+from smsby_deploy.lock.decisions import Approval
+from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkState, Entry, EntryState, NamedId
 from smsby_deploy.plan.desired import ChunkPlan, Desired
 from smsby_deploy.plan.gone import OwnContent
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
@@ -60,6 +52,12 @@ class Situation:
         return ChunkState.UNKNOWN in self.recorded
 
     @property
+    def recorded_entry(self) -> Entry:
+        """Return what the lock records of it; only for a mailing that is recorded."""
+        assert self.entry is not None
+        return self.entry
+
+    @property
     def is_lowered(self) -> bool:
         """Whether a higher revision than the one in the files was sent."""
         return self.entry is not None and self.entry.revision > self.desired.revision
@@ -90,9 +88,19 @@ class Situation:
         return is_same and not all(state in SURELY_NOT_SENT for state in self.recorded)
 
     @property
+    def is_taken_back(self) -> bool:
+        """Whether a user withdrew this revision."""
+        return self.entry is not None and not self.is_raised and self.entry.is_withdrawn
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether a user decided that what was not sent of this revision never will be."""
+        return self.entry is not None and not self.is_raised and self.entry.is_abandoned
+
+    @property
     def is_finished(self) -> bool:
-        """Whether all of this revision was sent."""
-        return self.is_begun and all(state in DONE for state in self.recorded)
+        """Whether all of this revision was sent, or the rest was abandoned."""
+        return self.is_abandoned or (self.is_begun and all(state in DONE for state in self.recorded))
 
     @property
     def is_scheduled(self) -> bool:
@@ -293,7 +301,7 @@ class Situation:
     @property
     def sent_earlier(self) -> int:
         """How many recipients the recorded revision was sent to."""
-        if self.entry is None:
+        if self.entry is None or self.entry.is_withdrawn:
             return 0
         return sum(
             chunk.recipients or 0
@@ -350,15 +358,10 @@ def is_scheduled(entry: Entry, states: Sequence[ChunkState], now: datetime) -> b
 
     `states` are those of the chunks.
     """
-    if entry.schedule_time is None or is_withdrawn(entry):
+    if entry.schedule_time is None or entry.is_withdrawn:
         return False
     is_ahead = not is_past(datetime.fromisoformat(entry.schedule_time), now)
     return is_ahead and not {ChunkState.ACCEPTED, ChunkState.PARTIAL}.isdisjoint(states)
-
-
-def is_withdrawn(entry: Entry) -> bool:
-    """Whether a user withdrew it, so that sms.by sends nothing of it."""
-    return entry.ending is not None and entry.ending.kind is EndingKind.WITHDRAWN
 
 
 def _listed_state(listed: RemoteMailing | None, chunk: ChunkPlan, via: str) -> ChunkState:

@@ -118,6 +118,16 @@ def _serve_state(app: Flask, service: Service) -> None:
         account.store.moderate(message.id, account.now() if given.get("approve", True) else None)
         return _done()
 
+    @app.post("/_sandbox/delete")
+    def delete() -> Response:
+        given = _json_body()
+        number = given.get("message_id") if isinstance(given, dict) else None
+        mailing = account.store.find(number) if isinstance(number, int) else None
+        if mailing is None or (mailing.status != "DRAFT" and mailing.due <= account.now()):
+            return _error("`message_id` must be a number of getSMSMessages that is not gone yet", 404)
+        account.store.delete(mailing)
+        return _done()
+
     @app.post("/_sandbox/reset")
     def reset() -> Response:
         service.reset()

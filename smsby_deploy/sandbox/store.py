@@ -171,6 +171,14 @@ class Store:
         with self._lock, self._base:
             self._base.execute("update mailing set moderated_at = ? where id = ?", (at, number))
 
+    def delete(self, mailing: SandboxMailing) -> None:
+        """Delete a mailing with its messages, and give back what was charged for it."""
+        with self._lock, self._base:
+            self._base.execute("delete from sms where mailing = ?", (mailing.id,))
+            self._base.execute("delete from mailing where id = ?", (mailing.id,))
+            if mailing.status != "DRAFT":
+                self._charge(-mailing.cost)
+
     def take_callbacks(self, due_before: float) -> list[tuple[str, str]]:
         """Return, once each, (uuid, URL) of finished requests with a callback.
 

@@ -228,8 +228,9 @@ def _finish(revision: _Revision, status: MailingStatus, missing: MissingMailing 
 
 def _is_open(status: MailingStatus) -> bool:
     """Whether an earlier revision is not final; what was not sent of it never will be."""
-    is_waiting = status.state not in SETTLED or status.state is State.UNKNOWN
-    return is_waiting or bool(status.waiting and status.state in (State.PARTIAL, State.ABANDONED))
+    if status.state in (State.UNKNOWN, State.PARTIAL):
+        return status.state is State.UNKNOWN or status.waiting > 0
+    return not status.is_settled
 
 
 def _find_settled(
@@ -245,7 +246,7 @@ def _find_settled(
     known = {
         key: one
         for key, one in shown.items()
-        if one.state in SETTLED and one.state is not State.WAITING and one.address not in begun
+        if one.is_settled and one.state is not State.WAITING and one.address not in begun
     }
     waiting = (
         one

@@ -125,6 +125,7 @@ class Details:
     counts the recipients of `other` whose status may not be the last. `overdue` of the undelivered recipients had no final
     status within `status.settle_after`. `unread` holds errors of sms.by, masked, where it should have reported deliveries.
     `window` is when a waiting mailing may be handed over, which `waits` says to users.
+    `decision` says who withdrew or abandoned it, when and why.
     """
 
     planned: int | None = None
@@ -142,6 +143,7 @@ class Details:
     unread: tuple[str, ...] = ()
     window: Window | None = None
     waits: str = ""
+    decision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +152,8 @@ class MailingStatus:
 
     `recipients` = delivered + undelivered + sent + pending + the sum of `other`.
     `other` counts undocumented status words verbatim, and recipients without a message: `unknown`, `rejected`, `not sent`,
-    `not taken` (in an accepted chunk, but missing in the count of sms.by) and `not told apart`. `requests` are uuids.
-    `parts` and `cost` are None where they are not known.
+    `withdrawn`, `not taken` (in an accepted chunk, but missing in the count of sms.by) and `not told apart`. `requests` are
+    uuids. `parts` and `cost` are None where they are not known.
     """
 
     address: str
@@ -181,6 +183,14 @@ class MailingStatus:
         return self.state in (State.UNKNOWN, State.REJECTED, State.PARTIAL)
 
     @property
+    def is_settled(self) -> bool:
+        """Whether nothing of it changes without a user.
+
+        Of an abandoned one a part may be on its way.
+        """
+        return self.state in SETTLED and not (self.state is State.ABANDONED and self.waiting)
+
+    @property
     def waiting(self) -> int:
         """The recipients who may still get a delivery report."""
         return self.sent + self.pending + self.details.open_other
@@ -198,7 +208,7 @@ class MailingStatus:
             f"{counted(late, 'recipient')} without a final status for too long (status.settle_after): "
             "counted as undelivered"
         )
-        notes = (self.details.waits, overdue if late else "")
+        notes = (self.details.decision, self.details.waits, overdue if late else "")
         return (*filter(None, notes), *(f"not reported: {text}" for text in self.details.unread))
 
     @property
@@ -223,9 +233,9 @@ class StatusTotals:
     """The sums over the mailings of a report.
 
     `waiting` recipients may still get a delivery report. `ahead` recipients are those of mailings whose time has not come
-    and that have not begun: the share of delivered recipients leaves them out. `cost` leaves out mailings whose cost is not
-    known, and is None if that is all of them. `settled` counts mailings, `settled_recipients` those for whom nothing changes
-    any more.
+    and that have not begun, or that are withdrawn: the share of delivered recipients leaves them out. `cost` leaves out
+    mailings whose cost is not known, and is None if that is all of them. `settled` counts mailings, `settled_recipients`
+    those for whom nothing changes any more.
     """
 
     mailings: int
@@ -265,7 +275,7 @@ class StatusReport:
         """The sums over all mailings."""
         mailings = self.mailings
         costs = [mailing.cost for mailing in mailings if mailing.cost is not None]
-        open_mailings = [mailing for mailing in mailings if mailing.state not in SETTLED]
+        open_mailings = [mailing for mailing in mailings if not mailing.is_settled]
         recipients = sum(mailing.recipients for mailing in mailings)
         return StatusTotals(
             mailings=len(mailings),
@@ -287,6 +297,8 @@ class StatusReport:
         if mailing.state is State.SCHEDULED:
             return True
         has_begun = mailing.delivered or mailing.undelivered or mailing.sent
+        if mailing.state is State.WITHDRAWN and not has_begun:
+            return True
         if has_begun or not (mailing.schedule_time and self.made_at):
             return False
         return datetime.fromisoformat(mailing.schedule_time) > datetime.fromisoformat(self.made_at)
@@ -294,7 +306,7 @@ class StatusReport:
     @property
     def is_settled(self) -> bool:
         """Whether no mailing can change without a user."""
-        return all(mailing.state in SETTLED for mailing in self.mailings)
+        return all(mailing.is_settled for mailing in self.mailings)
 
     @property
     def next_step(self) -> StatusStep | None:

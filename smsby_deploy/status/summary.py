@@ -133,7 +133,9 @@ class _RecipientCounts:
         reported = listed.count_phones if listed else None
         recipients = chunk.recipients if chunk.recipients is not None else reported
         size = recipients or 0
-        if chunk.phones is not None:
+        if self._entry.is_withdrawn and listed is None:
+            self.other["withdrawn"] += size
+        elif chunk.phones is not None:
             self._add_single_sends(chunk, chunk.phones)
         elif chunk.state in _IN_PROGRESS and self._moment.is_running:
             self.documented[DeliveryStatus.PENDING] += size
@@ -228,6 +230,7 @@ def _details(entry: Entry, counts: _RecipientCounts, differences: tuple[Differen
             for prefix, seen in sorted(deliveries.seen.items())
         },
         differences=differences,
+        decision="" if entry.ending is None else str(entry.ending),
         missed=deliveries.missed,
         open_other=counts.open_other,
         overdue=counts.overdue,
@@ -238,9 +241,12 @@ def _details(entry: Entry, counts: _RecipientCounts, differences: tuple[Differen
 def _billed(entry: Entry, reports: RemoteReports) -> tuple[int | None, Decimal | None]:
     """Return the parts and cost of what was sent.
 
-    They are those of sms.by if it lists every accepted chunk, else the recorded ones of a complete mailing, else None.
+    They are those of sms.by if it lists every accepted chunk, else the recorded ones of a complete mailing, else None. What
+    was withdrawn costs nothing, unless sms.by still lists it.
     """
     listed = [reports.find_listed(chunk) for chunk in entry.chunks if chunk.state is ChunkState.ACCEPTED]
+    if entry.is_withdrawn and not any(listed):
+        return 0, None if entry.cost is None else Decimal(0)
     listed_parts = [mailing.parts for mailing in listed if mailing and mailing.parts is not None]
     listed_costs = [mailing.cost for mailing in listed if mailing and mailing.cost is not None]
     parts, cost = None, None
@@ -265,6 +271,9 @@ def _differences(
         listed = reports.find_listed(chunk) if chunk.state is ChunkState.ACCEPTED else None
         if listed is not None:
             found |= dict.fromkeys(compare_values(intended, chunk.recipients, reported_values(listed)))
+    if entry.is_withdrawn:
+        still = sum(reports.find_listed(chunk) is not None for chunk in entry.chunks)
+        return [Difference("messages in the list", "0", str(still)), *found] if still else []
     if entry.is_complete and None not in (entry.parts, parts) and entry.parts != parts:
         found[Difference("parts", str(entry.parts), str(parts))] = None
     if entry.is_complete and entry.cost is not None and cost is not None and Decimal(entry.cost) != cost:

@@ -1,4 +1,4 @@
-"""Any history of edits, plans, applies, crashes, lost and older locks, faults, resolutions and keys, in any order.
+"""Any history of edits, plans, applies, crashes, lost locks, faults, resolutions, abandonments and freezes, in any order.
 
 The user in these histories is truthful: checks the phones, waits while the list lags, and only then resolves.
 """
@@ -79,6 +79,8 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             now = datetime.now(UTC)  # noqa: TID251  # the runs have the real clock, or are ahead of it
             self.time = (now + timedelta(days=2)).replace(microsecond=0, second=0)
             self.out: dict[str, int] = {}  # by opted-out phone: the number of messages it had by then
+            self.over: dict[tuple[str, int], int] = {}  # by abandoned revision: its messages by then
+            self.is_frozen = False
             self.size = 2
             self.key = ""
             self.older: list[bytes | None] = [None]
@@ -100,7 +102,8 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             shop.write(
                 "smsby.yaml",
                 "version: 1\nproject: shop\napi: {requests_per_second: 1000, timeout_seconds: 5, "
-                f"reconcile_seconds: 0.1, recipients_per_request: {self.size}}}\nsuppress: [stop.csv]\n",
+                f"reconcile_seconds: 0.1, recipients_per_request: {self.size}}}\nsuppress: [stop.csv]\n"
+                f"freeze: {'a history' if self.is_frozen else 'false'}\n",
             )
             shop.write("stop.csv", "\n".join(["phone", *self.out]) + "\n")
             lines = ["version: 1", "campaign: sale", "alphaname: MyShop", "mailings:"]
@@ -194,6 +197,15 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
         def apply(self) -> None:
             self._run("apply", "--auto-approve")
 
+        @rule()
+        def apply_while_frozen(self) -> None:
+            before = self.shop.inbox()
+            for self.is_frozen in (True, False):
+                self._write()
+                if self.is_frozen:
+                    self._run("apply", "--auto-approve")
+            assert self.shop.inbox() == before, self.codes
+
         @rule(k=st.integers(1, 90))
         def crash(self, k: int) -> None:
             code = self._run("apply", "--auto-approve", env={"SMSBY_FAULT": f"kill:{k}"})
@@ -225,6 +237,7 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
         @rule(edited=st.sampled_from(["", *_NAMES]))
         def lose_lock(self, edited: str) -> None:
             """Lose the lock with the runner's disk; the files may have changed before the next run."""
+            self.over.clear()  # decisions are only in the lock
             for path in self.shop.root.glob("smsby.lock.json*"):
                 path.unlink()
             if edited:
@@ -267,6 +280,20 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
                         "lock", "resolve", address, "--sent" if self._is_on_phones(address) else "--not-sent"
                     )
 
+        @rule(name=st.sampled_from(_NAMES))
+        def abandon(self, name: str) -> None:
+            """End a mailing; refused while it is unknown, complete or not recorded."""
+            done = self.shop.run("lock", "abandon", f"sale/{name}")
+            assert done.code in (0, 4, 64), done.err
+            self._remember()
+            if done.code == 0:
+                revision = self.shop.run("lock", "show", f"sale/{name}").json["revision"]
+                self.over[name, revision] = self._messages(name, revision)
+
+        def _messages(self, name: str, revision: int) -> int:
+            messages = (m for messages in self.shop.inbox().values() for m in messages)
+            return sum(str(m["text"]).startswith(f"{name} r{revision} ") for m in messages)
+
         def _is_on_phones(self, address: str) -> bool:
             """Whether more phones got a single mailing than the lock knows of."""
             entry = self.shop.run("lock", "show", address).json
@@ -295,6 +322,11 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
                 twice = {text: n for text, n in counts.items() if n > 1}
                 assert not twice, (phone, twice, self.codes)
             return inbox
+
+        @invariant()
+        def nothing_more_of_an_abandoned_revision_is_sent(self) -> None:
+            for (name, revision), before in self.over.items():
+                assert self._messages(name, revision) == before, (name, revision, self.codes)
 
         @invariant()
         def the_lock_can_be_read(self) -> None:

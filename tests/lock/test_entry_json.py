@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
 from smsby_deploy.lock.documents import check_mailings
 from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document, read_entry
-from smsby_deploy.lock.records import Approval, ChunkState, Ending, EndingKind, Entry
+from smsby_deploy.lock.records import ChunkState, Entry
 from tests.lock.examples import entry
 
 _AT = "2026-12-01T10:00:00+03:00"

@@ -8,19 +8,11 @@ from typing import Any
 import pytest
 
 from smsby_deploy.errors import LockDamaged
+from smsby_deploy.lock.decisions import Ending, EndingKind
 from smsby_deploy.lock.entry_json import entry_document
 from smsby_deploy.lock.events import EventKind, fold, fold_event
 from smsby_deploy.lock.phone_states import PhoneStates
-from smsby_deploy.lock.records import (
-    Apply,
-    ChunkState,
-    Ending,
-    EndingKind,
-    Entry,
-    Lock,
-    Resolution,
-    UploadRecord,
-)
+from smsby_deploy.lock.records import Apply, ChunkState, Entry, Lock, Resolution, UploadRecord
 from tests.lock.examples import entry
 
 _BEGIN = {
@@ -92,6 +84,15 @@ def test_fold_ending_sets_and_takes_back_a_decision() -> None:
     ended = _after(EventKind.ENDING, address="a/b", ending=ending).mailings["a/b"]
     assert ended.ending == Ending(EndingKind.WITHDRAWN, "t", "me", "typo")
     assert _after(EventKind.ENDING, ended, address="a/b", ending=None).mailings["a/b"] == entry()
+
+
+def test_fold_ending_concerns_one_revision() -> None:
+    """An earlier revision that sms.by has scheduled may be withdrawn; the others stay as they are."""
+    ending = {"kind": "withdrawn", "at": "t", "by": "me", "reason": ""}
+    both = replace(entry(revision=3), earlier=(entry(revision=2), entry()))
+    after = _after(EventKind.ENDING, both, address="a/b", revision=2, ending=ending).mailings["a/b"]
+    assert [one.revision for one in (after, *after.earlier) if one.is_withdrawn] == [2]
+    assert replace(after, earlier=()) == entry(revision=3)
 
 
 def test_fold_mailing_replaces_the_entry() -> None:

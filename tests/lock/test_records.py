@@ -6,17 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import (
     DONE,
     SURELY_NOT_SENT,
     AppliedBy,
     Apply,
-    Approval,
     ChunkRecord,
     ChunkState,
-    Ending,
-    EndingKind,
     Entry,
     EntryState,
     Lock,

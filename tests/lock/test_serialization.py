@@ -11,17 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.errors import LockDamaged
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
 from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document
 from smsby_deploy.lock.json_text import canonical
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import (
     AppliedBy,
     Apply,
-    Approval,
     ChunkRecord,
     ChunkState,
-    Ending,
-    EndingKind,
     Entry,
     Lock,
     NamedId,

@@ -41,6 +41,7 @@ class Case:
     needs: str = ""  # a time zone of the sandbox
     list_lag: int = 0  # seconds until the sandbox lists a mailing
     url: str = ""  # the URL of the database
+    refuses: tuple[str, ...] = ()  # phones that sms.by rejects
     alphanames: Mapping[str, str] = field(default_factory=dict)  # of the account, by id
 
     def campaign(self) -> str:
@@ -58,6 +59,10 @@ _DATABASE = "sqlite:///{folder}/crm.db"
 _SAME_NAME = ("api", "createSubscriberList", "name=Newsletter")
 
 CASES: dict[str, Case] = {
+    "ABANDONED": Case(
+        mailing="  - name: vip\n    via: single\n    recipients: {file: list.csv}\n", refuses=("375292222222",),
+        commands=(_SENT, ("lock", "abandon", "sale/vip", "--reason", "wrong day"), *_PLAN),
+    ),
     "AMBIGUOUS_ALPHANAME": Case(top="alphaname: 1364\n", commands=_PLAN, alphanames={"1363": "1364", "1364": "Kvetka"}),
     "AMBIGUOUS_LIST": Case(mailing="  - name: vip\n    list: Newsletter\n", commands=(_SAME_NAME, *_PLAN)),
     "ALL_SUPPRESSED": Case(project="suppress: [list.csv]\n"),
@@ -183,6 +188,8 @@ def test_problem_is_reported_word_for_word(
         smsby_sandbox.set(timezones={"schedule_time": case.needs})
     if case.list_lag:
         smsby_sandbox.set(list_lag=case.list_lag)
+    if case.refuses:
+        smsby_sandbox.set(refuses=list(case.refuses))
     if case.alphanames:
         smsby_sandbox.set(alphanames=dict(case.alphanames))
     for index, command in enumerate(case.commands):
@@ -195,6 +202,7 @@ def test_problem_is_reported_word_for_word(
     lines = [line for line in said.splitlines() if f" {code} " in line or f"title={code}::" in line]
     assert lines, said
     shown = re.sub(r"and 34\d\d ", "and N ", "\n".join(lines))  # the id of a new contact list
+    shown = re.sub(r"by \S+ on \d{4}-\d\d-\d\d \d\d:\d\d", "by anna on 2026-11-24 10:00", shown)
     check_golden(f"problems/{code}.txt", f"{shown}\n")
 
 

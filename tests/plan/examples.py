@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from smsby_deploy.config.project_loader import load_project
-from smsby_deploy.lock.records import AppliedBy, Approval, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.lock.decisions import Approval
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.model import Action, Plan
 from smsby_deploy.plan.planner import make_plan
 from smsby_deploy.texts.cost import money

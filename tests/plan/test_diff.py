@@ -11,18 +11,9 @@ import pytest
 
 from smsby_deploy.clock import Window
 from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
 from smsby_deploy.lock.phone_states import PhoneStates
-from smsby_deploy.lock.records import (
-    AppliedBy,
-    Approval,
-    ChunkRecord,
-    ChunkState,
-    Ending,
-    EndingKind,
-    Entry,
-    NamedId,
-    UploadRecord,
-)
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, NamedId, UploadRecord
 from smsby_deploy.plan.account_names import AccountNames, Known
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.diff import RULES, Decision, block, diff_mailing, make_action, make_orphan
@@ -85,6 +76,7 @@ def _remote(*names: str, status: str = "NEW") -> RemoteView:
 
 
 _BOTH = tuple(f"spring-sale/vip [{i}/2] shop#{mark}" for i, mark in enumerate(_MARKS, 1))
+D = ChunkState.DRAFT
 A, P, R, U = ChunkState.ACCEPTED, ChunkState.PENDING, ChunkState.REJECTED, ChunkState.UNKNOWN
 
 
@@ -109,6 +101,8 @@ def _uploading(contacts: str, uploaded: int) -> Entry:
 
 _LATER = _NOW + timedelta(days=1)
 _SCHEDULED = {"schedule_time": _LATER.isoformat()}
+_WITHDRAWN = Ending(EndingKind.WITHDRAWN, "2026-11-23T10:00:00+00:00", "anna", "typo")
+_ABANDONED = Ending(EndingKind.ABANDONED, "2026-11-23T10:00:00+00:00", "anna", "")
 _OTHER_CHUNKS = (ChunkPlan(_MARKS[0], 2, ""), ChunkPlan("cccccccccc", 2, ""))
 _CASES = {
     "new": (_desired(), None, _remote(), "create", "new"),
@@ -184,6 +178,74 @@ _CASES = {
         "",
     ),
     "sent, text changed": (_desired(content_digest="new"), _entry(A, A), _remote(), "blocked", "changed"),
+    "withdrawn": (_desired(), _entry(A, A, ending=_WITHDRAWN), _remote(), "blocked", "withdrawn"),
+    "withdrawn, still listed": (
+        _desired(),
+        _entry(A, A, ending=_WITHDRAWN, **_SCHEDULED),
+        _remote(*_BOTH),
+        "blocked",
+        "withdrawn: by anna on 2026-11-23 10:00 (typo); but sms.by still lists it and will send it at 2026-11-24 12:00: "
+        "delete `spring-sale/vip [1/2] shop#aaaaaaaaaa` (id 1) and 1 more",
+    ),
+    "withdrawn before it was sent": (
+        _desired(),
+        _entry(P, P, ending=_WITHDRAWN),
+        _remote(),
+        "blocked",
+        "withdrawn",
+    ),
+    "withdrawn, changed": (
+        _desired(content_digest="new", audience_digest="more", chunks=_OTHER_CHUNKS),
+        _entry(A, P, ending=_WITHDRAWN),
+        _remote(),
+        "blocked",
+        "withdrawn: by anna on 2026-11-23 10:00 (typo); to send it after all, raise `revision` to 2",
+    ),
+    "withdrawn, unknown": (_desired(), _entry(A, U, ending=_WITHDRAWN), _remote(), "blocked", "unknown"),
+    "withdrawn, raised": (
+        _desired(revision=2),
+        _entry(A, A, ending=_WITHDRAWN, **_SCHEDULED),
+        _remote(),
+        "create",
+        "",
+    ),
+    "abandoned": (
+        _desired(),
+        _entry(A, P, ending=_ABANDONED),
+        _remote(),
+        "noop",
+        "abandoned by anna on 2026-11-23 10:00",
+    ),
+    "abandoned before it was sent": (
+        _desired(),
+        _entry(P, R, ending=_ABANDONED),
+        _remote(),
+        "noop",
+        "abandoned by anna",
+    ),
+    "abandoned draft": (_desired(), _entry(D, P, ending=_ABANDONED), _remote(), "noop", ""),
+    "abandoned, changed": (
+        _desired(content_digest="new"),
+        _entry(A, P, ending=_ABANDONED),
+        _remote(),
+        "blocked",
+        "changed",
+    ),
+    "abandoned, other recipients": (
+        _desired(audience_digest="more", chunks=_OTHER_CHUNKS),
+        _entry(A, P, ending=_ABANDONED),
+        _remote(),
+        "noop",
+        "",
+    ),
+    "abandoned, unknown": (_desired(), _entry(A, U, ending=_ABANDONED), _remote(), "blocked", "unknown"),
+    "abandoned, raised": (
+        _desired(revision=2),
+        _entry(A, P, ending=_ABANDONED),
+        _remote(),
+        "create",
+        "revision 2",
+    ),
     "sent in part": (_desired(), _entry(A, P), _remote(_BOTH[0]), "resume", "1 of 2"),
     "sent in part, rest rejected": (_desired(), _entry(A, R), _remote(), "resume", ""),
     "sent in part, changed": (
@@ -545,6 +607,15 @@ def test_changed_audience_of_a_finished_mailing_is_a_note() -> None:
     """Nothing is sent to rows that were added after the send."""
     decision = _diff(_desired(audience_digest="more"), _entry(A, A), _remote())
     assert [note.code for note in decision.notes] == ["AUDIENCE_CHANGED"]
+
+
+def test_abandoned_mailing_says_what_was_sent() -> None:
+    """A changed audience is no news there: the rest gets nothing either way."""
+    decision = _diff(
+        _desired(audience_digest="more", chunks=_OTHER_CHUNKS), _entry(A, P, ending=_ABANDONED), _remote()
+    )
+    message = "abandoned by anna on 2026-11-23 10:00; sms.by accepted it for 2 of 4 recipients, and the rest gets nothing"
+    assert [tuple(note) for note in decision.notes] == [("ABANDONED", message)]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.config.project_loader import load_project
-from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Ending, EndingKind, Entry
+from smsby_deploy.lock.decisions import Ending, EndingKind
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.gone import OwnContent, excuse_errors, excuse_missing, is_excused, read_own_content
 from smsby_deploy.problems import Problem, Severity
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from smsby_deploy.lock.decisions import Ending, EndingKind
 from smsby_deploy.lock.records import EVERY_MAILING, ChunkState, Entry, Lock, Resolution
 from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing
 from smsby_deploy.plan.remote_state import view_remote
@@ -46,6 +47,16 @@ def test_check_list_expects_recent_chunks(ago: timedelta, is_expected: bool) -> 
     lock = Lock("shop", mailings={"sale/vip": _accepted("0" * 10, ago)})
     assert _check(lock).is_disproved is is_expected
     assert _check(lock, "another mailing").is_disproved is is_expected
+
+
+def test_check_list_sets_aside_what_was_withdrawn() -> None:
+    """It was deleted in the account, so that the list lacks it proves nothing."""
+    ending = Ending(EndingKind.WITHDRAWN, NOW.isoformat(), "anna", "")
+    entry = _accepted("0" * 10, timedelta(hours=1), schedule_time="2026-12-02T10:00:00+03:00")
+    assert _check(Lock("shop", mailings={"sale/vip": entry})).missing
+    check = _check(Lock("shop", mailings={"sale/vip": replace(entry, ending=ending)}))
+    assert not check.missing
+    assert not check.is_disproved
 
 
 @pytest.mark.parametrize(

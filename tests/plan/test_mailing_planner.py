@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.lock.records import ChunkState, Ending, EndingKind, Entry, Lock
+from smsby_deploy.lock.decisions import Ending, EndingKind
+from smsby_deploy.lock.records import ChunkState, Entry, Lock
 from smsby_deploy.plan.model import Action, Plan
 from tests.plan.examples import CAMPAIGN, NOON, make_example_plan, recorded
 

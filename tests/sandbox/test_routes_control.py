@@ -34,6 +34,22 @@ def test_control_route_refuses_invalid_clock_commands(sms: Client, given: Any) -
     assert sms.view("clock")["offset"] == 0
 
 
+def test_control_route_deletes_what_is_not_gone(sms: Client) -> None:
+    """As a person does in the account: it is neither listed nor sent, and costs nothing; what is gone stays."""
+    balance = float(sms.view("settings")["balance"])
+    sms.bulk(schedule_time="2036-12-01T10:00:00")
+    (number,) = [row["id"] for row in sms.get("getSMSMessages").json()["data"]]
+    sms.control("delete", {"message_id": number})
+    assert sms.get("getSMSMessages").status_code == 406
+    assert float(sms.view("settings")["balance"]) == balance
+    assert sms.view("inbox") == {}
+    sms.bulk()
+    (gone,) = [row["id"] for row in sms.get("getSMSMessages").json()["data"]]
+    assert (
+        requests.post(f"{sms.url}/_sandbox/delete", json={"message_id": gone}, timeout=5).status_code == 404
+    )
+
+
 @pytest.mark.parametrize(
     "given",
     [

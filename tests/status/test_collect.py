@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from smsby_deploy.errors import UsageError
-from smsby_deploy.lock.records import Approval, ChunkRecord, ChunkState, Ending, EndingKind, Entry, Lock
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
+from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.status.collect import (
     CollectProgress,
     StatusOptions,

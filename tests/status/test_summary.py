@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import InlineRecipients, Mailing
+from smsby_deploy.lock.decisions import Ending, EndingKind
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Lock
 from smsby_deploy.lock.store import RunningApply
@@ -307,3 +308,42 @@ def test_summary_of_a_running_apply_is_sending() -> None:
     assert (x.state, x.pending, x.other) == ("sending", 5, {})
     assert (y.state, y.other) == ("unknown", {"unknown": 3, "not sent": 2})
     assert report.running == "apply, process 7 on host"
+
+
+_LATER = "2026-12-02T10:00:00+03:00"
+
+
+def test_summary_counts_a_withdrawn_mailing() -> None:
+    """No recipient gets it and it costs nothing; if sms.by still lists it, what it reports is counted, and said."""
+    ending = Ending(EndingKind.WITHDRAWN, "2026-11-30T10:00:00+00:00", "anna", "typo")
+    withdrawn = replace(entry(chunk(A, 4), schedule_time=_LATER), ending=ending)
+    lock = Lock("shop", mailings={"c/x": withdrawn})
+    report = collect(lock, TableClient())
+    (mailing,) = report.mailings
+    assert (mailing.state, mailing.other, mailing.recipients) == ("withdrawn", {"withdrawn": 4}, 4)
+    assert (mailing.parts, mailing.cost, mailing.requests) == (0, Decimal(0), ("u1",))
+    assert mailing.notes == ("withdrawn by anna on 2026-11-30 10:00 (typo)",)
+    assert mailing.details.differences == ()
+    assert report.is_settled
+    assert report.totals.due == 0
+    assert report.exit_code() == 0
+    (still,) = collect(lock, TableClient(listed=[listed("c/x", A, 4)])).mailings
+    assert (still.state, still.pending, still.other) == ("withdrawn", 4, {})
+    assert Difference("messages in the list", "0", "1") in still.details.differences
+
+
+def test_summary_counts_an_abandoned_mailing() -> None:
+    """It is not an error that a part was not sent; while the other part is on its way, it is not settled."""
+    ending = Ending(EndingKind.ABANDONED, "2026-11-30T10:00:00+00:00", "anna", "")
+    lock = Lock(
+        "shop", mailings={"c/x": replace(entry(chunk(A, 2), chunk(B, 3, ChunkState.PENDING)), ending=ending)}
+    )
+    report = collect(lock, TableClient())
+    (mailing,) = report.mailings
+    assert (mailing.state, mailing.pending, mailing.other) == ("abandoned", 2, {"not sent": 3})
+    assert mailing.notes == ("abandoned by anna on 2026-11-30 10:00",)
+    assert not report.is_settled
+    assert report.exit_code() == 0
+    done = collect(lock, TableClient({"u1": [answer("c/x", A, "DELIVERED", "DELIVERED")]}))
+    assert done.is_settled
+    assert done.next_step is None

@@ -1,0 +1,158 @@
+"""What must hold before a user takes a mailing back: withdraws it, or abandons the rest of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from smsby_deploy.errors import Refused
+from smsby_deploy.lock.binding import Binding, check_service, find_binding
+from smsby_deploy.lock.decisions import EndingKind
+from smsby_deploy.lock.edit import LockEdit
+from smsby_deploy.lock.records import DONE, ChunkState, Entry, EntryState, Lock
+from smsby_deploy.plan.list_check import check_list, is_shown, shows_any
+from smsby_deploy.plan.remote_state import RemoteView, view_remote
+from smsby_deploy.plan.scheduled import accepted_names
+from smsby_deploy.plan.situation import is_scheduled
+from smsby_deploy.smsby.client import ReadClient
+
+
+@dataclass(frozen=True, slots=True)
+class AccountList:
+    """The list of the account in which a scheduled mailing was deleted.
+
+    A list read within `reconcile_seconds` of the acceptance may lack it although it is there.
+    """
+
+    binding_of: Callable[[], Binding]
+    connect: Callable[[], ReadClient]
+    reconcile_seconds: float
+
+    def read_list(self, lock: Lock) -> RemoteView:
+        """Return the list, if the lock belongs to the account.
+
+        Raises as find_binding and get_sms_messages.
+        """
+        here = self.binding_of()
+        check_service(lock, here.service)
+        remote = view_remote(lock.scope, self.connect().get_sms_messages())
+        find_binding(lock, here, is_shown=shows_any(lock, remote))
+        return remote
+
+
+def withdraw_mailing(change: LockEdit, address: str, now: datetime, account: AccountList | None) -> Entry:
+    """Record that nothing of a mailing is sent, and return the revision that this concerns.
+
+    What waits is no longer approved. What sms.by accepted for a later time must have been deleted in the account; without
+    `account`, that is the user's word.
+
+    Raises:
+        UsageError: it is not recorded.
+        Refused: it is unknown, gone, or neither approved nor scheduled; or sms.by still lists it.
+    """
+    entry = change.entry(address)
+    _check_known(address, entry)
+    chosen = next((one for one in (entry, *entry.earlier) if _waits(one) or _is_ahead(one, now)), None)
+    if chosen is None:
+        raise _not_withdrawable(address, entry)
+    if account is not None and not _waits(chosen):
+        _check_deleted(change.lock, address, chosen, account, now)
+    change.end(address, chosen.revision, EndingKind.WITHDRAWN)
+    return chosen
+
+
+def abandon_mailing(change: LockEdit, address: str) -> Entry:
+    """Record that what was not sent of a mailing never will be, and return the mailing.
+
+    Raises:
+        UsageError: it is not recorded.
+        Refused: a chunk of it is unknown, or nothing of it remains to be sent.
+    """
+    entry = change.entry(address)
+    _check_known(address, entry)
+    if entry.is_withdrawn or entry.is_abandoned:
+        raise Refused(f"{address} is already over: {entry.ending}", hint=_show(address))
+    if all(chunk.state in DONE for chunk in entry.chunks):
+        raise Refused(
+            f"nothing of {address} remains to be sent: sms.by accepted all of it",
+            hint=f"if it was scheduled and you have deleted it there: `smsby-deploy lock withdraw {address}`",
+        )
+    change.end(address, entry.revision, EndingKind.ABANDONED)
+    return entry
+
+
+def drafts_of(entry: Entry) -> list[str]:
+    """Return the ids of its drafts at sms.by, "?" where the id is not known."""
+    drafts = (chunk for chunk in entry.chunks if chunk.state is ChunkState.DRAFT)
+    return [str(draft.message_id or "?") for draft in drafts]
+
+
+def _check_known(address: str, entry: Entry) -> None:
+    if any(one.has_unknown for one in (entry, *entry.earlier)):
+        raise Refused(
+            f"it is not known whether {address} was sent: a chunk of it is unknown",
+            hint=f"resolve it first: `smsby-deploy lock resolve {address} --sent` or `--not-sent`",
+        )
+
+
+def _waits(entry: Entry) -> bool:
+    """Whether it was approved for later, and nothing of it was sent."""
+    is_lapsed = entry.state is EntryState.WITHDRAWN and not entry.is_withdrawn
+    return entry.state is EntryState.WAITING or is_lapsed
+
+
+def _is_ahead(entry: Entry, now: datetime) -> bool:
+    return is_scheduled(entry, [chunk.state for chunk in entry.chunks], now)
+
+
+def _not_withdrawable(address: str, entry: Entry) -> Refused:
+    """Return the error that says why a mailing cannot be withdrawn."""
+    if entry.is_withdrawn:
+        return Refused(f"{address} is already {entry.ending}", hint=_show(address))
+    if entry.was_sent_in_part:
+        when = f" at {entry.schedule_time}" if entry.schedule_time else ""
+        return Refused(
+            f"{address} is gone: it was sent{when}, and nothing takes it back",
+            hint="send a correction as another mailing; to leave a rest of it unsent, use "
+            f"`smsby-deploy lock abandon {address}`",
+        )
+    has_draft = any(chunk.state is ChunkState.DRAFT for chunk in entry.chunks)
+    what = (
+        "it is a draft that is not confirmed"
+        if has_draft
+        else "nothing of it was approved for later, or accepted"
+    )
+    return Refused(
+        f"{address} needs no withdrawal: {what}",
+        hint=f"so that it is never sent: `smsby-deploy lock abandon {address}`, or take it out of the files",
+    )
+
+
+def _check_deleted(lock: Lock, address: str, entry: Entry, account: AccountList, now: datetime) -> None:
+    """Check that the list of the account no longer shows a scheduled mailing."""
+    anyway = "if you know better than its list, use --anyway"
+    latest = max((chunk.accepted_at for chunk in entry.chunks if chunk.accepted_at), default=None)
+    if latest is not None and now - datetime.fromisoformat(latest) < timedelta(
+        seconds=account.reconcile_seconds
+    ):
+        raise Refused(
+            f"sms.by accepted {address} moments ago, and its list may not show it yet",
+            hint=f"wait {account.reconcile_seconds:g} s (api.reconcile_seconds), look there again, and run the command again",
+        )
+    remote = account.read_list(lock)
+    if any(is_shown(lock.scope, address, entry, chunk, remote) for chunk in entry.chunks):
+        names = accepted_names(lock.scope, address, entry, remote)
+        more = f" and {len(names) - 1} more" if names[1:] else ""
+        raise Refused(
+            f"sms.by still lists {address}, and will send it at {entry.schedule_time}",
+            hint=f"delete {names[0]}{more} in the account, then run the command again; {anyway}",
+        )
+    others = replace(lock, mailings={one: entry for one, entry in lock.mailings.items() if one != address})
+    check = check_list(others, remote, now=now, reconcile_seconds=account.reconcile_seconds)
+    if check.is_disproved:
+        raise Refused(f"the list of sms.by does not prove that it was deleted: {check.doubt}", hint=anyway)
+
+
+def _show(address: str) -> str:
+    return f"`smsby-deploy lock show {address}` shows the record"

@@ -1,0 +1,211 @@
+"""`lock withdraw` and `lock abandon`: what was not sent never is, until the revision is raised."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+import requests
+
+from tests.e2e.conftest import Shop
+from tests.e2e.trial import PHONES, Case, received, start
+
+_VIP = """\
+version: 1
+campaign: sale
+schedule_time: 2036-12-01T10:00:00
+revision: {revision}
+mailings:
+  - {{name: vip, recipients: ["375291234567", "375291234568"], text: Hi}}
+"""
+_WITHDRAW = ("lock", "withdraw", "sale/vip", "--reason", "wrong price")
+
+
+@pytest.fixture
+def scheduled(shop: Shop) -> Shop:
+    """A shop with one mailing that sms.by has scheduled, longer than reconcile_seconds ago."""
+    shop.write("sale.yaml", _VIP.format(revision=1))
+    assert shop.run("apply", "--auto-approve").code == 0
+    shop.wait_until(lambda: "moments ago" not in shop.run(*_WITHDRAW).err)
+    return shop
+
+
+def _ids(shop: Shop) -> list[int]:
+    return [row["id"] for row in shop.run("api", "getSMSMessages").json.get("data", [])]
+
+
+def _delete(shop: Shop) -> None:
+    """Delete every mailing in the account, as a person does."""
+    for number in _ids(shop):
+        requests.post(
+            f"{shop.url}/_sandbox/delete", json={"message_id": number}, timeout=5
+        ).raise_for_status()
+
+
+def test_scheduled_mailing_is_withdrawn_once_it_is_deleted(scheduled: Shop) -> None:
+    """Refused (4) while it is listed; then it stays withdrawn whatever the files say, and a raised revision is sent."""
+    shop = scheduled
+    refused = shop.run(*_WITHDRAW)
+    assert refused.code == 4
+    assert "sms.by still lists sale/vip, and will send it at 2036-12-01T10:00:00+03:00" in refused.err
+    assert f"(id {_ids(shop)[0]}) in the account" in " ".join(refused.err.split())
+    _delete(shop)
+    assert "lock withdraw sale/vip" in shop.run("plan").out
+    assert shop.run(*_WITHDRAW).code == 0
+
+    plan = shop.run("plan", "--format", "json")
+    assert plan.code == 4
+    assert plan.json["actions"][0]["reason_code"] == "withdrawn"
+    assert "(wrong price); to send it after all, raise `revision` to 2" in plan.json["actions"][0]["reason"]
+    assert not [problem for problem in plan.json["problems"] if problem["code"] == "REMOTE_MISSING"]
+    assert "withdrawn sale/vip r1  2 recipients" in shop.run("lock", "list").out
+    assert shop.lock()["mailings"]["sale/vip"]["ending"]["reason"] == "wrong price"
+    status = shop.run("status", "--format", "json")
+    assert status.code == 0
+    assert (status.json["mailings"][0]["state"], status.json["mailings"][0]["other"]) == (
+        "withdrawn",
+        {"withdrawn": 2},
+    )
+    for form in ("text", "markdown", "html", "junit"):
+        assert "wrong price" in shop.run("status", "--format", form).out, form
+    assert shop.run("apply", "--auto-approve").code == 4
+    assert not shop.inbox()
+
+    shop.write("sale.yaml", _VIP.format(revision=2))
+    raised = shop.run("plan", "--format", "json")
+    assert [(a["action"], a["reason"]) for a in raised.json["actions"]] == [("create", "revision 2")]
+    assert not raised.json["problems"]
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert {phone: len(messages) for phone, messages in shop.inbox().items()} == {
+        "375291234567": 1,
+        "375291234568": 1,
+    }
+
+
+def test_withdrawal_anyway_is_the_word_of_the_user(scheduled: Shop) -> None:
+    """With --anyway the list is not asked; as long as it shows the mailing, plan and status say so."""
+    shop = scheduled
+    before = sum(call["method"] == "getSMSMessages" for call in shop.calls())
+    assert shop.run("lock", "withdraw", "sale/vip", "--anyway").code == 0
+    assert sum(call["method"] == "getSMSMessages" for call in shop.calls()) == before
+    assert "but sms.by still lists it and will send it at 2036-12-01 10:00" in " ".join(
+        shop.run("plan").out.split()
+    )
+    assert "messages in the list" in shop.run("status").out
+    again = shop.run("lock", "withdraw", "sale/vip", "--anyway")
+    assert again.code == 4
+    assert "already withdrawn by" in again.err
+
+
+def test_withdrawn_record_can_be_moved_and_removed(scheduled: Shop) -> None:
+    """The decision goes with the record."""
+    shop = scheduled
+    _delete(shop)
+    assert shop.run(*_WITHDRAW).code == 0
+    assert shop.run("lock", "move", "sale/vip", "sale/gold").code == 0
+    assert shop.lock()["mailings"]["sale/gold"]["state"] == "withdrawn"
+    orphan = shop.run("plan", "--format", "json").json["actions"]
+    assert [(one["address"], one["action"]) for one in orphan] == [
+        ("sale/vip", "create"),
+        ("sale/gold", "orphan"),
+    ]
+    assert shop.run("lock", "remove", "sale/gold").code == 0
+    assert not shop.lock()["mailings"]
+
+
+@pytest.mark.parametrize("via", ["bulk", "single"])
+def test_abandoned_rest_is_never_sent(shop: Shop, via: str) -> None:
+    """A mailing that was sent in part is over: no apply resumes it, and a raised revision goes to everyone."""
+    case = Case(via, 3, plan_file=False)
+    start(shop, case, "shop")
+    shop.fault(method=case.method, nth=2, mode="429", when="before", retry_after="50")
+    run = shop.start("apply", "--auto-approve")
+    shop.wait_until(lambda: sum(call["method"] == case.method for call in shop.calls()) == 2)
+    run.signal(signal.SIGTERM)
+    assert run.finish(20).code == 6
+    shop.clear_faults()
+    got = sum(received(shop, "shop").values())
+    done = shop.run("lock", "abandon", "sale/staff", "--reason", "wrong text")
+    assert done.code == 0, done.err
+    assert f"sms.by accepted it for {got} recipient" in " ".join(done.err.split())
+
+    plan = shop.run("plan", "--format", "json")
+    assert plan.code == 0
+    assert plan.json["actions"][0]["action"] == "noop"
+    assert plan.json["actions"][0]["reason"].startswith("abandoned by ")
+    assert (
+        f"(wrong text); sms.by accepted it for {got} of 5 recipients" in plan.json["problems"][0]["message"]
+    )
+    assert shop.run("apply", "--auto-approve").code == 0
+    status = shop.run("status", "--format", "json")
+    assert (status.code, status.json["mailings"][0]["state"]) == (0, "abandoned")
+    assert status.json["mailings"][0]["other"] == {"not sent": 5 - got}
+    assert sum(received(shop, "shop").values()) == got
+    assert shop.run("lock", "abandon", "sale/staff").code == 4
+
+    text = (shop.root / "sale.yaml").read_text("utf-8")
+    shop.write("sale.yaml", text.replace("campaign: sale", "campaign: sale\nrevision: 2"))
+    assert shop.run("apply", "--auto-approve").code == 0
+    counts = received(shop, "shop")
+    assert sum(counts.values()) == got + 5
+    assert {key.split(":")[0] for key in counts} == set(PHONES[:5])
+
+
+def test_abandoned_draft_says_what_to_delete(shop: Shop) -> None:
+    """The draft of a list mailing is still at sms.by, where someone could confirm it."""
+    start(shop, Case("list", 1, plan_file=False), "shop")
+    shop.fault(
+        method="confirmSendMessageByList", nth=2, mode="error", when="before", text="Insufficient funds"
+    )
+    assert shop.run("apply", "--auto-approve").code == 1
+    (number,) = _ids(shop)
+    done = shop.run("lock", "abandon", "sale/letter0")
+    assert done.code == 0, done.err
+    assert f"warning: sale/letter0: delete its draft {number} in the account" in done.err
+    assert shop.run("plan").code == 0
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert not received(shop, "shop")
+
+
+@pytest.mark.parametrize("command", ["withdraw", "abandon"])
+def test_unknown_outcome_is_never_taken_back(shop: Shop, command: str) -> None:
+    """It must be resolved first (4); a held lock is 8."""
+    case = Case("bulk", 2, plan_file=False)
+    start(shop, case, "shop")
+    shop.fault(method="sendBulkSms", nth=2, mode="502", when="before")
+    assert shop.run("apply", "--auto-approve").code == 6
+    refused = shop.run("lock", command, "sale/staff", *(["--anyway"] if command == "withdraw" else []))
+    assert refused.code == 4
+    assert "resolve it first: `smsby-deploy lock resolve sale/staff" in refused.err
+    assert "ending" not in shop.lock()["mailings"]["sale/staff"]
+
+
+@pytest.mark.parametrize("command", ["withdraw", "abandon"])
+def test_decision_survives_a_crash_at_any_point(shop: Shop, command: str) -> None:
+    """A killed command has decided or not; afterwards the lock is readable, nothing is sent, and it can be repeated."""
+    shop.write("sale.yaml", _VIP.format(revision=1))
+    if command == "withdraw":
+        assert shop.run("apply", "--auto-approve").code == 0
+    else:
+        shop.fault(method="sendBulkSms", mode="error", when="before", text="No such alphaname")
+        assert shop.run("apply", "--auto-approve").code == 1
+    path = shop.root / "smsby.lock.json"
+    before, endings = path.read_bytes(), []
+    arguments = ("lock", command, "sale/vip", *(["--anyway"] if command == "withdraw" else []))
+    state = {"withdraw": "withdrawn", "abandon": "abandoned"}[command]
+    for k in range(1, 100):
+        for leftover in shop.root.glob("smsby.lock.json*"):
+            leftover.unlink()
+        path.write_bytes(before)
+        code = shop.run(*arguments, env={"SMSBY_FAULT": f"kill:{k}"}).code
+        listed = shop.run("lock", "list")
+        assert listed.code == 0, (k, listed.err)
+        endings.append(listed.out.startswith(state))
+        if code == 0:
+            break
+        assert shop.run(*arguments).code == (4 if endings[-1] else 0), k
+        assert shop.run("lock", "list").out.startswith(state)
+    assert k > 3
+    assert endings == sorted(endings)  # once decided, it stays decided
+    assert endings[-1]
+    assert len(shop.calls()) < 20

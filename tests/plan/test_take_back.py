@@ -1,0 +1,213 @@
+"""Withdrawing and abandoning: what they allow, and what they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smsby_deploy.errors import Refused, UsageError
+from smsby_deploy.lock.binding import Binding
+from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
+from smsby_deploy.lock.edit import LockEdit
+from smsby_deploy.lock.records import ChunkState, Entry, EntryState, Lock
+from smsby_deploy.lock.serialization import write_lock
+from smsby_deploy.lock.store import LockStore
+from smsby_deploy.plan.take_back import AccountList, abandon_mailing, drafts_of, withdraw_mailing
+from smsby_deploy.smsby.parsers import RemoteMailing, read_mailings
+from tests.lock.examples import entry
+
+NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
+LATER = "2026-12-02T10:00:00+03:00"
+HERE = Binding("production", "https://app.sms.by", "0123456789ab")
+P, U, A, R, D, S = (
+    ChunkState.PENDING,
+    ChunkState.UNKNOWN,
+    ChunkState.ACCEPTED,
+    ChunkState.REJECTED,
+    ChunkState.DRAFT,
+    ChunkState.SUPPRESSED,
+)
+APPROVAL = Approval("2026-11-30T10:00:00Z", "p", "anna", "2026-12-01T10:00:00Z", "2026-12-02T06:40:00Z")
+
+
+def _entry(*states: ChunkState, ago: int = 3600, **changes: Any) -> Entry:
+    """A mailing whose accepted chunks were accepted `ago` seconds ago."""
+    made = entry(*states)
+    at = (NOW - timedelta(seconds=ago)).isoformat()
+    chunks = tuple(replace(one, accepted_at=at) if one.state is A else one for one in made.chunks)
+    return replace(made, chunks=chunks, **changes)
+
+
+def _ended(kind: EndingKind) -> Ending:
+    return Ending(kind, "2026-11-30T10:00:00Z", "boris", "")
+
+
+class _List:
+    """A client whose list shows mailings with these names."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self.reads = 0
+
+    def get_sms_messages(self) -> tuple[RemoteMailing, ...]:
+        self.reads += 1
+        rows = [{"id": number, "name": name, "status": "NEW"} for number, name in enumerate(self.names, 1)]
+        return tuple(read_mailings({"data": rows}))
+
+    def account(self) -> AccountList:
+        client: Any = self
+        return AccountList(lambda: HERE, lambda: client, reconcile_seconds=30)
+
+
+@pytest.fixture
+def change(tmp_path: Path) -> Callable[..., Entry]:
+    """A function that records mailings, makes a change, and returns what is recorded of a/b afterwards."""
+
+    def make(do: Callable[[LockEdit], Any], **mailings: Entry) -> Entry:
+        store = LockStore(tmp_path / "lock.json", "shop")
+        entries = {f"a/{name}": recorded for name, recorded in mailings.items()}
+        store.path.write_text(
+            write_lock(Lock("shop", 1, "line", entries, service=HERE.service, account=HERE.account))
+        )
+        with store.held() as held:
+            do(LockEdit(held, by="anna", at="2026-12-01T09:00:00Z", tool="test", reason="typo"))
+        (resolution,) = store.read().resolutions
+        assert (resolution.address, resolution.by, resolution.reason) == ("a/b", "anna", "typo")
+        return store.read().mailings["a/b"]
+
+    return make
+
+
+def test_withdraw_revokes_an_approval(change: Callable[..., Entry]) -> None:
+    """Nothing was sent, so sms.by is not asked."""
+    remote = _List()
+    waiting = _entry(P, approval=APPROVAL, schedule_time=LATER)
+    after = change(lambda edit: withdraw_mailing(edit, "a/b", NOW, remote.account()), b=waiting)
+    assert after == replace(
+        waiting, ending=Ending(EndingKind.WITHDRAWN, "2026-12-01T09:00:00Z", "anna", "typo")
+    )
+    assert after.state is EntryState.WITHDRAWN
+    assert remote.reads == 0
+
+
+@pytest.mark.parametrize("states", [(A,), (A, P), (A, R)])
+def test_withdraw_believes_that_a_scheduled_mailing_was_deleted(
+    states: tuple[ChunkState, ...], change: Callable[..., Entry]
+) -> None:
+    """The list lacks it, and shows another mailing of the lock."""
+    other = _entry(A)
+    remote = _List(f"a/c shop#{other.chunks[0].fingerprint}")
+    scheduled = _entry(*states, schedule_time=LATER)
+    moved = replace(
+        scheduled, chunks=tuple(replace(c, fingerprint=f"f{c.fingerprint[1:]}") for c in scheduled.chunks)
+    )
+    after = change(lambda edit: withdraw_mailing(edit, "a/b", NOW, remote.account()), b=moved, c=other)
+    assert after.is_withdrawn
+    assert after.chunks == moved.chunks
+
+
+@pytest.mark.parametrize(
+    ("shown", "ago", "why"),
+    [
+        (("a/b shop#0000000000",), 3600, "sms.by still lists a/b"),
+        ((), 29, "moments ago"),
+        (("foreign",), 3600, "does not prove"),
+    ],
+)
+def test_withdraw_refuses_what_may_still_go_out(
+    shown: tuple[str, ...], ago: int, why: str, change: Callable[..., Entry]
+) -> None:
+    """It is listed, or the list may lag; or it shows nothing of what was accepted."""
+    scheduled, others = _entry(A, ago=ago, schedule_time=LATER), {}
+    if shown == ("foreign",):
+        other = _entry(A)
+        others = {"c": replace(other, chunks=(replace(other.chunks[0], fingerprint="1" * 10),))}
+    with pytest.raises(Refused, match=why):
+        change(
+            lambda edit: withdraw_mailing(edit, "a/b", NOW, _List(*shown).account()), b=scheduled, **others
+        )
+    assert change(lambda edit: withdraw_mailing(edit, "a/b", NOW, None), b=scheduled).is_withdrawn
+
+
+@pytest.mark.parametrize(
+    ("recorded", "why"),
+    [
+        (_entry(A, U, schedule_time=LATER), "it is not known whether"),
+        (_entry(P, U, approval=APPROVAL), "it is not known whether"),
+        (_entry(A), "is gone: it was sent, and"),
+        (_entry(A, schedule_time="2026-12-01T11:59:00+03:00"), "is gone: it was sent at 2026-12-01T11:59"),
+        (_entry(A, P), "is gone"),
+        (_entry(P, R), "needs no withdrawal: nothing of it was approved"),
+        (_entry(D), "needs no withdrawal: it is a draft"),
+        (_entry(S), "needs no withdrawal"),
+        (
+            _entry(A, schedule_time=LATER, ending=_ended(EndingKind.WITHDRAWN)),
+            "already withdrawn by boris on 2026-11-30",
+        ),
+    ],
+)
+def test_withdraw_refuses_what_is_not_ahead(recorded: Entry, why: str, change: Callable[..., Entry]) -> None:
+    """With the reason, whatever the user knows of the account."""
+    with pytest.raises(Refused, match=why):
+        change(lambda edit: withdraw_mailing(edit, "a/b", NOW, None), b=recorded)
+
+
+def test_withdraw_takes_an_earlier_revision_that_is_scheduled(change: Callable[..., Entry]) -> None:
+    """The present one was not sent; the one before is still to go out."""
+    earlier = _entry(A, schedule_time=LATER)
+    after = change(
+        lambda edit: withdraw_mailing(edit, "a/b", NOW, _List().account()),
+        b=replace(_entry(P), revision=2, earlier=(earlier,)),
+    )
+    assert after.ending is None
+    assert after.earlier[0].is_withdrawn
+
+
+@pytest.mark.parametrize("states", [(A, P), (A, R), (P, R), (D,), (P,), (S, P)])
+def test_abandon_ends_what_was_certainly_not_sent(
+    states: tuple[ChunkState, ...], change: Callable[..., Entry]
+) -> None:
+    """The record keeps what was sent, and says who decided it."""
+    before = _entry(*states)
+    after = change(lambda edit: abandon_mailing(edit, "a/b"), b=before)
+    assert after == replace(
+        before, ending=Ending(EndingKind.ABANDONED, "2026-12-01T09:00:00Z", "anna", "typo")
+    )
+    assert after.state is EntryState.ABANDONED
+
+
+@pytest.mark.parametrize(
+    ("recorded", "why"),
+    [
+        (_entry(A, U, P), "it is not known whether"),
+        (_entry(A, S), "nothing of a/b remains"),
+        (_entry(A, P, ending=_ended(EndingKind.ABANDONED)), "already over: abandoned by boris"),
+        (_entry(A, P, ending=_ended(EndingKind.WITHDRAWN)), "already over: withdrawn by boris"),
+    ],
+)
+def test_abandon_refuses_what_has_no_rest(recorded: Entry, why: str, change: Callable[..., Entry]) -> None:
+    """An unknown chunk must be resolved first: whether it was sent is no decision."""
+    with pytest.raises(Refused, match=why):
+        change(lambda edit: abandon_mailing(edit, "a/b"), b=recorded)
+
+
+def test_take_back_needs_a_record(change: Callable[..., Entry]) -> None:
+    """A mailing that is not recorded is wrong usage."""
+    for act in (
+        lambda edit: abandon_mailing(edit, "a/x"),
+        lambda edit: withdraw_mailing(edit, "a/x", NOW, None),
+    ):
+        with pytest.raises(UsageError, match="no mailing a/x"):
+            change(act, b=_entry(P))
+
+
+def test_drafts_of_names_the_drafts_that_exist() -> None:
+    """Someone may still confirm them in the account."""
+    made = _entry(D, A, D)
+    chunks = (replace(made.chunks[0], message_id=7), *made.chunks[1:])
+    assert drafts_of(replace(made, chunks=chunks)) == ["7", "?"]
