@@ -1,7 +1,8 @@
 """Fault points: places where a test can kill the real program.
 
 SMSBY_FAULT turns them on. `count:FILE` appends the name of every point that is passed to FILE; `kill:K` kills the process
-with SIGKILL at the K-th point, counted from 1, as if the machine were lost.
+with SIGKILL at the K-th point, counted from 1, as if the machine were lost. `pause:FILE` appends the name as well, and
+then waits until a byte is written to the named pipe FILE.pipe.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ def fault_point(name: str) -> None:
     mode, _, argument = setting.partition(":")
     with _mutex:
         _passed += 1
-        if mode == "count":
+        if mode in ("count", "pause"):
             with Path(argument).open("a", encoding="utf-8") as file:
                 file.write(f"{_passed} {name}\n")
-        elif mode == "kill" and _passed == int(argument):
+        if mode == "kill" and _passed == int(argument):
             os.kill(os.getpid(), signal.SIGKILL)
+        if mode == "pause":
+            Path(f"{argument}.pipe").read_bytes()

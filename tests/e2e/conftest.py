@@ -45,6 +45,10 @@ class Run:
         assert self.forked.process.pid is not None
         os.kill(self.forked.process.pid, number)
 
+    @property
+    def is_running(self) -> bool:
+        return self.forked.process.is_alive()
+
     def said(self) -> str:
         """Its stderr so far."""
         return self.forked.said()
