@@ -2,7 +2,7 @@
 
 A first run of the real command pauses at each fault point, so a new one is covered without a change here. What a run does
 after a crash depends only on the files and on what sms.by has accepted. Many fault points leave the same: each state is made
-by a SIGKILL, and recovered from, once. With several requests in flight a pause does not tell what a kill leaves, so there
+by a SIGKILL, and recovered from, once. With several requests in flight a pause does not show what a kill leaves, so there
 every point is killed.
 """
 
