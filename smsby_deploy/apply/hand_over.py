@@ -75,24 +75,27 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
                 if _next_opening(request, request.store.read(), request.clock.now()) is None:
                     raise
                 watched.failed(error)
-                request.say(Event("waiting", f"{error.message}; it is tried again", is_warning=True))
+                watched.say(request, Event("waiting", f"{error.message}; it is tried again", is_warning=True))
             else:
-                if result.mailings or watched.is_new:
-                    _say_wait(request, result)
                 watched.add(result)
                 if result.was_stopped or result.next_opening is None:
                     return watched.merged()
                 wait = (result.next_opening - request.clock.now()).total_seconds()
                 pause = min(_LONGEST_PAUSE, wait) if wait > 0 else _LONGEST_PAUSE
+                watched.say(request, _why_waiting(result, is_open=wait <= 0))
             shutdown.pause(pause)
             if shutdown.is_requested:
                 return watched.merged()
 
 
-def _say_wait(request: ApplyRequest, result: ApplyResult) -> None:
-    if result.next_opening is not None:
-        opens = f"{result.next_opening:%Y-%m-%d %H:%M %z}"
-        request.say(Event("waiting", f"waiting for the window that opens {opens}"))
+def _why_waiting(result: ApplyResult, *, is_open: bool) -> Event:
+    """Return what a watch waits for: the next window, or the end of an obstacle."""
+    if not is_open:
+        return Event("waiting", f"waiting for the window that opens {result.next_opening:%Y-%m-%d %H:%M %z}")
+    failed = [mailing for mailing in result.mailings if mailing.error]
+    why = f"{failed[0].address}: {failed[0].error}; " if failed else ""
+    addresses = tuple(mailing.address for mailing in failed)
+    return Event("waiting", f"{why}it is tried again until its window is over", addresses, is_warning=True)
 
 
 class _Watched:
@@ -101,11 +104,13 @@ class _Watched:
     def __init__(self) -> None:
         self._results: list[ApplyResult] = []
         self._error: SmsbyDeployError | None = None
+        self._said: Event | None = None
 
-    @property
-    def is_new(self) -> bool:
-        """Whether there is no result yet."""
-        return not self._results
+    def say(self, request: ApplyRequest, event: Event) -> None:
+        """Report why it waits, once for each reason."""
+        if event != self._said:
+            request.say(event)
+        self._said = event
 
     def failed(self, error: SmsbyDeployError) -> None:
         self._error = error

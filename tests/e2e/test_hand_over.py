@@ -233,3 +233,32 @@ def test_signal_ends_a_watch(shop: Shop, number: int) -> None:
     done = run.finish(20)
     assert (done.code, _sends(shop)) == (0, []), done.err
     assert "the next window opens" in done.out
+
+
+def test_every_transport_is_handed_over(shop: Shop) -> None:
+    """Lists, uploads and single sends wait like bulk mailings: until then sms.by has neither list, draft nor message."""
+    phones = f'recipients: ["{PHONES[0]}", "{PHONES[1]}"]'
+    _write(
+        shop,
+        "  - {name: letter, list: Newsletter, text: News}\n",
+        f"  - {{name: upload, upload: true, {phones}, text: Upload}}\n",
+        f"  - {{name: single, via: single, {phones}, text: Single}}\n",
+    )
+    held = shop.run("apply", "--auto-approve", "--format", "json")
+    assert (held.code, held.json["summary"]["held"], _sends(shop)) == (0, 3, []), held.err
+    assert {a["action"] for a in shop.run("plan", "--format", "json").json["actions"]} == {"waiting"}
+    done = _later(shop, _OPEN, "apply", "--due", "--format", "json")
+    assert set(_outcomes(done).values()) == {"sent"}
+    assert {entry["state"] for entry in shop.lock()["mailings"].values()} == {"complete"}
+    assert _outcomes(_later(shop, _OPEN, "apply", "--due", "--format", "json")) == {}
+
+
+def test_watch_hands_over_when_the_window_opens(shop: Shop) -> None:
+    """It waits for it, hands over, and ends because nothing waits any more."""
+    _write(shop, _mailing("vip", PHONES[0]))
+    _apply(shop)
+    now = datetime.now(UTC)  # noqa: TID251
+    ahead = (_TIME - timedelta(hours=12) - now).total_seconds() - 1.5
+    done = _later(shop, ahead, "apply", "--due", "--watch", "--format", "json")
+    assert _outcomes(done) == {"sale/vip": "sent"}
+    assert "waiting for the window that opens" in done.err
