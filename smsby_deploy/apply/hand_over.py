@@ -31,7 +31,7 @@ from smsby_deploy.plan.selection import is_selected, problems_in, select_mailing
 from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.suppression import hash_opt_outs
 
-_REMOVED = "it was removed from the files after it was approved, so it is not sent"
+_REMOVED = "it was removed from the files, or cancelled there, after it was approved, so it is not sent"
 _LONGEST_PAUSE = 60.0  # seconds: another run may approve something that is due earlier
 
 
@@ -173,7 +173,7 @@ class _Sorted:
 
     due: by the plan that approved them
     missed: their windows are over, and nothing of them was handed over
-    gone: they are no longer in the files
+    gone: they are no longer in the files, or cancelled there
     unreadable: they are due, and are not valid, or may be in a file that is not
     """
 
@@ -188,13 +188,14 @@ class _Sorted:
 
 
 def _sort(request: ApplyRequest, loaded: LoadedProject, lock: Lock, now: datetime) -> _Sorted:
-    in_files = {mailing.address for mailing in loaded.project.mailings}
+    in_files = {mailing.address for mailing in loaded.project.mailings if mailing.cancelled is None}
+    cancelled = {mailing.address for mailing in loaded.project.mailings} - in_files
     flawed = {mailing.address for mailing in loaded.flawed}
     found = _Sorted({}, [], [], [])
     for address, entry in _approved(request, lock).items():
         assert entry.approval is not None
         window = entry.approval.window
-        if address not in in_files | flawed and loaded.is_whole:
+        if address in cancelled or (address not in in_files | flawed and loaded.is_whole):
             if not entry.may_have_reached:
                 found.gone.append(address)
         elif window.is_over(now):

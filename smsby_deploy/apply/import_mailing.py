@@ -100,6 +100,11 @@ def import_mailing(
         SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
     """
     mailing = find_mailing(loaded, wanted.address)
+    if mailing.cancelled is not None:
+        raise Refused(
+            f"{wanted.address} is cancelled in the files, so nothing says what it would have been",
+            hint="remove `cancelled` while you import it",
+        )
     files = measure_files(loaded, select=(wanted.address,), lock=held.lock)
     files.check_key()
     plan = files.plan(client=client, account=None, now=clock.now(), new_id=new_id, here=here)

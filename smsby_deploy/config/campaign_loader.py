@@ -153,6 +153,7 @@ class _CampaignLoader:
             release=self._release(node, schedule),
             is_fresh=self._is_fresh(node),
             own=_read_own(node),
+            cancelled=node.get("cancelled"),
         )
 
     def _schedule(self, node: YamlMap, mark: Mark) -> _Schedule:

@@ -284,9 +284,9 @@ class Mailing(NamedTuple):
     release: Release | None = None  # only with a schedule_time
     is_fresh: bool = False
     own: OwnSettings = OwnSettings()
-    unreadable: tuple[
-        Problem, ...
-    ] = ()  # the errors of files it names; with any, neither text nor audience is read
+    cancelled: str | None = None  # why it is not sent
+    # The errors of files it names; with any, neither text nor audience is read.
+    unreadable: tuple[Problem, ...] = ()
 
     def time_on_wire(self, now: datetime) -> datetime | None:
         """Return the schedule time to send to sms.by; None to send immediately.

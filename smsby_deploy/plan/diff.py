@@ -261,9 +261,10 @@ def make_orphan(address: str, entry: Entry) -> Action:
     )
 
 
-def make_gone(address: str, entry: Entry) -> Action:
-    """Return the action of a mailing that was sent and whose files cannot be read any more."""
-    return replace(make_orphan(address, entry), action=ActionKind.NOOP, reason=reasons.gone())
+def make_recorded(address: str, entry: Entry, decision: Decision) -> Action:
+    """Return the action of a mailing whose files are not read, by what is recorded of it."""
+    action = make_orphan(address, entry)
+    return replace(action, action=decision.action, reason=decision.reason, reason_code=decision.code)
 
 
 def _count_rest(action: Action, desired: Desired, unsent: tuple[int | None, ...]) -> Action:

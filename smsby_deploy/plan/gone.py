@@ -63,10 +63,12 @@ def read_own_content(mailing: Mailing) -> OwnContent:
 
 
 def is_excused(entry: Entry | None, mailing: Mailing, now: datetime) -> bool:
-    """Whether the files of `mailing` may be missing or invalid, because it is gone.
+    """Whether the files of `mailing` may be missing or invalid.
 
-    Not so if it was changed itself: then what is wrong with it matters to whoever changed it.
+    They may if it is cancelled or gone, unless it was itself changed since: then what is wrong with it matters.
     """
+    if mailing.cancelled is not None:
+        return True
     return entry is not None and _is_gone(entry, mailing, now) and not _has_new_text(entry, mailing)
 
 
@@ -108,7 +110,7 @@ def excuse_errors(mailing: Mailing, problems: Iterable[Problem]) -> list[Problem
 
 def _as_note(mailing: Mailing, error: Problem, more: int = 0) -> Problem:
     rest = f" (and {counted(more, 'more error')})" if more else ""
-    message = f"{error.message}{rest}; the mailing is gone and does not need it"
+    message = f"{error.message}{rest}; nothing of the mailing will be sent, so it is not needed"
     return replace(error, severity=Severity.NOTE, message=message, address=mailing.address)
 
 

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from smsby_deploy.config.declarations import ContactList, Mailing, Project
-from smsby_deploy.lock.records import Entry, Lock, NamedId
+from smsby_deploy.lock.records import ChunkState, Entry, Lock, NamedId
 from smsby_deploy.plan import reasons
 from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.desired import Desired
-from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_gone, make_orphan
+from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_orphan, make_recorded
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import check_mailing
 from smsby_deploy.plan.list_check import ListCheck
@@ -24,8 +24,8 @@ from smsby_deploy.plan.model import (
     ActionKind,
     ReasonCode,
 )
-from smsby_deploy.plan.remote_state import RemoteView
-from smsby_deploy.plan.scheduled import find_late_opt_outs
+from smsby_deploy.plan.remote_state import RemoteView, merge_entry
+from smsby_deploy.plan.scheduled import find_late_opt_outs, report_cancelled
 from smsby_deploy.plan.similar import Planned, SentMailings
 from smsby_deploy.plan.situation import Situation, keep_fingerprints, standing_entry
 from smsby_deploy.plan.staleness import query_input
@@ -75,7 +75,7 @@ class MailingPlanner:
             entry = standing_entry(entry, mailing.revision)
         self.problems.extend(found)
         if is_excused and entry is not None:
-            return make_gone(mailing.address, entry)
+            return make_recorded(mailing.address, entry, Decision(ActionKind.NOOP, reasons.gone()))
         if desired is None:
             return None
         if self.lock.rekeyed:
@@ -86,6 +86,18 @@ class MailingPlanner:
         if desired.snapshot is not None:
             self.snapshots[query_input(mailing.address)] = desired.snapshot
         return make_action(mailing, desired, decision, self.names, entry)
+
+    def plan_cancelled(self, mailing: Mailing) -> Action | None:
+        """Return the action of a cancelled mailing: none, unless some of it may have been sent."""
+        address, entry = mailing.address, self.lock.mailings.get(mailing.address)
+        self.problems.append(report_cancelled(self.project.scope, mailing, entry, self.remote, self.now))
+        if entry is None or not entry.may_have_reached:
+            return None
+        if ChunkState.UNKNOWN in merge_entry(entry, self.remote):
+            return make_recorded(
+                address, entry, block(ReasonCode.UNKNOWN, reasons.unknown_and_cancelled(address))
+            )
+        return make_recorded(address, entry, Decision(ActionKind.NOOP, reasons.cancelled(mailing)))
 
     def plan_orphan(self, address: str) -> Action:
         """Return the action of a recorded mailing that is no longer in the files."""

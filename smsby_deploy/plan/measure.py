@@ -255,13 +255,14 @@ def validate_project(
 ) -> tuple[Problem, ...]:
     """Return every problem of the files and audiences; every text is rendered.
 
-    `excuses` says of a mailing with errors whether it may have them.
+    Of cancelled mailings neither is read. `excuses` says of a mailing with errors whether it may have them.
     """
     loaded = excuse_missing(loaded, excuses)
     entries, notes = check_without_databases(loaded.project.suppress)
     suppressed, problems = load_suppression(entries, loaded.project.only_to)
     found = [*loaded.problems, *notes, *problems]
-    for mailing in progress.over((*loaded.project.mailings, *loaded.flawed)):
+    mailings = [one for one in loaded.project.mailings if one.cancelled is None]
+    for mailing in progress.over((*mailings, *loaded.flawed)):
         if isinstance(mailing.audience, RecipientsQuery) and mailing.audience.url is None:
             found.extend(_check_without_database(mailing, mailing.audience))
         else:

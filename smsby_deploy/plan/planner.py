@@ -101,7 +101,9 @@ def measure_files(
     """
     in_files = {mailing.address for mailing in (*loaded.project.mailings, *loaded.flawed)}
     lock, archived = with_archived(lock, in_files)
-    mailings, orphans = select_mailings(loaded, lock, select, archived)
+    selected, orphans = select_mailings(loaded, lock, select, archived)
+    mailings = [mailing for mailing in selected if mailing.cancelled is None]
+    cancelled = tuple(mailing for mailing in selected if mailing.cancelled is not None)
     excuses = partial(_is_excused, lock, now)
     loaded = excuse_missing(loaded, excuses)
     loaded = loaded._replace(problems=problems_in(loaded, select))
@@ -122,7 +124,15 @@ def measure_files(
                 desired, found = None, excuse_errors(mailing, found)
             measured.append(MeasuredMailing(mailing, desired, policy, tuple(found), bool(is_excused)))
     files = MeasuredFiles(
-        loaded, select, lock, archived, tuple(measured), tuple(orphans), suppressed, tuple(problems)
+        loaded,
+        select,
+        lock,
+        archived,
+        tuple(measured),
+        tuple(orphans),
+        suppressed,
+        tuple(problems),
+        cancelled,
     )
     if select:
         return files
@@ -146,6 +156,7 @@ class MeasuredFiles:
     orphans: tuple[str, ...]
     suppressed: PhoneSet
     suppression_problems: tuple[Problem, ...]
+    cancelled: tuple[Mailing, ...] = ()
     flaws: tuple[Problem, ...] = ()
 
     @property
@@ -211,6 +222,7 @@ class MeasuredFiles:
         problems += self.flaws
         actions = hold_budget(project, [action for action in planned if action], self.lock, now)
         problems += self._find_similar(actions, planner.sent, now)
+        actions += filter(None, map(planner.plan_cancelled, self.cancelled))
         actions += [planner.plan_orphan(address) for address in self.orphans]
         return Plan(
             id=new_id,

@@ -313,6 +313,17 @@ def sent_again(here: Situation) -> str:
     return f"revision {here.desired.revision} will be sent to up to {recipients} {got}"
 
 
+def cancelled(mailing: Mailing) -> str:
+    return f"cancelled: {mailing.cancelled}; nothing more of it is sent"
+
+
+def unknown_and_cancelled(address: str) -> str:
+    return (
+        "it is cancelled, but an earlier request may or may not have been accepted; look at sms.by, then run "
+        f"`smsby-deploy lock resolve {address} --sent` or `--not-sent`"
+    )
+
+
 def gone() -> str:
     return "sent; its files cannot be read any more, and are not needed"
 

@@ -1,4 +1,4 @@
-"""What sms.by accepted and is still to send: its names there, and who opted out since."""
+"""What sms.by accepted and is still to send: its names there, who opted out since, what was cancelled."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from datetime import datetime
 
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.phone_states import PhoneState
-from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry
+from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, EntryState
 from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
-from smsby_deploy.plan.situation import Situation
+from smsby_deploy.plan.situation import Situation, is_scheduled
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.wording import counted
 
@@ -69,6 +69,45 @@ def _count_sent(here: Situation, chunk: ChunkRecord, state: ChunkState) -> int |
     listed = here.remote.by_fingerprint.get(chunk.fingerprint) if here.remote is not None else None
     invalid = chunk.upload.invalid if chunk.upload is not None else 0
     return max(chunk.recipients, (listed.count_phones or 0) if listed is not None else 0) + invalid
+
+
+def report_cancelled(
+    scope: str, mailing: Mailing, entry: Entry | None, remote: RemoteView | None, now: datetime
+) -> Problem:
+    """Say that a mailing is cancelled, and what of it is not."""
+    recorded = () if entry is None else (entry, *entry.earlier)
+    scheduled = [one for one in recorded if is_scheduled(one, merge_entry(one, remote), now)]
+    if scheduled:
+        first = scheduled[0]
+        address = mailing.address
+        names = [name for one in scheduled for name in accepted_names(scope, address, one, remote)]
+        more = f" and {len(names) - 1} more" if names[1:] else ""
+        message = (
+            f"{mailing.cancelled}; but sms.by has accepted it and will send it at {recorded_time(first)}: delete "
+            f"{names[0]}{more} in the account and run `smsby-deploy lock withdraw {address}`"
+        )
+        return Problem(Severity.WARNING, "NOT_CANCELLED", message, address, mailing.location)
+    rest = _what_became_of(entry)
+    message = f"{mailing.cancelled}{rest and f'; {rest}'}"
+    return Problem(Severity.NOTE, "CANCELLED", message, mailing.address, mailing.location)
+
+
+def _what_became_of(entry: Entry | None) -> str:
+    """What was done of a cancelled mailing that is not scheduled; empty if that is nothing."""
+    state = None if entry is None else entry.state
+    if (
+        entry is not None
+        and state not in (EntryState.WITHDRAWN, EntryState.UNKNOWN)
+        and entry.was_sent_in_part
+    ):
+        return (
+            "it was sent before"
+            if entry.is_complete
+            else "a part of it was sent before, the rest is not sent"
+        )
+    if state is EntryState.WAITING:
+        return "its approval lapses with the next `apply --due`"
+    return "its draft stays at sms.by until you delete it there" if state is EntryState.DRAFT else ""
 
 
 def _name(project: str, address: str, entry: Entry, index: int, remote: RemoteView | None) -> str:

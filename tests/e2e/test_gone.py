@@ -19,12 +19,16 @@ mailings:
 """
 
 
-def _send(shop: Shop) -> None:
+def _write_files(shop: Shop) -> None:
     shop.write("smsby.yaml", f"{PROJECT}defaults: {{alphaname: MyShop}}\n")
     shop.write("templates/footer.j2", "Shop")
     shop.write("lists/vip.csv", "phone,name\n375291234567,Anna\n375291234568,Boris\n")
     shop.write("texts/staff.j2", "Closed")
     shop.write("sale.yaml", _SALE)
+
+
+def _send(shop: Shop) -> None:
+    _write_files(shop)
     sent = shop.run("apply", "--auto-approve")
     assert sent.code == 0, sent.err
 
@@ -129,3 +133,66 @@ def test_problem_outside_select_stops_nothing_inside(shop: Shop) -> None:
     assert shop.run("apply", "--select", "sale/vip", "--auto-approve").code == 0
     assert list(shop.inbox()) == ["375291234567"]
     assert shop.run("apply", "plan.json", "--auto-approve").code == 5
+
+
+_LATER = _SALE.replace("campaign: sale", "campaign: sale\nschedule_time: 2036-12-01T10:00:00")
+
+
+def _cancelled(text: str) -> str:
+    """A campaign whose first mailing is cancelled."""
+    return text.replace("- name: vip", "- name: vip\n    cancelled: wrong prices")
+
+
+def test_cancelled_mailing_is_not_sent(shop: Shop) -> None:
+    """It has no action, fails no plan, needs no files, and is sent once the word is taken back."""
+    shop.write("texts/staff.j2", "Closed")
+    shop.write("sale.yaml", _cancelled(_SALE))
+    actions, problems = _plan(shop)
+    assert actions == {"sale/staff": "create"}
+    assert [(one["severity"], one["code"], one["address"]) for one in problems] == [
+        ("note", "FILE_MISSING", "sale/vip"),
+        ("note", "CANCELLED", "sale/vip"),
+    ]
+    assert problems[1]["message"] == "wrong prices"
+    assert shop.run("validate").code == 0
+    assert shop.run("apply", "--auto-approve").code == 0
+    assert list(shop.inbox()) == ["375291234569"]
+    alone = shop.run("plan", "sale/vip")
+    assert alone.code == 0
+    assert "note CANCELLED sale/vip: wrong prices" in alone.out
+    assert shop.run("import", "sale/vip", "--message-id", "1").code == 4
+    shop.write("templates/footer.j2", "Shop")
+    shop.write("lists/vip.csv", "phone,name\n375291234567,Anna\n")
+    shop.write("sale.yaml", _SALE)
+    assert _plan(shop)[0] == {"sale/vip": "create", "sale/staff": "noop"}
+
+
+def test_cancelled_mailing_that_is_scheduled_is_a_warning(shop: Shop) -> None:
+    """Nothing is cancelled at sms.by: its name, id and time are in the warning."""
+    _write_files(shop)
+    shop.write("sale.yaml", _LATER)
+    assert shop.run("apply", "--auto-approve").code == 0
+    shop.write("sale.yaml", _cancelled(_LATER))
+    actions, problems = _plan(shop)
+    assert actions["sale/vip"] == "noop"
+    (warning,) = [one for one in problems if one["code"] == "NOT_CANCELLED"]
+    assert warning["severity"] == "warning"
+    assert warning["message"].startswith(
+        "wrong prices; but sms.by has accepted it and will send it at 2036-12-01 10:00: delete `sale/vip shop#"
+    )
+    assert "smsby-deploy lock withdraw sale/vip" in warning["message"]
+
+
+def test_cancelled_mailing_that_was_sent_stays_recorded(shop: Shop) -> None:
+    """A note says that it was sent before; an unknown outcome is still to be settled."""
+    _send(shop)
+    shop.write("sale.yaml", _cancelled(_SALE))
+    actions, problems = _plan(shop)
+    assert actions["sale/vip"] == "noop"
+    assert [one["message"] for one in problems] == ["wrong prices; it was sent before"]
+    other = _SALE.replace("campaign: sale", "campaign: other").replace("Hi", "Hello")
+    shop.write("sale.yaml", other)
+    shop.fault(method="sendBulkSms", mode="502")
+    assert shop.run("apply", "--select", "other/vip", "--auto-approve").code == 6
+    shop.write("sale.yaml", _cancelled(other))
+    assert _plan(shop, 4)[0]["other/vip"] == "unknown"

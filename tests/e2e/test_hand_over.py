@@ -151,6 +151,19 @@ def test_removed_mailing_is_withdrawn(shop: Shop) -> None:
     assert _sends(shop) == []
 
 
+def test_cancelled_mailing_is_withdrawn(shop: Shop) -> None:
+    """The decision in its file takes back what waits: the plan says so, and the next hand-over records it."""
+    _write(shop, _mailing("vip", *PHONES[:2]))
+    _apply(shop)
+    _write(shop, _mailing("vip", *PHONES[:2], more=", cancelled: wrong prices"))
+    planned = shop.run("plan", "--format", "json")
+    assert (planned.code, planned.json["actions"]) == (0, [])
+    assert [problem["code"] for problem in planned.json["problems"]] == ["CANCELLED"]
+    assert "lapses" in planned.json["problems"][0]["message"]
+    assert _outcomes(_later(shop, _OPEN, "apply", "--due", "--format", "json")) == {"sale/vip": "skipped"}
+    assert (_state(shop), _sends(shop)) == ("withdrawn", [])
+
+
 def test_files_of_other_mailings_stop_nothing(shop: Shop) -> None:
     """Neither other campaigns nor other mailings that are due need to be valid."""
     _write(shop, _mailing("vip", PHONES[0]))

@@ -23,6 +23,7 @@ _LONG = "x" * 150
 _VALIDATE = (("validate",),)
 _PLAN = (("plan",),)
 _GITHUB = (("plan", "--format", "github"),)  # in CI formats, what blocks a plan is a problem, too
+_CANCELLED = "    text: Hello\n    cancelled: 'wrong prices'\n"
 _SENT = ("apply", "--auto-approve")
 
 
@@ -68,6 +69,7 @@ CASES: dict[str, Case] = {
     "ALL_SUPPRESSED": Case(project="suppress: [list.csv]\n"),
     "AUDIENCE_CHANGED": Case(commands=(_SENT, *_PLAN), then=(("list.csv", f"{_LIST}375293333333,Olga\n"),)),
     "BLOCKED": Case(project="guardrails: {max_recipients: 1}\n", commands=_GITHUB),
+    "CANCELLED": Case(mailing=f"{_MAILING}    cancelled: 'wrong prices'\n", commands=(("plan", "--offline"),)),
     "CHANGED_SHARED": Case(
         project="defaults: {timezone: Europe/Minsk}\n", commands=(_SENT, *_PLAN),
         text="    text: \"Hello {% include 'footer.j2' %}\"\n", files={"templates/footer.j2": "Shop"},
@@ -104,6 +106,10 @@ CASES: dict[str, Case] = {
     "HTML_ENTITY": Case('    text: "Hello&nbsp;you"\n'),
     "MIXED_ALPHABETS": Case("    text: Hello {{ name }}\n", rows="phone,name\n375291111111,\u0410nna\n"),
     "NOT_A_VALUE": Case("    text: Hello {{ name }}\n", rows="phone,name\n375291111111,#N/A\n"),
+    "NOT_CANCELLED": Case(
+        top="schedule_time: 2026-12-01T10:00:00\n", commands=(_SENT, *_PLAN),
+        then=(("sale.yaml", Case(top="schedule_time: 2026-12-01T10:00:00\n", text=_CANCELLED).campaign()),),
+    ),
     "NOT_READ": Case(mailing=_sql(_QUERY)),
     "OPTED_OUT_LATE": Case(
         top="schedule_time: 2026-12-01T10:00:00\n", project="suppress: [out.csv]\n", commands=(_SENT, *_PLAN),
