@@ -41,8 +41,15 @@ def hash_inputs(project: Project, mailings: Iterable[Mailing]) -> dict[str, str]
     for mailing in mailings:
         paths.update(campaign_inputs(project, mailing))
         paths.update(project.root / name for name in included_files(mailing.text))
-    present = (path for path in sorted(paths) if path.is_file())
+    present = (path for path in sorted(paths) if _is_file(path))
     return {path.relative_to(project.root).as_posix(): key.apply(_hash_file(path)) for path in present}
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # no file can have this name, which is an error of its own
+        return False
 
 
 def query_input(address: str) -> str:
