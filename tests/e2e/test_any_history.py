@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 )
 
 from smsby_deploy.digest_key import DigestKey
+from smsby_deploy.lock.archive import archive_path, read_archive
 from smsby_deploy.lock.store import LockStore
 from tests.e2e.conftest import Shop
 from tests.e2e.forked import CLOCK_AHEAD
@@ -83,7 +84,7 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             self.is_frozen = False
             self.size = 2
             self.key = ""
-            self.older: list[bytes | None] = [None]
+            self.older: list[tuple[bytes | None, bytes | None]] = [(None, None)]  # lock and archive
             self.codes: list[int] = []
 
         def teardown(self) -> None:
@@ -137,10 +138,13 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             return done.code
 
         def _remember(self) -> None:
-            path = self.shop.root / "smsby.lock.json"
-            now = path.read_bytes() if path.exists() else None
-            if now != self.older[-1]:
-                self.older.append(now)
+            lock, archive = (path.read_bytes() if path.exists() else None for path in self._committed())
+            if (lock, archive) != self.older[-1]:
+                self.older.append((lock, archive))
+
+        def _committed(self) -> tuple[Path, Path]:
+            lock = self.shop.root / "smsby.lock.json"
+            return lock, archive_path(lock)
 
         # --- edits ---
 
@@ -222,6 +226,12 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             code = self._run("apply", "--due", env=env)
             assert code == -signal.SIGKILL or code in _CODES
 
+        @rule(k=st.sampled_from([0, 0, 1, 2, 3, 4, 5, 6, 7]))
+        def archive(self, k: int) -> None:
+            """Archive what is over, or die at the k-th step of that."""
+            code = self._run("lock", "archive", env={"SMSBY_FAULT": f"kill:{k}"} if k else None)
+            assert code == (-signal.SIGKILL if code < 0 else 0)
+
         # --- faults ---
 
         @rule(mode=st.sampled_from(_MODES), when=st.sampled_from(["before", "after"]), nth=st.integers(1, 3))
@@ -247,9 +257,10 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
         @rule(back=st.integers(1, 3))
         def older_lock(self, back: int) -> None:
             self.lose_lock("")
-            content = self.older[max(0, len(self.older) - 1 - back)]
-            if content is not None:
-                (self.shop.root / "smsby.lock.json").write_bytes(content)
+            contents = self.older[max(0, len(self.older) - 1 - back)]
+            for path, content in zip(self._committed(), contents, strict=True):
+                if content is not None:
+                    path.write_bytes(content)
 
         # --- digest keys ---
 
@@ -330,7 +341,7 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
 
         @invariant()
         def the_lock_can_be_read(self) -> None:
-            LockStore(self.shop.root / "smsby.lock.json", "shop").read()
+            list(read_archive(LockStore(self.shop.root / "smsby.lock.json", "shop").read()))
 
     return AnyHistory
 
