@@ -202,21 +202,21 @@ def archive(context: Context, select: tuple[str, ...], older_than: timedelta | N
     A mailing is over if each of its messages has its last status: sms.by is asked about what is not known yet. What is
     archived is never sent again. Commit the archive together with the lock.
     """
-    from smsby_deploy.cli.session import load
+    from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.lock.archive import archive_path
 
     project = load(context).project
-    with change_lock(context, reason, "lock archive") as change:
-        found = _find_archivable(context, project, change.lock, select, older_than)
-        if found.addresses:
-            change.archive(found.addresses)
+    lock = open_lock(project).read()
+    found = _find_archivable(context, project, lock, select, older_than)
+    with change_lock(context, reason, "lock archive") as change:  # only now are other runs kept out
+        archived = change.archive({address: lock.mailings[address] for address in found.addresses})
     path = archive_path(project.lock)
-    context.note(f"{counted(len(found.addresses), 'mailing')} moved to {path.name}")
+    context.note(f"{counted(len(archived), 'mailing')} moved to the archive")
     if found.recent:
         context.note(f"{counted(found.recent, 'mailing')} left: not older than that")
     for address, state in found.left:
         context.note(f"{address} left: {state}")
-    if found.addresses and project.is_lock_committed:
+    if archived and project.is_lock_committed:
         names = " ".join(shlex.quote(os.path.relpath(file)) for file in (project.lock, path))
         context.note(f'next: git add {names} && git commit -m "Archive what is over"')
     return ExitCode.DONE
@@ -239,22 +239,23 @@ def _find_archivable(
         settle_after=project.settle_after,
         final=read_final(cache, secret),
     )
-    with progress_of(context, clock) as progress:
-        found = find_archivable(
-            lock,
-            lambda: open_reader(project.api, environ, clock),
-            select=select,
-            sent_before=None if older_than is None else clock.now() - older_than,
-            clock=clock,
-            options=options,
-            progress=CollectProgress(
-                begin=lambda recipients: progress.step("asking sms.by", recipients or None),
-                advance=progress.advance,
-            ),
-        )
     assert options.final is not None
-    write_final(cache, options.final, secret)
-    return found
+    try:
+        with progress_of(context, clock) as progress:
+            return find_archivable(
+                lock,
+                lambda: open_reader(project.api, environ, clock),
+                select=select,
+                sent_before=None if older_than is None else clock.now() - older_than,
+                clock=clock,
+                options=options,
+                progress=CollectProgress(
+                    begin=lambda recipients: progress.step("asking sms.by", recipients or None),
+                    advance=progress.advance,
+                ),
+            )
+    finally:  # an outage costs no answer twice
+        write_final(cache, options.final, secret)
 
 
 @command.command("bind", epilog=examples("smsby-deploy lock bind --reason 'the token was replaced'"))

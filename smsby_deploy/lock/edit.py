@@ -5,7 +5,7 @@ Each is journaled and recorded; none sends.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 from uuid import uuid4
@@ -49,11 +49,6 @@ class LockEdit:
         self._at = at
         self._tool = tool
         self._reason = reason
-
-    @property
-    def lock(self) -> Lock:
-        """The lock as it is before the change."""
-        return self._held.lock
 
     def resolve(self, address: str, *, sent: bool, message_id: int | None = None) -> int:
         """Declare the unknown chunks of `address` sent or not sent; return how many there were.
@@ -173,20 +168,26 @@ class LockEdit:
             )
         self._write(address, "removed", [(EventKind.REMOVE, {"address": address})])
 
-    def archive(self, addresses: Collection[str]) -> None:
-        """Move mailings that are over to the archive.
+    def archive(self, entries: Mapping[str, Entry]) -> list[str]:
+        """Move mailings that are over to the archive, and return their addresses.
 
-        They are on disk there before they leave the lock. A crash in between leaves them in both, which changes nothing.
+        Those that are not recorded like this any more stay. They are on disk in the archive before they leave the lock; a
+        crash in between leaves them in both, which changes nothing.
 
         Raises:
             LockDamaged: the archive is damaged.
             SmsbyDeployError: it cannot be written.
         """
-        lines = self._held.store.append_to_archive(self._held.lock, addresses, self._at)
-        moved: dict[str, Any] = {"addresses": sorted(addresses), "archived": lines}
-        self._write(
-            EVERY_FINAL, f"archived {counted(len(addresses), 'mailing')}", [(EventKind.ARCHIVE, moved)]
+        lock = self._held.lock
+        addresses = sorted(
+            address for address, entry in entries.items() if lock.mailings.get(address) == entry
         )
+        if addresses:
+            lines = self._held.store.append_to_archive(lock, addresses, self._at)
+            moved: dict[str, Any] = {"addresses": addresses, "archived": lines}
+            what = f"archived {counted(len(addresses), 'mailing')}"
+            self._write(EVERY_FINAL, what, [(EventKind.ARCHIVE, moved)])
+        return addresses
 
     def end(self, address: str, revision: int, kind: EndingKind) -> None:
         """Record that a recorded revision of a mailing is over."""

@@ -49,7 +49,8 @@ def select_addresses(lock: Lock, patterns: tuple[str, ...], since: datetime | No
     for pattern in patterns:
         if not any(is_selected(address, (pattern,)) for address in lock.mailings):
             raise UsageError(
-                f"no recorded mailing matches {pattern}", hint="list them with `smsby-deploy lock list`"
+                f"no recorded mailing matches {pattern}",
+                hint="`smsby-deploy lock list` lists them, and those that are archived with `--archived`",
             )
     return sorted(
         address

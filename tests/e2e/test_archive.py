@@ -50,7 +50,7 @@ def test_archived_mailings_are_over(shop: Shop) -> None:
     assert (done.code, "2 mailings left" in done.err) == (0, True), done.err
     done = shop.run("lock", "archive", "--reason", "the year is over")
     assert done.code == 0, done.err
-    assert "2 mailings moved to smsby.lock.json.archive.jsonl" in done.err
+    assert "2 mailings moved to the archive" in done.err
     assert f"git add {LOCK} {ARCHIVE}" in done.err
     assert (shop.lock()["mailings"], shop.lock()["archived"]) == ({}, 2)
     assert shop.lock()["resolutions"][0]["reason"] == "the year is over"
@@ -212,3 +212,15 @@ def test_crash_while_archiving_loses_nothing(shop: Shop, tmp_path: Path) -> None
         lines = (shop.root / ARCHIVE).read_text().splitlines()
         assert sorted(json.loads(line)["address"] for line in lines) == ["sale/staff", "sale/vip"], name
         assert (shop.lock()["mailings"], shop.lock()["archived"]) == ({}, 2), name
+
+
+def test_full_disk_archives_nothing(shop: Shop) -> None:
+    """The lock keeps its mailings, and the next run archives each of them once."""
+    _send(shop)
+    before = shop.lock()["mailings"]
+    full = shop.run("lock", "archive", file_limit=1000)
+    assert (full.code, f"cannot write {ARCHIVE}" in full.err) == (1, True), full.err
+    assert shop.lock()["mailings"] == before
+    assert shop.run("plan", "--detailed-exitcode").code == 0
+    assert shop.run("lock", "archive").code == 0
+    assert (shop.lock()["mailings"], shop.lock()["archived"]) == ({}, 2)

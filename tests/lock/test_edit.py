@@ -212,3 +212,36 @@ def test_rescue_refuses_a_file_of_another_lock(desk: Desk, document: dict[str, A
     with pytest.raises(UsageError):
         desk.edit(lambda change: change.rescue(document))
     assert desk.states("b") == [UNKNOWN]
+
+
+def test_archive_moves_only_what_is_still_recorded_like_that(desk: Desk) -> None:
+    """Between asking sms.by and holding the lock, another run may have changed a mailing."""
+    desk.record(b=entry(ACCEPTED), c=entry(ACCEPTED))
+    seen = {**desk.store.read().mailings, "a/c": entry(UNKNOWN), "a/gone": entry(ACCEPTED)}
+    assert desk.edit(lambda change: change.archive(seen)) == ["a/b"]
+    lock = desk.store.read()
+    assert (list(lock.mailings), lock.archived, lock.serial) == (["a/c"], 1, 2)
+    assert [(one.address, one.what) for one in lock.resolutions] == [("archive", "archived 1 mailing")]
+    assert desk.edit(lambda change: change.archive({})) == []
+    assert desk.store.read().serial == 2
+
+
+def test_archived_mailing_is_not_changed(desk: Desk) -> None:
+    """Nor does another mailing get its address, or its message."""
+    recorded = entry(ACCEPTED)
+    desk.record(b=recorded.put_chunk(0, replace(recorded.chunks[0], message_id=7)), c=entry(ACCEPTED))
+    desk.edit(lambda change: change.archive({"a/b": desk.store.read().mailings["a/b"]}))
+    for change in (
+        lambda edit: edit.remove("a/b"),
+        lambda edit: edit.move("a/b", "a/d"),
+        lambda edit: edit.resolve("a/b", sent=True),
+    ):
+        with pytest.raises(Refused, match="a/b is archived"):
+            desk.edit(change)
+    with pytest.raises(UsageError, match="a/b is already recorded"):
+        desk.edit(lambda edit: edit.move("a/c", "a/b"))
+    imported = recorded.put_chunk(0, replace(recorded.chunks[0], message_id=7))
+    with pytest.raises(Refused, match="a/b is already recorded"):
+        desk.edit(lambda edit: edit.check_adoptable("a/b", imported))
+    with pytest.raises(Refused, match="message 7 is already recorded for a/b"):
+        desk.edit(lambda edit: edit.check_adoptable("a/new", imported))

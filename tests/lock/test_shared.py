@@ -117,7 +117,7 @@ def test_archive_is_a_part_of_a_shared_lock(store: MemoryStore, tmp_path: Path) 
         journal.close()
         held.fold_in()
         edit = LockEdit(held, by="anna", at=_AT, tool="x", reason="")
-        edit.archive({"a/b"})
+        assert edit.archive(held.lock.mailings) == ["a/b"]
     lock = other.read()
     assert (lock.mailings, lock.archived) == ({}, 1)
     assert [one.address for one in read_archive(lock)] == ["a/b"]

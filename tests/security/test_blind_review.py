@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from smsby_deploy.lock.archive import append_archive, archive_path
 from smsby_deploy.lock.records import Approval, ChunkState, Lock
 from smsby_deploy.lock.serialization import read_lock, write_lock
+from smsby_deploy.lock.store import LockStore
 from tests.e2e.conftest import Shop
 
 SETTINGS = """\
@@ -211,6 +213,26 @@ def test_edited_lock_is_in_the_verdict(
     shown = shop.run("plan", "--format", "markdown", "--compare", str(base)).out
     assert "1 lock entry changed" in shown.splitlines()[1]
     assert "LOCK_CHANGED" in _visible(shown)
+
+
+def test_forged_archive_is_in_the_verdict(shop: Shop, base: Path) -> None:
+    """A line that calls a mailing sent, or one that is missing together with the lock's count, is LOCK_CHANGED."""
+    assert shop.run("apply", "--auto-approve", "--select", "sale/vip").code == 0
+    path = shop.root / "smsby.lock.json"
+    lock = LockStore(path, "shop").read()
+    shutil.copy(path, base)
+    forged = _forge(lock)
+    count = append_archive(forged, archive_path(path), {"sale/rest"}, forged.mailings["sale/rest"].applied.at)
+    path.write_text(write_lock(replace(lock, archived=count)), "utf-8")
+    done = shop.run("plan", "--format", "json", "--compare", str(base)).json
+    assert {one["address"]: one["action"] for one in done["actions"]}["sale/rest"] != "create"
+    found = [one["address"] for one in done["problems"] if one["code"] == "LOCK_CHANGED" and one["address"]]
+    assert found == ["sale/rest"]
+    shutil.copy(path, base)
+    shutil.move(archive_path(path), base)
+    path.write_text(write_lock(lock), "utf-8")
+    found = shop.run("plan", "--format", "json", "--compare", str(base)).json["problems"]
+    assert [one["address"] for one in found if one["code"] == "LOCK_CHANGED"] == ["sale/rest"]
 
 
 def test_moved_lock_loses_every_entry(shop: Shop, base: Path) -> None:
