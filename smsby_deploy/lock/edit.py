@@ -50,6 +50,11 @@ class LockEdit:
         self._tool = tool
         self._reason = reason
 
+    @property
+    def lock(self) -> Lock:
+        """The lock as it is before the change."""
+        return self._held.lock
+
     def resolve(self, address: str, *, sent: bool, message_id: int | None = None) -> int:
         """Declare the unknown chunks of `address` sent or not sent; return how many there were.
 
