@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,8 +16,9 @@ from smsby_deploy.apply.context import ApplyRequest
 from smsby_deploy.apply.hand_over import hand_over, watch_due
 from smsby_deploy.apply.result import ApplyResult
 from smsby_deploy.apply.run import apply_plan
-from smsby_deploy.errors import LockHeld, UsageError
+from smsby_deploy.errors import LockHeld, SmsbyDeployError, UsageError
 from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.lock import journal
 from smsby_deploy.lock.records import EntryState
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_dispatch import VirtualClock
@@ -210,6 +212,24 @@ def test_frozen_project_hands_nothing_over(waiting: Shop) -> None:
     assert (_outcomes(result), result.exit_code) == ({"a": "skipped"}, ExitCode.REFUSED)
     assert "wrong price" in (result.mailings[0].error or "")
     assert _state(waiting, "a") is EntryState.WAITING
+
+
+def test_full_disk_stops_before_anything_is_sent(waiting: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has changed cannot be recorded as withdrawn: an error, and the next run does it."""
+    _approve(waiting, a=_to(PHONES[0]), b=_to(PHONES[1]))
+    _write(waiting, a=_to(PHONES[0], text="Changed"), b=_to(PHONES[1]))
+    _pass(waiting, _HOUR)
+
+    def fail(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(journal, "os", SimpleNamespace(**{**vars(os), "fsync": fail}))
+        with pytest.raises(SmsbyDeployError, match="cannot write the journal beside the lock"):
+            hand_over(_request(waiting))
+    assert waiting.sms_by.changes() == []
+    assert _outcomes(hand_over(_request(waiting))) == {"a": "skipped", "b": "sent"}
+    assert _state(waiting, "a") is EntryState.WITHDRAWN
 
 
 # --- watch ---

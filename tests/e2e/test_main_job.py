@@ -57,6 +57,7 @@ def test_main_job_sends_each_recipient_once(shop: Shop) -> None:
     again = shop.run("apply", "--auto-approve", "--format", "json")
     assert again.json["summary"] == {
         "sent": 0,
+        "held": 0,
         "adopted": 0,
         "confirmed": 0,
         "skipped": 2,
