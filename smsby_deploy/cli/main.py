@@ -41,6 +41,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "Show what would be sent, to how many recipients, at what cost."),
     "apply": ("apply", "Send what the plan contains, and record it in the lock."),
     "status": ("status", "Show how the sent mailings were delivered."),
+    "recipients": ("recipients", "List who certainly got a mailing, or certainly did not."),
     "lock": ("lock", "Show the lock file, or change it manually."),
     "import": ("import_", "Record a mailing that was made elsewhere."),
     "test-send": ("test_send", "Send one text of a mailing to a test phone."),

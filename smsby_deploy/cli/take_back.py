@@ -71,6 +71,6 @@ def abandon(context: Context, address: str, reason: str) -> ExitCode:
         )
     context.note(
         f"{address} r{entry.revision} is over: sms.by accepted it for {counted(entry.accepted_recipients, 'recipient')}, and "
-        f"the rest gets nothing\nnext: commit the lock file, then {context.program} plan"
+        f"the rest gets nothing\nnext: commit the lock file; {context.program} recipients {address} --not-sent lists the rest"
     )
     return ExitCode.DONE

@@ -1,17 +1,18 @@
-"""The recipients who did not get the SMS, as CSV for a spreadsheet."""
+"""Recipients as CSV for a spreadsheet: those who did not get the SMS, and all of a mailing."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 
 from smsby_deploy.output.terminal import inert_cell
 from smsby_deploy.output.values import clean, safe_line
 from smsby_deploy.privacy import mask_phone
 from smsby_deploy.status.delivery_counts import count_unlisted
+from smsby_deploy.status.recipient_list import ListedRecipient
 from smsby_deploy.status.report import StatusReport
 
 _COLUMNS = ("address", "state", "phone", "status", "at", "people", "revision")
@@ -24,7 +25,19 @@ def status_csv(report: StatusReport, *, unmask: bool) -> Iterator[str]:
     Recipients about whom sms.by reports nothing individually share a row without a phone, so that `people` adds up to all
     who did not get it. The report must have been collected with `list_missed`. Rows come by the thousand.
     """
-    rows = _rows(report, unmask)
+    yield from _csv_blocks(_rows(report, unmask))
+
+
+def recipients_csv(rows: Iterable[ListedRecipient], *, unmask: bool) -> Iterator[str]:
+    """Yield one row per recipient, the phone masked unless `unmask`."""
+    cells = (
+        (_safe_cell(row.phone if unmask else mask_phone(row.phone)), _safe_cell(row.outcome), str(row.line))
+        for row in rows
+    )
+    yield from _csv_blocks(chain([ListedRecipient._fields], cells))
+
+
+def _csv_blocks(rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
     while block := list(islice(rows, _BLOCK_ROWS)):
         buffer = io.StringIO()
         csv.writer(buffer, lineterminator="\n").writerows(block)

@@ -209,3 +209,49 @@ def test_decision_survives_a_crash_at_any_point(shop: Shop, command: str) -> Non
     assert endings == sorted(endings)  # once decided, it stays decided
     assert endings[-1]
     assert len(shop.calls()) < 20
+
+
+def test_recipients_of_an_abandoned_mailing_can_be_sent_to(shop: Shop) -> None:
+    """Those who got the wrong text and those who did not are two lists, each usable as recipients."""
+    case = Case("bulk", 3, plan_file=False)
+    start(shop, case, "shop")
+    shop.fault(method="sendBulkSms", nth=2, mode="error", when="before", text="Server is not available")
+    assert shop.run("apply", "--auto-approve").code == 6
+    assert shop.run("lock", "abandon", "sale/staff").code == 0
+    shop.clear_faults()
+
+    everyone = shop.run("recipients", "sale/staff")
+    assert everyone.code == 0, everyone.err
+    rows = [line.split(",") for line in everyone.out.splitlines()]
+    assert rows[0] == ["phone", "outcome", "line"]
+    assert [row[1] for row in rows[1:]] == ["accepted", "accepted", "rejected", "rejected", "not sent"]
+    assert not any(phone in everyone.out for phone in PHONES)
+    assert "5 recipients: 2 accepted, 1 not sent, 2 rejected" in everyone.err
+
+    for option, name in (("--sent", "got.csv"), ("--not-sent", "rest.csv")):
+        assert shop.run("recipients", "sale/staff", option, "--unmask", "--out", name).code == 0
+        assert (shop.root / name).stat().st_mode & 0o777 == 0o600
+    again = "".join(
+        f"  - {{name: {name}, recipients: {{file: {name}.csv}}, text: {name} shop}}\n"
+        for name in ("got", "rest")
+    )
+    shop.write("again.yaml", f"version: 1\ncampaign: again\nmailings:\n{again}")
+    assert shop.run("apply", "--auto-approve").code == 0
+    sent = {key for key in received(shop, "shop") if not key.endswith("Closed ")}
+    assert sent == {f"{phone}: got " for phone in PHONES[:2]} | {f"{phone}: rest " for phone in PHONES[2:5]}
+
+
+def test_recipients_says_what_it_cannot_list(shop: Shop) -> None:
+    """Unknown ones are in neither list; a changed text is an error (1) that leaves no file; both options are none (64)."""
+    start(shop, Case("bulk", 3, plan_file=False), "shop")
+    shop.fault(method="sendBulkSms", nth=2, mode="502", when="before")
+    assert shop.run("apply", "--auto-approve").code == 6
+    both = [shop.run("recipients", "sale/staff", option) for option in ("--sent", "--not-sent")]
+    assert [len(one.out.splitlines()) for one in both] == [3, 2]
+    assert "not known whether 2 recipients got it" in both[0].err
+    shop.write("sale.yaml", (shop.root / "sale.yaml").read_text("utf-8").replace("Closed", "Open"))
+    changed = shop.run("recipients", "sale/staff", "--out", "all.csv")
+    assert changed.code == 1
+    assert "1-3 of 3 chunks of sale/staff cannot be listed" in changed.err
+    assert not (shop.root / "all.csv").exists()
+    assert shop.run("recipients", "sale/staff", "--sent", "--not-sent").code == 64

@@ -1,0 +1,90 @@
+"""`recipients`: who certainly got a mailing, and who certainly did not. Offline."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from smsby_deploy.cli.context import Context, NamedPath, check_output, examples
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.output.terminal import write_parts
+from smsby_deploy.wording import counted
+
+if TYPE_CHECKING:
+    from smsby_deploy.status.recipient_list import RecipientList
+
+
+@click.command(
+    "recipients",
+    epilog=examples(
+        "smsby-deploy recipients spring-sale/vip",
+        "smsby-deploy recipients spring-sale/vip --sent",
+        "smsby-deploy recipients spring-sale/vip --not-sent --unmask --out rest.csv",
+    ),
+)
+@click.argument("address")
+@click.option("--sent", is_flag=True, help="Only those for whom sms.by certainly accepted it.")
+@click.option("--not-sent", is_flag=True, help="Only those for whom sms.by certainly did not.")
+@click.option(
+    "--out",
+    type=NamedPath(dir_okay=False),
+    metavar="FILE",
+    help="Write to FILE instead of stdout.",
+)
+@click.option("--unmask", is_flag=True, help="Show whole phone numbers.")
+@click.pass_obj
+def command(
+    context: Context, address: str, sent: bool, not_sent: bool, out: Path | None, unmask: bool
+) -> ExitCode:
+    """List who certainly got the mailing ADDRESS, and who certainly did not, as CSV.
+
+    Without an option all recipients are listed, each with the outcome: accepted, rejected, not sent, opted out, withdrawn or
+    unknown. Unknown ones are in neither of the other lists. Needs the files as they were when it was sent. Works offline.
+    """
+    from smsby_deploy.status.recipient_list import NOT_SENT, SENT, RecipientOutcome
+
+    if sent and not_sent:
+        raise click.UsageError("--sent and --not-sent exclude each other; without either, all are listed")
+    check_output("the list", out)
+    chosen = SENT if sent else NOT_SENT if not_sent else frozenset(RecipientOutcome)
+    found = _find(context, address)
+    from smsby_deploy.output.status_csv import recipients_csv
+
+    parts = recipients_csv((one for one in found if one.outcome in chosen), unmask=unmask)
+    if out is None:
+        write_parts(parts, sys.stdout)
+    else:
+        from smsby_deploy.files import write_file
+
+        write_file(out, lambda stream: write_parts(parts, stream), is_private=unmask)
+    _report(context, found, out)
+    return ExitCode.DONE
+
+
+def _find(context: Context, address: str) -> RecipientList:
+    from smsby_deploy.cli.session import load, open_lock
+    from smsby_deploy.status.recipient_list import find_recipients
+
+    loaded = load(context)
+    return find_recipients(loaded, open_lock(loaded.project).read(), address)
+
+
+def _report(context: Context, found: RecipientList, out: Path | None) -> None:
+    """Say how many there are of each outcome, and where the list is."""
+    counts: Counter[str] = Counter({outcome.value: count for outcome, count in found.counts.items()})
+    by_kind = ", ".join(f"{count:,} {word}" for word, count in sorted(counts.items()))
+    context.note(
+        f"{found.mailing.address} r{found.entry.revision}: {counted(counts.total(), 'recipient')}: {by_kind}"
+    )
+    if out is not None:
+        context.note(f"written to {out}")
+    unknown = counts["unknown"]
+    if unknown:
+        context.warn(
+            f"it is not known whether {counted(unknown, 'recipient')} got it: they are neither in --sent nor in --not-sent",
+            "unknown",
+        )

@@ -1,0 +1,232 @@
+"""Who certainly got a mailing, and who certainly did not, by the lock and the files it was sent from.
+
+The lock holds no phones. So the audience is read again, and a chunk counts only if its digest is the recorded one. Opt-outs
+are assumed to have only grown since: then the recorded number of recipients says who was left out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import compress
+from typing import NamedTuple
+
+from smsby_deploy.config.declarations import ContactList, Mailing, Project
+from smsby_deploy.config.project_loader import LoadedProject
+from smsby_deploy.errors import FilesInvalid, SmsbyDeployError, UsageError
+from smsby_deploy.lock.archive import with_archived
+from smsby_deploy.lock.keyed_digests import check_digest_key
+from smsby_deploy.lock.phone_states import PhoneState
+from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.plan.chunks import ChunkReport, hash_content, stream_chunks
+from smsby_deploy.plan.contact_lists import UploadDigest
+from smsby_deploy.problems import has_errors
+from smsby_deploy.recipients.audience import AudienceReport, read_audience
+from smsby_deploy.recipients.phone_set import PhoneSet
+from smsby_deploy.recipients.suppression import load_suppression
+from smsby_deploy.texts.template import compile_text
+from smsby_deploy.wording import counted
+
+
+class RecipientOutcome(StrEnum):
+    """What became of one recipient; the values are the words of the list."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    NOT_SENT = "not sent"
+    OPTED_OUT = "opted out"
+    WITHDRAWN = "withdrawn"
+    UNKNOWN = "unknown"
+
+
+_O = RecipientOutcome
+_MOST_RUNS = 5
+SENT = frozenset({_O.ACCEPTED})
+NOT_SENT = frozenset({_O.REJECTED, _O.NOT_SENT, _O.OPTED_OUT, _O.WITHDRAWN})
+
+_OF_PHONE = {
+    PhoneState.ACCEPTED: _O.ACCEPTED,
+    PhoneState.REJECTED: _O.REJECTED,
+    PhoneState.PENDING: _O.NOT_SENT,
+    PhoneState.DECLARED_UNSENT: _O.NOT_SENT,
+    PhoneState.SUPPRESSED: _O.OPTED_OUT,
+    PhoneState.UNKNOWN: _O.UNKNOWN,
+}
+
+
+class ListedRecipient(NamedTuple):
+    """One recipient; `line` is the physical line in the list, or in the campaign file."""
+
+    phone: str
+    outcome: RecipientOutcome
+    line: int
+
+
+class _Block(NamedTuple):
+    phones: Sequence[str]
+    lines: Sequence[int]
+    outcomes: list[RecipientOutcome]
+
+
+@dataclass(slots=True)
+class RecipientList:
+    """The recipients of a recorded mailing, as a stream.
+
+    `counts` is complete once the stream has ended. Reading it raises:
+        FilesInvalid: the opt-outs, the recipients or the text cannot be read.
+        SmsbyDeployError: the recipients are not those that it was sent to, or only sms.by knows them.
+    """
+
+    project: Project
+    mailing: Mailing
+    entry: Entry
+    counts: Counter[RecipientOutcome] = field(default_factory=Counter)
+
+    def __iter__(self) -> Iterator[ListedRecipient]:
+        if isinstance(self.mailing.audience, ContactList):
+            raise SmsbyDeployError(
+                f"only sms.by knows the recipients of {self.mailing.address}: it goes to a contact list kept there",
+                hint="look at the list in the account",
+            )
+        suppressed, problems = load_suppression(self.project.suppress, self.project.only_to)
+        if has_errors(problems):
+            raise FilesInvalid(problems)
+        read = self._read_upload if self.mailing.upload is not None else self._read_chunks
+        for phones, lines, outcomes in read(suppressed):
+            self.counts.update(outcomes)
+            yield from map(ListedRecipient, phones, outcomes, lines)
+
+    def _read_chunks(self, suppressed: PhoneSet) -> Iterator[_Block]:
+        """Yield the chunks that are as recorded, then refuse if there are others."""
+        report, missing = ChunkReport(), set(range(len(self.entry.chunks)))
+        template = compile_text(self.mailing.text) if self.mailing.text else None
+        for chunk in stream_chunks(self.project, self.mailing, template, suppressed, report):
+            if chunk.index not in missing:
+                continue
+            record = self.entry.chunks[chunk.index]
+            if record.digest != chunk.digest or len(record.phones or chunk.phones) != len(chunk.phones):
+                continue
+            missing.remove(chunk.index)
+            if record.phones is not None and not self.entry.is_withdrawn:
+                outcomes = [_OF_PHONE[state] for state in record.phones]
+            else:
+                size = _Size(len(chunk.phones), chunk.not_suppressed.count(1))
+                outcomes = _by_opt_out(chunk.not_suppressed, self._outcomes(record, record.recipients, size))
+            yield _Block(chunk.phones, chunk.lines, outcomes)
+        self._check(report.audience, missing)
+
+    def _read_upload(self, suppressed: PhoneSet) -> Iterator[_Block]:
+        """Yield the recipients of an uploaded list, which are one chunk.
+
+        All of them are read before, to compare them.
+        """
+        (record,), text = self.entry.chunks, self.mailing.text
+        assert text is not None  # the loader requires it of an upload
+        template, report = compile_text(text), AudienceReport()
+        content = hash_content(self.mailing, template, personal=False)
+        digest, total = UploadDigest(content, template.render_once(), self.project.digest_key), 0
+        for batch in read_audience(self.mailing, suppressed, report):
+            digest.add(batch.phones, list(compress(batch.phones, batch.not_suppressed)))
+            total += len(batch.phones)
+        self._check(report, set() if digest.chunk == record.digest else {0})
+        # Which contacts sms.by called invalid is not recorded.
+        is_counted = record.upload is None or not record.upload.invalid
+        sent = record.recipients if is_counted else None
+        outcomes = self._outcomes(record, sent, _Size(total, digest.count))
+        for batch in read_audience(self.mailing, suppressed, AudienceReport()):
+            yield _Block(batch.phones, batch.lines, _by_opt_out(batch.not_suppressed, outcomes))
+
+    def _outcomes(self, record: ChunkRecord, sent: int | None, size: _Size) -> _Outcomes:
+        """Return the outcome of a chunk that was sent to `sent` recipients."""
+        if record.state is not ChunkState.ACCEPTED:
+            return _OF_CHUNK[record.state]
+        if self.entry.is_withdrawn:
+            return _Outcomes(_O.WITHDRAWN, _O.WITHDRAWN)
+        if sent == size.all:
+            return _Outcomes(_O.ACCEPTED, _O.ACCEPTED)
+        if sent is None or sent < size.kept:  # opt-outs were taken back since
+            return _Outcomes(_O.UNKNOWN, _O.UNKNOWN)
+        # Of those who have opted out by now, some may have done so after the send.
+        return _Outcomes(_O.ACCEPTED, _O.OPTED_OUT if sent == size.kept else _O.UNKNOWN)
+
+    def _check(self, report: AudienceReport, missing: set[int]) -> None:
+        if has_errors(report.problems):
+            raise FilesInvalid(report.problems)
+        if not missing:
+            return
+        commit = self.entry.applied.commit
+        then = f" (commit {commit[:12]})" if commit else ""
+        raise SmsbyDeployError(
+            f"{_numbers(missing)} of {counted(len(self.entry.chunks), 'chunk')} of {self.mailing.address} cannot be "
+            "listed: recipients, text, sender, time or chunk size are not those that it was sent with",
+            hint=f"restore its files as they were when it was applied{then}, and run the command again",
+        )
+
+
+def find_recipients(loaded: LoadedProject, lock: Lock, address: str) -> RecipientList:
+    """Return the recipients of the mailing that is recorded under `address`.
+
+    Raises:
+        UsageError: it is not recorded, or no longer in the files.
+        FilesInvalid: the files that should have it are not valid.
+        Refused: the lock has another digest key.
+    """
+    entry = with_archived(lock, {address}).lock.mailings.get(address)
+    if entry is None:
+        raise UsageError(
+            f"no mailing {address} in the lock", hint="`smsby-deploy lock list` shows what was sent"
+        )
+    mailing = next((one for one in loaded.project.mailings if one.address == address), None)
+    if mailing is None and not loaded.is_whole:
+        raise FilesInvalid(loaded.problems)
+    if mailing is None:
+        raise UsageError(
+            f"{address} is not in the files: the lock has no phones, so its list is needed",
+            hint="restore its campaign file and its list, for example from git",
+        )
+    check_digest_key(lock, loaded.project.digest_key)
+    return RecipientList(loaded.project, mailing, entry)
+
+
+class _Size(NamedTuple):
+    """The recipients of a chunk, and how many of them have not opted out by now."""
+
+    all: int
+    kept: int
+
+
+class _Outcomes(NamedTuple):
+    """The outcome of the recipients who have not opted out by now, and of those who have."""
+
+    kept: RecipientOutcome
+    opted_out: RecipientOutcome
+
+
+_OF_CHUNK = {
+    ChunkState.REJECTED: _Outcomes(_O.REJECTED, _O.OPTED_OUT),
+    ChunkState.PENDING: _Outcomes(_O.NOT_SENT, _O.OPTED_OUT),
+    ChunkState.DECLARED_UNSENT: _Outcomes(_O.NOT_SENT, _O.OPTED_OUT),
+    ChunkState.DRAFT: _Outcomes(_O.NOT_SENT, _O.OPTED_OUT),
+    ChunkState.SUPPRESSED: _Outcomes(_O.OPTED_OUT, _O.OPTED_OUT),
+    ChunkState.UNKNOWN: _Outcomes(_O.UNKNOWN, _O.UNKNOWN),
+    ChunkState.PARTIAL: _Outcomes(_O.UNKNOWN, _O.UNKNOWN),  # its phones say more
+}
+
+
+def _by_opt_out(not_suppressed: bytearray, outcomes: _Outcomes) -> list[RecipientOutcome]:
+    return [outcomes.kept if is_kept else outcomes.opted_out for is_kept in not_suppressed]
+
+
+def _numbers(indices: set[int]) -> str:
+    """Return numbers from 1 with neighbors joined: `2, 4-6`; at most five."""
+    runs: list[list[int]] = []
+    for index in sorted(indices):
+        if runs and runs[-1][-1] == index - 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    named = [f"{run[0] + 1}-{run[-1] + 1}" if run[1:] else f"{run[0] + 1}" for run in runs]
+    more = f" and {len(named) - _MOST_RUNS} more" if len(named) > _MOST_RUNS else ""
+    return ", ".join(named[:_MOST_RUNS]) + more

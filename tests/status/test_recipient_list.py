@@ -1,0 +1,222 @@
+"""Who certainly got a mailing, by the lock and the files that it was sent from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.errors import FilesInvalid, SmsbyDeployError, UsageError
+from smsby_deploy.lock.decisions import Ending, EndingKind
+from smsby_deploy.lock.phone_states import PhoneStates
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock, UploadRecord
+from smsby_deploy.plan.measure import measure_mailing
+from smsby_deploy.recipients.suppression import load_suppression
+from smsby_deploy.status.recipient_list import RecipientOutcome, find_recipients
+
+PHONES = [f"37529123456{digit}" for digit in range(6)]
+P, A, R, U, S, D = (
+    ChunkState.PENDING,
+    ChunkState.ACCEPTED,
+    ChunkState.REJECTED,
+    ChunkState.UNKNOWN,
+    ChunkState.SUPPRESSED,
+    ChunkState.DRAFT,
+)
+BULK = "text: Hello"
+
+
+class Book:
+    """A project with one mailing to six recipients, two in a chunk, and the lock of its apply."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.write("stop.csv", "phone\n")
+        self.lock = Lock("shop")
+
+    def write(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text, encoding="utf-8")
+
+    def opt_out(self, *phones: str) -> None:
+        self.write("stop.csv", "\n".join(["phone", *phones]) + "\n")
+
+    def declare(self, keys: str = BULK, phones: list[str] = PHONES, text: str = "") -> None:
+        self.write("list.csv", "\n".join(["phone,name", *(f"{phone},A{text}" for phone in phones)]) + "\n")
+        self.write(
+            "smsby.yaml",
+            "version: 1\nproject: shop\napi: {recipients_per_request: 2}\nsuppress: [stop.csv]\n",
+        )
+        self.write(
+            "sale.yaml",
+            f"version: 1\ncampaign: sale\nmailings:\n  - {{name: vip, recipients: {{file: list.csv}}, {keys}}}\n",
+        )
+
+    def record(self, *states: ChunkState, **changes: object) -> None:
+        """Record what an apply of now left: each chunk in one of `states`."""
+        loaded = load_project(self.folder)
+        (mailing,) = loaded.project.mailings
+        desired, _ = measure_mailing(loaded.project, mailing, load_suppression(loaded.project.suppress)[0])
+        assert desired is not None
+        chunks = tuple(
+            ChunkRecord(now.fingerprint, now.recipients, now.digest, state)
+            for now, state in zip(desired.chunks, states, strict=True)
+        )
+        applied = AppliedBy("2026-11-24T07:00:00Z", "p", "0123456789abcdef", "x")
+        entry = Entry(1, desired.content_digest, "a", desired.via, "0", 0, None, 6, 6, None, chunks, applied)
+        self.lock = Lock("shop", mailings={"sale/vip": replace(entry, **changes)})  # type: ignore[arg-type]
+
+    def change_chunk(self, **changes: object) -> None:
+        entry = self.lock.mailings["sale/vip"]
+        chunk = replace(entry.chunks[0], **changes)  # type: ignore[arg-type]
+        self.lock = self.lock.with_entry("sale/vip", entry.put_chunk(0, chunk))
+
+    def outcomes(self) -> list[str]:
+        """The outcome of each recipient in the list's order."""
+        found = {
+            row.phone: row.outcome.value
+            for row in find_recipients(load_project(self.folder), self.lock, "sale/vip")
+        }
+        return [found[phone] for phone in PHONES if phone in found]
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Book:
+    return Book(tmp_path)
+
+
+def test_recipient_list_follows_the_chunks(book: Book) -> None:
+    """Each recipient has the outcome of its chunk; one who had opted out got nothing."""
+    book.opt_out(PHONES[3])
+    book.declare()
+    book.record(A, A, P)
+    assert book.outcomes() == ["accepted", "accepted", "accepted", "opted out", "not sent", "not sent"]
+    book.record(R, U, S)
+    assert book.outcomes() == ["rejected", "rejected", "unknown", "unknown", "opted out", "opted out"]
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "first"),
+    [
+        ([], PHONES[:1], ["accepted", "accepted"]),  # all were sent to, so a later opt-out got it
+        (PHONES[:1], PHONES[:1], ["opted out", "accepted"]),
+        (PHONES[:1], PHONES[:2], ["unknown", "unknown"]),  # one of both was sent to
+        (PHONES[:1], [], ["unknown", "unknown"]),  # the opt-out was taken back
+    ],
+)
+def test_recipient_list_is_certain_of_opt_outs(
+    then: list[str], now: list[str], first: list[str], book: Book
+) -> None:
+    """The lock has numbers only: who opted out before the send, and who afterwards, may not be certain."""
+    book.opt_out(*then)
+    book.declare()
+    book.record(A, A, A)
+    book.opt_out(*now)
+    assert book.outcomes() == [*first, *["accepted"] * 4]
+
+
+def test_recipient_list_of_single_phones(book: Book) -> None:
+    """Of a mailing that is sent phone by phone each phone has its own state."""
+    book.declare("via: single, text: Hello")
+    book.record(ChunkState.PARTIAL)
+    book.change_chunk(phones=PhoneStates.parse("a:2 u:1 r:1 s:1 n:1"))
+    assert book.outcomes() == ["accepted", "accepted", "unknown", "rejected", "opted out", "not sent"]
+
+
+@pytest.mark.parametrize(
+    ("state", "invalid", "first"),
+    [(A, 0, ["accepted", "opted out"]), (A, 1, ["unknown", "unknown"]), (D, 0, ["not sent", "opted out"])],
+)
+def test_recipient_list_of_an_upload(state: ChunkState, invalid: int, first: list[str], book: Book) -> None:
+    """It is one chunk; which contacts sms.by called invalid is not recorded."""
+    book.opt_out(PHONES[1])
+    book.declare("upload: true, text: Hello")
+    book.record(state)
+    book.change_chunk(recipients=5 - invalid, upload=UploadRecord("d", 7, 5, invalid))
+    assert book.outcomes()[:2] == first
+
+
+def test_recipient_list_of_a_withdrawn_mailing(book: Book) -> None:
+    """It was deleted at sms.by before its time: no recipient got it."""
+    book.declare()
+    ending = Ending(EndingKind.WITHDRAWN, "2026-11-24T07:00:00Z", "anna", "")
+    book.record(A, A, P, ending=ending)
+    assert book.outcomes() == ["withdrawn"] * 4 + ["not sent"] * 2
+
+
+@pytest.mark.parametrize(
+    ("change", "which"),
+    [
+        (lambda book: book.declare(phones=[*PHONES[:2], "375299999999", *PHONES[3:]]), "2 of 3 chunks"),
+        (lambda book: book.declare(phones=PHONES[:4]), "3 of 3 chunks"),
+        (lambda book: book.declare(phones=[PHONES[5], *PHONES[:5]]), "1-3 of 3 chunks"),
+        (lambda book: book.declare("text: Good bye"), "1-3 of 3 chunks"),
+    ],
+    ids=["another-recipient", "fewer", "another-order", "another-text"],
+)
+def test_recipient_list_refuses_other_chunks(change: Callable[[Book], None], which: str, book: Book) -> None:
+    """The chunks that are as recorded are listed; the error names the others, and the commit to go back to."""
+    book.declare()
+    book.record(A, A, A)
+    change(book)
+    with pytest.raises(SmsbyDeployError, match=rf"^{which} of sale/vip cannot be listed") as refused:
+        book.outcomes()
+    assert "(commit 0123456789ab)" in refused.value.hint
+
+
+def test_recipient_list_refuses_a_changed_upload(book: Book) -> None:
+    """Nothing of it is listed: it is one chunk."""
+    book.declare("upload: true, text: Hello")
+    book.record(A)
+    book.declare("upload: true, text: Hello", phones=PHONES[:5])
+    listing = find_recipients(load_project(book.folder), book.lock, "sale/vip")
+    with pytest.raises(SmsbyDeployError, match=r"^1 of 1 chunk of sale/vip cannot be listed"):
+        next(iter(listing))
+
+
+def test_recipient_list_ignores_rows_that_were_added(book: Book) -> None:
+    """A chunk behind the recorded ones was never sent, and is not part of the mailing."""
+    book.declare()
+    book.record(A, A, A)
+    book.declare(phones=[*PHONES, "375299999999"])
+    assert book.outcomes() == ["accepted"] * 6
+
+
+def test_recipient_list_counts_what_it_lists(book: Book) -> None:
+    """The counts are those of all recipients, whichever are shown."""
+    book.declare()
+    book.record(A, U, P)
+    listing = find_recipients(load_project(book.folder), book.lock, "sale/vip")
+    assert [row.line for row in listing] == [2, 3, 4, 5, 6, 7]
+    assert listing.counts == {
+        RecipientOutcome.ACCEPTED: 2,
+        RecipientOutcome.UNKNOWN: 2,
+        RecipientOutcome.NOT_SENT: 2,
+    }
+
+
+def test_recipient_list_needs_record_and_files(book: Book) -> None:
+    """A mailing that is not recorded or not in the files is wrong usage; opt-outs that cannot be read are an error."""
+    book.declare()
+    book.record(A, A, A)
+    loaded = load_project(book.folder)
+    with pytest.raises(UsageError, match="no mailing sale/x in the lock"):
+        find_recipients(loaded, book.lock, "sale/x")
+    with pytest.raises(UsageError, match="sale/old is not in the files"):
+        find_recipients(loaded, book.lock.with_entry("sale/old", book.lock.mailings["sale/vip"]), "sale/old")
+    book.opt_out("not a phone")
+    with pytest.raises(FilesInvalid):
+        book.outcomes()
+
+
+def test_recipient_list_of_a_list_at_sms_by_is_not_known(book: Book) -> None:
+    """Only sms.by has its contacts."""
+    book.declare()
+    book.record(A, A, A)
+    book.write(
+        "sale.yaml", "version: 1\ncampaign: sale\nmailings:\n  - {name: vip, list: News, text: Hello}\n"
+    )
+    with pytest.raises(SmsbyDeployError, match=r"only sms\.by knows"):
+        book.outcomes()
