@@ -22,9 +22,9 @@ import pytest
 import requests
 
 from smsby_deploy.lock.git_store import GitStore
+from smsby_deploy.lock.lease import SharedStore
 from smsby_deploy.lock.postgres_store import PostgresStore
 from smsby_deploy.lock.s3_store import S3Store
-from smsby_deploy.lock.shared import SharedStore
 from tests.databases import Database
 
 OpenStore = Callable[..., SharedStore]

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from smsby_deploy.lock.shared import (
+from smsby_deploy.lock.lease import (
     Holder,
     Stored,
     StoreFailed,
@@ -27,7 +27,7 @@ _SAFE = (
 _AUTHOR = {"NAME": "smsby-deploy", "EMAIL": "smsby-deploy@localhost"}
 _TIMEOUT = 60.0  # seconds
 _TRIES = 4
-_CREDENTIALS = re.compile(r"//[^/@\s]+@")
+_CREDENTIALS = re.compile(r"//[^/\s]+@")  # a password may have an @
 _REASONS = ("remote: ", "fatal: ", "error: ")  # what the server says comes first
 _NONE = "0" * 40  # what a branch is that does not exist
 _LOCK, _JOURNAL, _ARCHIVE, _HOLDER = "lock.json", "journal", "archive.jsonl", "holder.json"
@@ -172,6 +172,7 @@ class GitStore:
                 capture_output=True,
                 timeout=_TIMEOUT,
                 check=False,
+                start_new_session=True,  # Ctrl-C is for this program, which records what was sent
             )
         except subprocess.TimeoutExpired as error:
             raise StoreFailed(f"git {arguments[0]} takes longer than {_TIMEOUT:.0f} s") from error

@@ -14,7 +14,7 @@ from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.store import LockStore
 
 if TYPE_CHECKING:
-    from smsby_deploy.lock.shared import SharedStore
+    from smsby_deploy.lock.lease import SharedStore
 
 
 def open_lock_at(place: LockPlace, project: str, root: Path) -> LockStore:
@@ -58,6 +58,11 @@ def copy_lock(source: LockStore, target: LockStore, command: str) -> Lock:
             raise Refused(
                 f"a newer version of this lock is there: serial {there.serial}, not {lock.serial}",
                 hint="copy it the other way round",
+            )
+        if there.serial == lock.serial and there != lock:
+            raise Refused(
+                f"both locks are serial {lock.serial} and record different sends",
+                hint="both were used since they were one; choose another place, they cannot be merged",
             )
         target.put_archive(archive_content(lock))
         target.replace(lock)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from smsby_deploy.errors import SmsbyDeployError
-from smsby_deploy.lock.shared import (
+from smsby_deploy.lock.lease import (
     Holder,
     Stored,
     StoreFailed,
@@ -42,6 +42,10 @@ _APPEND = (
 )
 _CLEAR = "delete from smsby_lock_journal where name = %s"
 _TAKE = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
+_LET_GO = "select pg_advisory_unlock(hashtextextended(%s, 0))"
+# A machine that is asleep or gone does not end its session: the server does, so that the advisory lock becomes free.
+_END_SILENT = "select set_config('idle_session_timeout', '60s', false)"
+_KNOWS_SILENT = 140000  # the first version of PostgreSQL that can
 _DRIVER = "postgresql+psycopg://"  # as SQLAlchemy writes it
 _TIMEOUT = 30  # seconds
 _Result = TypeVar("_Result")
@@ -67,6 +71,7 @@ class PostgresStore:
         try:
             self._transact(lambda cursor: self._write(cursor, before, written))
         except WrittenMeanwhile:
+            self._close()  # which ends the advisory lock, if this session got it
             raise
         except StoreFailed:
             self._close()
@@ -77,12 +82,23 @@ class PostgresStore:
         return written
 
     def is_over(self, holder: Holder) -> bool:
-        """Whether no session has the advisory lock of `holder`; this one has it then."""
-        return self._transact(self._take)
+        """Whether no session has the advisory lock of `holder`; nor has this one, afterwards."""
+        return self._transact(self._is_over)
+
+    def _is_over(self, cursor: Any) -> bool:
+        if self._is_locked:
+            return True
+        if is_over := self._take(cursor):  # a command that only asks must not keep it
+            cursor.execute(_LET_GO, (self._lock_name,))
+            self._is_locked = False
+        return is_over
+
+    @property
+    def _lock_name(self) -> str:
+        return f"smsby-deploy {self._key}"
 
     def _read(self, cursor: Any) -> Stored:
-        has_table = cursor.execute("select to_regclass('smsby_lock')").fetchone()[0] is not None
-        row = cursor.execute(_READ, (self._key,)).fetchone() if has_table else None
+        row = cursor.execute(_READ, (self._key,)).fetchone() if _has_table(cursor) else None
         if row is None:
             return Stored()
         version, holder, document, archive = row
@@ -100,7 +116,8 @@ class PostgresStore:
             values = (after.version, holder, *document, *archive, self._key, before.version)
             cursor.execute(_UPDATE, values)
         else:
-            cursor.execute(_TABLES)
+            if not _has_table(cursor):  # asking to create it needs a right even if it exists
+                cursor.execute(_TABLES)
             cursor.execute(_INSERT, (self._key, after.version, holder, after.lock, after.archive))
         if cursor.rowcount != 1:
             raise WrittenMeanwhile("another run has written to it")
@@ -112,7 +129,9 @@ class PostgresStore:
     def _take(self, cursor: Any) -> bool:
         """Whether this session has the advisory lock."""
         if not self._is_locked:
-            self._is_locked = bool(cursor.execute(_TAKE, (f"smsby-deploy {self._key}",)).fetchone()[0])
+            self._is_locked = bool(cursor.execute(_TAKE, (self._lock_name,)).fetchone()[0])
+            if self._is_locked and cursor.connection.info.server_version >= _KNOWS_SILENT:
+                cursor.execute(_END_SILENT)
         return self._is_locked
 
     def _transact(self, work: Callable[[Any], _Result]) -> _Result:
@@ -135,6 +154,10 @@ class PostgresStore:
         if connection is not None:
             with suppress(Exception):
                 connection.close()
+
+
+def _has_table(cursor: Any) -> bool:
+    return cursor.execute("select to_regclass('smsby_lock')").fetchone()[0] is not None
 
 
 def _import_psycopg() -> Any:

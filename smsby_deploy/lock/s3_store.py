@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from smsby_deploy.errors import SmsbyDeployError
-from smsby_deploy.lock.shared import (
+from smsby_deploy.lock.lease import (
     Holder,
     Stored,
     StoreFailed,
@@ -28,6 +28,7 @@ _KEPT = timedelta(
 )  # much longer than a lease: who writes so late has lost it, and knows it by the time
 _SCHEME = "s3://"
 _TRIES = 5
+_PATIENCE = timedelta(seconds=15)
 
 
 class _Version(NamedTuple):
@@ -95,6 +96,7 @@ class S3Store:
 
     def _find_version(self) -> _Version:
         """Return the newest version; one that is removed meanwhile is not the newest."""
+        _obstore()
         from obstore.exceptions import NotFoundError
 
         for _ in range(_TRIES):
@@ -107,9 +109,9 @@ class S3Store:
                 continue
         raise StoreFailed("other runs keep writing to it")
 
-    def _list(self) -> list[tuple[int, datetime]]:
-        """Return the numbers of all versions that are kept, each with its time."""
-        found = _obstore().list(self._store, f"{self._prefix}/versions").collect()
+    def _list(self, after: str | None = None) -> list[tuple[int, datetime]]:
+        """Return the numbers of the versions after an object, or of all, each with its time."""
+        found = _obstore().list(self._store, f"{self._prefix}/versions", offset=after).collect()
         return [(int(one["path"].rpartition("/")[2]), one["last_modified"]) for one in found]
 
     def _create(self, version: _Version) -> None:
@@ -125,8 +127,7 @@ class S3Store:
             # A try whose answer was lost may have created it: every object has an id of its own.
             if self._get(name) != content:
                 raise WrittenMeanwhile("another run has written to it") from error
-        newer = max(number for number, _ in self._list())
-        if newer > number:
+        if self._list(after=name):
             raise WrittenMeanwhile("another run has written to it")
 
     def _extend(self, names: tuple[str, ...], before: bytes, after: bytes, kind: str) -> tuple[str, ...]:
@@ -172,6 +173,8 @@ class _Failures:
         """Catch nothing before it happens."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, SmsbyDeployError):
+            return
         from obstore.exceptions import BaseError
 
         if isinstance(error, StoreFailed):
@@ -192,11 +195,16 @@ def _open(bucket: str, endpoint: str | None) -> Any:
     _obstore()
     from obstore.store import S3Store as Bucket
 
+    retries = {"max_retries": 3, "retry_timeout": _PATIENCE}  # much shorter than a lease
     if endpoint is None:
-        return Bucket(bucket)
+        return Bucket(bucket, client_options={"timeout": _PATIENCE}, retry_config=retries)
     is_plain = endpoint.startswith("http://")
     return Bucket(
-        bucket, endpoint=endpoint, client_options={"allow_http": is_plain}, virtual_hosted_style_request=False
+        bucket,
+        endpoint=endpoint,
+        client_options={"allow_http": is_plain, "timeout": _PATIENCE},
+        retry_config=retries,
+        virtual_hosted_style_request=False,
     )
 
 

@@ -8,16 +8,15 @@ record nothing, and what cannot be recorded is not sent.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
-import threading
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 from uuid import uuid4
 
 from smsby_deploy.clock import Clock
@@ -26,159 +25,23 @@ from smsby_deploy.fault_points import fault_point
 from smsby_deploy.files import write_file
 from smsby_deploy.lock.archive import Rekey
 from smsby_deploy.lock.journal import Journal
+from smsby_deploy.lock.lease import (
+    LEASE,
+    Holder,
+    Lease,
+    SharedStore,
+    Stored,
+    StoreFailed,
+    WrittenMeanwhile,
+    iso_time,
+)
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.lock.store import LockStore, RunningApply
 
-RENEW_EVERY = 10.0  # seconds
-LEASE = timedelta(seconds=60)
 _ASK_EVERY = 1.0  # seconds, while another run holds the lock
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """The run that holds a shared lock; `id` is its own, `since` and `renewed` are ISO times."""
-
-    id: str
-    command: str
-    pid: int
-    host: str
-    since: str
-    renewed: str
-
-    def __str__(self) -> str:
-        return f"{self.command}, process {self.pid} on {self.host}, since {self.since}"
-
-    def is_dead(self, now: datetime) -> bool:
-        """Whether it has not renewed its lease in time."""
-        return now - datetime.fromisoformat(self.renewed) > LEASE
-
-
-class Stored(NamedTuple):
-    """What a store has of one lock.
-
-    `version` is another one after every write; it is empty before the first. `lock` is None before the first apply.
-    `journal` and `archive` are lines.
-    """
-
-    version: str = ""
-    holder: Holder | None = None
-    lock: bytes | None = None
-    journal: bytes = b""
-    archive: bytes = b""
-
-
-class StoreFailed(OSError):
-    """A store did not take a write, or cannot be read."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.strerror = why
-
-
-class WrittenMeanwhile(StoreFailed):
-    """Another run wrote to the lock since it was read."""
-
-
-class SharedStore(Protocol):
-    """Where shared locks are kept; one object is one lock."""
-
-    name: str  # for users
-
-    def read(self) -> Stored:
-        """Return what it has now.
-
-        Raises:
-            StoreFailed: it cannot be reached or read.
-        """
-        ...
-
-    def write(self, before: Stored, after: Stored) -> Stored:
-        """Replace `before`, which it must still have, by `after`; return that with its version.
-
-        Raises:
-            WrittenMeanwhile: it has another version than that of `before`.
-            StoreFailed: it is not certain that it took the write.
-        """
-        ...
-
-    def is_over(self, holder: Holder) -> bool:
-        """Whether it knows that the run of `holder` has ended without a release."""
-        ...
-
-
-def holder_document(holder: Holder | None) -> str:
-    """Return a holder as JSON; empty if there is none."""
-    return "" if holder is None else json.dumps(asdict(holder))
-
-
-def read_holder(text: str) -> Holder | None:
-    """Return what `holder_document` wrote.
-
-    Raises:
-        StoreFailed: it is something else.
-    """
-    if not text:
-        return None
-    try:
-        holder = Holder(**json.loads(text))
-        datetime.fromisoformat(holder.since)
-        datetime.fromisoformat(holder.renewed)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise StoreFailed("its note on who holds the lock is damaged") from error
-    return holder
-
-
-class Lease:
-    """The right of this run to write to a shared lock, renewed until it is released."""
-
-    def __init__(self, store: SharedStore, stored: Stored, holder: Holder, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
-        self._mutex = threading.Lock()
-        self._ended = threading.Event()
-        self._lost: StoreFailed | None = None
-        self.stored = store.write(stored, stored._replace(holder=holder))
-        self._renewing = threading.Thread(target=self._renew, daemon=True)
-        self._renewing.start()
-
-    def write(self, **changes: Any) -> None:
-        """Write changed fields of `Stored`, which also renews the lease.
-
-        Raises:
-            StoreFailed: it was not taken; the lease is lost then, and nothing is ever written again.
-        """
-        with self._mutex:
-            if self._lost is not None:
-                raise self._lost
-            assert self.stored.holder is not None
-            if self.stored.holder.is_dead(self._clock.now()):
-                self._lost = WrittenMeanwhile("this run did not renew its lease in time")
-                raise self._lost
-            holder = replace(self.stored.holder, renewed=_time(self._clock))
-            try:
-                self.stored = self._store.write(
-                    self.stored, self.stored._replace(**{"holder": holder, **changes})
-                )
-            except StoreFailed as error:
-                self._lost = error
-                raise
-
-    def release(self) -> None:
-        """Let other runs hold the lock.
-
-        A lease that was lost belongs to another run, or ends by itself.
-        """
-        self._ended.set()
-        self._renewing.join()
-        with contextlib.suppress(StoreFailed):
-            self.write(holder=None)
-
-    def _renew(self) -> None:
-        while not self._ended.wait(RENEW_EVERY):
-            try:
-                self.write()
-            except StoreFailed:
-                return  # the next line of the journal fails, so nothing more is sent
+_ASK_AGAIN = 0.2  # seconds, while a run that is over still looks alive
+_WATCHED = 20.0  # seconds without a renewal, by the clock of this machine, that prove a lease to be over
+_BROKEN_CLOCK = timedelta(minutes=10)  # clocks differ by less, so an older lease needs no proof
 
 
 class SharedLockStore(LockStore):
@@ -205,6 +68,15 @@ class SharedLockStore(LockStore):
         before, after = self._read_stored(stored._replace(journal=b"")), self._read_stored(stored)
         begun = {a for a, entry in after.mailings.items() if entry != before.mailings.get(a)}
         return RunningApply(str(stored.holder), frozenset(begun))
+
+    def has_leftover(self) -> bool:
+        stored = self._read_shared()
+        with self._explained("read"):
+            return bool(stored.journal) and (stored.holder is None or self._is_dead(stored.holder))
+
+    def clear(self) -> None:
+        super().clear()
+        self._write(lock=None, journal=b"", archive=b"")
 
     def replace(self, lock: Lock) -> None:
         """Write `lock` to the copy and to the store, where the journal goes with it."""
@@ -247,7 +119,7 @@ class SharedLockStore(LockStore):
         except StoreFailed as error:
             raise SmsbyDeployError(
                 f"cannot write the lock to {self._shared.name}: {error.strerror}",
-                hint="nothing is lost: the journal there has it all, and the next command folds it in",
+                hint="nothing that was sent is lost: the journal there has it, and the next command folds it in",
             ) from error
 
     def _read_shared(self) -> Stored:
@@ -275,44 +147,63 @@ class SharedLockStore(LockStore):
     @contextlib.contextmanager
     def _alone(self, timeout: float, command: str) -> Iterator[None]:
         with super()._alone(timeout, command):
-            self._lease = self._take(timeout, command)
+            self._lease, is_continued = self._take(timeout, command)
             try:
-                _put(_with_longer_journal(self._lease.stored, self.journal_path), self)
+                stored = self._lease.stored
+                _put(_with_longer_journal(stored, self.journal_path) if is_continued else stored, self)
                 yield
             finally:
                 self._lease.release()
                 self._lease = None
 
-    def _take(self, timeout: float, command: str) -> Lease:
-        """Return the lease once no living run has it; raises as `held`."""
-        deadline = self._clock.monotonic() + timeout
+    def _take(self, timeout: float, command: str) -> tuple[Lease, bool]:
+        """Return the lease once no living run has it; raises as `held`.
+
+        Also whether the run before, which was not released, used the same copy.
+        """
+        started = self._clock.monotonic()
+        seen, since = "", started  # the version that was read last, and when it was read first
         while True:
             with self._explained("take"):
-                stored = self._shared.read()
-                if (
-                    stored.holder is None
-                    or self._is_dead(stored.holder)
-                    or stored.holder.id == self._last_id()
-                ):
-                    holder = self._new_holder(command)
-                    write_file(self._lease_path, holder.id)
-                    with contextlib.suppress(WrittenMeanwhile):  # another run was faster
-                        return Lease(self._shared, stored, holder, self._clock)
-                    continue
-            if self._clock.monotonic() >= deadline:
+                stored, now = self._shared.read(), self._clock.monotonic()
+                if stored.version != seen:
+                    seen, since = stored.version, now
+                is_mine = stored.holder is not None and stored.holder.id == _id_of(self._last_secret())
+                if is_mine or self._is_free(stored.holder, now - since):
+                    secret = uuid4().hex
+                    write_file(self._lease_path, secret, is_private=True)
+                    with contextlib.suppress(WrittenMeanwhile):  # another run was faster, or is not over yet
+                        return Lease(
+                            self._shared, stored, self._new_holder(secret, command), self._clock
+                        ), is_mine
+                is_over = is_mine or stored.holder is None or self._is_dead(stored.holder)
+            if now - started >= (max(timeout, _WATCHED) if is_over else timeout):
                 raise LockHeld(
-                    f"another run holds the lock: {stored.holder}",
+                    f"another run holds the lock: {stored.holder or 'it has just taken or released it'}",
                     hint="wait until it has ended, or run the command with --lock-timeout SECONDS; a run that has died "
                     f"loses the lock after {LEASE.total_seconds():.0f} s",
                 )
-            self._clock.sleep(_ASK_EVERY)
+            self._clock.sleep(_ASK_AGAIN if is_over else _ASK_EVERY)
+
+    def _is_free(self, holder: Holder | None, watched: float) -> bool:
+        """Whether no living run holds the lock, which nobody has written for `watched` seconds.
+
+        The clock of the holder may be wrong: too late, and it looks dead; too early, and it never does.
+        """
+        if holder is None or watched > LEASE.total_seconds() or self._shared.is_over(holder):
+            return True
+        now = self._clock.now()
+        return holder.is_dead(now) and (watched >= _WATCHED or holder.is_dead(now - _BROKEN_CLOCK))
 
     @property
     def _lease_path(self) -> Path:
         return self.path.with_name(self.path.name + ".lease")
 
-    def _last_id(self) -> str:
-        """Return the holder that used this copy last, which has ended: no other run uses it now."""
+    def _last_secret(self) -> str:
+        """Return the secret of the run that used this copy last; no other run uses it now.
+
+        The store has only its digest, so no file that somebody else made passes for the copy of a run.
+        """
         try:
             return self._lease_path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
@@ -321,9 +212,13 @@ class SharedLockStore(LockStore):
     def _is_dead(self, holder: Holder) -> bool:
         return holder.is_dead(self._clock.now()) or self._shared.is_over(holder)
 
-    def _new_holder(self, command: str) -> Holder:
-        now = _time(self._clock)
-        return Holder(uuid4().hex, command, os.getpid(), socket.gethostname(), now, now)
+    def _new_holder(self, secret: str, command: str) -> Holder:
+        now = iso_time(self._clock)
+        return Holder(_id_of(secret), command, os.getpid(), socket.gethostname(), now, now)
+
+
+def _id_of(secret: str) -> str:
+    return sha256(secret.encode()).hexdigest()
 
 
 def _put(stored: Stored, copy: LockStore) -> None:
@@ -350,7 +245,3 @@ def _with_longer_journal(stored: Stored, journal: Path) -> Stored:
     except FileNotFoundError:
         return stored
     return stored._replace(journal=local) if stored.journal and local.startswith(stored.journal) else stored
-
-
-def _time(clock: Clock) -> str:
-    return clock.now().isoformat(timespec="seconds")

@@ -220,6 +220,12 @@ class LockStore:
         if content:
             write_file(self.archive_path, content.decode())
 
+    def clear(self) -> None:
+        """Delete the lock and its archive."""
+        self.path.unlink(missing_ok=True)
+        self.archive_path.unlink(missing_ok=True)
+        sync_folder(self.path.parent)
+
     def new_journal(self) -> Journal:
         """Return a new journal for the run that holds the lock."""
         return Journal(self.journal_path)
@@ -355,9 +361,7 @@ class HeldLock:
 
     def start_anew(self) -> None:
         """Delete the lock file: what a sandbox has forgotten need not be recorded."""
-        self.store.path.unlink(missing_ok=True)
-        self.store.archive_path.unlink(missing_ok=True)
-        sync_folder(self.store.path.parent)
+        self.store.clear()
         self.lock = self.store.read()
 
     def open_journal(self) -> Journal:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.lock.git_store import GitStore
-from smsby_deploy.lock.shared import Stored, StoreFailed
+from smsby_deploy.lock.git_store import GitStore, _why
+from smsby_deploy.lock.lease import Stored, StoreFailed
 
 _REF = "refs/heads/smsby-lock"
 
@@ -66,6 +66,23 @@ def test_git_store_shows_no_password(git_remote: Path) -> None:
         _open(git_remote).read()
     assert "127.0.0.1" in str(caught.value)
     assert "geheim" not in str(caught.value)
+
+
+def test_git_store_shows_no_password_with_an_at_sign() -> None:
+    """A URL that git repeats as it is written."""
+    text = b"fatal: unable to access 'https://anna:ge@heim@host.example/lock.git': no route"
+    why = _why(subprocess.CompletedProcess([], 128, b"", text))
+    assert why == "fatal: unable to access 'https://***@host.example/lock.git': no route"
+
+
+def test_git_store_is_not_ended_by_ctrl_c(git_remote: Path) -> None:
+    """A terminal sends it to the whole group: a push that has begun ends, so what was sent is recorded."""
+    hook = git_remote.parent / "remote.git" / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\ncut -d' ' -f6 /proc/$$/stat >session\n")
+    hook.chmod(0o755)
+    _open(git_remote).write(Stored(), Stored(lock=b"{}"))
+    session = int((git_remote.parent / "remote.git" / "session").read_text())
+    assert session != os.getsid(0)
 
 
 def test_git_store_refused_by_the_server(git_remote: Path) -> None:

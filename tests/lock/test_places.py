@@ -40,6 +40,14 @@ def test_copy_lock_refuses_to_lose_a_record(tmp_path: Path, serial: int, lineage
     assert target.path.read_bytes() == before
 
 
+def test_copy_lock_refuses_one_that_went_its_own_way(tmp_path: Path) -> None:
+    """Both were used since they were one, so each has sends that the other lacks."""
+    source, target = _lock(tmp_path, "source", 3), LockStore(tmp_path / "target", "shop")
+    target.replace(Lock("shop", 3, "line", {"a/c": entry()}))
+    with pytest.raises(Refused, match="both locks are serial 3"):
+        copy_lock(source, target, "lock push")
+
+
 def test_copy_lock_needs_a_lock(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no lock to copy"):
         copy_lock(_lock(tmp_path, "source"), _lock(tmp_path, "target", 1), "lock push")

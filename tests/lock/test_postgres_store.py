@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from smsby_deploy.lock.lease import Holder, Stored, StoreFailed, WrittenMeanwhile
 from smsby_deploy.lock.postgres_store import PostgresStore
-from smsby_deploy.lock.shared import Holder, Stored, StoreFailed, WrittenMeanwhile
 from tests.databases import PASSWORD, Database
 
 _AT = "2026-11-02T09:00:00+00:00"
@@ -42,3 +42,34 @@ def test_postgres_store_shows_no_password(postgres: Database) -> None:
     with pytest.raises(StoreFailed) as caught:
         PostgresStore(wrong, "k").read()
     assert "geheim" not in str(caught.value)
+
+
+def test_postgres_store_keeps_nothing_after_a_question(postgres: Database) -> None:
+    """`status --watch` sees that a run is over, and the next run can have the lock."""
+    mine, watching = PostgresStore(postgres.url, "k"), PostgresStore(postgres.url, "k")
+    held = mine.write(Stored(), Stored(holder=_HOLDER))
+    mine._close()
+    assert watching.is_over(_HOLDER)
+    assert watching.is_over(_HOLDER)
+    PostgresStore(postgres.url, "k").write(held, held)
+
+
+def test_postgres_store_lets_a_silent_session_end(postgres: Database) -> None:
+    """A machine that is asleep or gone must not keep the advisory lock."""
+    store = PostgresStore(postgres.url, "k")
+    store.write(Stored(), Stored(holder=_HOLDER))
+    shown = store._transact(lambda cursor: cursor.execute("show idle_session_timeout").fetchone()[0])
+    assert shown == "1min"
+
+
+def test_postgres_store_needs_no_right_to_create(postgres: Database) -> None:
+    """The role of docs/locks.md writes a lock."""
+    PostgresStore(postgres.url, "other").write(Stored(), Stored(lock=b"{}"))
+    postgres.run("create role smsby login password 'x'", "grant usage on schema public to smsby")
+    postgres.run("grant select, insert, update on smsby_lock to smsby")
+    postgres.run("grant select, insert, delete on smsby_lock_journal to smsby")
+    user = postgres.url.partition("://")[2].partition("@")[0]
+    store = PostgresStore(postgres.url.replace(user, "smsby:x", 1), "k")
+    held = store.write(Stored(), Stored(holder=_HOLDER, journal=b"1\n"))
+    store.write(held, held._replace(holder=None, lock=b"{}", journal=b""))
+    assert PostgresStore(postgres.url, "k").read().lock == b"{}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import timedelta
 from uuid import uuid4
 
@@ -10,9 +11,10 @@ import obstore
 import pytest
 from obstore.store import S3Store as Bucket
 
+from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.lock import s3_store
+from smsby_deploy.lock.lease import Holder, Stored, StoreFailed
 from smsby_deploy.lock.s3_store import S3Store
-from smsby_deploy.lock.shared import Holder, Stored, StoreFailed
 from tests.shared_stores import S3_KEYS
 
 _AT = "2026-11-02T09:00:00+00:00"
@@ -49,3 +51,14 @@ def test_s3_store_shows_no_key(s3_server: str, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(StoreFailed) as caught:
         S3Store("s3://no-such-bucket/x", s3_server, "k", os.environ).write(Stored(), Stored(lock=b"{}"))
     assert "GEHEIM" not in str(caught.value)
+
+
+def test_s3_store_names_the_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither reading nor writing fails with an ImportError."""
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    monkeypatch.setitem(sys.modules, "obstore.exceptions", None)
+    store = S3Store("s3://locks/x", "http://127.0.0.1:1", "k", os.environ)
+    with pytest.raises(SmsbyDeployError, match="needs the extra `s3`"):
+        store.read()
+    with pytest.raises(SmsbyDeployError, match="needs the extra `s3`"):
+        store.write(Stored(), Stored(lock=b"{}"))

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from smsby_deploy.apply.recorder import read_rescue, write_rescue
 from smsby_deploy.clock import SystemClock
 from smsby_deploy.errors import LockHeld, SmsbyDeployError
-from smsby_deploy.lock import shared as shared_module
+from smsby_deploy.lock import lease as lease_module
 from smsby_deploy.lock.archive import read_archive
 from smsby_deploy.lock.edit import LockEdit
 from smsby_deploy.lock.entry_json import entry_document
 from smsby_deploy.lock.events import EventKind
 from smsby_deploy.lock.journal import Journal, ResultNotSaved
+from smsby_deploy.lock.lease import LEASE, Holder, Stored, StoreFailed, WrittenMeanwhile
 from smsby_deploy.lock.records import ChunkState
-from smsby_deploy.lock.shared import (
-    LEASE,
-    Holder,
-    SharedLockStore,
-    Stored,
-    StoreFailed,
-    WrittenMeanwhile,
-    holder_document,
-    read_holder,
-)
+from smsby_deploy.lock.shared import SharedLockStore
 from smsby_deploy.lock.store import HeldLock
 from tests.lock.examples import entry
 
@@ -44,6 +36,8 @@ class MemoryStore:
         self.failure: StoreFailed | None = None
         self.writes = 0
         self.has_ended = False
+        self.pause = 0.0  # how long a write takes
+        self.refuses_holders = False
 
     def read(self) -> Stored:
         if self.failure is not None:
@@ -55,6 +49,9 @@ class MemoryStore:
             raise self.failure
         if before.version != self.stored.version:
             raise WrittenMeanwhile("another run has written to it")
+        if after.holder is not None and self.refuses_holders:
+            raise WrittenMeanwhile("another run holds it")
+        SystemClock().sleep(self.pause)
         self.writes += 1
         self.stored = after._replace(version=str(self.writes))
         return self.stored
@@ -177,7 +174,7 @@ def test_lease_is_renewed_while_nothing_is_sent(
     store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A long pause, as for a rate limit, does not lose the lock."""
-    monkeypatch.setattr(shared_module, "RENEW_EVERY", 0.001)
+    monkeypatch.setattr(lease_module, "RENEW_EVERY", 0.001)
     with _lock(store, tmp_path).held():
         first = store.stored
         pause = threading.Event()
@@ -271,19 +268,135 @@ def test_store_that_fails_at_the_end_keeps_the_journal(store: MemoryStore, tmp_p
     assert _lock(store, tmp_path / "other").read().mailings["a/b"].is_complete
 
 
-def test_read_holder_refuses_damage() -> None:
-    """A note that cannot be read says nothing about who holds the lock, so no run may take it."""
-    holder = Holder("x", "apply", 1, "host", _AT, _AT)
-    assert read_holder(holder_document(holder)) == holder
-    assert read_holder(holder_document(None)) is None
-    for text in ("{", "[]", "{}", holder_document(replace(holder, since="yesterday"))):
-        with pytest.raises(StoreFailed):
-            read_holder(text)
+def _holder(renewed: timedelta = timedelta()) -> Holder:
+    return Holder("x", "apply", 1, "other", _AT, (SystemClock().now() + renewed).isoformat())
 
 
-def test_holder_is_dead_after_its_lease() -> None:
-    """Until then it may be slow."""
-    now = SystemClock().now()
-    holder = Holder("x", "apply", 1, "host", _AT, now.isoformat())
-    assert not holder.is_dead(now + timedelta(seconds=60))
-    assert holder.is_dead(now + timedelta(seconds=61))
+def test_held_gives_up_on_a_dead_run_that_cannot_be_replaced(store: MemoryStore, tmp_path: Path) -> None:
+    """Its session at the server is still open: the command ends with exit 8, and does not ask for ever."""
+    store.write(Stored(), Stored(holder=_holder(-timedelta(hours=1))))
+    store.refuses_holders = True
+    with pytest.raises(LockHeld, match="on other"), _lock(store, tmp_path).held():
+        pass
+
+
+def test_held_spares_a_run_whose_clock_is_late(store: MemoryStore, tmp_path: Path) -> None:
+    """It looks dead, but it renews its lease meanwhile; only one that does not is over."""
+    clock = SystemClock()
+    store.write(Stored(), Stored(holder=_holder(-timedelta(seconds=90))))
+
+    class Renewing(MemoryStore):
+        def read(self) -> Stored:
+            store.write(store.stored, store.stored._replace(holder=_holder(-timedelta(seconds=90))))
+            return store.stored
+
+    other = SharedLockStore(_lock(store, tmp_path).path, "shop", "production", shared=Renewing(), clock=clock)
+    with pytest.raises(LockHeld), other.held():
+        pass
+    with _lock(store, tmp_path).held():
+        pass
+
+
+def test_held_outlives_a_dead_run_whose_clock_was_early(store: MemoryStore, tmp_path: Path) -> None:
+    """By its own time its lease would hold for a year."""
+    store.write(Stored(), Stored(holder=_holder(timedelta(days=365))))
+    lock = _lock(store, tmp_path)
+    with pytest.raises(LockHeld), lock.held(30.0):
+        pass
+    with lock.held(65.0):
+        pass
+
+
+def test_slow_write_renews_the_lease_once_more(store: MemoryStore, tmp_path: Path) -> None:
+    """After it the lease has most of its time left, or nothing is sent."""
+    with _lock(store, tmp_path).held() as held:
+        journal = _begin(held)
+        store.pause = 40.0
+        with pytest.raises(ResultNotSaved, match="did not renew its lease in time"):
+            _send(journal)
+        journal.close()
+
+
+def test_any_error_of_a_store_stops_before_the_request(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Libraries raise more than they document."""
+    with _lock(store, tmp_path).held() as held:
+        journal = _begin(held)
+
+        def fail(before: Stored, after: Stored) -> Stored:
+            raise RuntimeError("the pool is closed")
+
+        monkeypatch.setattr(store, "write", fail)
+        with pytest.raises(ResultNotSaved, match="RuntimeError"):
+            _send(journal)
+        journal.close()
+
+
+def test_leftover_of_a_lost_runner_is_seen_on_every_machine(store: MemoryStore, tmp_path: Path) -> None:
+    """`apply --due` folds it in; what the copy of this machine has does not matter."""
+    other = _lock(store, tmp_path / "other")
+    assert not other.has_leftover()
+    with _lock(store, tmp_path / "mine").held() as held:
+        _begin(held).append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
+        assert not other.has_leftover()
+    assert other.has_leftover()
+    with other.held():
+        pass
+    assert not other.has_leftover()
+
+
+def test_start_anew_empties_the_store(store: MemoryStore, tmp_path: Path) -> None:
+    """Otherwise the next journal would be folded into the old lock."""
+    with _lock(store, tmp_path).held() as held:
+        journal = _begin(held)
+        journal.close()
+        held.fold_in()
+        assert held.lock.mailings
+        held.start_anew()
+        assert held.lock.mailings == {}
+    assert store.stored[2:] == (None, b"", b"")
+
+
+def test_files_of_a_pull_request_do_not_pass_for_a_copy(store: MemoryStore, tmp_path: Path) -> None:
+    """Who can read the store knows its journal and the holder: neither frees the lock nor adds a result."""
+    with _lock(store, tmp_path / "mine").held() as held:
+        journal = _begin(held)
+        journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
+        lost = store.stored
+        changes = {"state": "accepted", "uuid": "u1", "step": None}
+        journal.write(EventKind.RESULT, chunks=[["a/b", 0]], changes=changes)
+        forged = held.store.journal_path.read_bytes()
+    assert forged.startswith(lost.journal)
+    store.stored = lost
+    victim = _lock(store, tmp_path / "victim")
+    victim.path.parent.mkdir()
+    victim.journal_path.write_bytes(forged)
+    assert lost.holder is not None
+    victim.path.with_name(victim.path.name + ".lease").write_text(lost.holder.id)
+    with pytest.raises(LockHeld), victim.held():
+        pass
+    with victim.held(120.0) as held:
+        assert held.lock.mailings["a/b"].has_unknown
+
+
+def test_result_that_was_not_stored_comes_back_by_rescue(store: MemoryStore, tmp_path: Path) -> None:
+    """The store had the intent only; the rescue file has the result, and settles what is unknown."""
+    with _lock(store, tmp_path / "mine").held() as held:
+        journal = _begin(held)
+        journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
+        store.failure = StoreFailed("down")
+        changes = {"state": "accepted", "uuid": "u1", "step": None}
+        journal.write(EventKind.RESULT, chunks=[["a/b", 0]], changes=changes)
+        with pytest.raises(ResultNotSaved) as caught:
+            journal.sync()
+        journal.close()
+    store.failure, store.stored = None, store.stored._replace(holder=None)
+    with _lock(store, tmp_path / "other").held() as held:
+        entry = held.lock.mailings["a/b"]
+        assert entry.has_unknown
+        write_rescue(caught.value, held.lock, tmp_path / "lock")
+        (file,) = tmp_path.glob("lock.rescue-*")
+        edit = LockEdit(held, by="anna", at=_AT, tool="x", reason="")
+        assert edit.rescue(read_rescue(file)) == 1
+    assert _lock(store, tmp_path / "other").read().mailings["a/b"].is_complete

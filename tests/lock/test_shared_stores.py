@@ -7,7 +7,7 @@ from threading import Barrier
 
 import pytest
 
-from smsby_deploy.lock.shared import Holder, Stored, WrittenMeanwhile
+from smsby_deploy.lock.lease import Holder, Stored, WrittenMeanwhile
 from tests.shared_stores import OpenStore
 
 _AT = "2026-11-02T09:00:00+00:00"

@@ -1,0 +1,187 @@
+"""The right of one run to write to a shared lock, and what a store of such locks has and does.
+
+A store takes a write only if it still has what the writer knows. A lease that could not be renewed in time, or whose write
+failed, is lost: nothing is ever written with it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, Protocol
+
+from smsby_deploy.clock import Clock
+
+RENEW_EVERY = 10.0  # seconds
+LEASE = timedelta(seconds=60)
+_SLOW = 30.0  # seconds: a write that took longer may have outlived its lease
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The run that holds a shared lock; `id` is its own, `since` and `renewed` are ISO times."""
+
+    id: str
+    command: str
+    pid: int
+    host: str
+    since: str
+    renewed: str
+
+    def __str__(self) -> str:
+        return f"{self.command}, process {self.pid} on {self.host}, since {self.since}"
+
+    def is_dead(self, now: datetime) -> bool:
+        """Whether it has not renewed its lease in time."""
+        return now - datetime.fromisoformat(self.renewed) > LEASE
+
+
+class Stored(NamedTuple):
+    """What a store has of one lock.
+
+    `version` is another one after every write; it is empty before the first. `lock` is None before the first apply.
+    `journal` and `archive` are lines.
+    """
+
+    version: str = ""
+    holder: Holder | None = None
+    lock: bytes | None = None
+    journal: bytes = b""
+    archive: bytes = b""
+
+
+class StoreFailed(OSError):
+    """A store did not take a write, or cannot be read."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.strerror = why
+
+
+class WrittenMeanwhile(StoreFailed):
+    """Another run wrote to the lock since it was read."""
+
+
+class SharedStore(Protocol):
+    """Where shared locks are kept; one object is one lock."""
+
+    name: str  # for users
+
+    def read(self) -> Stored:
+        """Return what it has now.
+
+        Raises:
+            StoreFailed: it cannot be reached or read.
+        """
+        ...
+
+    def write(self, before: Stored, after: Stored) -> Stored:
+        """Replace `before`, which it must still have, by `after`; return that with its version.
+
+        Raises:
+            WrittenMeanwhile: it has another version than that of `before`.
+            StoreFailed: it is not certain that it took the write.
+        """
+        ...
+
+    def is_over(self, holder: Holder) -> bool:
+        """Whether it knows that the run of `holder` has ended without a release."""
+        ...
+
+
+def holder_document(holder: Holder | None) -> str:
+    """Return a holder as JSON; empty if there is none."""
+    return "" if holder is None else json.dumps(asdict(holder))
+
+
+def read_holder(text: str) -> Holder | None:
+    """Return what `holder_document` wrote.
+
+    Raises:
+        StoreFailed: it is something else.
+    """
+    if not text:
+        return None
+    try:
+        holder = Holder(**json.loads(text))
+        for time in (holder.since, holder.renewed):
+            if datetime.fromisoformat(time).tzinfo is None:
+                raise ValueError("a time without its zone")
+    except (ValueError, TypeError, RecursionError) as error:
+        raise StoreFailed("its note on who holds the lock is damaged") from error
+    return holder
+
+
+class Lease:
+    """The right of this run to write to a shared lock, renewed until it is released."""
+
+    def __init__(self, store: SharedStore, stored: Stored, holder: Holder, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._mutex = threading.Lock()
+        self._ended = threading.Event()
+        self._lost: StoreFailed | None = None
+        self._renewed_at = clock.monotonic()
+        self.stored = store.write(stored, stored._replace(holder=holder))
+        self._renewing = threading.Thread(target=self._renew, daemon=True)
+        self._renewing.start()
+
+    def write(self, **changes: Any) -> None:
+        """Write changed fields of `Stored`, which also renews the lease.
+
+        Raises:
+            StoreFailed: it was not taken; the lease is lost then, and nothing is ever written again.
+        """
+        with self._mutex:
+            if self._lost is not None:
+                raise self._lost
+            try:
+                self._write(changes)
+            except StoreFailed as error:
+                self._lost = error
+                raise
+            except Exception as error:  # of a library; what the store has is not known then
+                self._lost = StoreFailed(type(error).__name__)
+                raise self._lost from error
+
+    def _write(self, changes: dict[str, Any]) -> None:
+        """Write, again and again until the lease has most of its time left."""
+        for _ in range(_TRIES):
+            assert self.stored.holder is not None
+            now = self._clock.monotonic()
+            is_late = now - self._renewed_at > LEASE.total_seconds()  # also if the clock was set back
+            if is_late or self.stored.holder.is_dead(self._clock.now()):
+                break
+            holder = replace(self.stored.holder, renewed=iso_time(self._clock))
+            after = self.stored._replace(**{"holder": holder, **changes})
+            self.stored = self._store.write(self.stored, after)
+            self._renewed_at = now
+            if self.stored.holder is None or self._clock.monotonic() - now < _SLOW:
+                return
+        raise WrittenMeanwhile("this run did not renew its lease in time")
+
+    def release(self) -> None:
+        """Let other runs hold the lock.
+
+        A lease that was lost belongs to another run, or ends by itself.
+        """
+        self._ended.set()
+        self._renewing.join()
+        with contextlib.suppress(StoreFailed):
+            self.write(holder=None)
+
+    def _renew(self) -> None:
+        while not self._ended.wait(RENEW_EVERY):
+            try:
+                self.write()
+            except StoreFailed:
+                return  # the next line of the journal fails, so nothing more is sent
+
+
+def iso_time(clock: Clock) -> str:
+    """Return the present time as a lease has it."""
+    return clock.now().isoformat(timespec="seconds")
