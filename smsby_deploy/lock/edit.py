@@ -274,7 +274,7 @@ class LockEdit:
         except ResultNotSaved as error:
             raise SmsbyDeployError(
                 f"cannot write the journal beside the lock: {error}",
-                hint="free disk space or fix permissions, then run the command again",
+                hint="free disk space, or fix permissions or the network, then run the command again",
             ) from error
         finally:
             journal.close()

@@ -195,7 +195,7 @@ def _open(bucket: str, endpoint: str | None) -> Any:
     _obstore()
     from obstore.store import S3Store as Bucket
 
-    retries = {"max_retries": 3, "retry_timeout": _PATIENCE}  # much shorter than a lease
+    retries: Any = {"max_retries": 3, "retry_timeout": _PATIENCE}  # much shorter than a lease
     if endpoint is None:
         return Bucket(bucket, client_options={"timeout": _PATIENCE}, retry_config=retries)
     is_plain = endpoint.startswith("http://")

@@ -109,7 +109,10 @@ class SharedLockStore(LockStore):
         """Write new lines of the journal to the store; raises StoreFailed."""
         assert self._lease is not None
         fault_point("shared.before-mirror")
-        self._lease.write(journal=self._lease.stored.journal + lines)
+        try:
+            self._lease.write(journal=self._lease.stored.journal + lines)
+        except StoreFailed as error:
+            raise StoreFailed(f"{self._shared.name}: {error.strerror}") from error
         fault_point("shared.after-mirror")
 
     def _write(self, **changes: Any) -> None:
@@ -186,7 +189,7 @@ class SharedLockStore(LockStore):
             self._clock.sleep(_ASK_AGAIN if is_over else _ASK_EVERY)
 
     def _is_free(self, holder: Holder | None, watched: float) -> bool:
-        """Whether no living run holds the lock, which nobody has written for `watched` seconds.
+        """Whether no living run holds the lock, which was not written for `watched` seconds.
 
         The clock of the holder may be wrong: too late, and it looks dead; too early, and it never does.
         """
@@ -202,7 +205,7 @@ class SharedLockStore(LockStore):
     def _last_secret(self) -> str:
         """Return the secret of the run that used this copy last; no other run uses it now.
 
-        The store has only its digest, so no file that somebody else made passes for the copy of a run.
+        The store has only its digest, so no file from a pull request passes for the copy of a run.
         """
         try:
             return self._lease_path.read_text(encoding="utf-8")

@@ -137,7 +137,7 @@ def test_failed_store_stops_before_the_request(store: MemoryStore, tmp_path: Pat
         journal = _begin(held)
         _send(journal)
         store.failure = StoreFailed("no route to host")
-        with pytest.raises(ResultNotSaved, match="no route to host") as caught:
+        with pytest.raises(ResultNotSaved, match="memory: no route to host") as caught:
             journal.append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
         assert [event["event"] for event in caught.value.events] == ["result", "intent"]
         store.failure = None
