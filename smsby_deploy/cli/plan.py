@@ -74,13 +74,11 @@ def command(
     Exits 3 if the files are not valid and 4 if a mailing is blocked; the plan is printed in both cases.
     """
     from smsby_deploy.cli.session import load, open_lock
-    from smsby_deploy.lock.archive import with_archived
     from smsby_deploy.plan.plan_file import write_plan
 
     check_output("the plan", out)
     loaded = load(context)
-    in_files = {mailing.address for mailing in loaded.project.mailings}
-    lock = with_archived(open_lock(loaded.project).read(), in_files).lock
+    lock = open_lock(loaded.project).read()
     base = _read_base(context, loaded, compare)
     reviewer = _make_reviewer(loaded, lock, select, base) if form == "markdown" else None
     files = _measure_files(context, loaded, lock, select, reviewer)
@@ -215,9 +213,11 @@ def _make_reviewer(
     loaded: LoadedProject, lock: Lock, select: tuple[str, ...], base: SavedBase | CheckoutBase | None
 ) -> PlanReviewer:
     from smsby_deploy.clock import SystemClock
+    from smsby_deploy.lock.archive import with_archived
     from smsby_deploy.plan.comparison import base_of_lock
     from smsby_deploy.plan.review import Baseline, PlanReviewer, measure_base
 
+    lock, _ = with_archived(lock, {mailing.address for mailing in loaded.project.mailings})
     baseline = (
         Baseline(base_of_lock(lock)) if base is None else measure_base(base, lock, SystemClock(), select)
     )

@@ -104,6 +104,16 @@ def test_archived_mailing_is_not_sent_again(shop: Shop) -> None:
     assert sorted(received(shop, "shop").values()) == [1, 2, 2, 2]
 
 
+def test_archive_is_copied_with_the_lock(shop: Shop) -> None:
+    """A copy without it would be refused; `lock path` names it for a pipeline."""
+    _send(shop)
+    assert shop.run("lock", "archive").code == 0
+    assert shop.run("lock", "path").out.split() == [LOCK, ARCHIVE]
+    assert shop.run("lock", "pull", "backup.lock.json").code == 0
+    shop.write("smsby.yaml", (shop.root / "smsby.yaml").read_text() + "lock: backup.lock.json\n")
+    assert {one["action"] for one in _plan(shop).values()} == {"noop"}
+
+
 def test_only_what_is_over_is_archived(shop: Shop) -> None:
     """What sms.by still sends, what is unknown and what was sent in part stays, each with its state."""
     shop.settings(delay=600)
