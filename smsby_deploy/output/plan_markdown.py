@@ -14,7 +14,13 @@ from datetime import datetime
 from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.output.changes import change_text, changes_text, is_foreign, word_diff
 from smsby_deploy.output.markdown import Piece, code, details_section, escape, fit, preformatted, table_row
-from smsby_deploy.output.plan_text import archived_line, list_costs, uncounted_lists, unscheduled_text
+from smsby_deploy.output.plan_text import (
+    archived_line,
+    fold_plan,
+    list_costs,
+    uncounted_lists,
+    unscheduled_text,
+)
 from smsby_deploy.output.sms_text import ENCODING_NAMES
 from smsby_deploy.output.values import count_text, list_text, local_and_utc, safe_line, span_text
 from smsby_deploy.plan.base_changes import LOCK_CHANGED
@@ -95,12 +101,14 @@ def plan_markdown(result: PlanResult, context: CommentContext) -> str:
     plan = result.plan
     pieces = [Piece(_head(result, context))]
     pieces += _settings(plan)
-    pieces += _table(plan, context)
+    shown, lines = fold_plan(plan)
+    pieces += _table(shown, context)
+    pieces += [Piece(f"\n{escape(line)}\n") for line in lines]
     pieces += _gone(plan, context.base)
-    pieces += _lists(plan)
-    pieces += _reasons(plan)
-    pieces += _problems(plan)
-    for action in plan.actions:
+    pieces += _lists(shown)
+    pieces += _reasons(shown)
+    pieces += _problems(shown)
+    for action in shown.actions:
         if action.action is not ActionKind.ORPHAN:
             pieces += _folds(action, context.base, context.reviews.get(action.address))
     pieces.append(Piece(_footer(result, context)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
 
@@ -14,6 +16,7 @@ from smsby_deploy.output.values import count_text, list_text, safe_line, schedul
 from smsby_deploy.plan.desired import AudienceCounts
 from smsby_deploy.plan.model import Action, ActionKind, Plan, Totals
 from smsby_deploy.plan.result import PlanResult, SavedPlanUse
+from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.texts.cost import aligned, money
 from smsby_deploy.wording import counted
 
@@ -35,6 +38,8 @@ _SYMBOLS = {
 }
 _WITHOUT_REASON = frozenset({ActionKind.CREATE, ActionKind.NOOP})
 _WITHOUT_AUDIENCE = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
+_OVER = {ActionKind.NOOP: "sent, nothing to do", ActionKind.ORPHAN: "sent, no longer in the files"}
+_MAX_NAMED = 3
 _COLUMNS = (
     Column("action"),
     Column("mailing", may_overflow=True),
@@ -56,20 +61,23 @@ def write_plan_text(
         write_sentence(console, f"environment {plan.environment}", "bold yellow")
     for line in _destination_lines(plan):
         write_sentence(console, line, "bold yellow")
-    for row in plan_table(plan, console.width):
+    folded, lines = fold_plan(plan)
+    for row in plan_table(folded, console.width):
         console.print(row, soft_wrap=True)
-    for action in plan.actions:
+    for line in lines:
+        write_sentence(console, line, "dim")
+    for action in folded.actions:
         if action.reason and action.action not in _WITHOUT_REASON:
             reason = f"{action.address}: {safe_line(action.reason)}"
             write_sentence(console, reason, _SYMBOLS[action.action][1])
-    for action in plan.actions:
+    for action in folded.actions:
         if action.audience.rows != action.audience.final and action.action not in _WITHOUT_AUDIENCE:
             write_sentence(console, f"{action.address}: {audience_line(action.audience)}", "dim")
         if action.contact_list is not None and action.action not in _WITHOUT_AUDIENCE:
             write_sentence(console, f"{action.address}: {list_text(action.contact_list)}", "dim")
     for line in _changes_lines(plan):
         write_sentence(console, line, "bold yellow")
-    for severity, line in problem_lines(plan.problems):
+    for severity, line in problem_lines(folded.problems):
         write_sentence(console, line, SEVERITY_COLORS[severity])
     for line, style in _closing_lines(result):
         write_sentence(console, line, style)
@@ -100,6 +108,38 @@ def unscheduled_text(action: Action) -> str:
     """When a mailing without a time is sent, or was sent: what is recorded is not sent again."""
     is_past = action.action in (ActionKind.NOOP, ActionKind.ADOPT, ActionKind.ORPHAN)
     return "at once" if is_past else "on apply"
+
+
+def fold_plan(plan: Plan) -> tuple[Plan, list[str]]:
+    """Return the plan without the mailings that are gone, and one line for each kind of these.
+
+    That is done from two of a kind on. Of their notes with one code the first is left, with the number of the others.
+    """
+    lines, folded = [], set()
+    for kind, what in _OVER.items():
+        addresses = [one.address for one in plan.actions if one.action is kind and plan.is_gone(one)]
+        if len(addresses) > 1:
+            more = f" and {len(addresses) - _MAX_NAMED:,} more" if len(addresses) > _MAX_NAMED else ""
+            names = ", ".join(addresses[:_MAX_NAMED])
+            lines.append(f"{what}: {counted(len(addresses), 'mailing')} ({names}{more})")
+            folded.update(addresses)
+    actions = tuple(action for action in plan.actions if action.address not in folded)
+    return replace(plan, actions=actions, problems=tuple(_fold_notes(plan.problems, folded))), lines
+
+
+def _fold_notes(problems: Iterable[Problem], folded: Set[str]) -> Iterator[Problem]:
+    problems = list(problems)
+    is_folded = [one.severity is Severity.NOTE and one.address in folded for one in problems]
+    counts = Counter(one.code for one, is_note in zip(problems, is_folded, strict=True) if is_note)
+    shown: set[str] = set()
+    for problem, is_note in zip(problems, is_folded, strict=True):
+        if not is_note:
+            yield problem
+        elif problem.code not in shown:
+            shown.add(problem.code)
+            rest = counts[problem.code] - 1
+            more = f" (and {rest:,} more of these; `--format json` lists them)" if rest else ""
+            yield replace(problem, message=f"{problem.message}{more}")
 
 
 def plan_table(plan: Plan, width: int) -> Iterator[Text]:

@@ -192,6 +192,7 @@ def make_action(
         reason=decision.reason,
         reason_code=decision.code,
         is_overdue=decision.is_overdue,
+        is_over=decision.action is ActionKind.NOOP,
         via=desired.via,
         recipients=None if isinstance(mailing.audience, ContactList) else desired.audience.final,
         parts=desired.parts,
@@ -258,6 +259,7 @@ def make_orphan(address: str, entry: Entry) -> Action:
         text_digest=entry.text_digest,
         recipients_digest=entry.recipients_digest,
         own_digest=entry.own_digest,
+        is_over=entry.is_over,
     )
 
 

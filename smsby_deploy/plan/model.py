@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
@@ -72,7 +73,8 @@ class Action:
     Counts and cost are None where only sms.by knows them (contact lists). `contact_list` is set for a list that is kept
     at sms.by; the list of an uploaded mailing is made by apply. `window` is when what is held or waits may be handed over.
     `text_digest`, `recipients_digest`, `own_digest` and `approval`, the earlier one that it is sent under, are for the lock;
-    a plan file does not have them, nor `is_overdue`: its time passed before it was approved.
+    a plan file does not have them, nor `is_overdue`, its time passed before it was approved, and `is_over`: nothing more of
+    it is handed to sms.by.
     """
 
     address: str
@@ -98,6 +100,7 @@ class Action:
     recipients_digest: str | None = None
     own_digest: str | None = None
     is_overdue: bool = False
+    is_over: bool = False
     window: Window | None = None
     approval: Approval | None = None
 
@@ -276,6 +279,12 @@ class Plan:
         if len(self.actions) == 1:
             return self.blocked
         return tuple(action for action in self.blocked if not action.is_overdue)
+
+    def is_gone(self, action: Action) -> bool:
+        """Whether a mailing of the plan is over, and not only scheduled."""
+        time = action.schedule_time
+        is_past = time is None or datetime.fromisoformat(time) <= datetime.fromisoformat(self.created_at)
+        return action.is_over and is_past
 
     @property
     def overdue(self) -> tuple[Action, ...]:

@@ -196,3 +196,25 @@ def test_cancelled_mailing_that_was_sent_stays_recorded(shop: Shop) -> None:
     assert shop.run("apply", "--select", "other/vip", "--auto-approve").code == 6
     shop.write("sale.yaml", _cancelled(other))
     assert _plan(shop, 4)[0]["other/vip"] == "unknown"
+
+
+def test_finished_campaigns_take_one_line(shop: Shop) -> None:
+    """Forty that were sent, and as many that are no longer in the files; the JSON is complete."""
+    for campaign in ("old", "sale"):
+        rows = "".join(
+            f"  - {{name: m{n}, recipients: ['37529{n:07}'], text: Hi {campaign} {n}}}\n" for n in range(40)
+        )
+        shop.write(f"{campaign}.yaml", f"version: 1\ncampaign: {campaign}\nmailings:\n{rows}")
+    assert shop.run("apply", "--auto-approve").code == 0
+    (shop.root / "old.yaml").unlink()
+    shop.write(
+        "new.yaml",
+        "version: 1\ncampaign: new\nmailings:\n  - {name: a, recipients: ['375291234567'], text: Hey}\n",
+    )
+    text = shop.run("plan").out
+    assert len(text.splitlines()) < 12, text
+    assert "sent, nothing to do: 40 mailings (sale/m0, sale/m1, sale/m2 and 37 more)" in text
+    assert "sent, no longer in the files: 40 mailings (old/m0, old/m1, old/m10 and 37 more)" in text
+    assert "+ create  new/a" in text
+    assert shop.run("plan", "--format", "markdown").out.count("sale/m") == 3
+    assert len(shop.run("plan", "--format", "json").json["actions"]) == 81

@@ -7,8 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+from smsby_deploy.output.plan_markdown import plan_markdown
 from smsby_deploy.output.plan_text import (
     audience_line,
+    fold_plan,
     plan_table,
     plan_totals_line,
     saved_plan_line,
@@ -17,8 +19,9 @@ from smsby_deploy.output.plan_text import (
 )
 from smsby_deploy.plan.desired import AudienceCounts
 from smsby_deploy.plan.guardrails import Breach
-from smsby_deploy.plan.model import ActionKind, Plan
+from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.result import PlanResult
+from smsby_deploy.problems import Problem, Severity
 from tests.output import examples
 from tests.output.golden import check_golden
 
@@ -144,3 +147,42 @@ def test_saved_plan_line_says_what_the_file_is_good_for() -> None:
 def test_unscheduled_text_of_what_was_sent(kind: ActionKind, text: str) -> None:
     """A mailing that is not sent again never says "on apply"."""
     assert unscheduled_text(examples.action("sale/vip", kind, schedule_time=None)) == text
+
+
+def _over(count: int, kind: ActionKind, name: str) -> list[Action]:
+    time = "2026-11-01T10:00:00+03:00"
+    return [examples.action(f"{name}/m{n}", kind, is_over=True, schedule_time=time) for n in range(count)]
+
+
+def test_fold_plan_has_one_line_for_what_is_over() -> None:
+    """Forty finished mailings and their notes do not hide the one that is sent."""
+    new, ahead = (
+        examples.action("new/a", ActionKind.CREATE),
+        examples.action("old/m", ActionKind.NOOP, is_over=True),
+    )
+    partial = examples.action("lost/m", ActionKind.ORPHAN)
+    done, orphans = _over(40, ActionKind.NOOP, "sale"), _over(2, ActionKind.ORPHAN, "gone")
+    notes = [Problem(Severity.NOTE, "CHANGED_SHARED", "changed", action.address) for action in (*done, ahead)]
+    warning = Problem(Severity.WARNING, "REMOTE_DIFFERS", "differs", "sale/m1")
+    plan = examples.plan(*done, new, ahead, *orphans, partial, found=(*notes, warning))
+    folded, lines = fold_plan(plan)
+    assert folded.actions == (new, ahead, partial)
+    assert lines == [
+        "sent, nothing to do: 40 mailings (sale/m0, sale/m1, sale/m2 and 37 more)",
+        "sent, no longer in the files: 2 mailings (gone/m0, gone/m1)",
+    ]
+    assert [(one.address, one.message) for one in folded.problems] == [
+        ("sale/m0", "changed (and 39 more of these; `--format json` lists them)"),
+        ("old/m", "changed"),
+        ("sale/m1", "differs"),
+    ]
+    for text in (text_of(plan), plan_markdown(PlanResult(plan), examples.context())):
+        assert all(line in text for line in lines)
+        assert "sale/m3" not in text
+        assert len(text.splitlines()) < 80
+
+
+def test_fold_plan_shows_a_single_mailing_as_it_is() -> None:
+    """Its row is one line, too."""
+    plan = examples.plan(*_over(1, ActionKind.NOOP, "sale"), *_over(1, ActionKind.ORPHAN, "gone"))
+    assert fold_plan(plan) == (plan, [])
