@@ -6,8 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,18 +28,35 @@ mailings:
 """
 # Answers the requests of run.sh to GitHub from files, and stores what it posts.
 GH = """\
-#!/bin/bash
-echo "$*" >>"$GH_LOG"
-case "$*" in
-  *"/issues/7/comments"*POST*|*POST*"/issues/7/comments"*)
-    jq '[{id: 41, user: {type: "Bot"}, body: .body}]' comment.json >"$GH_STATE/comments.json" ;;
-  *PATCH*) jq '[{id: 41, user: {type: "Bot"}, body: .body}]' comment.json >"$GH_STATE/comments.json" ;;
-  *"/issues/7/comments"*) cat "$GH_STATE/comments.json" ;;
-  *"/pulls"*) cat "$GH_STATE/pulls.json" ;;
-  *"/artifacts?name="*) cat "$GH_STATE/artifacts.json" ;;
-  *"/zip"*) cat "$GH_STATE/plan.zip" ;;
-  *) exit 1 ;;
-esac
+#!{python}
+import json, os, re, sys
+from pathlib import Path
+state, called = Path(os.environ["GH_STATE"]), " ".join(sys.argv[1:])
+with open(os.environ["GH_LOG"], "a") as log:
+    log.write(called + "\\n")
+def read(name):
+    return json.loads((state / name).read_text())
+notes, pulls, artifacts = read("comments.json"), read("pulls.json"), read("artifacts.json")
+if "--input" in sys.argv:
+    body = json.load(open(sys.argv[-1]))["body"]
+    if number := re.search(r"/issues/(\\d+)/comments", called):
+        notes.append({{"id": 41 + len(notes), "pull": int(number[1]), "user": {{"type": "Bot"}}, "body": body}})
+    else:
+        one = int(re.search(r"/issues/comments/(\\d+)", called)[1])
+        next(note for note in notes if note["id"] == one)["body"] = body
+    (state / "comments.json").write_text(json.dumps(notes))
+elif number := re.search(r"/issues/(\\d+)/comments", called):
+    print(json.dumps([note for note in notes if note["pull"] == int(number[1])]))
+elif commit := re.search(r"/commits/(\\w+)/pulls", called):
+    print(json.dumps(pulls.get(commit[1], [])))
+elif "/compare/" in called:
+    print(json.dumps({{"commits": read("compare.json")}}))
+elif name := re.search(r"/artifacts\\?name=([^&]+)", called):
+    print(json.dumps({{"artifacts": [one for one in artifacts if one["name"] == name[1]]}}))
+elif zipped := re.search(r"/artifacts/(\\d+)/zip", called):
+    sys.stdout.buffer.write((state / f"{{zipped[1]}}.zip").read_bytes())
+else:
+    sys.exit(1)
 """
 
 
@@ -47,6 +67,7 @@ class Pipeline:
     shop: Shop
     bin: Path
     state: Path
+    runner: Path
     env: dict[str, str] = field(default_factory=dict)
 
     def git(self, *arguments: str) -> str:
@@ -76,28 +97,83 @@ class Pipeline:
         found: list[dict[str, str]] = json.loads((self.state / "comments.json").read_text("utf-8"))
         return found
 
+    def results(self) -> dict[int, str]:
+        """The results of applies by pull request."""
+        return {
+            int(note["pull"]): note["body"]
+            for note in self.comments()
+            if note["body"].startswith("<!-- smsby-deploy:apply")
+        }
+
+    def summary(self) -> str:
+        return (self.state / "summary.md").read_text("utf-8")
+
+    def outputs(self) -> str:
+        return (self.state / "output").read_text("utf-8")
+
+    def pushed(self) -> list[str]:
+        """The files on main of the remote."""
+        self.git("fetch", "--quiet", "origin")
+        return self.git("ls-tree", "-r", "--name-only", "origin/main").split()
+
+    def working_file(self, name: str) -> Path:
+        return self.runner / "smsby/root" / name
+
+    def merge(self, number: int = 7, project: str = ".") -> str:
+        """Create what GitHub stores of a merged pull request: the artifact with its plan, and its commit."""
+        assert self.step("plan", PR_NUMBER=str(number), SMSBY_PROJECT=project).returncode == 0
+        head = self.git("rev-parse", "HEAD")
+        self.keep_plan(f"{number}-{head}", head)
+        pull = {"number": number, "merged_at": f"2026-11-{number:02}", "head": {"sha": head}}
+        self.edit("pulls.json", lambda pulls: pulls | {head: [pull | {"base": {"ref": "main"}}]})
+        return head
+
+    def keep_plan(self, name: str, head: str) -> None:
+        """Upload the plans, as the action does after the step `plan`."""
+        for path in self.runner.glob("smsby/*/smsby-plan.json"):
+            count = len(json.loads((self.state / "artifacts.json").read_text("utf-8"))) + 1
+            with zipfile.ZipFile(self.state / f"{count}.zip", "w") as archive:
+                archive.write(path, "smsby-plan.json")
+            run = {"head_sha": head, "head_repository_id": 1, "repository_id": 1}
+            artifact = {"id": count, "name": f"smsby-plan-{path.parent.name}-{name}", "expired": False}
+            self.edit("artifacts.json", lambda known, new=artifact | {"workflow_run": run}: [*known, new])
+            path.unlink()
+
+    def edit(self, name: str, change: Callable[[Any], Any]) -> None:
+        path = self.state / name
+        path.write_text(json.dumps(change(json.loads(path.read_text("utf-8")))), "utf-8")
+
+    def protect_main(self) -> None:
+        """Let the remote refuse pushes to main, as a protected branch does."""
+        hook = self.shop.root.parent / "origin.git/hooks/pre-receive"
+        hook.write_text(
+            "#!/bin/sh\nwhile read -r old new ref; do [ $ref != refs/heads/main ] || exit 1; done\n"
+        )
+        hook.chmod(0o755)
+
 
 @pytest.fixture
 def pipeline(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:  # noqa: F811
-    binaries, state = tmp_path / "bin", tmp_path / "state"
-    binaries.mkdir()
-    state.mkdir()
+    binaries, state, runner = (tmp_path / name for name in ("bin", "state", "runner"))
+    for folder in (binaries, state, runner):
+        folder.mkdir()
     for name, text in (
         ("smsby-deploy", f'#!/bin/bash\nexec {sys.executable} -m smsby_deploy "$@"\n'),
-        ("gh", GH),
+        ("gh", GH.format(python=sys.executable)),
     ):
         (binaries / name).write_text(text)
         (binaries / name).chmod(0o755)
-    (state / "comments.json").write_text("[]")
+    for name, text in (("comments", "[]"), ("artifacts", "[]"), ("pulls", "{}"), ("compare", "[]")):
+        (state / f"{name}.json").write_text(text)
     shop.write("sale.yaml", CAMPAIGN)
-    made = Pipeline(shop, binaries, state)
+    made = Pipeline(shop, binaries, state, runner)
     made.env = {
         "PATH": f"{binaries}:{os.environ['PATH']}",
         "SMSBY_DEPLOY": str(binaries / "smsby-deploy"),
         "SMSBY_API_URL": shop.url,
         "SMSBY_TOKEN": "secret-token",
         "SMSBY_PROJECT": ".",
-        "PLAN": "smsby-plan.json",
+        "RUNNER_TEMP": str(runner),
         "GH_LOG": str(state / "gh.log"),
         "GH_STATE": str(state),
         "GITHUB_REPOSITORY": "shop/sms",

@@ -80,8 +80,8 @@ def test_ci_workflow_passes_actionlint(tmp_path: Path) -> None:
     flows.mkdir(parents=True)
     shutil.copytree(ACTION, tmp_path / ".github/actions/smsby-deploy")
     example = (ROOT / "docs/ci/github.yml").read_text("utf-8")
-    assert example.count("your-org/smsby-deploy/") == 4
-    local = re.sub(r"your-org/smsby-deploy/(\S+)@v\d+", r"./\1", example)
+    assert example.count("your-org/smsby-deploy/") == 5
+    local = re.sub(r"your-org/smsby-deploy/(\S+)@\w+", r"./\1", example)
     (flows / "github.yml").write_text(local, "utf-8")
     action = yaml.safe_load((ACTION / "action.yml").read_text("utf-8"))
     (flows / "steps.yml").write_text(yaml.safe_dump(_as_workflow(action), sort_keys=False), "utf-8")
@@ -93,16 +93,26 @@ def test_ci_workflow_passes_actionlint(tmp_path: Path) -> None:
 
     done = lint()
     assert done.returncode == 0, done.stdout + done.stderr
-    (flows / "github.yml").write_text(local.replace("base: .base", "bass: .base"), "utf-8")
-    assert 'input "bass" is not defined' in lint().stdout  # actionlint has read the action
+    (flows / "github.yml").write_text(local.replace("fail-under:", "fail-undr:"), "utf-8")
+    assert 'input "fail-undr" is not defined' in lint().stdout  # actionlint has read the action
 
 
 def test_ci_action_scripts_contain_no_expressions() -> None:
     """Scripts get branch names and titles from the environment, because in a script they would be executed."""
     action = yaml.safe_load((ACTION / "action.yml").read_text("utf-8"))
     scripts = [step["run"] for step in action["runs"]["steps"] if "run" in step]
-    assert len(scripts) == 3
+    assert len(scripts) == 5
     assert not any("${{" in script for script in scripts)
+
+
+def test_ci_examples_are_pinned_and_limited() -> None:
+    """Every action is named by its commit, every job has a time limit, and nothing is installed by its bare name."""
+    jobs = yaml.safe_load((ROOT / "docs/ci/github.yml").read_text("utf-8"))["jobs"]
+    action = yaml.safe_load((ACTION / "action.yml").read_text("utf-8"))
+    steps = [step for job in jobs.values() for step in job["steps"]] + action["runs"]["steps"]
+    for step in steps:
+        assert "uses" not in step or re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", step["uses"]), step
+    assert all(job["timeout-minutes"] <= 120 for job in jobs.values())
 
 
 def test_ci_example_uses_existing_inputs() -> None:
@@ -113,9 +123,10 @@ def test_ci_example_uses_existing_inputs() -> None:
     for name, job in workflow["jobs"].items():
         (step,) = [step for step in job["steps"] if "smsby-deploy" in step["uses"]]
         assert set(step["with"]) <= set(inputs)
-        assert step["with"]["mode"] == name
-        assert ("write" in job["permissions"].values()) == (name in ("plan", "apply", "due"))
-    groups = [workflow["jobs"][name]["concurrency"] for name in ("apply", "due")]
+        assert name.startswith(step["with"]["mode"]) or name == "catch-up"
+        assert ("write" in job["permissions"].values()) == (name in ("plan", "apply", "catch-up"))
+        assert ("environment" in job) == (name != "plan")  # a branch cannot have the token of the others
+    groups = [workflow["jobs"][name]["concurrency"] for name in ("apply", "catch-up")]
     assert groups == [{"group": "smsby-apply", "cancel-in-progress": False}] * 2
 
 

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,14 +30,16 @@ def test_action_updates_one_comment_per_pull_request(pipeline: Pipeline) -> None
     )
     log = (pipeline.state / "gh.log").read_text()
     assert (log.count("POST"), log.count("PATCH")) == (1, 1)
-    assert json.loads((pipeline.shop.root / "smsby-plan.json").read_text())["format"] == "smsby-plan"
+    assert json.loads(pipeline.working_file("smsby-plan.json").read_text())["format"] == "smsby-plan"
+    assert str(pipeline.runner) not in pipeline.comments()[0]["body"]
+    assert "to-apply=true" in pipeline.outputs()
+    assert sorted(path.name for path in pipeline.shop.root.iterdir()) == [".git", "sale.yaml", "smsby.yaml"]
 
 
 def test_action_comment_compares_with_the_base(pipeline: Pipeline) -> None:
     """The comment shows the changes against a checkout of the base branch word by word."""
-    pipeline.git("worktree", "add", "--quiet", ".base", "HEAD")
     pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two").replace(', "+375297654321"', ""))
-    assert pipeline.step("plan", PR_NUMBER="7", BASE=".base").returncode == 0
+    assert pipeline.step("plan", PR_NUMBER="7", BASE="main").returncode == 0
     body = pipeline.comments()[0]["body"]
     assert "-1 recipient, -1 part" in body
     assert "<del>noon</del><ins>two</ins>" in body
@@ -51,10 +52,10 @@ def test_action_comment_shows_changed_settings(pipeline: Pipeline, *, is_valid: 
     pipeline.shop.write("smsby.yaml", f"{settings}guardrails: {{max_recipients: 100}}\n")
     pipeline.shop.write("sale.yaml", CAMPAIGN if is_valid else CAMPAIGN.replace("text:", "txt:"))
     pipeline.git("commit", "--quiet", "-am", "Limit the recipients")
-    pipeline.git("worktree", "add", "--quiet", ".base", "HEAD")
+    pipeline.git("push", "--quiet", "origin", "HEAD:main")
     pipeline.shop.write("smsby.yaml", settings)
     pipeline.shop.write("sale.yaml", CAMPAIGN)
-    assert pipeline.step("plan", PR_NUMBER="7", BASE=".base").returncode == 0
+    assert pipeline.step("plan", PR_NUMBER="7", BASE="main").returncode == 0
     body = pipeline.comments()[0]["body"]
     assert body.splitlines()[1].startswith("### ⚠️ Ready: 1 mailing to send, but 1 setting changed")
     assert "max\\_recipients** | <code>100</code> | not set |" in body
@@ -65,12 +66,16 @@ def test_action_warns_without_a_base(pipeline: Pipeline) -> None:
     """A workflow that compares with nothing cannot show changed settings: it says so."""
     warning = "::warning title=smsby-deploy::Without the input base"
     assert warning in pipeline.step("plan", PR_NUMBER="7").stdout
-    assert warning not in pipeline.step("plan", PR_NUMBER="7", BASE=".base").stdout
+    assert warning not in pipeline.step("plan", PR_NUMBER="7", BASE="main").stdout
 
 
 def test_action_says_that_the_base_has_no_project(pipeline: Pipeline) -> None:
     """A new project has nothing to be compared with, and every setting of it is shown."""
-    assert pipeline.step("plan", PR_NUMBER="7", BASE=".base").returncode == 0
+    empty = pipeline.git(
+        "commit-tree", "-m", "Nothing", pipeline.git("hash-object", "-t", "tree", "/dev/null")
+    )
+    pipeline.git("push", "--quiet", "origin", f"{empty}:refs/heads/empty")
+    assert pipeline.step("plan", PR_NUMBER="7", BASE="empty").returncode == 0
     assert "> ⚠️ the base has no smsby.yaml" in pipeline.comments()[0]["body"]
 
 
@@ -78,7 +83,7 @@ def test_action_only_validates_a_fork(pipeline: Pipeline) -> None:
     """Without a token there is no request and no comment, but errors are annotated and fail the job."""
     done = pipeline.step("plan", SMSBY_TOKEN="", SMSBY_API_URL="", PR_NUMBER="7")
     assert done.returncode == 0
-    assert not (pipeline.shop.root / "smsby-plan.json").exists()
+    assert not pipeline.working_file("smsby-plan.json").exists()
     pipeline.shop.write("sale.yaml", CAMPAIGN.replace("+375291234567", "12"))
     done = pipeline.step("plan", SMSBY_TOKEN="", SMSBY_API_URL="", PR_NUMBER="7")
     assert done.returncode == 3
@@ -92,7 +97,7 @@ def test_action_comments_on_a_blocked_plan_and_fails(pipeline: Pipeline) -> None
     pipeline.shop.write("smsby.yaml", config + "guardrails: {max_recipients: 1}\n")
     assert pipeline.step("plan", PR_NUMBER="7").returncode == 4
     assert "⛔ 1 blocked" in pipeline.comments()[0]["body"]
-    assert "exit-code=4" in (pipeline.state / "output").read_text()
+    assert "exit-code=4" in pipeline.outputs()
 
 
 def test_action_comment_of_a_failed_plan_replaces_the_last(pipeline: Pipeline) -> None:
@@ -114,39 +119,25 @@ def test_pipelines_ignore_the_url_of_a_pull_request(pipeline: Pipeline) -> None:
     assert shop.calls() == []
 
 
-def _merge(pipeline: Pipeline) -> str:
-    """Create what GitHub stores about a merged pull request: the artifact with the plan, and its origin."""
-    assert pipeline.step("plan", PR_NUMBER="7").returncode == 0
-    head = pipeline.git("rev-parse", "HEAD")
-    with zipfile.ZipFile(pipeline.state / "plan.zip", "w") as archive:
-        archive.write(pipeline.shop.root / "smsby-plan.json", "smsby-plan.json")
-    (pipeline.shop.root / "smsby-plan.json").unlink()
-    run = {"head_sha": head, "head_repository_id": 1, "repository_id": 1}
-    artifacts = {"artifacts": [{"id": 9, "expired": False, "workflow_run": run}]}
-    (pipeline.state / "artifacts.json").write_text(json.dumps(artifacts))
-    pulls = [{"number": 7, "merged_at": "2026-11-02", "head": {"sha": head}}]
-    (pipeline.state / "pulls.json").write_text(json.dumps(pulls))
-    return head
-
-
 def test_action_applies_the_reviewed_plan_once_and_pushes(pipeline: Pipeline) -> None:
     """The plan is found by pull request and commit and applied; the lock is on main; a second run sends nothing."""
-    head = _merge(pipeline)
+    head = pipeline.merge()
     done = pipeline.step("apply", GITHUB_SHA=head)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "| sent | sale/staff | 2 |" in (pipeline.state / "summary.md").read_text()
-    assert pipeline.step("record").returncode == 0
-    pipeline.git("fetch", "--quiet", "origin")
-    files = pipeline.git("ls-tree", "--name-only", "origin/main")
-    assert "smsby.lock.json" in files.split()
-    assert not {"smsby.lock.json.lock", "smsby-plan.json", "comment.md"} & set(files.split())
-    assert pipeline.step("apply", GITHUB_SHA=head).returncode == 5
+    assert "| sent | sale/staff | 2 |" in pipeline.summary()
+    assert "| sent | sale/staff | 2 |" in pipeline.results()[7]
+    assert [pipeline.step(name).returncode for name in ("collect", "record")] == [0, 0]
+    assert pipeline.pushed() == ["sale.yaml", "smsby.lock.json", "smsby.yaml"]
+    assert pipeline.working_file("kept/smsby.lock.json").exists()
+    done = pipeline.step("apply", GITHUB_SHA=head)
+    assert (done.returncode, "is settled" in done.stdout) == (0, True)
+    assert "| sent | sale/staff | 2 |" in pipeline.results()[7]
     assert {len(messages) for messages in pipeline.shop.inbox().values()} == {1}
 
 
 def test_action_does_not_send_what_changed_after_review(pipeline: Pipeline) -> None:
     """If main differs from the plan, the exit code is 5 and nothing is sent."""
-    head = _merge(pipeline)
+    head = pipeline.merge()
     pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two"))
     assert pipeline.step("apply", GITHUB_SHA=head).returncode == 5
     assert pipeline.shop.inbox() == {}
@@ -154,9 +145,9 @@ def test_action_does_not_send_what_changed_after_review(pipeline: Pipeline) -> N
 
 def test_action_refuses_a_plan_of_another_origin(pipeline: Pipeline) -> None:
     """A plan of another commit or of a fork, an expired plan, and no plan at all are refused."""
-    head = _merge(pipeline)
+    head = pipeline.merge()
     path = pipeline.state / "artifacts.json"
-    (artifact,) = json.loads(path.read_text())["artifacts"]
+    (artifact,) = json.loads(path.read_text())
     run = artifact["workflow_run"]
     for artifacts in (
         [artifact | {"workflow_run": run | {"head_sha": "other"}}],
@@ -164,32 +155,30 @@ def test_action_refuses_a_plan_of_another_origin(pipeline: Pipeline) -> None:
         [artifact | {"expired": True}],
         [],
     ):
-        path.write_text(json.dumps({"artifacts": artifacts}))
+        path.write_text(json.dumps(artifacts))
         done = pipeline.step("apply", GITHUB_SHA=head)
         assert (done.returncode, "::error" in done.stdout) == (5, True), artifacts
     assert pipeline.shop.inbox() == {}
 
 
 def test_action_sends_nothing_without_a_pull_request(pipeline: Pipeline) -> None:
-    """A push that was not reviewed is not applied."""
-    (pipeline.state / "pulls.json").write_text("[]")
+    """A push that was not reviewed is not applied, and a committed plan is no reviewed one."""
+    assert pipeline.shop.run("plan", "--out", "smsby-plan.json").code == 0
     assert pipeline.step("apply", GITHUB_SHA="abc").returncode == 5
     assert pipeline.shop.inbox() == {}
 
 
 def test_action_needs_no_plan_if_nothing_is_to_be_sent(pipeline: Pipeline) -> None:
     """A change of the docs, pushed or merged from a fork, does not fail the job."""
-    head = _merge(pipeline)
+    head = pipeline.merge()
     assert pipeline.step("apply", GITHUB_SHA=head).returncode == 0
-    (pipeline.shop.root / "smsby-plan.json").unlink()
-    (pipeline.state / "pulls.json").write_text("[]")
     done = pipeline.step("apply", GITHUB_SHA="abc")
     assert (done.returncode, "::notice" in done.stdout) == (0, True)
 
 
 def test_action_rebases_the_lock_on_another_push(pipeline: Pipeline, tmp_path: Path) -> None:
     """If another commit was pushed during the apply, the lock is committed on top of it."""
-    head = _merge(pipeline)
+    head = pipeline.merge()
     assert pipeline.step("apply", GITHUB_SHA=head).returncode == 0
     other = tmp_path / "other"
     subprocess.run(["git", "clone", "--quiet", str(tmp_path / "origin.git"), str(other)], check=True)
@@ -223,24 +212,24 @@ def test_action_hands_over_what_is_due(pipeline: Pipeline) -> None:
     times = f"schedule_time: {time:%Y-%m-%dT%H:%M:%S}Z\nrelease: {{before: 20h, at_latest: 1h}}\nmailings:"
     pipeline.shop.write("sale.yaml", CAMPAIGN.replace("mailings:", times))
     pipeline.git("commit", "--quiet", "-am", "Send it tomorrow")
-    assert pipeline.step("apply", GITHUB_SHA=_merge(pipeline)).returncode == 0
-    assert "| held | sale/staff | 2 |" in (pipeline.state / "summary.md").read_text()
+    assert pipeline.step("apply", GITHUB_SHA=pipeline.merge()).returncode == 0
+    assert "| held | sale/staff | 2 |" in pipeline.summary()
     assert pipeline.step("record").returncode == 0
     assert pipeline.step("due").returncode == 0
     assert not pipeline.shop.has_been_called("sendBulkSms")
     (pipeline.bin / "smsby-deploy").write_text(_TOMORROW.format(python=sys.executable))
     assert pipeline.step("due").returncode == 0
-    assert "| sent | sale/staff | 2 |" in (pipeline.state / "summary.md").read_text()
+    assert "| sent | sale/staff | 2 |" in pipeline.summary()
     assert pipeline.step("record").returncode == 0
     assert '"state": "complete"' in pipeline.git("show", "origin/main:smsby.lock.json")
 
 
 def test_action_reports_the_status(pipeline: Pipeline) -> None:
     """There are a summary, a page and a test report."""
-    head = _merge(pipeline)
+    head = pipeline.merge()
     assert pipeline.step("apply", GITHUB_SHA=head).returncode == 0
     done = pipeline.step("status", SINCE="1d")
     assert done.returncode == 0, done.stderr
-    assert "| sale/staff |" in (pipeline.state / "summary.md").read_text()
-    assert (pipeline.shop.root / "smsby-status.html").read_text().startswith("<!doctype html>")
-    assert "<testsuites" in (pipeline.shop.root / "smsby-status.xml").read_text()
+    assert "| sale/staff |" in pipeline.summary()
+    assert pipeline.working_file("kept/smsby-status.html").read_text().startswith("<!doctype html>")
+    assert "<testsuites" in pipeline.working_file("kept/smsby-status.xml").read_text()

@@ -1,26 +1,66 @@
 #!/usr/bin/env bash
 # The steps of the action. Each runs one command of smsby-deploy, reports it to GitHub and keeps its exit code.
+# Working files are in the runner's folder for temporary files: a pull request can put files and links into the checkout.
 set -euo pipefail
 
-venv="${RUNNER_TEMP:-/tmp}/smsby-deploy"
-smsby="${SMSBY_DEPLOY:-$venv/bin/smsby-deploy}"
 project="${SMSBY_PROJECT:-.}"
+project="${project#./}"
+project="${project%/}"
+venv="${RUNNER_TEMP:?}/smsby-deploy"
+smsby="${SMSBY_DEPLOY:-$venv/bin/smsby-deploy}"
 summary="${GITHUB_STEP_SUMMARY:-/dev/null}"
 outputs="${GITHUB_OUTPUT:-/dev/null}"
+repository="repos/${GITHUB_REPOSITORY:-}"
+branch="${GITHUB_REF_NAME:-main}"
+stopped=""
 # The workflow decides which service gets the token, not the files of a pull request.
 export SMSBY_API_URL="${SMSBY_API_URL:-https://app.sms.by}"
 # An empty variable counts as not set.
 [ -n "${SMSBY_TOKEN:-}" ] || unset SMSBY_TOKEN
-export SMSBY_PROJECT="$project"
+export SMSBY_PROJECT="${project:-.}"
+
+slug() { # the project's part of the names of artifacts and comments
+  local path="$SMSBY_PROJECT${SMSBY_ENV:+@$SMSBY_ENV}" plain
+  [ "$SMSBY_PROJECT" != . ] || path="root${path#.}"
+  plain=$(printf '%s' "$path" | tr -c 'A-Za-z0-9@_-' '-')
+  [ "$plain" = "$path" ] || plain="$plain-$(printf '%s' "$path" | cksum | cut -d ' ' -f 1)"
+  printf '%s' "$plain"
+}
+name=$(slug)
+work="$RUNNER_TEMP/smsby/$name"
+kept="$work/kept" # goes into the artifact with the lock
+plan_file="$work/smsby-plan.json"
+mkdir -p "$kept"
+
+safe_git() { # without programs that a file of the checkout could name
+  GIT_LITERAL_PATHSPECS=1 git -c safe.bareRepository=explicit -c core.fsmonitor=false -c core.hooksPath=/dev/null \
+    -c user.name=smsby-deploy -c user.email=smsby-deploy@users.noreply.github.com "$@"
+}
 
 finish() { # also gives the exit code to later steps
   echo "exit-code=$1" >>"$outputs"
+  echo "$1" >"$work/exit-code"
   exit "$1"
 }
 
+fail() { # for what is not an exit code of smsby-deploy
+  echo "::error title=smsby-deploy::$1"
+  finish 1
+}
+
+first_code() { # the first of the codes $@ in the documented order
+  local code
+  for code in 64 3 8 5 6 7 4 1 2; do
+    case " $* " in *" $code "*) echo "$code" && return ;; esac
+  done
+  case "$*" in *[1-9]*) echo 1 ;; *) echo 0 ;; esac
+}
+
 install_tool() { # from the checkout of the action, so the version that the workflow names
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check "$GITHUB_ACTION_PATH/../../.."
+  printf '%s\n' "name=$name" "folder=$work" >>"$outputs"
+  python3 -I -m venv "$venv"
+  "$venv/bin/python" -I -m pip install --quiet --disable-pip-version-check \
+    "$GITHUB_ACTION_PATH/../../..${EXTRAS:+[$EXTRAS]}"
 }
 
 validate() {
@@ -29,126 +69,309 @@ validate() {
   finish "$code"
 }
 
+fetch_base() { # a checkout of the base, beside the one of the pull request
+  local depth=()
+  [ "$(safe_git rev-parse --is-shallow-repository)" = false ] || depth=(--depth=1)
+  rm -rf "$work/base"
+  safe_git worktree prune &&
+    safe_git fetch --quiet --no-tags "${depth[@]}" -- origin "$BASE" &&
+    safe_git worktree add --quiet --force --detach "$work/base" "$(safe_git rev-parse FETCH_HEAD)" &&
+    mkdir -p "$work/base/$SMSBY_PROJECT" # the project may be new
+}
+
 plan() {
-  if [ -z "${SMSBY_TOKEN:-}" ]; then
+  local code=0 arguments=(--format markdown --detailed-exitcode) text
+  if [ "${OFFLINE:-}" = true ]; then
+    arguments+=(--offline)
+  elif [ -z "${SMSBY_TOKEN:-}" ]; then
     echo "::notice title=smsby-deploy::There is no token (a fork?): validating only, without a plan."
     validate
+  else
+    arguments+=(--out "$plan_file")
   fi
-  local code=0 compare=()
   # A base that is not valid is compared as far as possible, and the comment says so.
   if [ -n "${BASE:-}" ]; then
-    mkdir -p "$BASE/$project" # the project may be new
-    compare=(--compare "$BASE/$project")
+    fetch_base || fail "Cannot fetch the base $BASE, so a changed setting would not be seen."
+    arguments+=(--compare "$work/base/$SMSBY_PROJECT")
   elif [ -n "${PR_NUMBER:-}" ]; then
     echo "::warning title=smsby-deploy::Without the input base, the comment shows no change of settings or lock."
   fi
-  rm -f comment.md comment.json # the checkout may have links of these names
-  "$smsby" plan --out "$PLAN" --format markdown "${compare[@]}" >comment.md || code=$?
-  if [ ! -s comment.md ]; then
-    finish "$code"
-  fi
-  cat comment.md >>"$summary"
+  rm -f "$plan_file"
+  "$smsby" plan "${arguments[@]}" >"$work/plan.md" || code=$?
+  text=$(<"$work/plan.md")
+  [ -n "$text" ] || finish "$code"
+  printf '%s\n' "${text//"$work/"/}" >"$work/plan.md"
+  cat "$work/plan.md" >>"$summary"
   "$smsby" validate --format github || true
-  if [ -n "${PR_NUMBER:-}" ]; then
-    comment
+  if [ -n "${PR_NUMBER:-}" ] && ! comment "$PR_NUMBER" "$work/plan.md"; then
+    [ "${OFFLINE:-}" = true ] || fail "Cannot write the comment, so it does not show this plan."
+    echo "::notice title=smsby-deploy::Cannot write the comment (a fork?); the plan is in the summary of this run."
   fi
+  ! has_work "$plan_file" || echo "to-apply=true" >>"$outputs"
+  [ "$code" -ne 2 ] || code=0 # something to apply is no failure
   finish "$code"
 }
 
-comment() { # one comment per project, identified by its first line and updated
+has_work() { # whether the plan $1 has something to send, record or refuse
+  [ -s "$1" ] && jq -e 'any(.actions[]; .action | IN("noop", "waiting", "due", "orphan") | not)' "$1" >/dev/null
+}
+
+comment() { # one comment per project and kind on pull request $1, identified by the first line of $2 and updated
   local marker id
-  marker=$(head -n 1 comment.md)
-  id=$(gh api --paginate "repos/$GITHUB_REPOSITORY/issues/$PR_NUMBER/comments" |
-    jq -r --arg marker "$marker" '.[] | select(.user.type == "Bot" and (.body | startswith($marker))) | .id' | head -n 1)
-  jq -Rs '{body: .}' <comment.md >comment.json
+  marker=$(head -n 1 "$2")
+  id=$(gh api --paginate "$repository/issues/$1/comments" |
+    jq -r --arg marker "$marker" '.[] | select(.user.type == "Bot" and (.body | startswith($marker))) | .id' | head -n 1) || return 1
+  jq -Rs '{body: .}' <"$2" >"$work/comment.json"
   if [ -n "$id" ]; then
-    gh api --method PATCH "repos/$GITHUB_REPOSITORY/issues/comments/$id" --input comment.json >/dev/null
+    gh api --method PATCH "$repository/issues/comments/$id" --input "$work/comment.json" >/dev/null
   else
-    gh api --method POST "repos/$GITHUB_REPOSITORY/issues/$PR_NUMBER/comments" --input comment.json >/dev/null
+    gh api --method POST "$repository/issues/$1/comments" --input "$work/comment.json" >/dev/null
   fi
 }
 
+pulls_of_push() { # number and last commit of each pull request that the push merged into this branch, oldest first
+  local commits="$GITHUB_SHA" sha
+  case "${BEFORE:-}" in
+    *[1-9a-f]*) # not the first push of a branch
+      commits=$(gh api --paginate "$repository/compare/$BEFORE...$GITHUB_SHA?per_page=100" | jq -r '.commits[].sha') ||
+        return 1
+      ;;
+  esac
+  for sha in $commits; do
+    gh api "$repository/commits/$sha/pulls" || return 1
+  done | jq -rs --arg base "$branch" 'flatten | map(select(.merged_at != null and .base.ref == $base)) | unique_by(.number)
+    | sort_by(.merged_at, .number)[] | "\(.number) \(.head.sha)"'
+}
+
+fetch_plan() { # the plan of artifact $1 among those at $2 and, if $3 is given, of that commit; no file if there is none
+  local id
+  rm -f "$plan_file"
+  id=$(gh api "$repository/actions/$2?name=$1&per_page=100" | jq -r --arg head "${3:-}" '[.artifacts[]
+      | select(.expired | not) | select($head == "" or .workflow_run.head_sha == $head)
+      | select(.workflow_run.head_repository_id == .workflow_run.repository_id)][0].id // empty') ||
+    fail "GitHub did not say where the plan is. Nothing more was sent; re-run this job."
+  [ -n "$id" ] || return 0
+  gh api "$repository/actions/artifacts/$id/zip" >"$work/plan.zip" ||
+    fail "GitHub did not give the plan. Nothing more was sent; re-run this job."
+  unzip -p "$work/plan.zip" smsby-plan.json >"$plan_file" || rm -f "$plan_file"
+}
+
+send() { # `apply $@`; whoever cancels the job stops it between two requests
+  local code=0 child
+  "$smsby" apply "$@" &
+  child=$!
+  trap 'stopped=yes; kill -TERM "$child" 2>/dev/null || true' INT TERM
+  wait "$child" || code=$?
+  while kill -0 "$child" 2>/dev/null; do
+    code=0
+    wait "$child" || code=$?
+  done
+  if [ "$code" -gt 128 ] && wait "$child"; then code=0; fi # it ended while the signal was handled
+  trap - INT TERM
+  return "$code"
+}
+
+apply_plan() { # apply the plan of $1, of pull request $2 if there is one
+  local code=0 addresses
+  if ! has_work "$plan_file"; then
+    echo "::notice title=smsby-deploy::The plan of $1 has nothing to send."
+    return 0
+  fi
+  send "$plan_file" --report "$kept/$1-result.json" || code=$?
+  if [ "$code" -eq 5 ]; then # a re-run finds plans that are settled
+    mapfile -t addresses < <(jq -r '.actions[] | select(.action | IN("noop", "waiting", "due", "orphan") | not) | .address' "$plan_file")
+    if is_settled "${addresses[@]}"; then
+      echo "::notice title=smsby-deploy::The plan of $1 is settled: nothing of it is left to send."
+      return 0
+    fi
+  fi
+  report "$code" "$kept/$1-result.json" "${2:-}"
+  return "$code"
+}
+
+is_settled() { # whether nothing is left to send, of the mailings $@ if there are any
+  "$smsby" plan --detailed-exitcode "$@" >/dev/null 2>&1
+}
+
+apply() {
+  local code=0 codes=() pulls number head missing=() reason
+  rm -f "$kept"/*-result.json
+  if [ "${PLAN_FROM:-}" = run ]; then
+    fetch_plan "smsby-plan-$name-$GITHUB_RUN_ID-$GITHUB_SHA" "runs/$GITHUB_RUN_ID/artifacts"
+    [ -s "$plan_file" ] || without_plan "This run has no plan that is still kept. Start a new run." ""
+    apply_plan "run-$GITHUB_RUN_ID" || code=$?
+    finish "$code"
+  fi
+  pulls=$(pulls_of_push) || fail "GitHub did not say what was merged. Nothing was sent; re-run this job."
+  [ -n "$pulls" ] ||
+    without_plan "$GITHUB_SHA is not part of a merged pull request, so there is no reviewed plan." ""
+  while read -r number head <&3; do
+    fetch_plan "smsby-plan-$name-$number-$head" artifacts "$head"
+    if [ ! -s "$plan_file" ]; then
+      missing+=("$number")
+      continue
+    fi
+    code=0
+    apply_plan "pull-request-$number" "$number" || code=$?
+    codes+=("$code")
+    [ -z "$stopped" ] || finish "$(first_code "${codes[@]}")"
+  done 3<<<"$pulls"
+  if [ "${#missing[@]}" -gt 0 ] && ! is_settled; then
+    for number in "${missing[@]}"; do
+      reason="There is no artifact with the plan of the last commit of pull request $number."
+      echo "::error title=smsby-deploy::$reason"
+      report 5 "" "$number" "$reason"
+    done
+    codes+=(5)
+  fi
+  finish "$(first_code "${codes[@]}")"
+}
+
 without_plan() { # $1 is the reason; a missing plan is no failure if there is nothing to send
-  if "$smsby" plan --detailed-exitcode >/dev/null 2>&1; then
+  if is_settled; then
     echo "::notice title=smsby-deploy::$1 There is nothing to send, so no plan is needed."
     finish 0
   fi
   echo "::error title=smsby-deploy::$1"
+  report 5 "" "" "$1"
   finish 5
 }
 
-fetch_plan() { # only the plan of the last commit of the merged pull request
-  local number head id
-  read -r number head < <(gh api "repos/$GITHUB_REPOSITORY/commits/$GITHUB_SHA/pulls" |
-    jq -r '[.[] | select(.merged_at != null)][0] // empty | "\(.number) \(.head.sha)"') || true
-  if [ -z "${number:-}" ]; then
-    without_plan "$GITHUB_SHA is not part of a merged pull request, so there is no reviewed plan."
-  fi
-  id=$(gh api "repos/$GITHUB_REPOSITORY/actions/artifacts?name=smsby-plan-$number-$head" |
-    jq -r --arg head "$head" '[.artifacts[] | select(.expired | not) | select(.workflow_run.head_sha == $head)
-      | select(.workflow_run.head_repository_id == .workflow_run.repository_id)][0].id // empty')
-  if [ -z "$id" ]; then
-    without_plan "There is no artifact with the plan of pull request $number at $head. Make a new plan in a new pull request."
-  fi
-  gh api "repos/$GITHUB_REPOSITORY/actions/artifacts/$id/zip" >plan.zip
-  unzip -oq plan.zip -d "$(dirname "$PLAN")"
-}
-
-apply() {
-  [ -s "$PLAN" ] || fetch_plan
-  send "$PLAN"
-}
-
-due() { # what was approved earlier, and is due now
-  send --due
-}
-
-send() { # $1 is what to apply
+due() { # hand over what was approved and is due
   local code=0
-  "$smsby" apply "$1" --report smsby-result.json || code=$?
-  {
-    echo "### smsby-deploy apply: exit code $code"
-    [ ! -s smsby-result.json ] ||
-      jq -r '"| outcome | mailing | recipients |\n|---|---|---:|", (.mailings[] | "| \(.outcome) | \(.address) | \(.recipients // "?") |")' \
-        smsby-result.json
-  } >>"$summary"
+  rm -f "$kept"/*-result.json
+  send --due --report "$kept/due-result.json" || code=$?
+  report "$code" "$kept/due-result.json" ""
   finish "$code"
 }
 
+report() { # exit code $1 and result $2 of an apply, for the summary and pull request $3; $4 says more
+  {
+    echo "<!-- smsby-deploy:apply project=$name -->"
+    if [ "$1" -eq 0 ]; then echo "### ✅ smsby-deploy apply: done"; else echo "### ⛔ smsby-deploy apply: exit code $1"; fi
+    printf '\n%s\n' "${4:-}"
+    [ ! -s "$2" ] || jq -r 'def cell: (. // "") | gsub("\\s+"; " ") | @html | gsub("\\|"; "&#124;") | if . == "" then . else "<code>\(.)</code>" end;
+      "| outcome | mailing | recipients | reason |\n|---|---|---:|---|",
+      (.mailings[] | "| \(.outcome) | \(.address) | \(.recipients // "?") | \(.error | cell) |")' "$2"
+    next_step "$1" "$2"
+    [ -z "${GITHUB_RUN_ID:-}" ] ||
+      printf '\n[Log of this run](%s)\n' "${GITHUB_SERVER_URL:-https://github.com}/$GITHUB_REPOSITORY/actions/runs/$GITHUB_RUN_ID"
+  } >"$work/apply.md"
+  cat "$work/apply.md" >>"$summary"
+  [ -z "$3" ] || comment "$3" "$work/apply.md" ||
+    echo "::warning title=smsby-deploy::Cannot write the result to pull request $3; it is in the summary of this run."
+}
+
+next_step() { # what to do after exit code $1 with result $2
+  local again="gh run rerun ${GITHUB_RUN_ID:-RUN} --failed" anew="${GITHUB_WORKFLOW_REF:-}"
+  anew="${anew%@*}"
+  anew="gh workflow run ${anew##*/} --ref $branch"
+  case "$1" in
+    0 | 2) return ;;
+    4) echo "Refused or blocked; what is not was sent. When the cause is gone, run the job again; it applies the same plan:" ;;
+    5)
+      echo "This run sent nothing of the plan: what is on \`$branch\` or in the lock is not what was reviewed, or there is no plan."
+      echo "Plan \`$branch\` and have that approved:"
+      again="$anew"
+      ;;
+    6)
+      echo "Some outcome is not known, or a mailing was sent in part. **Do not send it by other means.** The job, run again, looks for it"
+      echo "at sms.by, and sends only to those who certainly got nothing:"
+      ;;
+    7) echo "sms.by was not reached, or refused the token. Check both, then run the job again; it applies the same plan:" ;;
+    8) echo "Another run held the lock. When it has ended, run the job again:" ;;
+    *) echo "When the cause is gone, run the job again:" ;;
+  esac
+  # shellcheck disable=SC2016  # for Markdown
+  printf '\n```sh\n%s\n```\n' "$again"
+  if [ "$1" -eq 6 ] && [ -s "$2" ]; then
+    printf '\nIf it stays unknown, look in the account at sms.by and record what you found:\n\n```sh\n'
+    jq -r '.mailings[] | select(.outcome == "unknown") | "smsby-deploy lock resolve \(.address) --sent --reason …  # or --not-sent"' "$2"
+    printf '```\n'
+  fi
+}
+
+lock_files() { # the files to commit; none for a shared lock
+  local lock file
+  "$smsby" lock path >"$work/lock-path" || return 1
+  while read -r lock; do
+    for file in "$lock" "$lock.journal" "$lock.archive.jsonl" "$lock".rescue-*; do
+      [ ! -e "$file" ] || printf '%s\n' "$file"
+    done
+  done <"$work/lock-path"
+}
+
+collect() { # the lock, for the artifact
+  local file
+  lock_files | while read -r file; do cp -- "$file" "$kept/"; done
+}
+
 record() { # even after a failure: the record of what was sent must not be lost
-  local lock
-  cd "$project"
-  for lock in ./*.lock.json ./*.lock.json.journal; do
-    [ ! -e "$lock" ] || git add -- "$lock"
-  done
-  git add -u -- ./*.lock.json.journal 2>/dev/null || true # apply has merged and deleted it
-  git diff --cached --quiet && return
-  git -c user.name="smsby-deploy" -c user.email="smsby-deploy@users.noreply.github.com" \
-    commit --quiet -m "Record the apply [skip ci]"
+  local file files pause refused=0 sent
+  files=$(lock_files) || fail "Cannot find out where the lock is. Download it from the artifact of this run."
+  if [ ! -s "$work/lock-path" ]; then
+    echo "The lock is kept elsewhere: there is nothing to commit."
+    return
+  fi
+  while read -r file; do
+    [ -z "$file" ] || safe_git add --force -- "$file" || fail "Cannot add $file, so what was sent is not recorded."
+  done <<<"$files"
+  while read -r file; do # apply has merged and deleted it
+    safe_git add --update -- "$file.journal" 2>/dev/null || true
+  done <"$work/lock-path"
+  if safe_git diff --cached --quiet; then
+    sent=$(cat "$kept"/*-result.json 2>/dev/null | jq -s '[.[].summary | .sent, .held, .adopted, .confirmed] | add // 0')
+    [ "$sent" -eq 0 ] || fail "Something was sent, and $(head -n 1 "$work/lock-path") has not changed. Do not apply again before you know why."
+    return
+  fi
+  safe_git commit --quiet --message "Record the apply [skip ci]"
   for pause in 0 2 5 10 20; do
     sleep "$pause"
-    git push --quiet origin "HEAD:${GITHUB_REF_NAME:?}" && return
-    git -c user.name="smsby-deploy" -c user.email="smsby-deploy@users.noreply.github.com" \
-      pull --quiet --rebase origin "$GITHUB_REF_NAME" || git rebase --abort || true
+    safe_git push --quiet origin "HEAD:refs/heads/$branch" && return
+    safe_git fetch --quiet origin "refs/heads/$branch" || continue
+    if safe_git merge-base --is-ancestor FETCH_HEAD HEAD; then # no other push came first
+      refused=$((refused + 1))
+      [ "$refused" -lt 2 ] || break
+    else
+      safe_git rebase --quiet FETCH_HEAD || safe_git rebase --abort || true
+    fi
   done
-  echo "::error title=smsby-deploy::Cannot push the lock. Download it from the artifact of this run and commit it manually."
-  exit 1
+  fail "Cannot push the lock to $branch. Commit the lock of the artifact smsby-lock-$name-… before the next apply. If $branch is \
+protected, let this job push with the token of an app that may, or use a shared lock: docs/locks.md"
+}
+
+unsent() { # what is on this branch and was not sent: a cancelled run, or one without a plan
+  local code=0 before
+  before=$(cat "$work/exit-code" 2>/dev/null || echo 1)
+  "$smsby" plan --format markdown --detailed-exitcode >"$work/unsent.md" || code=$?
+  if [ "$code" -ne 0 ]; then
+    cat "$work/unsent.md" >>"$summary"
+    {
+      printf '\nThis was merged and is not sent. Either a run still waits for its approval, or it was cancelled or failed: then plan'
+      # shellcheck disable=SC2016  # for Markdown
+      printf ' `%s`\nand have that approved:\n' "$branch"
+      next_step 5 "" | sed -n '/^```/,$p'
+    } >>"$summary"
+    echo "::warning title=smsby-deploy::Something on $branch was merged and not sent (exit code $code). The summary says how to go on."
+  fi
+  finish "$(first_code "$before" "$code")"
 }
 
 status() {
   local code=0 under=()
   [ -z "${FAIL_UNDER:-}" ] || under=(--fail-under "$FAIL_UNDER")
-  "$smsby" status --since "${SINCE:-7d}" --format html --out smsby-status.html || true
-  "$smsby" status --since "${SINCE:-7d}" --format junit "${under[@]}" --out smsby-status.xml || true
+  "$smsby" status --since "${SINCE:-7d}" --format html --out "$kept/smsby-status.html" || true
+  "$smsby" status --since "${SINCE:-7d}" --format junit "${under[@]}" --out "$kept/smsby-status.xml" || true
   "$smsby" status --since "${SINCE:-7d}" --format markdown "${under[@]}" >>"$summary" || code=$?
   finish "$code"
 }
 
 case "${1:-}" in
   install) install_tool ;;
-  validate | plan | apply | due | record | status) "$1" ;;
+  catch-up) due ;; # the step `unsent` follows, once the lock is recorded
+  validate | plan | apply | due | collect | record | unsent | status) "$1" ;;
   *)
-    echo "::error title=smsby-deploy::mode must be validate, plan, apply, due or status, not '${1:-}'"
+    echo "::error title=smsby-deploy::mode must be validate, plan, apply, due, catch-up or status, not '${1:-}'"
     exit 64
     ;;
 esac

@@ -1,0 +1,228 @@
+"""What the GitHub action does when several things are merged, refused, lost or cancelled."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from tests.ci.conftest import ACTION, CAMPAIGN, Pipeline
+
+pytestmark = pytest.mark.skipif(
+    not all(map(shutil.which, ("bash", "git", "jq", "unzip"))), reason="needs bash, git, jq and unzip"
+)
+_WAITS = """\
+#!/bin/bash
+trap 'echo stop >>$GH_STATE/noticed; exit 1' TERM
+echo started >$GH_STATE/started
+read -r <$GH_STATE/never
+"""
+NEWS = CAMPAIGN.replace("campaign: sale", "campaign: news").replace("noon", "Monday")
+
+
+def _commit(pipeline: Pipeline, name: str, text: str) -> None:
+    pipeline.shop.write(name, text)
+    pipeline.git("add", ".")
+    pipeline.git("commit", "--quiet", "-m", f"Write {name}")
+
+
+def _merge_two(pipeline: Pipeline) -> dict[str, str]:
+    """Merge pull requests 7 (sale) and 8 (news) by one push; gives the environment of its job `apply`."""
+    base = pipeline.git("rev-parse", "HEAD")
+    pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two"))
+    pipeline.git("commit", "--quiet", "-am", "Reopen at two")
+    first = pipeline.merge(7)
+    pipeline.git("checkout", "--quiet", "-b", "news", base)
+    pipeline.git("rm", "--quiet", "sale.yaml")  # its plan has nothing of the other pull request
+    _commit(pipeline, "news.yaml", NEWS)
+    second = pipeline.merge(8)
+    pipeline.git("checkout", "--quiet", first)
+    pipeline.git("checkout", "--quiet", second, "--", "news.yaml")
+    pipeline.git("commit", "--quiet", "-m", "Merge both")
+    pipeline.git("push", "--quiet", "origin", "HEAD:main")
+    pipeline.edit("compare.json", lambda _: [{"sha": second}, {"sha": first}, {"sha": first}])
+    return {"GITHUB_SHA": "merge", "BEFORE": base, "GITHUB_RUN_ID": "55"}
+
+
+def test_action_applies_every_merged_pull_request(pipeline: Pipeline) -> None:
+    """Oldest first, each with the plan that was reviewed in it and a result of its own."""
+    push = _merge_two(pipeline)
+    done = pipeline.step("apply", **push)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = pipeline.results()
+    assert "| sent | sale/staff |" in results[7]
+    assert "| sent | news/staff |" in results[8]
+    assert pipeline.summary().index("sale/staff | 2 |") < pipeline.summary().index("news/staff | 2 |")
+    assert pipeline.step("record").returncode == 0
+    assert "smsby.lock.json" in pipeline.pushed()
+
+
+def test_action_runs_a_failed_job_again(pipeline: Pipeline) -> None:
+    """The second pull request is refused by sms.by; the job, run again, sends it, and the first one not again."""
+    push = _merge_two(pipeline)
+    body = {"error": "try later"}
+    pipeline.shop.fault(method="sendBulkSms", nth=2, mode="answer", status=422, body=body)
+    assert pipeline.step("apply", **push).returncode == 1
+    sent, failed = (pipeline.results()[number] for number in (7, 8))
+    assert "### ⛔ smsby-deploy apply: exit code 1" in failed
+    assert "<code>" in failed
+    assert "gh run rerun 55 --failed" in failed
+    pipeline.shop.clear_faults()
+    assert pipeline.step("apply", **push).returncode == 0
+    assert pipeline.results()[7] == sent
+    assert "| sent | news/staff | 2 |" in pipeline.results()[8]
+    assert {len(messages) for messages in pipeline.shop.inbox().values()} == {2}
+
+
+def test_action_reports_an_unknown_outcome(pipeline: Pipeline) -> None:
+    """Code 6 says what not to do and how to settle it; a second run records nothing new and does not complain."""
+    head = pipeline.merge()
+    pipeline.shop.fault(method="sendBulkSms", mode="reset", when="before")
+    assert pipeline.step("apply", GITHUB_SHA=head).returncode == 6
+    assert "**Do not send it by other means.**" in pipeline.results()[7]
+    assert "smsby-deploy lock resolve sale/staff --sent" in pipeline.results()[7]
+    assert pipeline.step("record").returncode == 0
+    assert pipeline.step("apply", GITHUB_SHA=head).returncode == 6
+    done = pipeline.step("record")
+    assert done.returncode == 0, done.stdout
+
+
+def test_action_applies_the_plan_of_its_own_run(pipeline: Pipeline) -> None:
+    """Started manually, it plans main, and applies exactly that once it is approved: not what came to main meanwhile."""
+    run = {"GITHUB_SHA": "abc", "GITHUB_RUN_ID": "55", "PLAN_FROM": "run"}
+    assert pipeline.step("apply", **run).returncode == 5
+    assert pipeline.step("plan").returncode == 0
+    pipeline.keep_plan("55-abc", "abc")
+    pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two"))
+    done = pipeline.step(
+        "apply", **run, GITHUB_WORKFLOW_REF="shop/sms/.github/workflows/sms.yml@refs/heads/main"
+    )
+    assert done.returncode == 5
+    assert "gh workflow run sms.yml --ref main" in pipeline.summary()
+    pipeline.shop.write("sale.yaml", CAMPAIGN)
+    assert pipeline.step("apply", **run).returncode == 0
+    assert {len(messages) for messages in pipeline.shop.inbox().values()} == {1}
+
+
+def test_action_plans_offline_without_a_token(pipeline: Pipeline) -> None:
+    """A pull request without the token shows what the files say, also to whom; there is no plan that could be applied."""
+    done = pipeline.step("plan", PR_NUMBER="7", BASE="main", SMSBY_TOKEN="", OFFLINE="true")
+    assert done.returncode == 0, done.stderr
+    assert "Ready: 1 mailing to send" in pipeline.comments()[0]["body"]
+    assert not pipeline.working_file("smsby-plan.json").exists()
+    assert pipeline.shop.calls() == []
+
+
+def test_action_says_what_to_do_on_a_protected_branch(pipeline: Pipeline) -> None:
+    """The job fails and names the artifact and the shared lock; with a shared lock it has nothing to push there."""
+    settings = (pipeline.shop.root / "smsby.yaml").read_text("utf-8")
+    pipeline.protect_main()
+    assert pipeline.step("apply", GITHUB_SHA=pipeline.merge()).returncode == 0
+    done = pipeline.step("record")
+    assert done.returncode == 1
+    assert "smsby-lock-root-" in done.stdout
+    assert "docs/locks.md" in done.stdout
+    pipeline.shop.write("smsby.yaml", settings + "lock: {git: origin}\n")
+    assert pipeline.shop.run("lock", "push", "smsby.lock.json").code == 0
+    _commit(pipeline, "news.yaml", NEWS)
+    assert pipeline.step("apply", GITHUB_SHA=pipeline.merge(8)).returncode == 0
+    assert pipeline.step("record").returncode == 0
+    assert {len(messages) for messages in pipeline.shop.inbox().values()} == {2}
+
+
+def test_action_fails_if_it_sent_and_has_nothing_to_commit(pipeline: Pipeline) -> None:
+    """An ignored lock is committed all the same; a lock that did not change after a send fails the job."""
+    _commit(pipeline, ".gitignore", "*.json\n")
+    assert pipeline.step("apply", GITHUB_SHA=pipeline.merge()).returncode == 0
+    assert pipeline.step("record").returncode == 0
+    assert "smsby.lock.json" in pipeline.pushed()
+    done = pipeline.step("record")  # the result still says that something was sent
+    assert (done.returncode, "::error" in done.stdout) == (1, True)
+
+
+def test_action_keeps_two_projects_apart(pipeline: Pipeline) -> None:
+    """Plans, comments, results and locks of two projects in one repository do not meet."""
+    for project, campaign in (("shops/a", CAMPAIGN), ("shops/b", NEWS)):
+        settings = (pipeline.shop.root / "smsby.yaml").read_text("utf-8")
+        pipeline.shop.write(f"{project}/smsby.yaml", settings.replace("shop", f"shop-{project[-1]}"))
+        _commit(pipeline, f"{project}/some.yaml", campaign)
+    heads = {pipeline.merge(7, project) for project in ("shops/a", "shops/b/")}
+    (head,) = heads
+    for project in ("./shops/a", "shops/b"):
+        done = pipeline.step("apply", GITHUB_SHA=head, SMSBY_PROJECT=project)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert pipeline.step("record", SMSBY_PROJECT=project).returncode == 0
+    assert {"shops/a/smsby.lock.json", "shops/b/smsby.lock.json"} <= set(pipeline.pushed())
+    assert len(pipeline.comments()) == 4
+    assert {len(messages) for messages in pipeline.shop.inbox().values()} == {2}
+
+
+def test_action_catches_up(pipeline: Pipeline) -> None:
+    """A run was cancelled while it waited: the scheduled job says so and fails; a run started manually sends it."""
+    assert pipeline.step("catch-up").returncode == 0
+    assert pipeline.step("record").returncode == 0
+    done = pipeline.step("unsent")
+    assert (done.returncode, "::warning" in done.stdout) == (2, True)
+    assert "sale/staff" in pipeline.summary()
+    assert "gh workflow run" in pipeline.summary()
+    assert pipeline.outputs().splitlines()[-1] == "exit-code=2"
+    assert pipeline.shop.inbox() == {}
+    assert pipeline.step("plan").returncode == 0
+    pipeline.keep_plan("55-abc", "abc")
+    run = {"GITHUB_SHA": "abc", "GITHUB_RUN_ID": "55", "PLAN_FROM": "run"}
+    assert [pipeline.step(name, **run).returncode for name in ("apply", "record", "catch-up", "unsent")] == [
+        0
+    ] * 4
+
+
+def test_action_goes_on_after_a_lost_runner(pipeline: Pipeline) -> None:
+    """The lock was lost with the runner: nothing is sent again, and a run started manually records what sms.by has."""
+    head = pipeline.merge()
+    assert pipeline.step("apply", GITHUB_SHA=head).returncode == 0
+    (pipeline.shop.root / "smsby.lock.json").unlink()
+    assert pipeline.step("apply", GITHUB_SHA=head).returncode == 5
+    assert pipeline.step("plan").returncode == 0
+    pipeline.keep_plan("55-abc", "abc")
+    assert pipeline.step("apply", GITHUB_SHA="abc", GITHUB_RUN_ID="55", PLAN_FROM="run").returncode == 0
+    assert pipeline.step("record").returncode == 0
+    assert "smsby.lock.json" in pipeline.pushed()
+    assert {len(messages) for messages in pipeline.shop.inbox().values()} == {1}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_action_passes_a_cancellation_on(pipeline: Pipeline, number: int) -> None:
+    """The runner signals only the script: the command gets a signal and ends by itself, and no further plan is applied."""
+    push = _merge_two(pipeline)
+    (pipeline.bin / "smsby-deploy").write_text(_WAITS)
+    os.mkfifo(pipeline.state / "never")
+    os.mkfifo(pipeline.state / "started")
+    run = subprocess.Popen(
+        ["bash", str(ACTION / "run.sh"), "apply"],
+        cwd=pipeline.shop.root,
+        env={**os.environ, **pipeline.env, **push},
+        stdout=subprocess.DEVNULL,
+    )
+    assert (pipeline.state / "started").read_text() == "started\n"
+    run.send_signal(number)
+    assert run.wait(timeout=60) == 1
+    assert (pipeline.state / "noticed").read_text() == "stop\n"
+
+
+def test_action_uses_nothing_of_the_checkout_to_install(pipeline: Pipeline) -> None:
+    """A module venv.py in the checkout is not run, and neither is a hook of it."""
+    for name in ("venv.py", "pip.py"):
+        pipeline.shop.write(name, "open('run', 'w')\n")
+    hook = pipeline.shop.root / ".git/hooks/pre-commit"
+    hook.write_text("#!/bin/sh\ntouch run\n")
+    hook.chmod(0o755)
+    action = pipeline.state / "tool/.github/actions/smsby-deploy"
+    action.mkdir(parents=True)
+    done = pipeline.step("install", GITHUB_ACTION_PATH=str(action), PIP_NO_INDEX="1")
+    assert "name=root" in pipeline.outputs()
+    assert "is not installable" in done.stderr  # pip itself was asked
+    pipeline.shop.write("smsby.lock.json", "{}")
+    pipeline.step("record")
+    assert not (pipeline.shop.root / "run").exists()
