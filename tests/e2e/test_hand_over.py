@@ -275,3 +275,55 @@ def test_watch_hands_over_when_the_window_opens(shop: Shop) -> None:
     done = _later(shop, ahead, "apply", "--due", "--watch", "--format", "json")
     assert _outcomes(done) == {"sale/vip": "sent"}
     assert "waiting for the window that opens" in done.err
+
+
+def test_freeze_keeps_what_is_due(shop: Shop) -> None:
+    """Nothing is handed over (4) and nothing is approved while it lasts; afterwards the old approval still holds."""
+    _write(shop, _mailing("vip", PHONES[0]))
+    _apply(shop)
+    before = (shop.root / "smsby.yaml").read_text("utf-8")
+    shop.write("smsby.yaml", before + "freeze: wrong price\n")
+    shop.write("other.yaml", _campaign(_mailing("b", PHONES[1]), name="other"))
+    planned = _later(shop, _OPEN, "plan", "--format", "json", code=4).json["actions"]
+    assert {one["address"]: one["reason_code"] for one in planned} == {
+        "sale/vip": "frozen",
+        "other/b": "frozen",
+    }
+    frozen = _later(shop, _OPEN, "apply", "--due", "--format", "json", code=4)
+    assert frozen.json["mailings"][0]["error"].startswith("frozen: wrong price")
+    assert (_state(shop), _sends(shop)) == ("waiting", [])
+    shop.write("smsby.yaml", before)
+    _later(shop, _OPEN, "apply", "--due")
+    assert _state(shop) == "complete"
+
+
+def test_withdrawn_approval_is_not_handed_over(shop: Shop) -> None:
+    """`lock withdraw` needs no account; only a raised revision is approved again, whatever changes in the files."""
+    _write(shop, _mailing("vip", PHONES[0]))
+    _apply(shop)
+    before = len(shop.calls())
+    done = shop.run("lock", "withdraw", "sale/vip", "--reason", "wrong price", env={"SMSBY_TOKEN": ""})
+    assert done.code == 0, done.err
+    assert len(shop.calls()) == before
+    _later(shop, _OPEN, "apply", "--due")
+    assert (_state(shop), _sends(shop)) == ("withdrawn", [])
+    for more in ("", " changed"):
+        _write(shop, _mailing("vip", PHONES[0], more=more))
+        (action,) = _later(shop, _OPEN, "plan", "--format", "json", code=4).json["actions"]
+        assert (action["action"], action["reason_code"]) == ("blocked", "withdrawn")
+        assert "(wrong price); to send it after all, raise `revision` to 2" in action["reason"]
+        _later(shop, _OPEN, "apply", "--auto-approve", code=4)
+    _write(shop, _mailing("vip", PHONES[0], more=", revision: 2"))
+    _apply(shop)
+    _later(shop, _OPEN, "apply", "--due")
+    assert (_state(shop), len(_sends(shop))) == ("complete", 1)
+
+
+def test_lapsed_approval_can_be_withdrawn(shop: Shop) -> None:
+    """After the files took it back, a user's word keeps a new plan from approving it again."""
+    _write(shop, _mailing("vip", PHONES[0]))
+    _apply(shop)
+    _write(shop, _mailing("vip", PHONES[0], more=" changed"))
+    _later(shop, _OPEN, "apply", "--due", code=4)
+    assert shop.run("lock", "withdraw", "sale/vip").code == 0
+    assert shop.run("plan", "--format", "json").json["actions"][0]["reason_code"] == "withdrawn"

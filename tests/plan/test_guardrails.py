@@ -23,6 +23,7 @@ from smsby_deploy.config.declarations import (
 )
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.lock.archive import append_archive
+from smsby_deploy.lock.decisions import Ending, EndingKind
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.desired import AudienceCounts, Desired
 from smsby_deploy.plan.guardrails import (
@@ -288,8 +289,11 @@ def entry_of(
     return Entry(revision, "c", "a", "bulk", "MyShop", 1, None, 1, 1, cost, chunks, applied, earlier)
 
 
+_WITHDRAWN = Ending(EndingKind.WITHDRAWN, "2026-11-02T11:00:00+00:00", "anna", "")
+
+
 def test_spent_in_month_by_state_and_clock() -> None:
-    """Accepted, unknown and partly sent mailings count, by the account's clock; rejected ones and other months do not."""
+    """By the account's clock; rejected and withdrawn mailings, and other months, do not count."""
     last = entry_of("2026-10-31T20:59:59+00:00", "100", ChunkState.ACCEPTED)
     mailings = {
         "a/1": entry_of("2026-10-31T21:00:00+00:00", "1", ChunkState.ACCEPTED, earlier=(last,)),
@@ -298,6 +302,7 @@ def test_spent_in_month_by_state_and_clock() -> None:
         "a/4": entry_of("2026-11-02T10:00:00+00:00", "8", ChunkState.REJECTED),
         "a/5": entry_of("2026-11-02T10:00:00+00:00", None, ChunkState.DRAFT),
         "a/6": last,
+        "a/7": replace(entry_of("2026-11-02T10:00:00+00:00", "16", ChunkState.ACCEPTED), ending=_WITHDRAWN),
     }
     lock = Lock("shop", mailings=mailings)
     assert spent_in_month(lock, NOON, "Europe/Minsk") == 7

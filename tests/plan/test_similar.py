@@ -11,6 +11,7 @@ import pytest
 
 from smsby_deploy.config.project_loader import load_project
 from smsby_deploy.lock.archive import append_archive
+from smsby_deploy.lock.decisions import Ending, EndingKind
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock, NamedId
 from smsby_deploy.plan.desired import AudienceCounts, Desired
 from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
@@ -129,6 +130,16 @@ def test_renamed_mailing_that_was_not_sent(state: ChunkState, kind: ActionKind, 
     lock = _record(_plan(tmp_path, {"old": (ROWS, BULK)}), state)
     plan = _plan(tmp_path, {"new": (ROWS[::-1], BULK)}, lock)
     assert _action(plan, "sale/new").action is kind
+    assert not _warnings(plan)
+
+
+def test_renamed_mailing_that_was_withdrawn(tmp_path: Path) -> None:
+    """What was deleted at sms.by reached no recipient, and may be sent under another name."""
+    lock = _record(_plan(tmp_path, {"old": (ROWS, BULK)}))
+    ending = Ending(EndingKind.WITHDRAWN, NOW.isoformat(), "anna", "")
+    lock = lock.with_entry("sale/old", replace(lock.mailings["sale/old"], ending=ending))
+    plan = _plan(tmp_path, {"new": (ROWS, BULK)}, lock)
+    assert _action(plan, "sale/new").action is ActionKind.CREATE
     assert not _warnings(plan)
 
 
