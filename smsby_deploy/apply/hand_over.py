@@ -17,6 +17,7 @@ from smsby_deploy.apply.recorder import not_recorded
 from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.apply.run import open_recorder, run_plan
 from smsby_deploy.apply.worker_pool import ShutdownSignal
+from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.project_loader import LoadedProject
 from smsby_deploy.errors import ApiError, FilesInvalid, LockHeld, Refused, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode, first_exit_code
@@ -24,9 +25,10 @@ from smsby_deploy.lock.journal import ResultNotSaved
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.lock.store import HeldLock
 from smsby_deploy.plan.chunks import ChunkCache
+from smsby_deploy.plan.gone import read_own_content
 from smsby_deploy.plan.model import LockStamp, Plan, ReasonCode, with_code
-from smsby_deploy.plan.planner import TOOL
-from smsby_deploy.plan.reasons import not_handed_over
+from smsby_deploy.plan.planner import TOOL, measure_files
+from smsby_deploy.plan.reasons import changed_since_approval, not_handed_over
 from smsby_deploy.plan.selection import is_selected, problems_in, select_mailings
 from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.suppression import hash_opt_outs
@@ -175,27 +177,29 @@ class _Sorted:
     missed: their windows are over, and nothing of them was handed over
     gone: they are no longer in the files, or cancelled there
     unreadable: they are due, and are not valid, or may be in a file that is not
+    suspect: they are not due yet, and seem to have changed in the files
     """
 
     due: dict[str, list[str]]
     missed: list[str]
     gone: list[str]
     unreadable: list[str]
+    suspect: list[str]
 
     @property
     def is_empty(self) -> bool:
-        return not (self.due or self.missed or self.gone or self.unreadable)
+        return not (self.due or self.missed or self.gone or self.unreadable or self.suspect)
 
 
 def _sort(request: ApplyRequest, loaded: LoadedProject, lock: Lock, now: datetime) -> _Sorted:
-    in_files = {mailing.address for mailing in loaded.project.mailings if mailing.cancelled is None}
-    cancelled = {mailing.address for mailing in loaded.project.mailings} - in_files
+    in_files = {one.address: one for one in loaded.project.mailings if one.cancelled is None}
+    cancelled = {mailing.address for mailing in loaded.project.mailings} - in_files.keys()
     flawed = {mailing.address for mailing in loaded.flawed}
-    found = _Sorted({}, [], [], [])
+    found = _Sorted({}, [], [], [], [])
     for address, entry in _approved(request, lock).items():
         assert entry.approval is not None
         window = entry.approval.window
-        if address in cancelled or (address not in in_files | flawed and loaded.is_whole):
+        if address in cancelled or (address not in in_files.keys() | flawed and loaded.is_whole):
             if not entry.may_have_reached:
                 found.gone.append(address)
         elif window.is_over(now):
@@ -206,7 +210,18 @@ def _sort(request: ApplyRequest, loaded: LoadedProject, lock: Lock, now: datetim
                 found.due.setdefault(entry.approval.plan, []).append(address)
             else:
                 found.unreadable.append(address)
+        elif address in in_files and _seems_changed(entry, in_files[address]):
+            found.suspect.append(address)
     return found
+
+
+def _seems_changed(entry: Entry, mailing: Mailing) -> bool:
+    """Whether what is the mailing's own differs from what was approved; no recipients are read."""
+    if entry.may_have_reached:
+        return False
+    return entry.revision != mailing.revision or (
+        not mailing.unreadable and entry.own_digest != read_own_content(mailing).digest
+    )
 
 
 @dataclass(slots=True)
@@ -235,12 +250,26 @@ class _HandOver:
             assert approval is not None
             why = with_code(ReasonCode.EXPIRED, not_handed_over(approval.window))
             self._skip(address, why, ExitCode.REFUSED)
+        for address in filter(self._has_changed, found.suspect):
+            why = with_code(ReasonCode.CHANGED, changed_since_approval())
+            self._lapse({address: why})
+            self._skip(address, why, ExitCode.REFUSED, has_lapsed=True)
         for address in found.unreadable:
             self._fail([address], FilesInvalid(problems_in(self.loaded, (address,))))
         for addresses in found.due.values():
             if not any(part.was_stopped for part in self.parts):
                 self._hand_over(addresses)
         return self._result()
+
+    def _has_changed(self, address: str) -> bool:
+        """Whether a mailing that is not due yet certainly is not the approved one."""
+        entry = self.held.lock.mailings[address]
+        files = measure_files(self.loaded, select=(address,), lock=self.held.lock)
+        (one,) = files.measured
+        if entry.revision != one.mailing.revision:
+            return True
+        is_valid = one.desired is not None and not has_errors(files.problems)
+        return is_valid and one.desired is not None and not one.desired.has_content(entry.content_digest)
 
     def _hand_over(self, addresses: list[str]) -> None:
         """Hand over the mailings of one approved plan.

@@ -198,6 +198,10 @@ def due(here: Situation) -> str:
 
 
 def not_approved(here: Situation) -> str:
+    return changed_since_approval()
+
+
+def changed_since_approval() -> str:
     return "it has changed since it was approved, so it is not sent; apply a new plan of it"
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from smsby_deploy.config.project_loader import LoadedProject, campaign_inputs
 from smsby_deploy.digest_key import DIGEST_KEY
 from smsby_deploy.errors import PlanRefused
 from smsby_deploy.lock.archive import with_archived
+from smsby_deploy.lock.decisions import EndingKind
 from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
@@ -79,8 +80,17 @@ def finished_queries(actions: Iterable[Action], snapshots: Iterable[str]) -> fro
 def stamp_lock(lock: Lock, actions: Iterable[Action]) -> LockStamp:
     """Return what a plan of `actions` records of the lock that it is made against."""
     addresses = {action.address for action in actions}
-    entries = {a: entry_digest(entry) for a, entry in sorted(lock.mailings.items()) if a in addresses}
+    entries = {a: _stamp(entry) for a, entry in sorted(lock.mailings.items()) if a in addresses}
     return LockStamp(lock.serial, lock.lineage, entries)
+
+
+def _stamp(entry: Entry) -> str:
+    """Return the digest of an entry, whether or not its approval has lapsed.
+
+    A run of `apply --due` between a merge and its apply may record that of the mailing that the merge has changed.
+    """
+    has_lapsed = entry.ending is not None and entry.ending.kind is EndingKind.LAPSED
+    return entry_digest(replace(entry, ending=None) if has_lapsed else entry)
 
 
 def _hash_file(path: Path) -> str:

@@ -23,7 +23,7 @@ from smsby_deploy.lock.records import EntryState
 from smsby_deploy.smsby.response import Answer
 from tests.apply.fake_dispatch import VirtualClock
 from tests.apply.fake_smsby import EMPTY_LIST, LOST, OFFLINE, PHONES, Shop, error, ok
-from tests.apply.test_preflight import _request
+from tests.apply.test_preflight import _plan, _request
 
 _ACCEPTED = ok({"uuid": "cc9c8043", "success": "OK"})
 _HOUR = 3600.0  # the clock begins at 10:00 in Minsk; windows open an hour later, and close half an hour after that
@@ -201,6 +201,38 @@ def test_revision_that_is_taken_back_lapses(waiting: Shop) -> None:
     result = hand_over(_request(waiting))
     assert (_outcomes(result), result.exit_code) == ({"a": "skipped"}, ExitCode.REFUSED)
     assert _state(waiting, "a") is EntryState.WITHDRAWN
+
+
+@pytest.mark.parametrize("text", ["text: Better", "text: Hello, revision: 2"])
+def test_changed_mailing_lapses_before_its_window(text: str, waiting: Shop) -> None:
+    """What is its own needs no recipients to be read, and sms.by is not asked."""
+    _approve(waiting, a=_to(PHONES[0]))
+    _write(waiting, a=_to(PHONES[0]).replace("text: Hello", text))
+    calls = len(waiting.sms_by.calls)
+    result = hand_over(_request(waiting))
+    assert (_outcomes(result), result.exit_code) == ({"a": "skipped"}, ExitCode.REFUSED)
+    assert _state(waiting, "a") is EntryState.WITHDRAWN
+    assert hand_over(_request(waiting)).exit_code is ExitCode.DONE
+    assert len(waiting.sms_by.calls) == calls
+
+
+def test_setting_that_moved_changes_nothing(waiting: Shop) -> None:
+    """The mailing says for itself what its campaign said before: it is still the approved one."""
+    _approve(waiting, a=_to(PHONES[0]))
+    _write(waiting, a=_to(PHONES[0], more=", schedule_time: 2026-12-01T12:00:00"))
+    assert hand_over(_request(waiting)).mailings == ()
+    assert _state(waiting, "a") is EntryState.WAITING
+
+
+def test_lapsed_approval_makes_no_plan_stale(waiting: Shop) -> None:
+    """A run of cron between the merge of a change and its apply does not spoil the reviewed plan."""
+    _approve(waiting, a=_to(PHONES[0]))
+    _write(waiting, a=_to(PHONES[0], text="Better"))
+    reviewed = _plan(waiting)
+    assert _outcomes(hand_over(_request(waiting))) == {"a": "skipped"}
+    assert _outcomes(apply_plan(_request(waiting, reviewed))) == {"a": "held"}
+    _pass(waiting, _HOUR)
+    assert _outcomes(hand_over(_request(waiting))) == {"a": "sent"}
 
 
 def test_frozen_project_hands_nothing_over(waiting: Shop) -> None:
