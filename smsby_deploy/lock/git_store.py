@@ -27,6 +27,7 @@ _SAFE = (
 _AUTHOR = {"NAME": "smsby-deploy", "EMAIL": "smsby-deploy@localhost"}
 _TIMEOUT = 60.0  # seconds
 _TRIES = 4
+_KEPT = "refs/smsby-deploy"  # of the checkout; neither a branch nor a tag
 _CREDENTIALS = re.compile(r"//[^/\s]+@")  # a password may have an @
 _REASONS = ("remote: ", "fatal: ", "error: ")  # what the server says comes first
 _NONE = "0" * 40  # what a branch is that does not exist
@@ -92,11 +93,33 @@ class GitStore:
     def _fetch(self) -> str:
         """Return the head of the branch, whose objects are then here; _NONE if there is no branch."""
         self._git("remote", "get-url", self._remote)  # otherwise git takes a folder of that name for it
-        listed = self._git("ls-remote", "--", self._remote, self._ref).decode().split()
-        self._head = listed[0] if listed else _NONE
-        if listed and self._run("cat-file", "-e", f"{self._head}^{{commit}}").returncode != 0:
-            self._git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", self._remote, self._ref)
-        return self._head
+        why = "other runs keep writing to the branch"
+        for _ in range(_TRIES):
+            listed = self._git("ls-remote", "--", self._remote, self._ref).decode().split()
+            self._head = listed[0] if listed else _NONE
+            if not listed or self._has(self._head):
+                return self._head
+            fetched = self._fetch_objects()
+            if self._has(self._head):
+                return self._head
+            if fetched.returncode != 0:  # perhaps as another process fetches, too
+                why = _why(fetched)
+        raise StoreFailed(why)
+
+    def _has(self, commit: str) -> bool:
+        return self._run("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
+
+    def _fetch_objects(self) -> subprocess.CompletedProcess[bytes]:
+        """Fetch the head of the branch, and in a checkout that is not shallow its history.
+
+        That has a commit for each request, so it grows long. A ref that is no branch keeps what is here, so only what is
+        new is fetched the next time.
+        """
+        is_shallow = self._git("rev-parse", "--is-shallow-repository").strip() == b"true"
+        depth = ["--depth=1"] if is_shallow else []
+        kept = f"+{self._ref}:{_KEPT}/{self._remote}/{self._ref.removeprefix('refs/')}"
+        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", *depth)
+        return self._run("fetch", *options, "--", self._remote, kept)
 
     def _version_at(self, head: str) -> str:
         return self._list(head).get(self._key, "") if head != _NONE else ""

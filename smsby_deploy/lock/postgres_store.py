@@ -48,6 +48,8 @@ _END_SILENT = "select set_config('idle_session_timeout', '60s', false)"
 _KNOWS_SILENT = 140000  # the first version of PostgreSQL that can
 _DRIVER = "postgresql+psycopg://"  # as SQLAlchemy writes it
 _TIMEOUT = 30  # seconds
+# Of the connection: without them, one that is cut without a word holds up a run for a quarter of an hour.
+_ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 _Result = TypeVar("_Result")
 
 
@@ -139,7 +141,7 @@ class PostgresStore:
         psycopg = _import_psycopg()
         try:
             if self._connection is None:
-                self._connection = psycopg.connect(self._url, connect_timeout=_TIMEOUT)
+                self._connection = psycopg.connect(self._url, connect_timeout=_TIMEOUT, **_ALIVE)
                 self._connection.execute(f"set statement_timeout = '{_TIMEOUT}s'")
                 self._connection.commit()
             with self._connection.transaction(), self._connection.cursor() as cursor:

@@ -22,7 +22,7 @@ from uuid import uuid4
 from smsby_deploy.clock import Clock
 from smsby_deploy.errors import LockHeld, SmsbyDeployError
 from smsby_deploy.fault_points import fault_point
-from smsby_deploy.files import write_file
+from smsby_deploy.files import refuse_link, write_file
 from smsby_deploy.lock.archive import Rekey
 from smsby_deploy.lock.journal import Journal
 from smsby_deploy.lock.lease import (
@@ -165,13 +165,14 @@ class SharedLockStore(LockStore):
         Also whether the run before, which was not released, used the same copy.
         """
         started = self._clock.monotonic()
+        last = _id_of(self._last_secret())
         seen, since = "", started  # the version that was read last, and when it was read first
         while True:
             with self._explained("take"):
                 stored, now = self._shared.read(), self._clock.monotonic()
                 if stored.version != seen:
                     seen, since = stored.version, now
-                is_mine = stored.holder is not None and stored.holder.id == _id_of(self._last_secret())
+                is_mine = stored.holder is not None and stored.holder.id == last
                 if is_mine or self._is_free(stored.holder, now - since):
                     secret = uuid4().hex
                     write_file(self._lease_path, secret, is_private=True)
@@ -207,6 +208,7 @@ class SharedLockStore(LockStore):
 
         The store has only its digest, so no file from a pull request passes for the copy of a run.
         """
+        refuse_link(self._lease_path)
         try:
             return self._lease_path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):

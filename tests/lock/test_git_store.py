@@ -43,6 +43,30 @@ def test_git_store_keeps_a_history(git_remote: Path) -> None:
     assert _git(git_remote, "show", "FETCH_HEAD~1:shop.production/lock.json") == "1"
 
 
+@pytest.mark.parametrize(("depth", "commits"), [(["--depth=1"], 1), ([], 5)])
+def test_git_store_fetches_little(git_remote: Path, depth: list[str], commits: int) -> None:
+    """A branch of many years has many commits: a shallow checkout gets one, another one each only once."""
+    store = _open(git_remote)
+    stored = Stored()
+    for number in range(5):
+        stored = store.write(stored, stored._replace(lock=b"%d" % number))
+    tree = _git(git_remote, "mktree")
+    commit = _git(git_remote, "-c", "user.name=a", "-c", "user.email=a@b.c", "commit-tree", tree, "-m", "1")
+    _git(git_remote, "push", "-q", "origin", f"{commit}:refs/heads/main")
+    clone = git_remote.parent / "clone"
+    url = (git_remote.parent / "remote.git").as_uri()
+    _git(git_remote, "clone", "-q", "--single-branch", "--branch", "main", *depth, url, str(clone))
+    other = _open(clone)
+    assert other.read() == stored
+    (kept,) = _git(clone, "for-each-ref", "--format=%(refname)", "refs/smsby-deploy").split()
+    assert _git(clone, "rev-list", "--count", kept) == str(commits)
+    written = other.write(stored, stored._replace(lock=b"6"))
+    assert store.read() == written
+    store.write(written, written._replace(lock=b"7"))
+    assert other.read().lock == b"7"
+    assert _git(clone, "branch", "--format=%(refname:short)") == "main"
+
+
 def test_git_store_runs_no_hook_of_the_checkout(git_remote: Path) -> None:
     """A file that something left in .git/hooks is not a part of an apply."""
     hook = git_remote / ".git" / "hooks" / "pre-push"

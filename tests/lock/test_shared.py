@@ -400,3 +400,34 @@ def test_result_that_was_not_stored_comes_back_by_rescue(store: MemoryStore, tmp
         edit = LockEdit(held, by="anna", at=_AT, tool="x", reason="")
         assert edit.rescue(read_rescue(file)) == 1
     assert _lock(store, tmp_path / "other").read().mailings["a/b"].is_complete
+
+
+def test_push_that_outlived_its_run_costs_no_minute(store: MemoryStore, tmp_path: Path) -> None:
+    """It lands while the next run on the same copy takes the lock, which then takes it once more."""
+    lock = _lock(store, tmp_path)
+    with lock.held():
+        killed = store.stored
+    store.stored = killed
+
+    class Overtaken(MemoryStore):
+        def read(self) -> Stored:
+            return store.read()
+
+        def write(self, before: Stored, after: Stored) -> Stored:
+            if store.stored == killed:
+                store.write(killed, killed._replace(journal=b""))
+            return store.write(before, after)
+
+    lock = SharedLockStore(lock.path, "shop", "production", shared=Overtaken(), clock=SystemClock())
+    with lock.held():
+        pass
+    assert store.stored.holder is None
+
+
+def test_note_on_the_last_run_is_no_link(store: MemoryStore, tmp_path: Path) -> None:
+    """A pull request can add a link to a device that never ends."""
+    lock = _lock(store, tmp_path)
+    lock.path.parent.mkdir()
+    lock.path.with_name(lock.path.name + ".lease").symlink_to("/dev/zero")
+    with pytest.raises(SmsbyDeployError, match="is a link"), lock.held():
+        pass
