@@ -81,10 +81,11 @@ def _excuses(project: Project) -> Callable[[Mailing], bool]:
     def read_lock() -> Lock:
         from smsby_deploy.cli.session import open_lock
         from smsby_deploy.errors import SmsbyDeployError
+        from smsby_deploy.lock.archive import with_archived
         from smsby_deploy.lock.records import Lock
 
         try:
-            return open_lock(project).read()
+            return with_archived(open_lock(project).read()).lock
         except SmsbyDeployError:  # other commands report it; errors in the files come first
             return Lock(project.name)
 

@@ -124,8 +124,8 @@ def archive_content(lock: Lock) -> bytes:
     return b"".join(line.text + b"\n" for line in read_archive(lock))
 
 
-def with_archived(lock: Lock, addresses: Collection[str]) -> WithArchive:
-    """Return `lock` with those of the mailings at `addresses` that are archived.
+def with_archived(lock: Lock, addresses: Collection[str] | None = None) -> WithArchive:
+    """Return `lock` with the archived mailings at `addresses`, by default with all.
 
     Raises as `read_archive`.
     """
@@ -134,7 +134,8 @@ def with_archived(lock: Lock, addresses: Collection[str]) -> WithArchive:
     for line in read_archive(lock):
         every.add(line.address)
         known = lock.mailings.get(line.address)
-        if line.address in addresses and not (known is not None and known.is_archived):
+        is_wanted = addresses is None or line.address in addresses
+        if is_wanted and not (known is not None and known.is_archived):
             found.setdefault(line.address, []).append(line.entry())
     return WithArchive(_merge(lock, found), frozenset(every))
 

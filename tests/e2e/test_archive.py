@@ -104,6 +104,20 @@ def test_archived_mailing_is_not_sent_again(shop: Shop) -> None:
     assert sorted(received(shop, "shop").values()) == [1, 2, 2, 2]
 
 
+def test_archived_mailing_needs_no_list(shop: Shop) -> None:
+    """Its recipients may be deleted, as those of any mailing that is gone."""
+    shop.write("vip.csv", "phone\n375291234561\n")
+    shop.write(
+        "sale.yaml",
+        SALE.split("  - name: vip")[0] + "  - {name: vip, recipients: {file: vip.csv}, text: Sale}\n",
+    )
+    assert shop.run("apply", "--auto-approve").code == 0
+    _pass_time(shop, 1)
+    assert shop.run("lock", "archive").code == 0
+    (shop.root / "vip.csv").unlink()
+    assert [shop.run(command).code for command in ("validate", "plan")] == [0, 0]
+
+
 def test_archive_is_copied_with_the_lock(shop: Shop) -> None:
     """A copy without it would be refused; `lock path` names it for a pipeline."""
     _send(shop)
