@@ -134,8 +134,8 @@ def with_archived(lock: Lock, addresses: Collection[str] | None = None) -> WithA
     for line in read_archive(lock):
         every.add(line.address)
         known = lock.mailings.get(line.address)
-        is_wanted = addresses is None or line.address in addresses
-        if is_wanted and not (known is not None and known.is_archived):
+        is_asked_for = addresses is None or line.address in addresses
+        if is_asked_for and not (known is not None and known.is_archived):
             found.setdefault(line.address, []).append(line.entry())
     return WithArchive(_merge(lock, found), frozenset(every))
 
