@@ -113,6 +113,12 @@ RULES = (
         lambda here: here.scheduled_before, _A.BLOCKED, _R.SCHEDULED, take_back_reasons.earlier_is_scheduled
     ),
     Rule(
+        lambda here: not here.is_begun and here.listed_before,
+        _A.BLOCKED,
+        _R.SCHEDULED,
+        take_back_reasons.listed_is_scheduled,
+    ),
+    Rule(
         lambda here: not here.listed and reasons.collision(here),
         _A.BLOCKED,
         _R.COLLISION,

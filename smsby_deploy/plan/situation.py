@@ -18,6 +18,8 @@ from smsby_deploy.plan.gone import OwnContent
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.smsby.parsers import RemoteMailing
 
+_LOOKED_BACK = 9  # revisions before that of the files that may be listed and not recorded
+
 
 @dataclass(frozen=True)
 class Situation:
@@ -118,6 +120,21 @@ class Situation:
             if one.revision < self.desired.revision
             and is_scheduled(one, merge_entry(one, self.remote), self.now)
         )
+
+    @cached_property
+    def listed_before(self) -> RemoteMailing | None:
+        """A message of a revision before, listed but not recorded, which is still to be sent."""
+        if self.remote is None or self.is_rehearsal:
+            return None
+        last, entries = self.desired.revision, () if self.entry is None else (self.entry, *self.entry.earlier)
+        recorded = {chunk.fingerprint for one in entries for chunk in one.chunks}
+        for revision in range(max(1, last - _LOOKED_BACK), last):
+            for name in self.remote.own.get((self.desired.address, revision), ()):
+                listed = self.remote.by_fingerprint[name.fingerprint]
+                is_ahead = (listed.d_schedule or 0) > self.now.timestamp() and not listed.is_draft
+                if is_ahead and name.fingerprint not in recorded:
+                    return listed
+        return None
 
     @property
     def is_newly_found(self) -> bool:

@@ -5,7 +5,7 @@ Until its time has come, what sms.by accepted can be deleted in the account. Not
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from smsby_deploy.lock.records import Entry
 from smsby_deploy.plan.scheduled import accepted_names, recorded_time
@@ -35,6 +35,18 @@ def earlier_is_scheduled(here: Situation) -> str:
     return (
         f"revision {earlier.revision} is not gone: it will be sent at {recorded_time(earlier)}, and recipients would get "
         f"both; wait until then, or {_take_back(here, earlier)}"
+    )
+
+
+def listed_is_scheduled(here: Situation) -> str:
+    """Say which earlier revision only sms.by knows: the lock was lost."""
+    listed = here.listed_before
+    assert listed is not None  # the rule is about such mailings
+    time = datetime.fromtimestamp(listed.d_schedule or 0, UTC)
+    return (
+        f"sms.by lists `{listed.name}` (id {listed.id}), which the lock does not have; it will be sent at "
+        f"{time:%Y-%m-%d %H:%M} UTC, and recipients would get both; restore the lock, wait until then, or delete it in the "
+        "account"
     )
 
 

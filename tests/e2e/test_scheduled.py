@@ -47,6 +47,13 @@ def test_changed_mailing_that_is_not_gone_says_how_to_delete_it(shop: Shop) -> N
     assert raised["reason_code"] == "scheduled"
     assert place in raised["reason"]
     assert shop.run("apply", "--auto-approve").code == 4
+    (shop.root / "smsby.lock.json").unlink()
+    lost = _plan(shop, 4)
+    assert lost["reason_code"] == "scheduled"
+    assert (
+        f"sms.by lists `sale/vip shop#{mark}` (id {number}), which the lock does not have" in lost["reason"]
+    )
+    assert shop.run("apply", "--auto-approve").code == 4
     assert len(shop.run("api", "getSMSMessages").json["data"]) == 1
 
 

@@ -55,13 +55,13 @@ def _entry(*states: ChunkState, **changes: object) -> Entry:
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
-def _remote(*names: str, status: str = "NEW") -> RemoteView:
+def _remote(*names: str, status: str = "NEW", when: datetime | None = None) -> RemoteView:
     mailings = [
         RemoteMailing(
             id=number,
             name=name,
             d_create=None,
-            d_schedule=None,
+            d_schedule=None if when is None else int(when.timestamp()),
             type="API",
             parts=None,
             count_phones=None,
@@ -311,6 +311,27 @@ _CASES = {
         _remote(),
         "blocked",
         "scheduled: revision 1",
+    ),
+    "revision raised, the lock lost, the earlier one listed": (
+        _desired(revision=2, chunks=_OTHER_CHUNKS[1:]),
+        None,
+        _remote("spring-sale/vip shop#0123456789", when=_LATER),
+        "blocked",
+        "scheduled: sms.by lists `spring-sale/vip shop#0123456789` (id 1), which the lock does not have",
+    ),
+    "revision raised, the lock lost, the earlier one gone": (
+        _desired(revision=2, chunks=_OTHER_CHUNKS[1:]),
+        None,
+        _remote("spring-sale/vip shop#0123456789", when=_NOW),
+        "create",
+        "",
+    ),
+    "revision raised, the listed one withdrawn": (
+        _desired(revision=2, chunks=_OTHER_CHUNKS[1:]),
+        _entry(A, A, **_SCHEDULED, ending=Ending(EndingKind.WITHDRAWN, "t", "anna", "a mistake")),
+        _remote(*_BOTH, when=_LATER),
+        "create",
+        "",
     ),
     "revision raised, nothing of the scheduled one accepted": (
         _desired(revision=2),
