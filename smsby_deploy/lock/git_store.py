@@ -195,6 +195,7 @@ class GitStore:
                 capture_output=True,
                 timeout=_TIMEOUT,
                 check=False,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
                 start_new_session=True,  # Ctrl-C is for this program, which records what was sent
             )
         except subprocess.TimeoutExpired as error:

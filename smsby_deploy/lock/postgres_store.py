@@ -21,6 +21,7 @@ from smsby_deploy.lock.lease import (
 )
 
 _TABLES = """
+select pg_advisory_xact_lock(hashtextextended('smsby-deploy tables', 0));
 create table if not exists smsby_lock (
   name text primary key, version text not null, holder text not null, document bytea, archive bytea not null);
 create table if not exists smsby_lock_journal (

@@ -28,6 +28,7 @@ _KEPT = timedelta(
 )  # much longer than a lease: who writes so late has lost it, and knows it by the time
 _SCHEME = "s3://"
 _TRIES = 5
+_MOST_PIECES = 64  # of a journal: the next one has all of it, so that reading it needs few requests
 _PATIENCE = timedelta(seconds=15)
 
 
@@ -132,11 +133,11 @@ class S3Store:
 
     def _extend(self, names: tuple[str, ...], before: bytes, after: bytes, kind: str) -> tuple[str, ...]:
         """Return the objects of `after`: those of `before`, and one with what is new."""
-        if not after.startswith(before):
+        if not after or after == before:
+            return names if after else ()
+        if not after.startswith(before) or len(names) >= _MOST_PIECES:
             names, before = (), b""
-        if not after:
-            return ()
-        return names if after == before else (*names, str(self._put(kind, after[len(before) :])))
+        return (*names, str(self._put(kind, after[len(before) :])))
 
     def _put(self, kind: str, content: bytes | None) -> str | None:
         """Create an object with `content`, and return its name."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 
 from smsby_deploy.lock.lease import Holder, Stored, StoreFailed, WrittenMeanwhile
@@ -73,3 +76,17 @@ def test_postgres_store_needs_no_right_to_create(postgres: Database) -> None:
     held = store.write(Stored(), Stored(holder=_HOLDER, journal=b"1\n"))
     store.write(held, held._replace(holder=None, lock=b"{}", journal=b""))
     assert PostgresStore(postgres.url, "k").read().lock == b"{}"
+
+
+def test_postgres_store_is_created_by_many_at_once(postgres: Database) -> None:
+    """The first applies of several projects create the tables once."""
+    start = Barrier(4)
+
+    def write(key: str) -> Stored:
+        store = PostgresStore(postgres.url, key)
+        store.read()
+        start.wait()
+        return store.write(Stored(), Stored(lock=b"{}"))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(list(pool.map(write, "abcd"))) == 4

@@ -45,6 +45,19 @@ def test_s3_store_removes_what_is_old(s3_server: str, monkeypatch: pytest.Monkey
     assert len([path for path in left if "/versions/" in path]) <= 2
 
 
+def test_s3_store_joins_the_pieces_of_a_long_journal(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each request adds a piece; what has to be read does not grow with them."""
+    monkeypatch.setattr(s3_store, "_MOST_PIECES", 2)
+    prefix = uuid4().hex
+    store = S3Store(f"s3://locks/{prefix}", s3_server, "k", os.environ)
+    stored = Stored()
+    for number in range(5):
+        stored = store.write(stored, stored._replace(journal=stored.journal + b"%d" % number))
+        assert len(store._known.journal) <= 2
+    other = S3Store(f"s3://locks/{prefix}", s3_server, "k", os.environ)
+    assert other.read().journal == b"01234"
+
+
 def test_s3_store_shows_no_key(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The library's errors contain requests, which have the id of the key."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA-GEHEIM")

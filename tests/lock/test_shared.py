@@ -10,7 +10,7 @@ import pytest
 
 from smsby_deploy.apply.recorder import read_rescue, write_rescue
 from smsby_deploy.clock import SystemClock
-from smsby_deploy.errors import LockHeld, SmsbyDeployError
+from smsby_deploy.errors import LockDamaged, LockHeld, SmsbyDeployError
 from smsby_deploy.lock import lease as lease_module
 from smsby_deploy.lock.archive import read_archive
 from smsby_deploy.lock.edit import LockEdit
@@ -431,3 +431,16 @@ def test_note_on_the_last_run_is_no_link(store: MemoryStore, tmp_path: Path) -> 
     lock.path.with_name(lock.path.name + ".lease").symlink_to("/dev/zero")
     with pytest.raises(SmsbyDeployError, match="is a link"), lock.held():
         pass
+
+
+def test_damaged_journal_in_the_store_is_rescued(store: MemoryStore, tmp_path: Path) -> None:
+    """The lock in the store has what could be read, and the journal is gone there."""
+    with _lock(store, tmp_path / "mine").held() as held:
+        _begin(held).append(EventKind.INTENT, chunks=[["a/b", 0]], step=None)
+    store.stored = store.stored._replace(journal=store.stored.journal.replace(b"intent", b"intend"))
+    other = _lock(store, tmp_path / "other")
+    with pytest.raises(LockDamaged):
+        other.read()
+    assert other.salvage() == ["a/b"]
+    assert store.stored.journal == b""
+    assert _lock(store, tmp_path / "mine").read().mailings["a/b"].has_unknown
