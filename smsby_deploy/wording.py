@@ -1,8 +1,9 @@
-"""Wording for users: counts with a noun, and text without control characters."""
+"""Wording for users: counts with a noun, the first of many names, and text without control characters."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 # DEL, C1, bidi marks, the separators that break lines in some viewers, and halves of surrogate pairs.
 BEYOND_C0 = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
@@ -15,6 +16,15 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     `many` is the plural of `one` if it is not `one` with an s.
     """
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def first_of(names: Sequence[str], listed_by: str = "") -> str:
+    """Return the first of `names`, and how many more there are: `a and 2 more`.
+
+    `listed_by` is the command that lists all of them.
+    """
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    return f"{names[0]}{more}{f' (`{listed_by}` lists them)' if more and listed_by else ''}"
 
 
 def escape_controls(text: str) -> str:

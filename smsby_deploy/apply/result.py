@@ -190,9 +190,7 @@ class MailingRun:
     action: Action
     revision: int | None  # in the files; None for an orphan
     fails_when_blocked: bool = True  # not so for an overdue mailing beside others
-    is_begun: bool = (
-        False  # its entry was written or checked, directly before its first request if there is one
-    )
+    is_begun: bool = False  # its entry was written or checked, directly before its first request if any
     is_reconciled: bool = False  # this plan does not send it, but sms.by was asked about it
     stop_reason: str | None = None
     was_sent: bool = False  # a request was sent and not rejected

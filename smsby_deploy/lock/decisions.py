@@ -34,9 +34,7 @@ class EndingKind(StrEnum):
 
     WITHDRAWN = "withdrawn"  # nothing of it is sent: it waited, or was deleted at sms.by
     ABANDONED = "abandoned"  # what was not sent of it never will be
-    LAPSED = (
-        "lapsed"  # withdrawn until it is approved again: its files changed or were removed while it waited
-    )
+    LAPSED = "lapsed"  # withdrawn until it is approved again: its files changed while it waited
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,17 +93,13 @@ class ChunkRecord:
     message_id: int | None = None
     accepted_at: str | None = None
     error: str | None = None
-    step: str | None = (
-        None  # of an unknown list mailing: "draft" or "confirm", the request whose result is missing
-    )
+    step: str | None = None  # of an unknown list mailing: "draft" or "confirm", whose result is missing
     # Only of a chunk that is sent one SMS at a time: the state of each phone, how many deliveries of the message each
     # had before this mailing, and how many earlier deliveries of the message the lock does not explain.
     phones: PhoneStates | None = None
     baseline: tuple[int, ...] | None = None
     foreign: int = 0
-    refused_id: int | None = (
-        None  # of a message that was made for it otherwise than reviewed: it is never sent
-    )
+    refused_id: int | None = None  # of a message that was made otherwise than reviewed: it is never sent
     upload: UploadRecord | None = None  # of a mailing that is uploaded
     declared: bool = False  # it is a user's word that sms.by accepted it (lock resolve, import)
 

@@ -23,9 +23,7 @@ from smsby_deploy.lock.lease import (
 )
 
 _DIGITS = 12
-_KEPT = timedelta(
-    hours=1
-)  # much longer than a lease: who writes so late has lost it, and knows it by the time
+_KEPT = timedelta(hours=1)  # much longer than a lease: a run that writes so late knows that it lost it
 _SCHEME = "s3://"
 _TRIES = 5
 _MOST_PIECES = 64  # of a journal: the next one has all of it, so that reading it needs few requests

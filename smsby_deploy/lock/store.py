@@ -40,9 +40,7 @@ class LockStore:
         self.path = path
         self.project = project
         self.environment = environment
-        self._known: tuple[bytes, Lock] | None = (
-            None  # the file as last read or written: its sha256 and the lock
-        )
+        self._known: tuple[bytes, Lock] | None = None  # the file as last read or written, by its sha256
 
     @property
     def journal_path(self) -> Path:

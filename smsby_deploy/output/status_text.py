@@ -151,14 +151,16 @@ def _next_command(report: StatusReport, step: StatusStep, program: str) -> str:
 def status_totals_line(report: StatusReport, currency: str | None) -> str:
     """`8 mailings: 2,753 of 3,054 recipients delivered (90.1%), 157.404 BYN`.
 
-    The recipients are those who may have got it by now; `scheduled_line` counts the others.
+    The recipients are those who may have got it by now; `scheduled_line` counts those of later mailings.
     """
     totals = report.totals
     cost = f", {money(totals.cost)} {currency or ''}".rstrip() if totals.cost is not None else ""
     mailings, recipients = counted(totals.mailings, "mailing"), counted(totals.due, "recipient")
     share = share_text(totals.delivered, totals.due)
     delivered = f"{totals.delivered:,} of {recipients} delivered ({share})"
-    return f"{mailings}: {delivered if totals.due or not totals.ahead else 'none due yet'}{cost}"
+    if not totals.due and (totals.ahead or totals.withdrawn):
+        delivered = "none due yet" if totals.ahead else "withdrawn"
+    return f"{mailings}: {delivered}{cost}"
 
 
 def scheduled_line(report: StatusReport) -> str:

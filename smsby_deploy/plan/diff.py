@@ -11,23 +11,19 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from smsby_deploy.clock import Window
 from smsby_deploy.config.declarations import ContactList, Mailing
 from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.phone_states import UNSENT
 from smsby_deploy.lock.records import DONE, ChunkState, Entry, NamedId
-from smsby_deploy.plan import reasons, take_back_reasons
+from smsby_deploy.plan import reasons, scheduled
 from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.plan.model import BEGINNING, Action, ActionKind, ReasonCode, with_code
-from smsby_deploy.plan.reasons import orphaned
 from smsby_deploy.plan.situation import Situation
-
-if TYPE_CHECKING:
-    pass
 
 _A, _R = ActionKind, ReasonCode
 _WAITING = frozenset({ActionKind.HOLD, ActionKind.WAITING, ActionKind.DUE})
@@ -74,14 +70,14 @@ RULES = (
     # An unknown chunk blocks every revision: it is not known whether its recipients got it.
     Rule(lambda here: here.has_unknown, _A.BLOCKED, _R.UNKNOWN, reasons.unknown_outcome),
     Rule(lambda here: here.is_lowered, _A.BLOCKED, _R.CHANGED, reasons.lowered_revision),
-    Rule(lambda here: here.is_taken_back, _A.BLOCKED, _R.WITHDRAWN, take_back_reasons.withdrawn),
+    Rule(lambda here: here.is_taken_back, _A.BLOCKED, _R.WITHDRAWN, scheduled.withdrawn),
     # This revision was accepted completely, or the rest was abandoned. Until its time it can still be deleted in the
     # account; later only a change of what is its own counts.
     Rule(
         lambda here: here.is_finished and here.has_new_content and here.is_scheduled,
         _A.BLOCKED,
         _R.CHANGED,
-        take_back_reasons.changed_while_scheduled,
+        scheduled.changed_while_scheduled,
     ),
     Rule(
         lambda here: here.is_gone and here.has_new_own_content,
@@ -96,7 +92,7 @@ RULES = (
         lambda here: here.is_begun and here.has_new_chunks and here.is_scheduled,
         _A.BLOCKED,
         _R.CHANGED,
-        take_back_reasons.part_changed_while_scheduled,
+        scheduled.part_changed_while_scheduled,
     ),
     Rule(lambda here: here.is_begun and here.has_new_chunks, _A.BLOCKED, _R.CHANGED, reasons.other_chunks),
     # The lock does not have it, but sms.by lists it: absence of some chunks proves nothing.
@@ -109,14 +105,12 @@ RULES = (
     Rule(lambda here: here.listed and not here.has_draft, _A.ADOPT, None, reasons.already_sent),
     # Something will be sent, unless recipients would get two revisions, sms.by has another mailing in its place, or its
     # time has passed.
-    Rule(
-        lambda here: here.scheduled_before, _A.BLOCKED, _R.SCHEDULED, take_back_reasons.earlier_is_scheduled
-    ),
+    Rule(lambda here: here.scheduled_before, _A.BLOCKED, _R.SCHEDULED, scheduled.earlier_is_scheduled),
     Rule(
         lambda here: not here.is_begun and here.listed_before,
         _A.BLOCKED,
         _R.SCHEDULED,
-        take_back_reasons.listed_is_scheduled,
+        scheduled.listed_is_scheduled,
     ),
     Rule(
         lambda here: not here.listed and reasons.collision(here),
@@ -171,7 +165,7 @@ def _notes(here: Situation, action: ActionKind) -> Iterator[Note]:
     if here.is_gone and here.has_new_content:
         yield Note("CHANGED_SHARED", reasons.changed_shared(here))
     if action is ActionKind.NOOP and here.is_abandoned:
-        yield Note("ABANDONED", take_back_reasons.abandoned(here))
+        yield Note("ABANDONED", reasons.abandoned(here))
     elif action is ActionKind.NOOP and here.has_new_audience:
         yield Note("AUDIENCE_CHANGED", reasons.audience_changed(here))
     if action in BEGINNING and here.sent_earlier and here.is_raised:
@@ -246,7 +240,7 @@ def make_orphan(address: str, entry: Entry) -> Action:
     return Action(
         address=address,
         action=ActionKind.ORPHAN,
-        reason=orphaned(entry),
+        reason=reasons.orphaned(entry),
         via=entry.transport,
         recipients=entry.recipients,
         parts=entry.parts,

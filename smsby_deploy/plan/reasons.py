@@ -16,28 +16,27 @@ from smsby_deploy.plan.fingerprint import RemoteName, remote_name
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.similar import Other
 from smsby_deploy.plan.situation import Situation, is_past
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import counted, first_of
 
 _MOST_OPTIONS = 5  # messages of a collision that the suggested command names
 
 
 def unknown_outcome(here: Situation) -> str:
     """Say under which name to look for the unknown chunks, and how to record what was found."""
-    entry, address = _entry(here), here.desired.address
+    entry, address = here.recorded_entry, here.desired.address
     names = [
-        remote_name(here.project, address, entry.revision, index, len(here.recorded), chunk.fingerprint)
+        f"`{remote_name(here.project, address, entry.revision, index, len(here.recorded), chunk.fingerprint)}`"
         for index, (chunk, state) in enumerate(zip(entry.chunks, here.recorded, strict=True))
         if state is ChunkState.UNKNOWN
     ]
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return (
-        f"an earlier request may or may not have been accepted; look at sms.by for `{names[0]}`{more}, then run "
+        f"an earlier request may or may not have been accepted; look at sms.by for {first_of(names)}, then run "
         f"`smsby-deploy lock resolve {address} --sent` or `--not-sent`"
     )
 
 
 def lowered_revision(here: Situation) -> str:
-    entry = _entry(here)
+    entry = here.recorded_entry
     last, what = entry.revision, "was sent" if entry.was_sent_in_part else "is recorded"
     return (
         f"revision {last} {what}, the file says {here.desired.revision}; raise it above {last} to send again"
@@ -47,14 +46,14 @@ def lowered_revision(here: Situation) -> str:
 def other_content(here: Situation) -> str:
     return (
         "its text, sender or time differs from what was sent; raise `revision` to "
-        f"{_entry(here).revision + 1} to send it again, or restore the file"
+        f"{here.recorded_entry.revision + 1} to send it again, or restore the file"
     )
 
 
 def other_chunks(here: Situation) -> str:
     return (
         "it was sent in part, and its content, recipients, chunk size, `via` or `body` has changed since; restore the "
-        f"files to send the rest (revision {_entry(here).revision + 1} would send to all recipients again)"
+        f"files to send the rest (revision {here.recorded_entry.revision + 1} would send to all recipients again)"
     )
 
 
@@ -206,7 +205,7 @@ def changed_since_approval() -> str:
 
 
 def outdated_draft(here: Situation) -> str:
-    return opted_out_since_draft(_entry(here).revision)
+    return opted_out_since_draft(here.recorded_entry.revision)
 
 
 def opted_out_since_draft(revision: int) -> str:
@@ -221,18 +220,18 @@ def opted_out_since_draft(revision: int) -> str:
 
 
 def draft_for_other_list(here: Situation) -> str:
-    then, now = _entry(here).contact_list, here.contact_list
+    then, now = here.recorded_entry.contact_list, here.contact_list
     assert then is not None and now is not None
     return (
         f"its draft at sms.by was made for the contact list {then.name} (id {then.id}), and the files now mean "
-        f"{now.name} (id {now.id}): raise `revision` to {_entry(here).revision + 1} for a new draft (nothing was sent "
+        f"{now.name} (id {now.id}): raise `revision` to {here.recorded_entry.revision + 1} for a new draft (nothing was sent "
         "yet), and delete the old one at sms.by"
     )
 
 
 def unconfirmed_draft(here: Situation) -> str:
     reason = "its draft at sms.by is not confirmed yet"
-    is_recorded = here.is_begun and _entry(here).contact_list is not None
+    is_recorded = here.is_begun and here.recorded_entry.contact_list is not None
     if here.contact_list is None or is_recorded:
         return reason
     return f"{reason}; for which contact list it was made is not recorded: check it at sms.by"
@@ -257,8 +256,14 @@ def unchanged(here: Situation) -> str:
     return f"{archived}{_accepted_as(here)}, unchanged{own}"
 
 
+def abandoned(here: Situation) -> str:
+    entry = here.recorded_entry
+    total = "" if entry.recipients is None else f" of {counted(entry.recipients, 'recipient')}"
+    return f"{entry.ending}; sms.by accepted it for {entry.accepted_recipients:,}{total}, and the rest gets nothing"
+
+
 def rest(here: Situation) -> str:
-    entry = _entry(here)
+    entry = here.recorded_entry
     if entry.transport == "single":
         sent = sum(chunk.phones.count(PhoneState.ACCEPTED) for chunk in entry.chunks if chunk.phones)
         return f"sent to {counted(sent, 'recipient')}; the rest will be sent"
@@ -307,7 +312,7 @@ def changed_shared(here: Situation) -> str:
 
 
 def sent_again(here: Situation) -> str:
-    sent = _entry(here).revision
+    sent = here.recorded_entry.revision
     recipients = counted(here.sent_earlier, "recipient")
     got = (
         f"for whom revision {sent} is scheduled"
@@ -336,8 +341,3 @@ def orphaned(entry: Entry) -> str:
     if entry.state is EntryState.WAITING:
         return "approved, but no longer in the files: it is not sent, and the next `apply --due` records it as withdrawn"
     return f"recorded ({entry.state}), no longer in the files; nothing happens"
-
-
-def _entry(here: Situation) -> Entry:
-    assert here.entry is not None  # only rules on recorded mailings use these sentences
-    return here.entry

@@ -1,18 +1,21 @@
-"""What sms.by accepted and is still to send: its names there, who opted out since, what was cancelled."""
+"""What sms.by accepted and is still to send.
+
+Its names there, what to say if its files changed or a user took it back, and who opted out since.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, EntryState
 from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
-from smsby_deploy.plan.situation import Situation, is_scheduled
+from smsby_deploy.plan.situation import Situation, is_past, is_scheduled
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import counted, first_of
 
 _ACCEPTED = frozenset({ChunkState.ACCEPTED, ChunkState.PARTIAL})
 
@@ -28,6 +31,72 @@ def recorded_time(entry: Entry) -> str:
     """Return the time at which sms.by will send `entry`, in the zone in which it was applied."""
     assert entry.schedule_time is not None  # without a time it is not scheduled
     return f"{datetime.fromisoformat(entry.schedule_time):%Y-%m-%d %H:%M}"
+
+
+def changed_while_scheduled(here: Situation) -> str:
+    entry = here.recorded_entry
+    return (
+        "its text, sender or time differs from what sms.by accepted, which is not gone: it will be sent at "
+        f"{recorded_time(entry)}; restore the file, or, to send it as it is now, {_take_back(here, entry)}"
+    )
+
+
+def part_changed_while_scheduled(here: Situation) -> str:
+    entry = here.recorded_entry
+    return (
+        "sms.by accepted a part of it, and its content, recipients, chunk size, `via` or `body` has changed since; that "
+        f"part is not gone: it will be sent at {recorded_time(entry)}; restore the files to send the rest, or "
+        f"{_take_back(here, entry)}"
+    )
+
+
+def earlier_is_scheduled(here: Situation) -> str:
+    earlier = here.scheduled_before[0]
+    return (
+        f"revision {earlier.revision} is not gone: it will be sent at {recorded_time(earlier)}, and recipients would get "
+        f"both; wait until then, or {_take_back(here, earlier)}"
+    )
+
+
+def listed_is_scheduled(here: Situation) -> str:
+    """Say which earlier revision only sms.by knows: the lock was lost."""
+    listed = here.listed_before
+    assert listed is not None  # the rule is about such mailings
+    time = datetime.fromtimestamp(listed.d_schedule or 0, UTC)
+    return (
+        f"sms.by lists `{listed.name}` (id {listed.id}), which the lock does not have; it will be sent at "
+        f"{time:%Y-%m-%d %H:%M} UTC, and recipients would get both; restore the lock, wait until then, or delete it in the "
+        "account"
+    )
+
+
+def _take_back(here: Situation, entry: Entry) -> str:
+    """Say what to delete in the account, and how to record that."""
+    return f"{_deletion(here, entry)} and run `smsby-deploy lock withdraw {here.desired.address}`"
+
+
+def _deletion(here: Situation, entry: Entry) -> str:
+    address = here.desired.address
+    names = accepted_names(here.project, address, entry, here.remote)
+    return f"delete {first_of(names, f'smsby-deploy lock show {address}')} in the account at sms.by"
+
+
+def withdrawn(here: Situation) -> str:
+    """Say who withdrew it, and whether sms.by still lists it."""
+    entry = here.recorded_entry
+    again = f"to send it after all, raise `revision` to {entry.revision + 1}"
+    is_ahead = entry.schedule_time is not None and not is_past(
+        datetime.fromisoformat(entry.schedule_time), here.now
+    )
+    is_listed = here.remote is not None and any(
+        chunk.fingerprint in here.remote.by_fingerprint for chunk in entry.chunks
+    )
+    if is_ahead and is_listed:
+        again = (
+            f"but sms.by still lists it and will send it at {recorded_time(entry)}: {_deletion(here, entry)}"
+        )
+    assert entry.ending is not None  # the rule is about withdrawn mailings
+    return f"{entry.ending.signature}; {again}"
 
 
 def find_late_opt_outs(mailing: Mailing, here: Situation) -> Iterator[Problem]:
@@ -49,10 +118,9 @@ def find_late_opt_outs(mailing: Mailing, here: Situation) -> Iterator[Problem]:
             count += (sent or 0) - (now.recipients or 0)
             names.append(_name(here.project, here.desired.address, entry, index, here.remote))
     if count:
-        more = f" and {len(names) - 1} more" if names[1:] else ""
         message = (
             f"at least {counted(count, 'recipient')} opted out after sms.by accepted it, and will get it; until "
-            f"{recorded_time(entry)} they can be removed manually, in the account, from {names[0]}{more}"
+            f"{recorded_time(entry)} they can be removed manually, in the account, from {first_of(names)}"
         )
         yield Problem(Severity.WARNING, "OPTED_OUT_LATE", message, mailing.address, mailing.location)
 
@@ -81,10 +149,9 @@ def report_cancelled(
         first = scheduled[0]
         address = mailing.address
         names = [name for one in scheduled for name in accepted_names(scope, address, one, remote)]
-        more = f" and {len(names) - 1} more" if names[1:] else ""
         message = (
             f"{mailing.cancelled}; but sms.by has accepted it and will send it at {recorded_time(first)}: delete "
-            f"{names[0]}{more} in the account and run `smsby-deploy lock withdraw {address}`"
+            f"{first_of(names)} in the account and run `smsby-deploy lock withdraw {address}`"
         )
         return Problem(Severity.WARNING, "NOT_CANCELLED", message, address, mailing.location)
     rest = _what_became_of(entry)

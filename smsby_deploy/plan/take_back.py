@@ -13,9 +13,10 @@ from smsby_deploy.lock.edit import LockEdit
 from smsby_deploy.lock.records import DONE, ChunkState, Entry, EntryState, Lock
 from smsby_deploy.plan.list_check import check_list, is_shown, shows_any
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
-from smsby_deploy.plan.scheduled import accepted_names
+from smsby_deploy.plan.scheduled import accepted_names, recorded_time
 from smsby_deploy.plan.situation import is_scheduled
 from smsby_deploy.smsby.client import ReadClient
+from smsby_deploy.wording import first_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +112,10 @@ def _not_withdrawable(address: str, entry: Entry) -> Refused:
     if entry.is_withdrawn:
         return Refused(f"{address} is already {entry.ending}", hint=_show(address))
     if entry.was_sent_in_part:
-        when = f" at {entry.schedule_time}" if entry.schedule_time else ""
+        when = f" at {recorded_time(entry)}" if entry.schedule_time else ""
         return Refused(
-            f"{address} is gone: it was sent{when}, and nothing takes it back",
-            hint="send a correction as another mailing; to leave a rest of it unsent, use "
+            f"{address} is gone: it was sent{when}, and cannot be taken back",
+            hint="send a correction as another mailing; to leave the rest of it unsent, use "
             f"`smsby-deploy lock abandon {address}`",
         )
     has_draft = any(chunk.state is ChunkState.DRAFT for chunk in entry.chunks)
@@ -143,10 +144,9 @@ def _check_deleted(lock: Lock, address: str, entry: Entry, account: AccountList,
     remote = account.read_list(lock)
     if any(is_shown(lock.scope, address, entry, chunk, remote) for chunk in entry.chunks):
         names = accepted_names(lock.scope, address, entry, remote)
-        more = f" and {len(names) - 1} more" if names[1:] else ""
         raise Refused(
-            f"sms.by still lists {address}, and will send it at {entry.schedule_time}",
-            hint=f"delete {names[0]}{more} in the account, then run the command again; {anyway}",
+            f"sms.by still lists {address}, and will send it at {recorded_time(entry)}",
+            hint=f"delete {first_of(names)} in the account, then run the command again; {anyway}",
         )
     others = replace(lock, mailings={one: entry for one, entry in lock.mailings.items() if one != address})
     check = check_list(others, remote, now=now, reconcile_seconds=account.reconcile_seconds)

@@ -178,6 +178,16 @@ class MailingStatus:
         return f"{self.address} r{self.revision}" if self.is_earlier else self.address
 
     @property
+    def has_begun(self) -> bool:
+        """Whether sms.by has sent some of it."""
+        return bool(self.delivered or self.undelivered or self.sent)
+
+    @property
+    def was_taken_back(self) -> bool:
+        """Whether it was withdrawn, and sms.by sends nothing of it."""
+        return self.state is State.WITHDRAWN and not self.has_begun and not self.waiting
+
+    @property
     def has_failed(self) -> bool:
         """Whether recipients certainly or perhaps got nothing, because requests failed."""
         return self.state in (State.UNKNOWN, State.REJECTED, State.PARTIAL)
@@ -233,9 +243,9 @@ class StatusTotals:
     """The sums over the mailings of a report.
 
     `waiting` recipients may still get a delivery report. `ahead` recipients are those of mailings whose time has not come
-    and that have not begun, or that are withdrawn: the share of delivered recipients leaves them out. `cost` leaves out
-    mailings whose cost is not known, and is None if that is all of them. `settled` counts mailings, `settled_recipients`
-    those for whom nothing changes any more.
+    and that have not begun, `withdrawn` ones those of mailings that were taken back: the share of delivered recipients
+    leaves out both. `cost` leaves out mailings whose cost is not known, and is None if that is all of them. `settled`
+    counts mailings, `settled_recipients` those for whom nothing changes any more.
     """
 
     mailings: int
@@ -251,11 +261,12 @@ class StatusTotals:
     settled_recipients: int
     waiting: int
     ahead: int
+    withdrawn: int
 
     @property
     def due(self) -> int:
         """The recipients who may have got it by now."""
-        return self.recipients - self.ahead
+        return self.recipients - self.ahead - self.withdrawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,15 +302,17 @@ class StatusReport:
             settled_recipients=recipients - sum(m.waiting for m in open_mailings),
             waiting=sum(mailing.waiting for mailing in mailings),
             ahead=sum(mailing.recipients for mailing in mailings if self._is_ahead(mailing)),
+            withdrawn=sum(mailing.recipients for mailing in mailings if mailing.was_taken_back),
         )
 
     def _is_ahead(self, mailing: MailingStatus) -> bool:
         if mailing.state is State.SCHEDULED:
             return True
-        has_begun = mailing.delivered or mailing.undelivered or mailing.sent
-        if mailing.state is State.WITHDRAWN and not has_begun:
-            return True
-        if has_begun or not (mailing.schedule_time and self.made_at):
+        if mailing.was_taken_back:
+            return False
+        if mailing.state is State.WITHDRAWN and not mailing.has_begun:
+            return True  # sms.by still lists it
+        if mailing.has_begun or not (mailing.schedule_time and self.made_at):
             return False
         return datetime.fromisoformat(mailing.schedule_time) > datetime.fromisoformat(self.made_at)
 

@@ -325,9 +325,11 @@ def test_summary_counts_a_withdrawn_mailing() -> None:
     assert mailing.notes == ("withdrawn by anna on 2026-11-30 10:00 (typo)",)
     assert mailing.details.differences == ()
     assert report.is_settled
-    assert report.totals.due == 0
+    assert (report.totals.due, report.totals.ahead, report.totals.withdrawn) == (0, 0, 4)
     assert report.exit_code() == 0
-    (still,) = collect(lock, TableClient(listed=[listed("c/x", A, 4)])).mailings
+    report = collect(lock, TableClient(listed=[listed("c/x", A, 4)]))
+    (still,) = report.mailings
+    assert (report.totals.due, report.totals.ahead, report.totals.withdrawn) == (0, 4, 0)
     assert (still.state, still.pending, still.other) == ("withdrawn", 4, {})
     assert Difference("messages in the list", "0", "1") in still.details.differences
 
