@@ -181,6 +181,14 @@ def test_abandon_ends_what_was_certainly_not_sent(
     assert after.state is EntryState.ABANDONED
 
 
+def test_abandon_ends_what_waits(change: Callable[..., Entry]) -> None:
+    """It was approved for later: it never will be handed over."""
+    after = change(
+        lambda edit: abandon_mailing(edit, "a/b"), b=_entry(P, approval=APPROVAL, schedule_time=LATER)
+    )
+    assert after.state is EntryState.ABANDONED
+
+
 @pytest.mark.parametrize(
     ("recorded", "why"),
     [
