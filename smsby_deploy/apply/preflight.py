@@ -190,12 +190,12 @@ def _as_reviewed(request: ApplyRequest, reviewed: Plan, plan: Plan, progress: Pl
 
 
 def _hold_back(then: Action | None, now: Action, progress: PlanProgress) -> Action:
-    """Block a send that was not reviewed.
+    """Block what would be sent or approved, and was not reviewed.
 
     This plan has settled it; or it was blocked, and its obstacle may be gone; or the plan of an older version does not say
     to which list it goes. What lacked only an approval when it was reviewed is sent.
     """
-    if then is None or not now.sends:
+    if then is None or not now.commits:
         return now
     if now.address in progress.settled:
         return now.block(ReasonCode.CHANGED, "this plan has settled it already: make a new plan")

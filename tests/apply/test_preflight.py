@@ -205,6 +205,17 @@ def test_preflight_holds_back_what_the_plan_shows_as_blocked(shop: Shop) -> None
     assert shop.sms_by.changes() == []
 
 
+def test_preflight_approves_nothing_that_the_plan_shows_as_blocked(shop: Shop) -> None:
+    """Nor is it recorded for later."""
+    shop.mailing(f"{GOOD}, schedule_time: '2099-01-01T12:00:00', release: {{before: 1h, at_latest: 20m}}")
+    plan = _plan(shop)
+    assert plan.actions[0].action is ActionKind.HOLD
+    blocked = replace(plan, actions=(plan.actions[0].block(ReasonCode.UNKNOWN, "a lost answer"),))
+    result = apply_plan(_request(shop, blocked))
+    assert "blocked in the reviewed plan; now hold: make a new plan" in str(result.mailings[0].error)
+    assert shop.lock().mailings == {}
+
+
 def test_preflight_uses_a_plan_once(shop: Shop) -> None:
     """The second apply of the same plan is refused."""
     shop.mailing(GOOD)

@@ -327,3 +327,21 @@ def test_lapsed_approval_can_be_withdrawn(shop: Shop) -> None:
     _later(shop, _OPEN, "apply", "--due", code=4)
     assert shop.run("lock", "withdraw", "sale/vip").code == 0
     assert shop.run("plan", "--format", "json").json["actions"][0]["reason_code"] == "withdrawn"
+
+
+def test_plan_file_does_not_approve_again_what_was_withdrawn(shop: Shop) -> None:
+    """The same plan file sends what it could not send before; what it has approved is settled for it."""
+    _write(shop, _mailing("vip", PHONES[0]))
+    shop.write(
+        "now.yaml",
+        "version: 1\ncampaign: now\nalphaname: MyShop\nmailings:\n" + _mailing("staff", PHONES[1]),
+    )
+    assert shop.run("plan", "--out", "plan.json").code == 0
+    shop.fault(method="sendBulkSms", mode="429", when="before", times=9)
+    assert shop.run("apply", "plan.json").code == 7
+    shop.clear_faults()
+    assert _state(shop) == "waiting"
+    assert shop.run("lock", "withdraw", "sale/vip").code == 0
+    assert shop.run("apply", "plan.json").code in (0, 4)
+    assert (_state(shop), _state(shop, "now/staff")) == ("withdrawn", "complete")
+    assert shop.run("apply", "plan.json").code == 5
