@@ -38,6 +38,11 @@ class FreshConnection:
         self._sock = sock
         self._opened_at = opened_at
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it was opened already, so that only the request remains to be sent."""
+        return self._sock is not None
+
     def is_usable(self, now: float) -> bool:
         """Whether it is young, and nothing arrived on it: neither bytes nor its end."""
         return self._sock is None or (now - self._opened_at <= OLDEST and _is_silent(self._sock))

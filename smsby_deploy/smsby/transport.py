@@ -140,8 +140,11 @@ class ReadTransport:
         request: requests.PreparedRequest,
         adapter: HTTPAdapter,
         keep: KeepRow | None = None,
+        is_open: bool = False,
     ) -> Answer:
         """Send the request and wait for its answer; follow no redirect.
+
+        On a connection that `is_open` the first thing to happen is the request, so no failure means that it was not sent.
 
         Raises:
             NotConnected, AnswerLost: there is none.
@@ -151,7 +154,7 @@ class ReadTransport:
             with closing(adapter.send(request, timeout=self._timeout, **self._environment)) as response:
                 data, is_empty = self._read(response, keep if response.status_code == _OK else None)
         except (requests.RequestException, HTTPError, OSError, UnicodeEncodeError) as error:
-            if never_connected(error):
+            if not is_open and never_connected(error):
                 raise self._not_connected(error) from None
             raise _lost(error) from None
         self.pace.adapt(slowdowns, is_too_fast=response.status_code == _TOO_MANY)
@@ -268,7 +271,7 @@ class SendTransport(ReadTransport):
         if connection is None or not connection.is_usable(self.clock.monotonic()):
             connection = self._connect()
         with closing(connection):
-            answer = self._exchange(method, request, connection.adapter)
+            answer = self._exchange(method, request, connection.adapter, is_open=connection.is_open)
         fault_point(f"http.after:{method.name}")
         return answer
 

@@ -8,8 +8,10 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from smsby_deploy.errors import SmsbyUnavailable
 from smsby_deploy.smsby.fresh_connections import OLDEST, FreshConnection, FreshConnections
@@ -170,6 +172,48 @@ def test_tunnel_that_is_refused_means_not_sent(
         f"cannot reach sms.by at https://sms.example through the proxy (the proxy answered {status})"
     )
     assert taken[0].startswith(b"CONNECT sms.example:443 ")
+
+
+def test_failure_on_an_open_connection_is_unknown(
+    secure: SendClient, wire: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that looks like a connection that was never made."""
+    secure.connections.keep(1)
+    connection = _opened(secure.connections)
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise requests.exceptions.ConnectTimeout("timed out")
+
+    monkeypatch.setattr(connection.adapter, "send", fail)
+    assert _send(secure, connection).kind is OutcomeKind.UNKNOWN
+
+
+def test_tunnel_that_breaks_after_the_request_is_unknown(
+    wire: FakeServer, secure: SendClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """urllib3 reports an error of the proxy, as it does before a connection."""
+    reached = urlsplit(wire.url)
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+
+        def serve() -> None:
+            client, _ = proxy.accept()
+            with client, socket.create_connection((str(reached.hostname), reached.port or 0)) as server:
+                client.recv(65536)
+                client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                sides = {client: server, server: client}
+                while data := (side := select.select([*sides], [], [])[0][0]).recv(65536):
+                    if wire.asked:
+                        break
+                    sides[side].sendall(data)
+
+        threading.Thread(target=serve, daemon=True).start()
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        wire.answers(Reply(200, {"uuid": "u"}))
+        outcome = _send(secure)
+    assert len(wire.asked) == 1
+    assert outcome.kind is OutcomeKind.UNKNOWN
 
 
 class _Opener:
