@@ -205,7 +205,7 @@ def test_preflight_holds_back_what_the_plan_shows_as_blocked(shop: Shop) -> None
     assert shop.sms_by.changes() == []
 
 
-def test_preflight_approves_nothing_that_the_plan_shows_as_blocked(shop: Shop) -> None:
+def test_preflight_approves_nothing_shown_as_blocked(shop: Shop) -> None:
     """Nor is it recorded for later."""
     shop.mailing(f"{GOOD}, schedule_time: '2099-01-01T12:00:00', release: {{before: 1h, at_latest: 20m}}")
     plan = _plan(shop)
