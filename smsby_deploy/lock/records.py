@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -203,6 +204,11 @@ class Entry:
     is_archived: bool = field(default=False, repr=False, compare=False)  # the lock itself does not have it
     # The canonical form in the file it was read from; no `replace` copies it.
     stored: bytes | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def send_time(self) -> datetime | None:
+        """When sms.by sends it; None if that is at once."""
+        return None if self.schedule_time is None else datetime.fromisoformat(self.schedule_time)
 
     @property
     def is_complete(self) -> bool:

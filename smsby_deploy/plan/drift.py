@@ -85,14 +85,16 @@ def intended_by_lock(address: str, entry: Entry, mailing: Mailing | None) -> Int
 
     `mailing` is None if it is no longer in the files.
     """
-    time = datetime.fromisoformat(entry.schedule_time) if entry.schedule_time else None
     sender = str(SYSTEM_NAME) if entry.alphaname_id == SYSTEM_NAME else entry.alphaname
-    intended = IntendedValues(address, time, sender, None, counts_recipients=entry.transport != "single")
+    intended = IntendedValues(
+        address, entry.send_time, sender, None, counts_recipients=entry.transport != "single"
+    )
     if mailing is None:
         return intended
     return replace(
         intended,
-        schedule_time=time and time.astimezone(ZoneInfo(mailing.timezone)),
+        schedule_time=intended.schedule_time
+        and intended.schedule_time.astimezone(ZoneInfo(mailing.timezone)),
         location=mailing.schedule_location or mailing.location,
         max_late=mailing.max_late,
     )

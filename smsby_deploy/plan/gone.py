@@ -73,7 +73,7 @@ def is_excused(entry: Entry | None, mailing: Mailing, now: datetime) -> bool:
 
 
 def _is_gone(entry: Entry, mailing: Mailing, now: datetime) -> bool:
-    is_past = entry.schedule_time is None or datetime.fromisoformat(entry.schedule_time) <= now
+    is_past = entry.send_time is None or entry.send_time <= now
     return is_past and entry.is_over and entry.revision == mailing.revision
 
 

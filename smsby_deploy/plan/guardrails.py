@@ -278,15 +278,15 @@ def _spent_soon(lock: Lock, now: datetime, zone: ZoneInfo, beside: Container[str
     waiting = (
         entry
         for address, entry in lock.mailings.items()
-        if entry.approval is not None and entry.state is EntryState.WAITING and address not in beside
+        if entry.state is EntryState.WAITING and address not in beside
     )
     return sum(
         (
             Decimal(entry.cost)
             for entry in waiting
             if entry.cost is not None
-            and entry.schedule_time is not None
-            and _month(datetime.fromisoformat(entry.schedule_time), zone) == _month(now, zone)
+            and entry.send_time is not None
+            and _month(entry.send_time, zone) == _month(now, zone)
         ),
         Decimal(0),
     )

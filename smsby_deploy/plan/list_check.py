@@ -83,8 +83,7 @@ def check_list(lock: Lock, remote: RemoteView, *, now: datetime, reconcile_secon
                 chunks = chunks[:listed]
             expected, shown = expected + len(chunks), shown + listed
             if one is entry and listed < len(chunks):
-                time = datetime.fromisoformat(entry.schedule_time) if entry.schedule_time else None
-                missing.append(MissingMailing(address, len(chunks) - listed, len(chunks), time))
+                missing.append(MissingMailing(address, len(chunks) - listed, len(chunks), entry.send_time))
     return ListCheck(expected, shown, remote.count, tuple(missing))
 
 

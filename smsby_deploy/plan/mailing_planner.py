@@ -32,7 +32,7 @@ from smsby_deploy.plan.staleness import query_input
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.problems import Problem, Severity
 
-_FREEZABLE = SENDING | {ActionKind.HOLD, ActionKind.DUE}
+_FREEZABLE = COMMITTING | {ActionKind.DUE}
 
 
 class MeasuredMailing(NamedTuple):

@@ -243,8 +243,8 @@ def already_sent(here: Situation) -> str:
 
 def _accepted_as(here: Situation) -> str:
     """The word for what sms.by accepted: before its time a mailing is not called sent."""
-    recorded = None if here.entry is None else here.entry.schedule_time
-    time = here.desired.schedule_time if recorded is None else datetime.fromisoformat(recorded)
+    recorded = None if here.entry is None else here.entry.send_time
+    time = recorded or here.desired.schedule_time
     return "sent" if time is None or is_past(time, here.now) else "scheduled"
 
 

@@ -29,8 +29,8 @@ def accepted_names(project: str, address: str, entry: Entry, remote: RemoteView 
 
 def recorded_time(entry: Entry) -> str:
     """Return the time at which sms.by will send `entry`, in the zone in which it was applied."""
-    assert entry.schedule_time is not None  # without a time it is not scheduled
-    return f"{datetime.fromisoformat(entry.schedule_time):%Y-%m-%d %H:%M}"
+    assert entry.send_time is not None  # without a time it is not scheduled
+    return f"{entry.send_time:%Y-%m-%d %H:%M}"
 
 
 def changed_while_scheduled(here: Situation) -> str:
@@ -85,9 +85,7 @@ def withdrawn(here: Situation) -> str:
     """Say who withdrew it, and whether sms.by still lists it."""
     entry = here.recorded_entry
     again = f"to send it after all, raise `revision` to {entry.revision + 1}"
-    is_ahead = entry.schedule_time is not None and not is_past(
-        datetime.fromisoformat(entry.schedule_time), here.now
-    )
+    is_ahead = entry.send_time is not None and not is_past(entry.send_time, here.now)
     is_listed = here.remote is not None and any(
         chunk.fingerprint in here.remote.by_fingerprint for chunk in entry.chunks
     )

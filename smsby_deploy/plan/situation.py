@@ -169,9 +169,8 @@ class Situation:
 
     def _has_new_own_values(self, entry: Entry, own: OwnContent) -> bool | None:
         """Compare with an older lock, which has sender, time, and perhaps a digest of the text."""
-        recorded = None if entry.schedule_time is None else datetime.fromisoformat(entry.schedule_time)
         has_new_sender = entry.alphaname != own.alphaname
-        has_new_time = recorded != self.desired.schedule_time
+        has_new_time = entry.send_time != self.desired.schedule_time
         if (has_new_sender and own.has_sender) or (has_new_time and own.has_time):
             return True
         has_new_values = has_new_sender or has_new_time
@@ -375,9 +374,9 @@ def is_scheduled(entry: Entry, states: Sequence[ChunkState], now: datetime) -> b
 
     `states` are those of the chunks.
     """
-    if entry.schedule_time is None or entry.is_withdrawn:
+    if entry.send_time is None or entry.is_withdrawn:
         return False
-    is_ahead = not is_past(datetime.fromisoformat(entry.schedule_time), now)
+    is_ahead = not is_past(entry.send_time, now)
     return is_ahead and not {ChunkState.ACCEPTED, ChunkState.PARTIAL}.isdisjoint(states)
 
 

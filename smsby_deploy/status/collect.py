@@ -249,11 +249,7 @@ def _find_settled(
         for key, one in shown.items()
         if one.is_settled and one.state is not State.WAITING and one.address not in begun
     }
-    waiting = (
-        one
-        for one in revisions
-        if one.entry.approval and one.entry.state is EntryState.WAITING and one.address not in begun
-    )
+    waiting = (one for one in revisions if one.entry.state is EntryState.WAITING and one.address not in begun)
     return known | {one.key: summarize_waiting(one.address, one.entry, now) for one in waiting}
 
 

@@ -298,6 +298,6 @@ def _state(entry: Entry, counts: _RecipientCounts, moment: Moment) -> State:
     is_waiting = documented[DeliveryStatus.PENDING] or documented[DeliveryStatus.SENT] or counts.open_other
     if not (is_waiting or counts.has_silent_chunk):
         return State.FINAL
-    is_early = entry.schedule_time is not None and datetime.fromisoformat(entry.schedule_time) > moment.now
+    is_early = entry.send_time is not None and entry.send_time > moment.now
     has_begun = documented[DeliveryStatus.SENT] or documented[DeliveryStatus.DELIVERED]
     return State.SCHEDULED if is_early and not has_begun else State.SENDING
