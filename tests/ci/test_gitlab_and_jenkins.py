@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 import yaml
@@ -20,156 +23,298 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def gitlab() -> Iterator[tuple[str, list[dict[str, object]], list[str]]]:
-    """The notes API of GitLab for one merge request: its URL, the notes and the calls."""
-    notes: list[dict[str, object]] = [{"id": 1, "body": "Looks good"}]
-    called: list[str] = []
+@dataclass
+class GitLab:
+    """The API of a GitLab with one project: what it knows, and what was asked."""
 
-    class Notes(BaseHTTPRequestHandler):
+    url: str = ""
+    notes: list[dict[str, Any]] = field(default_factory=list)
+    called: list[str] = field(default_factory=list)
+    merged: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # merge requests by commit
+    pipelines: dict[int, list[dict[str, Any]]] = field(default_factory=dict)  # by merge request
+    jobs: dict[int, list[dict[str, Any]]] = field(default_factory=dict)  # by pipeline
+    plans: dict[int, bytes] = field(default_factory=dict)  # by job
+
+    def get(self, path: str) -> object:
+        """Answer a request, None if there is nothing."""
+        if path == "/user":
+            return {"id": 9}
+        if "page=" in path and not path.endswith("page=1"):
+            return []
+        if "/repository/compare" in path:
+            return {"commits": [{"id": commit} for commit in self.merged]}
+        if found := re.search(r"/commits/(\w+)/merge_requests", path):
+            return self.merged.get(found[1], [])
+        if found := re.search(r"/merge_requests/(\d+)/(notes|pipelines)", path):
+            if found[2] == "notes":
+                return [note for note in self.notes if note["at"] == int(found[1])]
+            return self.pipelines.get(int(found[1]), [])
+        if found := re.search(r"/pipelines/(\d+)/jobs", path):
+            return self.jobs.get(int(found[1]), [])
+        found = re.search(r"/jobs/(\d+)/artifacts/smsby-out/smsby-plan.json$", path)
+        assert found
+        return self.plans.get(int(found[1]))
+
+    def write(self, method: str, path: str, body: str) -> None:
+        self.called.append(method)
+        if method == "POST":
+            number = int(path.split("/merge_requests/")[1].split("/")[0])
+            self.notes.append({"id": len(self.notes), "at": number, "author": {"id": 9}, "body": body})
+        else:
+            (note,) = [note for note in self.notes if path.endswith(f"/notes/{note['id']}")]
+            assert note["author"]["id"] == 9
+            note["body"] = body
+
+    def merge(self, pipeline: Pipeline, number: int) -> str:
+        """Run the job that plans merge request `number`, and merge it."""
+        done = _run(pipeline, "smsby:plan", CI_MERGE_REQUEST_IID=str(number))
+        assert done.returncode == 0, done.stderr
+        head = pipeline.git("rev-parse", "HEAD")
+        self.keep_plan(pipeline, number, "smsby:plan")
+        self.pipelines[number] = [
+            {"id": number, "project_id": 3, "sha": head, "ref": "refs/merge-requests/head"}
+        ]
+        one = {"iid": number, "state": "merged", "target_branch": "main", "sha": head}
+        self.merged[head] = [one | {"merged_at": f"2026-11-{number:02}"}]
+        return head
+
+    def keep_plan(self, pipeline: Pipeline, number: int, job: str) -> None:
+        self.jobs[number] = [{"id": number, "name": "test"}, {"id": number + 1000, "name": job}]
+        self.plans[number + 1000] = (pipeline.shop.root / "smsby-out/smsby-plan.json").read_bytes()
+
+
+@pytest.fixture
+def gitlab(pipeline: Pipeline) -> Iterator[GitLab]:
+    known = GitLab()
+
+    class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.answer(notes if self.path.endswith("page=1") else [])
+            assert self.headers["PRIVATE-TOKEN"] in ("secret-token-of-notes", "secret-token-of-push")
+            self.answer(known.get(self.path.removeprefix("/api/v4")))
 
         def do_POST(self) -> None:
-            notes.append({"id": 2, "body": self.body()})
-            self.answer(notes[-1])
+            document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            known.write(self.command, self.path, document["body"])
+            self.answer({})
 
         def do_PUT(self) -> None:
-            assert self.path.endswith("/notes/2")
-            notes[1]["body"] = self.body()
-            self.answer(notes[1])
-
-        def body(self) -> object:
-            called.append(self.command)
-            assert self.headers["PRIVATE-TOKEN"] == "secret-token-of-gitlab"
-            return json.loads(self.rfile.read(int(self.headers["Content-Length"])))["body"]
+            self.do_POST()
 
         def answer(self, document: object) -> None:
-            self.send_response(200)
+            self.send_response(404 if document is None else 200)
             self.end_headers()
-            self.wfile.write(json.dumps(document).encode())
+            self.wfile.write(document if isinstance(document, bytes) else json.dumps(document).encode())
 
         def log_message(self, format: str, *args: object) -> None: ...
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Notes)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/api/v4", notes, called
+    pipeline.env |= {
+        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        "CI_PROJECT_ID": "3",
+        "CI_API_V4_URL": f"http://127.0.0.1:{server.server_port}/api/v4",
+        "CI_COMMIT_BRANCH": "main",
+        "CI_COMMIT_BEFORE_SHA": "1" * 40,
+        "CI_COMMIT_SHA": "2" * 40,
+        "CI_PIPELINE_SOURCE": "push",
+        "CI_JOB_ID": "77",
+        "SMSBY_PUSH_URL": "origin",
+    }
+    yield known
     server.shutdown()
     server.server_close()
 
 
-def test_gitlab_template_runs_all_jobs(
-    pipeline: Pipeline, gitlab: tuple[str, list[dict[str, object]], list[str]]
-) -> None:
-    """The scripts validate, plan, apply on the target branch, push the lock and report the status."""
-    jobs = yaml.safe_load((ROOT / "docs/ci/gitlab.yml").read_text("utf-8"))
-    url, notes, called = gitlab
-    pipeline.env |= {
-        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
-        "CI_MERGE_REQUEST_IID": "5",
-        "CI_PROJECT_ID": "3",
-        "CI_API_V4_URL": url,
-        "SMSBY_PUSH_TOKEN": "secret-token-of-gitlab",
-        "SMSBY_PUSH_URL": "origin",
-    }
-    for job in ("smsby:validate", "smsby:plan", "smsby:plan", "smsby:apply", "smsby:status"):
-        done = pipeline.sh("\n".join(jobs[job]["script"]))
+def _jobs() -> dict[str, Any]:
+    """The jobs of the template by name."""
+    jobs: dict[str, Any] = yaml.safe_load((ROOT / "docs/ci/gitlab.yml").read_text("utf-8"))
+    return jobs
+
+
+def _run(pipeline: Pipeline, job: str, after_apply: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the script of a job without the installation, and with `after_apply` after the command `apply`."""
+    jobs = _jobs()
+    token = "PUSH" if jobs[job].get("environment") else "NOTE"  # the job that pushes has its own
+    env = {f"SMSBY_{token}_TOKEN": f"secret-token-of-{'push' if token == 'PUSH' else 'notes'}", **env}
+    script = "\n".join([jobs[".smsby"]["before_script"][0], *jobs[job]["script"]])
+    report = '-result.json" || code=$?\n'
+    return pipeline.sh(script.replace(report, report + after_apply + "\n"), **env)
+
+
+def test_gitlab_template_runs_all_jobs(pipeline: Pipeline, gitlab: GitLab) -> None:
+    """The scripts validate, plan, apply on the default branch, push the lock and report the status."""
+    gitlab.notes.append(
+        {"id": 0, "at": 5, "author": {"id": 1}, "body": "<!-- smsby-deploy:plan project=shop -->"}
+    )
+    assert _run(pipeline, "smsby:validate").returncode == 0
+    gitlab.merge(pipeline, 5)
+    gitlab.merge(pipeline, 5)
+    for job in ("smsby:apply", "smsby:status"):
+        done = _run(pipeline, job)
         assert done.returncode == 0, (job, done.stdout, done.stderr)
-    assert called == ["POST", "PUT"]
-    assert [str(note["body"]).split("\n")[0] for note in notes] == [
-        "Looks good",
+    assert gitlab.called == ["POST", "PUT", "POST"]
+    assert [note["body"].split("\n")[0] for note in gitlab.notes] == [
+        "<!-- smsby-deploy:plan project=shop -->",  # of another user
         "<!-- smsby-deploy:plan project=shop -->",
+        "<!-- smsby-deploy:apply project=. -->",
     ]
-    pipeline.git("fetch", "--quiet", "origin")
-    assert "smsby.lock.json" in pipeline.git("ls-tree", "--name-only", "origin/main").split()
+    assert "| sent | sale/staff | 2 |" in gitlab.notes[-1]["body"]
+    assert pipeline.pushed() == ["sale.yaml", "smsby.lock.json", "smsby.yaml"]
     assert {len(messages) for messages in pipeline.shop.inbox().values()} == {1}
-    for paths in (jobs[job]["artifacts"]["paths"] for job in ("smsby:plan", "smsby:status")):
-        assert all((pipeline.shop.root / path).exists() for path in paths)
+    assert (pipeline.shop.root / "smsby-out/status.html").exists()
 
 
 def test_gitlab_note_shows_changes_and_lock_is_rebased(
-    pipeline: Pipeline, gitlab: tuple[str, list[dict[str, object]], list[str]], tmp_path: Path
+    pipeline: Pipeline, gitlab: GitLab, tmp_path: Path
 ) -> None:
     """The note compares with the target branch word by word; a push during the apply does not lose the lock."""
-    jobs = yaml.safe_load((ROOT / "docs/ci/gitlab.yml").read_text("utf-8"))
-    url, notes, _ = gitlab
-    pipeline.env |= {
-        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
-        "CI_MERGE_REQUEST_IID": "5",
-        "CI_PROJECT_ID": "3",
-        "CI_API_V4_URL": url,
-        "SMSBY_PUSH_TOKEN": "secret-token-of-gitlab",
-        "SMSBY_PUSH_URL": "origin",
-    }
     pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two").replace(', "+375297654321"', ""))
     pipeline.git("commit", "--quiet", "-am", "Send later, to one recipient less")
-    assert pipeline.sh("\n".join(jobs["smsby:plan"]["script"])).returncode == 0
-    assert "| -1 recipient, -1 part, -0.026 BYN, text |" in str(notes[-1]["body"])
-    assert "<del>noon</del><ins>two</ins>" in str(notes[-1]["body"])
-    assert not (pipeline.shop.root / ".smsby-base").exists()
+    gitlab.merge(pipeline, 5)
+    assert "| -1 recipient, -1 part, -0.026 BYN, text |" in gitlab.notes[-1]["body"]
+    assert "<del>noon</del><ins>two</ins>" in gitlab.notes[-1]["body"]
     pipeline.git("push", "--quiet", "origin", "HEAD:main")
     other_push = (
-        f"git clone --quiet {tmp_path}/origin.git {tmp_path}/other && cd {tmp_path}/other && echo hello > README"
-        " && git add . && git commit --quiet -m Another && git push --quiet origin HEAD:main"
+        f"(git clone --quiet {tmp_path}/origin.git {tmp_path}/other && cd {tmp_path}/other && echo hello > README"
+        " && git add . && git commit --quiet -m Another && git push --quiet origin HEAD:main)"
     )
-    lines = [str(line) for line in jobs["smsby:apply"]["script"]]
-    (apply_line,) = [index for index, line in enumerate(lines) if line.startswith("smsby-deploy apply")]
-    lines.insert(apply_line + 1, f"({other_push})")
-    done = pipeline.sh("\n".join(lines))
+    done = _run(pipeline, "smsby:apply", other_push)
     assert done.returncode == 0, done.stdout + done.stderr
-    pipeline.git("fetch", "--quiet", "origin")
-    kept = pipeline.git("ls-tree", "--name-only", "origin/main").split()
-    assert {"README", "smsby.lock.json"} <= set(kept)
+    assert {"README", "smsby.lock.json"} <= set(pipeline.pushed())
 
 
-def test_gitlab_notes_stay_without_a_plan(
-    pipeline: Pipeline, gitlab: tuple[str, list[dict[str, object]], list[str]]
-) -> None:
+def test_gitlab_notes_stay_without_a_plan(pipeline: Pipeline, gitlab: GitLab) -> None:
     """With an unreadable smsby.yaml there is no plan, and the notes of other users stay unchanged."""
-    jobs = yaml.safe_load((ROOT / "docs/ci/gitlab.yml").read_text("utf-8"))
-    url, notes, called = gitlab
-    pipeline.env |= {
-        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
-        "CI_MERGE_REQUEST_IID": "5",
-        "CI_PROJECT_ID": "3",
-        "CI_API_V4_URL": url,
-        "SMSBY_PUSH_TOKEN": "secret-token-of-gitlab",
-    }
     pipeline.shop.write("smsby.yaml", "version: 2\n")
-    assert pipeline.sh("\n".join(jobs["smsby:plan"]["script"])).returncode == 3
-    assert (called, [note["body"] for note in notes]) == ([], ["Looks good"])
+    assert _run(pipeline, "smsby:plan", CI_MERGE_REQUEST_IID="5").returncode == 3
+    assert gitlab.called == []
+
+
+def test_gitlab_applies_every_merge_request_of_a_push(pipeline: Pipeline, gitlab: GitLab) -> None:
+    """A failed one is sent when the job is retried; what was sent is not sent again, and its note stays."""
+    base = pipeline.git("rev-parse", "HEAD")
+    gitlab.merge(pipeline, 5)
+    pipeline.git("rm", "--quiet", "sale.yaml")
+    pipeline.shop.write("news.yaml", CAMPAIGN.replace("campaign: sale", "campaign: news"))
+    pipeline.git("add", ".")
+    pipeline.git("commit", "--quiet", "-m", "News")
+    gitlab.merge(pipeline, 6)
+    pipeline.git("checkout", "--quiet", base, "--", "sale.yaml")
+    pipeline.git("commit", "--quiet", "-m", "Merge both")
+    pipeline.git("push", "--quiet", "origin", "HEAD:main")
+    body = {"error": "try later"}
+    pipeline.shop.fault(method="sendBulkSms", nth=2, mode="answer", status=422, body=body)
+    done = _run(pipeline, "smsby:apply")
+    assert done.returncode == 1, done.stdout + done.stderr
+    sent, failed = (note["body"] for note in gitlab.notes if "deploy:apply" in note["body"])
+    assert "| sent | sale/staff | 2 |" in sent
+    assert "glab ci retry 77" in failed
+    pipeline.shop.clear_faults()
+    done = _run(pipeline, "smsby:apply")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "| sent | news/staff | 2 |" in gitlab.notes[-1]["body"]
+    assert sent in [note["body"] for note in gitlab.notes]
+    assert {len(messages) for messages in pipeline.shop.inbox().values()} == {2}
+
+
+def test_gitlab_catches_up_and_applies_the_plan_of_its_pipeline(pipeline: Pipeline, gitlab: GitLab) -> None:
+    """What was merged without a plan is reported, and sent by a pipeline that was started manually."""
+    (pipeline.shop.root / "smsby-out").mkdir()
+    assert pipeline.shop.run("plan", "--out", "smsby-out/smsby-plan.json").code == 0  # is not used
+    assert _run(pipeline, "smsby:apply").returncode == 5
+    assert _run(pipeline, "smsby:catch-up").returncode == 2
+    assert pipeline.shop.inbox() == {}
+    manual = {"CI_PIPELINE_SOURCE": "web", "CI_PIPELINE_ID": "80", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": ""}
+    assert _run(pipeline, "smsby:plan", **manual).returncode == 0
+    gitlab.keep_plan(pipeline, 80, "smsby:plan-main")
+    done = _run(pipeline, "smsby:apply", **manual)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert _run(pipeline, "smsby:catch-up").returncode == 0
+    assert "smsby.lock.json" in pipeline.pushed()
+
+
+def test_gitlab_fails_if_the_lock_is_not_recorded(pipeline: Pipeline, gitlab: GitLab) -> None:
+    """A protected branch refuses the push: the job fails, and says what to do; the lock is in its artifacts."""
+    gitlab.merge(pipeline, 5)
+    pipeline.protect_main()
+    done = _run(pipeline, "smsby:apply")
+    assert (done.returncode, "docs/locks.md" in done.stdout) == (1, True)
+    assert (pipeline.shop.root / "smsby-out/smsby.lock.json").exists()
+    assert {len(messages) for messages in pipeline.shop.inbox().values()} == {1}
+
+
+def test_gitlab_gives_the_push_token_to_protected_jobs_only() -> None:
+    """Jobs of merge requests do not name it, jobs that push run on the default branch, and what is installed is pinned."""
+    jobs = _jobs()
+    assert re.search(r"@[0-9a-f]{40}$", jobs["variables"]["SMSBY_DEPLOY"])
+    for name in ("smsby:apply", "smsby:catch-up"):
+        assert "SMSBY_PUSH_TOKEN" in jobs[name]["variables"]["SMSBY_PUSH_URL"]
+        assert jobs[name]["environment"] == "sms"
+        assert jobs[name]["resource_group"] == "smsby-apply"
+        assert all("$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH" in rule["if"] for rule in jobs[name]["rules"])
+    assert "timeout" in jobs[".smsby"]
+
+
+def _step(pipeline: Pipeline, part: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the shell step of the Jenkinsfile that contains `part`."""
+    steps = re.findall(r"sh '''(.*?)'''", (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8"), re.DOTALL)
+    (step,) = [step for step in steps if part in step]
+    temporary = pipeline.runner / "venv/bin"
+    if not temporary.exists():
+        temporary.parent.mkdir()
+        temporary.symlink_to(pipeline.bin)
+        (pipeline.shop.root / "smsby-out").mkdir()
+    return pipeline.sh(step, WORKSPACE_TMP=str(pipeline.runner), **env)
 
 
 def test_jenkins_runs_all_stages(pipeline: Pipeline) -> None:
-    """The shell steps run in their order, except the installation."""
-    steps = re.findall(r"sh '''(.*?)'''", (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8"), re.DOTALL)
-    assert len(steps) == 7
-    for step in steps[1:]:
-        done = pipeline.sh(step.replace(".venv/bin/smsby-deploy", "smsby-deploy"))
-        assert done.returncode == 0, (step, done.stdout, done.stderr)
-    pipeline.git("fetch", "--quiet", "origin")
-    assert "smsby.lock.json" in pipeline.git("ls-tree", "--name-only", "origin/main").split()
-    assert (pipeline.shop.root / "smsby-status.html").read_text().startswith("<!doctype html>")
+    """The shell steps run in their order, except the installation; once all is sent, there is nothing to ask."""
+    report = "--report smsby-out/apply-result.json"
+    plan, newest, keep = 'deploy" plan --out', "the newest lock", 'cp "$file"'
+    for part in ("validate", plan, newest, report, keep, "git add", "--due", "html", "junit --fail"):
+        done = _step(pipeline, part)
+        assert done.returncode == 0, (part, done.stdout, done.stderr)
+    assert pipeline.pushed() == ["sale.yaml", "smsby.lock.json", "smsby.yaml"]
+    assert (pipeline.shop.root / "smsby-out/status.html").read_text().startswith("<!doctype html>")
+    (pipeline.shop.root / "smsby-out/to-apply").unlink()
+    assert _step(pipeline, 'deploy" plan --out').returncode == 0
+    assert not (pipeline.shop.root / "smsby-out/to-apply").exists()
+
+
+def test_jenkins_fails_if_the_lock_is_not_recorded(pipeline: Pipeline) -> None:
+    """A protected branch refuses the push, or the lock has not changed after a send: the build fails."""
+    pipeline.protect_main()
+    assert _step(pipeline, 'deploy" plan --out').returncode == 0
+    assert _step(pipeline, "--report smsby-out/apply-result.json").returncode == 0
+    assert _step(pipeline, 'cp "$file"').returncode == 0
+    assert (pipeline.shop.root / "smsby-out/smsby.lock.json").exists()
+    done = _step(pipeline, "git add")
+    assert (done.returncode, "docs/locks.md" in done.stdout) == (1, True)
+    done = _step(pipeline, "git add")
+    assert (done.returncode, "has not changed" in done.stdout) == (1, True)
 
 
 def test_jenkins_compares_a_change_request_with_its_target(pipeline: Pipeline) -> None:
-    """A changed setting is in the comment; the checkout of the target branch is removed."""
-    steps = re.findall(r"sh '''(.*?)'''", (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8"), re.DOTALL)
-    plan = next(step for step in steps if "deploy plan" in step)
+    """A changed setting is in the comment; the checkout of the target branch is elsewhere."""
     settings = (pipeline.shop.root / "smsby.yaml").read_text("utf-8")
     pipeline.shop.write("smsby.yaml", f"{settings}guardrails: {{max_recipients: 100}}\n")
-    script = plan.replace(".venv/bin/smsby-deploy", "smsby-deploy")
-    assert pipeline.sh(script, CHANGE_TARGET="main").returncode == 0
-    comment = (pipeline.shop.root / "smsby-plan.md").read_text("utf-8")
+    assert _step(pipeline, 'deploy" plan --out', CHANGE_TARGET="main").returncode == 0
+    comment = (pipeline.shop.root / "smsby-out/smsby-plan.md").read_text("utf-8")
     assert "but 1 setting changed" in comment.splitlines()[1]
-    assert not (pipeline.shop.root / ".smsby-base").exists()
+    assert (pipeline.runner / "base/smsby.yaml").exists()
 
 
 def test_jenkins_gives_a_fork_no_token() -> None:
-    """A fork is only validated; the stages with the token have conditions."""
-    stages = (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8").split("stage(")[1:]
+    """A fork is only validated; the stages with the token have conditions, and only main is pushed to."""
+    recipe = (ROOT / "docs/ci/Jenkinsfile").read_text("utf-8")
+    stages = recipe.split("stage(")[1:]
     with_token = {stage.split("'")[1]: stage for stage in stages if "smsby-token" in stage}
-    assert set(with_token) == {"Plan", "Apply", "Status"}
+    assert set(with_token) == {"Plan", "Apply", "Catch up", "Status"}
     assert "!env.CHANGE_FORK" in with_token["Plan"]
-    assert "branch 'main'" in with_token["Apply"]
+    assert "fileExists('smsby-out/to-apply')" in with_token["Apply"]
     assert "triggeredBy 'TimerTrigger'" in with_token["Status"]
+    pushing = {stage.split("'")[1] for stage in stages if "record()" in stage}
+    assert pushing == {"Apply", "Catch up"}
+    assert all("branch 'main'" in with_token[name] for name in pushing)
+    assert all("timeout(" in stage for stage in stages)
+    assert "@0000000000000000000000000000000000000000'" in recipe
