@@ -229,7 +229,7 @@ class Dispatcher:
 
 
 def _last_of(request: SendRequest) -> int:
-    """Return of how many chunks `request` is the last one."""
+    """Return how many chunks need no other request after `request`."""
     return len(request.chunks) if request.row is None and request.step in (None, "confirm") else 0
 
 

@@ -77,7 +77,7 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
                 if _next_opening(request, request.store.read(), request.clock.now()) is None:
                     raise
                 watched.failed(error)
-                watched.say(request, Event("waiting", f"{error.message}; it is tried again", is_warning=True))
+                watched.say(request, Event("waiting", f"{error.message}; trying again", is_warning=True))
             else:
                 watched.add(result)
                 if result.was_stopped or result.next_opening is None:
@@ -97,7 +97,7 @@ def _why_waiting(result: ApplyResult, *, is_open: bool) -> Event:
     failed = [mailing for mailing in result.mailings if mailing.error]
     why = f"{failed[0].address}: {failed[0].error}; " if failed else ""
     addresses = tuple(mailing.address for mailing in failed)
-    return Event("waiting", f"{why}it is tried again until its window is over", addresses, is_warning=True)
+    return Event("waiting", f"{why}trying again until the window closes", addresses, is_warning=True)
 
 
 class _Watched:
@@ -352,7 +352,7 @@ class _HandOver:
 
 
 def _empty_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock) -> Plan:
-    """Return the plan of a run, as yet without mailings."""
+    """Return an empty plan for a run, to which its mailings are added."""
     project = loaded.project
     return Plan(
         id=uuid4().hex[:12],

@@ -302,7 +302,7 @@ def _find_by_id(client: ReadClient, listed: dict[int, RemoteMailing], number: in
 
 
 def _ask_about(client: ReadClient, uuid: str) -> tuple[BulkMailingStatus, ...]:
-    """Return what sms.by reports about one request, which must be something."""
+    """Return what sms.by reports about one request; raises Refused if that is nothing."""
     reported = client.status_bulk_sms(uuid)
     if not reported:
         raise Refused(

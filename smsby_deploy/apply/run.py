@@ -241,7 +241,7 @@ class _ApplyRun:
 
 
 def _freeze_of(project: Project, clock: Clock) -> Callable[[], str]:
-    """Return what says why nothing more may be sent; empty if it may."""
+    """Return a function that says why nothing more may be sent; empty if it may."""
     watch = FreezeWatch(project.root / project.file, project.environment.name, clock)
 
     def why() -> str:

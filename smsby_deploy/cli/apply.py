@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 @click.option(
     "--due",
     is_flag=True,
-    help="Hand over what was approved earlier and is due now (`release`); asks nothing, takes no PLANFILE.",
+    help="Hand over what was approved earlier and is due now (`release`), without asking; takes no PLANFILE.",
 )
 @click.option("--watch", is_flag=True, help="With --due: wait for what is due later, until nothing waits.")
 @click.option("--auto-approve", is_flag=True, help="Do not ask for confirmation.")

@@ -192,7 +192,10 @@ def remove(context: Context, address: str, reason: str) -> ExitCode:
 )
 @click.argument("select", nargs=-1)
 @click.option(
-    "--older-than", type=Duration(), metavar="30d", help="Only what was sent so long ago; s, m, h or d."
+    "--older-than",
+    type=Duration(),
+    metavar="30d",
+    help="Only what was sent at least this long ago; s, m, h or d.",
 )
 @reason_option()
 @click.pass_obj
@@ -213,7 +216,7 @@ def archive(context: Context, select: tuple[str, ...], older_than: timedelta | N
     path = archive_path(project.lock)
     context.note(f"{counted(len(archived), 'mailing')} moved to the archive")
     if found.recent:
-        context.note(f"{counted(found.recent, 'mailing')} left: not older than that")
+        context.note(f"{counted(found.recent, 'mailing')} left: too recent")
     for address, state in found.left:
         context.note(f"{address} left: {state}")
     if archived and project.is_lock_committed:
@@ -335,7 +338,7 @@ def path(context: Context) -> ExitCode:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.pass_obj
 def pull(context: Context, file: Path) -> ExitCode:
-    """Write the lock to FILE, which must not have another lock or a newer version."""
+    """Write the lock to FILE, but never over another or a newer one."""
     from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.lock.places import copy_lock
 
@@ -349,7 +352,7 @@ def pull(context: Context, file: Path) -> ExitCode:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.pass_obj
 def push(context: Context, file: Path) -> ExitCode:
-    """Store the lock in FILE where smsby.yaml says, over no other lock and no newer version.
+    """Store the lock in FILE where smsby.yaml says, but never over another or a newer one.
 
     It moves a lock from a file to a shared store in one step.
     """

@@ -48,9 +48,11 @@ class Ending:
 
     @property
     def signature(self) -> str:
-        """Who decided it, when and why: `by anna on 2026-11-24 10:00 (wrong price)`."""
+        """Who decided it, when and why: `by anna on 2026-11-24 10:00 UTC (wrong price)`."""
         why = f" ({self.reason})" if self.reason else ""
-        return f"by {self.by} on {datetime.fromisoformat(self.at):%Y-%m-%d %H:%M}{why}"
+        at = datetime.fromisoformat(self.at)
+        zone = f"{at:%Z}".removeprefix("UTC") or "UTC"
+        return f"by {self.by} on {at:%Y-%m-%d %H:%M} {zone}{why}"
 
     def __str__(self) -> str:
         return f"{self.kind} {self.signature}"

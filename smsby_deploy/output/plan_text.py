@@ -113,7 +113,7 @@ def unscheduled_text(action: Action) -> str:
 def fold_plan(plan: Plan) -> tuple[Plan, list[str]]:
     """Return the plan without the mailings that are gone, and one line for each kind of these.
 
-    That is done from two of a kind on. Of their notes with one code the first is left, with the number of the others.
+    A single one of a kind stays. Of their notes with the same code the first stays, with the number of the others.
     """
     lines, folded = [], set()
     for kind, what in _OVER.items():

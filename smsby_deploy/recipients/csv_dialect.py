@@ -19,7 +19,7 @@ _MAX_BYTES_PER_ZERO = 50  # UTF-16 has a zero byte in every digit, delimiter and
 _LEAST_ZEROS = 6
 _ALIGNED = 0.9  # a few characters, such as U+0400, have their zero in the other half
 _BLOCK = 1 << 20
-_MOST_BLANK = 1000  # lines before the first one that is not
+_MOST_BLANK = 1000  # lines before the header
 _DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"?')
 _EXCEL_HINT = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # Excel's own first line: sep=;

@@ -1,7 +1,7 @@
 """Who certainly got a mailing, and who certainly did not, by the lock and the files it was sent from.
 
 The lock holds no phones. So the audience is read again, and a chunk counts only if its digest is the recorded one. Opt-outs
-are assumed to have only grown since: then the recorded number of recipients says who was left out.
+are assumed only to have been added since: then the recorded number of recipients shows who was left out.
 """
 
 from __future__ import annotations

@@ -312,7 +312,7 @@ def test_watch_tries_again_until_the_window_is_over(method: str, waiting: Shop) 
     result = watch_due(_request(waiting))
     assert (_outcomes(result), result.exit_code) == ({"a": "sent"}, ExitCode.DONE)
     assert _HOUR + 300 <= waiting.clock.monotonic() < _HOUR + 400
-    assert sum("it is tried again" in line for line in waiting.lines) == 1
+    assert sum("trying again until" in line for line in waiting.lines) == 1
 
 
 def test_watch_ends_with_what_it_missed(waiting: Shop) -> None:

@@ -9,7 +9,10 @@ from smsby_deploy.lock.decisions import Ending, EndingKind
 
 @pytest.mark.parametrize(
     ("reason", "words"),
-    [("typo", "withdrawn by anna on 2026-11-24 10:00 (typo)"), ("", "withdrawn by anna on 2026-11-24 10:00")],
+    [
+        ("typo", "withdrawn by anna on 2026-11-24 10:00 +03:00 (typo)"),
+        ("", "withdrawn by anna on 2026-11-24 10:00 +03:00"),
+    ],
 )
 def test_ending_says_who_when_and_why(reason: str, words: str) -> None:
     """The time is shown on the clock on which it was recorded; without a reason there are no brackets."""

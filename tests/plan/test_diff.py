@@ -184,7 +184,7 @@ _CASES = {
         _entry(A, A, ending=_WITHDRAWN, **_SCHEDULED),
         _remote(*_BOTH),
         "blocked",
-        "withdrawn: by anna on 2026-11-23 10:00 (typo); but sms.by still lists it and will send it at 2026-11-24 12:00: "
+        "withdrawn: by anna on 2026-11-23 10:00 UTC (typo); but sms.by still lists it and will send it at 2026-11-24 12:00: "
         "delete `spring-sale/vip [1/2] shop#aaaaaaaaaa` (id 1) and 1 more",
     ),
     "withdrawn before it was sent": (
@@ -199,7 +199,7 @@ _CASES = {
         _entry(A, P, ending=_WITHDRAWN),
         _remote(),
         "blocked",
-        "withdrawn: by anna on 2026-11-23 10:00 (typo); to send it after all, raise `revision` to 2",
+        "withdrawn: by anna on 2026-11-23 10:00 UTC (typo); to send it after all, raise `revision` to 2",
     ),
     "withdrawn, unknown": (_desired(), _entry(A, U, ending=_WITHDRAWN), _remote(), "blocked", "unknown"),
     "withdrawn, raised": (
@@ -214,7 +214,7 @@ _CASES = {
         _entry(A, P, ending=_ABANDONED),
         _remote(),
         "noop",
-        "abandoned by anna on 2026-11-23 10:00",
+        "abandoned by anna on 2026-11-23 10:00 UTC",
     ),
     "abandoned before it was sent": (
         _desired(),
@@ -635,7 +635,7 @@ def test_abandoned_mailing_says_what_was_sent() -> None:
     decision = _diff(
         _desired(audience_digest="more", chunks=_OTHER_CHUNKS), _entry(A, P, ending=_ABANDONED), _remote()
     )
-    message = "abandoned by anna on 2026-11-23 10:00; sms.by accepted it for 2 of 4 recipients, and the rest gets nothing"
+    message = "abandoned by anna on 2026-11-23 10:00 UTC; sms.by accepted it for 2 of 4 recipients, and the rest gets nothing"
     assert [tuple(note) for note in decision.notes] == [("ABANDONED", message)]
 
 

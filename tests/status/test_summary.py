@@ -322,7 +322,7 @@ def test_summary_counts_a_withdrawn_mailing() -> None:
     (mailing,) = report.mailings
     assert (mailing.state, mailing.other, mailing.recipients) == ("withdrawn", {"withdrawn": 4}, 4)
     assert (mailing.parts, mailing.cost, mailing.requests) == (0, Decimal(0), ("u1",))
-    assert mailing.notes == ("withdrawn by anna on 2026-11-30 10:00 (typo)",)
+    assert mailing.notes == ("withdrawn by anna on 2026-11-30 10:00 UTC (typo)",)
     assert mailing.details.differences == ()
     assert report.is_settled
     assert (report.totals.due, report.totals.ahead, report.totals.withdrawn) == (0, 0, 4)
@@ -343,7 +343,7 @@ def test_summary_counts_an_abandoned_mailing() -> None:
     report = collect(lock, TableClient())
     (mailing,) = report.mailings
     assert (mailing.state, mailing.pending, mailing.other) == ("abandoned", 2, {"not sent": 3})
-    assert mailing.notes == ("abandoned by anna on 2026-11-30 10:00",)
+    assert mailing.notes == ("abandoned by anna on 2026-11-30 10:00 UTC",)
     assert not report.is_settled
     assert report.exit_code() == 0
     done = collect(lock, TableClient({"u1": [answer("c/x", A, "DELIVERED", "DELIVERED")]}))
