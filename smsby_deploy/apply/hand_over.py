@@ -5,7 +5,7 @@ The lock says what that is. The plan file is not needed, and neither are the fil
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -33,7 +33,8 @@ from smsby_deploy.plan.selection import is_selected, problems_in, select_mailing
 from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.suppression import hash_opt_outs
 
-_REMOVED = "it was removed from the files, or cancelled there, after it was approved, so it is not sent"
+_REMOVED = "it was removed from the files, or cancelled there, after it was approved"
+_CHANGED = "it has changed since it was approved"
 _LONGEST_PAUSE = 60.0  # seconds: another run may approve something that is due earlier
 
 
@@ -242,9 +243,10 @@ class _HandOver:
     def run(self) -> ApplyResult:
         lock, now = self.held.lock, self.request.clock.now()
         found = _sort(self.request, self.loaded, lock, now)
-        self._lapse(dict.fromkeys(found.gone, _REMOVED))
+        self._lapse(found.gone, _REMOVED)
         for address in found.gone:
-            self._skip(address, with_code(ReasonCode.WITHDRAWN, _REMOVED), None, has_lapsed=True)
+            why = with_code(ReasonCode.WITHDRAWN, f"{_REMOVED}, so it is not sent")
+            self._skip(address, why, None, has_lapsed=True)
         for address in found.missed:
             approval = lock.mailings[address].approval
             assert approval is not None
@@ -252,7 +254,7 @@ class _HandOver:
             self._skip(address, why, ExitCode.REFUSED)
         for address in filter(self._has_changed, found.suspect):
             why = with_code(ReasonCode.CHANGED, changed_since_approval())
-            self._lapse({address: why})
+            self._lapse([address], _CHANGED)
             self._skip(address, why, ExitCode.REFUSED, has_lapsed=True)
         for address in found.unreadable:
             self._fail([address], FilesInvalid(problems_in(self.loaded, (address,))))
@@ -291,24 +293,24 @@ class _HandOver:
         request, loaded = self.request, self.loaded
         with closing(ChunkCache(request.store.path.parent, hash_opt_outs(loaded.project.suppress))) as cache:
             ready = make_due_plan(request, loaded, self.held.lock, tuple(addresses), cache.keep, self.plan.id)
-            changed = {
-                action.address: action.reason
+            changed = [
+                action.address
                 for action in ready.plan.actions
                 if action.reason_code is ReasonCode.CHANGED
                 and not self.held.lock.mailings[action.address].may_have_reached
-            }
-            self._lapse(changed)
+            ]
+            self._lapse(changed, _CHANGED)
             part = run_plan(request, loaded, ready, self.held, cache)
         self.parts.append(part)
         self.mailings += [replace(one, has_lapsed=one.address in changed) for one in part.mailings]
         self.codes.add(part.exit_code)
 
-    def _lapse(self, reasons: dict[str, str]) -> None:
+    def _lapse(self, addresses: Sequence[str], reason: str) -> None:
         """Record that these mailings are approved no longer."""
-        if reasons:
+        if addresses:
             recorder = open_recorder(self.request, self.loaded, self.plan, self.held)
             try:
-                for address, reason in reasons.items():
+                for address in addresses:
                     recorder.lapse(address, reason)
                 recorder.end(0, 0)
             except ResultNotSaved as error:

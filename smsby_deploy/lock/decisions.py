@@ -55,4 +55,6 @@ class Ending:
         return f"by {self.by} on {at:%Y-%m-%d %H:%M} {zone}{why}"
 
     def __str__(self) -> str:
+        if self.kind is EndingKind.LAPSED:
+            return f"withdrawn {self.signature}, until it is approved again"
         return f"{self.kind} {self.signature}"

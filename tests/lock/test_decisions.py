@@ -19,3 +19,9 @@ def test_ending_says_who_when_and_why(reason: str, words: str) -> None:
     ending = Ending(EndingKind.WITHDRAWN, "2026-11-24T10:00:00+03:00", "anna", reason)
     assert str(ending) == words
     assert words == f"withdrawn {ending.signature}"
+
+
+def test_ending_calls_a_lapsed_mailing_withdrawn() -> None:
+    """As its state is; what ends that is said."""
+    ending = Ending(EndingKind.LAPSED, "2026-11-24T10:00:00Z", "ci", "")
+    assert str(ending) == "withdrawn by ci on 2026-11-24 10:00 UTC, until it is approved again"
