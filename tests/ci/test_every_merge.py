@@ -103,7 +103,12 @@ def test_action_applies_the_plan_of_its_own_run(pipeline: Pipeline) -> None:
     assert done.returncode == 5
     assert "gh workflow run sms.yml --ref main" in pipeline.summary()
     pipeline.shop.write("sale.yaml", CAMPAIGN)
-    assert pipeline.step("apply", **run).returncode == 0
+    merged = {"number": 7, "merged_at": "2026-11-07", "head": {"sha": "abc"}, "base": {"ref": "main"}}
+    pipeline.edit("pulls.json", lambda pulls: pulls | {"abc": [merged]})
+    assert (
+        pipeline.step("apply", **run, BEFORE="0" * 40).returncode == 0
+    )  # of a push: the result is in its pull requests
+    assert "| sent | sale/staff | 2 |" in pipeline.results()[7]
     assert {len(messages) for messages in pipeline.shop.inbox().values()} == {1}
 
 

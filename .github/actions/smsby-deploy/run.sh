@@ -158,7 +158,7 @@ fetch_plan() { # the plan of artifact $1 among those at $2 and, if $3 is given, 
 
 send() { # `apply $@`; whoever cancels the job stops it between two requests
   local code=0 child
-  "$smsby" apply "$@" &
+  "$smsby" apply "$@" --lock-timeout 600 &
   child=$!
   trap 'stopped=yes; kill -TERM "$child" 2>/dev/null || true' INT TERM
   wait "$child" || code=$?
@@ -171,7 +171,7 @@ send() { # `apply $@`; whoever cancels the job stops it between two requests
   return "$code"
 }
 
-apply_plan() { # apply the plan of $1, of pull request $2 if there is one
+apply_plan() { # apply the plan of $1, which is for the pull requests $2
   local code=0 addresses
   if ! has_work "$plan_file"; then
     echo "::notice title=smsby-deploy::The plan of $1 has nothing to send."
@@ -199,7 +199,9 @@ apply() {
   if [ "${PLAN_FROM:-}" = run ]; then
     fetch_plan "smsby-plan-$name-$GITHUB_RUN_ID-$GITHUB_SHA" "runs/$GITHUB_RUN_ID/artifacts"
     [ -s "$plan_file" ] || without_plan "This run has no plan that is still kept. Start a new run." ""
-    apply_plan "run-$GITHUB_RUN_ID" || code=$?
+    [ -z "${BEFORE:-}" ] || pulls=$(pulls_of_push | cut -d ' ' -f 1) ||
+      echo "::warning title=smsby-deploy::GitHub did not say what was merged; the result is in the summary of this run only."
+    apply_plan "run-$GITHUB_RUN_ID" "${pulls:-}" || code=$?
     finish "$code"
   fi
   pulls=$(pulls_of_push) || fail "GitHub did not say what was merged. Nothing was sent; re-run this job."
@@ -245,7 +247,8 @@ due() { # hand over what was approved and is due
   finish "$code"
 }
 
-report() { # exit code $1 and result $2 of an apply, for the summary and pull request $3; $4 says more
+report() { # exit code $1 and result $2 of an apply, for the summary and the pull requests $3; $4 says more
+  local number
   {
     echo "<!-- smsby-deploy:apply project=$name -->"
     if [ "$1" -eq 0 ]; then echo "### ✅ smsby-deploy apply: done"; else echo "### ⛔ smsby-deploy apply: exit code $1"; fi
@@ -258,8 +261,10 @@ report() { # exit code $1 and result $2 of an apply, for the summary and pull re
       printf '\n[Log of this run](%s)\n' "${GITHUB_SERVER_URL:-https://github.com}/$GITHUB_REPOSITORY/actions/runs/$GITHUB_RUN_ID"
   } >"$work/apply.md"
   cat "$work/apply.md" >>"$summary"
-  [ -z "$3" ] || comment "$3" "$work/apply.md" ||
-    echo "::warning title=smsby-deploy::Cannot write the result to pull request $3; it is in the summary of this run."
+  for number in $3; do
+    comment "$number" "$work/apply.md" ||
+      echo "::warning title=smsby-deploy::Cannot write the result to pull request $number; it is in the summary of this run."
+  done
 }
 
 next_step() { # what to do after exit code $1 with result $2
