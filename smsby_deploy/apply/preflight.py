@@ -19,7 +19,7 @@ from smsby_deploy.lock.keyed_digests import check_digest_key
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.chunks import Keep
 from smsby_deploy.plan.guardrails import check_apply, check_balance
-from smsby_deploy.plan.model import STARTING, Action, ActionKind, Plan, ReasonCode
+from smsby_deploy.plan.model import NEW_SENDING, Action, ActionKind, Plan, ReasonCode
 from smsby_deploy.plan.planner import measure_files
 from smsby_deploy.plan.staleness import (
     PlanProgress,
@@ -202,7 +202,7 @@ def _hold_back(then: Action | None, now: Action, progress: PlanProgress) -> Acti
     if then.action is ActionKind.BLOCKED and then.reason_code is not ReasonCode.APPROVAL:
         why = f"blocked in the reviewed plan; now {now.action}: make a new plan"
         return now.block(ReasonCode.CHANGED, why)
-    if now.action in STARTING and now.contact_list is not None and then.contact_list is None:
+    if now.action in NEW_SENDING and now.contact_list is not None and then.contact_list is None:
         why = "the reviewed plan does not say which contact list it means: make a new plan"
         return now.block(ReasonCode.CHANGED, why)
     return now

@@ -11,7 +11,7 @@ from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.list_check import check_list
-from smsby_deploy.plan.model import STARTING, Action, ActionKind, ReasonCode, with_code
+from smsby_deploy.plan.model import NEW_SENDING, Action, ActionKind, ReasonCode, with_code
 from smsby_deploy.plan.reasons import find_collision
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.situation import is_recorded_singly
@@ -123,7 +123,7 @@ class RemoteCheck:
         """Record a new mailing, or what sms.by says about a recorded one."""
         entry = self._recorder.lock.mailings.get(mailing.address)
         marks = [chunk.fingerprint for chunk in action.chunks]
-        is_new = action.action in STARTING or entry is None
+        is_new = action.action in NEW_SENDING or entry is None
         if is_recorded_singly(entry, mailing.revision, marks):
             is_new = False  # its messages may have been made
         if not is_new:

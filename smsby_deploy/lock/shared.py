@@ -66,8 +66,7 @@ class SharedLockStore(LockStore):
             if stored.holder is None or self._is_dead(stored.holder):
                 return None
         before, after = self._read_stored(stored._replace(journal=b"")), self._read_stored(stored)
-        begun = {a for a, entry in after.mailings.items() if entry != before.mailings.get(a)}
-        return RunningApply(str(stored.holder), frozenset(begun))
+        return RunningApply.between(before, after, str(stored.holder))
 
     def has_leftover(self) -> bool:
         stored = self._read_shared()

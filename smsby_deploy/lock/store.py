@@ -29,6 +29,14 @@ class RunningApply(NamedTuple):
     holder: str
     begun: frozenset[str]
 
+    @classmethod
+    def between(cls, before: Lock, after: Lock, holder: str) -> RunningApply:
+        """Return a run that has changed the lock `before`, which is `after` by its journal."""
+        begun = (
+            address for address, entry in after.mailings.items() if entry != before.mailings.get(address)
+        )
+        return cls(holder, frozenset(begun))
+
 
 class LockStore:
     """The lock of one environment of a project, stored at `path`.
@@ -88,11 +96,7 @@ class LockStore:
         """Return the run that holds the lock now; None if there is none."""
         if not self.holder_path.exists() or not self._is_held():
             return None
-        before, after = self._read_file(), self.read()
-        begun = {
-            address for address, entry in after.mailings.items() if entry != before.mailings.get(address)
-        }
-        return RunningApply(self.describe_holder(), frozenset(begun))
+        return RunningApply.between(self._read_file(), self.read(), self.describe_holder())
 
     def has_leftover(self) -> bool:
         """Return whether a run that is over left a journal, which is to be folded in."""

@@ -43,9 +43,10 @@ def status_markdown(report: StatusReport, currency: str | None = None) -> str:
         for difference in mailing.details.differences
     ]
     differences += [
-        Piece(f"- ⚠️ **{escape(mailing.name)}** {escape(note)}\n", 1, "note")
+        Piece(f"- {symbol} **{escape(mailing.name)}** {escape(note)}\n", 1, "note")
         for mailing in report.mailings
-        for note in mailing.notes
+        for symbol, notes in (("💬", mailing.decisions), ("⚠️", mailing.warnings))
+        for note in notes
     ]
     if report.running:
         differences.append(Piece(f"- {escape(running_line(report))}\n"))

@@ -101,8 +101,10 @@ def _write_mailing(
         console.print(f"{_INDENT}{counts}", soft_wrap=True)
     for difference in mailing.details.differences:
         console.print(f"{_INDENT}! {safe_line(difference.text)}", style="yellow", soft_wrap=True)
-    for note in mailing.notes:
-        console.print(f"{_INDENT}! {safe_line(note)}", style="yellow", soft_wrap=True)
+    for decision in mailing.decisions:
+        console.print(f"{_INDENT}{safe_line(decision)}", soft_wrap=True)
+    for warning in mailing.warnings:
+        console.print(f"{_INDENT}! {safe_line(warning)}", style="yellow", soft_wrap=True)
 
 
 def _write_heading(mailing: MailingStatus, report: StatusReport, console: Console) -> None:

@@ -22,7 +22,7 @@ from smsby_deploy.plan import reasons, scheduled
 from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import canonical_json
-from smsby_deploy.plan.model import BEGINNING, Action, ActionKind, ReasonCode, with_code
+from smsby_deploy.plan.model import NEW_COMMITTING, Action, ActionKind, ReasonCode, with_code
 from smsby_deploy.plan.situation import Situation
 
 _A, _R = ActionKind, ReasonCode
@@ -168,7 +168,7 @@ def _notes(here: Situation, action: ActionKind) -> Iterator[Note]:
         yield Note("ABANDONED", reasons.abandoned(here))
     elif action is ActionKind.NOOP and here.has_new_audience:
         yield Note("AUDIENCE_CHANGED", reasons.audience_changed(here))
-    if action in BEGINNING and here.sent_earlier and here.is_raised:
+    if action in NEW_COMMITTING and here.sent_earlier and here.is_raised:
         yield Note("SENT_AGAIN", reasons.sent_again(here))
 
 
@@ -228,7 +228,7 @@ def _contact_list(
     if not isinstance(mailing.audience, ContactList):
         return None
     now = names.contact_list(mailing.audience.ref)
-    if action in BEGINNING or action is ActionKind.BLOCKED:
+    if action in NEW_COMMITTING or action is ActionKind.BLOCKED:
         return now
     is_recorded = entry is not None and entry.revision == mailing.revision
     recorded = entry.contact_list if entry is not None and is_recorded else None

@@ -17,8 +17,8 @@ from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_l
 from smsby_deploy.plan.guardrails import check_mailing
 from smsby_deploy.plan.list_check import ListCheck
 from smsby_deploy.plan.model import (
-    BEGINNING,
     COMMITTING,
+    NEW_COMMITTING,
     SENDING,
     Action,
     ActionKind,
@@ -137,7 +137,7 @@ class MailingPlanner:
             return block(ReasonCode.FROZEN, reasons.frozen(self.project.freeze))
         if decision.action in COMMITTING and self.check is not None and self.check.is_disproved:
             return block(ReasonCode.UNKNOWN, self.check.doubt)
-        if decision.action in BEGINNING and not is_rehearsal:
+        if decision.action in NEW_COMMITTING and not is_rehearsal:
             sender = NamedId(mailing.alphaname, sender_id)
             planned = Planned(desired, sender, contact_list)
             if sent_as := self.sent.find_renamed(planned):

@@ -36,10 +36,11 @@ class ActionKind(StrEnum):
     ORPHAN = "orphan"
 
 
-STARTING = frozenset({ActionKind.CREATE, ActionKind.UPLOAD})  # nothing was sent so far
-SENDING = frozenset({ActionKind.CREATE, ActionKind.UPLOAD, ActionKind.RESUME, ActionKind.CONFIRM})
-BEGINNING = STARTING | {ActionKind.HOLD}  # nothing was sent so far, and it is sent now or approved for later
-COMMITTING = SENDING | {ActionKind.HOLD}  # sent by this apply, or approved by it to be sent later
+# Sent by this apply; and sent by it, or approved by it to be sent later. NEW_: nothing was sent so far.
+NEW_SENDING = frozenset({ActionKind.CREATE, ActionKind.UPLOAD})
+SENDING = NEW_SENDING | {ActionKind.RESUME, ActionKind.CONFIRM}
+NEW_COMMITTING = NEW_SENDING | {ActionKind.HOLD}
+COMMITTING = SENDING | {ActionKind.HOLD}
 
 
 class ReasonCode(StrEnum):

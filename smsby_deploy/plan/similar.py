@@ -20,7 +20,7 @@ from smsby_deploy.lock.archive import find_archived
 from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.fingerprint import RemoteName, fingerprint
-from smsby_deploy.plan.model import BEGINNING, Action, ActionKind
+from smsby_deploy.plan.model import NEW_COMMITTING, Action, ActionKind
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet
@@ -272,7 +272,7 @@ def find_similar(
     )
     index = _Index([*recorded, *in_plan])
     for action in actions:
-        if action.action in BEGINNING:
+        if action.action in NEW_COMMITTING:
             mailing, desired = mailings[action.address]
             planned = Planned(desired, NamedId(action.alphaname, action.alphaname_id), action.contact_list)
             most = _find_most_similar(action, planned, index, suppressed)

@@ -213,13 +213,22 @@ class MailingStatus:
     @property
     def notes(self) -> tuple[str, ...]:
         """What every format says beside the counts; the texts may contain words of sms.by."""
+        return (*self.decisions, *self.warnings)
+
+    @property
+    def decisions(self) -> tuple[str, ...]:
+        """What users decided about it."""
+        return tuple(filter(None, (self.details.decision, self.details.waits)))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is wrong with its deliveries."""
         late = self.details.overdue
         overdue = (
             f"{counted(late, 'recipient')} without a final status for too long (status.settle_after): "
             "counted as undelivered"
         )
-        notes = (self.details.decision, self.details.waits, overdue if late else "")
-        return (*filter(None, notes), *(f"not reported: {text}" for text in self.details.unread))
+        return (*((overdue,) if late else ()), *(f"not reported: {text}" for text in self.details.unread))
 
     @property
     def percent_delivered(self) -> float:

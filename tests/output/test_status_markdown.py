@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smsby_deploy.output.status_markdown import status_markdown
-from smsby_deploy.status.report import StatusReport
+from smsby_deploy.status.report import Details, State, StatusReport
 from tests.output import examples
 from tests.output.golden import check_golden
 
@@ -16,3 +16,11 @@ def test_status_markdown_escapes_status_words() -> None:
 def test_status_markdown_says_that_it_is_empty() -> None:
     """Without mailings it is a sentence."""
     assert status_markdown(StatusReport(())) == "The lock records no mailings.\n"
+
+
+def test_status_markdown_warns_only_of_what_is_wrong() -> None:
+    """A decision of a user is no warning; recipients without a final status are one."""
+    details = Details(decision="withdrawn by anna", overdue=2)
+    withdrawn = examples.mailing("c/x", State.WITHDRAWN, (0, 2, 0, 0), details=details)
+    text = status_markdown(StatusReport((withdrawn,)))
+    assert "- 💬 **c/x** withdrawn by anna\n- ⚠️ **c/x** 2 recipients without a final status" in text
