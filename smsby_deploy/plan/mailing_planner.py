@@ -111,6 +111,35 @@ class MailingPlanner:
         self, mailing: Mailing, desired: Desired, entry: Entry | None, policy: ContentPolicy
     ) -> Decision:
         """Apply the decision table, then what may block a mailing that would be sent."""
+        here = self._situation(mailing, desired, entry)
+        decision = diff_mailing(here)
+        self.problems.extend(find_late_opt_outs(mailing, here))
+        if decision.action in _FREEZABLE and self.project.freeze:
+            return block(ReasonCode.FROZEN, reasons.frozen(self.project.freeze))
+        if decision.action in COMMITTING and self.check is not None and self.check.is_disproved:
+            return block(ReasonCode.UNKNOWN, self.check.doubt)
+        if decision.action in NEW_COMMITTING and not here.is_rehearsal:
+            sender = NamedId(mailing.alphaname, here.sender_id)
+            planned = Planned(desired, sender, here.contact_list)
+            if sent_as := self.sent.find_renamed(planned):
+                return block(ReasonCode.COLLISION, reasons.renamed(here, sent_as))
+            if listed := self.sent.find_listed(self.project.scope, desired, self.remote):
+                return block(ReasonCode.COLLISION, reasons.listed_as(here, listed))
+        if self.project.only_to is not None and here.contact_list is not None and decision.action in SENDING:
+            return block(ReasonCode.GUARDRAIL, reasons.whole_list())
+        # What is handed over was rehearsed before it was approved, maybe on another machine.
+        rehearsal = None if here.is_rehearsal or self.is_handing_over else self.project.rehearsed_in
+        is_rehearsed = (mailing.address, desired.content_digest) in self.rehearsed
+        if rehearsal is not None and decision.action in COMMITTING and not is_rehearsed:
+            return block(ReasonCode.APPROVAL, reasons.not_rehearsed(rehearsal.environment))
+        if decision.action in COMMITTING:
+            breaches = check_mailing(self.project.guardrails, mailing, desired, self.now, policy=policy)
+            if breaches:
+                return block(ReasonCode.GUARDRAIL, "; ".join(breach.message for breach in breaches))
+        return decision
+
+    def _situation(self, mailing: Mailing, desired: Desired, entry: Entry | None) -> Situation:
+        """Return the facts about a mailing."""
         audience = mailing.audience
         contact_list = self.names.contact_list(audience.ref) if isinstance(audience, ContactList) else None
         is_rehearsal = self.project.environment.is_rehearsal
@@ -130,32 +159,8 @@ class MailingPlanner:
             is_handing_over=self.is_handing_over,
         )
         if here.is_other_rehearsal:
-            here = replace(here, entry=None, remote=None)  # some of its chunks may be listed
-        decision = diff_mailing(here)
-        self.problems.extend(find_late_opt_outs(mailing, here))
-        if decision.action in _FREEZABLE and self.project.freeze:
-            return block(ReasonCode.FROZEN, reasons.frozen(self.project.freeze))
-        if decision.action in COMMITTING and self.check is not None and self.check.is_disproved:
-            return block(ReasonCode.UNKNOWN, self.check.doubt)
-        if decision.action in NEW_COMMITTING and not is_rehearsal:
-            sender = NamedId(mailing.alphaname, sender_id)
-            planned = Planned(desired, sender, contact_list)
-            if sent_as := self.sent.find_renamed(planned):
-                return block(ReasonCode.COLLISION, reasons.renamed(here, sent_as))
-            if listed := self.sent.find_listed(self.project.scope, desired, self.remote):
-                return block(ReasonCode.COLLISION, reasons.listed_as(here, listed))
-        if self.project.only_to is not None and contact_list is not None and decision.action in SENDING:
-            return block(ReasonCode.GUARDRAIL, reasons.whole_list())
-        # What is handed over was rehearsed before it was approved, maybe on another machine.
-        rehearsal = None if is_rehearsal or self.is_handing_over else self.project.rehearsed_in
-        is_rehearsed = (mailing.address, desired.content_digest) in self.rehearsed
-        if rehearsal is not None and decision.action in COMMITTING and not is_rehearsed:
-            return block(ReasonCode.APPROVAL, reasons.not_rehearsed(rehearsal.environment))
-        if decision.action in COMMITTING:
-            breaches = check_mailing(self.project.guardrails, mailing, desired, self.now, policy=policy)
-            if breaches:
-                return block(ReasonCode.GUARDRAIL, "; ".join(breach.message for breach in breaches))
-        return decision
+            return replace(here, entry=None, remote=None)  # some of its chunks may be listed
+        return here
 
     def _note(self, mailing: Mailing, decision: Decision) -> None:
         if decision.action in SENDING:
