@@ -12,8 +12,9 @@ from decimal import Decimal
 
 from smsby_deploy.apply.worker_pool import ShutdownSignal, WorkerPool
 from smsby_deploy.clock import SystemClock
-from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing, Project
+from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
+from smsby_deploy.config.sources import ContactList, InlineRecipients
 from smsby_deploy.errors import (
     FilesInvalid,
     OutcomeUnknown,

@@ -26,8 +26,9 @@ from smsby_deploy.apply.single_sender import SingleChunks, SingleSender
 from smsby_deploy.apply.upload_sender import UploadSender, upload_of
 from smsby_deploy.apply.worker_pool import ShutdownSignal, StopSending, WorkerPool
 from smsby_deploy.clock import Clock
-from smsby_deploy.config.declarations import ContactList, Mailing, Project
+from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
+from smsby_deploy.config.sources import ContactList
 from smsby_deploy.errors import ApiError, LockHeld, Refused, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import first_exit_code
 from smsby_deploy.lock.journal import ResultNotSaved

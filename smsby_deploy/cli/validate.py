@@ -15,7 +15,8 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import output_of, write_text
 
 if TYPE_CHECKING:
-    from smsby_deploy.config.declarations import Mailing, Project, RecipientsFile
+    from smsby_deploy.config.declarations import Mailing, Project
+    from smsby_deploy.config.sources import RecipientsFile
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.problems import Problem
 

@@ -9,18 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.config.declarations import (
-    HOME,
-    HOME_TIMEZONE,
-    Audience,
-    Campaign,
-    ContactList,
-    Mailing,
-    OwnSettings,
-    Release,
-    TextSource,
-    Upload,
-)
+from smsby_deploy.config.declarations import HOME, Campaign, Mailing, OwnSettings, Release
 from smsby_deploy.config.project_files import PROJECT_FILE, resolve_inside
 from smsby_deploy.config.recipient_sources import (
     read_file_source,
@@ -38,6 +27,7 @@ from smsby_deploy.config.settings import (
     read_time,
     read_zone,
 )
+from smsby_deploy.config.sources import HOME_TIMEZONE, Audience, ContactList, TextSource, Upload
 from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity
 

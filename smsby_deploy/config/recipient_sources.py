@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from smsby_deploy.config.declarations import (
+from smsby_deploy.config.project_files import expand, is_plain_name, outside, resolve_inside
+from smsby_deploy.config.settings import read_duration
+from smsby_deploy.config.sources import (
     FalseText,
     Freshness,
     InlineRecipient,
@@ -16,8 +18,6 @@ from smsby_deploy.config.declarations import (
     RecipientsQuery,
     TextSource,
 )
-from smsby_deploy.config.project_files import expand, is_plain_name, outside, resolve_inside
-from smsby_deploy.config.settings import read_duration
 from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
 from smsby_deploy.problems import Location, ProblemLog
 

@@ -22,9 +22,9 @@ from smsby_deploy.config.declarations import (
     Price,
     QuietHours,
     Release,
-    Rewrite,
 )
 from smsby_deploy.config.project_files import PROJECT_FILE
+from smsby_deploy.config.sources import Rewrite
 from smsby_deploy.config.yaml_nodes import YamlMap
 from smsby_deploy.problems import Location, ProblemLog
 

@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from functools import lru_cache
 
-from smsby_deploy.config.declarations import TextSource
+from smsby_deploy.config.sources import TextSource
 from smsby_deploy.config.yaml_nodes import Mark
 
 # (offset, line, column): from this offset of the text up to the next run, characters are consecutive from this place.

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from smsby_deploy.config.declarations import ContactList, Mailing
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.config.sources import ContactList
 from smsby_deploy.lock.records import NamedId
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity

@@ -19,7 +19,8 @@ from itertools import compress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from smsby_deploy.config.declarations import ApiSettings, ContactList, InlineRecipients, Mailing, Project
+from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
+from smsby_deploy.config.sources import ContactList, InlineRecipients
 from smsby_deploy.plan.fingerprint import (
     AudienceDigest,
     TextsDigest,

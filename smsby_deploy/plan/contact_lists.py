@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Iterable
 from itertools import compress
 
-from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing, Project
+from smsby_deploy.config.declarations import Mailing, Project
+from smsby_deploy.config.sources import ContactList, InlineRecipients
 from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.plan.chunks import hash_content, hash_former_content, hash_text
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired

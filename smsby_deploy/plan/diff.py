@@ -14,7 +14,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from smsby_deploy.clock import Window
-from smsby_deploy.config.declarations import ContactList, Mailing
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.config.sources import ContactList
 from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.phone_states import UNSENT
 from smsby_deploy.lock.records import DONE, ChunkState, Entry, NamedId

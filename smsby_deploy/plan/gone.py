@@ -11,8 +11,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing
+from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.project_loader import LoadedProject
+from smsby_deploy.config.sources import ContactList, InlineRecipients
 from smsby_deploy.plan.fingerprint import canonical_json
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.texts.analysis import has_markup, may_include

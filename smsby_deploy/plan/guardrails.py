@@ -14,7 +14,8 @@ from datetime import datetime, time, timedelta
 from decimal import ROUND_UP, Decimal
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.config.declarations import Expected, Guardrails, Mailing, Project, RecipientsQuery
+from smsby_deploy.config.declarations import Expected, Guardrails, Mailing, Project
+from smsby_deploy.config.sources import RecipientsQuery
 from smsby_deploy.lock.archive import with_newer
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, EntryState, Lock
 from smsby_deploy.plan.desired import Desired

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from smsby_deploy.config.declarations import ContactList, Mailing, Project
+from smsby_deploy.config.declarations import Mailing, Project
+from smsby_deploy.config.sources import ContactList
 from smsby_deploy.lock.records import ChunkState, Entry, Lock, NamedId
 from smsby_deploy.plan import reasons
 from smsby_deploy.plan.account_names import AccountNames

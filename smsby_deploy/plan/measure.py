@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from smsby_deploy.config.declarations import ContactList, Mailing, Project, RecipientsQuery
+from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
+from smsby_deploy.config.sources import ContactList, RecipientsQuery
 from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.plan.chunks import ChunkReport, hash_text, render_batches, stream_chunks

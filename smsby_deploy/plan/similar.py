@@ -15,7 +15,8 @@ from itertools import islice
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.config.declarations import ContactList, Mailing
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.config.sources import ContactList
 from smsby_deploy.lock.archive import find_archived
 from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.plan.desired import Desired

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from smsby_deploy.config.declarations import Mailing, Project, RecipientsFile
+from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject, campaign_inputs
+from smsby_deploy.config.sources import RecipientsFile
 from smsby_deploy.digest_key import DIGEST_KEY
 from smsby_deploy.errors import PlanRefused
 from smsby_deploy.lock.archive import with_archived

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from itertools import compress, count, islice
 from typing import NamedTuple
 
-from smsby_deploy.config.declarations import ContactList, FalseText, InlineRecipients, Mailing, RowSource
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.config.sources import ContactList, FalseText, InlineRecipients, RowSource
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.phones import normalize_all

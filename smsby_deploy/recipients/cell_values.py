@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from smsby_deploy.config.declarations import FalseText
+from smsby_deploy.config.sources import FalseText
 
 _EXACT = 2**53  # a float represents every integer up to here
 

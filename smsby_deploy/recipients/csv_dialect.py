@@ -11,7 +11,7 @@ from io import StringIO
 from pathlib import Path
 from typing import NamedTuple, Protocol, TextIO
 
-from smsby_deploy.config.declarations import RecipientsFile
+from smsby_deploy.config.sources import RecipientsFile
 from smsby_deploy.recipients.rows import LIKE_A_PHONE, LONGEST_LINE, RecipientsError
 
 _SAMPLE = 1 << 16

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from smsby_deploy.config.declarations import RecipientsParquet
+from smsby_deploy.config.sources import RecipientsParquet
 from smsby_deploy.recipients.cell_values import UnsupportedValue, text_rows
 from smsby_deploy.recipients.parquet_pages import OversizedFile, check_pages
 from smsby_deploy.recipients.rows import LONGEST_VALUE, Block, RecipientsError, block_of_rows

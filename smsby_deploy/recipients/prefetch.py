@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from smsby_deploy.config.declarations import Audience, Mailing, RecipientsFile
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.config.sources import Audience, RecipientsFile
 from smsby_deploy.errors import SmsbyDeployError
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience

@@ -15,7 +15,7 @@ from itertools import compress, groupby, islice
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
-from smsby_deploy.config.declarations import Freshness, InlineRecipients
+from smsby_deploy.config.sources import Freshness, InlineRecipients
 from smsby_deploy.problems import Location
 from smsby_deploy.wording import counted
 

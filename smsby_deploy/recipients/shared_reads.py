@@ -13,7 +13,8 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import IO
 
-from smsby_deploy.config.declarations import Mailing, RecipientsFile
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.config.sources import RecipientsFile
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.audience import AudienceReport, Batch, ReadBatches
 from smsby_deploy.recipients.phone_set import PhoneSet

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from smsby_deploy.config.declarations import (
+from smsby_deploy.config.sources import (
     Audience,
     RecipientsFile,
     RecipientsParquet,

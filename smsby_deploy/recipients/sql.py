@@ -26,7 +26,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.clock import SystemClock
-from smsby_deploy.config.declarations import FalseText, Freshness, RecipientsQuery, TextSource
+from smsby_deploy.config.sources import FalseText, Freshness, RecipientsQuery, TextSource
 from smsby_deploy.config.text_places import place_in_text
 from smsby_deploy.privacy import hide_secrets
 from smsby_deploy.problems import Location

@@ -6,8 +6,8 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
-from smsby_deploy.config.declarations import OptOuts, RecipientsFile, RecipientsQuery
 from smsby_deploy.config.project_files import PROJECT_FILE
+from smsby_deploy.config.sources import OptOuts, RecipientsFile, RecipientsQuery
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from smsby_deploy.recipients.phones import normalize_opt_outs

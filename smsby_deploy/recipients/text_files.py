@@ -13,7 +13,7 @@ from io import StringIO
 from itertools import chain, islice
 from typing import Any
 
-from smsby_deploy.config.declarations import FalseText, RecipientsFile
+from smsby_deploy.config.sources import FalseText, RecipientsFile
 from smsby_deploy.recipients.csv_dialect import Dialect, Lines, open_recipients
 from smsby_deploy.recipients.rows import (
     LONGEST_VALUE,

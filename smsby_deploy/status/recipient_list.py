@@ -13,8 +13,9 @@ from enum import StrEnum
 from itertools import compress
 from typing import NamedTuple
 
-from smsby_deploy.config.declarations import ContactList, Mailing, Project
+from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
+from smsby_deploy.config.sources import ContactList
 from smsby_deploy.errors import FilesInvalid, SmsbyDeployError, UsageError
 from smsby_deploy.lock.archive import with_archived
 from smsby_deploy.lock.keyed_digests import check_digest_key

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from smsby_deploy.config.declarations import TextSource
+from smsby_deploy.config.sources import TextSource
 from smsby_deploy.problems import Location, Problem, Severity
 
 if TYPE_CHECKING:

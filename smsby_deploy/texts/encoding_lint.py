@@ -14,7 +14,7 @@ from decimal import Decimal
 from itertools import repeat
 from operator import contains
 
-from smsby_deploy.config.declarations import Rewrite
+from smsby_deploy.config.sources import Rewrite
 from smsby_deploy.texts.parts import CYRILLIC_WORD, MAX_PARTS, TextSize, TextTooLong, measure_text
 from smsby_deploy.wording import counted
 

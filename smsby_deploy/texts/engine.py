@@ -14,7 +14,7 @@ from types import TracebackType
 from jinja2 import DictLoader, TemplateError, TemplateSyntaxError, UndefinedError
 from jinja2 import Template as JinjaTemplate
 
-from smsby_deploy.config.declarations import TextSource
+from smsby_deploy.config.sources import TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location
 from smsby_deploy.texts.analysis import (

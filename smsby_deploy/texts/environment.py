@@ -26,7 +26,7 @@ from jinja2.lexer import TokenStream
 from jinja2.runtime import BlockReference, Context, LoopContext, Macro, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from smsby_deploy.config.declarations import HOME_TIMEZONE
+from smsby_deploy.config.sources import HOME_TIMEZONE
 from smsby_deploy.texts.filters import TEXT_FILTERS, make_date_filter
 from smsby_deploy.texts.limits import (
     LONGEST_VALUE,

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from jinja2.exceptions import TemplateRuntimeError, UndefinedError
 from jinja2.runtime import Undefined
 
-from smsby_deploy.config.declarations import HOME_TIMEZONE, FalseText
+from smsby_deploy.config.sources import HOME_TIMEZONE, FalseText
 
 _LANGUAGES = ("ru", "be", "en")
 _MONTHS = {

@@ -13,7 +13,7 @@ from jinja2 import nodes
 from jinja2.runtime import Undefined
 from jinja2.visitor import NodeTransformer
 
-from smsby_deploy.config.declarations import HOME_TIMEZONE
+from smsby_deploy.config.sources import HOME_TIMEZONE
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.texts.analysis import RenderError
 from smsby_deploy.texts.environment import TextEnvironment

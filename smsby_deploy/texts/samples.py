@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import accumulate, pairwise
 
-from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing, Price, Project
+from smsby_deploy.config.declarations import Mailing, Price, Project
 from smsby_deploy.config.project_loader import LoadedProject
+from smsby_deploy.config.sources import ContactList, InlineRecipients
 from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.privacy import mask_phone, mask_phone_in, mask_values
 from smsby_deploy.problems import Problem, has_errors

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from smsby_deploy.config.declarations import AS_WRITTEN, ContactList, InlineRecipients, Mailing, TextSource
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.config.sources import AS_WRITTEN, ContactList, InlineRecipients, TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import Batch

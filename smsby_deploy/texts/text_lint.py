@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from smsby_deploy.config.declarations import FalseText, InlineRecipients, Mailing
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.config.sources import FalseText, InlineRecipients
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.texts.encoding_lint import has_invisible, name_character

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.config.declarations import Expected, InlineRecipients, Release
+from smsby_deploy.config.declarations import Expected, Release
 from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.config.sources import InlineRecipients
 from tests.config.one_campaign import CAMPAIGN, load_one
 
 

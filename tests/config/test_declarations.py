@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.config.declarations import FalseText, Mailing, Price, RecipientsQuery, TextSource
+from smsby_deploy.config.declarations import Mailing, Price
+from smsby_deploy.config.sources import FalseText, RecipientsQuery, TextSource
 from smsby_deploy.problems import Location
 from tests.config.one_campaign import CAMPAIGN, load_one
 

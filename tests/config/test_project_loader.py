@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.cli.main import run
-from smsby_deploy.config.declarations import InlineRecipients, RecipientsQuery
 from smsby_deploy.config.project_loader import LoadedProject, load_project
+from smsby_deploy.config.sources import InlineRecipients, RecipientsQuery
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Problem
 from smsby_deploy.resources import sample_project, schema_file

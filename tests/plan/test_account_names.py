@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.config.sources import ContactList, InlineRecipients
 from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames, Known, find_name_problems, read_names
 from smsby_deploy.problems import Location

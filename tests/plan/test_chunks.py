@@ -17,16 +17,9 @@ from hypothesis import strategies as st
 
 from smsby_deploy.apply.bulk_sender import FilesChanged, stream_messages
 from smsby_deploy.clock import SystemClock
-from smsby_deploy.config.declarations import (
-    ApiSettings,
-    Guardrails,
-    InlineRecipient,
-    InlineRecipients,
-    Mailing,
-    Project,
-    TextSource,
-)
+from smsby_deploy.config.declarations import ApiSettings, Guardrails, Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject, load_project
+from smsby_deploy.config.sources import InlineRecipient, InlineRecipients, TextSource
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.chunks import ChunkCache, ChunkReport, stream_chunks
 from smsby_deploy.plan.fingerprint import content_digest

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from smsby_deploy.clock import Window
-from smsby_deploy.config.declarations import ContactList, InlineRecipients, Mailing
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.config.sources import ContactList, InlineRecipients
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, NamedId, UploadRecord

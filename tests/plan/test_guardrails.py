@@ -11,17 +11,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from smsby_deploy.config.declarations import (
-    Blackout,
-    Expected,
-    Freshness,
-    Guardrails,
-    InlineRecipients,
-    Mailing,
-    QuietHours,
-    TextSource,
-)
+from smsby_deploy.config.declarations import Blackout, Expected, Guardrails, Mailing, QuietHours
 from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.config.sources import Freshness, InlineRecipients, TextSource
 from smsby_deploy.lock.archive import append_archive
 from smsby_deploy.lock.decisions import Ending, EndingKind
 from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from smsby_deploy.config.declarations import Guardrails, InlineRecipients, Mailing, Price, TextSource
+from smsby_deploy.config.declarations import Guardrails, Mailing, Price
+from smsby_deploy.config.sources import InlineRecipients, TextSource
 from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter, TextTotals
 from smsby_deploy.problems import Location

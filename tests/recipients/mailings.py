@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from smsby_deploy.config.declarations import Audience, Mailing, TextSource
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.config.sources import Audience, TextSource
 from smsby_deploy.problems import Location
 
 AT = Location("sale.yaml", 5, 17)

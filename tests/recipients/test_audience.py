@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from smsby_deploy.config.declarations import InlineRecipient, InlineRecipients, OptOuts, RecipientsFile
+from smsby_deploy.config.sources import InlineRecipient, InlineRecipients, OptOuts, RecipientsFile
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.audience import AudienceReport, Batch, find_differing, read_audience
 from smsby_deploy.recipients.suppression import load_suppression

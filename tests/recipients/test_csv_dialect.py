@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsby_deploy.config.declarations import OptOuts, RecipientsFile
+from smsby_deploy.config.sources import OptOuts, RecipientsFile
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients import csv_dialect
 from smsby_deploy.recipients.audience import AudienceReport, read_audience

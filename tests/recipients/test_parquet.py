@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 from pyarrow.parquet import write_table
 
-from smsby_deploy.config.declarations import Project, RecipientsParquet
+from smsby_deploy.config.declarations import Project
 from smsby_deploy.config.project_loader import LoadedProject, load_project
+from smsby_deploy.config.sources import RecipientsParquet
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.staleness import hash_inputs
 from smsby_deploy.problems import Problem

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smsby_deploy.config.declarations import InlineRecipient, InlineRecipients
+from smsby_deploy.config.sources import InlineRecipient, InlineRecipients
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
 from tests.recipients.mailings import AT, make_mailing

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.config.declarations import Mailing, RecipientsFile
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.config.sources import RecipientsFile
 from smsby_deploy.recipients import prefetch
 from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones

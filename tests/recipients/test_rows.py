@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.config.declarations import InlineRecipient, InlineRecipients
+from smsby_deploy.config.sources import InlineRecipient, InlineRecipients
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients import rows as blocks_of_rows
 from smsby_deploy.recipients.rows import (

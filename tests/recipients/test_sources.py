@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from smsby_deploy.config.declarations import RecipientsFile, RecipientsQuery, TextSource
+from smsby_deploy.config.sources import RecipientsFile, RecipientsQuery, TextSource
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.rows import SourceFacts
 from smsby_deploy.recipients.sources import place_rows, read_source, warn_of_guess

@@ -14,8 +14,8 @@ import pytest
 
 from smsby_deploy.apply.bulk_sender import FilesChanged, stream_messages
 from smsby_deploy.clock import SystemClock
-from smsby_deploy.config.declarations import Freshness, RecipientsQuery
 from smsby_deploy.config.project_loader import LoadedProject, load_project
+from smsby_deploy.config.sources import Freshness, RecipientsQuery
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.measure import measure_mailing
 from smsby_deploy.plan.planner import make_plan

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.config.declarations import OptOuts, RecipientsFile, RecipientsQuery, TextSource
+from smsby_deploy.config.sources import OptOuts, RecipientsFile, RecipientsQuery, TextSource
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.phones import normalize_opt_out

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from smsby_deploy.config.declarations import RecipientsFile
+from smsby_deploy.config.sources import RecipientsFile
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients import text_files
 from smsby_deploy.recipients.audience import AudienceReport, Batch, find_differing, read_audience

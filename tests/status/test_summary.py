@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.config.declarations import InlineRecipients, Mailing
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.config.sources import InlineRecipients
 from smsby_deploy.lock.decisions import Ending, EndingKind
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Lock

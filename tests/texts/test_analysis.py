@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import Environment
 
-from smsby_deploy.config.declarations import TextSource
+from smsby_deploy.config.sources import TextSource
 from smsby_deploy.problems import Location
 from smsby_deploy.texts.analysis import (
     IncludedText,

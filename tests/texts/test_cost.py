@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.config.declarations import InlineRecipients, Mailing, Price, TextSource
+from smsby_deploy.config.declarations import Mailing, Price
+from smsby_deploy.config.sources import InlineRecipients, TextSource
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.texts.cost import CostReport, count_gsm_parts, money
 from smsby_deploy.texts.parts import TextTooLong, measure_gsm, measure_text

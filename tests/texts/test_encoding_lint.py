@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.config.declarations import Rewrite
+from smsby_deploy.config.sources import Rewrite
 from smsby_deploy.texts.encoding_lint import (
     SMART,
     ExpensiveCharacters,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smsby_deploy.config.declarations import TextSource
+from smsby_deploy.config.sources import TextSource
 from smsby_deploy.problems import Location
 from smsby_deploy.texts.template import compile_text
 from tests.texts.rendering import make_batch, make_source, refusal, render_one

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.config.declarations import TextSource
+from smsby_deploy.config.sources import TextSource
 from smsby_deploy.problems import Location
 from smsby_deploy.texts.filters import plural
 from smsby_deploy.texts.template import compile_text

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.config.declarations import TextSource
+from smsby_deploy.config.sources import TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location, Problem
 from smsby_deploy.texts.template import Template, compile_text

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.config.declarations import TextSource
+from smsby_deploy.config.sources import TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location
 from smsby_deploy.texts.environment import TextEnvironment

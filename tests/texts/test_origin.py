@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.config.declarations import FalseText, Rewrite, TextSource
+from smsby_deploy.config.sources import FalseText, Rewrite, TextSource
 from smsby_deploy.problems import Location
 from smsby_deploy.texts.origin import mask_data
 from smsby_deploy.texts.template import Template, compile_text

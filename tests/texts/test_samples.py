@@ -9,18 +9,9 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.clock import SystemClock
-from smsby_deploy.config.declarations import (
-    ApiSettings,
-    ContactList,
-    Guardrails,
-    InlineRecipient,
-    InlineRecipients,
-    Mailing,
-    Price,
-    Project,
-    TextSource,
-)
+from smsby_deploy.config.declarations import ApiSettings, Guardrails, Mailing, Price, Project
 from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.config.sources import ContactList, InlineRecipient, InlineRecipients, TextSource
 from smsby_deploy.errors import UsageError
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.planner import make_plan

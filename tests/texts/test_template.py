@@ -6,11 +6,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from smsby_deploy.config.declarations import (
+from smsby_deploy.config.declarations import Mailing
+from smsby_deploy.config.sources import (
     ContactList,
     InlineRecipient,
     InlineRecipients,
-    Mailing,
     Rewrite,
     TextSource,
 )

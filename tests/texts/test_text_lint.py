@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.config.declarations import FalseText, InlineRecipients, RecipientsFile
+from smsby_deploy.config.sources import FalseText, InlineRecipients, RecipientsFile
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.texts.template import compile_text, render_texts

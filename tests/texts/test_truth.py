@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsby_deploy.config.declarations import FalseText, RecipientsFile
 from smsby_deploy.config.recipient_sources import read_inline_recipients
+from smsby_deploy.config.sources import FalseText, RecipientsFile
 from smsby_deploy.config.yaml_nodes import read_yaml
 from smsby_deploy.problems import Location
 from smsby_deploy.recipients.audience import Batch

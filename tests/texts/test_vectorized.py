@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from smsby_deploy.config.declarations import Rewrite, TextSource
+from smsby_deploy.config.sources import Rewrite, TextSource
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location
 from smsby_deploy.texts import engine

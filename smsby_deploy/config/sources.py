@@ -1,0 +1,157 @@
+"""Where the recipients and texts of a mailing come from, as its files declare them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from smsby_deploy.problems import Location
+
+
+class Rewrite(NamedTuple):
+    """How the texts of a mailing are rewritten to cost less.
+
+    Plain punctuation replaces typographic, Latin letters replace Cyrillic.
+    """
+
+    smart_encoding: bool = False
+    transliterate: bool = False
+
+
+AS_WRITTEN = Rewrite()
+
+
+class FalseText(str):
+    """The text of a value whose own type makes it false: `false`, `0` or `0.00`.
+
+    It prints as any text.
+    """
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
+
+
+HOME_TIMEZONE = "Europe/Minsk"
+
+
+class TextSource(NamedTuple):
+    """A text, template or query, and the place where it begins.
+
+    `content` is the whole campaign file that contains it, from which yaml_nodes.py finds the place of each
+    character. `root` is the project folder, from whose templates/ a text may include others.
+    """
+
+    text: str
+    location: Location
+    content: str | None = None
+    file: str | None = None  # the project path of a text_file
+    root: Path | None = None
+    rewrite: Rewrite = AS_WRITTEN
+    timezone: str = HOME_TIMEZONE  # in which the filter `date` shows times
+
+
+class InlineRecipient(NamedTuple):
+    """One recipient written in the campaign file, exactly as written.
+
+    `values` are its variables, with `phone` and, if it has one, its own `text`; `mark` is its line and column.
+    """
+
+    values: Mapping[str, str]
+    mark: tuple[int, int]
+
+
+class InlineRecipients(NamedTuple):
+    rows: tuple[InlineRecipient, ...]
+    location: Location
+
+
+class RecipientsFile(NamedTuple):
+    """A CSV, JSONL or .txt file; `path` is absolute, `name` relative to the project folder."""
+
+    path: Path
+    name: str
+    phone: str
+    location: Location
+    encoding: str | None = None
+    delimiter: str | None = None
+    is_opt_outs: bool = False  # it may have lines that begin with #, and phones without a header
+
+
+class Freshness(NamedTuple):
+    """How old the newest data may be.
+
+    The query `sql` returns its date or time, in `timezone` unless it has a zone.
+    """
+
+    sql: TextSource
+    max_age: timedelta
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientsQuery:
+    """The rows of a query; `name`, e.g. `sql:sale/vip`, is its key in a plan's inputs.
+
+    `url` is the value of the environment variable `url_env`, None if it is not set. `order_by` is None where the order
+    does not matter; with `may_tie` it only numbers the rows. `snapshot` is the digest that the result must have, None if
+    any result is accepted.
+    """
+
+    sql: TextSource
+    name: str
+    url_env: str
+    url: str | None = field(repr=False)
+    order_by: str | None
+    phone: str
+    location: Location
+    freshness: Freshness | None = None
+    snapshot: str | None = None
+    may_tie: bool = False
+
+
+class RecipientsParquet(NamedTuple):
+    """Parquet files as (absolute path, project path), sorted.
+
+    `name` is the path or glob pattern in the campaign.
+    """
+
+    files: tuple[tuple[Path, str], ...]
+    name: str
+    phone: str
+    location: Location
+
+
+class OptOuts(NamedTuple):
+    """One entry of `suppress`.
+
+    `on_invalid` says whether lines that are not phones are errors or dropped.
+    """
+
+    source: RecipientsFile | RecipientsQuery
+    on_invalid: Literal["fail", "drop"] = "fail"
+
+
+class ContactList(NamedTuple):
+    """A contact list kept at sms.by; `ref` is its name, or its id in digits."""
+
+    ref: str
+    location: Location
+
+
+RowSource = RecipientsFile | RecipientsQuery | RecipientsParquet
+Audience = InlineRecipients | RowSource | ContactList
+
+
+class Upload(NamedTuple):
+    """The recipients are uploaded as a contact list at sms.by.
+
+    `fields` are the columns that become fields of the contacts; None means all.
+    """
+
+    fields: tuple[str, ...] | None
+    location: Location
