@@ -13,7 +13,7 @@ def _shipped(name: str) -> Path:
 
 
 def schema_file(name: str) -> Path:
-    """Return the path of the JSON Schema `name`: project, campaign, plan or lock."""
+    """Return the path of the JSON Schema `name`: project, campaign, plan, lock or facts."""
     return _shipped("schema") / f"{name}.schema.json"
 
 

@@ -50,7 +50,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "api": ("api", "Call any method of sms.by and print its answer."),
     "sandbox": ("sandbox", "Run a local sms.by that sends nothing."),
     "demo": ("demo", "Run validate, plan, apply and status against the sandbox."),
-    "schema": ("schema", "Print a JSON Schema: project, campaign, plan or lock."),
+    "schema": ("schema", "Print a JSON Schema: project, campaign, plan, lock or facts."),
 }
 
 

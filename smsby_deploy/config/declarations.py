@@ -43,6 +43,7 @@ class ApiSettings(NamedTuple):
     body: Literal["json", "form"] = "json"
     reconcile_seconds: float = 30.0
     callback_url: str = ""
+    facts_file: Path | None = None  # None outside a project
 
 
 class QuietHours(NamedTuple):

@@ -37,6 +37,10 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,9}")
 _SANDBOX_TOKEN = "sandbox"  # any token will do, so the real one stays where it is
 _NOT_FROZEN = "false"  # the YAML reader leaves scalars as text
 _SANDBOX_LOCK = ".smsby/sandbox.lock.json"
+_FACTS, _SANDBOX_FACTS = (
+    "smsby.facts.json",
+    ".smsby/sandbox.facts.json",
+)  # nothing of a rehearsal is committed
 # Nothing that two parsers could read differently: `https://a\@b` is the host b for one, and a for another.
 _URL = re.compile(
     r"https?://(?:[^\s/\\?#@\[\]]*@)?(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?(?:/[^\s\\?#]*)?",
@@ -131,6 +135,11 @@ def read_freeze(path: Path, environment: str) -> str:
 def default_lock(name: str) -> str:
     """Return the lock file of an environment that has no key `lock`."""
     return _SANDBOX_LOCK if name == SANDBOX else "smsby.lock.json"
+
+
+def facts_name(environment: Environment) -> str:
+    """Return the name of the facts file, from the project's folder."""
+    return _SANDBOX_FACTS if environment.is_sandbox else _FACTS
 
 
 def lock_in(document: YamlMap, name: str, environ: Mapping[str, str]) -> tuple[str, SharedPlace | None]:

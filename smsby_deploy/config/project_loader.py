@@ -14,6 +14,7 @@ from smsby_deploy.config.declarations import ApiSettings, Campaign, Guardrails, 
 from smsby_deploy.config.environments import (
     API_URL,
     default_lock,
+    facts_name,
     freeze_in,
     lock_in,
     read_environment,
@@ -186,6 +187,7 @@ class _ProjectLoader:
     def load(self) -> LoadedProject:
         document = self._document
         api = self._api()
+        self._check_facts(api)
         account_zone = self._account_zone(api)
         if account_zone is None:  # reported; code that only looks for more problems needs a valid one
             api = api._replace(account_timezone=ApiSettings().account_timezone)
@@ -217,7 +219,17 @@ class _ProjectLoader:
         if environment.is_limited and "test_phones" not in self._document:
             message = "only_to: there are no `test_phones`"
             self._log.error("ENVIRONMENT", message, self._locations["only_to"])
-        return ApiSettings(environment, **settings)
+        facts_file = self._root / facts_name(environment)
+        return ApiSettings(environment, **settings, facts_file=facts_file)
+
+    def _check_facts(self, api: ApiSettings) -> None:
+        if api.facts_file is not None and api.facts_file.exists():
+            from smsby_deploy.smsby.facts import check_facts  # few projects have the file
+
+            try:
+                check_facts(api.facts_file)
+            except FilesInvalid as error:
+                self._log.extend(error.problems)
 
     def _account_zone(self, api: ApiSettings) -> ZoneInfo | None:
         place = self._locations.get("api.account_timezone", Location(PROJECT_FILE, 1))

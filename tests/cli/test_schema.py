@@ -9,7 +9,7 @@ import pytest
 from smsby_deploy.cli.main import run
 
 
-@pytest.mark.parametrize("name", ["project", "campaign", "plan", "lock"])
+@pytest.mark.parametrize("name", ["project", "campaign", "plan", "lock", "facts"])
 def test_schema_prints_valid_json(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Each schema is one document."""
     assert run(["schema", name]) == 0

@@ -90,6 +90,7 @@ CASES: dict[str, Case] = {
     "EXPENSIVE_CHARACTER": Case(f"    text: Hello — {_LONG}\n"),
     "EXPIRED": Case(top="schedule_time: 2026-11-01T10:00:00\n", commands=(("plan", "--offline"),)),
     "EXTRA": Case(mailing=_sql(_QUERY), url="oracle+cx_oracle://localhost/crm"),
+    "FACTS": Case(files={"smsby.facts.json": '{"format": "smsby-lock"}'}),
     "FILE_MISSING": Case(mailing="  - name: vip\n    recipients: {file: gone.csv}\n"),
     "FRESHNESS": Case(mailing=_sql(_QUERY, _FRESH), url=_DATABASE),
     "GSM_PARTS": Case(f"    text: {'y' * 620}\n"),

@@ -1,0 +1,202 @@
+"""What is learned about an account, and the file that keeps it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smsby_deploy.errors import FilesInvalid
+from smsby_deploy.resources import schema_file
+from smsby_deploy.smsby.facts import (
+    NO_FACTS,
+    AccountClock,
+    AccountFacts,
+    EmptyForm,
+    Fact,
+    FactName,
+    FactState,
+    Gap,
+    KnownPrice,
+    ListSize,
+    NameLength,
+    PartTable,
+    read_facts,
+    write_facts,
+)
+
+_NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+_ACCOUNT, _OTHER = "0123456789ab", "ba9876543210"
+_AT = {"at": "2026-11-02T09:00:00+00:00"}
+# One value of each fact, as in the file.
+VALUES: dict[FactName, Any] = {
+    FactName.TOKEN_REFUSAL: {"status": 403, "recognized": True},
+    FactName.CURRENCY: "BYN",
+    FactName.PRICE_ESTIMATE: "0.026",
+    FactName.SENDERS: 3,
+    FactName.LISTS: 2,
+    FactName.PLACES: {"statusBulkSms": "post-form", "getSubscriberLists": "get"},
+    FactName.ERROR_STYLE: {"status": 404, "known": True},
+    FactName.REFUSAL_AT_500: True,
+    FactName.LIST_SIZE: {"count": 100, "capped": True},
+    FactName.EMPTY_LIST: "bare_list",
+    FactName.PAGING: {"limit": True, "offset": False},
+    FactName.CLOCK_OUT: {"offset": 180, **_AT},
+    FactName.CLOCK_IN: {"offset": -90, **_AT},
+    FactName.DUPLICATES: True,
+    FactName.MODERATION: False,
+    FactName.UNSENT_LISTED: False,
+    FactName.PART_TABLE: "gsm",
+    FactName.REFUSED_PHONE: "logged",
+    FactName.LISTING_LAG: 41.5,
+    FactName.NAME_LENGTH: {"listed": 40, "sent": 160},
+    FactName.SCHEDULE_CLOCK: {"offset": 0, **_AT},
+    FactName.PRICE: {"per_part": "0.03", "prefix": "37525"},
+    FactName.FIRST_STATUS: "NEW",
+    FactName.LAST_STATUS: "DELIVERED",
+    FactName.CALLBACK: "report",
+}
+
+
+def _known(name: FactName, learned_at: datetime = _NOW) -> Fact:
+    return Fact(name, FactState.KNOWN, VALUES[name], None, learned_at, "getBalance", _ACCOUNT)
+
+
+def _gap(name: FactName) -> Fact:
+    return Fact(name, FactState.NOT_LEARNABLE, None, Gap.NO_ROWS, _NOW, "getBalance", _ACCOUNT)
+
+
+ALL = AccountFacts(_ACCOUNT, {name: _known(name) for name in FactName})
+
+
+def test_facts_are_read_as_they_were_written(tmp_path: Path) -> None:
+    """Every fact, known or not learnable, comes back with its time, method and account."""
+    path = tmp_path / "smsby.facts.json"
+    for facts in (ALL, AccountFacts(_ACCOUNT, {name: _gap(name) for name in FactName})):
+        write_facts(path, facts, "https://app.sms.by")
+        assert read_facts(path, _ACCOUNT) == facts
+
+
+def test_facts_have_typed_values() -> None:
+    """The values that decide something have types of their own."""
+    assert ALL.places == {"statusBulkSms": "post-form", "getSubscriberLists": "get"}
+    assert (ALL.refuses_at_500, ALL.listing_lag, ALL.part_table) == (True, 41.5, PartTable.GSM)
+    assert ALL.list_size == ListSize(100, True)
+    assert ALL.empty_form is EmptyForm.BARE_LIST
+    assert ALL.name_length == NameLength(40, 160)
+    assert ALL.price == KnownPrice(Decimal("0.03"), "37525")
+    assert ALL.clock(FactName.CLOCK_IN) == AccountClock(-90, _NOW)
+    assert [ALL.clock(name).text for name in (FactName.CLOCK_IN, FactName.CLOCK_OUT)] == [  # type: ignore[union-attr]
+        "UTC-01:30",
+        "UTC+03:00",
+    ]
+
+
+def test_facts_that_are_not_known_decide_nothing() -> None:
+    """Without facts everything is as documented."""
+    assert NO_FACTS.places == {}
+    assert not NO_FACTS.refuses_at_500
+    assert NO_FACTS.get(FactName.PRICE).state is FactState.NOT_ASKED
+    found = [
+        NO_FACTS.list_size,
+        NO_FACTS.empty_form,
+        NO_FACTS.listing_lag,
+        NO_FACTS.name_length,
+        NO_FACTS.price,
+    ]
+    assert found == [None] * 5
+    assert NO_FACTS.clock(FactName.CLOCK_IN) is None
+    assert NO_FACTS.reconcile_seconds(30) == 30
+
+
+def test_facts_of_another_account_are_not_used(tmp_path: Path) -> None:
+    """They stay in the file, and no one else gets them."""
+    path = tmp_path / "smsby.facts.json"
+    write_facts(path, ALL, "https://app.sms.by")
+    assert read_facts(path, _OTHER) == AccountFacts(_OTHER)
+    write_facts(
+        path, AccountFacts(_OTHER, {FactName.PRICE: _gap(FactName.PRICE)}), "https://app.startsend.ru"
+    )
+    assert read_facts(path, _ACCOUNT) == ALL
+    assert list(read_facts(path, _OTHER).facts) == [FactName.PRICE]
+
+
+def test_facts_that_are_known_are_not_lost() -> None:
+    """A fact that cannot be learned again stays; a new value replaces the old one."""
+    later = replace(_known(FactName.PRICE), learned_at=_NOW + timedelta(days=1))
+    facts = ALL.updated([_gap(FactName.CLOCK_IN), later, Fact(FactName.CALLBACK)])
+    assert facts.get(FactName.CLOCK_IN) == _known(FactName.CLOCK_IN)
+    assert facts.get(FactName.PRICE) == later
+    assert facts.get(FactName.CALLBACK).state is FactState.KNOWN
+    assert NO_FACTS.updated([_gap(FactName.PRICE)]).get(FactName.PRICE).state is FactState.NOT_LEARNABLE
+
+
+def test_facts_are_old_after_90_days() -> None:
+    """To the second; what was not learnable does not age."""
+    facts = AccountFacts(
+        _ACCOUNT, {FactName.PRICE: _known(FactName.PRICE), FactName.LISTS: _gap(FactName.LISTS)}
+    )
+    assert facts.find_old(_NOW + timedelta(days=90)) == []
+    assert [fact.name for fact in facts.find_old(_NOW + timedelta(days=90, seconds=1))] == [FactName.PRICE]
+
+
+def test_facts_make_the_search_for_a_lost_request_longer() -> None:
+    """Twice as long as a listing took, and never shorter than the setting."""
+    assert ALL.reconcile_seconds(30) == 83
+    assert ALL.reconcile_seconds(600) == 600
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda facts: facts["price"].update(value={"per_part": "1e9", "prefix": ""}),
+        lambda facts: facts["price"].update(phone="375291234567"),
+        lambda facts: facts["price"].pop("learned_at"),
+        lambda facts: facts["price"].update(gap="no_rows"),
+        lambda facts: facts["price"].update(state="not_learnable"),
+        lambda facts: facts["price"].update(learned_at="yesterday"),
+        lambda facts: facts["last_status"].update(value="DELIVERED to 375291234567"),
+        lambda facts: facts["last_status"].update(value="\x1b[31m"),
+        lambda facts: facts["places"].update(value={"statusBulkSms": "header"}),
+        lambda facts: facts["clock_in"].update(value={"offset": 10**6, **_AT}),
+        lambda facts: facts.update(own={}),
+    ],
+)
+def test_facts_break_the_schema(tmp_path: Path, change: Any) -> None:
+    """Nothing of a file that breaks its schema is used; the message says what to do, and repeats nothing of it."""
+    path = tmp_path / "smsby.facts.json"
+    write_facts(path, ALL, "https://app.sms.by")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    change(document["accounts"][_ACCOUNT]["facts"])
+    path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(FilesInvalid) as caught:
+        read_facts(path, _ACCOUNT)
+    (problem,) = caught.value.problems
+    assert problem.code == "FACTS"
+    assert problem.message == (
+        "not as schema/facts.schema.json says; restore it from git, or delete it and run `smsby-deploy doctor`"
+    )
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", "null", "[" * 100_000, '{"format": "smsby-lock"}', "\udcff"]
+)
+def test_facts_that_are_no_facts_file(tmp_path: Path, content: str) -> None:
+    """A damaged file is an error of the files, and never read as an empty one."""
+    path = tmp_path / "smsby.facts.json"
+    path.write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(FilesInvalid):
+        read_facts(path, _ACCOUNT)
+
+
+def test_facts_schema_has_every_fact() -> None:
+    """Each fact has a title and a description for editors."""
+    schema = json.loads(schema_file("facts").read_text(encoding="utf-8"))
+    facts = schema["properties"]["accounts"]["additionalProperties"]["properties"]["facts"]["properties"]
+    assert list(facts) == [str(name) for name in FactName] == [str(name) for name in VALUES]
+    assert all(fact["title"] and fact["description"].endswith(".") for fact in facts.values())
