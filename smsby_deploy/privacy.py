@@ -32,6 +32,7 @@ _UNIX_TIME = r"1[6-9]\d{8}"  # how sms.by writes times; no phone number starts l
 _LONG_NUMBER = r"\d(?:[\s()+-]*\d){6,}"  # of a message that is not ours: phone number or not, it is hidden
 _SMALL_NUMBER = r"\d{1,3}"
 _TOKEN_PARAMETER = r"""(?i)(\btoken["']?\s*[=:]\s*["']?)[^&"'\s,}]+"""
+_QUERY = r"""(/\w*)\?[^\s"'<>]+"""  # of a URL
 _SHOWN_START, _SHOWN_END = 5, 2  # digits of a number that stay readable
 
 
@@ -153,12 +154,12 @@ def shown_url(url: str) -> str:
 
 
 def filter_log_record(record: LogRecord) -> bool:
-    """Hide `token` parameters in a log record.
+    """Hide the queries of URLs in a log record.
 
-    urllib3 logs URLs, and the URL of a GET contains the token.
+    They have the token, phones and texts, and urllib3 logs URLs.
     """
     text = record.getMessage()
-    hidden = hide_token_parameters(text)
+    hidden = re.sub(_QUERY, rf"\1?{HIDDEN}", text)
     if hidden != text:
         record.msg, record.args = hidden, None
     return True

@@ -146,15 +146,15 @@ def test_hide_token_parameters_hides_any_token(text: str, shown: str) -> None:
     assert hide_token_parameters(text) == shown
 
 
-def test_filter_log_record_hides_the_token_of_a_url(caplog: pytest.LogCaptureFixture) -> None:
-    """The arguments of a log record are included; a record without a token keeps its arguments."""
+def test_filter_log_record_hides_the_query_of_a_url(caplog: pytest.LogCaptureFixture) -> None:
+    """It has token, phone and text. The arguments of a log record are included; another record keeps its own."""
     logger = logging.getLogger("test.privacy")
     logger.addFilter(filter_log_record)
     with caplog.at_level(logging.DEBUG, "test.privacy"):
-        logger.debug("GET %s", "/getBalance?token=secret")
+        logger.debug("GET %s", "/getBalance?phone=375291234567&token=secret")
         logger.debug("GET %s", "/getBalance")
     assert [record.getMessage() for record in caplog.records] == [
-        f"GET /getBalance?token={HIDDEN}",
+        f"GET /getBalance?{HIDDEN}",
         "GET /getBalance",
     ]
     assert caplog.records[1].args == ("/getBalance",)

@@ -55,7 +55,7 @@ class AnswerHandler:
                 self._record_rejected(request, outcome.error or "rejected")
             case OutcomeKind.NOT_SENT | OutcomeKind.TOKEN_REFUSED:
                 self._record_not_sent(request, outcome)
-                raise StopSending(f"not sent: {outcome.error}", ExitCode.UNREACHABLE)
+                raise StopSending(f"not sent: {outcome.explanation}", ExitCode.UNREACHABLE)
             case OutcomeKind.UNKNOWN:
                 self._record_unknown(request, outcome)
 

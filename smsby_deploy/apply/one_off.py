@@ -20,7 +20,6 @@ from smsby_deploy.errors import (
     OutcomeUnknown,
     Refused,
     SmsbyUnavailable,
-    TokenRefused,
     UsageError,
 )
 from smsby_deploy.plan.account_names import NOT_ASKED, SYSTEM_NAME, find_name_problems, read_names
@@ -32,7 +31,7 @@ from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
 from smsby_deploy.smsby.parsers import SmsReceipt, read_receipt
-from smsby_deploy.smsby.response import error_for
+from smsby_deploy.smsby.response import error_for, token_refused
 from smsby_deploy.texts.cost import cost_of
 from smsby_deploy.texts.samples import Sample, sample_mailing
 
@@ -107,7 +106,7 @@ def send_one(method: str, request: Callable[[], Outcome]) -> SmsReceipt:
         case OutcomeKind.REJECTED:
             raise error_for(method, error, status=200)
         case OutcomeKind.TOKEN_REFUSED:
-            raise TokenRefused(f"sms.by refuses the token: {error}", hint="check SMSBY_TOKEN")
+            raise token_refused(method, error, is_token_known=outcome.is_token_known)
         case OutcomeKind.NOT_SENT:
             raise SmsbyUnavailable(f"{method}: not sent: {error}", hint="try again later")
         case OutcomeKind.UNKNOWN:

@@ -10,6 +10,7 @@ from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, To
 from smsby_deploy.smsby.deliveries import BulkMailingStatus, Delivery, read_bulk_status, read_deliveries
 from smsby_deploy.smsby.json_stream import KeepRow
 from smsby_deploy.smsby.methods import METHODS, check_params
+from smsby_deploy.smsby.parameters import Way
 from smsby_deploy.smsby.parsers import (
     Alphaname,
     Balance,
@@ -40,6 +41,7 @@ from smsby_deploy.smsby.response import (
     read_int,
     refuses_token,
     says_nothing_found,
+    token_refused,
     unwrap,
 )
 from smsby_deploy.smsby.retry import READ_RETRIES, SLOW_RETRIES
@@ -132,8 +134,16 @@ class ReadClient:
             return None
 
     def get_subscriber_lists(self) -> tuple[SubscriberList, ...]:
-        """Return the contact lists of the account."""
-        answer = self._ask("getSubscriberLists", {})
+        """Return the contact lists of the account.
+
+        sms.by documents a POST; where it is refused, a GET is tried.
+        """
+        answer = self._ask("getSubscriberLists", {}, is_usable=_may_need_get)
+        if not answer.is_success:
+            try:
+                answer = self._ask("getSubscriberLists", {}, way=Way.GET)
+            except SmsbyDeployError:
+                raise failure_of("getSubscriberLists", answer) from None
         return tuple(read_lists(answer.data)) if answer.readable else ()
 
     def get_balance(self) -> Balance:
@@ -172,16 +182,18 @@ class ReadClient:
         is_nothing: Callable[[Answer], bool] | None = None,
         is_usable: Callable[[Answer], bool] = lambda answer: False,
         keep: Callable[[], KeepRow] | None = None,
+        way: Way | None = None,
     ) -> Answer:
         """Return the answer to a question; ask again if it was lost, or if sms.by is busy.
 
         `is_nothing` recognizes an answer that means "nothing yet"; by default, says_nothing_yet. `is_usable` recognizes a
         result despite an error in the answer. `keep` makes what chooses the rows of an answer that is read as a stream.
+        `way` is how the method is called, if not as documented.
 
         Raises:
             TokenRefused, ApiError, SmsbyUnavailable: every try failed, or another one is useless.
         """
-        method = METHODS[name]
+        method = METHODS[name] if way is None else METHODS[name].by(way)
         check_params(method, params)
         for tries in itertools.count(1):
             failure: SmsbyUnavailable
@@ -232,6 +244,13 @@ class _Sieve:
 def says_nothing_yet(answer: Answer) -> bool:
     """Return whether an answer means "nothing yet": HTTP 406, unless it is about the token."""
     return answer.status == 406 and not refuses_token(answer.error, 406)
+
+
+def _may_need_get(answer: Answer) -> bool:
+    """Return whether an answer to a POST may refuse the verb, or the place of the token."""
+    if refuses_token(answer.error, answer.status) or answer.status in (401, 403):
+        return answer.is_token_known
+    return bool(answer.error) if answer.status == 200 else 400 <= answer.status < 500 and answer.status != 429
 
 
 def _reports_deliveries(answer: Answer) -> bool:
@@ -290,14 +309,16 @@ def failure_of(name: str, answer: Answer) -> SmsbyDeployError:
     is_final = status < 300 or 400 <= status < 500
     if error and status != 429 and (is_final or is_known(error) or refuses_token(error, status)):
         number = read_int(find_value(answer.data, "message_id"))
-        return error_for(name, text or error, status=status, message_id=number)
+        return error_for(
+            name, text or error, status=status, message_id=number, is_token_known=answer.is_token_known
+        )
     if status == 429:
         busy = SmsbyUnavailable(f"{name}: {text or 'too many requests'} (HTTP 429)", hint="try again later")
         busy.retry_after = answer.retry_after
         return busy
     if status in (401, 403):
-        what = f": {text}" if text else ""
-        return TokenRefused(f"sms.by refuses the token (HTTP {status}){what}", hint="check SMSBY_TOKEN")
+        why = f"HTTP {status}{': ' + text if text else ''}"
+        return token_refused(name, why, is_token_known=answer.is_token_known)
     if status == 404 and not answer.readable:
         hint = "check api.url (or SMSBY_API_URL): it is not the URL of the sms.by API"
         return SmsbyUnavailable(f"{name}: no such page (HTTP 404)", hint=hint)

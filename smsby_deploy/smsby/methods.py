@@ -1,21 +1,21 @@
-"""Every known method of sms.by: verb, path, parameters, and what a call does.
+"""Every method of sms.by that the tool knows: verb, path, parameters with their places, and what a call does.
 
-Names, verbs and locations are those of <https://sms.by/en/api-docs/sms-messages>; the /api/v2/ ones those of its page on
-mailing lists. The parameters of a GET go into the query, those of a POST into the body.
+Requests are written from this table and from nothing else (transport.py). Names, verbs and places are those of
+<https://sms.by/en/api-docs/sms-messages>; the /api/v2/ ones those of its page on mailing lists.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal
 
 from smsby_deploy.errors import UsageError
+from smsby_deploy.smsby.parameters import Parameter, Place, ValueForm, Verb, Way
 
 Proof = Literal["uuid", "message_id", "sms_id", "confirmed"]
-Verb = Literal["GET", "POST"]
 
 CONTACTS_PER_IMPORT = 500
 CUSTOM_FIELDS = 30
@@ -26,9 +26,7 @@ _FORM_VARIABLES = 1000
 _CHUNK_OVERHEAD = 20  # a request with one message
 _REQUEST_OVERHEAD = 4  # token and callback_url
 _MESSAGE_OVERHEAD = 6  # alphaname_id, name, message_type, text and schedule_time
-_IMPORT_OVERHEAD = 40  # token, list_id and the names of the fields
-_PAGES = "limit_offset limit_rows"
-_FORWARDING = "forwarding_message forwarding_time vibername_id"
+_IMPORT_OVERHEAD = 40  # the names of the fields, and what else the body may hold
 
 
 class Effect(StrEnum):
@@ -49,16 +47,20 @@ class Method:
     name: str
     verb: Verb
     path: str
-    required: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
+    token: Place
+    parameters: tuple[Parameter, ...] = ()
     effect: Effect = Effect.ASKS
     proof: Proof | None = None
     only_prepares: bool = False
 
     @property
-    def location(self) -> Literal["query", "body"]:
-        """Where the parameters go."""
-        return "query" if self.verb == "GET" else "body"
+    def required(self) -> tuple[str, ...]:
+        """The names of the parameters that a caller must give."""
+        return tuple(one.name for one in self.parameters if one.is_required and one.default is None)
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        return tuple(one.name for one in self.parameters if not one.is_required or one.default is not None)
 
     @property
     def sends(self) -> bool:
@@ -69,64 +71,120 @@ class Method:
         """Whether a call with `params` sends: confirmSendMessageByList with confirm=0 only asks."""
         return self.sends and not (self.proof == "confirmed" and str(params.get("confirm")).strip() == "0")
 
+    def place_of(self, name: str) -> Place:
+        """Return where a parameter goes; one that is not documented goes where the token does."""
+        head = name.split("[", 1)[0]
+        return next((one.place for one in self.parameters if one.name == head), self.token)
+
+    def by(self, way: Way) -> Method:
+        """Return this method as called in another way."""
+        moved = tuple(replace(one, place=way.place) for one in self.parameters)
+        return replace(self, verb=way.verb, token=way.place, parameters=moved)
+
+
+def _in(place: Place, names: str, form: ValueForm = ValueForm.TEXT) -> tuple[Parameter, ...]:
+    """Return the parameters called `names`; a name that ends in `?` is optional."""
+    return tuple(
+        Parameter(name.rstrip("?"), place, form, is_required=not name.endswith("?")) for name in names.split()
+    )
+
+
+def _query(names: str, form: ValueForm = ValueForm.TEXT) -> tuple[Parameter, ...]:
+    return _in(Place.QUERY, names, form)
+
+
+def _form(names: str, form: ValueForm = ValueForm.TEXT) -> tuple[Parameter, ...]:
+    return _in(Place.FORM, names, form)
+
 
 def _v1(
     name: str,
     verb: Verb,
-    required: str = "",
-    optional: str = "",
-    *,
+    *parameters: tuple[Parameter, ...],
+    token: Place = Place.QUERY,
     proof: Proof | None = None,
     only_prepares: bool = False,
 ) -> Method:
     effect = Effect.SENDS if proof else Effect.ASKS
-    return Method(
-        name,
-        verb,
-        f"/api/v1/{name}",
-        tuple(required.split()),
-        tuple(optional.split()),
-        effect,
-        proof,
-        only_prepares,
-    )
+    path = f"/api/v1/{name}"
+    return Method(name, verb, path, token, sum(parameters, ()), effect, proof, only_prepares)
 
 
-def _v2(name: str, verb: Verb, required: str = "", *, effect: Effect = Effect.ASKS) -> Method:
-    return Method(name, verb, f"/api/v2/{name}", tuple(required.split()), (), effect)
+def _v2(
+    name: str,
+    *parameters: tuple[Parameter, ...],
+    token: Place = Place.QUERY,
+    effect: Effect = Effect.ASKS,
+) -> Method:
+    return Method(name, "POST", f"/api/v2/{name}", token, sum(parameters, ()), effect)
 
+
+_CALLBACK = (Parameter("callback_url", Place.BODY, default=""),)
+_PAGES = _query("limit_offset? limit_rows?", ValueForm.NUMBER)
 
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
-        _v1("sendBulkSms", "POST", "messages", "callback_url", proof="uuid"),
-        _v1("statusBulkSms", "POST", "uuid"),
-        _v1("sendQuickSMS", "POST", "message phone alphaname_id", f"show_cost {_FORWARDING}", proof="sms_id"),
-        _v1("sendOtpTelegram", "POST", "message phone", proof="sms_id"),
-        _v1("sendOtpWhatsApp", "POST", "message phone", proof="sms_id"),
+        # The document lists the three parameters of sendBulkSms as query, and shows them as one nested object.
+        _v1("sendBulkSms", "POST", _in(Place.BODY, "messages"), _CALLBACK, token=Place.BODY, proof="uuid"),
+        _v1("statusBulkSms", "POST", _query("uuid")),
+        _v1(
+            "sendQuickSMS",
+            "POST",
+            _query("message phone alphaname_id"),
+            _query("show_cost?", ValueForm.SWITCH),
+            _form("forwarding_message?", ValueForm.SWITCH),
+            _form("forwarding_time?", ValueForm.MINUTES),
+            _form("vibername_id?", ValueForm.NUMBER),
+            proof="sms_id",
+        ),
+        _v1("sendOtpTelegram", "POST", _query("message", ValueForm.CODE), _query("phone"), proof="sms_id"),
+        _v1("sendOtpWhatsApp", "POST", _query("message", ValueForm.CODE), _query("phone"), proof="sms_id"),
         _v1(
             "createSmsMessage",
             "GET",
-            "message",
-            "name alphaname_id time",
+            _query("message name?"),
+            _query("alphaname_id?", ValueForm.NUMBER),
+            _query("time?", ValueForm.MINUTE),
             proof="message_id",
             only_prepares=True,
         ),
-        _v1("checkSMSMessageStatus", "GET", "message_id"),
-        _v1("sendSMS", "GET", "message_id phone", proof="sms_id"),
-        _v1("checkSMS", "GET", "sms_id"),
-        _v1("getMessagesList", "GET", "", _PAGES),
-        _v1("getSmsDeliveryList", "GET", "message_id", _PAGES),
-        _v1("sendSmsList", "POST", "name message d_schedule list_id alphaname_id", proof="message_id"),
-        _v1("confirmSendMessageByList", "POST", "message_id confirm", proof="confirmed"),
-        _v1("getSMSMessages", "GET", "", "type"),
+        _v1("checkSMSMessageStatus", "GET", _query("message_id")),
+        _v1("sendSMS", "GET", _query("message_id", ValueForm.NUMBER), _query("phone"), proof="sms_id"),
+        _v1("checkSMS", "GET", _query("sms_id", ValueForm.NUMBER)),
+        _v1("getMessagesList", "GET", _PAGES),
+        _v1("getSmsDeliveryList", "GET", _query("message_id", ValueForm.NUMBER), _PAGES),
+        _v1(
+            "sendSmsList",
+            "POST",
+            _form("name message"),
+            _form("d_schedule", ValueForm.MINUTE),
+            _form("list_id alphaname_id", ValueForm.NUMBER),
+            token=Place.FORM,
+            proof="message_id",
+        ),
+        _v1(
+            "confirmSendMessageByList",
+            "POST",
+            _form("message_id", ValueForm.NUMBER),
+            _form("confirm", ValueForm.SWITCH),
+            token=Place.FORM,
+            proof="confirmed",
+        ),
+        _v1("getSMSMessages", "GET", _query("type?", ValueForm.KIND)),
         _v1("getAlphanames", "GET"),
-        _v1("getAlphanameId", "GET", "name"),
+        _v1("getAlphanameId", "GET", _query("name")),
         _v1("getBalance", "GET"),
         _v1("getLimit", "GET"),
-        _v2("getSubscriberLists", "GET"),
-        _v2("createSubscriberList", "POST", "name", effect=Effect.CHANGES),
-        _v2("importContacts", "POST", "list_id field_names data", effect=Effect.CHANGES),
+        _v2("getSubscriberLists", token=Place.FORM),
+        _v2("createSubscriberList", _query("name"), effect=Effect.CHANGES),
+        # The document has all of these in the query, which 500 contacts would make too long.
+        _v2(
+            "importContacts",
+            _query("list_id", ValueForm.NUMBER),
+            _in(Place.BODY, "field_names data"),
+            effect=Effect.CHANGES,
+        ),
     )
 }
 
@@ -161,13 +219,13 @@ def check_params(method: Method, params: Mapping[str, Any]) -> None:
             f"{method.name}: missing {noun} {', '.join(missing)}",
             hint=_parameters_of(method),
         )
+    for one in method.parameters:
+        value = params.get(one.name)
+        if value not in (None, "", [], {}) and not one.form.allows(value):
+            raise UsageError(f"{method.name}: {one.name} must be {one.form.value}")
     if params.get("limit_offset") not in (None, "") and params.get("limit_rows") in (None, ""):
         raise UsageError(f"{method.name}: limit_rows is required with limit_offset")
-    if method.name in ("sendOtpTelegram", "sendOtpWhatsApp"):
-        _check_code(method, str(params["message"]))
-    elif method.name == "sendQuickSMS":
-        _check_forwarding(params)
-    elif method.name == "importContacts":
+    if method.name == "importContacts":
         _check_contacts(params)
 
 
@@ -196,27 +254,13 @@ def unknown_params(method: Method, params: Mapping[str, Any]) -> list[str]:
 
     sms.by silently ignores them.
     """
-    known = {*method.required, *method.optional}
+    known = {one.name for one in method.parameters}
     return [name for name in params if name.split("[", 1)[0] not in known]
 
 
 def _parameters_of(method: Method) -> str:
     optional = f"; optional: {', '.join(method.optional)}" if method.optional else ""
     return f"{method.name} takes {', '.join(method.required) or 'nothing'}{optional}"
-
-
-def _check_code(method: Method, code: str) -> None:
-    if not (code.isascii() and code.isdigit() and len(code) <= 16):
-        raise UsageError(f"{method.name}: message must be a code of 1 to 16 digits")
-
-
-def _check_forwarding(params: Mapping[str, Any]) -> None:
-    minutes = params.get("forwarding_time")
-    if minutes in (None, ""):
-        return
-    text = str(minutes)
-    if not (text.isascii() and text.isdigit() and 5 <= int(text) <= 60):
-        raise UsageError("sendQuickSMS: forwarding_time must be a number of minutes from 5 to 60")
 
 
 def _check_contacts(params: Mapping[str, Any]) -> None:

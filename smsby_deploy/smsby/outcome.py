@@ -7,7 +7,15 @@ from enum import StrEnum
 from typing import Any
 
 from smsby_deploy.smsby.methods import Proof
-from smsby_deploy.smsby.response import Answer, find_value, objects_of, read_int, refuses_token, unwrap
+from smsby_deploy.smsby.response import (
+    PLACE_HINT,
+    Answer,
+    find_value,
+    objects_of,
+    read_int,
+    refuses_token,
+    unwrap,
+)
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected
 
 _FAILURES = frozenset({"error", "fail", "failed", "failure", "false", "0"})
@@ -31,6 +39,7 @@ class Outcome:
     message_id: of the new message, or, with a rejection as a duplicate, of the existing one
     retry_after: the seconds that sms.by asked to wait
     raw: the answer's JSON, if any
+    is_token_known: whether a token that a POST refuses was accepted in a GET
     """
 
     kind: OutcomeKind
@@ -40,6 +49,12 @@ class Outcome:
     retry_after: float | None = None
     sms_id: int | None = None
     raw: Any = field(default=None, repr=False, compare=False)
+    is_token_known: bool = False
+
+    @property
+    def explanation(self) -> str | None:
+        """The error, and what may be its reason."""
+        return f"{self.error}; {PLACE_HINT}" if self.is_token_known else self.error
 
 
 def judge_send(
@@ -79,7 +94,8 @@ def _refused(answer: Answer, error: str) -> Outcome:
     """Return the outcome of an answer with an `error` text that counts as an answer."""
     text, data = answer.explanation, answer.data
     if refuses_token(error, answer.status):
-        return Outcome(OutcomeKind.TOKEN_REFUSED, error=text, raw=data)
+        known = answer.is_token_known
+        return Outcome(OutcomeKind.TOKEN_REFUSED, error=text, raw=data, is_token_known=known)
     uuid = find_value(data, "uuid")
     if (isinstance(uuid, str) and uuid.strip()) or _positive(find_value(data, "sms_id")):
         # An error together with the proof of a send: it may or may not have been sent.

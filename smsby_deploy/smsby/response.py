@@ -49,6 +49,10 @@ _NOTHING_FOUND = re.compile(
 )
 
 
+PLACE_HINT = (
+    "this service may read the parameters of a POST elsewhere than sms.by documents; "
+    "docs/api.md says where each method has them"
+)
 LIST_KEYS = ("result", "data")  # under which a list may be
 
 
@@ -71,6 +75,7 @@ class Answer:
     readable: whether the body was JSON
     is_empty: whether there was no body at all
     retry_after: the seconds that sms.by asked to wait
+    is_token_known: whether this answers a POST, after a GET with the same token was accepted
     """
 
     status: int
@@ -79,11 +84,18 @@ class Answer:
     is_empty: bool = False
     retry_after: float | None = None
     token: str = field(default="", repr=False)
+    is_token_known: bool = False
 
     @property
     def is_success(self) -> bool:
         """Whether it is a 2xx without an error text; the body may still be empty or unreadable."""
         return 200 <= self.status < 300 and not self.error
+
+    @property
+    def accepts_token(self) -> bool:
+        """Whether only a request with a valid token is answered like this."""
+        is_nothing = self.status == 406 and not refuses_token(self.error, 406)
+        return is_nothing or (self.is_success and self.readable)
 
     @property
     def error(self) -> str | None:
@@ -282,6 +294,17 @@ def refuses_token(text: str | None, status: int) -> bool:
     return bool(text) and (status == 401 or _TOKEN.search(text or "") is not None)
 
 
+def token_refused(method: str, why: str, *, is_token_known: bool = False) -> TokenRefused:
+    """Return the error for a refused token, which `method` answered with `why`.
+
+    If a GET with the same token was accepted, the place of the parameters of a POST may be the reason.
+    """
+    if is_token_known:
+        message = f"{method}: sms.by refuses the token in a POST, and accepts it in a GET: {why}"
+        return TokenRefused(message, hint=PLACE_HINT)
+    return TokenRefused(f"sms.by refuses the token: {why}", hint="check SMSBY_TOKEN")
+
+
 def is_known(text: str) -> bool:
     """Return whether `text` is a known error of sms.by.
 
@@ -290,10 +313,12 @@ def is_known(text: str) -> bool:
     return any(re.search(pattern, text, re.IGNORECASE) for pattern, _, _ in _KNOWN)
 
 
-def error_for(method: str, text: str, *, status: int, message_id: int | None = None) -> SmsbyDeployError:
+def error_for(
+    method: str, text: str, *, status: int, message_id: int | None = None, is_token_known: bool = False
+) -> SmsbyDeployError:
     """Return the typed error for the error `text` that `method` answered with HTTP `status`."""
     if refuses_token(text, status):
-        return TokenRefused(f"sms.by refuses the token: {text}", hint="check SMSBY_TOKEN")
+        return token_refused(method, text, is_token_known=is_token_known)
     for pattern, kind, hint in _KNOWN:
         if re.search(pattern, text, re.IGNORECASE):
             error = kind(f"{method}: {text}", status=status, hint=hint)

@@ -292,7 +292,13 @@ def _of_send(method: Method, answer: Answer) -> RawAnswer:
             return RawAnswer(answer.data, _unknown(method, outcome.error or ""))
     return RawAnswer(
         None,
-        error_for(method.name, outcome.error or "", status=answer.status, message_id=outcome.message_id),
+        error_for(
+            method.name,
+            outcome.error or "",
+            status=answer.status,
+            message_id=outcome.message_id,
+            is_token_known=outcome.is_token_known,
+        ),
     )
 
 

@@ -1,6 +1,6 @@
 """HTTP to sms.by: one request, one answer.
 
-The token goes only into the query of a GET and the body of a POST.
+Every parameter and the token go where methods.py says, unless the account was seen to read them elsewhere.
 
 A ReadTransport refuses every method that sends or changes something; a SendTransport does not.
 """
@@ -43,6 +43,7 @@ from smsby_deploy.smsby.connection_errors import HINT, explain_not_connected, ne
 from smsby_deploy.smsby.fresh_connections import AHEAD, FreshConnection, FreshConnections, open_connection
 from smsby_deploy.smsby.json_stream import JsonStream, KeepRow
 from smsby_deploy.smsby.methods import Effect, Method
+from smsby_deploy.smsby.parameters import Place, Ways
 from smsby_deploy.smsby.response import Answer
 from smsby_deploy.smsby.retry import Pace
 
@@ -66,7 +67,10 @@ class AnswerTooLarge(AnswerLost):
 
 
 class ReadTransport:
-    """Paced questions to one service with one token; safe to share between threads."""
+    """Paced questions to one service with one token; safe to share between threads.
+
+    `body` is how a body is written whose place is BODY. `ways` has the methods that are not called as documented.
+    """
 
     def __init__(
         self,
@@ -77,11 +81,14 @@ class ReadTransport:
         requests_per_second: float,
         body: Literal["json", "form"],
         clock: Clock,
+        ways: Ways | None = None,
     ) -> None:
         self._url = url.rstrip("/")
         self._token = token
         self._timeout = timeout
-        self._form = body == "form"
+        self._body = Place(body)
+        self._ways = ways or {}
+        self._is_accepted_by_get = False  # the token, by an answer to a GET
         self._session = _new_session()
         self.clock = clock
         self._adapter = self._new_adapter()
@@ -112,20 +119,26 @@ class ReadTransport:
         Raises:
             NotConnected: the request cannot be built.
         """
+        way = self._ways.get(method.name)
+        if way is not None and method.verb == "POST":
+            method = method.by(way)
+        parts: dict[Place, dict[str, Any]] = {place: {} for place in Place}
+        for name, value in params.items():
+            if name != "token":
+                parts[method.place_of(name)][name] = value
+        parts[method.token]["token"] = self._token
+        parts[self._body] |= parts[Place.BODY]
         headers: dict[str, str] = {}
-        content = {**params, "token": self._token}
-        arguments: dict[str, Any]
+        data: Any = None
         try:
-            if method.location == "query":
-                arguments = {"params": list(_brackets(content))}
-            elif self._form:
-                arguments = {"data": list(_brackets(content))}
-            else:
+            if parts[Place.JSON]:
                 headers["Content-Type"] = "application/json"
-                arguments = {"data": _json_object(content)}
-            url = self._url + method.path
+                data = _json_object(parts[Place.JSON])
+            elif parts[Place.FORM]:
+                data = list(_brackets(parts[Place.FORM]))
+            url, query = self._url + method.path, list(_brackets(parts[Place.QUERY]))
             return self._session.prepare_request(
-                requests.Request(method.verb, url, headers=headers, **arguments)
+                requests.Request(method.verb, url, headers=headers, params=query, data=data)
             )
         except UnicodeEncodeError:
             raise NotConnected(
@@ -158,14 +171,18 @@ class ReadTransport:
                 raise self._not_connected(error) from None
             raise _lost(error) from None
         self.pace.adapt(slowdowns, is_too_fast=response.status_code == _TOO_MANY)
-        return Answer(
+        answer = Answer(
             response.status_code,
             data,
             readable=data is not None,
             is_empty=is_empty,
             retry_after=self._retry_after(response.headers.get("Retry-After", "")),
             token=self._token,
+            is_token_known=self._is_accepted_by_get and request.method == "POST",
         )
+        if request.method == "GET" and answer.accepts_token:
+            self._is_accepted_by_get = True
+        return answer
 
     def _read(self, response: requests.Response, keep: KeepRow | None) -> tuple[Any, bool]:
         """Return the parsed body, None if it is not JSON, and whether there is none at all."""
@@ -300,6 +317,7 @@ class SendTransport(ReadTransport):
 def _new_session() -> requests.Session:
     session = requests.Session()
     session.headers["User-Agent"] = f"smsby-deploy/{__version__}"
+    session.headers["Accept"] = "application/json"  # without it, Laravel answers some errors with a page
     session.headers["Accept-Encoding"] = "gzip"
     session.auth = lambda request: request  # send no password from ~/.netrc
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # accept no cookies

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from smsby_deploy.cli.main import group
-from smsby_deploy.smsby.methods import METHODS
+from smsby_deploy.smsby.methods import METHODS, Method
 from smsby_deploy.smsby.response import is_known
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs/api.md").read_text(encoding="utf-8")
@@ -17,13 +17,27 @@ ROWS = [
 ]
 
 
+def _parameters_of(method: Method) -> str:
+    """As the table has them: by place, the query first and without its name; optional ones in italics."""
+    groups: dict[str, list[str]] = {str(method.token): []}
+    for one in method.parameters:
+        name = one.name if one.name in method.required else f"*{one.name}*"
+        groups.setdefault(str(one.place), []).append(name)
+    shown = [
+        ("" if place == "query" else f"{place}: ") + (", ".join(names) or "(the token)")
+        for place, names in groups.items()
+        if names or place != "query"
+    ]
+    return "; ".join(shown)
+
+
 def test_the_table_lists_every_method_as_it_is_called() -> None:
-    """In the same order, with the verb, the path, all parameters and what it does."""
+    """In the same order, with the verb, the path, all parameters in their places and what it does."""
     expected = [
         [
             f"`{method.name}`",
             f"{method.verb} {method.path}",
-            ", ".join([*method.required, *(f"*{name}*" for name in method.optional)]),
+            _parameters_of(method),
             method.effect.value,
         ]
         for method in METHODS.values()

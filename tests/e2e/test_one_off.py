@@ -45,7 +45,7 @@ def test_test_send_shows_the_text_and_its_cost(shop: Shop) -> None:
     assert "1 part, 0.026 BYN" in sent.out
     assert MINE not in sent.out + sent.err
     (call,) = [call for call in shop.calls() if call["method"] == "sendQuickSMS"]
-    assert call["params"]["show_cost"] == 1
+    assert call["params"]["show_cost"] == "1"
     assert not (shop.root / "smsby.lock.json").exists()
 
 

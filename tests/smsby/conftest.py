@@ -58,6 +58,17 @@ class Asked:
     def form(self) -> dict[str, list[str]]:
         return parse_qs(self.body.decode(), keep_blank_values=True)
 
+    @property
+    def places(self) -> dict[str, dict[str, Any]]:
+        """The parameters in the query, in the form and in the JSON, with their values."""
+        kind = self.headers.get("content-type", "")
+        form = self.form if kind == "application/x-www-form-urlencoded" else {}
+        return {
+            "query": {name: values[0] for name, values in self.query.items()},
+            "form": {name: values[0] for name, values in form.items()},
+            "json": self.json if kind == "application/json" else {},
+        }
+
 
 class FakeServer:
     """The server's script and memory. Without a script it answers an empty 200."""

@@ -355,7 +355,7 @@ def test_status_bulk_sms_reads_one_mailing(wire: FakeServer, reader: ReadClient,
     (mailing,) = reader.status_bulk_sms("cc9c8043")
     assert (mailing.message_id, mailing.alphaname_id) == (1, 1)
     assert mailing.deliveries == (Delivery("375291111111", "success", None),)
-    assert (wire.asked[0].verb, wire.asked[0].json["uuid"]) == ("POST", "cc9c8043")
+    assert (wire.asked[0].verb, wire.asked[0].query["uuid"]) == ("POST", ["cc9c8043"])
 
 
 @pytest.mark.parametrize(
@@ -445,7 +445,42 @@ def test_get_subscriber_lists_reads_several_shapes(wire: FakeServer, reader: Rea
     """Objects and a map are read alike."""
     wire.answers(Reply(200, data))
     assert reader.get_subscriber_lists() == (SubscriberList(3434, "Newsletter"),)
-    assert wire.asked[0].path == "/api/v2/getSubscriberLists"
+    (asked,) = wire.asked
+    assert (asked.verb, asked.path) == ("POST", "/api/v2/getSubscriberLists")
+
+
+_LISTS = Reply(200, {"status": "OK", "result": [{"list_id": 3434, "name": "Newsletter"}]})
+_REFUSED = Reply(403, {"error": "token is invalid"})
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(404, b"<html>"),
+        Reply(405, {"message": "Use GET."}),
+        Reply(200, {"error": "no"}),
+        Reply(400),
+        _REFUSED,
+    ],
+)
+def test_get_subscriber_lists_falls_back_to_get(wire: FakeServer, reader: ReadClient, reply: Reply) -> None:
+    """The page of sms.by has a POST, which no client is known to have tried. Here another GET was accepted before."""
+    wire.answers(Reply(200, {"limit": 5}), reply, _LISTS, reply, Reply(400, {"error": "not this either"}))
+    reader.get_limit()
+    assert reader.get_subscriber_lists() == (SubscriberList(3434, "Newsletter"),)
+    with pytest.raises(SmsbyDeployError) as caught:
+        reader.get_subscriber_lists()
+    assert "not this either" not in caught.value.message
+    assert [asked.verb for asked in wire.asked] == ["GET", "POST", "GET", "POST", "GET"]
+    assert wire.asked[2].query == {"token": [TOKEN]}
+
+
+def test_get_subscriber_lists_shows_a_refused_token_once(wire: FakeServer, reader: ReadClient) -> None:
+    """A token that no GET was accepted with is refused, whatever its place."""
+    wire.answers(_REFUSED, _LISTS)
+    with pytest.raises(TokenRefused):
+        reader.get_subscriber_lists()
+    assert len(wire.asked) == 1
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,43 @@ from smsby_deploy.smsby.methods import (
     recipients_per_form,
     unknown_params,
 )
+from smsby_deploy.smsby.parameters import ValueForm, Way
+from tests.documented import DOCUMENT, Documented
 
+_NUMBERS = {ValueForm.NUMBER, ValueForm.SWITCH, ValueForm.MINUTES}
 _CODE = {"phone": "375291234567"}
 _QUICK = {"message": "hi", "phone": "375291234567", "alphaname_id": 0}
 _IMPORT = {"list_id": 7, "field_names": ["phone"], "data": [["375291234567"]]}
+
+
+@pytest.mark.parametrize("row", DOCUMENT, ids=lambda row: f"{row.method}-{row.name}")
+def test_methods_have_each_parameter_where_the_document_has_it(row: Documented) -> None:
+    """Verb, place, whether it is required, and numbers where it has integers."""
+    method = METHODS[row.method]
+    assert (method.verb, method.path) == (row.verb, f"/api/v1/{row.method}")
+    assert method.place_of(row.name) == row.place
+    if row.name == "token":
+        assert method.token == row.place
+        return
+    (found,) = [one for one in method.parameters if one.name == row.name]
+    assert found.is_required == row.is_required
+    assert (found.form in _NUMBERS) == (row.type == "integer")
+
+
+def test_methods_have_no_parameter_that_the_document_lacks() -> None:
+    """The same for those 14 methods as a whole."""
+    documented = {(row.method, row.name) for row in DOCUMENT if row.name != "token"}
+    methods = [METHODS[name] for name in dict.fromkeys(row.method for row in DOCUMENT)]
+    assert len(methods) == 14
+    assert {(method.name, one.name) for method in methods for one in method.parameters} == documented
+
+
+@pytest.mark.parametrize("way", Way)
+def test_method_called_in_another_way_has_all_in_one_place(way: Way) -> None:
+    """A GET has only its query; what is not documented goes where the token does."""
+    moved = METHODS["sendQuickSMS"].by(way)
+    assert moved.verb == ("GET" if way is Way.GET else "POST")
+    assert {moved.place_of(name) for name in ("token", "phone", "forwarding_time", "other")} == {way.place}
 
 
 def test_methods_that_send_are_the_documented_ones() -> None:
@@ -63,6 +96,12 @@ def test_find_method_suggests_a_similar_name() -> None:
         ("sendOtpTelegram", {**_CODE, "message": "٣"}, "1 to 16 digits"),
         ("sendQuickSMS", {**_QUICK, "forwarding_time": 4}, "from 5 to 60"),
         ("sendQuickSMS", {**_QUICK, "forwarding_time": "61"}, "from 5 to 60"),
+        ("confirmSendMessageByList", {"message_id": 5, "confirm": 2}, "confirm must be 0 or 1"),
+        ("confirmSendMessageByList", {"message_id": "5a", "confirm": 1}, "message_id must be a number"),
+        ("sendQuickSMS", {**_QUICK, "show_cost": "yes"}, "show_cost must be 0 or 1"),
+        ("getSMSMessages", {"type": "api"}, "type must be WEB or API"),
+        ("createSmsMessage", {"message": "hi", "time": "2026-12-01T10:00"}, "written as 2026-12-01 10:00"),
+        ("createSmsMessage", {"message": "hi", "time": "2026-13-01 10:00"}, "time must be a time"),
         ("importContacts", {**_IMPORT, "data": "375291234567"}, "must be lists"),
         ("importContacts", {**_IMPORT, "field_names": ["name"]}, "must contain phone or email"),
         ("importContacts", {**_IMPORT, "field_names": ["phone", *map(str, range(31))]}, "at most 30"),
@@ -83,6 +122,11 @@ def test_check_params_refuses(name: str, params: dict[str, Any], message: str) -
         ("sendQuickSMS", {**_QUICK, "forwarding_time": "60"}),
         ("importContacts", {**_IMPORT, "data": [["375291234567"]] * 500}),
         ("getMessagesList", {"limit_offset": 0, "limit_rows": 10}),
+        ("getSMSMessages", {"type": "WEB"}),
+        ("getSMSMessages", {"type": ""}),
+        ("createSmsMessage", {"message": "hi", "alphaname_id": "0", "time": "2026-12-01 10:00"}),
+        ("confirmSendMessageByList", {"message_id": "5", "confirm": False}),
+        ("sendBulkSms", {"messages": [{}]}),
     ],
 )
 def test_check_params_accepts_the_limits(name: str, params: dict[str, Any]) -> None:

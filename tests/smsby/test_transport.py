@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from smsby_deploy.errors import SmsbyDeployError
+from smsby_deploy.errors import SmsbyDeployError, TokenRefused
 from smsby_deploy.smsby.client import ReadClient
-from smsby_deploy.smsby.methods import METHODS
+from smsby_deploy.smsby.methods import METHODS, Method
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
+from smsby_deploy.smsby.parameters import Place, Way
 from smsby_deploy.smsby.send_client import SendClient
 from smsby_deploy.smsby.transport import ReadTransport
 from tests.smsby.conftest import TOKEN, FakeClock, FakeServer, MakeSender, Reply
@@ -207,21 +208,65 @@ def test_form_body_has_php_brackets(wire: FakeServer, make_sender: MakeSender) -
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 @pytest.mark.parametrize("body", ["json", "form"])
-def test_post_url_never_contains_the_token(
-    wire: FakeServer, make_sender: MakeSender, method: Any, body: str
+def test_request_has_each_parameter_in_its_place(
+    wire: FakeServer, make_sender: MakeSender, method: Method, body: str
 ) -> None:
-    """Of any method; and a parameter called token does not replace it."""
+    """And nowhere else, the token included; a parameter called token does not replace it."""
     wire.answers(Reply(200, {"status": "OK"}))
-    make_sender(body=body)._transport.send(method, {"token": "mine", "message": "1"})
+    params = {one.name: f"v-{one.name}" for one in method.parameters}
+    make_sender(body=body)._transport.send(method, {"token": "mine", **params})
     (asked,) = wire.asked
-    assert asked.path == method.path
-    if asked.verb == "POST":
-        assert asked.query == {}
-        assert TOKEN.encode() in asked.body and b"mine" not in asked.body
-    else:
-        assert asked.query["token"] == [TOKEN]
-        assert asked.body == b""
+    expected: dict[str, dict[str, str]] = {"query": {}, "form": {}, "json": {}}
+    for name, value in (*params.items(), ("token", TOKEN)):
+        place = method.place_of(name)
+        expected[body if place is Place.BODY else place][name] = value
+    assert (asked.verb, asked.path, asked.places) == (method.verb, method.path, expected)
+    assert asked.headers["accept"] == "application/json"
     assert TOKEN not in str(asked.headers)
+
+
+@pytest.mark.parametrize("way", Way)
+def test_request_follows_what_the_account_was_seen_to_read(
+    wire: FakeServer, make_sender: MakeSender, way: Way
+) -> None:
+    """Every parameter of that method, and none of another."""
+    wire.answers(*[Reply(200, {"sms_id": 1})] * 2)
+    sender = make_sender(ways={"sendQuickSMS": way})
+    sender.send_quick_sms(message="hi", phone="375291111111", alphaname_id=0, forwarding_minutes=5)
+    sender.send_otp_telegram(code="1234", phone="375291111111")
+    moved, other = wire.asked
+    assert moved.verb == way.verb
+    assert {place for place, params in moved.places.items() if params} == {str(way.place)}
+    assert set(moved.places[way.place]) == {
+        "message", "phone", "alphaname_id", "forwarding_message", "forwarding_time", "token"
+    }  # fmt: skip
+    assert (other.verb, set(other.places["query"])) == ("POST", {"message", "phone", "token"})
+
+
+def test_refused_post_after_an_accepted_get_doubts_the_place(
+    wire: FakeServer, make_sender: MakeSender
+) -> None:
+    """The token may be right, and its place wrong: the message says so, and a send says it, too."""
+    refusal = Reply(403, {"error": "token is invalid"})
+    sender = make_sender()
+    wire.answers(refusal)
+    with pytest.raises(TokenRefused) as alone:
+        sender.status_bulk_sms("u")
+    assert (alone.value.message, alone.value.hint) == (
+        "sms.by refuses the token: token is invalid",
+        "check SMSBY_TOKEN",
+    )
+    wire.answers(Reply(200, {"limit": 5}), refusal, Reply(401, b""), refusal, refusal)
+    sender.get_limit()
+    for _ in range(2):
+        with pytest.raises(TokenRefused, match="in a POST, and accepts it in a GET") as caught:
+            sender.status_bulk_sms("u")
+        assert "elsewhere than sms.by documents" in caught.value.hint
+    outcome = sender.send_otp_telegram(code="1234", phone="375291111111")
+    assert outcome.kind is OutcomeKind.TOKEN_REFUSED
+    assert "elsewhere than sms.by documents" in str(outcome.explanation)
+    with pytest.raises(TokenRefused, match="refuses the token: "):
+        sender.get_balance()
 
 
 def test_transport_ignores_netrc(
@@ -274,7 +319,7 @@ def test_transport_hides_the_token_everywhere(
         reader.get_balance()
     seen = [repr(outcome), repr(sender), repr(sender._transport), repr(vars(sender))]
     seen += [str(caught.value), repr(caught.value), caught.value.hint, caplog.text]
-    assert ("getBalance?token=<hidden>" in caplog.text) is not bool(reply.break_off)
+    assert ("getBalance?<hidden>" in caplog.text) is not bool(reply.break_off)
     assert TOKEN not in " ".join(seen)
 
 
