@@ -20,3 +20,8 @@ def schema_file(name: str) -> Path:
 def sample_project() -> Path:
     """Return the directory of the sample project, which `demo` runs and `init` copies."""
     return _shipped("campaigns")
+
+
+def problems_page(language: str) -> Path:
+    """Return the page of the docs that explains every problem code in `language`."""
+    return _shipped("docs") / ("problems.md" if language == "en" else f"problems.{language}.md")

@@ -1,13 +1,58 @@
-"""Wording for users: counts with a noun, the first of many names, and text without control characters."""
+"""Wording for users: sentences that can be translated, counts with a noun, and text without control characters."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from string import Formatter
 
 # DEL, C1, bidi marks, the separators that break lines in some viewers, and halves of surrogate pairs.
 BEYOND_C0 = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 _CONTROLS = rf"[\x00-\x09\x0b-\x1f{BEYOND_C0}]"
+
+
+class Sentence(str):
+    """A sentence in English that remembers its template and values, so that it can be said in another language."""
+
+    __slots__ = ("template", "values")
+    template: str
+    values: Mapping[str, object]
+
+    def __new__(cls, text: str, template: str = "", values: Mapping[str, object] | None = None) -> Sentence:
+        made = super().__new__(cls, text)
+        made.template, made.values = template, values or {}
+        return made
+
+
+def sentence(template: str, **values: object) -> Sentence:
+    """Return `template` with its values: `sentence("{count:part|parts} of {name}", count=2, name="vip")`.
+
+    A placeholder is one of `str.format` with a name alone. With `|` it is a count and its noun, as many words as the language
+    has forms: `{count:part|parts}` is `1 part` or `2,000 parts`; a leading `|` leaves out the count. A value may be a
+    Sentence. tests/output/test_translation.py finds the templates that have no translation.
+    """
+    return Sentence(fill(template, values, _show), template, values)
+
+
+def fill(template: str, values: Mapping[str, object], show: Callable[[object, str], str]) -> str:
+    """Return `template` with each placeholder replaced by `show(value, format)`."""
+    return "".join(
+        text if name is None else text + show(values[name], form) for text, name, form in _pieces(template)
+    )
+
+
+@cache
+def _pieces(template: str) -> tuple[tuple[str, str | None, str], ...]:
+    return tuple((text, name, form or "") for text, name, form, _ in Formatter().parse(template))
+
+
+def _show(value: object, form: str) -> str:
+    if "|" in form and isinstance(value, int):
+        forms = form.removeprefix("|").split("|")
+        word = forms[0] if value == 1 else forms[-1]
+        return word if form.startswith("|") else f"{value:,} {word}"
+    return format(value, form)
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:

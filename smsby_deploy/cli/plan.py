@@ -135,10 +135,11 @@ def _plan(
 def _write_no_plan(loaded: LoadedProject, error: SmsbyDeployError) -> None:
     """Say in the comment that there is no plan, so that it does not keep an outdated one."""
     from smsby_deploy.output.plan_markdown import no_plan_markdown
+    from smsby_deploy.output.translation import translator
 
-    write_text(
-        no_plan_markdown(loaded.project.name, loaded.project.environment.name, error.message), sys.stdout
-    )
+    project = loaded.project
+    language = translator(project.language)
+    write_text(no_plan_markdown(project.name, project.environment.name, error.message, language), sys.stdout)
 
 
 def _measure_files(
@@ -229,6 +230,7 @@ def _comment(
 ) -> str:
     from smsby_deploy.cli.session import find_commit
     from smsby_deploy.output.plan_markdown import CommentContext, plan_markdown
+    from smsby_deploy.output.translation import translator
 
     comment = CommentContext(
         reviewer.base(result.plan),
@@ -236,6 +238,7 @@ def _comment(
         out=str(out) if out else None,
         commit=find_commit(loaded.project.root),
         program=context.program,
+        language=translator(loaded.project.language),
     )
     return plan_markdown(result, comment)
 

@@ -210,6 +210,7 @@ class Project(NamedTuple):
     freeze: str = ""
     shared_lock: SharedPlace | None = None  # the store of which `lock` is a copy
     digest_key: DigestKey = NO_KEY
+    language: str = "en"  # of what reviewers read
 
     @property
     def environment(self) -> Environment:

@@ -208,6 +208,7 @@ class _ProjectLoader:
             freeze=freeze_in(document),
             test_phones=tuple(map(str, document["test_phones"])) if "test_phones" in document else None,
             digest_key=read_digest_key(self._environ),
+            language=document.get("language", "en"),
             settle_after=read_duration((document.get("status") or {}).get("settle_after", "72h")),
         )
         problems, flawed = self._log.distinct(), tuple(self._flawed)

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.output.values import safe_line
 from smsby_deploy.privacy import mask_phones
-from smsby_deploy.texts.cost import signed
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import Sentence, sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.plan.comparison import Change
@@ -19,36 +19,53 @@ _WORD = r"\s+|\w+|[^\w\s]"
 _USUAL_SERVICE = "https://app.sms.by"
 
 
-def change_text(change: Change, currency: str | None = None) -> str:
+def change_text(change: Change, currency: str | None = None, language: Translator = ENGLISH) -> str:
     """`new`, `same`, or every difference.
 
     For example `+412 -38 recipients, +380 parts, +9.88 BYN, time, text`.
     """
+    t = language
     if change.is_new:
-        return "new"
+        return t.gettext("new")
     parts = []
     # The audience digest covers personal texts, so another template alone changes it, too.
     is_explained = change.has_new_text is not False or change.has_new_content
     if change.moved is not None:
-        joined, left = change.moved
-        moved = [*([f"+{joined:,}"] if joined else []), *([f"-{left:,}"] if left else [])]
-        parts.append(f"{' '.join(moved)} {'recipient' if joined + left == 1 else 'recipients'}")
+        parts.append(_moved_text(*change.moved, t))
     elif change.recipients:
-        parts.append(_signed(change.recipients, "recipient"))
+        count = abs(change.recipients)
+        parts.append(_sign(change.recipients) + t.gettext("{count:recipient|recipients}", count=count))
     elif change.has_other_recipients:
-        parts.append("perhaps recipients" if is_explained else "recipients or their texts")
+        parts.append(
+            t.gettext("perhaps recipients") if is_explained else t.gettext("recipients or their texts")
+        )
     elif change.has_other_rows and not is_explained:
-        parts.append("order or texts of recipients")
+        parts.append(t.gettext("order or texts of recipients"))
     if change.parts:
-        parts.append(_signed(change.parts, "part"))
+        parts.append(_sign(change.parts) + t.gettext("{count:part|parts}", count=abs(change.parts)))
     if change.cost:
-        parts.append(f"{signed(change.cost)} {currency or ''}".rstrip())
-    parts += ["sender"] * change.has_new_sender + ["list"] * change.has_new_list
-    parts += ["time"] * change.has_new_time
-    if change.has_new_text is None:
-        parts.append("perhaps text")
-    parts += ["text"] * bool(change.has_new_text) + ["content"] * change.has_new_content
-    return ", ".join(parts) or "same"
+        parts.append(f"{t.signed(change.cost)} {currency or ''}".rstrip())
+    others = (
+        (change.has_new_sender, t.gettext("sender")),
+        (change.has_new_list, t.gettext("list")),
+        (change.has_new_time, t.gettext("time")),
+        (change.has_new_text is None, t.gettext("perhaps text")),
+        (bool(change.has_new_text), t.gettext("text")),
+        (change.has_new_content, t.gettext("content")),
+    )
+    parts += [name for is_changed, name in others if is_changed]
+    return ", ".join(parts) or t.gettext("same")
+
+
+def _moved_text(joined: int, left: int, t: Translator) -> str:
+    """`+412 -38 recipients`."""
+    signed = ((joined, "+"), (left, "-"))
+    counts = " ".join(f"{sign}{t.count(count)}" for count, sign in signed if count)
+    return t.gettext("{counts} {total:|recipient|recipients}", counts=counts, total=joined + left)
+
+
+def _sign(number: int) -> str:
+    return "+" if number > 0 else "-"
 
 
 def word_diff(before: str, after: str) -> str:
@@ -70,18 +87,20 @@ def word_diff(before: str, after: str) -> str:
     return "".join(pieces)
 
 
-def _signed(number: int, noun: str) -> str:
-    return f"{'+' if number > 0 else '-'}{counted(abs(number), noun)}"
-
-
-def changes_text(changes: BaseChanges) -> str:
+def changes_text(changes: BaseChanges) -> Sentence | str:
     """`2 settings and 1 lock entry changed`; empty if nothing beside the mailings needs a look."""
-    counts = [counted(len(changes.settings), "setting")] * bool(changes.settings)
-    if changes.lock_changes:
-        counts.append(counted(changes.lock_changes, "lock entry", "lock entries"))
-    if not counts:
-        return "not everything could be compared" if changes.gaps else ""
-    return f"{' and '.join(counts)} changed"
+    settings, entries = len(changes.settings), changes.lock_changes
+    if settings and entries:
+        return sentence(
+            "{settings:setting|settings} and {entries:lock entry|lock entries} changed",
+            settings=settings,
+            entries=entries,
+        )
+    if settings:
+        return sentence("{settings:setting|settings} changed", settings=settings)
+    if entries:
+        return sentence("{entries:lock entry|lock entries} changed", entries=entries)
+    return sentence("not everything could be compared") if changes.gaps else ""
 
 
 def settings_lines(changes: BaseChanges) -> Iterator[str]:

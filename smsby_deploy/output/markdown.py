@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smsby_deploy.output.terminal import break_commands
+from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.output.values import safe_line
 
 COMMENT_BYTES = 65_536  # GitHub's limit of a comment on a pull request
@@ -69,7 +70,9 @@ class Piece:
     name: str = ""
 
 
-def fit(pieces: Sequence[Piece], *, limit: int = COMMENT_BYTES, rest: str) -> str:
+def fit(
+    pieces: Sequence[Piece], *, limit: int = COMMENT_BYTES, rest: str, language: Translator = ENGLISH
+) -> str:
     """Join the pieces to a text of at most `limit` bytes.
 
     What does not fit is left out piece by piece, of one rank the last first. A line at the end counts by name what is
@@ -88,5 +91,6 @@ def fit(pieces: Sequence[Piece], *, limit: int = COMMENT_BYTES, rest: str) -> st
         total -= sizes[index]
         left_out[pieces[index].name] += 1
     kept = "".join(piece.text for index, piece in enumerate(pieces) if index not in dropped)
-    counts = ", ".join(f"{count} × {name}" for name, count in left_out.items())
-    return f"{kept}\n> Left out to fit into a comment: {counts}. {rest}\n"
+    counts = ", ".join(f"{count} × {language.gettext(name)}" for name, count in left_out.items())
+    notice = language.gettext("Left out to fit into a comment: {counts}. {rest}", counts=counts, rest=rest)
+    return f"{kept}\n> {notice}\n"

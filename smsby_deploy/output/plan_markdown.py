@@ -7,13 +7,21 @@ Changes against the base are described in words, and a changed text word by word
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from smsby_deploy.lock.environment import PRODUCTION
-from smsby_deploy.output.changes import change_text, changes_text, is_foreign, word_diff
-from smsby_deploy.output.markdown import Piece, code, details_section, escape, fit, preformatted, table_row
+from smsby_deploy.output.changes import change_text, changes_text, is_foreign
+from smsby_deploy.output.markdown import Piece, code, escape, fit, table_row
+from smsby_deploy.output.plan_details import (
+    audience_section,
+    chunks_section,
+    encoding_text,
+    parts_text,
+    samples_section,
+    text_change_section,
+)
 from smsby_deploy.output.plan_text import (
     archived_line,
     fold_plan,
@@ -21,17 +29,17 @@ from smsby_deploy.output.plan_text import (
     uncounted_lists,
     unscheduled_text,
 )
-from smsby_deploy.output.sms_text import ENCODING_NAMES
-from smsby_deploy.output.values import count_text, list_text, local_and_utc, safe_line, span_text
+from smsby_deploy.output.plan_verdict import cost_text, counts_text, first_send_text, verdict_text
+from smsby_deploy.output.problem_help import help_line, problem_help
+from smsby_deploy.output.translation import ENGLISH, Translator
+from smsby_deploy.output.values import list_text, local_and_utc, safe_line, span_text
 from smsby_deploy.plan.base_changes import LOCK_CHANGED
-from smsby_deploy.plan.comparison import Base, compare_action, cost_change, removed_since
+from smsby_deploy.plan.comparison import Base, compare_action, removed_since
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.plan_file import plan_document
 from smsby_deploy.plan.result import PlanResult, Verdict
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.texts.cost import aligned, money, signed
-from smsby_deploy.texts.samples import MailingReview, Sample
-from smsby_deploy.wording import counted
+from smsby_deploy.texts.samples import MailingReview
 
 _ICONS = {
     ActionKind.CREATE: "🟢",
@@ -46,12 +54,12 @@ _ICONS = {
     ActionKind.ORPHAN: "⚪",
     ActionKind.BLOCKED: "🔴",
 }
-_HEADINGS = {Severity.ERROR: "❌ Errors", Severity.WARNING: "⚠️ Warnings", Severity.NOTE: "💬 Notes"}
-_COLUMNS = ("Mailing", "Action", "When", "Recipients", "Parts (1/2/3+)", "Encoding", "Cost", "Change")
+_SIGNS = {Severity.ERROR: "❌", Severity.WARNING: "⚠️", Severity.NOTE: "💬"}
 _QUIET = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
 _WITHOUT_REASON = frozenset({ActionKind.CREATE, ActionKind.NOOP})
 _MAX_TEXT = 600  # characters of a reason or a message
 _MAX_GONE = 20
+_RENDER = "<code>smsby-deploy render</code>"
 # In which order pieces are left out when a comment is full: the highest rank first.
 _RANKS = {
     "chunks": 90,
@@ -82,6 +90,7 @@ class CommentContext:
     out: str | None = None
     commit: str | None = None
     program: str = "smsby-deploy"
+    language: Translator = ENGLISH
 
 
 def marker(project: str, environment: str = PRODUCTION) -> str:
@@ -98,35 +107,43 @@ def plan_markdown(result: PlanResult, context: CommentContext) -> str:
 
     Nothing from a user's file has an effect in it.
     """
-    plan = result.plan
+    plan, t = result.plan, context.language
     pieces = [Piece(_head(result, context))]
-    pieces += _settings(plan)
+    pieces += _settings(plan, t)
     shown, lines = fold_plan(plan)
     pieces += _table(shown, context)
-    pieces += [Piece(f"\n{escape(line)}\n") for line in lines]
-    pieces += _gone(plan, context.base)
-    pieces += _lists(shown)
-    pieces += _reasons(shown)
-    pieces += _problems(shown)
+    pieces += [Piece(f"\n{escape(t.sentence(line))}\n") for line in lines]
+    pieces += _gone(plan, context.base, t)
+    pieces += _lists(shown, t)
+    pieces += _reasons(shown, t)
+    pieces += _problems(shown, t)
     for action in shown.actions:
         if action.action is not ActionKind.ORPHAN:
-            pieces += _folds(action, context.base, context.reviews.get(action.address))
+            pieces += _folds(action, context, context.reviews.get(action.address))
     pieces.append(Piece(_footer(result, context)))
-    file = f"the plan file {code(context.out)}" if context.out else "the plan file"
-    rest = f"Everything but the texts is in {file}; <code>smsby-deploy render</code> shows the texts."
-    return fit(pieces, rest=rest)
+    file = f" {code(context.out)}" if context.out else ""
+    rest = t.gettext(
+        "Everything but the texts is in the plan file{file}; {render} shows the texts.",
+        file=file,
+        render=_RENDER,
+    )
+    return fit(pieces, rest=rest, language=t)
 
 
-def no_plan_markdown(project: str, environment: str, message: str) -> str:
+def no_plan_markdown(project: str, environment: str, message: str, language: Translator = ENGLISH) -> str:
     """The comment if no plan could be made; it replaces an earlier one, which is outdated."""
-    text = f"{escape(message)}\n\n> The plan that this comment showed before is outdated."
-    heading = f"### ❌ No plan, nothing will be sent · {_title(project, environment)}"
+    outdated = language.gettext("The plan that this comment showed before is outdated.")
+    text = f"{escape(language.sentence(message))}\n\n> {outdated}"
+    verdict = language.gettext("No plan, nothing will be sent")
+    heading = f"### ❌ {verdict} · {_title(project, environment, language)}"
     return f"{marker(project, environment)}\n{heading}\n\n{text}\n"
 
 
-def _title(project: str, environment: str) -> str:
+def _title(project: str, environment: str, language: Translator) -> str:
     """The project, and its environment if that is not production."""
-    return escape(project) + ("" if environment == PRODUCTION else f" · environment {escape(environment)}")
+    if environment == PRODUCTION:
+        return escape(project)
+    return f"{escape(project)} · {language.gettext('environment {name}', name=escape(environment))}"
 
 
 def _piece(name: str, text: str) -> Piece:
@@ -137,91 +154,87 @@ def _piece(name: str, text: str) -> Piece:
 
 
 def _head(result: PlanResult, context: CommentContext) -> str:
-    plan = result.plan
-    service = f" · service {escape(plan.service)}" if plan.service and is_foreign(plan.service) else ""
-    heading = f"### {_verdict(result)} · {_title(plan.project, plan.environment)}{service}"
+    plan, t = result.plan, context.language
+    heading = f"### {_verdict(result, t)} · {_title(plan.project, plan.environment, t)}"
+    if plan.service and is_foreign(plan.service):
+        heading += f" · {t.gettext('service {url}', url=escape(plan.service))}"
     lines = [marker(plan.project, plan.environment), heading, ""]
     if plan.committed.mailings:
-        lines += [_totals_line(result, context.base), *_balance_lines(result)]
+        lines += [_totals_line(result, context.base, t), *_balance_lines(result, t)]
     if plan.callback_url:
-        lines += ["", f"Callbacks of sms.by go to {code(_clip(plan.callback_url))}"]
+        lines += ["", t.gettext("Callbacks of sms.by go to {url}", url=code(_clip(plan.callback_url)))]
     if plan.changes is not None:
-        lines += [f"\n> ⚠️ {escape(_clip(gap))}" for gap in plan.changes.gaps]
-    actions = ", ".join(f"{count:,} {kind}" for kind, count in plan.counts.items() if count)
-    lines += ["", actions or "no mailings"]
+        lines += [f"\n> ⚠️ {escape(_clip(t.sentence(gap)))}" for gap in plan.changes.gaps]
+    lines += ["", counts_text(plan, t)]
     if plan.archived:
-        lines += ["", archived_line(plan)]
+        lines += ["", t.sentence(archived_line(plan))]
     if result.refusal is not None:
-        lines += ["", f"**Apply will refuse the whole plan:** {escape(result.refusal.message)}"]
+        refusal = escape(t.sentence(result.refusal.message))
+        lines += ["", f"**{t.gettext('Apply will refuse the whole plan:')}** {refusal}"]
     if plan.account is None:
-        lines += ["", "> Made offline, without asking sms.by: this plan cannot be applied."]
+        lines += ["", f"> {t.gettext('Made offline, without asking sms.by: this plan cannot be applied.')}"]
     return "\n".join(lines) + "\n\n"
 
 
-def _verdict(result: PlanResult) -> str:
-    """The answer in one line; what else changed is part of it."""
-    plan, ready = result.plan, result.plan.committed.mailings
-    sending, held = plan.totals.mailings, plan.held.mailings
-    changes = changes_text(plan.changes) if plan.changes is not None else ""
-    also, but = (f"; {changes}", f", but {changes}") if changes else ("", "")
-    overdue = f", {len(plan.overdue):,} overdue" if plan.overdue else ""
-    icon = "⚠️" if changes else "✅"
+def _verdict(result: PlanResult, t: Translator) -> str:
+    """The answer in one line, with its sign; what else changed is part of it."""
+    plan = result.plan
+    changes = t.sentence(changes_text(plan.changes)) if plan.changes is not None else ""
+    text = verdict_text(result, t)
     match result.verdict:
         case Verdict.INVALID:
-            errors = sum(problem.severity is Severity.ERROR for problem in plan.problems)
-            return f"❌ Not valid: {counted(errors, 'error')}, nothing will be sent{also}"
-        case Verdict.REFUSED:
-            return f"⛔ Refused as a whole, nothing will be sent{also}"
-        case Verdict.BLOCKED:
-            others = f", {ready:,} ready" if ready else ""
-            return f"⛔ {len(plan.obstacles):,} blocked{others}{overdue}{also}"
-        case Verdict.READY:
-            parts = ((sending, "to send"), (held, "to approve for later"))
-            what = ", ".join(f"{counted(count, 'mailing')} {goal}" for count, goal in parts if count)
-            return f"{icon} Ready: {what}{overdue}{but}"
-        case Verdict.NOTHING_TO_SEND:
-            return f"{icon} Nothing to send{overdue}{but}"
+            icon = "❌"
+        case Verdict.REFUSED | Verdict.BLOCKED:
+            icon = "⛔"
+        case Verdict.READY | Verdict.NOTHING_TO_SEND:
+            icon = "⚠️" if changes else "✅"
+            return f"{icon} {t.gettext('{verdict}, but {changes}', verdict=text, changes=changes) if changes else text}"
+    return f"{icon} {text}; {changes}" if changes else f"{icon} {text}"
 
 
-def _totals_line(result: PlanResult, base: Base) -> str:
+def _totals_line(result: PlanResult, base: Base, t: Translator) -> str:
     plan, totals = result.plan, result.plan.committed
-    size = f"{counted(totals.parts, 'part')} for {counted(totals.recipients, 'recipient')}"
-    are_all_scheduled = len(result.scheduled) == totals.mailings
-    first = span_text(result.scheduled[0].wait) if are_all_scheduled else "on apply"
-    return f"**{_cost(plan, base)}** · {size}{uncounted_lists(totals)} · first send {first}"
+    size = t.gettext(
+        "{parts:part|parts} for {recipients:recipient|recipients}",
+        parts=totals.parts,
+        recipients=totals.recipients,
+    )
+    first = t.gettext("first send {when}", when=first_send_text(result, t))
+    return f"**{escape(cost_text(plan, base, t))}** · {size}{t.sentence(uncounted_lists(totals))} · {first}"
 
 
-def _cost(plan: Plan, base: Base) -> str:
-    if plan.currency is None:
-        return "Cost not known: the project has no price"
-    change = cost_change(plan, base)
-    against = "" if change is None else f" ({signed(change)} compared with {escape(base.label)})"
-    return f"Cost {money(plan.committed.cost)} {escape(plan.currency)}{against}"
-
-
-def _balance_lines(result: PlanResult) -> list[str]:
+def _balance_lines(result: PlanResult, t: Translator) -> list[str]:
     """A paragraph on the balance, if it is known."""
     if result.balance is None or result.balance_after is None:
         return []
-    balance = f"{money(result.balance)} {escape(result.plan.currency or '')}"
+    balance = f"{t.money(result.balance)} {escape(result.plan.currency or '')}"
     if not result.is_paid_for:
-        return ["", f"**The balance of {balance} is too low:** apply will refuse the whole plan"]
+        why = t.gettext(
+            "**The balance of {balance} is too low:** apply will refuse the whole plan", balance=balance
+        )
+        return ["", why]
     if result.balance_after < 0:
-        what = "what is approved; top up before it is handed over"
-        return ["", f"**The balance of {balance} is too low** for {what}"]
-    after = f"{money(result.balance_after)} afterwards{list_costs(result.plan.committed)}"
-    return ["", f"Balance {balance}, {after}"]
+        why = t.gettext(
+            "**The balance of {balance} is too low** for what is approved; top up before it is handed over",
+            balance=balance,
+        )
+        return ["", why]
+    after = t.gettext(
+        "Balance {balance}, {after} afterwards", balance=balance, after=t.money(result.balance_after)
+    )
+    return ["", f"{after}{t.sentence(list_costs(result.plan.committed))}"]
 
 
-def _settings(plan: Plan) -> Iterator[Piece]:
+def _settings(plan: Plan, t: Translator) -> Iterator[Piece]:
     """Every key of smsby.yaml that differs from the base; never folded."""
     if plan.changes is None or not plan.changes.settings:
         return
-    count, base = len(plan.changes.settings), escape(plan.changes.base)
-    yield Piece(f"**⚠️ Settings changed** compared with {base} ({count:,})\n\n")
-    yield Piece(table_row(("Setting", "Before", "Now")) + "|---|---|---|\n")
+    count, base = len(plan.changes.settings), escape(t.sentence(plan.changes.base))
+    heading = t.gettext("**⚠️ Settings changed** compared with {base} ({count:,})", base=base, count=count)
+    yield Piece(f"{heading}\n\n")
+    yield Piece(table_row((t.gettext("Setting"), t.gettext("Before"), t.gettext("Now"))) + "|---|---|---|\n")
     for key, *values in plan.changes.settings:
-        cells = ["not set" if value is None else code(value) for value in values]
+        cells = [t.gettext("not set") if value is None else code(value) for value in values]
         yield _piece("setting", table_row((f"**{escape(key)}**", *cells)))
     yield Piece("\n")
 
@@ -232,97 +245,104 @@ def _settings(plan: Plan) -> Iterator[Piece]:
 def _table(plan: Plan, context: CommentContext) -> Iterator[Piece]:
     if not plan.actions:
         return
-    yield Piece(table_row(_COLUMNS) + "|---|---|---|---:|---:|---|---:|---|\n")
-    costs = aligned([action.cost for action in plan.actions])
+    t = context.language
+    columns = (
+        t.gettext("Mailing"),
+        t.gettext("Action"),
+        t.gettext("When"),
+        t.gettext("Recipients"),
+        t.gettext("Parts (1/2/3+)"),
+        t.gettext("Encoding"),
+        t.gettext("Cost"),
+        t.gettext("Change"),
+    )
+    yield Piece(table_row(columns) + "|---|---|---|---:|---:|---|---:|---|\n")
+    costs = t.aligned([action.cost for action in plan.actions])
     for action, cost in zip(plan.actions, costs, strict=True):
-        review = context.reviews.get(action.address)
         name = "quiet mailing" if action.action in _QUIET else "mailing"
-        yield _piece(name, _row(plan, action, cost, context.base, review))
+        yield _piece(name, _row(plan, action, cost, context))
 
 
-def _row(plan: Plan, action: Action, cost: str, base: Base, review: MailingReview | None) -> str:
-    change = compare_action(action, base, review.text if review else None)
+def _row(plan: Plan, action: Action, cost: str, context: CommentContext) -> str:
+    t, review = context.language, context.reviews.get(action.address)
+    change = compare_action(action, context.base, review.text if review else None)
     return table_row(
         (
             f"**{escape(action.address)}**",
-            f"{_ICONS[action.action]} {action.action}",
-            _when(plan, action, review),
-            count_text(action.recipients),
-            _parts(action, review),
-            _encoding(action),
+            f"{_ICONS[action.action]} {t.name(action.action)}",
+            _when(plan, action, review, t),
+            t.count(action.recipients),
+            parts_text(action, review, t),
+            encoding_text(action, t),
             cost,
-            "" if action.action is ActionKind.ORPHAN else escape(change_text(change, plan.currency)),
+            "" if action.action is ActionKind.ORPHAN else escape(change_text(change, plan.currency, t)),
         )
     )
 
 
-def _when(plan: Plan, action: Action, review: MailingReview | None) -> str:
+def _when(plan: Plan, action: Action, review: MailingReview | None, t: Translator) -> str:
     if action.schedule_time is None:
-        return unscheduled_text(action)
-    local, utc = local_and_utc(action.schedule_time, review.timezone if review else None)
+        return t.sentence(unscheduled_text(action))
+    local, utc = local_and_utc(action.schedule_time, review.timezone if review else None, t)
     wait = datetime.fromisoformat(action.schedule_time) - datetime.fromisoformat(plan.created_at)
-    return f"{escape(local)}<br>{utc}, {span_text(wait)}"
-
-
-def _parts(action: Action, review: MailingReview | None) -> str:
-    """The parts, and how many recipients have a text of 1, 2, and 3 or more."""
-    by_parts: Sequence[int] | None = review.by_parts if review else None
-    if by_parts is None and action.recipients and action.parts is not None:
-        each, rest = divmod(action.parts, action.recipients)
-        if not rest:  # one text for all
-            by_parts = [action.recipients if min(each, 3) == size else 0 for size in (1, 2, 3)]
-    split = f" ({'/'.join(f'{count:,}' for count in by_parts)})" if by_parts else ""
-    return count_text(action.parts) + split
-
-
-def _encoding(action: Action) -> str:
-    counts = (("GSM-7", action.gsm7), ("UCS-2", action.ucs2))
-    used = [f"{name} {count:,}" if action.recipients is not None else name for name, count in counts if count]
-    return ", ".join(used) or "-"
+    return f"{escape(local)}<br>{utc}, {span_text(wait, t)}"
 
 
 # --- Reasons and problems --------------------------------------------------------------------------------------------
 
 
-def _gone(plan: Plan, base: Base) -> Iterator[Piece]:
+def _gone(plan: Plan, base: Base, t: Translator) -> Iterator[Piece]:
     gone = removed_since(plan, base)
     if gone:
         names = ", ".join(f"**{escape(address)}**" for address in gone[:_MAX_GONE])
-        more = f" and {len(gone) - _MAX_GONE:,} more" if len(gone) > _MAX_GONE else ""
-        yield _piece("reason", f"\nNo longer here, but in {escape(base.label)}: {names}{more}\n")
+        if len(gone) > _MAX_GONE:
+            names = t.gettext("{names} and {count:,} more", names=names, count=len(gone) - _MAX_GONE)
+        label = escape(t.sentence(base.label))
+        line = t.gettext("No longer here, but in {base}: {names}", base=label, names=names)
+        yield _piece("reason", f"\n{line}\n")
 
 
-def _lists(plan: Plan) -> Iterator[Piece]:
+def _lists(plan: Plan, t: Translator) -> Iterator[Piece]:
     """To which contact lists mailings are sent: their names and ids."""
     for action in plan.actions:
         if action.contact_list is not None and action.action not in _QUIET:
-            target = escape(_clip(list_text(action.contact_list)))
+            target = escape(_clip(list_text(action.contact_list, t)))
             yield _piece("reason", f"\n**{escape(action.address)}**: {target}\n")
 
 
-def _reasons(plan: Plan) -> Iterator[Piece]:
+def _reasons(plan: Plan, t: Translator) -> Iterator[Piece]:
     explained = [action for action in plan.actions if action.reason and action.action not in _WITHOUT_REASON]
     if explained:
         yield Piece("\n")
     for action in explained:
-        reason = escape(_clip(action.reason))
+        reason = escape(_clip(t.sentence(action.reason)))
         yield _piece("reason", f"- {_ICONS[action.action]} **{escape(action.address)}**: {reason}\n")
 
 
-def _problems(plan: Plan) -> Iterator[Piece]:
-    for severity in Severity:
+def _problems(plan: Plan, t: Translator) -> Iterator[Piece]:
+    headings = {
+        Severity.ERROR: t.gettext("Errors"),
+        Severity.WARNING: t.gettext("Warnings"),
+        Severity.NOTE: t.gettext("Notes"),
+    }
+    help_texts = problem_help(t.language) if plan.problems and t is not ENGLISH else {}
+    for severity, heading in headings.items():
         found = [problem for problem in plan.problems if problem.severity is severity]
         if found:
-            yield Piece(f"\n**{_HEADINGS[severity]}** ({len(found):,})\n\n")
+            yield Piece(f"\n**{_SIGNS[severity]} {heading}** ({t.count(len(found))})\n\n")
+        explained: set[str] = set()
         for problem in found:
             name = "lock entry" if problem.code == LOCK_CHANGED else severity.value
-            yield _piece(name, _problem_line(problem))
+            # English messages say themselves what is wrong and what to do.
+            known = None if problem.code in explained else help_texts.get(problem.code)
+            explained.add(problem.code)
+            yield _piece(name, _problem_line(problem, t) + (help_line(known, t) if known else ""))
 
 
-def _problem_line(problem: Problem) -> str:
+def _problem_line(problem: Problem, t: Translator) -> str:
     place = f"{code(str(problem.location))} " if problem.location else ""
     address = f"{escape(problem.address)}: " if problem.address else ""
-    return f"- {place}<code>{problem.code}</code> {address}{escape(_clip(problem.message))}\n"
+    return f"- {place}<code>{problem.code}</code> {address}{escape(_clip(t.sentence(problem.message)))}\n"
 
 
 def _clip(text: str) -> str:
@@ -334,53 +354,19 @@ def _clip(text: str) -> str:
 # --- Folded details and footer ---------------------------------------------------------------------------------------
 
 
-def _folds(action: Action, base: Base, review: MailingReview | None) -> Iterator[Piece]:
-    name = escape(action.address)
-    if action.audience.rows:
-        size = f"{counted(action.audience.rows, 'row')} → {counted(action.audience.final, 'recipient')}"
-        summary = f"Audience of {name}: {size}"
-        yield _piece("audience", details_section(summary, _audience_table(action)))
-    before = base.mailings.get(action.address)
-    text = review.text if review else None
-    if before and before.text is not None and text is not None and before.text != text:
-        body = f"<pre>\n{word_diff(before.text, text)}</pre>"
-        summary = f"Text of {name} compared with {escape(base.label)}"
-        yield _piece("text change", details_section(summary, body))
-    if review and review.samples:
-        body = "\n".join(_sample(sample) for sample in review.samples)
-        yield _piece("sample texts", details_section(f"Sample texts of {name} ({len(review.samples)})", body))
-    rows = "".join(
-        table_row((f"{index}", f"<code>{chunk.fingerprint}</code>", count_text(chunk.recipients)))
-        for index, chunk in enumerate(action.chunks, 1)
+def _folds(action: Action, context: CommentContext, review: MailingReview | None) -> Iterator[Piece]:
+    t = context.language
+    folds = (
+        ("audience", audience_section(action, t)),
+        ("text change", text_change_section(action, context.base, review, t)),
+        ("sample texts", samples_section(action, review, t)),
+        ("chunks", chunks_section(action, t)),
     )
-    if rows:
-        body = f"| chunk | fingerprint | recipients |\n|---:|---|---:|\n{rows}"
-        yield _piece("chunks", details_section(f"Chunks of {name} ({len(action.chunks)})", body))
-
-
-def _audience_table(action: Action) -> str:
-    audience = action.audience
-    subtracted = {
-        "invalid phone number, dropped": audience.invalid,
-        "duplicate phone number": audience.duplicate,
-        "opted out": audience.suppressed,
-        "not a test phone, held out": audience.held_out,
-    }
-    steps = [("rows read", audience.rows), *((name, -count) for name, count in subtracted.items() if count)]
-    rows = (*steps, ("**recipients**", audience.final))
-    return "| | count |\n|---|---:|\n" + "".join(table_row((name, f"{count:,}")) for name, count in rows)
-
-
-def _sample(sample: Sample) -> str:
-    phone = f", {escape(sample.phone)}" if sample.phone else ""
-    size = f"{counted(sample.size.parts, 'part')}, {ENCODING_NAMES[sample.size.encoding]}"
-    place = escape(f"{sample.file}:{sample.line}")
-    text = "⟩⟨".join(preformatted(piece) for piece in sample.pieces)
-    return f"{escape(', '.join(sample.why))}{phone} ({place}): {size}\n<pre>\n{text}</pre>\n"
+    return (_piece(name, text) for name, text in folds if text)
 
 
 def _footer(result: PlanResult, context: CommentContext) -> str:
-    plan = result.plan
+    plan, t = result.plan, context.language
     digest = str(plan_document(plan)["digest"])
     commit = f" · commit {code(context.commit[:12])}" if context.commit else ""
     facts = (
@@ -390,5 +376,6 @@ def _footer(result: PlanResult, context: CommentContext) -> str:
     if plan.account is None or plan.has_errors or not plan.to_do:
         return f"\n<sub>{facts}</sub>\n"
     command = f"{context.program} {shlex.join(['apply', context.out or 'plan.json'])}"
-    save = "" if context.out else "This plan was not saved; save it with <code>--out plan.json</code>. "
-    return f"\n{save}Apply exactly this plan: <code>{escape(command)}</code>\n\n<sub>{facts}</sub>\n"
+    save = t.gettext("This plan was not saved; save it with {option}.", option="<code>--out plan.json</code>")
+    apply = t.gettext("Apply exactly this plan: {command}", command=f"<code>{escape(command)}</code>")
+    return f"\n{apply if context.out else f'{save} {apply}'}\n\n<sub>{facts}</sub>\n"

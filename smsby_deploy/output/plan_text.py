@@ -18,7 +18,7 @@ from smsby_deploy.plan.model import Action, ActionKind, Plan, Totals
 from smsby_deploy.plan.result import PlanResult, SavedPlanUse
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.texts.cost import aligned, money
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import counted, sentence
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -38,7 +38,10 @@ _SYMBOLS = {
 }
 _WITHOUT_REASON = frozenset({ActionKind.CREATE, ActionKind.NOOP})
 _WITHOUT_AUDIENCE = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
-_OVER = {ActionKind.NOOP: "sent, nothing to do", ActionKind.ORPHAN: "sent, no longer in the files"}
+_OVER = {
+    ActionKind.NOOP: sentence("sent, nothing to do"),
+    ActionKind.ORPHAN: sentence("sent, no longer in the files"),
+}
 _MAX_NAMED = 3
 _COLUMNS = (
     Column("action"),
@@ -107,7 +110,7 @@ def _changes_lines(plan: Plan) -> Iterator[str]:
 def unscheduled_text(action: Action) -> str:
     """When a mailing without a time is sent, or was sent: what is recorded is not sent again."""
     is_past = action.action in (ActionKind.NOOP, ActionKind.ADOPT, ActionKind.ORPHAN)
-    return "at once" if is_past else "on apply"
+    return sentence("at once") if is_past else sentence("on apply")
 
 
 def fold_plan(plan: Plan) -> tuple[Plan, list[str]]:
@@ -115,13 +118,19 @@ def fold_plan(plan: Plan) -> tuple[Plan, list[str]]:
 
     A single one of a kind stays. Of their notes with the same code the first stays, with the number of the others.
     """
-    lines, folded = [], set()
+    lines: list[str] = []
+    folded: set[str] = set()
     for kind, what in _OVER.items():
         addresses = [one.address for one in plan.actions if one.action is kind and plan.is_gone(one)]
         if len(addresses) > 1:
-            more = f" and {len(addresses) - _MAX_NAMED:,} more" if len(addresses) > _MAX_NAMED else ""
             names = ", ".join(addresses[:_MAX_NAMED])
-            lines.append(f"{what}: {counted(len(addresses), 'mailing')} ({names}{more})")
+            if len(addresses) > _MAX_NAMED:
+                names = sentence("{names} and {count:,} more", names=names, count=len(addresses) - _MAX_NAMED)
+            lines.append(
+                sentence(
+                    "{what}: {count:mailing|mailings} ({names})", what=what, count=len(addresses), names=names
+                )
+            )
             folded.update(addresses)
     actions = tuple(action for action in plan.actions if action.address not in folded)
     return replace(plan, actions=actions, problems=tuple(_fold_notes(plan.problems, folded))), lines
@@ -138,8 +147,13 @@ def _fold_notes(problems: Iterable[Problem], folded: Set[str]) -> Iterator[Probl
         elif problem.code not in shown:
             shown.add(problem.code)
             rest = counts[problem.code] - 1
-            more = f" (and {rest:,} more of these; `--format json` lists them)" if rest else ""
-            yield replace(problem, message=f"{problem.message}{more}")
+            yield replace(problem, message=_with_rest(problem.message, rest)) if rest else problem
+
+
+def _with_rest(message: str, count: int) -> str:
+    return sentence(
+        "{message} (and {count:,} more of these; `--format json` lists them)", message=message, count=count
+    )
 
 
 def plan_table(plan: Plan, width: int) -> Iterator[Text]:
@@ -201,7 +215,7 @@ def plan_totals_line(plan: Plan) -> str:
 
 def archived_line(plan: Plan) -> str:
     """`120 mailings are archived`, of those that were selected."""
-    return f"{counted(plan.archived, 'mailing')} {'is' if plan.archived == 1 else 'are'} archived"
+    return sentence("{count:mailing is|mailings are} archived", count=plan.archived)
 
 
 def _size(totals: Totals, currency: str | None) -> str:
@@ -214,12 +228,12 @@ def uncounted_lists(totals: Totals) -> str:
     """`, and 1 contact list of unknown size`, if there is one: only sms.by knows its size."""
     if not totals.uncounted:
         return ""
-    return f", and {counted(totals.uncounted, 'contact list')} of unknown size"
+    return sentence(", and {count:contact list|contact lists} of unknown size", count=totals.uncounted)
 
 
 def list_costs(totals: Totals) -> str:
     """What a balance after the apply does not take into account."""
-    return ", minus the cost of contact lists" if totals.unpriced else ""
+    return sentence(", minus the cost of contact lists") if totals.unpriced else ""
 
 
 def audience_line(audience: AudienceCounts) -> str:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.privacy import mask_phones
 
 if TYPE_CHECKING:
     from smsby_deploy.lock.records import NamedId
-
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def clean(text: str) -> str:
@@ -32,50 +30,55 @@ def count_text(value: int | None) -> str:
     return "?" if value is None else f"{value:,}"
 
 
-def list_text(contact_list: NamedId) -> str:
+def list_text(contact_list: NamedId, language: Translator = ENGLISH) -> str:
     """`contact list Newsletter (id 3434)`; the id may be unknown."""
-    number = "unknown" if contact_list.id is None else contact_list.id
-    return f"contact list {safe_line(contact_list.name)} (id {number})"
+    name = safe_line(contact_list.name)
+    if contact_list.id is None:
+        return language.gettext("contact list {name} (id unknown)", name=name)
+    return language.gettext("contact list {name} (id {id})", name=name, id=contact_list.id)
 
 
-def share_text(part: int, whole: int) -> str:
+def share_text(part: int, whole: int, language: Translator = ENGLISH) -> str:
     """A percentage, rounded down, so that only all is 100.0%; `-` if `whole` is 0."""
-    if not whole:
-        return "-"
-    tenths = part * 1000 // whole
-    return f"{tenths // 10}.{tenths % 10}%"
+    return language.share(part, whole)
 
 
-def span_text(span: timedelta) -> str:
+def span_text(span: timedelta, language: Translator = ENGLISH) -> str:
     """A span from now, in its two largest units.
 
     For example `in 2 d 3 h`, `in 5 min`, `now`, `4 h 10 min ago`.
     """
     seconds = abs(int(span.total_seconds()))
-    units = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "min")]
+    gettext = language.gettext
+    units = [
+        (days := seconds // 86400, gettext("{count} d", count=days)),
+        (hours := seconds // 3600 % 24, gettext("{count} h", count=hours)),
+        (minutes := seconds // 60 % 60, gettext("{count} min", count=minutes)),
+    ]
     while units and not units[0][0]:
         units.pop(0)
-    text = " ".join(f"{count} {unit}" for count, unit in units[:2] if count)
+    text = " ".join(unit for count, unit in units[:2] if count)
     if not text:
-        return "now"
-    return f"in {text}" if span > timedelta(0) else f"{text} ago"
+        return gettext("now")
+    return gettext("in {span}", span=text) if span > timedelta(0) else gettext("{span} ago", span=text)
 
 
-def day_and_time(moment: datetime) -> str:
-    """`Mon 1 Mar 2027 10:00`, in the moment's own zone and in English whatever the locale."""
-    day = f"{_DAYS[moment.weekday()]} {moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
-    return f"{day} {moment:%H:%M}" + (f":{moment:%S}" if moment.second else "")
+def day_and_time(moment: datetime, language: Translator = ENGLISH) -> str:
+    """`Mon 1 Mar 2027 10:00`, in the moment's own zone, whatever the locale."""
+    return language.day_and_time(moment)
 
 
-def local_and_utc(schedule_time: str, zone: str | None = None) -> tuple[str, str]:
+def local_and_utc(
+    schedule_time: str, zone: str | None = None, language: Translator = ENGLISH
+) -> tuple[str, str]:
     """An ISO time as `Mon 1 Mar 2027 10:00 Europe/Minsk` and `07:00 UTC`.
 
     The UTC time has a day if that differs.
     """
     local = datetime.fromisoformat(schedule_time)
     utc = local.astimezone(UTC)
-    utc_text = day_and_time(utc) if utc.date() != local.date() else f"{utc:%H:%M}"
-    return f"{day_and_time(local)} {zone or local.isoformat()[-6:]}", f"{utc_text} UTC"
+    utc_text = day_and_time(utc, language) if utc.date() != local.date() else f"{utc:%H:%M}"
+    return f"{day_and_time(local, language)} {zone or local.isoformat()[-6:]}", f"{utc_text} UTC"
 
 
 def schedule_text(schedule_time: str) -> str:

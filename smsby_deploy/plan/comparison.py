@@ -17,6 +17,7 @@ from smsby_deploy.plan.chunks import OnBatch
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
+from smsby_deploy.wording import sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def base_of_lock(lock: Lock) -> Base:
         )
         for address, entry in lock.mailings.items()
     }
-    return Base("the lock", mailings, is_complete=False)
+    return Base(sentence("the lock"), mailings, is_complete=False)
 
 
 def base_of_plan(plan: Plan, label: str, texts: Mapping[str, str | None] | None = None) -> Base:

@@ -36,7 +36,7 @@ from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.texts.samples import MailingReview, ReviewCollector
 from smsby_deploy.texts.template import reviewed_text
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import counted, sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class CheckoutBase:
     loaded: LoadedProject | None
     lock: Lock | None
     gaps: tuple[str, ...]
-    label: str = "the base"
+    label: str = sentence("the base")
 
 
 def read_base(
@@ -92,30 +92,39 @@ def _read_checkout(folder: Path, environ: Mapping[str, str], environment: str) -
     places = (folder, folder / PROJECT_SUBFOLDER)
     path = next((one for one in places if (one / PROJECT_FILE).is_file()), None)
     if path is None:
-        gap = f"the base has no {PROJECT_FILE}, so every setting and every entry of the lock is new"
+        gap = sentence(
+            "the base has no {file}, so every setting and every entry of the lock is new", file=PROJECT_FILE
+        )
         return CheckoutBase(YamlMap((1, 1)), None, Lock(""), (gap,))
     try:
         settings = read_yaml(path / PROJECT_FILE, PROJECT_FILE)
     except FilesInvalid:
-        gap = f"the {PROJECT_FILE} of the base cannot be read, so neither settings nor lock were compared with it"
+        gap = sentence(
+            "the {file} of the base cannot be read, so neither settings nor lock were compared with it",
+            file=PROJECT_FILE,
+        )
         return CheckoutBase(None, None, None, (gap,))
     try:
         loaded = _load(path, environ, environment)
     except ProjectFlawed as error:
         loaded = error.loaded
     except FilesInvalid:
-        gap = f"the {PROJECT_FILE} of the base is not valid, so the lock was not compared with it"
+        gap = sentence(
+            "the {file} of the base is not valid, so the lock was not compared with it", file=PROJECT_FILE
+        )
         return CheckoutBase(settings, None, None, (gap,))
-    gaps = []
+    gaps: list[str] = []
     if has_errors(loaded.problems):
-        gaps.append("the files of the base are not valid, so it was compared as far as they can be read")
+        gaps.append(
+            sentence("the files of the base are not valid, so it was compared as far as they can be read")
+        )
     lock: Lock | None = Lock(loaded.project.name)
     if environment == loaded.project.environment.name:
         try:
             lock = open_lock_at(loaded.project.lock_place, loaded.project.name, path).read()
         except SmsbyDeployError as error:
             lock = None
-            gaps.append(f"the lock of the base was not compared: {error.message}")
+            gaps.append(sentence("the lock of the base was not compared: {why}", why=error.message))
     return CheckoutBase(settings, loaded, lock, tuple(gaps))
 
 
@@ -141,7 +150,11 @@ def compare_plan(
     side = LockSide(project.lock.relative_to(project.root).as_posix(), base.label)
     if isinstance(base, SavedBase):
         is_same = base.plan.inputs.get(PROJECT_FILE) == plan.inputs.get(PROJECT_FILE)
-        gap = f"{PROJECT_FILE} differs from that of {base.label}; compare with a checkout to see what differs"
+        gap = sentence(
+            "{file} differs from that of {base}; compare with a checkout to see what differs",
+            file=PROJECT_FILE,
+            base=base.label,
+        )
         changes = BaseChanges(base.label, gaps=() if is_same else (gap,))
         found = [*compare_with_plan(base.plan, lock, side)]
     else:

@@ -10,6 +10,7 @@ import pytest
 
 from smsby_deploy.output.markdown import COMMENT_BYTES
 from smsby_deploy.output.plan_markdown import marker, no_plan_markdown, plan_markdown
+from smsby_deploy.output.translation import translator
 from smsby_deploy.plan.guardrails import Breach
 from smsby_deploy.plan.model import ActionKind, BaseChanges, Plan, SettingChange
 from smsby_deploy.plan.result import PlanResult
@@ -30,6 +31,13 @@ def comment(plan: Plan, *, refusal: Breach | None = None, balance: str | None = 
 def test_plan_markdown_shows_every_action_and_problem() -> None:
     """The whole comment is what was reviewed."""
     check_golden("plan.md", comment(examples.whole_plan()))
+
+
+def test_plan_markdown_is_in_russian_if_the_project_is() -> None:
+    """Nothing of ours stays English but codes, commands and names."""
+    context = replace(examples.context(), language=translator("ru"))
+    check_golden("plan.ru.md", plan_markdown(PlanResult(examples.whole_plan()), context))
+    check_golden("plan-ready.ru.md", plan_markdown(PlanResult(examples.ready_plan()), context))
 
 
 def test_plan_markdown_ends_with_the_apply_command() -> None:

@@ -1,0 +1,174 @@
+"""The language of what reviewers read: sentences, numbers, money and times.
+
+English is what the code says; other languages come from the gettext catalogs in locale/. They are read as text (.po), so
+there is no compiled copy that could be outdated. Machine formats are never translated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from smsby_deploy.texts.cost import aligned, money, signed
+from smsby_deploy.wording import Sentence, fill, sentence
+
+if TYPE_CHECKING:
+    from babel import Locale
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MINUTES = "d MMMM y, HH:mm"  # patterns of Unicode's LDML, as Babel takes them
+_DAY_AND_MINUTES = f"EEE {_MINUTES}"
+_MONEY = "#,##0.00#######"
+
+
+@dataclass(frozen=True)
+class Translator:
+    """English: every method returns what the code says.
+
+    A message is an English template of `wording.sentence`, and its key in the catalogs.
+    """
+
+    language: str = "en"
+
+    def gettext(self, template: str, /, **values: object) -> str:
+        """Return `template` in this language, with its values."""
+        return str(sentence(template, **values))
+
+    def sentence(self, text: str) -> str:
+        """Return a Sentence in this language; any other text is returned as it is."""
+        return text
+
+    def name(self, value: StrEnum) -> str:
+        """Return the word for a member of an enum; the catalog has it under the name of the enum."""
+        return value.value
+
+    def count(self, value: int | None) -> str:
+        """`1,000`; `?` if it is not known."""
+        return "?" if value is None else f"{value:,}"
+
+    def money(self, amount: Decimal) -> str:
+        return money(amount)
+
+    def signed(self, amount: Decimal) -> str:
+        """`amount` with its sign."""
+        return signed(amount)
+
+    def aligned(self, amounts: Sequence[Decimal | None]) -> list[str]:
+        """`amounts` for a column of a table, with equally many decimals; None is `?`."""
+        return aligned(amounts)
+
+    def share(self, part: int, whole: int) -> str:
+        """A percentage, rounded down, so that only all is 100.0%; `-` if `whole` is 0."""
+        if not whole:
+            return "-"
+        tenths = part * 1000 // whole
+        return f"{tenths // 10}.{tenths % 10}%"
+
+    def day_and_time(self, moment: datetime) -> str:
+        """A time with its day of the week, in its own zone."""
+        day = f"{_DAYS[moment.weekday()]} {moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
+        return f"{day} {moment:%H:%M}" + (f":{moment:%S}" if moment.second else "")
+
+
+ENGLISH = Translator()
+
+
+@dataclass(frozen=True)
+class _Catalog(Translator):
+    """Another language, with the messages of its catalog by (context, English)."""
+
+    locale: Locale = field(kw_only=True)
+    messages: Mapping[tuple[str | None, str], str] = field(kw_only=True)
+
+    def gettext(self, template: str, /, **values: object) -> str:
+        return fill(self.messages.get((None, template), template), values, self._show)
+
+    def sentence(self, text: str) -> str:
+        return (
+            self.gettext(text.template, **text.values)
+            if isinstance(text, Sentence) and text.template
+            else text
+        )
+
+    def name(self, value: StrEnum) -> str:
+        return self.messages.get((type(value).__name__, value.value), value.value)
+
+    def count(self, value: int | None) -> str:
+        from babel.numbers import format_decimal
+
+        return "?" if value is None else format_decimal(value, locale=self.locale)
+
+    def money(self, amount: Decimal) -> str:
+        from babel.numbers import format_decimal
+
+        return format_decimal(amount, _MONEY, self.locale, decimal_quantization=False)
+
+    def signed(self, amount: Decimal) -> str:
+        return f"{'−' if amount < 0 else '+'}{self.money(abs(amount))}"
+
+    def aligned(self, amounts: Sequence[Decimal | None]) -> list[str]:
+        from babel.numbers import get_decimal_symbol, get_group_symbol
+
+        symbols = str.maketrans({",": get_group_symbol(self.locale), ".": get_decimal_symbol(self.locale)})
+        return [text.translate(symbols) for text in aligned(amounts)]
+
+    def share(self, part: int, whole: int) -> str:
+        from babel.numbers import format_percent
+
+        if not whole:
+            return "–"
+        return format_percent(Decimal(part * 1000 // whole) / 1000, "0.0\u00a0%", self.locale)
+
+    def day_and_time(self, moment: datetime) -> str:
+        return self._date(moment, _DAY_AND_MINUTES)
+
+    def _date(self, moment: datetime, pattern: str) -> str:
+        from babel.dates import format_datetime
+
+        return format_datetime(moment, pattern, tzinfo=moment.tzinfo, locale=self.locale)
+
+    def _show(self, value: object, form: str) -> str:
+        if isinstance(value, int) and "|" in form:
+            return self._noun(value, form)
+        if isinstance(value, int) and form == ",":
+            return self.count(value)
+        if isinstance(value, datetime):
+            return self._date(value, _MINUTES)
+        if isinstance(value, Decimal):
+            return self.money(value)
+        if isinstance(value, StrEnum):
+            return self.name(value)
+        return self.sentence(value) if isinstance(value, str) else format(value, form)
+
+    def _noun(self, value: int, form: str) -> str:
+        """A count and its noun, in the form that the language's rule for plurals names."""
+        forms = form.removeprefix("|").split("|")
+        tags = _PLURALS[self.language]
+        word = forms[min(tags.index(self.locale.plural_form(value)), len(forms) - 1)]
+        return word if form.startswith("|") else f"{self.count(value)} {word}"
+
+
+# In which order a message has the forms of a noun, by the rules of Unicode.
+_PLURALS = {"ru": ("one", "few", "many", "other")}
+
+
+@cache
+def translator(language: str) -> Translator:
+    """Return what speaks `language`, `en` or one that has a catalog."""
+    if language == ENGLISH.language:
+        return ENGLISH
+    from babel import Locale
+    from babel.messages.pofile import read_po
+
+    path = files("smsby_deploy").joinpath(f"locale/{language}/LC_MESSAGES/messages.po")
+    with path.open("rb") as file:
+        catalog = read_po(file, locale=language)
+    messages = {(one.context, str(one.id)): str(one.string) for one in catalog if one.id and one.string}
+    return _Catalog(language, locale=Locale.parse(language), messages=messages)

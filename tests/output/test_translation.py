@@ -1,0 +1,139 @@
+"""Catalogs of other languages: complete, and with the same placeholders as the English messages."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from string import Formatter
+
+import pytest
+from babel import Locale
+from babel.messages import Catalog
+from babel.messages.pofile import read_po
+from jinja2.ext import babel_extract
+
+from smsby_deploy.output.plan_markdown import _RANKS
+from smsby_deploy.output.translation import ENGLISH, translator
+from smsby_deploy.plan.model import ActionKind, ReasonCode
+from smsby_deploy.wording import sentence
+
+_PACKAGE = Path(__file__).resolve().parents[2] / "smsby_deploy"
+_ENUMS: tuple[type[StrEnum], ...] = (ActionKind, ReasonCode)
+_LANGUAGES = sorted(path.name for path in (_PACKAGE / "locale").iterdir())
+
+
+def _texts(node: ast.expr) -> Iterator[str | None]:
+    """The templates that an argument may be; None for anything but literals."""
+    if isinstance(node, ast.IfExp):
+        yield from _texts(node.body)
+        yield from _texts(node.orelse)
+    else:
+        yield node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def _messages_in_code(path: Path) -> Iterator[tuple[int, str | None]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not (isinstance(node, ast.Call) and node.args):
+            continue
+        called = node.func
+        is_message = (isinstance(called, ast.Name) and called.id in ("sentence", "gettext")) or (
+            isinstance(called, ast.Attribute) and called.attr == "gettext"
+        )
+        for text in _texts(node.args[0]) if is_message else ():
+            yield node.lineno, text
+
+
+def _used_messages() -> set[tuple[str | None, str]]:
+    """Every message that the program can say, by context and English."""
+    found = {(kind.__name__, member.value) for kind in _ENUMS for member in kind}
+    used: set[tuple[str | None, str]] = {*found, *((None, name) for name in _RANKS)}
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        if path.name not in ("wording.py", "translation.py"):
+            used |= {(None, text) for _, text in _messages_in_code(path) if text is not None}
+    for path in sorted(_PACKAGE.rglob("*.j2")):
+        with path.open("rb") as file:
+            used |= {(None, one[2]) for one in babel_extract(file, ["gettext"], [], {})}
+    return used
+
+
+def _catalog(language: str) -> Catalog:
+    with (_PACKAGE / f"locale/{language}/LC_MESSAGES/messages.po").open("rb") as file:
+        return read_po(file, locale=language, abort_invalid=True)
+
+
+def test_every_message_is_a_literal() -> None:
+    """A template that is not in the call could not be found, and would stay English."""
+    calls = [
+        f"{path.relative_to(_PACKAGE)}:{line}"
+        for path in sorted(_PACKAGE.rglob("*.py"))
+        if path.name not in ("wording.py", "translation.py", "markdown.py")
+        for line, text in _messages_in_code(path)
+        if text is None
+    ]
+    assert calls == []
+
+
+@pytest.mark.parametrize("language", _LANGUAGES)
+def test_catalog_has_every_message_and_no_other(language: str) -> None:
+    """What the program can say has a translation, and nothing is left of what it no longer says."""
+    known = {(one.context, str(one.id)) for one in _catalog(language) if one.id and one.string}
+    used = _used_messages()
+    assert sorted(map(str, used - known)) == [], "not translated"
+    assert sorted(map(str, known - used)) == [], "no longer used"
+
+
+@pytest.mark.parametrize("language", _LANGUAGES)
+def test_translations_have_the_same_placeholders(language: str) -> None:
+    """Each value is shown, and each noun has as many forms as the language."""
+    forms = len({Locale.parse(language).plural_form(count) for count in range(1000)})
+    for message in _catalog(language):
+        if not message.id:
+            continue
+        ours, theirs = (list(Formatter().parse(str(text))) for text in (message.id, message.string))
+        names = [{name for _, name, _, _ in pieces if name} for pieces in (ours, theirs)]
+        assert names[0] == names[1], message.id
+        nouns = [form.removeprefix("|").split("|") for _, _, form, _ in theirs if form and "|" in form]
+        assert all(len(words) == forms for words in nouns), message.id
+        assert not message.fuzzy, message.id
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(1, "1 часть"), (2, "2 части"), (5, "5 частей"), (21, "21 часть"), (1000, "1\u00a0000 частей")],
+)
+def test_gettext_inflects_nouns(count: int, text: str) -> None:
+    """By the rules of the language, not those of English."""
+    assert translator("ru").gettext("{count:part|parts}", count=count) == text
+
+
+def test_sentence_is_english_and_can_be_translated() -> None:
+    """It is a string that machine formats write as it is."""
+    said = sentence(
+        "{what}: {count:mailing|mailings} ({names})", what=sentence("on apply"), count=2, names="a, b"
+    )
+    assert said == "on apply: 2 mailings (a, b)"
+    assert ENGLISH.sentence(said) == said
+    assert translator("ru").sentence(said) == "при применении: 2 рассылки (a, b)"
+    assert translator("ru").sentence("any other text") == "any other text"
+
+
+def test_values_do_not_count_as_templates() -> None:
+    """Braces in the data of users are no placeholders."""
+    assert sentence("service {url}", url="{x.__class__}") == "service {x.__class__}"
+    assert translator("ru").gettext("service {url}", url="{x.__class__}") == "сервис {x.__class__}"
+
+
+def test_russian_numbers_money_and_times() -> None:
+    """As Unicode's data have them."""
+    t = translator("ru")
+    assert (t.count(12345), t.count(None)) == ("12\u00a0345", "?")
+    assert (t.money(Decimal("1234.5")), t.signed(Decimal("-0.364"))) == ("1\u00a0234,50", "−0,364")
+    assert t.aligned([Decimal("1.5"), None, Decimal("1234.125")]) == ["1,500", "?", "1\u00a0234,125"]
+    assert (t.share(9, 10), t.share(0, 0)) == ("90,0\u00a0%", "–")
+    assert t.day_and_time(datetime(2026, 12, 1, 10, tzinfo=UTC)) == "вт 1 декабря 2026, 10:00"
+    assert t.name(ActionKind.BLOCKED) == "заблокирована"
+    assert ENGLISH.name(ActionKind.BLOCKED) == "blocked"
