@@ -13,7 +13,7 @@ _CONTROLS = rf"[\x00-\x09\x0b-\x1f{BEYOND_C0}]"
 
 
 class Sentence(str):
-    """A sentence in English that remembers its template and values, so that it can be said in another language."""
+    """A sentence in English that can be said in another language: it has its template."""
 
     __slots__ = ("template", "values")
     template: str
@@ -26,7 +26,7 @@ class Sentence(str):
 
 
 def sentence(template: str, **values: object) -> Sentence:
-    """Return `template` with its values: `sentence("{count:part|parts} of {name}", count=2, name="vip")`.
+    """Return `template` with its values, `{name}` with `name`.
 
     A placeholder is one of `str.format` with a name alone. With `|` it is a count and its noun, as many words as the language
     has forms: `{count:part|parts}` is `1 part` or `2,000 parts`; a leading `|` leaves out the count. A value may be a

@@ -32,7 +32,7 @@ def problem_help(language: str) -> Mapping[str, ProblemHelp]:
 
 
 def as_html(text: str) -> str:
-    """Return a cell of the table as HTML; links become their texts, because the page is elsewhere."""
+    """Return a cell of the table as HTML, with links as their texts: the page is elsewhere."""
     return _CODE.sub(r"<code>\1</code>", html.escape(_LINK.sub(r"\1", text), quote=False))
 
 
