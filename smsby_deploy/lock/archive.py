@@ -175,9 +175,9 @@ def _beginnings(digests: Iterable[str]) -> frozenset[bytes]:
 
 def _merge(lock: Lock, found: Mapping[str, Iterable[Entry]]) -> Lock:
     """Return `lock` with archived mailings, and archived revisions of its own ones."""
-    mailings = dict(lock.mailings)
+    mailings: dict[str, Entry] = {}
     for address, entries in found.items():
-        known = mailings.get(address)
+        known = lock.mailings.get(address)
         recorded = {} if known is None else {one.revision: one for one in (known, *known.earlier)}
         archived = {one.revision: one for entry in entries for one in (*entry.earlier, entry)}
         if archived.keys() <= recorded.keys():
@@ -187,7 +187,7 @@ def _merge(lock: Lock, found: Mapping[str, Iterable[Entry]]) -> Lock:
         earlier = tuple(replace(one, earlier=()) if one.earlier else one for one in older)
         is_archived = newest.revision not in recorded
         mailings[address] = replace(newest, earlier=earlier, is_archived=is_archived)
-    return replace(lock, mailings=mailings) if found else lock
+    return replace(lock, mailings=lock.mailings | mailings) if mailings else lock
 
 
 # --- Writing ---------------------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ from smsby_deploy.lock.entry_json import parse_baseline, read_ending, read_entry
 from smsby_deploy.lock.keyed_digests import digests_of, replace_digests
 from smsby_deploy.lock.phone_states import PhoneStates
 from smsby_deploy.lock.records import Apply, ChunkRecord, ChunkState, Entry, Lock, Resolution, UploadRecord
+from smsby_deploy.lock.stored_mailings import without
 
 Event = dict[str, Any]
 
@@ -165,12 +166,11 @@ def _resolve(lock: Lock, event: Event) -> Lock:
 
 
 def _remove(lock: Lock, event: Event) -> Lock:
-    return replace(lock, mailings={a: e for a, e in lock.mailings.items() if a != event["address"]})
+    return replace(lock, mailings=without(lock.mailings, [event["address"]]))
 
 
 def _archive(lock: Lock, event: Event) -> Lock:
-    gone = frozenset(event["addresses"])
-    mailings = {address: entry for address, entry in lock.mailings.items() if address not in gone}
+    mailings = without(lock.mailings, frozenset(event["addresses"]))
     return replace(lock, mailings=mailings, archived=event["archived"])
 
 
@@ -180,10 +180,7 @@ def _move(lock: Lock, event: Event) -> Lock:
     settled_at = {one.at for one in lock.resolutions if one.address == address}
     entry = _declared(lock.mailings[address], settled_at)
     moved = replace(entry, earlier=tuple(_declared(one, settled_at) for one in entry.earlier))
-    mailings = {
-        event["to"] if a == address else a: moved if a == address else e for a, e in lock.mailings.items()
-    }
-    return replace(lock, mailings=mailings)
+    return replace(lock, mailings=without(lock.mailings, [address])).with_entry(event["to"], moved)
 
 
 def _declared(entry: Entry, settled_at: set[str]) -> Entry:

@@ -1,45 +1,47 @@
-"""JSON as the lock file has it, as fast as Python can write it."""
+"""JSON as the lock file has it, as fast as orjson writes it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from functools import cache
 from json.encoder import encode_basestring as quote
 from typing import Any
 
-__all__ = ["LockSeal", "canonical", "decode", "indent", "quote"]
+import orjson
+
+_BEFORE, _AFTER = b'{\n  "mailings": {\n', b"\n  }\n}"
 
 
-def indent(value: Any, level: int = 0) -> str:
-    """Return `value` as indented JSON, at a depth of `level`.
+def indent(value: Any) -> bytes:
+    """Return `value` as indented JSON."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    except TypeError:  # a number that needs more than 64 bits
+        return json.dumps(value, ensure_ascii=False, indent=2).encode()
 
-    It is what `json.dumps(value, ensure_ascii=False, indent=2)` returns, three times as fast.
+
+def indent_mailings(mailings: dict[str, Any]) -> bytes:
+    """Return mailings as the lock file has them, one after the other."""
+    return indent({"mailings": mailings})[len(_BEFORE) : -len(_AFTER)]
+
+
+def decode_mailings(text: bytes) -> dict[str, Any]:
+    """Return the mailings that `indent_mailings` has written.
+
+    ValueError if `text` differs from that in any byte, so no key is in it twice.
     """
-    kind = type(value)
-    if kind is str:
-        return quote(value)
-    if kind is int:
-        return str(value)
-    if value is None:
-        return "null"
-    outer, inner = _line_breaks(level)
-    if kind is dict and value:
-        items = [f"{quote(key)}: {indent(item, level + 1)}" for key, item in value.items()]
-        return f"{{{inner}{f',{inner}'.join(items)}{outer}}}"
-    if kind is list and value:
-        return f"[{inner}{f',{inner}'.join([indent(item, level + 1) for item in value])}{outer}]"
-    return json.dumps(value, ensure_ascii=False)
-
-
-@cache
-def _line_breaks(level: int) -> tuple[str, str]:
-    return "\n" + "  " * level, "\n" + "  " * (level + 1)
+    mailings: dict[str, Any] = orjson.loads(b"{%b}" % text)
+    if indent_mailings(mailings) != text:
+        raise ValueError("an unusual layout")
+    return mailings
 
 
 def canonical(document: Any) -> bytes:
     """Return what digests and seals are taken over: sorted keys, no white space."""
-    return _encode_canonically(document).encode("utf-8", "surrogatepass")
+    try:
+        return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # a number that needs more than 64 bits, or half of a surrogate pair
+        return _encode_canonically(document).encode("utf-8", "surrogatepass")
 
 
 _encode_canonically = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
@@ -68,9 +70,8 @@ class LockSeal:
 
     def add(self, address: str, entry: bytes) -> None:
         """Add a mailing in its canonical form."""
-        self._hash.update(
-            b"".join((self._next, quote(address).encode("utf-8", "surrogatepass"), b":", entry))
-        )
+        self._hash.update(b"%b%b:" % (self._next, quote(address).encode("utf-8", "surrogatepass")))
+        self._hash.update(entry)
         self._next = b","
 
     def close(self) -> str:

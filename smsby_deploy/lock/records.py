@@ -6,11 +6,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
 from smsby_deploy.lock.environment import scope_of
 from smsby_deploy.lock.phone_states import UNSENT, PhoneState, PhoneStates
+
+if TYPE_CHECKING:
+    from smsby_deploy.lock.stored_mailings import StoredMailings
 
 
 class ChunkState(StrEnum):
@@ -323,7 +326,7 @@ class Lock:
     project: str
     serial: int = 0
     lineage: str | None = None
-    mailings: dict[str, Entry] = field(default_factory=dict)
+    mailings: dict[str, Entry] | StoredMailings = field(default_factory=dict)
     applies: tuple[Apply, ...] = ()
     resolutions: tuple[Resolution, ...] = ()
     folded: str | None = None  # the id of the journal that was folded in last
@@ -352,7 +355,7 @@ class Lock:
 
     def with_entry(self, address: str, entry: Entry) -> Lock:
         """Return this lock with `entry` recorded for `address`."""
-        return replace(self, mailings={**self.mailings, address: entry})
+        return replace(self, mailings=self.mailings | {address: entry})
 
     def runs_of(self, plan: str) -> tuple[Apply, ...]:
         """Return the runs that applied the plan with the id `plan` and recorded something."""

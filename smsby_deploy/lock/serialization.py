@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any
 
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.documents import check_lock, check_mailings
 from smsby_deploy.lock.entry_json import entry_document, read_entry
 from smsby_deploy.lock.environment import PRODUCTION, SANDBOX
-from smsby_deploy.lock.json_text import LockSeal, canonical, decode, indent, quote
-from smsby_deploy.lock.records import (
-    Apply,
-    Entry,
-    Lock,
-    Resolution,
-)
+from smsby_deploy.lock.json_text import LockSeal, canonical, decode, decode_mailings, indent
+from smsby_deploy.lock.records import Apply, Entry, Lock, Resolution
+from smsby_deploy.lock.stored_mailings import Mailings, StoredMailings, runs, split_mailings
 
 FORMAT = "smsby-lock"
 VERSION = 1
@@ -39,13 +36,12 @@ _OPTIONAL = ("digest_key", "sealed", "rekeyed", "archived")
 
 
 # A lock is indented JSON and escapes line breaks in values, so none of its lines begins like this.
-_CONFLICT_MARKER = "<<<<<<< "
+_CONFLICT_MARKER = b"<<<<<<< "
 _MAILINGS = "mailings"
-_ENTRIES_BEGIN = '\n  "mailings": {\n'
-_ENTRY_END = "\n    },\n"
-_ENTRIES_END = "\n    }\n  }"
-_BETWEEN = ",\n"
-_BATCH = 50_000  # characters
+_NO_MAILINGS = b'\n  "mailings": {}'
+_MAILINGS_BEGIN, _MAILINGS_END = b'\n  "mailings": {\n', b"\n  }"
+_LAST_END = b"\n    }"  # of the last mailing
+_BATCH = 50_000  # bytes
 
 
 def entry_digest(entry: Entry) -> str:
@@ -66,23 +62,13 @@ def _apply_document(apply: Apply) -> dict[str, Any]:
     return document if apply.by is None else document | {"by": apply.by}
 
 
-class ReadText(NamedTuple):
-    """A text and the lock that was read from it."""
-
-    text: str
-    lock: Lock
+def write_lock(lock: Lock) -> str:
+    """Return the text of the lock file, with its seal."""
+    return b"".join(iter_lock(lock)).decode()
 
 
-def write_lock(lock: Lock, before: ReadText | None = None) -> str:
-    """Return the text of the lock file, with its seal; `before` is as in iter_lock."""
-    return "".join(iter_lock(lock, before))
-
-
-def iter_lock(lock: Lock, before: ReadText | None = None) -> Iterator[str]:
-    """Yield the text of the lock file piece by piece.
-
-    Entries that are the very objects of `before` are taken from its text: in a lock of many years an apply changes few.
-    """
+def iter_lock(lock: Lock) -> Iterator[bytes | memoryview]:
+    """Yield the lock file piece by piece; of a lock of many years an apply changes little."""
     document: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -97,53 +83,17 @@ def iter_lock(lock: Lock, before: ReadText | None = None) -> Iterator[str]:
         **{key: value for key in _OPTIONAL if (value := getattr(lock, key))},
     }
     seal = LockSeal(document)
-    if not lock.mailings:
-        document["seal"] = seal.close()
-        yield indent(document) + "\n"
-        return
-    head, opening, tail = indent(document).partition(_ENTRIES_BEGIN[:-1])
-    yield f"{head}{opening}\n"
-    yield from _iter_entries(lock, before, seal)
-    yield f"\n  {tail[:-2]},\n  {quote('seal')}: {quote(seal.close())}\n}}\n"
-
-
-def _iter_entries(lock: Lock, before: ReadText | None, seal: LockSeal) -> Iterator[str]:
-    """Yield the mailings as text, each also added to `seal`; of `before` many at once."""
-    written = _written_entries(before) if before else {}
-    first = last = 0  # of the text before, what is still to be yielded
-    between = ""
-    for address, entry in sorted(lock.mailings.items()):
-        old = written.get(address)
-        if before is not None and old is not None and before.lock.mailings[address] is entry and entry.stored:
-            seal.add(address, entry.stored)
-            if last and old[0] == last + len(_BETWEEN) and old[1] - first < _BATCH:
-                last = old[1]
-                continue
-            following, (after_first, after_last) = "", old
-        else:
-            content = entry_document(entry)
-            seal.add(address, canonical(content))
-            following, after_first, after_last = f"    {quote(address)}: {indent(content, 2)}", 0, 0
-        if before is not None and last:
-            yield between + before.text[first:last]
-            between = _BETWEEN
-        first, last = after_first, after_last
-        if following:
-            yield between + following
-            between = _BETWEEN
-    if before is not None and last:
-        yield between + before.text[first:last]
-
-
-def _written_entries(before: ReadText) -> dict[str, tuple[int, int]]:
-    """Return where a text has each mailing, by address."""
-    span = _find_entries(before.text)
-    spans = _split_entries(before.text, *span) if span is not None else iter(())
-    places = dict(zip(before.lock.mailings, spans, strict=False))
-    is_at = before.text.startswith
-    return {
-        address: place for address, place in places.items() if is_at(f"    {quote(address)}: {{\n", place[0])
-    }
+    head, empty, tail = indent(document).partition(_NO_MAILINGS)
+    yield head
+    between = _MAILINGS_BEGIN
+    for run in runs(lock.mailings):
+        yield between
+        yield run.text
+        for address, encoded in run.encoded:
+            seal.add(address, encoded)
+        between = b",\n"
+    yield _MAILINGS_END if lock.mailings else empty
+    yield b'%b,\n  "seal": %b\n}\n' % (tail.removesuffix(b"\n}"), indent(seal.close()))
 
 
 def recovery_of(where: str, environment: str = PRODUCTION, *, is_private: bool = False) -> str:
@@ -158,30 +108,33 @@ def recovery_of(where: str, environment: str = PRODUCTION, *, is_private: bool =
     return f"restore it from git (git checkout -- {where}); what was sent since is found again at sms.by"
 
 
-def read_lock(text: str, where: str, recovery: str | None = None) -> Lock:
-    """Return the lock that `text` contains.
+def read_lock(content: bytes | str, where: str, recovery: str | None = None) -> Lock:
+    """Return the lock that the file `content` contains.
 
     `where` names the file in errors, and `recovery` says what to do if it is damaged.
 
     Raises:
         LockDamaged: not JSON, truncated, edited manually, or of an unknown version.
+        UnicodeDecodeError: not UTF-8.
     """
     recovery = recovery or recovery_of(where)
-    if line := _conflict_line(text):
+    content = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    if line := _conflict_line(content):
         raise LockDamaged(
             f"{where} has git conflict markers at line {line}",
             hint=f"take one side whole: git checkout --theirs -- {where} (or --ours; the one with the higher serial),"
             f" then git add {where}; what the other side sent is found again at sms.by",
         )
     try:
-        try:
-            return _open_lock(*_split_text(text), where)
-        except (KeyError, TypeError, ValueError):  # another layout, or damage: what is wrong with the whole
-            return _open_lock(*_split_document(text), where)
+        with suppress(KeyError, TypeError, ValueError):
+            return _read_written(content, where)
+        return _read_any(content.decode(), where)  # another layout, or damage: it says what is wrong
     except json.JSONDecodeError as error:
         raise LockDamaged(f"{where} is damaged at line {error.lineno}: {error.msg}", hint=recovery) from error
     except RecursionError as error:
         raise LockDamaged(f"{where} is damaged: nested too deep", hint=recovery) from error
+    except UnicodeDecodeError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise LockDamaged(f"{where} is damaged: {error}", hint=recovery) from error
 
@@ -190,63 +143,78 @@ def _version_text(version: object) -> str:
     return f"version {version}" if isinstance(version, int) and 0 < version < 1000 else "another version"
 
 
-def _conflict_line(text: str) -> int | None:
+def _conflict_line(content: bytes) -> int | None:
     """Return the number of the first line with a conflict marker."""
-    if text.startswith(_CONFLICT_MARKER):
+    if content.startswith(_CONFLICT_MARKER):
         return 1
-    before = text.find(f"\n{_CONFLICT_MARKER}")
-    return None if before < 0 else text.count("\n", 0, before) + 2
+    before = content.find(b"\n" + _CONFLICT_MARKER)
+    return None if before < 0 else content.count(b"\n", 0, before) + 2
 
 
-def _split_text(text: str) -> tuple[Any, Iterator[dict[str, Any]]]:
-    """Return a lock without its mailings, and these by batches.
+def _read_written(content: bytes, where: str) -> Lock:
+    """Return the lock of a file as `iter_lock` writes it; a mailing is decoded when asked for.
 
-    So they are never all in memory as JSON. ValueError if `text` is not laid out as `write_lock` does.
+    Raises:
+        LockDamaged: its version is not known.
+        KeyError, TypeError, ValueError: it has another layout, or is damaged.
     """
-    span = _find_entries(text)
-    if span is None:
+    begin, last_end = content.find(_MAILINGS_BEGIN), content.rfind(_LAST_END + _MAILINGS_END)
+    first, end = begin + len(_MAILINGS_BEGIN), last_end + len(_LAST_END)
+    if not 0 < begin < last_end:
         raise ValueError("no mailings, or an unusual layout")
-    first, end = span
-    document = decode(text[: first - 1] + text[end + len(_ENTRIES_END) - 1 :])
-    if not isinstance(document, dict) or document.get(_MAILINGS) != {}:
-        raise ValueError("the mailings are elsewhere")
-    pieces = _split_entries(text, first, end, _BATCH)
-    return document, (decode(f"{{{text[begin:last]}}}") for begin, last in pieces)
+    document = decode((content[:begin] + _NO_MAILINGS + content[end + len(_MAILINGS_END) :]).decode())
+    seal = _begin_seal(document, where)
+    encoded: dict[str, bytes] = {}
+    last = ""
+    for place in split_mailings(content, first, end, _BATCH):
+        piece = content[slice(*place)]
+        batch = decode_mailings(piece)
+        check_mailings(batch)
+        may_be_contradictory = b'"rows"' in piece or b'"partial"' in piece
+        for address, entry in batch.items():
+            if address <= last:
+                raise ValueError("the addresses do not ascend")
+            if may_be_contradictory:
+                read_entry(entry)
+            stored = bytes(
+                memoryview(canonical(entry))
+            )  # a copy, because what orjson returns takes twice the memory
+            encoded[address] = stored
+            seal.add(address, stored)
+            last = address
+    seal.check(document["seal"])
+    return _read_document(document, StoredMailings(content, first, end, encoded))
 
 
-def _find_entries(text: str) -> tuple[int, int] | None:
-    begin, end = text.find(_ENTRIES_BEGIN), text.rfind(_ENTRIES_END)
-    return (begin + len(_ENTRIES_BEGIN), end) if 0 < begin < end else None
+def _read_any(text: str, where: str) -> Lock:
+    """Return the lock of a file with any layout; raises as `_read_written`.
 
-
-def _split_entries(text: str, first: int, end: int, least: int = 0) -> Iterator[tuple[int, int]]:
-    """Yield where each mailing, or several with `least` characters, begins and ends."""
-    while (last := text.find(_ENTRY_END, first + least, end)) >= 0:
-        yield first, last + len(_ENTRY_END) - 2
-        first = last + len(_ENTRY_END)
-    yield first, end + len(_ENTRIES_END) - 4
-
-
-def _split_document(text: str) -> tuple[Any, list[dict[str, Any]]]:
-    """Return the same for any layout."""
+    The seal is checked before the mailings, so that an edited file is called that.
+    """
     document = decode(text)
     if not isinstance(document, dict):
         raise ValueError("not a lock file")
     mailings = document.get(_MAILINGS)
-    if not isinstance(mailings, dict):
-        return document, []
-    document[_MAILINGS] = {}
-    return document, [dict(sorted(mailings.items()))] if mailings else []
+    if isinstance(mailings, dict):
+        document[_MAILINGS] = {}
+    else:
+        mailings = {}
+    seal = _begin_seal(document, where)
+    for address, entry in sorted(mailings.items()):
+        seal.add(address, canonical(entry))
+    seal.check(document["seal"])
+    check_mailings(mailings)
+    return _read_document(
+        document, {address: read_entry(entry) for address, entry in sorted(mailings.items())}
+    )
 
 
-def _open_lock(document: Any, batches: Iterable[dict[str, Any]], where: str) -> Lock:
-    """Return the lock of a document without its mailings, and of these.
-
-    With a list of batches, the seal is checked before anything else, so that an edited file is called that.
+def _begin_seal(document: Any, where: str) -> LockSeal:
+    """Return the seal of a lock whose mailings are to be added.
 
     Raises:
         LockDamaged: its version is not known.
-        KeyError, TypeError, ValueError: it is damaged.
+        KeyError, ValueError: it is no lock.
     """
     if document.get("format") != FORMAT:
         raise ValueError("not a lock file")
@@ -255,15 +223,11 @@ def _open_lock(document: Any, batches: Iterable[dict[str, Any]], where: str) -> 
             f"{where} has {_version_text(document['version'])}; this program reads version {VERSION}",
             hint="use the version of smsby-deploy that wrote it, or a newer one",
         )
-    sealed = {key: value for key, value in document.items() if key != "seal"}
-    if isinstance(batches, list):
-        seal = LockSeal(sealed)
-        for address, entry in (item for batch in batches for item in batch.items()):
-            seal.add(address, canonical(entry))
-        seal.check(document["seal"])
-    seal = LockSeal(sealed)
-    mailings = _read_batches(batches, seal)
-    seal.check(document["seal"])
+    return LockSeal({key: value for key, value in document.items() if key != "seal"})
+
+
+def _read_document(document: dict[str, Any], mailings: Mailings) -> Lock:
+    """Return the lock of these; ValueError if the document breaks the schema."""
     check_lock(document)
     return Lock(
         project=document["project"],
@@ -279,36 +243,3 @@ def _open_lock(document: Any, batches: Iterable[dict[str, Any]], where: str) -> 
         applies=tuple(Apply(**apply) for apply in document["applies"]),
         resolutions=tuple(Resolution(**resolution) for resolution in document["resolutions"]),
     )
-
-
-def _read_batches(batches: Iterable[dict[str, Any]], seal: LockSeal) -> dict[str, Entry]:
-    """Return the mailings, each added to `seal`; ValueError if addresses do not ascend."""
-    mailings: dict[str, Entry] = {}
-    last = ""
-    for batch in batches:
-        check_mailings(batch)
-        for (address, document), stored in zip(batch.items(), _canonical_entries(batch), strict=True):
-            if mailings and address <= last:
-                raise ValueError("duplicate key")
-            entry, last = read_entry(document), address
-            object.__setattr__(entry, "stored", stored)  # only of this object, never of a changed copy
-            seal.add(address, stored)
-            mailings[address] = entry
-    return mailings
-
-
-def _canonical_entries(batch: dict[str, Any]) -> Iterator[bytes]:
-    """Yield the canonical form of each mailing of a batch, in ascending order.
-
-    The batch keeps the schema. Its mailings are encoded together, which takes half of the time, and taken apart before
-    the next address: no text has it between such quotes.
-    """
-    whole = canonical(batch)
-    keys = [canonical(address) + b":" for address in sorted(batch)]
-    ends = [b"," + key for key in keys[1:]]
-    begin = 1
-    for key, end in zip(keys, [*ends, None], strict=True):
-        begin += len(key)
-        last = len(whole) - 1 if end is None else whole.index(end, begin)
-        yield whole[begin:last]
-        begin = last + 1

@@ -20,7 +20,8 @@ from smsby_deploy.lock.environment import PRIVATE_FOLDER, PRODUCTION
 from smsby_deploy.lock.events import fold
 from smsby_deploy.lock.journal import Journal, read_journal, salvage
 from smsby_deploy.lock.records import Lock
-from smsby_deploy.lock.serialization import ReadText, iter_lock, read_lock, recovery_of, write_lock
+from smsby_deploy.lock.serialization import iter_lock, read_lock, recovery_of, write_lock
+from smsby_deploy.lock.stored_mailings import new_mailings
 
 
 class RunningApply(NamedTuple):
@@ -139,13 +140,15 @@ class LockStore:
 
     def _read_content(self) -> Lock:
         """Return the lock in the file; the same object while the file is the same."""
-        content = self.path.read_bytes()
-        digest = sha256(content).digest()
-        if self._known is None or self._known[0] != digest:
-            text = _text_of(content)
-            del content  # not twice in memory
-            lock = read_lock(text, self.path.name, self._recovery)
-            self._known = (digest, replace(lock, archive=self.archive_path))
+        with self.path.open("rb") as file:
+            digest = file_digest(file, "sha256").digest()
+            if self._known is None or self._known[0] != digest:
+                file.seek(0)
+                content = file.read()
+                if b"\r" in content:  # git may have changed line breaks
+                    content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+                lock = read_lock(content, self.path.name, self._recovery)
+                self._known = (digest, replace(lock, archive=self.archive_path))
         return self._known[1]
 
     def replace(self, lock: Lock) -> None:
@@ -154,18 +157,15 @@ class LockStore:
         The text on disk is compared with what was to be written; what has changed since the file was read is also read
         back.
         """
-        before = self._read_before()
-        known = before.lock.mailings if before else {}
-        changed = {a: entry for a, entry in lock.mailings.items() if known.get(a) is not entry}
         digest = sha256()
 
         def write(file: TextIO) -> None:
-            for piece in iter_lock(lock, before):
-                digest.update(piece.encode())
-                file.write(piece)
+            for piece in iter_lock(lock):
+                digest.update(piece)
+                file.buffer.write(piece)
 
         def check(written: Path) -> None:
-            part = replace(lock, mailings=changed)
+            part = replace(lock, mailings=dict(new_mailings(lock.mailings)))
             with written.open("rb") as file:
                 is_written = file_digest(file, "sha256").digest() == digest.digest()
             if not is_written or read_lock(write_lock(part), self.path.name) != part:
@@ -185,14 +185,6 @@ class LockStore:
             ) from error
         fault_point("lock.after-rename")
         self._known = (digest.digest(), lock)
-
-    def _read_before(self) -> ReadText | None:
-        """Return the file that is about to be replaced, if it is still the one that was read."""
-        if self._known is None or not self.path.is_file():
-            return None
-        content = self.path.read_bytes()
-        digest, lock = self._known
-        return ReadText(_text_of(content), lock) if sha256(content).digest() == digest else None
 
     def _in_environment(self, lock: Lock) -> Lock:
         """Return `lock` as one of this environment; an empty lock belongs to none."""
@@ -369,9 +361,3 @@ class HeldLock:
     def open_journal(self) -> Journal:
         """Return a new journal; its file is created with the first line."""
         return self.store.new_journal()
-
-
-def _text_of(content: bytes) -> str:
-    """Decode a file, with any line breaks: git may have changed them."""
-    text = content.decode("utf-8")
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text

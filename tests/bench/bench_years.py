@@ -24,7 +24,7 @@ with LockStore(pathlib.Path(sys.argv[1]) / "smsby.lock.json", "bench").held() as
     journal = held.open_journal()
     at = "2025-03-01T10:00:00+00:00"
     journal.append(EventKind.BEGIN, id="j", lineage=held.lock.lineage, plan="p", at=at, commit=None, tool="x")
-    entry = dataclasses.replace(next(iter(held.lock.mailings.values())), revision=2)
+    entry = dataclasses.replace(held.lock.mailings["sale-0000/0"], revision=2)
     journal.append(EventKind.MAILING, address="new/one", entry=entry_document(entry))
     journal.close()
     held.fold_in()

@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from smsby_deploy.lock.json_text import canonical, decode, indent
+from smsby_deploy.lock.json_text import canonical, decode, decode_mailings, indent, indent_mailings
 
-_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+_values = st.recursive(  # a lock has no floats
+    st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
 )
 
@@ -20,10 +20,11 @@ _values = st.recursive(
 @given(_values)
 def test_indent_is_that_of_the_json_module(value: Any) -> None:
     """Byte by byte, so that a lock does not change by being written by another version."""
-    assert indent(value) == json.dumps(value, ensure_ascii=False, indent=2)
+    assert indent(value) == json.dumps(value, ensure_ascii=False, indent=2).encode()
 
 
 @given(_values)
+@example("\ud800")
 def test_canonical_has_sorted_keys_and_no_white_space(value: Any) -> None:
     """Digests and seals of every version are taken over it."""
     expected = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -34,3 +35,13 @@ def test_decode_refuses_a_key_twice() -> None:
     """Readers differ in which of them counts."""
     with pytest.raises(ValueError, match="duplicate key"):
         decode('{"a": 1, "a": 1}')
+
+
+@given(st.dictionaries(st.text(), st.dictionaries(st.text(), st.text() | st.integers(0, 9)), min_size=1))
+def test_decode_mailings_takes_only_what_was_written(mailings: dict[str, Any]) -> None:
+    """What is read is written again as it was, byte by byte."""
+    text = indent_mailings(mailings)
+    assert decode_mailings(text) == mailings
+    for other in (text + b" ", b"\t" + text, text + b",\n" + text):
+        with pytest.raises(ValueError, match=r"layout|column"):
+            decode_mailings(other)

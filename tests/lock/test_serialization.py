@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
-from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document
+from smsby_deploy.lock.entry_json import DECLARED_UNSENT_ERROR, entry_document, read_entry
 from smsby_deploy.lock.json_text import canonical
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import (
@@ -26,7 +27,8 @@ from smsby_deploy.lock.records import (
     Resolution,
     chunk_state_of,
 )
-from smsby_deploy.lock.serialization import ReadText, iter_lock, read_lock, recovery_of, write_lock
+from smsby_deploy.lock.serialization import iter_lock, read_lock, recovery_of, write_lock
+from smsby_deploy.lock.stored_mailings import StoredMailings, without
 
 _text = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=12)
 _name = st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True)
@@ -134,23 +136,28 @@ def test_write_lock_and_read_lock_are_inverse(lock: Lock) -> None:
 
 
 @given(_locks, st.data())
-def test_write_lock_takes_unchanged_entries_from_the_old_text(lock: Lock, data: st.DataObject) -> None:
-    """The result is the same as without the old text, whichever entries were added, changed, renamed or removed."""
-    text = write_lock(lock)
-    before = ReadText(text, read_lock(text, "lock"))
-    mailings = dict(before.lock.mailings)
-    for address in data.draw(
-        st.lists(st.sampled_from(sorted(mailings)), unique=True) if mailings else st.just([])
-    ):
-        entry = mailings.pop(address)
-        match data.draw(st.sampled_from(["remove", "change", "rename"])):
-            case "change":
-                mailings[address] = replace(entry, revision=10)
-            case "rename":
-                mailings[address + "'"] = entry
-    mailings |= data.draw(st.dictionaries(_text, _entry, max_size=1))
-    after = replace(before.lock, mailings=mailings)
-    assert write_lock(after, before) == write_lock(after)
+def test_stored_mailings_are_a_dict_that_is_written_the_same(lock: Lock, data: st.DataObject) -> None:
+    """Whichever mailings were added, changed, renamed or removed, and whatever was asked for before."""
+    read = read_lock(write_lock(lock), "lock")
+    mailings, model = read.mailings, dict(lock.mailings)
+    assert isinstance(mailings, StoredMailings) or not model
+    for address in data.draw(st.lists(st.sampled_from(sorted(model)), unique=True) if model else st.just([])):
+        step = data.draw(st.sampled_from(["look", "remove", "change", "rename", "restore"]))
+        entry = mailings[address]
+        assert entry == model[address]
+        if step in ("remove", "rename", "restore"):
+            mailings = without(mailings, [address])
+            del model[address]
+        if step in ("change", "rename", "restore"):
+            to, entry = (address + "'", entry) if step == "rename" else (address, replace(entry, revision=10))
+            mailings, model = mailings | {to: entry}, {**model, to: entry}
+    added = data.draw(st.dictionaries(_text, _entry, max_size=1))
+    mailings, model = mailings | added, model | added
+    assert mailings == model
+    assert len(mailings) == len(list(mailings)) == len(model)
+    assert all(address in mailings for address in model)
+    assert [address for address in lock.mailings if address in mailings and address not in model] == []
+    assert write_lock(replace(read, mailings=mailings)) == write_lock(replace(read, mailings=model))
 
 
 @given(_locks, st.sampled_from([None, 0, 1, 4]))
@@ -270,13 +277,42 @@ def test_read_lock_knows_the_canonical_form_of_each_mailing() -> None:
         assert entry.stored == canonical(entry_document(entry))
 
 
-def test_iter_lock_holds_a_part_of_the_text() -> None:
-    """Of mailings that stay as they were, too, a new one among them."""
-    lock = _long_lock(300)
-    text = write_lock(lock)
-    before = ReadText(text, read_lock(text, "lock"))
-    new = before.lock.mailings["sale/0007"]
-    after = before.lock.with_entry("sale/0123a", replace(new, revision=2))
-    pieces = list(iter_lock(after, before))
-    assert "".join(pieces) == write_lock(after)
-    assert max(map(len, pieces)) < 60_000 < len(text) / 3
+def test_iter_lock_copies_nothing_that_stays_as_it_was() -> None:
+    """Of the mailings that were read, their text is written, and only the new one is encoded."""
+    lock = read_lock(write_lock(_long_lock(300)), "lock")
+    after = lock.with_entry("sale/0123a", replace(lock.mailings["sale/0007"], revision=2))
+    pieces = list(iter_lock(after))
+    assert b"".join(pieces).decode() == write_lock(replace(after, mailings=dict(after.mailings)))
+    assert sum(len(piece) for piece in pieces if isinstance(piece, bytes)) < 3_000
+
+
+def test_read_lock_decodes_what_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And that once."""
+    lock = read_lock(write_lock(_long_lock(300)), "lock")
+    decoded: list[dict[str, object]] = []
+
+    def count(document: dict[str, object]) -> Entry:
+        decoded.append(document)
+        return read_entry(document)
+
+    monkeypatch.setattr("smsby_deploy.lock.stored_mailings.read_entry", count)
+    assert "sale/0007" in lock.mailings
+    assert (
+        lock.mailings["sale/0007"]
+        is lock.with_entry("new/one", lock.mailings["sale/0007"]).mailings["sale/0007"]
+    )
+    assert "sale/9999" not in lock.mailings
+    assert len(decoded) == 1
+
+
+def test_read_lock_refuses_phones_that_contradict_their_chunk() -> None:
+    """The schema cannot say so, so these are read at once."""
+    chunk = ChunkRecord("0" * 10, 2, "d", phones=PhoneStates.parse("p:2"), baseline=(0, 0))
+    lock = _long_lock(1)
+    entry = replace(lock.mailings["sale/0000"], chunks=(chunk,))
+    document = json.loads(write_lock(lock.with_entry("sale/0000", entry)))
+    document["mailings"]["sale/0000"]["chunks"][0]["rows"] = "a:2"
+    sealed = {key: value for key, value in document.items() if key != "seal"}
+    document["seal"] = sha256(canonical(sealed)).hexdigest()
+    with pytest.raises(LockDamaged, match="the phone states of a chunk do not match its state"):
+        read_lock(json.dumps(document, ensure_ascii=False, indent=2) + "\n", "lock")

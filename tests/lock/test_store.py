@@ -137,14 +137,14 @@ def test_one_change_encodes_one_entry_of_many(store: LockStore, recorded: int) -
     begin_journal(store).close()
     reads = []
 
-    def count(text: str, where: str, recovery: str = "") -> Lock:
+    def count(text: bytes | str, where: str, recovery: str = "") -> Lock:
         lock = read_lock(text, where, recovery)
         reads.append(len(lock.mailings))
         return lock
 
     with (
         patch("smsby_deploy.lock.store.read_lock", count),
-        patch("smsby_deploy.lock.serialization.entry_document", wraps=entry_document) as encoded,
+        patch("smsby_deploy.lock.stored_mailings.entry_document", wraps=entry_document) as encoded,
         store.held() as held,
     ):
         assert store.read() is store.read() is held.lock
