@@ -234,17 +234,19 @@ def _report_writer(context: Context, report: StatusReport, project: Project, out
     from smsby_deploy.output.status_html import status_html
     from smsby_deploy.output.status_markdown import status_markdown
     from smsby_deploy.output.status_text import write_status
+    from smsby_deploy.output.translation import translator
 
     currency = project.price.currency if project.price else None
     if output.form == "text":
         return lambda stream: write_status(
             report, stream, color=output.color, currency=currency, program=context.program
         )
+    language = translator(project.language)
     tool, zone = f"smsby-deploy {__version__}", project.api.account_timezone
     texts = {
         "json": lambda: json_text(status_document(report)),
-        "markdown": lambda: status_markdown(report, currency),
-        "html": lambda: status_html(report, currency=currency, tool=tool, zone=zone),
+        "markdown": lambda: status_markdown(report, currency, language),
+        "html": lambda: status_html(report, currency=currency, tool=tool, zone=zone, language=language),
         "junit": lambda: status_junit(report, output.fail_under),
     }
     if output.form == "csv":

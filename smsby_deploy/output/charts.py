@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from smsby_deploy.output.translation import ENGLISH, Translator
+
 _WIDTH = 480  # a small drawing with large letters is readable on a phone
 _ROW = 34
 _MOST_ROWS = 24
@@ -21,6 +23,7 @@ def bars(
     *,
     colors: Sequence[str],
     stacked: bool = False,
+    language: Translator = ENGLISH,
 ) -> str:
     """Horizontal bars, the first label on top; at most 24 rows are drawn.
 
@@ -39,7 +42,9 @@ def bars(
     )
     kind = pygal.HorizontalStackedBar if stacked else pygal.HorizontalBar
     # pygal reserves no room for a legend below the axis.
-    chart = kind(**_config(height, colors, legend=legend_rows > 0), margin_bottom=8 + 10 * legend_rows)
+    chart = kind(
+        **_config(height, colors, language, legend=legend_rows > 0), margin_bottom=8 + 10 * legend_rows
+    )
     if all(isinstance(value, int) for values in series.values() for value in values):
         chart.order_min = 0  # an axis of counts has no fractions
     # pygal draws the first label at the bottom.
@@ -49,11 +54,20 @@ def bars(
     return _svg(chart, name)
 
 
-def columns(name: str, labels: Sequence[str], values: Sequence[int], *, color: str) -> str:
+def columns(
+    name: str,
+    labels: Sequence[str],
+    values: Sequence[int],
+    *,
+    color: str,
+    language: Translator = ENGLISH,
+) -> str:
     """Vertical bars along a time axis with about four labels."""
     import pygal
 
-    chart = pygal.Bar(**_config(260, [color], legend=False), show_minor_x_labels=False, margin_bottom=10)
+    chart = pygal.Bar(
+        **_config(260, [color], language, legend=False), show_minor_x_labels=False, margin_bottom=10
+    )
     chart.order_min = 0
     chart.x_labels = list(labels)
     every = max(1, -(-len(labels) // 4))
@@ -62,7 +76,7 @@ def columns(name: str, labels: Sequence[str], values: Sequence[int], *, color: s
     return _svg(chart, name)
 
 
-def _config(height: float, colors: Sequence[str], *, legend: bool) -> dict[str, Any]:
+def _config(height: float, colors: Sequence[str], language: Translator, *, legend: bool) -> dict[str, Any]:
     from pygal.style import Style
 
     ink = "var(--ink)"
@@ -91,10 +105,10 @@ def _config(height: float, colors: Sequence[str], *, legend: bool) -> dict[str, 
         "show_legend": legend,
         "legend_at_bottom": True,
         "legend_at_bottom_columns": _LEGEND_COLUMNS,
-        "value_formatter": lambda value: f"{value:,.10g}" if value is not None else "",
+        "value_formatter": lambda value: language.number(f"{value:,.10g}") if value is not None else "",
         "margin": 8,
         "max_scale": 5,
-        "no_data_text": "nothing yet",
+        "no_data_text": language.gettext("nothing yet"),
         "truncate_legend": -1,
         "truncate_label": -1,
     }

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from smsby_deploy.output.charts import bars, columns
+from smsby_deploy.output.status_markdown import delivery_names, status_word
 from smsby_deploy.output.status_text import running_line, schedule_line
-from smsby_deploy.output.values import count_text, day_and_time, safe_line, share_text
+from smsby_deploy.output.translation import ENGLISH, Translator
+from smsby_deploy.output.values import day_and_time, safe_line
 from smsby_deploy.status.delivery_counts import (
     PrefixCounts,
     count_deliveries_over_time,
@@ -22,7 +25,9 @@ from smsby_deploy.status.delivery_counts import (
     count_reasons,
 )
 from smsby_deploy.status.report import StatusReport
-from smsby_deploy.texts.cost import aligned, money, signed
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 # Which operator usually serves a code; numbers are ported, so it is a hint only.
 _OPERATORS = {"375 25": "life:)", "375 29": "A1, MTS", "375 33": "MTS", "375 44": "A1"}
@@ -48,203 +53,231 @@ class Section:
         return tuple(index >= self.text_columns for index in range(len(self.head)))
 
 
-def status_html(report: StatusReport, *, currency: str | None, tool: str, zone: str) -> str:
+def status_html(
+    report: StatusReport, *, currency: str | None, tool: str, zone: str, language: Translator = ENGLISH
+) -> str:
     """The page. `zone` is the account's time zone, in which sms.by writes its times."""
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(
-        files("smsby_deploy.output").joinpath("status.html.j2").read_text(encoding="utf-8")
-    )
-    return template.render(
+    t = language
+    return page_template("status.html.j2").render(
+        language=t.language,
+        gettext=t.gettext,
         project=report.project,
-        made_at=day_and_time(datetime.fromisoformat(report.made_at)) if report.made_at else "",
+        made_at=day_and_time(datetime.fromisoformat(report.made_at), t) if report.made_at else "",
         tool=tool,
-        tiles=_tiles(report, currency),
-        sections=[section for section in _sections(report, currency, zone) if section.rows],
-        running=running_line(report) if report.running else "",
-        notes=[(mailing.name, safe_line(note)) for mailing in report.mailings for note in mailing.notes],
+        tiles=_tiles(report, currency, t),
+        sections=[section for section in _sections(report, currency, zone, t) if section.rows],
+        running=t.sentence(running_line(report)) if report.running else "",
+        notes=[
+            (mailing.name, safe_line(t.sentence(note)))
+            for mailing in report.mailings
+            for note in mailing.notes
+        ],
         differences=[
-            (mailing.name, one.field, safe_line(one.intended), safe_line(one.reported))
+            (mailing.name, safe_line(t.sentence(one.field)), safe_line(one.intended), safe_line(one.reported))
             for mailing in report.mailings
             for one in mailing.details.differences
         ],
     )
 
 
-def _tiles(report: StatusReport, currency: str | None) -> list[tuple[str, str]]:
+def page_template(name: str) -> Template:
+    """A template of this folder that escapes every value."""
+    import jinja2
+
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(files("smsby_deploy.output").joinpath(name).read_text(encoding="utf-8"))
+
+
+def _tiles(report: StatusReport, currency: str | None, t: Translator) -> list[tuple[str, str]]:
     totals = report.totals
+    cost = t.gettext("cost")
     return [
-        ("mailings", f"{totals.mailings:,}"),
-        ("recipients", f"{totals.recipients:,}"),
-        ("delivered", share_text(totals.delivered, totals.due)),
-        ("not final yet", f"{totals.waiting:,}"),
-        (f"cost, {currency}" if currency else "cost", "?" if totals.cost is None else money(totals.cost)),
+        (t.gettext("mailings"), t.count(totals.mailings)),
+        (t.gettext("recipients"), t.count(totals.recipients)),
+        (t.gettext("delivered"), t.share(totals.delivered, totals.due)),
+        (t.gettext("not final yet"), t.count(totals.waiting)),
+        (f"{cost}, {currency}" if currency else cost, "?" if totals.cost is None else t.money(totals.cost)),
     ]
 
 
-def _sections(report: StatusReport, currency: str | None, zone: str) -> Iterable[Section]:
+def _sections(report: StatusReport, currency: str | None, zone: str, t: Translator) -> Iterable[Section]:
     if not report.mailings:
         return
-    yield _funnel(report)
-    yield _over_time(report, zone)
-    yield _mailings(report)
-    yield _prefixes(report)
-    yield _reasons(report)
-    yield _costs(report, currency)
+    yield _funnel(report, t)
+    yield _over_time(report, zone, t)
+    yield _mailings(report, t)
+    yield _prefixes(report, t)
+    yield _reasons(report, t)
+    yield _costs(report, currency, t)
 
 
-def _funnel(report: StatusReport) -> Section:
+def _funnel(report: StatusReport, t: Translator) -> Section:
     funnel = count_funnel(report)
     steps = {
-        "planned": funnel.planned,
-        "accepted": funnel.accepted,
-        "sent": funnel.sent,
-        "delivered": funnel.delivered,
+        t.gettext("planned"): funnel.planned,
+        t.gettext("accepted"): funnel.accepted,
+        t.gettext("sent"): funnel.sent,
+        t.gettext("delivered"): funnel.delivered,
     }
+    counts = list(steps.values())
+    recipients = t.gettext("recipients")
     return Section(
         "funnel",
-        "From plan to phone",
-        "Planned by us, accepted by sms.by, sent to the operator, delivered to the phone.",
-        bars("funnel", list(steps), {"recipients": list(steps.values())}, colors=["--accent"]),
-        ("step", "recipients", "of planned"),
-        tuple((name, f"{count:,}", share_text(count, funnel.planned)) for name, count in steps.items()),
+        t.gettext("From plan to phone"),
+        t.gettext("Planned by us, accepted by sms.by, sent to the operator, delivered to the phone."),
+        bars("funnel", list(steps), {recipients: counts}, colors=["--accent"], language=t),
+        (t.gettext("step"), recipients, t.gettext("of planned")),
+        tuple((name, t.count(count), t.share(count, funnel.planned)) for name, count in steps.items()),
     )
 
 
-def _over_time(report: StatusReport, zone: str) -> Section:
+def _over_time(report: StatusReport, zone: str, t: Translator) -> Section:
     steps = count_deliveries_over_time(report)
     is_one_day = len({step.begins.date() for step in steps}) <= 1
     labels = [f"{step.begins:%H:%M}" if is_one_day else f"{step.begins:%d.%m %H:%M}" for step in steps]
-    chart = columns("time", labels, [step.delivered for step in steps], color="--delivered") if steps else ""
+    delivered = [step.delivered for step in steps]
     return Section(
         "time",
-        "Delivery over time",
-        f"When phones confirmed the delivery, in the time zone of the account ({zone}).",
-        chart,
-        ("from", "delivered", "so far"),
+        t.gettext("Delivery over time"),
+        t.gettext("When phones confirmed the delivery, in the time zone of the account ({zone}).", zone=zone),
+        columns("time", labels, delivered, color="--delivered", language=t) if steps else "",
+        (t.gettext("from"), t.gettext("delivered"), t.gettext("so far")),
         tuple(
-            (f"{step.begins:%Y-%m-%d %H:%M}", f"{step.delivered:,}", f"{step.delivered_so_far:,}")
+            (f"{step.begins:%Y-%m-%d %H:%M}", t.count(step.delivered), t.count(step.delivered_so_far))
             for step in steps
             if step.delivered
         ),
     )
 
 
-def _mailings(report: StatusReport) -> Section:
+def _mailings(report: StatusReport, t: Translator) -> Section:
     largest = sorted(report.mailings, key=lambda mailing: -mailing.recipients)
     counts = {mailing.name: mailing.by_kind for mailing in largest}
-    kinds = ("delivered", "undelivered", "sent", "pending", "other")
-    percent = {kind: [counts[m.name][kind] * 100 / max(1, m.recipients) for m in largest] for kind in kinds}
+    kinds = delivery_names(t)
+    percent = {
+        name: [counts[m.name][kind] * 100 / max(1, m.recipients) for m in largest]
+        for kind, name in kinds.items()
+    }
     rows = (
         (
             mailing.name,
-            mailing.state.value,
-            schedule_line(mailing, report),
-            f"{mailing.recipients:,}",
-            *(f"{count:,}" for count in counts[mailing.name].values()),
-            share_text(mailing.delivered, mailing.recipients),
+            t.name(mailing.state),
+            schedule_line(mailing, report, t),
+            t.count(mailing.recipients),
+            *(t.count(count) for count in counts[mailing.name].values()),
+            t.share(mailing.delivered, mailing.recipients),
         )
         for mailing in report.mailings
     )
+    heads = (t.gettext("mailing"), t.gettext("state"), t.gettext("when"), t.gettext("recipients"))
     return Section(
         "mailings",
-        "By mailing",
-        "In percent of each mailing's recipients, the largest mailing first.",
+        t.gettext("By mailing"),
+        t.gettext("In percent of each mailing's recipients, the largest mailing first."),
         bars(
             "mailings",
             [mailing.name for mailing in largest],
             percent,
             colors=[f"--{kind}" for kind in kinds],
             stacked=True,
+            language=t,
         ),
-        ("mailing", "state", "when", "recipients", *kinds, "delivery rate"),
+        (*heads, *kinds.values(), t.gettext("delivery rate")),
         tuple(rows),
         text_columns=3,
     )
 
 
-def _prefixes(report: StatusReport) -> Section:
+def _prefixes(report: StatusReport, t: Translator) -> Section:
     prefixes = count_prefixes(report)
+    delivered, undelivered = t.gettext("delivered"), t.gettext("undelivered")
+    not_yet = t.gettext("not yet")
     series = {
-        "delivered": [one.delivered for one in prefixes],
-        "undelivered": [one.undelivered for one in prefixes],
-        "not yet": [one.open for one in prefixes],
+        delivered: [one.delivered for one in prefixes],
+        undelivered: [one.undelivered for one in prefixes],
+        not_yet: [one.open for one in prefixes],
     }
     return Section(
         "prefixes",
-        "By number prefix",
-        "The operator that usually serves a code is a hint only: numbers are ported between operators.",
+        t.gettext("By number prefix"),
+        t.gettext(
+            "The operator that usually serves a code is a hint only: numbers are ported between operators."
+        ),
         bars(
             "prefixes",
             [one.prefix for one in prefixes],
             series,
             colors=["--delivered", "--undelivered", "--pending"],
             stacked=True,
+            language=t,
         ),
-        ("prefix", "recipients", "delivered", "undelivered", "not yet", "rate"),
-        tuple(_prefix_row(one) for one in prefixes),
+        (t.gettext("prefix"), t.gettext("recipients"), delivered, undelivered, not_yet, t.gettext("rate")),
+        tuple(_prefix_row(one, t) for one in prefixes),
     )
 
 
-def _prefix_row(one: PrefixCounts) -> tuple[str, ...]:
+def _prefix_row(one: PrefixCounts, t: Translator) -> tuple[str, ...]:
     operator = _OPERATORS.get(one.prefix)
     return (
         f"{one.prefix} ({operator})" if operator else one.prefix,
-        f"{one.recipients:,}",
-        f"{one.delivered:,}",
-        f"{one.undelivered:,}",
-        f"{one.open:,}",
-        share_text(one.delivered, one.recipients),
+        t.count(one.recipients),
+        t.count(one.delivered),
+        t.count(one.undelivered),
+        t.count(one.open),
+        t.share(one.delivered, one.recipients),
     )
 
 
-def _reasons(report: StatusReport) -> Section:
-    reasons = [(safe_line(word) or "(empty)", count) for word, count in count_reasons(report)]
+def _reasons(report: StatusReport, t: Translator) -> Section:
+    empty = t.gettext("(empty)")
+    reasons = [(safe_line(status_word(word, t)) or empty, count) for word, count in count_reasons(report)]
     total = sum(count for _, count in reasons)
     counts = [count for _, count in reasons]
+    words, recipients = [word for word, _ in reasons], t.gettext("recipients")
     return Section(
         "reasons",
-        "Why not delivered",
-        "Status words of sms.by, and recipients to whom nothing was sent.",
-        bars("reasons", [word for word, _ in reasons], {"recipients": counts}, colors=["--undelivered"]),
-        ("status", "recipients", "share"),
-        tuple((word, f"{count:,}", share_text(count, total)) for word, count in reasons),
+        t.gettext("Why not delivered"),
+        t.gettext("Status words of sms.by, and recipients to whom nothing was sent."),
+        bars("reasons", words, {recipients: counts}, colors=["--undelivered"], language=t),
+        (t.gettext("status"), recipients, t.gettext("share")),
+        tuple((word, t.count(count), t.share(count, total)) for word, count in reasons),
     )
 
 
-def _costs(report: StatusReport, currency: str | None) -> Section:
+def _costs(report: StatusReport, currency: str | None, t: Translator) -> Section:
     priced = [m for m in report.mailings if m.cost is not None or m.details.planned_cost is not None]
     by_cost = sorted(priced, key=lambda mailing: -(mailing.cost or Decimal(0)))
+    planned, billed = t.gettext("planned"), t.gettext("billed")
     series = {
-        "planned": [float(mailing.details.planned_cost or 0) for mailing in by_cost],
-        "billed": [float(mailing.cost or 0) for mailing in by_cost],
+        planned: [float(mailing.details.planned_cost or 0) for mailing in by_cost],
+        billed: [float(mailing.cost or 0) for mailing in by_cost],
     }
-    planned = aligned([mailing.details.planned_cost for mailing in priced])
-    billed = aligned([mailing.cost for mailing in priced])
+    planned_costs = t.aligned([mailing.details.planned_cost for mailing in priced])
+    billed_costs = t.aligned([mailing.cost for mailing in priced])
     rows = (
         (
             mailing.name,
-            count_text(mailing.details.planned_parts),
-            count_text(mailing.parts),
+            t.count(mailing.details.planned_parts),
+            t.count(mailing.parts),
             planned_cost,
             billed_cost,
-            _difference(mailing.cost, mailing.details.planned_cost),
+            _difference(mailing.cost, mailing.details.planned_cost, t),
         )
-        for mailing, planned_cost, billed_cost in zip(priced, planned, billed, strict=True)
+        for mailing, planned_cost, billed_cost in zip(priced, planned_costs, billed_costs, strict=True)
     )
     unit = f", {currency}" if currency else ""
+    heads = (t.gettext("mailing"), t.gettext("parts planned"), t.gettext("parts billed"))
     return Section(
         "cost",
-        "Cost",
-        "Planned with the project's price, and billed as sms.by reports it.",
-        bars("cost", [m.name for m in by_cost], series, colors=["--pending", "--accent"]),
-        ("mailing", "parts planned", "parts billed", f"planned{unit}", f"billed{unit}", "difference"),
+        t.gettext("Cost"),
+        t.gettext("Planned with the project's price, and billed as sms.by reports it."),
+        bars("cost", [m.name for m in by_cost], series, colors=["--pending", "--accent"], language=t),
+        (*heads, f"{planned}{unit}", f"{billed}{unit}", t.gettext("difference")),
         tuple(rows),
     )
 
 
-def _difference(billed: Decimal | None, planned: Decimal | None) -> str:
+def _difference(billed: Decimal | None, planned: Decimal | None, t: Translator) -> str:
     if billed is None or planned is None:
         return "?"
-    return signed(billed - planned) if billed != planned else "0"
+    return t.signed(billed - planned) if billed != planned else "0"

@@ -4,68 +4,97 @@ from __future__ import annotations
 
 from smsby_deploy.output.markdown import Piece, escape, fit, table_row
 from smsby_deploy.output.status_text import running_line, schedule_line, scheduled_line, status_totals_line
+from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.status.report import MailingStatus, StatusReport
-from smsby_deploy.texts.cost import aligned
+from smsby_deploy.wording import sentence
 
-_COLUMNS = (
-    "State",
-    "Mailing",
-    "When",
-    "Recipients",
-    "Delivered",
-    "Undelivered",
-    "Sent",
-    "Pending",
-    "Other",
-    "Cost",
-)
+# The counts under `other` that sms.by has no word for.
+_OTHER = {
+    "unknown": sentence("unknown"),
+    "rejected": sentence("rejected"),
+    "not sent": sentence("not sent"),
+    "withdrawn": sentence("withdrawn"),
+    "not taken": sentence("not taken"),
+    "not told apart": sentence("not told apart"),
+}
 
 
-def status_markdown(report: StatusReport, currency: str | None = None) -> str:
+def status_markdown(report: StatusReport, currency: str | None = None, language: Translator = ENGLISH) -> str:
     """The totals, a table and the differences, short enough for a comment.
 
     Texts from sms.by are escaped.
     """
+    t = language
     if not report.mailings:
-        return "The lock records no mailings.\n"
-    costs = aligned([mailing.cost for mailing in report.mailings])
-    scheduled = scheduled_line(report)
+        return f"{t.gettext('The lock records no mailings.')}\n"
+    costs = t.aligned([mailing.cost for mailing in report.mailings])
+    scheduled = t.sentence(scheduled_line(report))
     pieces = [
-        Piece(f"**{escape(status_totals_line(report, currency))}**{scheduled and f', {scheduled}'}\n\n"),
-        Piece(table_row(_COLUMNS)),
+        Piece(f"**{escape(status_totals_line(report, currency, t))}**{scheduled and f', {scheduled}'}\n\n"),
+        Piece(table_row(_columns(t))),
         Piece("|---|---|---|" + "---:|" * 7 + "\n"),
     ]
     for mailing, cost in zip(report.mailings, costs, strict=True):
-        pieces.append(Piece(_row(mailing, report, cost), 2, "mailing"))
+        pieces.append(Piece(_row(mailing, report, cost, t), 2, "mailing"))
     differences = [
-        Piece(f"- ⚠️ **{escape(mailing.name)}** {escape(difference.text)}\n", 1, "difference")
+        Piece(f"- ⚠️ **{escape(mailing.name)}** {escape(t.sentence(difference.text))}\n", 1, "difference")
         for mailing in report.mailings
         for difference in mailing.details.differences
     ]
     differences += [
-        Piece(f"- {symbol} **{escape(mailing.name)}** {escape(note)}\n", 1, "note")
+        Piece(f"- {symbol} **{escape(mailing.name)}** {escape(t.sentence(note))}\n", 1, "note")
         for mailing in report.mailings
         for symbol, notes in (("💬", mailing.decisions), ("⚠️", mailing.warnings))
         for note in notes
     ]
     if report.running:
-        differences.append(Piece(f"- {escape(running_line(report))}\n"))
+        differences.append(Piece(f"- {escape(t.sentence(running_line(report)))}\n"))
     if differences:
         pieces += [Piece("\n"), *differences]
-    return fit(pieces, rest="`status --format json` shows everything.")
+    return fit(pieces, rest=t.gettext("`status --format json` shows everything."), language=t)
 
 
-def _row(mailing: MailingStatus, report: StatusReport, cost: str) -> str:
+def _columns(t: Translator) -> list[str]:
+    kinds = (kind[0].upper() + kind[1:] for kind in delivery_names(t).values())
+    return [
+        t.gettext("State"),
+        t.gettext("Mailing"),
+        t.gettext("When"),
+        t.gettext("Recipients"),
+        *kinds,
+        t.gettext("Cost"),
+    ]
+
+
+def delivery_names(t: Translator) -> dict[str, str]:
+    """The words for the kinds of recipients, in the order of reports."""
+    return {
+        "delivered": t.gettext("delivered"),
+        "undelivered": t.gettext("undelivered"),
+        "sent": t.gettext("sent"),
+        "pending": t.gettext("pending"),
+        "other": t.gettext("other"),
+    }
+
+
+def status_word(word: str, t: Translator) -> str:
+    """The word for a count of `other`: ours in this language, those of sms.by verbatim."""
+    return t.sentence(_OTHER.get(word, word))
+
+
+def _row(mailing: MailingStatus, report: StatusReport, cost: str, t: Translator) -> str:
     counts = mailing.by_kind
     del counts["other"]
-    other = ", ".join(f"{count:,} {escape(name)}" for name, count in sorted(mailing.other.items()))
+    other = ", ".join(
+        f"{t.count(count)} {escape(status_word(name, t))}" for name, count in sorted(mailing.other.items())
+    )
     return table_row(
         [
-            mailing.state.value,
+            t.name(mailing.state),
             escape(mailing.name),
-            escape(schedule_line(mailing, report)),
-            f"{mailing.recipients:,}",
-            *(f"{count:,}" for count in counts.values()),
+            escape(schedule_line(mailing, report, t)),
+            t.count(mailing.recipients),
+            *map(t.count, counts.values()),
             other or "0",
             cost,
         ]

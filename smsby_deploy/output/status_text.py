@@ -14,10 +14,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.output.console import make_console
+from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.output.values import day_and_time, safe_line, share_text, span_text
 from smsby_deploy.status.report import MailingStatus, State, StatusReport, StatusStep
-from smsby_deploy.texts.cost import aligned, money
-from smsby_deploy.wording import counted
+from smsby_deploy.texts.cost import aligned
+from smsby_deploy.wording import counted, sentence
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -150,30 +151,33 @@ def _next_command(report: StatusReport, step: StatusStep, program: str) -> str:
     }[step]
 
 
-def status_totals_line(report: StatusReport, currency: str | None) -> str:
+def status_totals_line(report: StatusReport, currency: str | None, language: Translator = ENGLISH) -> str:
     """`8 mailings: 2,753 of 3,054 recipients delivered (90.1%), 157.404 BYN`.
 
     The recipients are those who may have got it by now; `scheduled_line` counts those of later mailings.
     """
-    totals = report.totals
-    cost = f", {money(totals.cost)} {currency or ''}".rstrip() if totals.cost is not None else ""
-    mailings, recipients = counted(totals.mailings, "mailing"), counted(totals.due, "recipient")
-    share = share_text(totals.delivered, totals.due)
-    delivered = f"{totals.delivered:,} of {recipients} delivered ({share})"
+    totals, t = report.totals, language
+    cost = f", {t.money(totals.cost)} {currency or ''}".rstrip() if totals.cost is not None else ""
+    delivered = t.gettext(
+        "{count:,} of {recipients:recipient|recipients} delivered ({share})",
+        count=totals.delivered,
+        recipients=totals.due,
+        share=share_text(totals.delivered, totals.due, t),
+    )
     if not totals.due and (totals.ahead or totals.withdrawn):
-        delivered = "none due yet" if totals.ahead else "withdrawn"
-    return f"{mailings}: {delivered}{cost}"
+        delivered = t.gettext("none due yet" if totals.ahead else "withdrawn")
+    return f"{t.gettext('{count:mailing|mailings}', count=totals.mailings)}: {delivered}{cost}"
 
 
 def scheduled_line(report: StatusReport) -> str:
     """`12 recipients scheduled for later`; empty if there are none."""
     ahead = report.totals.ahead
-    return f"{counted(ahead, 'recipient')} scheduled for later" if ahead else ""
+    return sentence("{count:recipient|recipients} scheduled for later", count=ahead) if ahead else ""
 
 
 def running_line(report: StatusReport) -> str:
     """`in progress: another run holds the lock: apply, process 7 on host`."""
-    return f"in progress: another run holds the lock: {safe_line(report.running)}"
+    return sentence("in progress: another run holds the lock: {run}", run=safe_line(report.running))
 
 
 def counts_line(mailing: MailingStatus) -> str:
@@ -188,18 +192,18 @@ def counts_line(mailing: MailingStatus) -> str:
     return ", ".join([*known, *other]) or "no recipients yet"
 
 
-def schedule_line(mailing: MailingStatus, report: StatusReport) -> str:
+def schedule_line(mailing: MailingStatus, report: StatusReport, language: Translator = ENGLISH) -> str:
     """`Tue 1 Dec 2026 10:00 +03:00, 2 h ago`; `at once` without a schedule.
 
     The span is relative to the time of the report.
     """
     if mailing.schedule_time is None:
-        return "at once"
+        return language.gettext("at once")
     moment = datetime.fromisoformat(mailing.schedule_time)
-    time = f"{day_and_time(moment)} {mailing.schedule_time[19:]}".strip()
+    time = f"{day_and_time(moment, language)} {mailing.schedule_time[19:]}".strip()
     if not report.made_at:
         return time
-    return f"{time}, {span_text(moment - datetime.fromisoformat(report.made_at))}"
+    return f"{time}, {span_text(moment - datetime.fromisoformat(report.made_at), language)}"
 
 
 class _TerminalBuffer(io.StringIO):

@@ -53,6 +53,10 @@ class Translator:
         """`1,000`; `?` if it is not known."""
         return "?" if value is None else f"{value:,}"
 
+    def number(self, text: str) -> str:
+        """A number that is written in English, with the separators of this language."""
+        return text
+
     def money(self, amount: Decimal) -> str:
         return money(amount)
 
@@ -113,11 +117,15 @@ class _Catalog(Translator):
     def signed(self, amount: Decimal) -> str:
         return f"{'−' if amount < 0 else '+'}{self.money(abs(amount))}"
 
-    def aligned(self, amounts: Sequence[Decimal | None]) -> list[str]:
+    def number(self, text: str) -> str:
         from babel.numbers import get_decimal_symbol, get_group_symbol
 
-        symbols = str.maketrans({",": get_group_symbol(self.locale), ".": get_decimal_symbol(self.locale)})
-        return [text.translate(symbols) for text in aligned(amounts)]
+        return text.translate(
+            {ord(","): get_group_symbol(self.locale), ord("."): get_decimal_symbol(self.locale)}
+        )
+
+    def aligned(self, amounts: Sequence[Decimal | None]) -> list[str]:
+        return [self.number(text) for text in aligned(amounts)]
 
     def share(self, part: int, whole: int) -> str:
         from babel.numbers import format_percent

@@ -15,6 +15,7 @@ from smsby_deploy.plan.desired import ChunkPlan
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.smsby.parsers import RemoteMailing
+from smsby_deploy.wording import sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,12 @@ class Difference(NamedTuple):
 
     @property
     def text(self) -> str:
-        return f"{self.field}: intended {self.intended}, sms.by reports {self.reported}"
+        return sentence(
+            "{field}: intended {intended}, sms.by reports {reported}",
+            field=self.field,
+            intended=self.intended,
+            reported=self.reported,
+        )
 
 
 def intended_by_files(mailing: Mailing) -> IntendedValues:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from smsby_deploy.clock import Window
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.smsby.deliveries import DeliveryStatus, read_delivery_status
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.plan.drift import Difference
@@ -224,11 +224,13 @@ class MailingStatus:
     def warnings(self) -> tuple[str, ...]:
         """What is wrong with its deliveries."""
         late = self.details.overdue
-        overdue = (
-            f"{counted(late, 'recipient')} without a final status for too long (status.settle_after): "
-            "counted as undelivered"
+        overdue = sentence(
+            "{count:recipient|recipients} without a final status for too long (status.settle_after): "
+            "counted as undelivered",
+            count=late,
         )
-        return (*((overdue,) if late else ()), *(f"not reported: {text}" for text in self.details.unread))
+        unread = (sentence("not reported: {why}", why=text) for text in self.details.unread)
+        return (*((overdue,) if late else ()), *unread)
 
     @property
     def percent_delivered(self) -> float:

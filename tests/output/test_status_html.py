@@ -7,13 +7,16 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 from smsby_deploy.output.status_html import status_html
+from smsby_deploy.output.translation import ENGLISH, Translator, translator
 from smsby_deploy.status.report import Details, State, StatusReport
 from tests.output import examples
 from tests.output.golden import check_golden
 
 
-def page(report: StatusReport) -> str:
-    return status_html(report, currency="BYN", tool="smsby-deploy 0.1.0", zone="Europe/Minsk")
+def page(report: StatusReport, language: Translator = ENGLISH) -> str:
+    return status_html(
+        report, currency="BYN", tool="smsby-deploy 0.1.0", zone="Europe/Minsk", language=language
+    )
 
 
 class _Page(HTMLParser):
@@ -38,6 +41,12 @@ def test_status_html_is_what_was_reviewed() -> None:
     """The page without its charts, which the charting library draws."""
     text = page(examples.status())
     check_golden("status.html", re.sub(r"<svg .*?</svg>", "<svg/>", text, flags=re.DOTALL))
+
+
+def test_status_html_is_in_russian_if_the_project_is() -> None:
+    """Headings, tables and notes, and the language that the page declares."""
+    text = page(examples.status(), translator("ru"))
+    check_golden("status.ru.html", re.sub(r"<svg .*?</svg>", "<svg/>", text, flags=re.DOTALL))
 
 
 def test_status_html_loads_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from smsby_deploy.output.status_markdown import status_markdown
+from smsby_deploy.output.translation import translator
 from smsby_deploy.status.report import Details, State, StatusReport
 from tests.output import examples
 from tests.output.golden import check_golden
@@ -11,6 +12,11 @@ from tests.output.golden import check_golden
 def test_status_markdown_escapes_status_words() -> None:
     """A table and the differences; a status word that is markup stays text."""
     check_golden("status.md", status_markdown(examples.status()))
+
+
+def test_status_markdown_is_in_russian_if_the_project_is() -> None:
+    """Status words of sms.by stay as they are."""
+    check_golden("status.ru.md", status_markdown(examples.status(), "BYN", translator("ru")))
 
 
 def test_status_markdown_says_that_it_is_empty() -> None:

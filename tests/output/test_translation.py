@@ -19,10 +19,11 @@ from jinja2.ext import babel_extract
 from smsby_deploy.output.plan_markdown import _RANKS
 from smsby_deploy.output.translation import ENGLISH, translator
 from smsby_deploy.plan.model import ActionKind, ReasonCode
+from smsby_deploy.status.report import State
 from smsby_deploy.wording import sentence
 
 _PACKAGE = Path(__file__).resolve().parents[2] / "smsby_deploy"
-_ENUMS: tuple[type[StrEnum], ...] = (ActionKind, ReasonCode)
+_ENUMS: tuple[type[StrEnum], ...] = (ActionKind, ReasonCode, State)
 _LANGUAGES = sorted(path.name for path in (_PACKAGE / "locale").iterdir())
 
 
@@ -50,13 +51,14 @@ def _messages_in_code(path: Path) -> Iterator[tuple[int, str | None]]:
 def _used_messages() -> set[tuple[str | None, str]]:
     """Every message that the program can say, by context and English."""
     found = {(kind.__name__, member.value) for kind in _ENUMS for member in kind}
-    used: set[tuple[str | None, str]] = {*found, *((None, name) for name in _RANKS)}
+    used: set[tuple[str | None, str]] = {*found, *((None, name) for name in (*_RANKS, "difference"))}
     for path in sorted(_PACKAGE.rglob("*.py")):
         if path.name not in ("wording.py", "translation.py"):
             used |= {(None, text) for _, text in _messages_in_code(path) if text is not None}
     for path in sorted(_PACKAGE.rglob("*.j2")):
         with path.open("rb") as file:
-            used |= {(None, one[2]) for one in babel_extract(file, ["gettext"], [], {})}
+            calls = (one[2] for one in babel_extract(file, ["gettext"], [], {}))
+            used |= {(None, call if isinstance(call, str) else call[0]) for call in calls}
     return used
 
 
