@@ -25,7 +25,7 @@ from smsby_deploy.plan.model import Action
 from smsby_deploy.recipients.phone_set import number_phones
 from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.smsby.send_client import PreparedSend
-from smsby_deploy.texts.template import Template, compile_text, is_personal
+from smsby_deploy.texts.template import Template, compile_texts, is_personal
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def stream_messages(
         FilesChanged: a chunk is not the planned one, or the opt-outs cannot be read.
     """
     builder = _MessageBuilder(project, mailing, action, now)
-    template = compile_text(mailing.text) if mailing.text else None
+    template = compile_texts(mailing.text) if mailing.text else None
     report, count = ChunkReport(), 0
     if cache is not None and cache.holds(mailing.address):
         messages = _read_cached(cache, project, mailing, template, builder)

@@ -19,7 +19,7 @@ from smsby_deploy.plan.model import Action
 from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.smsby.methods import CONTACTS_PER_IMPORT, contacts_per_form
-from smsby_deploy.texts.template import compile_text
+from smsby_deploy.texts.template import compile_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class ContactReader:
 
     def _empty_digest(self, mailing: Mailing) -> UploadDigest:
         assert mailing.text is not None  # the loader requires it of an upload
-        template = compile_text(mailing.text)
+        template = compile_texts(mailing.text)
         content = hash_content(mailing, template, personal=False)
         return UploadDigest(content, template.render_once(), self._project.digest_key)
 

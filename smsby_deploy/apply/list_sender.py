@@ -36,7 +36,7 @@ from smsby_deploy.smsby.retry import poll
 from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.texts.cost import cost_of, money
 from smsby_deploy.texts.parts import measure_text
-from smsby_deploy.texts.template import compile_text
+from smsby_deploy.texts.template import compile_texts
 from smsby_deploy.wording import counted
 
 _WAY_OUT = "check the list at sms.by; a raised `revision` makes a new one"
@@ -97,7 +97,7 @@ class ListGuardrails:
             return expected.cost
         parts = info.parts
         if parts is None and info.recipients is not None and mailing.text is not None:
-            parts = info.recipients * measure_text(compile_text(mailing.text).render_once()).parts
+            parts = info.recipients * measure_text(compile_texts(mailing.text).render_once()).parts
         return None if parts is None else cost_of(parts, self._price)
 
     def count_confirmed(self, cost: Decimal | None, expected: ExpectedList | None) -> None:
@@ -170,7 +170,7 @@ class DraftRequest(SendRequest):
         mark = action.chunks[0].fingerprint
         return context.client.prepare_sms_list(
             name=remote_name(context.project.scope, mailing.address, mailing.revision, 0, 1, mark),
-            message=compile_text(mailing.text).render_once(),
+            message=compile_texts(mailing.text).render_once(),
             d_schedule=time.strftime("%Y-%m-%d %H:%M"),
             list_id=self._list_id,
             alphaname_id=action.sender_id,
@@ -340,7 +340,7 @@ class ListSender:
         recipients = info.recipients if expected is None else expected.recipients
         parts = None
         if recipients is not None and mailing.text is not None:
-            parts = recipients * measure_text(compile_text(mailing.text).render_once()).parts
+            parts = recipients * measure_text(compile_texts(mailing.text).render_once()).parts
         action = self._context.runs[mailing.address].action
         what = f"draft {draft.id}"
         return self._check.objection(what, mailing, action, answers, parts=parts, recipients=recipients)

@@ -44,7 +44,7 @@ from smsby_deploy.smsby.response import WrongPhone, error_for
 from smsby_deploy.smsby.retry import poll
 from smsby_deploy.smsby.send_client import PreparedSend
 from smsby_deploy.texts.parts import measure_text
-from smsby_deploy.texts.template import compile_text
+from smsby_deploy.texts.template import compile_texts
 from smsby_deploy.wording import counted
 
 _FIRST_STATES = {
@@ -72,7 +72,7 @@ class SingleChunks:
         Raises:
             FilesChanged: they are not the planned ones, or the opt-outs cannot be read.
         """
-        template = compile_text(mailing.text) if mailing.text else None
+        template = compile_texts(mailing.text) if mailing.text else None
         pinned = mailing.pinned(self._inputs)
         chunks = list(stream_chunks(self._project, pinned, template, self.opt_outs, ChunkReport()))
         if [chunk.digest for chunk in chunks] != [chunk.digest for chunk in action.chunks]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,14 +26,14 @@ from smsby_deploy.config.settings import (
     read_time,
     read_zone,
 )
-from smsby_deploy.config.sources import HOME_TIMEZONE, Audience, ContactList, TextSource, Upload
+from smsby_deploy.config.sources import HOME_TIMEZONE, Audience, ContactList, Upload
+from smsby_deploy.config.text_sources import TextReader
 from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity
 
 # Errors of files that cannot be read, so that their mailing cannot be searched for more problems.
 _MISSING = "FILE_MISSING"
 _UNREADABLE = frozenset({_MISSING, "PATH_OUTSIDE", "PATH_HIDDEN"})
-_NUMBER_OR_TRUTH = re.compile(r"true|false|[-+\d.,]+", re.IGNORECASE)
 
 
 class CampaignContext(NamedTuple):
@@ -103,8 +102,7 @@ class _CampaignLoader:
         self._log = context.log
         self._file = file
         self._document = document
-        # Looked for once: a file may have thousands of mailings.
-        self._may_have_comments = " #" in document.content or "\t#" in document.content
+        self._texts = TextReader(context.root, file, document.content, context.log)
 
     def load_mailing(self, node: YamlMap, mark: Mark) -> Mailing:
         schedule = self._schedule(node, mark)
@@ -114,8 +112,8 @@ class _CampaignLoader:
         revision, _ = self._inherited(node, "revision", 1, mark)
         max_late, _ = self._inherited(node, "max_late", None, mark)
         expected = node.get("expect_recipients")
-        text = self._text(node, mark)
-        self._warn_of_comments(node)
+        text = self._texts.read(node, mark, schedule.timezone)
+        self._texts.warn_of_comments(node, f"{self._document['campaign']}/{node['name']}")
         return Mailing(
             campaign=self._document["campaign"],
             name=node["name"],
@@ -123,7 +121,7 @@ class _CampaignLoader:
             location=self._at(mark),
             via="list" if "list" in node or upload else node.get("via", "bulk"),
             audience=self._audience(node, schedule.timezone),
-            text=text and text._replace(timezone=schedule.timezone),
+            text=text,
             alphaname=str(alphaname),
             alphaname_location=alphaname_at,
             schedule_time=schedule.time,
@@ -253,55 +251,6 @@ class _CampaignLoader:
         path = resolve_inside(self._root, name, self._at(recipients.values_at["file"]), self._log)
         return read_file_source(path or self._root / name, recipients, place)
 
-    def _text(self, node: YamlMap, mark: Mark) -> TextSource | None:
-        if "text" in node:
-            return TextSource(
-                str(node["text"]),
-                self._at(node.values_at["text"]),
-                self._document.content,
-                root=self._root,
-                rewrite=read_rewrite(node),
-            )
-        if "text_file" in node:
-            return self._text_file(node)
-        if node.get("upload", False) is not False:
-            message = "missing key text (or text_file): all recipients of an upload get the same text"
-            self._log.error("SCHEMA", message, self._at(mark))
-        elif "list" in node or not _may_have_own_texts(node["recipients"]):
-            message = "missing key text (or text_file, or an own text for every recipient)"
-            self._log.error("SCHEMA", message, self._at(mark))
-        return None
-
-    def _warn_of_comments(self, node: YamlMap) -> None:
-        """Warn of texts without quotes that end where a comment begins."""
-        if not self._may_have_comments:
-            return
-        content = self._document.content
-        from smsby_deploy.config.text_places import find_comment, lines_near_comments
-
-        address = f"{self._document['campaign']}/{node['name']}"
-        near = lines_near_comments(content)
-        for text, mark in _plain_texts(node):
-            place = find_comment(content, mark, text) if mark[0] in near else None
-            if place is not None:
-                message = (
-                    "a space and # begin a comment, so the text ends before them; put the text in quotes"
-                )
-                found = Problem(Severity.WARNING, "COMMENT_IN_TEXT", message, address, self._at(place))
-                self._log.extend([found])
-
-    def _text_file(self, node: YamlMap) -> TextSource | None:
-        name = node["text_file"]
-        path = resolve_inside(self._root, name, self._at(node.values_at["text_file"]), self._log)
-        if path is None:
-            return None
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError:
-            self._log.error("ENCODING", "not UTF-8; save the file as UTF-8", Location(name, 1))
-            return None
-        return TextSource(text, Location(name, 1, 1), file=name, root=self._root, rewrite=read_rewrite(node))
-
     def _at_key(self, node: YamlMap, key: str) -> Location:
         return self._at(key_marks(self._document.content)[node.values_at[key]])
 
@@ -309,26 +258,8 @@ class _CampaignLoader:
         return Location(self._file, *mark)
 
 
-def _plain_texts(node: YamlMap) -> Iterator[tuple[str, Mark]]:
-    """Yield what a mailing says without quotes, its text and values, each with its place."""
-    if "text" in node.untyped:
-        yield str(node["text"]), node.values_at["text"]
-    recipients = node.get("recipients")
-    for row in recipients if isinstance(recipients, YamlList) else ():
-        for name in row.untyped if isinstance(row, YamlMap) else ():
-            if name != "phone" and _NUMBER_OR_TRUTH.fullmatch(row[name]) is None:
-                yield row[name], row.values_at[name]
-
-
 def _read_own(node: YamlMap) -> OwnSettings:
     alphaname = node.get("alphaname")
     return OwnSettings(
         None if alphaname is None else str(alphaname), node.get("schedule_time"), node.get("timezone")
     )
-
-
-def _may_have_own_texts(recipients: YamlMap | YamlList) -> bool:
-    """Whether every recipient may have its own text: a file or query may have a column `text`."""
-    if isinstance(recipients, YamlMap):
-        return True
-    return all(isinstance(row, YamlMap) and "text" in row for row in recipients)

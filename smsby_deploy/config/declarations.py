@@ -18,11 +18,11 @@ from smsby_deploy.config.environments import Environment
 from smsby_deploy.config.sources import (
     AS_WRITTEN,
     Audience,
+    MailingText,
     OptOuts,
     RecipientsFile,
     RecipientsQuery,
     Rewrite,
-    TextSource,
     Upload,
 )
 from smsby_deploy.digest_key import NO_KEY, DigestKey
@@ -133,7 +133,7 @@ class Mailing(NamedTuple):
     location: Location
     via: Via
     audience: Audience
-    text: TextSource | None
+    text: MailingText | None
     alphaname: str
     alphaname_location: Location
     schedule_time: datetime | None

@@ -148,8 +148,8 @@ def campaign_inputs(project: Project, mailing: Mailing) -> tuple[Path, ...]:
         names.append(mailing.audience.name)
     elif isinstance(mailing.audience, RecipientsParquet):
         names.extend(name for _, name in mailing.audience.files)
-    if mailing.text is not None and mailing.text.file:
-        names.append(mailing.text.file)
+    if mailing.text is not None:
+        names.extend(source.file for source in mailing.text.sources if source.file)
     return tuple(project.root / name for name in dict.fromkeys(names))
 
 

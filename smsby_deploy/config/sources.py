@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from smsby_deploy.problems import Location
 
@@ -53,6 +53,42 @@ class TextSource(NamedTuple):
     root: Path | None = None
     rewrite: Rewrite = AS_WRITTEN
     timezone: str = HOME_TIMEZONE  # in which the filter `date` shows times
+
+    @property
+    def sources(self) -> tuple[TextSource, ...]:
+        """All texts of the mailing."""
+        return (self,)
+
+    def identity(self, rewrite: Callable[[str], str]) -> str:
+        """Return what digests cover of the text, as `rewrite` would send it."""
+        return rewrite(self.text.strip())
+
+
+class TextsByLanguage(NamedTuple):
+    """The texts of one mailing, of which each recipient gets the one in their language.
+
+    `column` has the language of each row, a key of `texts`. A row with another language, or none, gets the text of
+    `default`, or is an error if that is None. `location` is that of the texts, `column_location` that of the column's name.
+    """
+
+    column: str
+    texts: Mapping[str, TextSource]
+    default: str | None
+    location: Location
+    column_location: Location
+
+    @property
+    def sources(self) -> tuple[TextSource, ...]:
+        """All texts of the mailing, in the order of the file."""
+        return tuple(self.texts.values())
+
+    def identity(self, rewrite: Callable[[str], str]) -> dict[str, Any]:
+        """Return what digests cover of the texts, as `rewrite` would send them."""
+        texts = {language: source.identity(rewrite) for language, source in self.texts.items()}
+        return {"language": self.column, "default": self.default, "texts": texts}
+
+
+MailingText = TextSource | TextsByLanguage
 
 
 class InlineRecipient(NamedTuple):

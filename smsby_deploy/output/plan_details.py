@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smsby_deploy.output.changes import word_diff
-from smsby_deploy.output.markdown import details_section, escape, preformatted, table_row
+from smsby_deploy.output.markdown import code, details_section, escape, preformatted, table_row
 from smsby_deploy.output.sms_text import ENCODING_NAMES
 from smsby_deploy.output.translation import Translator
 from smsby_deploy.plan.comparison import Base
@@ -51,6 +51,10 @@ def audience_section(action: Action, t: Translator) -> str:
         (t.gettext("rows read"), t.count(audience.rows)),
         *steps,
         (f"**{t.gettext('recipients')}**", t.count(audience.final)),
+        *(
+            (t.gettext("language {name}", name=code(language)), t.count(count))
+            for language, count in action.languages.items()
+        ),
     )
     table = f"| | {t.gettext('count')} |\n|---|---:|\n" + "".join(map(table_row, rows))
     summary = t.gettext(

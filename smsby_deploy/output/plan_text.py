@@ -13,7 +13,6 @@ from smsby_deploy.output.changes import changes_text, is_foreign, settings_lines
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
 from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, problem_lines
 from smsby_deploy.output.values import count_text, list_text, safe_line, schedule_text, span_text
-from smsby_deploy.plan.desired import AudienceCounts
 from smsby_deploy.plan.model import Action, ActionKind, Plan, Totals
 from smsby_deploy.plan.result import PlanResult, SavedPlanUse
 from smsby_deploy.problems import Problem, Severity
@@ -75,7 +74,7 @@ def write_plan_text(
             write_sentence(console, reason, _SYMBOLS[action.action][1])
     for action in folded.actions:
         if action.audience.rows != action.audience.final and action.action not in _WITHOUT_AUDIENCE:
-            write_sentence(console, f"{action.address}: {audience_line(action.audience)}", "dim")
+            write_sentence(console, f"{action.address}: {audience_line(action)}", "dim")
         if action.contact_list is not None and action.action not in _WITHOUT_AUDIENCE:
             write_sentence(console, f"{action.address}: {list_text(action.contact_list)}", "dim")
     for line in _changes_lines(plan):
@@ -236,11 +235,12 @@ def list_costs(totals: Totals) -> str:
     return sentence(", minus the cost of contact lists") if totals.unpriced else ""
 
 
-def audience_line(audience: AudienceCounts) -> str:
-    """`1,420 rows, 12 invalid, 41 duplicate, 96 suppressed → 1,271 recipients`.
+def audience_line(action: Action) -> str:
+    """`1,420 rows, 12 invalid, 96 suppressed → 1,312 recipients (ru 1,100, be 212)`.
 
     Counts of 0 are left out.
     """
+    audience = action.audience
     steps = (
         (audience.invalid, "invalid"),
         (audience.duplicate, "duplicate"),
@@ -248,7 +248,9 @@ def audience_line(audience: AudienceCounts) -> str:
         (audience.held_out, "held out"),
     )
     removed = [f"{count:,} {name}" for count, name in steps if count]
-    return f"{', '.join([counted(audience.rows, 'row'), *removed])} → {counted(audience.final, 'recipient')}"
+    languages = ", ".join(f"{language} {count:,}" for language, count in action.languages.items())
+    steps_text = ", ".join([counted(audience.rows, "row"), *removed])
+    return f"{steps_text} → {counted(audience.final, 'recipient')}{f' ({languages})' if languages else ''}"
 
 
 def saved_plan_line(result: PlanResult, apply_command: str) -> str:

@@ -100,7 +100,7 @@ def hash_content(
         "alphaname": mailing.alphaname,
         "schedule_time": schedule.astimezone(UTC).isoformat() if schedule else None,
         "kind": "list" if is_list else "personal" if personal else "bulk",
-        "text": rewrite(mailing.text.text.strip()) if mailing.text else None,
+        "text": mailing.text.identity(rewrite) if mailing.text else None,
         "list": mailing.audience.ref if isinstance(mailing.audience, ContactList) else None,
     }
     if template is not None and template.inputs:
@@ -113,7 +113,7 @@ def hash_former_content(mailing: Mailing, template: Template | None, *, personal
 
     None if it is the same.
     """
-    texts = [mailing.text.text] if mailing.text else []
+    texts = [source.text for source in mailing.text.sources] if mailing.text else []
     if template is not None:
         texts += template.inputs.values()
     if all(map(is_composed, texts)):
@@ -129,7 +129,7 @@ def hash_text(mailing: Mailing, template: Template | None, own_texts: str | None
     rewrite = Rewriter(mailing.rewrite).apply
     included = template.inputs if template is not None else {}
     text = {
-        "text": rewrite(mailing.text.text.strip()) if mailing.text else None,
+        "text": mailing.text.identity(rewrite) if mailing.text else None,
         "includes": {name: rewrite(included[name]) for name in included},
         "own_texts": own_texts,
     }

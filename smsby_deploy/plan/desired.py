@@ -5,8 +5,10 @@ It does not depend on what was sent before.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import NamedTuple
 
 from smsby_deploy.plan.gone import OwnContent
@@ -69,7 +71,8 @@ class Desired(NamedTuple):
     digest that earlier versions recorded, if it differs. `text_digest` covers what it says, `recipients_digest` its
     recipients in whatever order: by them two mailings are compared. `phones` are the recipients, where they are kept.
     `opt_out_ages` are those of the opt-outs that were subtracted, where `freshness` limits them. `own` is what is the
-    mailing's own, without what it shares with others.
+    mailing's own, without what it shares with others. `languages` counts the recipients of each text, where there is one for
+    each language.
     """
 
     address: str
@@ -95,6 +98,7 @@ class Desired(NamedTuple):
     phones: PhoneSet | None = None
     opt_out_ages: tuple[DataAge, ...] = ()
     own: OwnContent | None = None
+    languages: Mapping[str, int] = MappingProxyType({})
 
     @property
     def fingerprints(self) -> list[str]:

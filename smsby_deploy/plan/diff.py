@@ -214,6 +214,7 @@ def make_action(
         window=decision.window,
         approval=decision.approval,
         own_digest=desired.own.digest if desired.own is not None else None,
+        languages=desired.languages,
     )
     return _count_rest(action, desired, decision.unsent) if decision.action is ActionKind.RESUME else action
 

@@ -48,7 +48,7 @@ def read_own_content(mailing: Mailing) -> OwnContent:
         "alphaname": own.alphaname,
         "schedule_time": None if own.schedule_time is None else _instant(own.schedule_time),
         "timezone": own.timezone,
-        "text": Rewriter(mailing.rewrite).apply(text.text.strip()) if text else None,
+        "text": text.identity(Rewriter(mailing.rewrite).apply) if text else None,
         "rewrite": list(mailing.rewrite),
         "list": audience.ref if isinstance(audience, ContactList) else None,
         "own_texts": isinstance(audience, InlineRecipients)
@@ -59,7 +59,8 @@ def read_own_content(mailing: Mailing) -> OwnContent:
         mailing.alphaname,
         has_sender=own.alphaname is not None,
         has_time=own.schedule_time is not None or own.timezone is not None,
-        has_includes=text is not None and has_markup(text.text) and may_include(text.text),
+        has_includes=text is not None
+        and any(has_markup(one.text) and may_include(one.text) for one in text.sources),
     )
 
 

@@ -30,7 +30,7 @@ from smsby_deploy.recipients.audience import (
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.sources import place_rows
 from smsby_deploy.recipients.suppression import check_without_databases, load_suppression
-from smsby_deploy.texts.template import Template, compile_text, rows_file
+from smsby_deploy.texts.template import Template, compile_texts, rows_file
 from smsby_deploy.texts.text_lint import TextLint
 from smsby_deploy.wording import counted
 
@@ -69,7 +69,7 @@ def find_flaws(
     if isinstance(mailing.audience, ContactList) or mailing.upload is not None:
         return measure_mailing(project, mailing, suppressed, observers)[1]
     try:
-        template = compile_text(mailing.text) if mailing.text else None
+        template = compile_texts(mailing.text) if mailing.text else None
         check = _TextCheck(project, mailing, template, observers, AudienceReport())
         batches = render_batches(mailing, template, suppressed, check.report, on_batch=check.on_batch)
         for batch, texts in batches:
@@ -112,7 +112,7 @@ def _keyed(desired: Desired, key: DigestKey) -> Desired:
 def _measure(
     project: Project, mailing: Mailing, suppressed: PhoneSet, observers: Observers
 ) -> tuple[Desired, list[Problem]]:
-    template = compile_text(mailing.text) if mailing.text else None
+    template = compile_texts(mailing.text) if mailing.text else None
     if isinstance(mailing.audience, ContactList):
         from smsby_deploy.plan.contact_lists import measure_list
 
@@ -140,6 +140,7 @@ class _TextCheck:
         audience: AudienceReport,
     ) -> None:
         self.report = ChunkReport(audience=audience)
+        self._template = template
         self.counter = TextCounter(mailing, template, project.price, self.report.texts, observers.policy)
         self._mailing = mailing
         self._observers = observers
@@ -158,7 +159,10 @@ class _TextCheck:
         self.counter.costs.replaced |= self.report.replaced
         mailing, audience = self._mailing, self.report.audience
         problems = [*audience.problems, *_find_repeats(mailing, audience), *self.report.texts.all_of(mailing)]
-        return [*problems, *self.counter.find_problems(), *self._lint.find_problems()]
+        problems += [*self.counter.find_problems(), *self._lint.find_problems()]
+        if self._template is not None:
+            problems += self._template.find_problems(mailing.address, rows_file(mailing))
+        return problems
 
 
 def _measure_chunks(
@@ -204,6 +208,7 @@ def _measure_chunks(
         text_digest=hash_text(mailing, template, report.own_texts.hexdigest()),
         recipients_digest=audience.recipients_digest,
         phones=audience.phones,
+        languages=template.languages if template is not None else {},
     )
     return desired, check.find_problems()
 
@@ -277,7 +282,7 @@ def _check_without_database(mailing: Mailing, query: RecipientsQuery) -> Iterato
     """Check a mailing whose database URL is not set: only its template can be checked."""
     if mailing.text is not None:
         try:
-            compile_text(mailing.text)
+            compile_texts(mailing.text)
         except FilesInvalid as error:
             for problem in error.problems:
                 yield replace(problem, address=mailing.address)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -73,6 +73,7 @@ class Action:
     blocked mailings only.
     Counts and cost are None where only sms.by knows them (contact lists). `contact_list` is set for a list that is kept
     at sms.by; the list of an uploaded mailing is made by apply. `window` is when what is held or waits may be handed over.
+    `languages` counts the recipients of each text, where there is one for each language.
     `text_digest`, `recipients_digest`, `own_digest` and `approval`, the earlier one that it is sent under, are for the lock;
     a plan file does not have them, nor `is_overdue`, its time passed before it was approved, and `is_over`: nothing more of
     it is handed to sms.by.
@@ -104,6 +105,7 @@ class Action:
     is_over: bool = False
     window: Window | None = None
     approval: Approval | None = None
+    languages: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def sends(self) -> bool:

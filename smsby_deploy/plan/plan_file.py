@@ -88,6 +88,7 @@ def _action_document(action: Action) -> dict[str, Any]:
             for c in action.chunks
         ],
         "audience": _audience_document(action.audience),
+        **({"languages": dict(action.languages)} if action.languages else {}),
     }
 
 
@@ -235,6 +236,7 @@ def _read_action(document: dict[str, Any]) -> Action:
         reason_code=ReasonCode(code) if (code := document.get("reason_code")) else None,
         contact_list=NamedId(**known) if (known := document.get("list")) else None,
         window=Window.parse(**window) if (window := document.get("window")) else None,
+        languages=document.get("languages", {}),
     )
 
 

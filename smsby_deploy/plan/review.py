@@ -34,8 +34,8 @@ from smsby_deploy.problems import Problem, has_errors
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
+from smsby_deploy.texts.analysis import reviewed_text
 from smsby_deploy.texts.samples import MailingReview, ReviewCollector
-from smsby_deploy.texts.template import reviewed_text
 from smsby_deploy.wording import counted, sentence
 
 

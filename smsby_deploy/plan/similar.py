@@ -218,19 +218,23 @@ class SharedTexts:
     """
 
     def __init__(self, mailings: Sequence[Mailing]) -> None:
-        self._counts = Counter(mailing.text.text.strip() for mailing in mailings if mailing.text)
+        self._counts = Counter(_texts_of(mailing) for mailing in mailings if mailing.text)
         self._left = _KEPT_NUMBERS
 
     def keeps(self, mailing: Mailing) -> bool:
         """Whether the recipients of `mailing` are kept."""
         if mailing.text is None or isinstance(mailing.audience, ContactList):
             return False
-        return self._left > 0 and self._counts[mailing.text.text.strip()] > 1
+        return self._left > 0 and self._counts[_texts_of(mailing)] > 1
 
     def take(self, desired: Desired | None) -> None:
         """Count the recipients that were kept."""
         if desired is not None and desired.phones is not None:
             self._left -= min(len(desired.phones), _MAPPED_NUMBERS)
+
+
+def _texts_of(mailing: Mailing) -> tuple[str, ...]:
+    return tuple(source.text.strip() for source in mailing.text.sources) if mailing.text else ()
 
 
 class _Likeness(NamedTuple):

@@ -21,7 +21,7 @@ from smsby_deploy.lock.decisions import EndingKind
 from smsby_deploy.lock.records import Entry, Lock, NamedId
 from smsby_deploy.lock.serialization import entry_digest
 from smsby_deploy.plan.model import Action, ActionKind, LockStamp, Plan, ReasonCode
-from smsby_deploy.texts.template import included_files
+from smsby_deploy.texts.analysis import included_files
 
 _BLOCK = 1 << 20  # bytes
 _BY_TIME = frozenset(  # what a mailing becomes when its window opens

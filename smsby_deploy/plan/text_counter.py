@@ -162,7 +162,7 @@ class TextCounter:
     def find_problems(self) -> Iterator[Problem]:
         """Yield what a reviewer should know about the cost of the texts."""
         if self._template is not None:
-            self.costs.replaced |= self._template.rewriter.replaced
+            self.costs.replaced |= self._template.replaced
         return self.costs.problems(self._mailing, self._template, self._file)
 
     def _count_texts(self, texts: Sequence[str], some: Chunk | Batch) -> None:

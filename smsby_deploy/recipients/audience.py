@@ -70,6 +70,21 @@ class Batch(NamedTuple):
             return [cell if type(cell) is FalseText else cell.strip() for cell in cells]
         return list(map(str.strip, cells))
 
+    def only(self, mask: bytearray) -> Batch:
+        """Return the recipients for whom `mask` holds 1."""
+        selected = mask
+        if self.selected is not None:
+            selected = bytearray(len(self.selected))
+            for row in compress(compress(count(), self.selected), mask):
+                selected[row] = 1
+        return self._replace(
+            phones=list(compress(self.phones, mask)),
+            texts=list(compress(self.texts, mask)),
+            lines=list(compress(self.lines, mask)),
+            not_suppressed=bytearray(compress(self.not_suppressed, mask)),
+            selected=selected,
+        )
+
     def column(self, name: str) -> Sequence[str] | None:
         """The column that `variable` reads, as written and with the rows that were dropped."""
         found = [i for i, written in enumerate(self.names) if written == name]

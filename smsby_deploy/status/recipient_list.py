@@ -27,7 +27,7 @@ from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.audience import AudienceReport, read_audience
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.suppression import load_suppression
-from smsby_deploy.texts.template import compile_text
+from smsby_deploy.texts.template import compile_texts
 from smsby_deploy.wording import counted
 
 
@@ -102,7 +102,7 @@ class RecipientList:
     def _read_chunks(self, suppressed: PhoneSet) -> Iterator[_Block]:
         """Yield the chunks that are as recorded, then refuse if there are others."""
         report, missing = ChunkReport(), set(range(len(self.entry.chunks)))
-        template = compile_text(self.mailing.text) if self.mailing.text else None
+        template = compile_texts(self.mailing.text) if self.mailing.text else None
         for chunk in stream_chunks(self.project, self.mailing, template, suppressed, report):
             if chunk.index not in missing:
                 continue
@@ -125,7 +125,7 @@ class RecipientList:
         """
         (record,), text = self.entry.chunks, self.mailing.text
         assert text is not None  # the loader requires it of an upload
-        template, report = compile_text(text), AudienceReport()
+        template, report = compile_texts(text), AudienceReport()
         content = hash_content(self.mailing, template, personal=False)
         digest, total = UploadDigest(content, template.render_once(), self.project.digest_key), 0
         for batch in read_audience(self.mailing, suppressed, report):

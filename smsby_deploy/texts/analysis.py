@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from smsby_deploy.config.sources import TextSource
+from smsby_deploy.config.sources import MailingText, TextsByLanguage, TextSource
 from smsby_deploy.problems import Location, Problem, Severity
 
 if TYPE_CHECKING:
@@ -136,6 +137,35 @@ def has_markup(text: str) -> bool:
 def may_include(text: str) -> bool:
     """Whether `text` may include, import or extend a template."""
     return _INCLUDE_TAG.search(text) is not None
+
+
+def included_files(source: MailingText | None) -> tuple[str, ...]:
+    """The project paths of the templates that a mailing's texts include.
+
+    What cannot be read is left out.
+    """
+    found: dict[str, None] = {}
+    for text in source.sources if source is not None else ():
+        if has_markup(text.text) and may_include(text.text):
+            from smsby_deploy.texts.engine import find_included_files
+
+            found.update(dict.fromkeys(find_included_files(text)))
+    return tuple(found)
+
+
+def reviewed_text(source: MailingText | None) -> str | None:
+    """Return the text of a mailing followed by what it includes, each under its name.
+
+    Each of several texts is under its language. None without a text.
+    """
+    if source is None:
+        return None
+    root = source.sources[0].root
+    included = included_files(source) if root is not None else ()
+    files = (f"{name}:\n{((root or Path()) / name).read_text('utf-8-sig')}" for name in included)
+    if isinstance(source, TextsByLanguage):
+        return "\n\n".join((*(f"{name}:\n{text.text}" for name, text in source.texts.items()), *files))
+    return "\n\n".join((source.text, *files))
 
 
 def analyze_literal(text: str) -> TextAnalysis:

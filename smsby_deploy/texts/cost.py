@@ -118,8 +118,7 @@ def _find_literal(template: Template | None, characters: Iterable[str]) -> Locat
     """The first place in the template of one of `characters`; None if they come from the data."""
     if template is None:
         return None
-    found = (template.find_literal(character) for character in characters)
-    return next((location for location in found if location), None)
+    return next(filter(None, map(template.find_literal, characters)), None)
 
 
 def cost_of(parts: int, price: Price | None, phone: str | None = None) -> Decimal | None:

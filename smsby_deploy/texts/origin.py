@@ -17,7 +17,7 @@ from smsby_deploy.config.sources import HOME_TIMEZONE
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.texts.analysis import RenderError
 from smsby_deploy.texts.environment import TextEnvironment
-from smsby_deploy.texts.template import Template
+from smsby_deploy.texts.template import TextTemplate
 
 # ASCII, so that rewriting a text does the same with and without them.
 _START, _END = "\x02", "\x03"
@@ -25,7 +25,7 @@ _MASK = "*"
 _DEFAULTS = ("default", "d")
 
 
-def mask_data(template: Template, values: Mapping[str, str], text: str) -> str:
+def mask_data(template: TextTemplate, values: Mapping[str, str], text: str) -> str:
     """Return `text` with everything masked that came from a recipient's `values`.
 
     It was rendered from `template` for that recipient. The length does not change. Where the origin of a character cannot

@@ -1,7 +1,7 @@
 """Selection of the texts a reviewer sees, made while the recipients stream by.
 
-Shown are the first text, the most expensive, the longest, and one for each default that is applied, or the rows that were
-asked for. Whole batches are compared first, so that most rows are never looked at one by one.
+Shown are the first text, the most expensive, the longest, one for each language, and one for each default that is applied,
+or the rows that were asked for. Whole batches are compared first, so that most rows are never looked at one by one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from smsby_deploy.config.declarations import Price
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.texts.cost import cost_of
 from smsby_deploy.texts.parts import UCS2_UNITS, TextSize, TextTooLong, measure_batch, measure_text
+from smsby_deploy.wording import sentence
 
 _FEW_ROWS = 20  # up to this many rows of a batch, variables are looked up row by row
 
@@ -51,7 +52,8 @@ class SampleSelector:
 
     `limit` is the most samples to keep, or None for every sample that has a reason. `rows` asks for recipients by number
     instead. `pending_defaults` are the variables with a default that no recipient has used so far. `on_too_long` receives
-    the reason and the line of each text that is too long to send.
+    the reason and the line of each text that is too long to send. `languages_of` returns the language of each text of a
+    batch, where there are several.
 
     `by_parts` counts the recipients whose text has 1, 2, and 3 or more parts.
     """
@@ -62,11 +64,13 @@ class SampleSelector:
     on_too_long: Callable[[str, int], None] = _ignore
     is_personal: bool = True
     pending_defaults: set[str] = field(default_factory=set)
+    languages_of: Callable[[Batch], Sequence[str]] | None = None
     by_row: dict[int, Candidate] = field(default_factory=dict)
     by_parts: tuple[int, int, int] = (0, 0, 0)
     count: int = 0
     suppressed: int = 0
     _defaulted: dict[str, Candidate] = field(default_factory=dict)
+    _by_language: dict[str, Candidate] = field(default_factory=dict)
     _head: list[Candidate] = field(default_factory=list)
     _most_expensive: Candidate | None = None
     _longest: Candidate | None = None
@@ -90,6 +94,7 @@ class SampleSelector:
         self._consider_longest(added, eligible)
         for name in sorted(self.pending_defaults):
             self._consider_default(name, added, eligible)
+        self._consider_languages(added, eligible)
 
     def selected(self) -> list[tuple[Candidate, list[str]]]:
         """The samples to show, in row order, each with the reasons it was selected for."""
@@ -100,6 +105,10 @@ class SampleSelector:
         reasons: dict[int, tuple[Candidate, list[str]]] = {}
         marked = [
             (self._head[0], "first"),
+            *(
+                (candidate, sentence("language {name}", name=name))
+                for name, candidate in self._by_language.items()
+            ),
             (self._most_expensive, "most expensive"),
             (self._longest, "longest"),
             *((candidate, f"default of {name}") for name, candidate in sorted(self._defaulted.items())),
@@ -170,6 +179,15 @@ class SampleSelector:
                 self.pending_defaults.discard(name)
                 (self._defaulted[name],) = added.candidates([position])
                 return
+
+    def _consider_languages(self, added: _AddedBatch, eligible: bytearray) -> None:
+        languages = self.languages_of(added.batch) if self.languages_of is not None else ()
+        if self._by_language.keys() >= set(languages):
+            return
+        for position in compress(range(len(languages)), eligible):
+            language = languages[position]
+            if language.strip() and language not in self._by_language:
+                (self._by_language[language],) = added.candidates([position])
 
 
 @dataclass

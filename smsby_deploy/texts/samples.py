@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from itertools import accumulate, pairwise
 
 from smsby_deploy.config.declarations import Mailing, Price, Project
 from smsby_deploy.config.project_loader import LoadedProject
-from smsby_deploy.config.sources import ContactList, InlineRecipients
+from smsby_deploy.config.sources import ContactList, InlineRecipients, TextsByLanguage
 from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.privacy import mask_phone, mask_phone_in, mask_values
 from smsby_deploy.problems import Problem, has_errors
@@ -22,18 +23,19 @@ from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audienc
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.sources import place_rows
 from smsby_deploy.recipients.suppression import load_suppression
+from smsby_deploy.texts.analysis import reviewed_text
 from smsby_deploy.texts.cost import cost_of
 from smsby_deploy.texts.encoding_lint import Rewriter
+from smsby_deploy.texts.languages import languages_of
 from smsby_deploy.texts.parts import TextSize, TextTooLong, measure_gsm, measure_text, split_parts
 from smsby_deploy.texts.sample_selector import Candidate, SampleSelector
 from smsby_deploy.texts.template import (
     KeptProblems,
     Template,
-    compile_text,
+    compile_texts,
     is_personal,
     problem_at_text,
     render_texts,
-    reviewed_text,
     rows_file,
 )
 from smsby_deploy.texts.text_lint import TextLint
@@ -126,7 +128,7 @@ def sample_mailing(
     """
     if isinstance(mailing.audience, ContactList):
         return sample_shared_text(mailing, project.price)
-    template = compile_text(mailing.text) if mailing.text else None
+    template = compile_texts(mailing.text) if mailing.text else None
     personal = is_personal(mailing, template)
     problems = KeptProblems()
     selector = SampleSelector(
@@ -136,6 +138,7 @@ def sample_mailing(
         on_too_long=_reporter_of_long_texts(mailing, problems),
         is_personal=personal,
         pending_defaults=find_defaults(mailing),
+        languages_of=_chooser_of_language(mailing),
     )
     lint = TextLint(mailing, template)
     for batch, texts in _render_all(mailing, template, suppressed, problems):
@@ -154,7 +157,11 @@ def sample_mailing(
         ),
         tuple(
             place_rows(mailing.audience, problem)
-            for problem in (*problems.all_of(mailing), *lint.find_problems())
+            for problem in (
+                *problems.all_of(mailing),
+                *lint.find_problems(),
+                *(template.find_problems(mailing.address, file) if template is not None else ()),
+            )
         ),
         selector.by_parts if personal else None,
     )
@@ -182,7 +189,13 @@ def _check_rows(mailing: Mailing, rows: Sequence[int], selector: SampleSelector)
 
 def find_defaults(mailing: Mailing) -> set[str]:
     """The variables for which the mailing's text has a default."""
-    return set(_DEFAULT_FILTER.findall(mailing.text.text)) if mailing.text else set()
+    sources = mailing.text.sources if mailing.text else ()
+    return {name for source in sources for name in _DEFAULT_FILTER.findall(source.text)}
+
+
+def _chooser_of_language(mailing: Mailing) -> Callable[[Batch], Sequence[str]] | None:
+    """Return the function that gets the language of each text; None if there is one text."""
+    return partial(languages_of, mailing.text) if isinstance(mailing.text, TextsByLanguage) else None
 
 
 def mask_samples(mailing: MailingSamples) -> MailingSamples:
@@ -249,7 +262,7 @@ def sample_shared_text(mailing: Mailing, price: Price | None) -> MailingSamples:
         FilesInvalid: the template cannot be compiled.
     """
     currency = _currency(price)
-    template = compile_text(mailing.text) if mailing.text else None
+    template = compile_texts(mailing.text) if mailing.text else None
     if template is None or template.is_personal:
         message = "a mailing to a contact list at sms.by has one text: use no variables"
         problem = problem_at_text(mailing, "LIST_TEXT", message)
@@ -260,7 +273,7 @@ def sample_shared_text(mailing: Mailing, price: Price | None) -> MailingSamples:
     except TextTooLong as error:
         problem = problem_at_text(mailing, "TOO_LONG", error.message)
         return MailingSamples(mailing.address, None, currency, (), (problem,))
-    location = template.source.location
+    location = template.texts[0].source.location
     sample = Sample(
         row=None,
         file=location.file,
@@ -308,7 +321,11 @@ class ReviewCollector:
 
         Batches have no texts if all recipients get the same one.
         """
-        selector = SampleSelector(self.project.price, pending_defaults=find_defaults(mailing))
+        selector = SampleSelector(
+            self.project.price,
+            pending_defaults=find_defaults(mailing),
+            languages_of=_chooser_of_language(mailing),
+        )
 
         def on_batch(batch: Batch, texts: Sequence[str]) -> None:
             if texts:
@@ -346,12 +363,13 @@ def _mask_recipient(mailing: Mailing, sample: Sample) -> Sample:
 
     The parts stay those of the real text: masking may change a text's encoding, but not its length.
     """
-    template = compile_text(mailing.text) if mailing.text else None
-    if template is None or _has_own_text(mailing, sample):
+    template = compile_texts(mailing.text) if mailing.text else None
+    text_template = template.pick(sample.values) if template is not None else None
+    if text_template is None or _has_own_text(mailing, sample):
         return mask_sample(replace(sample, text=mask_values(sample.text, sample.values.values())))
     from smsby_deploy.texts.origin import mask_data
 
-    text = mask_data(template, sample.values, sample.text)
+    text = mask_data(text_template, sample.values, sample.text)
     return replace(_cut(sample, text), phone=sample.phone and mask_phone(sample.phone), values={})
 
 

@@ -5,13 +5,21 @@ A recipient's own text is used instead of the template.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from smsby_deploy.config.declarations import Mailing
-from smsby_deploy.config.sources import AS_WRITTEN, ContactList, InlineRecipients, TextSource
+from smsby_deploy.config.sources import (
+    AS_WRITTEN,
+    ContactList,
+    InlineRecipients,
+    MailingText,
+    TextSource,
+)
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import Batch
@@ -23,7 +31,6 @@ from smsby_deploy.texts.analysis import (
     find_placeholder,
     has_markup,
     locate_in_text,
-    may_include,
     rows_with_placeholders,
     text_error,
 )
@@ -50,11 +57,58 @@ class RenderedBatch(NamedTuple):
     replaced: Set[str] = frozenset()
 
 
-class Template:
-    """A text that can be rendered.
+class Template(ABC):
+    """What a mailing says: one text, or several of which each recipient gets one.
 
-    `inputs` maps the project paths of the templates it includes to their texts.
+    `variables` are the columns that any of them needs, `inputs` maps the project paths of the templates they include to
+    their texts. Where there is a text for each language, `languages` counts its recipients so far, opt-outs subtracted.
     """
+
+    variables: frozenset[str]
+    inputs: Mapping[str, str]
+    languages: Mapping[str, int] = MappingProxyType({})
+
+    @property
+    @abstractmethod
+    def is_personal(self) -> bool:
+        """Whether what a recipient gets depends on the recipient."""
+
+    @property
+    @abstractmethod
+    def texts(self) -> tuple[TextTemplate, ...]:
+        """All texts."""
+
+    @abstractmethod
+    def pick(self, values: Mapping[str, str]) -> TextTemplate | None:
+        """Return the text for a recipient with the variables `values`; None if there is none."""
+
+    @abstractmethod
+    def render_once(self) -> str:
+        """Return the text that all recipients get, of a mailing that is not personal."""
+
+    @abstractmethod
+    def render_batch(self, batch: Batch, *, rows_file: str, address: str) -> RenderedBatch:
+        """Return the text of each recipient, without white space at its ends.
+
+        A recipient's own text takes precedence and is used literally. `rows_file` is the file of `batch.lines`.
+        """
+
+    def find_problems(self, address: str, rows_file: str) -> Iterator[Problem]:
+        """Yield what rendering the texts of the mailing `address` has shown."""
+        return iter(())
+
+    @property
+    def replaced(self) -> Set[str]:
+        """The characters that smart encoding replaced so far."""
+        return frozenset().union(*(text.rewriter.replaced for text in self.texts))
+
+    def find_literal(self, character: str) -> Location | None:
+        """The first place of `character` in the texts; None if it comes from the data."""
+        return next(filter(None, (text.find_literal(character) for text in self.texts)), None)
+
+
+class TextTemplate(Template):
+    """One text that can be rendered."""
 
     def __init__(self, source: TextSource, analysis: TextAnalysis) -> None:
         self.source = source
@@ -71,6 +125,15 @@ class Template:
     def is_personal(self) -> bool:
         """Whether the text depends on the recipient."""
         return bool(self.variables)
+
+    @property
+    def texts(self) -> tuple[TextTemplate, ...]:
+        """This text alone."""
+        return (self,)
+
+    def pick(self, values: Mapping[str, str]) -> TextTemplate:
+        """Return this text: all recipients get it."""
+        return self
 
     @cached_property
     def renderer(self) -> Renderer:
@@ -198,7 +261,20 @@ def placeholder_problems(
         yield Problem(Severity.ERROR, "PLACEHOLDER", message, address, recipient)
 
 
-def compile_text(source: TextSource) -> Template:
+def compile_texts(texts: MailingText) -> Template:
+    """Compile the text of a mailing, or its texts.
+
+    Raises:
+        FilesInvalid: as `compile_text`.
+    """
+    if isinstance(texts, TextSource):
+        return compile_text(texts)
+    from smsby_deploy.texts.languages import compile_languages
+
+    return compile_languages(texts)
+
+
+def compile_text(source: TextSource) -> TextTemplate:
     """Compile `source`.
 
     Raises:
@@ -218,31 +294,13 @@ def compile_text(source: TextSource) -> Template:
                 for code, name, offset, message in analysis.faults
             ]
         )
-    template = Template(source, analysis)
+    template = TextTemplate(source, analysis)
     if template.is_personal:
         if analysis.vectorized is None or len(source.text) > _SURELY_COMPILES:
             _ = template.renderer  # report now that it cannot be compiled
     else:
         _check_shared_text(template)
     return template
-
-
-def included_files(source: TextSource | None) -> tuple[str, ...]:
-    """The project paths of the templates that a text includes, as far as they can be read."""
-    if source is None or not has_markup(source.text) or not may_include(source.text):
-        return ()
-    from smsby_deploy.texts.engine import find_included_files
-
-    return find_included_files(source)
-
-
-def reviewed_text(source: TextSource | None) -> str | None:
-    """Return a text followed by what it includes, each under its name; None without a text."""
-    if source is None or source.root is None:
-        return None if source is None else source.text
-    root = source.root
-    included = (f"{name}:\n{(root / name).read_text('utf-8-sig')}" for name in included_files(source))
-    return "\n\n".join((source.text, *included))
 
 
 def _analyze(source: TextSource) -> TextAnalysis:
@@ -253,7 +311,7 @@ def _analyze(source: TextSource) -> TextAnalysis:
     return analyze(source)
 
 
-def _check_shared_text(template: Template) -> None:
+def _check_shared_text(template: TextTemplate) -> None:
     """Render a text without variables, and raise FilesInvalid if it cannot be sent."""
     source = template.source
     try:

@@ -16,7 +16,7 @@ from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.texts.encoding_lint import has_invisible, name_character
 from smsby_deploy.texts.not_a_value import NOT_VALUES
-from smsby_deploy.texts.template import Template, rows_file
+from smsby_deploy.texts.template import Template, TextTemplate, rows_file
 
 _MOST_ROWS = 100  # with an odd value, after which a column is not searched further
 _MOST_LETTERS = 5  # that a message names
@@ -143,14 +143,15 @@ class TextLint:
 
     def __init__(self, mailing: Mailing, template: Template | None) -> None:
         self._mailing = mailing
-        self._template = template
         self._file = rows_file(mailing)
+        self._texts = template.texts if template is not None else ()
+        self._tested = {name: text for text in reversed(self._texts) for name in text.tested}
         self._variables = sorted(template.variables - {"phone"}) if template is not None else []
         self._has_own_texts = template is None or isinstance(mailing.audience, InlineRecipients)
         self._searched: set[str] = set()  # columns with so many odd values that no more are looked for
         self._found: dict[tuple[str, str], _Found] = {}
         self._true: dict[str, int] = {}  # by variable: the first line with a true text that reads like no
-        self.has_invisible = template is not None and any(map(has_invisible, template.sources.values()))
+        self.has_invisible = any(has_invisible(one) for text in self._texts for one in text.sources.values())
 
     def check(self, batch: Batch, texts: Sequence[str]) -> None:
         """Check the values of a batch that its `texts` were rendered from."""
@@ -163,17 +164,17 @@ class TextLint:
 
     def find_problems(self) -> Iterator[Problem]:
         """Yield the warnings: those of the template, then those of the data."""
-        if self._template is not None:
-            yield from self._problems_of_template(self._template)
-            for name, line in self._true.items():
-                place = self._template.locate(*self._template.tested[name])
-                yield self._warning("TRUTH", _explain_truth(name, f"{self._file}:{line}"), place)
+        for text in self._texts:
+            yield from self._problems_of_text(text)
+        for name, line in self._true.items():
+            place = self._tested[name].locate(*self._tested[name].tested[name])
+            yield self._warning("TRUTH", _explain_truth(name, f"{self._file}:{line}"), place)
         for (name, code), found in self._found.items():
             message = _explain_value(name, found)
             yield self._warning(code, message, Location(self._file, found.line))
 
     def _check_column(self, name: str, column: Sequence[str], batch: Batch, texts: Sequence[str]) -> None:
-        if self._template is not None and name in self._template.tested and name not in self._true:
+        if name in self._tested and name not in self._true:
             self._check_truth(name, column, batch)
         joined = "\n".join(column)
         kinds = b"" if joined.isascii() else _kinds_of(joined)
@@ -204,10 +205,10 @@ class TextLint:
                     self._true[name] = line
                     return
 
-    def _problems_of_template(self, template: Template) -> Iterator[Problem]:
-        for name, source in template.sources.items():
+    def _problems_of_text(self, text: TextTemplate) -> Iterator[Problem]:
+        for name, source in text.sources.items():
             for oddity in find_oddities(_readable(source)):
-                place = template.locate(name, oddity.offset)
+                place = text.locate(name, oddity.offset)
                 yield self._warning(oddity.code, _explain_literal(oddity), place)
 
     def _warning(self, code: str, message: str, place: Location) -> Problem:

@@ -151,7 +151,7 @@ def test_both_validators_agree(
         ({"text: Hello": "text: true"}, 0, 0, ""),
         (
             {"text: Hello": "text: null"}, 10, 11,
-            "mailings.0.text: expected text, got nothing; for the word itself, put it in quotes",
+            "mailings.0.text: expected text or a mapping, got nothing; for the word itself, put it in quotes",
         ),
         ({"version: 1\n": "version: 2\n"}, 1, 10, "version: expected 1"),
         ({"version: 1\n": ""}, 1, 1, "missing key version"),

@@ -97,6 +97,9 @@ CASES: dict[str, Case] = {
     "GUARDRAIL": Case(project="guardrails:\n  forbidden_words: ['(unclosed']\n"),
     "GUARDRAIL_PRICE": Case(project="guardrails: {max_cost: 10}\n"),
     "INCLUDE": Case("    text: \"Hello {% include 'footer.j2' %}\"\n"),
+    "LANGUAGE": Case(
+        "    language: lang\n    text: {ru: Hello, be: Hi}\n", rows="phone,lang\n375291111111,be\n375292222222,de\n"
+    ),
     "LATE": Case(top="schedule_time: 2026-11-02T11:30:00\nmax_late: 1h\n", commands=(("plan", "--offline"),)),
     "LIST_SUPPRESS": Case(
         mailing="  - name: vip\n    list: Newsletter\n", project="suppress: [out.txt]\n",

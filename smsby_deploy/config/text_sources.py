@@ -1,0 +1,168 @@
+"""The texts of a mailing as declared: one, or one per language, in the campaign or in files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from smsby_deploy.config.project_files import resolve_inside
+from smsby_deploy.config.settings import read_rewrite
+from smsby_deploy.config.sources import MailingText, TextsByLanguage, TextSource
+from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
+from smsby_deploy.problems import Location, Problem, ProblemLog, Severity
+
+_DEFAULT = "default"
+_NUMBER_OR_TRUTH = re.compile(r"true|false|[-+\d.,]+", re.IGNORECASE)
+
+
+class TextReader:
+    """Reads the texts of the mailings in one campaign.
+
+    The campaign `file` has the text `content`. Problems go to `log`.
+    """
+
+    def __init__(self, root: Path, file: str, content: str, log: ProblemLog) -> None:
+        self._root = root
+        self._file = file
+        self._content = content
+        self._log = log
+
+    @cached_property
+    def _may_have_comments(self) -> bool:
+        # Looked for once: a file may have thousands of mailings.
+        return " #" in self._content or "\t#" in self._content
+
+    def read(self, node: YamlMap, mark: Mark, timezone: str) -> MailingText | None:
+        """Return the text of the mailing `node` at `mark`, which shows times in `timezone`.
+
+        None if it is not valid, or if recipients have their own texts.
+        """
+        key = "text" if "text" in node else "text_file"
+        if key not in node:
+            self._require_own_texts(node, mark)
+        elif isinstance(node[key], YamlMap):
+            return self._by_language(node, key, timezone)
+        if "language" in node:
+            message = "language requires a text for each language: text: {ru: …, be: …}"
+            self._log.error("LANGUAGE", message, self._at_key(node, "language"))
+        return self._source(node, key, node, timezone) if key in node else None
+
+    def warn_of_comments(self, node: YamlMap, address: str) -> None:
+        """Warn of texts without quotes that end where a comment begins."""
+        if not self._may_have_comments:
+            return
+        from smsby_deploy.config.text_places import find_comment, lines_near_comments
+
+        near = lines_near_comments(self._content)
+        for text, mark in _plain_texts(node):
+            place = find_comment(self._content, mark, text) if mark[0] in near else None
+            if place is not None:
+                message = (
+                    "a space and # begin a comment, so the text ends before them; put the text in quotes"
+                )
+                found = Problem(Severity.WARNING, "COMMENT_IN_TEXT", message, address, self._at(place))
+                self._log.extend([found])
+
+    def _by_language(self, node: YamlMap, key: str, timezone: str) -> TextsByLanguage | None:
+        """Return the texts under `key` by language; None if one of them cannot be read.
+
+        Whatever else is wrong, the texts are returned, so that they are checked as well.
+        """
+        texts, place = node[key], self._at(node.values_at[key])
+        languages = [language for language in texts if language != _DEFAULT]
+        if not languages:
+            self._log.error("LANGUAGE", f"{key} has no language: write {key}: {{ru: …, be: …}}", place)
+            return None
+        if len({language.casefold() for language in languages}) < len(languages):
+            self._log.error("LANGUAGE", "two languages differ only in case; remove one", place)
+        default = texts.get(_DEFAULT)
+        if default is not None and default not in languages:
+            message = f"{key}.default: expected one of {', '.join(languages)}"
+            self._log.error("LANGUAGE", message, self._at(texts.values_at[_DEFAULT]))
+            default = languages[0]
+        if "language" not in node:
+            message = (
+                f"{key} has several languages: add language: COLUMN, the column with that of each recipient"
+            )
+            self._log.error("LANGUAGE", message, place)
+        sources = {language: self._source(texts, language, node, timezone, key) for language in languages}
+        read = {language: source for language, source in sources.items() if source is not None}
+        if len(read) < len(languages):
+            return None
+        column_at = self._at(node.values_at["language"]) if "language" in node else place
+        return TextsByLanguage(node.get("language", "language"), read, default, place, column_at)
+
+    def _source(
+        self, holder: YamlMap, name: str, mailing: YamlMap, timezone: str, key: str | None = None
+    ) -> TextSource | None:
+        """Return the text under `name` of `holder`.
+
+        `key` is that of the mailing, if it is another one.
+        """
+        if (key or name) == "text_file":
+            return self._from_file(holder, name, mailing, timezone)
+        return TextSource(
+            str(holder[name]),
+            self._at(holder.values_at[name]),
+            self._content,
+            root=self._root,
+            rewrite=read_rewrite(mailing),
+            timezone=timezone,
+        )
+
+    def _from_file(self, holder: YamlMap, name: str, mailing: YamlMap, timezone: str) -> TextSource | None:
+        file = holder[name]
+        path = resolve_inside(self._root, file, self._at(holder.values_at[name]), self._log)
+        if path is None:
+            return None
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            self._log.error("ENCODING", "not UTF-8; save the file as UTF-8", Location(file, 1))
+            return None
+        return TextSource(
+            text,
+            Location(file, 1, 1),
+            file=file,
+            root=self._root,
+            rewrite=read_rewrite(mailing),
+            timezone=timezone,
+        )
+
+    def _require_own_texts(self, node: YamlMap, mark: Mark) -> None:
+        """Report a mailing without a text, unless each of its recipients may have one."""
+        if node.get("upload", False) is not False:
+            message = "missing key text (or text_file): all recipients of an upload get the same text"
+            self._log.error("SCHEMA", message, self._at(mark))
+        elif "list" in node or not _may_have_own_texts(node["recipients"]):
+            message = "missing key text (or text_file, or an own text for every recipient)"
+            self._log.error("SCHEMA", message, self._at(mark))
+
+    def _at_key(self, node: YamlMap, key: str) -> Location:
+        return self._at(key_marks(self._content)[node.values_at[key]])
+
+    def _at(self, mark: Mark) -> Location:
+        return Location(self._file, *mark)
+
+
+def _plain_texts(node: YamlMap) -> Iterator[tuple[str, Mark]]:
+    """Yield what a mailing says without quotes, its texts and values, each with its place."""
+    if "text" in node.untyped:
+        yield str(node["text"]), node.values_at["text"]
+    texts, recipients = node.get("text"), node.get("recipients")
+    languages = texts if isinstance(texts, YamlMap) else YamlMap((1, 1))
+    for language in languages.untyped:
+        yield str(languages[language]), languages.values_at[language]
+    for row in recipients if isinstance(recipients, YamlList) else ():
+        for name in row.untyped if isinstance(row, YamlMap) else ():
+            if name != "phone" and _NUMBER_OR_TRUTH.fullmatch(row[name]) is None:
+                yield row[name], row.values_at[name]
+
+
+def _may_have_own_texts(recipients: YamlMap | YamlList) -> bool:
+    """Whether every recipient may have its own text: a file or query may have a column `text`."""
+    if isinstance(recipients, YamlMap):
+        return True
+    return all(isinstance(row, YamlMap) and "text" in row for row in recipients)

@@ -1,0 +1,127 @@
+"""languages: each recipient gets the text in their language, as if it were the only text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smsby_deploy.config.sources import TextsByLanguage, TextSource
+from smsby_deploy.errors import FilesInvalid
+from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.texts.template import RenderedBatch, Template, compile_text, compile_texts
+from tests.texts.rendering import make_batch, make_source
+
+_TEXTS = {
+    "ru": "{{ name }}, скидка {{ sum }}%",
+    "be": "{{ name }}, зніжка{% if sum %} {{ sum }}%{% endif %}",
+    "en": "Discount",
+}
+_AT = Location("sale.yaml", 6, 11)
+_COLUMN_AT = Location("sale.yaml", 7, 15)
+
+
+def _source(default: str | None = None, texts: Mapping[str, str] = _TEXTS) -> TextsByLanguage:
+    sources = {language: make_source(text) for language, text in texts.items()}
+    return TextsByLanguage("lang", sources, default, _AT, _COLUMN_AT)
+
+
+def _render(template: Template, rows: Sequence[Mapping[str, str]], own: str | None = None) -> RenderedBatch:
+    return template.render_batch(make_batch(rows, own), rows_file="list.csv", address="a/b")
+
+
+def _row(language: str, name: str = "Ann", total: str = "5") -> dict[str, str]:
+    return {"lang": language, "name": name, "sum": total}
+
+
+def _places(problems: Sequence[Problem]) -> list[tuple[str, str]]:
+    return [(problem.code, str(problem.location)) for problem in problems]
+
+
+_values = st.sampled_from(["", "5", " x ", "#N/A", "*|A|*"])
+_rows = st.builds(_row, st.sampled_from(["ru", "RU ", "be", "en", "de", ""]), _values, _values)
+
+
+@given(st.lists(_rows, min_size=1, max_size=12), st.sampled_from([None, "ru"]))
+def test_split_batch_reads_as_row_by_row(rows: list[dict[str, str]], default: str | None) -> None:
+    """Splitting a batch changes no text, no problem and no place, compared with each text on its own."""
+    template = compile_texts(_source(default))
+    rendered = _render(template, rows)
+    for index, row in enumerate(rows):
+        language = row["lang"].strip().lower()
+        language = language if language in _TEXTS else default or ""
+        batch = make_batch(rows)
+        alone = batch.only(bytearray(int(place == index) for place in range(len(rows))))
+        here = [
+            one for one in rendered.problems if f"list.csv:{index + 3}" in f"{one.message} {one.location}"
+        ]
+        if not language:
+            assert rendered.texts[index] == ""
+            assert _places(here) == [("LANGUAGE", f"list.csv:{index + 3}:1")]
+            continue
+        one = compile_text(make_source(_TEXTS[language])).render_batch(
+            alone, rows_file="list.csv", address="a/b"
+        )
+        assert rendered.texts[index] == one.texts[0]
+        assert here == one.problems
+    assert sum(template.languages.values()) == sum(
+        bool(default) or row["lang"].strip().lower() in _TEXTS for row in rows
+    )
+
+
+def test_own_text_needs_no_language() -> None:
+    """It takes precedence, and is the text of no language."""
+    template = compile_texts(_source())
+    rendered = _render(template, [_row("de")], own=" Own ")
+    assert (rendered.texts, list(rendered.problems)) == (["Own"], [])
+    assert set(template.languages.values()) == {0}
+
+
+def test_default_language_is_noted() -> None:
+    """A note counts the recipients who get it and names the first; without such recipients there is none."""
+    template = compile_texts(_source("ru"))
+    rendered = _render(template, [_row("be"), _row(""), _row("de", "Kim")])
+    assert rendered.texts == ["Ann, зніжка 5%", "Ann, скидка 5%", "Kim, скидка 5%"]
+    (note,) = template.find_problems("a/b", "list.csv")
+    assert (note.severity, note.code, note.location) == (Severity.NOTE, "LANGUAGE", _AT)
+    assert note.message.startswith("2 recipients")
+    assert note.message.endswith("list.csv:4")
+    assert template.languages == {"ru": 2, "be": 1, "en": 0}
+    template = compile_texts(_source("ru"))
+    _render(template, [_row("be")])
+    assert not list(template.find_problems("a/b", "list.csv"))
+
+
+def test_column_that_does_not_exist() -> None:
+    """It is one error, also with a default: not all recipients get the default because of a typo."""
+    template = compile_texts(_source())
+    rows = [{"name": "Ann", "sum": "5"}] * 3
+    problems = [*_render(template, rows).problems, *_render(template, rows).problems]
+    assert _places(problems) == [("LANGUAGE", str(_COLUMN_AT))]
+    template = compile_texts(_source("ru"))
+    assert not _render(template, rows).problems
+    (error,) = template.find_problems("a/b", "list.csv")
+    assert (error.severity, error.location) == (Severity.ERROR, _COLUMN_AT)
+
+
+def test_each_text_is_compiled() -> None:
+    """What is wrong with any of them is reported, and their inputs and variables are joined."""
+    texts = {"ru": "{{ a }} {% if", "be": "{{ b }", "en": "{{ c }}"}
+    with pytest.raises(FilesInvalid) as caught:
+        compile_texts(_source(texts=texts))
+    assert len(caught.value.problems) == 2
+    template = compile_texts(_source(texts={"ru": "{{ a }}", "be": "{{ b }}"}))
+    assert template.variables == {"a", "b"}
+    assert template.is_personal
+    assert [text.source for text in template.texts] == [make_source("{{ a }}"), make_source("{{ b }}")]
+
+
+@pytest.mark.parametrize(("language", "text"), [("be", "be"), ("BE", "be"), ("de", "ru"), ("", "ru")])
+def test_pick_returns_the_text_of_a_row(language: str, text: str) -> None:
+    """A row has the text that a batch with it would get."""
+    picked = compile_texts(_source("ru")).pick({"lang": language})
+    assert isinstance(picked, type(compile_text(TextSource("x", _AT))))
+    assert picked.source.text == _TEXTS[text]
+    assert compile_texts(_source()).pick({"lang": "de"}) is None
