@@ -238,7 +238,7 @@ def hold_budget(project: Project, actions: Sequence[Action], lock: Lock, now: da
     Lists kept at sms.by are judged later, when their cost is known.
     """
     price, guardrails = project.price, project.guardrails
-    if price is None:
+    if price is None or guardrails.budget is None:
         return list(actions)
     lock = _with_month(project, lock, now)
     others = other_currencies(lock, now, project.api.account_timezone, price.currency)
@@ -258,8 +258,10 @@ def hold_budget(project: Project, actions: Sequence[Action], lock: Lock, now: da
 def spent_beside(project: Project, actions: Sequence[Action], lock: Lock, now: datetime) -> Decimal:
     """Return what was spent this month apart from what `actions` commit to.
 
-    What waits for a time in this month counts as spent.
+    What waits for a time in this month counts as spent. It is 0 without a budget, which alone needs it.
     """
+    if project.guardrails.budget is None:
+        return Decimal(0)
     lock = _with_month(project, lock, now)
     revisions = {mailing.address: mailing.revision for mailing in project.mailings}
     planned = {
@@ -294,8 +296,8 @@ def _spent_soon(lock: Lock, now: datetime, zone: ZoneInfo, beside: Container[str
 
 
 def _with_month(project: Project, lock: Lock, now: datetime) -> Lock:
-    """Return `lock` with what was archived this month, if there is a budget for it."""
-    if project.guardrails.budget is None or not lock.archived:
+    """Return `lock` with what was archived this month."""
+    if not lock.archived:
         return lock
     local = now.astimezone(ZoneInfo(project.api.account_timezone))
     return with_newer(lock, local.replace(day=1, hour=0, minute=0, second=0, microsecond=0))

@@ -13,7 +13,7 @@ from smsby_deploy.lock.records import ChunkState, Entry, Lock, NamedId
 from smsby_deploy.plan import reasons
 from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.desired import Desired
-from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_orphan, make_recorded
+from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_recorded
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import check_mailing
 from smsby_deploy.plan.list_check import ListCheck
@@ -100,13 +100,13 @@ class MailingPlanner:
             )
         return make_recorded(address, entry, Decision(ActionKind.NOOP, reasons.cancelled(mailing)))
 
-    def plan_orphan(self, address: str) -> Action:
-        """Return the action of a recorded mailing that is no longer in the files."""
-        entry = self.lock.mailings[address]
+    def compare_orphan(self, action: Action) -> Action:
+        """Compare a recorded mailing that is no longer in the files with what sms.by reports of it."""
         if self.remote is not None:
-            intended = intended_by_lock(address, entry, None)
+            entry = self.lock.mailings[action.address]
+            intended = intended_by_lock(action.address, entry, None)
             self.problems.extend(find_drift(intended, entry.chunks, self.remote))
-        return make_orphan(address, entry)
+        return action
 
     def _judge(
         self, mailing: Mailing, desired: Desired, entry: Entry | None, policy: ContentPolicy

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from smsby_deploy.lock.places import open_lock_at
 from smsby_deploy.lock.records import Entry, Lock
 from smsby_deploy.plan.account_names import AccountNames, find_name_problems, read_names
 from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
+from smsby_deploy.plan.diff import make_orphan
 from smsby_deploy.plan.gone import excuse_errors, excuse_missing, is_excused
 from smsby_deploy.plan.guardrails import hold_budget
 from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing, is_forgotten, shows_any
@@ -141,7 +142,7 @@ def measure_files(
     return replace(files, flaws=tuple(problem for found in flawed for problem in found))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MeasuredFiles:
     """The selected mailings as the files describe them, before sms.by is asked about them.
 
@@ -158,11 +159,16 @@ class MeasuredFiles:
     suppression_problems: tuple[Problem, ...]
     cancelled: tuple[Mailing, ...] = ()
     flaws: tuple[Problem, ...] = ()
+    _sent: dict[datetime, SentMailings] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         own = (problem for one in self.measured for problem in one.problems)
         return (*self.loaded.problems, *self.suppression_problems, *own, *self.flaws)
+
+    @cached_property
+    def _orphan_actions(self) -> tuple[Action, ...]:
+        return tuple(make_orphan(address, self.lock.mailings[address]) for address in self.orphans)
 
     @contextmanager
     def errors_first(self) -> Iterator[None]:
@@ -223,7 +229,7 @@ class MeasuredFiles:
         actions = hold_budget(project, [action for action in planned if action], self.lock, now)
         problems += self._find_similar(actions, planner.sent, now)
         actions += filter(None, map(planner.plan_cancelled, self.cancelled))
-        actions += [planner.plan_orphan(address) for address in self.orphans]
+        actions += map(planner.compare_orphan, self._orphan_actions)
         return Plan(
             id=new_id,
             created_at=now.isoformat(timespec="seconds"),
@@ -285,7 +291,9 @@ class MeasuredFiles:
     def _find_sent(self, now: datetime) -> SentMailings:
         in_files = (one.address for one in (*self.loaded.project.mailings, *self.loaded.flawed))
         desired = [one.desired for one in self.measured if one.desired]
-        return SentMailings(self.lock, in_files, desired, archived=self.archived, now=now)
+        if now not in self._sent:  # an apply plans twice: offline, and with what sms.by lists
+            self._sent[now] = SentMailings(self.lock, in_files, desired, archived=self.archived, now=now)
+        return self._sent[now]
 
     def _find_similar(self, actions: list[Action], sent: SentMailings, now: datetime) -> Iterator[Problem]:
         mailings = {one.mailing.address: (one.mailing, one.desired) for one in self.measured if one.desired}

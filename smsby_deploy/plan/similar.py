@@ -98,6 +98,11 @@ class Other(NamedTuple):
         return self.audience_digest == desired.audience_digest and is_distinct
 
 
+class _Strangers(NamedTuple):
+    remote: RemoteView | None
+    names: list[tuple[str, int, list[RemoteName]]]
+
+
 class SentMailings:
     """The recorded mailings that may have reached a recipient, in each of their revisions.
 
@@ -117,7 +122,7 @@ class SentMailings:
         self._in_files = frozenset(in_files)
         self._expected = {one.address: one.fingerprints for one in desired}
         self._recorded = lock.mailings.keys() | archived
-        self._strangers: list[tuple[str, int, list[RemoteName]]] | None = None
+        self._strangers: _Strangers | None = None
         recorded = [(a, one) for a, entry in lock.mailings.items() for one in (entry, *entry.earlier)]
         if archived and now is not None:
             recorded += _read_archived(lock, desired, now)
@@ -145,9 +150,9 @@ class SentMailings:
         The lock does not have that address, and the files have none or another mailing under it: it was renamed, and
         the lock was lost.
         """
-        if self._strangers is None:
-            self._strangers = list(self._find_strangers(remote))
-        for address, revision, names in self._strangers:
+        if self._strangers is None or self._strangers.remote is not remote:
+            self._strangers = _Strangers(remote, list(self._find_strangers(remote)))
+        for address, revision, names in self._strangers.names:
             if address == desired.address or revision < desired.revision:
                 continue
             marks = {

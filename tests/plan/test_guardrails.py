@@ -320,7 +320,7 @@ def test_spent_counts_what_was_archived_this_month(tmp_path: Path) -> None:
     project = load_project(tmp_path).project
     assert spent_beside(project, (), lock, NOON) == 4
     (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\nprice: {currency: BYN, per_part: 1}\n")
-    assert spent_beside(load_project(tmp_path).project, (), lock, NOON) == 2  # without a budget
+    assert spent_beside(load_project(tmp_path).project, (), lock, NOON) == 0  # without a budget
 
 
 def _sent(entry: Entry, *accepted_at: str | None, count: int = 1) -> Entry:
