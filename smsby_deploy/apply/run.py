@@ -44,6 +44,7 @@ from smsby_deploy.plan.reasons import frozen
 from smsby_deploy.plan.remote_state import read_remote
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.suppression import hash_opt_outs
+from smsby_deploy.smsby.send_client import SendClient
 
 __all__ = ["ApplyRequest", "apply_plan"]
 
@@ -111,7 +112,7 @@ class _ApplyRun:
         self._mailings = {mailing.address: mailing for mailing in loaded.project.mailings}
         self._recorder = open_recorder(request, loaded, plan, held)
         self._context = ApplyContext(
-            project=loaded.project,
+            project=_with_listing_lag(loaded.project, ready.client),
             client=ready.client,
             clock=request.clock,
             recorder=self._recorder,
@@ -239,6 +240,12 @@ class _ApplyRun:
             entry = self._recorder.lock.mailings[address]
             intended = intended_by_lock(address, entry, self._mailings[address]).by(self._context.names)
             yield from find_drift(intended, entry.chunks, remote)
+
+
+def _with_listing_lag(project: Project, client: SendClient) -> Project:
+    """Return `project` with `reconcile_seconds` raised to what this account was seen to need."""
+    seconds = client.facts.reconcile_seconds(project.api.reconcile_seconds)
+    return project._replace(api=project.api._replace(reconcile_seconds=seconds))
 
 
 def _freeze_of(project: Project, clock: Clock) -> Callable[[], str]:

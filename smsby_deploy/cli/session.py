@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from smsby_deploy.output.progress import Progress
     from smsby_deploy.plan.observers import ReadProgress
     from smsby_deploy.smsby.client import ReadClient
+    from smsby_deploy.smsby.facts import AccountFacts
     from smsby_deploy.smsby.send_client import SendClient
     from smsby_deploy.smsby.transport import ReadTransport, SendTransport
 
@@ -81,14 +82,14 @@ def open_reader(api: ApiSettings, environ: Mapping[str, str], clock: Clock) -> R
     from smsby_deploy.smsby.client import ReadClient
     from smsby_deploy.smsby.transport import ReadTransport
 
-    return ReadClient(_open_transport(ReadTransport, api, environ, clock))
+    return ReadClient(_open_transport(ReadTransport, api, environ, clock), facts_of(api, environ))
 
 
 def open_sender(api: ApiSettings, environ: Mapping[str, str], clock: Clock) -> SendClient:
     """A client that can send; raises as open_reader."""
     from smsby_deploy.smsby.send_client import SendClient
 
-    return SendClient(open_send_transport(api, environ, clock))
+    return SendClient(open_send_transport(api, environ, clock), facts_of(api, environ))
 
 
 def open_send_transport(api: ApiSettings, environ: Mapping[str, str], clock: Clock) -> SendTransport:
@@ -119,6 +120,18 @@ def account_of(api: ApiSettings, environ: Mapping[str, str]) -> str:
     from smsby_deploy.plan.plan_file import account_id
 
     return account_id(service_url(api.environment, environ), read_token(api.environment, environ))
+
+
+def facts_of(api: ApiSettings, environ: Mapping[str, str]) -> AccountFacts:
+    """What is known about the account.
+
+    Raises:
+        FilesInvalid: the facts file is not valid.
+        TokenRefused, SmsbyUnavailable, UsageError: as open_reader.
+    """
+    from smsby_deploy.smsby.facts import NO_FACTS, read_facts
+
+    return NO_FACTS if api.facts_file is None else read_facts(api.facts_file, account_of(api, environ))
 
 
 def binding_of(api: ApiSettings, environ: Mapping[str, str]) -> Binding:

@@ -16,6 +16,7 @@ from smsby_deploy.plan.desired import Desired
 from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_recorded
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import check_mailing
+from smsby_deploy.plan.known_facts import FactCheck
 from smsby_deploy.plan.list_check import ListCheck
 from smsby_deploy.plan.model import (
     COMMITTING,
@@ -67,6 +68,10 @@ class MailingPlanner:
     rehearsed: frozenset[tuple[str, str]]  # addresses and content digests
     is_handing_over: bool = False  # only what was approved earlier may be sent
     snapshots: dict[str, str] = field(default_factory=dict)
+    facts: FactCheck = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.facts = FactCheck(self.project)
 
     def plan_mailing(self, measured: MeasuredMailing) -> Action | None:
         """Return the action of a mailing, or None if its files cannot be read."""
@@ -119,6 +124,8 @@ class MailingPlanner:
             return block(ReasonCode.FROZEN, reasons.frozen(self.project.freeze))
         if decision.action in COMMITTING and self.check is not None and self.check.is_disproved:
             return block(ReasonCode.UNKNOWN, self.check.doubt)
+        if decision.action in COMMITTING and (why := self.facts.obstacle(mailing, desired, decision.action)):
+            return block(ReasonCode.FACTS, why)
         if decision.action in NEW_COMMITTING and not here.is_rehearsal:
             sender = NamedId(mailing.alphaname, here.sender_id)
             planned = Planned(desired, sender, here.contact_list)

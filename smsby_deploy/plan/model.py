@@ -58,6 +58,7 @@ class ReasonCode(StrEnum):
     FROZEN = "frozen"  # smsby.yaml stops everything
     WITHDRAWN = "withdrawn"  # a user took it back
     GUARDRAIL = "guardrail"  # a guardrail of smsby.yaml forbids it
+    FACTS = "facts"  # what is known about the account contradicts a setting or a promise that it needs
 
 
 def with_code(code: ReasonCode, why: str) -> str:

@@ -25,6 +25,7 @@ from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
 from smsby_deploy.plan.diff import make_orphan
 from smsby_deploy.plan.gone import excuse_errors, excuse_missing, is_excused
 from smsby_deploy.plan.guardrails import hold_budget
+from smsby_deploy.plan.known_facts import FactCheck, find_doubt
 from smsby_deploy.plan.list_check import ListCheck, check_list, find_missing, is_forgotten, shows_any
 from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing
 from smsby_deploy.plan.measure import find_flaws, measure_mailing
@@ -40,6 +41,7 @@ from smsby_deploy.problems import Problem, has_errors
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.shared_reads import SharedReads
 from smsby_deploy.recipients.suppression import load_suppression
+from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient  # an offline plan does not load it
@@ -216,12 +218,12 @@ class MeasuredFiles:
         if project.environment.is_sandbox and remote is not None and is_forgotten(self.lock, remote, here):
             return self._anew().plan(client=client, account=account, now=now, new_id=new_id, here=here)
         problems = [*self.loaded.problems, *self.suppression_problems]
-        check = None
-        if remote is not None:
-            check = check_list(self.lock, remote, now=now, reconcile_seconds=project.api.reconcile_seconds)
-            problems = [*self._find_missing(check, now), *problems]
+        facts = self._check_facts(client, remote, now)
+        check = self._check_list(remote, facts.facts, now)
+        if check is not None:
+            problems = [*self._find_missing(check, now), *problems, *facts.problems()]
         planner = self._make_planner(names, remote, check, now, problems)
-        planner.is_handing_over = is_handing_over
+        planner.facts, planner.is_handing_over = facts, is_handing_over
         first = len(problems)
         planned = [planner.plan_mailing(one) for one in self.measured]
         problems[first:first] = find_name_problems(_unfinished(mailings, planned), names)
@@ -251,6 +253,19 @@ class MeasuredFiles:
             callback_url=shown_url(project.api.callback_url) or None,
             archived=sum(is_selected(address, self.select) for address in self.archived),
         )
+
+    def _check_list(self, remote: RemoteView | None, facts: AccountFacts, now: datetime) -> ListCheck | None:
+        if remote is None:
+            return None
+        seconds = facts.reconcile_seconds(self.loaded.project.api.reconcile_seconds)
+        return check_list(self.lock, remote, now=now, reconcile_seconds=seconds)
+
+    def _check_facts(self, client: ReadClient | None, remote: RemoteView | None, now: datetime) -> FactCheck:
+        project, facts = self.loaded.project, NO_FACTS if client is None else client.facts
+        doubt = ""
+        if remote is not None and not project.environment.is_rehearsal:
+            doubt = find_doubt(facts, self.lock, remote, self.archived)
+        return FactCheck(project, facts, now, doubt)
 
     def _anew(self) -> MeasuredFiles:
         """Return the same files with an empty lock: a sandbox has forgotten what it records."""

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.smsby.deliveries import BulkMailingStatus, Delivery, read_bulk_status, read_deliveries
+from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts, EmptyForm
 from smsby_deploy.smsby.json_stream import KeepRow
 from smsby_deploy.smsby.methods import METHODS, check_params
 from smsby_deploy.smsby.parameters import Way
@@ -68,8 +69,9 @@ class ReadClient:
     an empty list would send every mailing again. `pause` sleeps before a repetition; it may return early if it is in a hurry.
     """
 
-    def __init__(self, transport: ReadTransport) -> None:
+    def __init__(self, transport: ReadTransport, facts: AccountFacts = NO_FACTS) -> None:
         self._transport = transport
+        self.facts = facts
         self.pause: Callable[[float], None] = transport.clock.sleep
 
     def get_sms_messages(
@@ -86,9 +88,9 @@ class ReadClient:
         try:
             params = {"type": kind} if kind else {}
             answer = self._ask(
-                "getSMSMessages", params, is_nothing=lists_no_mailings, keep=lambda: _Sieve(keep)
+                "getSMSMessages", params, is_nothing=self._lists_none, keep=lambda: _Sieve(keep)
             )
-            if lists_no_mailings(answer):
+            if self._lists_none(answer):
                 return MailingList((), 0)
             return _read_listed(answer, keep)
         except ApiError as error:
@@ -153,6 +155,10 @@ class ReadClient:
     def get_limit(self) -> int | None:
         """Return about how many messages the balance pays for."""
         return read_int(find_value(self._ask("getLimit", {}).data, "limit"))
+
+    def _lists_none(self, answer: Answer) -> bool:
+        """Return whether an answer says "no mailings", as documented or as this account does."""
+        return empty_form_of(answer) in (EmptyForm.DOCUMENTED, self.facts.empty_form or EmptyForm.DOCUMENTED)
 
     def _pages(
         self,
@@ -278,6 +284,29 @@ def lists_no_mailings(answer: Answer) -> bool:
     top = unwrap(data)
     texts = [top.get(key) for key in ("error", "message", "errors")] if isinstance(top, dict) else []
     return all(says_nothing_found(str(text)) for text in texts if text)
+
+
+def empty_form_of(answer: Answer) -> EmptyForm | None:
+    """Return in which form an answer to getSMSMessages may say "no mailings".
+
+    None if it does not."""
+    if lists_no_mailings(answer):
+        return EmptyForm.DOCUMENTED
+    status, data = answer.status, answer.data
+    if refuses_token(answer.error, status):
+        return None
+    if answer.is_empty and 200 <= status < 300:
+        return EmptyForm.NO_BODY
+    if status == 404 and says_nothing_found(answer.error or ""):
+        return EmptyForm.NOT_FOUND
+    if status == 406 and answer.readable and not is_known(answer.explanation or ""):
+        return EmptyForm.OTHER_406
+    if status != 200 or answer.error:
+        return None
+    if isinstance(data, Rows | list) and not data:
+        return EmptyForm.BARE_LIST
+    is_null = isinstance(data, dict) and data.get("status") == "success" and not data.get("data")
+    return EmptyForm.NULL_DATA if is_null else None
 
 
 def _read_listed(answer: Answer, keep: KeepMailing) -> MailingList:

@@ -14,10 +14,12 @@ from smsby_deploy.smsby.response import (
     objects_of,
     read_int,
     refuses_token,
+    says_refused,
     unwrap,
 )
 from smsby_deploy.smsby.transport import AnswerLost, NotConnected
 
+_SERVER_ERROR = 500
 _FAILURES = frozenset({"error", "fail", "failed", "failure", "false", "0"})
 
 
@@ -58,14 +60,19 @@ class Outcome:
 
 
 def judge_send(
-    answer: Answer | NotConnected | AnswerLost, *, proof: Proof, only_prepares: bool = False
+    answer: Answer | NotConnected | AnswerLost,
+    *,
+    proof: Proof,
+    only_prepares: bool = False,
+    refuses_at_500: bool = False,
 ) -> Outcome:
     """Return the outcome of a send.
 
     This is the table of outcomes in docs/guarantees.md, from certain to unknown.
 
     `proof` is the key that the answer to an accepted send contains. With `only_prepares`, an error text counts as an answer
-    with any HTTP status, 5xx included.
+    with any HTTP status, 5xx included. With `refuses_at_500`, so does the text of a refusal with HTTP 500: this account was
+    seen to refuse like that.
     """
     match answer:
         case NotConnected():
@@ -80,7 +87,10 @@ def judge_send(
             retry_after=answer.retry_after,
             raw=answer.data,
         )
-    if error and (answer.status == 200 or 400 <= answer.status < (600 if only_prepares else 500)):
+    is_refusal = answer.status == _SERVER_ERROR and refuses_at_500 and says_refused(error or "")
+    if error and (
+        is_refusal or answer.status == 200 or 400 <= answer.status < (600 if only_prepares else 500)
+    ):
         return _refused(answer, error)
     if 200 <= answer.status < 300 and answer.readable and not error:
         return _proof_of(answer, proof)

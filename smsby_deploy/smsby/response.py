@@ -313,6 +313,15 @@ def is_known(text: str) -> bool:
     return any(re.search(pattern, text, re.IGNORECASE) for pattern, _, _ in _KNOWN)
 
 
+def says_refused(text: str) -> bool:
+    """Return whether `text` is a known error that says why nothing was done.
+
+    An undefined error, or a missing page, does not say it.
+    """
+    kind = next((kind for pattern, kind, _ in _KNOWN if re.search(pattern, text, re.IGNORECASE)), None)
+    return kind not in (None, UndefinedError, NotFound)
+
+
 def error_for(
     method: str, text: str, *, status: int, message_id: int | None = None, is_token_known: bool = False
 ) -> SmsbyDeployError:

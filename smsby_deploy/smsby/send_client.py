@@ -14,6 +14,7 @@ from smsby_deploy.errors import (
     TokenRefused,
 )
 from smsby_deploy.smsby.client import ReadClient, failure_of, says_nothing_yet
+from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts
 from smsby_deploy.smsby.fresh_connections import FreshConnection, FreshConnections
 from smsby_deploy.smsby.methods import METHODS, Effect, Method, check_params
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind, judge_send
@@ -47,8 +48,8 @@ class SendClient(ReadClient):
 
     _transport: SendTransport
 
-    def __init__(self, transport: SendTransport) -> None:
-        super().__init__(transport)
+    def __init__(self, transport: SendTransport, facts: AccountFacts = NO_FACTS) -> None:
+        super().__init__(transport, facts)
 
     def seconds_until_turn(self) -> float:
         """Return the seconds until `requests_per_second` allows the next request; reserves nothing."""
@@ -204,7 +205,12 @@ class SendClient(ReadClient):
         assert proof is not None
 
         def judge(answer: Answer | NotConnected | AnswerLost) -> Outcome:
-            return judge_send(answer, proof=proof, only_prepares=method.only_prepares)
+            return judge_send(
+                answer,
+                proof=proof,
+                only_prepares=method.only_prepares,
+                refuses_at_500=self.facts.refuses_at_500,
+            )
 
         try:
             request = self._transport.prepare(method, params)

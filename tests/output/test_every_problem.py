@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from smsby_deploy.cli.main import run
+from smsby_deploy.plan.plan_file import account_id
 from smsby_deploy.sandbox.pytest_plugin import SandboxHandle
 from tests.output.golden import check_golden
 
@@ -44,6 +46,8 @@ class Case:
     url: str = ""  # the URL of the database
     refuses: tuple[str, ...] = ()  # phones that sms.by rejects
     alphanames: Mapping[str, str] = field(default_factory=dict)  # of the account, by id
+    known: Mapping[str, object] = field(default_factory=dict)  # facts of the account
+    known_at: str = "2026-11-01T00:00:00+00:00"
 
     def campaign(self) -> str:
         return f"version: 1\ncampaign: sale\n{self.top}mailings:\n{self.mailing}{self.text}"
@@ -91,6 +95,8 @@ CASES: dict[str, Case] = {
     "EXPIRED": Case(top="schedule_time: 2026-11-01T10:00:00\n", commands=(("plan", "--offline"),)),
     "EXTRA": Case(mailing=_sql(_QUERY), url="oracle+cx_oracle://localhost/crm"),
     "FACTS": Case(files={"smsby.facts.json": '{"format": "smsby-lock"}'}),
+    "FACTS_OLD": Case(known={"currency": "BYN"}, known_at="2026-08-01T00:00:00+00:00", commands=_PLAN),
+    "FACT_DIFFERS": Case(project="price: {currency: BYN, per_part: 0.026}\n", known={"currency": "RUB"}, commands=_PLAN),
     "FILE_MISSING": Case(mailing="  - name: vip\n    recipients: {file: gone.csv}\n"),
     "FRESHNESS": Case(mailing=_sql(_QUERY, _FRESH), url=_DATABASE),
     "GSM_PARTS": Case(f"    text: {'y' * 620}\n"),
@@ -196,6 +202,8 @@ def test_problem_is_reported_word_for_word(
     folder = _write_project(case, tmp_path / "shop", monkeypatch)
     if case.needs:
         smsby_sandbox.set(timezones={"schedule_time": case.needs})
+    if case.known:
+        _write(folder, "smsby.facts.json", _facts(case, smsby_sandbox))
     if case.list_lag:
         smsby_sandbox.set(list_lag=case.list_lag)
     if case.refuses:
@@ -268,6 +276,16 @@ def _write_project(case: Case, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 def _write(folder: Path, name: str, content: str | bytes) -> None:
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def _facts(case: Case, sandbox: SandboxHandle) -> str:
+    facts = {
+        name: {"state": "known", "value": value, "learned_at": case.known_at, "method": "getBalance"}
+        for name, value in case.known.items()
+    }
+    account = account_id(sandbox.url, sandbox.token)
+    accounts = {account: {"service": sandbox.url, "facts": facts}}
+    return json.dumps({"format": "smsby-facts", "version": 1, "accounts": accounts})
 
 
 def _write_database(path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.smsby.deliveries import Delivery
+from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts, EmptyForm, Fact, FactName, FactState
 from smsby_deploy.smsby.methods import METHODS, Effect
 from smsby_deploy.smsby.parsers import Alphaname, Balance, MailingList, SubscriberList
 from smsby_deploy.smsby.response import (
@@ -305,6 +306,46 @@ def test_get_sms_messages_refuses_any_other_answer(
 
 
 @pytest.mark.parametrize(
+    ("reply", "form"),
+    [
+        (Reply(200, b""), "no_body"),
+        (Reply(204, b""), "no_body"),
+        (Reply(200, []), "bare_list"),
+        (Reply(200, {"status": "success", "data": None}), "null_data"),
+        (Reply(200, {"status": "success"}), "null_data"),
+        (Reply(404, {"error": "Content not found"}), "not_found"),
+        (Reply(406, {"message": "Рассылки ещё не созданы"}), "other_406"),
+        (Reply(200, {}), None),
+        (Reply(200, {"status": "error", "data": []}), None),
+        (Reply(200, {"error": "limit exceeded", "status": "success"}), None),
+        (Reply(404, {"error": "page not found"}), None),
+        (Reply(406, {"error": "limit exceeded"}), None),
+        (Reply(406, {"error": "token is invalid"}), None),
+        (Reply(406, b"<html>"), None),
+        (Reply(500, {"error": "Content not found"}), None),
+    ],
+)
+def test_get_sms_messages_of_an_account_with_a_form_of_its_(
+    wire: FakeServer, reader: ReadClient, reply: Reply, form: str | None
+) -> None:
+    """Only the form that this account was seen to use means "no mailings", beside the documented ones."""
+    for known in EmptyForm:
+        fact = Fact(FactName.EMPTY_LIST, FactState.KNOWN, str(known))
+        reader.facts = AccountFacts("a", {FactName.EMPTY_LIST: fact})
+        wire.replies.clear()
+        wire.answers(*[reply] * 20)
+        if known == form:
+            assert reader.get_sms_messages() == MailingList((), 0)
+        else:
+            with pytest.raises(SmsbyUnavailable):
+                reader.get_sms_messages()
+    reader.facts = NO_FACTS
+    wire.replies.clear()
+    wire.answers(Reply(406, {"error": "Content not found"}))
+    assert reader.get_sms_messages() == MailingList((), 0)
+
+
+@pytest.mark.parametrize(
     "listed",
     [
         {"status": "success", "data": [{"id": 1}, MAILING, {"id": "3"}]},
@@ -555,6 +596,6 @@ def test_read_client_has_no_sending_method(reader: ReadClient) -> None:
 
     asks = {name.lower() for name, method in METHODS.items() if method.effect is Effect.ASKS}
     assert {plain(name) for name in _public(ReadClient)} == asks
-    assert list(vars(reader)) == ["_transport", "pause"]
+    assert list(vars(reader)) == ["_transport", "facts", "pause"]
     assert type(reader._transport) is ReadTransport
     assert _public(ReadTransport) == {"ask"}

@@ -20,6 +20,26 @@ def judge(status: int, data: Any = None, proof: Proof = "uuid", **more: Any) -> 
 
 
 @pytest.mark.parametrize(
+    ("status", "text", "kind"),
+    [
+        (500, "incorrect phone number", REJECTED),
+        (500, "limit excided", REJECTED),
+        (500, "access denied", REJECTED),
+        (500, "undefined error", UNKNOWN),
+        (500, "Server is not available", UNKNOWN),
+        (500, "page not found", UNKNOWN),
+        (502, "incorrect phone number", UNKNOWN),
+        (503, "incorrect phone number", UNKNOWN),
+    ],
+)
+def test_judge_send_where_500_refuses(status: int, text: str, kind: OutcomeKind) -> None:
+    """Only the text of a refusal, only with 500, and only where this account was seen to refuse like that."""
+    answer = Answer(status, {"error": text}, readable=True)
+    assert judge_send(answer, proof="uuid", refuses_at_500=True).kind is kind
+    assert judge_send(answer, proof="uuid").kind is UNKNOWN
+
+
+@pytest.mark.parametrize(
     ("status", "data", "kind"),
     [
         (200, {"uuid": "cc9c8043", "success": "OK"}, ACCEPTED),

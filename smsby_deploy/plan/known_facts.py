@@ -1,0 +1,228 @@
+"""What is known about the account: which settings and promises it contradicts, and what that forbids.
+
+A contradiction blocks what depends on it, and says how to fix it. The facts are those of smsby.facts.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from smsby_deploy.config.declarations import Mailing, Project
+from smsby_deploy.lock.records import EVERY_MAILING, Lock
+from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.fingerprint import remote_name
+from smsby_deploy.plan.model import NEW_COMMITTING, ActionKind
+from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.smsby.facts import NO_FACTS, AccountClock, AccountFacts, FactName, PartTable
+from smsby_deploy.wording import counted, first_of
+
+_SURE_PARTS = 3  # up to so many parts every known table agrees
+_CLOCKS = {
+    FactName.CLOCK_IN: "createSmsMessage and sendSmsList",
+    FactName.SCHEDULE_CLOCK: "sendBulkSms",
+    FactName.CLOCK_OUT: "answers",
+}
+
+
+class Contradiction(NamedTuple):
+    """A fact that contradicts a promise, or the setting `key`: what, and how to fix it."""
+
+    fact: FactName
+    message: str
+    key: str = ""
+
+
+def find_contradictions(project: Project, facts: AccountFacts) -> Iterator[Contradiction]:
+    """Yield what the facts contradict, whatever mailings there are."""
+    for name in _CLOCKS:
+        yield from _find_wrong_clock(project, facts, name)
+    yield from _find_wrong_price(project, facts)
+    yield from _find_slow_list(project, facts)
+    size, length = facts.list_size, facts.name_length
+    if size is not None and size.is_capped:
+        message = (
+            f"getSMSMessages lists only {counted(size.length, 'mailing')}, so it does not prove that an older one was not "
+            "sent: never lose the lock"
+        )
+        yield Contradiction(FactName.LIST_SIZE, message)
+    if facts.part_table not in (None, PartTable.SDK):
+        message = (
+            f"sms.by counts texts of more than {_SURE_PARTS} parts otherwise than this tool: keep texts to {_SURE_PARTS} "
+            f"parts (guardrails.max_parts: {_SURE_PARTS})"
+        )
+        yield Contradiction(FactName.PART_TABLE, message)
+    if length is not None and length.listed < length.sent:
+        message = (
+            f"sms.by cuts names after {counted(length.listed, 'character')}: a mailing with a longer name is not recognized "
+            "after a lost answer, so keep the names of campaigns and mailings short"
+        )
+        yield Contradiction(FactName.NAME_LENGTH, message)
+    refusal = facts.value(FactName.TOKEN_REFUSAL)
+    if refusal is not None and not refusal["recognized"]:
+        message = (
+            f"how sms.by refuses a token (HTTP {refusal['status']}) is not recognized: a token that expires during an apply "
+            "looks like rejected mailings, so check it with `smsby-deploy api getBalance` before each"
+        )
+        yield Contradiction(FactName.TOKEN_REFUSAL, message)
+
+
+@dataclass(frozen=True)
+class FactCheck:
+    """What the facts of an account forbid; `doubt` is why the list cannot show what was sent."""
+
+    project: Project
+    facts: AccountFacts = NO_FACTS
+    now: datetime | None = None
+    doubt: str = ""
+
+    def obstacle(self, mailing: Mailing, desired: Desired, action: ActionKind) -> str:
+        """Return why a mailing must not be sent, and how to fix it; empty if it may."""
+        if not self.facts.facts:
+            return ""
+        found = [self.doubt] if self.doubt and action in NEW_COMMITTING else []
+        if action is not ActionKind.CONFIRM and self._has_time_on_wire(mailing):
+            found += [one.message for one in self._wrong_clock(mailing)]
+        by_fact = {one.fact: one.message for one in find_contradictions(self.project, self.facts)}
+        if desired.longest > _SURE_PARTS and FactName.PART_TABLE in by_fact:
+            found.append(by_fact[FactName.PART_TABLE])
+        if desired.cost and self._needs_price() and self._is_price_higher():
+            found.append(by_fact[FactName.PRICE])
+        if FactName.NAME_LENGTH in by_fact and self._is_name_cut(mailing, desired):
+            found.append(by_fact[FactName.NAME_LENGTH])
+        return "; ".join(found)
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what blocks nothing: contradictions as warnings, the age of facts as a note."""
+        if not self.facts.facts:
+            return
+        says_more = {FactName.LISTING_LAG, FactName.CURRENCY, FactName.CLOCK_OUT, FactName.TOKEN_REFUSAL}
+        if not (self._needs_price() and self._is_price_higher()):
+            says_more.add(FactName.PRICE)
+        for one in find_contradictions(self.project, self.facts):
+            if one.fact in says_more:
+                place = self.project.locations.get(one.key) if one.key else None
+                yield Problem(Severity.WARNING, "FACT_DIFFERS", one.message, None, place)
+        old = self.facts.find_old(self.now) if self.now is not None else []
+        if old:
+            names = first_of([fact.name.value for fact in old])
+            message = f"learned more than 90 days ago: {names}; run `smsby-deploy doctor` again"
+            name = self.project.api.facts_file
+            place = Location(name.name) if name is not None else None
+            yield Problem(Severity.NOTE, "FACTS_OLD", message, None, place)
+
+    def _has_time_on_wire(self, mailing: Mailing) -> bool:
+        """Whether a textual date is sent: a draft for a list always has one."""
+        return mailing.via == "list" or mailing.schedule_time is not None
+
+    def _wrong_clock(self, mailing: Mailing) -> Iterator[Contradiction]:
+        """Yield the contradiction of the clock of the mailing's method, or else of the other."""
+        names = [FactName.SCHEDULE_CLOCK, FactName.CLOCK_IN]
+        if mailing.via != "bulk":
+            names.reverse()
+        known = next((name for name in names if self.facts.clock(name) is not None), None)
+        if known is not None:
+            yield from _find_wrong_clock(self.project, self.facts, known)
+
+    def _needs_price(self) -> bool:
+        rails = self.project.guardrails
+        return rails.max_cost is not None or rails.budget is not None
+
+    def _is_price_higher(self) -> bool:
+        known, price = self.facts.price, self.project.price
+        if known is None or price is None:
+            return False
+        return known.per_part > dict(price.per_prefix).get(known.prefix, price.per_part)
+
+    def _is_name_cut(self, mailing: Mailing, desired: Desired) -> bool:
+        length, count = self.facts.name_length, len(desired.chunks)
+        names = (
+            remote_name(
+                self.project.scope, mailing.address, mailing.revision, index, count, chunk.fingerprint
+            )
+            for index, chunk in enumerate(desired.chunks)
+        )
+        return length is not None and any(len(name) > length.listed for name in names)
+
+
+def find_doubt(facts: AccountFacts, lock: Lock, remote: RemoteView, archived: Collection[str] = ()) -> str:
+    """Return why nothing shows what was sent; empty if the list or the lock does.
+
+    The lock knows it unless it never applied, or is older than what is listed. `lock bind` is a user's word that it does.
+    """
+    if facts.list_size is None or not facts.list_size.is_capped:
+        return ""
+    bound = max((one.at for one in lock.resolutions if one.address == EVERY_MAILING), default=None)
+    if not lock.applies and bound is None:
+        why = "this lock has never applied"
+    elif _is_older(lock, remote, archived, bound):
+        why = "the lock is older than what is listed"
+    else:
+        return ""
+    return (
+        f"sms.by lists only {counted(facts.list_size.length, 'mailing')}, and {why}, so nothing shows whether it was sent "
+        "before; check the account, then run `smsby-deploy lock bind`"
+    )
+
+
+def _is_older(lock: Lock, remote: RemoteView, archived: Collection[str], bound: str | None) -> bool:
+    """Whether the list shows a mailing that the lock lacks, made since the lock was bound."""
+    since = 0.0 if bound is None else datetime.fromisoformat(bound).timestamp()
+    entries = (one for entry in lock.mailings.values() for one in (entry, *entry.earlier))
+    recorded = {chunk.fingerprint for one in entries for chunk in one.chunks}
+    return any(
+        name.fingerprint not in recorded
+        and address not in archived
+        and (remote.by_fingerprint[name.fingerprint].d_create or since + 1) > since
+        for (address, _), names in remote.own.items()
+        for name in names
+    )
+
+
+def _find_wrong_clock(project: Project, facts: AccountFacts, name: FactName) -> Iterator[Contradiction]:
+    clock = facts.clock(name)
+    if clock is None:
+        return
+    zone = project.api.account_timezone
+    offset = clock.at.astimezone(ZoneInfo(zone)).utcoffset()
+    assert offset is not None
+    expected = AccountClock(int(offset.total_seconds() // 60), clock.at)
+    if expected.offset == clock.offset:
+        return
+    what = f"dates in {_CLOCKS[name]}" if name is FactName.CLOCK_OUT else f"times of {_CLOCKS[name]}"
+    does = "writes" if name is FactName.CLOCK_OUT else "reads"
+    message = (
+        f"sms.by {does} {what} in {clock.text}, and api.account_timezone {zone} is {expected.text}: set it to a zone with "
+        f"{clock.text}"
+    )
+    yield Contradiction(name, message, "api.account_timezone")
+
+
+def _find_slow_list(project: Project, facts: AccountFacts) -> Iterator[Contradiction]:
+    lag, seconds = facts.listing_lag, project.api.reconcile_seconds
+    if lag is not None and lag > seconds:
+        message = (
+            f"sms.by listed a mailing after {lag:g} s, and api.reconcile_seconds is {seconds:g}: apply looks for a lost "
+            f"request for {facts.reconcile_seconds(seconds):g} s; set it to that"
+        )
+        yield Contradiction(FactName.LISTING_LAG, message, "api.reconcile_seconds")
+
+
+def _find_wrong_price(project: Project, facts: AccountFacts) -> Iterator[Contradiction]:
+    known, price, currency = facts.price, project.price, facts.value(FactName.CURRENCY)
+    if price is not None and currency not in (None, price.currency):
+        message = f"the balance is in {currency}, and price.currency says {price.currency}: correct price"
+        yield Contradiction(FactName.CURRENCY, message, "price.currency")
+    if known is None or price is None:
+        return
+    own = dict(price.per_prefix)
+    setting, key = own.get(known.prefix, price.per_part), "price.per_part"
+    if known.prefix in own:
+        key = f"price.per_prefix of {known.prefix}"
+    if known.per_part != setting:
+        message = f"a part cost {known.per_part:f}, and {key} is {setting:f}: correct it"
+        yield Contradiction(FactName.PRICE, message, "price")
