@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import zoneinfo
 from datetime import UTC, datetime, timedelta
@@ -72,6 +73,23 @@ class Window(NamedTuple):
 
     def is_over(self, now: datetime) -> bool:
         return self.closes <= now
+
+
+# `min` and `w` are spellings of earlier versions.
+_UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(rf"([0-9]{{1,5}}) ?({'|'.join(_UNITS)})")
+
+
+def read_duration(text: str) -> timedelta:
+    """Return the duration that is written as a number and s, m, h or d.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is not a duration")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 # Etc/ has zones whose sign is the reverse of what their name says, and Factory is a placeholder.

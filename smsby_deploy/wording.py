@@ -1,4 +1,4 @@
-"""Wording for users: sentences that can be translated, counts with a noun, and text without control characters."""
+"""Wording for users: sentences that can be translated, counts with a noun, times, and text without control characters."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from string import Formatter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from smsby_deploy.clock import Window
 
 # DEL, C1, bidi marks, the separators that break lines in some viewers, and halves of surrogate pairs.
 BEYOND_C0 = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
@@ -61,6 +67,21 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     `many` is the plural of `one` if it is not `one` with an s.
     """
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def time_text(moment: datetime, *, has_seconds: bool = False) -> str:
+    """Return `2027-03-01 10:00 +03`, in the moment's own zone.
+
+    With `has_seconds` they are shown unless they are zero.
+    """
+    text = moment.isoformat(sep=" ", timespec="seconds")
+    clock, offset = text[:19].removesuffix(":00") if has_seconds else text[:16], text[19:]
+    return f"{clock} {'UTC' if offset == '+00:00' else offset.removesuffix(':00')}".rstrip()
+
+
+def window_text(window: Window) -> str:
+    """Return `between 2027-02-28 22:00 +03 and 2027-03-01 09:40 +03`."""
+    return f"between {time_text(window.opens)} and {time_text(window.closes)}"
 
 
 def first_of(names: Sequence[str], listed_by: str = "") -> str:

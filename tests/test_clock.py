@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from smsby_deploy.clock import Window, find_zone
+from smsby_deploy.clock import Window, find_zone, read_duration
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,21 @@ def test_find_zone_prefers_the_package(tmp_path: Path) -> None:
 
 _ZONE = ZoneInfo("Europe/Warsaw")
 _SPRING = datetime(2027, 3, 28, 10, tzinfo=_ZONE)  # the clocks were set forward at 2:00
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("20s", 20), ("90m", 5400), ("12h", 43_200), ("30d", 2_592_000), (" 2 h ", 7200)]
+)
+def test_read_duration_of_a_number_and_its_unit(text: str, seconds: int) -> None:
+    """The same wherever a duration is written: in the files and on the command line."""
+    assert read_duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "30", "d", "-1d", "1.5h", "1y", "٣d", "100000d"])
+def test_read_duration_refuses_anything_else(text: str) -> None:
+    """No unit is guessed."""
+    with pytest.raises(ValueError, match="is not a duration"):
+        read_duration(text)
 
 
 def test_window_before_a_time() -> None:

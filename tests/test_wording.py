@@ -1,10 +1,13 @@
-"""Counts with a noun that agrees with them."""
+"""Counts with a noun that agrees with them, times, and names."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
-from smsby_deploy.wording import counted, escape_controls, first_of
+from smsby_deploy.clock import Window
+from smsby_deploy.wording import counted, escape_controls, first_of, time_text, window_text
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,26 @@ def test_first_of_counts_the_others() -> None:
         "a",
         "a and 2 more (`list` lists them)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("time", "text"),
+    [
+        ("2027-03-01T10:00:00+03:00", "2027-03-01 10:00 +03"),
+        ("2027-03-01T10:00:30+05:30", "2027-03-01 10:00:30 +05:30"),
+        ("2027-03-01T10:00:00+00:00", "2027-03-01 10:00 UTC"),
+    ],
+)
+def test_time_text_has_date_time_and_offset(time: str, text: str) -> None:
+    """Without seconds and offset minutes that are zero."""
+    assert time_text(datetime.fromisoformat(time), has_seconds=True) == text
+    assert time_text(datetime.fromisoformat(time)) == text.replace(":30 ", " ")
+
+
+def test_window_text_has_both_ends_with_their_offset() -> None:
+    """A reader in another zone must not take it for their own clock."""
+    window = Window.parse("2027-02-28T22:00:00+03:00", "2027-03-01T09:40:00+03:00")
+    assert window_text(window) == "between 2027-02-28 22:00 +03 and 2027-03-01 09:40 +03"
 
 
 def test_escape_controls_shows_what_a_name_contains() -> None:

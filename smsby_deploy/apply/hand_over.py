@@ -32,6 +32,7 @@ from smsby_deploy.plan.reasons import changed_since_approval, not_handed_over
 from smsby_deploy.plan.selection import is_selected, problems_in, select_mailings
 from smsby_deploy.problems import has_errors
 from smsby_deploy.recipients.suppression import hash_opt_outs
+from smsby_deploy.wording import time_text
 
 _REMOVED = "it was removed from the files, or cancelled there, after it was approved"
 _CHANGED = "it has changed since it was approved"
@@ -94,7 +95,8 @@ def watch_due(request: ApplyRequest) -> ApplyResult:
 def _why_waiting(result: ApplyResult, *, is_open: bool) -> Event:
     """Return what a watch waits for: the next window, or the end of an obstacle."""
     if not is_open:
-        return Event("waiting", f"waiting for the window that opens {result.next_opening:%Y-%m-%d %H:%M %z}")
+        assert result.next_opening is not None  # only then something is waited for
+        return Event("waiting", f"waiting for the window that opens {time_text(result.next_opening)}")
     failed = [mailing for mailing in result.mailings if mailing.error]
     why = f"{failed[0].address}: {failed[0].error}; " if failed else ""
     addresses = tuple(mailing.address for mailing in failed)
@@ -176,20 +178,20 @@ class _Sorted:
 
     due: by the plan that approved them
     missed: their windows are over, and nothing of them was handed over
-    gone: they are no longer in the files, or cancelled there
+    removed: they are no longer in the files, or cancelled there
     unreadable: they are due, and are not valid, or may be in a file that is not
     suspect: they are not due yet, and seem to have changed in the files
     """
 
     due: dict[str, list[str]]
     missed: list[str]
-    gone: list[str]
+    removed: list[str]
     unreadable: list[str]
     suspect: list[str]
 
     @property
     def is_empty(self) -> bool:
-        return not (self.due or self.missed or self.gone or self.unreadable or self.suspect)
+        return not (self.due or self.missed or self.removed or self.unreadable or self.suspect)
 
 
 def _sort(request: ApplyRequest, loaded: LoadedProject, lock: Lock, now: datetime) -> _Sorted:
@@ -202,7 +204,7 @@ def _sort(request: ApplyRequest, loaded: LoadedProject, lock: Lock, now: datetim
         window = entry.approval.window
         if address in cancelled or (address not in in_files.keys() | flawed and loaded.is_whole):
             if not entry.may_have_reached:
-                found.gone.append(address)
+                found.removed.append(address)
         elif window.is_over(now):
             if not entry.may_have_reached:
                 found.missed.append(address)
@@ -243,8 +245,8 @@ class _HandOver:
     def run(self) -> ApplyResult:
         lock, now = self.held.lock, self.request.clock.now()
         found = _sort(self.request, self.loaded, lock, now)
-        self._lapse(found.gone, _REMOVED)
-        for address in found.gone:
+        self._lapse(found.removed, _REMOVED)
+        for address in found.removed:
             why = with_code(ReasonCode.WITHDRAWN, f"{_REMOVED}, so it is not sent")
             self._skip(address, why, None, has_lapsed=True)
         for address in found.missed:

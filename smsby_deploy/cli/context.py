@@ -256,11 +256,12 @@ class Duration(click.ParamType[timedelta]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-        text = str(value)
-        if not (text[:-1].isascii() and text[:-1].isdigit() and len(text) <= 6 and text[-1] in units):
-            self.fail(f"{text!r} is not a duration; write a number and s, m, h or d, such as 30d", param, ctx)
-        return timedelta(**{units[text[-1]]: int(text[:-1])})
+        from smsby_deploy.clock import read_duration
+
+        try:
+            return read_duration(str(value))
+        except ValueError as error:
+            self.fail(f"{error}; write a number and s, m, h or d, such as 30d", param, ctx)
 
 
 def check_output(what: str, path: Path | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from smsby_deploy.cli.context import MAX_ID, Context, examples, reason_option
-from smsby_deploy.cli.session import find_actor, find_commit
+from smsby_deploy.cli.session import find_actor, find_commit, next_lines
 from smsby_deploy.exit_codes import ExitCode
 
 
@@ -70,5 +70,6 @@ def command(
         )
     for difference in differences:
         context.warn(f"REMOTE_DIFFERS: {address}: {difference.text}", "REMOTE_DIFFERS", address=address)
-    context.note(f"{address} is recorded as sent\nnext: commit the lock file, then {context.program} plan")
+    steps = next_lines(context, project, f"Import {address}", "plan")
+    context.note(f"{address} is recorded as sent\n{steps}")
     return ExitCode.DONE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +17,13 @@ from smsby_deploy.cli.take_back import abandon, withdraw
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_line, write_text
 from smsby_deploy.output.values import safe_line
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import counted, time_text, window_text
 
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import Project
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.lock.store import LockStore
-    from smsby_deploy.status.collect import Archivable
+    from smsby_deploy.status.archivable import Archivable
 
 
 @click.group("lock", epilog=examples("smsby-deploy lock list", "smsby-deploy lock show spring-sale/vip"))
@@ -53,9 +53,9 @@ def list_entries(context: Context, archived: bool) -> ExitCode:
     )
     for address, entry in sorted(entries, key=lambda item: item[0]):
         size = "? recipients" if entry.recipients is None else counted(entry.recipients, "recipient")
-        line = f"{entry.state:<9} {address} r{entry.revision}  {size}  {entry.applied.at}"
+        line = f"{entry.state:<9} {address} r{entry.revision}  {size}  {time_text(datetime.fromisoformat(entry.applied.at))}"
         if entry.state is EntryState.WAITING and entry.approval is not None:
-            line += f"  window {entry.approval.opens} to {entry.approval.closes}"
+            line += f"  window {window_text(entry.approval.window)}"
         write_line(line if entry.ending is None else f"{line}  {safe_line(str(entry.ending))}", sys.stdout)
     if not archived and not lock.mailings:
         context.note("the lock records no mailing")
@@ -200,9 +200,9 @@ def remove(context: Context, address: str, reason: str) -> ExitCode:
 @reason_option()
 @click.pass_obj
 def archive(context: Context, select: tuple[str, ...], older_than: timedelta | None, reason: str) -> ExitCode:
-    """Move mailings that are over out of the lock, to the archive beside it.
+    """Move final mailings out of the lock, to the archive beside it.
 
-    A mailing is over if each of its messages has its last status: sms.by is asked about what is not known yet. What is
+    A mailing is final if each of its messages has its last status: sms.by is asked about what is not known yet. What is
     archived is never sent again. Commit the archive together with the lock.
     """
     from smsby_deploy.cli.session import load, open_lock
@@ -221,7 +221,7 @@ def archive(context: Context, select: tuple[str, ...], older_than: timedelta | N
         context.note(f"{address} left: {state}")
     if archived and project.is_lock_committed:
         names = " ".join(shlex.quote(os.path.relpath(file)) for file in (project.lock, path))
-        context.note(f'next: git add {names} && git commit -m "Archive what is over"')
+        context.note(f'next: git add {names} && git commit -m "Archive final mailings"')
     return ExitCode.DONE
 
 
@@ -231,7 +231,8 @@ def _find_archivable(
     """Ask sms.by about what is not known to be final, and remember it as `status` does."""
     from smsby_deploy.cli.session import binding_of, open_reader, progress_of, secret_of
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.status.collect import CollectProgress, StatusOptions, find_archivable
+    from smsby_deploy.status.archivable import find_archivable
+    from smsby_deploy.status.collect import CollectProgress, StatusOptions
     from smsby_deploy.status.final_chunks import final_path, read_final, write_final
 
     clock, environ = SystemClock(), context.environ

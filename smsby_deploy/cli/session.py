@@ -210,6 +210,19 @@ def change_lock(context: Context, reason: str, command: str) -> Iterator[LockEdi
         )
 
 
+def next_lines(context: Context, project: Project, why: str, *then: str) -> str:
+    """`next:` and the commands after a manual change of the lock.
+
+    It is committed first if it is a file of the repository.
+    """
+    import os
+    import shlex
+
+    lock = shlex.quote(os.path.relpath(project.lock))
+    commands = [f'git add {lock} && git commit -m "{why}"'] if project.is_lock_committed else []
+    return "next: " + "\n      ".join([*commands, *(f"{context.program} {command}" for command in then)])
+
+
 def find_actor(environ: Mapping[str, str]) -> str:
     """The user who started the pipeline, or else the user of this machine.
 

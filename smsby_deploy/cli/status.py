@@ -59,7 +59,7 @@ _HISTORY_FORMATS = ("text", "json", "markdown")
 @click.option(
     "--since",
     metavar="WHEN",
-    help="Only mailings sent or scheduled since WHEN: a date, a time, or an age such as 7d, 12h, 90min.",
+    help="Only mailings sent or scheduled since WHEN: a date, a time, or an age such as 7d, 12h, 90m.",
 )
 @click.option("--watch", is_flag=True, help="Poll until every mailing is final.")
 @click.option("--history", is_flag=True, help="List past applies instead (text, json, markdown).")

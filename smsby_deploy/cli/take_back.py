@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from smsby_deploy.cli.context import Context, examples, reason_option
-from smsby_deploy.cli.session import change_lock
+from smsby_deploy.cli.session import change_lock, load, next_lines
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.wording import counted
 
@@ -29,11 +29,12 @@ def withdraw(context: Context, address: str, anyway: bool, reason: str) -> ExitC
     One that waits for its hand-over is no longer approved. One that sms.by has scheduled must have been deleted in the
     account before: it is refused while the list of sms.by still shows it. It stays withdrawn until its revision is raised.
     """
-    from smsby_deploy.cli.session import binding_of, load, open_reader
+    from smsby_deploy.cli.session import binding_of, open_reader
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.take_back import AccountList, withdraw_mailing
 
-    clock, api = SystemClock(), load(context).project.api
+    clock, project = SystemClock(), load(context).project
+    api = project.api
     account = None
     if not anyway:
         account = AccountList(
@@ -44,8 +45,8 @@ def withdraw(context: Context, address: str, anyway: bool, reason: str) -> ExitC
     with change_lock(context, reason, f"lock withdraw {address}") as change:
         entry = withdraw_mailing(change, address, clock.now(), account)
     context.note(
-        f"{address} r{entry.revision} is withdrawn; raise its revision to send it after all"
-        f"\nnext: commit the lock file, then {context.program} plan"
+        f"{address} r{entry.revision} is withdrawn; raise its revision to send it after all\n"
+        f"{next_lines(context, project, f'Withdraw {address}', 'plan')}"
     )
     return ExitCode.DONE
 
@@ -61,16 +62,19 @@ def abandon(context: Context, address: str, reason: str) -> ExitCode:
 
     It then counts as finished. What sms.by accepted stays sent; a raised revision is sent as usual.
     """
+    from smsby_deploy.clock import SystemClock
     from smsby_deploy.plan.take_back import abandon_mailing, drafts_of
 
     with change_lock(context, reason, f"lock abandon {address}") as change:
-        entry = abandon_mailing(change, address)
+        entry = abandon_mailing(change, address, SystemClock().now())
     for draft in drafts_of(entry):
         context.warn(
             f"{address}: delete its draft {draft} in the account: whoever confirms it there sends it", "draft"
         )
+    project = load(context).project
+    accepted = counted(entry.accepted_recipients, "recipient")
     context.note(
-        f"{address} r{entry.revision} is over: sms.by accepted it for {counted(entry.accepted_recipients, 'recipient')}, and "
-        f"the rest gets nothing\nnext: commit the lock file; {context.program} recipients {address} --not-sent lists the rest"
+        f"{address} r{entry.revision} is abandoned: sms.by accepted it for {accepted}, and the rest gets nothing\n"
+        f"{next_lines(context, project, f'Abandon {address}', f'recipients {address} --not-sent')}"
     )
     return ExitCode.DONE

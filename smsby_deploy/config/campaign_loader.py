@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from smsby_deploy.clock import read_duration
 from smsby_deploy.config.declarations import HOME, Campaign, Mailing, OwnSettings, Release
 from smsby_deploy.config.project_files import PROJECT_FILE, resolve_inside
 from smsby_deploy.config.recipient_sources import (
@@ -19,7 +20,6 @@ from smsby_deploy.config.recipient_sources import (
 from smsby_deploy.config.settings import (
     check_in_account_zone,
     read_countries,
-    read_duration,
     read_expected,
     read_release,
     read_rewrite,

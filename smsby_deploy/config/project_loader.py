@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from smsby_deploy.clock import read_duration
 from smsby_deploy.config.campaign_loader import CampaignContext, load_campaign
 from smsby_deploy.config.declarations import ApiSettings, Campaign, Guardrails, Mailing, Project
 from smsby_deploy.config.environments import (
@@ -33,7 +34,7 @@ from smsby_deploy.config.project_files import (
 )
 from smsby_deploy.config.recipient_sources import read_file_source, read_query_source
 from smsby_deploy.config.schema import check_document, drop_invalid
-from smsby_deploy.config.settings import key_locations, read_duration, read_guardrails, read_price, read_zone
+from smsby_deploy.config.settings import key_locations, read_guardrails, read_price, read_zone
 from smsby_deploy.config.sources import HOME_TIMEZONE, OptOuts, RecipientsFile, RecipientsParquet
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.digest_key import read_digest_key

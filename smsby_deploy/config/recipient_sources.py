@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from smsby_deploy.clock import read_duration
 from smsby_deploy.config.project_files import expand, is_plain_name, outside, resolve_inside
-from smsby_deploy.config.settings import read_duration
 from smsby_deploy.config.sources import (
     FalseText,
     Freshness,

@@ -13,7 +13,7 @@ from re import _parser as re_parser  # type: ignore[attr-defined]  # the only pa
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.clock import find_zone
+from smsby_deploy.clock import find_zone, read_duration
 from smsby_deploy.config.declarations import (
     HOME,
     Blackout,
@@ -27,8 +27,6 @@ from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.config.sources import Rewrite
 from smsby_deploy.config.yaml_nodes import YamlMap
 from smsby_deploy.problems import Location, ProblemLog
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def read_guardrails(
@@ -184,11 +182,6 @@ def key_locations(node: YamlMap, prefix: str = "") -> dict[str, Location]:
         if isinstance(value, YamlMap):
             found |= key_locations(value, f"{prefix}{key}.")
     return found
-
-
-def read_duration(text: str) -> timedelta:
-    """Return the duration written as `30m`, `2h` or `1d`; the schema allows no other form."""
-    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
 
 
 def read_zone(name: str, location: Location, log: ProblemLog) -> ZoneInfo | None:

@@ -1,4 +1,4 @@
-"""The archive beside a lock: mailings that are over, one a line, only ever appended.
+"""The archive beside a lock: final mailings, one a line, only ever appended.
 
 A line begins with what a plan looks for: the address, the last time, and the beginnings of the digests. So a plan reads
 thousands of lines without decoding one of them, and decodes those that concern it. Every line has a checksum. A last line

@@ -1,4 +1,4 @@
-"""What users decided about a mailing: that it may be sent later, and that it is over."""
+"""What users decided about a mailing: that it may be sent later, and that nothing more of it is sent."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from smsby_deploy.clock import Window
+from smsby_deploy.wording import time_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class EndingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The decision that a mailing is over, by whom and why."""
+    """The decision that nothing more of a mailing is sent, by whom and why."""
 
     kind: EndingKind
     at: str
@@ -50,9 +51,7 @@ class Ending:
     def signature(self) -> str:
         """Who decided it, when and why: `by anna on 2026-11-24 10:00 UTC (wrong price)`."""
         why = f" ({self.reason})" if self.reason else ""
-        at = datetime.fromisoformat(self.at)
-        zone = f"{at:%Z}".removeprefix("UTC") or "UTC"
-        return f"by {self.by} on {at:%Y-%m-%d %H:%M} {zone}{why}"
+        return f"by {self.by} on {time_text(datetime.fromisoformat(self.at))}{why}"
 
     def __str__(self) -> str:
         if self.kind is EndingKind.LAPSED:

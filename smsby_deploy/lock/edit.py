@@ -174,7 +174,7 @@ class LockEdit:
         self._write(address, "removed", [(EventKind.REMOVE, {"address": address})])
 
     def archive(self, entries: Mapping[str, Entry]) -> list[str]:
-        """Move mailings that are over to the archive, and return their addresses.
+        """Move final mailings to the archive, and return their addresses.
 
         Those that are not recorded like this any more stay. They are on disk in the archive before they leave the lock; a
         crash in between leaves them in both, which changes nothing.
@@ -195,7 +195,7 @@ class LockEdit:
         return addresses
 
     def end(self, address: str, revision: int, kind: EndingKind) -> None:
-        """Record that a recorded revision of a mailing is over."""
+        """Record that nothing more of a recorded revision is sent."""
         ending = {"kind": kind.value, "at": self._at, "by": self._by, "reason": self._reason}
         fields = {"address": address, "revision": revision, "ending": ending}
         self._write(address, f"revision {revision} {kind}", [(EventKind.ENDING, fields)])
@@ -230,7 +230,7 @@ class LockEdit:
         entry = self._held.lock.mailings.get(address)
         if entry is None and any(line.address == address for line in read_archive(self._held.lock)):
             raise Refused(
-                f"{address} is archived: it is over, and its record stays as it is",
+                f"{address} is archived, and its record stays as it is",
                 hint=f"`smsby-deploy lock show {address}` shows it; to send it again on purpose, raise its `revision`",
             )
         if entry is None:

@@ -219,8 +219,8 @@ class Entry:
         return all(chunk.state in DONE for chunk in self.chunks)
 
     @property
-    def is_over(self) -> bool:
-        """Whether nothing more of it is handed to sms.by."""
+    def is_finished(self) -> bool:
+        """Whether nothing more of it is handed to sms.by: it is complete, or abandoned."""
         return self.state in (EntryState.COMPLETE, EntryState.ABANDONED)
 
     @property

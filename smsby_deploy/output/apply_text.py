@@ -9,9 +9,9 @@ from smsby_deploy.apply.result import MailingOutcome, NextStep
 from smsby_deploy.lock.records import Apply, Lock
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
 from smsby_deploy.output.markdown import escape, table_row
-from smsby_deploy.output.values import clean, count_text, safe_line, schedule_text
+from smsby_deploy.output.values import clean, count_text, safe_line
 from smsby_deploy.texts.cost import money
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import counted, time_text, window_text
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -130,8 +130,7 @@ def _hold_lines(result: ApplyResult) -> dict[str, str]:
     held = (mailing.address for mailing in result.mailings if mailing.outcome is MailingOutcome.HELD)
     lines = {}
     for address in held:
-        opens, closes = (schedule_text(time.isoformat()) for time in windows[address])
-        lines[address] = f"`apply --due` hands it over between {opens} and {closes}"
+        lines[address] = f"`apply --due` hands it over {window_text(windows[address])}"
     return lines
 
 
@@ -147,7 +146,7 @@ def summary_line(result: ApplyResult) -> str:
     outcomes = ", ".join(f"{words.count(word):,} {word}" for word in _OUTCOMES if word in words)
     sent = result.sent
     if sent is None and not outcomes and result.next_opening is not None:
-        return f"nothing is due; the next window opens {schedule_text(result.next_opening.isoformat())}"
+        return f"nothing is due; the next window opens {time_text(result.next_opening)}"
     if sent is None:
         return outcomes or "nothing to do"
     earlier = f", {sent.recipients_now:,} of them now" if sent.recipients_now < sent.recipients else ""
@@ -185,9 +184,8 @@ def history_markdown(lock: Lock) -> str:
 
 
 def _cells(run: Apply) -> tuple[str, ...]:
-    at = datetime.fromisoformat(run.at)
     return (
-        f"{at:%Y-%m-%d %H:%M} {'UTC' if run.at.endswith('+00:00') else run.at[-6:]}",
+        time_text(datetime.fromisoformat(run.at)),
         run.by or "-",
         run.plan,
         (run.commit or "-")[:7],

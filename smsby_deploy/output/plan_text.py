@@ -12,12 +12,12 @@ from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.output.changes import changes_text, is_foreign, settings_lines
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
 from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, problem_lines
-from smsby_deploy.output.values import count_text, list_text, safe_line, schedule_text, span_text
+from smsby_deploy.output.values import count_text, list_text, safe_line, span_text
 from smsby_deploy.plan.model import Action, ActionKind, Plan, Totals
 from smsby_deploy.plan.result import PlanResult, SavedPlanUse
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.texts.cost import aligned, money
-from smsby_deploy.wording import counted, sentence
+from smsby_deploy.wording import counted, sentence, time_text
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -37,9 +37,9 @@ _SYMBOLS = {
 }
 _WITHOUT_REASON = frozenset({ActionKind.CREATE, ActionKind.NOOP})
 _WITHOUT_AUDIENCE = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
-_OVER = {
+_GONE = {
     ActionKind.NOOP: sentence("sent, nothing to do"),
-    ActionKind.ORPHAN: sentence("sent, no longer in the files"),
+    ActionKind.ORPHAN: sentence("no longer in the files"),
 }
 _MAX_NAMED = 3
 _COLUMNS = (
@@ -119,7 +119,7 @@ def fold_plan(plan: Plan) -> tuple[Plan, list[str]]:
     """
     lines: list[str] = []
     folded: set[str] = set()
-    for kind, what in _OVER.items():
+    for kind, what in _GONE.items():
         addresses = [one.address for one in plan.actions if one.action is kind and plan.is_gone(one)]
         if len(addresses) > 1:
             names = ", ".join(addresses[:_MAX_NAMED])
@@ -168,7 +168,7 @@ def plan_table(plan: Plan, width: int) -> Iterator[Text]:
         cells = (
             f"{symbol} {action.action}",
             action.address,
-            schedule_text(time) if time else unscheduled_text(action),
+            time_text(datetime.fromisoformat(time), has_seconds=True) if time else unscheduled_text(action),
             span_text(datetime.fromisoformat(time) - now) if time else "",
             count_text(action.recipients),
             count_text(action.parts),

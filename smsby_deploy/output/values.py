@@ -79,10 +79,3 @@ def local_and_utc(
     utc = local.astimezone(UTC)
     utc_text = day_and_time(utc, language) if utc.date() != local.date() else f"{utc:%H:%M}"
     return f"{day_and_time(local, language)} {zone or local.isoformat()[-6:]}", f"{utc_text} UTC"
-
-
-def schedule_text(schedule_time: str) -> str:
-    """An ISO time as `2027-03-01 10:00 +03`, as short as possible."""
-    clock, offset = schedule_time[:19].replace("T", " "), schedule_time[19:]
-    short_clock = clock.removesuffix(":00") if len(clock) == 19 else clock
-    return f"{short_clock} {offset.removesuffix(':00')}".strip()

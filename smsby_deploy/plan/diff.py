@@ -18,7 +18,7 @@ from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.config.sources import ContactList
 from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.phone_states import UNSENT
-from smsby_deploy.lock.records import DONE, ChunkState, Entry, NamedId
+from smsby_deploy.lock.records import DONE, ChunkState, Entry, EntryState, NamedId
 from smsby_deploy.plan import reasons, scheduled
 from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
@@ -193,7 +193,7 @@ def make_action(
         reason=decision.reason,
         reason_code=decision.code,
         is_overdue=decision.is_overdue,
-        is_over=decision.action is ActionKind.NOOP,
+        is_finished=decision.action is ActionKind.NOOP,
         via=desired.via,
         recipients=None if isinstance(mailing.audience, ContactList) else desired.audience.final,
         parts=desired.parts,
@@ -261,7 +261,7 @@ def make_orphan(address: str, entry: Entry) -> Action:
         text_digest=entry.text_digest,
         recipients_digest=entry.recipients_digest,
         own_digest=entry.own_digest,
-        is_over=entry.is_over,
+        is_finished=entry.is_finished or entry.state is EntryState.WITHDRAWN,
     )
 
 

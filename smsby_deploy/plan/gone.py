@@ -76,7 +76,7 @@ def is_excused(entry: Entry | None, mailing: Mailing, now: datetime) -> bool:
 
 def _is_gone(entry: Entry, mailing: Mailing, now: datetime) -> bool:
     is_past = entry.send_time is None or entry.send_time <= now
-    return is_past and entry.is_over and entry.revision == mailing.revision
+    return is_past and entry.is_finished and entry.revision == mailing.revision
 
 
 def _has_new_text(entry: Entry, mailing: Mailing) -> bool:
@@ -112,7 +112,7 @@ def excuse_errors(mailing: Mailing, problems: Iterable[Problem]) -> list[Problem
 
 def _as_note(mailing: Mailing, error: Problem, more: int = 0) -> Problem:
     rest = f" (and {counted(more, 'more error')})" if more else ""
-    message = f"{error.message}{rest}; nothing of the mailing will be sent, so it is not needed"
+    message = f"ignored, because nothing more of the mailing is sent: {error.message}{rest}"
     return replace(error, severity=Severity.NOTE, message=message, address=mailing.address)
 
 

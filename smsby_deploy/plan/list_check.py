@@ -16,7 +16,7 @@ from smsby_deploy.lock.records import EVERY_MAILING, ChunkRecord, ChunkState, En
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.situation import is_past
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import counted, time_text
 
 _EXPECTED_FOR = timedelta(days=30)  # how long sms.by lists a mailing is not documented
 
@@ -164,7 +164,7 @@ def find_missing(
         if one.is_scheduled(now):
             assert one.schedule_time is not None
             why = (
-                f"although it is scheduled for {one.schedule_time:%Y-%m-%d %H:%M}; if it was deleted in the account, "
+                f"although it is scheduled for {time_text(one.schedule_time)}; if it was deleted in the account, "
                 f"record that with `smsby-deploy lock withdraw {one.address}`"
             )
         else:

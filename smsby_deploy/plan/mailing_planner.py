@@ -81,7 +81,9 @@ class MailingPlanner:
             entry = standing_entry(entry, mailing.revision)
         self.problems.extend(found)
         if is_excused and entry is not None:
-            return make_recorded(mailing.address, entry, Decision(ActionKind.NOOP, reasons.gone()))
+            return make_recorded(
+                mailing.address, entry, Decision(ActionKind.NOOP, reasons.unreadable_and_gone())
+            )
         if desired is None:
             return None
         if self.lock.rekeyed:

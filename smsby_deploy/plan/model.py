@@ -76,8 +76,8 @@ class Action:
     at sms.by; the list of an uploaded mailing is made by apply. `window` is when what is held or waits may be handed over.
     `languages` counts the recipients of each text, where there is one for each language.
     `text_digest`, `recipients_digest`, `own_digest` and `approval`, the earlier one that it is sent under, are for the lock;
-    a plan file does not have them, nor `is_overdue`, its time passed before it was approved, and `is_over`: nothing more of
-    it is handed to sms.by.
+    a plan file does not have them, nor `is_overdue`, its time passed before it was approved, and `is_finished`: nothing more
+    of it is handed to sms.by.
     """
 
     address: str
@@ -103,7 +103,7 @@ class Action:
     recipients_digest: str | None = None
     own_digest: str | None = None
     is_overdue: bool = False
-    is_over: bool = False
+    is_finished: bool = False
     window: Window | None = None
     approval: Approval | None = None
     languages: Mapping[str, int] = field(default_factory=dict)
@@ -285,10 +285,10 @@ class Plan:
         return tuple(action for action in self.blocked if not action.is_overdue)
 
     def is_gone(self, action: Action) -> bool:
-        """Whether a mailing of the plan is over, and not only scheduled."""
+        """Whether a mailing of the plan is finished, and not only scheduled."""
         time = action.schedule_time
         is_past = time is None or datetime.fromisoformat(time) <= datetime.fromisoformat(self.created_at)
-        return action.is_over and is_past
+        return action.is_finished and is_past
 
     @property
     def overdue(self) -> tuple[Action, ...]:

@@ -16,7 +16,7 @@ from smsby_deploy.plan.fingerprint import RemoteName, remote_name
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.similar import Other
 from smsby_deploy.plan.situation import Situation, is_past
-from smsby_deploy.wording import counted, first_of
+from smsby_deploy.wording import counted, first_of, time_text, window_text
 
 _MOST_OPTIONS = 5  # messages of a collision that the suggested command names
 
@@ -145,14 +145,14 @@ def expired(here: Situation) -> str:
 
 
 def expired_since(schedule_time: datetime) -> str:
-    return f"its schedule_time {schedule_time:%Y-%m-%d %H:%M} has passed; set a new one"
+    return f"its schedule_time {time_text(schedule_time)} has passed; set a new one"
 
 
 def overdue(mailing: Mailing) -> str:
     assert mailing.schedule_time is not None
-    passed = f"its schedule_time {mailing.schedule_time:%Y-%m-%d %H:%M} has passed"
+    passed = f"its schedule_time {time_text(mailing.schedule_time)} has passed"
     if mailing.window is not None:
-        passed = f"it could be handed over until {mailing.window.closes:%Y-%m-%d %H:%M}"
+        passed = f"it could be handed over until {time_text(mailing.window.closes)}"
     return f"{passed}, and it was never approved; set a new schedule_time, or say with `cancelled: why` that it is not sent"
 
 
@@ -163,7 +163,7 @@ def missed_window(here: Situation) -> str:
 
 def not_handed_over(window: Window) -> str:
     return (
-        f"it was to be handed over to sms.by until {window.closes:%Y-%m-%d %H:%M}, and was not; set a new schedule_time, or "
+        f"it was to be handed over to sms.by until {time_text(window.closes)}, and was not; set a new schedule_time, or "
         "remove it"
     )
 
@@ -181,17 +181,14 @@ def waiting(here: Situation) -> str:
 
 
 def _wait(window: Window) -> str:
-    opens = f"{window.opens:%Y-%m-%d %H:%M}"
-    return (
-        f"`apply --due` hands it over to sms.by between {opens} and {window.closes:%Y-%m-%d %H:%M}; until {opens} it can "
-        "be taken back"
-    )
+    opens = time_text(window.opens)
+    return f"`apply --due` hands it over to sms.by {window_text(window)}; until {opens} it can be taken back"
 
 
 def due(here: Situation) -> str:
     assert here.next_window is not None
     return (
-        f"approved; `apply --due` hands it over to sms.by, until {here.next_window.closes:%Y-%m-%d %H:%M}; until it has run "
+        f"approved; `apply --due` hands it over to sms.by, until {time_text(here.next_window.closes)}; until it has run "
         "it can be taken back"
     )
 
@@ -333,7 +330,7 @@ def unknown_and_cancelled(address: str) -> str:
     )
 
 
-def gone() -> str:
+def unreadable_and_gone() -> str:
     return "sent; its files cannot be read any more, and are not needed"
 
 

@@ -15,22 +15,35 @@ from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.situation import Situation, is_past, is_scheduled
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.wording import counted, first_of
+from smsby_deploy.wording import counted, first_of, time_text
 
 _ACCEPTED = frozenset({ChunkState.ACCEPTED, ChunkState.PARTIAL})
 
 
 def accepted_names(project: str, address: str, entry: Entry, remote: RemoteView | None) -> list[str]:
     """Return the name and the id under which sms.by has each accepted chunk of `entry`."""
-    states = merge_entry(entry, remote)
-    accepted = (index for index, state in enumerate(states) if state in _ACCEPTED)
-    return [_name(project, address, entry, index, remote) for index in accepted]
+    return [_name(project, address, entry, index, remote) for index in _accepted(entry, remote)]
+
+
+def listed_names(project: str, address: str, entry: Entry, remote: RemoteView) -> list[str]:
+    """Return those of `accepted_names` that the list shows, all if it has only truncated names."""
+    accepted = _accepted(entry, remote)
+    listed = [index for index in accepted if _is_listed(entry.chunks[index], remote)]
+    return [_name(project, address, entry, index, remote) for index in listed or accepted]
+
+
+def _accepted(entry: Entry, remote: RemoteView | None) -> list[int]:
+    return [index for index, state in enumerate(merge_entry(entry, remote)) if state in _ACCEPTED]
+
+
+def _is_listed(chunk: ChunkRecord, remote: RemoteView) -> bool:
+    return chunk.fingerprint in remote.by_fingerprint or chunk.message_id in remote.by_id
 
 
 def recorded_time(entry: Entry) -> str:
     """Return the time at which sms.by will send `entry`, in the zone in which it was applied."""
     assert entry.send_time is not None  # without a time it is not scheduled
-    return f"{entry.send_time:%Y-%m-%d %H:%M}"
+    return time_text(entry.send_time)
 
 
 def changed_while_scheduled(here: Situation) -> str:
@@ -65,7 +78,7 @@ def listed_is_scheduled(here: Situation) -> str:
     time = datetime.fromtimestamp(listed.d_schedule or 0, UTC)
     return (
         f"sms.by lists `{listed.name}` (id {listed.id}), which the lock does not have; it will be sent at "
-        f"{time:%Y-%m-%d %H:%M} UTC, and recipients would get both; restore the lock, wait until then, or delete it in the "
+        f"{time_text(time)}, and recipients would get both; restore the lock, wait until then, or delete it in the "
         "account"
     )
 

@@ -25,7 +25,7 @@ from smsby_deploy.plan.model import NEW_COMMITTING, Action, ActionKind
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import counted, time_text
 
 _RECENT = timedelta(days=90)
 _MOST_COMPARED = 100  # mailings that one is compared with
@@ -328,10 +328,10 @@ def _warn(found: _Likeness, address: str, location: Location, zone: ZoneInfo) ->
 def describe_time(other: Other, zone: ZoneInfo) -> str:
     """Say when a mailing was recorded, or when the plan would send it."""
     if other.recorded_at is not None:
-        return f"recorded on {other.recorded_at.astimezone(zone):%Y-%m-%d %H:%M}"
+        return f"recorded on {time_text(other.recorded_at.astimezone(zone))}"
     if other.schedule_time is None:
         return "in this plan, sent on apply"
-    return f"in this plan, for {datetime.fromisoformat(other.schedule_time):%Y-%m-%d %H:%M}"
+    return f"in this plan, for {time_text(datetime.fromisoformat(other.schedule_time))}"
 
 
 def _read_other(address: str, entry: Entry) -> Other:

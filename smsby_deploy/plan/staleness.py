@@ -185,7 +185,7 @@ def reviewed_addresses(reviewed: Plan, loaded: LoadedProject, lock: Lock) -> tup
     """Return the addresses of a reviewed plan that may be applied.
 
     Raises:
-        PlanRefused: it was used, has errors, or one of its mailings is gone.
+        PlanRefused: it was used, has errors, or one of its mailings no longer exists.
     """
     lock = with_archived(lock, {action.address for action in reviewed.actions}).lock
     progress = read_progress(reviewed, lock)
@@ -198,7 +198,8 @@ def reviewed_addresses(reviewed: Plan, loaded: LoadedProject, lock: Lock) -> tup
     present = {mailing.address for mailing in loaded.project.mailings} | lock.mailings.keys()
     for action in reviewed.actions:
         if action.address not in present:
-            raise PlanRefused(f"this plan is stale: {action.address} is gone", hint="make a new plan")
+            why = f"{action.address} is neither in the files nor in the lock"
+            raise PlanRefused(f"this plan is stale: {why}", hint="make a new plan")
         if action.address in progress.removed:
             why = f"{action.address} was removed from the lock after this plan was applied"
             raise PlanRefused(f"this plan is stale: {why}", hint="make a new plan")

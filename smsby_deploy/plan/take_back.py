@@ -13,7 +13,7 @@ from smsby_deploy.lock.edit import LockEdit
 from smsby_deploy.lock.records import DONE, ChunkState, Entry, EntryState, Lock
 from smsby_deploy.plan.list_check import check_list, is_shown, shows_any
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
-from smsby_deploy.plan.scheduled import accepted_names, recorded_time
+from smsby_deploy.plan.scheduled import listed_names, recorded_time
 from smsby_deploy.plan.situation import is_scheduled
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.wording import first_of
@@ -63,7 +63,7 @@ def withdraw_mailing(change: LockEdit, address: str, now: datetime, account: Acc
     return chosen
 
 
-def abandon_mailing(change: LockEdit, address: str) -> Entry:
+def abandon_mailing(change: LockEdit, address: str, now: datetime) -> Entry:
     """Record that what was not sent of a mailing never will be, and return the mailing.
 
     Raises:
@@ -73,11 +73,12 @@ def abandon_mailing(change: LockEdit, address: str) -> Entry:
     entry = change.entry(address)
     _check_known(address, entry)
     if entry.is_withdrawn or entry.is_abandoned:
-        raise Refused(f"{address} is already over: {entry.ending}", hint=_show(address))
+        raise Refused(f"{address} is already {entry.ending}", hint=_show(address))
     if all(chunk.state in DONE for chunk in entry.chunks):
+        withdrawal = f"delete it in the account, then run `smsby-deploy lock withdraw {address}`"
         raise Refused(
             f"nothing of {address} remains to be sent: sms.by accepted all of it",
-            hint=f"if it was scheduled and you have deleted it there: `smsby-deploy lock withdraw {address}`",
+            hint=withdrawal if _is_ahead(entry, now) else _show(address),
         )
     change.end(address, entry.revision, EndingKind.ABANDONED)
     return entry
@@ -113,10 +114,10 @@ def _not_withdrawable(address: str, entry: Entry) -> Refused:
         return Refused(f"{address} is already {entry.ending}", hint=_show(address))
     if entry.was_sent_in_part:
         when = f" at {recorded_time(entry)}" if entry.schedule_time else ""
+        rest = f"; to leave the rest of it unsent, use `smsby-deploy lock abandon {address}`"
         return Refused(
             f"{address} is gone: it was sent{when}, and cannot be taken back",
-            hint="send a correction as another mailing; to leave the rest of it unsent, use "
-            f"`smsby-deploy lock abandon {address}`",
+            hint=f"send a correction as another mailing{'' if entry.is_complete else rest}",
         )
     has_draft = any(chunk.state is ChunkState.DRAFT for chunk in entry.chunks)
     what = (
@@ -143,7 +144,7 @@ def _check_deleted(lock: Lock, address: str, entry: Entry, account: AccountList,
         )
     remote = account.read_list(lock)
     if any(is_shown(lock.scope, address, entry, chunk, remote) for chunk in entry.chunks):
-        names = accepted_names(lock.scope, address, entry, remote)
+        names = listed_names(lock.scope, address, entry, remote)
         raise Refused(
             f"sms.by still lists {address}, and will send it at {recorded_time(entry)}",
             hint=f"delete {first_of(names)} in the account, then run the command again; {anyway}",

@@ -5,16 +5,15 @@ The mailings to report are selected by address, glob and time.
 
 from __future__ import annotations
 
-import re
+import contextlib
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.clock import Clock
+from smsby_deploy.clock import Clock, read_duration
 from smsby_deploy.errors import UsageError
-from smsby_deploy.lock.archive import sent_at
 from smsby_deploy.lock.binding import Binding, check_service, find_binding
 from smsby_deploy.lock.records import ChunkState, Entry, EntryState, Lock
 from smsby_deploy.lock.store import RunningApply
@@ -23,15 +22,13 @@ from smsby_deploy.plan.list_check import MissingMailing, check_list, is_forgotte
 from smsby_deploy.plan.selection import is_selected
 from smsby_deploy.status.final_chunks import FinalChunks
 from smsby_deploy.status.remote_reports import ReadCallbacks, RemoteReports
-from smsby_deploy.status.report import SETTLED, MailingStatus, State, StatusReport
+from smsby_deploy.status.report import MailingStatus, State, StatusReport
 from smsby_deploy.status.summary import Moment, summarize_mailing, summarize_waiting
 
 if TYPE_CHECKING:
     from smsby_deploy.config.declarations import Mailing
     from smsby_deploy.smsby.client import ReadClient
 
-_SPAN = re.compile(r"(\d{1,4})\s*(min|h|d|w)", re.ASCII)
-_UNITS = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _FIRST_PAUSE = 3.0  # seconds
 _LONGEST_PAUSE = 60.0
 _PAUSE_GROWTH = 1.5
@@ -67,20 +64,19 @@ def read_since(text: str, *, now: datetime, zone: str) -> datetime:
     """Return the moment that `--since` means.
 
     `text` is a date (2026-12-01), a time (2026-12-01T10:00, in `zone` unless it has an offset) or a duration before
-    `now` (90min, 12h, 7d, 2w).
+    `now` (90m, 12h, 7d).
 
     Raises:
         UsageError: it is none of these.
     """
-    span = _SPAN.fullmatch(text.strip())
-    if span:
-        return now - timedelta(**{_UNITS[span[2]]: int(span[1])})
+    with contextlib.suppress(ValueError):
+        return now - read_duration(text)
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError as error:
         raise UsageError(
             f"--since: expected a date, a time or a duration, got {text!r}",
-            hint="use a date (2026-12-01), a time (2026-12-01T10:00) or a duration (90min, 12h, 7d, 2w)",
+            hint="use a date (2026-12-01), a time (2026-12-01T10:00) or a duration (90m, 12h, 7d)",
         ) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
 
@@ -121,8 +117,6 @@ class StatusOptions:
     may_start_anew: bool = False
 
 
-# What may be over; an abandoned mailing was perhaps sent in part.
-_OVER = frozenset({EntryState.COMPLETE, EntryState.WITHDRAWN, EntryState.ABANDONED})
 _DEFAULT_OPTIONS = StatusOptions()
 
 
@@ -272,61 +266,6 @@ def _intended(address: str, entry: Entry, mailing: Mailing | None) -> IntendedVa
     They compare because `find_listed` leaves out messages shared with others.
     """
     return replace(intended_by_lock(address, entry, mailing), counts_recipients=True)
-
-
-class Archivable(NamedTuple):
-    """Which mailings are over, and may be moved to the archive.
-
-    addresses: every message of them has its last status
-    left: those that are not over, each with its state
-    recent: how many are too recent
-    """
-
-    addresses: tuple[str, ...]
-    left: tuple[tuple[str, str], ...]
-    recent: int
-
-
-def find_archivable(
-    lock: Lock,
-    connect: Callable[[], ReadClient],
-    *,
-    select: tuple[str, ...],
-    sent_before: datetime | None,
-    clock: Clock,
-    options: StatusOptions,
-    progress: CollectProgress = NO_PROGRESS,
-) -> Archivable:
-    """Return the selected mailings that are over, in each of their revisions.
-
-    sms.by is asked about what `options.final` does not know. With `sent_before`, later ones are too recent.
-
-    Raises as `collect_status`.
-    """
-    chosen = {address: lock.mailings[address] for address in select_addresses(lock, select, None)}
-    old = {a: e for a, e in chosen.items() if sent_before is None or sent_at(e) < sent_before}
-    left = {address: str(entry.state) for address, entry in old.items() if entry.state not in _OVER}
-    over = {address: entry for address, entry in old.items() if address not in left}
-    if over:
-        report = collect_status(
-            replace(lock, mailings=over),
-            connect(),
-            select=(),
-            clock=clock,
-            options=options,
-            progress=progress,
-        )
-        left |= {one.address: _open_state(one) for one in report.mailings if not one.is_over}
-    over_now = sorted(over.keys() - left.keys())
-    return Archivable(tuple(over_now), tuple(sorted(left.items())), len(chosen) - len(old))
-
-
-def _open_state(status: MailingStatus) -> str:
-    """Return the state of a mailing that is not over.
-
-    A user may have ended one that sms.by goes on sending.
-    """
-    return str(State.SENDING if status.waiting and status.state in SETTLED else status.state)
 
 
 def watch_status(

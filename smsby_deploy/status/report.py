@@ -206,7 +206,7 @@ class MailingStatus:
         return self.sent + self.pending + self.details.open_other
 
     @property
-    def is_over(self) -> bool:
+    def is_final(self) -> bool:
         """Whether nothing of it can change any more, neither at sms.by nor by another apply."""
         return not self.waiting and self.state not in _OPEN
 

@@ -188,7 +188,7 @@ def test_upload_past_its_time_is_blocked(
     monkeypatch.setenv("SMSBY_API_URL", sale.url)
     monkeypatch.setenv("SMSBY_TOKEN", "secret-token")
     assert run(["apply", "--auto-approve"]) == 4
-    assert "expired: its schedule_time 2030-01-01 10:00 has passed" in capfd.readouterr().out
+    assert "expired: its schedule_time 2030-01-01 10:00 +03 has passed" in capfd.readouterr().out
     assert _calls(sale, "sendSmsList") == 0
 
 

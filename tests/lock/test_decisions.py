@@ -10,8 +10,8 @@ from smsby_deploy.lock.decisions import Ending, EndingKind
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        ("typo", "withdrawn by anna on 2026-11-24 10:00 +03:00 (typo)"),
-        ("", "withdrawn by anna on 2026-11-24 10:00 +03:00"),
+        ("typo", "withdrawn by anna on 2026-11-24 10:00 +03 (typo)"),
+        ("", "withdrawn by anna on 2026-11-24 10:00 +03"),
     ],
 )
 def test_ending_says_who_when_and_why(reason: str, words: str) -> None:

@@ -149,19 +149,19 @@ def test_unscheduled_text_of_what_was_sent(kind: ActionKind, text: str) -> None:
     assert unscheduled_text(examples.action("sale/vip", kind, schedule_time=None)) == text
 
 
-def _over(count: int, kind: ActionKind, name: str) -> list[Action]:
+def _gone(count: int, kind: ActionKind, name: str) -> list[Action]:
     time = "2026-11-01T10:00:00+03:00"
-    return [examples.action(f"{name}/m{n}", kind, is_over=True, schedule_time=time) for n in range(count)]
+    return [examples.action(f"{name}/m{n}", kind, is_finished=True, schedule_time=time) for n in range(count)]
 
 
-def test_fold_plan_has_one_line_for_what_is_over() -> None:
+def test_fold_plan_has_one_line_for_gone_mailings() -> None:
     """Forty finished mailings and their notes do not hide the one that is sent."""
     new, ahead = (
         examples.action("new/a", ActionKind.CREATE),
-        examples.action("old/m", ActionKind.NOOP, is_over=True),
+        examples.action("old/m", ActionKind.NOOP, is_finished=True),
     )
     partial = examples.action("lost/m", ActionKind.ORPHAN)
-    done, orphans = _over(40, ActionKind.NOOP, "sale"), _over(2, ActionKind.ORPHAN, "gone")
+    done, orphans = _gone(40, ActionKind.NOOP, "sale"), _gone(2, ActionKind.ORPHAN, "gone")
     notes = [Problem(Severity.NOTE, "CHANGED_SHARED", "changed", action.address) for action in (*done, ahead)]
     warning = Problem(Severity.WARNING, "REMOTE_DIFFERS", "differs", "sale/m1")
     plan = examples.plan(*done, new, ahead, *orphans, partial, found=(*notes, warning))
@@ -169,7 +169,7 @@ def test_fold_plan_has_one_line_for_what_is_over() -> None:
     assert folded.actions == (new, ahead, partial)
     assert lines == [
         "sent, nothing to do: 40 mailings (sale/m0, sale/m1, sale/m2 and 37 more)",
-        "sent, no longer in the files: 2 mailings (gone/m0, gone/m1)",
+        "no longer in the files: 2 mailings (gone/m0, gone/m1)",
     ]
     assert [(one.address, one.message) for one in folded.problems] == [
         ("sale/m0", "changed (and 39 more of these; `--format json` lists them)"),
@@ -184,5 +184,5 @@ def test_fold_plan_has_one_line_for_what_is_over() -> None:
 
 def test_fold_plan_shows_a_single_mailing_as_it_is() -> None:
     """Its row is one line, too."""
-    plan = examples.plan(*_over(1, ActionKind.NOOP, "sale"), *_over(1, ActionKind.ORPHAN, "gone"))
+    plan = examples.plan(*_gone(1, ActionKind.NOOP, "sale"), *_gone(1, ActionKind.ORPHAN, "gone"))
     assert fold_plan(plan) == (plan, [])

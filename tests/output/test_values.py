@@ -11,7 +11,6 @@ from smsby_deploy.output.values import (
     count_text,
     local_and_utc,
     safe_line,
-    schedule_text,
     share_text,
     span_text,
 )
@@ -39,12 +38,6 @@ def test_share_text_never_rounds_up_to_all(part: int, whole: int, text: str) -> 
 def test_span_text_has_two_units(span: timedelta, text: str) -> None:
     """The largest two, without one that is zero."""
     assert span_text(span) == text
-
-
-def test_schedule_text_has_date_time_and_offset() -> None:
-    """Without seconds and offset minutes that are zero; no schedule means on apply."""
-    assert schedule_text("2027-03-01T10:00:00+03:00") == "2027-03-01 10:00 +03"
-    assert schedule_text("2027-03-01T10:00:30+05:30") == "2027-03-01 10:00:30 +05:30"
 
 
 def test_local_and_utc_name_the_day_if_it_differs() -> None:

@@ -185,8 +185,8 @@ _CASES = {
         _entry(A, A, ending=_WITHDRAWN, **_SCHEDULED),
         _remote(*_BOTH),
         "blocked",
-        "withdrawn: by anna on 2026-11-23 10:00 UTC (typo); but sms.by still lists it and will send it at 2026-11-24 12:00: "
-        "delete `spring-sale/vip [1/2] shop#aaaaaaaaaa` (id 1) and 1 more",
+        "withdrawn: by anna on 2026-11-23 10:00 UTC (typo); but sms.by still lists it and will send it at 2026-11-24 12:00 "
+        "UTC: delete `spring-sale/vip [1/2] shop#aaaaaaaaaa` (id 1) and 1 more",
     ),
     "withdrawn before it was sent": (
         _desired(),
@@ -752,3 +752,22 @@ def test_make_orphan_shows_what_is_recorded() -> None:
     assert (orphan.action, orphan.sends, orphan.cost) == (ActionKind.ORPHAN, False, Decimal("0.4"))
     assert orphan.reason == "recorded (complete), no longer in the files; nothing happens"
     assert [chunk.fingerprint for chunk in orphan.chunks] == ["a" * 10]
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "is_finished"),
+    [
+        (A, None, True),
+        (P, None, False),
+        (P, EndingKind.ABANDONED, True),
+        (P, EndingKind.WITHDRAWN, True),
+        (P, EndingKind.LAPSED, True),
+        (U, None, False),
+    ],
+)
+def test_make_orphan_is_finished_by_a_decision(
+    state: ChunkState, kind: EndingKind | None, is_finished: bool
+) -> None:
+    """What still needs a look keeps its row in a plan."""
+    ending = None if kind is None else Ending(kind, "2026-11-30T10:00:00Z", "anna", "")
+    assert make_orphan("sale/old", _entry(A, state, ending=ending)).is_finished is is_finished

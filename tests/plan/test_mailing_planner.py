@@ -53,7 +53,7 @@ def test_mailing_is_held_until_its_window(
     assert (found.window is not None) == (action == "hold")
     if found.window is not None:
         assert tuple(found.window) == (_OPENS, _CLOSES)
-        assert "between 2026-11-25 00:00 and 2026-11-25 11:40" in found.reason
+        assert "between 2026-11-25 00:00 +03 and 2026-11-25 11:40 +03" in found.reason
 
 
 @pytest.mark.parametrize(

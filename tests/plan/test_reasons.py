@@ -71,7 +71,7 @@ def test_find_collision_of_many_gives_a_placeholder() -> None:
 def test_reasons_say_what_to_do() -> None:
     """Each has the fact and the way out."""
     assert expired_since(datetime(2026, 3, 1, 10, tzinfo=UTC)).startswith(
-        "its schedule_time 2026-03-01 10:00 has passed"
+        "its schedule_time 2026-03-01 10:00 UTC has passed"
     )
     assert "raise `revision` to 3" in opted_out_since_draft(2)
     assert "recorded (partial), no longer in the files" in orphaned(_entry(A, P))

@@ -63,7 +63,7 @@ def test_late_opt_outs_are_counted_by_chunk(
     if count:
         assert f"at least {count} out after sms.by accepted it" in found[0].message
         assert (
-            "until 2026-11-24 12:00 they can be removed manually, in the account, from `sale/vip ["
+            "until 2026-11-24 12:00 UTC they can be removed manually, in the account, from `sale/vip ["
             in found[0].message
         )
 

@@ -110,7 +110,7 @@ def test_another_list_makes_a_plan_stale(contact_list: NamedId | None, why: str)
 
 
 def test_missing_mailing_makes_a_plan_stale() -> None:
-    """A mailing that is gone was reviewed and cannot be applied."""
+    """A mailing that no longer exists was reviewed and cannot be applied."""
     assert find_staleness(_plan(_SEND), _plan()) == "sale/vip: it is no longer in the files"
 
 
@@ -162,11 +162,11 @@ def test_query_of_a_finished_mailing_may_change() -> None:
     ("plan", "addresses", "why"),
     [
         (_plan(_SEND, problems=(Problem(Severity.ERROR, "PHONE", "bad"),)), ["sale/vip"], "has errors"),
-        (_plan(_SEND), [], "sale/vip is gone"),
+        (_plan(_SEND), [], "sale/vip is neither in the files nor in the lock"),
     ],
 )
 def test_reviewed_addresses_refuses(plan: Plan, addresses: list[str], why: str) -> None:
-    """A plan with errors and a plan of a mailing that is gone are refused."""
+    """A plan with errors and a plan of a mailing that no longer exists are refused."""
     with pytest.raises(PlanRefused, match=why):
         reviewed_addresses(plan, _loaded(addresses), Lock("shop"))
 

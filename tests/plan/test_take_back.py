@@ -140,7 +140,10 @@ def test_withdraw_refuses_what_may_still_go_out(
         (_entry(A, U, schedule_time=LATER), "it is not known whether"),
         (_entry(P, U, approval=APPROVAL), "it is not known whether"),
         (_entry(A), "is gone: it was sent, and"),
-        (_entry(A, schedule_time="2026-12-01T11:59:00+03:00"), "is gone: it was sent at 2026-12-01 11:59"),
+        (
+            _entry(A, schedule_time="2026-12-01T11:59:00+03:00"),
+            r"is gone: it was sent at 2026-12-01 11:59 \+03,",
+        ),
         (_entry(A, P), "is gone"),
         (_entry(P, R), "needs no withdrawal: nothing of it was approved"),
         (_entry(D), "needs no withdrawal: it is a draft"),
@@ -174,7 +177,7 @@ def test_abandon_ends_what_was_certainly_not_sent(
 ) -> None:
     """The record keeps what was sent, and says who decided it."""
     before = _entry(*states)
-    after = change(lambda edit: abandon_mailing(edit, "a/b"), b=before)
+    after = change(lambda edit: abandon_mailing(edit, "a/b", NOW), b=before)
     assert after == replace(
         before, ending=Ending(EndingKind.ABANDONED, "2026-12-01T09:00:00Z", "anna", "typo")
     )
@@ -184,7 +187,7 @@ def test_abandon_ends_what_was_certainly_not_sent(
 def test_abandon_ends_what_waits(change: Callable[..., Entry]) -> None:
     """It was approved for later: it never will be handed over."""
     after = change(
-        lambda edit: abandon_mailing(edit, "a/b"), b=_entry(P, approval=APPROVAL, schedule_time=LATER)
+        lambda edit: abandon_mailing(edit, "a/b", NOW), b=_entry(P, approval=APPROVAL, schedule_time=LATER)
     )
     assert after.state is EntryState.ABANDONED
 
@@ -194,20 +197,58 @@ def test_abandon_ends_what_waits(change: Callable[..., Entry]) -> None:
     [
         (_entry(A, U, P), "it is not known whether"),
         (_entry(A, S), "nothing of a/b remains"),
-        (_entry(A, P, ending=_ended(EndingKind.ABANDONED)), "already over: abandoned by boris"),
-        (_entry(A, P, ending=_ended(EndingKind.WITHDRAWN)), "already over: withdrawn by boris"),
+        (_entry(A, P, ending=_ended(EndingKind.ABANDONED)), "is already abandoned by boris"),
+        (_entry(A, P, ending=_ended(EndingKind.WITHDRAWN)), "is already withdrawn by boris"),
     ],
 )
 def test_abandon_refuses_what_has_no_rest(recorded: Entry, why: str, change: Callable[..., Entry]) -> None:
     """An unknown chunk must be resolved first: whether it was sent is no decision."""
     with pytest.raises(Refused, match=why):
-        change(lambda edit: abandon_mailing(edit, "a/b"), b=recorded)
+        change(lambda edit: abandon_mailing(edit, "a/b", NOW), b=recorded)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "hint"),
+    [
+        (_entry(A), "send a correction as another mailing"),
+        (_entry(A, P), "unsent, use `smsby-deploy lock abandon a/b`"),
+    ],
+)
+def test_withdraw_names_abandon_only_for_a_rest(
+    recorded: Entry, hint: str, change: Callable[..., Entry]
+) -> None:
+    """Else the two commands would refer to each other."""
+    with pytest.raises(Refused) as refusal:
+        change(lambda edit: withdraw_mailing(edit, "a/b", NOW, None), b=recorded)
+    assert str(refusal.value.hint).endswith(hint)
+
+
+@pytest.mark.parametrize(("time", "is_named"), [(LATER, True), ("2026-12-01T11:59:00+03:00", False)])
+def test_abandon_names_withdraw_only_before_the_time(
+    time: str, is_named: bool, change: Callable[..., Entry]
+) -> None:
+    """Once it is gone nothing takes it back."""
+    with pytest.raises(Refused) as refusal:
+        change(lambda edit: abandon_mailing(edit, "a/b", NOW), b=_entry(A, schedule_time=time))
+    assert ("lock withdraw a/b" in str(refusal.value.hint)) is is_named
+
+
+def test_withdraw_names_only_what_is_still_listed(change: Callable[..., Entry]) -> None:
+    """Of two requests one was deleted already."""
+    scheduled = _entry(A, A, schedule_time=LATER)
+    kept = scheduled.chunks[1].fingerprint
+    with pytest.raises(Refused) as refusal:
+        change(
+            lambda edit: withdraw_mailing(edit, "a/b", NOW, _List(f"a/b [2/2] shop#{kept}").account()),
+            b=scheduled,
+        )
+    assert str(refusal.value.hint).startswith(f"delete `a/b [2/2] shop#{kept}` (id 1) in the account")
 
 
 def test_take_back_needs_a_record(change: Callable[..., Entry]) -> None:
     """A mailing that is not recorded is wrong usage."""
     for act in (
-        lambda edit: abandon_mailing(edit, "a/x"),
+        lambda edit: abandon_mailing(edit, "a/x", NOW),
         lambda edit: withdraw_mailing(edit, "a/x", NOW, None),
     ):
         with pytest.raises(UsageError, match="no mailing a/x"):

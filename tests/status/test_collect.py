@@ -14,7 +14,6 @@ from smsby_deploy.status.collect import (
     CollectProgress,
     StatusOptions,
     collect_status,
-    find_archivable,
     read_since,
     select_addresses,
     watch_status,
@@ -158,7 +157,9 @@ def test_select_addresses_refuses_a_pattern_without_match() -> None:
     ("text", "moment"),
     [
         ("7d", "2026-12-01T12:00:00+00:00"),
-        ("90min", "2026-12-08T10:30:00+00:00"),
+        ("90m", "2026-12-08T10:30:00+00:00"),
+        ("90min", "2026-12-08T10:30:00+00:00"),  # as in earlier versions
+        ("2w", "2026-11-24T12:00:00+00:00"),
         ("2026-12-01", "2026-12-01T00:00:00+03:00"),
         ("2026-12-01T10:00+01:00", "2026-12-01T10:00:00+01:00"),
     ],
@@ -312,7 +313,10 @@ def test_collect_keeps_a_revision_that_it_has_shown() -> None:
     ("closes", "note"),
     [
         ("2026-12-01T09:40:00+03:00", "approved; `apply --due` hands it over"),
-        ("2026-11-30T09:40:00+03:00", "not handed over to sms.by until 2026-11-30 09:40, and is not sent"),
+        (
+            "2026-11-30T09:40:00+03:00",
+            "not handed over to sms.by until 2026-11-30 09:40 +03, and is not sent",
+        ),
     ],
 )
 def test_collect_asks_nothing_about_what_waits(closes: str, note: str) -> None:
@@ -331,47 +335,3 @@ def test_collect_asks_nothing_about_what_waits(closes: str, note: str) -> None:
     report = collect(both, client)
     assert [one.state for one in report.mailings] == ["sending", "waiting"]
     assert client.asked == ["getSMSMessages", "u1"]
-
-
-def test_find_archivable_takes_what_is_over() -> None:
-    """Final, with every revision; what is open, unknown, sent in part or too recent is left, and said."""
-    withdrawn = Ending(EndingKind.WITHDRAWN, "2026-12-01T10:00:00Z", "anna", "")
-    final = chunk(A, 1)
-    lock = Lock(
-        "shop",
-        mailings={
-            "c/final": entry(final),
-            "c/open": entry(replace(chunk(B, 1), uuid="u2")),
-            "c/unknown": entry(replace(final, state=ChunkState.UNKNOWN)),
-            "c/part": entry(final, ChunkRecord(B, 1, "d")),
-            "c/withdrawn": replace(entry(ChunkRecord(B, 1, "d")), ending=withdrawn),
-            "c/new": entry(final, schedule_time="2026-12-09T10:00:00+03:00"),
-        },
-    )
-    client = TableClient({"u1": [answer("c/x", A, "DELIVERED")], "u2": [answer("c/x", B, "SENT")]})
-    found = find_archivable(
-        lock,
-        lambda: client,
-        select=(),
-        sent_before=datetime(2026, 12, 9, tzinfo=UTC),
-        clock=FixedClock(),
-        options=StatusOptions(),
-    )
-    assert found.addresses == ("c/final", "c/withdrawn")
-    assert found.left == (("c/open", "sending"), ("c/part", "partial"), ("c/unknown", "unknown"))
-    assert found.recent == 1
-
-
-def test_find_archivable_asks_nothing_if_nothing_may_be_over() -> None:
-    """Not even for a client."""
-    lock = Lock("shop", mailings={"c/part": entry(chunk(A, 1), ChunkRecord(B, 1, "d"))})
-    options = StatusOptions()
-    found = find_archivable(
-        lock,
-        lambda: 1 / 0,
-        select=(),
-        sent_before=None,
-        clock=FixedClock(),
-        options=options,  # type: ignore[arg-type,return-value]
-    )
-    assert (found.addresses, found.left) == ((), (("c/part", "partial"),))

@@ -1,0 +1,82 @@
+"""Which mailings are final, and may be moved to the archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from smsby_deploy.clock import Clock
+from smsby_deploy.lock.archive import sent_at
+from smsby_deploy.lock.records import EntryState, Lock
+from smsby_deploy.status.collect import (
+    NO_PROGRESS,
+    CollectProgress,
+    StatusOptions,
+    collect_status,
+    select_addresses,
+)
+from smsby_deploy.status.report import SETTLED, MailingStatus, State
+
+if TYPE_CHECKING:
+    from smsby_deploy.smsby.client import ReadClient
+
+# What may be final; an abandoned mailing was perhaps sent in part.
+_FINISHED = frozenset({EntryState.COMPLETE, EntryState.WITHDRAWN, EntryState.ABANDONED})
+
+
+class Archivable(NamedTuple):
+    """Which mailings may be moved to the archive.
+
+    addresses: those that are final: every message of them has its last status
+    left: those that are not, each with its state
+    recent: how many are too recent
+    """
+
+    addresses: tuple[str, ...]
+    left: tuple[tuple[str, str], ...]
+    recent: int
+
+
+def find_archivable(
+    lock: Lock,
+    connect: Callable[[], ReadClient],
+    *,
+    select: tuple[str, ...],
+    sent_before: datetime | None,
+    clock: Clock,
+    options: StatusOptions,
+    progress: CollectProgress = NO_PROGRESS,
+) -> Archivable:
+    """Return the selected mailings that are final, in each of their revisions.
+
+    sms.by is asked about what `options.final` does not know. With `sent_before`, later ones are too recent.
+
+    Raises as `collect_status`.
+    """
+    chosen = {address: lock.mailings[address] for address in select_addresses(lock, select, None)}
+    old = {a: e for a, e in chosen.items() if sent_before is None or sent_at(e) < sent_before}
+    left = {address: str(entry.state) for address, entry in old.items() if entry.state not in _FINISHED}
+    finished = {address: entry for address, entry in old.items() if address not in left}
+    if finished:
+        report = collect_status(
+            replace(lock, mailings=finished),
+            connect(),
+            select=(),
+            clock=clock,
+            options=options,
+            progress=progress,
+        )
+        left |= {one.address: _open_state(one) for one in report.mailings if not one.is_final}
+    return Archivable(
+        tuple(sorted(finished.keys() - left.keys())), tuple(sorted(left.items())), len(chosen) - len(old)
+    )
+
+
+def _open_state(status: MailingStatus) -> str:
+    """Return the state of a mailing that is not final.
+
+    A user may have ended one that sms.by goes on sending.
+    """
+    return str(State.SENDING if status.waiting and status.state in SETTLED else status.state)
