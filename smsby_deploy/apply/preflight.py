@@ -82,7 +82,15 @@ def make_ready_plan(request: ApplyRequest, loaded: LoadedProject, lock: Lock, ke
     reviewed, refusal = _read_reviewed(request, loaded, lock)
     select = request.select if reviewed is None else tuple(action.address for action in reviewed.actions)
     lock = with_archived(lock, select).lock  # what was archived after the review is in the plan all the same
-    files = measure_files(loaded, select=select, lock=lock, now=request.clock.now(), keep=keep)
+    files = measure_files(
+        loaded,
+        select=select,
+        lock=lock,
+        now=request.clock.now(),
+        keep=keep,
+        runs_tests=reviewed
+        is None,  # else they passed when the plan was made; a late opt-out must not stop it
+    )
     now, new_id = request.clock.now(), reviewed.id if reviewed else uuid4().hex[:12]
     offline = files.plan(client=None, account=None, now=now, new_id=new_id)
     if offline.has_errors:

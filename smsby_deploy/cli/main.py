@@ -38,6 +38,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Create a project that works against the sandbox at once."),
     "validate": ("validate", "Check all files, audiences and texts; offline, without a token."),
     "render": ("render", "Show the texts as recipients would read them."),
+    "test": ("test", "Run the tests of the mailings; offline, without a token."),
     "plan": ("plan", "Show what would be sent, to how many recipients, at what cost."),
     "apply": ("apply", "Send what the plan contains, and record it in the lock."),
     "status": ("status", "Show how the sent mailings were delivered."),

@@ -98,7 +98,7 @@ def command(
         if form == "text":
             _write_text(context, result, select, out)
         elif reviewer is not None:
-            write_text(_comment(context, result, loaded, reviewer, out), sys.stdout)
+            write_text(_comment(context, result, files, reviewer, out), sys.stdout)
         else:
             write_text(_document(context, result, loaded, form), sys.stdout, has_commands=form == "github")
     _report_use(context, result, out)
@@ -162,6 +162,7 @@ def _measure_files(
             progress=reading_progress(progress),
             now=clock.now(),
             observe=reviewer.observe if reviewer is not None else ignore_mailing,
+            runs_tests=True,
         )
 
 
@@ -226,7 +227,7 @@ def _make_reviewer(
 
 
 def _comment(
-    context: Context, result: PlanResult, loaded: LoadedProject, reviewer: PlanReviewer, out: Path | None
+    context: Context, result: PlanResult, files: MeasuredFiles, reviewer: PlanReviewer, out: Path | None
 ) -> str:
     from smsby_deploy.cli.session import find_commit
     from smsby_deploy.output.plan_markdown import CommentContext, plan_markdown
@@ -236,9 +237,10 @@ def _comment(
         reviewer.base(result.plan),
         reviewer.reviews(result.plan),
         out=str(out) if out else None,
-        commit=find_commit(loaded.project.root),
+        commit=find_commit(files.loaded.project.root),
         program=context.program,
-        language=translator(loaded.project.language),
+        language=translator(files.loaded.project.language),
+        tests=files.tests,
     )
     return plan_markdown(result, comment)
 

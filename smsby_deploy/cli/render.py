@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
 from smsby_deploy.cli.context import Context, examples, format_option
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import write_text
-
-if TYPE_CHECKING:
-    from smsby_deploy.problems import Problem
 
 
 @click.command(
@@ -51,7 +47,7 @@ def command(
     SELECT is an address (campaign/mailing) or a glob on addresses. Works offline, without a token. Phone numbers
     are masked.
     """
-    from smsby_deploy.cli.session import load
+    from smsby_deploy.cli.session import load, report_problems
     from smsby_deploy.lock.records import Lock
     from smsby_deploy.output.json_documents import json_text, samples_document
     from smsby_deploy.output.sms_text import write_samples
@@ -69,15 +65,5 @@ def command(
         write_text(json_text(samples_document(shown)), sys.stdout)
     else:
         write_samples(shown, sys.stdout, color=context.color)
-    _write_problems(context, problems)
+    report_problems(context, problems)
     return ExitCode.FILES_INVALID if has_errors(problems) else ExitCode.DONE
-
-
-def _write_problems(context: Context, problems: list[Problem]) -> None:
-    from smsby_deploy.output.json_log import log_problems
-    from smsby_deploy.output.problems_text import write_problems
-
-    if context.log is not None:
-        log_problems(problems, context.log)
-    elif problems:
-        write_problems(problems, sys.stderr, color=context.color)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,13 +16,15 @@ from smsby_deploy.gc_tuning import collect_as_usual
 if TYPE_CHECKING:
     from smsby_deploy.cli.context import Context
     from smsby_deploy.clock import Clock
-    from smsby_deploy.config.declarations import ApiSettings, Project
+    from smsby_deploy.config.declarations import ApiSettings, Mailing, Project
     from smsby_deploy.config.project_loader import LoadedProject
     from smsby_deploy.lock.binding import Binding
     from smsby_deploy.lock.edit import LockEdit
+    from smsby_deploy.lock.records import Lock
     from smsby_deploy.lock.store import LockStore
     from smsby_deploy.output.progress import Progress
     from smsby_deploy.plan.observers import ReadProgress
+    from smsby_deploy.problems import Problem
     from smsby_deploy.smsby.client import ReadClient
     from smsby_deploy.smsby.facts import AccountFacts
     from smsby_deploy.smsby.send_client import SendClient
@@ -155,6 +158,40 @@ def open_lock(project: Project) -> LockStore:
     from smsby_deploy.lock.places import open_lock_at
 
     return open_lock_at(project.lock_place, project.name, project.root)
+
+
+def excuses_of(project: Project) -> Callable[[Mailing], bool]:
+    """A function that says which mailings are gone; it reads the lock when it is first asked."""
+
+    @cache
+    def read_lock() -> Lock:
+        from smsby_deploy.errors import SmsbyDeployError
+        from smsby_deploy.lock.archive import with_archived
+        from smsby_deploy.lock.records import Lock
+
+        try:
+            return with_archived(open_lock(project).read()).lock
+        except SmsbyDeployError:  # other commands report it; errors in the files come first
+            return Lock(project.name)
+
+    def excuses(mailing: Mailing) -> bool:
+        from smsby_deploy.clock import SystemClock
+        from smsby_deploy.plan.gone import is_excused
+
+        return is_excused(read_lock().mailings.get(mailing.address), mailing, SystemClock().now())
+
+    return excuses
+
+
+def report_problems(context: Context, problems: Sequence[Problem]) -> None:
+    """Write `problems` to stderr, beside the data on stdout."""
+    from smsby_deploy.output.json_log import log_problems
+    from smsby_deploy.output.problems_text import write_problems
+
+    if context.log is not None:
+        log_problems(problems, context.log)
+    elif problems:
+        write_problems(problems, sys.stderr, color=context.color)
 
 
 @contextmanager

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from functools import cache
 from typing import TYPE_CHECKING
 
 import click
@@ -15,9 +14,7 @@ from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.output.terminal import output_of, write_text
 
 if TYPE_CHECKING:
-    from smsby_deploy.config.declarations import Mailing, Project
     from smsby_deploy.config.sources import RecipientsFile
-    from smsby_deploy.lock.records import Lock
     from smsby_deploy.problems import Problem
 
 
@@ -48,7 +45,7 @@ def command(context: Context, form: str) -> ExitCode:
 
 def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:
     """The addresses of all mailings, and all problems."""
-    from smsby_deploy.cli.session import load, progress_of, reading_progress
+    from smsby_deploy.cli.session import excuses_of, load, progress_of, reading_progress
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.config.project_loader import ProjectFlawed, check_environments
     from smsby_deploy.errors import FilesInvalid
@@ -64,7 +61,7 @@ def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:
         keep_until_exit(loaded)
         addresses = [mailing.address for mailing in loaded.project.mailings]
         with progress_of(context, SystemClock()) as progress:
-            problems = validate_project(loaded, reading_progress(progress), _excuses(loaded.project))
+            problems = validate_project(loaded, reading_progress(progress), excuses_of(loaded.project))
         if context.verbosity:
             _note_dialects(context, loaded.project.phone_files)
         if not (context.environment or context.environ.get("SMSBY_ENV")):
@@ -73,30 +70,6 @@ def _find_problems(context: Context) -> tuple[list[str], Sequence[Problem]]:
     except FilesInvalid as error:
         problems = error.problems
     return addresses, problems
-
-
-def _excuses(project: Project) -> Callable[[Mailing], bool]:
-    """A function that says which mailings are gone; it reads the lock when it is first asked."""
-
-    @cache
-    def read_lock() -> Lock:
-        from smsby_deploy.cli.session import open_lock
-        from smsby_deploy.errors import SmsbyDeployError
-        from smsby_deploy.lock.archive import with_archived
-        from smsby_deploy.lock.records import Lock
-
-        try:
-            return with_archived(open_lock(project).read()).lock
-        except SmsbyDeployError:  # other commands report it; errors in the files come first
-            return Lock(project.name)
-
-    def excuses(mailing: Mailing) -> bool:
-        from smsby_deploy.clock import SystemClock
-        from smsby_deploy.plan.gone import is_excused
-
-        return is_excused(read_lock().mailings.get(mailing.address), mailing, SystemClock().now())
-
-    return excuses
 
 
 def _write(context: Context, form: str, problems: Sequence[Problem], addresses: Sequence[str]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from smsby_deploy.clock import read_duration
+from smsby_deploy.clock import find_zone, read_duration
 from smsby_deploy.config.declarations import HOME, Campaign, Mailing, OwnSettings, Release
 from smsby_deploy.config.project_files import PROJECT_FILE, resolve_inside
 from smsby_deploy.config.recipient_sources import (
@@ -30,6 +30,9 @@ from smsby_deploy.config.sources import HOME_TIMEZONE, Audience, ContactList, Up
 from smsby_deploy.config.text_sources import TextReader
 from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity
+
+if TYPE_CHECKING:
+    from smsby_deploy.config.mailing_tests import MailingTest
 
 # Errors of files that cannot be read, so that their mailing cannot be searched for more problems.
 _MISSING = "FILE_MISSING"
@@ -142,7 +145,14 @@ class _CampaignLoader:
             is_fresh=self._is_fresh(node),
             own=_read_own(node),
             cancelled=node.get("cancelled"),
+            tests=self._tests(node, schedule.timezone) if "tests" in node else (),
         )
+
+    def _tests(self, node: YamlMap, timezone: str) -> tuple[MailingTest, ...]:
+        from smsby_deploy.config.mailing_tests import read_tests
+
+        zone = find_zone(timezone)  # an unknown one was reported
+        return read_tests(node["tests"], self._file, zone=zone, is_list="list" in node, log=self._log)
 
     def _schedule(self, node: YamlMap, mark: Mark) -> _Schedule:
         name, name_at = self._inherited(node, "timezone", HOME_TIMEZONE, mark)

@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from smsby_deploy.clock import Window
 from smsby_deploy.config.environments import Environment
@@ -28,6 +28,9 @@ from smsby_deploy.config.sources import (
 from smsby_deploy.digest_key import NO_KEY, DigestKey
 from smsby_deploy.lock.environment import PRIVATE_FOLDER, LockPlace, SharedPlace, scope_of
 from smsby_deploy.problems import Location, Problem
+
+if TYPE_CHECKING:  # loaded only for mailings with tests
+    from smsby_deploy.config.mailing_tests import MailingTest
 
 Via = Literal["bulk", "list", "single"]
 HOME = "BY"  # the country whose numbers are accepted by default
@@ -150,6 +153,7 @@ class Mailing(NamedTuple):
     is_fresh: bool = False
     own: OwnSettings = OwnSettings()
     cancelled: str | None = None  # why it is not sent
+    tests: tuple[MailingTest, ...] = ()
     # The errors of files it names; with any, neither text nor audience is read.
     unreadable: tuple[Problem, ...] = ()
 

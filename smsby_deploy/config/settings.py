@@ -111,16 +111,24 @@ def _patterns(rails: YamlMap, key: str, log: ProblemLog) -> tuple[str, ...]:
     patterns = rails[key]
     valid = []
     for pattern, mark in zip(patterns, patterns.items_at, strict=True):
-        try:
-            re.compile(pattern)
-            if has_nested_repeats(pattern):
-                raise re.error("it repeats a repeat without limits, as (a+)+ does, which may take forever")
-        except (re.error, RecursionError, OverflowError) as error:
-            message = f"{key}: not a valid regular expression: {error}"
-            log.error("GUARDRAIL", message, Location(PROJECT_FILE, *mark))
-        else:
+        fault = find_fault(pattern)
+        if fault is None:
             valid.append(pattern)
+        else:
+            message = f"{key}: not a valid regular expression: {fault}"
+            log.error("GUARDRAIL", message, Location(PROJECT_FILE, *mark))
     return tuple(valid)
+
+
+def find_fault(pattern: str) -> str | None:
+    """Return why `pattern` cannot be used as a regular expression; None if it can."""
+    try:
+        re.compile(pattern)
+        if has_nested_repeats(pattern):
+            return "it repeats a repeat without limits, as (a+)+ does, which may take forever"
+    except (re.error, RecursionError, OverflowError) as error:
+        return str(error)
+    return None
 
 
 def has_nested_repeats(pattern: str) -> bool:

@@ -98,6 +98,11 @@ def read_yaml(path: Path, name: str) -> YamlMap:
         raise _invalid(name, "not UTF-8; save the file as UTF-8", (line, column)) from error
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return parse_yaml(text, name)
+
+
+def parse_yaml(text: str, name: str) -> YamlMap:
+    """Read the mapping in `text`, whose line breaks are newlines; raises as `read_yaml`."""
     try:
         if any(written in text for written in _NUL_ESCAPES):
             _refuse_nul(text)

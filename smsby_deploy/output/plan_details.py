@@ -1,6 +1,6 @@
 """One mailing of a plan for reviewers: cells of its row, and what a comment folds away.
 
-The latter are its audience, changed text, sample texts and chunks.
+The latter are its audience, changed text, sample texts and chunks, and the tests of all mailings.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from smsby_deploy.output.changes import word_diff
 from smsby_deploy.output.markdown import code, details_section, escape, preformatted, table_row
 from smsby_deploy.output.sms_text import ENCODING_NAMES
 from smsby_deploy.output.translation import Translator
+from smsby_deploy.plan.campaign_tests import MailingTestResult, TestOutcome, count_outcomes
 from smsby_deploy.plan.comparison import Base
 from smsby_deploy.plan.model import Action
 from smsby_deploy.texts.samples import MailingReview, Sample
+
+_OUTCOME_ICONS = {TestOutcome.PASSED: "✅", TestOutcome.FAILED: "❌", TestOutcome.SKIPPED: "⏭️"}
 
 
 def parts_text(action: Action, review: MailingReview | None, t: Translator) -> str:
@@ -106,3 +109,20 @@ def chunks_section(action: Action, t: Translator) -> str:
     count = len(action.chunks)
     summary = t.gettext("Chunks of {name} ({count})", name=escape(action.address), count=count)
     return details_section(summary, f"{head}|---:|---|---:|\n{rows}")
+
+
+def results_section(results: Sequence[MailingTestResult], t: Translator) -> str:
+    """A line per test of the mailings' own; why one failed is among the errors of the comment."""
+    lines = "".join(
+        f"- {_OUTCOME_ICONS[result.outcome]} **{escape(result.address)}** {result.test.number} "
+        f"{escape(t.sentence(result.test.title))}{f': {escape(result.skipped)}' if result.skipped else ''}\n"
+        for result in results
+    )
+    counts = count_outcomes(results)
+    named = (
+        (t.gettext("{count:,} passed", count=counts[TestOutcome.PASSED]), counts[TestOutcome.PASSED]),
+        (t.gettext("{count:,} failed", count=counts[TestOutcome.FAILED]), counts[TestOutcome.FAILED]),
+        (t.gettext("{count:,} skipped", count=counts[TestOutcome.SKIPPED]), counts[TestOutcome.SKIPPED]),
+    )
+    summary = t.gettext("Tests ({counts})", counts=", ".join(text for text, count in named if count))
+    return details_section(summary, lines)

@@ -7,7 +7,7 @@ Changes against the base are described in words, and a changed text word by word
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +19,7 @@ from smsby_deploy.output.plan_details import (
     chunks_section,
     encoding_text,
     parts_text,
+    results_section,
     samples_section,
     text_change_section,
 )
@@ -34,6 +35,7 @@ from smsby_deploy.output.problem_help import help_line, problem_help
 from smsby_deploy.output.translation import ENGLISH, Translator
 from smsby_deploy.output.values import list_text, local_and_utc, safe_line, span_text
 from smsby_deploy.plan.base_changes import LOCK_CHANGED
+from smsby_deploy.plan.campaign_tests import MailingTestResult
 from smsby_deploy.plan.comparison import Base, compare_action, removed_since
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.plan.plan_file import plan_document
@@ -65,6 +67,7 @@ _RANKS = {
     "chunks": 90,
     "sample texts": 80,
     "text change": 70,
+    "tests": 65,
     "audience": 60,
     "note": 50,
     "quiet mailing": 40,
@@ -82,7 +85,7 @@ class CommentContext:
     """What the comment shows beside the plan.
 
     `reviews` maps addresses to what is known of their files. `out` is the plan file as `apply` needs it; `program` starts
-    every command.
+    every command. `tests` are the results of the mailings' own tests.
     """
 
     base: Base
@@ -91,6 +94,7 @@ class CommentContext:
     commit: str | None = None
     program: str = "smsby-deploy"
     language: Translator = ENGLISH
+    tests: Sequence[MailingTestResult] = ()
 
 
 def marker(project: str, environment: str = PRODUCTION) -> str:
@@ -117,6 +121,8 @@ def plan_markdown(result: PlanResult, context: CommentContext) -> str:
     pieces += _lists(shown, t)
     pieces += _reasons(shown, t)
     pieces += _problems(shown, t)
+    if context.tests:
+        pieces.append(_piece("tests", results_section(context.tests, t)))
     for action in shown.actions:
         if action.action is not ActionKind.ORPHAN:
             pieces += _folds(action, context, context.reviews.get(action.address))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.sources import ContactList
@@ -34,13 +34,17 @@ from smsby_deploy.plan.staleness import query_input
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.problems import Problem, Severity
 
+if TYPE_CHECKING:  # it plans the mailings of its tests
+    from smsby_deploy.plan.campaign_tests import MailingTestResult
+
 _FREEZABLE = COMMITTING | {ActionKind.DUE}
 
 
 class MeasuredMailing(NamedTuple):
     """A mailing as its files describe it.
 
-    `desired` is None if they cannot be read, or its template not be compiled; it need not if it `is_excused`.
+    `desired` is None if they cannot be read, or its template not be compiled; it need not if it `is_excused`. `tests` are
+    the results of its own tests.
     """
 
     mailing: Mailing
@@ -48,6 +52,7 @@ class MeasuredMailing(NamedTuple):
     policy: ContentPolicy
     problems: tuple[Problem, ...]
     is_excused: bool = False
+    tests: tuple[MailingTestResult, ...] = ()
 
 
 @dataclass(slots=True)
@@ -75,7 +80,7 @@ class MailingPlanner:
 
     def plan_mailing(self, measured: MeasuredMailing) -> Action | None:
         """Return the action of a mailing, or None if its files cannot be read."""
-        mailing, desired, policy, found, is_excused = measured
+        mailing, desired, policy, found, is_excused, _ = measured
         entry = self.lock.mailings.get(mailing.address)
         if not self.is_handing_over:
             entry = standing_entry(entry, mailing.revision)

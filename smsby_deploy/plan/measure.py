@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.project_loader import LoadedProject
@@ -17,7 +18,7 @@ from smsby_deploy.plan.chunks import ChunkReport, hash_text, render_batches, str
 from smsby_deploy.plan.desired import AudienceCounts, Desired
 from smsby_deploy.plan.gone import excuse_errors, excuse_missing, read_own_content
 from smsby_deploy.plan.observers import NO_OBSERVERS, NO_PROGRESS, Observers, ReadProgress
-from smsby_deploy.plan.text_counter import TextCounter, count_audience
+from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter, count_audience
 from smsby_deploy.problems import Location, Problem, Severity, has_errors
 from smsby_deploy.recipients.audience import (
     MOST_DIFFERING,
@@ -34,6 +35,9 @@ from smsby_deploy.texts.template import Template, compile_texts, rows_file
 from smsby_deploy.texts.text_lint import TextLint
 from smsby_deploy.wording import counted
 
+if TYPE_CHECKING:  # most mailings have no tests
+    from smsby_deploy.plan.campaign_tests import MailingTestResult
+
 _SHOWN_LINES = 10  # of repeated rows
 
 
@@ -46,6 +50,44 @@ def measure_mailing(
     """
     if mailing.unreadable:
         return None, []
+    if mailing.tests and observers.tests is not None:
+        return _measure_tested(project, mailing, suppressed, observers, observers.tests)
+    return _measure_mailing(project, mailing, suppressed, observers)
+
+
+def _measure_tested(
+    project: Project,
+    mailing: Mailing,
+    suppressed: PhoneSet,
+    observers: Observers,
+    results: list[MailingTestResult],
+) -> tuple[Desired | None, list[Problem]]:
+    """Run the mailing's own tests on what is measured; those that fail are problems, too."""
+    from smsby_deploy.plan.campaign_tests import CampaignTests
+
+    tests, also = CampaignTests(project, mailing), observers.on_batch
+
+    def on_batch(batch: Batch, texts: Sequence[str]) -> None:
+        tests.on_batch(batch, texts)
+        also(batch, texts)
+
+    policy = observers.policy or ContentPolicy(project.guardrails)
+    observers = observers._replace(policy=policy, on_batch=on_batch)
+    try:
+        tests.begin()
+    except FilesInvalid as error:
+        results += tests.fail_all()
+        return None, _of_mailing(mailing, error)
+    desired, problems = _measure_mailing(project, mailing, suppressed, observers)
+    found = tests.judge(desired, policy, has_errors=has_errors(problems))
+    results += found
+    failed = (one for one in found if one.failures and not one.is_echo)
+    return desired, [*problems, *(one.problem for one in failed)]
+
+
+def _measure_mailing(
+    project: Project, mailing: Mailing, suppressed: PhoneSet, observers: Observers
+) -> tuple[Desired | None, list[Problem]]:
     try:
         desired, problems = _measure(project, mailing, suppressed, observers)
     except FilesInvalid as error:
@@ -66,8 +108,8 @@ def find_flaws(
     if mailing.unreadable:
         return []
     observers = Observers(progress=progress)
-    if isinstance(mailing.audience, ContactList) or mailing.upload is not None:
-        return measure_mailing(project, mailing, suppressed, observers)[1]
+    if isinstance(mailing.audience, ContactList) or mailing.upload is not None or mailing.tests:
+        return measure_mailing(project, mailing, suppressed, observers._replace(tests=[]))[1]
     try:
         template = compile_texts(mailing.text) if mailing.text else None
         check = _TextCheck(project, mailing, template, observers, AudienceReport())
@@ -270,7 +312,7 @@ def validate_project(
     mailings = [one for one in loaded.project.mailings if one.cancelled is None]
     for mailing in progress.over((*mailings, *loaded.flawed)):
         if isinstance(mailing.audience, RecipientsQuery) and mailing.audience.url is None:
-            found.extend(_check_without_database(mailing, mailing.audience))
+            found.extend(_check_without_database(loaded.project, mailing, mailing.audience))
         else:
             flaws = find_flaws(loaded.project, mailing, suppressed, progress)
             is_excused = has_errors(flaws) and excuses(mailing)
@@ -278,13 +320,71 @@ def validate_project(
     return tuple(found)
 
 
-def _check_without_database(mailing: Mailing, query: RecipientsQuery) -> Iterator[Problem]:
+def run_without_database(
+    project: Project, mailing: Mailing, query: RecipientsQuery
+) -> list[MailingTestResult]:
+    """Run the tests of a mailing whose database URL is not set: those of rows.
+
+    Raises:
+        FilesInvalid: the text cannot be compiled.
+    """
+    if not mailing.tests:
+        return []
+    from smsby_deploy.plan.campaign_tests import CampaignTests
+
+    tests = CampaignTests(project, mailing)
+    tests.begin()
+    return tests.judge(None, ContentPolicy(project.guardrails), unread=f"{query.url_env} is not set")
+
+
+def run_mailing_tests(
+    loaded: LoadedProject,
+    mailings: Sequence[Mailing],
+    progress: ReadProgress = NO_PROGRESS,
+    excuses: Callable[[Mailing], bool] = excuse_none,
+) -> tuple[list[MailingTestResult], list[Problem]]:
+    """Return the results of the tests of `mailings`, and the errors that may explain them.
+
+    Nothing is judged of a mailing that is not sent any more, as `excuses` says.
+    """
+    from smsby_deploy.plan.campaign_tests import CampaignTests
+
+    project = loaded.project
+    entries, _ = check_without_databases(project.suppress)
+    suppressed, problems = load_suppression(entries, project.only_to)
+    results: list[MailingTestResult] = []
+    for mailing in progress.over([one for one in mailings if one.tests and one.cancelled is None]):
+        found: list[MailingTestResult] = []
+        query = mailing.audience
+        if mailing.unreadable:
+            found = CampaignTests(project, mailing).fail_all()
+        elif isinstance(query, RecipientsQuery) and query.url is None:
+            try:
+                found = run_without_database(project, mailing, query)
+            except FilesInvalid as error:
+                found = CampaignTests(project, mailing).fail_all()
+                problems += _of_mailing(mailing, error)
+        else:
+            observers = Observers(progress=progress, tests=found)
+            problems += measure_mailing(project, mailing, suppressed, observers)[1]
+        if any(one.failures for one in found) and excuses(mailing):
+            why = "nothing of the mailing will be sent any more"
+            found = [replace(one, failures=(), skipped=why) if one.failures else one for one in found]
+            problems = [one for one in problems if one.address != mailing.address]
+        results += found
+    errors = (one for one in problems if one.severity is Severity.ERROR and one.code != "TEST")
+    return results, list(errors)
+
+
+def _check_without_database(project: Project, mailing: Mailing, query: RecipientsQuery) -> Iterator[Problem]:
     """Check a mailing whose database URL is not set: only its template can be checked."""
-    if mailing.text is not None:
-        try:
+    try:
+        if mailing.text is not None:
             compile_texts(mailing.text)
-        except FilesInvalid as error:
-            for problem in error.problems:
-                yield replace(problem, address=mailing.address)
+        results = run_without_database(project, mailing, query)
+        yield from (one.problem for one in results if one.failures)
+    except FilesInvalid as error:
+        for problem in error.problems:
+            yield replace(problem, address=mailing.address)
     message = f"{query.url_env} is not set; recipients and their texts were not checked (plan needs it)"
     yield Problem(Severity.NOTE, "NOT_READ", message, mailing.address, query.location)

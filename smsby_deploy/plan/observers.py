@@ -12,7 +12,8 @@ from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.plan.chunks import Keep, OnBatch, ignore_batch
 from smsby_deploy.plan.text_counter import ContentPolicy
 
-if TYPE_CHECKING:  # validate never shares reads, and would load pickle
+if TYPE_CHECKING:  # validate never shares reads, and would load pickle; most mailings have no tests
+    from smsby_deploy.plan.campaign_tests import MailingTestResult
     from smsby_deploy.recipients.shared_reads import SharedReads
 
 
@@ -41,7 +42,7 @@ class Observers(NamedTuple):
 
     `policy` checks every text that a recipient would get, `on_batch` gets every batch with its texts, `keep` every
     chunk of a mailing that is sent in chunks. With `keeps_phones`, the recipients are kept as a set. `shared` has the
-    files that were read for other mailings.
+    files that were read for other mailings. `tests` gets the results of the mailing's own tests; None runs none.
     """
 
     policy: ContentPolicy | None = None
@@ -50,6 +51,7 @@ class Observers(NamedTuple):
     keep: Keep | None = None
     keeps_phones: bool = False
     shared: SharedReads | None = None
+    tests: list[MailingTestResult] | None = None
 
 
 NO_OBSERVERS = Observers()

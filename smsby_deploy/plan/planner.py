@@ -44,6 +44,7 @@ from smsby_deploy.recipients.suppression import load_suppression
 from smsby_deploy.smsby.facts import NO_FACTS, AccountFacts
 
 if TYPE_CHECKING:
+    from smsby_deploy.plan.campaign_tests import MailingTestResult
     from smsby_deploy.smsby.client import ReadClient  # an offline plan does not load it
 
 TOOL = f"smsby-deploy {__version__}"
@@ -78,7 +79,14 @@ def make_plan(
         SmsbyUnavailable, TokenRefused, ApiError: sms.by could not be asked.
     """
     files = measure_files(
-        loaded, select=select, lock=lock, progress=progress, now=clock.now(), keep=keep, observe=observe
+        loaded,
+        select=select,
+        lock=lock,
+        progress=progress,
+        now=clock.now(),
+        keep=keep,
+        observe=observe,
+        runs_tests=True,
     )
     files.check_key()
     return files.plan(client=client, account=account, now=clock.now(), new_id=new_id)
@@ -93,11 +101,12 @@ def measure_files(
     now: datetime | None = None,
     keep: Keep | None = None,
     observe: Callable[[Mailing], OnBatch] = ignore_mailing,
+    runs_tests: bool = False,
 ) -> MeasuredFiles:
     """Read the audiences and render the texts of the mailings in `select`.
 
     This is the part of a plan that needs no server. The files of mailings that are gone by `now` may be missing or
-    invalid; None excuses no mailing.
+    invalid; None excuses no mailing. With `runs_tests`, a failed test of a mailing is an error.
 
     Raises:
         UsageError: a pattern matches nothing.
@@ -120,12 +129,11 @@ def measure_files(
             keeps_phones = shared_texts.keeps(mailing)
             kept_by = keep if is_kept else None
             observers = Observers(policy, progress, observe(mailing), kept_by, keeps_phones, shared_reads)
+            observers = observers._replace(tests=[] if runs_tests else None)
             desired, found = measure_mailing(loaded.project, mailing, suppressed, observers)
             shared_texts.take(desired)
-            is_excused = (mailing.unreadable or has_errors(found)) and excuses(mailing)
-            if is_excused:
-                desired, found = None, excuse_errors(mailing, found)
-            measured.append(MeasuredMailing(mailing, desired, policy, tuple(found), bool(is_excused)))
+            one = MeasuredMailing(mailing, desired, policy, tuple(found), tests=tuple(observers.tests or ()))
+            measured.append(_excuse(one, excuses))
     files = MeasuredFiles(
         loaded,
         select,
@@ -162,6 +170,11 @@ class MeasuredFiles:
     cancelled: tuple[Mailing, ...] = ()
     flaws: tuple[Problem, ...] = ()
     _sent: dict[datetime, SentMailings] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def tests(self) -> tuple[MailingTestResult, ...]:
+        """The results of the mailings' own tests."""
+        return tuple(result for one in self.measured for result in one.tests)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -319,6 +332,15 @@ class MeasuredFiles:
         locations = {mailing.address: mailing.location for mailing in self.loaded.project.mailings}
         addresses = [*(one.mailing.address for one in self.measured), *self.orphans]
         return find_missing(check, addresses, locations, now)
+
+
+def _excuse(measured: MeasuredMailing, excuses: Callable[[Mailing], bool]) -> MeasuredMailing:
+    """Return `measured`, if it may have errors without what is wrong with it."""
+    mailing, found = measured.mailing, measured.problems
+    if not (mailing.unreadable or has_errors(found)) or not excuses(mailing):
+        return measured
+    notes = tuple(excuse_errors(mailing, found))
+    return measured._replace(desired=None, problems=notes, is_excused=True, tests=())
 
 
 def _is_excused(lock: Lock, now: datetime | None, mailing: Mailing) -> bool:

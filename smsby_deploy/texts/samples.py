@@ -363,19 +363,27 @@ def _mask_recipient(mailing: Mailing, sample: Sample) -> Sample:
 
     The parts stay those of the real text: masking may change a text's encoding, but not its length.
     """
-    template = compile_texts(mailing.text) if mailing.text else None
-    text_template = template.pick(sample.values) if template is not None else None
-    if text_template is None or _has_own_text(mailing, sample):
-        return mask_sample(replace(sample, text=mask_values(sample.text, sample.values.values())))
-    from smsby_deploy.texts.origin import mask_data
-
-    text = mask_data(text_template, sample.values, sample.text)
+    text = mask_text(mailing, sample.text, sample.values, sample.phone)
     return replace(_cut(sample, text), phone=sample.phone and mask_phone(sample.phone), values={})
 
 
-def _has_own_text(mailing: Mailing, sample: Sample) -> bool:
+def mask_text(mailing: Mailing, text: str, values: Mapping[str, str], phone: str | None) -> str:
+    """The `text` of one recipient without their `phone` and all else that came from their row.
+
+    The length does not change.
+    """
+    template = compile_texts(mailing.text) if mailing.text else None
+    picked = template.pick(values) if template is not None else None
+    if picked is None or _has_own_text(mailing, text):
+        return mask_phone_in(mask_values(text, values.values()), phone)
+    from smsby_deploy.texts.origin import mask_data
+
+    return mask_data(picked, values, text)
+
+
+def _has_own_text(mailing: Mailing, text: str) -> bool:
     """Whether the author wrote this recipient's text, in the campaign file."""
     if not isinstance(mailing.audience, InlineRecipients):
         return False
     own_texts = (one.values["text"].strip() for one in mailing.audience.rows if "text" in one.values)
-    return sample.text in map(Rewriter(mailing.rewrite).apply, own_texts)
+    return text in map(Rewriter(mailing.rewrite).apply, own_texts)

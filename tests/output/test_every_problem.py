@@ -157,6 +157,7 @@ CASES: dict[str, Case] = {
     "SUPPRESS_PHONE": Case(project="suppress: [out.txt]\n", files={"out.txt": "375291111111\nunknown\n"}),
     "TEMPLATE": Case('    text: "Hello, {{ nmae }}"\n'),
     "TEMPLATE_SYNTAX": Case('    text: "Hello, {{ name | upcase }}"\n'),
+    "TEST": Case("    text: Hello {{ name }}\n    tests: [{line: 2, text: Hello Anna}, {line: 3, text: Hello Bob}]\n"),
     "TEXT": Case('    text: "{# later #}"\n'),
     "SETTING_CHANGED": Case(
         project="price: {currency: BYN, per_part: 1}\n",

@@ -1,0 +1,133 @@
+"""Replace single texts in a YAML file; every other character stays as it is.
+
+A replacement is kept only if the file then reads as before except for that text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, parse_yaml
+from smsby_deploy.errors import FilesInvalid
+from smsby_deploy.files import write_file
+
+_PROPERTIES = re.compile(r"(?:[&!]\S*[ \t]+)*")
+_OTHERS = 0o077  # who may read the file besides its owner
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
+
+
+def rewrite_texts(path: Path, name: str, texts: Mapping[Mark, str]) -> list[Mark]:
+    """Write `texts` into the campaign file at `path`.
+
+    Each is given by the place of the text that it replaces.
+    Return the places that cannot be rewritten, such as an alias, whose text is elsewhere.
+
+    Raises:
+        FilesInvalid: the file is no longer valid YAML.
+        OSError: it cannot be read or written.
+    """
+    written = path.read_bytes().decode("utf-8")
+    start = "\ufeff" if written.startswith("\ufeff") else ""
+    line_end = "\r\n" if "\r\n" in written else "\n"
+    content = written.removeprefix(start).replace("\r\n", "\n")
+    refused = []
+    for mark in sorted(texts, reverse=True):  # what is above keeps its place
+        changed = _replace(content, name, mark, texts[mark])
+        if changed is None:
+            refused.append(mark)
+        else:
+            content = changed
+    if len(refused) < len(texts):
+        target = path.resolve()
+        is_private = not target.stat().st_mode & _OTHERS
+        write_file(target, start + content.replace("\n", line_end), is_private=is_private)
+    return refused[::-1]
+
+
+def _replace(content: str, name: str, mark: Mark, text: str) -> str | None:
+    before = parse_yaml(content, name)
+    for new in _candidates(content, mark, text):
+        try:
+            after = parse_yaml(new, name)
+        except FilesInvalid:
+            continue
+        if _differs_only_at(before, after, mark, text):
+            return new
+    return None
+
+
+def _candidates(content: str, mark: Mark, text: str) -> Iterator[str]:
+    """Yield `content` with `text` in place of the scalar at `mark`, first in its style."""
+    span = _find_scalar(content, mark)
+    if span is None:
+        return
+    start, end, style = span
+    if style in ("|", ">"):
+        header, _, body = content[start:end].partition("\n")
+        filled = body.rstrip()
+        rest = body[len(filled) :] if filled else body
+        first = next((line for line in filled.split("\n") if line.strip()), "")
+        indent = first[: len(first) - len(first.lstrip(" "))]
+        lines = "\n".join(indent + line if line else "" for line in text.split("\n"))
+        yield f"{content[:start]}{header.replace('>', '|', 1)}\n{lines}{rest}{content[end:]}"
+        end = start + len(header) + 1 + len(filled)
+    elif style == "'" and "\n" not in text:
+        quoted = text.replace("'", "''")
+        yield f"{content[:start]}'{quoted}'{content[end:]}"
+    elif not style and "\n" not in text:
+        yield f"{content[:start]}{text}{content[end:]}"
+    quoted = "".join(map(_escape, text))
+    yield f'{content[:start]}"{quoted}"{content[end:]}'
+
+
+def _find_scalar(content: str, mark: Mark) -> tuple[int, int, str] | None:
+    """Return where the scalar at `mark` begins, behind its anchor, and ends, and its style."""
+    starts = [0, *(found.end() for found in re.finditer("\n", content))]
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(content)
+    while (event := loader.get_event()).__class__ is not yaml.StreamEndEvent:
+        place = event.start_mark
+        if (place.line + 1, place.column + 1) == mark and event.__class__ is yaml.ScalarEvent:
+            start = starts[place.line] + place.column
+            properties = _PROPERTIES.match(content, start)
+            last: Any = event.end_mark
+            end = starts[last.line] + last.column
+            return properties.end() if properties else start, end, event.style or ""
+    return None
+
+
+def _escape(character: str) -> str:
+    if character in _ESCAPES or character.isprintable():
+        return _ESCAPES.get(character, character)
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+
+
+def _differs_only_at(before: Any, after: Any, mark: Mark, text: str) -> bool:
+    """Whether two documents are the same, except that the value at `mark` has become `text`."""
+    if isinstance(before, YamlMap):
+        return (
+            isinstance(after, YamlMap)
+            and list(before) == list(after)
+            and all(
+                _is_text(after[key], text)
+                if before.values_at[key] == mark and not isinstance(before[key], YamlMap | YamlList)
+                else _differs_only_at(before[key], after[key], mark, text)
+                for key in before
+            )
+        )
+    if isinstance(before, YamlList):
+        return (
+            isinstance(after, YamlList)
+            and len(before) == len(after)
+            and all(_differs_only_at(*pair, mark, text) for pair in zip(before, after, strict=True))
+        )
+    return bool(before == after)
+
+
+def _is_text(value: Any, text: str) -> bool:
+    return isinstance(value, str) and value.strip() == text

@@ -1,0 +1,372 @@
+"""Tests that a mailing's author wrote under `tests`, run while its audience is read.
+
+A row is rendered by the code that renders real recipients. A time is judged by the code that plans, with an empty lock, so
+that a test gives the same result before and after the mailing was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import compress
+from pathlib import Path
+from unicodedata import normalize
+
+from smsby_deploy.config.declarations import Mailing, Project
+from smsby_deploy.config.environments import Environment
+from smsby_deploy.config.mailing_tests import (
+    AllSubject,
+    AudienceSubject,
+    ClockSubject,
+    LineSubject,
+    MailingTest,
+    RowSubject,
+)
+from smsby_deploy.config.sources import ContactList, InlineRecipient, InlineRecipients, TextsByLanguage
+from smsby_deploy.config.yaml_edit import rewrite_texts
+from smsby_deploy.config.yaml_nodes import Mark
+from smsby_deploy.lock.records import Lock
+from smsby_deploy.plan.account_names import NOT_ASKED
+from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.guardrails import hold_budget
+from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing
+from smsby_deploy.plan.similar import SentMailings
+from smsby_deploy.plan.text_counter import ContentPolicy
+from smsby_deploy.plan.text_expectations import count_failures, find_failures
+from smsby_deploy.privacy import mask_phone
+from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audience
+from smsby_deploy.recipients.phones import normalize_all
+from smsby_deploy.texts.parts import TextTooLong, measure_text
+from smsby_deploy.texts.samples import mask_text
+from smsby_deploy.texts.template import Template, compile_texts, render_texts, rows_file
+
+_SOME_PHONE = (
+    "375290000000"  # the phone of a row that has none; a template that reads it needs one in the row
+)
+
+
+class TestOutcome(StrEnum):
+    """What became of a test; a skipped one needs something that is missing here."""
+
+    __test__ = False  # pytest would take the class for a test
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class MailingTestResult:
+    """The outcome of one test.
+
+    `failures` are sentences; those of a recipient's text are masked by origin. `expected` and `actual` are set where the
+    whole text differs, `rendered` is then the text to accept. If it `is_echo`, another problem says why it failed.
+    """
+
+    address: str
+    test: MailingTest
+    failures: tuple[str, ...] = ()
+    skipped: str | None = None
+    expected: str | None = None
+    actual: str | None = None
+    rendered: str | None = None
+    is_echo: bool = False
+
+    @property
+    def outcome(self) -> TestOutcome:
+        if self.skipped is not None:
+            return TestOutcome.SKIPPED
+        return TestOutcome.FAILED if self.failures else TestOutcome.PASSED
+
+    @property
+    def problem(self) -> Problem:
+        """The problem of a failed test."""
+        test = self.test
+        message = f"test {test.number} ({test.title}): {'; '.join(self.failures)}".replace("\n", "⏎")
+        return Problem(Severity.ERROR, "TEST", message, self.address, test.location)
+
+
+def count_outcomes(results: Sequence[MailingTestResult]) -> dict[TestOutcome, int]:
+    """Return how many tests have each outcome."""
+    outcomes = [result.outcome for result in results]
+    return {outcome: outcomes.count(outcome) for outcome in TestOutcome}
+
+
+def accept_texts(
+    root: Path, results: Sequence[MailingTestResult]
+) -> tuple[list[MailingTest], list[MailingTest]]:
+    """Write the actual texts into the tests that expect others.
+
+    They are in campaign files below `root`.
+    Return the tests that were rewritten, and those that cannot be: their text is an alias, or other tests share it.
+    """
+    files: dict[str, dict[Mark, list[MailingTestResult]]] = {}
+    for result in results:
+        place = result.test.text_location
+        if result.rendered is not None and place is not None and place.line and place.column:
+            files.setdefault(place.file, {}).setdefault((place.line, place.column), []).append(result)
+    accepted: list[MailingTest] = []
+    refused: list[MailingTest] = []
+    for file, places in files.items():
+        texts = {mark: some[0].rendered or "" for mark, some in places.items() if len(some) == 1}
+        left = set(rewrite_texts(root / file, file, texts)) | (places.keys() - texts.keys())
+        for mark, some in sorted(places.items()):
+            (refused if mark in left else accepted).extend(result.test for result in some)
+    return accepted, refused
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A recipient that a test asked for, with their text and what it was rendered from."""
+
+    phone: str
+    text: str
+    values: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class CampaignTests:
+    """The tests of one mailing.
+
+    Collects what they need while the audience streams by, then judges.
+    """
+
+    project: Project
+    mailing: Mailing
+    _template: Template | None = None
+    _shared_text: str = ""
+    _lines: dict[int, _Read] = field(default_factory=dict)
+    _found: dict[str, bool] = field(default_factory=dict)  # phones asked for: whether they get the mailing
+    _recipients: int = 0
+    _failures: dict[int, tuple[int, str]] = field(default_factory=dict)  # by number of the test: count, first
+
+    def begin(self) -> None:
+        """Compile the text apart from the one that is measured, which keeps a record of its use.
+
+        Raises:
+            FilesInvalid: it cannot be compiled.
+        """
+        text = self.mailing.text
+        self._template = compile_texts(text) if text is not None else None
+        if self._template is not None and not self._template.is_personal:
+            self._shared_text = self._template.render_once()
+
+    def on_batch(self, batch: Batch, texts: Sequence[str]) -> None:
+        """Take the next recipients; there are no texts where all recipients get the same."""
+        all_texts = texts or [self._shared_text] * len(batch.phones)
+        self._recipients += batch.not_suppressed.count(1)
+        for test in self.mailing.tests:
+            match test.subject:
+                case LineSubject(line) if line in batch.lines:
+                    index = list(batch.lines).index(line)
+                    read = _Read(batch.phones[index], all_texts[index], batch.variables_of(index))
+                    self._lines.setdefault(line, read)
+                case AllSubject():
+                    self._check_all(test, batch, all_texts, has_one_text=not texts)
+                case AudienceSubject(includes=includes, excludes=excludes):
+                    self._look_for((*includes, *excludes), batch)
+
+    def judge(
+        self,
+        desired: Desired | None,
+        policy: ContentPolicy,
+        *,
+        has_errors: bool = False,
+        unread: str | None = None,
+    ) -> list[MailingTestResult]:
+        """Return the results, once the audience was read.
+
+        `desired` and `policy` are what was measured. With `has_errors` the mailing has problems that may be the cause of a
+        failure. `unread` says why the audience could not be read here.
+        """
+        results = []
+        for test in self.mailing.tests:
+            skipped = None if isinstance(test.subject, RowSubject) else unread
+            if self.project.only_to is not None and isinstance(test.subject, AudienceSubject | ClockSubject):
+                skipped = f"only test phones get it in the environment {self.project.environment.name}"
+            if skipped is not None:
+                results.append(self._result(test, skipped=skipped))
+                continue
+            result = self._judge(test, desired, policy)
+            if has_errors and not isinstance(test.subject, RowSubject):
+                result = replace(result, is_echo=True)
+            results.append(result)
+        return results
+
+    def fail_all(self) -> list[MailingTestResult]:
+        """Return the results where text or audience cannot be read, which is a problem of its own."""
+        why = ("not run: the mailing has errors",)
+        return [self._result(test, failures=why, is_echo=True) for test in self.mailing.tests]
+
+    def _result(
+        self, test: MailingTest, failures: Sequence[str] = (), **more: str | bool | None
+    ) -> MailingTestResult:
+        return MailingTestResult(self.mailing.address, test, tuple(failures), **more)  # type: ignore[arg-type]
+
+    def _judge(self, test: MailingTest, desired: Desired | None, policy: ContentPolicy) -> MailingTestResult:
+        match test.subject:
+            case RowSubject(values):
+                return self._judge_row(test, values)
+            case LineSubject(line):
+                return self._judge_line(test, line)
+            case AllSubject():
+                if isinstance(self.mailing.audience, ContactList):
+                    return self._judge_text(test, self._shared_text, self._shared_text)
+                return self._result(test, list(self._all_failures(test)))
+            case AudienceSubject() as audience:
+                return self._result(test, list(self._audience_failures(audience)))
+            case ClockSubject() as clock:
+                if desired is None:
+                    return self._result(test, ["not run: the mailing has errors"], is_echo=True)
+                return self._result(test, list(self._clock_failures(clock, desired, policy)))
+
+    def _judge_row(self, test: MailingTest, values: Mapping[str, str]) -> MailingTestResult:
+        batch, failure = self._batch_of(test, values)
+        if batch is None:
+            return self._judge_error(test, [("PHONE", failure)])
+        if failure:
+            return self._result(test, [failure])
+        # The row is the author's own text, as those in the campaign file are.
+        no_rows = InlineRecipients((), test.location)
+        rendered = render_texts(self.mailing._replace(audience=no_rows), self._template, batch)
+        if rendered.problems:
+            return self._judge_error(test, [(one.code, one.message) for one in rendered.problems])
+        if not rendered.texts[0]:  # an earlier test has shown that rendering never ends
+            return self._judge_error(test, [("TEMPLATE", "the text cannot be rendered")])
+        return self._judge_text(test, rendered.texts[0], rendered.texts[0])
+
+    def _batch_of(self, test: MailingTest, values: Mapping[str, str]) -> tuple[Batch | None, str]:
+        """Return a row as a batch, and why it cannot be used; there is no batch without a phone."""
+        audience = self.mailing.audience
+        column = "phone" if isinstance(audience, InlineRecipients | ContactList) else audience.phone
+        written = values.get("phone", values.get(column))
+        template = self._template
+        own_text = "text" in values and (template is None or isinstance(audience, InlineRecipients))
+        if own_text:  # read as recipients of the campaign file are
+            row = InlineRecipient({"phone": written or _SOME_PHONE, **values}, (test.location.line or 1, 1))
+            inline = self.mailing._replace(audience=InlineRecipients((row,), test.location))
+            for batch in read_audience(inline, None, AudienceReport()):
+                return batch, ""
+            return None, "the phone is not valid"
+        phones, invalid = normalize_all([written or _SOME_PHONE], self.mailing.countries)
+        if invalid and written is not None:
+            return None, invalid[0]
+        names = tuple(values)
+        columns = [[values[name]] for name in names]
+        batch = Batch(
+            phones, names, columns, [None], [test.location.line or 1], bytearray(b"\1"), None, is_typed=True
+        )
+        needed = self._needed_by(values)
+        missing = sorted(name for name in needed if name != "phone" and batch.column(name) is None)
+        if "phone" in needed and written is None:
+            missing.append("phone")
+        if not missing:
+            return batch, ""
+        named = ", ".join(missing)
+        return batch, f'the row has no {named}: add it; an empty value is written as {missing[0]}: ""'
+
+    def _needed_by(self, values: Mapping[str, str]) -> frozenset[str]:
+        """The variables that a row with `values` must have: those of its text, and its language."""
+        if self._template is None:
+            return frozenset()
+        picked = self._template.pick(values)
+        needed = self._template.variables if picked is None else picked.variables
+        texts = self.mailing.text
+        return needed | {texts.column} if isinstance(texts, TextsByLanguage) else needed
+
+    def _judge_line(self, test: MailingTest, line: int) -> MailingTestResult:
+        read = self._lines.get(line)
+        if read is None:
+            why = f"no recipient in line {line} of {rows_file(self.mailing)}"
+            return self._result(test, [why])
+        if not read.text:
+            return self._judge_error(test, [("TEMPLATE", "the text cannot be rendered")])
+        shown = mask_text(self.mailing, read.text, read.values, read.phone)
+        return self._judge_text(test, read.text, shown)
+
+    def _judge_text(self, test: MailingTest, text: str, shown: str) -> MailingTestResult:
+        """Compare a text; `shown` is how failures quote it."""
+        try:
+            size = measure_text(text)
+        except TextTooLong as error:
+            return self._judge_error(test, [("TOO_LONG", error.message)])
+        if test.expected.error is not None:
+            return self._result(
+                test, [f"expected the error {test.expected.error}, but the text is “{shown}”"]
+            )
+        failures = find_failures(test.expected, text, size.parts, shown)
+        if test.expected.text is None or test.expected.text == normalize("NFC", text):
+            return self._result(test, failures)
+        return self._result(test, failures, expected=test.expected.text, actual=shown, rendered=text)
+
+    def _judge_error(self, test: MailingTest, errors: Sequence[tuple[str, str]]) -> MailingTestResult:
+        expected = test.expected.error
+        if expected in [code for code, _ in errors]:
+            return self._result(test)
+        code, message = errors[0]
+        wanted = "" if expected is None else f"expected the error {expected}, got "
+        return self._result(test, [f"{wanted}{code}: {message}"])
+
+    def _check_all(
+        self, test: MailingTest, batch: Batch, texts: Sequence[str], *, has_one_text: bool
+    ) -> None:
+        rows = list(compress(zip(texts, batch.lines, strict=True), batch.not_suppressed))
+        if has_one_text and rows:
+            count, where, why = count_failures(test.expected, rows[:1])
+            count *= len(rows)
+        else:
+            count, where, why = count_failures(test.expected, rows)
+        if count:
+            before, first = self._failures.get(test.number, (0, ""))
+            first = first or (why if has_one_text else f"{why} ({rows_file(self.mailing)}:{where})")
+            self._failures[test.number] = before + count, first
+
+    def _all_failures(self, test: MailingTest) -> Iterator[str]:
+        if not self._recipients:
+            yield "no recipient gets the mailing"
+        count, first = self._failures.get(test.number, (0, ""))
+        if count:
+            verb = "fails" if count == 1 else "fail"
+            yield f"{count:,} of {self._recipients:,} texts {verb}: {first}"
+
+    def _look_for(self, written: Sequence[str], batch: Batch) -> None:
+        phones, _ = normalize_all(written, self.mailing.countries)
+        for phone in set(phones).intersection(batch.phones):
+            self._found[phone] = bool(batch.not_suppressed[batch.phones.index(phone)])
+
+    def _audience_failures(self, audience: AudienceSubject) -> Iterator[str]:
+        count = self._recipients
+        if audience.least is not None and count < audience.least:
+            yield f"expected at least {audience.least:,} recipients, got {count:,}"
+        if audience.most is not None and count > audience.most:
+            yield f"expected at most {audience.most:,} recipients, got {count:,}"
+        for name, written in (("includes", audience.includes), ("excludes", audience.excludes)):
+            phones, invalid = normalize_all(written, self.mailing.countries)
+            for position, phone in enumerate(phones):
+                gets_it = self._found.get(phone)
+                if position in invalid:
+                    yield f"{name}, item {position + 1}: {invalid[position]}"
+                elif name == "includes" and not gets_it:
+                    why = "is not among the recipients" if gets_it is None else "opted out"
+                    yield f"{mask_phone(phone)} {why}"
+                elif name == "excludes" and gets_it:
+                    yield f"{mask_phone(phone)} gets the mailing"
+
+    def _clock_failures(self, clock: ClockSubject, desired: Desired, policy: ContentPolicy) -> Iterator[str]:
+        # Neither a rehearsal nor a freeze of today says anything about that time.
+        api = self.project.api._replace(environment=Environment())
+        project = self.project._replace(api=api, freeze="", rehearsed_in=None)
+        lock = Lock(project.name)
+        sent = SentMailings(lock, (), [desired], now=clock.at)
+        planner = MailingPlanner(project, lock, sent, NOT_ASKED, None, None, clock.at, [], frozenset())
+        action = planner.plan_mailing(MeasuredMailing(self.mailing, desired, policy, ()))
+        assert action is not None
+        (action,) = hold_budget(project, [action], lock, clock.at)
+        code = action.reason_code and action.reason_code.value
+        found = f"{action.action}" + (f" ({action.reason})" if action.reason_code else "")
+        if clock.action not in (None, action.action.value):
+            yield f"expected {clock.action}, got {found}"
+        elif clock.has_reason_code and clock.reason_code != code:
+            yield f"expected the reason {clock.reason_code or 'none'}, got {found}"

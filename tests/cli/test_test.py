@@ -1,0 +1,116 @@
+"""`test`: formats, exit codes, and accepted texts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from junitparser import JUnitXml
+
+from smsby_deploy.cli.main import run
+
+_TESTS = """\
+    tests:
+      - {row: {name: Анна}, text: "Hello Anna"}  # the first
+      - {line: 5, contains: [Hello]}
+      - {all: true, max_parts: 1}
+"""
+
+
+@pytest.fixture
+def tested(shop: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a project with three tests, the first of which fails."""
+    with (shop / "sale.yaml").open("a", encoding="utf-8") as file:
+        file.write(_TESTS)
+    monkeypatch.chdir(shop)
+    return shop
+
+
+def test_test_names_each_test(tested: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 3 if one fails; the expected and the actual text are below each other."""
+    assert run(["test"]) == 3
+    assert capsys.readouterr().out.splitlines() == [
+        "sale/vip",
+        "  FAILED   1 row {name: Анна} (sale.yaml:8:9)",
+        "           expected: Hello Anna",
+        "           got:      Hello Анна",
+        "  passed   2 line 5 (sale.yaml:9:9)",
+        "  passed   3 all recipients (sale.yaml:10:9)",
+        "2 passed, 1 failed",
+    ]
+
+
+def test_test_json_is_one_document(tested: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Programs get the outcome of each test, and its place."""
+    assert run(["test", "sale/*", "--format", "json"]) == 3
+    document = json.loads(capsys.readouterr().out)
+    assert document["summary"] == {"passed": 2, "failed": 1, "skipped": 0}
+    first = document["tests"][0]
+    assert (first["address"], first["outcome"], first["line"]) == ("sale/vip", "failed", 8)
+    assert (first["expected"], first["actual"]) == ("Hello Anna", "Hello Анна")
+
+
+def test_test_junit_has_a_case_per_test(tested: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """CI services show and count them one by one."""
+    assert run(["test", "--format", "junit"]) == 3
+    report = JUnitXml.fromstring(capsys.readouterr().out.encode())
+    assert (report.tests, report.failures) == (3, 1)
+    names = [case.name for suite in report for case in suite]
+    assert names == ["vip 1 row {name: Анна}", "vip 2 line 5", "vip 3 all recipients"]
+
+
+def test_test_github_annotates_what_failed(tested: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One error beside the line of the test."""
+    assert run(["test", "--format", "github"]) == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("::error file=sale.yaml,line=8,col=9,title=TEST::sale/vip: test 1 (row")
+
+
+def test_test_accepts_actual_texts(tested: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file keeps its comments and layout; a second run changes nothing."""
+    before = (tested / "sale.yaml").read_text("utf-8")
+    assert run(["test", "--accept"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.splitlines() == ["sale.yaml:8:35: accepted the text of test 1"]
+    assert captured.out.endswith("3 passed\n")
+    after = (tested / "sale.yaml").read_text("utf-8")
+    assert after == before.replace('"Hello Anna"}', '"Hello Анна"}')
+    assert run(["test", "--accept"]) == 0
+    assert (tested / "sale.yaml").read_text("utf-8") == after
+
+
+def test_test_says_what_it_cannot_rewrite(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An alias has its text elsewhere."""
+    with (shop / "sale.yaml").open("a", encoding="utf-8") as file:
+        file.write("    tests:\n      - {row: {name: &a A}, text: *a}\n")
+    assert run(["-C", str(shop), "test", "--accept"]) == 3
+    assert "warning: sale.yaml:8:35: cannot be rewritten; change it manually" in capsys.readouterr().err
+
+
+def test_test_runs_nothing_where_there_is_none(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 0; a selection that matches nothing is wrong usage."""
+    assert run(["-C", str(shop), "test"]) == 0
+    assert capsys.readouterr().out == "no tests\n"
+    assert run(["-C", str(shop), "test", "sale/nope"]) == 64
+
+
+def test_test_reports_what_keeps_tests_from_running(tested: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The cause is on stderr with its place; the tests fail."""
+    broken = (tested / "sale.yaml").read_text("utf-8").replace("{{ name }}", "{{ name | nope }}")
+    (tested / "sale.yaml").write_text(broken, "utf-8")
+    assert run(["test"]) == 3
+    captured = capsys.readouterr()
+    assert captured.out.endswith("3 failed\n")
+    assert "TEMPLATE_SYNTAX" in captured.err
+
+
+def test_plan_and_validate_fail_with_a_test(tested: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The check of a pull request needs no command of its own, and the comment lists all tests."""
+    assert run(["validate"]) == 3
+    assert "sale.yaml:8:9: error TEST sale/vip: test 1" in capsys.readouterr().out
+    assert run(["plan", "--offline", "--format", "markdown"]) == 3
+    out = capsys.readouterr().out
+    assert "<summary>Tests (2 passed, 1 failed)</summary>" in out
+    assert "- ✅ **sale/vip** 2 line 5" in out

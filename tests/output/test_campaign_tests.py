@@ -1,0 +1,55 @@
+"""Results of tests as reports: no phone is shown whole, and no line is broken."""
+
+from __future__ import annotations
+
+import io
+import json
+
+from junitparser import JUnitXml
+
+from smsby_deploy.config.mailing_tests import AllSubject, MailingTest, TextExpectation
+from smsby_deploy.output.campaign_tests import outcome_line, results_document, results_junit, write_tests
+from smsby_deploy.plan.campaign_tests import MailingTestResult
+from smsby_deploy.problems import Location
+
+_TEST = MailingTest(1, "call +375 29 123-45-67", Location("a.yaml", 3, 5), AllSubject(), TextExpectation())
+_FAILED = MailingTestResult(
+    "sale/vip",
+    _TEST,
+    ("expected “375291234567\nx”, got “y”", "got 2"),
+    expected="375291234567\nx",
+    actual="375291234567 y",
+)
+_SKIPPED = MailingTestResult("sale/vip", _TEST, skipped="CRM_URL is not set")
+
+
+def test_text_has_a_line_per_reason() -> None:
+    """A line break of a text becomes a sign, so that it begins no line of the report."""
+    stream = io.StringIO()
+    write_tests([_FAILED, _SKIPPED], stream, color=False)
+    assert stream.getvalue().splitlines() == [
+        "sale/vip",
+        "  FAILED   1 call +375 29 ***-**-67 (a.yaml:3:5)",
+        "           expected: 37529*****67⏎x",
+        "           got:      37529*****67 y",
+        "           got 2",
+        "  skipped  1 call +375 29 ***-**-67 (a.yaml:3:5)",
+        "           CRM_URL is not set",
+        "1 failed, 1 skipped",
+    ]
+    assert outcome_line([]) == "no tests"
+
+
+def test_machine_formats_mask_phones() -> None:
+    """Everywhere a text or a title is quoted."""
+    document = json.dumps(results_document([_FAILED], [])) + results_junit([_FAILED])
+    assert "1234567" not in document
+    assert "123-45-67" not in document
+
+
+def test_junit_counts_skipped_tests() -> None:
+    """With the reason."""
+    text = results_junit([_FAILED, _SKIPPED])
+    report = JUnitXml.fromstring(text.encode())
+    assert (report.tests, report.failures, report.skipped) == (2, 1, 1)
+    assert '<skipped message="CRM_URL is not set" />' in text
