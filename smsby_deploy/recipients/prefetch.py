@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _WORTHWHILE_BYTES = 8_000_000  # about 0.3 s of reading
 _MAX_HANDLES = 4096
+_PIPE_BYTES = 1 << 20  # what Linux allows without privileges
 _CELL_END = "\n"
 
 _Column = str | list[str]  # its cells joined by _CELL_END, unless a cell contains it
@@ -104,6 +105,7 @@ def _start_reader(
 
     context = get_context("fork")
     receiving, sending = context.Pipe(duplex=False)
+    _widen(sending.fileno())
     reader = context.Process(target=_send_batches, args=(mailing, suppressed, report, sending), daemon=True)
     # The reader keeps these signals blocked: Ctrl-C reaches it too, but its parent decides when it ends.
     blocked_before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
@@ -116,6 +118,14 @@ def _start_reader(
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked_before)
         sending.close()
     return reader, receiving
+
+
+def _widen(pipe: int) -> None:
+    """Let the pipe hold a dozen batches, where that can be set; usually it holds less than one."""
+    with suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _send_batches(

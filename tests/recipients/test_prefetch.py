@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -85,6 +86,17 @@ def test_abandoned_prefetch_leaves_no_process(tmp_path: Path) -> None:
     assert len(_children()) == len(before) + 1
     batches.close()  # type: ignore[attr-defined]
     assert _children() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the size of a pipe is fixed")
+def test_prefetch_widens_its_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the reader does not wait for its parent after each batch."""
+    import fcntl
+
+    asked = []
+    monkeypatch.setattr(fcntl, "fcntl", lambda pipe, what, value: asked.append((what, value)))
+    assert list(prefetch_audience(_make_list(tmp_path, 100), None, AudienceReport()))
+    assert asked == [(fcntl.F_SETPIPE_SZ, 1 << 20)]
 
 
 @pytest.mark.parametrize("rows", [10, 50_000])
