@@ -147,6 +147,7 @@ class Recorder:
             applied=self._applied_now(),
             earlier=self._earlier(address, revision),
             approval=action.approval,
+            signed_by=action.signed_by,
         )
         self._seal(digests_of(entry))
         self._write(EventKind.MAILING, address=address, entry=entry_document(entry))

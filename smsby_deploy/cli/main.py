@@ -40,6 +40,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "render": ("render", "Show the texts as recipients would read them."),
     "test": ("test", "Run the tests of the mailings; offline, without a token."),
     "plan": ("plan", "Show what would be sent, to how many recipients, at what cost."),
+    "approve": ("approve", "Sign a plan, where a mailing needs signatures."),
     "apply": ("apply", "Send what the plan contains, and record it in the lock."),
     "status": ("status", "Show how the sent mailings were delivered."),
     "recipients": ("recipients", "List who certainly got a mailing, or certainly did not."),
@@ -51,7 +52,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "api": ("api", "Call any method of sms.by and print its answer."),
     "sandbox": ("sandbox", "Run a local sms.by that sends nothing."),
     "demo": ("demo", "Run validate, plan, apply and status against the sandbox."),
-    "schema": ("schema", "Print a JSON Schema: project, campaign, plan, lock or facts."),
+    "schema": ("schema", "Print a JSON Schema: project, campaign, plan, lock, approval or facts."),
 }
 
 

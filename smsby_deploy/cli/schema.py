@@ -16,7 +16,7 @@ from smsby_deploy.resources import schema_file
     "schema",
     epilog=examples("smsby-deploy schema campaign > campaign.schema.json", "smsby-deploy schema plan"),
 )
-@click.argument("name", type=click.Choice(["project", "campaign", "plan", "lock", "facts"]))
+@click.argument("name", type=click.Choice(["project", "campaign", "plan", "lock", "approval", "facts"]))
 def command(name: str) -> ExitCode:
     """Print the JSON Schema NAME.
 

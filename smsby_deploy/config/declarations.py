@@ -114,6 +114,29 @@ class Release(NamedTuple):
     at_latest: timedelta
 
 
+class ApprovalRule(NamedTuple):
+    """Which mailings need the signatures of `need` persons; None applies to all.
+
+    With `is_without_author`, who wrote the last commit of the campaign's file does not count.
+    """
+
+    need: int
+    people_over: int | None = None
+    cost_over: Decimal | None = None
+    is_without_author: bool = False
+
+
+class ApprovalPolicy(NamedTuple):
+    """Who may sign, and how many of them a mailing needs.
+
+    The signers are in a file in OpenSSH's format allowed_signers; `path` is absolute, `name` relative to the project folder.
+    """
+
+    path: Path
+    name: str
+    rules: tuple[ApprovalRule, ...]
+
+
 class OwnSettings(NamedTuple):
     """What the entry of a mailing sets itself, as written; None where it inherits."""
 
@@ -212,6 +235,7 @@ class Project(NamedTuple):
     settle_after: timedelta = timedelta(hours=72)
     rehearsed_in: LockPlace | None = None  # the lock in which mailings must have been rehearsed
     freeze: str = ""
+    approvals: ApprovalPolicy | None = None
     shared_lock: SharedPlace | None = None  # the store of which `lock` is a copy
     digest_key: DigestKey = NO_KEY
     language: str = "en"  # of what reviewers read

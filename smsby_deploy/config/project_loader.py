@@ -11,7 +11,14 @@ from zoneinfo import ZoneInfo
 
 from smsby_deploy.clock import read_duration
 from smsby_deploy.config.campaign_loader import CampaignContext, load_campaign
-from smsby_deploy.config.declarations import ApiSettings, Campaign, Guardrails, Mailing, Project
+from smsby_deploy.config.declarations import (
+    ApiSettings,
+    ApprovalPolicy,
+    Campaign,
+    Guardrails,
+    Mailing,
+    Project,
+)
 from smsby_deploy.config.environments import (
     API_URL,
     default_lock,
@@ -34,7 +41,13 @@ from smsby_deploy.config.project_files import (
 )
 from smsby_deploy.config.recipient_sources import read_file_source, read_query_source
 from smsby_deploy.config.schema import check_document, drop_invalid
-from smsby_deploy.config.settings import key_locations, read_guardrails, read_price, read_zone
+from smsby_deploy.config.settings import (
+    key_locations,
+    read_approval_rules,
+    read_guardrails,
+    read_price,
+    read_zone,
+)
 from smsby_deploy.config.sources import HOME_TIMEZONE, OptOuts, RecipientsFile, RecipientsParquet
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.digest_key import read_digest_key
@@ -181,6 +194,7 @@ class _ProjectLoader:
                 self._log.warning("ENVIRONMENT", f"{error.message}; {error.hint}", place)
         self._account_zone(api)
         self._guardrails()
+        self._approvals()
         self._opt_outs()
         self._rehearsal()
         return self._lock()[0], self._log.distinct()
@@ -207,6 +221,7 @@ class _ProjectLoader:
             locations=self._locations,
             rehearsed_in=self._rehearsal(),
             freeze=freeze_in(document),
+            approvals=self._approvals(),
             test_phones=tuple(map(str, document["test_phones"])) if "test_phones" in document else None,
             digest_key=read_digest_key(self._environ),
             language=document.get("language", "en"),
@@ -348,6 +363,18 @@ class _ProjectLoader:
             return None
         path = resolve_inside(self._root, lock, place, self._log, must_exist=False)
         return None if path is None else LockPlace(path, name, shared)
+
+    def _approvals(self) -> ApprovalPolicy | None:
+        """Return which signatures mailings need.
+
+        Without the file of signers there is an error, and none counts.
+        """
+        if "approvals" not in self._document:
+            return None
+        settings, place = self._document["approvals"], self._locations["approvals.signers"]
+        path = resolve_inside(self._root, settings["signers"], place, self._log)
+        rules = read_approval_rules(settings["rules"], "price" in self._document, self._log)
+        return ApprovalPolicy(path or self._root / settings["signers"], settings["signers"], rules)
 
     def _lock(self) -> tuple[Path, SharedPlace | None]:
         name, shared = read_lock_place(self._document, self._environment, self._environ)

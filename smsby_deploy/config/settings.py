@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from smsby_deploy.clock import find_zone, read_duration
 from smsby_deploy.config.declarations import (
     HOME,
+    ApprovalRule,
     Blackout,
     Expected,
     Guardrails,
@@ -25,7 +26,7 @@ from smsby_deploy.config.declarations import (
 )
 from smsby_deploy.config.project_files import PROJECT_FILE
 from smsby_deploy.config.sources import Rewrite
-from smsby_deploy.config.yaml_nodes import YamlMap
+from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
 from smsby_deploy.problems import Location, ProblemLog
 
 
@@ -66,6 +67,25 @@ def read_expected(expected: YamlMap, location: Location, log: ProblemLog) -> Exp
     if found.least is not None and found.most is not None and found.least > found.most:
         log.error("GUARDRAIL", "expect_recipients: min is greater than max", location)
     return found
+
+
+def read_approval_rules(rules: YamlList, has_price: bool, log: ProblemLog) -> tuple[ApprovalRule, ...]:
+    """Read the list `approvals.rules`."""
+    found = []
+    for rule in rules:
+        when: YamlMap = rule.get("when") or YamlMap((1, 1))
+        if "cost_over" in when and not has_price:
+            place = Location(PROJECT_FILE, *when.values_at["cost_over"])
+            log.error("GUARDRAIL_PRICE", "cost_over requires a price; add `price:` to smsby.yaml", place)
+        found.append(
+            ApprovalRule(
+                rule["need"],
+                when.get("people_over"),
+                _money(when.get("cost_over")),
+                rule.get("not_author", False),
+            )
+        )
+    return tuple(found)
 
 
 def read_release(release: YamlMap, location: Location, log: ProblemLog) -> Release:

@@ -1,4 +1,4 @@
-"""Locks, journals, plans and rescue files are checked before anything of them is used.
+"""Locks, journals, plans, approvals and rescue files are checked before anything of them is used.
 
 They are written by this program alone, but whoever writes the files of a pull request can write them as well. A message
 names keys of the schema and positions, never a value or a key of the document.
@@ -42,6 +42,10 @@ def check_archived(line: Any) -> None:
 
 def check_plan(document: Any) -> None:
     _check(_validator("plan"), document)
+
+
+def check_approval(document: Any) -> None:
+    _check(_validator("approval"), document)
 
 
 def check_rescue(document: Any) -> None:

@@ -42,6 +42,7 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         "chunks": [_chunk_document(chunk) for chunk in entry.chunks],
         "applied": _applied_document(entry.applied),
         **({"approval": asdict(entry.approval)} if entry.approval else {}),
+        **({"signed_by": list(entry.signed_by)} if entry.signed_by else {}),
         **({"ending": asdict(entry.ending) | {"kind": entry.ending.kind.value}} if entry.ending else {}),
         "earlier": [entry_document(old) for old in entry.earlier],
     }
@@ -73,6 +74,7 @@ def read_entry(document: dict[str, Any]) -> Entry:
         chunks=tuple(map(_read_chunk, document["chunks"])),
         applied=_applied_by(**document["applied"]),
         approval=Approval(**document["approval"]) if "approval" in document else None,
+        signed_by=tuple(document.get("signed_by", ())),
         ending=read_ending(document.get("ending")),
         earlier=tuple(map(read_entry, document["earlier"])),
     )

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from smsby_deploy.git import SAFE_OPTIONS
 from smsby_deploy.lock.lease import (
     Holder,
     Stored,
@@ -20,10 +21,7 @@ from smsby_deploy.lock.lease import (
     read_holder,
 )
 
-_SAFE = (
-    *("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit"),
-    *("-c", "gc.auto=0", "-c", "protocol.ext.allow=never"),
-)
+_SAFE = (*SAFE_OPTIONS, "-c", "gc.auto=0", "-c", "protocol.ext.allow=never")
 _AUTHOR = {"NAME": "smsby-deploy", "EMAIL": "smsby-deploy@localhost"}
 _TIMEOUT = 60.0  # seconds
 _TRIES = 4

@@ -203,6 +203,7 @@ class Entry:
     recipients_digest: str | None = None
     own_digest: str | None = None
     approval: Approval | None = None  # kept after it was handed over
+    signed_by: tuple[str, ...] = ()  # whose signatures its plan required, as the file of signers names them
     ending: Ending | None = None
     is_archived: bool = field(default=False, repr=False, compare=False)  # the lock itself does not have it
     # The canonical form in the file it was read from; no `replace` copies it.

@@ -12,7 +12,8 @@ from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.output.changes import changes_text, is_foreign, settings_lines
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
 from smsby_deploy.output.problems_text import SEVERITY_COLORS, count_line, problem_lines
-from smsby_deploy.output.values import count_text, list_text, safe_line, span_text
+from smsby_deploy.output.terminal import write_line
+from smsby_deploy.output.values import clean, count_text, list_text, safe_line, span_text
 from smsby_deploy.plan.model import Action, ActionKind, Plan, Totals
 from smsby_deploy.plan.result import PlanResult, SavedPlanUse
 from smsby_deploy.problems import Problem, Severity
@@ -21,6 +22,8 @@ from smsby_deploy.wording import counted, sentence, time_text
 
 if TYPE_CHECKING:
     from rich.text import Text
+
+    from smsby_deploy.plan.approvals import SignedPlan
 
 _SYMBOLS = {
     ActionKind.CREATE: ("+", "green"),
@@ -262,3 +265,18 @@ def saved_plan_line(result: PlanResult, apply_command: str) -> str:
             "saved for viewing only: it cannot be applied, because it was made offline or contains errors"
         ),
     }[result.saved_plan_use]
+
+
+def write_signed(signed: SignedPlan, stream: TextIO, *, file: str, plan: str, program: str) -> None:
+    """Write what was signed, and the next commands.
+
+    `file` and `plan` are paths as a shell command needs them.
+    """
+    count = counted(len(signed.mailings), "mailing")
+    write_line(f"signed by {clean(signed.name)}: {count} of plan {signed.plan.id}", stream)
+    for action in signed.mailings:
+        size = "? recipients" if action.recipients is None else counted(action.recipients, "recipient")
+        time = action.schedule_time
+        when = time_text(datetime.fromisoformat(time), has_seconds=True) if time else "at once"
+        write_line(f"  {action.address} r{action.revision}  {size}  {when}", stream)
+    write_line(f"next: commit {file}, then {program} apply {plan}", stream)

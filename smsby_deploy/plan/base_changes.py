@@ -53,6 +53,20 @@ def compare_settings(before: YamlMap, after: YamlMap, token: str = "") -> tuple[
     return tuple(sorted(changes, key=_importance))
 
 
+def compare_signers(before: str, after: str) -> tuple[SettingChange, ...]:
+    """Return the signers that differ between the content of two files.
+
+    Whoever adds a key can sign with it.
+    """
+    old, new = (
+        [line for one in text.splitlines() if (line := one.strip()) and not line.startswith("#")]
+        for text in (before, after)
+    )
+    if old == new:
+        return ()
+    return tuple(_compare_values("approvals.signers", old, new, lambda key, value: _shown(key, value, "")))
+
+
 @dataclass(frozen=True, slots=True)
 class LockSide:
     """Which lock is compared, and with what.

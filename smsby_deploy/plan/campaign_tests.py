@@ -357,7 +357,7 @@ class CampaignTests:
     def _clock_failures(self, clock: ClockSubject, desired: Desired, policy: ContentPolicy) -> Iterator[str]:
         # Neither a rehearsal nor a freeze of today says anything about that time.
         api = self.project.api._replace(environment=Environment())
-        project = self.project._replace(api=api, freeze="", rehearsed_in=None)
+        project = self.project._replace(api=api, freeze="", rehearsed_in=None, approvals=None)
         lock = Lock(project.name)
         sent = SentMailings(lock, (), [desired], now=clock.at)
         planner = MailingPlanner(project, lock, sent, NOT_ASKED, None, None, clock.at, [], frozenset())

@@ -53,6 +53,7 @@ class Decision:
     is_overdue: bool = False
     window: Window | None = None  # of a mailing that is held or waits
     approval: Approval | None = None  # the earlier one that still holds
+    signed_by: tuple[str, ...] = ()  # whose signatures it is sent with
 
 
 class Rule(NamedTuple):
@@ -215,6 +216,8 @@ def make_action(
         approval=decision.approval,
         own_digest=desired.own.digest if desired.own is not None else None,
         languages=desired.languages,
+        revision=desired.revision,
+        signed_by=decision.signed_by,
     )
     return _count_rest(action, desired, decision.unsent) if decision.action is ActionKind.RESUME else action
 
@@ -261,6 +264,7 @@ def make_orphan(address: str, entry: Entry) -> Action:
         text_digest=entry.text_digest,
         recipients_digest=entry.recipients_digest,
         own_digest=entry.own_digest,
+        revision=entry.revision,
         is_finished=entry.is_finished or entry.state is EntryState.WITHDRAWN,
     )
 

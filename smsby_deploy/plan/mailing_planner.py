@@ -34,7 +34,8 @@ from smsby_deploy.plan.staleness import query_input
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.problems import Problem, Severity
 
-if TYPE_CHECKING:  # it plans the mailings of its tests
+if TYPE_CHECKING:  # most projects need neither
+    from smsby_deploy.plan.approvals import ApprovalCheck
     from smsby_deploy.plan.campaign_tests import MailingTestResult
 
 _FREEZABLE = COMMITTING | {ActionKind.DUE}
@@ -74,9 +75,11 @@ class MailingPlanner:
     is_handing_over: bool = False  # only what was approved earlier may be sent
     snapshots: dict[str, str] = field(default_factory=dict)
     facts: FactCheck = field(init=False)
+    approvals: ApprovalCheck | None = field(init=False)  # None: no mailing needs a signature
 
     def __post_init__(self) -> None:
         self.facts = FactCheck(self.project)
+        self.approvals = _check_approvals(self.project, self.now, self.problems)
 
     def plan_mailing(self, measured: MeasuredMailing) -> Action | None:
         """Return the action of a mailing, or None if its files cannot be read."""
@@ -151,7 +154,25 @@ class MailingPlanner:
             breaches = check_mailing(self.project.guardrails, mailing, desired, self.now, policy=policy)
             if breaches:
                 return block(ReasonCode.GUARDRAIL, "; ".join(breach.message for breach in breaches))
+            return self._require_signatures(mailing, desired, entry, decision)
         return decision
+
+    def _require_signatures(
+        self, mailing: Mailing, desired: Desired, entry: Entry | None, decision: Decision
+    ) -> Decision:
+        """Return the decision with the signers' names, or blocked where a signature is missing."""
+        if self.approvals is None:
+            return decision
+        from smsby_deploy.plan.approvals import SignedMailing
+
+        # An audience that may change until the hand-over was signed as it was approved.
+        is_kept = self.is_handing_over and mailing.is_fresh and entry is not None
+        audience = entry.audience_digest if is_kept and entry is not None else desired.audience_digest
+        time = mailing.schedule_time.isoformat() if mailing.schedule_time else None
+        signed = SignedMailing(mailing.address, desired.revision, desired.content_digest, audience, time)
+        recipients = None if isinstance(mailing.audience, ContactList) else desired.audience.final
+        names, lack = self.approvals.judge(mailing, signed, recipients, desired.cost)
+        return replace(decision, signed_by=names) if lack is None else block(ReasonCode.APPROVAL, lack)
 
     def _situation(self, mailing: Mailing, desired: Desired, entry: Entry | None) -> Situation:
         """Return the facts about a mailing."""
@@ -209,3 +230,12 @@ def _find_lateness(mailing: Mailing, now: datetime) -> Iterable[Problem]:
 def _warn_of_overdue(mailing: Mailing) -> Problem:
     location = mailing.schedule_location or mailing.location
     return Problem(Severity.WARNING, "EXPIRED", reasons.overdue(mailing), mailing.address, location)
+
+
+def _check_approvals(project: Project, now: datetime, problems: list[Problem]) -> ApprovalCheck | None:
+    policy = None if project.environment.is_rehearsal else project.approvals
+    if policy is None:
+        return None
+    from smsby_deploy.plan.approvals import ApprovalCheck
+
+    return ApprovalCheck(project, policy, now, problems)

@@ -54,7 +54,7 @@ class ReasonCode(StrEnum):
     UNKNOWN = "unknown"  # the outcome of an earlier request is not known
     COLLISION = "collision"  # sms.by or the lock has it under another fingerprint or address
     SCHEDULED = "scheduled"  # an earlier revision is scheduled and not gone
-    APPROVAL = "approval"  # something must happen first: a rehearsal
+    APPROVAL = "approval"  # something must happen first: a rehearsal, or signatures
     FROZEN = "frozen"  # smsby.yaml stops everything
     WITHDRAWN = "withdrawn"  # a user took it back
     GUARDRAIL = "guardrail"  # a guardrail of smsby.yaml forbids it
@@ -75,9 +75,10 @@ class Action:
     Counts and cost are None where only sms.by knows them (contact lists). `contact_list` is set for a list that is kept
     at sms.by; the list of an uploaded mailing is made by apply. `window` is when what is held or waits may be handed over.
     `languages` counts the recipients of each text, where there is one for each language.
-    `text_digest`, `recipients_digest`, `own_digest` and `approval`, the earlier one that it is sent under, are for the lock;
-    a plan file does not have them, nor `is_overdue`, its time passed before it was approved, and `is_finished`: nothing more
-    of it is handed to sms.by.
+    `revision` is None in plans of older versions.
+    `text_digest`, `recipients_digest`, `own_digest`, `approval`, the earlier one that it is sent under, and `signed_by`, who
+    signed it, are for the lock; a plan file does not have them, nor `is_overdue`, its time passed before it was approved, and
+    `is_finished`: nothing more of it is handed to sms.by.
     """
 
     address: str
@@ -107,6 +108,8 @@ class Action:
     window: Window | None = None
     approval: Approval | None = None
     languages: Mapping[str, int] = field(default_factory=dict)
+    revision: int | None = None
+    signed_by: tuple[str, ...] = ()
 
     @property
     def sends(self) -> bool:

@@ -71,6 +71,7 @@ def _action_document(action: Action) -> dict[str, Any]:
         "action": action.action.value,
         "reason": remove_controls(mask_phones(action.reason)),
         "reason_code": action.reason_code,
+        **({"revision": action.revision} if action.revision is not None else {}),
         "via": action.via,
         "recipients": action.recipients,
         "parts": action.parts,
@@ -237,6 +238,7 @@ def _read_action(document: dict[str, Any]) -> Action:
         contact_list=NamedId(**known) if (known := document.get("list")) else None,
         window=Window.parse(**window) if (window := document.get("window")) else None,
         languages=document.get("languages", {}),
+        revision=document.get("revision"),
     )
 
 

@@ -22,7 +22,13 @@ from smsby_deploy.errors import FilesInvalid, PlanRefused, SmsbyDeployError, Usa
 from smsby_deploy.lock.environment import PRODUCTION, LockPlace
 from smsby_deploy.lock.places import open_lock_at
 from smsby_deploy.lock.records import Lock
-from smsby_deploy.plan.base_changes import LockSide, compare_locks, compare_settings, compare_with_plan
+from smsby_deploy.plan.base_changes import (
+    LockSide,
+    compare_locks,
+    compare_settings,
+    compare_signers,
+    compare_with_plan,
+)
 from smsby_deploy.plan.chunks import OnBatch
 from smsby_deploy.plan.comparison import AudienceSets, Base, base_of_lock, base_of_plan
 from smsby_deploy.plan.model import BaseChanges, Plan, SettingChange
@@ -160,7 +166,8 @@ def compare_plan(
     else:
         after = read_yaml(project.root / PROJECT_FILE, PROJECT_FILE)
         settings = () if base.settings is None else compare_settings(base.settings, after, token)
-        settings = (*_compare_opt_outs(base, files.suppressed, opted_out), *settings)
+        opt_outs = _compare_opt_outs(base, files.suppressed, opted_out)
+        settings = (*_compare_signers(base, project), *opt_outs, *settings)
         changes = BaseChanges(base.label, settings, gaps=base.gaps)
         found = [] if base.lock is None else [*compare_locks(base.lock, lock, side)]
         found += _compare_rehearsals(base, project)
@@ -180,6 +187,19 @@ def _compare_opt_outs(
         yield SettingChange(
             "suppress", counted(len(before), "opt-out"), f"{gone:,} of them no longer subtracted"
         )
+
+
+def _compare_signers(base: CheckoutBase, project: Project) -> tuple[SettingChange, ...]:
+    """Report whose signatures count that did not count in the base, and the other way round."""
+    before = base.loaded.project.approvals if base.loaded is not None else None
+    return compare_signers(*(_read_text(one.path) if one else "" for one in (before, project.approvals)))
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _compare_rehearsals(base: CheckoutBase, project: Project) -> Iterator[Problem]:

@@ -18,7 +18,7 @@ from smsby_deploy.config.schema import load_schema
 from smsby_deploy.exit_codes import ExitCode
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SCHEMAS = ("project", "campaign", "plan", "lock")
+SCHEMAS = ("project", "campaign", "plan", "lock", "approval")
 _CODE = re.compile(
     r'(?:Problem\(\s*Severity\.\w+,|_problem\(|place_problem\(\w+(?:\.\w+)?,|complain\(|at\([^"]*,)\s*"([A-Z_]+)"'
 )

@@ -71,6 +71,10 @@ CASES: dict[str, Case] = {
     "AMBIGUOUS_ALPHANAME": Case(top="alphaname: 1364\n", commands=_PLAN, alphanames={"1363": "1364", "1364": "Kvetka"}),
     "AMBIGUOUS_LIST": Case(mailing="  - name: vip\n    list: Newsletter\n", commands=(_SAME_NAME, *_PLAN)),
     "ALL_SUPPRESSED": Case(project="suppress: [list.csv]\n"),
+    "APPROVAL": Case(
+        project="approvals: {signers: signers.txt, rules: [{need: 1}]}\n", commands=_PLAN,
+        files={"signers.txt": "anna@example.com ssh-ed25519 AAAA\n", "approvals/anna.json": "{}"},
+    ),
     "AUDIENCE_CHANGED": Case(commands=(_SENT, *_PLAN), then=(("list.csv", f"{_LIST}375293333333,Olga\n"),)),
     "BLOCKED": Case(project="guardrails: {max_recipients: 1}\n", commands=_GITHUB),
     "CANCELLED": Case(mailing=f"{_MAILING}    cancelled: 'wrong prices'\n", commands=(("plan", "--offline"),)),

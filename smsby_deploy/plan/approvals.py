@@ -1,0 +1,294 @@
+"""Signatures that mailings need before they are sent, by the rules under `approvals`.
+
+`approve` signs the mailings of a plan: environment, address, revision, content and audience digest, and time. Each signature
+is a file in approvals/ that is only ever added, so pull requests with approvals never conflict. Later opt-outs change
+nothing that is signed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from smsby_deploy.config.declarations import ApprovalPolicy, ApprovalRule, Mailing, Project
+from smsby_deploy.errors import PlanRefused, Refused
+from smsby_deploy.files import write_file
+from smsby_deploy.git import ask_git
+from smsby_deploy.lock.documents import check_approval
+from smsby_deploy.plan.fingerprint import canonical_json
+from smsby_deploy.plan.model import Action, ActionKind, Plan, ReasonCode
+from smsby_deploy.plan.signatures import find_signer, sign
+from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.wording import counted
+
+FOLDER = "approvals"
+APPROVAL = "APPROVAL"
+_FORMAT, _VERSION = "smsby-approval", 1
+_LARGEST = 10_000_000  # bytes of a file
+_NOT_IN_NAMES = re.compile(r"[^\w@.+-]", re.ASCII)
+
+
+class SignedMailing(NamedTuple):
+    """What a signature says about one mailing; `schedule_time` is in ISO format with offset."""
+
+    address: str
+    revision: int
+    content_digest: str
+    audience_digest: str
+    schedule_time: str | None
+
+
+class ApprovalFile(NamedTuple):
+    """One signature, over the mailings of one plan."""
+
+    name: str
+    signed: dict[str, Any]
+    signature: str
+    mailings: frozenset[SignedMailing]
+
+
+class Signatures(NamedTuple):
+    """Who signed a mailing, and what it lacks; None if nothing."""
+
+    names: tuple[str, ...]
+    lack: str | None
+
+
+@dataclass(slots=True)
+class ApprovalCheck:
+    """Judges mailings by the approvals in the project; reads and verifies only what it needs.
+
+    Signatures that cannot be used are added to `problems`.
+    """
+
+    project: Project
+    policy: ApprovalPolicy
+    now: datetime
+    problems: list[Problem]
+    _read: list[ApprovalFile] | None = None
+    _names: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by the name of the file
+    _authors: dict[str, Author] = field(default_factory=dict)
+
+    def judge(
+        self, mailing: Mailing, signed: SignedMailing, recipients: int | None, cost: Decimal | None
+    ) -> Signatures:
+        """Say who signed a mailing with so many recipients, and which rule is not met.
+
+        Raises:
+            SmsbyDeployError: ssh-keygen is missing.
+        """
+        rules = [rule for rule in self.policy.rules if _applies(rule, recipients, cost)]
+        if not rules:
+            return Signatures((), None)
+        persons = self._find_persons(signed)
+        names = tuple(sorted(person[0] for person in persons))
+        strictest_first = sorted(rules, key=lambda rule: -rule.need)
+        lacks = (self._find_lack(rule, mailing, persons) for rule in strictest_first)
+        return Signatures(names, next((lack for lack in lacks if lack), None))
+
+    def _find_lack(
+        self, rule: ApprovalRule, mailing: Mailing, persons: Sequence[tuple[str, ...]]
+    ) -> str | None:
+        counting, aside = list(persons), ""
+        if rule.is_without_author:
+            author = self._author_of(mailing.file)
+            counting = [one for one in persons if author.email and author.email not in map(str.casefold, one)]
+            if not author.email:
+                aside = f"; no signature counts while {author.why_unknown}"
+            elif len(counting) < len(persons):
+                aside = f"; the author of the last commit of {mailing.file} does not count"
+        if len(counting) >= rule.need:
+            return None
+        who = f" ({', '.join(sorted(one[0] for one in counting))})" if counting else ""
+        need = counted(rule.need, "signature")
+        return f"it needs {need} and has {len(counting)}{who}{aside}; sign its plan: smsby-deploy approve PLANFILE"
+
+    def _find_persons(self, signed: SignedMailing) -> list[tuple[str, ...]]:
+        """Return the names of each person who signed; who signed twice, also with two keys, is one."""
+        persons: list[tuple[str, ...]] = []
+        for approval in self._files():
+            if signed not in approval.mailings:
+                continue
+            names = self._verify(approval)
+            if not names:
+                continue
+            same = [one for one in persons if set(one) & set(names)]
+            persons = [one for one in persons if one not in same]
+            persons.append(tuple(dict.fromkeys(name for one in (*same, names) for name in one)))
+        return persons
+
+    def _verify(self, approval: ApprovalFile) -> tuple[str, ...]:
+        if approval.name not in self._names:
+            content = canonical_json(approval.signed)
+            names = find_signer(content, approval.signature, self.policy.path, self.now)
+            if not names:
+                message = (
+                    f"its signature does not count: no key of {self.policy.name} that is valid now made it"
+                )
+                self.problems.append(_problem(message, approval.name))
+            self._names[approval.name] = names
+        return self._names[approval.name]
+
+    def _files(self) -> Iterable[ApprovalFile]:
+        """Return the approvals of this project and environment."""
+        if self._read is None:
+            self._read = []
+            for path in sorted((self.project.root / FOLDER).glob("*.json")):
+                try:
+                    approval = read_approval(path)
+                except (OSError, ValueError, RecursionError):
+                    message = "it is no approval, or was edited; have the plan signed again"
+                    self.problems.append(_problem(message, f"{FOLDER}/{path.name}"))
+                    continue
+                place = (approval.signed["project"], approval.signed["environment"])
+                if place == (self.project.name, self.project.environment.name):
+                    self._read.append(approval)
+        return self._read
+
+    def _author_of(self, file: str) -> Author:
+        if file not in self._authors:
+            self._authors[file] = find_author(self.project.root, file)
+        return self._authors[file]
+
+
+class Author(NamedTuple):
+    """The author of the last commit of a file.
+
+    `email` is in lower case, and empty if `why_unknown` says why it is not known.
+    """
+
+    email: str
+    why_unknown: str = ""
+
+
+def find_author(root: Path, file: str) -> Author:
+    """Return who wrote the last commit of `file`.
+
+    That is not known if `file` has changed since, or if its history is not complete.
+    """
+    if ask_git(root, "rev-parse", "--is-inside-work-tree") != "true":
+        return Author("", f"{file} is in no git repository, which knows its author")
+    if ask_git(root, "status", "--porcelain", "--", file) != "":
+        return Author("", f"{file} has changes that are not committed")
+    email, _, parents = (ask_git(root, "log", "-1", "--format=%ae%x00%P", "--", file) or "").partition("\0")
+    if not parents and ask_git(root, "rev-parse", "--is-shallow-repository") != "false":
+        return Author(
+            "", f"the checkout lacks the history of {file}, which names its author (fetch all of it)"
+        )
+    return Author(email.casefold(), "" if email else f"the last commit of {file} names no author")
+
+
+def _applies(rule: ApprovalRule, recipients: int | None, cost: Decimal | None) -> bool:
+    """Whether a rule applies; a number that is not known may be any."""
+    most, limit = rule.people_over, rule.cost_over
+    if most is not None and recipients is not None and recipients <= most:
+        return False
+    return limit is None or cost is None or cost > limit
+
+
+def _problem(message: str, name: str) -> Problem:
+    return Problem(Severity.WARNING, APPROVAL, message, location=Location(name))
+
+
+# --- Files -----------------------------------------------------------------------------------------------------------
+
+
+def read_approval(path: Path) -> ApprovalFile:
+    """Return the approval in `path`.
+
+    Raises:
+        OSError, ValueError, RecursionError: it cannot be read, or is none.
+    """
+    if path.is_symlink() or path.stat().st_size > _LARGEST:
+        raise ValueError("a link, or too large")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    check_approval(document)
+    signature = document.pop("signature")
+    mailings = frozenset(SignedMailing(**one) for one in document["mailings"])
+    return ApprovalFile(f"{FOLDER}/{path.name}", document, signature, mailings)
+
+
+@dataclass(frozen=True)
+class SignedPlan:
+    """A plan that was signed: by whom, which of its mailings, and the file in the project."""
+
+    plan: Plan
+    name: str
+    mailings: tuple[Action, ...]
+    file: str
+
+    @cached_property
+    def recipients(self) -> int:
+        return sum(action.recipients or 0 for action in self.mailings)
+
+
+def sign_plan(project: Project, plan: Plan, key: Path, now: datetime) -> SignedPlan:
+    """Sign what `plan` would send, and write the signature to approvals/.
+
+    Raises:
+        Refused: there are no rules, nothing would be sent, or the key's signature would not count.
+        PlanRefused: the plan is of another project or environment, was made offline, or by an older version.
+        SmsbyDeployError: ssh-keygen is missing, or does not sign; or the file cannot be written.
+    """
+    policy = project.approvals
+    if policy is None:
+        raise Refused("smsby.yaml has no `approvals`, so no signature is needed")
+    _check_plan(project, plan)
+    mailings = tuple(action for action in plan.actions if _needs_signature(action))
+    if not mailings:
+        raise Refused("nothing to sign: the plan sends nothing")
+    document = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "project": plan.project,
+        "environment": plan.environment,
+        "plan": plan.id,
+        "mailings": [_signed_mailing(action)._asdict() for action in mailings],
+    }
+    content = canonical_json(document)
+    signature = sign(content, key)
+    names = find_signer(content, signature, policy.path, now)
+    if not names:
+        raise Refused(
+            f"the signature of {key.name} would not count: {policy.name} does not have the key, or not as valid now",
+            hint=f"add its public key to {policy.name} in a pull request of its own",
+        )
+    file = f"{FOLDER}/{plan.id}-{_NOT_IN_NAMES.sub('_', names[0])}.json"
+    path = project.root / file
+    path.parent.mkdir(exist_ok=True)
+    write_file(path, json.dumps(document | {"signature": signature}, ensure_ascii=False, indent=2) + "\n")
+    return SignedPlan(plan, names[0], mailings, file)
+
+
+def _check_plan(project: Project, plan: Plan) -> None:
+    hint = "make a new plan: smsby-deploy plan --out FILE"
+    if plan.project != project.name:
+        raise PlanRefused(f"it is a plan of the project {plan.project}", hint=hint)
+    if plan.environment != project.environment.name:
+        made, here = plan.environment, project.environment.name
+        raise PlanRefused(f"it was made for the environment {made}, not for {here}", hint=hint)
+    if plan.account is None:
+        raise PlanRefused("it was made offline, so it cannot be applied", hint=hint)
+    if plan.has_errors:
+        raise PlanRefused("it has errors, so it cannot be applied", hint=hint)
+    if any(action.revision is None for action in plan.actions if _needs_signature(action)):
+        raise PlanRefused("it was made by an older version, which records no revisions", hint=hint)
+
+
+def _needs_signature(action: Action) -> bool:
+    is_held_back = action.action is ActionKind.BLOCKED and action.reason_code is ReasonCode.APPROVAL
+    return action.commits or is_held_back
+
+
+def _signed_mailing(action: Action) -> SignedMailing:
+    assert action.revision is not None
+    return SignedMailing(
+        action.address, action.revision, action.content_digest, action.audience_digest, action.schedule_time
+    )

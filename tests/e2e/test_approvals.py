@@ -1,0 +1,119 @@
+"""Mailings that need signatures, from plan to lock."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import PROJECT, Shop
+from tests.e2e.forked import CLOCK_AHEAD
+from tests.plan.ssh_keys import Keys, make_keys
+
+pytestmark = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen")
+APPROVALS = "approvals: {signers: signers.txt, rules: [{need: 2}]}\n"
+CAMPAIGN = """\
+version: 1
+campaign: sale
+mailings:
+  - name: vip
+    recipients: ["375291234567", "375291234568", "375291234569"]
+    text: Hello
+"""
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    return make_keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def sale(shop: Shop, keys: Keys) -> Shop:
+    shutil.copy(keys.signers, shop.root / "signers.txt")
+    shop.write("smsby.yaml", PROJECT + APPROVALS)
+    shop.write("sale.yaml", CAMPAIGN)
+    return shop
+
+
+def _approve(shop: Shop, keys: Keys, *names: str) -> None:
+    for name in names:
+        signed = shop.run("approve", "plan.json", "--key", str(keys[name]))
+        assert signed.code == 0, signed.err
+        assert f"signed by {name}@example.com: 1 mailing of plan" in signed.out
+
+
+def test_reviewed_plan_is_sent_once_it_is_signed(sale: Shop, keys: Keys) -> None:
+    """The plan shows what it lacks; with its signatures the same file is applied."""
+    planned = sale.run("plan", "--out", "plan.json")
+    assert planned.code == 4
+    assert "approval: it needs 2 signatures and has 0" in planned.out
+    _approve(sale, keys, "anna")
+    refused = sale.run("apply", "plan.json")
+    assert refused.code == 4
+    assert "has 1 (anna@example.com)" in refused.out
+    assert not sale.inbox()
+    _approve(sale, keys, "boris")
+    assert sale.run("apply", "plan.json").code == 0
+    assert len(sale.inbox()) == 3
+    entry = json.loads(sale.run("lock", "show", "sale/vip").out)
+    assert entry["signed_by"] == ["anna@example.com", "boris@example.com"]
+    assert sale.run("plan").code == 0
+
+
+def test_signed_plan_is_stale_after_a_change(sale: Shop, keys: Keys) -> None:
+    """A signature is for what was reviewed, not for the mailing as it is now."""
+    sale.run("plan", "--out", "plan.json")
+    _approve(sale, keys, "anna", "boris")
+    sale.write("sale.yaml", CAMPAIGN.replace("Hello", "Goodbye"))
+    assert sale.run("apply", "plan.json").code == 5
+    assert sale.run("apply", "--auto-approve").code == 4
+    assert not sale.inbox()
+
+
+def test_rehearsal_needs_no_signature(sale: Shop) -> None:
+    rehearsed = sale.run("--env", "sandbox", "apply", "--auto-approve")
+    assert rehearsed.code == 0, rehearsed.err
+    assert len(sale.inbox()) == 3
+
+
+def test_due_mailing_is_verified_again(sale: Shop, keys: Keys) -> None:
+    """A signer who was removed while it waited no longer counts at the hand-over."""
+    time = (datetime.now(UTC) + timedelta(days=2)).replace(microsecond=0, second=0)  # noqa: TID251
+    sale.write(
+        "sale.yaml", CAMPAIGN.replace("mailings:", f"schedule_time: {time:%Y-%m-%dT%H:%M:%S}Z\nmailings:")
+    )
+    sale.write("smsby.yaml", PROJECT + APPROVALS + "release: {before: 12h, at_latest: 20m}\n")
+    sale.run("plan", "--out", "plan.json")
+    _approve(sale, keys, "anna", "boris")
+    held = sale.run("apply", "plan.json")
+    assert (held.code, sale.lock()["mailings"]["sale/vip"]["state"]) == (0, "waiting"), held.out
+    signers = (sale.root / "signers.txt").read_text("utf-8")
+    sale.write("signers.txt", signers.splitlines(keepends=True)[0])
+    in_window = {CLOCK_AHEAD: str(40 * 3600)}
+    refused = sale.run("apply", "--due", env=in_window)
+    assert refused.code == 4, refused.out
+    assert "needs 2 signatures and has 1" in refused.out
+    assert not sale.has_been_called("sendBulkSms")
+    sale.write("signers.txt", signers)
+    assert sale.run("apply", "--due", env=in_window).code == 0
+    assert sale.has_been_called("sendBulkSms")
+
+
+def test_key_that_is_no_signer_is_refused(sale: Shop, keys: Keys) -> None:
+    sale.run("plan", "--out", "plan.json")
+    refused = sale.run("approve", "plan.json", "--key", str(keys["eve"]))
+    assert refused.code == 4
+    assert "would not count: signers.txt does not have the key" in refused.err
+    assert not (sale.root / "approvals").exists()
+
+
+def test_plan_without_ssh_keygen(sale: Shop, keys: Keys, tmp_path: Path) -> None:
+    """Whoever cannot verify a signature must not send."""
+    sale.run("plan", "--out", "plan.json")
+    _approve(sale, keys, "anna")
+    planned = sale.run("plan", env={"PATH": str(tmp_path)})
+    assert planned.code == 1
+    assert "ssh-keygen is missing" in planned.err
