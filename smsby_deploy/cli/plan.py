@@ -25,12 +25,16 @@ if TYPE_CHECKING:
     from smsby_deploy.config.project_loader import LoadedProject
     from smsby_deploy.exit_codes import ExitCode
     from smsby_deploy.lock.records import Lock
+    from smsby_deploy.output.plan_markdown import CommentContext
     from smsby_deploy.plan.model import Plan
     from smsby_deploy.plan.planner import MeasuredFiles
     from smsby_deploy.plan.result import PlanResult
     from smsby_deploy.plan.review import CheckoutBase, PlanReviewer, SavedBase
 
-_WITH_BALANCE = ("text", "markdown")  # the formats that show it: the others ask sms.by nothing more
+_REVIEWED = (
+    "markdown",
+    "html",
+)  # with sample texts and changes; with them and text, sms.by is asked for the balance
 
 
 @click.command(
@@ -39,6 +43,7 @@ _WITH_BALANCE = ("text", "markdown")  # the formats that show it: the others ask
         "smsby-deploy plan",
         "smsby-deploy plan 'spring-sale/*' --out spring.plan.json",
         "smsby-deploy plan --format markdown --out plan.json --compare ../base > comment.md",
+        "smsby-deploy plan --format html > plan.html",
         "smsby-deploy plan --offline --format json",
     ),
 )
@@ -49,14 +54,20 @@ _WITH_BALANCE = ("text", "markdown")  # the formats that show it: the others ask
     metavar="FILE",
     help="Save the plan for `apply FILE`.",
 )
-@format_option("text", "json", "markdown", *MACHINE_FORMATS)
+@click.option(
+    "--page",
+    type=NamedPath(dir_okay=False),
+    metavar="FILE",
+    help="Also write the plan as an HTML page to FILE, as --format html does.",
+)
+@format_option("text", "json", "markdown", "html", *MACHINE_FORMATS)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if there is something to apply.")
 @click.option(
     "--compare",
     type=NamedPath(),
     metavar="BASE",
     help="List what differs in smsby.yaml and in the lock from BASE, another checkout of the project or a saved plan; in "
-    "markdown, compare the mailings with it, too, instead of with the lock.",
+    "markdown and html, compare the mailings with it, too, instead of with the lock.",
 )
 @click.option("--offline", is_flag=True, help="Do not contact sms.by; the plan cannot be applied.")
 @click.pass_obj
@@ -64,6 +75,7 @@ def command(
     context: Context,
     select: tuple[str, ...],
     out: Path | None,
+    page: Path | None,
     form: str,
     detailed_exitcode: bool,
     compare: Path | None,
@@ -74,16 +86,20 @@ def command(
     Exits 3 if the files are not valid and 4 if a mailing is blocked; the plan is printed in both cases.
     """
     from smsby_deploy.cli.session import load, open_lock
+    from smsby_deploy.files import write_file
     from smsby_deploy.plan.plan_file import write_plan
 
     check_output("the plan", out)
+    check_output("the page", page)
+    is_reviewed = form in _REVIEWED or page is not None
     loaded = load(context)
     lock = open_lock(loaded.project).read()
     base = _read_base(context, loaded, compare)
-    reviewer = _make_reviewer(loaded, lock, select, base) if form == "markdown" else None
+    reviewer = _make_reviewer(loaded, lock, select, base) if is_reviewed else None
     files = _measure_files(context, loaded, lock, select, reviewer)
     try:
-        result = _plan(context, loaded, files, is_offline=offline, shows_balance=form in _WITH_BALANCE)
+        shows_balance = is_reviewed or form == "text"
+        result = _plan(context, loaded, files, is_offline=offline, shows_balance=shows_balance)
     except (FilesInvalid, SmsbyUnavailable, Refused) as error:
         if form == "markdown":
             with output_of(error.exit_code, error.message):
@@ -94,11 +110,14 @@ def command(
     if out is not None:
         write_plan(result.plan, out)
     exit_code = result.exit_code(is_detailed=detailed_exitcode)
+    review = None if reviewer is None else _review(context, result, files, reviewer, out, page)
+    if review is not None and page is not None:
+        write_file(page, _reviewed(result, review, "html"))
     with output_of(exit_code):
         if form == "text":
             _write_text(context, result, select, out)
-        elif reviewer is not None:
-            write_text(_comment(context, result, files, reviewer, out), sys.stdout)
+        elif review is not None and form in _REVIEWED:
+            write_text(_reviewed(result, review, form), sys.stdout)
         else:
             write_text(_document(context, result, loaded, form), sys.stdout, has_commands=form == "github")
     _report_use(context, result, out)
@@ -226,23 +245,36 @@ def _make_reviewer(
     return PlanReviewer(loaded.project, baseline)
 
 
-def _comment(
-    context: Context, result: PlanResult, files: MeasuredFiles, reviewer: PlanReviewer, out: Path | None
-) -> str:
+def _review(
+    context: Context,
+    result: PlanResult,
+    files: MeasuredFiles,
+    reviewer: PlanReviewer,
+    out: Path | None,
+    page: Path | None,
+) -> CommentContext:
+    """What the comment and the page show beside the plan."""
     from smsby_deploy.cli.session import find_commit
-    from smsby_deploy.output.plan_markdown import CommentContext, plan_markdown
+    from smsby_deploy.output.plan_markdown import CommentContext
     from smsby_deploy.output.translation import translator
 
-    comment = CommentContext(
+    return CommentContext(
         reviewer.base(result.plan),
         reviewer.reviews(result.plan),
         out=str(out) if out else None,
         commit=find_commit(files.loaded.project.root),
         program=context.program,
         language=translator(files.loaded.project.language),
+        has_page=page is not None,
         tests=files.tests,
     )
-    return plan_markdown(result, comment)
+
+
+def _reviewed(result: PlanResult, review: CommentContext, form: str) -> str:
+    from smsby_deploy.output.plan_html import plan_html
+    from smsby_deploy.output.plan_markdown import plan_markdown
+
+    return plan_html(result, review) if form == "html" else plan_markdown(result, review)
 
 
 def _report_use(context: Context, result: PlanResult, out: Path | None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smsby_deploy.output.changes import word_diff
-from smsby_deploy.output.markdown import code, details_section, escape, preformatted, table_row
+from smsby_deploy.output.markdown import details_section, escape, preformatted, table_row
 from smsby_deploy.output.sms_text import ENCODING_NAMES
 from smsby_deploy.output.translation import Translator
 from smsby_deploy.plan.campaign_tests import MailingTestResult, TestOutcome, count_outcomes
@@ -43,22 +43,8 @@ def audience_section(action: Action, t: Translator) -> str:
     audience = action.audience
     if not audience.rows:
         return ""
-    subtracted = {
-        t.gettext("invalid phone number, dropped"): audience.invalid,
-        t.gettext("duplicate phone number"): audience.duplicate,
-        t.gettext("opted out"): audience.suppressed,
-        t.gettext("not a test phone, held out"): audience.held_out,
-    }
-    steps = [(name, f"-{t.count(count)}") for name, count in subtracted.items() if count]
-    rows = (
-        (t.gettext("rows read"), t.count(audience.rows)),
-        *steps,
-        (f"**{t.gettext('recipients')}**", t.count(audience.final)),
-        *(
-            (t.gettext("language {name}", name=code(language)), t.count(count))
-            for language, count in action.languages.items()
-        ),
-    )
+    *steps, (name, count) = audience_rows(action, t)
+    rows = (*steps, (f"**{name}**", count))
     table = f"| | {t.gettext('count')} |\n|---|---:|\n" + "".join(map(table_row, rows))
     summary = t.gettext(
         "Audience of {name}: {rows:row|rows} → {recipients:recipient|recipients}",
@@ -67,6 +53,22 @@ def audience_section(action: Action, t: Translator) -> str:
         recipients=audience.final,
     )
     return details_section(summary, table)
+
+
+def audience_rows(action: Action, t: Translator) -> list[tuple[str, str]]:
+    """From the rows of the list to the recipients: names and counts; empty if no list was read."""
+    audience = action.audience
+    if not audience.rows:
+        return []
+    subtracted = {
+        t.gettext("invalid phone number, dropped"): audience.invalid,
+        t.gettext("duplicate phone number"): audience.duplicate,
+        t.gettext("opted out"): audience.suppressed,
+        t.gettext("not a test phone, held out"): audience.held_out,
+    }
+    steps = [(name, f"-{t.count(count)}") for name, count in subtracted.items() if count]
+    first = (t.gettext("rows read"), t.count(audience.rows))
+    return [first, *steps, (t.gettext("recipients"), t.count(audience.final))]
 
 
 def text_change_section(action: Action, base: Base, review: MailingReview | None, t: Translator) -> str:

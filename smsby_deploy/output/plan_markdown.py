@@ -85,7 +85,8 @@ class CommentContext:
     """What the comment shows beside the plan.
 
     `reviews` maps addresses to what is known of their files. `out` is the plan file as `apply` needs it; `program` starts
-    every command. `tests` are the results of the mailings' own tests.
+    every command. `tests` are the results of the mailings' own tests. `has_page`: the plan is also written as a page, to
+    which a pipeline may make a link (see `_head`).
     """
 
     base: Base
@@ -93,6 +94,7 @@ class CommentContext:
     out: str | None = None
     commit: str | None = None
     program: str = "smsby-deploy"
+    has_page: bool = False
     language: Translator = ENGLISH
     tests: Sequence[MailingTestResult] = ()
 
@@ -179,6 +181,8 @@ def _head(result: PlanResult, context: CommentContext) -> str:
         lines += ["", f"**{t.gettext('Apply will refuse the whole plan:')}** {refusal}"]
     if plan.account is None:
         lines += ["", f"> {t.gettext('Made offline, without asking sms.by: this plan cannot be applied.')}"]
+    if context.has_page:  # invisible: only the pipeline knows where it puts the page
+        lines += ["", f"<!-- smsby-deploy:page {t.gettext('Open the plan as a page')} -->"]
     return "\n".join(lines) + "\n\n"
 
 

@@ -59,3 +59,11 @@ def counts_text(plan: Plan, t: Translator) -> str:
         if count
     ]
     return ", ".join(counts) or t.gettext("no mailings")
+
+
+def change_of_cost_text(plan: Plan, base: Base, t: Translator) -> str:
+    """`+0.572 compared with main`; empty if the base has no costs."""
+    change = cost_change(plan, base)
+    if change is None:
+        return ""
+    return t.gettext("{change} compared with {base}", change=t.signed(change), base=t.sentence(base.label))

@@ -18,7 +18,7 @@ _CODE = re.compile(r"`([^`]+)`")
 
 
 class ProblemHelp(NamedTuple):
-    """Both in Markdown, without a period at the end."""
+    """Both in Markdown, without a period at the end; `meaning` begins a sentence."""
 
     meaning: str
     way_out: str
@@ -28,7 +28,13 @@ class ProblemHelp(NamedTuple):
 def problem_help(language: str) -> Mapping[str, ProblemHelp]:
     """Return the help on each problem code in `language`."""
     rows = _ROW.findall(problems_page(language).read_text(encoding="utf-8"))
-    return {code: ProblemHelp(_SEVERITY.sub("", meaning), way_out) for code, meaning, way_out in rows}
+    return {
+        code: ProblemHelp(_capital(_SEVERITY.sub("", meaning)), way_out) for code, meaning, way_out in rows
+    }
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def as_html(text: str) -> str:
@@ -39,4 +45,4 @@ def as_html(text: str) -> str:
 def help_line(known: ProblemHelp, t: Translator) -> str:
     """Return a line below an item of a list in Markdown."""
     way_out = t.gettext("What to do: {way_out}", way_out=as_html(known.way_out))
-    return f"  <br>**{as_html(known.meaning[0].upper() + known.meaning[1:])}.** {way_out}.\n"
+    return f"  <br>**{as_html(known.meaning)}.** {way_out}.\n"

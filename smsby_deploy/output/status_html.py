@@ -84,8 +84,11 @@ def page_template(name: str) -> Template:
     """A template of this folder that escapes every value."""
     import jinja2
 
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(files("smsby_deploy.output").joinpath(name).read_text(encoding="utf-8"))
+    loader = jinja2.FunctionLoader(
+        lambda file: files("smsby_deploy.output").joinpath(file).read_text(encoding="utf-8")
+    )
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader)
+    return environment.get_template(name)
 
 
 def _tiles(report: StatusReport, currency: str | None, t: Translator) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
@@ -75,10 +75,15 @@ class Translator:
         tenths = part * 1000 // whole
         return f"{tenths // 10}.{tenths % 10}%"
 
+    def day(self, day: date, *, has_year: bool = True) -> str:
+        """A day in a calendar."""
+        text = f"{_DAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}"
+        return f"{text} {day.year}" if has_year else text
+
     def day_and_time(self, moment: datetime) -> str:
         """A time with its day of the week, in its own zone."""
-        day = f"{_DAYS[moment.weekday()]} {moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
-        return f"{day} {moment:%H:%M}" + (f":{moment:%S}" if moment.second else "")
+        clock = f"{moment:%H:%M}" + (f":{moment:%S}" if moment.second else "")
+        return f"{self.day(moment)} {clock}"
 
 
 ENGLISH = Translator()
@@ -133,6 +138,11 @@ class _Catalog(Translator):
         if not whole:
             return "–"
         return format_percent(Decimal(part * 1000 // whole) / 1000, "0.0\u00a0%", self.locale)
+
+    def day(self, day: date, *, has_year: bool = True) -> str:
+        from babel.dates import format_date
+
+        return format_date(day, "EEE d MMM y" if has_year else "EEE d MMM", self.locale)
 
     def day_and_time(self, moment: datetime) -> str:
         return self._date(moment, _DAY_AND_MINUTES)

@@ -196,10 +196,14 @@ def _compare_content(
 
 
 def _has_new_list(action: Action, before: BaseMailing) -> bool:
-    """Whether it is sent to another contact list, also if that has the same name."""
-    return (
-        None not in (action.contact_list, before.contact_list) and action.contact_list != before.contact_list
-    )
+    """Whether it is sent to another contact list, also if that has the same name.
+
+    A checkout of the base knows the name only.
+    """
+    now, then = action.contact_list, before.contact_list
+    if now is None or then is None:
+        return False
+    return now.name != then.name if None in (now.id, then.id) else now != then
 
 
 def _instant(schedule_time: str | None) -> datetime | None:

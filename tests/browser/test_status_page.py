@@ -31,7 +31,7 @@ _FRAME = """<!doctype html><script>addEventListener("message", (event) => docume
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 
 
-def _chromium(*arguments: str) -> str:
+def chromium(*arguments: str) -> str:
     assert CHROMIUM is not None
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
@@ -46,7 +46,7 @@ def test_status_page_fits_the_screen_and_draws_charts(tmp_path: Path, width: int
     (tmp_path / "status.html").write_text(probed, encoding="utf-8")
     frame = tmp_path / "frame.html"
     frame.write_text(_FRAME.format(width=width), encoding="utf-8")
-    dom = _chromium("--window-size=1300,2000", "--virtual-time-budget=2000", "--dump-dom", frame.as_uri())
+    dom = chromium("--window-size=1300,2000", "--virtual-time-budget=2000", "--dump-dom", frame.as_uri())
     found = re.search(r'data-probe="([^"]*)"', dom)
     assert found is not None
     assert found[1] == f"{width} 0 0 true 0"
@@ -57,7 +57,7 @@ def test_status_page_can_be_printed(tmp_path: Path) -> None:
     page, picture, paper = tmp_path / "status.html", tmp_path / "status.png", tmp_path / "status.pdf"
     text = status_html(examples.status(), currency="BYN", tool="smsby-deploy", zone="Europe/Minsk")
     page.write_text(text, encoding="utf-8")
-    _chromium("--window-size=1200,900", f"--screenshot={picture}", page.as_uri())
+    chromium("--window-size=1200,900", f"--screenshot={picture}", page.as_uri())
     assert struct.unpack(">II", picture.read_bytes()[16:24]) == (1200, 900)
-    _chromium(f"--print-to-pdf={paper}", "--no-pdf-header-footer", page.as_uri())
+    chromium(f"--print-to-pdf={paper}", "--no-pdf-header-footer", page.as_uri())
     assert re.findall(rb"/Type\s*/Page\b", paper.read_bytes())

@@ -24,7 +24,7 @@ mailings:
 MARKUP = ("markdown", "html", "junit", "sarif", "codeclimate")
 FORMATS = {
     "validate": ("text", "json", "github", "sarif", "junit", "codeclimate"),
-    "plan": ("text", "json", "markdown", "github", "sarif", "junit", "codeclimate"),
+    "plan": ("text", "json", "markdown", "html", "github", "sarif", "junit", "codeclimate"),
     "status": ("text", "json", "markdown", "html", "junit", "csv"),
     "status --history": ("text", "json", "markdown"),
     "render sale/*": ("text", "json"),

@@ -35,6 +35,7 @@ from smsby_deploy.output.json_documents import (
 )
 from smsby_deploy.output.json_log import JsonLog
 from smsby_deploy.output.markdown import COMMENT_BYTES
+from smsby_deploy.output.plan_html import plan_html
 from smsby_deploy.output.plan_markdown import CommentContext, no_plan_markdown, plan_markdown
 from smsby_deploy.output.plan_text import write_plan_text
 from smsby_deploy.output.problems_text import problem_line, write_problems
@@ -43,6 +44,7 @@ from smsby_deploy.output.status_csv import status_csv
 from smsby_deploy.output.status_html import status_html
 from smsby_deploy.output.status_markdown import status_markdown
 from smsby_deploy.output.status_text import write_status
+from smsby_deploy.output.translation import translator
 from smsby_deploy.plan.comparison import Base, BaseMailing
 from smsby_deploy.plan.drift import Difference
 from smsby_deploy.plan.guardrails import Breach
@@ -111,6 +113,10 @@ def test_no_plan_format_leaks(first: str, second: str, third: str) -> None:
     assert "@zz" not in comment
     _assert_clean(no_plan_markdown("shop", "production", first), is_markup=True)
     assert len(comment.encode()) <= COMMENT_BYTES
+    for language in ("en", "ru"):
+        there = replace(context, language=translator(language))
+        _assert_clean(plan_html(result, there), is_markup=True)
+        _assert_clean(plan_markdown(result, there), is_markup=True)
     stream = io.StringIO()
     write_plan_text(result, stream, color=False)
     write_problems(plan.problems, stream, color=False)

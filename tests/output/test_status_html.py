@@ -19,7 +19,7 @@ def page(report: StatusReport, language: Translator = ENGLISH) -> str:
     )
 
 
-class _Page(HTMLParser):
+class PageReader(HTMLParser):
     """Tags with their attributes, and the text of headings."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ def test_status_html_is_in_russian_if_the_project_is() -> None:
 def test_status_html_loads_nothing() -> None:
     """No script, link, image or font, and no URL but an XML namespace: it works offline."""
     text = page(examples.status())
-    read = _Page()
+    read = PageReader()
     read.feed(text)
     names = {tag for tag, _ in read.tags}
     assert not names & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
@@ -65,7 +65,7 @@ def test_status_html_loads_nothing() -> None:
 
 def test_status_html_has_a_table_behind_each_chart() -> None:
     """Charts are hidden from screen readers; each has a heading and a table with a caption and scoped headings."""
-    read = _Page()
+    read = PageReader()
     read.feed(page(examples.status()))
     assert read.headings == [
         "SMS status: shop",

@@ -72,6 +72,14 @@ def test_compare_action_finds_another_list() -> None:
             assert compare_action(now, Base("main", {"sale/vip": other}), "Hi") == change
 
 
+def test_compare_action_knows_a_list_by_name_without_its_id() -> None:
+    """A checkout of the base is read offline, so no id of its lists is known."""
+    now = replace(_NOW, contact_list=NamedId("Newsletter", 34))
+    for name, is_new in (("Newsletter", False), ("VIP", True)):
+        before = replace(_SAME, contact_list=NamedId(name, None))
+        assert compare_action(now, Base("main", {"sale/vip": before}), "Hi") == Change(has_new_list=is_new)
+
+
 def test_compare_action_of_a_new_mailing() -> None:
     """A mailing that the base does not have is new."""
     assert compare_action(_NOW, Base("main")) == Change(is_new=True)

@@ -1,4 +1,4 @@
-"""Attacks on the comment of a pull request: it is public, the recipients' values are not."""
+"""Attacks on the comment of a pull request and the page of a plan: others read them, the values are not theirs."""
 
 from __future__ import annotations
 
@@ -29,19 +29,24 @@ _SECRETS = (
 )  # fmt: skip
 
 
+@pytest.mark.parametrize("language", ["en", "ru"])
 @pytest.mark.parametrize("text", _TEXTS)
 def test_comment_shows_no_value_through_any_filter(
-    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    text: str, language: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The author of a template cannot print a value in a form in which it would not be recognized."""
-    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\n", "utf-8")
+    (tmp_path / "smsby.yaml").write_text(f"version: 1\nproject: shop\nlanguage: {language}\n", "utf-8")
     (tmp_path / "sale.yaml").write_text(
         f'version: 1\ncampaign: sale\nmailings:\n  - name: vip\n    recipients: {{file: vip.csv}}\n    text: "{text}"\n',
         "utf-8",
     )
     (tmp_path / "vip.csv").write_text(f"{','.join(_ROW)}\n{','.join(_ROW.values())}\n", "utf-8")
-    run(["-C", str(tmp_path), "plan", "--offline", "--format", "markdown"])
+    page = tmp_path / "plan.html"
+    run(["-C", str(tmp_path), "plan", "--offline", "--format", "markdown", "--page", str(page)])
     comment = capsys.readouterr().out
-    _, _, samples = comment.partition("Sample texts of")
+    _, _, samples = comment.partition("sale/vip (1)" if language == "ru" else "Sample texts of")
     assert "*" in samples.partition("</pre>")[0]
     assert [secret for secret in _SECRETS if secret in samples] == []
+    _, _, bubbles = page.read_text("utf-8").partition('class="bubble"')
+    assert "*" in bubbles.partition("</p>")[0]
+    assert [secret for secret in _SECRETS if secret in bubbles] == []

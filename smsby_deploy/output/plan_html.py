@@ -1,0 +1,358 @@
+"""A plan as one self-contained HTML page, for reviewers without an account at the forge.
+
+It has the verdict, the money, points to check, a calendar, and each mailing with its texts as on a phone. It loads nothing
+and can be printed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from smsby_deploy.lock.environment import PRODUCTION
+from smsby_deploy.output.changes import change_text, changes_text, is_foreign, word_diff
+from smsby_deploy.output.plan_details import audience_rows, encoding_text, parts_text
+from smsby_deploy.output.plan_text import archived_line, fold_plan, unscheduled_text
+from smsby_deploy.output.plan_verdict import change_of_cost_text, counts_text, first_send_text, verdict_text
+from smsby_deploy.output.problem_help import as_html, problem_help
+from smsby_deploy.output.sms_text import ENCODING_NAMES
+from smsby_deploy.output.status_html import page_template
+from smsby_deploy.output.values import list_text, local_and_utc, safe_line, span_text
+from smsby_deploy.plan.comparison import compare_action, removed_since
+from smsby_deploy.plan.model import Action, ActionKind
+from smsby_deploy.plan.plan_file import plan_document
+from smsby_deploy.plan.result import PlanResult, Verdict
+from smsby_deploy.problems import Problem, Severity
+
+if TYPE_CHECKING:
+    from smsby_deploy.output.plan_markdown import CommentContext
+    from smsby_deploy.output.translation import Translator
+    from smsby_deploy.texts.samples import MailingReview, Sample
+
+_VERDICTS = {
+    Verdict.INVALID: "bad",
+    Verdict.REFUSED: "bad",
+    Verdict.BLOCKED: "bad",
+    Verdict.READY: "good",
+    Verdict.NOTHING_TO_SEND: "good",
+}
+# How an action is colored.
+_LOOKS = {
+    ActionKind.RESUME: "doubt",
+    ActionKind.ADOPT: "wait",
+    ActionKind.WAITING: "wait",
+    ActionKind.DUE: "doubt",
+    ActionKind.NOOP: "quiet",
+    ActionKind.ORPHAN: "quiet",
+    ActionKind.BLOCKED: "bad",
+}
+_DEPARTING = frozenset(ActionKind) - {ActionKind.BLOCKED, ActionKind.ORPHAN, ActionKind.ADOPT}
+_WITHOUT_REASON = frozenset({ActionKind.CREATE, ActionKind.NOOP})
+_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A figure; `note` is smaller and below it."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Something to check; `meaning` and `way_out` are HTML, everything else is text."""
+
+    look: str
+    text: str
+    code: str = ""
+    address: str = ""
+    place: str = ""
+    meaning: str = ""
+    way_out: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bubble:
+    """A text as one recipient reads it, in the parts that are billed."""
+
+    pieces: tuple[str, ...]
+    why: str
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A mailing. `diff` is HTML."""
+
+    id: str
+    address: str
+    look: str
+    action: str
+    reason: str
+    sender: str
+    facts: tuple[tuple[str, str], ...]
+    audience: tuple[tuple[str, str], ...]
+    diff: str
+    bubbles: tuple[Bubble, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A mailing on its day of the calendar."""
+
+    id: str
+    address: str
+    look: str
+    time: str
+    recipients: str
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day of a week in which something is sent; most have no departures."""
+
+    name: str
+    departures: tuple[Departure, ...]
+
+
+def plan_html(result: PlanResult, context: CommentContext) -> str:
+    """The page. Everything that users or sms.by wrote is escaped, and phones are masked."""
+    from markupsafe import Markup
+
+    plan, t = result.plan, context.language
+    shown, lines = fold_plan(plan)
+    ids = {action.address: f"m{number}" for number, action in enumerate(shown.actions, 1)}
+    changes = t.sentence(changes_text(plan.changes)) if plan.changes is not None else ""
+    cards = [_card(action, ids[action.address], result, context) for action in shown.actions]
+    return page_template("plan.html.j2").render(
+        language=t.language,
+        gettext=t.gettext,
+        html=Markup,
+        project=safe_line(plan.project),
+        environment="" if plan.environment == PRODUCTION else plan.environment,
+        service=safe_line(plan.service) if plan.service and is_foreign(plan.service) else "",
+        callbacks=safe_line(plan.callback_url or ""),
+        look="doubt" if changes and _VERDICTS[result.verdict] == "good" else _VERDICTS[result.verdict],
+        verdict=verdict_text(result, t),
+        changes=changes,
+        made_at=t.day_and_time(datetime.fromisoformat(plan.created_at)),
+        counts=counts_text(plan, t),
+        tiles=[*_tiles(result, context)],
+        points=[*_points(result, t), *_problem_points(shown.problems, t)],
+        on_apply=[*_departures(result, context, ids, is_scheduled=False)],
+        weeks=_weeks(result, context, ids),
+        base="" if plan.changes is None else safe_line(t.sentence(plan.changes.base)),
+        settings=_settings(result, t),
+        gone=_gone(result, context),
+        cards=[card for card in cards if card.look != "quiet"],
+        quiet=[card for card in cards if card.look == "quiet"],
+        lines=[safe_line(t.sentence(line)) for line in lines],
+        archived=t.sentence(archived_line(plan)) if plan.archived else "",
+        id=plan.id,
+        digest=str(plan_document(plan)["digest"])[:16],
+        commit=safe_line((context.commit or "")[:12]),
+        tool=safe_line(plan.tool),
+    )
+
+
+def _tiles(result: PlanResult, context: CommentContext) -> Iterator[Tile]:
+    plan, totals, t = result.plan, result.plan.committed, context.language
+    if not totals.mailings:
+        return
+    if plan.currency is not None:
+        lists = t.gettext("without contact lists") if totals.unpriced else ""
+        change = safe_line(change_of_cost_text(plan, context.base, t))
+        note = ", ".join(filter(None, (change, lists)))
+        yield Tile(t.gettext("Cost"), f"{t.money(totals.cost)} {safe_line(plan.currency)}", note)
+    if result.balance is not None and result.balance_after is not None:
+        after = t.gettext("{after} afterwards", after=t.money(result.balance_after))
+        yield Tile(t.gettext("Balance"), t.money(result.balance), after)
+    uncounted = totals.uncounted
+    lists = t.gettext("and {count:contact list|contact lists}", count=uncounted) if uncounted else ""
+    yield Tile(t.gettext("Recipients"), t.count(totals.recipients), lists)
+    yield Tile(t.gettext("Parts"), t.count(totals.parts))
+    yield Tile(t.gettext("Mailings"), t.count(totals.mailings))
+    yield Tile(t.gettext("First send"), first_send_text(result, t))
+
+
+# --- Points to check -------------------------------------------------------------------------------------------------
+
+
+def _points(result: PlanResult, t: Translator) -> Iterator[Point]:
+    """What speaks against the plan as a whole, and why mailings are blocked."""
+    plan = result.plan
+    if result.refusal is not None:
+        refusal = safe_line(t.sentence(result.refusal.message))
+        yield Point("bad", f"{t.gettext('Apply will refuse the whole plan:')} {refusal}")
+    if not result.is_paid_for:
+        yield Point("bad", t.gettext("The balance is too low: apply will refuse the whole plan."))
+    elif result.balance_after is not None and result.balance_after < 0:
+        why = t.gettext("The balance is too low for what is approved; top up before it is handed over.")
+        yield Point("doubt", why)
+    if plan.account is None:
+        why = t.gettext("Made offline, without asking sms.by: this plan cannot be applied.")
+        yield Point("doubt", why)
+    for gap in plan.changes.gaps if plan.changes is not None else ():
+        yield Point("doubt", safe_line(t.sentence(gap)))
+    for action in plan.obstacles:
+        yield Point("bad", safe_line(t.sentence(action.reason)), address=safe_line(action.address))
+
+
+def _problem_points(problems: tuple[Problem, ...], t: Translator) -> Iterator[Point]:
+    """The problems, the errors first; the first with a code says what to do."""
+    looks = {Severity.ERROR: "bad", Severity.WARNING: "doubt", Severity.NOTE: "note"}
+    texts = problem_help(t.language) if problems else {}
+    explained: set[str] = set()
+    for severity, look in looks.items():
+        for problem in problems:
+            if problem.severity is not severity:
+                continue
+            known = None if problem.code in explained else texts.get(problem.code)
+            explained.add(problem.code)
+            yield Point(
+                look,
+                safe_line(t.sentence(problem.message)),
+                problem.code,
+                safe_line(problem.address or ""),
+                safe_line(str(problem.location)) if problem.location else "",
+                # English messages say themselves what the code means.
+                as_html(known.meaning) if known and t.language != "en" else "",
+                as_html(known.way_out) if known else "",
+            )
+
+
+def _settings(result: PlanResult, t: Translator) -> list[tuple[str, str, str]]:
+    """Each key of smsby.yaml that differs from the base."""
+    changes = result.plan.changes
+    unset = t.gettext("not set")
+    return [
+        (
+            safe_line(one.key),
+            unset if one.before is None else safe_line(one.before),
+            unset if one.after is None else safe_line(one.after),
+        )
+        for one in (changes.settings if changes is not None else ())
+    ]
+
+
+def _gone(result: PlanResult, context: CommentContext) -> str:
+    """The mailings that only the base has."""
+    names = ", ".join(removed_since(result.plan, context.base))
+    label = context.language.sentence(context.base.label)
+    line = context.language.gettext("No longer here, but in {base}: {names}", base=label, names=names)
+    return safe_line(line) if names else ""
+
+
+# --- Calendar --------------------------------------------------------------------------------------------------------
+
+
+def _departures(
+    result: PlanResult, context: CommentContext, ids: dict[str, str], *, is_scheduled: bool
+) -> Iterator[Departure]:
+    """What this apply sends at once, or what is sent at a later time, the earliest first."""
+    plan, t = result.plan, context.language
+    now = datetime.fromisoformat(plan.created_at)
+    times = {one.address: one.schedule_time for one in plan.actions}
+    for action in sorted(plan.actions, key=lambda one: one.schedule_time or ""):
+        time = times[action.address]
+        is_later = time is not None and datetime.fromisoformat(time) > now
+        if action.action not in _DEPARTING or action.address not in ids or is_later != is_scheduled:
+            continue
+        if not is_later and not action.commits:
+            continue
+        yield Departure(
+            ids[action.address],
+            safe_line(action.address),
+            _LOOKS.get(action.action, "good"),
+            f"{datetime.fromisoformat(time):%H:%M}" if time else "",
+            t.count(action.recipients),
+        )
+
+
+def _weeks(result: PlanResult, context: CommentContext, ids: dict[str, str]) -> list[list[Day]]:
+    """The weeks in which something is sent, by the clock of each mailing, Monday first."""
+    t = context.language
+    times = {one.address: one.schedule_time for one in result.plan.actions}
+    by_day: dict[date, list[Departure]] = defaultdict(list)
+    for one in _departures(result, context, ids, is_scheduled=True):
+        by_day[datetime.fromisoformat(times[one.address] or "").date()].append(one)
+    year = datetime.fromisoformat(result.plan.created_at).year
+    mondays = sorted({day - timedelta(days=day.weekday()) for day in by_day})
+    return [
+        [
+            Day(t.day(day, has_year=day.year != year), tuple(by_day.get(day, ())))
+            for day in (monday + timedelta(days=index) for index in range(_DAYS))
+        ]
+        for monday in mondays
+    ]
+
+
+# --- Mailings --------------------------------------------------------------------------------------------------------
+
+
+def _card(action: Action, id_: str, result: PlanResult, context: CommentContext) -> Card:
+    t, review = context.language, context.reviews.get(action.address)
+    reason = "" if action.action in _WITHOUT_REASON else safe_line(t.sentence(action.reason))
+    return Card(
+        id_,
+        safe_line(action.address),
+        _LOOKS.get(action.action, "good"),
+        t.name(action.action),
+        reason,
+        safe_line(action.alphaname),
+        tuple(_facts(action, review, result, context)),
+        tuple(audience_rows(action, t)),
+        _diff(action, review, context),
+        tuple(_bubble(sample, t) for sample in review.samples) if review is not None else (),
+    )
+
+
+def _facts(
+    action: Action, review: MailingReview | None, result: PlanResult, context: CommentContext
+) -> Iterator[tuple[str, str]]:
+    """Names and values, as text."""
+    t, plan = context.language, result.plan
+    when = t.sentence(unscheduled_text(action))
+    if action.schedule_time is not None:
+        local, utc = local_and_utc(action.schedule_time, review.timezone if review else None, t)
+        wait = datetime.fromisoformat(action.schedule_time) - datetime.fromisoformat(plan.created_at)
+        when = f"{local} ({utc}), {span_text(wait, t)}"
+    yield t.gettext("When"), safe_line(when)
+    yield t.gettext("Recipients"), t.count(action.recipients)
+    yield t.gettext("Parts (1/2/3+)"), parts_text(action, review, t)
+    yield t.gettext("Encoding"), encoding_text(action, t)
+    cost = "?" if action.cost is None else f"{t.money(action.cost)} {safe_line(plan.currency or '')}".rstrip()
+    yield t.gettext("Cost"), cost
+    if action.contact_list is not None:
+        yield t.gettext("Contact list"), safe_line(list_text(action.contact_list, t))
+    if action.action is not ActionKind.ORPHAN:
+        change = compare_action(action, context.base, review.text if review else None)
+        yield t.gettext("Change"), safe_line(change_text(change, plan.currency, t))
+
+
+def _diff(action: Action, review: MailingReview | None, context: CommentContext) -> str:
+    """The template with what was removed and added since the base; empty if it did not change."""
+    before = context.base.mailings.get(action.address)
+    if before is None or before.text is None or review is None or review.text is None:
+        return ""
+    return word_diff(before.text, review.text) if before.text != review.text else ""
+
+
+def _bubble(sample: Sample, t: Translator) -> Bubble:
+    why = [t.sentence(reason) for reason in sample.why]
+    size = t.gettext("{count:part|parts}", count=sample.size.parts)
+    return Bubble(
+        tuple(map(_printable, sample.pieces)),
+        safe_line(", ".join([*why, *([sample.phone] if sample.phone else [])])),
+        f"{size}, {ENCODING_NAMES[sample.size.encoding]}",
+    )
+
+
+def _printable(text: str) -> str:
+    """A masked sample without characters that could reorder it; its lines are kept."""
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)

@@ -1,0 +1,94 @@
+"""The plan as an HTML page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from smsby_deploy.output.plan_html import plan_html
+from smsby_deploy.output.translation import translator
+from smsby_deploy.plan.comparison import Base
+from smsby_deploy.plan.guardrails import Breach
+from smsby_deploy.plan.model import ActionKind, Plan
+from smsby_deploy.plan.result import PlanResult
+from tests.output import examples
+from tests.output.golden import check_golden
+from tests.output.test_status_html import PageReader
+
+
+def page(plan: Plan, *, language: str = "en", refusal: Breach | None = None, balance: str = "20.5") -> str:
+    context = replace(examples.context(), language=translator(language))
+    return plan_html(PlanResult(plan, refusal, Decimal(balance)), context)
+
+
+@pytest.mark.parametrize(("language", "name"), [("en", "plan.html"), ("ru", "plan.ru.html")])
+def test_plan_html_is_what_was_reviewed(language: str, name: str) -> None:
+    """Every kind of action, problem and change, in both languages."""
+    check_golden(name, page(examples.whole_plan(), language=language))
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_plan_html_loads_nothing_and_runs_nothing(language: str) -> None:
+    """No script, link, image, font or handler, and a policy that forbids them: it works offline."""
+    read = PageReader()
+    read.feed(page(examples.whole_plan(), language=language))
+    names = {tag for tag, _ in read.tags}
+    assert not names & {"script", "link", "img", "iframe", "object", "embed", "base", "form", "svg"}
+    attributes = [(name, value) for _, attrs in read.tags for name, value in attrs.items()]
+    assert not [name for name, _ in attributes if name.startswith("on") or name in ("style", "src")]
+    assert all((value or "").startswith("#m") for name, value in attributes if name == "href")
+    assert ("html", {"lang": language}) in read.tags
+    assert any("default-src 'none'" in (value or "") for _, value in attributes)
+
+
+def test_plan_html_links_lead_to_mailings_of_the_page() -> None:
+    """Each entry of the calendar names a mailing below it, and no id occurs twice."""
+    read = PageReader()
+    read.feed(page(examples.whole_plan()))
+    ids = [attrs["id"] for _, attrs in read.tags if "id" in attrs]
+    links = {(attrs["href"] or "")[1:] for tag, attrs in read.tags if tag == "a"}
+    assert links and links <= set(ids)
+    assert len(ids) == len(set(ids))
+
+
+def test_plan_html_has_the_verdict_first() -> None:
+    """A refusal, a low balance and a plan made offline are points to check."""
+    plan = examples.ready_plan()
+    assert page(plan).index("Ready: 2 mailings to send") < page(plan).index("Cost")
+    assert "Points to check" not in page(plan)
+    assert "Apply will refuse the whole plan: max_cost: 9 &gt; 5" in page(
+        plan, refusal=Breach("max_cost", "max_cost: 9 > 5")
+    )
+    assert "The balance is too low: apply will refuse" in page(plan, balance="0.1")
+    assert "Made offline" in page(replace(plan, account=None))
+
+
+def test_plan_html_puts_mailings_on_their_days() -> None:
+    """By their own clock, in whole weeks; what is blocked or over is on none."""
+    made = "2026-11-28T21:00:00+00:00"
+    plan = replace(
+        examples.plan(
+            examples.action("sale/new-year", ActionKind.CREATE, schedule_time="2027-01-01T00:30:00+03:00"),
+            examples.action("sale/now", ActionKind.CREATE, schedule_time=None),
+            examples.action("sale/stuck", ActionKind.BLOCKED, "no"),
+            examples.action("sale/past", ActionKind.NOOP, schedule_time=made),
+        ),
+        created_at=made,
+    )
+    text = page(plan)
+    calendar = text[text.index('id="calendar"') : text.index("<h2>Mailings")]
+    assert calendar.index("On apply") < calendar.index("now</a>") < calendar.index("Fri 1 Jan 2027")
+    assert (
+        calendar.index("Fri 1 Jan 2027") < calendar.index("<b>00:30</b>") < calendar.index("Sat 2 Jan 2027")
+    )
+    assert "stuck" not in calendar
+    assert "past" not in calendar
+    assert calendar.count("<h3>") == 7
+
+
+def test_plan_html_names_what_the_base_had() -> None:
+    """A mailing that was removed would otherwise not be seen."""
+    context = replace(examples.context(), base=Base("main", examples.context().base.mailings))
+    assert "No longer here, but in main: sale/old" in plan_html(PlanResult(examples.ready_plan()), context)
