@@ -17,6 +17,11 @@ def schema_file(name: str) -> Path:
     return _shipped("schema") / f"{name}.schema.json"
 
 
+def catalog_file(language: str) -> Path:
+    """Return the path of the translations into `language`."""
+    return _PACKAGE / "locale" / language / "LC_MESSAGES" / "messages.po"
+
+
 def sample_project() -> Path:
     """Return the directory of the sample project, which `demo` runs and `init` copies."""
     return _shipped("campaigns")

@@ -6,7 +6,6 @@ A result that the journal does not take is saved where there is space, and read 
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
@@ -330,6 +329,8 @@ def _rescue_document(error: ResultNotSaved, lock: Lock) -> dict[str, Any]:
 
 def _save(text: str, lock_path: Path) -> str | None:
     """Write `text` to a new file and return its path; None if no disk takes it."""
+    import tempfile
+
     for folder in (lock_path.parent, Path(tempfile.gettempdir()), Path.home()):
         try:
             with tempfile.NamedTemporaryFile(

@@ -195,13 +195,14 @@ def _write_text(context: Context, result: PlanResult, select: tuple[str, ...], o
 
 
 def _document(context: Context, result: PlanResult, loaded: LoadedProject, form: str) -> str:
+    if form == "json":
+        from smsby_deploy.output.json_documents import json_text
+        from smsby_deploy.plan.plan_file import plan_document
+
+        return json_text(plan_document(result.plan))
     from smsby_deploy.cli.session import folder_from_here
     from smsby_deploy.output.ci_reports import ci_report, list_findings
-    from smsby_deploy.output.json_documents import json_text
-    from smsby_deploy.plan.plan_file import plan_document
 
-    if form == "json":
-        return json_text(plan_document(result.plan))
     findings = list_findings(result.find_problems(loaded.project), folder=folder_from_here(context))
     return ci_report(form, findings, [action.address for action in result.plan.actions])
 

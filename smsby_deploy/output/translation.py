@@ -12,9 +12,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from smsby_deploy.resources import catalog_file
 from smsby_deploy.texts.cost import aligned, money, signed
 from smsby_deploy.wording import Sentence, fill, sentence
 
@@ -185,7 +185,7 @@ def translator(language: str) -> Translator:
     from babel import Locale
     from babel.messages.pofile import read_po
 
-    path = files("smsby_deploy").joinpath(f"locale/{language}/LC_MESSAGES/messages.po")
+    path = catalog_file(language)
     with path.open("rb") as file:
         catalog = read_po(file, locale=language)
     messages = {(one.context, str(one.id)): str(one.string) for one in catalog if one.id and one.string}

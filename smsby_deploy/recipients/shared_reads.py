@@ -6,8 +6,6 @@ Only a read without problems is kept, because problems name their mailing.
 
 from __future__ import annotations
 
-import pickle
-import tempfile
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -38,6 +36,8 @@ class _KeptRead:
         return self.suppressed is suppressed and has_phones and self.stamp == _stamp_of(mailing)
 
     def replay(self, report: AudienceReport) -> Iterator[Batch]:
+        import pickle
+
         self.file.seek(0)
         while True:
             try:
@@ -91,6 +91,9 @@ class SharedReads:
         report: AudienceReport,
         read: ReadBatches,
     ) -> Iterator[Batch]:
+        import pickle  # these two load a dozen modules, and few projects share a list
+        import tempfile
+
         stamp = _stamp_of(mailing)
         try:
             file = tempfile.TemporaryFile()  # noqa: SIM115  # closed when no mailing needs it any more

@@ -170,7 +170,7 @@ def test_write_rescue_prints_what_no_disk_takes(tmp_path: Path, monkeypatch: pyt
     def refuse(*args: object, **options: object) -> None:
         raise OSError("No space left")
 
-    monkeypatch.setattr("smsby_deploy.apply.recorder.tempfile.NamedTemporaryFile", refuse)
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
     error = write_rescue(ResultNotSaved("No space left", _EVENT), _LOCK, tmp_path / "smsby.lock.json")
     file = tmp_path / "FILE"
     file.write_text(next(line for line in error.hint.splitlines() if line.startswith("{")))

@@ -83,6 +83,14 @@ def test_validate_loads_only_what_the_project_needs(text: str, expected: set[str
     assert _loaded("-q", "-C", _project(tmp_path, text), "validate") == expected
 
 
+def test_plan_loads_no_unused_module(tmp_path: Path) -> None:
+    """Neither the formats of CI services and what statuses need, nor temporary files."""
+    loaded = _modules(
+        "-q", "-C", _project(tmp_path, "{{ name }}, привет"), "plan", "--offline", "--format", "json"
+    )
+    assert loaded & {"smsby_deploy.output.ci_reports", "smsby_deploy.status.report", "tempfile"} == set()
+
+
 def test_validate_loads_no_unused_module(tmp_path: Path) -> None:
     """Neither readers of files, nor what plan and apply add."""
     assert all(find_spec(name) for name in _UNUSED)
