@@ -13,7 +13,7 @@ from datetime import datetime
 
 from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.output.changes import change_text, changes_text, is_foreign
-from smsby_deploy.output.markdown import Piece, code, escape, fit, table_row
+from smsby_deploy.output.markdown import COMMENT_BYTES, Piece, code, escape, fit, table_row
 from smsby_deploy.output.plan_details import (
     audience_section,
     chunks_section,
@@ -61,6 +61,7 @@ _QUIET = frozenset({ActionKind.NOOP, ActionKind.ORPHAN})
 _WITHOUT_REASON = frozenset({ActionKind.CREATE, ActionKind.NOOP})
 _MAX_TEXT = 600  # characters of a reason or a message
 _MAX_GONE = 20
+_LINK_BYTES = 1_000  # for the link to the page that a pipeline adds
 _RENDER = "<code>smsby-deploy render</code>"
 # In which order pieces are left out when a comment is full: the highest rank first.
 _RANKS = {
@@ -135,7 +136,8 @@ def plan_markdown(result: PlanResult, context: CommentContext) -> str:
         file=file,
         render=_RENDER,
     )
-    return fit(pieces, rest=rest, language=t)
+    limit = COMMENT_BYTES - (_LINK_BYTES if context.has_page else 0)
+    return fit(pieces, limit=limit, rest=rest, language=t)
 
 
 def no_plan_markdown(project: str, environment: str, message: str, language: Translator = ENGLISH) -> str:

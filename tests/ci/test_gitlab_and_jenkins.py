@@ -183,6 +183,15 @@ def test_gitlab_note_shows_changes_and_lock_is_rebased(
     assert {"README", "smsby.lock.json"} <= set(pipeline.pushed())
 
 
+def test_gitlab_note_links_the_page_of_the_plan(pipeline: Pipeline, gitlab: GitLab) -> None:
+    """The page is an artifact of the job, whose address is known before."""
+    url = "https://gitlab.example/shop/-/jobs/77"
+    assert _run(pipeline, "smsby:plan", CI_MERGE_REQUEST_IID="5", CI_JOB_URL=url).returncode == 0
+    link = f"📄 [Open the plan as a page]({url}/artifacts/file/smsby-out/smsby-plan.html)"
+    assert link in gitlab.notes[0]["body"].splitlines()
+    assert "<!doctype html>" in (pipeline.shop.root / "smsby-out/smsby-plan.html").read_text("utf-8")
+
+
 def test_gitlab_notes_stay_without_a_plan(pipeline: Pipeline, gitlab: GitLab) -> None:
     """With an unreadable smsby.yaml there is no plan, and the notes of other users stay unchanged."""
     pipeline.shop.write("smsby.yaml", "version: 2\n")

@@ -36,6 +36,33 @@ def test_action_updates_one_comment_per_pull_request(pipeline: Pipeline) -> None
     assert sorted(path.name for path in pipeline.shop.root.iterdir()) == [".git", "sale.yaml", "smsby.yaml"]
 
 
+def test_action_links_the_page_of_the_plan(pipeline: Pipeline) -> None:
+    """The page is of the same plan; its link takes the place of an invisible line of the comment."""
+    settings = (pipeline.shop.root / "smsby.yaml").read_text("utf-8")
+    pipeline.shop.write("smsby.yaml", f"{settings}language: ru\n")
+    assert pipeline.step("plan", PR_NUMBER="7").returncode == 0
+    before = pipeline.comments()[0]["body"]
+    plan = json.loads(pipeline.working_file("smsby-plan.json").read_text("utf-8"))
+    page = pipeline.working_file("smsby-plan-root.html").read_text("utf-8")
+    assert f"план {plan['id']}, дайджест {plan['digest'][:16]}" in page
+    url = "https://github.com/shop/sms/actions/runs/1/artifacts/2?a=1&b=2"
+    assert pipeline.step("link", PR_NUMBER="7", PAGE_URL=url).returncode == 0
+    mark, link = "<!-- smsby-deploy:page Открыть план страницей -->", f"📄 [Открыть план страницей]({url})"
+    assert [note["body"] for note in pipeline.comments()] == [before.replace(mark, link)]
+    assert pipeline.summary().endswith(f"{link}\n")
+
+
+def test_action_links_no_page_without_a_plan(pipeline: Pipeline) -> None:
+    """A page of an earlier run does not stay, and the comment that says so is not touched."""
+    assert pipeline.step("plan", PR_NUMBER="7").returncode == 0
+    pipeline.shop.fault(method="getSMSMessages", mode="error", status=503, times=99)
+    assert pipeline.step("plan", PR_NUMBER="7").returncode == 7
+    assert not pipeline.working_file("smsby-plan-root.html").exists()
+    before = pipeline.comments()
+    assert pipeline.step("link", PR_NUMBER="7", PAGE_URL="https://example.test/1").returncode == 0
+    assert pipeline.comments() == before
+
+
 def test_action_comment_compares_with_the_base(pipeline: Pipeline) -> None:
     """The comment shows the changes against a checkout of the base branch word by word."""
     pipeline.shop.write("sale.yaml", CAMPAIGN.replace("noon", "two").replace(', "+375297654321"', ""))

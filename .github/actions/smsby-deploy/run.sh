@@ -30,6 +30,7 @@ name=$(slug)
 work="$RUNNER_TEMP/smsby/$name"
 kept="$work/kept" # goes into the artifact with the lock
 plan_file="$work/smsby-plan.json"
+page_file="$work/smsby-plan-$name.html" # also the name of its artifact
 mkdir -p "$kept"
 
 safe_git() { # without programs that a file of the checkout could name
@@ -57,7 +58,7 @@ first_code() { # the first of the codes $@ in the documented order
 }
 
 install_tool() { # from the checkout of the action, so the version that the workflow names
-  printf '%s\n' "name=$name" "folder=$work" >>"$outputs"
+  printf '%s\n' "name=$name" "folder=$work" "page=$page_file" >>"$outputs"
   python3 -I -m venv "$venv"
   "$venv/bin/python" -I -m pip install --quiet --disable-pip-version-check \
     "$GITHUB_ACTION_PATH/../../..${EXTRAS:+[$EXTRAS]}"
@@ -80,7 +81,7 @@ fetch_base() { # a checkout of the base, beside the one of the pull request
 }
 
 plan() {
-  local code=0 arguments=(--format markdown --detailed-exitcode) text
+  local code=0 arguments=(--format markdown --page "$page_file" --detailed-exitcode) text
   if [ "${OFFLINE:-}" = true ]; then
     arguments+=(--offline)
   elif [ -z "${SMSBY_TOKEN:-}" ]; then
@@ -96,7 +97,7 @@ plan() {
   elif [ -n "${PR_NUMBER:-}" ]; then
     echo "::warning title=smsby-deploy::Without the input base, the comment shows no change of settings or lock."
   fi
-  rm -f "$plan_file"
+  rm -f "$plan_file" "$page_file"
   "$smsby" plan "${arguments[@]}" >"$work/plan.md" || code=$?
   text=$(<"$work/plan.md")
   [ -n "$text" ] || finish "$code"
@@ -110,6 +111,20 @@ plan() {
   ! has_work "$plan_file" || echo "to-apply=true" >>"$outputs"
   [ "$code" -ne 2 ] || code=0 # something to apply is no failure
   finish "$code"
+}
+
+link() { # the comment has an invisible line for a link to the page, which is now at $PAGE_URL
+  local text line
+  text=$(<"$work/plan.md")
+  line=$(grep -m 1 '^<!-- smsby-deploy:page ' <<<"$text") || return 0
+  line=${line#<!-- smsby-deploy:page }
+  line="📄 [${line% -->}]($PAGE_URL)"
+  printf '%s\n' "$line" >>"$summary"
+  [ -n "${PR_NUMBER:-}" ] || return 0
+  awk -v line="$line" '!done && /^<!-- smsby-deploy:page / { $0 = line; done = 1 } { print }' \
+    <<<"$text" >"$work/linked.md"
+  comment "$PR_NUMBER" "$work/linked.md" ||
+    echo "::notice title=smsby-deploy::Cannot link the page in the comment (a fork?); it is an artifact of this run."
 }
 
 has_work() { # whether the plan $1 has something to send, record or refuse
@@ -374,7 +389,7 @@ status() {
 case "${1:-}" in
   install) install_tool ;;
   catch-up) due ;; # the step `unsent` follows, once the lock is recorded
-  validate | plan | apply | due | collect | record | unsent | status) "$1" ;;
+  validate | plan | link | apply | due | collect | record | unsent | status) "$1" ;;
   *)
     echo "::error title=smsby-deploy::mode must be validate, plan, apply, due, catch-up or status, not '${1:-}'"
     exit 64
