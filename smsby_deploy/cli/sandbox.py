@@ -20,6 +20,7 @@ from smsby_deploy.output.terminal import write_line
     epilog=examples(
         "smsby-deploy sandbox",
         "smsby-deploy sandbox --port 0 --data sandbox.sqlite",
+        "smsby-deploy sandbox --lenient",
         "smsby-deploy sandbox --set balance=5 --set error_status=200",
         "smsby-deploy --env sandbox apply",
     ),
@@ -52,6 +53,11 @@ from smsby_deploy.output.terminal import write_line
     help="Time zone in which it reads textual dates.",
 )
 @click.option(
+    "--lenient",
+    is_flag=True,
+    help="Read parameters from any place, by any verb, and require none.",
+)
+@click.option(
     "--set",
     "switches",
     multiple=True,
@@ -59,9 +65,18 @@ from smsby_deploy.output.terminal import write_line
     help="Set a switch, see docs/sandbox.md; repeatable.",
 )
 def command(
-    port: int, host: str, data: Path | None, delay: float, account_timezone: str, switches: tuple[str, ...]
+    port: int,
+    host: str,
+    data: Path | None,
+    delay: float,
+    account_timezone: str,
+    lenient: bool,
+    switches: tuple[str, ...],
 ) -> ExitCode:
     """Run a local sms.by with alphanames, contact lists and a balance; any token is accepted.
+
+    It is as strict as sms.by documents its methods: verb, place and presence of each parameter. --lenient serves
+    clients that are not.
 
     It prints its URL; open it in a browser to see what recipients would get.
     """
@@ -77,7 +92,9 @@ def command(
     settings = SandboxSettings()
     changes = dict(_read_switch(text) for text in switches)
     try:
-        settings.change({"delay": delay, "account_timezone": account_timezone, **changes})
+        settings.change(
+            {"strict": not lenient, "delay": delay, "account_timezone": account_timezone, **changes}
+        )
     except BadSetting as error:
         raise click.UsageError(str(error)) from error
     service = make_service(settings, data)

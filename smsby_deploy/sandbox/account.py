@@ -18,6 +18,7 @@ from smsby_deploy.sandbox.models import (
     NewSms,
     SandboxMailing,
     Sms,
+    count_gsm_parts,
     count_parts,
     default_outcome,
     status_at,
@@ -98,13 +99,18 @@ class Account:
         """Return the time of the account in unix seconds."""
         return self.clock.now().timestamp()
 
-    def alphaname(self, params: Params, error: str = WRONG_ALPHANAME) -> tuple[int, str]:
+    def alphaname(
+        self, params: Params, error: str = WRONG_ALPHANAME, *, is_required: bool = False
+    ) -> tuple[int, str]:
         """Return id and name of the sender; without `alphaname_id` it is the system name, 0.
 
         Raises:
-            Refusal: with the text `error`, if the account has no such id. A name is not accepted.
+            Refusal: with the text `error`, if the account has no such id, or if a strict sandbox is not given one that is
+                required. A name is not accepted.
         """
-        number = text_of(params, "alphaname_id", "" if self.settings.require_alphaname else "0").strip()
+        settings = self.settings
+        has_default = not (settings.require_alphaname or (is_required and settings.strict))
+        number = text_of(params, "alphaname_id", "0" if has_default else "").strip()
         name = self.settings.alphanames.get(number)
         if name is None:
             raise Refusal(error)
@@ -152,9 +158,13 @@ class Account:
             Refusal: the phone is not accepted, or the text is too long.
         """
         number = self.phone(phone)
-        parts = count_parts(text)
+        parts = self.count_parts(text)
         outcome = self.settings.fates.get(number) or default_outcome(number)
         return NewSms(number, text, parts, parts * self.settings.price_of(number), outcome, channel)
+
+    def count_parts(self, text: str) -> int:
+        """Return the billed parts of `text`. Raises a Refusal if there are more than 10."""
+        return count_parts(text) if self.settings.part_table == "sdk" else count_gsm_parts(text)
 
     def check_funds(self, cost: Decimal, error: str = "limit exceeded") -> None:
         """Raise a Refusal if the balance is less than `cost`."""

@@ -209,7 +209,9 @@ class FaultSwitch:
 
 
 def send_reply(reply: Reply) -> Response:
-    """Return the complete answer."""
+    """Return the complete answer; a body that is None is empty."""
+    if reply.body is None:
+        return Response("", reply.status, reply.headers, mimetype="application/json")
     response = jsonify(reply.body)
     response.status_code = reply.status
     response.headers.update(reply.headers)

@@ -12,11 +12,19 @@ from decimal import Decimal
 
 from smsby_deploy.sandbox.protocol import Refusal
 
+REFUSED = "refused"  # the channel of a message that was taken and not sent, because its phone is none
 NEW, SENT, DELIVERED, UNDELIVERED = "NEW", "SENT", "DELIVERED", "UNDELIVERED"
 # The table of the provider's SDKs. It is not shared with texts/parts.py on purpose: tests compare the two.
 _GSM7_SIZES = (160, 306, 459, 628, 785, 942, 1071, 1224, 1377, 1530)
 _UCS2_SIZES = (70, 134, 201, 252, 315, 378, 469, 536, 603, 670)
 _TWO_UNITS = frozenset(b"\n[]\\^{}|")
+# GSM 03.38 with a header of 6 bytes in each of several parts.
+_GSM_ALPHABET = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+    "abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_GSM_EXTENSION = frozenset("\f^{}\\[~]|€")
+_MOST_PARTS = 10
 _TOO_LONG = (
     "Message is too long. Allowed size: 1530 chars for 10 sms (160 latin symbols /sms). "
     "670 chars for 10 ciryllic sms, and 70/sms for cyrillic symbols."  # sic
@@ -108,6 +116,22 @@ def count_parts(text: str) -> int:
     examined = text.encode("utf-8", "surrogatepass")[: len(text)]
     units = len(text) + sum(byte in _TWO_UNITS for byte in examined)
     return next((parts for parts, size in enumerate(sizes, 1) if units <= size), len(sizes))
+
+
+def count_gsm_parts(text: str) -> int:
+    """Return the parts of `text` by the standard GSM 03.38 instead of by the table of the SDKs.
+
+    Raises:
+        Refusal: it needs more than 10 parts.
+    """
+    if set(text) <= _GSM_ALPHABET | _GSM_EXTENSION:
+        units, whole, part = len(text) + sum(character in _GSM_EXTENSION for character in text), 160, 153
+    else:
+        units, whole, part = len(text.encode("utf-16-le", "surrogatepass")) // 2, 70, 67
+    parts = 1 if units <= whole else -(-units // part)
+    if parts > _MOST_PARTS:
+        raise Refusal(_TOO_LONG)
+    return parts
 
 
 def default_outcome(phone: str) -> str:

@@ -12,6 +12,7 @@ from flask import Request
 
 Params = Mapping[str, Any]
 
+PLACES = ("query", "form", "json")
 _KEY = re.compile(r"\[([^\]]*)\]")
 _PHONE = re.compile(r"\+?\d{9,15}", re.ASCII)
 
@@ -39,25 +40,38 @@ class Refusal(Exception):
         self.body = {"error": text, **more}
 
 
+class EmptyRefusal(Exception):
+    """The call is answered with an HTTP status and no body."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 def incorrect_arguments() -> Refusal:
     """Return the one error that sms.by has for any missing or malformed parameter."""
     return Refusal("incorrect arguments")
 
 
-def read_params(request: Request, max_variables: int = 0) -> dict[str, Any]:
-    """Return all parameters of a request.
+def read_params(request: Request, max_variables: int = 0) -> dict[str, Params]:
+    """Return the parameters in each of PLACES of a request.
 
-    The form overrides the query, and JSON of any content type overrides both.
-    Like PHP, silently read only the first `max_variables` of a query or a form; 0 is all.
+    JSON may have any content type. Like PHP, silently read only the first `max_variables` of a query or a form; 0 is all.
     """
-    found: dict[str, Any] = {}
-    for pairs in (request.args, request.form):
+    found: dict[str, Params] = {}
+    for place, pairs in (("query", request.args), ("form", request.form)):
+        params: dict[str, Any] = {}
         for name, value in islice(pairs.items(multi=True), max_variables or None):
-            _put(found, name, value)
+            _put(params, name, value)
+        found[place] = {name: _as_list(value) for name, value in params.items()}
     body = request.get_json(silent=True, force=True) if not request.form else None
-    if isinstance(body, dict):
-        found.update(body)
-    return {name: _as_list(value) for name, value in found.items()}
+    found["json"] = {name: _as_list(value) for name, value in body.items()} if isinstance(body, dict) else {}
+    return found
+
+
+def merge_places(sent: Mapping[str, Params]) -> Params:
+    """Return all parameters: the form overrides the query, and JSON overrides both."""
+    return {name: value for place in PLACES for name, value in sent[place].items()}
 
 
 def text_of(params: Params, name: str, default: str | None = None) -> str:

@@ -140,8 +140,8 @@ def create_app(service: Service) -> Flask:
 def _serve_api(app: Flask, service: Service) -> None:
     @app.route("/api/<version>/<method>", methods=["GET", "POST"])
     def api(version: str, method: str) -> Response:
-        params = read_params(request, service.account.settings.max_input_vars)
-        outcome = service.call(method, request.method, request.path, params)
+        sent = read_params(request, service.account.settings.max_input_vars)
+        outcome = service.call(method, request.method, request.path, sent)
         if outcome.fault is None:
             response = send_reply(outcome.reply or Reply(500, {}))
         else:

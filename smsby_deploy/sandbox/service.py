@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 from smsby_deploy.sandbox.account import Account
 from smsby_deploy.sandbox.faults import ALWAYS_CARRIED_OUT, SILENT, Fault, FaultSwitch
 from smsby_deploy.sandbox.methods import METHODS, documented_name
-from smsby_deploy.sandbox.protocol import Params, Refusal, Reply
+from smsby_deploy.sandbox.protocol import EmptyRefusal, Params, Refusal, Reply, merge_places
+from smsby_deploy.sandbox.settings import ANY_WAY
 
 _RATE_WINDOW = 1.0  # seconds in which `rate_limit` calls are allowed
 
@@ -57,8 +58,9 @@ class Service:
         self._recent: deque[float] = deque()
         self._lock = threading.RLock()
 
-    def call(self, method: str, verb: str, path: str, params: Params) -> CallOutcome:
-        """Execute one call, unless a fault or the rate limit prevents it."""
+    def call(self, method: str, verb: str, path: str, sent: Mapping[str, Params]) -> CallOutcome:
+        """Execute one call with the parameters `sent` by place, unless a fault or the rate limit prevents it."""
+        params = merge_places(sent)
         shown = {name: value for name, value in params.items() if name != "token"}
         logged = LoggedCall(method, verb, path, shown, self.account.now())
         self._log(logged)
@@ -77,23 +79,34 @@ class Service:
                 broken = None
         with self._lock:
             last_id = self.account.store.last_id
-            reply = self._answer(name, params, faults)
+            reply = self._answer(name, verb, path, sent, faults)
             self._apply_silent_faults(faults, last_id)
         logged.accepted = reply.status < 300 and not (isinstance(reply.body, dict) and "error" in reply.body)
         return CallOutcome(reply, broken, logged, pause)
 
-    def _answer(self, name: str | None, params: Params, faults: tuple[Fault, ...]) -> Reply:
-        style = self.account.settings.error_status
+    def _answer(
+        self, name: str | None, verb: str, path: str, sent: Mapping[str, Params], faults: tuple[Fault, ...]
+    ) -> Reply:
+        settings = self.account.settings
+        style = settings.error_status
         try:
             if name is None:
                 raise Refusal("Page not found", 404, keeps_status=True)
+            method = METHODS[name]
+            way = settings.ways.get(name, None if settings.strict else ANY_WAY)
+            params = method.read(verb, path, sent, way)
             if params.get("token") in (None, "", "bad"):
                 raise Refusal("token is invalid", 403)
+            if way != ANY_WAY:
+                method.require(params)
             account = replace(self.account, list_is_stale=any(fault.mode == "lag" for fault in faults))
-            reply = Reply(200, METHODS[name](account, params))
+            reply = Reply(200, method.run(account, params))
+        except EmptyRefusal as refusal:
+            return Reply(refusal.status, None)
         except Refusal as refusal:
-            reply = Reply(refusal.status if style != 200 or refusal.keeps_status else 200, refusal.body)
-        if name in self.account.settings.wrap and isinstance(reply.body, dict):
+            status = refusal.status if style == 400 or refusal.keeps_status else style
+            reply = Reply(status, refusal.body)
+        if name in settings.wrap and isinstance(reply.body, dict):
             return Reply(reply.status, [reply.body])
         return reply
 

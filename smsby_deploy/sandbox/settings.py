@@ -8,6 +8,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+ANY_WAY = "any"
+# How a method may be called instead of as documented; `any` merges all places and requires nothing.
+WAYS = ("get", "post-query", "post-form", "post-json", ANY_WAY)
+
 # The real service used to answer these with a one-element list; old clients read `answer[0]`.
 ONCE_WRAPPED = ("createSmsMessage", "checkSMSMessageStatus", "checkSMS", "sendSMS", "sendQuickSMS")
 
@@ -23,6 +27,8 @@ class SandboxSettings:
     Durations are seconds, money is in `currency`; docs/sandbox.md describes each.
     """
 
+    strict: bool = True
+    ways: dict[str, str] = field(default_factory=dict)
     delay: float = 0.5
     account_timezone: str = "Europe/Minsk"
     timezones: dict[str, str] = field(default_factory=dict)
@@ -34,6 +40,8 @@ class SandboxSettings:
     wrap: tuple[str, ...] = ()
     list_lag: float = 0.0
     list_messages: str = "sent"
+    list_cap: int = 0
+    empty_list: str = "406"
     status_lag: float | None = None
     name_limit: int = 0
     max_rows: int = 0
@@ -49,6 +57,8 @@ class SandboxSettings:
     failures: dict[str, str] = field(default_factory=dict)
     doubled: bool = False
     refuses: tuple[str, ...] = ()
+    bad_phones: str = "refuse"
+    part_table: str = "sdk"
     alphanames: dict[str, str] = field(
         default_factory=lambda: {"0": "System name (SMS.by)", "1363": "MyShop", "1364": "Kvetka"}
     )
@@ -158,6 +168,8 @@ def _wrapped(value: Any) -> tuple[str, ...]:
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {
+    "strict": _switch,
+    "ways": _map(_one_of(*WAYS)),
     "delay": _seconds,
     "account_timezone": _zone,
     "timezones": _map(_zone),
@@ -165,10 +177,12 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "currency": str,
     "price": _money,
     "prices": _map(_money),
-    "error_status": _one_of(200, 400),
+    "error_status": _one_of(200, 400, 500),
     "wrap": _wrapped,
     "list_lag": _seconds,
     "list_messages": _one_of("sent", "created", "never"),
+    "list_cap": _count,
+    "empty_list": _one_of("406", "406-empty", "success", "list", "null"),
     "status_lag": lambda value: None if value is None else _seconds(value),
     "name_limit": _count,
     "max_rows": _count,
@@ -184,5 +198,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "failures": _map(str),
     "doubled": _switch,
     "refuses": _words,
+    "bad_phones": _one_of("refuse", "later"),
+    "part_table": _one_of("sdk", "gsm"),
     "alphanames": _map(str),
 }

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from smsby_deploy.errors import SmsbyDeployError
-from smsby_deploy.sandbox.models import NewMailing, NewSms, SandboxMailing, Sms
+from smsby_deploy.sandbox.models import REFUSED, NewMailing, NewSms, SandboxMailing, Sms
 
 _VERSION = 4  # of the tables; raise it when they change
 _TABLES = """
@@ -38,7 +38,7 @@ create table account (name text primary key, value text);
 insert into sqlite_sequence values ('mailing', 1173019), ('sms', 2197870), ('list', 3433);
 """
 _STATE_TABLES = ("mailing", "sms", "list", "contact", "account")
-_NOT_DRAFT = "where mailing in (select id from mailing where status != 'DRAFT')"
+_NOT_DRAFT = "where channel != 'refused' and mailing in (select id from mailing where status != 'DRAFT')"
 
 
 _SUBMITTED = tuple(
@@ -127,7 +127,7 @@ class Store:
     def _insert_mailing(self, new: NewMailing, cost: Decimal) -> int:
         columns = {name: getattr(new, name) for name in _SUBMITTED} | {
             "parts": sum(sms.parts for sms in new.sms),
-            "phones": len(new.sms),
+            "phones": sum(sms.channel != REFUSED for sms in new.sms),
             "cost": str(cost),
         }
         names, values = ", ".join(columns), ", ".join("?" * len(columns))
@@ -273,7 +273,8 @@ class Store:
         """Count the messages of a mailing that were due by `due_before`, by outcome."""
         with self._lock:
             rows = self._base.execute(
-                "select outcome, count(*) as number from sms where mailing = ? and due <= ? group by outcome",
+                "select outcome, count(*) as number from sms"
+                " where mailing = ? and due <= ? and channel != 'refused' group by outcome",
                 (mailing, due_before),
             ).fetchall()
         return {row["outcome"]: row["number"] for row in rows}

@@ -157,7 +157,9 @@ def test_foreign_list_is_never_written_to(sale: Shop) -> None:
 
 def _call(shop: Shop, method: str, **params: Any) -> Any:
     url = f"{shop.url}/api/v2/{method}"
-    return requests.post(url, json={"token": "secret-token", **params}, timeout=5).json()
+    rows = {key: value for key, value in params.items() if isinstance(value, list)}
+    query = {"token": "secret-token", **{key: params[key] for key in params.keys() - rows.keys()}}
+    return requests.post(url, params=query, json=rows or None, timeout=5).json()
 
 
 def test_list_with_other_contacts_is_not_confirmed(sale: Shop) -> None:

@@ -84,7 +84,14 @@ class Client:
 
 @pytest.fixture
 def sms() -> Iterator[Client]:
-    """A sandbox whose deliveries take 10 seconds of a clock that only tests move."""
-    service = make_service(SandboxSettings(delay=10), clock=Stopped())
+    """A lenient sandbox whose deliveries take 10 seconds of a clock that only tests move."""
+    service = make_service(SandboxSettings(delay=10, strict=False), clock=Stopped())
     with serving(service) as url:
         yield Client(url, service)
+
+
+@pytest.fixture
+def strict(sms: Client) -> Client:
+    """The same as strict as it is by default."""
+    sms.control("settings", {"strict": True})
+    return sms

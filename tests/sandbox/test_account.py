@@ -57,10 +57,11 @@ def test_account_balance_and_counts_always_agree(
 ) -> None:
     """In any order of calls, the balance plus the cost of sent mailings is the opening balance."""
     service = make_service(
-        SandboxSettings(balance=Decimal(opening), prices={"7": Decimal("0.2")}), clock=Stopped()
+        SandboxSettings(strict=False, balance=Decimal(opening), prices={"7": Decimal("0.2")}), clock=Stopped()
     )
     for method, params in calls:
-        service.call(method, "POST", f"/api/v1/{method}", {"token": "t", **params})
+        sent = {"query": {"token": "t", **params}, "form": {}, "json": {}}
+        service.call(method, "POST", f"/api/v1/{method}", sent)
     store = service.account.store
     out = [mailing for mailing in store.mailings() if mailing.status != "DRAFT"]
     assert store.balance + sum((mailing.cost for mailing in out), Decimal(0)) == Decimal(opening)

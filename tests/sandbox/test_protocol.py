@@ -15,7 +15,7 @@ from tests.sandbox.conftest import Client
 @pytest.mark.parametrize("verb", ["GET", "POST"])
 @pytest.mark.parametrize("place", ["query", "form", "json"])
 def test_params_are_accepted_in_query_form_and_json(sms: Client, verb: str, place: str) -> None:
-    """Like the real service, the sandbox ignores verb and place."""
+    """A lenient sandbox ignores verb and place."""
     params = {"token": "t", "message": "Привет & пока", "phone": "375291111111"}
     given = {"query": "params", "form": "data", "json": "json"}[place]
     answer = requests.request(verb, f"{sms.url}/api/v1/sendQuickSMS", timeout=5, **{given: params})  # type: ignore[arg-type]

@@ -55,7 +55,7 @@ def test_control_route_deletes_what_is_not_gone(sms: Client) -> None:
     [
         {"delay": -1},
         {"account_timezone": "Europe/Atlantis"},
-        {"error_status": 500},
+        {"error_status": 503},
         {"balance": "much"},
         {"balance": "NaN"},
         {"moderation": "yes"},

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
-from smsby_deploy.sandbox.models import NewMailing, NewSms, SandboxMailing, Sms
-from smsby_deploy.sandbox.protocol import Params, incorrect_arguments, text_of
+from smsby_deploy.sandbox.models import REFUSED, NewMailing, NewSms, SandboxMailing, Sms
+from smsby_deploy.sandbox.protocol import Params, Refusal, incorrect_arguments, text_of
 
 
 def send_bulk_sms(account: Account, params: Params) -> Any:
@@ -37,7 +37,7 @@ def _mailing(account: Account, message: Any, request: str) -> NewMailing:
         if is_personal != isinstance(row, dict):
             raise incorrect_arguments()
         text = text_of(row if is_personal else message, "text")
-        sms.append(account.new_sms(row.get("phone") if is_personal else row, text))
+        sms.append(_new_sms(account, row.get("phone") if is_personal else row, text))
     number, name = account.alphaname(message)
     now = account.now()
     scheduled = account.parse_time(message, "schedule_time")
@@ -51,6 +51,16 @@ def _mailing(account: Account, message: Any, request: str) -> NewMailing:
         sms=sms,
         uuid=request,
     )
+
+
+def _new_sms(account: Account, phone: Any, text: str) -> NewSms:
+    """Return a message; a wrong phone is refused, or taken and reported later, as the setting `bad_phones` says."""
+    if account.settings.bad_phones == "later":
+        try:
+            account.phone(phone)
+        except Refusal as refusal:
+            return NewSms(str(phone), text, 0, Decimal(0), str(refusal), REFUSED)
+    return account.new_sms(phone, text)
 
 
 def status_bulk_sms(account: Account, params: Params) -> Any:
@@ -82,9 +92,10 @@ def status_bulk_sms(account: Account, params: Params) -> Any:
 def _delivery(account: Account, sms: Sms, mailing: SandboxMailing) -> tuple[str, dict[str, Any]]:
     """Return one delivery, and the key of its list.
 
-    The setting `failures` moves it from `success` to another list.
+    A phone that was taken although it is wrong, and the setting `failures`, move it from `success` to another list.
     """
-    failure = account.settings.failures.get(sms.phone)
+    taken = f"errors: {sms.outcome}" if sms.channel == REFUSED else None
+    failure = taken or account.settings.failures.get(sms.phone)
     if failure is not None:
         key, _, error = failure.partition(": ")
         return key, {"phone": sms.phone, **({"error": error} if error else {})}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
-from smsby_deploy.sandbox.models import SandboxMailing, count_parts
-from smsby_deploy.sandbox.protocol import Params, Refusal, incorrect_arguments, int_of, text_of
+from smsby_deploy.sandbox.models import REFUSED, SandboxMailing
+from smsby_deploy.sandbox.protocol import EmptyRefusal, Params, Refusal, incorrect_arguments, int_of, text_of
 
 _LISTED = ("bulk", "list", "message")
 
@@ -28,9 +28,14 @@ def get_alphaname_id(account: Account, params: Params) -> Any:
     raise Refusal("not found", 404)
 
 
+def get_alphaname_category(account: Account, params: Params) -> Any:
+    """Return the lines of business that a sender name may belong to; their real names are not known."""
+    return {"status": "OK", "result": [{"id": 1, "name": "Торговля"}, {"id": 2, "name": "Услуги"}]}
+
+
 def get_balance(account: Account, params: Params) -> Any:
-    balance = f"{account.store.balance:.5f}"
-    return {"status": "OK", "currency": account.settings.currency, "result": [{"balance": balance}]}
+    balances = {"balance": f"{account.store.balance:.5f}", "viber_balance": "0.00000"}
+    return {"status": "OK", "currency": account.settings.currency, "result": [balances]}
 
 
 def get_limit(account: Account, params: Params) -> Any:
@@ -42,7 +47,7 @@ def get_limit(account: Account, params: Params) -> Any:
 def get_sms_messages(account: Account, params: Params) -> Any:
     """Return the mailings that are listed by now, all of the type API.
 
-    An empty list is HTTP 406.
+    The latest ones, if the setting `list_cap` says how many.
     """
     kind = text_of(params, "type", "API").upper()
     if kind not in ("API", "WEB"):
@@ -52,10 +57,21 @@ def get_sms_messages(account: Account, params: Params) -> Any:
         for mailing in (account.store.mailings(*_LISTED) if kind == "API" else [])
         if is_listed(account, mailing)
     ]
+    cap = account.settings.list_cap
+    shown = shown[-cap:] if cap else shown
     account.store.note_listing(shown)
     if not shown:
-        raise Refusal("Content not found", 406, keeps_status=True)
+        return _no_mailings(account.settings.empty_list)
     return {"status": "success", "data": [_row(account, mailing) for mailing in shown]}
+
+
+def _no_mailings(form: str) -> Any:
+    """Return, or raise, the answer for no mailings that the setting `empty_list` names."""
+    if form == "406":
+        raise Refusal("Content not found", 406, keeps_status=True)
+    if form == "406-empty":
+        raise EmptyRefusal(406)
+    return [] if form == "list" else {"status": "success", "data": [] if form == "success" else None}
 
 
 def is_listed(account: Account, mailing: SandboxMailing) -> bool:
@@ -101,7 +117,7 @@ def get_messages_list(account: Account, params: Params) -> Any:
             {
                 "message_id": message.id,
                 "message": message.text,
-                "parts": count_parts(message.text or ""),
+                "parts": account.count_parts(message.text or ""),
                 "d_create": account.format_time(message.created, "d_create"),
                 "status": "moderated" if account.is_moderated(message) else "new",
             }
@@ -117,6 +133,8 @@ def get_sms_delivery_list(account: Account, params: Params) -> Any:
         raise Refusal("message_id not found", 404)
     answer = []
     for sms in account.store.sms_of(mailing.id, *_page(account, params)):
+        if sms.channel == REFUSED:
+            continue
         status, since = account.status_of(sms, mailing)
         answer.append(
             {

@@ -18,7 +18,7 @@ def send_sms_list(account: Account, params: Params) -> Any:
     """Create a draft for the present contacts of a list, free of charge."""
     number = int_of(params, "list_id")
     text = text_of(params, "message")
-    alphaname_id, alphaname = account.alphaname(params)
+    alphaname_id, alphaname = account.alphaname(params, is_required=True)
     now = account.now()
     time = account.parse_time(params, "d_schedule")
     if number not in account.store.lists():

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from smsby_deploy.sandbox.account import Account
-from smsby_deploy.sandbox.models import DELIVERED, NEW, NewMailing, NewSms, count_parts
+from smsby_deploy.sandbox.models import DELIVERED, NEW, NewMailing, NewSms
 from smsby_deploy.sandbox.protocol import Params, Refusal, incorrect_arguments, int_of, text_of
 
 _CODE = re.compile(r"\d{1,16}", re.ASCII)
@@ -21,7 +21,7 @@ def create_sms_message(account: Account, params: Params) -> Any:
     The same text and sender again are refused with the id of the first.
     """
     text = text_of(params, "message")
-    parts = count_parts(text)
+    parts = account.count_parts(text)
     number, name = account.alphaname(params)
     time = account.parse_time(params, "time")
     known = account.store.same_message(text, number) if account.settings.duplicates else None
@@ -64,7 +64,7 @@ def check_sms_message_status(account: Account, params: Params) -> Any:
         raise Refusal("not found", 404)
     return {
         "status": "moderated" if account.is_moderated(message) else "new",
-        "parts": count_parts(message.text),
+        "parts": account.count_parts(message.text),
         "alphaname": message.alphaname if message.alphaname_id else "SYSTEM",
     }
 
@@ -100,16 +100,17 @@ def check_sms(account: Account, params: Params) -> Any:
 def send_quick_sms(account: Account, params: Params) -> Any:
     """Send one SMS.
 
-    `show_cost` adds its cost; `forwarding_message` is validated and otherwise ignored.
+    `show_cost` adds its cost; `forwarding_message` is validated and otherwise ignored. Without a sender, sms.by answers that
+    the name is wrong.
     """
-    number, name = account.alphaname(params, "ошибка в буквенном имени")
+    number, name = account.alphaname(params, "ошибка в буквенном имени", is_required=True)
     # Everything is read before the SMS is sent: a call that is refused sends nothing.
     if _switch_of(params, "forwarding_message") and not 5 <= int_of(params, "forwarding_time", 60) <= 60:
         raise incorrect_arguments()
     int_of(params, "vibername_id", 0)
     shows_cost = _switch_of(params, "show_cost")
     sms = account.new_sms(params.get("phone"), text_of(params, "message"))
-    answer = _send_at_once(account, sms, "quick", number, name)
+    answer = send_at_once(account, sms, "quick", number, name)
     # The field that show_cost adds is not documented.
     return answer | ({"cost": f"{sms.cost:.5f}"} if shows_cost else {})
 
@@ -135,10 +136,11 @@ def _send_otp(account: Account, params: Params, channel: str) -> Any:
     if not _CODE.fullmatch(code):
         raise incorrect_arguments()
     sms = account.new_sms(params.get("phone"), code, channel)
-    return _send_at_once(account, sms, "otp", 0, channel.capitalize())
+    return send_at_once(account, sms, "otp", 0, channel.capitalize())
 
 
-def _send_at_once(account: Account, sms: NewSms, kind: str, number: int, name: str) -> dict[str, Any]:
+def send_at_once(account: Account, sms: NewSms, kind: str, number: int, name: str) -> dict[str, Any]:
+    """Charge for a message and send it; `number` and `name` are the sender."""
     account.check_funds(sms.cost)
     now = account.now()
     (mailing,) = account.store.add([NewMailing(kind, "", number, name, now, now, [sms])])
