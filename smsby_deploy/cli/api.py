@@ -44,7 +44,7 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
     from smsby_deploy.cli.session import load_api_settings, open_send_transport
     from smsby_deploy.clock import SystemClock
     from smsby_deploy.config.environments import read_token
-    from smsby_deploy.smsby.methods import check_params, find_method, unknown_params
+    from smsby_deploy.smsby.methods import check_params, complete_params, find_method, unknown_params
     from smsby_deploy.smsby.send_client import call_raw
 
     method = find_method(name)
@@ -52,6 +52,7 @@ def command(context: Context, name: str, pairs: tuple[str, ...], file: Path | No
     if "token" in params:
         raise UsageError("the token cannot be passed as a parameter", hint="set SMSBY_TOKEN")
     check_params(method, params)
+    params = complete_params(method, params)
     if method.sends_with(params) and not yes:
         raise UsageError(
             f"{method.name} sends, which cannot be undone; nothing was called", hint="add --yes to call it"

@@ -72,7 +72,10 @@ def smsby_sandbox_switches() -> Mapping[str, Any]:
 def smsby_sandbox(
     monkeypatch: pytest.MonkeyPatch, smsby_sandbox_switches: Mapping[str, Any]
 ) -> Iterator[SandboxHandle]:
-    """Run an empty, lenient local sms.by on a free port; SMSBY_API_URL and SMSBY_TOKEN refer to it."""
+    """Run an empty, lenient local sms.by on a free port.
+
+    SMSBY_API_URL and SMSBY_TOKEN refer to it.
+    """
     pytest.importorskip("flask", reason="smsby_sandbox needs: pip install 'smsby-deploy[sandbox]'")
     from smsby_deploy.sandbox.server import make_service, serving
     from smsby_deploy.sandbox.settings import SandboxSettings

@@ -59,7 +59,10 @@ class Service:
         self._lock = threading.RLock()
 
     def call(self, method: str, verb: str, path: str, sent: Mapping[str, Params]) -> CallOutcome:
-        """Execute one call with the parameters `sent` by place, unless a fault or the rate limit prevents it."""
+        """Execute one call, unless a fault or the rate limit prevents it.
+
+        `sent` has its parameters by place.
+        """
         params = merge_places(sent)
         shown = {name: value for name, value in params.items() if name != "token"}
         logged = LoggedCall(method, verb, path, shown, self.account.now())

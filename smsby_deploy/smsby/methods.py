@@ -119,6 +119,11 @@ def _v2(
     return Method(name, "POST", f"/api/v2/{name}", token, sum(parameters, ()), effect)
 
 
+_MESSAGE_FORMS = {
+    "alphaname_id": ValueForm.NUMBER,
+    "message_type": ValueForm.MESSAGE_TYPE,
+    "schedule_time": ValueForm.SECOND,
+}
 _CALLBACK = (Parameter("callback_url", Place.BODY, default=""),)
 _PAGES = _query("limit_offset? limit_rows?", ValueForm.NUMBER)
 
@@ -227,6 +232,14 @@ def check_params(method: Method, params: Mapping[str, Any]) -> None:
         raise UsageError(f"{method.name}: limit_rows is required with limit_offset")
     if method.name == "importContacts":
         _check_contacts(params)
+    elif method.name == "sendBulkSms" and not isinstance(params["messages"], bytes):
+        _check_messages(params["messages"])
+
+
+def complete_params(method: Method, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `params` with the defaults of required ones, such as an empty callback_url."""
+    defaults = {one.name: one.default for one in method.parameters if one.default is not None}
+    return {**defaults, **params}
 
 
 def recipients_per_form(*, personal: bool) -> int:
@@ -261,6 +274,25 @@ def unknown_params(method: Method, params: Mapping[str, Any]) -> list[str]:
 def _parameters_of(method: Method) -> str:
     optional = f"; optional: {', '.join(method.optional)}" if method.optional else ""
     return f"{method.name} takes {', '.join(method.required) or 'nothing'}{optional}"
+
+
+def _check_messages(messages: Any) -> None:
+    """Check the mailings of sendBulkSms that a user wrote; ours are bytes."""
+    if not isinstance(messages, list) or not all(isinstance(one, Mapping) for one in messages):
+        raise UsageError("sendBulkSms: messages must be a list of objects", hint="pass it with --input FILE")
+    for number, message in enumerate(messages, 1):
+        for key, form in _MESSAGE_FORMS.items():
+            value = message.get(key)
+            if value not in (None, "") and not form.allows(value):
+                raise UsageError(f"sendBulkSms: message {number}: {key} must be {form.value}")
+        rows = message.get("delivery_list")
+        if not isinstance(rows, list) or not rows:
+            raise UsageError(f"sendBulkSms: message {number}: delivery_list must be a list of recipients")
+        is_personal = message.get("message_type") == "personal"
+        if any(isinstance(row, Mapping) is not is_personal for row in rows):
+            wanted = "objects with phone and text" if is_personal else "phones"
+            kind = "personal" if is_personal else "bulk"
+            raise UsageError(f"sendBulkSms: message {number}: a {kind} delivery_list has {wanted}")
 
 
 def _check_contacts(params: Mapping[str, Any]) -> None:

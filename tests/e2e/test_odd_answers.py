@@ -68,7 +68,10 @@ def service() -> Iterator[tuple[Service, str]]:
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            params = dict(parse_qsl(url.query)) | (json.loads(body) if body else {})
+            is_json = self.headers.get_content_type() == "application/json"
+            params = dict(parse_qsl(url.query)) | (
+                json.loads(body) if is_json else dict(parse_qsl(body.decode()))
+            )
             status, data = service.answer(url.path.rsplit("/", 1)[1], params)
             content = data.encode() if isinstance(data, str) else json.dumps(data).encode()
             self.send_response(status)

@@ -10,6 +10,7 @@ from smsby_deploy.errors import UsageError
 from smsby_deploy.smsby.methods import (
     METHODS,
     check_params,
+    complete_params,
     contacts_per_form,
     find_method,
     fits_form,
@@ -21,6 +22,7 @@ from tests.documented import DOCUMENT, Documented
 
 _NUMBERS = {ValueForm.NUMBER, ValueForm.SWITCH, ValueForm.MINUTES}
 _CODE = {"phone": "375291234567"}
+_BULK = {"alphaname_id": "0", "schedule_time": "2026-12-01T10:00:00", "delivery_list": ["375291234567"]}
 _QUICK = {"message": "hi", "phone": "375291234567", "alphaname_id": 0}
 _IMPORT = {"list_id": 7, "field_names": ["phone"], "data": [["375291234567"]]}
 
@@ -102,6 +104,14 @@ def test_find_method_suggests_a_similar_name() -> None:
         ("getSMSMessages", {"type": "api"}, "type must be WEB or API"),
         ("createSmsMessage", {"message": "hi", "time": "2026-12-01T10:00"}, "written as 2026-12-01 10:00"),
         ("createSmsMessage", {"message": "hi", "time": "2026-13-01 10:00"}, "time must be a time"),
+        ("sendBulkSms", {"messages": "[]"}, "must be a list of objects"),
+        ("sendBulkSms", {"messages": [["375291234567"]]}, "must be a list of objects"),
+        ("sendBulkSms", {"messages": [_BULK, {**_BULK, "delivery_list": []}]}, "message 2: delivery_list must be a list"),
+        ("sendBulkSms", {"messages": [{**_BULK, "delivery_list": [_CODE]}]}, "a bulk delivery_list has phones"),
+        ("sendBulkSms", {"messages": [{**_BULK, "message_type": "personal"}]}, "has objects with phone and text"),
+        ("sendBulkSms", {"messages": [{**_BULK, "message_type": "mass"}]}, "message_type must be bulk or personal"),
+        ("sendBulkSms", {"messages": [{**_BULK, "schedule_time": "2026-12-01 10:00"}]}, "schedule_time must be a time"),
+        ("sendBulkSms", {"messages": [{**_BULK, "alphaname_id": "MyShop"}]}, "message 1: alphaname_id must be a number"),
         ("importContacts", {**_IMPORT, "data": "375291234567"}, "must be lists"),
         ("importContacts", {**_IMPORT, "field_names": ["name"]}, "must contain phone or email"),
         ("importContacts", {**_IMPORT, "field_names": ["phone", *map(str, range(31))]}, "at most 30"),
@@ -126,12 +136,24 @@ def test_check_params_refuses(name: str, params: dict[str, Any], message: str) -
         ("getSMSMessages", {"type": ""}),
         ("createSmsMessage", {"message": "hi", "alphaname_id": "0", "time": "2026-12-01 10:00"}),
         ("confirmSendMessageByList", {"message_id": "5", "confirm": False}),
-        ("sendBulkSms", {"messages": [{}]}),
+        ("sendBulkSms", {"messages": [_BULK]}),
+        ("sendBulkSms", {"messages": b"[not looked at]"}),
+        (
+            "sendBulkSms",
+            {"messages": [{"message_type": "personal", "schedule_time": "", "delivery_list": [_CODE]}]},
+        ),
     ],
 )
 def test_check_params_accepts_the_limits(name: str, params: dict[str, Any]) -> None:
     """The last values inside each documented range."""
     check_params(METHODS[name], params)
+
+
+def test_complete_params_adds_what_is_required_and_may_be_empty() -> None:
+    """The document requires callback_url of sendBulkSms, and its sample leaves it empty."""
+    assert complete_params(METHODS["sendBulkSms"], {"messages": []}) == {"messages": [], "callback_url": ""}
+    assert complete_params(METHODS["sendBulkSms"], {"callback_url": "u"}) == {"callback_url": "u"}
+    assert complete_params(METHODS["getSMSMessages"], {}) == {}
 
 
 def test_unknown_params_ignores_the_index_of_an_array() -> None:

@@ -68,7 +68,10 @@ def _served(
     anywhere: str = "",
     version: str = "v1",
 ) -> ServedMethod:
-    """Return a method; `?` marks an optional parameter, or one whose absence has an error of its own."""
+    """Return a method.
+
+    `?` marks an optional parameter, or one whose absence has an error of its own.
+    """
     groups = ((query, ("query",)), (form, ("form",)), (anywhere, PLACES))
     words = [(word, places) for names, places in groups for word in names.split()]
     return ServedMethod(

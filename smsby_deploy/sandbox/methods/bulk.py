@@ -54,7 +54,10 @@ def _mailing(account: Account, message: Any, request: str) -> NewMailing:
 
 
 def _new_sms(account: Account, phone: Any, text: str) -> NewSms:
-    """Return a message; a wrong phone is refused, or taken and reported later, as the setting `bad_phones` says."""
+    """Return a message.
+
+    A wrong phone is refused, or taken and reported later, as the setting `bad_phones` says.
+    """
     if account.settings.bad_phones == "later":
         try:
             account.phone(phone)

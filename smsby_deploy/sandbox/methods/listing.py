@@ -29,7 +29,10 @@ def get_alphaname_id(account: Account, params: Params) -> Any:
 
 
 def get_alphaname_category(account: Account, params: Params) -> Any:
-    """Return the lines of business that a sender name may belong to; their real names are not known."""
+    """Return the lines of business that a sender name may belong to.
+
+    Their real names are not known.
+    """
     return {"status": "OK", "result": [{"id": 1, "name": "Торговля"}, {"id": 2, "name": "Услуги"}]}
 
 
