@@ -57,6 +57,7 @@ _SENDS = (
 _NAMES = ["one", "two", "three", "four", "five"]
 _KEYS = ["", "first-digest-key-" * 2, "second-digest-key-" * 2]
 _CODES = {0, 1, 4, 5, 6}
+_TESTER = PHONES[20]  # who gets rehearsals, and the first mailing
 
 
 def _machine(url: str) -> type[RuleBasedStateMachine]:
@@ -81,6 +82,7 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             self.time = (now + timedelta(days=2)).replace(microsecond=0, second=0)
             self.out: dict[str, int] = {}  # by opted-out phone: the number of messages it had by then
             self.over: dict[tuple[str, int], int] = {}  # by abandoned revision: its messages by then
+            self.withdrawn: set[int] = set()  # revisions of the one that waits
             self.is_frozen = False
             self.size = 2
             self.key = ""
@@ -91,6 +93,7 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             """What was scheduled is sent now: it must not have been scheduled twice."""
             for command in ({"advance": 3 * 86400}, {"reset": True}):
                 self._check_inbox()
+                self.nothing_of_a_withdrawn_revision_is_sent()
                 requests.post(f"{url}/_sandbox/clock", json=command, timeout=5).raise_for_status()
             self._folder.cleanup()
 
@@ -104,12 +107,15 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
                 "smsby.yaml",
                 "version: 1\nproject: shop\napi: {requests_per_second: 1000, timeout_seconds: 5, "
                 f"reconcile_seconds: 0.1, recipients_per_request: {self.size}}}\nsuppress: [stop.csv]\n"
-                f"freeze: {'a history' if self.is_frozen else 'false'}\n",
+                f"freeze: {'a history' if self.is_frozen else 'false'}\ntest_phones: ['{_TESTER}']\n"
+                "environments: {staging: {token_env: SMSBY_STAGING_TOKEN, lock: .smsby/staging.lock.json, "
+                "only_to: test_phones}}\n",
             )
             shop.write("stop.csv", "\n".join(["phone", *self.out]) + "\n")
             lines = ["version: 1", "campaign: sale", "alphaname: MyShop", "mailings:"]
             for name, recipients in self.recipients.items():
-                phones = ", ".join(f'"{phone}"' for phone in recipients)
+                reached = [*recipients, _TESTER] if name == "one" else recipients
+                phones = ", ".join(f'"{phone}"' for phone in reached)
                 if name == "three":  # the first recipient has a text of their own
                     own = f"three r{self.revision[name]} own v{self.text[name]}"
                     phones = phones.replace(
@@ -214,6 +220,21 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
             """The messages of each phone, without their status, which changes as time passes."""
             return {phone: [one["id"] for one in got] for phone, got in self.shop.inbox().items()}
 
+        @rule(k=st.sampled_from([0, 0, 0, 6, 12, 24]))
+        def rehearse(self, k: int) -> None:
+            """Rehearse with the same account, or die while doing so: no one but the test phone gets anything."""
+            others, locks = self._inbox_of_others(), self._read_lock()
+            env = {"SMSBY_STAGING_TOKEN": "secret-token"} | ({"SMSBY_FAULT": f"kill:{k}"} if k else {})
+            code = self._run("--env", "staging", "apply", "--auto-approve", env=env)
+            assert code in _CODES or code == -signal.SIGKILL
+            assert (self._inbox_of_others(), self._read_lock()) == (others, locks), self.codes
+
+        def _inbox_of_others(self) -> dict[str, list[dict[str, Any]]]:
+            return {phone: messages for phone, messages in self.shop.inbox().items() if phone != _TESTER}
+
+        def _read_lock(self) -> dict[str, bytes]:
+            return {path.name: path.read_bytes() for path in self.shop.root.glob("smsby.lock.json*")}
+
         @rule(k=st.integers(1, 90))
         def crash(self, k: int) -> None:
             code = self._run("apply", "--auto-approve", env={"SMSBY_FAULT": f"kill:{k}"})
@@ -252,6 +273,7 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
         def lose_lock(self, edited: str) -> None:
             """Lose the lock with the runner's disk; the files may have changed before the next run."""
             self.over.clear()  # decisions are only in the lock
+            self.withdrawn.clear()
             for path in self.shop.root.glob("smsby.lock.json*"):
                 path.unlink()
             if edited:
@@ -305,6 +327,23 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
                 revision = self.shop.run("lock", "show", f"sale/{name}").json["revision"]
                 self.over[name, revision] = self._messages(name, revision)
 
+        @rule(is_handed_over=st.booleans())
+        def withdraw(self, is_handed_over: bool) -> None:
+            """Approve a mailing, perhaps hand it over and delete it in the account, and take it back."""
+            self._run("apply", "--auto-approve")
+            env = {"SMSBY_DIGEST_KEY": self.key}
+            if is_handed_over:
+                self._run("apply", "--due", env={CLOCK_AHEAD: str(IN_WINDOW)})
+                env[CLOCK_AHEAD] = str(IN_WINDOW + 60)  # the list need not lag any more
+                for row in self.shop.run("api", "getSMSMessages").json["data"]:
+                    if row["name"].startswith("sale/five"):
+                        requests.post(f"{url}/_sandbox/delete", json={"message_id": row["id"]}, timeout=5)
+            done = self.shop.run("lock", "withdraw", "sale/five", env=env)
+            assert done.code in (0, 4, 64), done.err
+            self._remember()
+            if done.code == 0:
+                self.withdrawn.add(int(done.err.split(" is withdrawn")[0].split(" r")[-1]))
+
         def _messages(self, name: str, revision: int) -> int:
             messages = (m for messages in self.shop.inbox().values() for m in messages)
             return sum(str(m["text"]).startswith(f"{name} r{revision} ") for m in messages)
@@ -331,7 +370,7 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
                 assert len(inbox.get(phone, [])) == before, (phone, self.codes)
 
         def _check_inbox(self) -> dict[str, list[dict[str, Any]]]:
-            inbox = self.shop.inbox()
+            inbox = self._inbox_of_others()
             for phone, messages in inbox.items():
                 counts = Counter(" ".join(m["text"].split()[:2]) for m in messages)
                 twice = {text: n for text, n in counts.items() if n > 1}
@@ -342,6 +381,11 @@ def _machine(url: str) -> type[RuleBasedStateMachine]:
         def nothing_more_of_an_abandoned_revision_is_sent(self) -> None:
             for (name, revision), before in self.over.items():
                 assert self._messages(name, revision) == before, (name, revision, self.codes)
+
+        @invariant()
+        def nothing_of_a_withdrawn_revision_is_sent(self) -> None:
+            for revision in self.withdrawn:
+                assert self._messages("five", revision) == 0, (revision, self.codes)
 
         @invariant()
         def the_lock_can_be_read(self) -> None:
@@ -356,7 +400,7 @@ def test_any_history_sends_nothing_twice(shop: Shop) -> None:
     run_state_machine_as_test(
         _machine(shop.url),
         settings=settings(
-            max_examples=40,
+            max_examples=36,
             stateful_step_count=14,
             deadline=None,
             suppress_health_check=list(HealthCheck),
