@@ -200,10 +200,8 @@ class _MessageBuilder:
         self._project = project.scope
         self._mailing = mailing
         self._chunks = action.chunks
-        self._fields: dict[str, str] = {"alphaname_id": str(action.sender_id)}
-        if (when := mailing.time_on_wire(now)) is not None:
-            local = when.astimezone(ZoneInfo(project.api.account_timezone))
-            self._fields["schedule_time"] = local.strftime("%Y-%m-%dT%H:%M:%S")
+        self._fields = {"alphaname_id": str(action.sender_id)}
+        self._now, self._zone = now, ZoneInfo(project.api.account_timezone)
 
     def is_planned(self, index: int, digest: str) -> bool:
         """Return whether the chunk with this index and digest is in the plan."""
@@ -221,10 +219,17 @@ class _MessageBuilder:
         address, count, mark = self._mailing.address, len(self._chunks), self._chunks[index].fingerprint
         name = remote_name(self._project, address, self._mailing.revision, index, count, mark)
         kind = {"message_type": "personal"} if text is None else {"message_type": "bulk", "text": text}
-        fields = json.dumps({**self._fields, "name": name, **kind}, ensure_ascii=False).encode()
+        fields = json.dumps(
+            {**self._fields, **self._time(index), "name": name, **kind}, ensure_ascii=False
+        ).encode()
         rows = rows.removesuffix(b"\n")
         if 0 in mask:
             rows = b"\n".join(compress(rows.split(b"\n"), mask))
         # The rows are JSON already, as they were hashed: parsing and writing them would cost more than all else.
         body = fields[:-1] + b', "delivery_list": [' + rows.replace(b"\n", b",") + b"]}"
         return ChunkMessage(address, index, body, mask.count(1), is_personal=text is None)
+
+    def _time(self, index: int) -> dict[str, str]:
+        own = self._chunks[index].schedule_time
+        when = self._mailing.time_on_wire(self._now, None if own is None else datetime.fromisoformat(own))
+        return {} if when is None else {"schedule_time": f"{when.astimezone(self._zone):%Y-%m-%dT%H:%M:%S}"}

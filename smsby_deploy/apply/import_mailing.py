@@ -257,7 +257,7 @@ def _imported_chunks(
         fingerprint = chunk.fingerprint if chunk else name.fingerprint if name else "0" * 10
         digest = chunk.digest if chunk else action.content_digest
         if message is None:
-            yield ChunkRecord(fingerprint, 0, digest, ChunkState.SUPPRESSED)
+            yield ChunkRecord(fingerprint, 0, digest, ChunkState.SUPPRESSED)  # without a time of its own
         else:
             yield ChunkRecord(
                 fingerprint,
@@ -268,6 +268,7 @@ def _imported_chunks(
                 message.message_id,
                 accepted_at=at,
                 declared=True,
+                schedule_time=chunk.schedule_time if chunk else None,
             )
 
 
@@ -278,9 +279,10 @@ def find_differences(
     intended = replace(intended_by_files(mailing), counts_recipients=True)
     together = ReportedValues(None, _reported_recipients(messages), None)
     differences = dict.fromkeys(compare_values(intended, action.recipients, together))
-    for message in messages:
+    for index, message in enumerate(messages):
         if message.listed is not None:
-            differences |= dict.fromkeys(compare_values(intended, None, reported_values(message.listed)))
+            own = intended.of_chunk(action.chunks[index]) if index < len(action.chunks) else intended
+            differences |= dict.fromkeys(compare_values(own, None, reported_values(message.listed)))
     return differences
 
 

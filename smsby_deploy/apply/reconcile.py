@@ -6,7 +6,7 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 
 from smsby_deploy.apply.context import ApplyContext, Event
-from smsby_deploy.apply.recorder import ChunkRef
+from smsby_deploy.apply.recorder import ChunkRef, record_of
 from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.errors import ApiError, SmsbyDeployError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
@@ -90,11 +90,8 @@ class Reconciler:
             if listed is not None:
                 state = ChunkState.DRAFT if listed.is_draft else ChunkState.ACCEPTED
             records.append(
-                ChunkRecord(
-                    chunk.fingerprint,
-                    chunk.recipients,
-                    chunk.digest,
-                    state,
+                replace(
+                    record_of(chunk, state),
                     message_id=listed.id if listed else None,
                     accepted_at=self._recorder.now() if state is ChunkState.ACCEPTED else None,
                 )

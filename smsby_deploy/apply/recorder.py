@@ -35,11 +35,26 @@ from smsby_deploy.lock.records import (
     UploadRecord,
 )
 from smsby_deploy.lock.store import HeldLock
+from smsby_deploy.plan.desired import ChunkPlan
 from smsby_deploy.plan.model import Action
 from smsby_deploy.texts.cost import money
 
 ChunkRef = tuple[str, int]  # address, index of the chunk
 FORMAT = "smsby-rescue"
+
+
+def record_of(
+    chunk: ChunkPlan, state: ChunkState = ChunkState.PENDING, upload: UploadRecord | None = None
+) -> ChunkRecord:
+    """Return the record of a planned chunk."""
+    return ChunkRecord(
+        chunk.fingerprint,
+        chunk.recipients,
+        chunk.digest,
+        state,
+        upload=upload,
+        schedule_time=chunk.schedule_time,
+    )
 
 
 class Recorder:
@@ -111,7 +126,7 @@ class Recorder:
         assert action.window is not None
         opens, closes = (time.isoformat(timespec="seconds") for time in action.window)
         approval = Approval(self.now(), self._applied[0], self._by, opens, closes, is_fresh)
-        chunks = [ChunkRecord(c.fingerprint, c.recipients, c.digest, upload=upload) for c in action.chunks]
+        chunks = [record_of(chunk, upload=upload) for chunk in action.chunks]
         self.write_entry(address, revision, replace(action, approval=approval), chunks)
 
     def lapse(self, address: str, reason: str) -> None:

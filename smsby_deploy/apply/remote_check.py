@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from smsby_deploy.apply.context import ApplyContext
 from smsby_deploy.apply.reconcile import Reconciler, not_asked
+from smsby_deploy.apply.recorder import record_of
 from smsby_deploy.apply.single_reconcile import SingleReconciler
 from smsby_deploy.apply.upload_sender import upload_of
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry
+from smsby_deploy.lock.records import ChunkState, Entry
 from smsby_deploy.plan.list_check import check_list
 from smsby_deploy.plan.model import NEW_SENDING, Action, ActionKind, ReasonCode, with_code
 from smsby_deploy.plan.reasons import find_collision
@@ -132,9 +133,7 @@ class RemoteCheck:
             self._adopt(mailing, action, remote)
         else:
             upload = upload_of(entry, mailing)
-            records = [
-                ChunkRecord(c.fingerprint, c.recipients, c.digest, upload=upload) for c in action.chunks
-            ]
+            records = [record_of(chunk, upload=upload) for chunk in action.chunks]
             self._recorder.write_entry(mailing.address, mailing.revision, action, records)
 
     def _is_sent_again(self, entry: Entry | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ from smsby_deploy.config.settings import (
     read_expected,
     read_release,
     read_rewrite,
+    read_spread,
     read_time,
     read_zone,
 )
@@ -146,6 +147,7 @@ class _CampaignLoader:
             own=_read_own(node),
             cancelled=node.get("cancelled"),
             tests=self._tests(node, schedule.timezone) if "tests" in node else (),
+            spread=self._spread(node, schedule, in_bulk=upload is None),
         )
 
     def _tests(self, node: YamlMap, timezone: str) -> tuple[MailingTest, ...]:
@@ -202,6 +204,25 @@ class _CampaignLoader:
                 self._log.error("RELEASE", "release requires a schedule_time", place)
             return None
         return read_release(release, place, self._log)
+
+    def _spread(self, node: YamlMap, schedule: _Schedule, *, in_bulk: bool) -> timedelta | None:
+        """Return over how long it is sent; smsby.yaml decides only about mailings that can be."""
+        found = self._find_setting(node, "spread")
+        if found is None:
+            return None
+        spread, place = found
+        objection = ""
+        if "list" in node or not in_bulk or node.get("via") == "single":
+            objection = (
+                "spread cannot be combined with list, upload or via: single: they have one time for all"
+            )
+        elif schedule.location is None:
+            objection = "spread requires a schedule_time, at which the first chunk is sent"
+        if objection:
+            if place.file != PROJECT_FILE:
+                self._log.error("SPREAD", objection, place)
+            return None
+        return read_spread(spread["over"], schedule.time, self._context.account_zone, place, self._log)
 
     def _is_fresh(self, node: YamlMap) -> bool:
         holder = node if "audience" in node else self._document
@@ -271,5 +292,8 @@ class _CampaignLoader:
 def _read_own(node: YamlMap) -> OwnSettings:
     alphaname = node.get("alphaname")
     return OwnSettings(
-        None if alphaname is None else str(alphaname), node.get("schedule_time"), node.get("timezone")
+        None if alphaname is None else str(alphaname),
+        node.get("schedule_time"),
+        node.get("timezone"),
+        read_duration(node["spread"]["over"]) if "spread" in node else None,
     )

@@ -143,6 +143,7 @@ class OwnSettings(NamedTuple):
     alphaname: str | None = None
     schedule_time: str | None = None
     timezone: str | None = None
+    spread: timedelta | None = None
 
 
 class Mailing(NamedTuple):
@@ -150,7 +151,8 @@ class Mailing(NamedTuple):
 
     `alphaname` is a name, or an id in digits ("0" is the system name). `schedule_time` is aware, in the campaign's
     zone; None means sent on apply. `max_late` is how long after `schedule_time` the mailing may still be sent. With `release`
-    it waits until it is handed over; if it is `fresh`, its audience may change until then.
+    it waits until it is handed over; if it is `fresh`, its audience may change until then. With `spread` its chunks have
+    times of their own, the first `schedule_time`, the last less than `spread` after it.
     """
 
     campaign: str
@@ -172,22 +174,22 @@ class Mailing(NamedTuple):
     expect_recipients: Expected | None = None
     rewrite: Rewrite = AS_WRITTEN
     upload: Upload | None = None  # with recipients, and via "list"
-    release: Release | None = None  # only with a schedule_time
+    release: Release | None = None  # as `spread` below, only with a schedule_time
     is_fresh: bool = False
     own: OwnSettings = OwnSettings()
     cancelled: str | None = None  # why it is not sent
     tests: tuple[MailingTest, ...] = ()
+    spread: timedelta | None = None  # only of a mailing that is sent in bulk
     # The errors of files it names; with any, neither text nor audience is read.
     unreadable: tuple[Problem, ...] = ()
 
-    def time_on_wire(self, now: datetime) -> datetime | None:
+    def time_on_wire(self, now: datetime, of_chunk: datetime | None = None) -> datetime | None:
         """Return the schedule time to send to sms.by; None to send immediately.
 
-        A mailing that is late within `max_late` is sent immediately.
+        That is the time `of_chunk` if the chunk has its own. What is late within `max_late` is sent immediately.
         """
-        if self.schedule_time is None or (self.max_late is not None and self.schedule_time <= now):
-            return None
-        return self.schedule_time
+        time = of_chunk or self.schedule_time
+        return None if time is None or (self.max_late is not None and time <= now) else time
 
     @property
     def address(self) -> str:

@@ -29,6 +29,8 @@ from smsby_deploy.config.sources import Rewrite
 from smsby_deploy.config.yaml_nodes import YamlList, YamlMap
 from smsby_deploy.problems import Location, ProblemLog
 
+_LONGEST_SPREAD = timedelta(days=7)
+
 
 def read_guardrails(
     rails: YamlMap, locations: Mapping[str, Location], has_price: bool, log: ProblemLog
@@ -93,6 +95,28 @@ def read_release(release: YamlMap, location: Location, log: ProblemLog) -> Relea
     found = Release(read_duration(release["before"]), read_duration(release["at_latest"]))
     if found.before <= found.at_latest:
         log.error("RELEASE", "release: before must be longer than at_latest, or there is no window", location)
+    return found
+
+
+def read_spread(
+    over: str, start: datetime | None, account: ZoneInfo | None, location: Location, log: ProblemLog
+) -> timedelta:
+    """Read `spread.over`: how long after `start` the last chunk is sent at the latest."""
+    found = read_duration(over)
+    if not timedelta(0) < found <= _LONGEST_SPREAD:
+        log.error(
+            "SPREAD", f"spread: over must be at most {_LONGEST_SPREAD.days}d, and more than 0", location
+        )
+    elif start is not None and account is not None:
+        try:
+            first, last = (at.astimezone(account) for at in (start, start.astimezone(UTC) + found))
+        except OverflowError:
+            log.error("TIME", "spread: it ends after the last day of the calendar", location)
+            return found
+        # sms.by reads times without an offset, and chunks might fall into the hour that occurs twice.
+        if first.utcoffset() != last.utcoffset():
+            message = f"spread: the clocks of the account's time zone ({account.key}) change meanwhile; end it before"
+            log.error("DST", message, location)
     return found
 
 

@@ -388,6 +388,7 @@ def _beginning(digest: str) -> str:
 def _times(entry: Entry) -> Iterator[str]:
     yield entry.applied.at
     yield from filter(None, (entry.schedule_time, *(chunk.accepted_at for chunk in entry.chunks)))
+    yield from filter(None, (chunk.schedule_time for chunk in entry.chunks))
 
 
 def sent_at(entry: Entry) -> datetime:

@@ -138,6 +138,8 @@ def _chunk_document(chunk: ChunkRecord) -> dict[str, Any]:
         document["upload"] = asdict(chunk.upload)
     if chunk.declared:
         document["declared"] = True
+    if chunk.schedule_time is not None:
+        document["schedule_time"] = chunk.schedule_time
     return document
 
 

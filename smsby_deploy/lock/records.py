@@ -106,6 +106,7 @@ class ChunkRecord:
     refused_id: int | None = None  # of a message that was made otherwise than reviewed: it is never sent
     upload: UploadRecord | None = None  # of a mailing that is uploaded
     declared: bool = False  # it is a user's word that sms.by accepted it (lock resolve, import)
+    schedule_time: str | None = None  # its own, of a mailing that is spread
 
     @property
     def was_sent(self) -> bool:
@@ -213,6 +214,18 @@ class Entry:
     def send_time(self) -> datetime | None:
         """When sms.by sends it; None if that is at once."""
         return None if self.schedule_time is None else datetime.fromisoformat(self.schedule_time)
+
+    @property
+    def send_times(self) -> tuple[datetime | None, ...]:
+        """When sms.by sends each chunk; None if that is at once."""
+        time = self.send_time
+        return tuple(datetime.fromisoformat(own) if (own := c.schedule_time) else time for c in self.chunks)
+
+    @property
+    def last_time(self) -> datetime | None:
+        """When sms.by sends the last chunk; None if that is at once."""
+        own = [chunk.schedule_time for chunk in self.chunks if chunk.schedule_time]
+        return max(map(datetime.fromisoformat, own)) if own else self.send_time
 
     @property
     def is_complete(self) -> bool:

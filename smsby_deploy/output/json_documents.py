@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from smsby_deploy.apply.result import ApplyResult
     from smsby_deploy.clock import Window
     from smsby_deploy.lock.records import Lock
+    from smsby_deploy.plan.desired import SendTimes
     from smsby_deploy.status.report import MailingStatus, StatusReport
     from smsby_deploy.texts.samples import MailingSamples, Sample
 
@@ -137,6 +138,7 @@ def _mailing_status(mailing: MailingStatus) -> dict[str, Any]:
         "state": mailing.state.value,
         "schedule_time": mailing.schedule_time,
         "window": _window(mailing.details.window),
+        **({"spread": _spread(spread)} if (spread := mailing.details.spread) is not None else {}),
         "recipients": mailing.recipients,
         "delivered": mailing.delivered,
         "undelivered": mailing.undelivered,
@@ -155,6 +157,15 @@ def _window(window: Window | None) -> dict[str, str] | None:
     if window is None:
         return None
     return {"opens": window.opens.isoformat(), "closes": window.closes.isoformat()}
+
+
+def _spread(spread: SendTimes) -> dict[str, Any]:
+    return {
+        "first": spread.first.isoformat(),
+        "last": spread.last.isoformat(),
+        "chunks": spread.chunks,
+        "recipients": spread.recipients,
+    }
 
 
 def history_document(lock: Lock) -> dict[str, Any]:

@@ -201,6 +201,8 @@ def schedule_line(mailing: MailingStatus, report: StatusReport, language: Transl
         return language.gettext("at once")
     moment = datetime.fromisoformat(mailing.schedule_time)
     time = f"{day_and_time(moment, language)} {mailing.schedule_time[19:]}".strip()
+    if mailing.details.spread is not None:
+        time = language.gettext("{first} to {last}", first=time, last=mailing.details.spread.until)
     if not report.made_at:
         return time
     return f"{time}, {span_text(moment - datetime.fromisoformat(report.made_at), language)}"

@@ -10,6 +10,7 @@ from smsby_deploy.privacy import mask_phones
 
 if TYPE_CHECKING:
     from smsby_deploy.lock.records import NamedId
+    from smsby_deploy.plan.desired import SendTimes
 
 
 def clean(text: str) -> str:
@@ -79,3 +80,8 @@ def local_and_utc(
     utc = local.astimezone(UTC)
     utc_text = day_and_time(utc, language) if utc.date() != local.date() else f"{utc:%H:%M}"
     return f"{day_and_time(local, language)} {zone or local.isoformat()[-6:]}", f"{utc_text} UTC"
+
+
+def spread_text(spread: SendTimes, language: Translator = ENGLISH) -> str:
+    """`spread from 2026-12-01 10:00 +03 to 12:52: 24 chunks, one every 7 min 30 s, about …`."""
+    return language.gettext("spread from {span}: {pace}", span=spread.span, pace=spread.pace)

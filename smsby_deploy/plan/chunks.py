@@ -103,6 +103,8 @@ def hash_content(
         "text": mailing.text.identity(rewrite) if mailing.text else None,
         "list": mailing.audience.ref if isinstance(mailing.audience, ContactList) else None,
     }
+    if mailing.spread is not None:
+        header["spread"] = mailing.spread.total_seconds()
     if template is not None and template.inputs:
         header["includes"] = {name: rewrite(text) for name, text in template.inputs.items()}
     return content_digest(header)

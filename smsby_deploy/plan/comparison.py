@@ -14,6 +14,7 @@ from itertools import compress
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.records import Lock, NamedId
 from smsby_deploy.plan.chunks import OnBatch
+from smsby_deploy.plan.desired import SendTimes, times_of
 from smsby_deploy.plan.model import Action, ActionKind, Plan
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.recipients.phone_set import PhoneSet, number_phones
@@ -39,6 +40,7 @@ class BaseMailing:
     schedule_time: str | None = None
     contact_list: NamedId | None = None
     recipients_digest: str | None = None
+    spread: SendTimes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ def base_of_lock(lock: Lock) -> Base:
             schedule_time=entry.schedule_time,
             contact_list=entry.contact_list,
             recipients_digest=entry.recipients_digest,
+            spread=times_of(entry.chunks),
         )
         for address, entry in lock.mailings.items()
     }
@@ -115,6 +118,7 @@ def base_of_plan(plan: Plan, label: str, texts: Mapping[str, str | None] | None 
             action.schedule_time,
             action.contact_list,
             action.recipients_digest,
+            action.spread,
         )
         for action in plan.actions
     }
@@ -188,6 +192,7 @@ def _compare_content(
         return False, False, False, True
     has_new_sender = action.alphaname != before.alphaname
     has_new_time = _instant(action.schedule_time) != _instant(before.schedule_time)
+    has_new_time = has_new_time or _has_new_spread(action.spread, before.spread)
     is_explained = has_new_sender or has_new_time or _has_new_list(action, before)
     if before.text is not None and text is not None:
         has_new_text = before.text != text
@@ -204,6 +209,16 @@ def _has_new_list(action: Action, before: BaseMailing) -> bool:
     if now is None or then is None:
         return False
     return now.name != then.name if None in (now.id, then.id) else now != then
+
+
+def _has_new_spread(now: SendTimes | None, before: SendTimes | None) -> bool:
+    """Whether it is sent over another span of time.
+
+    Of more chunks the last one may be later within the same span.
+    """
+    if now is None or before is None:
+        return now is not before
+    return now.chunks == before.chunks and now.last - now.first != before.last - before.first
 
 
 def _instant(schedule_time: str | None) -> datetime | None:

@@ -5,15 +5,19 @@ It does not depend on what was sent before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from smsby_deploy.plan.gone import OwnContent
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.rows import DataAge
+from smsby_deploy.wording import sentence, time_text
+
+if TYPE_CHECKING:
+    from smsby_deploy.lock.records import Entry
 
 
 class AudienceCounts(NamedTuple):
@@ -34,7 +38,8 @@ class ChunkPlan(NamedTuple):
     """One chunk as planned.
 
     Digest and fingerprint are taken before suppression, all counts after it.
-    `recipients` is None for a list kept at sms.by, `cost` without a price. A plan file holds the first three only.
+    `recipients` is None for a list kept at sms.by, `cost` without a price. `schedule_time` is its own, in ISO format, if its
+    mailing is spread. A plan file does not have parts, cost and encodings.
     """
 
     fingerprint: str
@@ -44,6 +49,7 @@ class ChunkPlan(NamedTuple):
     cost: Decimal | None = None
     gsm7: int = 0
     ucs2: int = 0
+    schedule_time: str | None = None
 
     def share(self, recipients: int) -> ChunkPlan:
         """Return the same chunk for some of its recipients, who all get one text.
@@ -104,6 +110,95 @@ class Desired(NamedTuple):
     def fingerprints(self) -> list[str]:
         return [chunk.fingerprint for chunk in self.chunks]
 
+    @property
+    def send_times(self) -> tuple[datetime | None, ...]:
+        """When each chunk is sent; None if that is on apply."""
+        if not any(chunk.schedule_time for chunk in self.chunks):
+            return (self.schedule_time,) * len(self.chunks)
+        times = (chunk.schedule_time for chunk in self.chunks)
+        return tuple(datetime.fromisoformat(time) if time else self.schedule_time for time in times)
+
     def has_content(self, digest: str) -> bool:
         """Whether `digest` is its content digest, of this version or of an earlier one."""
         return digest in (self.content_digest, self.former_content)
+
+
+def keep_fingerprints(desired: Desired, entry: Entry | None) -> Desired:
+    """Return `desired` with the recorded fingerprints of the chunks that the lock has.
+
+    After a rotation of the digest key they are those by which sms.by knows the chunks.
+    """
+    if entry is None or entry.revision != desired.revision:
+        return desired
+    recorded = entry.chunks[: len(desired.chunks)]
+    kept = [
+        now._replace(fingerprint=then.fingerprint) if then.digest == now.digest else now
+        for then, now in zip(recorded, desired.chunks, strict=False)
+    ]
+    return desired._replace(chunks=(*kept, *desired.chunks[len(kept) :]))
+
+
+def spread_chunks(chunks: Sequence[ChunkPlan], start: datetime, over: timedelta) -> tuple[ChunkPlan, ...]:
+    """Return `chunks` with times in whole seconds, evenly over the span from `start` on."""
+    instant = start.astimezone(UTC)  # a zone's own clock may skip or repeat an hour
+    seconds, count = int(over.total_seconds()), len(chunks)
+    times = (instant + timedelta(seconds=seconds * index // count) for index in range(count))
+    return tuple(
+        chunk._replace(schedule_time=time.astimezone(start.tzinfo).isoformat())
+        for chunk, time in zip(chunks, times, strict=True)
+    )
+
+
+class _TimedChunk(Protocol):
+    @property
+    def recipients(self) -> int | None: ...
+    @property
+    def schedule_time(self) -> str | None: ...
+
+
+class SendTimes(NamedTuple):
+    """When the chunks of a spread mailing are sent, and to how many recipients."""
+
+    first: datetime
+    last: datetime
+    chunks: int
+    recipients: int
+
+    @property
+    def until(self) -> str:
+        """The last time, with its day if that is not the first: `12:52`."""
+        return f"{self.last:%H:%M}" if self.last.date() == self.first.date() else time_text(self.last)
+
+    @property
+    def span(self) -> str:
+        """`2026-12-01 10:00 +03 to 12:52`."""
+        return sentence("{first} to {last}", first=time_text(self.first), last=self.until)
+
+    @property
+    def pace(self) -> str:
+        """`24 chunks, one every 7 min 30 s, about 8,000 recipients per hour`."""
+        if self.chunks == 1:
+            return sentence(
+                "1 chunk, so all are sent at once; lower api.recipients_per_request for more chunks"
+            )
+        step = (self.last - self.first) / (self.chunks - 1)
+        hours = step * self.chunks / timedelta(hours=1)
+        per_hour = round(self.recipients / hours) if hours else 0
+        minutes, seconds = divmod(round(step.total_seconds()), 60)
+        every = sentence("{minutes} min {seconds} s", minutes=minutes, seconds=seconds)
+        if not seconds:
+            every = sentence("{count} min", count=minutes)
+        return sentence(
+            "{chunks:chunk|chunks}, one every {every}, about {count:recipient|recipients} per hour",
+            chunks=self.chunks,
+            every=every,
+            count=per_hour,
+        )
+
+
+def times_of(chunks: Sequence[_TimedChunk]) -> SendTimes | None:
+    """Return when the chunks of a mailing are sent; None if it is not spread."""
+    times = [datetime.fromisoformat(chunk.schedule_time) for chunk in chunks if chunk.schedule_time]
+    if not times:
+        return None
+    return SendTimes(min(times), max(times), len(times), sum(chunk.recipients or 0 for chunk in chunks))

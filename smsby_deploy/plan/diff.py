@@ -259,7 +259,10 @@ def make_orphan(address: str, entry: Entry) -> Action:
         digest=_digest(entry.content_digest, entry.audience_digest),
         content_digest=entry.content_digest,
         audience_digest=entry.audience_digest,
-        chunks=tuple(ChunkPlan(chunk.fingerprint, chunk.recipients, chunk.digest) for chunk in entry.chunks),
+        chunks=tuple(
+            ChunkPlan(one.fingerprint, one.recipients, one.digest, schedule_time=one.schedule_time)
+            for one in entry.chunks
+        ),
         audience=AudienceCounts(),
         text_digest=entry.text_digest,
         recipients_digest=entry.recipients_digest,

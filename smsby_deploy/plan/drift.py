@@ -36,6 +36,13 @@ class IntendedValues:
     at_once_until: datetime | None = None
     parts: int | None = None
 
+    def of_chunk(self, chunk: ChunkRecord | ChunkPlan) -> IntendedValues:
+        """Return the same with the time of one chunk, if it has its own."""
+        if chunk.schedule_time is None or self.schedule_time is None:
+            return self
+        time = datetime.fromisoformat(chunk.schedule_time)
+        return replace(self, schedule_time=time.astimezone(self.schedule_time.tzinfo))
+
     def by(self, names: AccountNames) -> IntendedValues:
         """Return the same with the sender as sms.by reports it, where the files have its id."""
         return replace(self, alphaname=names.sender_name(self.alphaname))
@@ -63,14 +70,20 @@ class Difference(NamedTuple):
     intended: str
     reported: str
     is_harmless: bool = False
+    others: int = 0  # more chunks with the same shift of their own times
 
     @property
     def text(self) -> str:
-        return sentence(
+        text = sentence(
             "{field}: intended {intended}, sms.by reports {reported}",
             field=self.field,
             intended=self.intended,
             reported=self.reported,
+        )
+        if not self.others:
+            return text
+        return sentence(
+            "{difference} (and {count:more chunk|more chunks})", difference=text, count=self.others
         )
 
 
@@ -137,16 +150,37 @@ def find_drift(
     intended: IntendedValues, chunks: Sequence[ChunkRecord | ChunkPlan], remote: RemoteView
 ) -> Iterator[Problem]:
     """Yield one REMOTE_DIFFERS warning for each difference, however many chunks have it."""
-    found: dict[Difference, None] = {}
-    for chunk in chunks:
-        listed = remote.by_fingerprint.get(chunk.fingerprint)
-        if listed is not None:
-            recipients = chunk.recipients if _is_countable(chunk) else None
-            found |= dict.fromkeys(compare_values(intended, recipients, reported_values(listed)))
-    for difference in found:
+    pairs = ((chunk, remote.by_fingerprint.get(chunk.fingerprint)) for chunk in chunks)
+    listed = [(chunk, reported_values(one)) for chunk, one in pairs if one is not None]
+    counts = [chunk.recipients if _is_countable(chunk) else None for chunk, _ in listed]
+    for difference in compare_chunks(intended, listed, counts):
         yield Problem(
             Severity.WARNING, "REMOTE_DIFFERS", difference.text, intended.address, intended.location
         )
+
+
+def compare_chunks(
+    intended: IntendedValues,
+    chunks: Sequence[tuple[ChunkRecord | ChunkPlan, ReportedValues]],
+    recipients: Sequence[int | None],
+) -> list[Difference]:
+    """Return each value that differs, however many chunks it differs for.
+
+    `recipients` are the intended numbers. Of chunks with times of their own that differ by the same shift, the first counts.
+    """
+    found: dict[Difference | int, Difference] = {}
+    for (chunk, reported), count in zip(chunks, recipients, strict=True):
+        own = intended.of_chunk(chunk)
+        for difference in compare_values(own, count, reported):
+            key: Difference | int = difference
+            if own is not intended and own.schedule_time and difference.field == "d_schedule":
+                time = reported.d_schedule
+                key = round(time - own.schedule_time.timestamp()) if time else 0
+            first = found.get(key)
+            found[key] = difference if first is None else first
+            if first is not None and isinstance(key, int):
+                found[key] = first._replace(others=first.others + 1)
+    return list(found.values())
 
 
 def _compare_times(intended: datetime, reported: int, max_late: timedelta | None) -> Iterator[Difference]:

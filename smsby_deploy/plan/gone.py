@@ -48,6 +48,7 @@ def read_own_content(mailing: Mailing) -> OwnContent:
         "alphaname": own.alphaname,
         "schedule_time": None if own.schedule_time is None else _instant(own.schedule_time),
         "timezone": own.timezone,
+        **({} if own.spread is None else {"spread": own.spread.total_seconds()}),
         "text": text.identity(Rewriter(mailing.rewrite).apply) if text else None,
         "rewrite": list(mailing.rewrite),
         "list": audience.ref if isinstance(audience, ContactList) else None,
@@ -58,7 +59,7 @@ def read_own_content(mailing: Mailing) -> OwnContent:
         hashlib.sha256(canonical_json(header)).hexdigest(),
         mailing.alphaname,
         has_sender=own.alphaname is not None,
-        has_time=own.schedule_time is not None or own.timezone is not None,
+        has_time=(own.schedule_time, own.timezone, own.spread) != (None, None, None),
         has_includes=text is not None
         and any(has_markup(one.text) and may_include(one.text) for one in text.sources),
     )
@@ -75,7 +76,7 @@ def is_excused(entry: Entry | None, mailing: Mailing, now: datetime) -> bool:
 
 
 def _is_gone(entry: Entry, mailing: Mailing, now: datetime) -> bool:
-    is_past = entry.send_time is None or entry.send_time <= now
+    is_past = entry.last_time is None or entry.last_time <= now
     return is_past and entry.is_finished and entry.revision == mailing.revision
 
 

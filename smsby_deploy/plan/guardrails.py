@@ -46,10 +46,12 @@ def check_mailing(
     *,
     list_size: int | None = None,
     policy: ContentPolicy | None = None,
+    times: Sequence[datetime | None] | None = None,
 ) -> tuple[Breach, ...]:
     """Return every guardrail that a mailing violates.
 
-    `list_size` is what confirm=0 reported of a list kept at sms.by; `policy` has checked every text.
+    `list_size` is what confirm=0 reported of a list kept at sms.by; `policy` has checked every text. `times` are those of
+    the chunks that are to be sent, None for all of them.
     """
     recipients: int | None = desired.audience.final
     if list_size is not None or (mailing.via == "list" and mailing.upload is None):
@@ -58,7 +60,7 @@ def check_mailing(
         *check_recipients(rails, mailing, recipients),
         *_check_texts(rails, desired, policy),
         *_check_sender(rails, mailing),
-        *_check_time(rails, mailing, now),
+        *_check_times(rails, mailing, (mailing.schedule_time,) if times is None else times, now),
         *_check_freshness(mailing, desired, now),
     )
 
@@ -177,21 +179,35 @@ def _check_sender(rails: Guardrails, mailing: Mailing) -> Iterator[Breach]:
         yield Breach("allowed_alphanames", message)
 
 
-def _check_time(rails: Guardrails, mailing: Mailing, now: datetime) -> Iterator[Breach]:
-    schedule = mailing.schedule_time
+def _check_times(
+    rails: Guardrails, mailing: Mailing, times: Sequence[datetime | None], now: datetime
+) -> Iterator[Breach]:
+    """Yield the first breach of each guardrail, in the order in which chunks are sent."""
+    found: dict[str, Breach] = {}
+    for schedule in dict.fromkeys(times):
+        for breach in _check_time(rails, mailing, schedule, now):
+            found.setdefault(breach.key, breach)
+    yield from found.values()
+
+
+def _check_time(
+    rails: Guardrails, mailing: Mailing, schedule: datetime | None, now: datetime
+) -> Iterator[Breach]:
     local = max(schedule or now, now).astimezone(ZoneInfo(mailing.timezone))
+    what = "it" if schedule == mailing.schedule_time else "a chunk"
     if rails.quiet_hours is not None:
         start, end = rails.quiet_hours.start, rails.quiet_hours.end
         if _within(local.time(), start, end):
             yield Breach(
                 "quiet_hours",
-                f"quiet_hours: it would be sent at {local:%H:%M} {mailing.timezone}, "
+                f"quiet_hours: {what} would be sent at {local:%H:%M} {mailing.timezone}, "
                 f"quiet hours are {start:%H:%M} to {end:%H:%M}",
             )
     for days in rails.blackout:
         if days.first <= local.date() <= days.last:
             until = "" if days.first == days.last else f" to {days.last}"
-            message = f"blackout: it would be sent on {local:%Y-%m-%d} {mailing.timezone}, blackout is {days.first}{until}"
+            day = f"{local:%Y-%m-%d} {mailing.timezone}"
+            message = f"blackout: {what} would be sent on {day}, blackout is {days.first}{until}"
             yield Breach("blackout", message)
     # A late mailing within max_late is sent at once, like one without a time: no lead applies.
     if rails.min_lead is not None and schedule is not None and schedule > now:
@@ -199,7 +215,7 @@ def _check_time(rails: Guardrails, mailing: Mailing, now: datetime) -> Iterator[
         if lead < rails.min_lead:
             yield Breach(
                 "min_lead_minutes",
-                f"min_lead_minutes: it is scheduled in {int(lead.total_seconds() // 60)} min, "
+                f"min_lead_minutes: {what} is scheduled in {int(lead.total_seconds() // 60)} min, "
                 f"the minimum is {int(rails.min_lead.total_seconds() // 60)} min",
             )
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.records import EVERY_MAILING, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.plan.desired import times_of
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.situation import is_past
 from smsby_deploy.problems import Location, Problem, Severity
@@ -78,12 +79,14 @@ def check_list(lock: Lock, remote: RemoteView, *, now: datetime, reconcile_secon
     for address, entry in lock.mailings.items():
         for one in (entry, *entry.earlier):
             chunks = window.expected_chunks(address, one)
-            listed = sum(is_shown(lock.scope, address, one, chunk, remote) for chunk in chunks)
+            absent = [c for c in chunks if not is_shown(lock.scope, address, one, c, remote)]
+            listed = len(chunks) - len(absent)
             if one.transport == "single":
                 chunks = chunks[:listed]
             expected, shown = expected + len(chunks), shown + listed
             if one is entry and listed < len(chunks):
-                missing.append(MissingMailing(address, len(chunks) - listed, len(chunks), entry.send_time))
+                time = spread.last if (spread := times_of(absent)) is not None else entry.send_time
+                missing.append(MissingMailing(address, len(chunks) - listed, len(chunks), time))
     return ListCheck(expected, shown, remote.count, tuple(missing))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,7 +12,7 @@ from smsby_deploy.config.sources import ContactList
 from smsby_deploy.lock.records import ChunkState, Entry, Lock, NamedId
 from smsby_deploy.plan import reasons
 from smsby_deploy.plan.account_names import AccountNames
-from smsby_deploy.plan.desired import Desired
+from smsby_deploy.plan.desired import Desired, keep_fingerprints
 from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_recorded
 from smsby_deploy.plan.drift import find_drift, intended_by_files, intended_by_lock
 from smsby_deploy.plan.guardrails import check_mailing
@@ -29,10 +29,11 @@ from smsby_deploy.plan.model import (
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.scheduled import find_late_opt_outs, report_cancelled
 from smsby_deploy.plan.similar import Planned, SentMailings
-from smsby_deploy.plan.situation import Situation, keep_fingerprints, standing_entry
+from smsby_deploy.plan.situation import Situation, standing_entry
 from smsby_deploy.plan.staleness import query_input
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.problems import Problem, Severity
+from smsby_deploy.wording import counted
 
 if TYPE_CHECKING:  # most projects need neither
     from smsby_deploy.plan.approvals import ApprovalCheck
@@ -96,8 +97,9 @@ class MailingPlanner:
             return None
         if self.lock.rekeyed:
             desired = keep_fingerprints(desired, entry)
-        decision = self._judge(mailing, desired, entry, policy)
-        self._note(mailing, decision)
+        here = self._situation(mailing, desired, entry)
+        decision = self._judge(mailing, here, policy)
+        self._note(mailing, decision, here)
         self._compare_with_reported(mailing, desired, entry)
         if desired.snapshot is not None:
             self.snapshots[query_input(mailing.address)] = desired.snapshot
@@ -123,12 +125,9 @@ class MailingPlanner:
             self.problems.extend(find_drift(intended, entry.chunks, self.remote))
         return action
 
-    def _judge(
-        self, mailing: Mailing, desired: Desired, entry: Entry | None, policy: ContentPolicy
-    ) -> Decision:
+    def _judge(self, mailing: Mailing, here: Situation, policy: ContentPolicy) -> Decision:
         """Apply the decision table, then what may block a mailing that would be sent."""
-        here = self._situation(mailing, desired, entry)
-        decision = diff_mailing(here)
+        desired, decision = here.desired, diff_mailing(here)
         self.problems.extend(find_late_opt_outs(mailing, here))
         if decision.action in _FREEZABLE and self.project.freeze:
             return block(ReasonCode.FROZEN, reasons.frozen(self.project.freeze))
@@ -151,10 +150,12 @@ class MailingPlanner:
         if rehearsal is not None and decision.action in COMMITTING and not is_rehearsed:
             return block(ReasonCode.APPROVAL, reasons.not_rehearsed(rehearsal.environment))
         if decision.action in COMMITTING:
-            breaches = check_mailing(self.project.guardrails, mailing, desired, self.now, policy=policy)
+            breaches = check_mailing(
+                self.project.guardrails, mailing, desired, self.now, policy=policy, times=here.unsent_times
+            )
             if breaches:
                 return block(ReasonCode.GUARDRAIL, "; ".join(breach.message for breach in breaches))
-            return self._require_signatures(mailing, desired, entry, decision)
+            return self._require_signatures(mailing, desired, here.entry, decision)
         return decision
 
     def _require_signatures(
@@ -198,9 +199,9 @@ class MailingPlanner:
             return replace(here, entry=None, remote=None)  # some of its chunks may be listed
         return here
 
-    def _note(self, mailing: Mailing, decision: Decision) -> None:
+    def _note(self, mailing: Mailing, decision: Decision, here: Situation) -> None:
         if decision.action in SENDING:
-            self.problems.extend(_find_lateness(mailing, self.now))
+            self.problems.extend(_find_lateness(mailing, here.unsent_times, self.now))
         if decision.is_overdue:
             self.problems.append(_warn_of_overdue(mailing))
         for code, message in decision.notes:
@@ -217,12 +218,14 @@ class MailingPlanner:
             self.problems.extend(find_drift(intended, desired.chunks, self.remote))
 
 
-def _find_lateness(mailing: Mailing, now: datetime) -> Iterable[Problem]:
-    """Warn that a mailing is sent after its time, which `max_late` allows."""
-    time, most = mailing.schedule_time, mailing.max_late
-    if time is not None and most is not None and time <= now:
-        late, allowed = (int(span.total_seconds() // 60) for span in (now - time, most))
-        message = f"its time passed {late} min ago; it is sent at once, max_late allows {allowed} min"
+def _find_lateness(mailing: Mailing, times: Sequence[datetime | None], now: datetime) -> Iterable[Problem]:
+    """Warn that chunks with these times are sent late, which `max_late` allows."""
+    late = [time for time in times if time is not None and time <= now]
+    if mailing.max_late is not None and late:
+        passed, allowed = (int(one.total_seconds() // 60) for one in (now - min(late), mailing.max_late))
+        which = "its time" if mailing.spread is None else f"the time of {counted(len(late), 'chunk')}"
+        they = "they are" if mailing.spread is not None and len(late) > 1 else "it is"
+        message = f"{which} passed {passed} min ago; {they} sent at once, max_late allows {allowed} min"
         location = mailing.schedule_location or mailing.location
         yield Problem(Severity.WARNING, "LATE", message, mailing.address, location)
 

@@ -15,7 +15,7 @@ from smsby_deploy.config.sources import ContactList, RecipientsQuery
 from smsby_deploy.digest_key import DigestKey
 from smsby_deploy.errors import FilesInvalid
 from smsby_deploy.plan.chunks import ChunkReport, hash_text, render_batches, stream_chunks
-from smsby_deploy.plan.desired import AudienceCounts, Desired
+from smsby_deploy.plan.desired import AudienceCounts, Desired, spread_chunks
 from smsby_deploy.plan.gone import excuse_errors, excuse_missing, read_own_content
 from smsby_deploy.plan.observers import NO_OBSERVERS, NO_PROGRESS, Observers, ReadProgress
 from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter, count_audience
@@ -228,6 +228,8 @@ def _measure_chunks(
         chunks.append(counter.count_chunk(chunk))
         if observers.keep is not None:
             observers.keep(mailing.address, chunk)
+    if mailing.spread is not None and mailing.schedule_time is not None:
+        chunks = [*spread_chunks(chunks, mailing.schedule_time, mailing.spread)]
     totals = counter.totals
     desired = Desired(
         address=mailing.address,

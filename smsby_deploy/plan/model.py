@@ -16,7 +16,7 @@ from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.environment import PRODUCTION
 from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames
-from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
+from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, SendTimes, times_of
 from smsby_deploy.problems import Problem, has_errors
 
 
@@ -120,6 +120,18 @@ class Action:
     def commits(self) -> bool:
         """Whether it is sent by this apply, or approved by it to be sent later."""
         return self.action in COMMITTING
+
+    @property
+    def spread(self) -> SendTimes | None:
+        """The times of its chunks; None if all have the same."""
+        return times_of(self.chunks)
+
+    @property
+    def last_time(self) -> datetime | None:
+        """When its last chunk is sent; None if that is on apply."""
+        if (spread := self.spread) is not None:
+            return spread.last
+        return None if self.schedule_time is None else datetime.fromisoformat(self.schedule_time)
 
     @property
     def sender_id(self) -> int:
@@ -289,9 +301,10 @@ class Plan:
 
     def is_gone(self, action: Action) -> bool:
         """Whether a mailing of the plan is finished, and not only scheduled."""
-        time = action.schedule_time
-        is_past = time is None or datetime.fromisoformat(time) <= datetime.fromisoformat(self.created_at)
-        return action.is_finished and is_past
+        if not action.is_finished:
+            return False
+        time = action.last_time
+        return time is None or time <= datetime.fromisoformat(self.created_at)
 
     @property
     def overdue(self) -> tuple[Action, ...]:

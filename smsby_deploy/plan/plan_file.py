@@ -84,13 +84,15 @@ def _action_document(action: Action) -> dict[str, Any]:
         "content_digest": action.content_digest,
         "audience_digest": action.audience_digest,
         **({"window": _window_document(action.window)} if action.window is not None else {}),
-        "chunks": [
-            {"fingerprint": c.fingerprint, "recipients": c.recipients, "digest": c.digest}
-            for c in action.chunks
-        ],
+        "chunks": [_chunk_document(chunk) for chunk in action.chunks],
         "audience": _audience_document(action.audience),
         **({"languages": dict(action.languages)} if action.languages else {}),
     }
+
+
+def _chunk_document(chunk: ChunkPlan) -> dict[str, Any]:
+    document = {"fingerprint": chunk.fingerprint, "recipients": chunk.recipients, "digest": chunk.digest}
+    return document if chunk.schedule_time is None else document | {"schedule_time": chunk.schedule_time}
 
 
 def _window_document(window: Window) -> dict[str, str]:

@@ -140,8 +140,13 @@ def not_rehearsed(environment: str) -> str:
 
 
 def expired(here: Situation) -> str:
-    assert here.desired.schedule_time is not None
-    return expired_since(here.desired.schedule_time)
+    first = min(filter(None, here.unsent_times))
+    if here.is_begun and first != here.desired.schedule_time:
+        return (
+            f"the time of a chunk that was not sent, {time_text(first)}, has passed; with `max_late` it is sent late, "
+            f"and with `smsby-deploy lock abandon {here.desired.address}` the rest is never sent"
+        )
+    return expired_since(first)
 
 
 def expired_since(schedule_time: datetime) -> str:
@@ -240,8 +245,8 @@ def already_sent(here: Situation) -> str:
 
 def _accepted_as(here: Situation) -> str:
     """The word for what sms.by accepted: before its time a mailing is not called sent."""
-    recorded = None if here.entry is None else here.entry.send_time
-    time = recorded or here.desired.schedule_time
+    recorded = None if here.entry is None else here.entry.last_time
+    time = recorded or max(filter(None, here.desired.send_times), default=None)
     return "sent" if time is None or is_past(time, here.now) else "scheduled"
 
 

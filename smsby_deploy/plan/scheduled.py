@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry, EntryState
+from smsby_deploy.plan.desired import times_of
 from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
-from smsby_deploy.plan.situation import Situation, is_past, is_scheduled
+from smsby_deploy.plan.situation import ACCEPTED, Situation, is_past, is_scheduled
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.wording import counted, first_of, time_text
-
-_ACCEPTED = frozenset({ChunkState.ACCEPTED, ChunkState.PARTIAL})
 
 
 def accepted_names(project: str, address: str, entry: Entry, remote: RemoteView | None) -> list[str]:
@@ -33,7 +32,7 @@ def listed_names(project: str, address: str, entry: Entry, remote: RemoteView) -
 
 
 def _accepted(entry: Entry, remote: RemoteView | None) -> list[int]:
-    return [index for index, state in enumerate(merge_entry(entry, remote)) if state in _ACCEPTED]
+    return [index for index, state in enumerate(merge_entry(entry, remote)) if state in ACCEPTED]
 
 
 def _is_listed(chunk: ChunkRecord, remote: RemoteView) -> bool:
@@ -41,15 +40,19 @@ def _is_listed(chunk: ChunkRecord, remote: RemoteView) -> bool:
 
 
 def recorded_time(entry: Entry) -> str:
-    """Return the time at which sms.by will send `entry`, in the zone in which it was applied."""
+    """Say when sms.by will send `entry`, in the zone in which it was applied.
+
+    That is `at 2026-12-01 10:00 +03`, or `from 2026-12-01 10:00 +03 to 12:52` if it is spread.
+    """
     assert entry.send_time is not None  # without a time it is not scheduled
-    return time_text(entry.send_time)
+    spread = times_of(entry.chunks)
+    return f"at {time_text(entry.send_time)}" if spread is None else f"from {spread.span}"
 
 
 def changed_while_scheduled(here: Situation) -> str:
     entry = here.recorded_entry
     return (
-        "its text, sender or time differs from what sms.by accepted, which is not gone: it will be sent at "
+        "its text, sender or time differs from what sms.by accepted, which is not gone: it will be sent "
         f"{recorded_time(entry)}; restore the file, or, to send it as it is now, {_take_back(here, entry)}"
     )
 
@@ -58,7 +61,7 @@ def part_changed_while_scheduled(here: Situation) -> str:
     entry = here.recorded_entry
     return (
         "sms.by accepted a part of it, and its content, recipients, chunk size, `via` or `body` has changed since; that "
-        f"part is not gone: it will be sent at {recorded_time(entry)}; restore the files to send the rest, or "
+        f"part is not gone: it will be sent {recorded_time(entry)}; restore the files to send the rest, or "
         f"{_take_back(here, entry)}"
     )
 
@@ -66,7 +69,7 @@ def part_changed_while_scheduled(here: Situation) -> str:
 def earlier_is_scheduled(here: Situation) -> str:
     earlier = here.scheduled_before[0]
     return (
-        f"revision {earlier.revision} is not gone: it will be sent at {recorded_time(earlier)}, and recipients would get "
+        f"revision {earlier.revision} is not gone: it will be sent {recorded_time(earlier)}, and recipients would get "
         f"both; wait until then, or {_take_back(here, earlier)}"
     )
 
@@ -85,6 +88,8 @@ def listed_is_scheduled(here: Situation) -> str:
 
 def _take_back(here: Situation, entry: Entry) -> str:
     """Say what to delete in the account, and how to record that."""
+    if entry.last_time is not None and is_past(entry.send_time, here.now):
+        return f"raise `revision` after {time_text(entry.last_time)} (a part of it is gone, so it cannot be withdrawn)"
     return f"{_deletion(here, entry)} and run `smsby-deploy lock withdraw {here.desired.address}`"
 
 
@@ -98,14 +103,12 @@ def withdrawn(here: Situation) -> str:
     """Say who withdrew it, and whether sms.by still lists it."""
     entry = here.recorded_entry
     again = f"to send it after all, raise `revision` to {entry.revision + 1}"
-    is_ahead = entry.send_time is not None and not is_past(entry.send_time, here.now)
+    is_ahead = entry.last_time is not None and not is_past(entry.last_time, here.now)
     is_listed = here.remote is not None and any(
         chunk.fingerprint in here.remote.by_fingerprint for chunk in entry.chunks
     )
     if is_ahead and is_listed:
-        again = (
-            f"but sms.by still lists it and will send it at {recorded_time(entry)}: {_deletion(here, entry)}"
-        )
+        again = f"but sms.by still lists it and will send it {recorded_time(entry)}: {_deletion(here, entry)}"
     assert entry.ending is not None  # the rule is about withdrawn mailings
     return f"{entry.ending.signature}; {again}"
 
@@ -118,20 +121,23 @@ def find_late_opt_outs(mailing: Mailing, here: Situation) -> Iterator[Problem]:
     """
     if here.entry is None or not here.is_scheduled:
         return
-    entry, count, names = here.entry, 0, []
+    entry, count, names, until = here.entry, 0, [], []
+    times = entry.send_times
     for index, (chunk, now) in enumerate(zip(entry.chunks, here.desired.chunks, strict=False)):
         sent = _count_sent(here, chunk, here.recorded[index])
         if (
             chunk.digest == now.digest
+            and not is_past(times[index], here.now)
             and None not in (sent, now.recipients)
             and (sent or 0) > (now.recipients or 0)
         ):
             count += (sent or 0) - (now.recipients or 0)
             names.append(_name(here.project, here.desired.address, entry, index, here.remote))
+            until.append(times[index])
     if count:
         message = (
             f"at least {counted(count, 'recipient')} opted out after sms.by accepted it, and will get it; until "
-            f"{recorded_time(entry)} they can be removed manually, in the account, from {first_of(names)}"
+            f"{time_text(min(filter(None, until)))} they can be removed manually, in the account, from {first_of(names)}"
         )
         yield Problem(Severity.WARNING, "OPTED_OUT_LATE", message, mailing.address, mailing.location)
 
@@ -161,7 +167,7 @@ def report_cancelled(
         address = mailing.address
         names = [name for one in scheduled for name in accepted_names(scope, address, one, remote)]
         message = (
-            f"{mailing.cancelled}; but sms.by has accepted it and will send it at {recorded_time(first)}: delete "
+            f"{mailing.cancelled}; but sms.by has accepted it and will send it {recorded_time(first)}: delete "
             f"{first_of(names)} in the account and run `smsby-deploy lock withdraw {address}`"
         )
         return Problem(Severity.WARNING, "NOT_CANCELLED", message, address, mailing.location)

@@ -18,6 +18,7 @@ from smsby_deploy.plan.gone import OwnContent
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.smsby.parsers import RemoteMailing
 
+ACCEPTED = frozenset({ChunkState.ACCEPTED, ChunkState.PARTIAL})
 _LOOKED_BACK = 9  # revisions before that of the files that may be listed and not recorded
 
 
@@ -306,13 +307,23 @@ class Situation:
         return is_bound and self.next_window is not None and self.next_window.is_over(self.now)
 
     @property
+    def unsent_times(self) -> tuple[datetime | None, ...]:
+        """The times of the chunks that were not sent yet; None means on apply."""
+        times = self.desired.send_times or (self.desired.schedule_time,)
+        if not self.is_begun:
+            return times
+        # Chunks that are not the recorded ones block the mailing for another reason.
+        states = (*self.recorded[: len(times)], *[ChunkState.PENDING] * (len(times) - len(self.recorded)))
+        return tuple(time for time, state in zip(times, states, strict=True) if state not in DONE)
+
+    @property
     def is_expired(self) -> bool:
-        """Whether its send time has passed.
+        """Whether a send time has passed.
 
         `max_late` allows that, but nothing that waited is sent late.
         """
         late = self.max_late if self.window is None or self.is_begun else timedelta(0)
-        return is_past(self.desired.schedule_time, self.now - late)
+        return any(is_past(time, self.now - late) for time in self.unsent_times)
 
     @property
     def sent_earlier(self) -> int:
@@ -334,21 +345,6 @@ def standing_entry(entry: Entry | None, revision: int) -> Entry | None:
     if entry is None or entry.revision <= revision or entry.approval is None or entry.may_have_reached:
         return entry
     return next((old for old in entry.earlier if old.revision == revision and old.is_complete), entry)
-
-
-def keep_fingerprints(desired: Desired, entry: Entry | None) -> Desired:
-    """Return `desired` with the recorded fingerprints of the chunks that the lock has.
-
-    After a rotation of the digest key they are those by which sms.by knows the chunks.
-    """
-    if entry is None or entry.revision != desired.revision:
-        return desired
-    recorded = entry.chunks[: len(desired.chunks)]
-    kept = [
-        now._replace(fingerprint=then.fingerprint) if then.digest == now.digest else now
-        for then, now in zip(recorded, desired.chunks, strict=False)
-    ]
-    return desired._replace(chunks=(*kept, *desired.chunks[len(kept) :]))
 
 
 def is_recorded_singly(entry: Entry | None, revision: int, fingerprints: Sequence[str]) -> bool:
@@ -374,10 +370,12 @@ def is_scheduled(entry: Entry, states: Sequence[ChunkState], now: datetime) -> b
 
     `states` are those of the chunks.
     """
-    if entry.send_time is None or entry.is_withdrawn:
+    if entry.send_time is None or entry.is_withdrawn or is_past(entry.last_time, now):
         return False
-    is_ahead = not is_past(entry.send_time, now)
-    return is_ahead and not {ChunkState.ACCEPTED, ChunkState.PARTIAL}.isdisjoint(states)
+    return any(
+        state in ACCEPTED and not is_past(time, now)
+        for time, state in zip(entry.send_times, states, strict=False)
+    )
 
 
 def _listed_state(listed: RemoteMailing | None, chunk: ChunkPlan, via: str) -> ChunkState:

@@ -14,7 +14,7 @@ from smsby_deploy.lock.records import DONE, ChunkState, Entry, EntryState, Lock
 from smsby_deploy.plan.list_check import check_list, is_shown, shows_any
 from smsby_deploy.plan.remote_state import RemoteView, view_remote
 from smsby_deploy.plan.scheduled import listed_names, recorded_time
-from smsby_deploy.plan.situation import is_scheduled
+from smsby_deploy.plan.situation import is_past, is_scheduled
 from smsby_deploy.smsby.client import ReadClient
 from smsby_deploy.wording import first_of
 
@@ -57,6 +57,8 @@ def withdraw_mailing(change: LockEdit, address: str, now: datetime, account: Acc
     chosen = next((one for one in (entry, *entry.earlier) if _waits(one) or _is_ahead(one, now)), None)
     if chosen is None:
         raise _not_withdrawable(address, entry)
+    if chosen.last_time != chosen.send_time and not _waits(chosen):
+        _check_not_begun(address, chosen, now)
     if account is not None and not _waits(chosen):
         _check_deleted(change.lock, address, chosen, account, now)
     change.end(address, chosen.revision, EndingKind.WITHDRAWN)
@@ -108,12 +110,23 @@ def _is_ahead(entry: Entry, now: datetime) -> bool:
     return is_scheduled(entry, [chunk.state for chunk in entry.chunks], now)
 
 
+def _check_not_begun(address: str, entry: Entry, now: datetime) -> None:
+    """Check that no chunk of a spread mailing is gone: the withdrawn ones got nothing."""
+    pairs = zip(entry.chunks, entry.send_times, strict=True)
+    gone = sum(chunk.was_sent and is_past(time, now) for chunk, time in pairs)
+    if gone:
+        raise Refused(
+            f"{gone} of the {len(entry.chunks)} chunks of {address} are gone, and cannot be taken back",
+            hint="delete the others in the account: `smsby-deploy status` then counts their recipients as undelivered",
+        )
+
+
 def _not_withdrawable(address: str, entry: Entry) -> Refused:
     """Return the error that says why a mailing cannot be withdrawn."""
     if entry.is_withdrawn:
         return Refused(f"{address} is already {entry.ending}", hint=_show(address))
     if entry.was_sent_in_part:
-        when = f" at {recorded_time(entry)}" if entry.schedule_time else ""
+        when = f" {recorded_time(entry)}" if entry.schedule_time else ""
         rest = f"; to leave the rest of it unsent, use `smsby-deploy lock abandon {address}`"
         return Refused(
             f"{address} is gone: it was sent{when}, and cannot be taken back",
@@ -146,7 +159,7 @@ def _check_deleted(lock: Lock, address: str, entry: Entry, account: AccountList,
     if any(is_shown(lock.scope, address, entry, chunk, remote) for chunk in entry.chunks):
         names = listed_names(lock.scope, address, entry, remote)
         raise Refused(
-            f"sms.by still lists {address}, and will send it at {recorded_time(entry)}",
+            f"sms.by still lists {address}, and will send it {recorded_time(entry)}",
             hint=f"delete {first_of(names)} in the account, then run the command again; {anyway}",
         )
     others = replace(lock, mailings={one: entry for one, entry in lock.mailings.items() if one != address})

@@ -22,6 +22,7 @@ from smsby_deploy.smsby.deliveries import DeliveryStatus, read_delivery_status
 from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
+    from smsby_deploy.plan.desired import SendTimes
     from smsby_deploy.plan.drift import Difference
 
 
@@ -125,7 +126,7 @@ class Details:
     counts the recipients of `other` whose status may not be the last. `overdue` of the undelivered recipients had no final
     status within `status.settle_after`. `unread` holds errors of sms.by, masked, where it should have reported deliveries.
     `window` is when a waiting mailing may be handed over, which `waits` says to users.
-    `decision` says who withdrew or abandoned it, when and why.
+    `decision` says who withdrew or abandoned it, when and why. `spread` are the times of its chunks, None if all have one.
     """
 
     planned: int | None = None
@@ -144,6 +145,7 @@ class Details:
     window: Window | None = None
     waits: str = ""
     decision: str = ""
+    spread: SendTimes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,8 @@ class MailingStatus:
     @property
     def decisions(self) -> tuple[str, ...]:
         """What users decided about it."""
-        return tuple(filter(None, (self.details.decision, self.details.waits)))
+        pace = self.details.spread.pace if self.details.spread is not None else ""
+        return tuple(filter(None, (self.details.decision, self.details.waits, pace)))
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry, EntryState
-from smsby_deploy.plan.drift import Difference, IntendedValues, compare_values, reported_values
+from smsby_deploy.plan.desired import times_of
+from smsby_deploy.plan.drift import Difference, IntendedValues, compare_chunks, reported_values
 from smsby_deploy.smsby.deliveries import DeliveryStatus
 from smsby_deploy.status.delivery_counts import DeliveryCounts
 from smsby_deploy.status.remote_reports import RemoteReports
@@ -40,11 +41,8 @@ class Moment(NamedTuple):
 
     def is_overdue(self, entry: Entry, chunk: ChunkRecord) -> bool:
         """Return whether every message of an accepted chunk has had its time to become final."""
-        times = [
-            chunk.accepted_at or entry.applied.at,
-            *([entry.schedule_time] if entry.schedule_time else []),
-        ]
-        return self.now >= max(map(datetime.fromisoformat, times)) + self.settle_after
+        times = (chunk.accepted_at or entry.applied.at, chunk.schedule_time or entry.schedule_time)
+        return self.now >= max(map(datetime.fromisoformat, filter(None, times))) + self.settle_after
 
 
 def summarize_mailing(
@@ -108,6 +106,7 @@ def summarize_waiting(address: str, entry: Entry, now: datetime) -> MailingStatu
             applied_at=entry.applied.at,
             window=window,
             waits=waits,
+            spread=times_of(entry.chunks),
         ),
         revision=entry.revision,
     )
@@ -231,6 +230,7 @@ def _details(entry: Entry, counts: _RecipientCounts, differences: tuple[Differen
         },
         differences=differences,
         decision="" if entry.ending is None else str(entry.ending),
+        spread=times_of(entry.chunks),
         missed=deliveries.missed,
         open_other=counts.open_other,
         overdue=counts.overdue,
@@ -266,19 +266,18 @@ def _differences(
 
     Each is returned once for the whole mailing.
     """
-    found: dict[Difference, None] = {}
-    for chunk in entry.chunks:
-        listed = reports.find_listed(chunk) if chunk.state is ChunkState.ACCEPTED else None
-        if listed is not None:
-            found |= dict.fromkeys(compare_values(intended, chunk.recipients, reported_values(listed)))
+    accepted = [chunk for chunk in entry.chunks if chunk.state is ChunkState.ACCEPTED]
+    pairs = ((chunk, reports.find_listed(chunk)) for chunk in accepted)
+    listed = [(chunk, reported_values(one)) for chunk, one in pairs if one is not None]
+    found = compare_chunks(intended, listed, [chunk.recipients for chunk, _ in listed])
     if entry.is_withdrawn:
         still = sum(reports.find_listed(chunk) is not None for chunk in entry.chunks)
         return [Difference("messages in the list", "0", str(still)), *found] if still else []
     if entry.is_complete and None not in (entry.parts, parts) and entry.parts != parts:
-        found[Difference("parts", str(entry.parts), str(parts))] = None
+        found.append(Difference("parts", str(entry.parts), str(parts)))
     if entry.is_complete and entry.cost is not None and cost is not None and Decimal(entry.cost) != cost:
-        found[Difference("cost", entry.cost, format(cost, "f"))] = None
-    return list(found)
+        found.append(Difference("cost", entry.cost, format(cost, "f")))
+    return found
 
 
 def _state(entry: Entry, counts: _RecipientCounts, moment: Moment) -> State:

@@ -152,6 +152,49 @@ def test_release_that_cannot_be_meant(lines: str, place: str, message: str, tmp_
     assert [(str(one.location), message in one.message) for one in problems] == [(place, True)]
 
 
+_SPREAD = "spread: {over: 3h}\n"
+
+
+def test_mailing_inherits_spread(tmp_path: Path) -> None:
+    """Mailing, else campaign, else smsby.yaml, which decides only about mailings that can be spread."""
+    (mailing,) = load_one(tmp_path, _SPREAD, CAMPAIGN + _TIME).project.mailings
+    assert (mailing.spread, mailing.own.spread) == (timedelta(hours=3), None)
+    for more in ("", f"{_TIME}    via: single\n"):
+        loaded = load_one(tmp_path, _SPREAD, CAMPAIGN + more)
+        assert (loaded.project.mailings[0].spread, loaded.problems) == (None, ())
+    campaign = (CAMPAIGN + _TIME).replace("mailings:", "spread: {over: 1d}\nmailings:")
+    (mailing,) = load_one(tmp_path, _SPREAD, campaign).project.mailings
+    assert mailing.spread == timedelta(days=1)
+    (mailing,) = load_one(tmp_path, _SPREAD, campaign + "    spread: {over: 45m}\n").project.mailings
+    assert mailing.spread == mailing.own.spread == timedelta(minutes=45)
+
+
+@pytest.mark.parametrize(
+    ("lines", "place", "message"),
+    [
+        (f"    {_SPREAD}", "sale.yaml:7:13", "requires a schedule_time"),
+        (f"{_TIME}    via: single\n    {_SPREAD}", "sale.yaml:9:13", "cannot be combined"),
+        (f"{_TIME}    upload: true\n    {_SPREAD}", "sale.yaml:9:13", "cannot be combined"),
+        (f"{_TIME}    spread: {{over: 8d}}\n", "sale.yaml:8:13", "at most 7d"),
+        (f"{_TIME}    spread: {{over: 0m}}\n", "sale.yaml:8:13", "more than 0"),
+        (f"{_TIME}    spread: {{over: 2w}}\n", "sale.yaml:8:20", "expected a duration"),
+        (f"    schedule_time: 9999-12-31T23:00:00\n    {_SPREAD}", "sale.yaml:8:13", "last day of the calendar"),
+    ],
+)  # fmt: skip
+def test_spread_that_cannot_be_kept(lines: str, place: str, message: str, tmp_path: Path) -> None:
+    """Each is an error at its place."""
+    problems = load_one(tmp_path, campaign=CAMPAIGN + lines).problems
+    assert [(str(one.location), message in one.message) for one in problems] == [(place, True)]
+
+
+def test_spread_over_a_change_of_the_clocks(tmp_path: Path) -> None:
+    """sms.by would read the times of some chunks as those of the other hour with the same name."""
+    project = "api: {account_timezone: Europe/Warsaw}\n"
+    lines = f"    schedule_time: 2026-10-24T23:00:00+00:00\n    {_SPREAD}"
+    assert [one.code for one in load_one(tmp_path, project, CAMPAIGN + lines).problems] == ["DST"]
+    assert not load_one(tmp_path, "", CAMPAIGN + lines).problems
+
+
 @pytest.mark.parametrize("expected", ["    expect_recipients: {max: 5}\n", ""])
 def test_fresh_audience_needs_a_limit(expected: str, tmp_path: Path) -> None:
     """It is the mailing's own, or that of the guardrails; a campaign may set `audience` for all of its mailings."""

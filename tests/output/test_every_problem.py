@@ -143,6 +143,7 @@ CASES: dict[str, Case] = {
         project="price: {currency: BYN, per_part: 0.026}\nguardrails: {max_cost: 0.05}\n", commands=_GITHUB
     ),
     "RELEASE": Case(top="release: {before: 12h, at_latest: 20m}\n"),
+    "SPREAD": Case(top="spread: {over: 3h}\n"),
     "REMOTE_DIFFERS": Case(
         top="schedule_time: 2026-12-01T10:00:00\n", commands=(_SENT, *_PLAN), needs="Europe/London"
     ),

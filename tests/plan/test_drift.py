@@ -159,3 +159,27 @@ def test_compare_values_of_a_mailing_that_goes_at_once() -> None:
         "d_schedule: intended none, to be sent at once, sms.by reports 2026-12-01T10:00:01+03:00"
     )
     assert not late.is_harmless
+
+
+def test_drift_of_chunks_with_times_of_their_own() -> None:
+    """Each is compared with its own time; those that are off by as much are one warning, with their number."""
+    times = [_WHEN + timedelta(minutes=10 * index) for index in range(4)]
+    chunks = [
+        replace(_CHUNK, fingerprint=str(n), schedule_time=time.isoformat()) for n, time in enumerate(times)
+    ]
+    hour = timedelta(hours=1)
+    for shifts, expected in (
+        ((0 * hour,) * 4, []),
+        ((hour,) * 4, [("10:00", "11:00", 3)]),
+        ((0 * hour, hour, 2 * hour, hour), [("10:10", "11:10", 1), ("10:20", "12:20", 0)]),
+    ):
+        listed = {
+            str(n): replace(_LISTED, d_schedule=int((time + shift).timestamp()))
+            for n, (time, shift) in enumerate(zip(times, shifts, strict=True))
+        }
+        found = [one.message for one in find_drift(_MEANT, chunks, RemoteView(listed, {}, {}, {}, {}))]
+        assert found == [
+            f"d_schedule: intended 2026-12-01T{meant}:00+03:00, sms.by reports 2026-12-01T{reported}:00+03:00"
+            + (f" (and {others} more chunk{'s' if others > 1 else ''})" if others else "")
+            for meant, reported, others in expected
+        ]

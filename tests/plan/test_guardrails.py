@@ -378,3 +378,28 @@ def test_budget_counts_what_the_lock_records(tmp_path: Path) -> None:
     blocked = make_example_plan(tmp_path, "{budget: 4.99}", lock=lock).blocked
     assert [action.reason_code for action in blocked] == [ReasonCode.GUARDRAIL] * 2
     assert not make_example_plan(tmp_path, "{budget: 5}", lock=lock).blocked
+
+
+def test_every_chunk_keeps_the_guardrails_on_time() -> None:
+    """The last chunk in quiet hours, or on a blackout, blocks; each guardrail is named once."""
+    start = datetime(2026, 12, 1, 18, tzinfo=ZoneInfo("Europe/Minsk"))
+    rails = Guardrails(quiet_hours=NIGHT, blackout=(Blackout(date(2026, 12, 2), date(2026, 12, 2)),))
+    mailing = _mailing(schedule_time=start, spread=timedelta(hours=9))
+    for hours, expected in (
+        (2, []),
+        (4, ["quiet_hours: a chunk would be sent at 21:00 Europe/Minsk, quiet hours are 21:00 to 09:00"]),
+        (7, [
+            "quiet_hours: a chunk would be sent at 21:00 Europe/Minsk, quiet hours are 21:00 to 09:00",
+            "blackout: a chunk would be sent on 2026-12-02 Europe/Minsk, blackout is 2026-12-02",
+        ]),
+    ):  # fmt: skip
+        times = [start + timedelta(hours=count) for count in range(hours)]
+        found = check_mailing(rails, mailing, _desired(), NOON, times=times)
+        assert [breach.message for breach in found] == expected
+    lead = Guardrails(min_lead=timedelta(minutes=10))
+    late = check_mailing(
+        lead, mailing, _desired(), start + timedelta(hours=1, minutes=55), times=[start + timedelta(hours=2)]
+    )
+    assert [one.message for one in late] == [
+        "min_lead_minutes: a chunk is scheduled in 5 min, the minimum is 10 min"
+    ]
