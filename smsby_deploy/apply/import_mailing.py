@@ -221,6 +221,8 @@ def imported_entry(
         text_digest=action.text_digest,
         recipients_digest=action.recipients_digest,
         own_digest=action.own_digest,
+        labels=action.labels,
+        prefixes=action.prefixes,
         transport=action.via,
         alphaname=action.alphaname,
         alphaname_id=action.alphaname_id,

@@ -27,6 +27,7 @@ from smsby_deploy.lock.phone_states import PhoneState, PhoneStates, format_runs
 from smsby_deploy.lock.records import (
     SURELY_NOT_SENT,
     AppliedBy,
+    Billed,
     ChunkRecord,
     ChunkState,
     Entry,
@@ -147,6 +148,8 @@ class Recorder:
             text_digest=action.text_digest,
             recipients_digest=action.recipients_digest,
             own_digest=action.own_digest,
+            labels=action.labels,
+            prefixes=action.prefixes,
             transport=action.via,
             body=None if action.via == "list" else self._body,
             alphaname=action.alphaname,
@@ -271,6 +274,11 @@ class Recorder:
         price = None if cost is None else money(cost)
         changes = {"recipients": recipients, "parts": parts, "cost": price}
         self._write(EventKind.FACTS, address=address, changes=changes)
+
+    def learn_billed(self, address: str, billed: Billed) -> None:
+        """Record what sms.by billed for a mailing; it stays that of the run that sent it."""
+        if self.lock.mailings[address].billed != billed:
+            self._write(EventKind.FACTS, address=address, changes={"billed": billed._asdict()})
 
     def end(self, mailings: int, recipients: int) -> None:
         """Record the end of the run and what it sent; nothing is written if nothing happened."""

@@ -41,7 +41,7 @@ from smsby_deploy.plan.list_check import is_forgotten
 from smsby_deploy.plan.model import ActionKind, Plan, ReasonCode, with_code
 from smsby_deploy.plan.planner import TOOL
 from smsby_deploy.plan.reasons import frozen
-from smsby_deploy.plan.remote_state import read_remote
+from smsby_deploy.plan.remote_state import read_billed, read_remote
 from smsby_deploy.problems import Problem
 from smsby_deploy.recipients.suppression import hash_opt_outs
 from smsby_deploy.smsby.send_client import SendClient
@@ -238,6 +238,11 @@ class _ApplyRun:
             return
         for address in sent:
             entry = self._recorder.lock.mailings[address]
+            billed = read_billed(entry, remote.find_sent)
+            if (
+                billed is not None and entry.transport != "single"
+            ):  # phone by phone, mailings may share a message
+                self._recorder.learn_billed(address, billed)
             intended = intended_by_lock(address, entry, self._mailings[address]).by(self._context.names)
             yield from find_drift(intended, entry.chunks, remote)
 

@@ -30,6 +30,7 @@ from smsby_deploy.config.settings import (
 from smsby_deploy.config.sources import HOME_TIMEZONE, Audience, ContactList, Upload
 from smsby_deploy.config.text_sources import TextReader
 from smsby_deploy.config.yaml_nodes import Mark, YamlList, YamlMap, key_marks
+from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity
 
 if TYPE_CHECKING:
@@ -106,7 +107,15 @@ class _CampaignLoader:
         self._log = context.log
         self._file = file
         self._document = document
+        self._labels = self._read_labels(document.get("labels") or YamlMap((1, 1)))
         self._texts = TextReader(context.root, file, document.content, context.log)
+
+    def _read_labels(self, labels: YamlMap) -> dict[str, str]:
+        for name, value in labels.items():
+            if mask_phones(value) != value:
+                message = f"labels.{name} looks like a phone number; the lock records labels, and no phones"
+                self._log.error("LABEL", message, self._at(labels.values_at[name]))
+        return dict(labels)
 
     def load_mailing(self, node: YamlMap, mark: Mark) -> Mailing:
         schedule = self._schedule(node, mark)
@@ -148,6 +157,7 @@ class _CampaignLoader:
             cancelled=node.get("cancelled"),
             tests=self._tests(node, schedule.timezone) if "tests" in node else (),
             spread=self._spread(node, schedule, in_bulk=upload is None),
+            labels=self._labels,
         )
 
     def _tests(self, node: YamlMap, timezone: str) -> tuple[MailingTest, ...]:

@@ -180,6 +180,7 @@ class Mailing(NamedTuple):
     cancelled: str | None = None  # why it is not sent
     tests: tuple[MailingTest, ...] = ()
     spread: timedelta | None = None  # only of a mailing that is sent in bulk
+    labels: Mapping[str, str] = MappingProxyType({})
     # The errors of files it names; with any, neither text nor audience is read.
     unreadable: tuple[Problem, ...] = ()
 

@@ -23,6 +23,7 @@ from smsby_deploy.lock.environment import (
     PRODUCTION,
     SANDBOX,
     GitPlace,
+    LockPlace,
     PostgresPlace,
     S3Place,
     SharedPlace,
@@ -148,6 +149,17 @@ def lock_in(document: YamlMap, name: str, environ: Mapping[str, str]) -> tuple[s
     Raises as `settings_in`.
     """
     return read_lock_place(settings_in(document, name), name, environ)
+
+
+def find_lock_places(root: Path, environ: Mapping[str, str]) -> list[LockPlace]:
+    """Return where the lock of each environment is, without that of the sandbox.
+
+    `root` is the folder of a valid project.
+    """
+    document = read_yaml(root / "smsby.yaml", "smsby.yaml")
+    names = [name for name in (PRODUCTION, *document.get("environments", ())) if name != SANDBOX]
+    places = ((name, *lock_in(document, name, environ)) for name in dict.fromkeys(names))
+    return [LockPlace(root / lock, name, shared) for name, lock, shared in places]
 
 
 def read_lock_place(

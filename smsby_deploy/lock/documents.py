@@ -214,7 +214,7 @@ def _chunk_refs(*more: Any) -> dict[str, Any]:
 def _changes_schema() -> dict[str, Any]:
     """The changes of a chunk, or what sms.by knows about a list mailing."""
     entry = _schema("lock")["$defs"]["entry"]["properties"]
-    facts = {key: entry[key] for key in ("recipients", "parts", "cost")}
+    facts = {key: entry[key] for key in ("recipients", "parts", "cost", "billed")}
     return {
         "type": "object",
         "additionalProperties": False,

@@ -26,6 +26,7 @@ from smsby_deploy.lock.records import (
     EVERY_FINAL,
     EVERY_MAILING,
     SURELY_NOT_SENT,
+    Billed,
     ChunkRecord,
     ChunkState,
     Entry,
@@ -173,8 +174,10 @@ class LockEdit:
             )
         self._write(address, "removed", [(EventKind.REMOVE, {"address": address})])
 
-    def archive(self, entries: Mapping[str, Entry]) -> list[str]:
+    def archive(self, entries: Mapping[str, Entry], billed: Mapping[str, Billed] | None = None) -> list[str]:
         """Move final mailings to the archive, and return their addresses.
+
+        What sms.by `billed` for some of them is recorded there.
 
         Those that are not recorded like this any more stay. They are on disk in the archive before they leave the lock; a
         crash in between leaves them in both, which changes nothing.
@@ -188,7 +191,12 @@ class LockEdit:
             address for address, entry in entries.items() if lock.mailings.get(address) == entry
         )
         if addresses:
-            lines = self._held.store.append_to_archive(lock, addresses, self._at)
+            costs = {address: billed[address] for address in addresses if billed and address in billed}
+            priced = {
+                address: replace(lock.mailings[address], billed=cost) for address, cost in costs.items()
+            }
+            with_costs = replace(lock, mailings=lock.mailings | priced) if priced else lock
+            lines = self._held.store.append_to_archive(with_costs, addresses, self._at)
             moved: dict[str, Any] = {"addresses": addresses, "archived": lines}
             what = f"archived {counted(len(addresses), 'mailing')}"
             self._write(EVERY_FINAL, what, [(EventKind.ARCHIVE, moved)])

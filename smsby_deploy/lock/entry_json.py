@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Any
@@ -10,10 +11,12 @@ from smsby_deploy.lock.decisions import Approval, Ending, EndingKind
 from smsby_deploy.lock.phone_states import PhoneStates, format_runs, parse_runs
 from smsby_deploy.lock.records import (
     AppliedBy,
+    Billed,
     ChunkRecord,
     ChunkState,
     Entry,
     NamedId,
+    PrefixCount,
     UploadRecord,
     chunk_state_of,
 )
@@ -36,6 +39,9 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         "parts": entry.parts,
         "cost": entry.cost,
         **({"currency": entry.currency} if entry.currency else {}),
+        **({"billed": entry.billed._asdict()} if entry.billed is not None else {}),
+        **({"labels": dict(entry.labels)} if entry.labels is not None else {}),
+        **({"prefixes": _prefixes_document(entry.prefixes)} if entry.prefixes is not None else {}),
         "content_digest": entry.content_digest,
         "audience_digest": entry.audience_digest,
         **{key: value for key in _OPTIONAL_DIGESTS if (value := getattr(entry, key)) is not None},
@@ -76,8 +82,19 @@ def read_entry(document: dict[str, Any]) -> Entry:
         approval=Approval(**document["approval"]) if "approval" in document else None,
         signed_by=tuple(document.get("signed_by", ())),
         ending=read_ending(document.get("ending")),
+        labels=document.get("labels"),
+        prefixes=_read_prefixes(document.get("prefixes")),
+        billed=Billed(**document["billed"]) if "billed" in document else None,
         earlier=tuple(map(read_entry, document["earlier"])),
     )
+
+
+def _prefixes_document(prefixes: Mapping[str, PrefixCount]) -> dict[str, Any]:
+    return {prefix: count._asdict() for prefix, count in prefixes.items()}
+
+
+def _read_prefixes(document: dict[str, Any] | None) -> dict[str, PrefixCount] | None:
+    return None if document is None else {prefix: PrefixCount(**one) for prefix, one in document.items()}
 
 
 @lru_cache(maxsize=64)

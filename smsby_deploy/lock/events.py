@@ -9,7 +9,7 @@
 | chunk | chunks, changes, row | a state that needed no request |
 | rows | chunks, rows, baseline, changes | the state of every phone of a chunk |
 | upload | chunks, upload, changes | the progress of a contact list |
-| facts | address, changes | what only sms.by knows about a list mailing |
+| facts | address, changes | what only sms.by knows: about a list mailing, or what it billed |
 | ending | address, revision, ending | a user ended a mailing; null takes that back |
 | resolve | resolution | a manual change, its author and reason |
 | remove, move | address, to | a mailing is forgotten, or gets another address |
@@ -36,7 +36,16 @@ from smsby_deploy.lock.binding import Binding, bind_lock
 from smsby_deploy.lock.entry_json import parse_baseline, read_ending, read_entry, read_state
 from smsby_deploy.lock.keyed_digests import digests_of, replace_digests
 from smsby_deploy.lock.phone_states import PhoneStates
-from smsby_deploy.lock.records import Apply, ChunkRecord, ChunkState, Entry, Lock, Resolution, UploadRecord
+from smsby_deploy.lock.records import (
+    Apply,
+    Billed,
+    ChunkRecord,
+    ChunkState,
+    Entry,
+    Lock,
+    Resolution,
+    UploadRecord,
+)
 from smsby_deploy.lock.stored_mailings import without
 
 Event = dict[str, Any]
@@ -148,8 +157,10 @@ def _upload(lock: Lock, event: Event) -> Lock:
 
 
 def _facts(lock: Lock, event: Event) -> Lock:
-    address = event["address"]
-    return lock.with_entry(address, replace(lock.mailings[address], **event["changes"]))
+    address, changes = event["address"], dict(event["changes"])
+    if "billed" in changes:
+        changes["billed"] = Billed(**changes["billed"])
+    return lock.with_entry(address, replace(lock.mailings[address], **changes))
 
 
 def _ending(lock: Lock, event: Event) -> Lock:

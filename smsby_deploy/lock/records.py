@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -62,6 +63,21 @@ class NamedId(NamedTuple):
 
     name: str
     id: int | None
+
+
+class PrefixCount(NamedTuple):
+    """What was planned for phones that begin alike; `cost` is None without a price."""
+
+    recipients: int
+    parts: int
+    cost: str | None
+
+
+class Billed(NamedTuple):
+    """What sms.by billed for a mailing, as far as it reports that."""
+
+    parts: int | None
+    cost: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +222,11 @@ class Entry:
     approval: Approval | None = None  # kept after it was handed over
     signed_by: tuple[str, ...] = ()  # whose signatures its plan required, as the file of signers names them
     ending: Ending | None = None
+    # Those of its campaign; its planned recipients by the first digits of their phones; None in older locks, and where they
+    # are not known.
+    labels: Mapping[str, str] | None = None
+    prefixes: Mapping[str, PrefixCount] | None = None
+    billed: Billed | None = None  # None until sms.by reports it
     is_archived: bool = field(default=False, repr=False, compare=False)  # the lock itself does not have it
     # The canonical form in the file it was read from; no `replace` copies it.
     stored: bytes | None = field(default=None, init=False, repr=False, compare=False)

@@ -61,7 +61,7 @@ def status_html(
     return page_template("status.html.j2").render(
         language=t.language,
         gettext=t.gettext,
-        project=report.project,
+        title=t.gettext("SMS status: {project}", project=report.project),
         made_at=day_and_time(datetime.fromisoformat(report.made_at), t) if report.made_at else "",
         tool=tool,
         tiles=_tiles(report, currency, t),

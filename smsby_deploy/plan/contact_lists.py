@@ -127,7 +127,7 @@ def measure_upload(
         text = template.render_once()
     content = hash_content(mailing, template, personal=False)
     upload, audience = UploadDigest(content, text, project.digest_key), AudienceDigest()
-    counter = TextCounter(mailing, template, project.price, problems)
+    counter = TextCounter(mailing, template, project.price, problems, by_prefix=True)
     columns: dict[str, None] = {}
     for batch in read_audience(mailing, suppressed, report):
         observers.progress.advance(len(batch.phones))
@@ -161,6 +161,7 @@ def measure_upload(
         text_digest=hash_text(mailing, template),
         recipients_digest=report.recipients_digest,
         phones=report.phones,
+        prefixes=counter.prefixes,
     )
     return desired, [*problems.kept, *_check_fields(mailing, columns), *counter.find_problems()]
 

@@ -17,7 +17,10 @@ from smsby_deploy.recipients.rows import DataAge
 from smsby_deploy.wording import sentence, time_text
 
 if TYPE_CHECKING:
-    from smsby_deploy.lock.records import Entry
+    from smsby_deploy.lock.records import (
+        Entry,
+        PrefixCount,
+    )  # `validate` loads them only if files are not valid
 
 
 class AudienceCounts(NamedTuple):
@@ -78,7 +81,7 @@ class Desired(NamedTuple):
     recipients in whatever order: by them two mailings are compared. `phones` are the recipients, where they are kept.
     `opt_out_ages` are those of the opt-outs that were subtracted, where `freshness` limits them. `own` is what is the
     mailing's own, without what it shares with others. `languages` counts the recipients of each text, where there is one for
-    each language.
+    each language, `prefixes` those with phones that begin alike.
     """
 
     address: str
@@ -105,6 +108,7 @@ class Desired(NamedTuple):
     opt_out_ages: tuple[DataAge, ...] = ()
     own: OwnContent | None = None
     languages: Mapping[str, int] = MappingProxyType({})
+    prefixes: Mapping[str, PrefixCount] | None = None
 
     @property
     def fingerprints(self) -> list[str]:

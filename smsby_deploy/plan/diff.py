@@ -218,6 +218,8 @@ def make_action(
         languages=desired.languages,
         revision=desired.revision,
         signed_by=decision.signed_by,
+        labels=mailing.labels,
+        prefixes=desired.prefixes,
     )
     return _count_rest(action, desired, decision.unsent) if decision.action is ActionKind.RESUME else action
 

@@ -183,7 +183,14 @@ class _TextCheck:
     ) -> None:
         self.report = ChunkReport(audience=audience)
         self._template = template
-        self.counter = TextCounter(mailing, template, project.price, self.report.texts, observers.policy)
+        self.counter = TextCounter(
+            mailing,
+            template,
+            project.price,
+            self.report.texts,
+            observers.policy,
+            by_prefix=audience.needs_digest,
+        )
         self._mailing = mailing
         self._observers = observers
         self._lint = TextLint(mailing, template)
@@ -253,6 +260,7 @@ def _measure_chunks(
         recipients_digest=audience.recipients_digest,
         phones=audience.phones,
         languages=template.languages if template is not None else {},
+        prefixes=counter.prefixes,
     )
     return desired, check.find_problems()
 

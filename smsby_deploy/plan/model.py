@@ -14,7 +14,7 @@ from smsby_deploy.clock import Window
 from smsby_deploy.lock.binding import Binding
 from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.environment import PRODUCTION
-from smsby_deploy.lock.records import NamedId
+from smsby_deploy.lock.records import NamedId, PrefixCount
 from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, SendTimes, times_of
 from smsby_deploy.problems import Problem, has_errors
@@ -76,9 +76,9 @@ class Action:
     at sms.by; the list of an uploaded mailing is made by apply. `window` is when what is held or waits may be handed over.
     `languages` counts the recipients of each text, where there is one for each language.
     `revision` is None in plans of older versions.
-    `text_digest`, `recipients_digest`, `own_digest`, `approval`, the earlier one that it is sent under, and `signed_by`, who
-    signed it, are for the lock; a plan file does not have them, nor `is_overdue`, its time passed before it was approved, and
-    `is_finished`: nothing more of it is handed to sms.by.
+    `text_digest`, `recipients_digest`, `own_digest`, `labels`, `prefixes`, `approval`, the earlier one that it is sent under,
+    and `signed_by`, who signed it, are for the lock; a plan file does not have them, nor `is_overdue`, its time passed before
+    it was approved, and `is_finished`: nothing more of it is handed to sms.by.
     """
 
     address: str
@@ -110,6 +110,8 @@ class Action:
     languages: Mapping[str, int] = field(default_factory=dict)
     revision: int | None = None
     signed_by: tuple[str, ...] = ()
+    labels: Mapping[str, str] | None = None
+    prefixes: Mapping[str, PrefixCount] | None = None
 
     @property
     def sends(self) -> bool:

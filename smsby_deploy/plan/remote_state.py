@@ -7,13 +7,15 @@ Whatever it lists is merged into what the lock knows; whatever it does not list 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.lock.records import DONE, SURELY_NOT_SENT, Billed, ChunkRecord, ChunkState, Entry, Lock
 from smsby_deploy.plan.fingerprint import RemoteName, may_be_truncated, read_remote_name
 from smsby_deploy.smsby.parsers import MailingList, RemoteMailing
+from smsby_deploy.texts.cost import money
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient  # an offline plan does not load it
@@ -48,6 +50,10 @@ class RemoteView:
         if self.wanted is not None and number not in self.wanted.ids:
             raise LookupError(f"the list was not read for mailing {number}")
         return self.by_id.get(number)
+
+    def find_sent(self, chunk: ChunkRecord) -> RemoteMailing | None:
+        """The listed mailing of a chunk with a message of its own; None proves nothing."""
+        return self.by_fingerprint.get(chunk.fingerprint) or self.by_id.get(chunk.message_id or 0)
 
     def other_fingerprints(self, address: str, revision: int, planned: frozenset[str]) -> list[str]:
         """The fingerprints of this address and revision that are not `planned`."""
@@ -94,6 +100,21 @@ class ListFilter:
         place = bisect_left(self._addresses, first)
         nearest = self._addresses[place] if place < len(self._addresses) else ""
         return nearest == first or (len(first) >= _SHORTEST_TRUNCATED and nearest.startswith(first))
+
+
+def read_billed(entry: Entry, find: Callable[[ChunkRecord], RemoteMailing | None]) -> Billed | None:
+    """Return what sms.by billed for a mailing.
+
+    None unless the mailing is complete and sms.by lists every chunk with its cost. `find` returns the listed mailing of a
+    chunk.
+    """
+    accepted = [chunk for chunk in entry.chunks if chunk.state is ChunkState.ACCEPTED]
+    listed = [one for one in map(find, accepted) if one is not None and one.cost is not None]
+    if not accepted or len(listed) < len(accepted) or not entry.is_complete:
+        return None
+    parts = [one.parts for one in listed if one.parts is not None]
+    cost = sum((one.cost for one in listed if one.cost is not None), Decimal(0))
+    return Billed(sum(parts) if len(parts) == len(listed) else None, money(cost))
 
 
 def read_remote(

@@ -7,21 +7,25 @@ The content policy, required and forbidden words, is checked on the same texts.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import compress
-from typing import NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.config.declarations import Guardrails, Mailing, Price
 from smsby_deploy.plan.chunks import Chunk
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.problems import Problem, Severity
 from smsby_deploy.recipients.audience import AudienceReport, Batch
-from smsby_deploy.texts.cost import CostReport
-from smsby_deploy.texts.parts import Encoding, TextSize, TextTooLong, measure_batch, measure_text
+from smsby_deploy.texts.cost import CostReport, money
+from smsby_deploy.texts.parts import BatchSize, Encoding, TextSize, TextTooLong, measure_batch, measure_text
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal, rows_file
+
+if TYPE_CHECKING:
+    from smsby_deploy.lock.records import PrefixCount
 
 
 @dataclass(slots=True)
@@ -75,10 +79,69 @@ def count_audience(report: AudienceReport, totals: TextTotals) -> AudienceCounts
     )
 
 
+_MOST_PREFIXES = 200  # kept apart; the phones of more are counted together
+_MOST_GROUPS = 8  # prefixes of a batch up to which measuring each group of texts is faster than each text
+_prefix_of = itemgetter(slice(5))  # 375 and two digits of the operator
+
+
+class PrefixCounter:
+    """Counts recipients, parts and cost by the first five digits of the phones."""
+
+    def __init__(self, price: Price | None) -> None:
+        self._price = price
+        self._recipients: Counter[str] = Counter()
+        self._parts: Counter[str] = Counter()
+        self._costs: defaultdict[str, Decimal] = defaultdict(Decimal)  # only if they depend on the phone
+
+    @property
+    def counts(self) -> dict[str, PrefixCount]:
+        """What was counted, the most frequent prefix first."""
+        ranked = [prefix for prefix, _ in self._recipients.most_common()]
+        kept, rest = ranked[:_MOST_PREFIXES], ranked[_MOST_PREFIXES:]
+        found = {prefix: self._sum([prefix]) for prefix in kept}
+        return {**found, "other": self._sum(rest)} if rest else found
+
+    def add(self, phones: Sequence[str], parts: int) -> None:
+        """Count `phones`, which all get a text of so many parts."""
+        for prefix, count in Counter(map(_prefix_of, phones)).items():
+            self._recipients[prefix] += count
+            self._parts[prefix] += count * parts
+        if self._price is not None and self._price.per_prefix:
+            for phone in phones:
+                self._costs[_prefix_of(phone)] += parts * self._price.for_phone(phone)
+
+    def add_texts(self, phones: Sequence[str], texts: Sequence[str], size: BatchSize) -> None:
+        """Count `phones` with a text for each, whose `size` only depends on their lengths."""
+        if size.parts == size.longest * len(texts):
+            self.add(phones, size.longest)
+            return
+        prefixes = list(map(_prefix_of, phones))
+        found = Counter(prefixes)
+        self._recipients += found
+        if len(found) > _MOST_GROUPS:
+            for prefix, text in zip(prefixes, texts, strict=True):
+                self._parts[prefix] += measure_text(text).parts
+            return
+        for prefix in found:
+            group = measure_batch(list(compress(texts, map(prefix.__eq__, prefixes))))
+            self._parts[prefix] += group.parts if group is not None else 0
+
+    def _sum(self, prefixes: Sequence[str]) -> PrefixCount:
+        from smsby_deploy.lock.records import PrefixCount  # `validate` loads it only if files are not valid
+
+        parts = sum(self._parts[prefix] for prefix in prefixes)
+        cost = None if self._price is None else parts * self._price.per_part
+        if self._price is not None and self._price.per_prefix:
+            cost = sum((self._costs[prefix] for prefix in prefixes), Decimal(0))
+        recipients = sum(self._recipients[prefix] for prefix in prefixes)
+        return PrefixCount(recipients, parts, None if cost is None else money(cost))
+
+
 class TextCounter:
     """Counts texts.
 
-    `policy` checks each of them; texts that cannot be sent are added to `problems` and have no parts.
+    `policy` checks each of them. Texts that cannot be sent are added to `problems` and
+    have no parts.
     """
 
     def __init__(
@@ -88,6 +151,8 @@ class TextCounter:
         price: Price | None,
         problems: KeptProblems,
         policy: ContentPolicy | None = None,
+        *,
+        by_prefix: bool = False,
     ) -> None:
         self.costs = CostReport(price)
         self.has_invisible = False  # whether texts may have characters that take room and are not seen
@@ -97,7 +162,13 @@ class TextCounter:
         self._file = rows_file(mailing)
         self._problems = problems
         self._policy = policy if policy is not None and policy.has_rules else None
+        self._prefixes = PrefixCounter(price) if by_prefix else None
         self._suppressed = self._recipients = self._parts = self._gsm7 = self._ucs2 = self._longest = 0
+
+    @property
+    def prefixes(self) -> dict[str, PrefixCount] | None:
+        """The counts by the first digits of the phones; None unless they are counted `by_prefix`."""
+        return None if self._prefixes is None else self._prefixes.counts
 
     @property
     def totals(self) -> TextTotals:
@@ -176,6 +247,9 @@ class TextCounter:
                 self._count_text(text, (phone,), line)
             return
         self.costs.count_parts(size.parts)
+        if self._prefixes is not None:
+            phones = list(compress(some.phones, some.not_suppressed)) if suppressed else some.phones
+            self._prefixes.add_texts(phones, sent, size)
         self._recipients += len(sent)
         self._parts += size.parts
         self._longest = max(self._longest, size.longest)
@@ -192,6 +266,8 @@ class TextCounter:
         if size is None or not recipients:
             return
         self.costs.count(text, size, phones, row)
+        if self._prefixes is not None:
+            self._prefixes.add(phones, size.parts)
         self._parts += size.parts * recipients
         self._longest = max(self._longest, size.parts)
         if size.encoding is Encoding.GSM7:

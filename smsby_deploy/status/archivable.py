@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from smsby_deploy.clock import Clock
 from smsby_deploy.lock.archive import sent_at
-from smsby_deploy.lock.records import EntryState, Lock
+from smsby_deploy.lock.records import Billed, EntryState, Lock
 from smsby_deploy.status.collect import (
     NO_PROGRESS,
     CollectProgress,
@@ -30,6 +31,7 @@ class Archivable(NamedTuple):
     """Which mailings may be moved to the archive.
 
     addresses: those that are final: every message of them has its last status
+    billed: what sms.by billed for them, as far as it says so
     left: those that are not, each with its state
     recent: how many are too recent
     """
@@ -37,6 +39,7 @@ class Archivable(NamedTuple):
     addresses: tuple[str, ...]
     left: tuple[tuple[str, str], ...]
     recent: int
+    billed: Mapping[str, Billed] = MappingProxyType({})
 
 
 def find_archivable(
@@ -59,6 +62,7 @@ def find_archivable(
     old = {a: e for a, e in chosen.items() if sent_before is None or sent_at(e) < sent_before}
     left = {address: str(entry.state) for address, entry in old.items() if entry.state not in _FINISHED}
     finished = {address: entry for address, entry in old.items() if address not in left}
+    billed: dict[str, Billed] = {}
     if finished:
         report = collect_status(
             replace(lock, mailings=finished),
@@ -68,10 +72,11 @@ def find_archivable(
             options=options,
             progress=progress,
         )
+        last = [one for one in report.mailings if one.revision == finished[one.address].revision]
+        billed = {one.address: one.details.billed for one in last if one.details.billed is not None}
         left |= {one.address: _open_state(one) for one in report.mailings if not one.is_final}
-    return Archivable(
-        tuple(sorted(finished.keys() - left.keys())), tuple(sorted(left.items())), len(chosen) - len(old)
-    )
+    final = tuple(sorted(finished.keys() - left.keys()))
+    return Archivable(final, tuple(sorted(left.items())), len(chosen) - len(old), billed)
 
 
 def _open_state(status: MailingStatus) -> str:

@@ -22,6 +22,7 @@ from smsby_deploy.smsby.deliveries import DeliveryStatus, read_delivery_status
 from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
+    from smsby_deploy.lock.records import Billed
     from smsby_deploy.plan.desired import SendTimes
     from smsby_deploy.plan.drift import Difference
 
@@ -127,6 +128,7 @@ class Details:
     status within `status.settle_after`. `unread` holds errors of sms.by, masked, where it should have reported deliveries.
     `window` is when a waiting mailing may be handed over, which `waits` says to users.
     `decision` says who withdrew or abandoned it, when and why. `spread` are the times of its chunks, None if all have one.
+    `billed` is what sms.by itself reports, None if it does not.
     """
 
     planned: int | None = None
@@ -146,6 +148,7 @@ class Details:
     waits: str = ""
     decision: str = ""
     spread: SendTimes | None = None
+    billed: Billed | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from smsby_deploy.lock.phone_states import PhoneState, PhoneStates
 from smsby_deploy.lock.records import DONE, ChunkRecord, ChunkState, Entry, EntryState
 from smsby_deploy.plan.desired import times_of
 from smsby_deploy.plan.drift import Difference, IntendedValues, compare_chunks, reported_values
+from smsby_deploy.plan.remote_state import read_billed
 from smsby_deploy.smsby.deliveries import DeliveryStatus
 from smsby_deploy.status.delivery_counts import DeliveryCounts
 from smsby_deploy.status.remote_reports import RemoteReports
@@ -74,7 +75,7 @@ def summarize_mailing(
         parts=parts,
         cost=cost,
         requests=tuple(dict.fromkeys(chunk.uuid for chunk in entry.chunks if chunk.uuid is not None)),
-        details=_details(entry, counts, tuple(_differences(intended, entry, reports, parts, cost))),
+        details=_details(entry, counts, reports, tuple(_differences(intended, entry, reports, parts, cost))),
         revision=entry.revision,
     )
 
@@ -214,7 +215,9 @@ class _RecipientCounts:
         return deliveries.total
 
 
-def _details(entry: Entry, counts: _RecipientCounts, differences: tuple[Difference, ...]) -> Details:
+def _details(
+    entry: Entry, counts: _RecipientCounts, reports: RemoteReports, differences: tuple[Difference, ...]
+) -> Details:
     deliveries = counts.deliveries
     return Details(
         planned=entry.recipients,
@@ -228,6 +231,7 @@ def _details(entry: Entry, counts: _RecipientCounts, differences: tuple[Differen
             prefix: (deliveries.delivered[prefix], deliveries.undelivered[prefix], seen)
             for prefix, seen in sorted(deliveries.seen.items())
         },
+        billed=read_billed(entry, reports.find_listed),
         differences=differences,
         decision="" if entry.ending is None else str(entry.ending),
         spread=times_of(entry.chunks),

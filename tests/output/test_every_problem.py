@@ -107,6 +107,7 @@ CASES: dict[str, Case] = {
     "GUARDRAIL": Case(project="guardrails:\n  forbidden_words: ['(unclosed']\n"),
     "GUARDRAIL_PRICE": Case(project="guardrails: {max_cost: 10}\n"),
     "INCLUDE": Case("    text: \"Hello {% include 'footer.j2' %}\"\n"),
+    "LABEL": Case(top='labels: {owner: "+375 29 111-11-11"}\n'),
     "LANGUAGE": Case(
         "    language: lang\n    text: {ru: Hello, be: Hi}\n", rows="phone,lang\n375291111111,be\n375292222222,de\n"
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -103,9 +104,12 @@ def test_totals_line_counts_lists_of_unknown_size() -> None:
 
 def test_audience_line_leaves_out_steps_without_effect() -> None:
     """What is zero is no news."""
-    counts = AudienceCounts(1420, 12, 0, 96, 1312)
-    assert audience_line(counts) == "1,420 rows, 12 invalid, 96 suppressed → 1,312 recipients"
-    assert audience_line(AudienceCounts(2, 1, 0, 0, 1)) == "2 rows, 1 invalid → 1 recipient"
+    action = replace(
+        examples.action("sale/vip", ActionKind.CREATE), audience=AudienceCounts(1420, 12, 0, 96, 1312)
+    )
+    assert audience_line(action) == "1,420 rows, 12 invalid, 96 suppressed → 1,312 recipients"
+    action = replace(action, audience=AudienceCounts(2, 1, 0, 0, 1), languages={"ru": 1, "be": 0})
+    assert audience_line(action) == "2 rows, 1 invalid → 1 recipient (ru 1, be 0)"
 
 
 def test_write_plan_text_shows_the_balance() -> None:

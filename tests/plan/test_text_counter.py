@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smsby_deploy.config.declarations import Guardrails, Mailing, Price
 from smsby_deploy.config.sources import InlineRecipients, TextSource
 from smsby_deploy.plan.chunks import Chunk
-from smsby_deploy.plan.text_counter import ContentPolicy, TextCounter, TextTotals
+from smsby_deploy.plan.text_counter import ContentPolicy, PrefixCounter, TextCounter, TextTotals
 from smsby_deploy.problems import Location
+from smsby_deploy.texts.parts import measure_batch, measure_text
 from smsby_deploy.texts.template import KeptProblems, compile_text
 
 _AT = Location("sale.yaml", 4, 11)
@@ -81,3 +87,41 @@ def test_text_counter_ignores_a_policy_without_rules() -> None:
     assert not policy.has_rules
     _counter("Hello", KeptProblems(), policy).count_chunk(_chunk(None, "Hello"))
     assert not policy.violations
+
+
+_phones = st.sampled_from([f"375{code}1234567" for code in (25, 29, 33, 44)] + ["79061234567", "48501234567"])
+_texts = st.sampled_from(["Hi", "Привет", "Привет, " * 12, "a" * 200, "a" * 400])
+
+
+@given(st.lists(st.tuples(_phones, _texts), min_size=1, max_size=30), st.sampled_from([None, "37529"]))
+def test_prefixes_add_up_one_by_one(rows: list[tuple[str, str]], dear: str | None) -> None:
+    """However texts are measured, each prefix has its recipients, parts and cost."""
+    per_prefix = ((dear, Decimal("0.5")),) if dear else ()
+    price = Price("BYN", Decimal("0.1"), per_prefix)
+    counter, recipients, parts = PrefixCounter(price), Counter[str](), Counter[str]()
+    phones, texts = [phone for phone, _ in rows], [text for _, text in rows]
+    size = measure_batch(texts)
+    if size is None or per_prefix:
+        for phone, text in rows:
+            counter.add([phone], measure_text(text).parts)
+    else:
+        counter.add_texts(phones, texts, size)
+    for phone, text in rows:
+        recipients[phone[:5]] += 1
+        parts[phone[:5]] += measure_text(text).parts
+    counts = counter.counts
+    assert {prefix: one.recipients for prefix, one in counts.items()} == recipients
+    assert {prefix: one.parts for prefix, one in counts.items()} == parts
+    costs = {p: parts[p] * (Decimal("0.5") if p == dear else Decimal("0.1")) for p in parts}
+    assert {prefix: Decimal(one.cost or "0") for prefix, one in counts.items()} == costs
+
+
+@pytest.mark.parametrize("count", [200, 205])
+def test_rare_prefixes_are_joined(count: int) -> None:
+    """The lock does not grow with the prefixes of the world."""
+    counter = PrefixCounter(None)
+    counter.add(["37529"] * 2 + [f"{number:05}1234" for number in range(10_000, 10_000 + count - 1)], 1)
+    counts = counter.counts
+    assert len(counts) == min(count, 201)
+    assert counts["37529"] == (2, 2, None)
+    assert ("other" in counts) == (count > 200)

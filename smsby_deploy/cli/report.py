@@ -1,0 +1,106 @@
+"""`report`: what was sent and what it cost. Offline."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from smsby_deploy import __version__
+from smsby_deploy.cli.context import Context, NamedPath, check_output, examples, format_option
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.output.terminal import write_text
+
+if TYPE_CHECKING:
+    from smsby_deploy.status.usage import UsageReport
+
+
+@click.command(
+    "report",
+    epilog=examples(
+        "smsby-deploy report",
+        "smsby-deploy report --by month,label:owner --since 2026-01-01",
+        "smsby-deploy report --by campaign --format csv --out costs.csv",
+        "smsby-deploy report --by environment,prefix --format openmetrics",
+    ),
+)
+@click.option(
+    "--by",
+    default="month",
+    show_default=True,
+    metavar="GROUPS",
+    help="Add up by these, joined by commas: month, campaign, prefix, environment, label:KEY.",
+)
+@click.option(
+    "--since",
+    metavar="WHEN",
+    help="Only what was accepted since WHEN: a date, a time, or an age such as 7d, 12h, 90min.",
+)
+@format_option("text", "json", "csv", "html", "openmetrics")
+@click.option(
+    "--out",
+    type=NamedPath(dir_okay=False),
+    metavar="FILE",
+    help="Write to FILE instead of stdout.",
+)
+@click.pass_obj
+def command(context: Context, by: str, since: str | None, form: str, out: Path | None) -> ExitCode:
+    """Show what was sent and what it cost, from the lock and its archive.
+
+    Planned is the cost by the project's price, billed what sms.by reported. What was not recorded is shown as such, never as
+    0. With `--by environment` the locks of all environments are read, else that of the chosen one. Works offline.
+    """
+    check_output("the report", out)
+    report = _make_report(context, by, since)
+    write = _writer(report, form, color=context.color and out is None)
+    if out is None:
+        write(sys.stdout)
+    else:
+        from smsby_deploy.files import write_file
+
+        write_file(out, write)
+        context.note(f"written to {out}")
+    return ExitCode.DONE
+
+
+def _make_report(context: Context, by: str, since: str | None) -> UsageReport:
+    from smsby_deploy.cli.session import load, open_lock
+    from smsby_deploy.clock import SystemClock
+    from smsby_deploy.config.environments import find_lock_places
+    from smsby_deploy.lock.places import open_lock_at
+    from smsby_deploy.status.collect import read_since
+    from smsby_deploy.status.usage import GroupKind, UsageSource, make_usage_report, read_groupings
+
+    groupings = read_groupings(by)
+    project, now = load(context).project, SystemClock().now()
+    zone = project.api.account_timezone
+    stores = {project.environment.name: open_lock(project)}
+    if any(grouping.kind is GroupKind.ENVIRONMENT for grouping in groupings):
+        for place in find_lock_places(project.root, context.environ):
+            stores.setdefault(place.environment, open_lock_at(place, project.name, project.root))
+    return make_usage_report(
+        project.name,
+        [UsageSource(name, store.read()) for name, store in stores.items()],
+        groupings,
+        zone=zone,
+        made_at=now,
+        since=read_since(since, now=now, zone=zone) if since else None,
+    )
+
+
+def _writer(report: UsageReport, form: str, *, color: bool) -> Callable[[TextIO], None]:
+    from smsby_deploy.output import usage_formats as formats
+    from smsby_deploy.output.json_documents import json_text
+
+    if form == "text":
+        return lambda stream: formats.write_usage(report, stream, color=color)
+    texts = {
+        "json": lambda: json_text(formats.usage_document(report)),
+        "csv": lambda: formats.usage_csv(report),
+        "html": lambda: formats.usage_html(report, tool=f"smsby-deploy {__version__}"),
+        "openmetrics": lambda: formats.usage_openmetrics(report),
+    }
+    return lambda stream: write_text(texts[form](), stream)
