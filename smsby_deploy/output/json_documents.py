@@ -26,7 +26,9 @@ _BLOCK = 10_000  # pieces of JSON that are joined before they are written
 
 def json_text(document: object) -> str:
     """`document` as indented JSON with a final newline; no control character is left bare."""
-    return escape_json(json.dumps(document, ensure_ascii=False, indent=2)) + "\n"
+    from smsby_deploy.lock.json_text import indent_text
+
+    return escape_json(indent_text(document)) + "\n"
 
 
 def write_json(document: object, stream: TextIO) -> None:

@@ -14,6 +14,7 @@ from smsby_deploy.errors import PlanRefused, SmsbyDeployError
 from smsby_deploy.files import write_file
 from smsby_deploy.lock.documents import check_plan
 from smsby_deploy.lock.environment import PRODUCTION
+from smsby_deploy.lock.json_text import indent_text
 from smsby_deploy.lock.records import NamedId
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
 from smsby_deploy.plan.fingerprint import canonical_json
@@ -137,7 +138,7 @@ def write_plan(plan: Plan, path: Path) -> None:
     Raises:
         SmsbyDeployError: the file cannot be written.
     """
-    text = json.dumps(plan_document(plan), ensure_ascii=False, indent=2) + "\n"
+    text = indent_text(plan_document(plan)) + "\n"
     try:
         write_file(path, text)
     except OSError as error:

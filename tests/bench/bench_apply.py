@@ -68,10 +68,12 @@ def make_certificate() -> tuple[Path, Path]:
     return certificate, key
 
 
-def apply(folder: Path, url: str) -> Cost:
-    """Run `apply` for the project in `folder`, without a lock."""
+def apply(folder: Path, url: str, lock: bytes = b"") -> Cost:
+    """Run `apply` for the project in `folder` with this lock, by default without one."""
     for path in folder.glob("smsby.lock.json*"):
         path.unlink()
+    if lock:
+        (folder / "smsby.lock.json").write_bytes(lock)
     environ = {"SMSBY_TOKEN": "bench", "SMSBY_API_URL": url, "REQUESTS_CA_BUNDLE": str(_BUNDLE)}
     command = (*COMMAND, "-q", "-C", str(folder), "apply", "--auto-approve", "--format", "json")
     return run_process(command, environ=environ)

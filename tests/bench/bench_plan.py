@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from pathlib import Path
 
-from tests.bench.measure import COMMAND, Cost, Figure, compare, make_project, python, run_process
+from tests.bench.measure import COMMAND, Cost, Figure, make_project, python, run_process
 
 _FLOOR = """
 import csv, hashlib, sys
@@ -32,44 +32,34 @@ def read_and_hash(folder: Path) -> Cost:
 def measure(runs: int, rows: int) -> list[Figure]:
     """Measure the time, the peak memory and its growth from 10,000 rows, and the time per further row."""
     few, some, many = (make_project("list", count) for count in (10_000, rows // 10, rows))
-    whole = compare(
-        f"plan of {rows:,} rows",
-        lambda: plan(many),
-        lambda: read_and_hash(many),
-        floor_is="csv.reader + sha256",
-        runs=runs,
-        at_most=6.0,
-        aim=4.5,
+    read_and_hash(many)
+    rounds = [
+        (read_and_hash(some), read_and_hash(many), plan(few), plan(some), plan(many)) for _ in range(runs)
+    ]
+    further = rows * 0.9 / 1e6
+    floors = [(many_read.cpu, (many_read.cpu - read.cpu) / further) for read, many_read, *_ in rounds]
+    times = [(last.cpu, (last.cpu - before.cpu) / further) for *_, before, last in rounds]
+    peaks = [(last.peak, last.peak - first.peak) for _, _, first, _, last in rounds]
+    what = (f"plan of {rows:,} rows", f"plan, time per row, {rows // 10:,} → {rows:,}")
+    whole, slope = (
+        Figure(
+            what[index],
+            statistics.median(time[index] for time in times),
+            ("s CPU", "µs CPU")[index],
+            statistics.median(floor[index] for floor in floors),
+            "csv.reader + sha256",
+            statistics.median(time[index] / floor[index] for time, floor in zip(times, floors, strict=True)),
+            6.0,
+            4.5,
+            runs,
+        )
+        for index in (0, 1)
     )
-    peaks = [(plan(few).peak, plan(many).peak) for _ in range(runs)]
-    peak = statistics.median(high for _, high in peaks)
-    growth = statistics.median(high - low for low, high in peaks)
-    slopes = []
-    for _ in range(runs):
-        planned = plan(many).cpu - plan(some).cpu
-        base = read_and_hash(many).cpu - read_and_hash(some).cpu
-        slopes.append((base / (rows * 0.9) * 1e6, planned / (rows * 0.9) * 1e6))
-    slope = Figure(
-        f"plan, time per row, {rows // 10:,} → {rows:,}",
-        statistics.median(value for _, value in slopes),
-        "µs CPU",
-        statistics.median(base for base, _ in slopes),
-        "csv.reader + sha256",
-        statistics.median(value / base for base, value in slopes),
-        6.0,
-        4.5,
-        runs,
-    )
+    peak, growth = (statistics.median(one[index] for one in peaks) for index in (0, 1))
+    grown = f"plan, memory growth from 10,000 to {rows:,} rows"
     return [
         whole,
-        Figure(f"plan, peak memory, {rows:,} rows", peak, "MB", at_most=80, aim=45, runs=len(peaks)),
-        Figure(
-            f"plan, memory growth from 10,000 to {rows:,} rows",
-            growth,
-            "MB",
-            at_most=15,
-            aim=2,
-            runs=len(peaks),
-        ),
+        Figure(f"plan, peak memory, {rows:,} rows", peak, "MB", at_most=80, aim=45, runs=runs),
+        Figure(grown, growth, "MB", at_most=15, aim=2, runs=runs),
         slope,
     ]

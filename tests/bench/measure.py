@@ -108,8 +108,12 @@ def compare(
     of: Callable[[Cost], float] = lambda cost: cost.cpu,
     clock: str = "CPU",
 ) -> Figure:
-    """Run both in turns, `runs` times after one warm-up; the ratio is the median of the ratios of the rounds."""
-    subject(), floor()
+    """Run both in turns, `runs` times; the ratio is the median of the ratios of the rounds.
+
+    A warm-up comes before several runs; a single one is long enough without.
+    """
+    if runs > 1:
+        subject(), floor()
     rounds = [(of(floor()), of(subject())) for _ in range(runs)]
     return Figure(
         what,

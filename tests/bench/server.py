@@ -1,6 +1,7 @@
 """A minimal sms.by that accepts every mailing, so that the benchmark measures the client.
 
-With a token like listed-1000000 it lists so many mailings that are not ours, else none.
+No phone of a mailing is ever reached: statusBulkSms answers a thousand that are only sent. With a token like listed-1000000
+it lists so many mailings that are not ours, else none.
 
 python -m tests.bench.server MILLISECONDS [CERTIFICATE KEY] prints its port and serves until its input ends. With a
 certificate it speaks TLS. /counts answers how often each method was called.
@@ -9,6 +10,7 @@ certificate it speaks TLS. /counts answers how often each method was called.
 from __future__ import annotations
 
 import json
+import re
 import socket
 import ssl
 import sys
@@ -18,18 +20,21 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 
-# What each method answers; a send is accepted, and nothing is delivered.
+# What each method answers; a send is accepted.
 _FIXED: dict[bytes, object] = {
     b"getBalance": {"balance": "1000000", "currency": "BYN"},
     b"getSMSMessages": {"status": "success", "data": []},
-    b"statusBulkSms": [],
+    b"statusBulkSms": None,  # see _status_of
     b"getSubscriberLists": {"result": []},
     b"createSubscriberList": {"result": {"list_id": 1}},
     b"importContacts": {"result": {"inserted": 500, "updated": 0, "invalid": 0}},
     b"sendSmsList": {"result": {"message_id": 90}},
     b"confirmSendMessageByList": {"status": "OK", "message_id": 90},
 }
+_SENT = {"status": "SENT", "status_time": "2026-03-01 10:00:00"}
+_DELIVERIES = [{"phone": f"37529{number:07}", **_SENT} for number in range(1000)]
 _COUNTS: Counter[bytes] = Counter()
+_NAMES: dict[str, str] = {}  # of the mailing of each request, by its uuid
 
 
 def serve(pause: float, certificate: Sequence[str]) -> None:
@@ -77,6 +82,9 @@ def _answer_requests(connection: socket.socket, pause: float, number: int) -> No
             lower = top.lower()
             at = lower.find(b"content-length:")
             left = int(lower[at + 15 :].split(b"\r\n", 1)[0]) - len(rest) if at >= 0 else 0
+            while left > 0 and b"delivery_list" not in rest and len(rest) < 1000:
+                got = connection.recv_into(buffer)
+                rest, left = rest + buffer[: min(got, 1000)], left - got
             while left > 0:
                 left -= connection.recv_into(buffer)
             head, count = b"", count + 1
@@ -86,6 +94,10 @@ def _answer_requests(connection: socket.socket, pause: float, number: int) -> No
             name = next((name for name in _FIXED if name in top), b"")
             _COUNTS[name] += 1
             answer = _FIXED[name] if name else {"uuid": f"bench-{number}-{count}"}
+            if not name and (mailing := re.search(rb'"name": ?("[^"]+")', rest)):
+                _NAMES[f"bench-{number}-{count}"] = json.loads(mailing[1])
+            elif name == b"statusBulkSms":
+                answer = _status_of(top)
             if b"/counts" in top:
                 answer = {name.decode() or "sendBulkSms": count for name, count in _COUNTS.items()}
             elif not name:
@@ -95,6 +107,12 @@ def _answer_requests(connection: socket.socket, pause: float, number: int) -> No
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
                 + body
             )
+
+
+def _status_of(head: bytes) -> object:
+    uuid = re.search(rb"uuid=([a-z0-9-]+)", head)
+    name = _NAMES.get(uuid[1].decode()) if uuid else None
+    return [{"name": name, "success": _DELIVERIES}] if name else []
 
 
 def _listed_rows(head: bytes) -> int:
