@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from string import Formatter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from smsby_deploy.clock import Window
 
 # DEL, C1, bidi marks, the separators that break lines in some viewers, and halves of surrogate pairs.
@@ -36,7 +36,7 @@ def sentence(template: str, **values: object) -> Sentence:
 
     A placeholder is one of `str.format` with a name alone. With `|` it is a count and its noun, as many words as the language
     has forms: `{count:part|parts}` is `1 part` or `2,000 parts`; a leading `|` leaves out the count. A value may be a
-    Sentence. tests/output/test_translation.py finds the templates that have no translation.
+    Sentence, a time, or money. tests/output/test_translation.py finds the templates that have no translation.
     """
     return Sentence(fill(template, values, _show), template, values)
 
@@ -58,7 +58,11 @@ def _show(value: object, form: str) -> str:
         forms = form.removeprefix("|").split("|")
         word = forms[0] if value == 1 else forms[-1]
         return word if form.startswith("|") else f"{value:,} {word}"
-    return format(value, form)
+    if form:
+        return format(value, form)
+    if isinstance(value, datetime):
+        return time_text(value)
+    return money(value) if isinstance(value, Decimal) else str(value)
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
@@ -67,6 +71,12 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     `many` is the plural of `one` if it is not `one` with an s.
     """
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def money(amount: Decimal) -> str:
+    """`amount` with at least two digits after the point and no exponent: 0.26, 718.406."""
+    whole, _, fraction = f"{amount:f}".partition(".")
+    return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
 
 
 def time_text(moment: datetime, *, has_seconds: bool = False) -> str:

@@ -12,6 +12,7 @@ from smsby_deploy.apply.worker_pool import StopSending
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState
 from smsby_deploy.smsby.outcome import Outcome, OutcomeKind
+from smsby_deploy.wording import sentence
 
 
 class AnswerHandler:
@@ -55,7 +56,7 @@ class AnswerHandler:
                 self._record_rejected(request, outcome.error or "rejected")
             case OutcomeKind.NOT_SENT | OutcomeKind.TOKEN_REFUSED:
                 self._record_not_sent(request, outcome)
-                raise StopSending(f"not sent: {outcome.explanation}", ExitCode.UNREACHABLE)
+                raise StopSending(sentence("not sent: {why}", why=outcome.explanation), ExitCode.UNREACHABLE)
             case OutcomeKind.UNKNOWN:
                 self._record_unknown(request, outcome)
 
@@ -105,7 +106,7 @@ class AnswerHandler:
         request.look_for_lost(self._reconciler)
         for ref in request.chunks:
             if record.is_unknown(ref, request.row):
-                self._runs[ref[0]].stop(f"unknown: {error}")
+                self._runs[ref[0]].stop(sentence("unknown: {why}", why=error))
 
     def _mark_sent(self, request: SendRequest) -> None:
         for address in request.addresses:

@@ -22,14 +22,10 @@ from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.errors import ApiError, SmsbyUnavailable, TokenRefused
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState
+from smsby_deploy.plan.budget import check_budget
 from smsby_deploy.plan.drift import ReportedValues
 from smsby_deploy.plan.fingerprint import remote_name
-from smsby_deploy.plan.guardrails import (
-    check_budget,
-    check_recipients,
-    key_needing_cost,
-    key_needing_recipients,
-)
+from smsby_deploy.plan.guardrails import check_recipients, key_needing_cost, key_needing_recipients
 from smsby_deploy.plan.model import Action, ActionKind, ReasonCode, with_code
 from smsby_deploy.smsby.parsers import ListInfo, RemoteMailing, is_draft
 from smsby_deploy.smsby.retry import poll

@@ -11,9 +11,9 @@ from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.errors import ApiError, SmsbyUnavailable
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import ChunkState, Entry
+from smsby_deploy.plan.collision_reasons import find_collision
 from smsby_deploy.plan.list_check import check_list
 from smsby_deploy.plan.model import NEW_SENDING, Action, ActionKind, ReasonCode, with_code
-from smsby_deploy.plan.reasons import find_collision
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.situation import is_recorded_singly
 

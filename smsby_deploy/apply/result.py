@@ -16,7 +16,7 @@ from smsby_deploy.lock.phone_states import PhoneState
 from smsby_deploy.lock.records import ChunkRecord, ChunkState, Entry
 from smsby_deploy.plan.model import Action, ActionKind, Plan, total_of
 from smsby_deploy.problems import Problem
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import sentence
 
 
 class MailingOutcome(StrEnum):
@@ -239,13 +239,14 @@ class MailingRun:
         if entry.is_complete:
             return self._result(MailingOutcome.ADOPTED, None, entry)
         if entry.was_sent_in_part:
-            return self._partial_result(entry, "its unknown outcome is settled; the next apply sends it")
-        error = "its unknown outcome is settled; the next apply sends the rest"
+            reason = sentence("its unknown outcome is settled; the next apply sends it")
+            return self._partial_result(entry, reason)
+        error = sentence("its unknown outcome is settled; the next apply sends the rest")
         return self._result(MailingOutcome.SKIPPED, error, entry)
 
     def _partial_result(self, entry: Entry, reason: str | None) -> MailingResult:
         self.exit_codes.add(ExitCode.OUTCOME_UNKNOWN)
-        error = _with_share(entry, reason or "the next apply sends it")
+        error = _with_share(entry, reason or sentence("the next apply sends it"))
         return self._result(MailingOutcome.PARTIAL, error, entry, _recipients_of(entry))
 
     def _sent_result(self, entry: Entry | None, run_stopped: str | None) -> MailingResult:
@@ -273,10 +274,10 @@ class MailingRun:
             return MailingOutcome.REJECTED, _with_share(entry, reason)
         if entry.was_sent_in_part:
             self.exit_codes.add(ExitCode.OUTCOME_UNKNOWN)
-            return MailingOutcome.PARTIAL, _with_share(entry, reason or "the next apply sends it")
+            return MailingOutcome.PARTIAL, _with_share(entry, reason or sentence("the next apply sends it"))
         if any(chunk.state is ChunkState.DRAFT for chunk in entry.chunks):
             self.exit_codes.add(ExitCode.FAILED)
-            reason = reason or "its draft at sms.by is not confirmed; the next apply continues"
+            reason = reason or sentence("its draft at sms.by is not confirmed; the next apply continues")
         return MailingOutcome.SKIPPED, reason
 
     def _complete_outcome(self, entry: Entry) -> MailingOutcome:
@@ -310,8 +311,20 @@ def _with_share(entry: Entry, reason: str | None) -> str | None:
     sent = entry.accepted_recipients
     unknown = sum(_count_unknown(chunk) for chunk in entry.chunks)
     total = sum(chunk.recipients or 0 for chunk in entry.chunks)
-    doubt = f", and perhaps to {unknown:,} more" if unknown else ""
-    return f"sent to {sent:,} of {counted(total, 'recipient')}{doubt}; the rest: {reason}"
+    if unknown:
+        return sentence(
+            "sent to {sent:,} of {total:recipient|recipients}, and perhaps to {unknown:,} more; the rest: {reason}",
+            sent=sent,
+            total=total,
+            unknown=unknown,
+            reason=reason,
+        )
+    return sentence(
+        "sent to {sent:,} of {total:recipient|recipients}; the rest: {reason}",
+        sent=sent,
+        total=total,
+        reason=reason,
+    )
 
 
 def _recipients_of(entry: Entry) -> int | None:

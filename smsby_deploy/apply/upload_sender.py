@@ -20,13 +20,10 @@ from smsby_deploy.apply.recorder import ChunkRef
 from smsby_deploy.config.declarations import Mailing
 from smsby_deploy.exit_codes import ExitCode
 from smsby_deploy.lock.records import SURELY_NOT_SENT, ChunkState, Entry, UploadRecord
+from smsby_deploy.plan.collision_reasons import find_collision
 from smsby_deploy.plan.fingerprint import read_remote_name
 from smsby_deploy.plan.model import Action, ReasonCode, with_code
-from smsby_deploy.plan.reasons import (
-    expired_since,
-    find_collision,
-    opted_out_since_draft,
-)
+from smsby_deploy.plan.reasons import expired_since, opted_out_since_draft
 from smsby_deploy.plan.situation import is_past
 
 _MAX_LISTS = 3  # made in one run because recipients opt out while a list is filled

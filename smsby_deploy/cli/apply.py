@@ -275,10 +275,19 @@ def _write_result(
     """Write the result; `applied` is the argument that said what to apply."""
     from smsby_deploy.output.apply_text import write_apply
     from smsby_deploy.output.json_documents import apply_document, json_text
+    from smsby_deploy.output.translation import translator
 
     if form == "json":
         write_text(json_text(apply_document(result)), sys.stdout)
         return
     lock = shlex.quote(os.path.relpath(project.lock)) if project.is_lock_committed else None
     plan = None if applied is None else shlex.quote(str(applied))
-    write_apply(result, sys.stdout, color=context.color, lock=lock, program=context.program, plan=plan)
+    write_apply(
+        result,
+        sys.stdout,
+        color=context.color,
+        lock=lock,
+        program=context.program,
+        plan=plan,
+        language=translator(project.language),
+    )

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from smsby_deploy.clock import Window
-from smsby_deploy.wording import time_text
+from smsby_deploy.wording import sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,14 @@ class Ending:
     @property
     def signature(self) -> str:
         """Who decided it, when and why: `by anna on 2026-11-24 10:00 UTC (wrong price)`."""
-        why = f" ({self.reason})" if self.reason else ""
-        return f"by {self.by} on {time_text(datetime.fromisoformat(self.at))}{why}"
+        time = datetime.fromisoformat(self.at)
+        if self.reason:
+            return sentence("by {by} on {time} ({why})", by=self.by, time=time, why=self.reason)
+        return sentence("by {by} on {time}", by=self.by, time=time)
 
     def __str__(self) -> str:
         if self.kind is EndingKind.LAPSED:
-            return f"withdrawn {self.signature}, until it is approved again"
-        return f"{self.kind} {self.signature}"
+            return sentence("withdrawn {signature}, until it is approved again", signature=self.signature)
+        if self.kind is EndingKind.WITHDRAWN:
+            return sentence("withdrawn {signature}", signature=self.signature)
+        return sentence("abandoned {signature}", signature=self.signature)

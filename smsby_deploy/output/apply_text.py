@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
 
 from smsby_deploy.apply.result import MailingOutcome, NextStep
 from smsby_deploy.lock.records import Apply, Lock
 from smsby_deploy.output.console import Column, Row, make_console, table_lines, write_sentence
 from smsby_deploy.output.markdown import escape, table_row
-from smsby_deploy.output.values import clean, count_text, safe_line
-from smsby_deploy.texts.cost import money
-from smsby_deploy.wording import counted, time_text, window_text
+from smsby_deploy.output.translation import ENGLISH, Translator
+from smsby_deploy.output.values import clean, safe_line
+from smsby_deploy.status.report import State
+from smsby_deploy.wording import sentence, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -29,8 +31,8 @@ _COLORS = {
     MailingOutcome.REJECTED: "red",
     MailingOutcome.UNKNOWN: "bold red",
 }
-_SCHEDULED = "scheduled"
-_OUTCOMES = (MailingOutcome.SENT, _SCHEDULED, *list(MailingOutcome)[1:])  # in the order of the summary
+# In the order of the summary.
+_OUTCOMES: tuple[StrEnum, ...] = (MailingOutcome.SENT, State.SCHEDULED, *list(MailingOutcome)[1:])
 _OUTCOME_WIDTH = 9
 _COUNT_WIDTH = 9
 _COLUMNS = (
@@ -53,6 +55,7 @@ def write_apply(
     lock: str | None,
     program: str = "smsby-deploy",
     plan: str | None = None,
+    language: Translator = ENGLISH,
 ) -> None:
     """Write one line per mailing, the totals and the next commands.
 
@@ -63,43 +66,47 @@ def write_apply(
     """
     from rich.text import Text
 
-    console = make_console(stream, color=color)
-    orphans, scheduled, held = result.orphans, result.scheduled, _hold_lines(result)
+    console, t = make_console(stream, color=color), language
+    orphans, held = result.orphans, _hold_lines(result)
+    words = {mailing.address: t.name(_outcome(mailing, result.scheduled)) for mailing in result.mailings}
+    width = max((_OUTCOME_WIDTH, *map(len, words.values())))
     # The counts come before the addresses, so that a long address does not move them.
     skipped = [one for one in result.mailings if one.outcome is MailingOutcome.SKIPPED and not one.error]
     idle = [one for one in skipped if one.address not in orphans]
     for mailing in result.mailings:
         if mailing.address in orphans or (mailing in idle and len(idle) > 1):
             continue
-        count = count_text(mailing.recipients)
-        noun = "recipient " if mailing.recipients == 1 else "recipients"
+        count = t.count(mailing.recipients)
+        noun = t.gettext("{count:|recipient |recipients}", count=mailing.recipients or 0)
         style = _COLORS.get(mailing.outcome)
-        lead = Text(f"{_outcome(mailing, scheduled):<{_OUTCOME_WIDTH}}", style=style or "")
+        lead = Text(f"{words[mailing.address]:<{width}}", style=style or "")
         write_sentence(console, f" {count:>{_COUNT_WIDTH}} {noun}  {mailing.address}", "default", lead=lead)
         if mailing.address in held:
-            write_sentence(console, f"{' ' * _OUTCOME_WIDTH} {held[mailing.address]}", style)
+            write_sentence(console, f"{' ' * width} {t.sentence(held[mailing.address])}", style)
         if mailing.error:
-            reason = safe_line(mailing.error)
-            write_sentence(console, f"{' ' * _OUTCOME_WIDTH} {reason}", style or "yellow")
+            reason = safe_line(t.sentence(mailing.error))
+            write_sentence(console, f"{' ' * width} {reason}", style or "yellow")
     if len(idle) > 1:
-        _write_count(console, len(idle), "nothing to do")
+        _write_count(console, len(idle), t.gettext("nothing to do"), width, t)
     if orphans:
-        _write_count(console, len(orphans), "no longer in the files")
-    write_sentence(console, summary_line(result), "bold")
-    for line in next_step_lines(result, lock, program, plan):
+        _write_count(console, len(orphans), t.gettext("no longer in the files"), width, t)
+    write_sentence(console, summary_line(result, t), "bold")
+    for line in next_step_lines(result, lock, program, plan, t):
         console.print(line, soft_wrap=True)
 
 
-def _write_count(console: Console, count: int, why: str) -> None:
+def _write_count(console: Console, count: int, why: str, width: int, t: Translator) -> None:
     """Write one line for mailings that were skipped."""
-    noun = "mailing   " if count == 1 else "mailings  "
-    console.print(
-        f"{MailingOutcome.SKIPPED:<{_OUTCOME_WIDTH}} {count_text(count):>{_COUNT_WIDTH}} {noun}  {why}"
-    )
+    noun = t.gettext("{count:|mailing   |mailings  }", count=count)
+    console.print(f"{t.name(MailingOutcome.SKIPPED):<{width}} {t.count(count):>{_COUNT_WIDTH}} {noun}  {why}")
 
 
 def next_step_lines(
-    result: ApplyResult, lock: str | None, program: str = "smsby-deploy", plan: str | None = None
+    result: ApplyResult,
+    lock: str | None,
+    program: str = "smsby-deploy",
+    plan: str | None = None,
+    language: Translator = ENGLISH,
 ) -> list[str]:
     """The next steps as lines: hints, and commands to copy.
 
@@ -115,51 +122,62 @@ def next_step_lines(
     lines = []
     if NextStep.RESOLVE_UNKNOWN in result.next_steps:
         lines += [
-            "hint: check at sms.by whether the unknown mailings were sent, then record what you found:",
+            language.gettext(
+                "hint: check at sms.by whether the unknown mailings were sent, then record what you found:"
+            ),
             f"  {program} lock resolve {result.first_unknown} --sent|--not-sent",
         ]
     if lock is None:
         del commands[NextStep.COMMIT_LOCK]
     due = dict.fromkeys(commands[step] for step in result.next_steps if step in commands)
-    return [*lines, *(f"{'     ' if index else 'next:'} {command}" for index, command in enumerate(due))]
+    lead = language.gettext("next:")
+    return [*lines, *(f"{' ' * len(lead) if index else lead} {command}" for index, command in enumerate(due))]
 
 
 def _hold_lines(result: ApplyResult) -> dict[str, str]:
     """When each mailing that was approved for later is handed over, by address."""
     windows = {action.address: action.window for action in result.plan.actions if action.window is not None}
     held = (mailing.address for mailing in result.mailings if mailing.outcome is MailingOutcome.HELD)
-    lines = {}
+    lines: dict[str, str] = {}
     for address in held:
-        lines[address] = f"`apply --due` hands it over {window_text(windows[address])}"
+        opens, closes = windows[address]
+        lines[address] = sentence(
+            "`apply --due` hands it over between {opens} and {closes}", opens=opens, closes=closes
+        )
     return lines
 
 
-def _outcome(mailing: MailingResult, scheduled: Container[str]) -> str:
-    """The outcome in a word; a mailing that sms.by keeps until its time is not called sent."""
-    return _SCHEDULED if mailing.address in scheduled else mailing.outcome
+def _outcome(mailing: MailingResult, scheduled: Container[str]) -> StrEnum:
+    """The outcome; a mailing that sms.by keeps until its time is not called sent."""
+    return State.SCHEDULED if mailing.address in scheduled else mailing.outcome
 
 
-def summary_line(result: ApplyResult) -> str:
+def summary_line(result: ApplyResult, language: Translator = ENGLISH) -> str:
     """`2 sent, 1 skipped; 40 recipients, 1.144 BYN`."""
-    scheduled = result.scheduled
-    words = [_outcome(mailing, scheduled) for mailing in result.mailings]
-    outcomes = ", ".join(f"{words.count(word):,} {word}" for word in _OUTCOMES if word in words)
+    scheduled, t = result.scheduled, language
+    outcomes = [_outcome(mailing, scheduled) for mailing in result.mailings]
+    counts = ", ".join(
+        t.gettext("{count:,} {outcome}", count=outcomes.count(one), outcome=one)
+        for one in _OUTCOMES
+        if one in outcomes
+    )
     sent = result.sent
-    if sent is None and not outcomes and result.next_opening is not None:
-        return f"nothing is due; the next window opens {time_text(result.next_opening)}"
+    if sent is None and not counts and result.next_opening is not None:
+        return t.gettext("nothing is due; the next window opens {time}", time=result.next_opening)
     if sent is None:
-        return outcomes or "nothing to do"
-    earlier = f", {sent.recipients_now:,} of them now" if sent.recipients_now < sent.recipients else ""
-    cost = _cost(sent, result.plan.currency)
-    return f"{outcomes}; {counted(sent.recipients, 'recipient')}{earlier}{cost}"
+        return counts or t.gettext("nothing to do")
+    size = t.gettext("{count:recipient|recipients}", count=sent.recipients)
+    if sent.recipients_now < sent.recipients:
+        size = t.gettext("{recipients}, {count:,} of them now", recipients=size, count=sent.recipients_now)
+    return f"{counts}; {size}{_cost(sent, result.plan.currency, t)}"
 
 
-def _cost(sent: SentTotals, currency: str | None) -> str:
+def _cost(sent: SentTotals, currency: str | None, t: Translator) -> str:
     if sent.cost is None:
         return ""
     lists = sent.unpriced_lists
-    rest = f" plus the cost of {counted(lists, 'contact list')}" if lists else ""
-    return f", {money(sent.cost)} {currency}{rest}"
+    rest = t.gettext(" plus the cost of {count:contact list|contact lists}", count=lists) if lists else ""
+    return f", {t.money(sent.cost)} {currency}{rest}"
 
 
 def write_history(lock: Lock, stream: TextIO, *, color: bool) -> None:

@@ -13,6 +13,7 @@ from smsby_deploy.config.sources import ContactList
 from smsby_deploy.lock.records import NamedId
 from smsby_deploy.privacy import mask_phones
 from smsby_deploy.problems import Location, Problem, Severity
+from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.smsby.client import ReadClient
@@ -131,10 +132,17 @@ def find_name_problems(mailings: Iterable[Mailing], names: AccountNames) -> Iter
 
 def _unknown(use: _Use, known: Known) -> tuple[str, str]:
     near = difflib.get_close_matches(use.ref, known.names.values(), n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    has = ", ".join(sorted(set(known.names.values()))) or "none"
+    hint = sentence("did you mean {name}? ", name=near[0]) if near else ""
+    has = ", ".join(sorted(set(known.names.values()))) or sentence("none")
     code = "UNKNOWN_LIST" if use.is_list else "UNKNOWN_ALPHANAME"
-    return code, f"sms.by has no {_noun(use)} {use.ref!r}; {hint}it has: {has}"
+    message = sentence(
+        "sms.by has no {what} {ref}; {hint}it has: {has}",
+        what=_noun(use),
+        ref=repr(use.ref),
+        hint=hint,
+        has=has,
+    )
+    return code, message
 
 
 def _ambiguous(use: _Use, found: tuple[int, ...], known: Known) -> tuple[str, str]:
@@ -151,7 +159,7 @@ def _ambiguous(use: _Use, found: tuple[int, ...], known: Known) -> tuple[str, st
 
 
 def _noun(use: _Use) -> str:
-    return "contact list" if use.is_list else "alphaname"
+    return sentence("contact list") if use.is_list else sentence("alphaname")
 
 
 def _only_id(ref: str, known: Known | None) -> int | None:

@@ -28,8 +28,8 @@ from smsby_deploy.config.yaml_edit import rewrite_texts
 from smsby_deploy.config.yaml_nodes import Mark
 from smsby_deploy.lock.records import Lock
 from smsby_deploy.plan.account_names import NOT_ASKED
+from smsby_deploy.plan.budget import hold_budget
 from smsby_deploy.plan.desired import Desired
-from smsby_deploy.plan.guardrails import hold_budget
 from smsby_deploy.plan.mailing_planner import MailingPlanner, MeasuredMailing
 from smsby_deploy.plan.similar import SentMailings
 from smsby_deploy.plan.text_counter import ContentPolicy

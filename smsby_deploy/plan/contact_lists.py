@@ -20,6 +20,7 @@ from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.smsby.methods import CUSTOM_FIELDS
 from smsby_deploy.texts.parts import Encoding
 from smsby_deploy.texts.template import KeptProblems, Template, is_personal
+from smsby_deploy.wording import sentence
 
 _KEYS = frozenset({"phone", "email"})  # sms.by identifies contacts by these columns; they are not fields
 _SHOWN_COLUMNS = 10
@@ -35,12 +36,12 @@ def measure_list(
     problems = KeptProblems()
     text = ""
     if project.suppress:
-        message = (
+        message = sentence(
             "`suppress` is not subtracted from a list kept at sms.by; remove recipients who opted out there"
         )
         problems.keep([Problem(Severity.NOTE, "LIST_SUPPRESS", message)])
     if template is None or template.is_personal:
-        message = "a mailing to a contact list at sms.by has one text: use no variables"
+        message = sentence("a mailing to a contact list at sms.by has one text: use no variables")
         problems.keep([Problem(Severity.ERROR, "LIST_TEXT", message)])
     else:
         text = template.render_once()
@@ -119,7 +120,7 @@ def measure_upload(
     problems = KeptProblems()
     text = ""
     if template is None or is_personal(mailing, template):
-        message = (
+        message = sentence(
             "a mailing that is uploaded as a list has one text: use no variables and no text per recipient"
         )
         problems.keep([Problem(Severity.ERROR, "LIST_TEXT", message)])

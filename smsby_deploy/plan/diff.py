@@ -19,7 +19,7 @@ from smsby_deploy.config.sources import ContactList
 from smsby_deploy.lock.decisions import Approval
 from smsby_deploy.lock.phone_states import UNSENT
 from smsby_deploy.lock.records import DONE, ChunkState, Entry, EntryState, NamedId
-from smsby_deploy.plan import reasons, scheduled
+from smsby_deploy.plan import collision_reasons, reasons, scheduled
 from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, Desired
 from smsby_deploy.plan.fingerprint import canonical_json
@@ -102,7 +102,7 @@ RULES = (
         lambda here: ChunkState.UNKNOWN in here.listed,
         _A.BLOCKED,
         _R.UNKNOWN,
-        reasons.listed_in_part,
+        collision_reasons.listed_in_part,
     ),
     Rule(lambda here: here.listed and not here.has_draft, _A.ADOPT, None, reasons.already_sent),
     # Something will be sent, unless recipients would get two revisions, sms.by has another mailing in its place, or its
@@ -115,10 +115,10 @@ RULES = (
         scheduled.listed_is_scheduled,
     ),
     Rule(
-        lambda here: not here.listed and reasons.collision(here),
+        lambda here: not here.listed and collision_reasons.collision(here),
         _A.BLOCKED,
         _R.COLLISION,
-        reasons.collision,
+        collision_reasons.collision,
     ),
     Rule(
         lambda here: here.is_handing_over and here.approval is None,

@@ -17,7 +17,7 @@ from smsby_deploy.plan.desired import times_of
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.plan.situation import is_past
 from smsby_deploy.problems import Location, Problem, Severity
-from smsby_deploy.wording import counted, time_text
+from smsby_deploy.wording import sentence
 
 _EXPECTED_FOR = timedelta(days=30)  # how long sms.by lists a mailing is not documented
 
@@ -64,10 +64,12 @@ class ListCheck:
     @property
     def doubt(self) -> str:
         """Why the list is not believed, and what to do."""
-        return (
-            f"the lock has {counted(self.expected, 'chunk')} that sms.by accepted in the last 30 days, and its list of "
-            f"{counted(self.listed, 'mailing')} shows 0 of them; check the account and the list, then run "
-            "`smsby-deploy lock bind` if the list is right"
+        return sentence(
+            "the lock has {expected:chunk|chunks} that sms.by accepted in the last 30 days, and its list of "
+            "{listed:mailing|mailings} shows 0 of them; check the account and the list, then run "
+            "`smsby-deploy lock bind` if the list is right",
+            expected=self.expected,
+            listed=self.listed,
         )
 
 
@@ -161,23 +163,31 @@ def find_missing(
     for one in missing:
         if check.is_disproved and not one.is_scheduled(now):
             continue
-        count = (
-            "it" if one.missing == one.expected else f"{one.missing} of its {counted(one.expected, 'chunk')}"
-        )
+        why = sentence("although sms.by accepted it; check it in the account")
         if one.is_scheduled(now):
-            assert one.schedule_time is not None
-            why = (
-                f"although it is scheduled for {time_text(one.schedule_time)}; if it was deleted in the account, "
-                f"record that with `smsby-deploy lock withdraw {one.address}`"
+            why = sentence(
+                "although it is scheduled for {time}; if it was deleted in the account, "
+                "record that with `smsby-deploy lock withdraw {address}`",
+                time=one.schedule_time,
+                address=one.address,
             )
-        else:
-            why = "although sms.by accepted it; check it in the account"
         yield Problem(
             Severity.WARNING,
             "REMOTE_MISSING",
-            f"sms.by does not list {count}, {why}",
+            _not_listed(one, why),
             one.address,
             locations.get(one.address),
         )
     if check.is_disproved:
         yield Problem(Severity.WARNING, "REMOTE_MISSING", check.doubt)
+
+
+def _not_listed(one: MissingMailing, why: str) -> str:
+    if one.missing == one.expected:
+        return sentence("sms.by does not list it, {why}", why=why)
+    return sentence(
+        "sms.by does not list {missing} of its {total:chunk|chunks}, {why}",
+        missing=one.missing,
+        total=one.expected,
+        why=why,
+    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from smsby_deploy.config.declarations import Mailing, Project
 from smsby_deploy.config.sources import ContactList
 from smsby_deploy.lock.records import ChunkState, Entry, Lock, NamedId
-from smsby_deploy.plan import reasons
+from smsby_deploy.plan import collision_reasons, reasons
 from smsby_deploy.plan.account_names import AccountNames
 from smsby_deploy.plan.desired import Desired, keep_fingerprints
 from smsby_deploy.plan.diff import Decision, block, diff_mailing, make_action, make_recorded
@@ -33,7 +33,7 @@ from smsby_deploy.plan.situation import Situation, standing_entry
 from smsby_deploy.plan.staleness import query_input
 from smsby_deploy.plan.text_counter import ContentPolicy
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:  # most projects need neither
     from smsby_deploy.plan.approvals import ApprovalCheck
@@ -139,9 +139,9 @@ class MailingPlanner:
             sender = NamedId(mailing.alphaname, here.sender_id)
             planned = Planned(desired, sender, here.contact_list)
             if sent_as := self.sent.find_renamed(planned):
-                return block(ReasonCode.COLLISION, reasons.renamed(here, sent_as))
+                return block(ReasonCode.COLLISION, collision_reasons.renamed(here, sent_as))
             if listed := self.sent.find_listed(self.project.scope, desired, self.remote):
-                return block(ReasonCode.COLLISION, reasons.listed_as(here, listed))
+                return block(ReasonCode.COLLISION, collision_reasons.listed_as(here, listed))
         if self.project.only_to is not None and here.contact_list is not None and decision.action in SENDING:
             return block(ReasonCode.GUARDRAIL, reasons.whole_list())
         # What is handed over was rehearsed before it was approved, maybe on another machine.
@@ -223,9 +223,19 @@ def _find_lateness(mailing: Mailing, times: Sequence[datetime | None], now: date
     late = [time for time in times if time is not None and time <= now]
     if mailing.max_late is not None and late:
         passed, allowed = (int(one.total_seconds() // 60) for one in (now - min(late), mailing.max_late))
-        which = "its time" if mailing.spread is None else f"the time of {counted(len(late), 'chunk')}"
-        they = "they are" if mailing.spread is not None and len(late) > 1 else "it is"
-        message = f"{which} passed {passed} min ago; {they} sent at once, max_late allows {allowed} min"
+        message = sentence(
+            "its time passed {passed} min ago; it is sent at once, max_late allows {allowed} min",
+            passed=passed,
+            allowed=allowed,
+        )
+        if mailing.spread is not None:
+            message = sentence(
+                "the time of {count:chunk|chunks} passed {passed} min ago; {count:|it is|they are} sent at once, "
+                "max_late allows {allowed} min",
+                count=len(late),
+                passed=passed,
+                allowed=allowed,
+            )
         location = mailing.schedule_location or mailing.location
         yield Problem(Severity.WARNING, "LATE", message, mailing.address, location)
 

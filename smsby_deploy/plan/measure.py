@@ -33,7 +33,7 @@ from smsby_deploy.recipients.sources import place_rows
 from smsby_deploy.recipients.suppression import check_without_databases, load_suppression
 from smsby_deploy.texts.template import Template, compile_texts, rows_file
 from smsby_deploy.texts.text_lint import TextLint
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import sentence
 
 if TYPE_CHECKING:  # most mailings have no tests
     from smsby_deploy.plan.campaign_tests import MailingTestResult
@@ -130,7 +130,9 @@ def _placed(mailing: Mailing, problems: Sequence[Problem], audience: AudienceCou
     """Return `problems` at their places, and a warning if all recipients opted out."""
     found = [_locate(mailing, problem) for problem in problems]
     if audience.suppressed and not audience.final:
-        message = f"all of its recipients opted out ({audience.suppressed:,}); nothing is sent"
+        message = sentence(
+            "all of its recipients opted out ({count:,}); nothing is sent", count=audience.suppressed
+        )
         found.append(
             Problem(Severity.WARNING, "ALL_SUPPRESSED", message, mailing.address, mailing.audience.location)
         )
@@ -265,32 +267,28 @@ def _measure_chunks(
     return desired, check.find_problems()
 
 
-def _find_repeats(mailing: Mailing, report: AudienceReport) -> list[Problem]:
+def _find_repeats(mailing: Mailing, report: AudienceReport) -> Iterator[Problem]:
     """Report rows that were dropped because an earlier row has the same phone."""
     if not report.duplicate:
-        return []
-    file = rows_file(mailing)
-    repeat = "repeats" if report.duplicate == 1 else "repeat"
-    message = (
-        f"{counted(report.duplicate, 'row')} {repeat} the phone of an earlier row; the first row is used"
+        return
+    file, lines = rows_file(mailing), find_differing(mailing, report)
+    message = sentence(
+        "{count:row repeats|rows repeat} the phone of an earlier row; the first row is used",
+        count=report.duplicate,
     )
-    first = Location(file, min(report.repeats.lines))
-    problems = [Problem(Severity.NOTE, "DUPLICATE", message, mailing.address, first)]
-    lines = find_differing(mailing, report)
+    place = Location(file, min(report.repeats.lines))
+    yield Problem(Severity.NOTE, "DUPLICATE", message, mailing.address, place)
     if lines:
-        message = _describe_differing(lines)
+        message = sentence(
+            "{count:dropped row differs|dropped rows differ} from the used {count:|row|rows} with the same "
+            "{count:|phone (line|phones (lines} {lines})",
+            count=len(lines),
+            lines=", ".join(map(str, lines[:_SHOWN_LINES])) + (" …" if len(lines) > _SHOWN_LINES else ""),
+        )
         if report.duplicate > len(report.repeats.lines) or len(lines) >= MOST_DIFFERING:
-            message = f"at least {message}"
+            message = sentence("at least {message}", message=message)
         place = Location(file, lines[0])
-        problems.append(Problem(Severity.WARNING, "DUPLICATE_DIFFERS", message, mailing.address, place))
-    return problems
-
-
-def _describe_differing(lines: list[int]) -> str:
-    shown = ", ".join(map(str, lines[:_SHOWN_LINES])) + (" …" if len(lines) > _SHOWN_LINES else "")
-    if len(lines) == 1:
-        return f"1 dropped row differs from the used row with the same phone (line {shown})"
-    return f"{len(lines)} dropped rows differ from the used rows with the same phones (lines {shown})"
+        yield Problem(Severity.WARNING, "DUPLICATE_DIFFERS", message, mailing.address, place)
 
 
 def _locate(mailing: Mailing, problem: Problem) -> Problem:

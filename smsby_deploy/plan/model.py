@@ -18,6 +18,7 @@ from smsby_deploy.lock.records import NamedId, PrefixCount
 from smsby_deploy.plan.account_names import NOT_ASKED, AccountNames
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan, SendTimes, times_of
 from smsby_deploy.problems import Problem, has_errors
+from smsby_deploy.wording import sentence
 
 
 class ActionKind(StrEnum):
@@ -63,7 +64,7 @@ class ReasonCode(StrEnum):
 
 def with_code(code: ReasonCode, why: str) -> str:
     """Return the reason of a blocked mailing as users read it."""
-    return f"{code}: {why}"
+    return sentence("{code}: {why}", code=code, why=why)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from smsby_deploy.plan.fingerprint import remote_name
 from smsby_deploy.plan.remote_state import RemoteView, merge_entry
 from smsby_deploy.plan.situation import ACCEPTED, Situation, is_past, is_scheduled
 from smsby_deploy.problems import Problem, Severity
-from smsby_deploy.wording import counted, first_of, time_text
+from smsby_deploy.wording import first_of, sentence
 
 
 def accepted_names(project: str, address: str, entry: Entry, remote: RemoteView | None) -> list[str]:
@@ -46,31 +46,39 @@ def recorded_time(entry: Entry) -> str:
     """
     assert entry.send_time is not None  # without a time it is not scheduled
     spread = times_of(entry.chunks)
-    return f"at {time_text(entry.send_time)}" if spread is None else f"from {spread.span}"
+    if spread is None:
+        return sentence("at {time}", time=entry.send_time)
+    return sentence("from {span}", span=spread.span)
 
 
 def changed_while_scheduled(here: Situation) -> str:
     entry = here.recorded_entry
-    return (
+    return sentence(
         "its text, sender or time differs from what sms.by accepted, which is not gone: it will be sent "
-        f"{recorded_time(entry)}; restore the file, or, to send it as it is now, {_take_back(here, entry)}"
+        "{when}; restore the file, or, to send it as it is now, {take_back}",
+        when=recorded_time(entry),
+        take_back=_take_back(here, entry),
     )
 
 
 def part_changed_while_scheduled(here: Situation) -> str:
     entry = here.recorded_entry
-    return (
+    return sentence(
         "sms.by accepted a part of it, and its content, recipients, chunk size, `via` or `body` has changed since; that "
-        f"part is not gone: it will be sent {recorded_time(entry)}; restore the files to send the rest, or "
-        f"{_take_back(here, entry)}"
+        "part is not gone: it will be sent {when}; restore the files to send the rest, or {take_back}",
+        when=recorded_time(entry),
+        take_back=_take_back(here, entry),
     )
 
 
 def earlier_is_scheduled(here: Situation) -> str:
     earlier = here.scheduled_before[0]
-    return (
-        f"revision {earlier.revision} is not gone: it will be sent {recorded_time(earlier)}, and recipients would get "
-        f"both; wait until then, or {_take_back(here, earlier)}"
+    return sentence(
+        "revision {revision} is not gone: it will be sent {when}, and recipients would get both; wait until then, "
+        "or {take_back}",
+        revision=earlier.revision,
+        when=recorded_time(earlier),
+        take_back=_take_back(here, earlier),
     )
 
 
@@ -79,38 +87,54 @@ def listed_is_scheduled(here: Situation) -> str:
     listed = here.listed_before
     assert listed is not None  # the rule is about such mailings
     time = datetime.fromtimestamp(listed.d_schedule or 0, UTC)
-    return (
-        f"sms.by lists `{listed.name}` (id {listed.id}), which the lock does not have; it will be sent at "
-        f"{time_text(time)}, and recipients would get both; restore the lock, wait until then, or delete it in the "
-        "account"
+    return sentence(
+        "sms.by lists `{name}` (id {id}), which the lock does not have; it will be sent at {time}, and recipients "
+        "would get both; restore the lock, wait until then, or delete it in the account",
+        name=listed.name,
+        id=listed.id,
+        time=time,
     )
 
 
 def _take_back(here: Situation, entry: Entry) -> str:
     """Say what to delete in the account, and how to record that."""
     if entry.last_time is not None and is_past(entry.send_time, here.now):
-        return f"raise `revision` after {time_text(entry.last_time)} (a part of it is gone, so it cannot be withdrawn)"
-    return f"{_deletion(here, entry)} and run `smsby-deploy lock withdraw {here.desired.address}`"
+        return sentence(
+            "raise `revision` after {time} (a part of it is gone, so it cannot be withdrawn)",
+            time=entry.last_time,
+        )
+    return sentence(
+        "{deletion} and run `smsby-deploy lock withdraw {address}`",
+        deletion=_deletion(here, entry),
+        address=here.desired.address,
+    )
 
 
 def _deletion(here: Situation, entry: Entry) -> str:
     address = here.desired.address
     names = accepted_names(here.project, address, entry, here.remote)
-    return f"delete {first_of(names, f'smsby-deploy lock show {address}')} in the account at sms.by"
+    return sentence(
+        "delete {names} in the account at sms.by",
+        names=first_of(names, f"smsby-deploy lock show {address}"),
+    )
 
 
 def withdrawn(here: Situation) -> str:
     """Say who withdrew it, and whether sms.by still lists it."""
     entry = here.recorded_entry
-    again = f"to send it after all, raise `revision` to {entry.revision + 1}"
+    again: str = sentence("to send it after all, raise `revision` to {revision}", revision=entry.revision + 1)
     is_ahead = entry.last_time is not None and not is_past(entry.last_time, here.now)
     is_listed = here.remote is not None and any(
         chunk.fingerprint in here.remote.by_fingerprint for chunk in entry.chunks
     )
     if is_ahead and is_listed:
-        again = f"but sms.by still lists it and will send it {recorded_time(entry)}: {_deletion(here, entry)}"
+        again = sentence(
+            "but sms.by still lists it and will send it {when}: {deletion}",
+            when=recorded_time(entry),
+            deletion=_deletion(here, entry),
+        )
     assert entry.ending is not None  # the rule is about withdrawn mailings
-    return f"{entry.ending.signature}; {again}"
+    return sentence("{signature}; {again}", signature=entry.ending.signature, again=again)
 
 
 def find_late_opt_outs(mailing: Mailing, here: Situation) -> Iterator[Problem]:
@@ -135,9 +159,12 @@ def find_late_opt_outs(mailing: Mailing, here: Situation) -> Iterator[Problem]:
             names.append(_name(here.project, here.desired.address, entry, index, here.remote))
             until.append(times[index])
     if count:
-        message = (
-            f"at least {counted(count, 'recipient')} opted out after sms.by accepted it, and will get it; until "
-            f"{time_text(min(filter(None, until)))} they can be removed manually, in the account, from {first_of(names)}"
+        message = sentence(
+            "at least {count:recipient|recipients} opted out after sms.by accepted it, and will get it; until "
+            "{time} they can be removed manually, in the account, from {names}",
+            count=count,
+            time=min(filter(None, until)),
+            names=first_of(names),
         )
         yield Problem(Severity.WARNING, "OPTED_OUT_LATE", message, mailing.address, mailing.location)
 
@@ -166,14 +193,18 @@ def report_cancelled(
         first = scheduled[0]
         address = mailing.address
         names = [name for one in scheduled for name in accepted_names(scope, address, one, remote)]
-        message = (
-            f"{mailing.cancelled}; but sms.by has accepted it and will send it {recorded_time(first)}: delete "
-            f"{first_of(names)} in the account and run `smsby-deploy lock withdraw {address}`"
+        message = sentence(
+            "{why}; but sms.by has accepted it and will send it {when}: delete {names} in the account and run "
+            "`smsby-deploy lock withdraw {address}`",
+            why=mailing.cancelled,
+            when=recorded_time(first),
+            names=first_of(names),
+            address=address,
         )
         return Problem(Severity.WARNING, "NOT_CANCELLED", message, address, mailing.location)
     rest = _what_became_of(entry)
-    message = f"{mailing.cancelled}{rest and f'; {rest}'}"
-    return Problem(Severity.NOTE, "CANCELLED", message, mailing.address, mailing.location)
+    note = sentence("{why}; {rest}", why=mailing.cancelled, rest=rest) if rest else str(mailing.cancelled)
+    return Problem(Severity.NOTE, "CANCELLED", note, mailing.address, mailing.location)
 
 
 def _what_became_of(entry: Entry | None) -> str:
@@ -184,14 +215,14 @@ def _what_became_of(entry: Entry | None) -> str:
         and state not in (EntryState.WITHDRAWN, EntryState.UNKNOWN)
         and entry.was_sent_in_part
     ):
-        return (
-            "it was sent before"
-            if entry.is_complete
-            else "a part of it was sent before, the rest is not sent"
-        )
+        if entry.is_complete:
+            return sentence("it was sent before")
+        return sentence("a part of it was sent before, the rest is not sent")
     if state is EntryState.WAITING:
-        return "its approval lapses with the next `apply --due`"
-    return "its draft stays at sms.by until you delete it there" if state is EntryState.DRAFT else ""
+        return sentence("its approval lapses with the next `apply --due`")
+    if state is EntryState.DRAFT:
+        return sentence("its draft stays at sms.by until you delete it there")
+    return ""
 
 
 def _name(project: str, address: str, entry: Entry, index: int, remote: RemoteView | None) -> str:

@@ -25,7 +25,7 @@ from smsby_deploy.plan.model import NEW_COMMITTING, Action, ActionKind
 from smsby_deploy.plan.remote_state import RemoteView
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.recipients.phone_set import PhoneSet
-from smsby_deploy.wording import counted, time_text
+from smsby_deploy.wording import sentence
 
 _RECENT = timedelta(days=90)
 _MOST_COMPARED = 100  # mailings that one is compared with
@@ -310,17 +310,27 @@ def _compare(action: Action, planned: Planned, other: Other, suppressed: PhoneSe
 
 
 def _warn(found: _Likeness, address: str, location: Location, zone: ZoneInfo) -> Problem:
-    what = "recipients"
+    what = sentence("recipients")
     if found.has_same_text:
-        what = "text, sender and recipients" if found.has_same_recipients else "text and sender"
-    if found.common is None:
-        overlap = "how many recipients are in both is not known"
-    elif not found.common:
-        overlap = "no recipient is in both"
-    else:
-        overlap = f"{counted(found.common, 'recipient')} {'is' if found.common == 1 else 'are'} in both"
-    when = describe_time(found.other, zone)
-    message = f"same {what} as {found.other.address} ({when}): {overlap}; check that both are intended"
+        what = (
+            sentence("text, sender and recipients")
+            if found.has_same_recipients
+            else sentence("text and sender")
+        )
+    overlap = sentence("how many recipients are in both is not known")
+    if found.common is not None:
+        overlap = (
+            sentence("{count:recipient is|recipients are} in both", count=found.common)
+            if found.common
+            else sentence("no recipient is in both")
+        )
+    message = sentence(
+        "same {what} as {other} ({when}): {overlap}; check that both are intended",
+        what=what,
+        other=found.other.address,
+        when=describe_time(found.other, zone),
+        overlap=overlap,
+    )
     code = "SAME_TEXT" if found.has_same_text else "SAME_PEOPLE"
     return Problem(Severity.WARNING, code, message, address, location)
 
@@ -328,10 +338,10 @@ def _warn(found: _Likeness, address: str, location: Location, zone: ZoneInfo) ->
 def describe_time(other: Other, zone: ZoneInfo) -> str:
     """Say when a mailing was recorded, or when the plan would send it."""
     if other.recorded_at is not None:
-        return f"recorded on {time_text(other.recorded_at.astimezone(zone))}"
+        return sentence("recorded on {time}", time=other.recorded_at.astimezone(zone))
     if other.schedule_time is None:
-        return "in this plan, sent on apply"
-    return f"in this plan, for {time_text(datetime.fromisoformat(other.schedule_time))}"
+        return sentence("in this plan, sent on apply")
+    return sentence("in this plan, for {time}", time=datetime.fromisoformat(other.schedule_time))
 
 
 def _read_other(address: str, entry: Entry) -> Other:

@@ -17,7 +17,7 @@ from smsby_deploy.smsby.deliveries import DeliveryStatus
 from smsby_deploy.status.delivery_counts import DeliveryCounts
 from smsby_deploy.status.remote_reports import RemoteReports
 from smsby_deploy.status.report import Details, MailingStatus, State
-from smsby_deploy.wording import time_text, window_text
+from smsby_deploy.wording import sentence
 
 _WITHOUT_MESSAGE = {
     ChunkState.UNKNOWN: "unknown",
@@ -84,9 +84,13 @@ def summarize_waiting(address: str, entry: Entry, now: datetime) -> MailingStatu
     """Return the status of a mailing that waits; sms.by knows nothing of it."""
     assert entry.approval is not None
     window = entry.approval.window
-    waits = f"approved; `apply --due` hands it over to sms.by {window_text(window)}"
+    waits = sentence(
+        "approved; `apply --due` hands it over to sms.by between {opens} and {closes}",
+        opens=window.opens,
+        closes=window.closes,
+    )
     if window.is_over(now):
-        waits = f"it was not handed over to sms.by until {time_text(window.closes)}, and is not sent"
+        waits = sentence("it was not handed over to sms.by until {time}, and is not sent", time=window.closes)
     return MailingStatus(
         address=address,
         state=State.WAITING,

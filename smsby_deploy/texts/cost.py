@@ -18,6 +18,7 @@ from smsby_deploy.texts.encoding_lint import (
 from smsby_deploy.texts.parts import Encoding, TextSize, measure_gsm
 from smsby_deploy.texts.template import Template
 from smsby_deploy.wording import counted
+from smsby_deploy.wording import money as money
 
 _MOST_WARNINGS = 5  # for sets of expensive characters
 # Without these characters and outside of 4 to 7 parts, GSM 03.38 counts as sms.by bills (docs/api-facts.md).
@@ -126,12 +127,6 @@ def cost_of(parts: int, price: Price | None, phone: str | None = None) -> Decima
     if price is None:
         return None
     return parts * (price.per_part if phone is None else price.for_phone(phone))
-
-
-def money(amount: Decimal) -> str:
-    """`amount` with at least two digits after the point and no exponent: 0.26, 718.406."""
-    whole, _, fraction = f"{amount:f}".partition(".")
-    return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
 
 
 def signed(amount: Decimal) -> str:

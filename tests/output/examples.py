@@ -8,7 +8,7 @@ from functools import partial
 
 from smsby_deploy.apply.result import ApplyResult, MailingResult
 from smsby_deploy.exit_codes import ExitCode
-from smsby_deploy.lock.records import NamedId
+from smsby_deploy.lock.records import EntryState, NamedId
 from smsby_deploy.output.plan_markdown import CommentContext
 from smsby_deploy.plan.comparison import Base, BaseMailing
 from smsby_deploy.plan.desired import AudienceCounts, ChunkPlan
@@ -21,12 +21,14 @@ from smsby_deploy.plan.model import (
     Plan,
     ReasonCode,
     SettingChange,
+    with_code,
 )
 from smsby_deploy.plan.result import PlanResult
 from smsby_deploy.problems import Location, Problem, Severity
 from smsby_deploy.status.report import Details, MailingStatus, Missed, State, StatusReport
 from smsby_deploy.texts.parts import Encoding, TextSize
 from smsby_deploy.texts.samples import MailingReview, Sample
+from smsby_deploy.wording import sentence
 
 NASTY = "a|b `c` <img src=x onerror=alert(1)> @team #12 [x](http://evil.example) </pre> ::error::"
 _FORMULA = "=cmd|' /C calc'!A0"
@@ -63,7 +65,7 @@ def problems() -> tuple[Problem, ...]:
         Problem(
             Severity.NOTE,
             "AUDIENCE_CHANGED",
-            "the audience changed",
+            sentence("the audience changed after it was sent; nothing is sent to the new rows"),
             "sale/old",
             Location("sale.yaml", 30, 5),
         ),
@@ -100,18 +102,24 @@ def whole_plan() -> Plan:
         _whole_plan(),
         service="https://app.startsend.ru",
         callback_url="https://evil.example/cb",
-        changes=BaseChanges("main", settings, 1, (f"the lock of the base was not compared: {NASTY}",)),
+        changes=BaseChanges(
+            "main", settings, 1, (sentence("the lock of the base was not compared: {why}", why=NASTY),)
+        ),
     )
 
 
 def _whole_plan() -> Plan:
     return plan(
         action("sale/vip", ActionKind.CREATE),
-        action("sale/rest", ActionKind.RESUME, "1 of 2 chunks were sent; the rest will be sent"),
+        action(
+            "sale/rest",
+            ActionKind.RESUME,
+            sentence("{done} of {total} chunks were sent; the rest will be sent", done=1, total=2),
+        ),
         action(
             "news/letter",
             ActionKind.CONFIRM,
-            "its draft at sms.by is not confirmed yet",
+            sentence("its draft at sms.by is not confirmed yet"),
             via="list",
             recipients=None,
             parts=None,
@@ -120,16 +128,20 @@ def _whole_plan() -> Plan:
             audience=AudienceCounts(),
             contact_list=NamedId(f"Newsletter {NASTY}", 3434),
         ),
-        action("sale/found", ActionKind.ADOPT, "sms.by already has it; apply only records it"),
+        action("sale/found", ActionKind.ADOPT, sentence("sms.by already has it; apply only records it")),
         action("sale/old", ActionKind.NOOP, "sent, unchanged"),
         action(
             "sale/stuck",
             ActionKind.BLOCKED,
-            f"changed: {NASTY} {PHONES[2]}",
+            with_code(ReasonCode.CHANGED, f"{NASTY} {PHONES[2]}"),
             reason_code=ReasonCode.CHANGED,
         ),
         action(
-            "gone/away", ActionKind.ORPHAN, "recorded (complete), no longer in the files; nothing happens"
+            "gone/away",
+            ActionKind.ORPHAN,
+            sentence(
+                "recorded ({state}), no longer in the files; nothing happens", state=EntryState.COMPLETE
+            ),
         ),
         found=problems(),
     )

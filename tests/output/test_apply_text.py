@@ -10,15 +10,16 @@ from smsby_deploy.apply.result import ApplyResult, MailingOutcome, MailingResult
 from smsby_deploy.lock.records import Apply, Lock
 from smsby_deploy.output.apply_text import history_markdown, next_step_lines, write_apply, write_history
 from smsby_deploy.output.json_documents import apply_document, history_document, json_text
+from smsby_deploy.output.translation import translator
 from smsby_deploy.plan.model import ActionKind
 from tests.output import examples
 from tests.output.examples import apply_result as result
 from tests.output.golden import check_golden
 
 
-def text_of(outcome: ApplyResult) -> str:
+def text_of(outcome: ApplyResult, language: str = "en") -> str:
     stream = io.StringIO()
-    write_apply(outcome, stream, color=False, lock="smsby.lock.json")
+    write_apply(outcome, stream, color=False, lock="smsby.lock.json", language=translator(language))
     return stream.getvalue()
 
 
@@ -43,6 +44,16 @@ def test_write_apply_shows_every_outcome() -> None:
     check_golden("apply.txt", text)
     assert len({line.index(" recipient") for line in text.splitlines() if " recipient" in line[:32]}) == 1
     assert "\x1b" not in text
+
+
+def test_write_apply_is_in_russian_if_the_project_is() -> None:
+    """The columns are as wide as the words need."""
+    text = text_of(_every_outcome(), "ru")
+    check_golden("apply.ru.txt", text)
+    lines = [line for line in text.splitlines() if " получател" in line[:36]]
+    assert len({line.index(" получател") for line in lines}) == 1
+    assert "записана: 1" in text
+    assert text_of(result(MailingResult("a/b", MailingOutcome.SENT, 21)), "ru").count("21 получатель") == 2
 
 
 def test_write_apply_agrees_in_number() -> None:

@@ -16,6 +16,8 @@ from babel.messages import Catalog
 from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
+from smsby_deploy.apply.result import MailingOutcome
+from smsby_deploy.lock.records import EntryState
 from smsby_deploy.output.plan_markdown import _RANKS
 from smsby_deploy.output.translation import ENGLISH, translator
 from smsby_deploy.plan.model import ActionKind, ReasonCode
@@ -23,7 +25,7 @@ from smsby_deploy.status.report import State
 from smsby_deploy.wording import sentence
 
 _PACKAGE = Path(__file__).resolve().parents[2] / "smsby_deploy"
-_ENUMS: tuple[type[StrEnum], ...] = (ActionKind, ReasonCode, State)
+_ENUMS: tuple[type[StrEnum], ...] = (ActionKind, ReasonCode, State, EntryState, MailingOutcome)
 _LANGUAGES = sorted(path.name for path in (_PACKAGE / "locale").iterdir())
 
 

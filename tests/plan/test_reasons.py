@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from smsby_deploy.lock.records import ChunkState
+from smsby_deploy.plan.collision_reasons import find_collision
 from smsby_deploy.plan.reasons import (
     audience_changed,
     expired_since,
-    find_collision,
     lowered_revision,
     opted_out_since_draft,
     orphaned,

@@ -1,0 +1,108 @@
+"""The sentences of a collision: sms.by or the lock may have a mailing under another fingerprint or address.
+
+Each says what is known, how to keep the record, and how to send it again on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from smsby_deploy.lock.records import ChunkState
+from smsby_deploy.plan.fingerprint import RemoteName
+from smsby_deploy.plan.remote_state import RemoteView
+from smsby_deploy.plan.similar import Other
+from smsby_deploy.plan.situation import Situation
+from smsby_deploy.wording import sentence
+
+_MOST_OPTIONS = 5  # messages of a collision that the suggested command names
+
+
+def listed_in_part(here: Situation) -> str:
+    listed = len(here.listed) - here.listed.count(ChunkState.UNKNOWN)
+    whole = sentence(" as sent to all recipients") if here.desired.via == "single" else ""
+    return sentence(
+        "sms.by lists {listed} of its {total} chunks{whole}, the lock none; a chunk that is not listed may "
+        "have been sent: see `smsby-deploy lock resolve {address}`",
+        listed=listed,
+        total=len(here.listed),
+        whole=whole,
+        address=here.desired.address,
+    )
+
+
+def collision(here: Situation) -> str:
+    if here.is_rehearsal:  # an earlier version of it was rehearsed
+        return ""
+    desired = here.desired
+    return find_collision(here.project, desired.address, desired.revision, desired.fingerprints, here.remote)
+
+
+def find_collision(
+    project: str, address: str, revision: int, fingerprints: Sequence[str], remote: RemoteView | None
+) -> str:
+    """Say which other mailing sms.by lists under this address and revision.
+
+    Empty if there is none.
+    """
+    if remote is None:
+        return ""
+    others = remote.other_fingerprints(address, revision, frozenset(fingerprints))
+    ids = [str(remote.by_fingerprint[mark].id) for mark in others]
+    options = " ".join(
+        f"--message-id {number}" for number in (ids if 0 < len(ids) <= _MOST_OPTIONS else ["N"])
+    )
+    ways = sentence(
+        "`smsby-deploy import {address} {options}`, restore the lock, or raise `revision`",
+        address=address,
+        options=options,
+    )
+    if others:
+        return sentence(
+            "sms.by has it under another fingerprint (#{mark}): {ways}", mark=others[0], ways=ways
+        )
+    if remote.truncated_name(project, address, revision):
+        return sentence("sms.by lists a mailing whose truncated name begins like this one: {ways}", ways=ways)
+    return ""
+
+
+def listed_as(here: Situation, listed: RemoteName) -> str:
+    """Say what to do about a mailing that was renamed and whose record was lost."""
+    old = listed.address
+    return sentence(
+        "sms.by lists {old}, with the same text and recipients, but neither the files nor the lock have it; if it was "
+        "renamed, restore the lock, or name it {old} again, apply, rename it, and run "
+        "`smsby-deploy lock move {old} {address}`; to send it again, raise `revision` to {revision}",
+        old=old,
+        address=here.desired.address,
+        revision=listed.revision + 1,
+    )
+
+
+def renamed(here: Situation, sent_as: Other) -> str:
+    """Say how to keep the record of a renamed mailing, and how to send it again on purpose."""
+    old = sent_as.address
+    outcome = sentence("has a draft")
+    if sent_as.was_sent:
+        outcome = sentence("was sent")
+    elif sent_as.has_unknown:
+        outcome = sentence("may have been sent")
+    again = sentence("to send it again, raise `revision` to {revision}", revision=sent_as.revision + 1)
+    if sent_as.has_unknown:
+        again = sentence(
+            "first settle it with `smsby-deploy lock resolve {old} --sent` or `--not-sent`", old=old
+        )
+    if sent_as.is_archived:
+        return sentence(
+            "{old}, with the same text and recipients, {outcome} and is archived; remove it, or {again}",
+            old=old,
+            outcome=outcome,
+            again=again,
+        )
+    return sentence(
+        "{old}, with the same text and recipients, {outcome}; if it was renamed, run "
+        "`smsby-deploy lock move {old} {address}`; {again}",
+        old=old,
+        outcome=outcome,
+        address=here.desired.address,
+        again=again,
+    )

@@ -1,0 +1,139 @@
+"""The budget of a month: what counts as spent, and what is blocked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from smsby_deploy.config.declarations import Guardrails
+from smsby_deploy.config.project_loader import load_project
+from smsby_deploy.lock.archive import append_archive
+from smsby_deploy.lock.decisions import Ending, EndingKind
+from smsby_deploy.lock.records import AppliedBy, ChunkRecord, ChunkState, Entry, Lock
+from smsby_deploy.plan.budget import check_budget, spent_beside, spent_in_month
+from smsby_deploy.plan.model import ReasonCode
+from tests.plan.examples import NOON, make_example_plan
+
+
+@pytest.mark.parametrize(
+    ("planned", "spent", "refused"), [("1", "9", False), ("1.01", "9", True), ("0", "99", False)]
+)
+def test_budget_is_exceeded_by_the_sum(planned: str, spent: str, refused: bool) -> None:
+    """Planned and spent costs are added; an apply that costs nothing is never refused."""
+    breach = check_budget(Guardrails(budget=Decimal(10)), Decimal(planned), Decimal(spent))
+    assert (breach is not None) == refused
+    if breach is not None:
+        assert (
+            breach.message == "budget: 1.01 planned and 9.00 spent this month make 10.01, the limit is 10.00"
+        )
+
+
+def entry_of(
+    at: str, cost: str | None, *states: ChunkState, revision: int = 1, earlier: tuple[Entry, ...] = ()
+) -> Entry:
+    chunks = tuple(ChunkRecord(f"f{i}", 1, "d", state) for i, state in enumerate(states))
+    applied = AppliedBy(at, "plan", None, "tool")
+    return Entry(revision, "c", "a", "bulk", "MyShop", 1, None, 1, 1, cost, chunks, applied, earlier)
+
+
+_WITHDRAWN = Ending(EndingKind.WITHDRAWN, "2026-11-02T11:00:00+00:00", "anna", "")
+
+
+def test_spent_in_month_by_state_and_clock() -> None:
+    """By the account's clock; rejected and withdrawn mailings, and other months, do not count."""
+    last = entry_of("2026-10-31T20:59:59+00:00", "100", ChunkState.ACCEPTED)
+    mailings = {
+        "a/1": entry_of("2026-10-31T21:00:00+00:00", "1", ChunkState.ACCEPTED, earlier=(last,)),
+        "a/2": entry_of("2026-11-02T10:00:00+00:00", "2", ChunkState.UNKNOWN),
+        "a/3": entry_of("2026-11-02T10:00:00+00:00", "4", ChunkState.ACCEPTED, ChunkState.PENDING),
+        "a/4": entry_of("2026-11-02T10:00:00+00:00", "8", ChunkState.REJECTED),
+        "a/5": entry_of("2026-11-02T10:00:00+00:00", None, ChunkState.DRAFT),
+        "a/6": last,
+        "a/7": replace(entry_of("2026-11-02T10:00:00+00:00", "16", ChunkState.ACCEPTED), ending=_WITHDRAWN),
+    }
+    lock = Lock("shop", mailings=mailings)
+    assert spent_in_month(lock, NOON, "Europe/Minsk") == 7
+    assert spent_in_month(lock, NOON, "Europe/Minsk", planned={"a/3": Decimal(3)}) == 4, "1 of 4 was paid for"
+    assert spent_in_month(lock, NOON, "Europe/Minsk", planned={"a/4": Decimal(8)}) == 7, "nothing of it was"
+    assert spent_in_month(lock, NOON, "UTC") == 6
+
+
+def test_spent_counts_what_was_archived_this_month(tmp_path: Path) -> None:
+    """Archiving frees no budget; what was archived of other months is not read."""
+    path = tmp_path / "lock.archive.jsonl"
+    mailings = {
+        "a/1": entry_of("2026-11-02T10:00:00+00:00", "2", ChunkState.ACCEPTED),
+        "a/2": entry_of("2026-10-02T10:00:00+00:00", "4", ChunkState.ACCEPTED),
+    }
+    mailings = {a: e.put_chunk(0, replace(e.chunks[0], fingerprint="f" * 10)) for a, e in mailings.items()}
+    lock = Lock("shop", mailings=mailings, archive=path)
+    count = append_archive(lock, path, mailings, "2026-11-03T10:00:00+00:00")
+    lock = replace(lock, mailings={"a/3": mailings["a/1"]}, archived=count)
+    (tmp_path / "smsby.yaml").write_text(
+        "version: 1\nproject: shop\nprice: {currency: BYN, per_part: 1}\nguardrails: {budget: 10}\n"
+    )
+    project = load_project(tmp_path).project
+    assert spent_beside(project, (), lock, NOON) == 4
+    (tmp_path / "smsby.yaml").write_text("version: 1\nproject: shop\nprice: {currency: BYN, per_part: 1}\n")
+    assert spent_beside(load_project(tmp_path).project, (), lock, NOON) == 0  # without a budget
+
+
+def _sent(entry: Entry, *accepted_at: str | None, count: int = 1) -> Entry:
+    """`entry` with chunks of `count` recipients that were accepted then; None is not sent yet."""
+    chunks = tuple(
+        replace(chunk, accepted_at=at, recipients=count)
+        for chunk, at in zip(entry.chunks, accepted_at, strict=True)
+    )
+    return replace(entry, chunks=chunks)
+
+
+def test_spent_in_month_of_a_mailing_sent_in_two() -> None:
+    """A mailing begun in October and resumed in November costs each month its share by recipients, rounded up."""
+    october, november = "2026-10-31T20:59:00+00:00", "2026-10-31T21:01:00+00:00"
+    accepted, pending = ChunkState.ACCEPTED, ChunkState.PENDING
+    done = _sent(entry_of(october, "10", accepted, accepted, accepted), october, october, november)
+    half = _sent(entry_of(october, "10", accepted, pending), october, None)
+    later = _sent(entry_of(october, "10", accepted, accepted, pending), october, november, None)
+    draft = _sent(entry_of(october, "10", accepted), november)
+
+    def spent(entry: Entry, now: str = november) -> Decimal:
+        lock = Lock("shop", mailings={"a/1": entry})
+        return spent_in_month(lock, datetime.fromisoformat(now), "Europe/Minsk", planned={"a/1": Decimal(5)})
+
+    assert spent_in_month(Lock("shop", mailings={"a/1": done}), NOON, "Europe/Minsk") == Decimal("3.33334")
+    assert spent(half) == 0, "the caller counts the rest, what was accepted belongs to October"
+    assert spent(half, october) == 5
+    assert spent(later) == Decimal("3.33334"), "the rest never counted in November"
+    assert spent(draft) == 10, "made in October, confirmed in November"
+
+
+def test_budget_blocks_after_a_currency_change(tmp_path: Path) -> None:
+    """Expenses in another currency cannot be added: everything that costs money is blocked, with the reason."""
+    spent = replace(entry_of("2026-11-01T10:00:00+00:00", "2.00", ChunkState.ACCEPTED), currency="USD")
+    plan = make_example_plan(tmp_path, "{budget: 5}", lock=Lock("shop", mailings={"old/one": spent}))
+    assert {action.reason for action in plan.blocked} == {
+        "guardrail: budget: this month's expenses in USD cannot be added to BYN; the limit is 5.00 BYN"
+    }
+    before = replace(spent, applied=replace(spent.applied, at="2026-10-01T10:00:00+00:00"))
+    assert not make_example_plan(
+        tmp_path, "{budget: 5}", lock=Lock("shop", mailings={"old/one": before})
+    ).blocked
+    unknown = replace(spent, currency=None)
+    assert not make_example_plan(
+        tmp_path, "{budget: 5}", lock=Lock("shop", mailings={"old/one": unknown})
+    ).blocked
+    assert not make_example_plan(tmp_path, "{}", lock=Lock("shop", mailings={"old/one": spent})).blocked
+
+
+def test_budget_counts_what_the_lock_records(tmp_path: Path) -> None:
+    """With two spent this month and three planned, a budget of five is enough and one below it is not."""
+    lock = Lock(
+        "shop", mailings={"old/one": entry_of("2026-11-01T10:00:00+00:00", "2.00", ChunkState.ACCEPTED)}
+    )
+    blocked = make_example_plan(tmp_path, "{budget: 4.99}", lock=lock).blocked
+    assert [action.reason_code for action in blocked] == [ReasonCode.GUARDRAIL] * 2
+    assert not make_example_plan(tmp_path, "{budget: 5}", lock=lock).blocked
