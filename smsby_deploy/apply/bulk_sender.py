@@ -60,7 +60,7 @@ class BulkRequest(SendRequest):
         for address in self.addresses:
             self._check.look_again(address)
         messages = [self._messages[ref].body for ref in self.chunks]
-        return self._context.client.prepare_bulk_sms(messages, self._context.project.api.callback_url)
+        return self._context.client.prepare_bulk_sms(messages, self._context.project.api.reports_to)
 
     def on_recorded(self) -> None:
         self._context.advance(sum(self._messages[ref].recipients for ref in self.chunks))

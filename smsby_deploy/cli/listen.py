@@ -16,21 +16,33 @@ from smsby_deploy.output.terminal import write_line
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.pass_obj
 def command(context: Context, port: int, host: str) -> ExitCode:
-    """Receive the callbacks of sms.by and store each one unchanged, beside the lock file.
+    """Receive the callbacks of sms.by and store each one, beside the lock file.
 
-    Set `api.callback_url` in smsby.yaml to the https URL of a proxy that forwards to this port. The file ends in
-    .callbacks.jsonl and may contain phone numbers: do not commit it. Ctrl-C stops the command.
+    Set `api.callback_url` in smsby.yaml to the https URL of a proxy that forwards to this port, and
+    SMSBY_CALLBACK_SECRET to the same value here and where `apply` runs: `apply` appends a path that is made of it, and
+    any other is answered 404. The file ends in .callbacks.jsonl and may contain phone numbers: do not commit it.
+    Ctrl-C stops the command.
     """
-    from smsby_deploy.cli.session import load
+    from smsby_deploy.cli.session import load, open_lock
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.errors import SmsbyDeployError
+    from smsby_deploy.config.environments import CALLBACK_SECRET
+    from smsby_deploy.errors import SmsbyDeployError, UsageError
     from smsby_deploy.privacy import find_tokens
-    from smsby_deploy.status.callbacks import CallbackLog, callbacks_path, open_listener
+    from smsby_deploy.status.callbacks import CallbackLog, callbacks_path, uuids_of
+    from smsby_deploy.status.listener import open_listener
 
-    path = callbacks_path(load(context).project.lock)
-    log = CallbackLog(path, SystemClock(), find_tokens(context.environ))
+    project = load(context).project
+    secret_path = project.api.callback_path
+    if not secret_path:
+        raise UsageError(
+            f"{CALLBACK_SECRET} is not set, so anyone could send callbacks",
+            hint="set it to the same value here and where `apply` runs; `openssl rand -hex 32` makes one",
+        )
+    clock, store, path = SystemClock(), open_lock(project), callbacks_path(project.lock)
+    secrets = (secret_path, *find_tokens(context.environ))
+    log = CallbackLog(path, clock, secrets, read_uuids=lambda: uuids_of(store.read()))
     try:
-        server = open_listener(log, host, port, context.note)
+        server = open_listener(log, host, port, context.note, secret_path=secret_path, clock=clock)
     except OSError as error:
         reason = error.strerror or error
         raise SmsbyDeployError(

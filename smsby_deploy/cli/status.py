@@ -153,7 +153,7 @@ def _collector(
     """
     from smsby_deploy.cli.session import binding_of, open_lock, open_reader, secret_of
     from smsby_deploy.clock import SystemClock
-    from smsby_deploy.status.callbacks import callbacks_path, read_callbacks
+    from smsby_deploy.status.callbacks import Callbacks, callbacks_path
     from smsby_deploy.status.collect import StatusOptions, collect_status, read_since
     from smsby_deploy.status.final_chunks import final_path, read_final, write_final
 
@@ -163,6 +163,7 @@ def _collector(
 
     secret = secret_of(project.api, context.environ)
     final = read_final(final_path(project.lock), secret)
+    callbacks = Callbacks(callbacks_path(project.lock))
 
     def collect(**arguments: Any) -> StatusReport:
         options = StatusOptions(
@@ -182,7 +183,7 @@ def _collector(
             select=patterns,
             clock=clock,
             options=options,
-            read_callbacks=lambda uuid: read_callbacks(callbacks_path(project.lock), uuid),
+            read_callbacks=callbacks.read,
             **arguments,
         )
         write_final(final_path(project.lock), final, secret)

@@ -46,7 +46,16 @@ class ApiSettings(NamedTuple):
     body: Literal["json", "form"] = "json"
     reconcile_seconds: float = 30.0
     callback_url: str = ""
+    callback_path: str = ""
     facts_file: Path | None = None  # None outside a project
+
+    @property
+    def reports_to(self) -> str:
+        """The address that sms.by gets: `callback_url` with the secret path, if there is one."""
+        if not self.callback_url or not self.callback_path:
+            return self.callback_url
+        place, mark, query = self.callback_url.partition("?")
+        return f"{place.rstrip('/')}/{self.callback_path}{mark}{query}"
 
 
 class QuietHours(NamedTuple):

@@ -8,6 +8,7 @@ variables of the process may therefore name a service that is not known.
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -32,8 +33,11 @@ from smsby_deploy.lock.environment import (
 from smsby_deploy.problems import Location
 
 API_URL = "SMSBY_API_URL"
+CALLBACK_SECRET = "SMSBY_CALLBACK_SECRET"
 KNOWN_SERVICES = ("https://app.sms.by", "https://app.startsend.ru")
 SANDBOX_URL = "http://127.0.0.1:8025"
+_MIN_CALLBACK_SECRET = 32  # characters, as of a digest key
+_PATH_DIGITS = 32
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,9}")
 _SANDBOX_TOKEN = "sandbox"  # any token will do, so the real one stays where it is
 _NOT_FROZEN = "false"  # the YAML reader leaves scalars as text
@@ -253,6 +257,26 @@ def read_token(environment: Environment, environ: Mapping[str, str]) -> str:
             f"`--env {SANDBOX}`",
         )
     return token
+
+
+def read_callback_path(environ: Mapping[str, str], scope: str) -> str:
+    """Return the last segment of the callback address, which only sms.by and `listen` know.
+
+    It is an HMAC of the project, with its environment; empty without a secret.
+
+    Raises:
+        UsageError: the secret is too short to be one.
+    """
+    secret = environ.get(CALLBACK_SECRET, "").strip()
+    if not secret:
+        return ""
+    if len(secret) < _MIN_CALLBACK_SECRET:
+        raise UsageError(
+            f"{CALLBACK_SECRET} is too short: it needs at least {_MIN_CALLBACK_SECRET} characters",
+            hint="make one with `openssl rand -hex 32`, and keep it with the other secrets of the pipeline",
+        )
+    key = secret.encode("utf-8", "surrogateescape")
+    return hmac.digest(key, f"smsby-deploy callback {scope}".encode(), "sha256").hex()[:_PATH_DIGITS]
 
 
 def is_loopback(url: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from smsby_deploy.clock import read_duration
@@ -24,7 +25,9 @@ from smsby_deploy.config.environments import (
     default_lock,
     facts_name,
     freeze_in,
+    is_loopback,
     lock_in,
+    read_callback_path,
     read_environment,
     read_lock_place,
     service_url,
@@ -52,7 +55,7 @@ from smsby_deploy.config.sources import HOME_TIMEZONE, OptOuts, RecipientsFile, 
 from smsby_deploy.config.yaml_nodes import YamlMap, read_yaml
 from smsby_deploy.digest_key import read_digest_key
 from smsby_deploy.errors import FilesInvalid, SmsbyUnavailable, UsageError
-from smsby_deploy.lock.environment import PRODUCTION, SANDBOX, LockPlace, SharedPlace
+from smsby_deploy.lock.environment import PRODUCTION, SANDBOX, LockPlace, SharedPlace, scope_of
 from smsby_deploy.problems import Location, Problem, ProblemLog, Severity, has_errors
 
 _LONGEST_LOCK_SUFFIX = 32  # of the files beside a lock, whose names begin with its name
@@ -237,7 +240,14 @@ class _ProjectLoader:
             message = "only_to: there are no `test_phones`"
             self._log.error("ENVIRONMENT", message, self._locations["only_to"])
         facts_file = self._root / facts_name(environment)
-        return ApiSettings(environment, **settings, facts_file=facts_file)
+        callback_path = read_callback_path(
+            self._environ, scope_of(self._document["project"], self._environment)
+        )
+        api = ApiSettings(environment, **settings, callback_path=callback_path, facts_file=facts_file)
+        if urlsplit(api.callback_url).scheme == "http" and not is_loopback(api.callback_url):
+            message = "callback_url: plain http shows phones and their statuses to the network; use https"
+            self._log.warning("CALLBACK_HTTP", message, self._locations["api.callback_url"])
+        return api
 
     def _check_facts(self, api: ApiSettings) -> None:
         if api.facts_file is not None and api.facts_file.exists():

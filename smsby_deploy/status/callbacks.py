@@ -1,10 +1,7 @@
-"""The callback file beside the lock, and the server that fills it.
+"""The callback file beside the lock: what `listen` may store in it, and what `status` reads from it.
 
-`listen` appends to it; `status` reads what statusBulkSms does not report.
 sms.by does not document the shape of its callbacks. A JSON body with a `uuid` and the rows of statusBulkSms (a list under
 `result` or `data`) is read; any other body is only stored.
-
-`listen` is a small HTTP server that stores each callback before it answers.
 """
 
 from __future__ import annotations
@@ -12,25 +9,24 @@ from __future__ import annotations
 import base64
 import json
 import os
-import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from io import RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smsby_deploy.clock import Clock
-from smsby_deploy.errors import ApiError
+from smsby_deploy.errors import ApiError, SmsbyDeployError
 from smsby_deploy.files import NO_FOLLOW, refuse_link
 from smsby_deploy.privacy import hide_token_parameters, hide_tokens
 
 if TYPE_CHECKING:
+    from smsby_deploy.lock.records import Lock
     from smsby_deploy.smsby.deliveries import BulkMailingStatus, Delivery
 
-MAX_BODY_BYTES = 1024 * 1024  # enough for the status of 10,000 phones
-_STORED_HEADERS = ("Content-Type", "Content-Length", "User-Agent", "X-Forwarded-For")
-_TIMEOUT_SECONDS = 30
+_RELOAD_SECONDS = 1.0
 
 
 def callbacks_path(lock: Path) -> Path:
@@ -41,44 +37,105 @@ def callbacks_path(lock: Path) -> Path:
     return lock.with_name(lock.name + ".callbacks.jsonl")
 
 
-def read_callbacks(path: Path, uuid: str) -> tuple[BulkMailingStatus, ...]:
-    """Return the mailings of request `uuid` with the latest status of each phone.
-
-    Empty if no callback has any.
-    """
-    from smsby_deploy.smsby.deliveries import BulkMailingStatus
-
-    latest: dict[tuple[int | None, str], dict[str, Delivery]] = {}
-    for mailing in _reported_mailings(path, uuid):
-        if mailing.message_id is None and not mailing.name:
-            continue
-        phones = latest.setdefault((mailing.message_id, mailing.name), {})
-        phones.update({one.phone: one for one in mailing.deliveries if one.phone and one.status})
-    return tuple(
-        BulkMailingStatus(message_id, name, None, tuple(phones.values()), None)
-        for (message_id, name), phones in latest.items()
-        if phones
+def uuids_of(lock: Lock) -> frozenset[str]:
+    """Return the requests of all mailings in `lock`, also of earlier revisions."""
+    return frozenset(
+        chunk.uuid
+        for entry in lock.mailings.values()
+        for revision in (entry, *entry.earlier)
+        for chunk in revision.chunks
+        if chunk.uuid
     )
 
 
-def _reported_mailings(path: Path, uuid: str) -> Iterator[BulkMailingStatus]:
-    from smsby_deploy.smsby.deliveries import read_bulk_status
-    from smsby_deploy.smsby.response import find_value
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How much a callback file may hold.
 
-    refuse_link(path)
-    if not path.is_file():
-        return
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            body = _read_body(line) if uuid in line else None
-            if isinstance(body, dict) and find_value(body, "uuid") == uuid:
+    `other_lines` and `other_bytes` are for callbacks that name no request of the lock: whoever learns the address, or a
+    form of callbacks that is not known, must not displace the others.
+    """
+
+    file_bytes: int = 100 << 20
+    other_lines: int = 1000
+    other_bytes: int = 10 << 20
+
+
+class QuotaExceeded(Exception):
+    """A callback is not stored, because the file already holds what it may."""
+
+
+class Callbacks:
+    """Reads a callback file: once as a whole, and then what was appended since.
+
+    The lines of each request are found by its uuid, so that a report on many requests does not read the file for each.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines: dict[
+            str, list[tuple[int, int]]
+        ] = {}  # of each uuid: where each line begins, and its length
+        self._end = 0
+
+    def read(self, uuid: str) -> tuple[BulkMailingStatus, ...]:
+        """Return the mailings of request `uuid` with the latest status of each phone.
+
+        Empty if no callback has any.
+        """
+        from smsby_deploy.smsby.deliveries import BulkMailingStatus
+
+        latest: dict[tuple[int | None, str], dict[str, Delivery]] = {}
+        for mailing in self._reported_mailings(uuid):
+            if mailing.message_id is None and not mailing.name:
+                continue
+            phones = latest.setdefault((mailing.message_id, mailing.name), {})
+            phones.update({one.phone: one for one in mailing.deliveries if one.phone and one.status})
+        return tuple(
+            BulkMailingStatus(message_id, name, None, tuple(phones.values()), None)
+            for (message_id, name), phones in latest.items()
+            if phones
+        )
+
+    def _reported_mailings(self, uuid: str) -> Iterator[BulkMailingStatus]:
+        from smsby_deploy.smsby.deliveries import read_bulk_status
+
+        self._extend_index()
+        places = self._lines.get(uuid)
+        if not places:
+            return
+        with self._path.open("rb") as file:
+            for start, length in places:
+                file.seek(start)
                 try:
-                    yield from list(read_bulk_status(body))
+                    yield from list(read_bulk_status(_body_of(file.read(length))))
                 except ApiError:
                     continue  # not the shape of statusBulkSms
 
+    def _extend_index(self) -> None:
+        """Index the complete lines that were appended since the last call.
 
-def _read_body(line: str) -> Any:
+        All lines of a file that became shorter, and so is another one.
+        """
+        refuse_link(self._path)
+        size = self._path.stat().st_size if self._path.is_file() else 0
+        if size < self._end:
+            self._lines.clear()
+            self._end = 0
+        if size == self._end:
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._end)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                uuid = _uuid_in(_body_of(line))
+                if uuid is not None:
+                    self._lines.setdefault(uuid, []).append((self._end, len(line)))
+                self._end += len(line)
+
+
+def _body_of(line: bytes) -> Any:
     """Return the JSON body in a line; None if it has none, or if a crash truncated the line."""
     try:
         return json.loads(json.loads(line)["body"])
@@ -86,24 +143,49 @@ def _read_body(line: str) -> Any:
         return None
 
 
+def _uuid_in(body: Any) -> str | None:
+    """Return the request that a callback is about; None if it names none."""
+    from smsby_deploy.smsby.response import find_value
+
+    uuid = find_value(body, "uuid") if isinstance(body, dict) else None
+    return uuid if isinstance(uuid, str) else None
+
+
 class CallbackLog:
-    """Appends callbacks to the file `path`, one JSON object per line.
+    """Appends callbacks to the file `path`, one JSON object per line, within a quota.
 
     Safe to use from several threads.
     A line has `time` (ISO, UTC), `method`, `path` (with the query), `headers` (about the body and its sender), `body`,
-    and `encoding`: utf-8, or base64 for a body that is not UTF-8. The token is removed.
+    and `encoding`: utf-8, or base64 for a body that is not UTF-8. `secrets`, such as the token, are removed.
+
+    `read_uuids` returns the requests of the lock; it is asked again, at most once a second, about a uuid that is none of
+    them, because a callback may come before the lock has recorded its request.
     """
 
-    def __init__(self, path: Path, clock: Clock, tokens: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        secrets: Sequence[str] = (),
+        *,
+        read_uuids: Callable[[], Collection[str]],
+        quota: Quota | None = None,
+    ) -> None:
         self._path = path
         self._clock = clock
-        self._tokens = tokens
+        self._secrets = secrets
         self._lock = threading.Lock()
+        self._read_uuids = read_uuids
+        self._uuids: Collection[str] = ()
+        self._read_at: float | None = None
+        self._quota = Quota() if quota is None else quota
+        self._size = self._other_lines = self._other_bytes = 0  # of the file, as counted so far
 
     def append(self, method: str, target: str, headers: dict[str, str], body: bytes) -> None:
         """Write one callback and wait until it is on disk.
 
         Raises:
+            QuotaExceeded: the file holds too much already.
             OSError: it cannot be written.
         """
         line = self._format_line(method, target, headers, body)
@@ -111,29 +193,73 @@ class CallbackLog:
             # Only the owner may read the file: the bodies may contain phones.
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | NO_FOLLOW, 0o600)
             with os.fdopen(handle, "r+b", buffering=0) as file:
-                if _is_torn(file):
-                    line = b"\n" + line
-                if file.write(line) != len(line):
+                is_torn, size = _is_torn(file), file.seek(0, os.SEEK_END)
+                self._count_again(size)
+                self._check_quota(line)
+                written = b"\n" + line if is_torn else line
+                if file.write(written) != len(written):
                     raise OSError("the line was only written in part")
                 os.fsync(file.fileno())
+                self._count(line)
+                self._size = size + len(written)
+
+    def _check_quota(self, line: bytes) -> None:
+        quota = self._quota
+        if self._size + len(line) + 1 > quota.file_bytes:
+            raise QuotaExceeded(f"{self._path.name} holds {quota.file_bytes >> 20} MB")
+        if not self._is_ours(line) and (
+            self._other_lines >= quota.other_lines or self._other_bytes + len(line) > quota.other_bytes
+        ):
+            raise QuotaExceeded(
+                f"{self._path.name} holds too many callbacks of requests that the lock does not have"
+            )
+
+    def _count_again(self, size: int) -> None:
+        """Count a file that was there before, or that someone else changed."""
+        if size == self._size:
+            return
+        self._size, self._other_lines, self._other_bytes = size, 0, 0
+        with self._path.open("rb") as file:
+            for line in file:
+                self._count(line)
+
+    def _count(self, line: bytes) -> None:
+        if not self._is_ours(line):
+            self._other_lines += 1
+            self._other_bytes += len(line)
+
+    def _is_ours(self, line: bytes) -> bool:
+        """Return whether a callback names a request of the lock."""
+        uuid = _uuid_in(_body_of(line))
+        if uuid is None:
+            return False
+        now = self._clock.monotonic()
+        is_old = self._read_at is None or now - self._read_at >= _RELOAD_SECONDS
+        if uuid not in self._uuids and is_old:
+            self._read_at = now
+            with suppress(
+                SmsbyDeployError, OSError
+            ):  # a lock that cannot be read now has no more than before
+                self._uuids = self._read_uuids()
+        return uuid in self._uuids
 
     def _format_line(self, method: str, target: str, headers: dict[str, str], body: bytes) -> bytes:
         try:
-            text, encoding = self._hide_token(body.decode("utf-8")), "utf-8"
+            text, encoding = self._hide(body.decode("utf-8")), "utf-8"
         except UnicodeDecodeError:
             text, encoding = base64.b64encode(body).decode(), "base64"
         document = {
             "time": self._clock.now().isoformat(),
             "method": method,
-            "path": self._hide_token(target),
-            "headers": {name: self._hide_token(value) for name, value in headers.items()},
+            "path": self._hide(target),
+            "headers": {name: self._hide(value) for name, value in headers.items()},
             "body": text,
             "encoding": encoding,
         }
         return json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
-    def _hide_token(self, text: str) -> str:
-        return hide_token_parameters(hide_tokens(text, self._tokens))
+    def _hide(self, text: str) -> str:
+        return hide_token_parameters(hide_tokens(text, self._secrets))
 
 
 def _is_torn(file: RawIOBase) -> bool:
@@ -142,58 +268,3 @@ def _is_torn(file: RawIOBase) -> bool:
         return False
     file.seek(-1, os.SEEK_END)
     return file.read(1) != b"\n"
-
-
-def open_listener(log: CallbackLog, host: str, port: int, note: Callable[[str], None]) -> ThreadingHTTPServer:
-    """Return a server that stores every GET and POST in `log` and answers 200.
-
-    `note` gets one line per callback, without its content. A callback that cannot be stored is answered 500, so that
-    sms.by may repeat it; a body over MAX_BODY_BYTES is answered 413.
-
-    Raises:
-        OSError: the port is in use or not permitted.
-    """
-
-    class Handler(BaseHTTPRequestHandler):
-        timeout = _TIMEOUT_SECONDS
-
-        def do_GET(self) -> None:  # the names are those of http.server
-            self._store()
-
-        def do_POST(self) -> None:
-            self._store()
-
-        def _store(self) -> None:
-            length = self.headers.get("Content-Length", "0" if self.command == "GET" else "").strip()
-            if self.headers.get("Transfer-Encoding") or not re.fullmatch(r"[0-9]{1,18}", length):
-                self._answer(411)
-                return
-            if int(length) > MAX_BODY_BYTES:
-                self._answer(413)
-                return
-            body = self.rfile.read(int(length))
-            if len(body) < int(length):
-                self._answer(400)
-                return
-            headers = {name: self.headers[name] for name in _STORED_HEADERS if name in self.headers}
-            try:
-                log.append(self.command, self.path, headers, body)
-            except OSError as error:
-                note(f"cannot store a callback: {error.strerror or error}")
-                self._answer(500)
-                return
-            note(f"stored a callback of {len(body)} bytes")
-            self._answer(200)
-
-        def _answer(self, status: int) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def version_string(self) -> str:
-            return "smsby-deploy"
-
-        def log_message(self, format: str, *arguments: Any) -> None:
-            """Log nothing: the path may contain phones."""
-
-    return ThreadingHTTPServer((host, port), Handler)

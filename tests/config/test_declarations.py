@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smsby_deploy.config.declarations import Mailing, Price
+from smsby_deploy.config.declarations import ApiSettings, Mailing, Price
 from smsby_deploy.config.sources import FalseText, RecipientsQuery, TextSource
 from smsby_deploy.problems import Location
 from tests.config.one_campaign import CAMPAIGN, load_one
@@ -65,6 +65,22 @@ def test_phone_files_names_each_file_once(tmp_path: Path) -> None:
     again = "\n".join(campaign.splitlines()[3:]).replace("vip", "gold")
     project = load_one(tmp_path, "suppress: [stop.txt]\n", f"{campaign}{again}\n").project
     assert [source.name for source in project.phone_files] == ["buyers.csv", "stop.txt"]
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "expected"),
+    [
+        ("", "abc", ""),
+        ("https://example.by/cb", "", "https://example.by/cb"),
+        ("https://example.by", "abc", "https://example.by/abc"),
+        ("https://example.by/cb/", "abc", "https://example.by/cb/abc"),
+        ("https://example.by/cb?k=a/b?c", "abc", "https://example.by/cb/abc?k=a/b?c"),
+        ("https://example.by?k=1", "abc", "https://example.by/abc?k=1"),
+    ],
+)
+def test_api_settings_append_the_secret_path(url: str, path: str, expected: str) -> None:
+    """Before a query; without a secret or an address nothing is appended."""
+    assert ApiSettings(callback_url=url, callback_path=path).reports_to == expected
 
 
 def test_false_text_prints_as_written() -> None:

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
-from smsby_deploy.config.environments import Environment, is_loopback, read_freeze, service_url
+from smsby_deploy.config.environments import (
+    Environment,
+    is_loopback,
+    read_callback_path,
+    read_freeze,
+    service_url,
+)
 from smsby_deploy.config.schema import load_schema
 from smsby_deploy.errors import SmsbyUnavailable, UsageError
 from smsby_deploy.problems import Location
@@ -127,6 +133,18 @@ def test_is_loopback_means_this_machine() -> None:
     """By name or by address."""
     assert all(map(is_loopback, ["http://localhost", "http://127.1.2.3:1", "http://[::1]"]))
     assert not any(map(is_loopback, ["http://localhost.example", "http://10.0.0.1", "http://sandbox"]))
+
+
+def test_read_callback_path_differs_by_secret_and_project() -> None:
+    """It is an HMAC of the project with its environment: nothing of the secret is in it."""
+    secrets = {"SMSBY_CALLBACK_SECRET": "a" * 32}, {"SMSBY_CALLBACK_SECRET": f" {'b' * 32}\n"}
+    paths = {read_callback_path(one, scope) for one in secrets for scope in ("shop", "shop~staging", "other")}
+    assert len(paths) == 6
+    assert all(len(path) == 32 and int(path, 16) for path in paths)
+    assert read_callback_path(secrets[0], "shop") == read_callback_path({**secrets[0], "X": "1"}, "shop")
+    assert read_callback_path({"SMSBY_CALLBACK_SECRET": " "}, "shop") == ""
+    with pytest.raises(UsageError, match="too short"):
+        read_callback_path({"SMSBY_CALLBACK_SECRET": "a" * 31}, "shop")
 
 
 def test_environments_may_replace_every_key() -> None:

@@ -77,6 +77,7 @@ CASES: dict[str, Case] = {
     ),
     "AUDIENCE_CHANGED": Case(commands=(_SENT, *_PLAN), then=(("list.csv", f"{_LIST}375293333333,Olga\n"),)),
     "BLOCKED": Case(project="guardrails: {max_recipients: 1}\n", commands=_GITHUB),
+    "CALLBACK_HTTP": Case(project="api: {callback_url: 'http://example.by/cb'}\n"),
     "CANCELLED": Case(mailing=f"{_MAILING}    cancelled: 'wrong prices'\n", commands=(("plan", "--offline"),)),
     "CHANGED_SHARED": Case(
         project="defaults: {timezone: Europe/Minsk}\n", commands=(_SENT, *_PLAN),

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from http.client import HTTPConnection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from smsby_deploy.errors import LockDamaged
 from smsby_deploy.lock.records import Lock
+from smsby_deploy.status import callbacks
 from smsby_deploy.status.callbacks import (
-    MAX_BODY_BYTES,
     CallbackLog,
+    Callbacks,
+    Quota,
+    QuotaExceeded,
     callbacks_path,
-    open_listener,
-    read_callbacks,
+    uuids_of,
 )
 from smsby_deploy.status.collect import collect_status
 from smsby_deploy.status.report import State
-from tests.status.examples import A, FixedClock, TableClient, answer, chunk, entry
+from tests.status.examples import A, B, FixedClock, TableClient, answer, chunk, entry
+
+body_of = callbacks._body_of
 
 
 def _rows(**statuses: str) -> list[dict[str, Any]]:
@@ -33,7 +33,7 @@ def _rows(**statuses: str) -> list[dict[str, Any]]:
 
 
 def _store(path: Path, *bodies: object) -> None:
-    log = CallbackLog(path, FixedClock())
+    log = CallbackLog(path, FixedClock(), read_uuids=frozenset)
     for body in bodies:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         log.append("POST", "/", {}, raw)
@@ -48,15 +48,15 @@ def test_read_callbacks_keeps_the_latest_status_of_a_phone(tmp_path: Path) -> No
         {"uuid": "u2", "result": _rows(p3="DELIVERED")},
         {"uuid": "u1", "data": _rows(p1="DELIVERED")},
     )
-    (mailing,) = read_callbacks(path, "u1")
+    (mailing,) = Callbacks(path).read("u1")
     assert {one.phone: one.status for one in mailing.deliveries} == {"1": "DELIVERED", "2": "SENT"}
-    assert read_callbacks(path, "u9") == ()
+    assert Callbacks(path).read("u9") == ()
 
 
 def test_read_callbacks_skips_unreadable_lines(tmp_path: Path) -> None:
     """Bodies without JSON, other shapes and truncated lines do not hide the callbacks around them."""
     path = tmp_path / "c.jsonl"
-    assert read_callbacks(path, "u1") == ()
+    assert Callbacks(path).read("u1") == ()
     odd: list[object] = [
         b"uuid=u1&status=ok",
         b"\xff u1",
@@ -69,11 +69,11 @@ def test_read_callbacks_skips_unreadable_lines(tmp_path: Path) -> None:
         {"uuid": "u1", "result": [{"success": [{"phone": "1"}]}]},
     ]
     _store(path, *odd)
-    assert read_callbacks(path, "u1") == ()
+    assert Callbacks(path).read("u1") == ()
     with path.open("a", encoding="utf-8") as file:
         file.write('{"body": "{\\"uuid\\": \\"u1\\"')
     _store(path, {"uuid": "u1", "result": _rows(p1="DELIVERED")})
-    assert len(read_callbacks(path, "u1")) == 1
+    assert len(Callbacks(path).read("u1")) == 1
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_callbacks_are_used_where_sms_by_reports_nothing(
         TableClient({"u1": answered}),
         select=(),
         clock=FixedClock(),
-        read_callbacks=lambda uuid: read_callbacks(path, uuid),
+        read_callbacks=Callbacks(path).read,
     )
     assert (report.mailings[0].delivered, report.mailings[0].state) == (delivered, state)
 
@@ -106,85 +106,110 @@ def test_callback_log_starts_a_new_line_after_a_torn_one(tmp_path: Path) -> None
     assert json.loads(line)["method"] == "POST"
 
 
-@contextmanager
-def _listening(path: Path, token: str = "") -> Iterator[tuple[HTTPConnection, list[str]]]:
-    noted: list[str] = []
-    server = open_listener(CallbackLog(path, FixedClock(), (token,)), "127.0.0.1", 0, noted.append)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield HTTPConnection("127.0.0.1", server.server_address[1], timeout=10), noted
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def _stored(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def test_listener_stores_callbacks_verbatim(tmp_path: Path) -> None:
-    """GET and POST with any bytes are stored; the notes have no content, and only the owner may read the file."""
-    path = callbacks_path(tmp_path / "smsby.lock.json")
-    with _listening(path) as (client, noted):
-        client.request(
-            "POST", "/cb?x=1", "номер 375291111111".encode(), {"Content-Type": "text/plain", "Cookie": "c"}
-        )
-        assert client.getresponse().status == 200
-        client.request("GET", "/cb?phone=375291111111&status=ok")
-        assert client.getresponse().status == 200
-        client.request("POST", "/", b"\xff\x00")
-        assert client.getresponse().status == 200
-    first, second, third = _stored(path)
-    assert (first["method"], first["path"], first["body"]) == ("POST", "/cb?x=1", "номер 375291111111")
-    assert first["time"] == datetime(2026, 12, 1, tzinfo=UTC).isoformat()
-    assert first["headers"] == {"Content-Type": "text/plain", "Content-Length": "23"}
-    assert (second["path"], second["body"]) == ("/cb?phone=375291111111&status=ok", "")
-    assert (third["encoding"], third["body"]) == ("base64", "/wA=")
-    assert "375291111111" not in "".join(noted)
-    assert path.name == "smsby.lock.json.callbacks.jsonl"
-    assert os.name != "posix" or path.stat().st_mode & 0o077 == 0
-
-
-def test_listener_does_not_store_the_token(tmp_path: Path) -> None:
-    """Neither the token nor the value of any `token` parameter is in the file."""
+def test_callbacks_read_the_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For any number of requests, and again only what was appended since; a file that is shorter is another one."""
     path = tmp_path / "c.jsonl"
-    with _listening(path, "secret-token") as (client, _):
-        client.request("POST", "/secret-token?token=abc", b'{"token": "def", "key": "secret-token", "n": 1}')
-        assert client.getresponse().status == 200
-    text = path.read_text(encoding="utf-8")
-    assert not [word for word in ("secret-token", "abc", "def") if word in text]
-    assert json.loads(_stored(path)[0]["body"])["n"] == 1
+    _store(path, *({"uuid": f"u{number}", "result": _rows(p1="SENT")} for number in range(50)))
+    read: list[int] = []
+    monkeypatch.setattr(callbacks, "_body_of", lambda line: read.append(len(line)) or body_of(line))
+    reader = Callbacks(path)
+    assert all(reader.read(f"u{number}") for number in range(50))
+    assert len(read) == 100  # to index it, and for the request
+    assert reader.read("u99") == ()
+    _store(path, {"uuid": "u1", "result": _rows(p1="DELIVERED")})
+    read.clear()
+    assert [one.status for one in reader.read("u1")[0].deliveries] == ["DELIVERED"]
+    assert len(read) == 3  # the new line to index it, and the two of the request
+    path.unlink()
+    _store(path, {"uuid": "u1", "result": _rows(p1="SENT", p2="SENT")})
+    assert len(reader.read("u1")[0].deliveries) == 2
+    assert reader.read("u2") == ()
 
 
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({"Content-Length": str(MAX_BODY_BYTES + 1)}, 413),
-        ({"Content-Length": "9" * 30}, 411),
-        ({"Content-Length": "-1"}, 411),
-        ({"Transfer-Encoding": "chunked"}, 411),
-    ],
-)
-def test_listener_refuses_bodies_of_unusable_length(
-    tmp_path: Path, headers: dict[str, str], status: int
-) -> None:
-    """A body that is too long or has no valid length is neither read nor stored."""
+def test_callbacks_read_a_torn_line_once_it_is_complete(tmp_path: Path) -> None:
+    """`listen` may be writing it."""
     path = tmp_path / "c.jsonl"
-    with _listening(path) as (client, _):
-        client.putrequest("POST", "/")
-        for name, value in headers.items():
-            client.putheader(name, value)
-        client.endheaders()
-        assert client.getresponse().status == status
-    assert not path.exists()
+    _store(path, {"uuid": "u1", "result": _rows(p1="SENT")})
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    reader = Callbacks(path)
+    assert reader.read("u1") == ()
+    path.write_bytes(whole)
+    assert len(reader.read("u1")) == 1
 
 
-def test_listener_answers_500_if_it_cannot_store(tmp_path: Path) -> None:
-    """sms.by gets an error and may repeat the callback."""
-    path = tmp_path / "gone" / "c.jsonl"
-    with _listening(path) as (client, noted):
-        client.request("POST", "/", b"{}")
-        assert client.getresponse().status == 500
-    assert "cannot store a callback" in noted[0]
+class _Seconds(FixedClock):
+    """A clock whose seconds a test sets."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def _append(log: CallbackLog, body: object) -> None:
+    log.append("POST", "/", {}, json.dumps(body).encode())
+
+
+def test_callback_log_limits_requests_that_are_not_in_the_lock(tmp_path: Path) -> None:
+    """By lines and by bytes, also those of an earlier run; requests of the lock have no such limit."""
+    path = tmp_path / "c.jsonl"
+    quota = Quota(other_lines=3, other_bytes=2000)
+    for _ in range(2):
+        log = CallbackLog(path, FixedClock(), read_uuids=lambda: {"u1"}, quota=quota)
+        for _ in range(5):
+            _append(log, {"uuid": "u1"})
+        for body in ({"uuid": "u2"}, ["no uuid"], {"uuid": 5}):
+            if path.read_bytes().count(b"\n") < 8:
+                _append(log, body)
+        with pytest.raises(QuotaExceeded, match="requests that the lock does not have"):
+            _append(log, {"uuid": "u3"})
+    assert path.read_bytes().count(b"\n") == 13
+    other = tmp_path / "d.jsonl"
+    log = CallbackLog(other, FixedClock(), read_uuids=frozenset, quota=quota)
+    with pytest.raises(QuotaExceeded):
+        _append(log, {"uuid": "x" * 2000})
+    assert other.read_bytes() == b""
+
+
+def test_callback_log_limits_the_whole_file(tmp_path: Path) -> None:
+    """A file that someone empties takes callbacks again."""
+    path = tmp_path / "c.jsonl"
+    log = CallbackLog(path, FixedClock(), read_uuids=lambda: {"u1"}, quota=Quota(file_bytes=1000))
+    with pytest.raises(QuotaExceeded, match="holds"):
+        for _ in range(100):
+            _append(log, {"uuid": "u1"})
+    assert 800 < path.stat().st_size <= 1000
+    path.write_bytes(b"")
+    _append(log, {"uuid": "u1"})
+
+
+def test_callback_log_asks_for_the_requests_of_the_lock_again(tmp_path: Path) -> None:
+    """A callback may come before its request is recorded; the lock is read at most once a second."""
+    clock, asked = _Seconds(), []
+    known: set[str] = set()
+
+    def read_uuids() -> set[str]:
+        asked.append(clock.seconds)
+        if len(asked) == 2:
+            raise LockDamaged("for now")
+        return set(known)
+
+    log = CallbackLog(tmp_path / "c.jsonl", clock, read_uuids=read_uuids, quota=Quota(other_lines=1))
+    _append(log, {"uuid": "u1"})
+    known.add("u2")
+    for clock.seconds in (0.5, 1.0):
+        with pytest.raises(QuotaExceeded):
+            _append(log, {"uuid": "u2"})
+    clock.seconds = 2.0
+    _append(log, {"uuid": "u2"})
+    assert asked == [0.0, 1.0, 2.0]
+
+
+def test_uuids_of_a_lock_are_those_of_all_revisions() -> None:
+    """Chunks without a request have none."""
+    earlier = entry(replace(chunk(A, 2), uuid="u0"))
+    later = replace(entry(chunk(A, 2), replace(chunk(B, 1), uuid=None)), earlier=[earlier])
+    lock = Lock("shop", mailings={"c/x": later})
+    assert uuids_of(lock) == {"u0", "u1"}
