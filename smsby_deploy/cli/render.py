@@ -23,10 +23,10 @@ from smsby_deploy.output.terminal import write_text
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
-    default=3,
-    show_default=True,
+    default=None,
     metavar="N",
-    help="At most N texts: the first, the most expensive, the longest, one per default, then the next rows.",
+    help="At most N texts: one of each variant, the first, the most expensive, the longest, then the next rows. Default: at "
+    "most 8, the next rows only up to 3.",
 )
 @click.option(
     "--row",
@@ -40,7 +40,12 @@ from smsby_deploy.output.terminal import write_text
 @format_option("text", "json")
 @click.pass_obj
 def command(
-    context: Context, select: tuple[str, ...], limit: int, rows: tuple[int, ...], unmask: bool, form: str
+    context: Context,
+    select: tuple[str, ...],
+    limit: int | None,
+    rows: tuple[int, ...],
+    unmask: bool,
+    form: str,
 ) -> ExitCode:
     """Show the texts as recipients would read them, with parts and cost.
 

@@ -60,6 +60,7 @@ def samples_document(mailings: Iterable[MailingSamples]) -> dict[str, Any]:
                 "recipients": mailing.recipients,
                 "currency": mailing.currency,
                 "texts": [_sample(sample) for sample in mailing.samples],
+                "further_variants": mailing.further,
             }
             for mailing in mailings
         ]
@@ -74,6 +75,7 @@ def _sample(sample: Sample) -> dict[str, Any]:
         "phone": sample.phone,
         "text": sample.text,
         "why": list(sample.why),
+        "recipients": sample.recipients,
         "encoding": sample.size.encoding.value,
         "units": sample.size.units,
         "parts": sample.size.parts,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from smsby_deploy.output.changes import word_diff
 from smsby_deploy.output.markdown import details_section, escape, preformatted, table_row
-from smsby_deploy.output.sms_text import ENCODING_NAMES
+from smsby_deploy.output.sms_text import ENCODING_NAMES, further_line
 from smsby_deploy.output.translation import Translator
 from smsby_deploy.plan.campaign_tests import MailingTestResult, TestOutcome, count_outcomes
 from smsby_deploy.plan.comparison import Base
@@ -87,7 +87,9 @@ def samples_section(action: Action, review: MailingReview | None, t: Translator)
         return ""
     count = len(review.samples)
     summary = t.gettext("Sample texts of {name} ({count})", name=escape(action.address), count=count)
-    return details_section(summary, "\n".join(_sample(sample, t) for sample in review.samples))
+    body = "\n".join(_sample(sample, t) for sample in review.samples)
+    more = f"\n{t.sentence(further_line(review.further))}\n" if review.further else ""
+    return details_section(summary, body + more)
 
 
 def _sample(sample: Sample, t: Translator) -> str:
@@ -96,6 +98,8 @@ def _sample(sample: Sample, t: Translator) -> str:
     place = escape(f"{sample.file}:{sample.line}")
     text = "⟩⟨".join(preformatted(piece) for piece in sample.pieces)
     why = escape(", ".join(map(t.sentence, sample.why)))
+    if sample.recipients is not None:
+        why = f"{t.gettext('for {count:recipient|recipients}', count=sample.recipients)}: {why}"
     return f"{why}{phone} ({place}): {size}, {ENCODING_NAMES[sample.size.encoding]}\n<pre>\n{text}</pre>\n"
 
 

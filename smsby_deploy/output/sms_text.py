@@ -10,7 +10,7 @@ from smsby_deploy.output.values import clean
 from smsby_deploy.privacy import mask_phone_in
 from smsby_deploy.texts.cost import money
 from smsby_deploy.texts.parts import Encoding
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import Sentence, counted, sentence
 
 if TYPE_CHECKING:
     from smsby_deploy.apply.one_off import OneOffMessage
@@ -36,6 +36,9 @@ def write_samples(mailings: Iterable[MailingSamples], stream: TextIO, *, color: 
             for line in _numbered_lines(sample):
                 console.print(line, soft_wrap=True)
             console.print(_size_line(sample, mailing.currency), style="dim", soft_wrap=True)
+        if mailing.further:
+            console.print()
+            console.print(further_line(mailing.further), soft_wrap=True)
 
 
 def _heading(mailing: MailingSamples) -> str:
@@ -47,10 +50,17 @@ def _title(sample: Sample) -> str:
     words = []
     if sample.row is not None:
         words = [f"row {sample.row} ({sample.file}:{sample.line})", sample.phone or ""]
+    if sample.recipients is not None:
+        words.append(f"for {counted(sample.recipients, 'recipient')}")
     words.extend(sample.why)
     if sample.is_suppressed:
         words.append("opted out: receives nothing")
     return clean(", ".join(words))
+
+
+def further_line(further: int) -> Sentence:
+    """How many variants of a text are not shown."""
+    return sentence("and {further:further variant|further variants}", further=further)
 
 
 def _numbered_lines(sample: Sample) -> Iterator[str]:

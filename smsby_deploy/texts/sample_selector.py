@@ -1,23 +1,28 @@
 """Selection of the texts a reviewer sees, made while the recipients stream by.
 
-Shown are the first text, the most expensive, the longest, one for each language, and one for each default that is applied,
-or the rows that were asked for. Whole batches are compared first, so that most rows are never looked at one by one.
+Shown are one text of each variant (of what the sides of conditions, defaults and languages make of the template), the first,
+the most expensive and the longest, or the rows that were asked for. Whole batches are compared first, so that most rows are
+never looked at one by one.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from itertools import compress, islice
+from typing import NamedTuple, Protocol
 
 from smsby_deploy.config.declarations import Price
 from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.texts.cost import cost_of
 from smsby_deploy.texts.parts import UCS2_UNITS, TextSize, TextTooLong, measure_batch, measure_text
-from smsby_deploy.wording import sentence
+from smsby_deploy.wording import Sentence, sentence
 
+_MOST_SAMPLES = 8
+_MOST_VARIANTS = 1000  # that are counted
 _FEW_ROWS = 20  # up to this many rows of a batch, variables are looked up row by row
 
 
@@ -42,6 +47,47 @@ class Candidate:
         return self.cost or Decimal(0), self.size.parts
 
 
+class VariantSource(Protocol):
+    """What tells the variants of a mailing's text apart."""
+
+    def signatures(self, batch: Batch, eligible: bytearray) -> list[str]:
+        """Return the variant of each text, a character for each side taken."""
+
+    def names_of(self, signature: str) -> list[Sentence]:
+        """Return what the sides of a variant are called."""
+
+
+@dataclass(slots=True)
+class _Variant:
+    """A variant of the text: the first recipient who gets it, and how many do."""
+
+    first: Candidate
+    recipients: int
+
+
+class Selected(NamedTuple):
+    """A sample with the reasons it was selected for.
+
+    `recipients` is how many get the same variant; None where there is only one.
+    """
+
+    candidate: Candidate
+    why: Sequence[Sentence] = ()
+    recipients: int | None = None
+
+    def with_a_reason(self) -> Selected:
+        """Return the sample of a variant with a reason, also where no side has a name."""
+        is_plain = self.recipients is not None and not self.why
+        return self._replace(why=[sentence("no default applies")]) if is_plain else self
+
+
+class Selection(NamedTuple):
+    """The samples in row order, and how many variants are not among them."""
+
+    samples: list[Selected]
+    further: int = 0
+
+
 def _ignore(reason: str, line: int) -> None:
     """Do nothing: the plan reports texts that are too long."""
 
@@ -50,10 +96,9 @@ def _ignore(reason: str, line: int) -> None:
 class SampleSelector:
     """Selects samples from a stream; the selection is complete once the stream has ended.
 
-    `limit` is the most samples to keep, or None for every sample that has a reason. `rows` asks for recipients by number
-    instead. `pending_defaults` are the variables with a default that no recipient has used so far. `on_too_long` receives
-    the reason and the line of each text that is too long to send. `languages_of` returns the language of each text of a
-    batch, where there are several.
+    `limit` is the most samples to show, None the usual eight. Where fewer have a reason, the first rows fill up to `fill`,
+    which is `limit` unless it is given. `rows` asks for recipients by number instead. `on_too_long` receives the reason and
+    the line of each text that is too long to send. `branches` tell variants apart, where there are several.
 
     `by_parts` counts the recipients whose text has 1, 2, and 3 or more parts.
     """
@@ -63,14 +108,14 @@ class SampleSelector:
     rows: frozenset[int] = frozenset()
     on_too_long: Callable[[str, int], None] = _ignore
     is_personal: bool = True
-    pending_defaults: set[str] = field(default_factory=set)
-    languages_of: Callable[[Batch], Sequence[str]] | None = None
+    branches: VariantSource | None = None
+    fill: int | None = None
     by_row: dict[int, Candidate] = field(default_factory=dict)
     by_parts: tuple[int, int, int] = (0, 0, 0)
     count: int = 0
     suppressed: int = 0
-    _defaulted: dict[str, Candidate] = field(default_factory=dict)
-    _by_language: dict[str, Candidate] = field(default_factory=dict)
+    _variants: dict[str, _Variant] = field(default_factory=dict)
+    _signatures: dict[int, str] = field(default_factory=dict)  # of the rows in the next three
     _head: list[Candidate] = field(default_factory=list)
     _most_expensive: Candidate | None = None
     _longest: Candidate | None = None
@@ -86,40 +131,93 @@ class SampleSelector:
             self.by_row[candidate.row] = candidate
         if not most_parts:
             return
-        room = 1 if self.limit is None else max(self.limit, 1)
+        room = max(self._fill_to, 1)
         if len(self._head) < room:
             positions = islice(compress(range(len(texts)), eligible), room - len(self._head))
             self._head.extend(added.candidates(positions))
         self._consider_most_expensive(added, eligible, most_parts)
         self._consider_longest(added, eligible)
-        for name in sorted(self.pending_defaults):
-            self._consider_default(name, added, eligible)
-        self._consider_languages(added, eligible)
+        if self.branches is not None:
+            self._count_variants(added, self.branches.signatures(batch, eligible), eligible)
 
-    def selected(self) -> list[tuple[Candidate, list[str]]]:
-        """The samples to show, in row order, each with the reasons it was selected for."""
+    def selected(self) -> Selection:
+        """The samples to show, in row order, and how many variants there are besides."""
         if self.rows:
-            return [(self.by_row[row], []) for row in sorted(self.by_row)]
+            return Selection([Selected(self.by_row[row]) for row in sorted(self.by_row)])
         if self._most_expensive is None or self._longest is None:
-            return []
-        reasons: dict[int, tuple[Candidate, list[str]]] = {}
+            return Selection([])
         marked = [
-            (self._head[0], "first"),
-            *(
-                (candidate, sentence("language {name}", name=name))
-                for name, candidate in self._by_language.items()
-            ),
-            (self._most_expensive, "most expensive"),
-            (self._longest, "longest"),
-            *((candidate, f"default of {name}") for name, candidate in sorted(self._defaulted.items())),
+            (self._head[0], sentence("first")),
+            (self._most_expensive, sentence("most expensive")),
+            (self._longest, sentence("longest")),
         ]
+        most = _MOST_SAMPLES if self.limit is None else self.limit
+        chosen: dict[int, Selected] = {}
+        shown: set[str] = set()
+        for signature, variant in self._choose_variants(most) if most > 1 else ():  # one sample: the first
+            # One text serves two purposes: that of the variant, and the most expensive or longest.
+            worst = (one for one, _ in (*marked[1:], marked[0]) if self._signatures[one.row] == signature)
+            self._choose(next(worst, variant.first), signature, chosen, shown)
         for candidate, reason in marked:
-            if candidate.row in reasons or self.limit is None or len(reasons) < self.limit:
-                reasons.setdefault(candidate.row, (candidate, []))[1].append(reason)
+            if candidate.row in chosen or len(chosen) < most:
+                self._choose(candidate, self._signatures.get(candidate.row), chosen, shown)
+                known = chosen[candidate.row]
+                chosen[candidate.row] = known._replace(why=[*known.why, reason])
         for candidate in self._head:
-            if self.limit is not None and len(reasons) < self.limit:
-                reasons.setdefault(candidate.row, (candidate, []))
-        return [reasons[row] for row in sorted(reasons)]
+            if len(chosen) < self._fill_to:
+                self._choose(candidate, self._signatures.get(candidate.row), chosen, shown)
+        samples = [chosen[row] for row in sorted(chosen)]
+        return Selection([one.with_a_reason() for one in samples], len(self._variants.keys() - shown))
+
+    def _choose(
+        self, candidate: Candidate, signature: str | None, chosen: dict[int, Selected], shown: set[str]
+    ) -> None:
+        """Choose a text; the first one of a variant says what makes it one, and how many get it."""
+        if candidate.row in chosen:
+            return
+        variant = self._variants.get(signature) if signature is not None else None
+        if variant is None or signature is None or signature in shown or self.branches is None:
+            chosen[candidate.row] = Selected(candidate)
+            return
+        shown.add(signature)
+        chosen[candidate.row] = Selected(candidate, self.branches.names_of(signature), variant.recipients)
+
+    @property
+    def _fill_to(self) -> int:
+        return (self.limit or 0) if self.fill is None else self.fill
+
+    def _choose_variants(self, most: int) -> list[tuple[str, _Variant]]:
+        """The most frequent variants, but first those with a side that no other chosen one has."""
+        by_count = sorted(self._variants.items(), key=lambda one: -one[1].recipients)
+        if len(by_count) <= most:
+            return by_count
+        chosen: dict[str, _Variant] = {}
+        if self._most_expensive is not None:  # what costs most is never left out
+            signature = self._signatures[self._most_expensive.row]
+            chosen = {signature: self._variants[signature]} if signature in self._variants else {}
+        shown = set().union(*chosen)
+        for signature, variant in by_count:
+            if not shown.issuperset(signature) and len(chosen) < most:
+                chosen[signature] = variant
+                shown.update(signature)
+        for signature, variant in by_count:
+            if len(chosen) < most:
+                chosen.setdefault(signature, variant)
+        return list(chosen.items())[:most]
+
+    def _count_variants(self, added: _AddedBatch, signatures: Sequence[str], eligible: bytearray) -> None:
+        for signature, recipients in Counter(compress(signatures, eligible)).items():
+            known = self._variants.get(signature)
+            if known is not None:
+                known.recipients += recipients
+            elif len(self._variants) < _MOST_VARIANTS:
+                positions = compress(range(len(signatures)), eligible)
+                first = next(one for one in positions if signatures[one] == signature)
+                (candidate,) = added.candidates([first])
+                self._variants[signature] = _Variant(candidate, recipients)
+        marked = (*self._head, self._most_expensive, self._longest)
+        for row in (one.row for one in marked if one is not None and one.row > added.offset):
+            self._signatures[row] = signatures[row - added.offset - 1]
 
     def _measure(self, added: _AddedBatch) -> tuple[bytearray, int]:
         """Count parts; return a 1 for each eligible row, and the most parts among these rows."""
@@ -171,23 +269,6 @@ class SampleSelector:
             lengths = enumerate(added.lengths)
             first = next(position for position, length in lengths if length == longest and eligible[position])
             (self._longest,) = added.candidates([first])
-
-    def _consider_default(self, name: str, added: _AddedBatch, eligible: bytearray) -> None:
-        column = added.batch.variable(name) if self.is_personal else None
-        for position in compress(range(len(added.texts)), eligible):
-            if column is None or not column[position]:
-                self.pending_defaults.discard(name)
-                (self._defaulted[name],) = added.candidates([position])
-                return
-
-    def _consider_languages(self, added: _AddedBatch, eligible: bytearray) -> None:
-        languages = self.languages_of(added.batch) if self.languages_of is not None else ()
-        if self._by_language.keys() >= set(languages):
-            return
-        for position in compress(range(len(languages)), eligible):
-            language = languages[position]
-            if language.strip() and language not in self._by_language:
-                (self._by_language[language],) = added.candidates([position])
 
 
 @dataclass

@@ -6,16 +6,15 @@ reads the audience.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import partial
 from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
 
 from smsby_deploy.config.declarations import Mailing, Price, Project
 from smsby_deploy.config.project_loader import LoadedProject
-from smsby_deploy.config.sources import ContactList, InlineRecipients, TextsByLanguage
+from smsby_deploy.config.sources import ContactList, InlineRecipients
 from smsby_deploy.errors import FilesInvalid, UsageError
 from smsby_deploy.privacy import mask_phone, mask_phone_in, mask_values
 from smsby_deploy.problems import Problem, has_errors
@@ -23,12 +22,11 @@ from smsby_deploy.recipients.audience import AudienceReport, Batch, read_audienc
 from smsby_deploy.recipients.phone_set import PhoneSet
 from smsby_deploy.recipients.sources import place_rows
 from smsby_deploy.recipients.suppression import load_suppression
-from smsby_deploy.texts.analysis import reviewed_text
+from smsby_deploy.texts.analysis import has_markup, reviewed_text
 from smsby_deploy.texts.cost import cost_of
 from smsby_deploy.texts.encoding_lint import Rewriter
-from smsby_deploy.texts.languages import languages_of
 from smsby_deploy.texts.parts import TextSize, TextTooLong, measure_gsm, measure_text, split_parts
-from smsby_deploy.texts.sample_selector import Candidate, SampleSelector
+from smsby_deploy.texts.sample_selector import SampleSelector, Selected
 from smsby_deploy.texts.template import (
     KeptProblems,
     Template,
@@ -39,10 +37,12 @@ from smsby_deploy.texts.template import (
     rows_file,
 )
 from smsby_deploy.texts.text_lint import TextLint
-from smsby_deploy.wording import counted
+from smsby_deploy.wording import counted, sentence
 
-DEFAULT_LIMIT = 3
-_DEFAULT_FILTER = re.compile(r"\b(\w+)\s*\|\s*(?:default|d)\s*\(")
+if TYPE_CHECKING:  # it needs Jinja2, most texts do not
+    from smsby_deploy.texts.branches import MailingBranches
+
+_LEAST_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class Sample:
     `row` counts the mailing's recipients from 1, after cleaning and before suppression; `line` is the recipient's line in
     `file`. A text that is the same for all recipients has no row and no phone, and `line` is that of the text.
     `pieces` is the text cut where its billed parts end, `gsm_parts` the count by GSM 03.38. `why` lists the reasons the
-    sample was selected for, `values` the recipient's variables.
+    sample was selected for, `values` the recipient's variables. `recipients` is how many get the same variant of the text;
+    None where it has only one.
     """
 
     row: int | None
@@ -67,13 +68,14 @@ class Sample:
     is_suppressed: bool = False
     why: tuple[str, ...] = ()
     values: Mapping[str, str] = field(default_factory=dict)
+    recipients: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MailingSamples:
     """The samples of one mailing in row order.
 
-    `recipients` is None where the audience was not read.
+    `recipients` is None where the audience was not read. `further` is how many variants of the text have no sample.
     `by_parts` counts the recipients whose text has 1, 2, and 3 or more parts; None where all have the same text.
     """
 
@@ -83,10 +85,11 @@ class MailingSamples:
     samples: tuple[Sample, ...]
     problems: tuple[Problem, ...] = ()
     by_parts: tuple[int, int, int] | None = None
+    further: int = 0
 
 
 def sample_mailings(
-    loaded: LoadedProject, mailings: Sequence[Mailing], *, limit: int, rows: Sequence[int]
+    loaded: LoadedProject, mailings: Sequence[Mailing], *, limit: int | None, rows: Sequence[int]
 ) -> tuple[list[MailingSamples], list[Problem]]:
     """The samples of `mailings`, and every problem of the project's files and these mailings.
 
@@ -112,13 +115,13 @@ def sample_mailing(
     mailing: Mailing,
     suppressed: PhoneSet,
     *,
-    limit: int = DEFAULT_LIMIT,
+    limit: int | None = None,
     rows: Sequence[int] = (),
 ) -> MailingSamples:
     """Return at most `limit` texts of a mailing.
 
-    They are the first, the most expensive, the longest, one for each default that is applied, then those that follow the
-    first. A bulk mailing has one text.
+    They are one of each variant, the first, the most expensive, the longest, then those that follow the first. Without a
+    limit they are at most eight, and at least three, if there are so many. A bulk mailing has one text.
 
     `rows` selects recipients by number instead, suppressed ones included.
 
@@ -137,8 +140,8 @@ def sample_mailing(
         rows=frozenset(rows),
         on_too_long=_reporter_of_long_texts(mailing, problems),
         is_personal=personal,
-        pending_defaults=find_defaults(mailing),
-        languages_of=_chooser_of_language(mailing),
+        branches=_find_branches(mailing, template) if personal else None,
+        fill=_LEAST_SHOWN if limit is None and personal else None,
     )
     lint = TextLint(mailing, template)
     for batch, texts in _render_all(mailing, template, suppressed, problems):
@@ -146,14 +149,14 @@ def sample_mailing(
         selector.add(batch, texts)
     if not has_errors(problems.kept):
         _check_rows(mailing, rows, selector)
-    file = rows_file(mailing)
+    file, selection = rows_file(mailing), selector.selected()
     return MailingSamples(
         mailing.address,
         selector.count - selector.suppressed,
         _currency(project.price),
         tuple(
-            make_sample(candidate, file, why=why, is_suppressed=candidate.phone in suppressed)
-            for candidate, why in selector.selected()
+            make_sample(one, file, is_suppressed=one.candidate.phone in suppressed)
+            for one in selection.samples
         ),
         tuple(
             place_rows(mailing.audience, problem)
@@ -164,6 +167,7 @@ def sample_mailing(
             )
         ),
         selector.by_parts if personal else None,
+        selection.further,
     )
 
 
@@ -187,15 +191,15 @@ def _check_rows(mailing: Mailing, rows: Sequence[int], selector: SampleSelector)
         )
 
 
-def find_defaults(mailing: Mailing) -> set[str]:
-    """The variables for which the mailing's text has a default."""
-    sources = mailing.text.sources if mailing.text else ()
-    return {name for source in sources for name in _DEFAULT_FILTER.findall(source.text)}
+def _find_branches(mailing: Mailing, template: Template | None) -> MailingBranches | None:
+    """Return what tells the variants of the text apart; None if there is only one."""
+    sources = mailing.text.sources if mailing.text is not None else ()
+    if len(sources) == 1 and not has_markup(sources[0].text):
+        return None
+    from smsby_deploy.texts.branches import MailingBranches
 
-
-def _chooser_of_language(mailing: Mailing) -> Callable[[Batch], Sequence[str]] | None:
-    """Return the function that gets the language of each text; None if there is one text."""
-    return partial(languages_of, mailing.text) if isinstance(mailing.text, TextsByLanguage) else None
+    branches = MailingBranches(mailing, template)
+    return branches if branches.are_there else None
 
 
 def mask_samples(mailing: MailingSamples) -> MailingSamples:
@@ -235,10 +239,9 @@ def _render_all(
     problems.kept.extend(report.problems)
 
 
-def make_sample(
-    candidate: Candidate, file: str, *, why: Sequence[str], is_suppressed: bool = False
-) -> Sample:
-    """The sample for `candidate`, a recipient in `file`."""
+def make_sample(selected: Selected, file: str, *, is_suppressed: bool = False) -> Sample:
+    """The sample for a recipient in `file`."""
+    candidate = selected.candidate
     return Sample(
         row=candidate.row,
         file=file,
@@ -250,8 +253,9 @@ def make_sample(
         pieces=tuple(split_parts(candidate.text, candidate.size)),
         cost=candidate.cost,
         is_suppressed=is_suppressed,
-        why=tuple(why),
+        why=tuple(selected.why),
         values=candidate.values,
+        recipients=selected.recipients,
     )
 
 
@@ -284,9 +288,11 @@ def sample_shared_text(mailing: Mailing, price: Price | None) -> MailingSamples:
         gsm_parts=measure_gsm(text).parts,
         pieces=tuple(split_parts(text, size)),
         cost=cost_of(size.parts, price),
-        why=("all contacts on the list",)
-        if isinstance(mailing.audience, ContactList)
-        else ("all recipients",),
+        why=(
+            sentence("all contacts on the list")
+            if isinstance(mailing.audience, ContactList)
+            else sentence("all recipients"),
+        ),
     )
     return MailingSamples(mailing.address, None, currency, (sample,))
 
@@ -300,13 +306,15 @@ class MailingReview:
     """The template of a mailing with what it includes, and masked samples.
 
     Phones and the recipients' values are masked in them.
-    `by_parts` counts the recipients whose text has 1, 2, and 3 or more parts; None where all have the same text.
+    `by_parts` counts the recipients whose text has 1, 2, and 3 or more parts; None where all have the same text. `further` is
+    how many variants of the text have no sample.
     """
 
     timezone: str
     text: str | None
     by_parts: tuple[int, int, int] | None = None
     samples: tuple[Sample, ...] = ()
+    further: int = 0
 
 
 @dataclass(slots=True)
@@ -321,15 +329,14 @@ class ReviewCollector:
 
         Batches have no texts if all recipients get the same one.
         """
-        selector = SampleSelector(
-            self.project.price,
-            pending_defaults=find_defaults(mailing),
-            languages_of=_chooser_of_language(mailing),
-        )
 
         def on_batch(batch: Batch, texts: Sequence[str]) -> None:
             if texts:
-                self._selectors[mailing.address] = selector
+                selector = self._selectors.get(mailing.address)
+                if selector is None:  # its text was compiled, or there were none
+                    template = compile_texts(mailing.text) if mailing.text else None
+                    selector = SampleSelector(self.project.price, branches=_find_branches(mailing, template))
+                    self._selectors[mailing.address] = selector
                 selector.add(batch, texts)
 
         return on_batch
@@ -350,11 +357,13 @@ class ReviewCollector:
                 return review
             return replace(review, samples=shared.samples)  # it is the author's own text
         file = rows_file(mailing)
-        samples = (make_sample(candidate, file, why=why) for candidate, why in selector.selected())
+        selection = selector.selected()
+        samples = (make_sample(one, file) for one in selection.samples)
         return replace(
             review,
             by_parts=selector.by_parts,
             samples=tuple(_mask_recipient(mailing, sample) for sample in samples),
+            further=selection.further,
         )
 
 

@@ -105,13 +105,13 @@ def vectorize(tree: nodes.Template, environment: Environment) -> VectorizedTempl
 
     None if it has no variables, or needs Jinja2.
     """
-    translator = _Translator(environment)
+    translator = TemplateTranslator(environment)
     try:
         text = translator.text(tree.body)
     except (NotVectorizable, RecursionError):
         return None
     variables = tuple(translator.variables)
-    render_columns = _compile_columns(text, len(variables), translator.filters) if variables else None
+    render_columns = compile_columns(text, len(variables), translator.filters) if variables else None
     if render_columns is None:
         return None
     printed = tuple(sorted(translator.printed))
@@ -136,7 +136,7 @@ def _without_rows_of_no_values(texts: list[str], columns: Sequence[Sequence[str]
     return texts
 
 
-def _compile_columns(
+def compile_columns(
     text: ast.expr, count: int, filters: dict[str, Callable[..., Any]]
 ) -> Callable[..., list[str]] | None:
     """Compile `lambda c0, c1: [text for v0, v1 in zip(c0, c1)]`.
@@ -187,7 +187,7 @@ def _printed(value: Any) -> str:
     return str(value) if type(value) is int or (type(value) is float and isfinite(value)) else _UNKNOWN
 
 
-class _Translator:
+class TemplateTranslator:
     """Translates Jinja2's nodes into Python's. Variables become v0, v1, …, filters f_name.
 
     Raises:
@@ -209,7 +209,7 @@ class _Translator:
             if isinstance(node, nodes.Output):
                 pieces.extend(map(self._output, node.nodes))
             elif isinstance(node, nodes.If):
-                pieces.append(_formatted(self._condition(node)))
+                pieces.append(formatted(self._condition(node)))
             else:
                 raise NotVectorizable
         return ast.JoinedStr(pieces, **_AT)
@@ -229,8 +229,8 @@ class _Translator:
         ):  # values have no white space at their ends: only "" is empty
             value = self._variable(node.name)
             self.printed.add(self.variables[node.name])
-            return _formatted(ast.BoolOp(ast.Or(), [value, _name("unknown")], **_AT))
-        return _formatted(ast.Call(_name("printed"), [self.expression(node)], [], **_AT))
+            return formatted(ast.BoolOp(ast.Or(), [value, _name("unknown")], **_AT))
+        return formatted(ast.Call(_name("printed"), [self.expression(node)], [], **_AT))
 
     def expression(self, node: nodes.Node) -> ast.expr:
         """The value of `node`."""
@@ -278,9 +278,30 @@ class _Translator:
         return ast.Call(_name(f"f_{node.name}"), arguments, named, **_AT)
 
 
+def constant(text: str) -> ast.expr:
+    """A text as an expression."""
+    return ast.Constant(text, **_AT)
+
+
+def joined(pieces: list[ast.expr]) -> ast.expr:
+    """The pieces, constants and what `formatted` returns, as one text."""
+    return ast.JoinedStr(pieces, **_AT)
+
+
+def choice(test: ast.expr, one: ast.expr, other: ast.expr) -> ast.expr:
+    """`one` where `test` is true, else `other`."""
+    return ast.IfExp(test, one, other, **_AT)
+
+
+def named_call(function: str, arguments: list[ast.expr]) -> ast.expr:
+    """A call of a function that `compile_columns` is given."""
+    return ast.Call(_name(function), arguments, [], **_AT)
+
+
 def _name(name: str) -> ast.Name:
     return ast.Name(name, ast.Load(), **_AT)
 
 
-def _formatted(value: ast.expr) -> ast.FormattedValue:
+def formatted(value: ast.expr) -> ast.FormattedValue:
+    """A value as a piece of a text."""
     return ast.FormattedValue(value, -1, None, **_AT)

@@ -184,8 +184,9 @@ def sample(*pieces: str, why: tuple[str, ...] = ("first",)) -> Sample:
 def review() -> MailingReview:
     """Texts that try to end their block, mention a team and show a number."""
     text = f"Hello {NASTY} call {PHONES[0]}"
-    shown = sample("А*** <b>", f"`x` {PHONES[1]}", why=("first", "longest"))
-    return MailingReview("Europe/Minsk", text, (6, 4, 2), (shown,))
+    why = (sentence("if {condition}", condition="name == '<b>'"), sentence("first"), sentence("longest"))
+    shown = replace(sample("А*** <b>", f"`x` {PHONES[1]}", why=why), recipients=8)
+    return MailingReview("Europe/Minsk", text, (6, 4, 2), (shown,), further=2)
 
 
 def context(**changes: object) -> CommentContext:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from io import StringIO
 
@@ -36,6 +37,18 @@ def test_write_samples_numbers_the_parts() -> None:
         f"   1| {'я' * 67}\n   2| {'я' * 13}\n"
         "      2 parts, UCS-2, 80 of 134, 0.052 BYN\n"
     )
+
+
+def test_write_samples_counts_the_recipients_of_variants() -> None:
+    """Before what makes it a variant; the last line counts those that are not shown."""
+    (sample,) = _samples("Hi").samples
+    found = replace(_samples("Hi"), samples=(replace(sample, recipients=1200, why=("if vip",)),), further=1)
+    stream = StringIO()
+    write_samples([found], stream, color=False)
+    assert ", for 1,200 recipients, if vip\n" in stream.getvalue()
+    assert stream.getvalue().endswith("\n\nand 1 further variant\n")
+    document = samples_document([found])["mailings"][0]
+    assert (document["further_variants"], document["texts"][0]["recipients"]) == (1, 1200)
 
 
 def test_write_samples_shows_a_different_gsm_count() -> None:

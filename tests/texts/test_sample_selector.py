@@ -15,6 +15,7 @@ from smsby_deploy.recipients.audience import Batch
 from smsby_deploy.texts.cost import cost_of
 from smsby_deploy.texts.parts import TextTooLong, measure_text
 from smsby_deploy.texts.sample_selector import SampleSelector
+from smsby_deploy.wording import Sentence
 
 
 class _Row(NamedTuple):
@@ -42,6 +43,16 @@ _ROWS = st.lists(
     ),
     max_size=12,
 )
+
+
+class _ByName:
+    """Two variants: of recipients with a name, and of those without."""
+
+    def signatures(self, batch: Batch, eligible: bytearray) -> list[str]:
+        return ["n" if name else "" for name in batch.variable("name") or ()]
+
+    def names_of(self, signature: str) -> list[Sentence]:
+        return [Sentence("named")] if signature else []
 
 
 def _add_all(selector: SampleSelector, rows: Sequence[_Row], sizes: Sequence[int]) -> None:
@@ -97,13 +108,14 @@ def test_sample_selector_equals_row_by_row_selection(
 ) -> None:
     """Rows, reasons, values, counts and too-long texts do not depend on the batches."""
     reported: list[tuple[str, int]] = []
+    branches = _ByName() if has_values else None
     selector = SampleSelector(
-        price, limit, asked, lambda why, line: reported.append((why, line)), has_values, {"name", "gift"}
+        price, limit, asked, lambda why, line: reported.append((why, line)), has_values, branches
     )
     _add_all(selector, rows, sizes)
     shown = [
-        (found.row, found.line, found.phone, found.text, found.size, found.cost, tuple(why))
-        for found, why in selector.selected()
+        (found.row, found.line, found.phone, found.text, found.size, found.cost, tuple(why), recipients)
+        for found, why, recipients in selector.selected().samples
     ]
     sizes_of = {}
     too_long = []
@@ -115,22 +127,38 @@ def test_sample_selector_equals_row_by_row_selection(
     sent = [number for number, row in enumerate(rows, 1) if row.text and number in sizes_of]
     eligible = [number for number in sent if rows[number - 1].is_reached]
     expected: dict[int, list[str]] = {}
+    recipients: dict[int, int] = {}
     if asked:
         expected = {number: [] for number in sent if number in asked}
     elif eligible:
         # max() takes the first of equals.
         dearest = max(eligible, key=lambda n: (_cost(rows[n - 1], price) or 0, sizes_of[n].parts))
         longest = max(eligible, key=lambda n: len(rows[n - 1].text))
-        marked = [(eligible[0], "first"), (dearest, "most expensive"), (longest, "longest")]
-        marked.append((eligible[0], "default of gift"))
-        nameless = [n for n in eligible if not has_values or not rows[n - 1].name]
-        marked += [(nameless[0], "default of name")] if nameless else []
-        for number, why in marked:
-            if number in expected or limit is None or len(expected) < limit:
-                expected.setdefault(number, []).append(why)
+        most = 8 if limit is None else limit
+        variants: dict[bool, list[int]] = {}
+        for number in eligible if has_values else ():
+            variants.setdefault(bool(rows[number - 1].name), []).append(number)
+
+        def choose(number: int) -> None:
+            if number in expected:
+                return
+            expected[number] = []
+            members = variants.pop(bool(rows[number - 1].name), None)
+            if members is not None:
+                expected[number] = ["named"] if rows[number - 1].name else []
+                recipients[number] = len(members)
+
+        for members in sorted(variants.values(), key=len, reverse=True) if most > 1 else ():
+            choose(next((one for one in (dearest, longest, eligible[0]) if one in members), members[0]))
+        for number, why in [(eligible[0], "first"), (dearest, "most expensive"), (longest, "longest")]:
+            if number in expected or len(expected) < most:
+                choose(number)
+                expected[number].append(why)
         for number in eligible:
             if limit is not None and len(expected) < limit:
-                expected.setdefault(number, [])
+                choose(number)
+        for number in recipients:
+            expected[number] = expected[number] or ["no default applies"]
     assert shown == [
         (
             number,
@@ -140,10 +168,11 @@ def test_sample_selector_equals_row_by_row_selection(
             sizes_of[number],
             _cost(rows[number - 1], price),
             tuple(expected[number]),
+            recipients.get(number),
         )
         for number in sorted(expected)
     ]
-    for found, _ in selector.selected():
+    for found, _, _ in selector.selected().samples:
         phone, _, name, _ = rows[found.row - 1]
         assert found.values == ({"name": name, "phone": phone} if has_values else {})
     parts = [sizes_of[number].parts for number in eligible]
@@ -161,6 +190,6 @@ def test_sample_selector_keeps_values_of_many_rows() -> None:
     rows = [_Row(f"37529111{n:04d}", f"Привет, {n}", f"N{n}", True) for n in range(90)]
     selector = SampleSelector(None, 80)
     _add_all(selector, rows, [50])
-    shown = [(found.row, found.text, found.values["name"]) for found, _ in selector.selected()]
+    shown = [(found.row, found.text, found.values["name"]) for found, _, _ in selector.selected().samples]
     assert [row for row, _, _ in shown] == [*range(1, 81)]
     assert all(text.endswith(name[1:]) for _, text, name in shown)
