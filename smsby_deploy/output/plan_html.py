@@ -18,7 +18,7 @@ from smsby_deploy.output.plan_details import audience_rows, encoding_text, parts
 from smsby_deploy.output.plan_text import archived_line, fold_plan, unscheduled_text
 from smsby_deploy.output.plan_verdict import change_of_cost_text, counts_text, first_send_text, verdict_text
 from smsby_deploy.output.problem_help import as_html, problem_help
-from smsby_deploy.output.sms_text import ENCODING_NAMES
+from smsby_deploy.output.sms_text import ENCODING_NAMES, further_line
 from smsby_deploy.output.status_html import page_template
 from smsby_deploy.output.values import list_text, local_and_utc, safe_line, span_text
 from smsby_deploy.plan.comparison import compare_action, removed_since
@@ -99,6 +99,7 @@ class Card:
     audience: tuple[tuple[str, str], ...]
     diff: str
     bubbles: tuple[Bubble, ...]
+    further: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +310,7 @@ def _card(action: Action, id_: str, result: PlanResult, context: CommentContext)
         tuple(audience_rows(action, t)),
         _diff(action, review, context),
         tuple(_bubble(sample, t) for sample in review.samples) if review is not None else (),
+        t.sentence(further_line(review.further)) if review is not None and review.further else "",
     )
 
 
@@ -345,6 +347,8 @@ def _diff(action: Action, review: MailingReview | None, context: CommentContext)
 
 def _bubble(sample: Sample, t: Translator) -> Bubble:
     why = [t.sentence(reason) for reason in sample.why]
+    if sample.recipients is not None:
+        why.insert(0, t.gettext("for {count:recipient|recipients}", count=sample.recipients))
     size = t.gettext("{count:part|parts}", count=sample.size.parts)
     return Bubble(
         tuple(map(_printable, sample.pieces)),
