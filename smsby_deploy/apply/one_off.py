@@ -90,7 +90,12 @@ def prepare_test(
 
 
 def send_one(method: str, request: Callable[[], Outcome]) -> SmsReceipt:
-    """Send once, never again, and return what `method` of sms.by answered.
+    """Send once, never again, and return what `method` of sms.by answered; raises as send_once."""
+    return read_receipt(send_once(method, request).raw)
+
+
+def send_once(method: str, request: Callable[[], Outcome]) -> Outcome:
+    """Send once, never again, and return the outcome of what sms.by accepted.
 
     Raises:
         OutcomeUnknown: the outcome is unknown, also after a second Ctrl-C.
@@ -102,7 +107,7 @@ def send_one(method: str, request: Callable[[], Outcome]) -> SmsReceipt:
     error = outcome.error or "no reason given"
     match outcome.kind:
         case OutcomeKind.ACCEPTED:
-            return read_receipt(outcome.raw)
+            return outcome
         case OutcomeKind.REJECTED:
             raise error_for(method, error, status=200)
         case OutcomeKind.TOKEN_REFUSED:
@@ -114,6 +119,25 @@ def send_one(method: str, request: Callable[[], Outcome]) -> SmsReceipt:
                 f"{method}: the outcome is unknown: {error}",
                 hint="it is not repeated; check the phone or sms.by before you send again",
             )
+
+
+def check_test_phone(project: Project, to: str) -> str:
+    """Return the digits of a phone that may get a test of the whole project.
+
+    Raises:
+        UsageError: it is no phone number.
+        FilesInvalid: the opt-outs cannot be read.
+        Refused: it is not in test_phones, or opted out.
+    """
+    try:
+        phone = normalize_opt_out(to)
+    except BadPhone as error:
+        raise UsageError(f"--to: {error}", hint="e.g. --to 375291234567") from None
+    suppressed, problems = load_suppression(project.suppress)
+    if has_errors(problems):
+        raise FilesInvalid(problems)
+    _check_allowed(project, phone, suppressed)
+    return phone
 
 
 def _choose_sample(project: Project, mailing: Mailing, suppressed: PhoneSet, row: int | None) -> Sample:

@@ -50,6 +50,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "test-send": ("test_send", "Send one text of a mailing to a test phone."),
     "otp": ("otp", "Send a one-time code by Telegram or WhatsApp."),
     "listen": ("listen", "Receive the callbacks of sms.by and store them."),
+    "doctor": ("doctor", "Find out how sms.by behaves for this account."),
     "api": ("api", "Call any method of sms.by and print its answer."),
     "sandbox": ("sandbox", "Run a local sms.by that sends nothing."),
     "demo": ("demo", "Run validate, plan, apply and status against the sandbox."),

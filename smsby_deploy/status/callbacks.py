@@ -48,6 +48,15 @@ def uuids_of(lock: Lock) -> frozenset[str]:
     )
 
 
+def was_called_back(path: Path, uuid: str) -> bool:
+    """Return whether a callback mentions the request `uuid`, in whatever form."""
+    refuse_link(path)
+    if not path.is_file():
+        return False
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        return any(uuid in line for line in lines)
+
+
 @dataclass(frozen=True, slots=True)
 class Quota:
     """How much a callback file may hold.

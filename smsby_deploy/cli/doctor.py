@@ -1,0 +1,67 @@
+"""`doctor`: find out how sms.by behaves for this account."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+
+import click
+
+from smsby_deploy.cli.context import Context, examples, format_option
+from smsby_deploy.exit_codes import ExitCode
+from smsby_deploy.output.terminal import output_of, write_text
+
+
+@click.command(
+    "doctor",
+    epilog=examples(
+        "smsby-deploy doctor",
+        "smsby-deploy doctor --ask",
+        "smsby-deploy doctor --ask --to 375291234567 --format json",
+    ),
+)
+@click.option(
+    "--ask",
+    is_flag=True,
+    help="Also make what leaves rows at sms.by and reaches no recipient: messages, and a contact list of its own.",
+)
+@click.option(
+    "--to",
+    metavar="PHONE",
+    help="Also send one SMS to this phone, without another question; one of test_phones, if they are set.",
+)
+@format_option("text", "json")
+@click.pass_obj
+def command(context: Context, ask: bool, to: str | None, form: str) -> ExitCode:
+    """Find out how sms.by behaves for this account, and keep it in smsby.facts.json.
+
+    By default only free questions are asked. `plan` and `apply` use the file: commit it. A fact that contradicts a
+    setting or a promise is exit code 4. If the answer to the SMS of --to is lost, nothing is repeated: exit 6.
+    """
+    from secrets import token_hex
+
+    from smsby_deploy.cli.session import load, open_doctor, progress_of
+    from smsby_deploy.clock import SystemClock
+    from smsby_deploy.doctor.run import run_doctor
+    from smsby_deploy.output.doctor_text import doctor_document, write_doctor
+    from smsby_deploy.output.json_documents import json_text
+
+    project, clock = load(context).project, SystemClock()
+    with progress_of(context, clock) as progress:
+        request = open_doctor(
+            project, context.environ, clock, mark=token_hex(5), step=progress.step, leaves_rows=ask, to=to
+        )
+        report = run_doctor(request)
+    with output_of(report.exit_code, f"account {report.account}"):
+        if form == "json":
+            write_text(json_text(doctor_document(report)), sys.stdout)
+        else:
+            write_doctor(report, sys.stdout, color=context.color)
+    if report.failure is not None:
+        context.fail(report.failure.message, "error")
+        context.note(f"hint: {report.failure.hint}")
+    if project.api.facts_file is not None and not project.environment.is_sandbox:
+        file = shlex.quote(os.path.relpath(project.api.facts_file))
+        context.note(f'next: git add {file} && git commit -m "Record the facts of the account"')
+    return report.exit_code

@@ -1,0 +1,125 @@
+"""One examination: the client, the clock, and what was learned so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from smsby_deploy.clock import Clock
+from smsby_deploy.errors import ApiError, SmsbyUnavailable
+from smsby_deploy.smsby.facts import Fact, FactName, FactState, Gap
+from smsby_deploy.smsby.parameters import Way
+from smsby_deploy.smsby.probe_client import ProbeClient
+from smsby_deploy.smsby.response import Answer, UndefinedError, error_for, refuses_token
+
+_LARGEST_OFFSET = 14 * 60  # minutes from UTC
+_STEP = 15  # minutes: every zone's offset is a multiple
+
+
+class Examination:
+    """Asks sms.by and keeps the facts in the order in which they were learned."""
+
+    def __init__(self, client: ProbeClient, clock: Clock, zone: ZoneInfo, mark: str) -> None:
+        self.client = client
+        self.clock = clock
+        self.zone = zone
+        self.mark = mark  # part of every name and text that is left at sms.by
+        self.facts: dict[FactName, Fact] = {}
+        self._refusals: set[int] = set()  # HTTP statuses of errors with a known text
+
+    def call(self, name: str, params: Mapping[str, Any] | None = None, way: Way | None = None) -> Answer:
+        """Return the answer; raises SmsbyUnavailable if there is none."""
+        answer = self.client.call(name, params, way=way)
+        self.note_error(answer)
+        return answer
+
+    def note_error(self, answer: Answer) -> None:
+        """Remember the HTTP status of a refusal whose text is known."""
+        if is_refusal(answer):
+            self._refusals.add(answer.status)
+
+    def know(self, name: FactName, value: Any, method: str) -> None:
+        self._learn(name, method, FactState.KNOWN, value)
+
+    def miss(self, name: FactName, gap: Gap, method: str) -> None:
+        """Record that a fact was not learnable, unless it was learned before."""
+        if name not in self.facts or self.facts[name].state is not FactState.KNOWN:
+            self._learn(name, method, FactState.NOT_LEARNABLE, None, gap)
+
+    def is_known(self, name: FactName) -> bool:
+        return name in self.facts and self.facts[name].state is FactState.KNOWN
+
+    def judge_refusals(self) -> None:
+        """Learn from all answers so far whether HTTP 500 is a refusal."""
+        if 500 in self._refusals:
+            self.know(FactName.REFUSAL_AT_500, True, self._method_of_errors)
+        elif self._refusals:
+            self.know(FactName.REFUSAL_AT_500, False, self._method_of_errors)
+        else:
+            self.miss(FactName.REFUSAL_AT_500, Gap.NO_VALUE, self._method_of_errors)
+
+    _method_of_errors = "checkSMSMessageStatus"
+
+    def know_clock(self, name: FactName, local: str, moment: float, method: str, *, slack: int = 0) -> None:
+        """Learn the clock of a textual date that is `moment` in unix seconds, give or take `slack`."""
+        try:
+            shown = datetime.fromisoformat(local.strip())
+            at = datetime.fromtimestamp(moment, UTC)
+        except (ValueError, OverflowError, OSError):
+            self.miss(name, Gap.NO_VALUE, method)
+            return
+        if shown.tzinfo is not None:
+            self.miss(name, Gap.NO_VALUE, method)
+            return
+        minutes = (shown.replace(tzinfo=UTC) - at) / timedelta(minutes=1)
+        offset = round(minutes / _STEP) * _STEP
+        if abs(minutes - offset) * 60 > max(slack, 1) or abs(offset) > _LARGEST_OFFSET:
+            self.miss(name, Gap.UNDECIDED, method)
+            return
+        self.know(name, {"offset": offset, "at": at.isoformat(timespec="seconds")}, method)
+
+    def rows(self, answer: Answer, *keys: str) -> list[dict[str, Any]]:
+        """Return the rows of an answer that have all of `keys`."""
+        return [row for row in _rows_in(answer.data) if all(key in row for key in keys)]
+
+    def _learn(
+        self, name: FactName, method: str, state: FactState, value: Any, gap: Gap | None = None
+    ) -> None:
+        self.facts.pop(name, None)
+        self.facts[name] = Fact(name, state, value, gap, self.clock.now().replace(microsecond=0), method)
+
+
+def is_refusal(answer: Answer) -> bool:
+    """Return whether an answer is an error whose text is known and says why nothing was done."""
+    error = answer.error
+    if not error or refuses_token(error, answer.status):
+        return False
+    kind = type(error_for("", error, status=answer.status))
+    return kind not in (ApiError, UndefinedError)
+
+
+def gap_of(answer: Answer) -> Gap:
+    """Return why an answer shows nothing."""
+    if answer.error:
+        return Gap.REFUSED
+    return Gap.NO_VALUE if answer.readable else Gap.NO_ANSWER
+
+
+def _rows_in(data: Any) -> Iterator[dict[str, Any]]:
+    from smsby_deploy.smsby.response import rows_of
+
+    try:
+        yield from list(rows_of(data))
+    except ApiError:
+        return
+
+
+def unreachable(answer: Answer, method: str) -> SmsbyUnavailable:
+    """Return the error for a first answer that is of no use."""
+    text = answer.explanation
+    return SmsbyUnavailable(
+        f"{method}: {text or 'no usable answer'} (HTTP {answer.status})",
+        hint="check api.url (or SMSBY_API_URL), and try again later",
+    )

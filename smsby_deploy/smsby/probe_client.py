@@ -1,0 +1,82 @@
+"""The calls of `doctor`: each answer as it came, and none that could reach a recipient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from smsby_deploy.errors import SmsbyUnavailable
+from smsby_deploy.smsby.client import empty_form_of
+from smsby_deploy.smsby.json_stream import KeepRow
+from smsby_deploy.smsby.methods import METHODS, Effect, check_params
+from smsby_deploy.smsby.parameters import Way
+from smsby_deploy.smsby.response import Answer
+from smsby_deploy.smsby.retry import READ_RETRIES
+from smsby_deploy.smsby.transport import AnswerLost, NotConnected, ReadTransport, SendTransport
+
+WRONG_TOKEN = "bad"
+
+
+class ProbeClient:
+    """Questions, and with `may_write` calls that leave rows at sms.by; none sends an SMS.
+
+    `wrong` is a transport with a token that is none. Questions are repeated if sms.by is busy or their answer was lost; calls
+    that leave rows are not.
+    """
+
+    def __init__(self, transport: SendTransport, wrong: ReadTransport, *, may_write: bool) -> None:
+        self._transport = transport
+        self._wrong = wrong
+        self._may_write = may_write
+
+    def call(self, name: str, params: Mapping[str, Any] | None = None, *, way: Way | None = None) -> Answer:
+        """Call a method, in another `way` than documented if that is given.
+
+        Raises:
+            SmsbyUnavailable: no answer arrived.
+            PermissionError: it could reach a recipient, or would leave a row without leave.
+        """
+        method, given = METHODS[name] if way is None else METHODS[name].by(way), params or {}
+        sends = method.sends_with(given)
+        if sends and not method.only_prepares:
+            raise PermissionError(f"{name} may reach a recipient")
+        check_params(method, given)
+        if not sends and method.effect is not Effect.CHANGES:
+            return self._ask(lambda: self._transport.ask(method, given))
+        if not self._may_write:
+            raise PermissionError(f"{name} leaves a row")
+        return self._transport.send(method, given)
+
+    def list_mailings(self, kind: str | None, keep: KeepRow) -> Answer:
+        """Ask for the mailings of the account, or of one kind; only rows to `keep` are held."""
+        params = {"type": kind} if kind else {}
+        return self._ask(lambda: self._transport.ask(METHODS["getSMSMessages"], params, keep))
+
+    def ask_with_a_wrong_token(self) -> Answer:
+        """Ask for the balance with a token that is none. Call it once: sms.by may count such calls."""
+        return self._wrong.ask(METHODS["getBalance"], {})
+
+    def _ask(self, question: Any) -> Answer:
+        tries = 0
+        while True:
+            tries += 1
+            retry_after = None
+            try:
+                answer: Answer = question()
+            except (NotConnected, AnswerLost) as error:
+                failure: SmsbyUnavailable = error
+            else:
+                is_busy = answer.status == 429 or (answer.status >= 502 and not answer.error)
+                if not is_busy:
+                    return answer
+                failure = SmsbyUnavailable(f"sms.by is busy (HTTP {answer.status})", hint="try again later")
+                retry_after = answer.retry_after
+            pause = READ_RETRIES.pause_after(tries, retry_after)
+            if pause is None:
+                raise failure
+            self._transport.clock.sleep(pause)
+
+
+def says_none(answer: Answer) -> bool:
+    """Return whether an answer to getSMSMessages may say that there are no mailings."""
+    return empty_form_of(answer) is not None

@@ -1,0 +1,168 @@
+"""The one SMS of `doctor --to`: sent once, watched, and never repeated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from smsby_deploy.smsby.facts import AccountFacts, FactName, FactState, Gap
+from smsby_deploy.smsby.response import Answer
+from smsby_deploy.status.callbacks import callbacks_path
+from tests.apply.fake_smsby import LOST, OFFLINE, busy, error, ok
+from tests.doctor.examples import PROJECT, UsualTransport, examine
+
+_PHONE = "375291111111"
+_UUID = "cc9c8043-8caf-11ef-b035-9e8f47954dec"
+_OF_SMS = (
+    FactName.LISTING_LAG,
+    FactName.NAME_LENGTH,
+    FactName.SCHEDULE_CLOCK,
+    FactName.PRICE,
+    FactName.FIRST_STATUS,
+    FactName.LAST_STATUS,
+    FactName.CALLBACK,
+)
+
+
+class _Account(UsualTransport):
+    """Lists the SMS after some looks, under a name of at most `longest` characters, in the clock of `zone`."""
+
+    def __init__(
+        self, *, looks: int = 1, longest: int = 200, zone: str = "Europe/Minsk", words: str = ""
+    ) -> None:
+        super().__init__()
+        self._looks, self._longest, self._zone = looks, longest, ZoneInfo(zone)
+        self._words = words.split()
+        self.script("sendBulkSms", ok({"uuid": _UUID, "success": "OK"}))
+        self.script("getSMSMessages", self._list)
+        self.script("statusBulkSms", self._status)
+
+    def _list(self, params: Mapping[str, Any]) -> Answer:
+        sent = self.named("sendBulkSms")
+        if not sent or self._looks > 0:
+            self._looks -= bool(sent)
+            return Answer(406, is_empty=True)
+        (message,) = json.loads(sent[0]["messages"])
+        time = datetime.fromisoformat(message["schedule_time"]).replace(tzinfo=self._zone)
+        row = {"id": 9, "name": message["name"][: self._longest], "d_schedule": int(time.timestamp())}
+        return ok({"status": "success", "data": [row | {"parts": "2", "cost": "0.05200"}]})
+
+    def _status(self, params: Mapping[str, Any]) -> Answer:
+        if not self._words or params["uuid"] != _UUID:
+            return ok([])
+        word = self._words.pop(0) if len(self._words) > 1 else self._words[0]
+        return ok([{"message_id": 9, "success": [{"phone": _PHONE, "status": word}]}])
+
+
+def _facts(folder: Path, account: UsualTransport, more: str = "") -> tuple[int, AccountFacts]:
+    (folder / "smsby.yaml").write_text(PROJECT + more, encoding="utf-8")
+    saved: list[AccountFacts] = []
+    report = examine(folder, account, to=_PHONE, save=saved.append)
+    return report.exit_code, saved[-1]
+
+
+def test_self_test_learns_all_from_one_sms(tmp_path: Path) -> None:
+    """One request with one recipient, and nothing else that sends."""
+    account = _Account(looks=4, words="NEW NEW SENT DELIVERED")
+    code, facts = _facts(
+        tmp_path, account, "price: {currency: BYN, per_part: 0.026, per_prefix: {'37529': 0.026}}\n"
+    )
+    assert code == 0
+    assert [name for name, _ in account.calls].count("sendBulkSms") == 1
+    assert {name for name in account.changes() if name.startswith("send")} == {"sendBulkSms"}
+    (message,) = json.loads(account.named("sendBulkSms")[0]["messages"])
+    assert message["delivery_list"] == [_PHONE]
+    assert message["schedule_time"] == "2026-11-02T12:02:00"
+    lag = facts.listing_lag
+    assert lag is not None
+    assert 1 < lag < 10
+    assert facts.value(FactName.NAME_LENGTH) == {"listed": 160, "sent": 160}
+    assert facts.value(FactName.SCHEDULE_CLOCK)["offset"] == 180
+    assert facts.value(FactName.PRICE) == {"per_part": "0.026", "prefix": "37529"}
+    assert (facts.value(FactName.FIRST_STATUS), facts.value(FactName.LAST_STATUS)) == ("NEW", "DELIVERED")
+    assert facts.get(FactName.CALLBACK).gap is Gap.NOT_SET_UP
+
+
+def test_self_test_contradicts_settings(tmp_path: Path) -> None:
+    """A short name, another clock and another price are found, and are exit code 4."""
+    account = _Account(longest=40, zone="UTC", words="UNDELIVERED")
+    code, facts = _facts(tmp_path, account, "price: {currency: BYN, per_part: 0.02}\n")
+    assert code == 4
+    assert facts.value(FactName.NAME_LENGTH) == {"listed": 40, "sent": 160}
+    assert facts.value(FactName.SCHEDULE_CLOCK)["offset"] == 0
+    assert facts.value(FactName.LAST_STATUS) == "UNDELIVERED"
+
+
+def test_self_test_waits_and_ends(tmp_path: Path) -> None:
+    """What did not happen within some minutes is not learnable; the SMS is not sent again."""
+    account = _Account(looks=10**6, words="NEW")
+    code, facts = _facts(tmp_path, account, "api: {callback_url: https://shop.by/x}\n")
+    assert code == 0
+    gaps = {name: facts.get(name).gap for name in _OF_SMS}
+    assert gaps == {
+        **dict.fromkeys(_OF_SMS[:4], Gap.NOT_LISTED),
+        FactName.FIRST_STATUS: None,
+        FactName.LAST_STATUS: Gap.NOT_YET,
+        FactName.CALLBACK: Gap.NOT_YET,
+    }
+    assert len(account.named("sendBulkSms")) == 1
+
+
+def test_self_test_with_an_unknown_last_status(tmp_path: Path) -> None:
+    """A word that no report takes for a last one contradicts what `status` promises; a sentence is no word."""
+    code, facts = _facts(tmp_path, _Account(words="NEW EXPIRED"))
+    assert (code, facts.value(FactName.LAST_STATUS)) == (4, "EXPIRED")
+    (tmp_path / "other").mkdir()
+    code, facts = _facts(tmp_path / "other", _Account(words=f"to:{_PHONE}"))
+    assert (code, facts.value(FactName.LAST_STATUS)) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (LOST, 6),
+        (ok({}), 6),
+        (error("Server is not available", 500), 6),
+        (ok({"uuid": _UUID, "success": "ERROR"}), 6),
+        (OFFLINE, 7),
+        (busy(), 7),
+        (error("token is invalid", 403), 7),
+        (error("limit exceeded", 400), 1),
+    ],
+)
+def test_self_test_is_never_repeated(answer: Any, code: int, tmp_path: Path) -> None:
+    """A lost answer is 6; nothing about the SMS is learned, and all else is saved."""
+    account = _Account()
+    account.script("sendBulkSms", answer)
+    found, facts = _facts(tmp_path, account)
+    assert found == code
+    assert len(account.named("sendBulkSms")) == 1
+    assert not [name for name in _OF_SMS if facts.get(name).state is not FactState.NOT_ASKED]
+    assert facts.value(FactName.CURRENCY) == "BYN"
+
+
+@pytest.mark.parametrize(
+    ("body", "form"),
+    [
+        (
+            {
+                "uuid": _UUID,
+                "data": [{"message_id": 9, "success": [{"phone": _PHONE, "status": "DELIVERED"}]}],
+            },
+            "report",
+        ),
+        ({"request": _UUID, "state": "done"}, "other"),
+    ],
+)
+def test_self_test_reads_its_callback(body: dict[str, Any], form: str, tmp_path: Path) -> None:
+    """In the form of a report, or in any other that names the request."""
+    lock = tmp_path / "smsby.lock.json"
+    callbacks_path(lock).write_text(json.dumps({"body": json.dumps(body)}) + "\n", encoding="utf-8")
+    _, facts = _facts(tmp_path, _Account(words="DELIVERED"), "api: {callback_url: https://shop.by/x}\n")
+    assert facts.value(FactName.CALLBACK) == form
